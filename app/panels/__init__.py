@@ -1,0 +1,1 @@
+"""Panels of the window: they emit intents and show what they are given."""

@@ -1,0 +1,151 @@
+"""One declaration of an experiment, from which the form, the CLI flags and the saved JSON are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from forecasting.errors import ConfigError
+
+#: Quantiles that every forecast carries: the median and the limits of the 50, 80, 90 and 95 % bands.
+QUANTILES: tuple[float, ...] = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+
+
+def _setting(default: Any, label: str, text: str, unit: str = "", **limits: Any) -> Any:
+    """Declare one setting: default, label, one sentence of help, unit and limits."""
+    return Field(default, title=label, description=text, json_schema_extra={"unit": unit}, **limits)
+
+
+class Settings(BaseModel):
+    """A frozen group of settings that refuses unknown names.
+
+    Each field carries its label (``title``), help (``description``), limits and
+    unit (``json_schema_extra["unit"]``): forms and flags are made from them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class TaskConfig(Settings):
+    """What is to be forecast, from how much history, and which bars judge it."""
+
+    input_size: int = _setting(60, "Lookback", "Bars the network reads before each forecast.", "bars", ge=2, le=5000)
+    horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000)
+    val_size: int = _setting(
+        0, "Validation", "Bars before the test part that decide when training stops; 0 takes 15 % of the history.", "bars", ge=0
+    )
+    test_size: int = _setting(0, "Test", "Last bars, never trained on, that score the forecast; 0 takes 15 % of the history.", "bars", ge=0)
+    target: Literal["auto", "log-return", "difference"] = _setting(
+        "auto", "Target", "Log returns suit prices; differences suit series that reach zero or below; auto looks at the data."
+    )
+
+
+class ModelConfig(Settings):
+    """Which network, and how large."""
+
+    model: Literal["rnn", "lstm", "gru"] = _setting("lstm", "Network", "Kind of recurrent cell; on a CPU the LSTM is the fastest.")
+    hidden_size: int = _setting(16, "Hidden size", "Units of each recurrent layer.", "units", ge=1, le=2048)
+    layers: int = _setting(1, "Layers", "Recurrent layers on top of each other.", ge=1, le=8)
+    dropout: float = _setting(0.3, "Dropout", "Share of units silenced at random while training.", ge=0.0, le=0.9)
+    bidirectional: bool = _setting(
+        False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
+    )
+
+
+class TrainConfig(Settings):
+    """How the network is trained."""
+
+    epochs: int = _setting(30, "Epochs", "Most passes over the training windows.", ge=1, le=100_000)
+    batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", ge=1, le=65_536)
+    learning_rate: float = _setting(1e-3, "Learning rate", "Largest step size of AdamW.", gt=0.0, le=10.0)
+    weight_decay: float = _setting(0.1, "Weight decay", "Pull of the weights towards zero (AdamW).", ge=0.0, le=10.0)
+    schedule: Literal["constant", "cosine"] = _setting("cosine", "Schedule", "How the learning rate moves over the epochs.")
+    clip_norm: float = _setting(1.0, "Clip norm", "Largest norm of the gradient; 0 switches clipping off.", ge=0.0)
+    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", ge=1)
+    seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", ge=0, le=2**31 - 1)
+    device: str = _setting("auto", "Device", "auto, cpu, mps, cuda or cuda:1.", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+
+
+class BacktestConfig(Settings):
+    """How a walk-forward test moves through history."""
+
+    step_size: int = _setting(1, "Step", "Bars between one origin and the next.", "bars", ge=1)
+    refit: int = _setting(0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", ge=0)
+
+
+class RunConfig(Settings):
+    """One reproducible experiment."""
+
+    version: Literal[1] = 1
+    task: TaskConfig = TaskConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy in which the named settings of any group have new, validated values.
+
+        Raises
+        ------
+        ConfigError
+            A name that no group has, or a value outside its limits.
+        """
+        groups: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in GROUPS}
+        for name, value in values.items():
+            owner = next((group for group, cls in GROUPS.items() if name in cls.model_fields), None)
+            if owner is None:
+                raise ConfigError(f"There is no setting '{name}'.", f"Settings are: {', '.join(setting_names())}.")
+            groups[owner][name] = value
+        return _validated(type(self), groups)
+
+    def to_json(self) -> str:
+        """Return the experiment as indented JSON."""
+        return self.model_dump_json(indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read an experiment from JSON; what is missing keeps its default.
+
+        Raises
+        ------
+        ConfigError
+            Text that is not JSON, unknown names, or values outside their limits.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise _explained(error) from error
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read an experiment from a JSON file; errors as :meth:`from_json`."""
+        try:
+            return cls.from_json(Path(path).read_bytes())
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Check the path given to --config.") from error
+
+
+#: The groups of a run in the order in which forms show them.
+GROUPS: dict[str, type[Settings]] = {"task": TaskConfig, "model": ModelConfig, "train": TrainConfig}
+
+
+def setting_names() -> list[str]:
+    """Return the names of all settings of a run, in the order of the groups."""
+    return [name for cls in GROUPS.values() for name in cls.model_fields]
+
+
+def _validated(cls: type[SettingsT], values: dict[str, Any]) -> SettingsT:
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error) from error
+
+
+def _explained(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "the configuration"
+    return ConfigError(f"{name} = {first.get('input')!r}: {first['msg'].lower()}.", "Correct this value and try again.")

@@ -1,0 +1,204 @@
+"""Everything that leaves the engine while it works: immutable snapshots, free of torch and Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from forecasting.config import RunConfig
+from forecasting.series import Dates, Floats, Forecast, Origins, Outcomes, Panel
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """Work goes on: ``done`` of ``total`` units (``total`` 0 where unknown), in words for the status bar."""
+
+    done: int
+    total: int
+    message: str
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something the user should know that stops nothing (device fall-back, slow network, ...)."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class EngineReady(Event):
+    """torch is imported and warm. ``devices`` maps a device's name (``cpu``, ``cuda:0``) to words for people."""
+
+    devices: Mapping[str, str]
+    versions: Mapping[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SeriesLoaded(Event):
+    """A panel was read; each series carries its findings."""
+
+    panel: Panel
+
+
+@dataclass(frozen=True)
+class SplitMade(Event):
+    """Where the chronological parts begin, and how many windows and weights there are.
+
+    ``val_start`` and ``test_start`` are the dates of the first validation and test bar.
+    """
+
+    val_start: Dates
+    test_start: Dates
+    windows: Mapping[Literal["train", "val", "test"], int]
+    parameters: int
+    device: str
+
+
+@dataclass(frozen=True)
+class EpochEnd(Event):
+    """One pass over the training windows is done.
+
+    Losses are mean pinball losses in units of the series' own volatility. Epoch 0 is the untrained
+    network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping,
+    ``clipped`` the share of steps that were clipped.
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    val_loss: float
+    best_epoch: int
+    best_loss: float
+    learning_rate: float
+    grad_norm: float
+    clipped: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ForecastMade(Event):
+    """Forecasts of the real future, one a series; provisional while training, final at its end."""
+
+    forecasts: tuple[Forecast, ...]
+    epoch: int
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class FoldEnd(Event):
+    """One fold of a walk-forward test is done: outcomes of every model from its origins."""
+
+    fold: int
+    folds: int
+    outcomes: Mapping[str, Outcomes]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """How a run went. ``stopped``: ``epochs`` (all done), ``early`` (no better loss) or ``user``."""
+
+    seconds: float
+    epochs: int
+    best_epoch: int
+    device: str
+    seed: int
+    stopped: Literal["epochs", "early", "user"]
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement on a run, in numbers and in one sentence.
+
+    Attributes
+    ----------
+    outcome : str
+        ``beats``, ``ties`` or ``loses``.
+    sentence : str
+        One plain sentence for people.
+    skill : float
+        1 - CRPS of the network / CRPS of the reference, positive is better.
+    p_value : float
+        Diebold-Mariano test of equal CRPS by origin; NaN where there are too few origins.
+    reference : str
+        Name of the baseline compared with.
+    notes : tuple of str
+        Further plain sentences (calibration, copycat check, few origins, ...).
+    """
+
+    outcome: Literal["beats", "ties", "loses"]
+    sentence: str
+    skill: float
+    p_value: float
+    reference: str
+    notes: tuple[str, ...] = ()
+
+
+class Predictor(Protocol):
+    """Anything that forecasts: a trained network or a fitted baseline."""
+
+    @property
+    def name(self) -> str:
+        """Return the name shown in tables and written to exports."""
+        ...
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        """Return values in price units, shape [N, H, Q]; for each origin only bars up to its cutoff are looked at."""
+        ...
+
+
+class Saveable(Predictor, Protocol):
+    """A trained network, which can also be written to a model file."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the model file."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """All that a finished run leaves.
+
+    ``outcomes`` and ``scores`` are keyed by model name, the network first, then the baselines; they
+    come from the test part. ``split`` tells where the parts begin. ``history`` holds every epoch.
+    """
+
+    config: RunConfig
+    panel: Panel
+    split: SplitMade
+    history: tuple[EpochEnd, ...]
+    forecasts: tuple[Forecast, ...]
+    baseline_forecasts: tuple[Forecast, ...]
+    outcomes: Mapping[str, Outcomes]
+    scores: Mapping[str, Mapping[str, float]]
+    verdict: Verdict
+    info: RunInfo
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """Training and scoring are done. ``forecaster`` crosses the thread border once, here."""
+
+    result: RunResult
+    forecaster: Saveable
+
+
+@dataclass(frozen=True)
+class BacktestFinished(Event):
+    """A walk-forward test is done (``stopped`` if cut short: the folds so far)."""
+
+    config: RunConfig
+    outcomes: Mapping[str, Outcomes]
+    scores: Mapping[str, Mapping[str, float]]
+    verdict: Verdict
+    info: RunInfo

@@ -1,0 +1,349 @@
+"""The nouns of the engine: series, panels, origins, forecasts and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Dates = npt.NDArray[np.datetime64]
+
+#: Column names a series may have, in the order in which they are kept and shown.
+#: ``close`` is always there: it is the value that is forecast, also for series that are not prices.
+COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close", "volume")
+
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+
+def _frozen(array: npt.NDArray[ScalarT]) -> npt.NDArray[ScalarT]:
+    """Return a read-only view."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was noticed in the data, and what was done about it.
+
+    Attributes
+    ----------
+    code : str
+        Short stable name such as ``duplicates``, ``gaps``, ``high_below_low``.
+    message : str
+        One sentence for a person, with the count and an example.
+    count : int
+        Bars concerned.
+    severity : str
+        ``info``, ``warning`` or ``error``.
+    action : str
+        What was done: ``kept``, ``dropped``, ``sorted``, ``filled``, ``read as`` ...
+    dates : tuple of str
+        ISO dates of the first few bars concerned.
+    """
+
+    code: str
+    message: str
+    count: int = 1
+    severity: Literal["info", "warning", "error"] = "info"
+    action: str = "kept"
+    dates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a series comes from: travels with it into exports and saved runs.
+
+    Attributes
+    ----------
+    source : str
+        The reference that loads it again: a path, ``yahoo:AAPL``, ``sample:sp500``.
+    adjusted : str
+        ``adjusted``, ``raw`` or ``unknown``: whether closes were corrected for splits and dividends.
+    retrieved_at : str
+        ISO time (UTC) of the reading.
+    content_hash : str
+        SHA-256 (hex) of the file's bytes, or of the downloaded values.
+    note : str
+        Anything a reader of an export should know, such as a licence.
+    """
+
+    source: str
+    adjusted: Literal["adjusted", "raw", "unknown"] = "unknown"
+    retrieved_at: str = ""
+    content_hash: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PriceSeries:
+    """One series of bars, oldest first; arrays are read-only.
+
+    Attributes
+    ----------
+    symbol : str
+        Name shown to people and written as ``unique_id``.
+    ds : ndarray of datetime64[us], shape [T]
+        Wall-clock time of each bar in ``tz`` (of an unknown zone where ``tz`` is ""), strictly increasing.
+    columns : tuple of str
+        Names of the columns, a subset of :data:`COLUMNS`; contains ``close``.
+    values : ndarray of float64, shape [T, C]
+        NaN where a value is missing; ``close`` is always finite.
+    freq : str
+        Distance of bars: ``1min`` ... ``1h``, ``1D``, ``1W``, ``1M`` (months), or "" when irregular.
+    tz : str
+        IANA zone, ``UTC``, or "" where unknown.
+    currency : str
+        ISO code, or "".
+    calendar : str
+        exchange_calendars code (``XNYS``), ``24/7`` or ``weekdays``.
+    provenance : Provenance
+    findings : tuple of Finding
+        The quality report.
+    """
+
+    symbol: str
+    ds: Dates
+    columns: tuple[str, ...]
+    values: Floats
+    freq: str = "1D"
+    tz: str = ""
+    currency: str = ""
+    calendar: str = "weekdays"
+    provenance: Provenance = Provenance("memory")
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the shapes and the order of time, and make the arrays read-only."""
+        ds = np.ascontiguousarray(self.ds, dtype="datetime64[us]")
+        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        if values.shape != (ds.size, len(self.columns)):
+            raise DataError(f"{self.symbol}: values have shape {values.shape}, needed {(ds.size, len(self.columns))}.")
+        if "close" not in self.columns:
+            raise DataError(f"{self.symbol} has the columns {', '.join(self.columns)}; a close is needed.")
+        if ds.size == 0:
+            raise DataError(f"{self.symbol} has no bars.", "Choose another file or a longer period.")
+        if np.isnat(ds).any() or not (np.diff(ds) > np.timedelta64(0, "us")).all():
+            raise DataError(f"{self.symbol}: dates must be known and strictly increasing.")
+        if not np.isfinite(values[:, self.columns.index("close")]).all():
+            raise DataError(f"{self.symbol}: closes must be finite.", "Drop or fill the missing bars first.")
+        object.__setattr__(self, "ds", _frozen(ds))
+        object.__setattr__(self, "values", _frozen(values))
+
+    def __len__(self) -> int:
+        """Return the number of bars T."""
+        return int(self.ds.size)
+
+    def __getitem__(self, column: str) -> Floats:
+        """Return one column, shape [T]; KeyError for a column that the series lacks."""
+        if column not in self.columns:
+            raise KeyError(column)
+        return self.values[:, self.columns.index(column)]
+
+    def __contains__(self, column: object) -> bool:
+        """Tell whether the series has a column."""
+        return column in self.columns
+
+    @property
+    def y(self) -> Floats:
+        """The value to forecast: the close, shape [T]."""
+        return self["close"]
+
+    @property
+    def has_range(self) -> bool:
+        """Whether open, high and low are there beside the close."""
+        return {"open", "high", "low"} <= set(self.columns)
+
+    def head(self, bars: int) -> PriceSeries:
+        """Return the first ``bars`` bars: what was known when the last of them closed."""
+        return replace(self, ds=self.ds[:bars], values=self.values[:bars])
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Several series that one global network learns together; one series is a panel of one."""
+
+    series: tuple[PriceSeries, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse an empty panel and two series of one name."""
+        if not self.series:
+            raise DataError("There is no series to work on.", "Load a file, a ticker or a sample.")
+        symbols = self.symbols
+        double = next((s for s in symbols if symbols.count(s) > 1), None)
+        if double is not None:
+            raise DataError(f"Two series are called {double}.", "Load each symbol once.")
+
+    def __len__(self) -> int:
+        """Return the number of series S."""
+        return len(self.series)
+
+    def __iter__(self) -> Iterator[PriceSeries]:
+        """Iterate over the series."""
+        return iter(self.series)
+
+    def __getitem__(self, index: int) -> PriceSeries:
+        """Return one series by its place."""
+        return self.series[index]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the series."""
+        return tuple(s.symbol for s in self.series)
+
+
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Points from which forecasts are made: for each, a series and the last bar that may be seen.
+
+    Attributes
+    ----------
+    series : ndarray of int64, shape [N]
+        Place of the series in its panel.
+    bar : ndarray of int64, shape [N]
+        Index of the cutoff bar in that series; bars after it are the future.
+    """
+
+    series: Ints
+    bar: Ints
+
+    def __post_init__(self) -> None:
+        """Make both arrays read-only int64 of one length."""
+        series, bar = np.asarray(self.series, np.int64), np.asarray(self.bar, np.int64)
+        if series.shape != bar.shape or series.ndim != 1:
+            raise ValueError(f"series {series.shape} and bar {bar.shape} must be 1-D and of one length")
+        object.__setattr__(self, "series", _frozen(series))
+        object.__setattr__(self, "bar", _frozen(bar))
+
+    def __len__(self) -> int:
+        """Return the number of origins N."""
+        return int(self.bar.size)
+
+    def take(self, index: npt.NDArray[np.generic] | slice) -> Origins:
+        """Return some of the origins, by index, mask or slice."""
+        return Origins(self.series[index], self.bar[index])
+
+    @classmethod
+    def last(cls, panel: Panel) -> Origins:
+        """Return one origin a series: its last bar, from which the real future is forecast."""
+        return cls(np.arange(len(panel)), np.array([len(s) - 1 for s in panel]))
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The forecast of one series from one cutoff, in price units.
+
+    Attributes
+    ----------
+    symbol, model : str
+    cutoff : datetime64[us]
+        Date of the last bar that the model saw.
+    y0 : float
+        Value at the cutoff.
+    ds : ndarray of datetime64[us], shape [H]
+        Dates of the forecast bars: real sessions of the series' calendar.
+    quantiles : tuple of float, length Q
+        Increasing, with 0.5 among them.
+    values : ndarray of float64, shape [H, Q]
+        Non-decreasing along Q.
+    """
+
+    symbol: str
+    model: str
+    cutoff: np.datetime64
+    y0: float
+    ds: Dates
+    quantiles: tuple[float, ...]
+    values: Floats
+
+    def __post_init__(self) -> None:
+        """Check the shape and make the arrays read-only."""
+        values = np.asarray(self.values, np.float64)
+        if values.shape != (len(self.ds), len(self.quantiles)):
+            raise ValueError(f"values have shape {values.shape}, needed {(len(self.ds), len(self.quantiles))}")
+        object.__setattr__(self, "ds", _frozen(np.asarray(self.ds, "datetime64[us]")))
+        object.__setattr__(self, "values", _frozen(values))
+
+    def __len__(self) -> int:
+        """Return the horizon H."""
+        return int(self.ds.size)
+
+    def quantile(self, q: float) -> Floats:
+        """Return one quantile, shape [H]; KeyError where the forecast lacks it."""
+        for place, have in enumerate(self.quantiles):
+            if abs(have - q) < 1e-9:
+                return self.values[:, place]
+        raise KeyError(q)
+
+    @property
+    def median(self) -> Floats:
+        """The median, shape [H]."""
+        return self.quantile(0.5)
+
+    def band(self, level: float) -> tuple[Floats, Floats]:
+        """Return lower and upper limit of the central band, ``level`` in percent (80, 95), each [H]."""
+        tail = (1 - level / 100) / 2
+        return self.quantile(tail), self.quantile(1 - tail)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Forecasts of one model from many origins beside what happened; the ground of every score.
+
+    Attributes
+    ----------
+    model : str
+    symbol : ndarray of str, shape [N]
+    cutoff : ndarray of datetime64[us], shape [N]
+    ds : ndarray of datetime64[us], shape [N, H]
+    y0 : ndarray of float64, shape [N]
+        Value at the cutoff.
+    y : ndarray of float64, shape [N, H]
+        What happened.
+    quantiles : tuple of float, length Q
+    values : ndarray of float64, shape [N, H, Q]
+    scale : ndarray of float64, shape [N]
+        In-sample mean absolute one-bar change of the series up to the first origin: the unit of MASE.
+    """
+
+    model: str
+    symbol: npt.NDArray[np.str_]
+    cutoff: Dates
+    ds: Dates
+    y0: Floats
+    y: Floats
+    quantiles: tuple[float, ...]
+    values: Floats
+    scale: Floats = field(default_factory=lambda: np.empty(0))
+
+    def __len__(self) -> int:
+        """Return the number of origins N."""
+        return int(self.cutoff.size)
+
+    @property
+    def horizon(self) -> int:
+        """Return the number of bars ahead, H."""
+        return int(self.y.shape[1])
+
+    def quantile(self, q: float) -> Floats:
+        """Return one quantile, shape [N, H]; KeyError where it is lacking."""
+        for place, have in enumerate(self.quantiles):
+            if abs(have - q) < 1e-9:
+                return self.values[:, :, place]
+        raise KeyError(q)
+
+    def forecasts(self, symbols: Sequence[str] | None = None) -> Iterator[Forecast]:
+        """Iterate over the outcomes as forecasts, of some symbols only if wanted."""
+        for n in range(len(self)):
+            if symbols is None or self.symbol[n] in symbols:
+                yield Forecast(
+                    str(self.symbol[n]), self.model, self.cutoff[n], float(self.y0[n]), self.ds[n], self.quantiles, self.values[n]
+                )
