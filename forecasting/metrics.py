@@ -1,0 +1,232 @@
+"""How good a forecast was: flat functions of one signature, so that a new metric is one function and one line.
+
+Every metric is ``metric(outcomes, axis=None)``. ``axis`` is that of numpy on the [N, H] grid of origins and steps:
+None gives one number (a 0-d array), 0 one number a step [H], 1 one number an origin [N]. An outcome that is
+not known yet (NaN in ``y``) is skipped; where nothing is known the result is NaN. A NaN in the *forecast* is never
+skipped: it makes the result NaN, so that a model cannot win by leaving hard cases out. Point metrics judge the
+median. Shares are in percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import Floats, Outcomes
+
+Axis = Literal[0, 1] | None
+
+
+def mae(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Mean absolute error of the median, in price units."""
+    return _mean(np.abs(_error(outcomes)), outcomes, axis)
+
+
+def rmse(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Root mean squared error of the median, in price units."""
+    return np.sqrt(_mean(_error(outcomes) ** 2, outcomes, axis))
+
+
+def mase(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Mean absolute error over the in-sample mean absolute one-bar change (Hyndman & Koehler 2006); no unit.
+
+    NaN where ``outcomes.scale`` is missing or zero.
+    """
+    return _mean(np.abs(_error(outcomes)) / _scale(outcomes), outcomes, axis)
+
+
+def smape(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Symmetric mean absolute percentage error, 200 |y - f| / (|y| + |f|), percent (0 to 200); 0 / 0 counts as 0."""
+    error = np.abs(_error(outcomes))
+    size = np.abs(outcomes.y) + np.abs(_quantile(outcomes, 0.5))
+    return _mean(np.divide(200 * error, size, out=np.where(size == 0, 0.0, np.nan), where=size > 0), outcomes, axis)
+
+
+def theil_u(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Root mean squared error over that of "no change" from the cutoff (Theil's U2, 1966); no unit, below 1 is better."""
+    naive = _mean((outcomes.y - outcomes.y0[:, None]) ** 2, outcomes, axis)
+    return np.sqrt(_ratio(_mean(_error(outcomes) ** 2, outcomes, axis), naive))
+
+
+def pinball(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Pinball (quantile) loss, mean over the quantile levels (Koenker & Bassett 1978), in price units."""
+    return _mean(_pinball(outcomes, _identity), outcomes, axis)
+
+
+def crps(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Continuous ranked probability score, in price units: 2 x the plain mean of the pinball loss over the levels.
+
+    With levels .01, .02 ... .99 this is the usual approximation of the CRPS integral (Gneiting & Raftery 2007).
+    With few, unevenly spaced levels it is a weighted CRPS: compare models only on the same levels.
+    """
+    return 2 * pinball(outcomes, axis)
+
+
+def crps_bp(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """CRPS of the log return log(y / y0) in basis points (1e-4): comparable between series of different prices.
+
+    Quantiles map through the logarithm, so this is the CRPS of the return that the price forecast implies.
+    NaN everywhere unless all known outcomes, all values at the cutoff and all forecast quantiles are positive.
+    """
+    known = np.isfinite(outcomes.y)
+    if not ((outcomes.y[known] > 0).all() and (outcomes.y0 > 0).all() and (outcomes.values > 0).all()):
+        return _mean(np.full(outcomes.y.shape, np.nan), outcomes, axis)
+    return 2e4 * _mean(_pinball(outcomes, np.log), outcomes, axis)
+
+
+def coverage(outcomes: Outcomes, axis: Axis = None, *, level: float = 80) -> Floats:
+    """Share of outcomes inside the central band of ``level`` percent, limits included, in percent."""
+    low, high = _band(outcomes, level)
+    inside = np.where(np.isnan(low + high), np.nan, (outcomes.y >= low) & (outcomes.y <= high))
+    return 100 * _mean(inside, outcomes, axis)
+
+
+def width(outcomes: Outcomes, axis: Axis = None, *, level: float = 80) -> Floats:
+    """Mean width of the central band of ``level`` percent, in price units."""
+    low, high = _band(outcomes, level)
+    return _mean(high - low, outcomes, axis)
+
+
+def msis(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> Floats:
+    """Mean scaled interval score of the central band of ``level`` percent (Gneiting & Raftery 2007; scaled as in M4).
+
+    Width plus 2 / alpha times the miss, over the in-sample mean absolute one-bar change; no unit.
+    """
+    low, high = _band(outcomes, level)
+    miss = np.maximum(low - outcomes.y, 0) + np.maximum(outcomes.y - high, 0)
+    return _mean((high - low + miss * 2 / (1 - level / 100)) / _scale(outcomes), outcomes, axis)
+
+
+def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Share of calls of up or down that came true, in percent.
+
+    A call is a median different from the value at the cutoff. A forecast of no change is no call, and an outcome
+    without a change has no direction: both are left out. NaN where there was no call (always so for a random walk).
+    """
+    right, called = _calls(outcomes)
+    return 100 * _ratio(right.sum(axis, dtype=np.float64), called.sum(axis, dtype=np.float64))
+
+
+def directional_interval(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> tuple[Floats, Floats]:
+    """Lower and upper limit of the binomial interval of the directional accuracy, in percent (Wilson 1927).
+
+    Calls are taken as independent. Overlapping horizons and series that move together are not: then the true
+    interval is wider. It spans 50 where the calls are no better than a coin.
+    """
+    right, called = _calls(outcomes)
+    n = np.asarray(called.sum(axis, dtype=np.float64))
+    z = NormalDist().inv_cdf((1 + level / 100) / 2)
+    share = _ratio(right.sum(axis, dtype=np.float64), n)
+    n = np.where(n > 0, n, np.nan)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return 100 * (centre - half), 100 * (centre + half)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is called and shown. ``better``: ``low``, ``high``, or the ``level`` that it should hit."""
+
+    compute: Callable[..., Floats]
+    label: str
+    unit: str
+    better: Literal["low", "high"] | float
+
+
+#: What :func:`score` reports, in the order in which tables show it; unit "" means none, "price" that of the series.
+METRICS: dict[str, Metric] = {
+    "crps_bp": Metric(crps_bp, "CRPS of log return", "bp", "low"),
+    "crps": Metric(crps, "CRPS", "price", "low"),
+    "pinball": Metric(pinball, "Pinball loss", "price", "low"),
+    "mae": Metric(mae, "MAE", "price", "low"),
+    "rmse": Metric(rmse, "RMSE", "price", "low"),
+    "mase": Metric(mase, "MASE", "", "low"),
+    "smape": Metric(smape, "sMAPE", "%", "low"),
+    "theil_u": Metric(theil_u, "Theil's U", "", "low"),
+    "coverage_80": Metric(partial(coverage, level=80), "80 % coverage", "%", 80.0),
+    "coverage_95": Metric(partial(coverage, level=95), "95 % coverage", "%", 95.0),
+    "width_80": Metric(partial(width, level=80), "80 % width", "price", "low"),
+    "msis": Metric(msis, "MSIS (95 %)", "", "low"),
+    "directional_accuracy": Metric(directional_accuracy, "Direction right", "%", "high"),
+}
+
+
+def score(outcomes: Outcomes) -> dict[str, float]:
+    """Return every metric of :data:`METRICS` over all origins and steps; NaN where a metric does not apply."""
+    return {name: float(metric.compute(outcomes)) for name, metric in METRICS.items()}
+
+
+def score_by_step(outcomes: Outcomes) -> dict[str, Floats]:
+    """Return every metric of :data:`METRICS` for each step ahead, shape [H] each."""
+    return {name: metric.compute(outcomes, 0) for name, metric in METRICS.items()}
+
+
+def _identity(values: Floats) -> Floats:
+    return values
+
+
+def _mean(loss: Floats, outcomes: Outcomes, axis: Axis) -> Floats:
+    """Average a loss [N, H] over what is known."""
+    known = np.isfinite(outcomes.y)
+    return _ratio(np.sum(loss, axis, where=known), known.sum(axis, dtype=np.float64))
+
+
+def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Floats:
+    """Divide, with NaN where the denominator is zero."""
+    top, bottom = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
+    ratio: Floats = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
+    return ratio
+
+
+def _error(outcomes: Outcomes) -> Floats:
+    return outcomes.y - _quantile(outcomes, 0.5)
+
+
+def _scale(outcomes: Outcomes) -> Floats:
+    """Return the unit of scaled errors, [N, 1]; NaN where it is unknown or zero."""
+    if outcomes.scale.size == 0:
+        return np.full((len(outcomes), 1), np.nan)
+    return np.where(outcomes.scale > 0, outcomes.scale, np.nan)[:, None]
+
+
+def _quantile(outcomes: Outcomes, q: float) -> Floats:
+    """Return one quantile [N, H], between two levels by linear interpolation, NaN beyond the outermost levels."""
+    levels = np.asarray(outcomes.quantiles)
+    nearest = int(np.abs(levels - q).argmin())
+    if abs(levels[nearest] - q) < 1e-9:
+        return outcomes.values[:, :, nearest]
+    above = int(np.searchsorted(levels, q))
+    if above in (0, levels.size):
+        return np.full(outcomes.y.shape, np.nan)
+    weight = float((q - levels[above - 1]) / (levels[above] - levels[above - 1]))
+    return (1 - weight) * outcomes.values[:, :, above - 1] + weight * outcomes.values[:, :, above]
+
+
+def _band(outcomes: Outcomes, level: float) -> tuple[Floats, Floats]:
+    tail = (1 - level / 100) / 2
+    return _quantile(outcomes, tail), _quantile(outcomes, 1 - tail)
+
+
+def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Floats:
+    """Return the pinball loss of transformed values, mean over levels, [N, H]; one level at a time to save memory."""
+    y = transform(np.where(np.isfinite(outcomes.y), outcomes.y, 1.0))
+    total: Floats = np.zeros(outcomes.y.shape)
+    for place, q in enumerate(outcomes.quantiles):
+        error = y - transform(outcomes.values[:, :, place])
+        total += np.maximum(q * error, (q - 1) * error)
+    mean: Floats = total / len(outcomes.quantiles)
+    return mean
+
+
+def _calls(outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return where a call of direction was right and where there was one, both [N, H]."""
+    called = np.sign(_quantile(outcomes, 0.5) - outcomes.y0[:, None])
+    happened = np.sign(outcomes.y - outcomes.y0[:, None])
+    counted = np.isfinite(called) & np.isfinite(happened) & (called != 0) & (happened != 0)
+    return (called == happened) & counted, counted
