@@ -13,16 +13,19 @@ from forecasting.errors import ConfigError
 QUANTILES: tuple[float, ...] = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 
 
-def _setting(default: Any, label: str, text: str, unit: str = "", **limits: Any) -> Any:
-    """Declare one setting: default, label, one sentence of help, unit and limits."""
-    return Field(default, title=label, description=text, json_schema_extra={"unit": unit}, **limits)
+def _setting(
+    default: Any, label: str, text: str, unit: str = "", *, advanced: bool = False, words: dict[Any, str] | None = None, **limits: Any
+) -> Any:
+    """Declare one setting: default, label, one sentence of help, unit, rank in forms, values with a name of their own, and limits."""
+    extra = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
+    return Field(default, title=label, description=text, json_schema_extra=extra, **limits)
 
 
 class Settings(BaseModel):
     """A frozen group of settings that refuses unknown names.
 
-    Each field carries its label (``title``), help (``description``), limits and
-    unit (``json_schema_extra["unit"]``): forms and flags are made from them.
+    Each field carries its label (``title``), help (``description``) and limits; ``json_schema_extra`` adds its
+    ``unit``, whether it is ``advanced``, and ``words`` for single values: forms and flags are made from them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,21 +40,41 @@ class TaskConfig(Settings):
     input_size: int = _setting(60, "Lookback", "Bars the network reads before each forecast.", "bars", ge=2, le=5000)
     horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000)
     val_size: int = _setting(
-        0, "Validation", "Bars before the test part that decide when training stops; 0 takes 15 % of the history.", "bars", ge=0
+        0,
+        "Validation",
+        "Bars before the test part that decide when training stops; 0 takes 15 % of the history.",
+        "bars",
+        advanced=True,
+        words={0: "15 % of history"},
+        ge=0,
     )
-    test_size: int = _setting(0, "Test", "Last bars, never trained on, that score the forecast; 0 takes 15 % of the history.", "bars", ge=0)
+    test_size: int = _setting(
+        0,
+        "Test",
+        "Last bars, never trained on, that score the forecast; 0 takes 15 % of the history.",
+        "bars",
+        advanced=True,
+        words={0: "15 % of history"},
+        ge=0,
+    )
     target: Literal["auto", "log-return", "difference"] = _setting(
-        "auto", "Target", "Log returns suit prices; differences suit series that reach zero or below; auto looks at the data."
+        "auto",
+        "Target",
+        "Log returns suit prices; differences suit series that reach zero or below; auto looks at the data.",
+        advanced=True,
+        words={"auto": "Automatic", "log-return": "Log return", "difference": "Difference"},
     )
 
 
 class ModelConfig(Settings):
     """Which network, and how large."""
 
-    model: Literal["rnn", "lstm", "gru"] = _setting("lstm", "Network", "Kind of recurrent cell; on a CPU the LSTM is the fastest.")
+    model: Literal["rnn", "lstm", "gru"] = _setting(
+        "lstm", "Network", "Kind of recurrent cell; on a CPU the LSTM is the fastest.", words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+    )
     hidden_size: int = _setting(16, "Hidden size", "Units of each recurrent layer.", "units", ge=1, le=2048)
     layers: int = _setting(1, "Layers", "Recurrent layers on top of each other.", ge=1, le=8)
-    dropout: float = _setting(0.3, "Dropout", "Share of units silenced at random while training.", ge=0.0, le=0.9)
+    dropout: float = _setting(0.3, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
     bidirectional: bool = _setting(
         False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
     )
@@ -61,21 +84,38 @@ class TrainConfig(Settings):
     """How the network is trained."""
 
     epochs: int = _setting(30, "Epochs", "Most passes over the training windows.", ge=1, le=100_000)
-    batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", ge=1, le=65_536)
+    batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", advanced=True, ge=1, le=65_536)
     learning_rate: float = _setting(1e-3, "Learning rate", "Largest step size of AdamW.", gt=0.0, le=10.0)
-    weight_decay: float = _setting(0.1, "Weight decay", "Pull of the weights towards zero (AdamW).", ge=0.0, le=10.0)
-    schedule: Literal["constant", "cosine"] = _setting("cosine", "Schedule", "How the learning rate moves over the epochs.")
-    clip_norm: float = _setting(1.0, "Clip norm", "Largest norm of the gradient; 0 switches clipping off.", ge=0.0)
-    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", ge=1)
-    seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", ge=0, le=2**31 - 1)
-    device: str = _setting("auto", "Device", "auto, cpu, mps, cuda or cuda:1.", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    weight_decay: float = _setting(0.1, "Weight decay", "Pull of the weights towards zero (AdamW).", advanced=True, ge=0.0, le=10.0)
+    schedule: Literal["constant", "cosine"] = _setting(
+        "cosine",
+        "Schedule",
+        "How the learning rate moves over the epochs.",
+        advanced=True,
+        words={"constant": "Constant", "cosine": "Cosine"},
+    )
+    clip_norm: float = _setting(
+        1.0, "Clip norm", "Largest norm of the gradient; 0 switches clipping off.", advanced=True, words={0.0: "Off"}, ge=0.0
+    )
+    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1)
+    seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)
+    device: str = _setting(
+        "auto",
+        "Device",
+        "auto, cpu, mps, cuda or cuda:1.",
+        advanced=True,
+        words={"auto": "Automatic"},
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+    )
 
 
 class BacktestConfig(Settings):
     """How a walk-forward test moves through history."""
 
     step_size: int = _setting(1, "Step", "Bars between one origin and the next.", "bars", ge=1)
-    refit: int = _setting(0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", ge=0)
+    refit: int = _setting(
+        0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0
+    )
 
 
 class RunConfig(Settings):

@@ -1,0 +1,140 @@
+"""All threading of the application: one thread iterates one job, and its events wait in a mailbox until the window asks."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from importlib import metadata
+
+from PySide6.QtCore import QThread
+
+from forecasting.errors import CandlecastError
+from forecasting.events import Event, ForecastMade, Progress
+
+#: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of the job.
+Job = Callable[[Callable[[], bool]], Generator[Event, None, None]]
+
+_LATEST_ONLY = (Progress, ForecastMade)
+_PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas", "torch")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A fault on its way to the window; ``details`` is empty for a fault that the user can mend."""
+
+    message: str
+    hint: str = ""
+    details: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Tell a fault of ours by its message and hint, any other with traceback and versions."""
+        if isinstance(error, CandlecastError):
+            return cls(error.message, error.hint)
+        trace = "".join(traceback.format_exception(error))
+        return cls(f"{type(error).__name__}: {error}", "", f"{trace}\n{versions()}")
+
+
+def versions() -> str:
+    """Return the versions of everything that matters for a report of a fault, one a line; imports nothing."""
+    lines = [f"Python {sys.version.split()[0]} on {platform.platform()}"]
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            lines.append(f"{package} (not installed as a package)")
+    return "\n".join(lines)
+
+
+class Mailbox:
+    """Bounded queue between a job and the window.
+
+    Of :class:`Progress` and :class:`ForecastMade` only the latest waits, so that a fast job cannot flood
+    the window; every other event is kept, and a job that is far ahead waits until the window has taken some.
+
+    Parameters
+    ----------
+    limit : int
+        Events that may wait.
+    """
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._events: dict[object, Event] = {}
+        self._room = threading.Condition()
+        self._closed = False
+
+    def put(self, event: Event) -> bool:
+        """Add an event, waiting for room; False once the mailbox is closed."""
+        key: object = type(event) if isinstance(event, _LATEST_ONLY) else object()
+        with self._room:
+            self._events.pop(key, None)
+            self._room.wait_for(lambda: self._closed or len(self._events) < self._limit)
+            if not self._closed:
+                self._events[key] = event
+            return not self._closed
+
+    def take(self) -> list[Event]:
+        """Return what waits, in the order of arrival, and empty the mailbox."""
+        with self._room:
+            events = list(self._events.values())
+            self._events.clear()
+            self._room.notify_all()
+        return events
+
+    def close(self) -> None:
+        """Refuse further events, drop those that wait and release a waiting job."""
+        with self._room:
+            self._closed = True
+            self._events.clear()
+            self._room.notify_all()
+
+
+class Worker(QThread):
+    """One job in a thread of its own.
+
+    Connect ``finished`` to a method of a QObject only: a lambda would run in this thread. After it,
+    :attr:`failure` tells how the job ended. Keep a reference until then, and never ``terminate()``.
+
+    Parameters
+    ----------
+    job : Job
+        The generator function to iterate.
+    name : str
+        Name of the thread in debuggers and logs.
+    """
+
+    def __init__(self, job: Job, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._job = job
+        self._mailbox = Mailbox()
+        self.failure: Failure | None = None
+
+    def run(self) -> None:
+        """Iterate the job; every fault ends in :attr:`failure`, none escapes."""
+        try:
+            events = self._job(self.isInterruptionRequested)
+            for event in events:
+                if not self._mailbox.put(event):
+                    events.close()
+                    break
+        except Exception as error:  # the one place: a fault in the background is never silent
+            self.failure = Failure.of(error)
+
+    def take(self) -> list[Event]:
+        """Return the events since the last call, oldest first."""
+        return self._mailbox.take()
+
+    def stop(self) -> None:
+        """Ask the job to end early and keep what it has."""
+        self.requestInterruption()
+
+    def discard(self) -> None:
+        """Ask the job to end and drop all it delivers from now on."""
+        self._mailbox.close()
+        self.requestInterruption()

@@ -1,0 +1,93 @@
+"""Guards around every test: folders of its own, no network, and no thread, timer or window left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QObject, QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point the home folder, the settings and Candlecast's own folders at a fresh directory."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "CANDLECAST_HOME"):
+        monkeypatch.setenv(name, str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine, except in tests marked ``network``."""
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in _LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    # Libraries in C (curl) do not come through Python's sockets: a proxy that is not there stops them.
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, ",".join(_LOOPBACK))
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves a thread running, a timer ticking or a top-level widget alive."""
+    started: list[weakref.ref[QObject]] = []
+
+    def recorded(cls: type[QObject]) -> None:
+        start = cls.start  # type: ignore[attr-defined]
+
+        def wrapper(self: QObject, *args: Any) -> None:
+            started.append(weakref.ref(self))
+            start(self, *args)
+
+        monkeypatch.setattr(cls, "start", wrapper)
+
+    recorded(QThread)
+    recorded(QTimer)
+    before = set(_windows())
+    yield
+    # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
+    gc.collect()
+    left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in _alive(started)]
+    left += [f"window {name} is still there" for name in set(_windows()) - before]
+    if left:
+        pytest.fail(f"{request.node.name} leaves something behind: {'; '.join(left)}", pytrace=False)
+
+
+def _alive(started: list[weakref.ref[QObject]]) -> list[QObject]:
+    from shiboken6 import isValid
+
+    found = [one for reference in started if (one := reference()) is not None and isValid(one)]
+    return [one for one in found if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
+
+
+def _windows() -> list[str]:
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        return []
+    return [f"{type(one).__name__} {one.objectName()!r} {id(one)}" for one in app.topLevelWidgets() if one.isVisible()]
