@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+
 from forecasting.config import RunConfig
-from forecasting.series import Dates, Floats, Forecast, Origins, Outcomes, Panel
+from forecasting.series import Floats, Forecast, Origins, Outcomes, Panel
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class SplitMade(Event):
     ``val_start`` and ``test_start`` are the dates of the first validation and test bar.
     """
 
-    val_start: Dates
-    test_start: Dates
+    val_start: np.datetime64
+    test_start: np.datetime64
     windows: Mapping[Literal["train", "val", "test"], int]
     parameters: int
     device: str

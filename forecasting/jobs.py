@@ -1,0 +1,240 @@
+"""The verbs of the program, each a generator of events that a window, a terminal or a test iterates.
+
+torch and all that needs it is imported inside the jobs, so that importing this module is cheap and
+the time it takes is spent where it can be shown.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forecasting.config import QUANTILES, BacktestConfig, RunConfig
+from forecasting.errors import CandlecastError
+from forecasting.events import (
+    BacktestFinished,
+    EngineReady,
+    EpochEnd,
+    Event,
+    FoldEnd,
+    ForecastMade,
+    Predictor,
+    Progress,
+    RunFinished,
+    RunInfo,
+    RunResult,
+    SeriesLoaded,
+    SplitMade,
+)
+from forecasting.series import Forecast, Origins, Panel, PriceSeries
+
+if TYPE_CHECKING:
+    from forecasting.sources import ReadOptions
+    from forecasting.training import Fitted
+    from forecasting.windows import Split
+
+Job = Iterator[Event]
+
+
+def _never() -> bool:
+    return False
+
+
+def warm_up() -> Job:
+    """Import torch and take one small training step, so that the user's first one is not the slow one.
+
+    Yields
+    ------
+    Progress, EngineReady
+    """
+    started = time.perf_counter()
+    yield Progress(0, 0, "Preparing the engine")
+    import torch
+
+    from forecasting.models import MODELS
+    from forecasting.training import AdamW, devices
+
+    network = MODELS["lstm"](RunConfig().model, 4, 2)
+    network(torch.zeros(8, 8, 4)).sum().backward()
+    AdamW(network.parameters(), 0.0).step(1e-3)
+    yield EngineReady(devices(), versions(), time.perf_counter() - started)
+
+
+def load(references: Sequence[str], options: ReadOptions | None = None, should_stop: Callable[[], bool] = _never) -> Job:
+    """Load files, tickers and samples into one panel.
+
+    Parameters
+    ----------
+    references : sequence of str
+        ``path``, ``yahoo:TICKER`` or ``sample:NAME``; several make a panel.
+    options : ReadOptions, optional
+        How files are to be read, where the reader's own reading is not wanted.
+    should_stop : callable
+        Polled between references; once true nothing more is loaded.
+
+    Yields
+    ------
+    Progress, SeriesLoaded
+    """
+    from forecasting.sources import source
+
+    found: list[PriceSeries] = []
+    for number, reference in enumerate(references):
+        if should_stop():
+            break
+        yield Progress(number, len(references), f"Loading {reference}")
+        found.extend(source(reference, options).load())
+    yield SeriesLoaded(Panel(tuple(found)))
+
+
+def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:
+    """Train a network, score it beside the baselines on the test part, forecast the real future.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+    should_stop : callable
+        Polled every batch; once true the best weights so far are scored and delivered.
+
+    Yields
+    ------
+    SplitMade, Progress, EpochEnd, ForecastMade, Notice, RunFinished
+    """
+    from forecasting.backtest import bars_before, fit_baselines, outcomes_of
+    from forecasting.baselines import default_baselines
+    from forecasting.metrics import score
+    from forecasting.training import fit
+    from forecasting.verdict import judge
+    from forecasting.windows import split_panel
+
+    started = time.perf_counter()
+    split = split_panel(panel, config.task)
+    made: list[SplitMade] = []
+    fitted = yield from _noting(fit(panel, split, config, should_stop), made)
+    yield Progress(0, 0, "Scoring against the baselines")
+    horizon = config.task.horizon
+    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, default_baselines(panel))
+    network = fitted.forecaster
+    origins = _thinned(panel, split, horizon)
+    outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES) for p in (network, *rivals)}
+    verdict = judge(outcomes, network.name)
+    forecasts = future(network, panel, horizon)
+    yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
+    result = RunResult(
+        config=config,
+        panel=panel,
+        split=made[0],
+        history=fitted.history,
+        forecasts=forecasts,
+        baseline_forecasts=future(rivals[0], panel, horizon),
+        outcomes=outcomes,
+        scores={name: score(o) for name, o in outcomes.items()},
+        verdict=verdict,
+        info=_info(config, [fitted], time.perf_counter() - started),
+    )
+    yield RunFinished(result, network)
+
+
+def backtest(
+    panel: Panel,
+    config: RunConfig,
+    plan: BacktestConfig = BacktestConfig(),  # noqa: B008 - frozen
+    quantiles: tuple[float, ...] = QUANTILES,
+    should_stop: Callable[[], bool] = _never,
+) -> Job:
+    """Walk forward through the test part, network and baselines from the same origins.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+    plan : BacktestConfig
+    quantiles : tuple of float
+        Levels to be forecast, increasing; 0.5 and the limits of the bands are added for the scores.
+    should_stop : callable
+        Once true, the fold at hand is finished and the rest left out.
+
+    Yields
+    ------
+    Progress, FoldEnd, BacktestFinished
+    """
+    from forecasting.backtest import joined, walk_forward
+    from forecasting.baselines import default_baselines
+    from forecasting.metrics import score
+    from forecasting.verdict import judge
+
+    started = time.perf_counter()
+    levels = tuple(sorted({*quantiles, *QUANTILES}))
+    folds: list[FoldEnd] = []
+    fitted = yield from _noting(walk_forward(panel, config, plan, levels, default_baselines(panel), should_stop), folds)
+    outcomes = joined([fold.outcomes for fold in folds])
+    network = fitted[0].forecaster.name
+    yield BacktestFinished(
+        config,
+        outcomes,
+        {name: score(o) for name, o in outcomes.items()},
+        judge(outcomes, network),
+        _info(config, fitted, time.perf_counter() - started),
+    )
+
+
+def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
+    """Forecast the real future with a saved model, without training.
+
+    Yields
+    ------
+    ForecastMade
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.training import Forecaster
+
+    forecaster = Forecaster.load(model_file, device)
+    yield ForecastMade(future(forecaster, panel, forecaster.config.task.horizon), epoch=0, final=True)
+
+
+def future(predictor: Predictor, panel: Panel, horizon: int) -> tuple[Forecast, ...]:
+    """Forecast the next ``horizon`` sessions of each series from its last bar."""
+    from forecasting.calendars import future_sessions
+    from forecasting.training import forecasts_from
+
+    values = predictor.predict(panel, Origins.last(panel), QUANTILES)
+    return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide whether numbers repeat."""
+    from importlib.metadata import version
+
+    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "pandas")}}
+
+
+def _noting(job: Generator[Event, None, Any], notes: list[Any]) -> Generator[Event, None, Any]:
+    """Pass a job's events on, keeping those that its successor needs; return what the job returns."""
+    while True:
+        try:
+            event = next(job)
+        except StopIteration as finished:
+            return finished.value
+        if isinstance(event, SplitMade | FoldEnd):
+            notes.append(event)
+        yield event
+
+
+def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
+    """Return the test origins, of large panels every k-th date, so that scoring stays quick."""
+    from forecasting.backtest import every
+
+    if not len(split.test):
+        raise CandlecastError("The test part holds no origin to score.", "Use a larger test size.")
+    step = max(1, len(split.test) * horizon // 2_000_000)
+    return every(panel, split.test, step)
+
+
+def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInfo:
+    last: EpochEnd = fitted[-1].history[-1]
+    epochs = sum(len(f.history) - 1 for f in fitted)
+    return RunInfo(seconds, epochs, last.best_epoch, str(fitted[-1].forecaster.device), config.train.seed, fitted[-1].stopped, versions())

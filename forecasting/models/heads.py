@@ -1,0 +1,59 @@
+"""Turning what a network knows into quantiles that never cross and start at the baseline."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+#: Largest change of log scale that the head can make to either side of the median.
+_REACH = 1.5
+
+
+class QuantileHead(nn.Module):
+    """Location and scale of the future relative to a baseline distribution, per step ahead.
+
+    For each of the H steps it predicts a shift of the median and a log scale for either side of it.
+    Quantiles of the baseline are moved and stretched by these: the map is increasing, so quantiles
+    cannot cross. All weights start at zero, so an untrained head is exactly the baseline.
+
+    Parameters
+    ----------
+    width : int
+        Size of the state that is read.
+    horizon : int
+        Steps ahead, H.
+    """
+
+    def __init__(self, width: int, horizon: int) -> None:
+        super().__init__()
+        self.horizon = horizon
+        self.residual = nn.Linear(width, 3 * horizon)
+        nn.init.zeros_(self.residual.weight)
+        nn.init.zeros_(self.residual.bias)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Map states [B, width] to shift, left and right log scale, [B, H, 3]."""
+        shift, left, right = self.residual(state).view(-1, self.horizon, 3).unbind(-1)
+        return torch.stack([shift, _REACH * torch.tanh(left / _REACH), _REACH * torch.tanh(right / _REACH)], dim=-1)
+
+
+def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
+    """Apply the head's output to baseline quantiles.
+
+    Parameters
+    ----------
+    shape : Tensor, shape [B, H, 3]
+        Shift, left and right log scale.
+    baseline : Tensor, shape [H, Q]
+        Baseline quantiles in units of the scale, increasing along Q.
+    median : Tensor, shape [H]
+        The baseline's median.
+
+    Returns
+    -------
+    Tensor, shape [B, H, Q]
+        Quantiles in units of the scale, increasing along Q.
+    """
+    apart = (baseline - median[:, None]).unsqueeze(0)
+    shift, left, right = shape.unsqueeze(-1).unbind(2)
+    return median[:, None] + shift + torch.where(apart < 0, left, right).exp() * apart

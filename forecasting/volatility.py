@@ -1,0 +1,209 @@
+"""How far a series moves: causal variances of bars, and the scale of its next h bars.
+
+Everything the network learns is measured in these units, so calm and wild times weigh alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecasting.series import Floats, Ints, Panel, PriceSeries
+
+Target = Literal["log-return", "difference"]
+
+#: Smallest variance of a bar's log return that is believed; below it a quote is stale, not calm.
+FLOOR = 1e-7
+#: Bars over which the regressors of the HAR model average the variance.
+HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
+_EWMA = 0.97
+_MOST_STEPS = 24
+
+
+def resolve_target(panel: Panel, wanted: str = "auto") -> Target:
+    """Choose log returns for a panel whose values are all positive, differences otherwise.
+
+    Parameters
+    ----------
+    panel : Panel
+        Looks at every bar: the choice is a property of the data, not a fitted quantity.
+    wanted : str
+        ``auto``, ``log-return`` or ``difference``; the last two are returned unchanged.
+    """
+    if wanted == "difference":
+        return "difference"
+    if wanted == "log-return" or all(bool((s.y > 0).all()) for s in panel):
+        return "log-return"
+    return "difference"
+
+
+def path(series: PriceSeries, target: Target) -> Floats:
+    """Return the path whose increments are forecast, shape [T]: log of the close, or the close itself."""
+    return np.log(series.y) if target == "log-return" else np.array(series.y)
+
+
+def moves(series: PriceSeries, target: Target) -> Floats:
+    """Return the increments of the path, shape [T]; the first is 0."""
+    return np.diff(path(series, target), prepend=path(series, target)[:1])
+
+
+def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
+    """Estimate the variance of each bar's move from that bar alone.
+
+    With open, high and low it is the squared overnight move plus the estimator of Garman and Klass,
+    ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    target : str
+        Unit of the variance: squared log return, or squared difference of the close.
+
+    Returns
+    -------
+    ndarray of float64, shape [T]
+        Element t looks at bar t and the close of bar t-1. At least :data:`FLOOR` for log returns;
+        for differences at least the same share of the squared size of the closes seen so far.
+
+    References
+    ----------
+    Garman and Klass (1980), On the estimation of security price volatilities from historical data.
+    """
+    squared = moves(series, target) ** 2
+    if target == "log-return" and series.has_range:
+        o, h, low, c = (series[name] for name in ("open", "high", "low", "close"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            overnight = np.log(o / np.concatenate([o[:1], c[:-1]])) ** 2
+            ranged = overnight + 0.5 * np.log(h / low) ** 2 - (2 * np.log(2) - 1) * np.log(c / o) ** 2
+        usable = np.isfinite(ranged) & (h >= low)
+        squared = np.where(usable, ranged, squared)
+    return np.maximum(squared, _floor(series, target))
+
+
+def _floor(series: PriceSeries, target: Target) -> Floats:
+    if target == "log-return":
+        return np.full(len(series), FLOOR)
+    return np.maximum(FLOOR * np.cumsum(series.y**2) / np.arange(1, len(series) + 1), 1e-12)
+
+
+def ewma(values: Floats, decay: float) -> Floats:
+    """Return the exponentially weighted mean of what was seen so far, shape [T].
+
+    The weights of a bar k bars back are ``decay**k``, normalised from the first bar on, so that
+    early values are not drawn to an arbitrary start.
+    """
+    from scipy.signal import lfilter
+
+    top = lfilter([1.0], [1.0, -decay], values)
+    bottom = lfilter([1.0], [1.0, -decay], np.ones_like(values))
+    return np.asarray(top / bottom, np.float64)
+
+
+def trailing_mean(values: Floats, bars: int) -> Floats:
+    """Return the mean of the last ``bars`` positive values at each bar (of those there are, at first), shape [T]."""
+    total = np.cumsum(values)
+    out = total.copy()
+    out[bars:] -= total[:-bars]
+    mean = out / np.minimum(np.arange(1, len(values) + 1), bars)
+    # A jump of many orders of magnitude cancels digits of the sum: no mean lies below the least value seen.
+    return np.maximum(mean, np.minimum.accumulate(values))
+
+
+@dataclass(frozen=True, eq=False)
+class Har:
+    """Heterogeneous autoregression of log variance, pooled over a panel: the scale of the next h bars.
+
+    The log of the variance summed over the next h bars is regressed on the logs of its means over
+    the last 1, 5, 22 and 250 bars, the log of an EWMA of squared moves, the log of the panel's mean
+    variance over 5 bars (panels only) and a constant.
+
+    Attributes
+    ----------
+    target : str
+        Unit of the moves.
+    coefficients : ndarray, shape [P, H]
+        Of the log variance of the h-bar move; P regressors, the constant last.
+    pooled : bool
+        Whether the panel's own mean is among the regressors.
+
+    References
+    ----------
+    Corsi (2009), A simple approximate long-memory model of realized volatility.
+    """
+
+    target: Target
+    coefficients: Floats
+    pooled: bool
+
+    @classmethod
+    def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return") -> Har:
+        """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is looked at.
+
+        Where there are fewer than 250 usable bars in all, the regression would be noise: the scale is
+        then the EWMA volatility times the square root of h.
+        """
+        pooled = len(panel) > 4
+        steps = _steps(horizon)
+        designs = _regressors(panel, target, pooled)
+        x, y = [], []
+        for series, design, known in zip(panel, designs, insample, strict=True):
+            total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
+            first = min(22, known // 4)
+            bars = np.arange(first, max(first, known - int(steps[-1])))
+            x.append(design[bars])
+            y.append(np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
+        rows, answers = np.concatenate(x), np.concatenate(y)
+        if len(rows) < 250:
+            return cls(target, _square_root_law(rows.shape[1], horizon), pooled)
+        ridge = 1e-4 * len(rows) * np.eye(rows.shape[1])
+        ridge[-1, -1] = 0.0
+        solved = np.linalg.solve(rows.T @ rows + ridge, rows.T @ answers)
+        every = np.stack([np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved])
+        return cls(target, every, pooled)
+
+    def regressors(self, panel: Panel) -> tuple[Floats, ...]:
+        """Return each series' regressors, shape [T, P]; row t looks at bars up to t of the panel only."""
+        return tuple(_regressors(panel, self.target, self.pooled))
+
+    def scale(self, panel: Panel) -> tuple[Floats, ...]:
+        """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves."""
+        return tuple(np.exp(0.5 * x @ self.coefficients) for x in self.regressors(panel))
+
+
+def _steps(horizon: int) -> Ints:
+    """Return the horizons that are fitted; those between are interpolated in log h."""
+    return np.unique(np.geomspace(1, horizon, min(horizon, _MOST_STEPS)).round().astype(np.int64))
+
+
+def _square_root_law(regressors: int, horizon: int) -> Floats:
+    coefficients = np.zeros((regressors, horizon))
+    coefficients[len(HAR_BARS)] = 1.0
+    coefficients[-1] = np.log(np.arange(1, horizon + 1))
+    return coefficients
+
+
+def _regressors(panel: Panel, target: Target, pooled: bool) -> list[Floats]:
+    designs = []
+    for series in panel:
+        variance = bar_variance(series, target)
+        squared = np.maximum(moves(series, target) ** 2, _floor(series, target))
+        squared[0] = variance[0]
+        columns = [np.log(trailing_mean(variance, bars)) for bars in HAR_BARS]
+        columns.append(np.log(ewma(squared, _EWMA)))
+        designs.append(columns)
+    if pooled:
+        for columns, market in zip(designs, _market(panel, [d[1] for d in designs]), strict=True):
+            columns.append(market)
+    return [np.stack([*columns, np.ones_like(columns[0])], axis=1) for columns in designs]
+
+
+def _market(panel: Panel, logs: list[Floats]) -> list[Floats]:
+    """Return, at each bar, the mean over the panel's series of ``logs`` at the same date, one array [T] a series."""
+    dates, place = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
+    values = np.concatenate(logs)
+    mean = np.bincount(place, values, len(dates)) / np.bincount(place, minlength=len(dates))
+    ends = np.cumsum([len(s) for s in panel])
+    return [mean[part] for part in np.split(place, ends[:-1])]

@@ -1,0 +1,282 @@
+"""Splits, scaling and windows: the file that keeps the future out of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from forecasting.config import TaskConfig
+from forecasting.errors import DataError
+from forecasting.features import FEATURES, features
+from forecasting.series import Dates, Floats, Origins, Panel
+from forecasting.volatility import Har, Target, moves, path, resolve_target
+
+Part = Literal["train", "val", "test"]
+
+#: Share of the history that the validation and the test part take where no size is given.
+AUTO_SHARE = 0.15
+#: Levels at which the baseline's distribution is kept; any other is interpolated.
+LEVELS: Floats = np.concatenate([[0.001, 0.0025], np.arange(1, 200) / 200, [0.9975, 0.999]])
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A chronological split of a panel by date, with a gap of H bars before each part.
+
+    A training origin's last target lies before ``val_start``, a validation origin's before
+    ``test_start``; so no bar is a target in two parts.
+
+    Attributes
+    ----------
+    val_start, test_start : datetime64[us]
+        Dates of the first bars of the validation and the test part.
+    insample : tuple of int
+        Bars of each series before ``val_start``: whatever is fitted may look at these only.
+    train, val, test : Origins
+        Cutoffs of each part, in order of series, then time.
+    """
+
+    val_start: np.datetime64
+    test_start: np.datetime64
+    insample: tuple[int, ...]
+    train: Origins
+    val: Origins
+    test: Origins
+
+    def __getitem__(self, part: Part) -> Origins:
+        """Return the origins of a part."""
+        return {"train": self.train, "val": self.val, "test": self.test}[part]
+
+
+def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None = None) -> Split:
+    """Split a panel into training, validation and test parts by date.
+
+    Parameters
+    ----------
+    panel : Panel
+    task : TaskConfig
+        ``val_size`` and ``test_size`` count dates of the panel's joint calendar.
+    test_start : datetime64, optional
+        First date of the test part, instead of ``task.test_size``: a walk-forward fold. Nothing from
+        that date on is a target of training or validation.
+
+    Raises
+    ------
+    DataError
+        Too few bars for one window of each part; says how many there are and are needed.
+    """
+    dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
+    horizon = task.horizon
+    usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
+    test_size = 0 if test_start is not None else task.test_size or max(horizon, round(AUTO_SHARE * len(dates)))
+    val_size = task.val_size or max(horizon, round(AUTO_SHARE * usable))
+    needed = task.input_size + horizon + val_size + test_size
+    longest = max(panel, key=len)
+    if needed > usable or task.input_size + horizon > len(longest):
+        raise DataError(
+            f"{longest.symbol} has {usable:,} bars; lookback {task.input_size} and horizon {horizon} with {val_size} validation "
+            f"and {test_size} test bars need {needed:,}.",
+            "Load more history, or lower the lookback, the horizon or the sizes of the parts.",
+        )
+    test_date = test_start if test_start is not None else dates[len(dates) - test_size]
+    val_date = dates[usable - test_size - val_size]
+    found: dict[Part, list[tuple[int, Any]]] = {"train": [], "val": [], "test": []}
+    insample = []
+    for place, series in enumerate(panel):
+        val, test = (int(np.searchsorted(series.ds, date)) for date in (val_date, test_date))
+        insample.append(val)
+        first, last = task.input_size - 1, len(series) - 1 - horizon
+        found["train"].append((place, np.arange(first, val - horizon)))
+        found["val"].append((place, np.arange(max(first, val - 1), test - horizon)))
+        found["test"].append((place, np.arange(max(first, test - 1), last + 1)))
+    parts = {part: _origins(pieces) for part, pieces in found.items()}
+    if not len(parts["train"]) or not len(parts["val"]):
+        raise DataError(
+            f"No series of the panel is long enough for lookback {task.input_size} and horizon {horizon}.",
+            "Load more history, or lower the lookback or the horizon.",
+        )
+    return Split(val_date, test_date, tuple(insample), parts["train"], parts["val"], parts["test"])
+
+
+def _origins(pieces: list[tuple[int, Any]]) -> Origins:
+    return Origins(np.concatenate([np.full(len(bars), place) for place, bars in pieces]), np.concatenate([bars for _, bars in pieces]))
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """All that is fitted besides the network: volatility, feature scales, the baseline's distribution.
+
+    Attributes
+    ----------
+    target : str
+        What a path is: log of the close, or the close.
+    har : Har
+        Scale of the next h bars.
+    mean, sd : ndarray, shape [C]
+        Of the features.
+    quantiles : ndarray, shape [H, K]
+        Baseline quantiles at :data:`LEVELS` of the h-bar move divided by its scale.
+    """
+
+    target: Target
+    har: Har
+    mean: Floats
+    sd: Floats
+    quantiles: Floats
+
+    @classmethod
+    def fit(cls, panel: Panel, split: Split, task: TaskConfig) -> Scaling:
+        """Fit on the training part: only bars before ``split.val_start`` are looked at."""
+        target = resolve_target(panel, task.target)
+        if target == "log-return":
+            _require_positive(panel)
+        har = Har.fit(panel, split.insample, task.horizon, target)
+        scales = har.scale(panel)
+        rows = [features(s, scale[:, 0], target)[:known] for s, scale, known in zip(panel, scales, split.insample, strict=True)]
+        known_rows = np.concatenate(rows)
+        sd = known_rows.std(axis=0)
+        quantiles = _baseline_quantiles(panel, split, scales, target, task.horizon)
+        return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles)
+
+    def baseline(self, levels: Floats) -> Floats:
+        """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear between and beyond the kept ones."""
+        normal = _normal(LEVELS)
+        wanted = _normal(np.asarray(levels, np.float64))
+        out = np.stack([np.interp(wanted, normal, row) for row in self.quantiles])
+        low, high = wanted < normal[0], wanted > normal[-1]
+        slope_low = (self.quantiles[:, 1] - self.quantiles[:, 0]) / (normal[1] - normal[0])
+        slope_high = (self.quantiles[:, -1] - self.quantiles[:, -2]) / (normal[-1] - normal[-2])
+        out[:, low] = self.quantiles[:, :1] + slope_low[:, None] * (wanted[low] - normal[0])
+        out[:, high] = self.quantiles[:, -1:] + slope_high[:, None] * (wanted[high] - normal[-1])
+        return out
+
+    def arrays(self) -> dict[str, Floats]:
+        """Return what is kept in a model file, by name."""
+        return {
+            "scaling.har": self.har.coefficients,
+            "scaling.mean": self.mean,
+            "scaling.sd": self.sd,
+            "scaling.quantiles": self.quantiles,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, pooled: bool) -> Scaling:
+        """Build what :meth:`arrays` gave."""
+        har = Har(target, arrays["scaling.har"], pooled)
+        return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"])
+
+
+def _require_positive(panel: Panel) -> None:
+    for series in panel:
+        if not (series.y > 0).all():
+            bad = int(np.argmin(series.y > 0))
+            raise DataError(
+                f"{series.symbol} is {series.y[bad]:g} on {series.ds[bad].astype('datetime64[D]')}: log returns need positive values.",
+                "Choose the target 'difference', or leave it on 'auto'.",
+            )
+
+
+def _normal(levels: Floats) -> Floats:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(levels), np.float64)
+
+
+def _baseline_quantiles(panel: Panel, split: Split, scales: tuple[Floats, ...], target: Target, horizon: int) -> Floats:
+    """Return quantiles [H, K] of the training moves over their scale, the drift shrunk by its own uncertainty.
+
+    Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
+    windows are known the sample's quantiles are drawn to those of a normal of the same spread.
+    """
+    paths = [path(s, target) for s in panel]
+    out = np.empty((horizon, len(LEVELS)))
+    for h in range(1, horizon + 1):
+        pieces, when = [], []
+        for series, p, scale, known in zip(panel, paths, scales, split.insample, strict=True):
+            bars = np.arange(min(22, known // 4), known - h)
+            pieces.append((p[bars + h] - p[bars]) / scale[bars, h - 1])
+            when.append(series.ds[bars])
+        z = np.concatenate(pieces)
+        independent = max(1.0, len(np.unique(np.concatenate(when))) / h)
+        mean, sd = float(z.mean()), float(z.std())
+        error = sd / np.sqrt(independent)
+        drift = mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
+        weight = independent / (independent + 30.0)
+        out[h - 1] = drift + weight * (np.quantile(z, LEVELS) - mean) + (1 - weight) * sd * _normal(LEVELS)
+    return np.maximum.accumulate(out, axis=1)
+
+
+class Windows:
+    """A panel as a few flat tensors on the device, from which windows are gathered by index.
+
+    Bars of all series lie behind each other, so a window is a range of rows; no window is ever
+    stored. Row t of every tensor looks at bars up to t, except ``move``, which is what happened.
+
+    Parameters
+    ----------
+    panel : Panel
+    scaling : Scaling
+        Fitted beforehand; nothing is fitted here.
+    task : TaskConfig
+    device : torch.device
+    """
+
+    def __init__(self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device) -> None:
+        self.input_size, self.horizon = task.input_size, task.horizon
+        self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
+        regressors = scaling.har.regressors(panel)
+        first = scaling.har.coefficients[:, 0]
+        tables = [
+            (features(s, np.exp(0.5 * x @ first), scaling.target) - scaling.mean) / scaling.sd
+            for s, x in zip(panel, regressors, strict=True)
+        ]
+
+        def tensor(array: Floats) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array, np.float32)).to(device)
+
+        self.device = device
+        self.table = tensor(np.concatenate(tables))
+        self.regressors = tensor(np.concatenate(regressors))
+        self.coefficients = tensor(scaling.har.coefficients)
+        self.move = tensor(np.concatenate([moves(s, scaling.target) for s in panel]))
+        self._back = torch.arange(1 - task.input_size, 1, device=device)
+        self._ahead = torch.arange(1, task.horizon + 1, device=device)
+
+    @property
+    def inputs(self) -> int:
+        """Return the number of features C."""
+        return len(FEATURES)
+
+    def rows(self, origins: Origins) -> Tensor:
+        """Return the rows of the cutoff bars, shape [N] int64, on the device."""
+        return torch.as_tensor(self.starts[origins.series] + origins.bar).to(self.device)
+
+    def window(self, rows: Tensor) -> Tensor:
+        """Return the inputs that end at the cutoff rows, shape [B, L, C]; bars up to the cutoff only."""
+        return self.table[rows[:, None] + self._back]
+
+    def scale(self, rows: Tensor) -> Tensor:
+        """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff."""
+        return torch.exp(0.5 * self.regressors[rows] @ self.coefficients)
+
+    def target(self, rows: Tensor) -> Tensor:
+        """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at bars after the cutoff."""
+        return self.move[rows[:, None] + self._ahead].cumsum(1) / self.scale(rows)
+
+
+def check_lookback(panel: Panel, origins: Origins, input_size: int) -> None:
+    """Refuse origins that have fewer bars behind them than the lookback, naming the series."""
+    short = origins.bar < input_size - 1
+    if short.any():
+        worst = int(np.argmax(short))
+        raise DataError(
+            f"{panel[int(origins.series[worst])].symbol} has {int(origins.bar[worst]) + 1} bars up to the cutoff; "
+            f"lookback {input_size} needs {input_size}.",
+            "Load more history, or train with a lower lookback.",
+        )
