@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: Largest change of log scale that the head can make to either side of the median.
-_REACH = 1.5
+#: Farthest that the head can move the median (in units of the scale) and the log scale of either side: whatever
+#: the weights, the forecast stays finite.
+_FARTHEST, _WIDEST = 4.0, 1.5
 
 
 class QuantileHead(nn.Module):
@@ -34,7 +35,8 @@ class QuantileHead(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """Map states [B, width] to shift, left and right log scale, [B, H, 3]."""
         shift, left, right = self.residual(state).view(-1, self.horizon, 3).unbind(-1)
-        return torch.stack([shift, _REACH * torch.tanh(left / _REACH), _REACH * torch.tanh(right / _REACH)], dim=-1)
+        bounded = [limit * torch.tanh(x / limit) for x, limit in ((shift, _FARTHEST), (left, _WIDEST), (right, _WIDEST))]
+        return torch.stack(bounded, dim=-1)
 
 
 def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
