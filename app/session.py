@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -41,10 +41,13 @@ class Session(QObject):
         self.progress: Progress | None = None
         self.finished: RunFinished | None = None
         self.unsaved = False
-        self._clear_run()
+        self.split: SplitMade | None = None
+        self.history: list[EpochEnd] = []
+        self.forecast: ForecastMade | None = None
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
+        self._asked: tuple[str, ...] = ()
         self._waiting: RunConfig | None = None
         self._pulse = QTimer(self)
         self._pulse.setInterval(PULSE_MS)
@@ -98,8 +101,8 @@ class Session(QObject):
         if self.state not in ("idle", "loading"):
             raise CandlecastError("A network is being trained.", "Stop or cancel the training before you load other prices.")
         self._retire()
-        self.references = tuple(references)
-        self._worker = self._start(_loading(self.references), "load")
+        self._asked = tuple(references)
+        self._worker = self._start(_loading(self._asked), "load")
         self._enter("loading")
 
     def train(self, config: RunConfig) -> None:
@@ -176,7 +179,6 @@ class Session(QObject):
             self._worker = None
 
     def _enter(self, state: State) -> None:
-        assert state in get_args(State)
         self.progress = None
         if state != self.state:
             self.state = state
@@ -203,7 +205,8 @@ class Session(QObject):
             case EngineReady():
                 self.engine = event
             case SeriesLoaded():
-                self.panel, self.selected, self.finished, self.unsaved = event.panel, 0, None, False
+                self.panel, self.references, self.selected = event.panel, self._asked, 0
+                self.finished, self.unsaved = None, False
                 self._clear_run()
             case SplitMade():
                 self.split = event
@@ -217,33 +220,34 @@ class Session(QObject):
                 pass
 
     def _clear_run(self) -> None:
-        self.split: SplitMade | None = None
-        self.history: list[EpochEnd] = []
-        self.forecast: ForecastMade | None = None
+        self.split, self.history, self.forecast = None, [], None
 
     def _ended(self) -> None:
-        """Take the last events of a worker that has ended, and go on."""
-        worker = self.sender()
-        assert isinstance(worker, Worker)
-        worker.wait()
-        if worker in self._retired:
-            self._retired.discard(worker)
-            return
-        self._receive(worker)
-        warmer = worker is self._warmer
-        if warmer:
-            self._warmer = None
-        else:
-            self._worker = None
-        self._go_on(warmer, worker.failure)
+        """Let go of every worker that has ended, after its last events; the sender may be gone already."""
+        self._retired = {worker for worker in self._retired if not (worker.isFinished() and worker.wait())}
+        if self._warmer and self._warmer.isFinished():
+            warmer, self._warmer = self._warmer, None
+            warmer.wait()
+            self._receive(warmer)
+            self._warmed(warmer.failure)
+        if self._worker and self._worker.isFinished():
+            worker, self._worker = self._worker, None
+            worker.wait()
+            self._receive(worker)
+            self._enter("idle")
+            self._tell(worker.failure)
 
-    def _go_on(self, warmer: bool, failure: Failure | None) -> None:
-        waiting, self._waiting = (self._waiting, None) if warmer else (None, self._waiting)
+    def _warmed(self, failure: Failure | None) -> None:
+        """Start the run that waited for the engine, or give it up."""
+        waiting, self._waiting = self._waiting, None
         if waiting and self.panel and not failure:
             self._begin(self.panel, waiting)
-        elif waiting or not warmer:
+        elif waiting:
             self._enter("idle")
         self.nudge()
+        self._tell(failure)
+
+    def _tell(self, failure: Failure | None) -> None:
         if failure:
             self.failed.emit(failure)
 

@@ -1,0 +1,371 @@
+"""A settings class becomes a form and a filled form becomes settings, whatever the fields are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QValidator
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from forecasting.config import Settings
+from forecasting.errors import ConfigError
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+WidgetT = TypeVar("WidgetT", bound=QWidget)
+
+_INT_MAX = 2**31 - 1
+_SMALLEST = 1e-9
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("settings", text)
+
+
+class _Limits:
+    """What the declaration of a field says about its values."""
+
+    def __init__(self, info: FieldInfo) -> None:
+        self.low: float = -_INT_MAX
+        self.high: float = _INT_MAX
+        for mark in info.metadata:
+            self.low = getattr(mark, "ge", self.low)
+            self.high = getattr(mark, "le", self.high)
+            if getattr(mark, "gt", None) is not None:
+                self.low = mark.gt + (1 if info.annotation is int else _SMALLEST)
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        self.unit = str(extra.get("unit", ""))
+        self.advanced = bool(extra.get("advanced", False))
+        words = extra.get("words", {})
+        self.words: dict[str, str] = {str(k): _tr(str(v)) for k, v in words.items()} if isinstance(words, dict) else {}
+
+
+class IntBox(QSpinBox):
+    """A whole number with its unit; the lowest value may have a name of its own."""
+
+    def __init__(self, limits: _Limits) -> None:
+        super().__init__()
+        self.setRange(int(limits.low), int(limits.high))
+        self.setGroupSeparatorShown(True)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
+        self.setSpecialValueText(limits.words.get(str(int(limits.low)), ""))
+
+
+class FloatBox(QDoubleSpinBox):
+    """A number of any size: shows what was meant (0.001, not 0.00), and steps by a tenth of its size."""
+
+    def __init__(self, limits: _Limits) -> None:
+        super().__init__()
+        self.setDecimals(12)
+        self.setRange(limits.low, limits.high)
+        self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
+        self.setSpecialValueText(limits.words.get(str(float(limits.low)), ""))
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
+        """Write up to six significant digits."""
+        return f"{value:.6g}"
+
+    def valueFromText(self, text: str) -> float:  # noqa: N802 - Qt's name
+        """Read what was typed, also as 1e-3."""
+        return _number(self._bare(text), self.value())
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Accept a number within the limits; let everything else be typed on."""
+        value = _number(self._bare(text), math.nan)
+        good = self.minimum() <= value <= self.maximum()
+        return (QValidator.State.Acceptable if good else QValidator.State.Intermediate, text, position)
+
+    def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
+        """Step by a tenth of the value's power of ten, so that 0.001 goes to 0.0011."""
+        size = max(abs(self.value()), 10 * _SMALLEST)
+        self.setSingleStep(10.0 ** (math.floor(math.log10(size)) - 1) if self.value() else 0.1)
+        super().stepBy(steps)
+
+    def _bare(self, text: str) -> str:
+        return text.removesuffix(self.suffix()).strip()
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return otherwise
+
+
+class ChoiceBox(QComboBox):
+    """One of the declared values, shown by its name."""
+
+    def __init__(self, values: tuple[Any, ...], limits: _Limits) -> None:
+        super().__init__()
+        for value in values:
+            self.addItem(limits.words.get(str(value), str(value)), value)
+        self.setMinimumContentsLength(6)
+
+
+class TextBox(QComboBox):
+    """Free text with suggestions, each of which may have a name."""
+
+    def __init__(self, limits: _Limits) -> None:
+        super().__init__()
+        self._words = limits.words
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.setMinimumContentsLength(6)
+        self.offer({})
+
+    def offer(self, names: Mapping[str, str]) -> None:
+        """Replace the suggestions: ``names`` maps each value to what it is called."""
+        value = self.value()
+        with QSignalBlocker(self):
+            self.clear()
+            for text, name in {**self._words, **names}.items():
+                self.addItem(name, text)
+            self.setEditable(not names)
+            self.show_value(value)
+
+    def value(self) -> str:
+        """Return the value of the suggestion that is shown, or what was typed."""
+        place = self.findText(self.currentText())
+        return str(self.itemData(place)) if place >= 0 else self.currentText().strip()
+
+    def show_value(self, value: str) -> None:
+        """Show a value; one that is not among the suggestions is added."""
+        place = self.findData(value)
+        if place < 0 and value and not self.isEditable():
+            self.addItem(value, value)
+            place = self.count() - 1
+        self.setCurrentIndex(place)
+        if place < 0:
+            self.setEditText(value)
+
+
+class _WheelGuard(QObject):
+    """Keeps the wheel for scrolling the form: a value changes by the wheel only where the field has the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+class SettingsForm(QWidget, Generic[SettingsT]):
+    """A form for one settings class: plain fields first, the advanced ones under a fold.
+
+    Parameters
+    ----------
+    cls : type of Settings
+        Its fields become rows; label, help, unit and limits come from their declaration.
+
+    Attributes
+    ----------
+    changed : Signal
+        A value was changed by the user or by :meth:`show_settings`.
+    """
+
+    changed = Signal()
+
+    def __init__(self, cls: type[SettingsT]) -> None:
+        super().__init__()
+        self._cls = cls
+        self._guard = _WheelGuard(self)
+        self.fields: dict[str, QWidget] = {}
+        plain, self._folded = _rows(), QWidget()
+        folded = _rows()
+        self._folded.setLayout(folded)
+        for name, info in cls.model_fields.items():
+            limits = _Limits(info)
+            self._add(folded if limits.advanced else plain, name, info, limits)
+        self._fold = _fold_button(self.tr("Advanced"), self._folded)
+        self._fold.setVisible(folded.rowCount() > 0)
+        self._fault = QLabel()
+        self._fault.setObjectName("fault")
+        self._fault.setWordWrap(True)
+        self._fault.hide()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(6)
+        whole.addLayout(plain)
+        whole.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
+        whole.addWidget(self._folded)
+        whole.addWidget(self._fault)
+
+    @property
+    def advanced_shown(self) -> bool:
+        """Whether the advanced fields are unfolded."""
+        return self._fold.isChecked()
+
+    def show_advanced(self, shown: bool) -> None:
+        """Unfold or fold the advanced fields."""
+        self._fold.setChecked(shown)
+
+    def settings(self) -> SettingsT:
+        """Return what the form says.
+
+        Raises
+        ------
+        ConfigError
+            A value outside its limits; the form then also says so under its fields.
+        """
+        values = {name: _value(field) for name, field in self.fields.items()}
+        try:
+            settings = self._cls.model_validate(values)
+        except ValidationError as error:
+            fault = self._explain(error)
+            self._fault.setText(str(fault))
+            self._fault.show()
+            raise fault from error
+        self._fault.hide()
+        return settings
+
+    def show_settings(self, settings: SettingsT) -> None:
+        """Fill the form; :attr:`changed` is emitted once where anything is different."""
+        before = {name: _value(field) for name, field in self.fields.items()}
+        for name, field in self.fields.items():
+            with QSignalBlocker(field):
+                _show(field, getattr(settings, name))
+        if before != {name: _value(field) for name, field in self.fields.items()}:
+            self._changed()
+
+    def offer(self, name: str, choices: Mapping[str, str]) -> None:
+        """Give a text field suggestions: ``choices`` maps each value to what it is called."""
+        field = self.fields[name]
+        assert isinstance(field, TextBox)
+        field.offer(choices)
+
+    def _add(self, rows: QFormLayout, name: str, info: FieldInfo, limits: _Limits) -> None:
+        field = _field(info, limits)
+        title, text = _tr(info.title or name), _tr(info.description or "")
+        field.setObjectName(name)
+        field.setAccessibleName(title)
+        field.setAccessibleDescription(text)
+        field.setToolTip(text)
+        field.setWhatsThis(f"<b>{title}</b><br>{text}{_range_text(limits)}")
+        field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        field.installEventFilter(self._guard)
+        self.fields[name] = field
+        _changed_signal(field).connect(self._changed)
+        if isinstance(field, QCheckBox):
+            field.setText(title)
+            rows.addRow("", field)
+            return
+        field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        label = QLabel(title)
+        label.setToolTip(text)
+        label.setBuddy(field)
+        rows.addRow(label, field)
+
+    def _changed(self) -> None:
+        self._fault.hide()
+        self.changed.emit()
+
+    def _explain(self, error: ValidationError) -> ConfigError:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        info = self._cls.model_fields.get(name)
+        title = _tr(info.title or name) if info else self._cls.__name__
+        help_text = _tr(info.description or "") if info else ""
+        return ConfigError(f"{title}: {first.get('input')!r} does not fit.", help_text)
+
+
+def _rows() -> QFormLayout:
+    rows = QFormLayout()
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setHorizontalSpacing(10)
+    rows.setVerticalSpacing(6)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return rows
+
+
+def _fold_button(text: str, folded: QWidget) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setObjectName("fold")
+    button.setAccessibleName(text)
+    button.setCheckable(True)
+    button.setAutoRaise(True)
+    button.setArrowType(Qt.ArrowType.RightArrow)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.toggled.connect(folded.setVisible)
+    button.toggled.connect(lambda on: button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
+    folded.hide()
+    return button
+
+
+def _field(info: FieldInfo, limits: _Limits) -> QWidget:
+    kind = info.annotation
+    if get_origin(kind) is Literal:
+        return ChoiceBox(get_args(kind), limits)
+    if kind is bool:
+        return QCheckBox()
+    if kind is int:
+        return IntBox(limits)
+    if kind is float:
+        return FloatBox(limits)
+    if kind is str:
+        return TextBox(limits)
+    raise TypeError(f"no form field for {kind!r}")
+
+
+def _changed_signal(field: QWidget) -> Any:
+    match field:
+        case QCheckBox():
+            return field.toggled
+        case QSpinBox() | QDoubleSpinBox():
+            return field.valueChanged
+        case TextBox():
+            return field.currentTextChanged
+        case QComboBox():
+            return field.currentIndexChanged
+    raise TypeError(field)
+
+
+def _value(field: QWidget) -> Any:
+    match field:
+        case QCheckBox():
+            return field.isChecked()
+        case FloatBox():
+            return float(f"{field.value():.12g}")
+        case QSpinBox():
+            return field.value()
+        case TextBox():
+            return field.value()
+        case QComboBox():
+            return field.currentData()
+    raise TypeError(field)
+
+
+def _show(field: QWidget, value: Any) -> None:
+    match field:
+        case QCheckBox():
+            field.setChecked(value)
+        case QSpinBox() | QDoubleSpinBox():
+            field.setValue(value)
+        case TextBox():
+            field.show_value(value)
+        case QComboBox():
+            field.setCurrentIndex(field.findData(value))
+
+
+def _range_text(limits: _Limits) -> str:
+    if limits.high >= _INT_MAX and limits.low <= -_INT_MAX:
+        return ""
+    low = f"{limits.low:g}"
+    return f"<br>{low} to {limits.high:,.10g}" if limits.high < _INT_MAX else f"<br>{low} or more"

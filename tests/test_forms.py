@@ -1,0 +1,177 @@
+"""Every settings class makes a form, and what is filled in comes back as settings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QValidator, QWheelEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox
+
+from app.forms import FloatBox, SettingsForm, TextBox
+from forecasting.config import GROUPS, BacktestConfig, ModelConfig, Settings, TaskConfig, TrainConfig
+from forecasting.errors import ConfigError
+
+
+@pytest.fixture(params=[*GROUPS.values(), BacktestConfig], ids=lambda cls: cls.__name__)
+def cls(request: pytest.FixtureRequest) -> type[Settings]:
+    return request.param
+
+
+def test_an_untouched_form_is_the_default(qtbot: Any, cls: type[Settings]) -> None:
+    form = SettingsForm(cls)
+    qtbot.addWidget(form)
+    form.show_settings(cls())
+    assert form.settings() == cls()
+    assert list(form.fields) == list(cls.model_fields)
+
+
+def test_every_field_has_a_name_help_and_a_buddy(qtbot: Any, cls: type[Settings]) -> None:
+    form = SettingsForm(cls)
+    qtbot.addWidget(form)
+    buddies = {label.buddy() for label in form.findChildren(QLabel)}
+    for name, field in form.fields.items():
+        info = cls.model_fields[name]
+        assert field.accessibleName() == info.title
+        assert field.toolTip() == info.description
+        assert info.description in field.whatsThis()
+        assert isinstance(field, QCheckBox) or field in buddies
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TaskConfig(input_size=5000, horizon=1, val_size=100, test_size=250, target="difference"),
+        ModelConfig(model="rnn", hidden_size=2048, layers=8, dropout=0.85, bidirectional=True),
+        TrainConfig(epochs=100_000, learning_rate=3.5e-7, weight_decay=0.0, clip_norm=0.0, seed=2**31 - 1, device="cuda:3"),
+        TrainConfig(learning_rate=10.0, device="mps", schedule="constant"),
+    ],
+)
+def test_settings_survive_the_form(qtbot: Any, settings: Settings) -> None:
+    form = SettingsForm(type(settings))
+    qtbot.addWidget(form)
+    form.show_settings(settings)
+    assert form.settings() == settings
+
+
+def test_a_small_number_reads_as_it_was_meant(qtbot: Any) -> None:
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    form.show_settings(TrainConfig())
+    rate = form.fields["learning_rate"]
+    assert isinstance(rate, FloatBox)
+    assert rate.text() == "0.001"
+    rate.stepUp()
+    assert rate.text() == "0.0011"
+    rate.lineEdit().setText("")
+    qtbot.keyClicks(rate, "2.5e-4")
+    assert form.settings().learning_rate == 2.5e-4
+    assert rate.validate("20", 0)[0] is not QValidator.State.Acceptable
+
+
+def test_limits_units_and_special_values(qtbot: Any) -> None:
+    form = SettingsForm(TaskConfig)
+    qtbot.addWidget(form)
+    size, lookback = form.fields["val_size"], form.fields["input_size"]
+    assert isinstance(size, QSpinBox)
+    assert isinstance(lookback, QSpinBox)
+    assert size.text() == "15 % of history"
+    lookback.setValue(1)
+    assert (lookback.value(), lookback.maximum(), lookback.suffix()) == (2, 5000, " bars")
+
+
+def test_choices_show_their_names(qtbot: Any) -> None:
+    form = SettingsForm(ModelConfig)
+    qtbot.addWidget(form)
+    choice = form.fields["model"]
+    assert isinstance(choice, QComboBox)
+    assert [choice.itemText(place) for place in range(choice.count())] == ["RNN", "LSTM", "GRU"]
+    choice.setCurrentText("GRU")
+    assert form.settings().model == "gru"
+
+
+def test_a_bad_text_is_explained_under_the_field(qtbot: Any) -> None:
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    device = form.fields["device"]
+    assert isinstance(device, TextBox)
+    device.setEditText("gpu please")
+    with pytest.raises(ConfigError, match="Device: 'gpu please' does not fit"):
+        form.settings()
+    fault = form.findChild(QLabel, "fault")
+    assert "gpu please" in fault.text()
+    assert not fault.isHidden()
+    device.setEditText("cpu")
+    assert fault.isHidden()
+    assert form.settings().device == "cpu"
+
+
+def test_offered_devices_show_words_and_give_values(qtbot: Any) -> None:
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    form.show_settings(TrainConfig(device="cuda:0"))
+    form.offer("device", {"cpu": "Processor", "cuda:0": "NVIDIA H100"})
+    device = form.fields["device"]
+    assert isinstance(device, TextBox)
+    assert device.currentText() == "NVIDIA H100"
+    assert not device.isEditable()
+    assert form.settings().device == "cuda:0"
+    form.show_settings(TrainConfig(device="cuda:7"))
+    assert form.settings().device == "cuda:7"
+
+
+def test_changed_is_emitted_by_hand_and_once_by_show(qtbot: Any) -> None:
+    form = SettingsForm(ModelConfig)
+    qtbot.addWidget(form)
+    form.show_settings(ModelConfig())
+    with qtbot.waitSignals([form.changed] * 1):
+        form.show_settings(ModelConfig(layers=3, hidden_size=99))
+    heard: list[None] = []
+    form.changed.connect(lambda: heard.append(None))
+    form.show_settings(ModelConfig(layers=3, hidden_size=99))
+    assert heard == []
+    form.show_settings(ModelConfig(layers=1, hidden_size=7))
+    assert len(heard) == 1
+
+
+def test_the_fold_hides_advanced_fields(qtbot: Any) -> None:
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    form.show()
+    assert form.fields["epochs"].isVisible()
+    assert not form.fields["seed"].isVisible()
+    form.show_advanced(True)
+    assert form.fields["seed"].isVisible()
+
+
+def test_the_wheel_scrolls_the_form_and_changes_no_value(qtbot: Any) -> None:
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    form.show()
+    epochs = form.fields["epochs"]
+    assert isinstance(epochs, QSpinBox)
+    epochs.clearFocus()
+    before = epochs.value()
+    centre = QPointF(epochs.rect().center())
+    wheel = QWheelEvent(
+        centre,
+        centre,
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(epochs, wheel)
+    assert epochs.value() == before
+
+
+def test_a_field_of_an_unknown_kind_is_refused_while_building(qtbot: Any) -> None:
+    class Odd(Settings):
+        things: list[int] = []  # noqa: RUF012 - pydantic copies it
+        kind: Literal["a"] = "a"
+
+    with pytest.raises(TypeError, match="no form field"):
+        SettingsForm(Odd)
