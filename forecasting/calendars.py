@@ -508,7 +508,8 @@ def _month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
         return months.astype("datetime64[D]")
 
     def last(months: Dates) -> Dates:
-        return (months + np.timedelta64(1, "M")).astype("datetime64[D]") + -_DAY
+        days: Dates = np.subtract(first(months + np.timedelta64(1, "M")), _DAY)
+        return days
 
     def last_session(months: Dates) -> Dates:
         sessions = _sessions(calendar, first(months[:1])[0], last(months[-1:])[0], _WORKWEEK)
