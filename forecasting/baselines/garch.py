@@ -1,0 +1,98 @@
+"""The textbook model of volatility that comes in clusters: GARCH(1,1) with Student-t shocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from forecasting.baselines.baseline import Baseline, by_series, moved
+from forecasting.events import Predictor
+from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.volatility import Target, moves, resolve_target
+
+#: Mean, omega, alpha, beta, degrees of freedom (variance 1): usual values of daily returns, where no series is long enough.
+_USUAL = (0.0, 0.02, 0.06, 0.92, 6.0)
+_MOST_PERSISTENT = 0.999
+_FEWEST_FREEDOMS = 2.1
+
+
+class GarchT(Baseline):
+    """GARCH(1,1) with constant mean and Student-t shocks (Bollerslev 1987), each series on its own, by ``arch``.
+
+    Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The variance of an
+    h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one bar. A series with
+    fewer than ``least`` in-sample bars takes the median parameters of the others and its own variance so far.
+    """
+
+    name: ClassVar[str] = "garch-t"
+    label: ClassVar[str] = "GARCH(1,1)-t"
+    least: int = Field(250, title="Shortest series", description="In-sample bars from which parameters are fitted.", ge=50)
+
+    def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
+        """Fit every series to its in-sample bars."""
+        target = resolve_target(panel)
+        own: dict[int, Floats] = {}
+        for index, (series, known) in enumerate(zip(panel, insample, strict=True)):
+            if known > self.least and np.ptp(series.y[:known]) > 0:
+                own[index] = _estimate(moves(series, target)[1:known])
+        others = np.median([*own.values()], axis=0) if own else np.array(_USUAL)
+        parameters = np.array([own.get(index, others) for index in range(len(panel))])
+        return _Garch(self.name, horizon, target, parameters, tuple(known if i in own else 0 for i, known in enumerate(insample)))
+
+
+def _estimate(returns: Floats) -> Floats:
+    """Return mean, omega, alpha, beta and degrees of freedom of the returns divided by their deviation, by maximum likelihood."""
+    from arch.univariate import GARCH, ConstantMean, StudentsT
+
+    model = ConstantMean(returns / returns.std(), volatility=GARCH(p=1, o=0, q=1), distribution=StudentsT(), rescale=False)
+    found = model.fit(disp="off", show_warning=False).params
+    return np.array([float(found[name]) for name in ("mu", "omega", "alpha[1]", "beta[1]", "nu")])
+
+
+@dataclass(frozen=True)
+class _Garch:
+    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``known`` bars give a series' unit, 0: all seen so far."""
+
+    name: str
+    horizon: int
+    target: Target
+    parameters: Floats
+    known: tuple[int, ...]
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        values = np.empty((len(origins), self.horizon, len(quantiles)))
+        for index, place, bars in by_series(origins):
+            mean, _, _, _, freedoms = self.parameters[index]
+            unit, deviation = self._filtered(panel, index, bars)
+            steps = np.arange(1, self.horizon + 1)
+            shape = _t_quantiles(max(freedoms, _FEWEST_FREEDOMS), quantiles)
+            change = (mean * unit[:, None] * steps)[:, :, None] + deviation[:, :, None] * shape
+            values[place] = moved(panel[index].y[bars], change, self.target == "log-return")
+        return values
+
+    def _filtered(self, panel: Panel, index: int, bars: Ints) -> tuple[Floats, Floats]:
+        """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], looking at bars up to each only."""
+        from scipy.signal import lfilter
+
+        mean, omega, alpha, beta, _ = self.parameters[index]
+        line = moves(panel[index], self.target)
+        known = self.known[index]
+        so_far = np.sqrt(np.cumsum(line**2) / np.maximum(np.arange(line.size), 1))
+        unit = np.full(line.size, line[1:known].std()) if known else so_far
+        shocks = omega * unit**2 + alpha * (line - mean * unit) ** 2
+        ahead, _ = lfilter([1.0], [1.0, -beta], shocks, zi=[beta * unit[0] ** 2])
+        persistence = min(alpha + beta, _MOST_PERSISTENT)
+        level = (omega * unit**2 / (1 - persistence))[bars, None]
+        variances = level + persistence ** np.arange(self.horizon) * (ahead[bars, None] - level)
+        return unit[bars], np.sqrt(np.cumsum(variances, axis=1))
+
+
+def _t_quantiles(freedoms: float, quantiles: Sequence[float]) -> Floats:
+    """Return the quantiles of Student's t scaled to variance 1, shape [Q]."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(freedoms, quantiles) * np.sqrt(1 - 2 / freedoms), np.float64)

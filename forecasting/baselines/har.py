@@ -1,0 +1,64 @@
+"""The strongest simple forecast of how far prices move: volatility from ranges, shape from the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
+from forecasting.events import Predictor
+from forecasting.series import Floats, Origins, Panel
+from forecasting.volatility import Har, path, resolve_target
+
+_LEAST = 50
+
+
+class RangeHar(Baseline):
+    """Volatility by a heterogeneous autoregression of range variances, pooled over the panel; shape by simulation.
+
+    The moves of the in-sample bars, each divided by the volatility then forecast for it, are the standardised moves
+    (of all series together); their quantiles times today's forecast of volatility are the forecast. A step with fewer
+    than 50 such moves is taken as normal.
+
+    References
+    ----------
+    Corsi (2009), A simple approximate long-memory model of realized volatility; Barone-Adesi, Giannopoulos & Vosper
+    (1999), VaR without correlations for portfolios of derivative securities (filtered historical simulation).
+    """
+
+    name: ClassVar[str] = "har"
+    label: ClassVar[str] = "HAR volatility"
+    warm_up: int = Field(250, title="Warm-up", description="First bars whose moves are left out, while averages fill.", ge=0)
+
+    def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
+        """Fit the regression, then collect standardised moves that ended in sample."""
+        har = Har.fit(panel, insample, horizon, resolve_target(panel))
+        moves: list[list[Floats]] = [[] for _ in range(horizon)]
+        for series, scale, known in zip(panel, har.scale(panel), insample, strict=True):
+            line = path(series, har.target)[:known]
+            first = min(self.warm_up, known // 4)
+            for h in range(1, min(horizon, known - first - 1) + 1):
+                moves[h - 1].append((line[first + h :] - line[first:-h]) / scale[first : known - h, h - 1])
+        return _Filtered(self.name, har, tuple(np.concatenate([*step, np.empty(0)]) for step in moves))
+
+
+@dataclass(frozen=True)
+class _Filtered:
+    """``moves`` holds the standardised moves of each step."""
+
+    name: str
+    har: Har
+    moves: tuple[Floats, ...]
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        shape = np.stack([np.quantile(step, quantiles) if step.size >= _LEAST else normal_quantiles(quantiles) for step in self.moves])
+        scales = self.har.scale(panel)
+        values = np.empty((len(origins), *shape.shape))
+        for index, place, bars in by_series(origins):
+            change = scales[index][bars][:, :, None] * shape
+            values[place] = moved(panel[index].y[bars], change, self.har.target == "log-return")
+        return values

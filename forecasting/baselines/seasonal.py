@@ -1,0 +1,137 @@
+"""What sales and cash machines must be measured by: the same day of the last weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from forecasting.baselines.baseline import Baseline, by_series
+from forecasting.errors import DataError
+from forecasting.events import Predictor
+from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
+
+_DAY = np.timedelta64(1, "D")
+_MONTHS, _WEEKS = 12, 52
+
+
+def season_length(series: PriceSeries) -> int:
+    """Return the bars of one season: days of the week that trade, bars of a day, 12 months, 52 weeks; 1 where there is none.
+
+    Looks at the dates of the whole series, not at its values.
+    """
+    if series.freq.endswith("M"):
+        return max(1, _MONTHS // int(series.freq[:-1] or 1))
+    if series.freq.endswith("W"):
+        return _WEEKS
+    days = series.ds.astype("datetime64[D]")
+    if series.freq == "1D":
+        return _weekdays(days).size
+    if series.freq.endswith(("h", "min")):
+        return int(np.median(np.unique(days, return_counts=True)[1]))
+    return 1
+
+
+class SeasonalNaive(Baseline):
+    """The last bar of the same season (weekday, hour, month); the spread is that of past changes from season to season."""
+
+    name: ClassVar[str] = "seasonal-naive"
+    label: ClassVar[str] = "the last season repeated"
+    window: int = Field(250, title="Window", description="Last bars whose errors give the spread.", ge=10)
+
+    def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
+        """Return the predictor; nothing is fitted."""
+        return _Seasonal(self.name, horizon, self.window, 1, True)
+
+
+class SeasonalMedian(Baseline):
+    """The median of the last ``seasons`` bars of the same season; the spread is that of its past errors."""
+
+    name: ClassVar[str] = "seasonal-median"
+    label: ClassVar[str] = "the median of the last seasons"
+    window: int = Field(250, title="Window", description="Last bars whose errors give the spread.", ge=10)
+    seasons: int = Field(8, title="Seasons", description="Last seasons whose median is taken.", ge=2)
+
+    def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
+        """Return the predictor; nothing is fitted."""
+        return _Seasonal(self.name, horizon, self.window, self.seasons, False)
+
+
+@dataclass(frozen=True)
+class _Seasonal:
+    """Median of the last ``seasons`` same bars plus quantiles of past errors, which grow with time if ``wandering``."""
+
+    name: str
+    horizon: int
+    window: int
+    seasons: int
+    wandering: bool
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        values = np.empty((len(origins), self.horizon, len(quantiles)))
+        for index, place, bars in by_series(origins):
+            series = panel[index]
+            length = season_length(series)
+            if bars.min() < length + 1:
+                raise DataError(
+                    f"{series.symbol} has {int(bars.min()) + 1} bars before a forecast; a season of {length} bars needs {length + 2}.",
+                    "Load more history.",
+                )
+            phase = _phase(series, length)
+            ahead = (phase[bars, None] + np.arange(1, self.horizon + 1)) % length
+            centre = _typical(series.y, phase, bars[:, None], ahead, self.seasons)
+            errors = self._errors(series, phase, length)
+            spread = np.stack([self._quantiles(errors[max(0, bar + 1 - self.window) : bar + 1], quantiles) for bar in bars])
+            growth = np.sqrt(np.ceil(np.arange(1, self.horizon + 1) / length)) if self.wandering else np.ones(self.horizon)
+            values[place] = centre[:, :, None] + growth[:, None] * spread[:, None, :]
+        return values
+
+    def _errors(self, series: PriceSeries, phase: Ints, length: int) -> Floats:
+        """Return the error of each bar's forecast from one bar before, shape [T]; NaN where there was none."""
+        errors = np.full(len(series), np.nan)
+        bars = np.arange(length, len(series))
+        errors[bars] = series.y[bars] - _typical(series.y, phase, bars - 1, phase[bars], self.seasons)
+        return errors
+
+    @staticmethod
+    def _quantiles(errors: Floats, quantiles: tuple[float, ...]) -> Floats:
+        """Return the quantiles of the known errors about their median, so that the median stays the seasonal one."""
+        known = errors[np.isfinite(errors)]
+        return np.asarray(np.quantile(known, quantiles) - np.median(known), np.float64)
+
+
+def _weekdays(days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> Ints:
+    """Return the days of the week (0 is Thursday) on which at least one bar in fifty falls."""
+    counts = np.bincount(days.astype(np.int64) % 7, minlength=7)
+    return np.flatnonzero(counts * 50 >= counts.sum())
+
+
+def _phase(series: PriceSeries, length: int) -> Ints:
+    """Return each bar's place in its season, shape [T]: by weekday for daily bars (gaps do no harm), else by counting."""
+    if series.freq != "1D":
+        return np.arange(len(series)) % length
+    days = series.ds.astype("datetime64[D]")
+    return np.searchsorted(_weekdays(days), days.astype(np.int64) % 7) % length
+
+
+def _typical(y: Floats, phase: Ints, bars: Ints, wanted: Ints, seasons: int) -> Floats:
+    """Return the median of the last ``seasons`` values of a phase, at or before each bar; the last value where there is none.
+
+    ``bars`` and ``wanted`` broadcast to one shape, which the result has.
+    """
+    bars, wanted = np.broadcast_arrays(bars, wanted)
+    result = y[bars].copy()
+    for kind in np.unique(wanted):
+        same = np.flatnonzero(phase == kind)
+        here = wanted == kind
+        last = np.searchsorted(same, bars[here], side="right") - 1
+        back = last[:, None] - np.arange(seasons)
+        values = np.where(back >= 0, y[same[np.maximum(back, 0)]], np.nan) if same.size else np.full(back.shape, np.nan)
+        some = back[:, 0] >= 0
+        chosen = result[here]
+        chosen[some] = np.nanmedian(values[some], axis=1)
+        result[here] = chosen
+    return result
