@@ -1,0 +1,281 @@
+"""The program without its window: load, train, judge and export from a terminal or a script."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.flags import backtest_plan, flagged, given, pairs, quantile_levels, run_config
+from app.cli.running import Stopper, finish, say
+from forecasting import __version__
+from forecasting.config import GROUPS, QUANTILES, BacktestConfig
+from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.sources.options import ReadOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from forecasting.events import RunResult
+    from forecasting.series import Panel
+
+__all__ = ["cli", "main"]
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The honest forecasting workbench for price series. Without a command it opens the window.",
+    epilog="Exit status: 0 done, 1 a fault of the program, 2 a fault in what was asked, 130 stopped by Ctrl-C with everything written.",
+)
+
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; never raises.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0, 1 (unexpected fault), 2 (a fault in what was asked for), 130 (stopped by Ctrl-C), 143 (by SIGTERM).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except CandlecastError as error:
+        return _failed(error.message, error.hint)
+    except typer.TyperException as error:
+        return _failed(error.format_message(), "candlecast --help, or --help after a command, shows what is possible.")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing left to tell it
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
+        say("This is a fault of Candlecast. Run the command again with --debug for the details to report.")
+        return 1
+
+
+def _failed(message: str, hint: str) -> int:
+    say(f"Error: {message}")
+    if hint:
+        say(hint)
+    return 2
+
+
+def _with_refit(words: Any) -> list[str]:
+    """Let ``--refit`` without a number mean at every origin."""
+    found = list(words)
+    for place in reversed(range(len(found))):
+        if found[place] == "--refit" and not "".join(found[place + 1 : place + 2]).isdigit():
+            found.insert(place + 1, "1")
+    return found
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"candlecast {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def candlecast(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an unexpected fault; works after a command too.")] = False,
+) -> None:
+    """Hold the flags that stand before a command; :func:`main` takes ``--debug`` out wherever it stands."""
+
+
+@cli.command()
+@flagged(*GROUPS.values(), ReadOptions)
+def forecast(
+    sources: Sources,
+    config: ConfigFile = None,
+    model_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecast with a saved model instead of training.")] = None,
+    export: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the trained model.")] = None,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> int:
+    """Train a network, forecast the next sessions and judge the forecast against the random walk."""
+    from forecasting import jobs
+    from forecasting.events import ForecastMade, RunFinished
+
+    targets = export or []
+    if model_file is not None:
+        _refuse_beside_model_file(targets, save, config, settings)
+        panel = _load(sources, settings)
+        device = settings.get("device") or "auto"
+        _show_forecasts(finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts, panel, None, as_json)
+        return 0
+    experiment = run_config(config, settings)
+    _check_plots(targets)
+    _check_folders([*targets, *([save] if save else [])])
+    panel = _load(sources, settings)
+    with Stopper().listening() as stopper:
+        finished = finish(jobs.train(panel, experiment, stopper), RunFinished)
+        _show_forecasts(finished.result.forecasts, panel, finished.result, as_json)
+        _export(targets, finished.result)
+        if save:
+            finished.forecaster.save(save)
+            say(f"Wrote {save}")
+    return stopper.exit_status
+
+
+@cli.command()
+@flagged(BacktestConfig, *GROUPS.values(), ReadOptions)
+def backtest(
+    sources: Sources,
+    config: ConfigFile = None,
+    quantiles: Annotated[
+        str | None, typer.Option(metavar="LEVELS", help="Levels to forecast: 0.1,0.5,0.9 or first:last:step, as 0.01:0.99:0.01.")
+    ] = None,
+    export: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Write every forecast beside what happened (.parquet, .csv). Repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+    **settings: Any,
+) -> int:
+    """Walk forward through the test part and judge the network and the baselines from the same origins."""
+    from app.cli.outcomes import WRITERS, write_outcomes
+    from forecasting import jobs
+    from forecasting.events import BacktestFinished
+
+    experiment, plan = run_config(config, settings), backtest_plan(settings)
+    levels = quantile_levels(quantiles) if quantiles else QUANTILES
+    targets = export or []
+    _check_suffixes(targets, WRITERS)
+    _check_folders(targets)
+    panel = _load(sources, settings)
+    with Stopper().listening() as stopper:
+        finished = finish(jobs.backtest(panel, experiment, plan, levels, stopper), BacktestFinished)
+        if as_json:
+            from app.cli import documents
+
+            print(documents.to_json(documents.backtest(finished, plan)))
+        else:
+            from app.cli.tables import show_judgement
+
+            show_judgement(finished.scores, finished.verdict)
+        for path in targets:
+            write_outcomes(path, finished.outcomes, levels)
+            say(f"Wrote {path}")
+    return stopper.exit_status
+
+
+@cli.command()
+@flagged(ReadOptions)
+def inspect(sources: Sources, as_json: AsJson = False, **settings: Any) -> None:
+    """Say how a source is understood and what is noticeable in its data."""
+    panel = _load(sources, settings)
+    if as_json:
+        from app.cli import documents
+
+        found = [documents.inspection(series) for series in panel]
+        print(documents.to_json(found if len(found) > 1 else found[0]))
+        return
+    from app.cli.tables import show_series
+
+    for series in panel:
+        show_series(series)
+
+
+@cli.command()
+def doctor() -> int:
+    """Print versions and devices, and try every part of the program once."""
+    from app.cli.doctor import examine
+
+    return examine()
+
+
+def _load(sources: Sequence[str], settings: Mapping[str, Any]) -> Panel:
+    """Load the panel that the command line names."""
+    from forecasting import jobs
+    from forecasting.events import SeriesLoaded
+
+    options = given(settings, ReadOptions)
+    if "columns" in options:
+        options["columns"] = pairs(options["columns"])
+    return finish(jobs.load(sources, ReadOptions(**options)), SeriesLoaded).panel
+
+
+def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool) -> None:
+    if as_json:
+        from app.cli import documents
+
+        found = [documents.forecast(fcst, series, result) for fcst, series in zip(forecasts, panel, strict=True)]
+        print(documents.to_json(found if len(found) > 1 else found[0]))
+        return
+    from app.cli.tables import show_forecasts, show_judgement
+
+    show_forecasts(forecasts, panel)
+    if result is not None:
+        show_judgement(result.scores, result.verdict)
+
+
+def _export(targets: Sequence[Path], result: RunResult) -> None:
+    """Write the exports; a file that fails does not keep the others from being written."""
+    from app.export import write
+
+    failed: list[ExportError] = []
+    for path in targets:
+        try:
+            write(path, result)
+            say(f"Wrote {path}")
+        except ExportError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _refuse_beside_model_file(targets: Sequence[Path], save: Path | None, config: Path | None, settings: Mapping[str, Any]) -> None:
+    """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
+    flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
+    others = {"save": save, "config": config, "export": targets}
+    refused = [*flags, *(name for name, value in others.items() if value)]
+    if refused:
+        raise ConfigError(
+            f"--{refused[0].replace('_', '-')} does not go with --model-file, which holds its own settings and is not trained.",
+            "Leave one of the two out.",
+        )
+
+
+def _check_plots(targets: Sequence[Path]) -> None:
+    if targets:
+        from app.export import EXPORTERS
+
+        _check_suffixes(targets, EXPORTERS)
+
+
+def _check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
+    """Refuse a format that nothing writes, before the work rather than after it."""
+    bad = next((path for path in targets if path.suffix.lower() not in known), None)
+    if bad is not None:
+        raise ExportError(f"--export {bad}: there is no format '{bad.suffix}'.", f"Possible are {', '.join(known)}.")
+
+
+def _check_folders(targets: Sequence[Path]) -> None:
+    """Refuse targets that cannot be written, before the work rather than after it."""
+    for path in targets:
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise ExportError(f"{path}: the folder {folder} does not exist.", "Make it first, or choose another.")
+        if path.is_dir() or not os.access(folder, os.W_OK):
+            raise ExportError(f"{path} cannot be written.", "Choose another name or folder.")

@@ -1,0 +1,88 @@
+"""A look at the installation: versions, devices, and one small try of every part that a user depends on."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from app.cli.running import finish
+from forecasting import __version__
+from forecasting.errors import CandlecastError
+
+#: Packages whose versions matter when something is reported.
+PACKAGES = ("torch", "numpy", "pandas", "PySide6-Essentials", "pyqtgraph", "pydantic", "arch", "exchange-calendars", "yfinance", "pyarrow")
+_BARS = 400
+
+
+def examine() -> int:
+    """Print what was found and return 0 where all is well, 1 otherwise."""
+    print(f"Candlecast {__version__} on Python {platform.python_version()}, {platform.platform()}")
+    for name in PACKAGES:
+        print(f"  {name:<20} {_version(name)}")
+    print("Self-test")
+    with tempfile.TemporaryDirectory() as folder:
+        trials: dict[str, Callable[[Path], str]] = {
+            "assets": _assets,
+            "engine": _engine,
+            "train, save, draw": _journey,
+        }
+        passed = [_try(name, trial, Path(folder)) for name, trial in trials.items()]
+    return 0 if all(passed) else 1
+
+
+def _try(name: str, trial: Callable[[Path], str], folder: Path) -> bool:
+    start = time.perf_counter()
+    try:
+        note = trial(folder)
+    except Exception as error:  # whatever it is, it is the finding
+        print(f"  FAILED {name}: {type(error).__name__}: {error}")
+        return False
+    print(f"  ok     {name}: {note} ({time.perf_counter() - start:.1f} s)")
+    return True
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _assets(_folder: Path) -> str:
+    from app.theme import asset
+
+    return str(asset("candlecast.svg").parent)
+
+
+def _engine(_folder: Path) -> str:
+    from forecasting import jobs
+    from forecasting.events import EngineReady
+
+    ready = finish(jobs.warm_up(), EngineReady)
+    return ", ".join(f"{name} ({words})" for name, words in ready.devices.items())
+
+
+def _journey(folder: Path) -> str:
+    """Train on part of a sample, reload the saved model, compare, and draw the forecast."""
+    import numpy as np
+
+    from app.export import write
+    from forecasting import jobs
+    from forecasting.config import RunConfig
+    from forecasting.events import ForecastMade, RunFinished, SeriesLoaded
+    from forecasting.series import Panel
+
+    (series,) = finish(jobs.load(["sample:sp500"]), SeriesLoaded).panel.series
+    panel = Panel((series.head(_BARS),))
+    config = RunConfig().changed(epochs=1, input_size=20, horizon=5, device="cpu")
+    finished = finish(jobs.train(panel, config), RunFinished)
+    finished.forecaster.save(folder / "model")
+    again = finish(jobs.predict(panel, folder / "model", "cpu"), ForecastMade).forecasts
+    if not np.array_equal(again[0].values, finished.result.forecasts[0].values):
+        raise CandlecastError("The saved model forecasts something else than the one that was trained.")
+    write(folder / "forecast.png", finished.result)
+    return f"forecast of {len(again[0])} sessions, {(folder / 'forecast.png').stat().st_size:,} bytes drawn"

@@ -1,0 +1,116 @@
+"""Results as JSON documents: the fields that scripts rely on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from forecasting.config import BacktestConfig
+    from forecasting.events import BacktestFinished, RunInfo, RunResult
+    from forecasting.series import Forecast, PriceSeries
+
+#: Central bands of the forecast document, in percent.
+LEVELS = (80, 95)
+Document = dict[str, Any]
+
+
+def to_json(document: Document | list[Document]) -> str:
+    """Return a document as JSON; what is not finite becomes null, which JSON can hold."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def inspection(series: PriceSeries) -> Document:
+    """Return what is known of a series and of the quality of its data."""
+    stamp = stamps(series)
+    return {
+        "symbol": series.symbol,
+        "bars": len(series),
+        "first_ds": stamp(series.ds[0]),
+        "last_ds": stamp(series.ds[-1]),
+        "first_close": series.y[0],
+        "last_close": series.y[-1],
+        "last_volume": series["volume"][-1] if "volume" in series else None,
+        "columns": list(series.columns),
+        "freq": series.freq,
+        "timezone": series.tz or None,
+        "findings": [{"code": f.code, "count": f.count, "message": f.message} for f in series.findings],
+    }
+
+
+def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None) -> Document:
+    """Return the forecast of one series; scores, verdict and run are those of the whole panel, empty without training."""
+    stamp = stamps(series)
+    return {
+        "symbol": fcst.symbol,
+        "model": fcst.model,
+        "cutoff": stamp(fcst.cutoff),
+        "forecast": _rows(fcst, stamp),
+        "scores": result.scores if result else {},
+        "verdict": dataclasses.asdict(result.verdict) if result else None,
+        "run": _run(result.info) if result else None,
+    }
+
+
+def backtest(finished: BacktestFinished, plan: BacktestConfig) -> Document:
+    """Return the scores and the verdict of a walk-forward test."""
+    model = next(iter(finished.outcomes))
+    origins = finished.outcomes[model]
+    return {
+        "model": model,
+        "symbols": sorted({str(symbol) for symbol in origins.symbol}),
+        "origins": len(origins),
+        "first_cutoff": _iso(origins.cutoff.min()),
+        "last_cutoff": _iso(origins.cutoff.max()),
+        "horizon": origins.horizon,
+        "step_size": plan.step_size,
+        "refit": plan.refit,
+        "scores": finished.scores,
+        "verdict": dataclasses.asdict(finished.verdict),
+        "run": _run(finished.info),
+    }
+
+
+def stamps(series: PriceSeries) -> Callable[[np.datetime64], str]:
+    """Return how dates of a series are written: ``2024-01-02 14:30:00``, with the offset where bars have a time and a known zone."""
+    intraday = bool((series.ds != series.ds.astype("datetime64[D]")).any())
+    zone = ZoneInfo(series.tz) if series.tz and intraday else None
+    return lambda ds: _iso(ds, zone)
+
+
+def _iso(ds: np.datetime64, zone: ZoneInfo | None = None) -> str:
+    time: datetime = ds.astype("datetime64[us]").astype(object)
+    return time.replace(tzinfo=zone).isoformat(sep=" ")
+
+
+def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Document]:
+    limits = {level: fcst.band(level) for level in LEVELS}
+    rows = []
+    for step, (ds, median) in enumerate(zip(fcst.ds, fcst.median, strict=True)):
+        row: Document = {"ds": stamp(ds), "median": median}
+        for level, (low, high) in limits.items():
+            row |= {f"lo-{level}": low[step], f"hi-{level}": high[step]}
+        rows.append(row)
+    return rows
+
+
+def _run(info: RunInfo) -> Document:
+    return {name: getattr(info, name) for name in ("seconds", "epochs", "device", "seed", "stopped")}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of plain JSON types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

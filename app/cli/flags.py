@@ -1,0 +1,141 @@
+"""Every setting of the engine is a flag of the command line, made from the one declaration in ``config``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, TypeVar, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings
+from forecasting.errors import ConfigError
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+#: Headings of the groups of settings in ``--help``.
+HEADINGS = {"TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward"}
+_MOST_QUANTILES = 999
+
+
+def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
+    """Give a command one flag for each field of some settings; they arrive in its ``**settings``, None where not given.
+
+    Parameters
+    ----------
+    *groups : type of Settings
+        Classes whose fields become flags: ``hidden_size`` becomes ``--hidden-size``; title, description, unit,
+        limits and default are shown by ``--help``.
+    """
+
+    def wrap(command: CommandT) -> CommandT:
+        own = inspect.signature(command, eval_str=True)
+        kept = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        made = [_flag(name, info, cls) for cls in groups for name, info in cls.model_fields.items()]
+        command.__signature__ = own.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
+        return command
+
+    return wrap
+
+
+def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
+    """Return the parameter for one field; its default is None, so that a flag given is told from one left out."""
+    limits = {key: getattr(limit, key) for limit in info.metadata for key in ("ge", "le") if hasattr(limit, key)}
+    dashed = name.replace("_", "-")
+    plain = info.annotation in (int, float, bool, str) or get_origin(info.annotation) is Literal
+    kind: Any = info.annotation if plain else str
+    option = typer.Option(
+        f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}",
+        help=f"{info.description} {_default(info)}".strip(),
+        show_default=False,
+        min=limits.get("ge"),
+        max=limits.get("le"),
+        metavar={int: "N", float: "X", str: "TEXT"}.get(kind) if plain else "NAME=VALUE,...",
+        rich_help_panel=HEADINGS.get(cls.__name__, "Reading files"),
+    )
+    annotation = Annotated[Optional[kind], option]  # noqa: UP045 - a type that is only known now
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _default(info: FieldInfo) -> str:
+    """Say the default in words, where there is one worth saying."""
+    if isinstance(info.default, bool):
+        return f"Default: {'on' if info.default else 'off'}."
+    return "" if info.default in ("", {}) else f"Default: {info.default}."
+
+
+def given(settings: Mapping[str, Any], *groups: type[Settings]) -> dict[str, Any]:
+    """Return the settings that were given on the command line and that one of the groups has."""
+    return {name: value for name, value in settings.items() if value is not None and any(name in cls.model_fields for cls in groups)}
+
+
+def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
+    """Return the experiment that a file and the flags describe; flags override the file.
+
+    Raises
+    ------
+    ConfigError
+        A file that cannot be read, or a value outside its limits.
+    """
+    config = RunConfig.from_file(path) if path else RunConfig()
+    return config.changed(**given(settings, *GROUPS.values()))
+
+
+def backtest_plan(settings: Mapping[str, Any]) -> BacktestConfig:
+    """Return how the walk-forward test moves, from the flags."""
+    return BacktestConfig(**given(settings, BacktestConfig))
+
+
+def pairs(text: str) -> dict[str, str | int]:
+    """Read ``date=Datum,close=4`` as roles of columns: to a header's name, or to an index where it is a number.
+
+    Raises
+    ------
+    ConfigError
+        A part without a name on both sides of the equals sign.
+    """
+    found: dict[str, str | int] = {}
+    for part in text.split(","):
+        role, _, column = (word.strip() for word in part.partition("="))
+        if not role or not column:
+            raise ConfigError(f"--columns: '{part.strip()}' is not of the form ROLE=COLUMN.", "For example: --columns date=Datum,close=4")
+        found[role] = int(column) if column.isdigit() else column
+    return found
+
+
+def quantile_levels(text: str) -> tuple[float, ...]:
+    """Read quantile levels, as a list ``0.1,0.5,0.9`` or as a range with its step ``0.01:0.99:0.01``.
+
+    Returns
+    -------
+    tuple of float
+        Increasing, each above 0 and below 1.
+
+    Raises
+    ------
+    ConfigError
+        Anything else, or more than 999 levels.
+    """
+    form = "Write them as 0.1,0.5,0.9 or as first:last:step, such as 0.01:0.99:0.01."
+    try:
+        levels = _range(text) if ":" in text else [Decimal(word) for word in text.split(",")]
+    except (InvalidOperation, ValueError) as error:
+        raise ConfigError(f"--quantiles {text} cannot be read.", form) from error
+    bad = next((level for level in levels if not 0 < level < 1), None)
+    if bad is not None:
+        raise ConfigError(f"--quantiles: {bad} is not between 0 and 1.", form)
+    if not 0 < len(set(levels)) <= _MOST_QUANTILES:
+        raise ConfigError(f"--quantiles {text} names {len(set(levels)):,} levels; 1 to {_MOST_QUANTILES} are possible.", form)
+    return tuple(float(level) for level in sorted(set(levels)))
+
+
+def _range(text: str) -> list[Decimal]:
+    """Return first, first + step, ... up to last; in decimals, so that 0.01 steps stay what they say."""
+    first, last, step = (Decimal(word) for word in text.split(":"))
+    if not step > 0 or not (0 < first < 1 and first <= last < 1):
+        raise ValueError(text)
+    count = int((last - first) / step) + 1
+    return [first + place * step for place in range(min(count, _MOST_QUANTILES + 1))]

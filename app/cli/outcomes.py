@@ -1,0 +1,117 @@
+"""Walk-forward outcomes as one long table, so that anyone can score them with code of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from forecasting.errors import ExportError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from forecasting.series import Outcomes
+
+#: Rows that are in memory at once while writing.
+_ROWS = 200_000
+
+
+def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles: Sequence[float]) -> None:
+    """Write one row for each model, series, cutoff and bar ahead.
+
+    Columns are ``model, unique_id, cutoff, ds, y0`` (value at the cutoff), ``y`` (what happened) and one column
+    a quantile, ``q0.025``, ``q0.1`` ..., all in price units as float64.
+
+    Parameters
+    ----------
+    path : str or Path
+        Target; its suffix, a key of :data:`WRITERS`, decides the format. Replaced only once the whole table is on disk.
+    outcomes : mapping of str to Outcomes
+    quantiles : sequence of float
+        Levels to be written, all of which the outcomes have.
+
+    Raises
+    ------
+    ExportError
+        An unknown suffix, or a file that cannot be written.
+    """
+    path = Path(path)
+    make = WRITERS.get(path.suffix.lower())
+    if make is None:
+        raise ExportError(f"{path.name}: outcomes cannot be written as '{path.suffix}'.", f"Possible are {', '.join(WRITERS)}.")
+    try:
+        with _replacing(path) as part:
+            writer = None
+            for table in _tables(outcomes, quantiles):
+                writer = writer or make(part, table.schema)
+                writer.write_table(table)
+            if writer is not None:
+                writer.close()
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
+
+
+def _parquet(path: Path, schema: pa.Schema) -> Any:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=["model", "unique_id", "cutoff", "ds"])
+
+
+def _csv(path: Path, schema: pa.Schema) -> Any:
+    from pyarrow import csv
+
+    return csv.CSVWriter(path, schema, write_options=csv.WriteOptions(quoting_style="needed"))
+
+
+#: What writes the table, by suffix.
+WRITERS: dict[str, Callable[[Path, Any], Any]] = {".parquet": _parquet, ".csv": _csv}
+
+
+def _tables(outcomes: Mapping[str, Outcomes], quantiles: Sequence[float]) -> Iterator[pa.Table]:
+    """Cut the outcomes into tables of bounded size, model by model."""
+    unit = "s" if all(_whole_seconds(one) for one in outcomes.values()) else "us"
+    for name, one in outcomes.items():
+        origins = max(1, _ROWS // one.horizon)
+        for start in range(0, len(one), origins):
+            yield _table(name, one, slice(start, start + origins), quantiles, unit)
+
+
+def _table(name: str, one: Outcomes, part: slice, quantiles: Sequence[float], unit: str) -> pa.Table:
+    import pyarrow as pa
+
+    ds, horizon = one.ds[part], one.horizon
+    columns: dict[str, Any] = {
+        "model": pa.array(np.full(ds.size, name)),
+        "unique_id": pa.array(np.repeat(one.symbol[part], horizon)),
+        "cutoff": pa.array(np.repeat(one.cutoff[part], horizon).astype(f"datetime64[{unit}]")),
+        "ds": pa.array(ds.reshape(-1).astype(f"datetime64[{unit}]")),
+        "y0": pa.array(np.repeat(one.y0[part], horizon)),
+        "y": pa.array(one.y[part].reshape(-1)),
+    }
+    for level in quantiles:
+        columns[f"q{level:g}"] = pa.array(np.ascontiguousarray(one.quantile(level)[part]).reshape(-1))
+    return pa.table(columns)
+
+
+def _whole_seconds(one: Outcomes) -> bool:
+    times = (one.cutoff, one.ds)
+    return all(bool((time == time.astype("datetime64[s]")).all()) for time in times)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Hand out a file beside the target that takes its place at the end, and goes away at a failure."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        with part.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

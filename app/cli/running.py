@@ -1,0 +1,115 @@
+"""Jobs in a terminal: progress while one looks on, and a first Ctrl-C that stops without losing what was learnt."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from forecasting.errors import CandlecastError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from forecasting.events import Event
+
+EventT = TypeVar("EventT", bound="Event")
+
+
+def say(text: str) -> None:
+    """Tell the user something beside the result: on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Stopper:
+    """The ``should_stop`` of a job: turns True at the first SIGINT or SIGTERM; the second one aborts.
+
+    Attributes
+    ----------
+    signum : int
+        The signal that came, 0 before.
+    """
+
+    def __init__(self) -> None:
+        self.signum = 0
+
+    def __call__(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self.signum != 0
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 130 after Ctrl-C and 143 after SIGTERM, as shells count."""
+        return 128 + self.signum if self.signum else 0
+
+    def _asked(self, signum: int, _frame: FrameType | None) -> None:
+        if self.signum:
+            raise KeyboardInterrupt
+        self.signum = signum
+        say("Stopping: keeping the best so far and writing what was asked. Once more aborts.")
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Stopper]:
+        """Catch the signals for the time of a job."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self  # only the main thread may handle signals
+            return
+        before = {signum: signal.signal(signum, self._asked) for signum in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+
+def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
+    """Run a job to its end and return its last event of a kind; progress and notices go to stderr.
+
+    Parameters
+    ----------
+    job : iterator of Event
+    wanted : type of Event
+        What the job is run for.
+    """
+    from forecasting.events import EpochEnd, Notice, Progress
+
+    found: EventT | None = None
+    loss = ""
+    with _bar() as (bar, task), contextlib.redirect_stdout(sys.stderr):
+        for event in job:
+            if isinstance(event, wanted):
+                found = event
+            if isinstance(event, Notice):
+                say(f"Note: {event.message} {event.hint}".rstrip())
+            elif isinstance(event, EpochEnd):
+                loss = f"  validation loss {event.val_loss:.4f} (best {event.best_loss:.4f}, epoch {event.best_epoch})"
+            elif isinstance(event, Progress) and bar is not None:
+                bar.update(task, completed=event.done, total=event.total or None, description=event.message, note=loss, eta=_clock(event))
+    if found is None:
+        raise CandlecastError("The job was stopped before it had a result.", "Nothing was written.")
+    return found
+
+
+def _clock(event: Any) -> str:
+    """Return the time left as m:ss."""
+    return "" if event.eta_s is None else f"{int(event.eta_s) // 60}:{int(event.eta_s) % 60:02d} left"
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[tuple[Bar | None, TaskID]]:
+    """Show a progress bar on a terminal, and nothing where stderr is a pipe or a file."""
+    if not sys.stderr.isatty():
+        yield None, 0  # type: ignore[misc]
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = ("[progress.description]{task.description}", "{task.fields[eta]}{task.fields[note]}")
+    shown = (TextColumn(columns[0]), BarColumn(), TaskProgressColumn(), TextColumn(columns[1]))
+    with Progress(*shown, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield bar, bar.add_task("Starting", total=None, note="", eta="")
