@@ -17,7 +17,7 @@ def _setting(
     default: Any, label: str, text: str, unit: str = "", *, advanced: bool = False, words: dict[Any, str] | None = None, **limits: Any
 ) -> Any:
     """Declare one setting: default, label, one sentence of help, unit, rank in forms, values with a name of their own, and limits."""
-    extra = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
+    extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
     return Field(default, title=label, description=text, json_schema_extra=extra, **limits)
 
 
@@ -77,6 +77,9 @@ class ModelConfig(Settings):
     dropout: float = _setting(0.3, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
     bidirectional: bool = _setting(
         False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
+    )
+    members: int = _setting(
+        1, "Members", "Networks trained side by side from different starts; the forecast is their median.", advanced=True, ge=1, le=50
     )
 
 

@@ -46,8 +46,8 @@ def _level(bars: Bars) -> Floats:
 
 def _trend(bars: Bars) -> Floats:
     total = np.cumsum(bars.move)
-    month: Floats = total - np.concatenate([np.zeros(min(_MONTH, len(total))), total[:-_MONTH]])
-    return month / (bars.scale * np.sqrt(_MONTH))
+    before = np.concatenate([np.zeros(min(_MONTH, len(total))), total[:-_MONTH]])
+    return np.asarray((total - before) / (bars.scale * np.sqrt(_MONTH)), np.float64)
 
 
 def _gap(bars: Bars) -> Floats | None:

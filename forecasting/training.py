@@ -18,7 +18,7 @@ from forecasting.calendars import future_sessions
 from forecasting.config import QUANTILES, ModelConfig, RunConfig, TrainConfig
 from forecasting.errors import ConfigError, ModelFileError
 from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Progress, SplitMade
-from forecasting.models import MODELS
+from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.volatility import path
@@ -73,14 +73,14 @@ class Forecaster:
     config : RunConfig
     scaling : Scaling
         Fitted on the training part.
-    network : nn.Module
+    network : Ensemble
         In evaluation mode.
     device : torch.device
     """
 
     config: RunConfig
     scaling: Scaling
-    network: nn.Module
+    network: Ensemble
     device: torch.device
 
     @property
@@ -169,9 +169,9 @@ class Forecaster:
         return cls(config, scaling, network.to(where).eval(), where)
 
 
-def build(config: RunConfig, inputs: int) -> nn.Module:
+def build(config: RunConfig, inputs: int) -> Ensemble:
     """Build the network that a run asks for, untrained: it forecasts exactly the baseline."""
-    return MODELS[config.model.model](config.model, inputs, config.task.horizon)
+    return Ensemble(config.model, inputs, config.task.horizon)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -282,7 +282,7 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
     return Fitted(forecaster, tuple(run.history), run.stopped)
 
 
-def _split_made(split: Split, network: nn.Module, device: torch.device) -> SplitMade:
+def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitMade:
     counts: dict[Literal["train", "val", "test"], int] = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
     parameters = sum(p.numel() for p in network.parameters())
     return SplitMade(split.val_start, split.test_start, counts, parameters, str(device))
@@ -298,6 +298,7 @@ class _Run:
         self.baseline = forecaster._table(np.array(TRAIN_LEVELS))
         self.median = forecaster._table(np.array([0.5]))[:, 0]
         self.optimiser = AdamW(self.network.parameters(), self.config.weight_decay)
+        self.members = len(self.network.members)
         self.order = torch.Generator().manual_seed(self.config.seed)
         self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
         self.history: list[EpochEnd] = []
@@ -308,17 +309,19 @@ class _Run:
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
-    def loss(self, rows: Tensor) -> Tensor:
-        """Return the mean pinball loss over rows, steps and levels, in units of the scale."""
-        fcst = stretch(self.network(self.windows.window(rows)), self.baseline, self.median)
-        error = self.windows.target(rows).unsqueeze(-1) - fcst
+    def loss(self, shape: Tensor, rows: Tensor) -> Tensor:
+        """Return the mean pinball loss of shapes [..., B, H, 3] over rows, steps and levels, in units of the scale."""
+        error = self.windows.target(rows).unsqueeze(-1) - stretch(shape, self.baseline, self.median)
         return torch.maximum(self.levels * error, (self.levels - 1) * error).mean()
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Return the loss on the validation part."""
+        """Return the loss of the members' median on the validation part."""
         self.network.eval()
-        parts = [(self.loss(rows) * len(rows)).double() for rows in _chunks(self.val_rows, _CHUNK)]
+        parts = [
+            (self.loss(self.network.together(self.windows.window(rows)), rows) * len(rows)).double()
+            for rows in _chunks(self.val_rows, _CHUNK)
+        ]
         return float(torch.stack(parts).sum().item()) / len(self.val_rows)
 
     @property
@@ -340,8 +343,8 @@ class _Run:
             if self.should_stop():
                 self.stopped = "user"
                 break
-            loss = self.loss(rows)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = self.loss(self.network(self.windows.window(rows)), rows)
+            (self.members * loss).backward()  # type: ignore[no-untyped-call]
             norms.append(self._clip())
             self.optimiser.step(rate)
             losses.append(loss.detach())
@@ -358,9 +361,9 @@ class _Run:
         yield self.epoch_end(float(torch.stack(losses).mean().item()), self.validate(), float(norm.mean().item()), clipped, rate)
 
     def _clip(self) -> Tensor:
-        """Scale the gradients down to the largest norm allowed; return the norm they had."""
+        """Scale the gradients down to the largest norm allowed a member; return the norm that members had on average."""
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / math.sqrt(self.members)
         if self.config.clip_norm:
             torch._foreach_mul_(gradients, torch.clamp(self.config.clip_norm / (norm + 1e-6), max=1.0))
         return norm
@@ -398,13 +401,13 @@ def _chunks(rows: Tensor, size: int) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _predict_scaled(network: nn.Module, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
+def _predict_scaled(network: Ensemble, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
     """Return the h-bar moves' quantiles in units of the path, shape [N, H, Q]."""
     training = network.training
     network.eval()
     parts = []
     for some in _chunks(rows, _CHUNK):
-        shape = network(windows.window(some))
+        shape = network.together(windows.window(some))
         parts.append((stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu().numpy().astype(np.float64))
     network.train(training)
     return np.concatenate(parts)

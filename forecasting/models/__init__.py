@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 from forecasting.models.heads import QuantileHead
@@ -17,4 +18,32 @@ MODELS: dict[str, Callable[[ModelConfig, int, int], nn.Module]] = {
     "gru": RecurrentNet,
 }
 
-__all__ = ["MODELS", "QuantileHead", "RecurrentNet"]
+
+class Ensemble(nn.Module):
+    """Networks of one kind that start from different weights; together they forecast their median.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Of each member; ``config.members`` of them.
+    inputs : int
+        Features a bar, C.
+    horizon : int
+        Steps ahead, H.
+    """
+
+    def __init__(self, config: ModelConfig, inputs: int, horizon: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(MODELS[config.model](config, inputs, horizon) for _ in range(config.members))
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Map windows [B, L, C] to each member's shift and log scales, [M, B, H, 3]."""
+        return torch.stack([member(window) for member in self.members])
+
+    def together(self, window: Tensor) -> Tensor:
+        """Map windows [B, L, C] to the members' median, [B, H, 3]."""
+        shapes: Tensor = self(window)
+        return shapes.quantile(0.5, dim=0) if len(shapes) > 1 else shapes[0]
+
+
+__all__ = ["MODELS", "Ensemble", "QuantileHead", "RecurrentNet"]

@@ -44,7 +44,7 @@ def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
 
     Parameters
     ----------
-    shape : Tensor, shape [B, H, 3]
+    shape : Tensor, shape [..., H, 3]
         Shift, left and right log scale.
     baseline : Tensor, shape [H, Q]
         Baseline quantiles in units of the scale, increasing along Q.
@@ -53,9 +53,9 @@ def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor, shape [B, H, Q]
+    Tensor, shape [..., H, Q]
         Quantiles in units of the scale, increasing along Q.
     """
-    apart = (baseline - median[:, None]).unsqueeze(0)
-    shift, left, right = shape.unsqueeze(-1).unbind(2)
+    apart = baseline - median[:, None]
+    shift, left, right = shape.unsqueeze(-1).unbind(-2)
     return median[:, None] + shift + torch.where(apart < 0, left, right).exp() * apart
