@@ -232,6 +232,8 @@ def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | 
 
 def _export(targets: Sequence[Path], result: RunResult) -> None:
     """Write the exports; a file that fails does not keep the others from being written."""
+    if not targets:
+        return
     from app.export import write
 
     failed: list[ExportError] = []

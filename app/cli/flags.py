@@ -124,7 +124,7 @@ def quantile_levels(text: str) -> tuple[float, ...]:
         levels = _range(text) if ":" in text else [Decimal(word) for word in text.split(",")]
     except (InvalidOperation, ValueError) as error:
         raise ConfigError(f"--quantiles {text} cannot be read.", form) from error
-    bad = next((level for level in levels if not 0 < level < 1), None)
+    bad = next((level for level in levels if not (level.is_finite() and 0 < level < 1)), None)
     if bad is not None:
         raise ConfigError(f"--quantiles: {bad} is not between 0 and 1.", form)
     if not 0 < len(set(levels)) <= _MOST_QUANTILES:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from forecasting.events import Verdict
     from forecasting.series import Forecast, Panel, PriceSeries
 
-#: Metrics of the score table; ``--json`` has them all.
-SHOWN = ("crps_bp", "mae", "rmse", "mase", "coverage_80", "coverage_95", "directional_accuracy")
+#: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
+SHOWN = {
+    "crps_bp": "CRPS bp",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "mase": "MASE",
+    "coverage_80": "in 80 %",
+    "coverage_95": "in 95 %",
+    "directional_accuracy": "up/down %",
+}
 _MOST_ROWS = 40
 
 
@@ -52,9 +61,7 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
     for fcst, series in zip(forecasts, panel, strict=True):
         stamp, form = stamps(series), price_format(fcst.y0)
         title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff).removesuffix(' 00:00:00')}, close {form(fcst.y0)}"
-        table = Table("Session", "Median", *(f"{level} % band" for level in LEVELS), title=escape(title), title_justify="left")
-        for column in table.columns[1:]:
-            column.justify = "right"
+        table = _table(title, "Session", ["Median", *(f"{level} % band" for level in LEVELS)])
         bands = [fcst.band(level) for level in LEVELS]
         for step in range(min(len(fcst), _MOST_ROWS)):
             limits = (f"{form(low[step])} - {form(high[step])}" for low, high in bands)
@@ -66,22 +73,21 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
 
 def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> None:
     """Print the scores of the network beside the baselines, and the verdict in words."""
-    from forecasting.metrics import METRICS
-
     out = Console()
-    names = [name for name in SHOWN if name in METRICS]
-    table = Table("Model", *(_heading(METRICS[name].label, METRICS[name].unit) for name in names), title="Test part", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _table("Test part", "Model", list(SHOWN.values()))
     for model, values in scores.items():
-        table.add_row(escape(model), *(f"{values[name]:,.4g}" if math.isfinite(values[name]) else "-" for name in names))
+        table.add_row(escape(model), *(f"{values[name]:,.4g}" if math.isfinite(values[name]) else "-" for name in SHOWN))
     out.print(table)
     for sentence in (verdict.sentence, *verdict.notes):
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _heading(label: str, unit: str) -> str:
-    return label if unit in ("", "price") or unit in label else f"{label} ({unit})"
+def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def price_format(typical: float) -> Callable[[float], str]:
