@@ -1,0 +1,454 @@
+"""Tickers from Yahoo Finance: yfinance hides failures and can wait for ever, so here each has a bound and a plain word."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from forecasting.calendars import infer_calendar
+from forecasting.config import Settings
+from forecasting.errors import ConfigError, SourceError
+from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What may be a ticker: the text goes into an address unquoted.
+TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^]{0,24}")
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+
+#: Yahoo's intervals in our words, and how many days of them Yahoo keeps (0: all).
+INTERVALS: dict[str, tuple[str, int]] = {
+    "1m": ("1min", 7), "5m": ("5min", 59), "15m": ("15min", 59), "30m": ("30min", 59), "1h": ("1h", 729),
+    "1d": ("1D", 0), "1wk": ("1W", 0), "1mo": ("1M", 0),
+}  # fmt: skip
+
+_PERIOD_MONTHS = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "5y": 60, "10y": 120}
+_COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume"}
+_BACKOFF_S = (1.0, 3.0)
+_RETRIES = {"": 0, "again": 1, "limited": 2}
+_PAUSE_S = 60.0
+_CHART = "/v8/finance/chart/"
+_SPELLING = "Check the spelling. Outside the US a ticker has a suffix, such as SAP.DE. For a delisted company load a file."
+_LATER = "Try again in a minute. Tickers that were loaded before open from the cache."
+_CONNECTION = "Check the internet connection. Tickers that were loaded before open from the cache."
+
+#: yfinance keeps one session, one cookie and one cache for the whole process: one download at a time.
+_one_at_a_time = threading.Lock()
+
+
+class YahooSource(Settings):
+    """One ticker of Yahoo Finance; its verb is :meth:`load`.
+
+    :meth:`download` and :meth:`finish` are the two halves of it, between which a cache can stand.
+    """
+
+    symbol: str = Field(title="Ticker", description="As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X.")
+    period: Literal["1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"] = Field(
+        "10y", title="Period", description="How much history, counted back from the last bar."
+    )
+    interval: Literal["1m", "5m", "15m", "30m", "1h", "1d", "1wk", "1mo"] = Field(
+        "1d", title="Interval", description="Distance of bars; Yahoo keeps bars of minutes for days or weeks only."
+    )
+    auto_adjust: bool = Field(
+        True, title="Adjusted", description="Correct prices for dividends; off keeps them as traded, with the adjusted close beside."
+    )
+    deadline_s: float = Field(
+        20.0, title="Deadline", description="Longest time to wait for Yahoo.", gt=0.0, le=600.0, json_schema_extra={"unit": "s"}
+    )
+
+    #: Makes the HTTP session; tests put one here that talks to a server of their own.
+    session_factory: ClassVar[Callable[[], Any]]
+
+    def __init__(self, symbol: str, **settings: Any) -> None:
+        """Check the ticker and the settings.
+
+        Raises
+        ------
+        SourceError
+            Text that cannot be a ticker, or an ISIN.
+        ConfigError
+            A setting out of its limits.
+        """
+        try:
+            super().__init__(**{"symbol": _checked(symbol), **settings})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{first['loc'][0]} = {first.get('input')!r}: {first['msg'].lower()}.", "Correct this value.") from error
+
+    @property
+    def key(self) -> str:
+        """Name under which a cache keeps what :meth:`download` returns."""
+        return f"yahoo:{self.symbol}:{self.interval}"
+
+    def load(self) -> tuple[PriceSeries, ...]:
+        """Download the ticker and return it as one series; errors as :meth:`download`."""
+        return (self.finish(self.download()),)
+
+    def download(self, since: np.datetime64 | None = None) -> PriceSeries:
+        """Fetch finished bars as traded, with the adjusted close beside them, whatever ``period`` and ``auto_adjust`` say.
+
+        Parameters
+        ----------
+        since : datetime64, optional
+            First day wanted, in the time zone of the exchange; all that Yahoo keeps where it is left out.
+
+        Returns
+        -------
+        PriceSeries
+            Columns open, high, low, close, adj_close and, where it is not all zero, volume. The bar of a session, week or
+            month still under way is left out, with a finding.
+
+        Raises
+        ------
+        SourceError
+            Unknown ticker, no prices, no connection, too many requests, deadline passed, or a reply that makes no sense.
+        """
+        with _one_at_a_time:
+            frame, about = _fetch(self, since)
+        return _series(self, frame, about)
+
+    def finish(self, series: PriceSeries) -> PriceSeries:
+        """Return what ``period`` and ``auto_adjust`` ask for out of a download.
+
+        Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own charts do.
+        """
+        start = _period_start(self.period, series.ds[-1])
+        chosen = series.ds >= start
+        values, columns, findings = series.values[chosen], series.columns, series.findings
+        if self.auto_adjust:
+            values, columns = _adjusted(values, columns)
+        freq, days = INTERVALS[self.interval]
+        if days and series.ds[0] > start:
+            findings += (Finding("short_history", f"Yahoo keeps {freq} bars for {days} days only; {self.period} was asked for."),)
+        provenance = Provenance(
+            f"yahoo:{self.symbol}",
+            "adjusted" if self.auto_adjust else "raw",
+            series.provenance.retrieved_at,
+            content_hash(series.ds[chosen], values),
+            series.provenance.note,
+        )
+        return PriceSeries(
+            series.symbol, series.ds[chosen], columns, values, freq, series.tz, series.currency, series.calendar, provenance, findings
+        )
+
+
+def content_hash(ds: Dates, values: Floats) -> str:
+    """Return the SHA-256 (hex) of dates [T] and values [T, C], the same on every machine."""
+    digest = hashlib.sha256(np.ascontiguousarray(ds, "<M8[us]").tobytes())
+    digest.update(np.ascontiguousarray(values, "<f8").tobytes())
+    return digest.hexdigest()
+
+
+def bounded_session(transport: type[Any] | None = None) -> Any:
+    """Return a session that ends at a deadline of its own and asks Yahoo's chart service only.
+
+    Parameters
+    ----------
+    transport : type, optional
+        Session class of curl_cffi or requests that carries the requests; curl_cffi as a browser where it is left out.
+    """
+    if transport is not None:
+        return type("BoundedSession", (_Bounded, transport), {})()
+    from curl_cffi import requests
+
+    return type("BoundedSession", (_Bounded, requests.Session), {})(impersonate="chrome")
+
+
+YahooSource.session_factory = staticmethod(bounded_session)
+
+
+class _Bounded:
+    """Mixin for a session: yfinance's own ``timeout`` bounds one request of up to 37 and is not always passed on."""
+
+    deadline: float = 0.0
+    chart: Any = None
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        parts = urlsplit(url)
+        is_chart = parts.path.startswith(_CHART)
+        if not (is_chart or _opens_the_way(parts.hostname or "", parts.path)):
+            raise _NotNeededError(f"{parts.hostname}{parts.path} is not needed for prices")
+        left = self.deadline - time.monotonic()
+        if left <= 0.05:
+            raise TimeoutError("the deadline has passed")
+        # A cookie server that never answers must leave time for the prices, which can be had without a cookie.
+        kwargs["timeout"] = min(kwargs.get("timeout") or left, left if is_chart else left / 4)
+        response = super().request(method, url, **kwargs)  # type: ignore[misc]
+        if is_chart:
+            self.chart = response
+        return response
+
+
+class _NotNeededError(ConnectionError):
+    """yfinance wanted more than prices; to it, this looks like a line that is down."""
+
+
+def _opens_the_way(host: str, path: str) -> bool:
+    """Tell whether an address serves the cookie, the crumb or the consent that come before prices."""
+    return host in ("fc.yahoo.com", "guce.yahoo.com", "consent.yahoo.com") or path == "/v1/test/getcrumb"
+
+
+def _checked(symbol: str) -> str:
+    ticker = symbol.strip().upper()
+    if _ISIN.fullmatch(ticker):
+        raise SourceError(f"{ticker} is an ISIN; Yahoo needs a ticker.", "Look the company up on finance.yahoo.com and use its ticker.")
+    if not TICKER.fullmatch(ticker):
+        raise SourceError(
+            f"{symbol.strip()[:40]!r} is not a ticker: needed are up to 25 letters, digits and . - = ^.",
+            "Tickers look like AAPL or SAP.DE.",
+        )
+    return ticker
+
+
+def _period_start(period: str, last: np.datetime64) -> np.datetime64:
+    if period == "max":
+        return np.datetime64("0001-01-01")
+    if period == "ytd":
+        return np.datetime64(last.astype("datetime64[Y]"), "D")
+    month = last.astype("datetime64[M]")
+    day = last.astype("datetime64[D]") - month.astype("datetime64[D]")
+    start: np.datetime64 = (month - np.timedelta64(_PERIOD_MONTHS[period], "M")).astype("datetime64[D]") + day
+    return start
+
+
+def _adjusted(values: Floats, columns: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
+    close, adjusted = (values[:, columns.index(name)] for name in ("close", "adj_close"))
+    scaled = values.copy()
+    for name in ("open", "high", "low"):
+        scaled[:, columns.index(name)] *= adjusted / close
+    scaled[:, columns.index("close")] = adjusted
+    keep = [place for place, name in enumerate(columns) if name != "adj_close"]
+    return scaled[:, keep], tuple(columns[place] for place in keep)
+
+
+def _cache_folder() -> Path:
+    """Return yfinance's own folder, closed to others: yfinance unpickles the cookies that it keeps there."""
+    import platformdirs
+
+    home = os.environ.get("CANDLECAST_HOME")
+    root = Path(home) / "cache" if home else platformdirs.user_cache_path("candlecast", appauthor=False)
+    folder = root / "yfinance"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise SourceError(f"The folder {folder} cannot be used: {error.strerror}.", "Set CANDLECAST_HOME to a writable folder.") from error
+    return folder
+
+
+@lru_cache(maxsize=1)
+def _prepared(folder: Path) -> Any:
+    """Import yfinance, which takes a second, and set what would otherwise be a surprise."""
+    import yfinance
+
+    yfinance.set_tz_cache_location(str(folder))
+    yfinance.config.debug.hide_exceptions = False
+    # What it would log is said by our own errors.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    return yfinance
+
+
+@lru_cache(maxsize=1)
+def _session(factory: Callable[[], Any]) -> Any:
+    """Return one session for the life of the process: its cookie saves three requests a ticker."""
+    return factory()
+
+
+class _Pause:
+    """Until when Yahoo, having refused too many requests, is left alone."""
+
+    until: float = 0.0
+
+
+def _fetch(source: YahooSource, since: np.datetime64 | None) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Ask Yahoo, and again after a short pause where that can help, until the deadline."""
+    wait = _Pause.until - time.monotonic()
+    if wait > 0:
+        raise SourceError(f"Yahoo takes no more requests for now; {source.symbol} was not loaded.", f"Try again in {wait:.0f} s.")
+    yfinance = _prepared(_cache_folder())
+    session = _session(YahooSource.session_factory)
+    session.deadline = time.monotonic() + source.deadline_s
+    attempt = 0
+    while True:
+        session.chart = None
+        try:
+            return _ask(yfinance, session, source, since)
+        except Exception as error:  # yfinance lets through whatever goes wrong below it, from KeyError to peewee's errors
+            # Failures would otherwise be answered from memory for the life of the process.
+            yfinance.data.YfData.cache_get.cache_clear()
+            again, told = _explained(error, session.chart, source)
+            late = attempt == _RETRIES[again] or time.monotonic() + _BACKOFF_S[attempt] >= session.deadline
+            if late:
+                if again == "limited":
+                    _Pause.until = time.monotonic() + _PAUSE_S
+                raise told from error
+            time.sleep(_BACKOFF_S[attempt])
+            attempt += 1
+
+
+def _ask(yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 | None) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    ticker = yfinance.Ticker(source.symbol, session=session)
+    kept = INTERVALS[source.interval][1]
+    if since is not None and kept and _now() - since.astype("datetime64[us]") > np.timedelta64(kept, "D"):
+        since = None
+    span = {"period": "max"} if since is None else {"start": str(since.astype("datetime64[D]"))}
+    # keepna: bars without a price are to be counted, not lost on the way.
+    frame = ticker.history(**span, interval=source.interval, auto_adjust=False, actions=False, keepna=True, timeout=source.deadline_s)
+    if frame.empty or not np.isfinite(frame["Close"].to_numpy(np.float64)).any():
+        raise _nothing(source)
+    return frame, ticker.get_history_metadata()
+
+
+def _nothing(source: YahooSource) -> SourceError:
+    return SourceError(f"Yahoo has no {INTERVALS[source.interval][0]} prices for {source.symbol}.", _SPELLING)
+
+
+def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[Literal["", "limited", "again"], SourceError]:
+    """Return whether asking again may help, and the words for what happened; Yahoo's own reply goes before yfinance's reading."""
+    kind, symbol = type(error).__name__, source.symbol
+    status = getattr(chart, "status_code", 0)
+    if isinstance(error, SourceError):
+        return "", error
+    if kind == "YFRateLimitError" or status == 429:
+        return "limited", SourceError(f"Yahoo takes no more requests for now (status 429); {symbol} was not loaded.", _LATER)
+    if status >= 500:
+        return "again", SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER)
+    if status >= 400:
+        return "", _refusal(status, chart, source)
+    if isinstance(error, TimeoutError) or kind == "Timeout":
+        return "", SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
+    if status == 0 or isinstance(error, OSError):
+        cut = kind in ("IncompleteRead", "ConnectionResetError") or any(f"curl: ({code})" in str(error) for code in (18, 52, 55, 56))
+        words = "The connection to Yahoo was cut" if cut else "Yahoo cannot be reached"
+        return "again" if cut else "", SourceError(f"{words}; {symbol} was not loaded ({_short(error)}).", _CONNECTION)
+    if kind == "YFPricesMissingError" or _result_of(chart) == []:
+        return "", _nothing(source)
+    return "", SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER)
+
+
+def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
+    said = _said(chart)
+    if status == 404:
+        return SourceError(f"Yahoo does not know the ticker {source.symbol}, or it was delisted{f' ({said})' if said else ''}.", _SPELLING)
+    if status in (401, 403):
+        return SourceError(f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.", _LATER)
+    return SourceError(
+        f"Yahoo refuses {source.symbol} with status {status}: {said or 'no reason given'}.", "Choose another interval or period."
+    )
+
+
+def _said(chart: Any) -> str:
+    """Return Yahoo's own reason, or "" where the reply holds none."""
+    try:
+        return str(chart.json()["chart"]["error"]["description"])[:200]
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _result_of(chart: Any) -> Any:
+    try:
+        return chart.json()["chart"]["result"] or []
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _looks(chart: Any) -> str:
+    text = str(getattr(chart, "text", "")).lstrip()
+    if not text:
+        return "it is empty"
+    if text[:1] == "<":
+        return "a web page instead of prices"
+    return "damaged data" if _result_of(chart) is None else "parts of the prices are missing"
+
+
+def _short(error: Exception) -> str:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return re.sub(r"\s*See https?://\S+.*", "", text).removeprefix("Failed to perform, ").strip(" .")[:120]
+
+
+def _now() -> np.datetime64:
+    """Return the present in UTC."""
+    return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
+
+
+def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) -> PriceSeries:
+    tz = str(about.get("exchangeTimezoneName") or "")
+    freq = INTERVALS[source.interval][0]
+    wall = frame.index.tz_localize(None) if frame.index.tz is not None else frame.index  # type: ignore[attr-defined]
+    ds: Dates = wall.to_numpy().astype("datetime64[us]")
+    values: Floats = frame[list(_COLUMNS)].to_numpy(np.float64)
+    columns = tuple(_COLUMNS.values())
+    findings: list[Finding] = []
+    keep = _kept(ds, values, findings, _open_from(source.interval, about, tz))
+    if not keep.any():
+        raise _nothing(source)
+    ds, values = ds[keep], values[keep]
+    if not values[:, -1].any():  # indices and currencies: Yahoo knows no volume
+        values, columns = values[:, :-1], columns[:-1]
+    name = about.get("longName") or about.get("shortName")
+    note = f"{name}; Yahoo Finance, for personal use" if name else "Yahoo Finance, for personal use"
+    retrieved = f"{_now().astype('datetime64[s]')}Z"
+    calendar = infer_calendar(source.symbol, ds, freq, tz)
+    provenance = Provenance(f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note)
+    return PriceSeries(
+        source.symbol, ds, columns, values, freq, tz, str(about.get("currency") or ""), calendar, provenance, tuple(findings)
+    )
+
+
+def _kept(ds: Dates, values: Floats, findings: list[Finding], open_from: np.datetime64) -> npt.NDArray[np.bool_]:
+    """Return which bars are finished and priced [T], and say which are not."""
+    priced = np.isfinite(values[:, 3]) & np.isfinite(values[:, 4]) & (values[:, 3] != 0)
+    unfinished = ds >= open_from
+    if (gone := ~priced & ~unfinished).any():
+        dates = tuple(str(day) for day in ds[gone][:3].astype("datetime64[D]"))
+        text = f"{gone.sum()} bars have no price in Yahoo's data, the first on {dates[0]}."
+        findings.append(Finding("no_price", text, int(gone.sum()), "warning", "dropped", dates))
+    if unfinished.any():
+        text = f"The bar of {ds[unfinished][0].astype('datetime64[m]')} is still under way; its close is not final."
+        findings.append(Finding("unfinished", text, int(unfinished.sum()), "info", "dropped", (str(ds[unfinished][0]),)))
+    kept: npt.NDArray[np.bool_] = priced & ~unfinished
+    return kept
+
+
+def _open_from(interval: str, about: Mapping[str, Any], tz: str) -> np.datetime64:
+    """Return the first stamp, in exchange time, of which the bar is still under way."""
+    import pandas as pd
+
+    now = np.datetime64(pd.Timestamp(_now()).tz_localize("UTC").tz_convert(tz or "UTC").tz_localize(None), "us")
+    if interval == "1d":
+        return _open_day(now, about)
+    if interval == "1mo":
+        return np.datetime64(now.astype("datetime64[M]"), "us")
+    minutes = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "1wk": 7 * 24 * 60}[interval]
+    still_open: np.datetime64 = now - np.timedelta64(minutes * 60_000_000 - 1, "us")
+    return still_open
+
+
+def _open_day(now: np.datetime64, about: Mapping[str, Any]) -> np.datetime64:
+    """Return today, or tomorrow where today's session is over.
+
+    Yahoo tells the present session, or the coming one; where that is today's and has ended, today's bar is final.
+    """
+    today = np.datetime64(now.astype("datetime64[D]"))
+    try:
+        closes = np.datetime64(about["currentTradingPeriod"]["regular"]["end"].tz_localize(None), "us")
+    except (KeyError, TypeError, AttributeError):
+        return today
+    done = closes.astype("datetime64[D]") == today and now >= closes
+    day: np.datetime64 = today + np.timedelta64(int(done), "D")
+    return day
