@@ -13,7 +13,7 @@ from forecasting.errors import DataError
 from forecasting.events import Event, FoldEnd, Predictor, Progress
 from forecasting.series import Origins, Outcomes, Panel
 from forecasting.training import Fitted, StopAsked, fit
-from forecasting.windows import Split, split_panel
+from forecasting.windows import Split, bars_before, split_panel
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
@@ -57,11 +57,6 @@ def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: i
 def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:
     """Fit baselines on the first ``insample[s]`` bars of each series; unlike the network they need no validation part."""
     return [BASELINES[name].fit(panel, insample, horizon) for name in names]
-
-
-def bars_before(panel: Panel, date: np.datetime64) -> tuple[int, ...]:
-    """Return how many bars of each series lie before a date."""
-    return tuple(int(np.searchsorted(s.ds, date)) for s in panel)
 
 
 def every(panel: Panel, origins: Origins, step_size: int) -> Origins:

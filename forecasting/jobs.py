@@ -104,12 +104,12 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
     ------
     SplitMade, Progress, EpochEnd, ForecastMade, Notice, RunFinished
     """
-    from forecasting.backtest import bars_before, fit_baselines, outcomes_of
+    from forecasting.backtest import fit_baselines, outcomes_of
     from forecasting.baselines import default_baselines
     from forecasting.metrics import score
     from forecasting.training import fit
     from forecasting.verdict import judge
-    from forecasting.windows import split_panel
+    from forecasting.windows import bars_before, split_panel
 
     started = time.perf_counter()
     split = split_panel(panel, config.task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,7 @@ from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.volatility import path
-from forecasting.windows import Scaling, Split, Windows, check_lookback
+from forecasting.windows import Scaling, Split, Windows, bars_before, check_lookback
 
 StopAsked = Callable[[], bool]
 Stopped = Literal["epochs", "early", "user"]
@@ -238,8 +238,8 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
     ----------
     panel : Panel
     split : Split
-        Weights come from ``split.train``, the choice of the epoch from ``split.val``; no bar from
-        ``split.test_start`` on is looked at.
+        Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility and
+        baseline are brought up to ``split.test_start`` at the end. No bar from that date on is looked at.
     config : RunConfig
     should_stop : callable
         Polled every batch; once true, training ends with the best weights so far.
@@ -257,7 +257,7 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
     device = choose_device(config.train.device)
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
-    scaling = Scaling.fit(panel, split, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task)
     windows = Windows(panel, scaling, config.task, device)
     network = build(config, windows.inputs).to(device)
     forecaster = Forecaster(config, scaling, network, device)
@@ -279,7 +279,8 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
         yield Notice("Training became unstable and went back to its best weights.", "Lower the learning rate.")
     network.load_state_dict(run.best)
     network.eval()
-    return Fitted(forecaster, tuple(run.history), run.stopped)
+    known = bars_before(panel, split.test_start)
+    return Fitted(replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task)), tuple(run.history), run.stopped)
 
 
 def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitMade:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +104,11 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
     return Split(val_date, test_date, tuple(insample), parts["train"], parts["val"], parts["test"])
 
 
+def bars_before(panel: Panel, date: np.datetime64) -> tuple[int, ...]:
+    """Return how many bars of each series lie before a date."""
+    return tuple(int(np.searchsorted(s.ds, date)) for s in panel)
+
+
 def _origins(pieces: list[tuple[int, Any]]) -> Origins:
     return Origins(np.concatenate([np.full(len(bars), place) for place, bars in pieces]), np.concatenate([bars for _, bars in pieces]))
 
@@ -131,18 +136,29 @@ class Scaling:
     quantiles: Floats
 
     @classmethod
-    def fit(cls, panel: Panel, split: Split, task: TaskConfig) -> Scaling:
-        """Fit on the training part: only bars before ``split.val_start`` are looked at."""
+    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
+        """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at.
+
+        Raises
+        ------
+        DataError
+            Log returns are wanted of a series that is not positive throughout.
+        """
         target = resolve_target(panel, task.target)
         if target == "log-return":
             _require_positive(panel)
-        har = Har.fit(panel, split.insample, task.horizon, target)
+        har = Har.fit(panel, insample, task.horizon, target)
         scales = har.scale(panel)
-        rows = [features(s, scale[:, 0], target)[:known] for s, scale, known in zip(panel, scales, split.insample, strict=True)]
+        rows = [features(s, scale[:, 0], target)[:known] for s, scale, known in zip(panel, scales, insample, strict=True)]
         known_rows = np.concatenate(rows)
         sd = known_rows.std(axis=0)
-        quantiles = _baseline_quantiles(panel, split, scales, target, task.horizon)
+        quantiles = _baseline_quantiles(panel, insample, scales, target, task.horizon)
         return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles)
+
+    def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
+        """Fit volatility and baseline anew on more bars, keeping the feature scales that the network was trained with."""
+        fresh = Scaling.fit(panel, insample, task)
+        return replace(self, har=fresh.har, quantiles=fresh.quantiles)
 
     def baseline(self, levels: Floats) -> Floats:
         """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear between and beyond the kept ones."""
@@ -188,7 +204,7 @@ def _normal(levels: Floats) -> Floats:
     return np.asarray(ndtri(levels), np.float64)
 
 
-def _baseline_quantiles(panel: Panel, split: Split, scales: tuple[Floats, ...], target: Target, horizon: int) -> Floats:
+def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Floats, ...], target: Target, horizon: int) -> Floats:
     """Return quantiles [H, K] of the training moves over their scale, the drift shrunk by its own uncertainty.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
@@ -198,7 +214,7 @@ def _baseline_quantiles(panel: Panel, split: Split, scales: tuple[Floats, ...], 
     out = np.empty((horizon, len(LEVELS)))
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for series, p, scale, known in zip(panel, paths, scales, split.insample, strict=True):
+        for series, p, scale, known in zip(panel, paths, scales, insample, strict=True):
             bars = np.arange(min(22, known // 4), known - h)
             pieces.append((p[bars + h] - p[bars]) / scale[bars, h - 1])
             when.append(series.ds[bars])

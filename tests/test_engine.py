@@ -68,7 +68,7 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
 def test_nothing_known_at_a_cutoff_changes_with_the_future(cutoff: int, seed: int, columns: tuple[str, ...]) -> None:
     task = quick().task
     panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
-    scaling = Scaling.fit(panel, split_panel(panel, task), task)
+    scaling = Scaling.fit(panel, split_panel(panel, task).insample, task)
     changed = Panel(tuple(with_future(s, cutoff, seed) for s in panel))
     before, after = (Windows(p, scaling, task, torch.device("cpu")) for p in (panel, changed))
     rows = before.rows(Origins([0, 1], [cutoff, cutoff]))
@@ -150,7 +150,7 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
     split = split_panel(panel, config.task)
     events = forecasting.training.fit(panel, split, config, lambda: True)
     first = next(e for e in events if isinstance(e, ForecastMade))
-    scaling = Scaling.fit(panel, split, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task)
     scaled = scaling.baseline(np.array(QUANTILES)) * scaling.har.scale(panel)[0][-1][:, None]
     np.testing.assert_allclose(first.forecasts[0].values, panel[0].y[-1] * np.exp(scaled), rtol=1e-5)
 
