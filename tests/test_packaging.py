@@ -1,0 +1,157 @@
+"""The wheel that people install, and the two commands that a checkout starts with."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from forecasting import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture
+def run() -> ModuleType:
+    """Return the command ``./run`` as a module."""
+    loader = importlib.machinery.SourceFileLoader("candlecast_run", str(ROOT / "run"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    loader.exec_module(module)
+    sys.dont_write_bytecode = before
+    return module
+
+
+def test_the_wheel_holds_the_program_and_its_assets(wheel: Path) -> None:
+    assert wheel.name == f"candlecast-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        info = f"candlecast-{__version__}.dist-info"
+        assert "candlecast = app.__main__:main" in archive.read(f"{info}/entry_points.txt").decode()
+        metadata = archive.read(f"{info}/METADATA").decode()
+    assert {"app/__main__.py", "app/py.typed", "forecasting/jobs.py", "forecasting/py.typed", f"{info}/licenses/LICENSE"} <= names
+    assets = {f"app/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "assets").rglob("*") if path.is_file()}
+    assert assets <= names
+    sources = {path.relative_to(ROOT).as_posix() for room in ("app", "forecasting") for path in (ROOT / room).rglob("*.py")}
+    assert sources <= names
+    assert {name.split("/")[0] for name in names} == {"app", "forecasting", info}
+    assert "Requires-Python: >=3.11" in metadata
+    assert "torch>=2.6" in metadata
+
+
+@pytest.mark.slow
+def test_the_installed_command_finds_its_assets(wheel: Path, tmp_path: Path) -> None:
+    """In an environment of its own, which borrows only the other packages of this one."""
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=False, symlinks=os.name != "nt")
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(pip, check=True)
+    packages = next(home.rglob("site-packages"))
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "QT_QPA_PLATFORM", "DISPLAY")}
+    command = [str(python.with_name("candlecast")), "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(packages / "app" / "assets") in done.stdout
+    assert "FAILED" not in done.stdout
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_pin_with_hashes_and_name_no_address(name: str) -> None:
+    text = (ROOT / name).read_text()
+    assert not re.search(r"://|index-url|find-links|^#|/", text, re.MULTILINE)
+    pins = [line for line in text.splitlines() if line and not line.startswith(" ")]
+    assert len(pins) > 20
+    assert all(re.match(r"[a-z0-9-]+==\S+ (; .+)?\\$", line) for line in pins)
+    assert text.count("--hash=sha256:") > len(pins)
+
+
+def test_the_runtime_lock_leaves_torch_to_its_own() -> None:
+    names = {line.split("==")[0] for line in (ROOT / LOCKS[0]).read_text().splitlines()}
+    assert not {name for name in names if name.startswith(("torch", "nvidia-", "triton", "cuda-"))}
+    assert {"sympy", "networkx", "jinja2", "fsspec", "filelock", "typing-extensions", "setuptools"} <= names
+    assert re.search(r"^torch==\d", (ROOT / LOCKS[2]).read_text(), re.MULTILINE)
+
+
+def test_a_finished_set_up_is_not_repeated(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only another lock, another Python, or a set-up cut short builds again."""
+    for name in LOCKS[::2]:
+        shutil.copy(ROOT / name, tmp_path)
+    lock, home = tmp_path / LOCKS[0], tmp_path / ".venv"
+    built: list[Path] = []
+
+    def set_up(which: Path) -> None:
+        built.append(which)
+        run.PYTHON.parent.mkdir(parents=True, exist_ok=True)
+        run.PYTHON.touch()
+        run.UNFINISHED.unlink(missing_ok=True)
+
+    places = {"VENV": home, "PYTHON": home / "bin" / "python", "UNFINISHED": home / "unfinished", "QT_FOUND": home / "qt"}
+    for key, value in (places | {"TORCH_LOCK": tmp_path / LOCKS[2], "_set_up": set_up, "_see_to_qt": lambda: None}).items():
+        monkeypatch.setattr(run, key, value)
+    assert run.prepare(lock) == run.prepare(lock) == home / "bin" / "python"
+    assert len(built) == 1
+    run.UNFINISHED.touch()
+    run.prepare(lock)
+    assert len(built) == 2
+    lock.write_text(lock.read_text() + "extra==1 \\\n")
+    run.prepare(lock)
+    assert len(built) == 3
+    run.PYTHON.unlink()
+    run.prepare(lock)
+    assert len(built) == 4
+
+
+@pytest.mark.parametrize(
+    ("gpu", "works", "told", "tried"),
+    [
+        (False, ("+cpu",), "CPU build", ["pip +cpu"]),
+        (False, ("--torch-backend",), "CPU build", ["pip +cpu", "uv cpu"]),
+        (False, ("pip-lock",), "default build", ["pip +cpu", "uv cpu", "uv lock", "pip lock"]),
+        (True, ("pip-lock",), "default build", ["uv lock", "pip lock"]),
+    ],
+)
+def test_torch_comes_as_cpu_build_where_there_is_no_gpu(
+    gpu: bool, works: tuple[str, ...], told: str, tried: list[str], run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def pip(*words: object, attempt: bool = False) -> bool:
+        kind = "+cpu" if str(words[-1]).endswith("+cpu") else "lock"
+        seen.append(f"pip {kind}")
+        return (kind if kind == "+cpu" else "pip-lock") in works
+
+    def uv(*words: object, attempt: bool = False) -> bool:
+        seen.append("uv cpu" if "--torch-backend" in words else "uv lock")
+        return "--torch-backend" in words and "--torch-backend" in works
+
+    for name, value in {"_pip": pip, "_uv": uv, "_has_nvidia_gpu": lambda: gpu}.items():
+        monkeypatch.setattr(run, name, value)
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    assert told in run._install_torch()
+    assert seen == tried
