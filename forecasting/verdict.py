@@ -1,9 +1,9 @@
-"""The plain answer to "is it any good?": skill, significance, calibration, and one sentence."""
+"""The plain answer to "is it any good?": skill, significance, calibration, the copycat check, and one sentence."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,137 +11,317 @@ import numpy as np
 
 from forecasting import metrics
 from forecasting.baselines import BASELINES
+from forecasting.baselines.walks import RandomWalk
 from forecasting.events import Verdict
 from forecasting.series import Floats, Outcomes
 
-#: Fewer independent origins than this decide nothing.
+#: Fewer origins whose outcomes do not overlap decide nothing.
 MIN_ORIGINS = 20
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
+#: Lags at which the copycat check looks, in both directions.
+LAGS = 5
+
+_RELATIONS = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
+
+Result = Literal["beats", "ties", "loses"]
 
 
-def judge(outcomes: Mapping[str, Outcomes], model: str, reference: str = "random-walk") -> Verdict:
-    """Judge a model against a baseline on the same origins.
+def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Verdict:
+    """Judge a model against the best baseline on the same origins, and tell how it stands against the random walk.
 
     Parameters
     ----------
     outcomes : mapping of str to Outcomes
         The model and the baselines, from the same origins and on the same quantile levels.
-    model, reference : str
-        Keys of ``outcomes``.
+    model : str
+        Key of the model; every other key is a baseline.
+    tries : int
+        How many configurations were tried on these origins before this one was chosen: the p-value is corrected for
+        them (Sidak), because the best of many tries looks good by chance.
 
     Returns
     -------
     Verdict
-        ``beats`` or ``loses`` only where the Diebold-Mariano test tells the two apart at 5 %; otherwise ``ties``.
+        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 %, otherwise ``ties``.
     """
-    ours, theirs = outcomes[model], outcomes[reference]
-    test = compare(ours, theirs)
-    outcome: Literal["beats", "ties", "loses"] = "ties"
-    if test.effective >= MIN_ORIGINS and test.p_value < SIGNIFICANCE:
-        outcome = "beats" if test.skill > 0 else "loses"
-    return Verdict(
-        outcome, _sentence(outcome, model, reference, ours.horizon, test), test.skill, test.p_value, reference, _notes(ours, test)
-    )
+    ours = outcomes[model]
+    tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name != model}
+    best = min(tests, key=lambda name: (_or(tests[name].skill, math.inf), name != RandomWalk.name))
+    test = tests[best].corrected(tries)
+    sentence = _sentence(model, best, len(tests), ours.horizon, test)
+    if best != RandomWalk.name and RandomWalk.name in tests:
+        sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
+    notes = [*_doubts(ours, outcomes[best], test, tests[best], tries), *_calibration(ours), *_copy_words(copycat(ours))]
+    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same origins. ``effective`` is the number of origins whose outcomes do not overlap."""
+    """Two models on the same origins.
+
+    Attributes
+    ----------
+    skill : float
+        1 - CRPS / CRPS of the reference; positive is better.
+    p_value : float
+        Two-sided, of equal CRPS; NaN where there is nothing to test.
+    origins : int
+        Dates from which forecasts were made.
+    independent : float
+        Origins whose outcomes do not overlap, about.
+    """
 
     skill: float
     p_value: float
     origins: int
-    effective: float
+    independent: float
+
+    @property
+    def result(self) -> Result:
+        """``beats`` or ``loses`` where that is certain enough, otherwise ``ties``."""
+        if self.independent < MIN_ORIGINS or not self.p_value < SIGNIFICANCE:
+            return "ties"
+        return "beats" if self.skill > 0 else "loses"
+
+    def corrected(self, tries: int) -> Comparison:
+        """Return the comparison with the p-value of the best of ``tries`` independent tries."""
+        if tries <= 1 or not self.p_value < 1:
+            return self
+        return Comparison(self.skill, -math.expm1(tries * math.log1p(-self.p_value)), self.origins, self.independent)
 
 
 def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
-    """Compare two models by CRPS: of log returns where all values are positive, in price units otherwise.
+    """Compare two models by CRPS: of log returns where all values are positive, otherwise in units of each series' MASE scale.
 
-    The Diebold-Mariano test (1995) runs on the difference of losses per origin date (mean over series and steps
-    first: series move together, so each date is one observation), with Newey-West variance over as many lags as
-    outcomes overlap and the small-sample factor of Harvey, Leybourne & Newbold (1997); two-sided.
+    The test of :func:`diebold_mariano` runs on the difference of losses per origin date: the mean over series and
+    steps comes first, because series move together and each date is one observation.
     """
     loss, reference = _losses(ours, theirs)
-    mine, base = (
-        float(np.nanmean(loss)) if np.isfinite(loss).any() else math.nan,
-        float(np.nanmean(reference)) if np.isfinite(reference).any() else math.nan,
-    )
+    known = np.isfinite(ours.y).any(axis=1)
+    if not known.any():
+        return Comparison(math.nan, math.nan, 0, 0.0)
+    mine, base = float(loss[known].mean()), float(reference[known].mean())
     skill = 1 - mine / base if base > 0 else 0.0 if mine == base else math.nan
-    difference, lags = _by_date(ours, reference - loss)
-    return Comparison(skill, diebold_mariano(difference, lags), difference.size, difference.size / (lags + 1))
+    dates, place = np.unique(ours.cutoff[known], return_inverse=True)
+    difference = np.bincount(place, (reference - loss)[known]) / np.bincount(place)
+    overlap = int(np.median(np.searchsorted(dates, ours.ds[known, -1]) - place - 1))
+    return Comparison(skill, diebold_mariano(difference, overlap), dates.size, dates.size / (overlap + 1))
 
 
-def diebold_mariano(difference: Floats, lags: int = 0) -> float:
-    """Two-sided p-value of the hypothesis that the mean difference of two losses is zero.
+def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
+    """Two-sided p-value of the hypothesis that two forecasts are equally good (Diebold & Mariano 1995).
+
+    Two estimates of the variance are made and the larger p-value counts. The first sums the autocovariances of
+    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as many degrees of
+    freedom as there are outcomes that do not overlap. The second is Newey & West's (1987) over 1.3 sqrt(N) lags with the
+    critical value of fixed-b theory (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that calm and wild days come
+    in clusters, so that neighbouring losses are alike even where outcomes do not overlap.
 
     Parameters
     ----------
     difference : ndarray, shape [N]
         Loss of one model minus that of the other, by origin in time order.
-    lags : int
-        Origins whose outcomes overlap with those of an origin: ceil(horizon / step) - 1.
+    overlap : int
+        How many later origins an outcome overlaps with: ceil(horizon / step) - 1.
 
     Returns
     -------
     float
-        NaN for fewer than two origins or no difference at all.
+        NaN for too few origins, no difference at all, or a difference that is not finite.
     """
     n = difference.size
-    if n < max(2, lags + 2) or np.ptp(difference) == 0:
+    if n < max(4, 2 * (overlap + 1)) or not np.isfinite(difference).all() or np.ptp(difference) <= 1e-12 * np.abs(difference).max():
         return math.nan
     from scipy.special import stdtr
 
     centred = difference - difference.mean()
-    variance = float(centred @ centred) / n
-    for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag]) / n
-    steps = lags + 1
-    factor = (n + 1 - 2 * steps + steps * (steps - 1) / n) / n
-    statistic = math.sqrt(max(factor, 0.0)) * float(difference.mean()) / math.sqrt(variance / n)
-    return float(2 * stdtr(n - 1, -abs(statistic)))
+    covariances = np.array(
+        [centred[lag:] @ centred[: n - lag] for lag in range(min(n, max(2 * overlap + 3, math.ceil(1.3 * math.sqrt(n)) + 1)))]
+    )
+    covariances /= n
+    steps, mean = overlap + 1, float(difference.mean())
+    bandwidth = covariances.size
+    wide = float(covariances[0] + 2 * (1 - np.arange(1, bandwidth) / bandwidth) @ covariances[1:])
+    share = bandwidth / n
+    critical = (1.96 + 2.9694 * share + 0.416 * share**2 - 0.5324 * share**3) / 1.96
+    p_value = 2 * stdtr(n - 1, -abs(mean) / math.sqrt(wide / n) / critical)
+    narrow = float(covariances[0] + 2 * covariances[1:steps].sum())
+    if narrow > 0:
+        factor = max(n + 1 - 2 * steps + steps * (steps - 1) / n, 0.0) / n
+        p_value = max(p_value, 2 * stdtr(max(n / steps - 1, 1.0), -abs(mean) / math.sqrt(narrow / n) * math.sqrt(factor)))
+    return float(p_value)
+
+
+@dataclass(frozen=True)
+class Copycat:
+    """How forecast changes go with actual changes.
+
+    Attributes
+    ----------
+    lag : int
+        Lag of the strongest correlation; 1: the forecast does what the price did one step before.
+    correlations : ndarray, shape [2 * LAGS + 1]
+        At lags -LAGS to LAGS; lag 0 is that with the change that was to be forecast.
+    share : float
+        Share of the variance of forecast changes that the last known change explains, 0 to 1.
+    pairs : int
+        Changes that were compared.
+    """
+
+    lag: int
+    correlations: Floats
+    share: float
+    pairs: int
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the forecast repeats the last value: a peak at lag 1 and next to nothing at lag 0."""
+        return (
+            self.lag == 1
+            and bool(self.correlations[LAGS + 1] > 0.5)
+            and bool(self.correlations[LAGS] < max(0.1, 3 / math.sqrt(self.pairs)))
+        )
+
+
+def copycat(outcomes: Outcomes) -> Copycat | None:
+    """Tell whether the medians only repeat the last known value, one step late.
+
+    Successive medians for successive origins are laid end to end and their changes correlated with the actual changes
+    at lags -5 to 5; of each series on its own, then averaged over series.
+
+    Returns
+    -------
+    Copycat or None
+        None where origins are further apart than the horizon, fewer than 30 follow each other, or medians never change.
+    """
+    sums, pairs, series = np.zeros(2 * LAGS + 1), 0, 0
+    for forecast, actual in _changes(outcomes):
+        if forecast.size < 30 or np.ptp(forecast) == 0 or np.ptp(actual) == 0:
+            continue
+        sums += [np.corrcoef(*_lagged(forecast, actual, lag))[0, 1] for lag in range(-LAGS, LAGS + 1)]
+        pairs, series = pairs + forecast.size, series + 1
+    if not series:
+        return None
+    mean = sums / series
+    return Copycat(int(np.argmax(mean)) - LAGS, mean, float(mean[LAGS + 1] ** 2), pairs)
+
+
+def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
+    """Yield, for each series, changes between successive medians and the actual changes, by origin in time order."""
+    step = _spacing(outcomes)
+    if step is None:
+        return
+    median, target = outcomes.quantile(0.5)[:, step], outcomes.y[:, step]
+    if (median > 0).all() and (outcomes.y0 > 0).all() and (target[np.isfinite(target)] > 0).all():
+        median, target = np.log(median), np.log(target)
+    for symbol in np.unique(outcomes.symbol):
+        mine = np.flatnonzero(outcomes.symbol == symbol)
+        mine = mine[np.argsort(outcomes.cutoff[mine])]
+        mine = mine[np.isfinite(target[mine])]
+        yield np.diff(median[mine]), np.diff(target[mine])
+
+
+def _spacing(outcomes: Outcomes) -> int | None:
+    """Return the step ahead (from 0) at which most origins' outcomes are the next origins' cutoffs."""
+    order = np.lexsort((outcomes.cutoff, outcomes.symbol))
+    here, following = order[:-1], order[1:]
+    meets = (outcomes.ds[here] == outcomes.cutoff[following][:, None]) & (outcomes.symbol[here] == outcomes.symbol[following])[:, None]
+    return int(meets.sum(axis=0).argmax()) if 2 * meets.any(axis=1).sum() > here.size else None
+
+
+def _lagged(forecast: Floats, actual: Floats, lag: int) -> tuple[Floats, Floats]:
+    """Return forecast changes beside the actual changes ``lag`` steps before."""
+    if lag >= 0:
+        return forecast[lag:], actual[: actual.size - lag]
+    return forecast[:lag], actual[-lag:]
 
 
 def _losses(ours: Outcomes, theirs: Outcomes) -> tuple[Floats, Floats]:
-    """Return the loss of both models by origin, in one unit, [N] each."""
+    """Return the loss of both models by origin in one unit, [N] each; NaN where no outcome is known."""
     a, b = metrics.crps_bp(ours, 1), metrics.crps_bp(theirs, 1)
     if np.isfinite(a).any() and np.isfinite(b).any():
         return a, b
-    a, b = metrics.crps(ours, 1), metrics.crps(theirs, 1)
-    if ours.scale.size and (ours.scale > 0).all():
-        return a / ours.scale, b / ours.scale
-    return a, b
+    unit = ours.scale if ours.scale.size and (ours.scale > 0).all() else 1.0
+    return metrics.crps(ours, 1) / unit, metrics.crps(theirs, 1) / unit
 
 
-def _by_date(outcomes: Outcomes, loss: Floats) -> tuple[Floats, int]:
-    """Return the mean over series by origin date in time order, and how many later origins an outcome overlaps with."""
-    known = np.isfinite(loss)
-    dates, place = np.unique(outcomes.cutoff[known], return_inverse=True)
-    mean = np.bincount(place, loss[known]) / np.bincount(place)
-    overlap = np.searchsorted(dates, outcomes.ds[known, -1]) - place - 1
-    return mean, int(np.median(overlap)) if overlap.size else 0
+def _or(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise
 
 
-def _sentence(outcome: str, model: str, reference: str, horizon: int, test: Comparison) -> str:
-    label = BASELINES[reference].label if reference in BASELINES else reference
-    relation = {"beats": "beats", "ties": "ties with", "loses": "loses to"}[outcome]
+def _label(name: str) -> str:
+    return BASELINES[name].label if name in BASELINES else name
+
+
+def _percent(share: float) -> str:
+    return f"{100 * abs(share):.1f} %"
+
+
+def _chance(p_value: float) -> str:
+    if not math.isfinite(p_value):
+        return ""
+    return " (p < 0.001)" if p_value < 0.001 else f" (p = {p_value:.3f})" if p_value < 0.1 else f" (p = {p_value:.2f})"
+
+
+def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Comparison) -> str:
     bars = "1 bar" if horizon == 1 else f"{horizon} bars"
+    rank = f", the best of {baselines} baselines," if baselines > 1 else ""
+    if test.origins == 0:
+        return f"{model} cannot be judged yet: none of its outcomes over {bars} is known."
     if not math.isfinite(test.skill):
-        return f"{model} cannot be told from {label}: no outcome is known yet."
-    size = f"CRPS {abs(test.skill):.1%}".replace("%", " %") + (" lower" if test.skill > 0 else " higher")
-    chance = f" (p = {test.p_value:.2g})" if math.isfinite(test.p_value) else ""
-    return f"{model} {relation} {label} over {bars}: {size if test.skill else 'the same CRPS'} on {test.origins} origins{chance}."
+        return f"{model} cannot be compared with {_label(reference)}: a forecast is not a number."
+    size = f"CRPS {_percent(test.skill)} {'lower' if test.skill > 0 else 'higher'}" if test.skill else "the same CRPS"
+    origins = "1 origin" if test.origins == 1 else f"{test.origins} origins"
+    return f"{model} {_RELATIONS[test.result]} {_label(reference)}{rank} over {bars}: {size} on {origins}{_chance(test.p_value)}."
 
 
-def _notes(outcomes: Outcomes, test: Comparison) -> tuple[str, ...]:
-    notes = []
-    if test.effective < MIN_ORIGINS:
-        notes.append(f"{test.effective:.0f} independent origins are too few to tell; {MIN_ORIGINS} are needed.")
-    held = [(level, float(metrics.coverage(outcomes, level=level))) for level in (80, 95)]
-    words = [f"the {level} % band held {share:.1f} % of outcomes" for level, share in held if math.isfinite(share)]
-    if words:
-        notes.append((", ".join(words) + ".").capitalize())
-    if outcomes.horizon == 1 and test.skill > LEAK_SKILL:
-        notes.append("A skill above 5 % one bar ahead is rare: check for a leak.")
-    return tuple(notes)
+def _aside(reference: str, test: Comparison) -> str:
+    size = f"CRPS {_percent(test.skill)} {'lower' if test.skill > 0 else 'higher'}" if test.skill else "the same CRPS"
+    return f"It {_RELATIONS[test.result]} {_label(reference)}: {size}{_chance(test.p_value)}."
+
+
+def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparison, tries: int) -> Iterator[str]:
+    """Yield what weakens the verdict."""
+    if 0 < test.independent < MIN_ORIGINS:
+        worth = max(1, round(test.independent))
+        yield f"{test.origins} origins of {ours.horizon} bars each are worth about {worth} independent ones; {MIN_ORIGINS} are needed."
+    if tries > 1 and math.isfinite(raw.p_value):
+        yield f"{tries} configurations were tried: p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that."
+    first = [float(np.nanmean(loss)) for loss in _losses(_first_step(ours), _first_step(reference)) if np.isfinite(loss).any()]
+    if len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:
+        yield f"A skill of {_percent(1 - first[0] / first[1])} one bar ahead is rare: check for a leak before believing it."
+
+
+def _first_step(o: Outcomes) -> Outcomes:
+    return Outcomes(o.model, o.symbol, o.cutoff, o.ds[:, :1], o.y0, o.y[:, :1], o.quantiles, o.values[:, :1], o.scale)
+
+
+def _calibration(outcomes: Outcomes) -> Iterator[str]:
+    """Yield stated beside realised coverage; off the mark means by more than a point and two standard errors, by date."""
+    dates = np.unique(outcomes.cutoff, return_inverse=True)[1]
+    for level in (80, 95):
+        held = metrics.coverage(outcomes, 1, level=level)
+        known = np.isfinite(held)
+        if not known.any():
+            continue
+        counts = np.bincount(dates[known])
+        daily = (np.bincount(dates[known], held[known]) / np.maximum(counts, 1))[counts > 0]
+        share = float(metrics.coverage(outcomes, level=level))
+        error = 2 * float(daily.std()) * math.sqrt(outcomes.horizon / daily.size)
+        word = "about right" if abs(share - level) <= max(1.0, error) else "too narrow" if share < level else "too wide"
+        yield f"The {level} % band held {share:.1f} % of outcomes: {word}."
+
+
+def _copy_words(check: Copycat | None) -> Iterator[str]:
+    if check is None:
+        return
+    known, coming = check.correlations[LAGS + 1], check.correlations[LAGS]
+    if check.is_copy:
+        yield (
+            f"The median repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the "
+            f"one to come ({coming:.2f}). For prices that is honest, but the line itself tells no direction."
+        )
+    else:
+        yield f"The median is no copy of the last value: correlation with the change to come {coming:.2f}, with the last one {known:.2f}."
