@@ -72,9 +72,9 @@ class ModelConfig(Settings):
     model: Literal["rnn", "lstm", "gru"] = _setting(
         "lstm", "Network", "Kind of recurrent cell; on a CPU the LSTM is the fastest.", words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
     )
-    hidden_size: int = _setting(16, "Hidden size", "Units of each recurrent layer.", "units", ge=1, le=2048)
+    hidden_size: int = _setting(8, "Hidden size", "Units of each recurrent layer.", "units", ge=1, le=2048)
     layers: int = _setting(1, "Layers", "Recurrent layers on top of each other.", ge=1, le=8)
-    dropout: float = _setting(0.3, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
+    dropout: float = _setting(0.5, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
     bidirectional: bool = _setting(
         False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
     )
@@ -88,8 +88,8 @@ class TrainConfig(Settings):
 
     epochs: int = _setting(30, "Epochs", "Most passes over the training windows.", ge=1, le=100_000)
     batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", advanced=True, ge=1, le=65_536)
-    learning_rate: float = _setting(1e-3, "Learning rate", "Largest step size of AdamW.", gt=0.0, le=10.0)
-    weight_decay: float = _setting(0.1, "Weight decay", "Pull of the weights towards zero (AdamW).", advanced=True, ge=0.0, le=10.0)
+    learning_rate: float = _setting(5e-4, "Learning rate", "Largest step size of AdamW.", gt=0.0, le=10.0)
+    weight_decay: float = _setting(0.3, "Weight decay", "Pull of the weights towards zero (AdamW).", advanced=True, ge=0.0, le=10.0)
     schedule: Literal["constant", "cosine"] = _setting(
         "cosine",
         "Schedule",

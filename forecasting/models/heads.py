@@ -8,6 +8,9 @@ from torch import Tensor, nn
 #: Farthest that the head can move the median (in units of the scale) and the log scale of either side: whatever
 #: the weights, the forecast stays finite.
 _FARTHEST, _WIDEST = 4.0, 1.5
+#: How readily the median moves, beside the scales: where a price goes is nearly noise and how far is not, and a head
+#: that treats both alike learns the noise first (measured on 100 US stocks, 2015 and 2016).
+_SHIFT_GAIN = 0.2
 
 
 class QuantileHead(nn.Module):
@@ -35,7 +38,7 @@ class QuantileHead(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """Map states [B, width] to shift, left and right log scale, [B, H, 3]."""
         shift, left, right = self.residual(state).view(-1, self.horizon, 3).unbind(-1)
-        bounded = [limit * torch.tanh(x / limit) for x, limit in ((shift, _FARTHEST), (left, _WIDEST), (right, _WIDEST))]
+        bounded = [limit * torch.tanh(x / limit) for x, limit in ((_SHIFT_GAIN * shift, _FARTHEST), (left, _WIDEST), (right, _WIDEST))]
         return torch.stack(bounded, dim=-1)
 
 
