@@ -1,0 +1,239 @@
+"""Baselines: one contract for all, no look-ahead, and each against what theory or another library says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from forecasting.baselines import BASELINES, Baseline, default_baselines, season_length
+from forecasting.errors import DataError
+from forecasting.series import Floats, Origins, Panel, PriceSeries
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+EVERY = pytest.mark.parametrize("baseline", BASELINES.values(), ids=BASELINES)
+
+
+def series(y: Floats, symbol: str = "A", start: str = "2015-01-01", freq: str = "1D", **ranges: Floats) -> PriceSeries:
+    columns = ("open", "high", "low", "close") if ranges else ("close",)
+    values = np.stack([*ranges.values(), y], axis=1)
+    unit = np.timedelta64(1, {"1D": "D", "1h": "h", "1W": "W"}.get(freq, "D"))
+    ds = np.datetime64(start, "us") + np.arange(y.size) * unit
+    return PriceSeries(symbol, ds, columns, values, freq, calendar="24/7")
+
+
+def candles(bars: int, seed: int, symbol: str = "A", sd: float = 0.01, persistence: float = 0.0) -> PriceSeries:
+    """Return a simulated price with ranges; log volatility wanders if ``persistence`` is above 0."""
+    rng = np.random.default_rng(seed)
+    volatility = np.zeros(bars)
+    for t in range(1, bars):
+        volatility[t] = persistence * volatility[t - 1] + (0.2 * rng.normal() if persistence else 0)
+    ticks = rng.normal(0, 1, (bars, 30)).cumsum(1) / np.sqrt(30) * sd * np.exp(volatility)[:, None]
+    start = np.concatenate([[0], ticks[:-1, -1].cumsum()])[:, None]
+    day = 100 * np.exp(start + np.concatenate([np.zeros((bars, 1)), ticks], axis=1))
+    return series(day[:, -1], symbol, open=day[:, 0], high=day.max(1), low=day.min(1))
+
+
+def panel(kind: str) -> Panel:
+    rng = np.random.default_rng(3)
+    if kind == "prices":
+        return Panel((candles(700, 1, "A", persistence=0.95), candles(500, 2, "B"), candles(90, 3, "C")))
+    week = 20 + 10 * np.sin(np.arange(400) % 7)
+    if kind == "sales":
+        return Panel(tuple(series(np.maximum(week + rng.normal(0, 3, 400), 0), f"S{n}") for n in range(2)))
+    return Panel((series(np.full(300, 5.0)), series(np.repeat(rng.normal(0, 1, 30).cumsum(), 10), "B")))  # stale quotes, negative values
+
+
+def origins(of: Panel, insample: list[int]) -> Origins:
+    bars = np.array([[n - 1, n + 4, len(s) - 1] for s, n in zip(of, insample, strict=True)])
+    return Origins(np.repeat(np.arange(len(of)), 3), bars.ravel())
+
+
+def known(of: Panel) -> list[int]:
+    return [int(0.8 * len(s)) for s in of]
+
+
+@EVERY
+@pytest.mark.parametrize("kind", ["prices", "sales", "stale"])
+@pytest.mark.parametrize("horizon", [1, 12])
+def test_contract(baseline: Baseline, kind: str, horizon: int) -> None:
+    of = panel(kind)
+    fitted = baseline.fit(of, known(of), horizon)
+    where = origins(of, known(of))
+    values = fitted.predict(of, where, LEVELS)
+    assert fitted.name == baseline.name
+    assert values.shape == (len(where), horizon, len(LEVELS))
+    assert np.isfinite(values).all()
+    assert (np.diff(values, axis=2) >= -1e-12).all()
+    np.testing.assert_array_equal(values, baseline.fit(of, known(of), horizon).predict(of, where, LEVELS))
+    np.testing.assert_allclose(fitted.predict(of, where.take(np.array([4])), (0.5, 0.9)), values[4:5, :, [3, 5]])
+    if kind == "prices":
+        assert baseline.name.startswith("seasonal") or (values > 0).all()
+
+
+@EVERY
+def test_nothing_after_the_cutoff_matters(baseline: Baseline) -> None:
+    of = panel("prices")
+    insample = [400, 300, 70]
+    bars = np.array([450, 350, 80])
+    changed = []
+    for s, bar in zip(of, bars, strict=True):
+        values = s.values.copy()
+        values[bar + 1 :] *= np.random.default_rng(0).uniform(0.2, 5, (len(s) - bar - 1, 1))
+        changed.append(replace(s, values=values))
+    # Only series A's future is known to differ at A's cutoff: a panel's dates must be cut at the same day for all.
+    where = Origins(np.arange(3), np.array([80, 80, 80]))
+    cut = Panel(tuple(s.head(81) for s in of))
+    whole = baseline.fit(of, [70, 70, 70], 5).predict(of, where, LEVELS)
+    np.testing.assert_allclose(baseline.fit(cut, [70, 70, 70], 5).predict(cut, where, LEVELS), whole, rtol=1e-9)
+    late = Panel((changed[0], of[1], of[2]))
+    where = Origins(np.array([0]), np.array([450]))
+    np.testing.assert_allclose(
+        baseline.fit(late, insample, 5).predict(late, where, LEVELS), baseline.fit(of, insample, 5).predict(of, where, LEVELS), rtol=1e-9
+    )
+
+
+@EVERY
+def test_moves_grow_with_the_price(baseline: Baseline) -> None:
+    of = panel("prices")
+    tenfold = Panel(tuple(replace(s, values=s.values * 10) for s in of))
+    where = origins(of, known(of))
+    once, ten = (baseline.fit(p, known(of), 3).predict(p, where, LEVELS) for p in (of, tenfold))
+    np.testing.assert_allclose(ten, 10 * once, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["random-walk", "drift", "ewma", "historical-simulation", "seasonal-naive", "seasonal-median"])
+def test_too_little_history_is_an_error_with_a_hint(name: str) -> None:
+    of = Panel((series(np.array([1.0, 2.0, 3.0])),))
+    with pytest.raises(DataError, match="A has 1 bars before a forecast; .* needs") as caught:
+        BASELINES[name].fit(of, [1], 2).predict(of, Origins(np.array([0]), np.array([0])), LEVELS)
+    assert caught.value.hint
+
+
+def test_random_walk_is_the_normal_law() -> None:
+    s = candles(600, 1)
+    values = BASELINES["random-walk"].fit(Panel((s,)), [500], 4).predict(Panel((s,)), Origins(np.array([0]), np.array([550])), LEVELS)[0]
+    sd = np.diff(np.log(s.y))[300:550].std(ddof=1)
+    np.testing.assert_array_equal(values[:, 3], s.y[550])
+    normal = [NormalDist().inv_cdf(q) for q in LEVELS]
+    np.testing.assert_allclose(np.log(values / s.y[550]), sd * np.sqrt([[1], [2], [3], [4]]) * normal, atol=1e-12)
+
+
+def test_drift_goes_on_as_it_went() -> None:
+    s = series(100 * 1.01 ** np.arange(300.0))
+    values = BASELINES["drift"].fit(Panel((s,)), [200], 4).predict(Panel((s,)), Origins(np.array([0]), np.array([250])), LEVELS)[0]
+    np.testing.assert_allclose(values[:, 3], s.y[251:255])
+
+
+def test_values_below_zero_move_by_differences() -> None:
+    s = series(np.concatenate([100 + np.arange(300.0) % 2, [-37.0], 100 + np.arange(300.0) % 2]))
+    fitted = BASELINES["random-walk"].fit(Panel((s,)), [280], 1)
+    before, after = fitted.predict(Panel((s,)), Origins(np.zeros(2, int), np.array([299, 305])), (0.001, 0.5, 0.999))[:, 0]
+    assert before[2] / before[1] == pytest.approx(before[1] / before[0]), "log returns are symmetric in ratios"
+    assert after[2] - after[1] == pytest.approx(after[1] - after[0]), "differences are symmetric in steps"
+    assert after[2] - after[1] == pytest.approx(3.0902 * np.diff(s.y)[55:305].std(ddof=1), rel=1e-4)
+
+
+def test_volatility_models_follow_volatility() -> None:
+    calm_and_wild = np.repeat([0.005, 0.02], 400)
+    rng = np.random.default_rng(0)
+    s = series(100 * np.exp(np.cumsum(rng.normal(size=2400) * np.tile(calm_and_wild, 3))))
+    where = Origins(np.zeros(2, int), np.array([1980, 2380]))  # late in the calm, late in the wild times
+    for name in ("ewma", "garch-t", "har"):
+        values = BASELINES[name].fit(Panel((s,)), [1600], 1).predict(Panel((s,)), where, LEVELS)
+        width = np.log(values[:, 0, 5] / values[:, 0, 1])
+        assert 2.5 < width[1] / width[0] < 5.5, name
+
+
+def test_garch_agrees_with_arch() -> None:
+    from arch.univariate import GARCH, ConstantMean, StudentsT
+    from scipy.stats import t
+
+    s = candles(1500, 5, persistence=0.97)
+    returns = 100 * np.diff(np.log(s.y))
+    theirs = ConstantMean(returns, volatility=GARCH(1, 0, 1), distribution=StudentsT()).fit(disp="off", last_obs=1199)
+    ahead = theirs.forecast(horizon=5, start=1400).variance.to_numpy()[0]
+    values = BASELINES["garch-t"].fit(Panel((s,)), [1200], 5).predict(Panel((s,)), Origins(np.array([0]), np.array([1401])), LEVELS)[0]
+    freedoms, mean = theirs.params["nu"], theirs.params["mu"]
+    shape = t.ppf(LEVELS, freedoms) * np.sqrt(1 - 2 / freedoms)
+    expected = mean * np.arange(1, 6)[:, None] + np.sqrt(ahead.cumsum())[:, None] * shape
+    np.testing.assert_allclose(100 * np.log(values / s.y[1401]), expected, rtol=0.02, atol=0.01)
+
+
+def test_short_series_borrow_from_the_others() -> None:
+    of = Panel((candles(1500, 5, "A", persistence=0.97), candles(120, 6, "B")))
+    values = BASELINES["garch-t"].fit(of, [1200, 100], 1).predict(of, Origins(np.array([1]), np.array([110])), LEVELS)
+    alone = BASELINES["garch-t"].fit(Panel((of[1],)), [100], 1).predict(Panel((of[1],)), Origins(np.array([0]), np.array([110])), LEVELS)
+    for found in (values, alone):
+        sd = np.log(found[0, 0, 5] / found[0, 0, 1]) / 2.563
+        assert 0.006 < sd < 0.015
+
+
+def test_seasons_are_inferred() -> None:
+    y = np.arange(400.0)
+    assert season_length(series(y)) == 7
+    every = series(y)
+    work = np.is_busday(every.ds.astype("datetime64[D]"))
+    assert season_length(replace(every, ds=every.ds[work], values=every.values[work])) == 5
+    assert season_length(series(y, freq="1h")) == 24
+    assert season_length(series(y, freq="1W")) == 52
+    assert season_length(replace(every, freq="1M")) == 12
+    assert season_length(replace(every, freq="3M")) == 4
+    assert season_length(replace(every, freq="")) == 1
+
+
+def test_seasonal_forecasts_repeat_the_week() -> None:
+    week = np.array([5.0, 1, 2, 3, 4, 8, 9])
+    s = series(np.tile(week, 30))
+    fitted = BASELINES["seasonal-naive"].fit(Panel((s,)), [150], 10)
+    np.testing.assert_array_equal(fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0], s.y[181:191])
+    gappy = replace(s, ds=np.delete(s.ds, [20, 77, 140]), values=np.delete(s.values, [20, 77, 140], axis=0))
+    found = fitted.predict(Panel((gappy,)), Origins(np.array([0]), np.array([177])), (0.5,))[0, :, 0]
+    np.testing.assert_array_equal(found, s.y[181:191], err_msg="missing days shift no weekday")
+    spiked = s.values.copy()
+    spiked[175] = 99
+    median = BASELINES["seasonal-median"].fit(Panel((s,)), [150], 10)
+    found = median.predict(Panel((replace(s, values=spiked),)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0]
+    np.testing.assert_array_equal(found, s.y[181:191])
+
+
+def test_defaults_suit_the_data() -> None:
+    assert default_baselines(panel("prices")) == ("random-walk", "drift", "garch-t", "har")
+    assert default_baselines(panel("stale"))[:2] == ("random-walk", "drift")
+    assert "seasonal-median" in default_baselines(panel("sales"))
+    assert "garch-t" not in default_baselines(panel("stale"))
+
+
+def test_reference_figures_on_real_prices() -> None:
+    if not DATA.is_dir():
+        pytest.skip("the shared data folder is not here")
+    import gzip
+
+    with gzip.open(DATA / "panel_2013_2017.csv.gz", "rt") as file:
+        rows = np.array([line.split(",") for line in file.read().split()[1:]])
+    chosen = [rows[rows[:, 0] == s] for s in np.unique(rows[:, 0])[::8]]
+    of = Panel(
+        tuple(
+            PriceSeries(str(r[0, 0]), r[:, 1].astype("datetime64[us]"), ("open", "high", "low", "close"), r[:, 2:6].astype(float))
+            for r in chosen
+            if len(r) > 1200
+        )
+    )
+    insample = [int((s.ds < np.datetime64("2017-01-01")).sum()) for s in of]
+    bars = [np.arange(n - 1, len(s) - 5) for s, n in zip(of, insample, strict=True)]
+    where = Origins(np.concatenate([np.full(b.size, n) for n, b in enumerate(bars)]), np.concatenate(bars))
+    y0 = np.array([of[s].y[b] for s, b in zip(where.series, where.bar, strict=True)])
+    y = np.array([of[s].y[b + 1 : b + 6] for s, b in zip(where.series, where.bar, strict=True)])
+    levels = tuple(np.arange(1, 100) / 100)
+    loss = {}
+    for name in ("random-walk", "garch-t", "har"):
+        error = np.log(y)[..., None] - np.log(BASELINES[name].fit(of, insample, 5).predict(of, where, levels))
+        loss[name] = 2e4 * np.maximum(np.array(levels) * error, (np.array(levels) - 1) * error).mean(axis=(0, 2))[[0, 4]]
+    assert y0.size > 2000
+    assert (loss["garch-t"] < 0.99 * loss["random-walk"]).all(), loss
+    assert (loss["har"] < 0.98 * loss["random-walk"]).all(), loss
+    assert loss["har"][0] < loss["garch-t"][0], loss
