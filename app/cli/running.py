@@ -6,17 +6,14 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from forecasting.errors import CandlecastError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
-    from forecasting.events import Event
+    from forecasting.events import Event, Progress
 
 EventT = TypeVar("EventT", bound="Event")
 
@@ -80,36 +77,41 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
 
     found: EventT | None = None
     loss = ""
-    with _bar() as (bar, task), contextlib.redirect_stdout(sys.stderr):
+    with _bar() as show, contextlib.redirect_stdout(sys.stderr):
         for event in job:
             if isinstance(event, wanted):
                 found = event
             if isinstance(event, Notice):
                 say(f"Note: {event.message} {event.hint}".rstrip())
             elif isinstance(event, EpochEnd):
-                loss = f"  validation loss {event.val_loss:.4f} (best {event.best_loss:.4f}, epoch {event.best_epoch})"
-            elif isinstance(event, Progress) and bar is not None:
-                bar.update(task, completed=event.done, total=event.total or None, description=event.message, note=loss, eta=_clock(event))
+                loss = f"validation loss {event.val_loss:.4f} (best {event.best_loss:.4f}, epoch {event.best_epoch})"
+            elif isinstance(event, Progress):
+                show(event, loss)
     if found is None:
         raise CandlecastError("The job was stopped before it had a result.", "Nothing was written.")
     return found
 
 
-def _clock(event: Any) -> str:
-    """Return the time left as m:ss."""
-    return "" if event.eta_s is None else f"{int(event.eta_s) // 60}:{int(event.eta_s) % 60:02d} left"
-
-
 @contextlib.contextmanager
-def _bar() -> Iterator[tuple[Bar | None, TaskID]]:
-    """Show a progress bar on a terminal, and nothing where stderr is a pipe or a file."""
+def _bar() -> Iterator[Callable[[Progress, str], None]]:
+    """Hand out what shows progress: a bar on a terminal, nothing where stderr is a pipe or a file."""
     if not sys.stderr.isatty():
-        yield None, 0  # type: ignore[misc]
+        yield lambda event, note: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
 
-    columns = ("[progress.description]{task.description}", "{task.fields[eta]}{task.fields[note]}")
-    shown = (TextColumn(columns[0]), BarColumn(), TaskProgressColumn(), TextColumn(columns[1]))
-    with Progress(*shown, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        yield bar, bar.add_task("Starting", total=None, note="", eta="")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("Starting", total=None, note="")
+
+        def show(event: Progress, note: str) -> None:
+            notes = "  ".join(text for text in (_left(event.eta_s), note) if text)
+            bar.update(task, completed=event.done, total=event.total or None, description=event.message, note=notes)
+
+        yield show
+
+
+def _left(eta_s: float | None) -> str:
+    return "" if eta_s is None else f"{int(eta_s) // 60}:{int(eta_s) % 60:02d} left"
