@@ -110,8 +110,8 @@ class YahooSource(Settings):
         Returns
         -------
         PriceSeries
-            Columns open, high, low, close, adj_close and, where it is not all zero, volume. The bar of a session, week or
-            month still under way is left out, with a finding.
+            Columns open, high, low, close, adj_close and volume. The bar of a session, week or month still under way is left
+            out, with a finding.
 
         Raises
         ------
@@ -125,11 +125,14 @@ class YahooSource(Settings):
     def finish(self, series: PriceSeries) -> PriceSeries:
         """Return what ``period`` and ``auto_adjust`` ask for out of a download.
 
-        Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own charts do.
+        Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own charts do. A volume that is
+        all zero is left out: Yahoo knows none for indices and currencies.
         """
         start = _period_start(self.period, series.ds[-1])
         chosen = series.ds >= start
         values, columns, findings = series.values[chosen], series.columns, series.findings
+        if not values[:, -1].any():
+            values, columns = values[:, :-1], columns[:-1]
         if self.auto_adjust:
             values, columns = _adjusted(values, columns)
         freq, days = INTERVALS[self.interval]
@@ -392,21 +395,27 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
     wall = frame.index.tz_localize(None) if frame.index.tz is not None else frame.index  # type: ignore[attr-defined]
     ds: Dates = wall.to_numpy().astype("datetime64[us]")
     values: Floats = frame[list(_COLUMNS)].to_numpy(np.float64)
-    columns = tuple(_COLUMNS.values())
     findings: list[Finding] = []
     keep = _kept(ds, values, findings, _open_from(source.interval, about, tz))
     if not keep.any():
         raise _nothing(source)
     ds, values = ds[keep], values[keep]
-    if not values[:, -1].any():  # indices and currencies: Yahoo knows no volume
-        values, columns = values[:, :-1], columns[:-1]
     name = about.get("longName") or about.get("shortName")
     note = f"{name}; Yahoo Finance, for personal use" if name else "Yahoo Finance, for personal use"
     retrieved = f"{_now().astype('datetime64[s]')}Z"
     calendar = infer_calendar(source.symbol, ds, freq, tz)
     provenance = Provenance(f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note)
     return PriceSeries(
-        source.symbol, ds, columns, values, freq, tz, str(about.get("currency") or ""), calendar, provenance, tuple(findings)
+        source.symbol,
+        ds,
+        tuple(_COLUMNS.values()),
+        values,
+        freq,
+        tz,
+        str(about.get("currency") or ""),
+        calendar,
+        provenance,
+        tuple(findings),
     )
 
 
