@@ -77,7 +77,7 @@ class _Seasonal:
             length = season_length(series)
             if bars.min() < length + 1:
                 raise DataError(
-                    f"{series.symbol} has {int(bars.min()) + 1} bars before a forecast; a season of {length} bars needs {length + 2}.",
+                    f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a season of {length} needs {length + 2}.",
                     "Load more history.",
                 )
             phase = _phase(series, length)

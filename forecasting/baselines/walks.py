@@ -102,7 +102,8 @@ def _last_moves(series: PriceSeries, bars: Ints, window: int) -> Iterator[tuple[
     """
     if bars.min() < _LEAST:
         raise DataError(
-            f"{series.symbol} has {int(bars.min()) + 1} bars before a forecast; a random walk needs {_LEAST + 1}.", "Load more history."
+            f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a random walk needs {_LEAST + 1}.",
+            "Load more history.",
         )
     y = series.y
     negatives = np.concatenate([[0], np.cumsum(y <= 0)])
