@@ -204,3 +204,24 @@ class BacktestFinished(Event):
     scores: Mapping[str, Mapping[str, float]]
     verdict: Verdict
     info: RunInfo
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of an audit, whether it was passed, and what was seen in one sentence."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class AuditFinished(Event):
+    """A leakage audit is done (cut short if stopped: the checks so far)."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check was passed."""
+        return all(check.passed for check in self.checks)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
+    AuditFinished,
     BacktestFinished,
     EngineReady,
     EpochEnd,
@@ -180,6 +181,21 @@ def backtest(
         judge(outcomes, network),
         _info(config, fitted, time.perf_counter() - started),
     )
+
+
+def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:
+    """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays.
+
+    Yields
+    ------
+    Progress, AuditFinished
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.audit import audit as checks
+    from forecasting.baselines import default_baselines
+
+    found = yield from checks(panel, config, default_baselines(panel), should_stop)
+    yield AuditFinished(tuple(found))
 
 
 def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
