@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
+    QGridLayout,
     QLabel,
     QSizePolicy,
     QSpinBox,
@@ -186,14 +186,16 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         self._cls = cls
         self._guard = _WheelGuard(self)
         self.fields: dict[str, QWidget] = {}
-        plain, self._folded = _rows(), QWidget()
-        folded = _rows()
+        self._labels: list[QLabel] = []
+        self._folded = QWidget()
+        plain, folded = _rows(), _rows()
+        self._columns = (plain, folded)
         self._folded.setLayout(folded)
         for name, info in cls.model_fields.items():
             limits = _Limits(info)
             self._add(folded if limits.advanced else plain, name, info, limits)
         self._fold = _fold_button(self.tr("Advanced"), self._folded)
-        self._fold.setVisible(folded.rowCount() > 0)
+        self._fold.setVisible(folded.count() > 0)
         self._fault = QLabel()
         self._fault.setObjectName("fault")
         self._fault.setWordWrap(True)
@@ -214,6 +216,16 @@ class SettingsForm(QWidget, Generic[SettingsT]):
     def show_advanced(self, shown: bool) -> None:
         """Unfold or fold the advanced fields."""
         self._fold.setChecked(shown)
+
+    @property
+    def label_width(self) -> int:
+        """Width in pixels that the widest label needs."""
+        return max((label.sizeHint().width() for label in self._labels), default=0)
+
+    def set_label_width(self, width: int) -> None:
+        """Give all labels one width, so that the fields of several forms stand in one line."""
+        for rows in self._columns:
+            rows.setColumnMinimumWidth(0, width)
 
     def settings(self) -> SettingsT:
         """Return what the form says.
@@ -249,7 +261,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         assert isinstance(field, TextBox)
         field.offer(choices)
 
-    def _add(self, rows: QFormLayout, name: str, info: FieldInfo, limits: _Limits) -> None:
+    def _add(self, rows: QGridLayout, name: str, info: FieldInfo, limits: _Limits) -> None:
         field = _field(info, limits)
         title, text = _tr(info.title or name), _tr(info.description or "")
         field.setObjectName(name)
@@ -261,15 +273,18 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         field.installEventFilter(self._guard)
         self.fields[name] = field
         _changed_signal(field).connect(self._changed)
+        place = rows.rowCount()
         if isinstance(field, QCheckBox):
             field.setText(title)
-            rows.addRow("", field)
+            rows.addWidget(field, place, 1)
             return
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         label = QLabel(title)
         label.setToolTip(text)
         label.setBuddy(field)
-        rows.addRow(label, field)
+        self._labels.append(label)
+        rows.addWidget(label, place, 0)
+        rows.addWidget(field, place, 1)
 
     def _changed(self) -> None:
         self._fault.hide()
@@ -284,13 +299,12 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         return ConfigError(f"{title}: {first.get('input')!r} does not fit.", help_text)
 
 
-def _rows() -> QFormLayout:
-    rows = QFormLayout()
+def _rows() -> QGridLayout:
+    rows = QGridLayout()
     rows.setContentsMargins(0, 0, 0, 0)
     rows.setHorizontalSpacing(10)
     rows.setVerticalSpacing(6)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    rows.setColumnStretch(1, 1)
     return rows
 
 

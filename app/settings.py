@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, TypeVar, get_args
 
 import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.theme import THEME_NAMES
 
-STYLES: tuple[str, ...] = ("candles", "bars", "line", "area")
-SCALES: tuple[str, ...] = ("linear", "log")
+Style = Literal["candles", "bars", "line", "area"]
+Scale = Literal["linear", "log"]
+
+STYLES: tuple[Style, ...] = get_args(Style)
+SCALES: tuple[Scale, ...] = get_args(Scale)
 #: Spans of the price chart, as they are written on its buttons.
 SPANS: tuple[str, ...] = ("1M", "3M", "6M", "YTD", "1Y", "5Y", "All")
+
+NameT = TypeVar("NameT", bound=str)
 
 RECENT = 10
 _LONGEST = 4096
@@ -49,7 +55,7 @@ class Preferences:
         self._store.setValue("theme", name)
 
     @property
-    def style(self) -> str:
+    def style(self) -> Style:
         """How bars are drawn, one of :data:`STYLES`."""
         return self._choice("chart/style", STYLES)
 
@@ -58,7 +64,7 @@ class Preferences:
         self._store.setValue("chart/style", name)
 
     @property
-    def scale(self) -> str:
+    def scale(self) -> Scale:
         """Price axis, one of :data:`SCALES`."""
         return self._choice("chart/scale", SCALES)
 
@@ -132,9 +138,9 @@ class Preferences:
         self._store.sync()
         return self._store.status() is QSettings.Status.NoError
 
-    def _choice(self, key: str, allowed: tuple[str, ...], default: str = "") -> str:
+    def _choice(self, key: str, allowed: tuple[NameT, ...], default: NameT | None = None) -> NameT:
         value = self._store.value(key)
-        return value if isinstance(value, str) and value in allowed else default or allowed[0]
+        return next((name for name in allowed if name == value), default or allowed[0])
 
     def _text(self, key: str) -> str:
         value = self._store.value(key)

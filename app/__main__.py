@@ -1,0 +1,125 @@
+"""The ``candlecast`` command: a window where nothing else is asked for, painted before anything heavy is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMessageLogContext, QtMsgType
+
+    from app.window import MainWindow
+
+_PREFIXES = ("sample:", "yahoo:")
+_CLOSE_MS = 2_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open the window, or run a command; return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after the program's name; by default those of the process. Without any, or with nothing but
+        files and references, the window opens; everything else is for :mod:`app.cli`.
+
+    Returns
+    -------
+    int
+        0, or 2 where there is no display to open a window on; for commands see :func:`app.cli.main`.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if all(_is_reference(word) for word in words):
+        return _open_window(words)
+    from app.cli import main as run_command
+
+    return run_command(words)
+
+
+def _is_reference(word: str) -> bool:
+    """Whether a word names prices rather than a command: a prefix, an existing file, or the look of a path."""
+    if word.startswith("-"):
+        return False
+    return word.startswith(_PREFIXES) or Path(word).suffix != "" or os.sep in word or Path(word).is_file()
+
+
+def _open_window(references: Sequence[str]) -> int:
+    try:
+        from PySide6.QtCore import qInstallMessageHandler
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        return _no_window(str(error))
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+        return _no_window("neither DISPLAY nor WAYLAND_DISPLAY is set")
+    qInstallMessageHandler(_explainer())
+    app = QApplication([sys.argv[0]])
+    qInstallMessageHandler(None)
+    return _run(app, references)
+
+
+def _run(app: object, references: Sequence[str]) -> int:
+    from PySide6.QtCore import QLocale
+    from PySide6.QtWidgets import QApplication
+
+    from app import theme
+    from app.settings import Preferences
+    from app.window import MainWindow
+
+    assert isinstance(app, QApplication)
+    app.setApplicationName("candlecast")
+    app.setApplicationDisplayName("Candlecast")
+    app.setDesktopFileName("candlecast")
+    if QLocale().language() is QLocale.Language.C:
+        QLocale.setDefault(QLocale(QLocale.Language.English))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    preferences = Preferences()
+    theme.apply(app, theme.current(preferences.theme))
+    window = MainWindow(preferences, references)
+    _catch_faults(window)
+    window.show()
+    status = app.exec()
+    if window.bench and not window.bench.session.close(_CLOSE_MS):
+        # Only a job that cannot be interrupted is left, such as the import of torch: it holds nothing to be saved.
+        sys.stdout.flush()
+        os._exit(status)
+    return status
+
+
+def _catch_faults(window: MainWindow) -> None:
+    """Send every error that nobody caught to the window, from whichever thread; the terminal gets it, too."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if issubclass(kind, Exception):
+            window.faulted.emit(error)
+
+    sys.excepthook = hook
+
+
+def _explainer() -> Callable[[QtMsgType, QMessageLogContext, str | None], None]:
+    """Return a handler that says in words why no window can be opened; without it Qt aborts the process."""
+    from PySide6.QtCore import QtMsgType
+
+    said: list[str] = []
+
+    def handler(kind: QtMsgType, _context: QMessageLogContext, message: str | None) -> None:
+        said.extend((message or "").strip().splitlines()[:1])
+        if kind is QtMsgType.QtFatalMsg:
+            os._exit(_no_window(said[0]))
+
+    return handler
+
+
+def _no_window(reason: str) -> int:
+    print(f"Candlecast cannot open a window: {reason}", file=sys.stderr)
+    print("Without a display, use the commands: candlecast forecast sample:sp500 --export forecast.png", file=sys.stderr, flush=True)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

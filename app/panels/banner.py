@@ -1,0 +1,85 @@
+"""One line of trouble above the chart: what happened and the next step, without stopping anybody's work."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
+
+from app.theme import Theme, icon
+
+
+class Banner(QFrame):
+    """A message with its hint, shown until it is dismissed or replaced.
+
+    Attributes
+    ----------
+    details_wanted : Signal
+        The user asks for everything there is to know about the message.
+    """
+
+    details_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("banner")
+        self.setProperty("role", "card")
+        self.setAccessibleName(self.tr("Message"))
+        self._theme: Theme | None = None
+        self._kind = "warning"
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._message, self._hint = QLabel(), QLabel()
+        self._message.setProperty("role", "heading")
+        self._hint.setProperty("role", "muted")
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for label in (self._message, self._hint):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            words.addWidget(label)
+        self._details = QPushButton(self.tr("Details…"))
+        self._details.clicked.connect(self.details_wanted)
+        self._dismiss = QToolButton()
+        self._dismiss.setAccessibleName(self.tr("Dismiss"))
+        self._dismiss.setToolTip(self.tr("Dismiss"))
+        self._dismiss.clicked.connect(self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
+        row.setSpacing(10)
+        row.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        row.addWidget(self._details, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """Message and hint as shown, one a line; "" while hidden."""
+        return "\n".join(filter(None, (self._message.text(), self._hint.text()))) if not self.isHidden() else ""
+
+    def show_fault(self, message: str, hint: str = "", *, details: bool = False) -> None:
+        """Show what went wrong; ``details`` offers more of it."""
+        self._show("warning", message, hint, details=details)
+
+    def show_notice(self, message: str, hint: str = "") -> None:
+        """Show something that is worth knowing and stops nothing."""
+        self._show("info", message, hint, details=False)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw icons in the colours of a theme."""
+        self._theme = theme
+        self._dismiss.setIcon(icon("cancel", theme))
+        self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
+
+    def _show(self, kind: str, message: str, hint: str, *, details: bool) -> None:
+        self._kind = kind
+        self._message.setText(message)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self._details.setVisible(details)
+        self.setAccessibleDescription(f"{message} {hint}".strip())
+        if self._theme:
+            self.set_theme(self._theme)
+        self.show()

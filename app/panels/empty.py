@@ -1,0 +1,54 @@
+"""What a panel says while it has nothing to show: why, and what to do."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.theme import Theme, icon
+
+_ICON = QSize(32, 32)
+
+
+class EmptyState(QWidget):
+    """An icon, a heading, one sentence, and buttons for the next step.
+
+    Parameters
+    ----------
+    picture : str
+        Name of an icon.
+    heading, text : str
+        What is missing, and what to do.
+    """
+
+    def __init__(self, picture: str, heading: str, text: str) -> None:
+        super().__init__()
+        self._picture_name = picture
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title = QLabel(heading)
+        title.setProperty("role", "heading")
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title.setWordWrap(True)
+        body = QLabel(text)
+        body.setProperty("role", "muted")
+        body.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        body.setWordWrap(True)
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(16, 12, 16, 12)
+        self._rows.setSpacing(6)
+        self._rows.addStretch(1)
+        for part in (self._picture, title, body):
+            self._rows.addWidget(part)
+        self._rows.addStretch(1)
+
+    def add_button(self, text: str) -> QPushButton:
+        """Add a button below the text."""
+        button = QPushButton(text)
+        button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._rows.insertWidget(self._rows.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the icon in the colours of a theme."""
+        self._picture.setPixmap(icon(self._picture_name, theme).pixmap(_ICON))

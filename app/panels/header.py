@@ -1,0 +1,110 @@
+"""The line above the chart: what is shown, its last price, and how much history is in view."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from app.settings import SPANS
+from app.theme import Theme
+from forecasting.series import PriceSeries
+
+_MONTHS = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12, "5Y": 60}
+
+
+def bars_in(series: PriceSeries, span: str) -> int | None:
+    """Return how many of the last bars a span of :data:`app.settings.SPANS` covers, at least two; None means all."""
+    if span not in SPANS or span == "All":
+        return None
+    last = series.ds[-1]
+    if span == "YTD":
+        start = last.astype("datetime64[Y]").astype(series.ds.dtype)
+    else:
+        month = last.astype("datetime64[M]")
+        start = (month - _MONTHS[span]).astype(series.ds.dtype) + (last - month.astype(series.ds.dtype))
+    count = len(series) - int(np.searchsorted(series.ds, start, side="left"))
+    return min(max(count, 2), len(series))
+
+
+def price(value: float) -> str:
+    """Write a price as people of this locale read it: two decimals, more where it is small."""
+    digits = 2 if abs(value) >= 1 else 6
+    return QLocale().toString(float(value), "f", digits) if np.isfinite(value) else "–"
+
+
+class ChartHeader(QWidget):
+    """Title and last price on the left, spans on the right.
+
+    Attributes
+    ----------
+    span_chosen : Signal
+        One of :data:`app.settings.SPANS`.
+    """
+
+    span_chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._rise = 0.0
+        self._title, self._last, self._change = QLabel(), QLabel(), QLabel()
+        self._title.setProperty("role", "title")
+        self._last.setProperty("role", "title")
+        first = QHBoxLayout(self)
+        first.setContentsMargins(12, 6, 8, 6)
+        first.setSpacing(10)
+        for label in (self._title, self._last, self._change):
+            first.addWidget(label, 0, Qt.AlignmentFlag.AlignBaseline)
+        first.addStretch(1)
+        self._spans = QButtonGroup(self)
+        self._spans.setExclusive(True)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2)
+        for span in SPANS:
+            buttons.addWidget(self._span_button(span))
+        first.addLayout(buttons)
+
+    def show_series(self, series: PriceSeries | None) -> None:
+        """Show name, last value and change of a series."""
+        self._title.setText(series.symbol if series else "")
+        self._last.setText(price(series.y[-1]) if series else "")
+        self._rise = float(series.y[-1] - series.y[-2]) if series and len(series) > 1 else 0.0
+        before = float(series.y[-2]) if series and len(series) > 1 else 0.0
+        self._change.setText(_change_text(self._rise, before) if series else "")
+        for button in self._spans.buttons():
+            button.setEnabled(series is not None)
+        self._color()
+
+    def show_span(self, span: str) -> None:
+        """Mark a span as the one in view."""
+        for button in self._spans.buttons():
+            button.setChecked(button.text() == span)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self._color()
+
+    def _color(self) -> None:
+        if self._theme:
+            color = self._theme.down if self._rise < 0 else self._theme.up
+            self._change.setStyleSheet(f"color: {color}; font-weight: 600;")
+
+    def _span_button(self, span: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(span)
+        button.setCheckable(True)
+        button.setEnabled(False)
+        long = {"YTD": self.tr("this year"), "All": self.tr("the whole history")}.get(span, span)
+        button.setToolTip(self.tr("Show {span}").format(span=long))
+        button.setAccessibleName(button.toolTip())
+        button.clicked.connect(lambda: self.span_chosen.emit(span))
+        self._spans.addButton(button)
+        return button
+
+
+def _change_text(rise: float, before: float) -> str:
+    arrow = "▲" if rise > 0 else "▼" if rise < 0 else "■"
+    share = f" ({rise / before:+.2%})" if before else ""
+    return f"{arrow} {price(abs(rise))}{share}"

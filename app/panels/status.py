@@ -1,0 +1,61 @@
+"""The status bar: what goes on, and what the program works with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
+
+from app.panels.training import duration
+from forecasting.events import EngineReady, Progress
+from forecasting.series import PriceSeries
+
+
+class StatusLine:
+    """Fills a status bar.
+
+    Parameters
+    ----------
+    bar : QStatusBar
+        The bar of the window.
+    """
+
+    def __init__(self, bar: QStatusBar) -> None:
+        self._bar = bar
+        self._message, self._left, self._series, self._engine = QLabel(), QLabel(), QLabel(), QLabel()
+        self._progress = QProgressBar()
+        self._progress.setTextVisible(False)
+        self._progress.setFixedWidth(120)
+        self._progress.setAccessibleName(bar.tr("Progress"))
+        self._series.setAccessibleName(bar.tr("Shown series"))
+        self._engine.setAccessibleName(bar.tr("Engine"))
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self._message, 1)
+        for part in (self._progress, self._left, self._series, self._engine):
+            bar.addPermanentWidget(part)
+        self.rest("")
+
+    def rest(self, message: str) -> None:
+        """Say something, with nothing going on."""
+        self._message.setText(message)
+        self._progress.hide()
+        self._left.clear()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the work is; without a known total the bar moves to and fro."""
+        self._message.setText(progress.message)
+        self._progress.setRange(0, progress.total)
+        self._progress.setValue(progress.done)
+        self._progress.show()
+        self._left.setText(self._bar.tr("{time} left").format(time=duration(progress.eta_s)) if progress.eta_s is not None else "")
+
+    def show_series(self, series: PriceSeries | None) -> None:
+        """Name the series in view."""
+        bars = self._bar.tr("{symbol} · {n} bars")
+        self._series.setText(bars.format(symbol=series.symbol, n=QLocale().toString(len(series))) if series else "")
+
+    def show_engine(self, engine: EngineReady | None, *, warming: bool) -> None:
+        """Tell whether the engine is there, and what it computes on."""
+        if engine:
+            self._engine.setText(self._bar.tr("Engine ready: {device}").format(device=next(iter(engine.devices.values()))))
+        else:
+            self._engine.setText(self._bar.tr("Preparing the engine…") if warming else self._bar.tr("Engine not loaded"))

@@ -1,0 +1,145 @@
+"""The main window as it is first painted: empty and at once; the workbench that fills it is imported after that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
+
+from app import theme
+from app.settings import Preferences
+
+if TYPE_CHECKING:
+    from app.window.workbench import Workbench
+
+_FIRST_SIZE = (1280, 820)
+_SMALLEST = (900, 600)
+
+
+class _FirstPaint(QLabel):
+    """What is seen until the workbench is there."""
+
+    painted = Signal()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        self.painted.emit()
+
+
+class MainWindow(QMainWindow):
+    """The window of Candlecast.
+
+    Parameters
+    ----------
+    preferences : Preferences
+        What was remembered.
+    references : sequence of str
+        What to load at the start; without any, what was shown last, or the sample.
+
+    Attributes
+    ----------
+    bench : Workbench or None
+        All that the window holds, once the first paint is over.
+    faulted : Signal
+        An unexpected error, emitted from any thread.
+    """
+
+    faulted = Signal(object)
+
+    def __init__(self, preferences: Preferences, references: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.bench: Workbench | None = None
+        self._preferences = preferences
+        self._references = tuple(references)
+        self.setObjectName("main")
+        self.setWindowTitle("Candlecast")
+        self.setWindowIcon(theme.app_icon())
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*_SMALLEST)
+        self._place()
+        first = _FirstPaint(self.tr("Opening…"))
+        first.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        first.setProperty("role", "muted")
+        first.painted.connect(self._painted, Qt.ConnectionType.SingleShotConnection)
+        self.setCentralWidget(first)
+        self._drop_hint = QLabel(self.tr("Drop to load"), self)
+        self._drop_hint.setObjectName("drop")
+        self._drop_hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._drop_hint.hide()
+
+    def furnish(self) -> Workbench:
+        """Build the workbench, if it is not there yet, and start it."""
+        if self.bench is None:
+            from app.window.workbench import Workbench
+
+            self.bench = Workbench(self, self._preferences)
+            self.faulted.connect(self.bench.report)
+            self.bench.start(self._references)
+        return self.bench
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Ask where something would be lost, end all threads, remember the place."""
+        if self.bench and not self.bench.may_close():
+            event.ignore()
+            return
+        self._preferences.keep_bytes("geometry", self.saveGeometry())
+        self._preferences.save()
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Accept local files, and show that they are."""
+        if self.bench and dropped_files(event.mimeData()):
+            event.acceptProposedAction()
+            self._show_drop(shown=True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the highlight away."""
+        self._show_drop(shown=False)
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Load what was dropped."""
+        self._show_drop(shown=False)
+        files = dropped_files(event.mimeData())
+        if self.bench and files:
+            event.acceptProposedAction()
+            self.bench.load(files)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the highlight over the whole window."""
+        super().resizeEvent(event)
+        self._drop_hint.setGeometry(self.rect().adjusted(6, 6, -6, -6))
+
+    def _painted(self) -> None:
+        QTimer.singleShot(0, self.furnish)
+
+    def _place(self) -> None:
+        """Take the remembered place, or a sensible one on this screen."""
+        self.resize(*_FIRST_SIZE)
+        if self.restoreGeometry(self._preferences.bytes("geometry")):
+            return
+        room = QApplication.primaryScreen().availableGeometry()
+        self.resize(min(_FIRST_SIZE[0], room.width()), min(_FIRST_SIZE[1], room.height()))
+
+    def _show_drop(self, *, shown: bool) -> None:
+        colors = theme.current(self._preferences.theme)
+        self._drop_hint.setStyleSheet(
+            f"background: {_veil(colors.accent)}; border: 2px dashed {colors.accent}; border-radius: 10px;"
+            f"color: {colors.text}; font-size: 20px; font-weight: 600;"
+        )
+        self._drop_hint.setVisible(shown)
+        self._drop_hint.raise_()
+
+
+def dropped_files(data: QMimeData) -> list[str]:
+    """Return the local files among what is dragged, in their order."""
+    return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+
+
+def _veil(color: str) -> str:
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 40)"

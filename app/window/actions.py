@@ -1,0 +1,206 @@
+"""Everything the user can command, declared once: menus, toolbar, shortcuts, tool tips and the list under F1 come from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QLineEdit, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from app.settings import SCALES, SPANS, STYLES
+from app.theme import THEME_NAMES, Theme, icon
+from forecasting.sources import SAMPLES
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Actions", text)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: text for menus, keys, icon, and a sentence for the tool tip."""
+
+    text: str
+    keys: str = ""
+    picture: str = ""
+    help: str = ""
+    group: str = ""
+
+
+#: The commands by name. Those with a group are choices, of which one is checked.
+COMMANDS: dict[str, Command] = {
+    "open": Command("&Open…", "Ctrl+O", "open", "Load prices from files; several files make one panel"),
+    "ticker": Command("&Ticker…", "Ctrl+L", "ticker", "Load prices from Yahoo Finance (data for personal use)"),
+    "reload": Command("&Reload", "F5", "refresh", "Load the same prices again"),
+    "save_model": Command("&Save model…", "Ctrl+S", "save", "Write the trained network to a file that holds no code"),
+    "export": Command("&Export…", "Ctrl+E", "export", "Write the forecast as PNG, SVG, PDF or CSV"),
+    "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
+    "quit": Command("&Quit", "Ctrl+Q", "quit", "Close the window"),
+    "train": Command("&Train", "Ctrl+T", "train", "Train the network on the loaded prices"),
+    "stop": Command("&Stop", "Esc", "stop", "Stop and keep the best network so far"),
+    "cancel": Command("&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"),
+    "fit": Command("&Fit", "Ctrl+0", "fit", "Show the whole chart"),
+    "shortcuts": Command("&Shortcuts", "F1", "help", "List all shortcuts"),
+    "about": Command("&About Candlecast", "", "info", "Version, licence, and what it is not"),
+    **{
+        f"style-{name}": Command(f"&{name.capitalize()}", f"Ctrl+{place}", name, f"Draw prices as {name}", "style")
+        for place, name in enumerate(STYLES, start=1)
+    },
+    "scale-linear": Command("&Linear scale", "Ctrl+Shift+N", "linear", "Equal steps of price look equal", "scale"),
+    "scale-log": Command("Lo&garithmic scale", "Ctrl+Shift+G", "log", "Equal changes in percent look equal", "scale"),
+    **{f"span-{span}": Command(span, f"Alt+{place}", "", f"Show {span}", "span") for place, span in enumerate(SPANS, start=1)},
+    **{f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme") for name in THEME_NAMES},
+    **{f"sample-{name}": Command(sample.title, "", "", "Load a sample that comes with the program") for name, sample in SAMPLES.items()},
+}
+assert set(SCALES) == {name.removeprefix("scale-") for name in COMMANDS if name.startswith("scale-")}
+
+#: Menus from left to right; "-" is a separator, ">" opens a submenu of all commands with a prefix.
+MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("&File", ("open", "ticker", ">&Samples:sample-", ">&Recent:", "reload", "-", "save_model", "export", "copy", "-", "quit")),
+    ("&View", ("style-*", "-", "scale-*", "-", ">&Range:span-", "fit", "-", ">&Panels:", ">&Theme:theme-")),
+    ("&Run", ("train", "stop", "cancel")),
+    ("&Help", ("shortcuts", "about")),
+)
+
+
+class TickerField(QLineEdit):
+    """Where tickers are typed; Enter loads them.
+
+    Attributes
+    ----------
+    tickers_entered : Signal
+        References ``yahoo:TICKER``, one for each word.
+    """
+
+    tickers_entered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPlaceholderText(self.tr("Ticker, e.g. AAPL"))
+        self.setAccessibleName(self.tr("Ticker"))
+        self.setToolTip(self.tr("Load prices from Yahoo Finance: one ticker or several, then Enter (Ctrl+L)"))
+        self.setClearButtonEnabled(True)
+        self.setMaxLength(400)
+        self.setFixedWidth(170)
+        self.returnPressed.connect(self._entered)
+
+    def ask(self) -> None:
+        """Take the keyboard, ready for a new ticker."""
+        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.selectAll()
+
+    def _entered(self) -> None:
+        words = self.text().replace(",", " ").upper().split()
+        if words:
+            self.tickers_entered.emit(tuple(f"yahoo:{word}" for word in dict.fromkeys(words)))
+
+
+class Actions:
+    """All actions of the window, its menus and its toolbar.
+
+    Attributes
+    ----------
+    named : dict of str to QAction
+        Every action under its name in :data:`COMMANDS`.
+    submenus : dict of str to QMenu
+        Menus below menus by their title; "Recent" and "Panels" are for others to fill.
+    ticker_field : TickerField
+    """
+
+    def __init__(self, window: QMainWindow) -> None:
+        self._window = window
+        self.named: dict[str, QAction] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        for name, command in COMMANDS.items():
+            self.named[name] = self._action(name, command)
+        self.submenus: dict[str, QMenu] = {}
+        for title, entries in MENUS:
+            self._fill(window.menuBar().addMenu(_tr(title)), entries)
+        self.ticker_field = TickerField()
+        self._toolbar()
+
+    def __getitem__(self, name: str) -> QAction:
+        """Return an action by its name."""
+        return self.named[name]
+
+    def check(self, group: str, value: str) -> None:
+        """Mark the choice of a group that holds."""
+        self.named[f"{group}-{value}"].setChecked(True)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw all icons in the colours of a theme."""
+        for name, command in COMMANDS.items():
+            if command.picture:
+                self.named[name].setIcon(icon(command.picture, theme))
+
+    def shortcuts(self) -> list[tuple[str, str]]:
+        """Return text and keys of every action that has keys, in the order of the menus."""
+        told = [(action.iconText(), action.shortcut()) for action in self.named.values()]
+        return [(text, keys.toString(QKeySequence.SequenceFormat.NativeText)) for text, keys in told if not keys.isEmpty()]
+
+    def _action(self, name: str, command: Command) -> QAction:
+        action = QAction(_tr(command.text), self._window)
+        action.setObjectName(name)
+        action.setShortcut(QKeySequence(command.keys))
+        help_text = _tr(command.help)
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{help_text} ({keys})" if keys else help_text)
+        action.setStatusTip(help_text)
+        if command.group:
+            group = self._groups.setdefault(command.group, QActionGroup(self._window))
+            action.setCheckable(True)
+            group.addAction(action)
+        self._window.addAction(action)
+        return action
+
+    def _fill(self, menu: QMenu, entries: tuple[str, ...]) -> None:
+        menu.setToolTipsVisible(True)
+        for entry in entries:
+            if entry == "-":
+                menu.addSeparator()
+            elif entry.startswith(">"):
+                title, _, prefix = entry[1:].partition(":")
+                below = menu.addMenu(_tr(title))
+                self.submenus[title.replace("&", "")] = below
+                below.addActions(self._starting(prefix))
+            elif entry.endswith("*"):
+                menu.addActions(self._starting(entry[:-1]))
+            else:
+                menu.addAction(self.named[entry])
+
+    def _starting(self, prefix: str) -> list[QAction]:
+        return [action for name, action in self.named.items() if prefix and name.startswith(prefix)]
+
+    def _toolbar(self) -> None:
+        bar = QToolBar(_tr("Toolbar"))
+        bar.setObjectName("toolbar")
+        bar.setMovable(False)
+        bar.setIconSize(QSize(18, 18))
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        bar.addAction(self.named["open"])
+        bar.addWidget(self.ticker_field)
+        bar.addSeparator()
+        bar.addActions(self._starting("style-"))
+        bar.addSeparator()
+        bar.addActions(self._starting("scale-"))
+        bar.addAction(self.named["fit"])
+        room = QWidget()
+        room.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(room)
+        for name in ("train", "stop"):
+            bar.addAction(self.named[name])
+            _with_text(bar.widgetForAction(self.named[name]))
+        bar.addSeparator()
+        bar.addAction(self.named["save_model"])
+        bar.addAction(self.named["export"])
+        for action in bar.actions():
+            button = bar.widgetForAction(action)
+            if button is not None and action.toolTip():
+                button.setAccessibleName(action.iconText())
+        self._window.addToolBar(bar)
+
+
+def _with_text(button: QWidget) -> None:
+    assert isinstance(button, QToolButton)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -1,0 +1,167 @@
+"""The few questions and messages that do stop the user: closing in the middle of work, an unexpected fault, help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QFontDatabase
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings import Preferences
+from app.worker import Failure, versions
+from forecasting import __version__
+
+Answer = Literal["keep", "discard", "continue"]
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("dialogs", text)
+
+
+def ask_close_while_training(parent: QWidget) -> Answer:
+    """Ask what becomes of a run when the window is closed in the middle of it."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Candlecast")
+    box.setText(_tr("The network is still being trained."))
+    box.setInformativeText(_tr("Stopping keeps the best network so far; you can then save it."))
+    keep = box.addButton(_tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton(_tr("Discard and close"), QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton(_tr("Continue training"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.setEscapeButton(stay)
+    box.exec()
+    clicked = box.clickedButton()
+    box.deleteLater()
+    return "keep" if clicked is keep else "discard" if clicked is discard else "continue"
+
+
+def ask_save(parent: QWidget) -> Literal["save", "discard", "cancel"]:
+    """Ask whether the trained network is to be saved before the window closes."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Candlecast")
+    box.setText(_tr("The trained network is not saved."))
+    buttons = QMessageBox.StandardButton
+    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+    box.setDefaultButton(buttons.Save)
+    answer = box.exec()
+    box.deleteLater()
+    return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
+
+
+def ask_open(parent: QWidget, preferences: Preferences) -> list[str]:
+    """Ask for price files; empty when the user thinks better of it."""
+    kinds = _tr("Prices (*.csv *.txt *.tsv *.gz *.zip *.xlsx *.parquet);;All files (*)")
+    files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices"), preferences.folder, kinds)
+    if files:
+        preferences.folder = str(Path(files[0]).parent)
+    return files
+
+
+def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: str, suffixes: Iterable[str]) -> str:
+    """Ask where to write a file of one of some kinds; "" when the user thinks better of it.
+
+    A name without a suffix gets that of the chosen kind.
+    """
+    kinds = {f"{suffix.removeprefix('.').upper()} (*{suffix})": suffix for suffix in suffixes}
+    first = next(iter(kinds.values()))
+    path, kind = QFileDialog.getSaveFileName(parent, title, str(Path(preferences.folder) / f"{stem}{first}"), ";;".join(kinds))
+    if not path:
+        return ""
+    preferences.folder = str(Path(path).parent)
+    return path if Path(path).suffix in kinds.values() else f"{path}{kinds.get(kind, first)}"
+
+
+def show_fault(parent: QWidget, failure: Failure) -> QDialog:
+    """Show an unexpected fault with everything that a report needs; does not block."""
+    dialog = _dialog(parent, _tr("Something went wrong"))
+    title = QLabel(_tr("Candlecast met a fault it did not expect. Your data is unharmed and you can go on."))
+    title.setWordWrap(True)
+    title.setProperty("role", "heading")
+    message = QLabel(failure.message)
+    message.setWordWrap(True)
+    message.setTextFormat(Qt.TextFormat.PlainText)
+    details = QPlainTextEdit(failure.details)
+    details.setReadOnly(True)
+    details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+    details.setAccessibleName(_tr("Details of the fault"))
+    details.setMinimumSize(640, 300)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    copy = buttons.addButton(_tr("Copy details"), QDialogButtonBox.ButtonRole.ActionRole)
+    copy.clicked.connect(lambda: QApplication.clipboard().setText(f"{failure.message}\n\n{failure.details}"))
+    return _opened(dialog, [title, message, details], buttons)
+
+
+def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDialog:
+    """List all shortcuts; does not block."""
+    dialog = _dialog(parent, _tr("Shortcuts"))
+    half = (len(shortcuts) + 1) // 2
+    columns = "".join(f"<td style='padding-right: 32px'>{_rows(part)}</td>" for part in (shortcuts[:half], shortcuts[half:]))
+    table = QLabel(f"<table><tr>{columns}</tr></table>")
+    table.setTextFormat(Qt.TextFormat.RichText)
+    chart = QLabel(_tr("In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits."))
+    chart.setProperty("role", "muted")
+    chart.setWordWrap(True)
+    return _opened(dialog, [table, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
+
+
+def show_about(parent: QWidget) -> QDialog:
+    """Tell what the program is, and what it is not; does not block."""
+    dialog = _dialog(parent, _tr("About Candlecast"))
+    title = QLabel(f"Candlecast {__version__}")
+    title.setProperty("role", "title")
+    text = QLabel(
+        _tr(
+            "Forecasts of price series with recurrent networks, each with dates, an uncertainty band and a verdict "
+            "against the random walk.\n\nFor research and teaching. Not financial advice: most forecasts of prices do not "
+            "beat the random walk, and this program says so when yours does not.\n\nMIT licence. Data from Yahoo Finance is "
+            "for personal use."
+        )
+    )
+    text.setWordWrap(True)
+    text.setMinimumWidth(440)
+    about = QLabel(versions())
+    about.setProperty("role", "muted")
+    about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    copy = buttons.addButton(_tr("Copy versions"), QDialogButtonBox.ButtonRole.ActionRole)
+    copy.clicked.connect(lambda: QApplication.clipboard().setText(versions()))
+    return _opened(dialog, [title, text, about], buttons)
+
+
+def _rows(shortcuts: Sequence[tuple[str, str]]) -> str:
+    rows = (f"<tr><td style='padding: 3px 14px 3px 0'>{escape(text)}</td><td><b>{escape(keys)}</b></td></tr>" for text, keys in shortcuts)
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _dialog(parent: QWidget, title: str) -> QDialog:
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return dialog
+
+
+def _opened(dialog: QDialog, parts: Sequence[QWidget], buttons: QDialogButtonBox) -> QDialog:
+    buttons.rejected.connect(dialog.reject)
+    rows = QVBoxLayout(dialog)
+    rows.setContentsMargins(20, 18, 20, 16)
+    rows.setSpacing(12)
+    for part in (*parts, buttons):
+        rows.addWidget(part)
+    dialog.show()
+    return dialog

@@ -1,0 +1,105 @@
+"""Where everything stands: the chart in the middle, the panels in docks around it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from app.charts.price import PriceChart
+from app.panels.banner import Banner
+from app.panels.data import DataPanel
+from app.panels.empty import EmptyState
+from app.panels.header import ChartHeader
+from app.panels.model import ModelPanel
+from app.panels.results import ResultsPanel
+from app.panels.status import StatusLine
+from app.panels.training import TrainingPanel
+from app.settings import Preferences
+from app.theme import Theme
+
+#: First sizes in pixels: window width from which the lower panels stand side by side, left column, and all bars together.
+_WIDE, _LEFT, _BARS = 1400, 290, 140
+
+
+class Layout(QObject):
+    """Makes the panels and gives them their places.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    panels_menu : QMenu
+        Gets a switch for every dock.
+
+    Attributes
+    ----------
+    banner, header, chart, data, model, training, results, status
+        The parts.
+    docks : dict of str to QDockWidget
+        ``data``, ``model``, ``training``, ``results``.
+    """
+
+    def __init__(self, window: QMainWindow, panels_menu: QMenu) -> None:
+        super().__init__(window)
+        self._window = window
+        self.banner, self.header, self.chart = Banner(), ChartHeader(), PriceChart()
+        self.data, self.model, self.training, self.results = DataPanel(), ModelPanel(), TrainingPanel(), ResultsPanel()
+        self.status = StatusLine(window.statusBar())
+        self._empty = EmptyState("candles", self.tr("No prices yet"), self.tr("Drop a file here, type a ticker above, or choose a sample."))
+        self._stage = QStackedWidget()
+        self._stage.addWidget(self._empty)
+        self._stage.addWidget(self.chart)
+        middle = QWidget()
+        rows = QVBoxLayout(middle)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        for part, stretch in ((self.banner, 0), (self.header, 0), (self._stage, 1)):
+            rows.addWidget(part, stretch)
+        window.setCentralWidget(middle)
+        self.docks: dict[str, QDockWidget] = {}
+        self._dock_panels(panels_menu)
+
+    def show_chart(self, shown: bool) -> None:
+        """Show the chart, or what to do while there is nothing to draw."""
+        self._stage.setCurrentWidget(self.chart if shown else self._empty)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Give every part the colours of a theme."""
+        for part in (self.banner, self.header, self.data, self.model, self.training, self.results, self.chart, self._empty):
+            part.set_theme(theme)
+
+    def restore(self, preferences: Preferences) -> None:
+        """Put the docks where they were; without a memory of it, where they fit this window."""
+        if not self._window.restoreState(preferences.bytes("state")):
+            QTimer.singleShot(0, self._share_room)
+
+    def _dock_panels(self, panels_menu: QMenu) -> None:
+        left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+        self._window.setCorner(Qt.Corner.BottomLeftCorner, left)
+        places: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
+            ("data", self.tr("Data"), self.data, left),
+            ("model", self.tr("Model"), self.model, left),
+            ("training", self.tr("Training"), self.training, below),
+            ("results", self.tr("Results"), self.results, below),
+        )
+        for name, title, panel, place in places:
+            dock = QDockWidget(title, self._window)
+            dock.setObjectName(name)
+            dock.setWidget(panel)
+            self._window.addDockWidget(place, dock)
+            panels_menu.addAction(dock.toggleViewAction())
+            self.docks[name] = dock
+        self._window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
+
+    def _share_room(self) -> None:
+        """Give the docks their first sizes, once they are laid out; side by side at the bottom only where there is room for both."""
+        window, docks = self._window, self.docks
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        height, width = window.height() - _BARS, window.width() - _LEFT
+        window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
+        window.resizeDocks([docks["data"], docks["model"]], [height * 3 // 10, height * 7 // 10], down)
+        if window.width() < _WIDE:
+            window.tabifyDockWidget(docks["training"], docks["results"])
+            docks["training"].raise_()
+        else:
+            window.resizeDocks([docks["training"], docks["results"]], [width * 45 // 100, width * 55 // 100], across)
+        window.resizeDocks([docks["training"], docks["results"]], [height * 2 // 5] * 2, down)

@@ -1,0 +1,417 @@
+"""The real window, driven as a person drives it: load, train, stop, export, close; and what it says when things go wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QDialog, QLineEdit, QWidget
+
+from app import theme
+from app.panels.header import bars_in
+from app.settings import SPANS, Preferences
+from app.window import MainWindow, dialogs
+from app.window.workbench import Workbench
+from forecasting.config import RunConfig
+from forecasting.events import EngineReady
+from forecasting.series import PriceSeries
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=2, batch_size=128)
+ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
+
+_warm: list[EngineReady] = []
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    """A small price file: 300 bars of a random walk."""
+    steps = np.random.default_rng(0).normal(0, 0.01, 300)
+    close = 100 * np.exp(np.cumsum(steps))
+    days = np.datetime64("2020-01-01") + np.arange(300)
+    rows = [f"{day},{c * 0.999:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000" for day, c in zip(days, close, strict=True)]
+    path = tmp_path / "walk.csv"
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
+    return path
+
+
+@pytest.fixture
+def window(qtbot: Any) -> Iterator[MainWindow]:
+    """A window as it opens on the first day."""
+    preferences = Preferences()
+    theme.apply(QApplication.instance(), theme.LIGHT)  # type: ignore[arg-type]
+    one = MainWindow(preferences)
+    one.resize(1024, 700)
+    yield one
+    if one.bench:
+        one.bench.session.close(60_000)
+        one.bench.session.unsaved = False
+    one.close()
+    one.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def bench(qtbot: Any, window: MainWindow, prices: Path) -> Workbench:
+    """The furnished window with the small file in it and the engine warm; the engine is warmed once for all tests."""
+    window._references = (str(prices),)
+    window.show()
+    found = window.furnish()
+    if _warm:
+        found.session.engine = _warm[0]
+    qtbot.waitUntil(lambda: found.session.panel is not None and found.session.engine is not None, timeout=120_000)
+    _warm[:] = [found.session.engine]
+    qtbot.waitUntil(lambda: found.session.threads == 0)
+    found.model.show_config(TINY)
+    return found
+
+
+def trained(qtbot: Any, bench: Workbench) -> None:
+    bench.actions["train"].trigger()
+    qtbot.waitUntil(lambda: bench.session.finished is not None and bench.session.state == "idle", timeout=60_000)
+
+
+def idle(bench: Workbench) -> Callable[[], bool]:
+    return lambda: bench.session.state == "idle"
+
+
+def live(bench: Workbench) -> Callable[[], bool]:
+    return lambda: bench.session.state == "training" and len(bench.session.history) > 2
+
+
+def texts(widget: QWidget) -> str:
+    QApplication.processEvents()
+    return " ".join(child.text() for child in widget.findChildren(QWidget) if hasattr(child, "text") and child.isVisibleTo(widget))
+
+
+def test_the_first_start_shows_the_sample(qtbot: Any, window: MainWindow) -> None:
+    window.show()
+    qtbot.waitUntil(lambda: window.bench is not None)
+    bench = window.bench
+    assert bench is not None
+    qtbot.waitUntil(lambda: bench.session.panel is not None, timeout=60_000)
+    assert bench.session.references == ("sample:sp500",)
+    assert "sp500" in window.windowTitle()
+    assert "S&P 500" in texts(bench.data)
+    assert bench.model.train_button.isEnabled()
+    qtbot.waitUntil(lambda: bench.session.engine is not None, timeout=120_000)
+    _warm[:] = [bench.session.engine]
+
+
+def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: Workbench) -> None:
+    trained(qtbot, bench)
+    finished = bench.session.finished
+    assert finished is not None
+    assert [one.epoch for one in bench.session.history] == [0, 1, 2]
+    assert finished.result.verdict.sentence in texts(bench.results)
+    table = bench.results.table
+    models = [table.horizontalHeaderItem(column).text() for column in range(1, table.columnCount())]
+    assert models == list(finished.result.scores)
+    assert len(models) >= 3
+    assert any("★" in table.item(row, column).text() for row in range(table.rowCount()) for column in range(1, table.columnCount()))
+    assert bench.window.isWindowModified()
+    assert bench.model.train_button.isEnabled()
+    assert not bench.model.stop_button.isEnabled()
+
+
+def test_stop_keeps_the_best_network_so_far(qtbot: Any, bench: Workbench) -> None:
+    bench.model.show_config(ENDLESS)
+    qtbot.mouseClick(bench.model.train_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(live(bench), timeout=60_000)
+    assert not bench.model.train_button.isEnabled()
+    assert not bench.actions["open"].isEnabled()
+    qtbot.mouseClick(bench.model.stop_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(idle(bench), timeout=60_000)
+    finished = bench.session.finished
+    assert finished is not None
+    assert finished.result.info.stopped == "user"
+    assert "stopped by you" in texts(bench.results)
+
+
+def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -> None:
+    trained(qtbot, bench)
+    first = bench.session.finished
+    bench.model.show_config(ENDLESS)
+    bench.train()
+    qtbot.waitUntil(live(bench), timeout=60_000)
+    bench.actions["cancel"].trigger()
+    assert bench.session.state == "idle"
+    assert bench.session.finished is first
+    assert first is not None
+    assert first.result.verdict.sentence in texts(bench.results)
+    assert "Finished" in texts(bench.training)
+    qtbot.waitUntil(lambda: bench.session.threads == 0, timeout=60_000)
+
+
+def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbench) -> None:
+    bench.model.show_config(ENDLESS)
+    bench.train()
+    qtbot.waitUntil(live(bench), timeout=60_000)
+    before = len(bench.session.history)
+    bench.actions["style-line"].trigger()
+    bench.actions["scale-log"].trigger()
+    bench.actions["span-6M"].trigger()
+    bench.actions["theme-dark"].trigger()
+    qtbot.waitUntil(lambda: len(bench.session.history) > before + 2, timeout=60_000)
+    qtbot.waitUntil(lambda: bench.window.windowTitle().startswith("["), timeout=60_000)
+    bench.actions["theme-light"].trigger()
+    bench.cancel()
+    qtbot.waitUntil(lambda: bench.session.threads == 0, timeout=60_000)
+
+
+def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+    assert not bench.actions["export"].isEnabled()
+    trained(qtbot, bench)
+    assert bench.actions["export"].isEnabled()
+    starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF", ".csv": b"unique_id"}
+    for suffix, start in starts.items():
+        path = tmp_path / f"plot{suffix}"
+        assert bench.export(path)
+        assert path.read_bytes().startswith(start)
+    assert not bench.window.isWindowModified()
+    assert bench.save_model(tmp_path / "net.candlecast")
+    assert (tmp_path / "net.candlecast").read_bytes().startswith(b"PK")
+
+
+def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+    trained(qtbot, bench)
+    assert not bench.export(tmp_path / "missing" / "plot.png")
+    assert "plot.png" in bench.banner.text
+    assert bench.window.isWindowModified()
+
+
+@pytest.mark.parametrize("answer", ["continue", "discard", "keep"])
+def test_closing_in_mid_training_asks(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
+) -> None:
+    model_file = tmp_path / "kept.candlecast"
+    monkeypatch.setattr(dialogs, "ask_close_while_training", lambda parent: answer)
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args: (str(model_file), "Candlecast (*.candlecast)"))
+    bench.model.show_config(ENDLESS)
+    bench.train()
+    qtbot.waitUntil(live(bench), timeout=60_000)
+    closed = bench.window.close()
+    assert closed == (answer == "discard")
+    if answer == "continue":
+        assert bench.session.state == "training"
+        return
+    qtbot.waitUntil(lambda: not bench.window.isVisible(), timeout=60_000)
+    assert bench.session.threads == 0
+    assert model_file.exists() == (answer == "keep")
+
+
+def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("this is,not\na price,file\n")
+    bench.load([str(bad)])
+    qtbot.waitUntil(idle(bench))
+    assert "bad.csv" in bench.banner.text
+    assert bench.session.panel is not None
+    assert bench.session.panel.symbols == ("walk",)
+    dismiss = next(one for one in bench.banner.findChildren(QAbstractButton) if one.accessibleName() == "Dismiss")
+    qtbot.mouseClick(dismiss, Qt.MouseButton.LeftButton)
+    assert bench.banner.text == ""
+
+
+def test_too_little_history_is_told_with_the_next_step(qtbot: Any, bench: Workbench) -> None:
+    bench.model.show_config(TINY.changed(input_size=5000))
+    bench.train()
+    qtbot.waitUntil(idle(bench), timeout=60_000)
+    assert "5000" in bench.banner.text.replace(",", "")
+    assert bench.session.finished is None
+
+
+def test_an_unexpected_fault_is_shown_once_with_everything(qtbot: Any, bench: Workbench) -> None:
+    for _ in range(3):
+        bench.window.faulted.emit(ZeroDivisionError("planted"))
+    found = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    assert len(found) == 1
+    copy = next(one for one in found[0].findChildren(QAbstractButton) if one.text() == "Copy details")
+    qtbot.mouseClick(copy, Qt.MouseButton.LeftButton)
+    assert "ZeroDivisionError: planted" in QApplication.clipboard().text()
+    assert "torch" in QApplication.clipboard().text()
+    found[0].close()
+    assert "planted" in bench.banner.text
+
+
+def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) -> None:
+    other = prices.with_name("other.csv")
+    other.write_text(prices.read_text())
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(other))])
+    buttons, keys, action = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    hint = bench.window.findChild(QWidget, "drop")
+    QApplication.sendEvent(bench.window, QDragEnterEvent(QPointF(50, 50).toPoint(), action, data, buttons, keys))
+    assert hint.isVisible()
+    QApplication.sendEvent(bench.window, QDropEvent(QPointF(50, 50), action, data, buttons, keys))
+    assert not hint.isVisible()
+    qtbot.waitUntil(lambda: bench.session.panel is not None and bench.session.panel.symbols == ("other",))
+
+
+def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(bench.session, "load", asked.append)
+    bench.actions["ticker"].trigger()
+    field = bench.actions.ticker_field
+    qtbot.keyClicks(field, "aapl, ^gspc aapl")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert asked == [("yahoo:AAPL", "yahoo:^GSPC")]
+
+
+def test_several_files_make_a_panel_to_choose_from(qtbot: Any, bench: Workbench, prices: Path) -> None:
+    other = prices.with_name("other.csv")
+    other.write_text(prices.read_text())
+    bench.load([str(prices), str(other)])
+    qtbot.waitUntil(idle(bench))
+    trained(qtbot, bench)
+    bench.data.series_chosen.emit(1)
+    assert bench.session.series is not None
+    assert bench.session.series.symbol == "other"
+    assert bench.window.windowTitle().startswith("other")
+    assert bench.session.finished is not None
+
+
+def test_choices_are_remembered(qtbot: Any, bench: Workbench, prices: Path) -> None:
+    bench.actions["style-area"].trigger()
+    bench.actions["span-5Y"].trigger()
+    bench.actions["theme-dark"].trigger()
+    bench.actions["theme-light"].trigger()
+    bench.model.show_config(TINY.changed(layers=3))
+    assert bench.window.close()
+    again = Preferences()
+    assert (again.style, again.span, again.theme) == ("area", "5Y", "light")
+    assert again.references == (str(prices),)
+    assert RunConfig.from_json(again.run).model.layers == 3
+    assert not again.bytes("geometry").isEmpty()
+    assert not again.bytes("state").isEmpty()
+
+
+DAMAGE = ["[%General]\ntheme=@Invalid()", "theme=purple\nrun={\n[chart]\nspan=@Variant(\\0)\n[window]\nstate=7", "\0\xff"]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_settings_read_as_defaults(qtbot: Any, own_folders: Path, damage: str) -> None:
+    (own_folders / "window.ini").write_text(damage, encoding="latin-1")
+    found = Preferences()
+    assert (found.theme, found.style, found.scale, found.span) == ("system", "candles", "linear", "1Y")
+    assert found.references == ()
+    assert found.bytes("state").isEmpty()
+    assert MainWindow(found).size().width() > 500
+
+
+def test_everything_that_can_be_pressed_has_a_name_and_every_command_a_tip(qtbot: Any, bench: Workbench) -> None:
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox)
+    for one in bench.window.findChildren(QWidget):
+        if isinstance(one, kinds) and not one.objectName().startswith("qt_") and one.isVisible():
+            named = one.accessibleName() or (one.text() if isinstance(one, QAbstractButton) else "")
+            assert named, f"{type(one).__name__} {one.objectName()} in {one.parent()}"
+    for name, action in bench.actions.named.items():
+        assert action.toolTip(), name
+    keys = [text for _name, text in bench.actions.shortcuts()]
+    assert len(keys) == len(set(keys))
+    assert {"Ctrl+T", "Esc", "Ctrl+E", "Ctrl+O", "Ctrl+Q", "F1"} <= set(keys)
+
+
+@pytest.mark.parametrize("name", ["shortcuts", "about"])
+def test_help_opens_and_closes(qtbot: Any, bench: Workbench, name: str) -> None:
+    bench.actions[name].trigger()
+    found = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    assert len(found) == 1
+    found[0].close()
+
+
+def test_nothing_is_clipped_in_a_small_window(qtbot: Any, bench: Workbench) -> None:
+    bench.window.resize(1024, 700)
+    QApplication.processEvents()
+    assert (bench.window.width(), bench.window.height()) == (1024, 700)
+    for one in bench.window.findChildren(QAbstractButton):
+        if one.isVisible() and one.text() and not one.objectName().startswith("qt_"):
+            assert one.width() >= one.minimumSizeHint().width(), one.text()
+    for button in (bench.model.train_button, bench.model.stop_button):
+        assert bench.window.rect().contains(button.mapTo(bench.window, button.rect().bottomRight()))
+
+
+def test_spans_count_bars() -> None:
+    ds = np.arange(np.datetime64("2015-01-01"), np.datetime64("2020-03-01")).astype("datetime64[us]")
+    series = PriceSeries("a", ds, ("close",), np.ones((ds.size, 1)))
+    found = {span: bars_in(series, span) for span in SPANS}
+    assert found == {"1M": 32, "3M": 93, "6M": 185, "YTD": 60, "1Y": 366, "5Y": 1827, "All": None}
+    assert bars_in(series.head(1), "1M") == 1
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT, env={**kept, **environment}, check=False
+    )
+
+
+FIRST_PAINT = """
+import sys, time
+started = time.perf_counter()
+import app.__main__ as start
+from app.window import MainWindow, _FirstPaint
+heavy = "torch pandas numpy pydantic pyqtgraph scipy yfinance arch exchange_calendars pyarrow typer rich".split()
+def stop(self):
+    print([name for name in heavy if name in sys.modules], time.perf_counter() - started, flush=True)
+    sys.stdout.flush()
+    import os; os._exit(0)
+MainWindow._painted = stop
+start.main([])
+"""
+
+
+def test_the_first_paint_comes_before_anything_heavy() -> None:
+    done = run(FIRST_PAINT, QT_QPA_PLATFORM="offscreen")
+    assert done.stdout.startswith("[] "), done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+@pytest.mark.parametrize("environment", [{}, {"DISPLAY": ":4321"}, {"QT_QPA_PLATFORM": "nonsense"}])
+def test_without_a_display_the_commands_are_named(environment: dict[str, str]) -> None:
+    done = run("import sys; from app.__main__ import main; sys.exit(main([]))", **environment)
+    assert done.returncode == 2
+    assert "candlecast forecast" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["first", "loading", "training"])
+def test_the_program_ends_cleanly_whenever_it_is_closed(moment: str) -> None:
+    code = f"""
+import sys
+import app.__main__ as start
+from app.window import MainWindow, dialogs
+from PySide6.QtCore import QTimer
+dialogs.ask_close_while_training = lambda parent: "discard"
+moment, step = {moment!r}, QTimer()
+def look():
+    window = next(one for one in start_windows())
+    bench, session = window.bench, window.bench and window.bench.session
+    ready = moment == "first" or (session and (moment == "loading" or (session.state == "training" and len(session.history) > 1)))
+    if session and moment == "training" and session.panel and session.state == "idle":
+        bench.train()
+    if ready:
+        step.stop(); window.close()
+def start_windows():
+    from PySide6.QtWidgets import QApplication
+    return [one for one in QApplication.topLevelWidgets() if isinstance(one, MainWindow)]
+step.timeout.connect(look)
+init = MainWindow.__init__
+def started(self, *args):
+    init(self, *args); step.start(20)
+MainWindow.__init__ = started
+sys.exit(start.main([]))
+"""
+    done = run(code, QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 0, done.stderr
+    assert "QThread" not in done.stderr
+    assert "Traceback" not in done.stderr
