@@ -10,7 +10,7 @@ import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
@@ -64,7 +64,12 @@ def warm_up() -> Job:
     yield EngineReady(devices(), versions(), time.perf_counter() - started)
 
 
-def load(references: Sequence[str], options: ReadOptions | None = None, should_stop: Callable[[], bool] = _never) -> Job:
+def load(
+    references: Sequence[str],
+    options: ReadOptions | None = None,
+    should_stop: Callable[[], bool] = _never,
+    refresh: Literal["auto", "always", "never"] = "auto",
+) -> Job:
     """Load files, tickers and samples into one panel.
 
     Parameters
@@ -75,11 +80,15 @@ def load(references: Sequence[str], options: ReadOptions | None = None, should_s
         How files are to be read, where the reader's own reading is not wanted.
     should_stop : callable
         Polled between references; once true nothing more is loaded.
+    refresh : str
+        Whether tickers held in the price cache are brought up to date: ``auto`` (when they are old),
+        ``always`` or ``never`` (work offline).
 
     Yields
     ------
     Progress, SeriesLoaded
     """
+    from forecasting import store
     from forecasting.sources import source
 
     found: list[PriceSeries] = []
@@ -87,7 +96,7 @@ def load(references: Sequence[str], options: ReadOptions | None = None, should_s
         if should_stop():
             break
         yield Progress(number, len(references), f"Loading {reference}")
-        found.extend(source(reference, options).load())
+        found.extend(store.load(source(reference, options), refresh))
     yield SeriesLoaded(Panel(tuple(found)))
 
 

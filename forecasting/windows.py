@@ -225,7 +225,16 @@ def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Flo
         drift = mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
         weight = independent / (independent + 30.0)
         out[h - 1] = drift + weight * (np.quantile(z, LEVELS) - mean) + (1 - weight) * sd * _normal(LEVELS)
-    return np.maximum.accumulate(out, axis=1)
+    return np.maximum.accumulate(_smoothed(out), axis=1)
+
+
+def _smoothed(table: Floats) -> Floats:
+    """Average each row of [H, K] with those of similar h, so that bands of neighbouring steps do not jump."""
+    total = np.concatenate([np.zeros((1, table.shape[1])), np.cumsum(table, axis=0)])
+    steps = np.arange(1, len(table) + 1)
+    reach = np.minimum(steps // 3, len(table) - steps)
+    first, last = steps - reach - 1, steps + reach
+    return np.asarray((total[last] - total[first]) / (last - first)[:, None], np.float64)
 
 
 class Windows:
