@@ -1,0 +1,258 @@
+"""Artists of what is known and foreseen around the price: split shades, cutoff, forecasts, baseline, past forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter
+
+from app.charts.bars import line_pen, polygon
+from app.charts.canvas import Frame
+from forecasting.series import Floats, Forecast, Ints, Outcomes
+
+#: Levels of the bands, in percent, widest first.
+LEVELS: tuple[int, ...] = (95, 80)
+
+
+@dataclass(frozen=True, eq=False)
+class Fan:
+    """A forecast in bar indices: it begins at its cutoff and opens from there.
+
+    Attributes
+    ----------
+    x : ndarray of float64, shape [H + 1]
+        Bar indices; the first is the cutoff.
+    median : ndarray of float64, shape [H + 1]
+        The first is the value at the cutoff.
+    bands : dict of int to tuple of ndarray
+        Level in percent to lower and upper limit, each [H + 1]; only levels that the forecast has.
+    """
+
+    x: Floats
+    median: Floats
+    bands: dict[int, tuple[Floats, Floats]]
+
+    @classmethod
+    def of(cls, forecast: Forecast, cutoff: int) -> Fan:
+        """Place a forecast whose cutoff is bar ``cutoff``."""
+        bands = {}
+        for level in LEVELS:
+            try:
+                low, high = forecast.band(level)
+            except KeyError:
+                continue
+            bands[level] = (np.r_[forecast.y0, low], np.r_[forecast.y0, high])
+        return cls(cutoff + np.arange(len(forecast) + 1.0), np.r_[forecast.y0, forecast.median], bands)
+
+    @property
+    def cutoff(self) -> int:
+        """Index of the last bar that the model saw."""
+        return int(self.x[0])
+
+    @property
+    def last(self) -> int:
+        """Index of the last forecast bar."""
+        return int(self.x[-1])
+
+    def widest(self) -> tuple[Floats, Floats]:
+        """Return the limits of the widest band, or the median twice."""
+        return self.bands[max(self.bands)] if self.bands else (self.median, self.median)
+
+
+class SplitArtist:
+    """Shades behind the validation and the test part."""
+
+    def __init__(self) -> None:
+        self.val: int | None = None
+        self.test: int | None = None
+        self.end = 0
+
+    def spans(self, frame: Frame) -> list[tuple[str, str, float, float]]:
+        """Return name, shade, and the pixels from which to which each part is in view; nothing without a split."""
+        if self.val is None or self.test is None:
+            return []
+        edges = [frame.column(bar - 0.5) for bar in (0, self.val, self.test, self.end)]
+        parts = (("Train", ""), ("Validation", frame.theme.val), ("Test", frame.theme.test))
+        spans = zip(parts, edges[:-1], edges[1:], strict=True)
+        seen = [(name, shade, max(start, 0.0), min(stop, frame.width)) for (name, shade), start, stop in spans]
+        return [span for span in seen if span[3] > span[2]]
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the shades and where they begin."""
+        for _, shade, left, right in self.spans(frame):
+            if shade:
+                painter.fillRect(QRectF(left, 0, right - left, frame.height), QColor(shade))
+                if left > 0:
+                    painter.setPen(line_pen(frame.theme.muted, 1.0, (1.0, 3.0)))
+                    painter.drawLine(QPointF(left, 0), QPointF(left, frame.height))
+
+
+class SplitNames:
+    """The names of the parts over their shades: a word says what a colour only hints at."""
+
+    def __init__(self, split: SplitArtist) -> None:
+        self._split = split
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Write each name where it fits."""
+        metrics = QFontMetricsF(frame.font)
+        for name, shade, left, right in self._split.spans(frame):
+            if right - left > metrics.horizontalAdvance(name) + 14:
+                write_on(painter, frame, QPointF(left + 7, frame.height - 8), name, shade or frame.theme.train)
+
+
+def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground: str) -> None:
+    """Write small text on a patch of its own, so that it stays readable over lines and bars."""
+    metrics = QFontMetricsF(frame.font)
+    patch = QColor(ground)
+    patch.setAlpha(215)
+    wide = metrics.horizontalAdvance(text)
+    painter.fillRect(QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2), patch)
+    painter.setPen(QColor(frame.theme.muted))
+    painter.drawText(place, text)
+
+
+class CutoffArtist:
+    """The last bar that the model saw, as an upright line with its date."""
+
+    def __init__(self, label: bool = True) -> None:
+        self.bar: int | None = None
+        self.text = ""
+        self._label = label
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the line half a bar behind the cutoff."""
+        if self.bar is None:
+            return
+        column = frame.column(self.bar + 0.5, crisp=True)
+        if not 0 <= column <= frame.width:
+            return
+        painter.setPen(line_pen(frame.theme.muted, 1.0, (5.0, 4.0)))
+        painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
+        if not self._label or not self.text:
+            return
+        metrics = QFontMetricsF(frame.font)
+        wide = metrics.horizontalAdvance(self.text)
+        at_right = column + wide + 12 < frame.width
+        # At the left it would cover the name of the last part, so it stands a line higher there.
+        place = QPointF(column + 7, frame.height - 8) if at_right else QPointF(column - wide - 7, frame.height - 12 - metrics.height())
+        write_on(painter, frame, place, self.text, frame.theme.surface)
+
+
+class ForecastArtist:
+    """The network's forecast: dashed median between an 80 and a 95 % band; while training paler, with dotted limits."""
+
+    def __init__(self) -> None:
+        self.fan: Fan | None = None
+        self.final = True
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the fan."""
+        fan = self.fan
+        if fan is None or fan.last < frame.x[0] - 1 or fan.cutoff > frame.x[1] + 1:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        x = frame.px(fan.x)
+        theme = frame.theme
+        for level, share in ((95, 0.16), (80, 0.24)):
+            if level not in fan.bands:
+                continue
+            low, high = (frame.py(limit) for limit in fan.bands[level])
+            _fill_between(painter, x, low, high, theme.forecast, share if self.final else share * 0.6)
+            painter.setPen(line_pen(theme.forecast, 1.0, () if self.final else (1.5, 2.5)))
+            painter.drawPolyline(polygon(x, low))
+            painter.drawPolyline(polygon(x, high))
+        painter.setPen(line_pen(theme.forecast, 2.0, (6.0, 3.0)))
+        painter.drawPolyline(polygon(x, frame.py(fan.median)))
+        if len(x) == 2:  # a horizon of one bar is a line of one step: mark its end
+            painter.setBrush(QColor(theme.forecast))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawEllipse(QPointF(float(x[-1]), float(frame.py(fan.median)[-1])), 3.5, 3.5)
+
+
+class BaselineArtist:
+    """The baseline's band, faint: what doing nothing would have said."""
+
+    def __init__(self) -> None:
+        self.fan: Fan | None = None
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint dotted limits and a dotted median."""
+        fan = self.fan
+        if fan is None or fan.last < frame.x[0] - 1 or fan.cutoff > frame.x[1] + 1:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        x = frame.px(fan.x)
+        color = frame.theme.baseline
+        painter.setPen(line_pen(color, 1.0, (2.0, 3.0)))
+        for limit in (*fan.widest(), fan.median):
+            painter.drawPolyline(polygon(x, frame.py(limit)))
+
+
+class PastArtist:
+    """Past forecasts over what then happened, faint and end to end, so that one can see how often the band held."""
+
+    def __init__(self) -> None:
+        self._fans: list[Fan] = []
+        self._starts: Ints = np.empty(0, np.int64)
+
+    def show(self, outcomes: Outcomes | None, symbol: str, cutoffs: Ints) -> None:
+        """Choose the forecasts of one symbol that follow each other without overlap, the latest first.
+
+        Parameters
+        ----------
+        outcomes : Outcomes or None
+        symbol : str
+        cutoffs : ndarray of int64, shape [N]
+            Bar index of each origin.
+        """
+        self._fans = []
+        if outcomes is not None and len(outcomes):
+            chosen: list[int] = []
+            mine = np.flatnonzero((outcomes.symbol == symbol) & (cutoffs >= 0))
+            for place in mine[np.argsort(cutoffs[mine])][::-1]:
+                if not chosen or cutoffs[chosen[-1]] - cutoffs[place] >= outcomes.horizon:
+                    chosen.append(int(place))
+            chosen.reverse()
+            self._fans = [Fan.of(_forecast(outcomes, n), int(cutoffs[n])) for n in chosen]
+        self._starts = np.array([fan.cutoff for fan in self._fans], np.int64)
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything to see."""
+        return bool(self._fans)
+
+    def in_view(self, low: float, high: float, bar_width: float) -> list[Fan]:
+        """Return the fans that cross a range of bars; none where they would be mere specks."""
+        if not self._fans or bar_width * (self._fans[0].x.size - 1) < 6:
+            return []
+        first = max(0, int(np.searchsorted(self._starts, low)) - 1)
+        return self._fans[first : int(np.searchsorted(self._starts, high))]
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the fans in view."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for fan in self.in_view(*frame.x, frame.bar_width):
+            x = frame.px(fan.x)
+            low, high = (frame.py(limit) for limit in fan.widest())
+            _fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
+            painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
+            painter.drawPolyline(polygon(x, frame.py(fan.median)))
+
+
+def _forecast(outcomes: Outcomes, place: int) -> Forecast:
+    """Return one of the outcomes as a forecast."""
+    y0, ds, values = float(outcomes.y0[place]), outcomes.ds[place], outcomes.values[place]
+    return Forecast(str(outcomes.symbol[place]), outcomes.model, outcomes.cutoff[place], y0, ds, outcomes.quantiles, values)
+
+
+def _fill_between(painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float) -> None:
+    """Fill the area between two lines."""
+    fill = QColor(color)
+    fill.setAlphaF(share)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QBrush(fill))
+    painter.drawPolygon(polygon(np.r_[x, x[::-1]], np.r_[high, low[::-1]]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)

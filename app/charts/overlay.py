@@ -1,0 +1,168 @@
+"""What is written over the price, and what is read off it: legend, last price, crosshair, read-out, summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+
+from app.charts.axis import Timeline, number, price_decimals, short_number
+from app.charts.bands import Fan
+from app.charts.bars import line_pen
+from app.charts.canvas import Frame
+from forecasting.series import PriceSeries
+
+#: How a legend shows what it names.
+Mark = Literal["line", "dashed", "dotted", "band", "wide-band", "past"]
+
+
+def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
+    """Return date, prices, change from the bar before and volume of one bar, as one line."""
+    decimals = price_decimals(float(series.y[bar]))
+    names = (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close")) if series.has_range else (("", "close"),)
+    parts = [timeline.text(bar)]
+    parts += [f"{short} {number(series[column][bar], decimals)}".strip() for short, column in names if np.isfinite(series[column][bar])]
+    if bar > 0 and series.y[bar - 1] > 0:
+        share = series.y[bar] / series.y[bar - 1] - 1
+        parts.append(f"{'+' if share >= 0 else '−'}{number(abs(share) * 100, 2)} %")
+    if "volume" in series and np.isfinite(series["volume"][bar]) and series["volume"][bar] > 0:
+        parts.append(f"Vol {short_number(float(series['volume'][bar]))}")
+    return "   ".join(parts)
+
+
+def read_forecast(fan: Fan, model: str, timeline: Timeline, bar: int) -> str:
+    """Return date, median and bands of one forecast bar, as one line."""
+    step = bar - fan.cutoff
+    decimals = price_decimals(float(fan.median[0]))
+    parts = [f"{timeline.text(bar)}  (bar {step} of {fan.x.size - 1})", f"{model} median {number(fan.median[step], decimals)}"]
+    for level in sorted(fan.bands):
+        low, high = fan.bands[level]
+        parts.append(f"{level} % {number(low[step], decimals)} – {number(high[step], decimals)}")
+    return "   ".join(parts)
+
+
+def in_words(series: PriceSeries | None, timeline: Timeline, fan: Fan | None, model: str) -> str:
+    """Return what a price chart shows in a few sentences, for those who cannot see it."""
+    if series is None:
+        return "No prices are loaded. Open a price file, or try the sample."
+    decimals = price_decimals(float(series.y[-1]))
+    last, dates = number(series.y[-1], decimals), f"{timeline.text(0)} to {timeline.text(len(series) - 1)}"
+    text = f"{series.symbol}: {len(series)} bars from {dates}, last close {last}."
+    if fan is None:
+        return text
+    ends = [f"median {number(fan.median[-1], decimals)}"]
+    for level, (low, high) in sorted(fan.bands.items()):
+        ends.append(f"{level} % between {number(low[-1], decimals)} and {number(high[-1], decimals)}")
+    return f"{text} {model} forecast for {fan.x.size - 1} bars to {timeline.text(fan.last)}: {', '.join(ends)}."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a legend."""
+
+    label: str
+    color: str
+    mark: Mark
+
+
+class LegendArtist:
+    """What the lines and bands are, at the top left, and a note where something needs saying."""
+
+    def __init__(self) -> None:
+        self.entries: Sequence[Entry] = ()
+        self.note = ""
+
+    def height(self, font: QFont) -> float:
+        """Return the height that is taken from the top of the pane."""
+        return 8 + (QFontMetricsF(font).height() + 5) * (bool(self.entries) + bool(self.note))
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Write entries and note."""
+        metrics, row = QFontMetricsF(frame.font), 8.0
+        if self.entries:
+            self._legend(painter, frame, row)
+            row += metrics.height() + 5
+        if self.note:
+            self._ground(painter, frame, QRectF(6, row - 2, metrics.horizontalAdvance(self.note) + 8, metrics.height() + 4))
+            painter.setPen(QColor(frame.theme.muted))
+            painter.drawText(QPointF(10, row + metrics.ascent()), self.note)
+
+    def _legend(self, painter: QPainter, frame: Frame, row: float) -> None:
+        """Write the entries with their marks."""
+        metrics = QFontMetricsF(frame.font)
+        painter.setFont(frame.font)
+        wide = sum(metrics.horizontalAdvance(entry.label) + 42 for entry in self.entries)
+        self._ground(painter, frame, QRectF(6, row - 2, min(wide, frame.width - 12), metrics.height() + 4))
+        left = 10.0
+        for entry in self.entries:
+            end = left + 28 + metrics.horizontalAdvance(entry.label)
+            if end > frame.width - 4:
+                break
+            self._mark(painter, frame, QRectF(left, row, 22, metrics.height()), entry)
+            painter.setPen(QColor(frame.theme.muted))
+            painter.drawText(QPointF(left + 28, row + metrics.ascent()), entry.label)
+            left = end + 14
+
+    @staticmethod
+    def _ground(painter: QPainter, frame: Frame, rect: QRectF) -> None:
+        """Dim what lies below, so that text stays readable."""
+        ground = QColor(frame.theme.surface)
+        ground.setAlpha(205)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ground)
+        painter.drawRoundedRect(rect, 4, 4)
+
+    @staticmethod
+    def _mark(painter: QPainter, frame: Frame, rect: QRectF, entry: Entry) -> None:
+        """Paint a line or a piece of band as the chart does."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        middle = rect.center().y() + 0.5
+        if entry.mark in ("band", "wide-band", "past"):
+            fill = QColor(entry.color)
+            fill.setAlphaF({"band": 0.40, "wide-band": 0.16, "past": 0.12}[entry.mark])
+            painter.setPen(Qt.PenStyle.NoPen if entry.mark == "past" else line_pen(entry.color))
+            painter.setBrush(fill)
+            painter.drawRect(QRectF(rect.left() + 0.5, middle - 5, rect.width() - 1, 10))
+            if entry.mark != "past":
+                return
+        dash = {"dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "past": (3.0, 2.0), "line": ()}[entry.mark]
+        painter.setPen(line_pen(entry.color, {"dashed": 2.0, "past": 1.0}.get(entry.mark, 1.5), dash))
+        painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
+
+
+class LastPriceArtist:
+    """A dotted line at the last close."""
+
+    def __init__(self) -> None:
+        self.price: float | None = None
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the line over the whole width."""
+        if self.price is None or (frame.log and self.price <= 0):
+            return
+        row = frame.row(float(np.log10(self.price)) if frame.log else self.price, crisp=True)
+        if 0 <= row <= frame.height:
+            painter.setPen(line_pen(frame.theme.price, 1.0, (1.0, 3.0)))
+            painter.drawLine(QPointF(0, row), QPointF(frame.width, row))
+
+
+class CrosshairArtist:
+    """Lines through the pointer: upright at the nearest bar, level where the pointer is."""
+
+    def __init__(self) -> None:
+        self.bar: int | None = None
+        self.y: float | None = None
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the lines that are in view."""
+        painter.setPen(line_pen(frame.theme.muted, 1.0, (4.0, 3.0)))
+        if self.bar is not None and frame.x[0] <= self.bar <= frame.x[1]:
+            column = frame.column(self.bar, crisp=True)
+            painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
+        if self.y is not None and frame.y[0] <= self.y <= frame.y[1]:
+            row = frame.row(self.y, crisp=True)
+            painter.drawLine(QPointF(0, row), QPointF(frame.width, row))
