@@ -32,3 +32,7 @@ class ReadOptions(Settings):
     sheet: str = _option("", "Sheet", "Sheet of a workbook, or member of an archive.")
     encoding: str = _option("", "Encoding", "Text encoding, such as utf-8 or cp1252.")
     repair: bool = _option(True, "Repair", "Sort bars, drop duplicates and rows without a close; when off these are errors.")
+
+
+#: Nothing settled: the file speaks for itself.
+AS_FOUND = ReadOptions()

@@ -1,0 +1,211 @@
+"""A table as cells: which rows are data, which name the columns, and which stand above both."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from forecasting.errors import SourceError
+from forecasting.series import Finding
+from forecasting.sources.files.numbers import MISSING
+from forecasting.sources.files.vocabulary import months, plain, role_ranks
+
+#: Widest table that is read; a wide panel has one column a symbol.
+MAX_COLUMNS = 5000
+
+#: Most rows that are read.
+MAX_ROWS = 20_000_000
+
+_DATE_DIGITS = re.compile(r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2}\s?[-/. ]\s?\d{1,4}(?!\d|[.,]\d)")
+_DATE_NAMED = re.compile(r"[^\W\d_]{3,}")
+_DATE_SERIAL = re.compile(
+    r"(?:1[89]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,9})?|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
+)
+_DATE_MONTH = re.compile(r"(?:1[89]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[89]|20|21)\d{2}")
+_NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{2,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a table.
+
+    Attributes
+    ----------
+    columns : tuple of pyarrow.Array, each of length T
+        The rows from the first data row on: text, or numbers and time stamps where the file has types.
+    header : tuple of tuple of str
+        The rows that name the columns, top to bottom, each as wide as the table; empty where there is none.
+    above : tuple of tuple of str
+        Rows above the header: titles, symbols, notes.
+    header_rows : tuple of int
+        Where the header stands, counted from 0.
+    first_row : int
+        Where the first data row stands, counted from 0.
+    findings : tuple of Finding
+        What was odd about the rows.
+    """
+
+    columns: tuple[Any, ...]
+    header: tuple[tuple[str, ...], ...] = ()
+    above: tuple[tuple[str, ...], ...] = ()
+    header_rows: tuple[int, ...] = ()
+    first_row: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Return the number of data rows T."""
+        return len(self.columns[0]) if self.columns else 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return one name a column: its header texts in one line, or ``column 1`` where there is none."""
+        texts = [" ".join(part for part in parts if part) for parts in zip(*self.header, strict=True)] or [""] * len(self.columns)
+        return tuple(text or f"column {place}" for place, text in enumerate(texts, start=1))
+
+    def taken(self, rows: Any) -> Grid:
+        """Return the grid with some of its data rows, given by index or mask (pyarrow or numpy)."""
+        import pyarrow as pa
+
+        index = pa.array(rows)
+        picked = [column.filter(index) if pa.types.is_boolean(index.type) else column.take(index) for column in self.columns]
+        return replace(self, columns=tuple(picked))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the parts of a table stand, found from its first rows: row numbers from 0 and the width in cells."""
+
+    header_rows: tuple[int, ...]
+    first_row: int
+    width: int
+
+
+def cell_kind(cell: str) -> str:
+    """Return what a cell looks like: ``D`` date, ``N`` number, ``E`` empty or missing, ``T`` text."""
+    cell = cell.strip()
+    if cell.lower() in MISSING:
+        return "E"
+    if len(cell) > 60:
+        return "T"
+    if _DATE_DIGITS.match(cell) or _DATE_SERIAL.fullmatch(cell) or _DATE_MONTH.fullmatch(cell) or re.match(r"\d{4}\s?[年년]", cell):
+        return "D"
+    if _NUMBER.fullmatch(cell) and not _names_month(cell):
+        return "N"
+    return "D" if any(sign.isdigit() for sign in cell) and _names_month(cell) else "T"
+
+
+def _names_month(cell: str) -> bool:
+    return len(cell) <= 40 and any(plain(word).replace(" ", "") in months() for word in _DATE_NAMED.findall(cell)) and ":1" not in cell
+
+
+def find_frame(rows: Sequence[Sequence[str]]) -> Frame:
+    """Find header and first data row.
+
+    Parameters
+    ----------
+    rows : sequence of rows of cells
+        The first few hundred rows of the table, blank ones included.
+
+    Raises
+    ------
+    SourceError
+        No row has a date and a number, or two numbers; or the table is too wide.
+    """
+    kinds = [[cell_kind(cell) for cell in row[:64]] for row in rows]
+    column = _date_column(kinds)
+    data = [place for place, row in enumerate(kinds) if _is_data(row, column)]
+    if not data:
+        raise SourceError("No row has both a date and a number.", "")
+    widths = Counter(len(_trimmed(rows[place])) for place in data)
+    width = max(widths, key=lambda size: (widths[size] >= 0.05 * len(data), size))
+    if width > MAX_COLUMNS:
+        raise SourceError(f"The table has {width:,} columns; at most {MAX_COLUMNS:,} are read.", "Keep only the columns needed.")
+    first = data[0]
+    header_rows = _header_above(rows, kinds, first)
+    widest = max((len(_trimmed(rows[place])) for place in header_rows), default=0)
+    return Frame(header_rows, first, max(width, widest if widest <= width + 1 else 0, 1))
+
+
+def _date_column(kinds: Sequence[Sequence[str]]) -> int:
+    """Return the column in which most rows have a date, -1 where none has."""
+    votes = Counter(place for row in kinds for place, kind in enumerate(row) if kind == "D" and len(row) > 1)
+    if not votes:
+        return -1
+    most = max(votes.values())
+    return min(place for place, count in votes.items() if count >= 0.9 * most)
+
+
+def _is_data(row: Sequence[str], column: int) -> bool:
+    if column < 0:
+        numbers = row.count("N")
+        return numbers >= 2 and numbers >= len(row) - row.count("E") - 1
+    if column >= len(row) or row[column] != "D" or len(row) < 2:
+        return False
+    others = [kind for place, kind in enumerate(row) if place != column]
+    return "N" in others or others.count("D") >= 2 or all(kind == "E" for kind in others)
+
+
+def _trimmed(row: Sequence[str]) -> Sequence[str]:
+    """Return a row without the empty cells at its end."""
+    end = len(row)
+    while end and not row[end - 1].strip():
+        end -= 1
+    return row[:end]
+
+
+def _header_above(rows: Sequence[Sequence[str]], kinds: Sequence[Sequence[str]], first: int) -> tuple[int, ...]:
+    """Return the rows that name the columns: the nearest above the data, and its fellows where names take several."""
+    filled = [place for place in range(first) if any(cell.strip() for cell in rows[place])]
+    if not filled or first - filled[-1] > 3:
+        return ()
+    nearest = filled[-1]
+    if sum(bool(cell.strip()) for cell in rows[nearest]) == 1 and len(_trimmed(rows[first])) > 1:
+        fellows = [place for place in filled[-4:-1] if sum(bool(cell.strip()) for cell in rows[place]) > 1]
+        return (*fellows, nearest) if fellows else ()
+    if "T" not in kinds[nearest]:
+        return ()
+    above = filled[-2] if len(filled) > 1 and filled[-2] == nearest - 1 else -1
+    if above >= 0:
+        roles = _roles_in(rows[nearest])
+        if (len(roles) < 2 <= len(_roles_in(rows[above]))) or (
+            len(roles) > len(set(roles)) and len(rows[above]) >= len(rows[nearest]) - 1 > 2
+        ):
+            return (above, nearest)
+    return (nearest,)
+
+
+def _roles_in(row: Sequence[str]) -> list[str]:
+    known = role_ranks()
+    return [known[plain(cell)][0][0] for cell in row if plain(cell) in known]
+
+
+def pad(row: Sequence[str], width: int) -> tuple[str, ...]:
+    """Return a row of exactly ``width`` stripped cells."""
+    return tuple(cell.strip() for cell in row[:width]) + ("",) * (width - len(row))
+
+
+def fit_header(header: Sequence[Sequence[str]], width: int, last_filled: bool) -> tuple[tuple[str, ...], ...]:
+    """Return header rows as wide as the data; a header that lacks one name lacks the first (row numbers of R).
+
+    Raises
+    ------
+    SourceError
+        The data have at least two columns more than the header: cells are split that should not be.
+    """
+    fitted = []
+    named = max((len(_trimmed(row)) for row in header), default=width)
+    if last_filled and 1 < named < width - 1:
+        raise SourceError(
+            f"Rows have {width} cells, but the header names {named} columns.",
+            "Decimal commas or thousands marks that are not quoted split numbers in two: export with ; or with quotes.",
+        )
+    for row in header:
+        cells = list(_trimmed(row))
+        if len(cells) == width - 1 and last_filled and (len(header) == 1) and cells and cells[0].strip():
+            cells = ["", *cells]
+        fitted.append(pad(cells, width))
+    return tuple(fitted)

@@ -1,0 +1,187 @@
+"""The reader itself: a file goes in, an account of how it was understood and its series come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecasting.errors import SourceError
+from forecasting.series import Finding, PriceSeries, Provenance
+from forecasting.sources.files.assemble import assemble
+from forecasting.sources.files.convert import Converted, convert
+from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.opening import Opened, inspect_file, whole_file
+from forecasting.sources.files.reading import Reading
+from forecasting.sources.files.roles import Roles, assign_roles
+from forecasting.sources.files.swift import read_swiftly, sample_grid
+from forecasting.sources.files.tables import read_parquet, read_workbook
+from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
+from forecasting.sources.options import ReadOptions
+
+_PREVIEW = 20
+_SAMPLE = 300
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """All that the stages found about one file."""
+
+    opened: Opened
+    grid: Grid
+    roles: Roles
+    read: Converted
+    digest: str
+    dialect: Dialect | None = None
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
+
+
+def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSeries, ...]:
+    """Read all series of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV or other delimited text (also packed by gzip, bzip2, xz or zip), Excel or Parquet; told by content, not by name.
+    options : ReadOptions, optional
+        What is settled beforehand; the rest is found in the file.
+
+    Returns
+    -------
+    tuple of PriceSeries
+        At least one. Each carries as findings what was ambiguous, repaired or odd.
+
+    Raises
+    ------
+    SourceError
+        No such file, no table, no dates or no prices in it: the message says what was found and what was tried.
+    """
+    options = options or ReadOptions()
+    return _series(_understand(Path(path), options), options)
+
+
+def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
+    """Tell how a file is read, for people to check and correct; parameters and errors as :func:`read`."""
+    options = options or ReadOptions()
+    found = _understand(Path(path), options)
+    series = _series(found, options)
+    order = found.read.dates.order
+    marks = list(found.read.marks.values())
+    shared = [finding for finding in series[0].findings if all(finding in one.findings for one in series)]
+    return Reading(
+        path=str(path),
+        kind=found.opened.kind,
+        packing=found.opened.packing,
+        encoding=found.dialect.encoding if found.dialect else "",
+        delimiter=found.dialect.delimiter if found.dialect else "",
+        decimal=max(marks, key=marks.count) if marks else ".",
+        date_format=found.read.dates.form,
+        date_order=order,
+        timezone=found.read.tz,
+        layout=found.roles.layout,
+        sheet=found.sheet or found.opened.member,
+        sheets=found.sheets,
+        header_rows=found.grid.header_rows,
+        first_row=found.grid.first_row,
+        rows=found.grid.rows,
+        columns=found.roles.columns,
+        first=_raw(found.grid, range(min(_PREVIEW, found.grid.rows))),
+        last=_raw(found.grid, range(max(0, found.grid.rows - _PREVIEW), found.grid.rows)),
+        symbols=tuple(one.symbol for one in series),
+        findings=tuple(shared),
+        options=options,
+    )
+
+
+def _raw(grid: Grid, rows: range) -> tuple[tuple[str, ...], ...]:
+    cells = [[_shown(column[row].as_py()) for row in rows] for column in grid.columns]
+    return tuple(zip(*cells, strict=True))
+
+
+def _shown(cell: Any) -> str:
+    return "" if cell is None or cell != cell else str(cell)
+
+
+def _series(found: _Understood, options: ReadOptions) -> tuple[PriceSeries, ...]:
+    about = Provenance(
+        str(found.opened.path), "unknown", datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"), found.digest
+    )
+    return assemble(found.grid, found.roles, found.read, options, about, _name_of(found.opened, found.grid))
+
+
+def _name_of(opened: Opened, grid: Grid) -> str:
+    """Return the name of a series that no column names: a note above the header, else the name of the file."""
+    for row in grid.above:
+        filled = [cell for cell in row if cell]
+        if len(filled) == 2 and filled[0].rstrip(":").strip().lower() in ("symbol", "ticker", "security", "instrument", "code"):
+            return filled[1]
+    name = opened.path.name
+    for suffix in (".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet", ".pq", ".dat", ".data"):
+        if name.lower().endswith(suffix) and len(name) > len(suffix):
+            name = name[: -len(suffix)]
+    return name
+
+
+def _understand(path: Path, options: ReadOptions) -> _Understood:
+    """Run the stages: open, split into cells, find roles, read dates and numbers."""
+    opened = inspect_file(path, options.sheet)
+    try:
+        if opened.kind == "text":
+            return _understand_text(opened, options)
+        if opened.kind == "excel":
+            grid, digest, sheet, sheets = read_workbook(opened, options.sheet)
+            return _finish(opened, grid, digest, options, sheet=sheet, sheets=sheets)
+        grid, digest = read_parquet(opened)
+        return _finish(opened, grid, digest, options)
+    except SourceError as error:
+        if path.name in error.message:
+            raise
+        raise SourceError(f"{path.name}: {error.message}", error.hint) from error
+
+
+def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
+    dialect, rows = read_dialect(opened.head, options.encoding)
+    sample = sample_grid(rows, dialect)
+    try:
+        roles = assign_roles(sample, options)
+    except SourceError:
+        roles = None
+    swift = read_swiftly(opened, dialect, roles, sample) if roles is not None else None
+    if swift is not None and roles is not None:
+        grid, digest = swift
+        return _Understood(opened, grid, roles, convert(grid, roles, options, sample, dialect.delimiter), digest, dialect)
+    try:
+        grid, digest = read_text(opened, dialect)
+    except UnicodeDecodeError as error:
+        if options.encoding:
+            raise SourceError(
+                f"The text is not {options.encoding}: {error.reason} at byte {error.start}.", "Name another encoding."
+            ) from error
+        name, _ = detect_encoding(whole_file(opened)[0], whole=True)
+        dialect = replace(dialect, encoding=name, guessed=True)
+        grid, digest = read_text(opened, dialect)
+    if dialect.guessed:
+        message = f"The text is no UTF-8; it is read as {dialect.encoding}."
+        grid = replace(grid, findings=(*grid.findings, Finding("encoding", message, 1, "info", f"read as {dialect.encoding}")))
+    return _finish(opened, grid, digest, options, dialect)
+
+
+def _finish(
+    opened: Opened,
+    grid: Grid,
+    digest: str,
+    options: ReadOptions,
+    dialect: Dialect | None = None,
+    sheet: str = "",
+    sheets: tuple[str, ...] = (),
+) -> _Understood:
+    """Find roles from the first rows and some of the others, then read all rows."""
+    spread = np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64) if grid.rows > _SAMPLE + 100 else np.arange(_SAMPLE, grid.rows)
+    sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
+    roles = assign_roles(sample, options)
+    read = convert(grid, roles, options, sample, dialect.delimiter if dialect else "")
+    return _Understood(opened, grid, roles, read, digest, dialect, sheet, sheets)

@@ -1,0 +1,80 @@
+"""What was understood of a file, as a value that a dialog can show and a user can correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from forecasting.series import Finding
+from forecasting.sources.files.roles import ColumnReading
+from forecasting.sources.options import ReadOptions
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes
+    ----------
+    path : str
+    kind : str
+        ``text``, ``excel`` or ``parquet``.
+    packing : str
+        ``gzip``, ``bzip2``, ``xz``, ``zip`` or "".
+    encoding, delimiter : str
+        Of a text file, else "".
+    decimal : str
+        Decimal mark of most columns.
+    date_format : str
+        How dates are written, such as ``%d.%m.%Y`` or ``epoch-ms``.
+    date_order : str
+        ``dmy``, ``mdy``, ``ymd`` or ``ydm`` where dates are all digits, else "".
+    timezone : str
+        IANA zone, or "" where the file names none.
+    layout : str
+        ``single``, ``long`` (a symbol column) or ``wide`` (columns by symbol).
+    sheet : str
+        The sheet or archive member taken; ``sheets`` are all of a workbook.
+    header_rows : tuple of int
+        Rows that name the columns, counted from 0; empty where there is none.
+    first_row : int
+        First row with data, counted from 0.
+    rows : int
+        Rows from there on, blank ones not counted.
+    columns : tuple of ColumnReading
+        Each column with its name and role.
+    first, last : tuple of tuple of str
+        Raw cells of the first and last data rows.
+    symbols : tuple of str
+        The series found.
+    findings : tuple of Finding
+        What was noticed in the file as a whole.
+    options : ReadOptions
+        What the user had settled.
+    """
+
+    path: str
+    kind: Literal["text", "excel", "parquet"]
+    packing: str
+    encoding: str
+    delimiter: str
+    decimal: str
+    date_format: str
+    date_order: str
+    timezone: str
+    layout: Literal["single", "long", "wide"]
+    sheet: str
+    sheets: tuple[str, ...]
+    header_rows: tuple[int, ...]
+    first_row: int
+    rows: int
+    columns: tuple[ColumnReading, ...]
+    first: tuple[tuple[str, ...], ...]
+    last: tuple[tuple[str, ...], ...]
+    symbols: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    options: ReadOptions
+
+    def names(self, role: str) -> tuple[str, ...]:
+        """Return the names of the columns that have a role."""
+        return tuple(column.name for column in self.columns if column.role == role)

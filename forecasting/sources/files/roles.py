@@ -1,0 +1,398 @@
+"""Which column is what: by its name where that tells, by its content where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from forecasting.errors import SourceError
+from forecasting.series import Finding, Floats
+from forecasting.sources.files.dates import DateColumn, read_dates, read_times
+from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.labels import PRICE_ROLES, Label, read_label
+from forecasting.sources.files.numbers import MISSING, mark_evidence, read_numbers
+from forecasting.sources.files.serials import strangeness
+from forecasting.sources.files.vocabulary import english_names, plain
+from forecasting.sources.options import ReadOptions
+
+#: Every role that a user may give to a column.
+ROLES = ("date", "time", "symbol", *PRICE_ROLES)
+
+_ANY_ROLE = (*ROLES, *(f"{side}_{role}" for side in ("bid", "ask") for role in PRICE_ROLES[:4]))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReading:
+    """One column as understood: where it stands, its name, its role ("" where it is not used) and, in a wide panel, its symbol."""
+
+    index: int
+    name: str
+    role: str = ""
+    symbol: str = ""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The roles of all columns.
+
+    Attributes
+    ----------
+    columns : tuple of ColumnReading
+    layout : str
+        ``single``, ``long`` (a symbol column) or ``wide`` (one or several columns a symbol).
+    foreign : bool
+        Names are not English, which makes day before month and decimal commas likelier.
+    findings : tuple of Finding
+        What was decided by content or left out.
+    """
+
+    columns: tuple[ColumnReading, ...]
+    layout: Literal["single", "long", "wide"]
+    foreign: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    def index(self, role: str) -> int | None:
+        """Return where the first column of a role stands, None where there is none."""
+        return next((column.index for column in self.columns if column.role == role), None)
+
+
+@dataclass
+class _Column:
+    """A column of the sample with what its name and content say, the latter worked out when asked for."""
+
+    index: int
+    cells: Any
+    texts: tuple[str, ...]
+    label: Label
+    name: str
+    role: str = ""
+    symbol: str = ""
+    forced: bool = field(default=False)
+
+    @cached_property
+    def filled(self) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        cells = self.cells.drop_null()
+        if not pa.types.is_string(cells.type):
+            return cells
+        text = pc.utf8_trim_whitespace(cells)
+        return text.filter(pc.invert(pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING))))
+
+    @cached_property
+    def typed(self) -> bool:
+        import pyarrow as pa
+
+        return not pa.types.is_string(self.cells.type)
+
+    @cached_property
+    def dates(self) -> DateColumn:
+        return read_dates(self.filled)
+
+    @cached_property
+    def numeric(self) -> float:
+        """Share of the filled cells that are numbers; 1 for a column without any filled cell."""
+        import pyarrow as pa
+
+        if pa.types.is_temporal(self.cells.type):
+            return 0.0
+        return max(read_numbers(self.filled, mark).readable for mark in (".", ","))
+
+    @cached_property
+    def values(self) -> Floats:
+        evidence = mark_evidence(self.filled)
+        return read_numbers(self.cells, "," if evidence.comma > evidence.dot else ".").values
+
+    @cached_property
+    def counter(self) -> bool:
+        """Whether the column only counts rows."""
+        steps = np.diff(self.values[np.isfinite(self.values)])
+        return steps.size > 1 and bool(np.mean(np.abs(steps) == 1) > 0.7) and self.label.role not in PRICE_ROLES
+
+
+def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
+    """Find the role of each column.
+
+    Parameters
+    ----------
+    sample : Grid
+        Header and some hundred data rows in file order.
+    options : ReadOptions
+        ``columns`` settles roles beforehand.
+
+    Returns
+    -------
+    Roles
+        With a date and a close, a bid and an ask, or one column a symbol.
+
+    Raises
+    ------
+    SourceError
+        No column holds dates, none holds prices, or ``columns`` names one that is not there.
+    """
+    columns = _described(sample)
+    _force(columns, options.columns)
+    findings: list[Finding] = []
+    _assign_dates(columns)
+    _assign_symbol(columns, bool(sample.header))
+    layout = _assign_prices(columns, bool(sample.header), findings)
+    telling = [plain(c.name) for c in columns if c.role in ("date", "open", "high", "low", "close") and c.label.role == c.role]
+    foreign = any(not set(name.split()) & english_names() for name in telling if len(name) > 1)
+    unused = [c.name for c in columns if not c.role and c.filled.null_count != len(c.cells) and not c.counter and len(c.filled)]
+    if unused:
+        names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
+        findings.append(Finding("columns_unused", f"{len(unused)} columns are not used: {names}.", len(unused), "info", "dropped"))
+    if layout == "single" and any(c.role == "symbol" for c in columns):
+        layout = "long"
+    readings = tuple(ColumnReading(c.index, c.name, c.role, c.symbol) for c in columns)
+    return Roles(readings, layout, foreign, tuple(findings))
+
+
+def _described(sample: Grid) -> list[_Column]:
+    texts = list(zip(*sample.header, strict=True)) if sample.header else [()] * len(sample.columns)
+    described = [
+        _Column(place, cells, texts[place], read_label(texts[place]), name)
+        for place, (cells, name) in enumerate(zip(sample.columns, sample.names, strict=True))
+    ]
+    letters = {plain(c.name) for c in described if len(plain(c.name)) == 1}
+    if len(letters & set("ohlc")) < 3:
+        for column in described:
+            if len(plain(column.name)) == 1 and column.label.role in PRICE_ROLES and plain(column.name) != "y":
+                column.label = Label()
+    return described
+
+
+def _force(columns: Sequence[_Column], wanted: Mapping[str, str | int]) -> None:
+    """Give the roles that the user settled."""
+    for role, place in wanted.items():
+        if role not in _ANY_ROLE:
+            raise SourceError(f"There is no role '{role}'.", f"Roles are: {', '.join(ROLES)}.")
+        found = [c for c in columns if c.index == place] if isinstance(place, int) else [c for c in columns if c.name == place]
+        if not found and isinstance(place, str):
+            found = [c for c in columns if plain(c.name) == plain(place) or place in c.texts]
+        if not found and isinstance(place, str) and place.isdigit():
+            found = [c for c in columns if c.index == int(place)]
+        if not found:
+            raise SourceError(f"There is no column {place!r} for {role}.", f"Columns are: {', '.join(c.name for c in columns[:40])}.")
+        found[0].role, found[0].forced = role, True
+
+
+def _free(columns: Sequence[_Column]) -> list[_Column]:
+    return [c for c in columns if not c.role]
+
+
+def _has(columns: Sequence[_Column], role: str) -> bool:
+    return any(c.role == role for c in columns)
+
+
+def _assign_dates(columns: Sequence[_Column]) -> None:
+    """Find the date column, and a time column beside it."""
+    if not _has(columns, "date"):
+        named = sorted((rank, c.index) for c in _free(columns) if (rank := c.label.rank_as("date")) is not None)
+        chosen = next((columns[i] for _, i in named if len(columns[i].filled) and columns[i].dates.readable >= 0.6), None)
+        chosen = chosen or next((c for c in _free(columns)[:16] if _looks_dated(c)), None)
+        if chosen is None:
+            raise SourceError(
+                f"No column holds dates. Columns are: {', '.join(c.name for c in columns[:12])}.",
+                "Name the date column, or give its format.",
+            )
+        chosen.role = "date"
+    if _has(columns, "time"):
+        return
+    date = next(c for c in columns if c.role == "date")
+    whole_days = bool(np.all(date.dates.ds.astype("datetime64[D]") == date.dates.ds))
+    for column in _free(columns) if whole_days else []:
+        named_time = column.label.rank_as("time") is not None
+        if (named_time or (not column.label.role and column.index == date.index + 1)) and len(column.filled):
+            clock = read_times(column.filled)
+            spread = column.typed or any(":" in cell for cell in column.filled.to_pylist()[:5])
+            if np.mean(~np.isnat(clock)) >= 0.8 and (named_time or spread) and not (column.typed and not named_time):
+                column.role = "time"
+                return
+
+
+def _looks_dated(column: _Column) -> bool:
+    """Tell whether a column holds dates, going by its content alone."""
+    if len(column.filled) == 0 or column.dates.readable < 0.8:
+        return False
+    if column.typed or column.numeric > 0.9:
+        serial = column.dates.form.startswith(("epoch", "yyyymmdd")) or column.dates.form == "time stamps"
+        ds = column.dates.ds[~np.isnat(column.dates.ds)]
+        steps = np.diff(ds.astype(np.int64))
+        ordered = steps.size == 0 or max(np.mean(steps >= 0), np.mean(steps <= 0)) > 0.95
+        return ordered and (serial or (column.dates.form == "excel" and strangeness(ds) < 2 and bool(np.all(column.values % 1 == 0))))
+    return True
+
+
+def _assign_symbol(columns: Sequence[_Column], header: bool) -> None:
+    """Find the column that tells whose bar a row is."""
+    if _has(columns, "symbol"):
+        return
+    date = next(c for c in columns if c.role == "date")
+    named = sorted((rank, c.index) for c in _free(columns) if (rank := c.label.rank_as("symbol")) is not None)
+    for _, place in named:
+        if len(columns[place].filled) and not columns[place].counter and (columns[place].numeric < 0.5 or _repeats(columns[place])):
+            columns[place].role = "symbol"
+            return
+    for column in _free(columns):
+        if column.typed or column.label.role or column.numeric > 0.1 or len(column.filled) < 0.9 * len(column.cells):
+            continue
+        kinds = len(set(column.filled.to_pylist()))
+        pairs = set(zip(date.cells.to_pylist(), column.cells.to_pylist(), strict=True))
+        repeated = len(set(date.cells.to_pylist())) < len(date.cells) == len(pairs)
+        if (repeated and kinds > 1) or (not header and kinds == 1):
+            column.role = "symbol"
+            return
+
+
+def _repeats(column: _Column) -> bool:
+    distinct = len(set(column.filled.to_pylist()))
+    return distinct == 1 or distinct <= 0.5 * len(column.filled)
+
+
+def _assign_prices(columns: Sequence[_Column], header: bool, findings: list[Finding]) -> Literal["single", "wide"]:
+    """Find prices and volume, or the columns of a wide panel."""
+    usable = [c for c in _free(columns) if c.numeric >= 0.5 and not c.counter]
+    labelled = [c for c in usable if c.label.role in _ANY_ROLE and c.label.role not in ("date", "time", "symbol")]
+    nameless = [c for c in usable if not c.label.role and len(c.filled)]
+    forced_close = _has(columns, "close")
+    if header and not forced_close and _is_wide_ohlc(labelled):
+        return _wide_ohlc(labelled)
+    exact = {c.label.role for c in labelled if c.label.rank < 100}
+    bars = "close" in exact and exact & {"open", "high", "low"}
+    if header and not forced_close and not bars and not _has(columns, "symbol") and len(nameless) >= max(2, 1.5 * len(labelled)):
+        ranked = [c for c in labelled if c.label.role == "close" and c.label.rank < 3]
+        if not ranked and not (len(nameless) <= 8 and _by_content(nameless, findings)):
+            return _wide_values([c for c in usable if c.label.role != "ignored"])
+    _by_names(columns, labelled)
+    if not _complete(columns) and nameless:
+        _by_content([c for c in nameless if not c.role], findings, sure=not header)
+    if not _complete(columns):
+        _last_resort(columns, nameless, findings)
+    return "single"
+
+
+def _complete(columns: Sequence[_Column]) -> bool:
+    roles = {c.role for c in columns}
+    return bool(roles & {"close", "adj_close"} or {"bid", "ask"} <= roles or {"bid_close", "ask_close"} <= roles)
+
+
+def _is_wide_ohlc(labelled: Sequence[_Column]) -> bool:
+    """Tell whether the same roles come several times, each time with another symbol beside them."""
+    closes = {c.label.symbol for c in labelled if c.label.role in ("close", "adj_close")}
+    return len(closes - {""}) >= 2
+
+
+def _wide_ohlc(labelled: Sequence[_Column]) -> Literal["wide"]:
+    taken: set[tuple[str, str]] = set()
+    for column in labelled:
+        key = (column.label.role, column.label.symbol)
+        if column.label.symbol and key not in taken:
+            column.role, column.symbol = key
+            taken.add(key)
+    return "wide"
+
+
+def _wide_values(columns: Sequence[_Column]) -> Literal["wide"]:
+    seen: dict[str, int] = {}
+    for column in columns:
+        seen[column.name] = seen.get(column.name, 0) + 1
+        column.role = "close"
+        column.symbol = column.name if seen[column.name] == 1 else f"{column.name} ({seen[column.name]})"
+    return "wide"
+
+
+def _by_names(columns: Sequence[_Column], labelled: Sequence[_Column]) -> None:
+    """Give each role to the column whose name says it best; of several volumes, to the first that is not all zero."""
+    for role in _ANY_ROLE:
+        if role in ("date", "time", "symbol") or _has(columns, role):
+            continue
+        ranked = sorted((c.label.rank, c.index) for c in labelled if c.label.role == role and not c.role)
+        if role == "volume" and len(ranked) > 1:
+            lively = [(rank, i) for rank, i in ranked if np.nansum(np.abs(columns[i].values)) > 0]
+            ranked = lively or ranked
+        if ranked:
+            columns[ranked[0][1]].role = role
+    symbols = {c.label.symbol for c in columns if c.role in PRICE_ROLES and c.label.symbol}
+    if len(symbols) == 1:
+        for column in columns:
+            if column.role in PRICE_ROLES and column.texts[1:]:
+                column.symbol = next(iter(symbols))
+
+
+def _by_content(free: Sequence[_Column], findings: list[Finding], sure: bool = True) -> bool:
+    """Find open, high, low and close among nameless columns by low <= open, close <= high, and the volume after them."""
+    if len(free) < 4:
+        return False
+    for four in combinations(free[:8], 4):
+        roles = _ohlc([c.values for c in four])
+        if roles is None:
+            continue
+        for column, role in zip(four, roles, strict=True):
+            column.role = role
+        after = [
+            c for c in free if not c.role and c.index > four[-1].index and np.nanmin(c.values) >= 0 and not c.dates.form.startswith("epoch")
+        ]
+        if after:
+            after[0].role = "volume"
+        shown = ", ".join(f"{c.role} = {c.name}" for c in (*four, *after[:1]))
+        message = f"The names do not tell the columns apart; by low <= open, close <= high they are {shown}."
+        findings.append(Finding("columns_by_content", message, 4, "info" if sure else "warning", "read as OHLC"))
+        return True
+    return False
+
+
+def _ohlc(values: Sequence[Floats]) -> tuple[str, ...] | None:
+    """Return the roles of four columns, or None where no two of them are always the highest and the lowest."""
+    rows = np.column_stack(values)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    if rows.shape[0] == 0 or (rows <= 0).all() or np.ptp(rows) == 0:
+        return None
+    slack = 1e-9 * np.abs(rows).max(axis=1, keepdims=True)
+    top = (rows >= rows.max(axis=1, keepdims=True) - slack).mean(axis=0)
+    bottom = (rows <= rows.min(axis=1, keepdims=True) + slack).mean(axis=0)
+    order = np.array([0, 1, 2, 0]) * 1e-6
+    high = int(np.argmax(top + 1e-6 * (np.arange(4) == 1)))
+    low = int(np.argmax(np.where(np.arange(4) == high, -1, bottom + order * (np.arange(4) == 2))))
+    if top[high] < 0.98 or bottom[low] < 0.98 or np.median(rows[:, high] / np.where(rows[:, low] == 0, np.nan, rows[:, low])) > 2:
+        return None
+    first, second = (place for place in range(4) if place not in (high, low))
+    straight = np.abs(rows[1:, first] - rows[:-1, second]).sum()
+    crossed = np.abs(rows[1:, second] - rows[:-1, first]).sum()
+    roles = ["", "", "", ""]
+    roles[high], roles[low] = "high", "low"
+    roles[first], roles[second] = (
+        ("open", "close") if min(straight, np.abs(rows[:-1, first] - rows[1:, second]).sum()) <= crossed else ("close", "open")
+    )
+    return tuple(roles)
+
+
+def _last_resort(columns: Sequence[_Column], nameless: Sequence[_Column], findings: list[Finding]) -> None:
+    """Take the one column of numbers that is there, a bid and an ask, or a price and a volume; refuse a choice among more."""
+    free = [c for c in nameless if not c.role]
+    if len(free) == 1:
+        free[0].role = "close"
+        return
+    if len(free) in (2, 3):
+        first, second = free[0].values, free[1].values
+        ratio = float(np.nanmedian(np.divide(second, first, out=np.full(first.shape, np.nan), where=first != 0)))
+        if np.mean(second >= first) > 0.98 and 1 <= ratio < 1.05:
+            free[0].role, free[1].role = "bid", "ask"
+            message = f"Two nameless prices, the second never below the first, are read as bid ({free[0].name}) and ask ({free[1].name})."
+            findings.append(Finding("columns_by_content", message, 2, "warning", "read as bid and ask"))
+            return
+        if bool(np.all(second[np.isfinite(second)] % 1 == 0)):
+            free[0].role, free[1].role = "close", "volume"
+            message = f"Nameless columns are read as close ({free[0].name}) and volume ({free[1].name})."
+            findings.append(Finding("columns_by_content", message, 2, "warning", "read as close and volume"))
+            return
+    names = ", ".join(c.name for c in columns[:12])
+    raise SourceError(
+        f"No column can be told to be the close. Columns are: {names}.", "Say which: columns close=NAME, or close=3 for the fourth column."
+    )

@@ -1,0 +1,175 @@
+"""Dates written as numbers: epochs, yyyymmdd, Excel serials; read column-wise by numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import Dates
+
+Numbers = npt.NDArray[Any]
+Whole = npt.NDArray[np.int64]
+
+
+def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
+    """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is outside 1600-2261."""
+    sound = (year >= 1600) & (year <= 2261) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    first = (np.where(sound, year, 1970) - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.where(sound, month - 1, 0)
+    days = first.astype("datetime64[D]") + np.where(sound, day - 1, 0)
+    sound &= days.astype("datetime64[M]") == first
+    ds = days.astype("datetime64[us]")
+    ds[~sound] = np.datetime64("NaT")
+    return ds
+
+
+def full_year(year: Whole) -> Whole:
+    """Return four-digit years: 0-68 are of this century, 69-99 of the last (POSIX)."""
+    return np.where(year < 69, year + 2000, np.where(year < 100, year + 1900, year))
+
+
+def strangeness(ds: Dates) -> float:
+    """Return how little a column in file order looks like a price history: jumps back, uneven steps, weekends."""
+    days = ds[~np.isnat(ds)].astype("datetime64[D]").astype(np.int64)
+    steps = np.diff(days)
+    steps = steps[steps != 0]
+    if steps.size == 0:
+        return 0.0
+    back = min(float(np.mean(steps < 0)), float(np.mean(steps > 0)))
+    weekend = float(np.mean((days + 3) % 7 >= 5))
+    return 10 * back + float(np.std(np.log(np.abs(steps)))) + weekend
+
+
+def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
+    """Read numbers as dates.
+
+    Parameters
+    ----------
+    value : ndarray, shape [T]
+        Integers, or floats with NaN where there is none.
+    form : str
+        One of :data:`FORMS`; "" takes the form that fits most cells.
+
+    Returns
+    -------
+    ds : ndarray of datetime64[us], shape [T]
+        NaT where a number is no date.
+    form, alternative : str
+        The form taken, and another one that fits as well or "".
+    """
+    known = np.ones(value.shape, bool)
+    if not np.issubdtype(value.dtype, np.integer):
+        known = np.isfinite(value) & (np.abs(value) < 9e18)
+        value = np.where(known, value, 0)
+    best, chosen, most = np.full(value.shape, np.datetime64("NaT", "us")), "", 0
+    for name in (form,) if form else ("yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year"):
+        ds = _READERS[name](value)
+        ds[~known] = np.datetime64("NaT")
+        count = int(np.count_nonzero(~np.isnat(ds)))
+        if count > most:
+            best, chosen, most = ds, name, count
+    if chosen == "epoch":
+        chosen = _epoch_name(float(np.median(np.abs(value[known]))))
+    if chosen == "yyyymm" and not form:
+        other = _yymmdd(value)
+        if np.count_nonzero(~np.isnat(other)) == most:
+            rival = strangeness(other) < strangeness(best)
+            return (other, "yymmdd", "yyyymm") if rival else (best, "yyyymm", "yymmdd")
+    return best, chosen, ""
+
+
+def _epoch_name(value: float) -> str:
+    return next(name for limit, name in ((1e11, "epoch-s"), (1e14, "epoch-ms"), (1e17, "epoch-us"), (np.inf, "epoch-ns")) if value < limit)
+
+
+def _groups(value: Numbers, *bases: int) -> list[Whole]:
+    """Split whole numbers into digit groups from the right; fractions give impossible groups."""
+    whole = value.astype(np.int64)
+    whole = np.where(whole == value, whole, -1)
+    groups = []
+    for base in bases:
+        groups.append(whole % base)
+        whole = whole // base
+    return [*groups, whole]
+
+
+def _within(year: Whole, low: int = 1800) -> Whole:
+    return np.where((year >= low) & (year < 2200), year, 0)
+
+
+def _yyyymmdd(value: Numbers) -> Dates:
+    """Read 20240131, 202401310930 and 20240131093000."""
+    whole = value.astype(np.int64)
+    middle = (whole >= 180_001_010_000) & (whole < 220_000_000_000)
+    timed = middle | ((whole >= 18_000_101_000_000) & (whole < 22_000_000_000_000))
+    second, minute, hour, rest = _groups(np.where(middle, whole * 100, whole), 100, 100, 100)
+    day, month, year = _groups(np.where(timed, rest, np.where(whole == value, whole, 0)), 100, 100)
+    ds = stamps(_within(year), month, day)
+    clock = ((hour * 60 + minute) * 60 + second) * 1_000_000
+    ds = ds + np.where(timed, clock, 0).astype("timedelta64[us]")
+    ds[timed & ((hour > 24) | (minute > 59) | (second > 59))] = np.datetime64("NaT")
+    return ds
+
+
+def _yymmdd(value: Numbers) -> Dates:
+    day, month, year = _groups(value, 100, 100)
+    return stamps(np.where(year < 100, full_year(year), 0), month, day)
+
+
+def _ddmmyyyy(value: Numbers) -> Dates:
+    year, month, day = _groups(value, 10_000, 100)
+    return stamps(_within(year, 1900), month, day)
+
+
+def _yyyymm(value: Numbers) -> Dates:
+    month, year = _groups(value, 100)
+    return stamps(_within(year), month, np.ones_like(month))
+
+
+def _year(value: Numbers) -> Dates:
+    (year,) = _groups(value)
+    one = np.ones_like(year)
+    return stamps(_within(year), one, one)
+
+
+def _excel(value: Numbers) -> Dates:
+    """Read serial days since 1899-12-30, to the millisecond, which is what a float holds."""
+    sound = (value >= 10_000) & (value < 80_000)
+    us = np.round(np.where(sound, value, 0) * 86_400_000).astype(np.int64) * 1000
+    ds = np.datetime64("1899-12-30", "us") + us.astype("timedelta64[us]")
+    ds[~sound] = np.datetime64("NaT")
+    return ds
+
+
+def _epoch(value: Numbers, unit: str = "") -> Dates:
+    """Read seconds, ms, us or ns since 1970; without a unit each cell's own magnitude tells (files mix them)."""
+    ds = np.full(value.shape, np.datetime64("NaT", "us"))
+    for name, low, scale in (("s", 1e8, 1_000_000.0), ("ms", 1e11, 1000.0), ("us", 1e14, 1.0), ("ns", 1e17, 0.001)):
+        limits = (-6.2e9 * low / 1e8, 4.2e9 * low / 1e8)
+        cells = (value >= (limits[0] if unit else low)) & (value < limits[1]) & (unit in ("", name))
+        if cells.any():
+            chosen = value[cells]
+            exact = np.issubdtype(chosen.dtype, np.integer)
+            us = (chosen // 1000 if name == "ns" else chosen * int(scale)) if exact else np.round(chosen * scale)
+            ds[cells] = us.astype(np.int64).astype("datetime64[us]")
+    return ds
+
+
+_READERS: dict[str, Callable[[Numbers], Dates]] = {
+    "yyyymmdd": _yyyymmdd,
+    "epoch": _epoch,
+    "excel": _excel,
+    "yyyymm": _yyyymm,
+    "yymmdd": _yymmdd,
+    "ddmmyyyy": _ddmmyyyy,
+    "year": _year,
+    "epoch-s": lambda value: _epoch(value, "s"),
+    "epoch-ms": lambda value: _epoch(value, "ms"),
+    "epoch-us": lambda value: _epoch(value, "us"),
+    "epoch-ns": lambda value: _epoch(value, "ns"),
+}
+
+#: Numeric forms that a user may name.
+FORMS: tuple[str, ...] = tuple(name for name in _READERS if name != "epoch")

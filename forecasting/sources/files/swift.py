@@ -1,0 +1,205 @@
+"""Large plain CSV files at the speed of pyarrow: blocks are parsed side by side, and any surprise hands over to the careful reader."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from forecasting.sources.files.grid import MAX_ROWS, Grid, fit_header, pad
+from forecasting.sources.files.numbers import MISSING
+from forecasting.sources.files.opening import Opened, Unpacked, unpacked
+from forecasting.sources.files.roles import Roles
+from forecasting.sources.files.text import MAX_LINE, Dialect
+
+#: Files below this size are read carefully at once: that takes no time worth saving.
+SMALL = 2 << 20
+
+_BLOCK = 4 << 20
+_NULLS = [spelling for word in MISSING for spelling in dict.fromkeys((word, word.upper(), word.capitalize()))] + ["NaN", "-NaN", "<NA>"]
+
+
+def read_swiftly(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid, smallest: int = SMALL) -> tuple[Grid, str] | None:
+    """Read a file whose numbers all have decimal points and whose cells need no cleaning.
+
+    Parameters
+    ----------
+    opened, dialect
+        The file and how its first rows are written.
+    roles : Roles
+        Only columns with a role are read.
+    sample : Grid
+        The first rows.
+    smallest : int
+        Size in bytes from which on the effort is worthwhile.
+
+    Returns
+    -------
+    (Grid, str) or None
+        Typed columns and the SHA-256 of the file; None where the file needs the careful reader.
+    """
+    if opened.path.stat().st_size < smallest or not _eligible(opened, dialect, roles, sample):
+        return None
+    import pyarrow as pa
+
+    types = {c.index: _type_of(c.role, sample.columns[c.index]) for c in roles.columns if c.role}
+    try:
+        parts, digest = _parsed(opened, dialect, types)
+    except (pa.ArrowException, ValueError):
+        return None
+    if not parts:
+        return None
+    columns: list[Any] = []
+    rows = sum(len(part[next(iter(types))]) for part in parts)
+    for place in range(dialect.frame.width):
+        if place not in types:
+            columns.append(pa.nulls(rows, pa.string()) if rows < 1000 else _absent(rows))
+            continue
+        pieces = [part[place] for part in parts]
+        columns.append(pa.array(np.concatenate(pieces)) if isinstance(pieces[0], np.ndarray) else pa.concat_arrays(pieces))
+        for part in parts:
+            part[place] = None
+    return Grid(tuple(columns), sample.header, sample.above, sample.header_rows, sample.first_row), digest
+
+
+def _absent(rows: int) -> Any:
+    """Return a column that takes no memory in place of one that is not used."""
+    import pyarrow as pa
+
+    return pa.nulls(rows)
+
+
+def _eligible(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -> bool:
+    """Tell whether the first rows are plain throughout."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if dialect.encoding not in ("utf-8", "utf-8-sig") or dialect.wrapped or dialect.delimiter == " " or b"\n" not in opened.head:
+        return False
+    if dialect.skip or roles.layout == "single" and any(not c.role and _is_text(sample.columns[c.index]) for c in roles.columns):
+        return False
+    missing = pa.array(MISSING)
+    for column in roles.columns:
+        if column.role in ("", "date", "time", "symbol"):
+            continue
+        cells = sample.columns[column.index]
+        plain = pc.or_(
+            pc.match_substring_regex(cells, r"^\s*-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$"),
+            pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), value_set=missing),
+        )
+        unclear = pc.all(pc.match_substring_regex(cells, r"^[1-9]\d{0,2}\.\d{3}$")).as_py() and dialect.delimiter != ","
+        if unclear or not pc.all(plain).as_py():
+            return False
+    return True
+
+
+def _is_text(cells: Any) -> bool:
+    """Tell whether most cells of an unused column are neither numbers nor empty: it may be the symbol of a panel."""
+    import pyarrow.compute as pc
+
+    letters = pc.match_substring_regex(cells.fill_null(""), r"^\s*\p{L}")
+    return bool((pc.sum(letters).as_py() or 0) > 0.5 * len(cells))
+
+
+def _type_of(role: str, cells: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if role not in ("date", "time", "symbol"):
+        return pa.float64()
+    if role == "date":
+        for pattern, kind in (
+            (r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?$", pa.timestamp("us")),
+            (r"^[1-9]\d{7,17}$", pa.int64()),
+        ):
+            if pc.all(pc.match_substring_regex(cells, pattern)).as_py():
+                return kind
+    return pa.dictionary(pa.int32(), pa.string()) if role == "symbol" else pa.string()
+
+
+def _parsed(opened: Opened, dialect: Dialect, types: dict[int, Any]) -> tuple[list[dict[int, Any]], str]:
+    """Parse the file block by block in a few threads; return the used columns of each block, and the hash."""
+    from pyarrow import csv
+
+    options = {
+        "parse_options": csv.ParseOptions(delimiter=dialect.delimiter),
+        "convert_options": csv.ConvertOptions(
+            column_types={str(place): kind for place, kind in types.items()},
+            include_columns=[str(place) for place in types],
+            null_values=_NULLS,
+            strings_can_be_null=False,
+            timestamp_parsers=[csv.ISO8601],
+        ),
+    }
+    names = [str(place) for place in range(dialect.frame.width)]
+    workers = min(4, os.cpu_count() or 1)
+    parts: list[dict[int, Any]] = []
+    waiting: deque[Future[dict[int, Any]]] = deque()
+    rows = 0
+    with unpacked(opened) as stream, ThreadPoolExecutor(workers) as pool:
+        for block in _blocks(stream, dialect.frame.first_row):
+            waiting.append(pool.submit(_parse_block, block, names, options))
+            while len(waiting) > workers:
+                parts.append(waiting.popleft().result())
+                rows += len(next(iter(parts[-1].values())))
+                if rows > MAX_ROWS:
+                    raise ValueError(f"more than {MAX_ROWS} rows")
+        parts.extend(future.result() for future in waiting)
+        return parts, stream.hexdigest()
+
+
+def _blocks(stream: Unpacked, skip: int) -> Iterator[bytes]:
+    """Yield blocks of whole lines, without the first ``skip`` lines; ValueError for a line too long."""
+    rest = stream.read(_BLOCK)
+    for _ in range(skip):
+        end = rest.find(b"\n")
+        if end < 0:
+            raise ValueError("the header does not end")
+        rest = rest[end + 1 :]
+    while block := stream.read(_BLOCK):
+        cut = block.rfind(b"\n") + 1
+        if cut == 0 or len(rest) > _BLOCK + MAX_LINE:
+            raise ValueError("a line is too long")
+        yield rest + block[:cut]
+        rest = block[cut:]
+    if rest.strip():
+        yield rest
+
+
+def _parse_block(block: bytes, names: list[str], options: dict[str, Any]) -> dict[int, Any]:
+    """Return the columns of a block: numbers and dates as numpy arrays, text as pyarrow arrays."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    read = csv.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False)
+    table = csv.read_csv(pa.BufferReader(block), read_options=read, **options)
+    parts: dict[int, Any] = {}
+    for name in table.column_names:
+        column = table.column(name)
+        kind = column.type
+        if pa.types.is_floating(kind):
+            parts[int(name)] = column.to_numpy()
+        elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
+            if column.null_count:
+                raise ValueError("dates are missing")
+            parts[int(name)] = column.to_numpy()
+        else:
+            parts[int(name)] = pa.concat_arrays(column.cast(pa.string()).chunks) if column.num_chunks else pa.array([], pa.string())
+    return parts
+
+
+def sample_grid(rows: list[list[str]], dialect: Dialect) -> Grid:
+    """Return the first rows of a text file as a grid."""
+    import pyarrow as pa
+
+    frame = dialect.frame
+    body = [pad(row, frame.width) for row in rows[frame.first_row :] if row]
+    columns = tuple(pa.array(cells, pa.string()) for cells in zip(*body, strict=True))
+    last_filled = any(row[-1] for row in body)
+    header = fit_header([rows[place] for place in frame.header_rows], frame.width, last_filled)
+    above = tuple(tuple(cell.strip() for cell in row) for row in rows[: min((*frame.header_rows, frame.first_row))] if row)
+    return Grid(columns, header, above, frame.header_rows, frame.first_row)

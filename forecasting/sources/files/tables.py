@@ -1,0 +1,170 @@
+"""Workbooks and Parquet files: tables whose cells have types already."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from forecasting.errors import SourceError
+from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
+from forecasting.sources.files.opening import Opened, check_workbook, whole_file
+
+
+def read_workbook(opened: Opened, sheet: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
+    """Read a sheet of an Excel workbook.
+
+    Parameters
+    ----------
+    opened : Opened
+    sheet : str
+        Name of the sheet; "" takes the first that holds dates and numbers.
+
+    Returns
+    -------
+    grid : Grid
+    digest : str
+        SHA-256 (hex) of the file.
+    sheet : str
+        The sheet taken.
+    sheets : tuple of str
+        All sheets.
+
+    Raises
+    ------
+    SourceError
+        A damaged, protected or oversized workbook, or one without a price table.
+    """
+    import python_calamine as calamine
+
+    data, digest = whole_file(opened)
+    check_workbook(data, opened.path.name)
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except calamine.PasswordError as error:
+        raise SourceError(f"{opened.path.name} is protected by a password.", "Save it without one, or as CSV.") from error
+    except (calamine.CalamineError, OSError, ValueError) as error:
+        raise SourceError(f"{opened.path.name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV.") from error
+    names = tuple(book.sheet_names)
+    if sheet and sheet not in names:
+        raise SourceError(f"{opened.path.name} has no sheet '{sheet}'.", f"Sheets are: {', '.join(names)}.")
+    failures = []
+    for name in (sheet,) if sheet else names:
+        try:
+            rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            return _sheet_grid(rows), digest, name, names
+        except (calamine.CalamineError, SourceError) as error:
+            failures.append(f"{name}: {error}")
+    raise SourceError(f"{opened.path.name} holds no price table. {' '.join(failures[:3])}", "Choose a sheet with a date column and prices.")
+
+
+def _sheet_grid(rows: Sequence[Sequence[Any]]) -> Grid:
+    """Return the cells of a sheet; a column that holds numbers only, or dates only, keeps its type."""
+    sample = [[_as_text(cell) for cell in row] for row in rows[:400]]
+    frame = find_frame(sample)
+    body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
+    columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
+    header = fit_header([sample[place] for place in frame.header_rows], len(columns), True)
+    header = tuple(_filled_right(row) if place < len(header) - 1 else row for place, row in enumerate(header))
+    above = tuple(tuple(row) for row in sample[: min((*frame.header_rows, frame.first_row))] if any(row))
+    return Grid(columns, header, above, frame.header_rows, frame.first_row)
+
+
+def _filled_right(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a header row in which a merged cell names all the columns that it spans."""
+    filled, last = [], ""
+    for cell in row:
+        last = cell or last
+        filled.append(last)
+    return tuple(filled)
+
+
+def _as_text(cell: Any) -> str:
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(sep=" ")
+    return "" if cell is None else str(cell).strip()
+
+
+def _typed(cells: list[Any]) -> Any:
+    import pyarrow as pa
+
+    filled = [cell for cell in cells if cell not in ("", None)]
+    if filled and all(isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in filled):
+        return pa.array([None if cell in ("", None) else float(cell) for cell in cells], pa.float64())
+    if filled and all(isinstance(cell, dt.date) for cell in filled):
+        return pa.array([None if cell in ("", None) else _midnight(cell) for cell in cells], pa.timestamp("us"))
+    return pa.array([_as_text(cell) for cell in cells], pa.string())
+
+
+def _midnight(cell: dt.date) -> dt.datetime:
+    return cell if isinstance(cell, dt.datetime) else dt.datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001
+
+
+def read_parquet(opened: Opened) -> tuple[Grid, str]:
+    """Read a Parquet file; an index that pandas wrote is a column like any other.
+
+    Returns
+    -------
+    grid : Grid
+    digest : str
+        SHA-256 (hex) of the file.
+
+    Raises
+    ------
+    SourceError
+        A damaged file, or more rows or columns than are read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data, digest = whole_file(opened)
+    name = opened.path.name
+    try:
+        about = pq.ParquetFile(pa.BufferReader(data))
+        rows, width = about.metadata.num_rows, about.metadata.num_columns
+        if rows > MAX_ROWS or width > MAX_COLUMNS:
+            raise SourceError(f"{name} has {rows:,} rows and {width:,} columns.", f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.")
+        table = about.read()
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name} is no Parquet file that can be read: {error}.", "Write it again, or save it as CSV.") from error
+    if table.num_rows == 0 or table.num_columns < 2:
+        raise SourceError(f"{name} has {table.num_rows} rows and {table.num_columns} columns.", "A date column and a value are needed.")
+    labels = [_labels(column) for column in table.column_names]
+    depth = max(map(len, labels))
+    header = tuple(tuple(label[level] if level < len(label) else "" for label in labels) for level in range(depth))
+    return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header), digest
+
+
+def _labels(name: str) -> tuple[str, ...]:
+    """Return the levels of a column name: pandas writes ``('Close', 'AAPL')``, and ``__index_level_0__`` for a nameless index."""
+    if name.startswith("__index_level_"):
+        return ("",)
+    if name.startswith("(") and name.endswith(")"):
+        try:
+            levels = ast.literal_eval(name)
+        except (ValueError, SyntaxError):
+            return (name,)
+        return tuple(str(level) for level in levels) if isinstance(levels, tuple) else (name,)
+    return (name,)
+
+
+def _plain(column: Any) -> Any:
+    """Return a column as one array of text, numbers or time stamps."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        column = column.cast(pa.string())
+    elif pa.types.is_decimal(kind):
+        column = column.cast(pa.float64(), safe=False)
+    elif pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        column = pa.chunked_array([pa.nulls(len(column), pa.string())])
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
