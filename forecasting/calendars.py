@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,7 +28,7 @@ SUFFIXES: dict[str, str] = {
     "US": "XNYS", "L": "XLON", "IL": "XLON", "UK": "XLON", "DE": "XFRA", "F": "XFRA", "BE": "XFRA", "MU": "XFRA", "SG": "XFRA",
     "HM": "XFRA", "DU": "XFRA", "PA": "XPAR", "AS": "XAMS", "BR": "XBRU", "LS": "XLIS", "IR": "XDUB", "MI": "XMIL", "MC": "XMAD",
     "SW": "XSWX", "VI": "XWBO", "ST": "XSTO", "HE": "XHEL", "CO": "XCSE", "OL": "XOSL", "IC": "XICE", "RG": "XRIS", "TL": "XTAL",
-    "VS": "XLIT", "WA": "XWAR", "PR": "XPRA", "BD": "XBUD", "AT": "ASEX", "IS": "XIST", "T": "XTKS", "JP": "XTKS", "HK": "XHKG",
+    "VS": "XLIT", "WA": "XWAR", "PR": "XPRA", "BD": "XBUD", "IS": "XIST", "T": "XTKS", "JP": "XTKS", "HK": "XHKG",
     "SS": "XSHG", "SZ": "XSHG", "TW": "XTAI", "TWO": "XTAI", "KS": "XKRX", "KQ": "XKRX", "SI": "XSES", "KL": "XKLS", "BK": "XBKK",
     "JK": "XIDX", "PS": "XPHS", "NS": "XBOM", "BO": "XBOM", "AX": "XASX", "NZ": "XNZE", "TO": "XTSE", "V": "XTSE", "NE": "XTSE",
     "CN": "XTSE", "MX": "XMEX", "SA": "BVMF", "BA": "XBUE", "SN": "XSGO", "JO": "XJSE", "SR": "XSAU",
@@ -69,7 +70,7 @@ def _day_freq(days: Dates) -> str:
     """Tell days, weeks or months from distinct calendar days; holidays move weekly and monthly bars by a few days."""
     gaps = np.diff(days).astype(np.int64)
     middle = int(np.median(gaps))
-    if np.mean(gaps == 1) >= 0.3 and middle <= 3:
+    if np.mean(np.busday_count(days[:-1], days[1:]) == 1 if middle > 1 else gaps == 1) >= 0.3 and middle <= 3:
         return "1D"
     weeks = round(middle / 7)
     if weeks in (1, 2) and np.mean(np.abs(gaps - 7 * weeks) <= 3) >= 0.7:
@@ -186,9 +187,9 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     that the series has shown in its last 60 sessions, on the next sessions, and end at the close of half days; with ``24/7`` they
     step on. Irregular bars step on by the median of their last 250 distances, in whole days where that is a day or more.
 
-    Where a date lies outside of what exchange_calendars knows of an exchange (``XSHG`` and ``XBOM`` end a few weeks ahead, all end
-    in 2261), or where it cannot build the calendar at all (``XTAE`` in 4.13), the weekdays seen in the series stand in for sessions.
-    ``weekdays`` means the same: Monday to Friday where the series is too short to tell, otherwise the weekdays it has.
+    Where a date lies outside of what exchange_calendars knows of an exchange (see :func:`known_until`), the weekdays seen in the
+    series stand in for sessions. ``weekdays`` means the same: Monday to Friday where the series is too short to tell, otherwise
+    the weekdays it has.
 
     Parameters
     ----------
@@ -222,6 +223,23 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     if series.calendar == "24/7":
         return _next_steps(series, step, horizon)
     return _next_intraday(series, horizon)
+
+
+def known_until(calendar: str) -> np.datetime64:
+    """Return the last day [D] whose sessions are known; beyond it weekdays stand in.
+
+    NaT for ``24/7`` and ``weekdays``, which have no end. The day before all others, 0001-01-01, for a calendar that
+    exchange_calendars has but cannot build. Some exchanges publish a year at a time: ``XSHG`` and ``XBOM`` end soon.
+
+    Raises
+    ------
+    DataError
+        An unknown calendar.
+    """
+    if calendar in ("24/7", "weekdays"):
+        return np.datetime64("NaT", "D")
+    kind = _kind(calendar)
+    return np.datetime64("0001-01-01") if kind is None else _as_day(kind.bound_max(), "2259-12-31")
 
 
 def missing_sessions(series: PriceSeries) -> Dates:
@@ -301,28 +319,53 @@ class _Exchange:
 
 
 @lru_cache(maxsize=64)
-def _exchange(code: str, first_year: int, last_year: int) -> _Exchange | None:
-    """Return the sessions of whole years; None where exchange_calendars knows nothing of them."""
+def _kind(code: str) -> Any:
+    """Return the class of an exchange's calendar; None where exchange_calendars cannot build it, such as XTAE and ASEX in 4.13."""
     import exchange_calendars
 
     try:
-        with warnings.catch_warnings():  # exchange_calendars 4.13 uses what pandas 3.1 deprecates
-            warnings.simplefilter("ignore", DeprecationWarning)
-            known = type(exchange_calendars.get_calendar(code))
-            low, high = known.bound_min(), known.bound_max()
-            # Nanosecond stamps, which exchange_calendars uses, end in 2262.
-            start = max(np.datetime64(f"{max(first_year, 1680):04d}-01-01"), _as_day(low, "1680-01-01"))
-            end = min(np.datetime64(f"{min(last_year, 2261):04d}-12-31"), _as_day(high, "2261-12-31"))
-            if start > end:
-                return None
-            calendar = exchange_calendars.get_calendar(code, start=str(start), end=str(end))
-            closes = calendar.closes.dt.tz_convert(calendar.tz).dt.tz_localize(None)
+        with _quiet():
+            return type(exchange_calendars.get_calendar(code))
     except exchange_calendars.errors.InvalidCalendarName as error:
         raise DataError(f"The calendar '{code}' is unknown.", "Choose 24/7, weekdays or a code such as XNYS.") from error
-    except ValueError:  # calendars that exchange_calendars itself cannot build, such as XTAE in 4.13
+    except (ValueError, NotImplementedError):
         return None
-    days = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return _Exchange(days, closes.to_numpy().astype("datetime64[us]"), str(calendar.tz), start, end)
+
+
+@lru_cache(maxsize=64)
+def _exchange(code: str, first_decade: int, last_decade: int) -> _Exchange | None:
+    """Return the sessions of whole decades (196 is 1960-1969); None where exchange_calendars knows nothing of them."""
+    kind = _kind(code)
+    if kind is None:
+        return None
+    # Nanosecond stamps, which exchange_calendars uses, end in 2262.
+    start = max(np.datetime64(f"{max(first_decade, 168):03d}0-01-01"), _as_day(kind.bound_min(), "1680-01-01"))
+    end = min(np.datetime64(f"{min(last_decade, 225):03d}9-12-31"), _as_day(kind.bound_max(), "2259-12-31"))
+    if start > end:
+        return None
+    with _quiet():
+        calendar = kind(start=str(start), end=str(end))
+        days = calendar.sessions.to_numpy().astype("datetime64[D]")
+        closes = calendar.closes.dt.tz_convert(calendar.tz).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+        real = ~np.isin(days, _forgotten_holidays(calendar, start, end))
+    return _Exchange(days[real], closes[real], str(calendar.tz), start, end)
+
+
+def _forgotten_holidays(calendar: Any, start: np.datetime64, end: np.datetime64) -> Dates:
+    """Return the yearly holidays outside of 1970-2200, which exchange_calendars leaves out (pandas computes them for 1970-2200 only)."""
+    inside = start >= np.datetime64("1970-01-01") and end <= np.datetime64("2200-12-31")
+    if inside or calendar.regular_holidays is None:
+        return np.empty(0, "datetime64[D]")
+    days: Dates = calendar.regular_holidays.holidays(str(start), str(end)).to_numpy().astype("datetime64[D]")
+    return days
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the deprecations of pandas 3.1 that exchange_calendars 4.13 makes use of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def _as_day(stamp: Any, otherwise: str) -> np.datetime64:
@@ -332,7 +375,7 @@ def _as_day(stamp: Any, otherwise: str) -> np.datetime64:
 def _exchange_for(calendar: str, first: np.datetime64, last: np.datetime64) -> _Exchange | None:
     if calendar in ("24/7", "weekdays"):
         return None
-    return _exchange(calendar, int(str(first)[:4]), int(str(last)[:4]))
+    return _exchange(calendar, *(int(str(day.astype("datetime64[Y]"))) // 10 for day in (first, last)))
 
 
 def _sessions(calendar: str, first: np.datetime64, last: np.datetime64, mask: Mask) -> Dates:

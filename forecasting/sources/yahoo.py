@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -261,6 +262,8 @@ def _prepared(folder: Path) -> Any:
 
     yfinance.set_tz_cache_location(str(folder))
     yfinance.config.debug.hide_exceptions = False
+    # On import it asks for its own deprecation warnings to be shown, to users too.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"^yfinance")
     # What it would log is said by our own errors.
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     return yfinance
@@ -405,18 +408,8 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
     retrieved = f"{_now().astype('datetime64[s]')}Z"
     calendar = infer_calendar(source.symbol, ds, freq, tz)
     provenance = Provenance(f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note)
-    return PriceSeries(
-        source.symbol,
-        ds,
-        tuple(_COLUMNS.values()),
-        values,
-        freq,
-        tz,
-        str(about.get("currency") or ""),
-        calendar,
-        provenance,
-        tuple(findings),
-    )
+    currency, columns = str(about.get("currency") or ""), tuple(_COLUMNS.values())
+    return PriceSeries(source.symbol, ds, columns, values, freq, tz, currency, calendar, provenance, tuple(findings))
 
 
 def _kept(ds: Dates, values: Floats, findings: list[Finding], open_from: np.datetime64) -> npt.NDArray[np.bool_]:
