@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecasting import calendars
-from forecasting.calendars import future_sessions, infer_calendar, infer_freq, known_until, missing_sessions
+from forecasting.calendars import future_sessions, infer_calendar, infer_freq, inference, known_until, missing_sessions
 from forecasting.errors import DataError
 from forecasting.series import PriceSeries
 
@@ -110,7 +109,7 @@ def test_the_ticker_names_the_calendar(symbol: str, calendar: str) -> None:
 
 @pytest.mark.slow
 def test_every_code_that_can_be_inferred_is_known_to_exchange_calendars() -> None:
-    codes = {*calendars.SUFFIXES.values(), *calendars._INDICES.values(), "CMES"}
+    codes = {*inference.SUFFIXES.values(), *inference.INDICES.values(), "CMES"}
     assert [code for code in sorted(codes) if not known_until(code) > np.datetime64("2026-12-01")] == []
 
 
