@@ -65,7 +65,7 @@ def test_a_room_that_no_contract_names_is_noticed(copy: Path) -> None:
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    rooms = [f"forecasting.{name}" for name in ("errors", "config", "series", "events", "metrics", "sources", "calendars", "jobs")]
+    rooms = [f"forecasting.{name}" for name in ("errors", "config", "series", "events", "metrics", "sources", "calendars", "store", "jobs")]
     script = f"import sys, {', '.join(rooms)}, app.__main__, app.cli; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -31,7 +31,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="The honest forecasting workbench for price series. Without a command it opens the window.",
-    epilog="Exit status: 0 done, 1 a fault of the program, 2 a fault in what was asked, 130 stopped by Ctrl-C with everything written.",
+    epilog="Exit status: 0 done, 1 a fault of the program, 2 a fault in what was asked, 130 stopped by Ctrl-C with everything written. For doctor and audit, 1 is a failed check.",
 )
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
@@ -178,6 +178,27 @@ def backtest(
             write_outcomes(path, finished.outcomes, levels)
             say(f"Wrote {path}")
     return stopper.exit_status
+
+
+@cli.command()
+@flagged(*GROUPS.values(), ReadOptions)
+def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, **settings: Any) -> int:
+    """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays."""
+    from forecasting import jobs
+    from forecasting.events import AuditFinished
+
+    experiment = run_config(config, settings)
+    panel = _load(sources, settings)
+    with Stopper().listening() as stopper:
+        finished = finish(jobs.audit(panel, experiment, stopper), AuditFinished)
+    if as_json:
+        from app.cli import documents
+
+        print(documents.to_json(documents.audit(finished)))
+    else:
+        for check in finished.checks:
+            print(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
+    return stopper.exit_status or int(not finished.passed)
 
 
 @cli.command()

@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
-    from forecasting.events import BacktestFinished, RunInfo, RunResult
+    from forecasting.events import AuditFinished, BacktestFinished, RunInfo, RunResult
     from forecasting.series import Forecast, PriceSeries
 
 #: Central bands of the forecast document, in percent.
@@ -76,6 +76,11 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig) -> Document:
         "verdict": dataclasses.asdict(finished.verdict),
         "run": _run(finished.info),
     }
+
+
+def audit(finished: AuditFinished) -> Document:
+    """Return the checks of an audit and whether all were passed."""
+    return {"passed": finished.passed, "checks": [dataclasses.asdict(check) for check in finished.checks]}
 
 
 def stamps(series: PriceSeries) -> Callable[[np.datetime64], str]:
