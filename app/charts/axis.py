@@ -356,6 +356,37 @@ class SessionAxis(_Axis):
             self._box(painter, QRectF(left, 3, width, metrics.height() + 6), text, self.theme.text)
 
 
+class CountAxis(_Axis):
+    """Whole numbers at the bottom: epochs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("bottom")
+        self._name = name
+
+    def _version(self) -> object:
+        return None
+
+    def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
+        steps = round_steps(low, high, max(2.0, min(pixels / 56.0, high - low)))
+        return [Tick(float(step), number(step, 0)) for step in steps if step == round(step)]
+
+    def _paint(self, painter: QPainter, metrics: QFontMetricsF) -> None:
+        """Write the numbers, and what they count at the right."""
+        view = self.linkedView()
+        low, high = view.viewRange()[0]
+        shown = self.mapRectFromItem(view, view.rect())
+        painter.setPen(QColor(self.theme.line))
+        painter.drawLine(QPointF(shown.left(), 0.5), QPointF(shown.right(), 0.5))
+        painter.setPen(QColor(self.theme.muted))
+        end = shown.right() - metrics.horizontalAdvance(self._name) - 4
+        painter.drawText(QPointF(end, 8 + metrics.ascent()), self._name)
+        for tick in self.ticks():
+            half = metrics.horizontalAdvance(tick.label) / 2
+            middle = max(shown.left() + (tick.place - low) * shown.width() / (high - low), half + 2)
+            if middle + half < end - 8:
+                painter.drawText(QPointF(middle - half, 8 + metrics.ascent()), tick.label)
+
+
 class PriceAxis(_Axis):
     """Round prices at the right, linear or logarithmic, with tags for the last close and the pointer."""
 

@@ -1,0 +1,148 @@
+"""What the charts over epochs share: one pane, whole numbers below it, curves, and a read-out at the pointer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PySide6.QtCore import QPointF, Signal
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QWidget
+
+from app.charts.axis import CountAxis, PriceAxis
+from app.charts.bars import line_pen, polygon
+from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
+from app.charts.overlay import CrosshairArtist, LegendArtist
+from forecasting.events import EpochEnd
+from forecasting.series import Floats
+
+
+@dataclass(eq=False)
+class Curve:
+    """Values over epochs as a line; what is not finite leaves a gap."""
+
+    color: str = "#000000"
+    width: float = 1.6
+    dash: tuple[float, ...] = ()
+    x: Floats = field(default_factory=lambda: np.empty(0))
+    y: Floats = field(default_factory=lambda: np.empty(0))
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the line, with dots while there are few epochs."""
+        known = np.isfinite(self.y) & ((self.y > 0) | (not frame.log))
+        if not known.any():
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        x, y = frame.px(self.x), frame.py(np.where(known, self.y, 1.0))
+        painter.setPen(line_pen(self.color, self.width, self.dash))
+        for part in np.split(np.arange(x.size), np.flatnonzero(np.diff(known.astype(int))) + 1):
+            if known[part[0]] and part.size > 1:
+                painter.drawPolyline(polygon(x[part], y[part]))
+        if x.size <= 40:
+            painter.setPen(line_pen(self.color, 0.0001))
+            painter.setBrush(QColor(self.color))
+            for column, row in zip(x[known], y[known], strict=True):
+                painter.drawEllipse(QPointF(float(column), float(row)), self.width + 0.7, self.width + 0.7)
+
+
+class EpochChart(Chart):
+    """Base of the loss and the gradient chart.
+
+    Signals
+    -------
+    readout : str
+        The numbers of the epoch under the pointer; "" when it leaves.
+    """
+
+    readout = Signal(str)
+
+    def __init__(self, name: str, empty: EmptyText, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self._history: tuple[EpochEnd, ...] = ()
+        self._empty, self._legend, self._crosshair = empty, LegendArtist(), CrosshairArtist()
+        self._pane, self._epochs, self._values = Pane(), CountAxis("epoch"), PriceAxis(rows=34)
+        self._pane.x_axis, self._pane.y_axis = self._epochs, self._values
+        self._grid.addItem(self._pane, 0, 0)
+        self._grid.addItem(self._values, 0, 1)
+        self._grid.addItem(self._epochs, 1, 0)
+        self._values.linkToView(self._pane)
+        self._epochs.linkToView(self._pane)
+        self._panes = [self._pane]
+        self._pane.artists = [Grid(), *self._artists(), self._legend, self._crosshair, empty]
+        self._pane.sigResized.connect(self._set_range)
+        self._view.scene().sigMouseMoved.connect(self._pointer_moved)
+        self._apply_look()
+        self.refresh()
+
+    def show_history(self, history: tuple[EpochEnd, ...]) -> None:
+        """Show the epochs so far; epoch 0 is the untrained network."""
+        if history != self._history:
+            self._history = history
+            self.mark_dirty()
+
+    def _artists(self) -> list[Artist]:
+        """Return what is painted between grid and legend."""
+        raise NotImplementedError
+
+    def _update_curves(self) -> None:
+        """Bring the history into the artists."""
+        raise NotImplementedError
+
+    def _extent(self) -> tuple[float, float] | None:
+        """Return the lowest and highest value to show, None where there is none."""
+        raise NotImplementedError
+
+    def _read(self, epoch: EpochEnd) -> str:
+        """Return the numbers of an epoch in words."""
+        raise NotImplementedError
+
+    def _column(self, name: str) -> Floats:
+        """Return one number of every epoch."""
+        return np.array([getattr(epoch, name) for epoch in self._history], np.float64)
+
+    def _update_scene(self) -> None:
+        self._empty.visible = not self._history
+        for axis in (self._epochs, self._values):
+            axis.setVisible(bool(self._history))
+        self._epochs.setHeight(round(self._font.pixelSize() * 1.4) + 10)
+        self._update_curves()
+        self._set_range()
+
+    def _set_range(self) -> None:
+        """Show all epochs, and the values with room for the legend."""
+        if not self._history:
+            return
+        last = max(self._history[-1].epoch, 4)
+        self._pane.setXRange(-0.02 * last, last * 1.03, padding=0)
+        extent = self._extent()
+        if extent is None:
+            return
+        low, high = (float(np.log10(value)) for value in extent) if self._pane.log else extent
+        if high - low < 1e-9:
+            low, high = low - 0.5 * abs(low) - 1e-6, high + 0.5 * abs(high) + 1e-6
+        height = max(self._pane.height(), 60.0)
+        top, bottom = min(self._legend.height(self._font) + 6, height * 0.4), min(14.0, height * 0.1)
+        unit = (high - low) / (height - top - bottom)
+        self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
+        needed = self._values.needed_width()
+        if not needed <= self._values.maximumWidth() <= needed + 8:
+            self._values.setWidth(needed)
+
+    def _pointer_moved(self, place: QPointF) -> None:
+        if not self._history or not self._pane.sceneBoundingRect().contains(place):
+            self._point(None)
+            return
+        (low, high), _ = self._pane.viewRange()
+        at = low + self._pane.mapFromScene(place).x() / max(self._pane.width(), 1) * (high - low)
+        self._point(int(np.argmin(np.abs(self._column("epoch") - at))))
+
+    def _pointer_left(self) -> None:
+        self._point(None)
+
+    def _point(self, place: int | None) -> None:
+        """Put the crosshair on an epoch, or away."""
+        epoch = None if place is None else self._history[place]
+        self._crosshair.bar = None if epoch is None else epoch.epoch
+        self._legend.note = "" if epoch is None else self._read(epoch)
+        self.readout.emit(self._legend.note)
+        self.repaint_panes()

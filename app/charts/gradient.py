@@ -1,0 +1,70 @@
+"""The gradient chart: whether steps explode, vanish or are cut, epoch by epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QWidget
+
+from app.charts.axis import number
+from app.charts.canvas import Artist, EmptyText, Frame
+from app.charts.epochs import Curve, EpochChart
+from app.charts.overlay import Entry
+from app.theme import mixed
+from forecasting.events import EpochEnd
+from forecasting.series import Floats
+
+
+class _ClippedShare:
+    """The share of steps whose gradient was cut, as columns: the full height is 100 %."""
+
+    def __init__(self) -> None:
+        self.x: Floats = np.empty(0)
+        self.share: Floats = np.empty(0)
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the columns."""
+        wide = max(1.0, min(frame.bar_width * 0.7, 24.0))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(mixed(frame.theme.surface, frame.theme.baseline, 0.35)))
+        for column, share in zip(frame.px(self.x), self.share, strict=True):
+            if np.isfinite(share) and share > 0:
+                tall = float(share) * frame.height
+                painter.drawRect(QRectF(float(column) - wide / 2, frame.height - tall, wide, tall))
+
+
+class GradientChart(EpochChart):
+    """Mean norm of the gradient before clipping, and the share of steps that were clipped."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._norm, self._clipped = Curve(width=1.6), _ClippedShare()
+        super().__init__("Gradient norm by epoch", EmptyText("No gradients yet"), parent)
+
+    def _artists(self) -> list[Artist]:
+        return [self._clipped, self._norm]
+
+    def _update_curves(self) -> None:
+        trained = np.array([epoch.epoch > 0 for epoch in self._history], bool)
+        epochs, norms = self._column("epoch")[trained], self._column("grad_norm")[trained]
+        self._norm.color, self._norm.x, self._norm.y = self.theme.price, epochs, norms
+        self._clipped.x, self._clipped.share = epochs, self._column("clipped")[trained]
+        self._legend.entries = (
+            [Entry("gradient norm", self.theme.price, "line"), Entry("clipped steps (of 100 %)", self.theme.baseline, "band")]
+            if self._history
+            else []
+        )
+
+    def _extent(self) -> tuple[float, float] | None:
+        norms = self._norm.y[np.isfinite(self._norm.y)]
+        return (0.0, float(norms.max())) if norms.size else None
+
+    def _read(self, epoch: EpochEnd) -> str:
+        return f"epoch {epoch.epoch}   norm {number(epoch.grad_norm, 3)}   clipped {number(epoch.clipped * 100, 0)} %"
+
+    def summary(self) -> str:
+        """Return the last gradient norm in one sentence."""
+        if not self._norm.y.size:
+            return "No gradients yet."
+        last = self._history[-1]
+        return f"Epoch {last.epoch}: gradient norm {number(last.grad_norm, 3)}, {number(last.clipped * 100, 0)} % of the steps clipped."
