@@ -140,13 +140,10 @@ def test_backtest_writes_long_rows(csv: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_audit_tells_passed_from_failed(csv: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = (Check("inputs", True, "unchanged"), Check("noise", False, "skill 9 %"))
-
-    def job(*_args: Any) -> Iterator[Event]:
-        yield AuditFinished(checks[:count])
-
-    monkeypatch.setattr(jobs, "audit", job)
-    for count, status in ((1, 0), (2, 1)):
+    good, bad = Check("inputs", True, "unchanged"), Check("noise", False, "skill 9 %")
+    for checks, status in (((good,), 0), ((good, bad), 1)):
+        finished = AuditFinished(checks)
+        monkeypatch.setattr(jobs, "audit", lambda *_args, finished=finished: iter([finished]))
         assert main(["audit", str(csv)]) == status
         assert capsys.readouterr().out.splitlines()[0] == "ok     inputs: unchanged"
         assert main(["audit", str(csv), "--json"]) == status

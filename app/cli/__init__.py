@@ -31,7 +31,8 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="The honest forecasting workbench for price series. Without a command it opens the window.",
-    epilog="Exit status: 0 done, 1 a fault of the program, 2 a fault in what was asked, 130 stopped by Ctrl-C with everything written. For doctor and audit, 1 is a failed check.",
+    epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
+    "130 stopped by Ctrl-C with everything written.",
 )
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
