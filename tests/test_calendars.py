@@ -129,6 +129,13 @@ def test_weekends_mean_always_open_whatever_the_name() -> None:
     assert infer_calendar("gold", np.arange("2020-01-05", "2022-01-01", 7, dtype="datetime64[D]"), "1W") == "weekdays", "weeks dated Sunday"
 
 
+def test_minutes_that_fill_a_sunday_never_close_those_that_touch_it_do() -> None:
+    coin = np.arange(np.datetime64("2023-01-01T08:00"), np.datetime64("2023-01-02T00:40"), MINUTE)
+    pair = np.arange(np.datetime64("2023-01-01T22:00"), np.datetime64("2023-01-03T00:40"), MINUTE)
+    tel_aviv = hours(np.arange("2023-01-01", "2023-01-05", dtype="datetime64[D]"), 600, 15, 29)
+    assert [infer_calendar("x", ds, "1min") for ds in (coin, pair, tel_aviv)] == ["24/7", "weekdays", "weekdays"]
+
+
 def test_a_zone_decides_only_where_the_dates_do_not() -> None:
     short = np.busday_offset("2020-03-02", np.arange(10))
     every = np.busday_offset("2018-01-01", np.arange(250))
@@ -332,6 +339,12 @@ def test_currencies_open_on_sunday_evening_and_close_on_friday() -> None:
     past = np.concatenate([week + 7 * k * DAY for k in range(8)])
     future = future_sessions(series(past, "1h", "weekdays"), 24)
     assert np.array_equal(future, (week[:24] + 56 * DAY).astype("datetime64[us]"))
+
+
+def test_a_day_and_a_half_of_a_currency_goes_on_through_the_clock() -> None:
+    pair = np.arange(np.datetime64("2023-01-02T08:00"), np.datetime64("2023-01-03T00:40"), 5 * MINUTE)
+    future = future_sessions(series(pair, "5min", "weekdays"), 288)
+    assert np.array_equal(future, (pair[-1] + 5 * MINUTE * np.arange(1, 289)).astype("datetime64[us]"))
 
 
 def test_futures_open_on_sunday_evening_except_on_holidays() -> None:

@@ -51,6 +51,13 @@ def weekdays_seen(days: Dates) -> Mask:
     return shares >= 0.05 if np.unique(days).size >= 20 else (shares > 0) | WORKWEEK
 
 
+def crosses_midnight(ds: Dates) -> bool:
+    """Tell whether intraday bars go on through the night: the usual distance across midnight is no longer than three bars."""
+    gaps = np.diff(ds)
+    nights = np.diff(ds.astype("datetime64[D]")) == DAY
+    return bool(nights.any() and np.median(gaps[nights].astype(np.int64)) <= 3 * np.median(gaps.astype(np.int64)))
+
+
 def days_between(first: np.datetime64, last: np.datetime64, mask: Mask) -> Dates:
     """Return the days from ``first`` to ``last``, both included, whose weekday is in ``mask`` [7]."""
     days: Dates = np.arange(first, last + DAY, dtype="datetime64[D]")

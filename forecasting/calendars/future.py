@@ -16,6 +16,7 @@ from forecasting.calendars.exchange import (
     WORKWEEK,
     Exchange,
     Mask,
+    crosses_midnight,
     days_between,
     exchange_clock,
     exchange_for,
@@ -71,7 +72,7 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     step = np.timedelta64(count * UNITS_US[unit], "us")
     if series.calendar == "24/7":
         return _next_steps(series, step, horizon)
-    return _next_intraday(series, horizon)
+    return _next_intraday(series, step, horizon)
 
 
 def missing_sessions(series: PriceSeries) -> Dates:
@@ -173,10 +174,10 @@ def _next_steps(series: PriceSeries, step: np.timedelta64, horizon: int) -> Date
     return distinct[:horizon]
 
 
-def _next_intraday(series: PriceSeries, horizon: int) -> Dates:
+def _next_intraday(series: PriceSeries, step: np.timedelta64, horizon: int) -> Dates:
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
-    clocks = _clocks(ds)
+    clocks = _clocks(ds, step)
     mask = weekdays_seen(days)
     most = max(times.size for times in clocks)
     span = np.timedelta64(3 * (horizon // most) + 15, "D")
@@ -200,17 +201,20 @@ def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, mas
     return np.union1d(sessions, days_between(first, last, mask & ~always & ~WORKWEEK))
 
 
-def _clocks(ds: Dates) -> list[npt.NDArray[np.timedelta64]]:
+def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]]:
     """Return for each weekday the times of day at which bars occur, from the last 60 days that have bars.
 
     A time counts when at least a tenth of the days have it. A weekday with fewer than three days in sight takes the times of all
-    working days, because the one that is there may have been a half day.
+    working days, because the one that is there may have been a half day; and where fewer than five days are there and bars go on
+    through the night, all times of day.
     """
     days = ds.astype("datetime64[D]")
     recent = days >= np.unique(days)[-60:][0]
     days, clock = days[recent], (ds - days)[recent]
     weekday = weekday_of(days)
     pooled = _frequent_times(days, clock, weekday < 5)
+    if np.unique(days).size < 5 and crosses_midnight(ds):
+        pooled = np.arange(clock[0] % step, DAY.astype("timedelta64[us]"), step)
     clocks = []
     for day in range(7):
         own = weekday == day

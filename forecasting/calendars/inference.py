@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from forecasting.calendars.exchange import DAY, UNITS_US, US_A_DAY, WORKWEEK, days_between, weekday_of
+from forecasting.calendars.exchange import DAY, UNITS_US, US_A_DAY, WORKWEEK, crosses_midnight, days_between, weekday_of
 from forecasting.series import Dates
 
 #: exchange_calendars codes by the suffix of a ticker: Yahoo's, and Stooq's .US, .UK and .JP.
@@ -82,10 +82,10 @@ def _clock_freq(stamps: Dates) -> str:
 def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     """Tell on which days a series trades, from its name and its own dates; exchange_calendars is not imported.
 
-    In this order: bars on Saturdays *and* Sundays mean ``24/7``; then the ticker decides (``-USD`` crypto, ``=X`` currency, ``=F``
-    future, suffixes of Yahoo, well-known indices); then the holidays that only the United States keep: bars on ordinary weekdays
-    but none on those days mean ``XNYS``. Where the dates do not tell (weekly bars, a short stretch without such a day), a
-    New York time zone does. Everything else is ``weekdays``.
+    In this order: bars on Saturdays *and* Sundays, or throughout one of them and the nights, mean ``24/7``; then the ticker decides
+    (``-USD`` crypto, ``=X`` currency, ``=F`` future, suffixes of Yahoo, well-known indices); then the holidays that only the United
+    States keep: bars on ordinary weekdays but none on those days mean ``XNYS``. Where the dates do not tell (weekly bars, a short
+    stretch without such a day), a New York time zone does. Everything else is ``weekdays``.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     """
     days = np.unique(np.asarray(ds).astype("datetime64[D]"))
     dense = bool(freq) and freq[-1] not in "WM"
-    if dense and _trades_weekends(days):
+    if dense and (_trades_weekends(days) or _trades_through_a_weekend(np.asarray(ds), freq)):
         return "24/7"
     named = _calendar_of_ticker(symbol.strip().upper())
     if named:
@@ -128,6 +128,18 @@ def _calendar_of_ticker(ticker: str) -> str:
 def _trades_weekends(days: Dates) -> bool:
     weekday = weekday_of(days)
     return all(np.mean(weekday == day) >= 0.07 for day in (5, 6))
+
+
+def _trades_through_a_weekend(ds: Dates, freq: str) -> bool:
+    """Tell whether bars of minutes or hours cross midnight and fill half of a Saturday or Sunday: currencies only touch them."""
+    if freq[-1] == "D" or not crosses_midnight(ds):
+        return False
+    stamps = ds.astype("datetime64[h]")
+    for day in np.unique(stamps[weekday_of(stamps) >= 5].astype("datetime64[D]")):
+        own = stamps[stamps.astype("datetime64[D]") == day]
+        if own[-1] - own[0] >= np.timedelta64(12, "h"):
+            return True
+    return False
 
 
 def _keeps_us_holidays(days: Dates) -> bool | None:
