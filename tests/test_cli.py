@@ -88,9 +88,14 @@ def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.Cap
     assert (again["scores"], again["run"], again["verdict"]) == ({}, None, None)
 
 
-def test_a_panel_gives_a_list(csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_panel_gives_a_list_and_a_picture_of_each(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     other = _prices(csv.with_name("BBB.csv"), seed=2)
-    found = _document(capsys, "forecast", csv, other, *QUICK, "--epochs", "1", "--json")
+    words = ("--export", tmp_path / "f.svg", "--export", tmp_path / "f.csv")
+    found = _document(capsys, "forecast", csv, other, *QUICK, "--epochs", "1", *words, "--json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f-BBB.svg", "f.csv", "f.svg"]
+    assert list(pd.read_csv(tmp_path / "f.csv")["unique_id"].unique()) == ["AAA", "BBB"]
+    for name, symbol in (("f.svg", "AAA"), ("f-BBB.svg", "BBB")):
+        assert symbol in (tmp_path / name).read_text()
     assert [one["symbol"] for one in found] == ["AAA", "BBB"]
     assert [one["symbol"] for one in _document(capsys, "inspect", csv, other, "--json")] == ["AAA", "BBB"]
 
@@ -188,6 +193,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         (["forecast", "sample:sp500", "--input-size", "5000"], "sp500"),
         (["backtest", "sample:sp500", "--quantiles", "0:1:0.1"], "--quantiles"),
         (["backtest", "sample:sp500", "--export", "o.xlsx"], ".xlsx"),
+        (["forecast", "sample:sp500", "--export", "o.xyz"], ".png"),
         (["inspect", "sample:sp500", "--columns", "date"], "--columns"),
         (["inspect", "https://example.org/a.csv"], "address"),
         (["nonsense"], "nonsense"),

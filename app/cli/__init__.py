@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -34,6 +35,10 @@ cli = typer.Typer(
     epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
     "130 stopped by Ctrl-C with everything written.",
 )
+
+#: Export formats that show one series.
+PICTURES = (".png", ".svg", ".pdf")
+_NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
@@ -259,14 +264,22 @@ def _export(targets: Sequence[Path], result: RunResult) -> None:
     from app.export import write
 
     failed: list[ExportError] = []
-    for path in targets:
+    for path, symbol in ((path, symbol) for target in targets for path, symbol in _parts(target, result.panel)):
         try:
-            write(path, result)
+            write(path, result, symbol=symbol)
             say(f"Wrote {path}")
         except ExportError as error:
             failed.append(error)
     if failed:
         raise failed[0]
+
+
+def _parts(target: Path, panel: Panel) -> list[tuple[Path, str | None]]:
+    """Return the files that an export makes: a table holds the whole panel, a picture one series (``f.png``, ``f-BBB.png``, ...)."""
+    if target.suffix.lower() not in PICTURES:
+        return [(target, None)]
+    first, *others = panel.symbols
+    return [(target, first), *((target.with_stem(f"{target.stem}-{_NOT_IN_NAMES.sub('_', name)}"), name) for name in others)]
 
 
 def _refuse_beside_model_file(targets: Sequence[Path], save: Path | None, config: Path | None, settings: Mapping[str, Any]) -> None:
