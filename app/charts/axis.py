@@ -305,6 +305,7 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]
 
     def _box(self, painter: QPainter, rect: QRectF, text: str, color: str) -> None:
         """Write a text in a filled, rounded box."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(color))
         painter.drawRoundedRect(rect, 3, 3)
@@ -390,7 +391,7 @@ class CountAxis(_Axis):
 class PriceAxis(_Axis):
     """Round prices at the right, linear or logarithmic, with tags for the last close and the pointer."""
 
-    def __init__(self, short: bool = False, rows: float = 46.0) -> None:
+    def __init__(self, short: bool = False, rows: float = 42.0) -> None:
         super().__init__("right")
         self.log = False
         self.decimals = 2

@@ -209,14 +209,14 @@ class PastArtist:
             Bar index of each origin.
         """
         self._fans = []
-        if outcomes is not None and len(outcomes):
-            chosen: list[int] = []
+        if outcomes is not None:
             mine = np.flatnonzero((outcomes.symbol == symbol) & (cutoffs >= 0))
-            for place in mine[np.argsort(cutoffs[mine])][::-1]:
-                if not chosen or cutoffs[chosen[-1]] - cutoffs[place] >= outcomes.horizon:
-                    chosen.append(int(place))
-            chosen.reverse()
-            self._fans = [Fan.of(_forecast(outcomes, n), int(cutoffs[n])) for n in chosen]
+            mine = mine[np.argsort(cutoffs[mine], kind="stable")]
+            bars, place = cutoffs[mine], mine.size - 1
+            while place >= 0:
+                self._fans.append(Fan.of(_forecast(outcomes, int(mine[place])), int(bars[place])))
+                place = int(np.searchsorted(bars, bars[place] - outcomes.horizon, side="right")) - 1
+            self._fans.reverse()
         self._starts = np.array([fan.cutoff for fan in self._fans], np.int64)
 
     @property

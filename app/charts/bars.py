@@ -52,7 +52,7 @@ class PriceArtist:
         """Paint the visible bars."""
         if self.pyramid is None:
             return
-        bars = visible(self.pyramid, frame, dense=1.0 if self.style in ("line", "area") else _DENSE)
+        bars = visible(self.pyramid, frame, dense=1.0) if self.style in ("line", "area") else visible(self.pyramid, frame, _DENSE, 0.5)
         if bars.x.size == 0:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, frame.scale != round(frame.scale))
@@ -67,12 +67,13 @@ class PriceArtist:
     def _candles(self, painter: QPainter, frame: Frame, bars: Bars) -> None:
         """Paint bodies and wicks: hollow where the close is not below the open, filled where it is."""
         body = min(_odd(frame.bar_width * 0.68, frame.scale), 15.0)
-        pen = max(1.0, min(1.5, body / 6)) if frame.scale <= 0 or frame.scale > 1 else 1.0
+        fine = frame.scale != 1
+        pen = max(0.7, min(1.4, body / 5)) if fine else 1.0
         x = frame.snap(frame.px(bars.x))
         top, bottom = frame.py(np.maximum(bars.open, bars.close)), frame.py(np.minimum(bars.open, bars.close))
         high, low = frame.py(bars.high), frame.py(bars.low)
         rising = bars.close >= bars.open
-        thin = body < 3
+        thin = body < (1.8 if fine else 3)
         for part, color in ((rising, frame.theme.up), (~rising, frame.theme.down)):
             painter.setPen(line_pen(color, pen))
             if thin:
@@ -82,7 +83,7 @@ class PriceArtist:
             self._draw_lines(painter, x[part], bottom[part], x[part], low[part])
             painter.setBrush(Qt.BrushStyle.NoBrush if part is rising else QColor(color))
             height = np.maximum(bottom[part] - top[part], 0.01)
-            inset = pen / 2 if frame.scale != 1 else 0.5
+            inset = pen / 2 if fine else 0.5
             self._draw_rects(painter, x[part] - body / 2 + inset, top[part], np.full(height.size, body - 2 * inset), height)
 
     def _ohlc(self, painter: QPainter, frame: Frame, bars: Bars) -> None:
@@ -162,7 +163,7 @@ class VolumeArtist:
         """Paint the visible columns."""
         if self.pyramid is None or not self.pyramid.has_volume:
             return
-        bars = visible(self.pyramid, frame, _DENSE)
+        bars = visible(self.pyramid, frame, _DENSE, 0.5)
         known: npt.NDArray[np.bool_] = np.isfinite(bars.volume) & (bars.volume > 0)
         if not known.any():
             return
@@ -177,9 +178,12 @@ class VolumeArtist:
         painter.drawRects(*self._rects.drawargs())
 
 
-def visible(pyramid: Pyramid, frame: Frame, dense: float) -> Bars:
-    """Return the bars in view, merged until their distance is at least one pixel where it is below ``dense`` pixels."""
-    start, stop = int(np.floor(frame.x[0])), int(np.ceil(frame.x[1])) + 1
+def visible(pyramid: Pyramid, frame: Frame, dense: float, reach: float = 1.0) -> Bars:
+    """Return the bars in view, merged until their distance is at least one pixel where it is below ``dense`` pixels.
+
+    ``reach`` is how many bars beyond the view still touch it: half a bar's own width, or the next point of a line.
+    """
+    start, stop = int(np.ceil(frame.x[0] - reach + 1e-9)), int(np.floor(frame.x[1] + reach - 1e-9)) + 1
     step = 1 if frame.bar_width >= dense else int(2 ** max(1, np.ceil(np.log2(1.0 / frame.bar_width))))
     return pyramid.bars(start, stop, step)
 

@@ -46,6 +46,7 @@ class PriceChart(Chart):
         self._baseline: Forecast | None = None
         self._final = True
         self._outcomes: Outcomes | None = None
+        self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
         self._timeline = Timeline()
         self._scale: Literal["linear", "log"] = "linear"
         self._bars: int | None = 0  # bars of history in the followed view; 0 as many as look well, None all
@@ -214,8 +215,11 @@ class PriceChart(Chart):
         self._fan.fan, self._base_fan.fan = fans
         self._fan.final = self._final
         self._dates.timeline = self._timeline
-        cutoffs = self._timeline.index(self._outcomes.cutoff) if self._outcomes is not None else np.empty(0, np.int64)
-        self._past.show(self._outcomes if series is not None else None, series.symbol if series is not None else "", cutoffs)
+        if self._past_of[0] is not series or self._past_of[1] is not self._outcomes:
+            self._past_of = (series, self._outcomes)
+            outcomes = self._outcomes if series is not None else None
+            cutoffs = self._timeline.index(outcomes.cutoff) if outcomes is not None else np.empty(0, np.int64)
+            self._past.show(outcomes, series.symbol if series is not None else "", cutoffs)
 
     def _update_split(self) -> None:
         """Place split and cutoff."""
@@ -345,8 +349,8 @@ class PriceChart(Chart):
         return low - bottom * unit, high + top * unit
 
     def _resized(self) -> None:
-        """Fit the view to another size."""
-        if self._series is not None:
+        """Fit the view to another size; before the first refresh there is nothing to fit."""
+        if self._timeline.bars:
             self._apply_range()
 
     # What the user does
