@@ -84,7 +84,7 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
             if isinstance(event, Notice):
                 say(f"Note: {event.message} {event.hint}".rstrip())
             elif isinstance(event, EpochEnd):
-                loss = f"validation loss {event.val_loss:.4f} (best {event.best_loss:.4f}, epoch {event.best_epoch})"
+                loss = f"loss {event.val_loss:.4f}, best {event.best_loss:.4f} in epoch {event.best_epoch}"
             elif isinstance(event, Progress):
                 show(event, loss)
     if found is None:
@@ -102,7 +102,7 @@ def _bar() -> Iterator[Callable[[Progress, str], None]]:
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
+    columns = (TextColumn("{task.description}"), BarColumn(16), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
     with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("Starting", total=None, note="")
 
