@@ -153,13 +153,13 @@ def test_every_age_has_its_american_holidays(first: str, last: str) -> None:
 # --- the future, by days
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cut=st.integers(1, YEARS.size - 120), horizon=st.integers(1, 100))
 def test_daily_forecasts_stand_on_the_very_next_sessions(cut: int, horizon: int) -> None:
     assert np.array_equal(future_sessions(series(YEARS[:cut], "1D"), horizon), YEARS[cut : cut + horizon].astype("datetime64[us]"))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     calendar=st.sampled_from(["XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XTAE", "XSAU", "CMES", "24/7", "weekdays"]),
     freq=st.sampled_from(["5min", "1h", "4h", "1D", "1W", "1M", "3M", ""]),
