@@ -1,0 +1,328 @@
+"""Makes stated coverage true: past misses widen or narrow the coming intervals, for any model and each step ahead.
+
+Every forecast is read as a curve from standard normal scores x (its levels through the inverse normal) to values,
+straight between its quantiles and beyond the outermost; values are taken in logs where all are positive. An outcome's
+score z is the place at which it lies on its own curve: a measure that the model's own spread has normalised. A
+calibration says which x to read instead of the stated one. The median never moves.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from forecasting.config import Settings
+from forecasting.events import Predictor
+from forecasting.series import Floats, Ints, Origins, Outcomes, Panel
+
+#: Central bands (percent) at which intervals are tracked; other levels follow in between.
+TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
+_LARGEST = float(np.log(20))
+_TINY = 1e-12
+
+
+class Calibration(Settings, ABC):
+    """How intervals learn from outcomes. ``name`` stands in settings, ``label`` in forms."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+
+    def calibrate(self, outcomes: Outcomes, history: Outcomes | None = None) -> Outcomes:
+        """Return the outcomes with calibrated quantiles.
+
+        Parameters
+        ----------
+        outcomes : Outcomes
+            Of one model, with the median among its quantiles. Outcomes not known yet are NaN: so a forecast of the real
+            future is calibrated by what came before it.
+        history : Outcomes, optional
+            Earlier forecasts of the same model on the same levels, to learn from.
+
+        Returns
+        -------
+        Outcomes
+            An origin's quantiles depend only on outcomes of ``history`` and ``outcomes`` dated at or before its cutoff.
+        """
+        everything = outcomes if history is None else _joined(history, outcomes)
+        curve = _Curve.of(everything)
+        used = self._scores(everything, curve.scores(everything.y))
+        mine = slice(len(everything) - len(outcomes), None)
+        return replace(outcomes, values=_Curve.of(outcomes).read(used[mine]))
+
+    @abstractmethod
+    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
+        """Return the normal scores to read instead of the stated ones, [N, H, Q], given the outcomes' own scores [N, H]."""
+
+
+class SplitConformal(Calibration):
+    """Quantiles of the last scores, of all series together (split conformal prediction on a moving window).
+
+    Sound while the near past resembles the future; slow in a crisis. Forecasts with fewer than ``least`` scores before
+    them stay as they are.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer (2005), Algorithmic learning in a random world; Lei et al. (2018), Distribution-free
+    predictive inference for regression.
+    """
+
+    name: ClassVar[str] = "split"
+    label: ClassVar[str] = "Split conformal"
+    window: int = Field(1250, title="Window", description="Last dates whose outcomes count.", ge=20)
+    least: int = Field(100, title="Least", description="Outcomes needed before anything is changed.", ge=20)
+
+    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
+        levels = np.asarray(outcomes.quantiles)
+        stated = _normal_scores(levels)
+        used = np.broadcast_to(stated, (*z.shape, levels.size)).copy()
+        order = [np.argsort(outcomes.ds[:, h], kind="stable") for h in range(outcomes.horizon)]
+        dates = np.unique(outcomes.cutoff)
+        for place, date in enumerate(dates):
+            begin = dates[max(0, place - self.window)]
+            here = np.flatnonzero(outcomes.cutoff == date)
+            for h, rows in enumerate(order):
+                target = outcomes.ds[rows, h]
+                last = z[rows[np.searchsorted(target, begin) : np.searchsorted(target, date, side="right")], h]
+                last = last[np.isfinite(last)]
+                if last.size >= self.least:
+                    found = np.quantile(last, [*levels, 0.5])
+                    used[here, h] = found[:-1] - found[-1]
+        return used
+
+
+class Aci(Calibration):
+    """Adaptive conformal inference: after a miss wider, after a hit a little narrower, for each band on its own.
+
+    Two layers multiply the distance of a band's limits from the median. The slow one moves every tracked band by the
+    difference of its misses from the stated share, so that coverage comes true in the long run whatever happens (Gibbs &
+    Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023, conformal PID control). The fast
+    one moves all bands together by how far out the last outcomes lay, and fades (the leaking integrator of the latter):
+    it answers a crisis within days. In a panel a share of each step is common to all series, because they share their
+    crises. Farther steps learn more slowly, because their outcomes arrive late and overlap.
+    """
+
+    name: ClassVar[str] = "aci"
+    label: ClassVar[str] = "Adaptive conformal"
+    fast: float = Field(0.1, title="Fast rate", description="How strongly the last outcomes widen or narrow all bands.", ge=0, le=1)
+    fade: float = Field(0.02, title="Fade", description="Share of the fast correction forgotten with each outcome.", ge=0, lt=1)
+    slow: float = Field(0.02, title="Slow rate", description="How strongly a miss widens its own band for good.", gt=0, le=1)
+    common: float = Field(0.8, title="Common share", description="Share of each step that all series of a panel take together.", ge=0, le=1)
+
+    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
+        knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
+        fast, slow = self._tracked(outcomes, np.abs(z), knots)
+        reach = np.maximum.accumulate(knots * np.exp(fast[:, :, None] + slow), axis=2)
+        stated = _normal_scores(np.asarray(outcomes.quantiles))
+        return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
+
+    def _tracked(self, outcomes: Outcomes, distance: Floats, knots: Floats) -> tuple[Floats, Floats]:
+        """Return both layers, in log width, as they stood at each origin's cutoff: [N, H] and [N, H, K]."""
+        alpha = 1 - np.array(TRACKED) / 100
+        steps = np.arange(1, outcomes.horizon + 1)
+        names, series = np.unique(outcomes.symbol, return_inverse=True)
+        fast, slow = np.zeros((names.size, steps.size)), np.zeros((names.size, steps.size, knots.size))
+        seen = np.zeros((names.size, steps.size))
+        fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
+        for issued, n, h in _in_time(outcomes, np.isfinite(distance)):
+            if n.size:
+                s, far = series[n], distance[n, h]
+                out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
+                miss = (far[:, None] > knots * np.exp(fast_then[n, h][:, None] + slow_then[n, h])) - alpha
+                rate = np.maximum(self.slow, 2 / (20 + seen[s, h])) / np.sqrt(steps[h])
+                np.add.at(seen, (s, h), 1)
+                np.multiply.at(fast, (s, h), 1 - self.fade)
+                np.add.at(fast, (s, h), self.fast / steps[h] * self._shared(out[:, None], h, steps.size)[:, 0])
+                np.add.at(slow, (s, h), rate[:, None] * self._shared(miss, h, steps.size))
+                for layer in (fast, slow):
+                    np.clip(layer, -_LARGEST, _LARGEST, out=layer)
+            fast_then[issued], slow_then[issued] = fast[series[issued]], slow[series[issued]]
+        return fast_then, slow_then
+
+    def _shared(self, errors: Floats, h: Ints, steps: int) -> Floats:
+        """Mix each error [n, K] with the mean of all errors of its step that became known at the same time."""
+        count = np.bincount(h, minlength=steps)
+        mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
+        return (1 - self.common) * errors + self.common * mean
+
+
+#: Every calibration by name, with its default settings.
+CALIBRATIONS: dict[str, Calibration] = {c.name: c for c in (SplitConformal(), Aci())}
+
+
+#: Levels at which the inner model is read besides those asked for: enough to follow its curve into the tails.
+_SUPPORT: tuple[float, ...] = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A predictor whose intervals are calibrated by its own past forecasts of the same panel.
+
+    Attributes
+    ----------
+    inner : Predictor
+        Fitted; its bars of training should lie before ``start``, where it looks better than it is.
+    calibration : Calibration
+    start : tuple of int, length S
+        Bar of each series from which past forecasts are made and learned from.
+    horizon : int
+    """
+
+    inner: Predictor
+    calibration: Calibration
+    start: tuple[int, ...]
+    horizon: int
+
+    @property
+    def name(self) -> str:
+        """Name of the model within."""
+        return self.inner.name
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        """Return calibrated values in price units, [N, H, Q]; for each origin only bars up to its cutoff are looked at.
+
+        Forecasts are made from every bar between ``start`` and the last origin, of all series, so that the result for an
+        origin does not depend on which others are asked for.
+        """
+        levels = tuple(sorted({*quantiles, *_SUPPORT}))
+        until = max(panel[int(s)].ds[b] for s, b in zip(origins.series, origins.bar, strict=True))
+        past = [np.arange(first, int(np.searchsorted(s.ds, until, side="right"))) for s, first in zip(panel, self.start, strict=True)]
+        series = np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)] + [origins.series])
+        every = Origins(series, np.concatenate([*past, origins.bar]))
+        made = _outcomes(self.inner, panel, every, levels, self.horizon)
+        y = made.y.copy()
+        y[len(every) - len(origins) :] = np.nan  # what is asked for is among the past as well, and is learned from only once
+        found = self.calibration.calibrate(replace(made, y=y))
+        return found.values[len(every) - len(origins) :][:, :, [levels.index(q) for q in quantiles]]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Forecasts as curves from normal scores ``x`` [Q] to values ``v`` [N, H, Q], in logs for the origins ``log`` [N]."""
+
+    x: Floats
+    v: Floats
+    log: npt.NDArray[np.bool_]
+    values: Floats
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> _Curve:
+        if len(outcomes.quantiles) < 2:
+            raise ValueError("calibration needs at least two quantiles")
+        log = (outcomes.values > 0).all(axis=(1, 2)) & (outcomes.y0 > 0)
+        return cls(_normal_scores(np.asarray(outcomes.quantiles)), _logged(outcomes.values, log), log, outcomes.values)
+
+    def scores(self, y: Floats) -> Floats:
+        """Return the normal score at which each outcome lies on its curve, [N, H]; NaN for an unknown outcome."""
+        target = _logged(y, self.log)[:, :, None]
+        above = np.clip((self.v <= target).sum(axis=2, keepdims=True), 1, self.x.size - 1)
+        low, high = (np.take_along_axis(self.v, k, axis=2) for k in (above - 1, above))
+        share = (target - low) / np.maximum(high - low, _TINY)
+        found = self.x[above - 1] + share * (self.x[above] - self.x[above - 1])
+        return np.where(np.isfinite(y), found[:, :, 0], np.nan)
+
+    def read(self, used: Floats) -> Floats:
+        """Return the values at other normal scores, [N, H, Q]; exactly the old ones where a score is the stated one."""
+        values = np.empty(used.shape)
+        for place in range(self.x.size):
+            x = used[:, :, place, None]
+            above = np.clip(np.searchsorted(self.x, x, side="right"), 1, self.x.size - 1)
+            low, high = (np.take_along_axis(self.v, k, axis=2) for k in (above - 1, above))
+            share = (x - self.x[above - 1]) / (self.x[above] - self.x[above - 1])
+            values[:, :, place] = (low + share * (high - low))[:, :, 0]
+        values[self.log] = np.exp(values[self.log])
+        values = np.where(used == self.x, self.values, values)
+        return np.maximum.accumulate(values, axis=2)
+
+
+def _logged(values: Floats, log: npt.NDArray[np.bool_]) -> Floats:
+    """Return values [N, ...] with the logarithm taken where ``log`` [N]; an outcome at or below 0 lies far below all."""
+    taken = values.copy()
+    taken[log] = np.log(np.maximum(values[log], _TINY))
+    return taken
+
+
+def _normal_scores(levels: Floats) -> Floats:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(q) for q in levels])
+
+
+def _normal_share(distance: Floats) -> Floats:
+    """Return the probability that a standard normal lies within a distance of 0."""
+    from scipy.special import erf
+
+    return np.asarray(erf(distance / np.sqrt(2)), np.float64)
+
+
+def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
+    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]), in proportion beyond, [N, H, Q]."""
+    mapped = np.empty((*reach.shape[:2], x.size))
+    for place, distance in enumerate(x):
+        k = int(np.searchsorted(knots, distance))
+        if k in (0, knots.size):
+            k = min(k, knots.size - 1)
+            mapped[:, :, place] = reach[:, :, k] * (distance / knots[k])
+        else:
+            share = (distance - knots[k - 1]) / (knots[k] - knots[k - 1])
+            mapped[:, :, place] = reach[:, :, k - 1] + share * (reach[:, :, k] - reach[:, :, k - 1])
+    return mapped
+
+
+def _in_time(outcomes: Outcomes, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Go through the cutoffs in time order.
+
+    Yields, for each, the origins issued then, and origin and step of the outcomes that became known since the cutoff
+    before, at or before this one.
+    """
+    n, h = np.nonzero(known)
+    order = np.argsort(outcomes.ds[n, h], kind="stable")
+    n, h = n[order], h[order]
+    dates, place = np.unique(outcomes.cutoff, return_inverse=True)
+    rows = np.argsort(place, kind="stable")
+    first = np.searchsorted(place[rows], np.arange(dates.size + 1))
+    ready = np.concatenate([[0], np.searchsorted(outcomes.ds[n, h], dates, side="right")])
+    for k in range(dates.size):
+        news = slice(ready[k], ready[k + 1])
+        yield rows[first[k] : first[k + 1]], n[news], h[news]
+
+
+def _joined(first: Outcomes, second: Outcomes) -> Outcomes:
+    if first.quantiles != second.quantiles or first.horizon != second.horizon:
+        raise ValueError(
+            f"history has levels {first.quantiles} and horizon {first.horizon}, outcomes {second.quantiles} and {second.horizon}"
+        )
+
+    def both(of: Callable[[Outcomes], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        return np.concatenate([of(first), of(second)])
+
+    return Outcomes(
+        second.model,
+        both(lambda o: o.symbol),
+        both(lambda o: o.cutoff),
+        both(lambda o: o.ds),
+        both(lambda o: o.y0),
+        both(lambda o: o.y),
+        second.quantiles,
+        both(lambda o: o.values),
+    )
+
+
+def _outcomes(inner: Predictor, panel: Panel, origins: Origins, levels: tuple[float, ...], horizon: int) -> Outcomes:
+    """Forecast from each origin beside what happened; a bar that is not there yet is NaN and dated in the far future."""
+    ahead = origins.bar[:, None] + np.arange(1, horizon + 1)
+    y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, np.datetime64(2**62, "us"))
+    cutoff, y0 = np.empty(len(origins), "datetime64[us]"), np.empty(len(origins))
+    for place in np.unique(origins.series):
+        series, mine = panel[int(place)], origins.series == place
+        bars = ahead[mine]
+        there = bars < len(series)
+        within = np.minimum(bars, len(series) - 1)
+        y[mine], ds[mine] = np.where(there, series.y[within], np.nan), np.where(there, series.ds[within], np.datetime64(2**62, "us"))
+        cutoff[mine], y0[mine] = series.ds[origins.bar[mine]], series.y[origins.bar[mine]]
+    return Outcomes(inner.name, np.array(panel.symbols)[origins.series], cutoff, ds, y0, y, levels, inner.predict(panel, origins, levels))
