@@ -205,12 +205,13 @@ def _normal(levels: Floats) -> Floats:
 
 
 def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Floats, ...], target: Target, horizon: int) -> Floats:
-    """Return quantiles [H, K] of the training moves over their scale, the drift shrunk by its own uncertainty.
+    """Return quantiles [H, K] of the known moves over their scale, the drift shrunk by its own uncertainty.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
     windows are known the sample's quantiles are drawn to those of a normal of the same spread.
     """
     paths = [path(s, target) for s in panel]
+    normal = _normal(LEVELS)
     out = np.empty((horizon, len(LEVELS)))
     for h in range(1, horizon + 1):
         pieces, when = [], []
@@ -218,14 +219,24 @@ def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Flo
             bars = np.arange(min(22, known // 4), known - h)
             pieces.append((p[bars + h] - p[bars]) / scale[bars, h - 1])
             when.append(series.ds[bars])
-        z = np.concatenate(pieces)
-        independent = max(1.0, len(np.unique(np.concatenate(when))) / h)
-        mean, sd = float(z.mean()), float(z.std())
-        error = sd / np.sqrt(independent)
-        drift = mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
+        z, dates = np.concatenate(pieces), np.concatenate(when)
+        independent = max(1.0, len(np.unique(dates)) / h)
         weight = independent / (independent + 30.0)
-        out[h - 1] = drift + weight * (np.quantile(z, LEVELS) - mean) + (1 - weight) * sd * _normal(LEVELS)
+        centred = weight * (np.quantile(z, LEVELS) - z.mean()) + (1 - weight) * z.std() * normal
+        out[h - 1] = _shrunk_mean(z, dates, independent) + centred
     return np.maximum.accumulate(_smoothed(out), axis=1)
+
+
+def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
+    """Return the mean of z times ``1 - 1/t^2`` (0 where t is below 1), t its ratio to its standard error.
+
+    Series of one date move together, so the error is that of the means by date (James and Stein 1961).
+    """
+    mean = float(z.mean())
+    _, place = np.unique(dates, return_inverse=True)
+    by_date = np.bincount(place, z) / np.bincount(place)
+    error = float(by_date.std()) / np.sqrt(independent)
+    return mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
 
 
 def _smoothed(table: Floats) -> Floats:
