@@ -66,6 +66,7 @@ class IntBox(QSpinBox):
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
         self.setSpecialValueText(limits.words.get(str(int(limits.low)), ""))
+        _indent(self)
 
 
 class FloatBox(QDoubleSpinBox):
@@ -77,6 +78,7 @@ class FloatBox(QDoubleSpinBox):
         self.setRange(limits.low, limits.high)
         self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
         self.setSpecialValueText(limits.words.get(str(float(limits.low)), ""))
+        _indent(self)
 
     def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
         """Write up to six significant digits."""
@@ -100,6 +102,11 @@ class FloatBox(QDoubleSpinBox):
 
     def _bare(self, text: str) -> str:
         return text.removesuffix(self.suffix()).strip()
+
+
+def _indent(box: QAbstractSpinBox) -> None:
+    """Keep the text off the edge: Qt leaves the padding of a style sheet out of a spin box with buttons of its own."""
+    box.lineEdit().setTextMargins(7, 0, 0, 0)
 
 
 def _number(text: str, otherwise: float) -> float:
@@ -310,16 +317,18 @@ def _rows() -> QGridLayout:
 
 def _fold_button(text: str, folded: QWidget) -> QToolButton:
     button = QToolButton()
-    button.setText(text)
     button.setObjectName("fold")
     button.setAccessibleName(text)
     button.setCheckable(True)
     button.setAutoRaise(True)
-    button.setArrowType(Qt.ArrowType.RightArrow)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.toggled.connect(folded.setVisible)
-    button.toggled.connect(lambda on: button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow))
-    folded.hide()
+    button.setStyleSheet("QToolButton { padding: 3px 8px 3px 2px; }")
+
+    def fold(opened: bool) -> None:
+        folded.setVisible(opened)
+        button.setText(f"{'▾' if opened else '▸'} {text}")
+
+    button.toggled.connect(fold)
+    fold(False)
     return button
 
 

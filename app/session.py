@@ -50,6 +50,7 @@ class Session(QObject):
         self._asked: tuple[str, ...] = ()
         self._waiting: RunConfig | None = None
         self._pulse = QTimer(self)
+        self._pulse.setObjectName("pulse")
         self._pulse.setInterval(PULSE_MS)
         self._pulse.timeout.connect(self._beat)
 
@@ -212,12 +213,18 @@ class Session(QObject):
                 self.split = event
             case EpochEnd():
                 self.history.append(event)
+                self.progress = self._progress_at(event)
             case ForecastMade():
                 self.forecast = event
             case RunFinished():
                 self.finished, self.unsaved = event, True
             case _:
                 pass
+
+    def _progress_at(self, end: EpochEnd) -> Progress:
+        """Return how far a run is after an epoch: short epochs report nothing before their end."""
+        eta = end.seconds / end.epoch * (end.epochs - end.epoch) if end.epoch else None
+        return Progress(end.epoch, end.epochs, self.tr("Epoch {n} of {all}").format(n=end.epoch, all=end.epochs), eta)
 
     def _clear_run(self) -> None:
         self.split, self.history, self.forecast = None, [], None

@@ -58,7 +58,7 @@ def test_settings_survive_the_form(qtbot: Any, settings: Settings) -> None:
 def test_a_small_number_reads_as_it_was_meant(qtbot: Any) -> None:
     form = SettingsForm(TrainConfig)
     qtbot.addWidget(form)
-    form.show_settings(TrainConfig())
+    form.show_settings(TrainConfig(learning_rate=0.001))
     rate = form.fields["learning_rate"]
     assert isinstance(rate, FloatBox)
     assert rate.text() == "0.001"

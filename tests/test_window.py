@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,52 +32,89 @@ ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 _warm: list[EngineReady] = []
 
 
-@pytest.fixture
-def prices(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small price file: 300 bars of a random walk."""
     steps = np.random.default_rng(0).normal(0, 0.01, 300)
     close = 100 * np.exp(np.cumsum(steps))
     days = np.datetime64("2020-01-01") + np.arange(300)
     rows = [f"{day},{c * 0.999:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000" for day, c in zip(days, close, strict=True)]
-    path = tmp_path / "walk.csv"
+    path = tmp_path_factory.mktemp("prices") / "walk.csv"
     path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
+    path.with_name("other.csv").write_text(path.read_text())
     return path
 
 
-@pytest.fixture
-def window(qtbot: Any) -> Iterator[MainWindow]:
-    """A window as it opens on the first day."""
-    preferences = Preferences()
+def opened(preferences: Preferences, *references: str) -> MainWindow:
+    """Open a window of the smallest promised size."""
     theme.apply(QApplication.instance(), theme.LIGHT)  # type: ignore[arg-type]
-    one = MainWindow(preferences)
-    one.resize(1024, 700)
-    yield one
-    if one.bench:
-        one.bench.session.close(60_000)
-        one.bench.session.unsaved = False
-    one.close()
-    one.deleteLater()
+    window = MainWindow(preferences, references)
+    window.resize(1024, 700)
+    window.show()
+    return window
+
+
+def closed(window: MainWindow) -> None:
+    """Close a window whatever it does, and wait for all of it to be gone."""
+    if window.bench:
+        window.bench.session.close(60_000)
+        window.bench.session.unsaved = False
+    window.close()
+    window.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-@pytest.fixture
-def bench(qtbot: Any, window: MainWindow, prices: Path) -> Workbench:
-    """The furnished window with the small file in it and the engine warm; the engine is warmed once for all tests."""
-    window._references = (str(prices),)
-    window.show()
-    found = window.furnish()
+def furnished(window: MainWindow) -> Workbench:
+    """Wait for prices and engine; the engine is warmed once for all tests."""
+    bench = window.furnish()
     if _warm:
-        found.session.engine = _warm[0]
-    qtbot.waitUntil(lambda: found.session.panel is not None and found.session.engine is not None, timeout=120_000)
-    _warm[:] = [found.session.engine]
-    qtbot.waitUntil(lambda: found.session.threads == 0)
-    found.model.show_config(TINY)
-    return found
+        bench.session.engine = _warm[0]
+    wait(lambda: bench.session.panel is not None and bench.session.engine is not None and bench.session.threads == 0)
+    assert bench.session.engine is not None
+    _warm[:] = [bench.session.engine]
+    bench.model.show_config(TINY)
+    return bench
+
+
+def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Let events happen until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def shared(qapp: QApplication, prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """One window for all tests that leave it open."""
+    window = opened(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), str(prices))
+    yield furnished(window)
+    closed(window)
+
+
+@pytest.fixture
+def bench(shared: Workbench, prices: Path) -> Iterator[Workbench]:
+    """The shared window as if it had just been opened on the small file."""
+    shared.load([str(prices)])
+    wait(idle(shared))
+    shared.model.show_config(TINY)
+    yield shared
+    shared.cancel()
+    wait(lambda: shared.session.threads == 0 and not shared.session._pulse.isActive())
+
+
+@pytest.fixture
+def own(qapp: QApplication, prices: Path) -> Iterator[Workbench]:
+    """A window for one test, which may close it."""
+    window = opened(Preferences(), str(prices))
+    yield furnished(window)
+    closed(window)
 
 
 def trained(qtbot: Any, bench: Workbench) -> None:
     bench.actions["train"].trigger()
-    qtbot.waitUntil(lambda: bench.session.finished is not None and bench.session.state == "idle", timeout=60_000)
+    wait(lambda: bench.session.finished is not None and bench.session.state == "idle")
 
 
 def idle(bench: Workbench) -> Callable[[], bool]:
@@ -92,18 +130,18 @@ def texts(widget: QWidget) -> str:
     return " ".join(child.text() for child in widget.findChildren(QWidget) if hasattr(child, "text") and child.isVisibleTo(widget))
 
 
-def test_the_first_start_shows_the_sample(qtbot: Any, window: MainWindow) -> None:
-    window.show()
-    qtbot.waitUntil(lambda: window.bench is not None)
+def test_the_first_start_shows_the_sample(qapp: QApplication) -> None:
+    window = opened(Preferences())
+    wait(lambda: window.bench is not None)
     bench = window.bench
     assert bench is not None
-    qtbot.waitUntil(lambda: bench.session.panel is not None, timeout=60_000)
+    wait(lambda: bench.session.panel is not None)
     assert bench.session.references == ("sample:sp500",)
     assert "sp500" in window.windowTitle()
     assert "S&P 500" in texts(bench.data)
     assert bench.model.train_button.isEnabled()
-    qtbot.waitUntil(lambda: bench.session.engine is not None, timeout=120_000)
-    _warm[:] = [bench.session.engine]
+    wait(lambda: bench.session.engine is not None)
+    closed(window)
 
 
 def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: Workbench) -> None:
@@ -125,11 +163,11 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
 def test_stop_keeps_the_best_network_so_far(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(ENDLESS)
     qtbot.mouseClick(bench.model.train_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(live(bench), timeout=60_000)
+    wait(live(bench))
     assert not bench.model.train_button.isEnabled()
     assert not bench.actions["open"].isEnabled()
     qtbot.mouseClick(bench.model.stop_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(idle(bench), timeout=60_000)
+    wait(idle(bench))
     finished = bench.session.finished
     assert finished is not None
     assert finished.result.info.stopped == "user"
@@ -141,30 +179,30 @@ def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -
     first = bench.session.finished
     bench.model.show_config(ENDLESS)
     bench.train()
-    qtbot.waitUntil(live(bench), timeout=60_000)
+    wait(live(bench))
     bench.actions["cancel"].trigger()
     assert bench.session.state == "idle"
     assert bench.session.finished is first
     assert first is not None
     assert first.result.verdict.sentence in texts(bench.results)
     assert "Finished" in texts(bench.training)
-    qtbot.waitUntil(lambda: bench.session.threads == 0, timeout=60_000)
+    wait(lambda: bench.session.threads == 0)
 
 
 def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(ENDLESS)
     bench.train()
-    qtbot.waitUntil(live(bench), timeout=60_000)
+    wait(live(bench))
     before = len(bench.session.history)
     bench.actions["style-line"].trigger()
     bench.actions["scale-log"].trigger()
     bench.actions["span-6M"].trigger()
     bench.actions["theme-dark"].trigger()
-    qtbot.waitUntil(lambda: len(bench.session.history) > before + 2, timeout=60_000)
-    qtbot.waitUntil(lambda: bench.window.windowTitle().startswith("["), timeout=60_000)
+    wait(lambda: len(bench.session.history) > before + 2)
+    wait(lambda: bench.window.windowTitle().startswith("["))
     bench.actions["theme-light"].trigger()
     bench.cancel()
-    qtbot.waitUntil(lambda: bench.session.threads == 0, timeout=60_000)
+    wait(lambda: bench.session.threads == 0)
 
 
 def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
@@ -190,21 +228,21 @@ def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, benc
 
 @pytest.mark.parametrize("answer", ["continue", "discard", "keep"])
 def test_closing_in_mid_training_asks(
-    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
+    qtbot: Any, own: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
 ) -> None:
     model_file = tmp_path / "kept.candlecast"
     monkeypatch.setattr(dialogs, "ask_close_while_training", lambda parent: answer)
     monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args: (str(model_file), "Candlecast (*.candlecast)"))
-    bench.model.show_config(ENDLESS)
-    bench.train()
-    qtbot.waitUntil(live(bench), timeout=60_000)
-    closed = bench.window.close()
+    own.model.show_config(ENDLESS)
+    own.train()
+    wait(live(own))
+    closed = own.window.close()
     assert closed == (answer == "discard")
     if answer == "continue":
-        assert bench.session.state == "training"
+        assert own.session.state == "training"
         return
-    qtbot.waitUntil(lambda: not bench.window.isVisible(), timeout=60_000)
-    assert bench.session.threads == 0
+    wait(lambda: not own.window.isVisible())
+    assert own.session.threads == 0
     assert model_file.exists() == (answer == "keep")
 
 
@@ -212,7 +250,7 @@ def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench:
     bad = tmp_path / "bad.csv"
     bad.write_text("this is,not\na price,file\n")
     bench.load([str(bad)])
-    qtbot.waitUntil(idle(bench))
+    wait(idle(bench))
     assert "bad.csv" in bench.banner.text
     assert bench.session.panel is not None
     assert bench.session.panel.symbols == ("walk",)
@@ -224,7 +262,7 @@ def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench:
 def test_too_little_history_is_told_with_the_next_step(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(input_size=5000))
     bench.train()
-    qtbot.waitUntil(idle(bench), timeout=60_000)
+    wait(idle(bench))
     assert "5000" in bench.banner.text.replace(",", "")
     assert bench.session.finished is None
 
@@ -244,7 +282,6 @@ def test_an_unexpected_fault_is_shown_once_with_everything(qtbot: Any, bench: Wo
 
 def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) -> None:
     other = prices.with_name("other.csv")
-    other.write_text(prices.read_text())
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(other))])
     buttons, keys, action = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
@@ -253,7 +290,7 @@ def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) ->
     assert hint.isVisible()
     QApplication.sendEvent(bench.window, QDropEvent(QPointF(50, 50), action, data, buttons, keys))
     assert not hint.isVisible()
-    qtbot.waitUntil(lambda: bench.session.panel is not None and bench.session.panel.symbols == ("other",))
+    wait(lambda: bench.session.panel is not None and bench.session.panel.symbols == ("other",))
 
 
 def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,9 +305,8 @@ def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: py
 
 def test_several_files_make_a_panel_to_choose_from(qtbot: Any, bench: Workbench, prices: Path) -> None:
     other = prices.with_name("other.csv")
-    other.write_text(prices.read_text())
     bench.load([str(prices), str(other)])
-    qtbot.waitUntil(idle(bench))
+    wait(idle(bench))
     trained(qtbot, bench)
     bench.data.series_chosen.emit(1)
     assert bench.session.series is not None
@@ -279,13 +315,13 @@ def test_several_files_make_a_panel_to_choose_from(qtbot: Any, bench: Workbench,
     assert bench.session.finished is not None
 
 
-def test_choices_are_remembered(qtbot: Any, bench: Workbench, prices: Path) -> None:
-    bench.actions["style-area"].trigger()
-    bench.actions["span-5Y"].trigger()
-    bench.actions["theme-dark"].trigger()
-    bench.actions["theme-light"].trigger()
-    bench.model.show_config(TINY.changed(layers=3))
-    assert bench.window.close()
+def test_choices_are_remembered(qtbot: Any, own: Workbench, prices: Path) -> None:
+    own.actions["style-area"].trigger()
+    own.actions["span-5Y"].trigger()
+    own.actions["theme-dark"].trigger()
+    own.actions["theme-light"].trigger()
+    own.model.show_config(TINY.changed(layers=3))
+    assert own.window.close()
     again = Preferences()
     assert (again.style, again.span, again.theme) == ("area", "5Y", "light")
     assert again.references == (str(prices),)

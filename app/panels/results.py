@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QLocale, Qt
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -54,6 +54,40 @@ def figure(value: float) -> str:
     return QLocale().toString(value, "f", min(digits, 6))
 
 
+class ScoreTable(QTableWidget):
+    """A table as high as its rows; its columns share the width, none narrower than its content."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def spread(self) -> None:
+        """Fit the columns to content and width, and the height to the rows."""
+        header = self.horizontalHeader()
+        widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(self.columnCount())]
+        self.setMinimumWidth(sum(widths) + 2 * self.frameWidth())
+        spare = max(0, self.viewport().width() - sum(widths)) // max(1, len(widths) - 1)
+        for column, width in enumerate(widths):
+            header.resizeSection(column, width + (spare if column else 0))
+        rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
+        self.setFixedHeight(header.sizeHint().height() + rows + 2 * self.frameWidth())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.spread()
+
+
 class ResultsPanel(QStackedWidget):
     """Verdict, notes, and the table of scores."""
 
@@ -72,7 +106,7 @@ class ResultsPanel(QStackedWidget):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        self.table = _score_table(self.tr("Scores of the network beside the baselines"))
+        self.table = ScoreTable(self.tr("Scores of the network beside the baselines"))
         self.addWidget(self._empty)
         self.addWidget(self._layout())
 
@@ -149,10 +183,7 @@ class ResultsPanel(QStackedWidget):
             self.table.setHorizontalHeaderItem(column, head)
         for row, metric in enumerate(metrics):
             self._fill_row(row, metric, models, scores)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        height = header.sizeHint().height() + sum(self.table.rowHeight(row) for row in range(len(metrics))) + 4
-        self.table.setFixedHeight(height)
+        self.table.spread()
 
     def _fill_row(self, row: int, metric: str, models: Sequence[str], scores: Mapping[str, Mapping[str, float]]) -> None:
         known = METRICS[metric]
@@ -176,17 +207,3 @@ class ResultsPanel(QStackedWidget):
                 item.setFont(font)
                 item.setToolTip(self.tr("best; {aim}").format(aim=aim))
             self.table.setItem(row, column, item)
-
-
-def _score_table(name: str) -> QTableWidget:
-    table = QTableWidget()
-    table.setAccessibleName(name)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(26)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setShowGrid(False)
-    table.setAlternatingRowColors(True)
-    table.setTabKeyNavigation(False)
-    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app.panels.training import duration
@@ -10,7 +10,7 @@ from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
 
 
-class StatusLine:
+class StatusLine(QObject):
     """Fills a status bar.
 
     Parameters
@@ -20,14 +20,15 @@ class StatusLine:
     """
 
     def __init__(self, bar: QStatusBar) -> None:
+        super().__init__(bar)
         self._bar = bar
         self._message, self._left, self._series, self._engine = QLabel(), QLabel(), QLabel(), QLabel()
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedWidth(120)
-        self._progress.setAccessibleName(bar.tr("Progress"))
-        self._series.setAccessibleName(bar.tr("Shown series"))
-        self._engine.setAccessibleName(bar.tr("Engine"))
+        self._progress.setAccessibleName(self.tr("Progress"))
+        self._series.setAccessibleName(self.tr("Shown series"))
+        self._engine.setAccessibleName(self.tr("Engine"))
         bar.setSizeGripEnabled(False)
         bar.addWidget(self._message, 1)
         for part in (self._progress, self._left, self._series, self._engine):
@@ -46,16 +47,20 @@ class StatusLine:
         self._progress.setRange(0, progress.total)
         self._progress.setValue(progress.done)
         self._progress.show()
-        self._left.setText(self._bar.tr("{time} left").format(time=duration(progress.eta_s)) if progress.eta_s is not None else "")
+        self._left.setText(self.tr("{time} left").format(time=duration(progress.eta_s)) if progress.eta_s is not None else "")
+
+    def show_readout(self, text: str) -> None:
+        """Show what lies under the cursor, in the place of what goes on; "" brings that back."""
+        self._bar.showMessage(text)
 
     def show_series(self, series: PriceSeries | None) -> None:
         """Name the series in view."""
-        bars = self._bar.tr("{symbol} · {n} bars")
+        bars = self.tr("{symbol} · {n} bars")
         self._series.setText(bars.format(symbol=series.symbol, n=QLocale().toString(len(series))) if series else "")
 
     def show_engine(self, engine: EngineReady | None, *, warming: bool) -> None:
         """Tell whether the engine is there, and what it computes on."""
         if engine:
-            self._engine.setText(self._bar.tr("Engine ready: {device}").format(device=next(iter(engine.devices.values()))))
+            self._engine.setText(self.tr("Engine ready: {device}").format(device=next(iter(engine.devices.values()))))
         else:
-            self._engine.setText(self._bar.tr("Preparing the engine…") if warming else self._bar.tr("Engine not loaded"))
+            self._engine.setText(self.tr("Preparing the engine…") if warming else self.tr("Engine not loaded"))

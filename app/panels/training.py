@@ -49,8 +49,11 @@ class TrainingPanel(QStackedWidget):
         rows.setSpacing(6)
         rows.addLayout(top)
         rows.addWidget(self._bar)
-        rows.addLayout(self._figure_grid())
-        rows.addWidget(self.chart, 1)
+        below = QHBoxLayout()
+        below.setSpacing(14)
+        below.addLayout(self._figure_grid())
+        below.addWidget(self.chart, 1)
+        rows.addLayout(below, 1)
         self.addWidget(self._empty)
         self.addWidget(full)
 
@@ -106,16 +109,15 @@ class TrainingPanel(QStackedWidget):
         }
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)
-        grid.setVerticalSpacing(2)
-        for place, (key, (name, text)) in enumerate(told.items()):
-            row, column = divmod(place, 2)
+        grid.setVerticalSpacing(4)
+        for row, (key, (name, text)) in enumerate(told.items()):
             label, value = QLabel(name), QLabel("–")
             label.setProperty("role", "muted")
             for part in (label, value):
                 part.setToolTip(text)
-            grid.addWidget(label, row, 2 * column)
-            grid.addWidget(value, row, 2 * column + 1)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(value, row, 1)
             self._figures[key] = value
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
+        grid.setColumnMinimumWidth(1, self.fontMetrics().horizontalAdvance("0.00000 / 0.00000"))
+        grid.setRowStretch(len(told), 1)
         return grid

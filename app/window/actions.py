@@ -81,6 +81,7 @@ class TickerField(QLineEdit):
         self.setAccessibleName(self.tr("Ticker"))
         self.setToolTip(self.tr("Load prices from Yahoo Finance: one ticker or several, then Enter (Ctrl+L)"))
         self.setClearButtonEnabled(True)
+        self.findChild(QToolButton).setAccessibleName(self.tr("Clear the ticker"))
         self.setMaxLength(400)
         self.setFixedWidth(170)
         self.returnPressed.connect(self._entered)

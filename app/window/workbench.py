@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from forecasting.series import Forecast, PriceSeries
 
 FIRST_SAMPLE = "sample:sp500"
 MODEL_SUFFIX = ".candlecast"
+#: Seconds between two live drawings: more often than that only slows the training down.
+_LOSS_S, _FORECAST_S = 0.1, 0.3
 #: A run that took this many seconds is not closed away without a question.
 _WORTH_ASKING_S = 60
 
@@ -55,6 +59,8 @@ class Workbench(QObject):
         self._preferences = preferences
         self._closing = False
         self._epochs_shown = 0
+        self._forecast_shown: ForecastMade | None = None
+        self._loss_pace, self._forecast_pace = Pace(_LOSS_S), Pace(_FORECAST_S)
         self._fault: Failure | None = None
         self._fault_shown = False
         self.session = Session()
@@ -111,13 +117,10 @@ class Workbench(QObject):
     def set_theme(self, name: str) -> None:
         """Switch the whole program to a theme: ``system``, ``light`` or ``dark``."""
         self._preferences.theme = name
-        self._theme = theme.current(name)
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        theme.apply(app, self._theme)
-        self.actions.set_theme(self._theme)
-        self.layout.set_theme(self._theme)
-        self.session.nudge()
+        theme.apply(app, theme.current(name))
+        self._color()
 
     def report(self, fault: Failure | BaseException) -> None:
         """Tell of a fault: ours in the banner, any other with all details."""
@@ -139,6 +142,13 @@ class Workbench(QObject):
         self._preferences.keep_bytes("state", self.window.saveState())
         self.session.close()
         return True
+
+    def _color(self) -> None:
+        """Give all parts the colours of the theme that the application has."""
+        self._theme = theme.current(self._preferences.theme)
+        self.actions.set_theme(self._theme)
+        self.layout.set_theme(self._theme)
+        self.session.nudge()
 
     def _show_details(self) -> None:
         """Show all that is known of the last fault; faults that come in a row share one dialog."""
@@ -184,6 +194,7 @@ class Workbench(QObject):
 
     def _wire_panels(self) -> None:
         self.header.span_chosen.connect(self._set_span)
+        self.chart.readout.connect(self._status.show_readout)
         self.data.series_chosen.connect(self._select)
         self.data.open_wanted.connect(self._ask_open)
         self.data.sample_wanted.connect(lambda: self.load((FIRST_SAMPLE,)))
@@ -232,7 +243,7 @@ class Workbench(QObject):
     def _restore(self) -> None:
         """Show what was remembered; what does not fit any more is left at its default."""
         self.actions.check("theme", self._preferences.theme)
-        self.set_theme(self._preferences.theme)
+        self._color()
         self._set_style(self._preferences.style)
         self._set_scale(self._preferences.scale)
         self.actions.check("span", self._preferences.span)
@@ -260,10 +271,8 @@ class Workbench(QObject):
             case SplitMade():
                 self.training.show_split(event)
                 self.chart.show_split(event, self.session.selected)
-            case EpochEnd():
-                self.training.show_state(self.tr("Epoch {n} of {all}").format(n=event.epoch, all=event.epochs), running=True)
-            case ForecastMade():
-                self.chart.show_forecast(self._own(event.forecasts), final=event.final)
+            case EpochEnd() if self.session.progress:
+                self._show_progress(self.session.progress)
             case RunFinished():
                 self.layout.docks["results"].raise_()
                 QApplication.alert(self.window)
@@ -304,7 +313,7 @@ class Workbench(QObject):
         self.results.show_result(result)
         self.training.show_split(split)
         self.training.show_history(history)
-        self._epochs_shown = len(history)
+        self._epochs_shown, self._forecast_shown = len(history), session.forecast
         if not live and history:
             self.training.show_state(self.tr("Finished") if result else self.tr("Ended without a result"), running=False)
         elif not live:
@@ -315,6 +324,7 @@ class Workbench(QObject):
         if self._live or self.session.state == "loading":
             self._status.show_progress(progress)
         if self._live:
+            self.training.show_state(progress.message, running=True)
             self.training.show_progress(progress)
         self._title()
 
@@ -371,7 +381,7 @@ class Workbench(QObject):
 
     def _title(self) -> None:
         series, progress = self.session.series, self.session.progress
-        running = self.session.state == "training" and progress and progress.total
+        running = self.session.state == "training" and progress is not None and progress.total > 0
         share = f"[{progress.done * 100 // progress.total} %] " if running and progress else ""
         self.window.setWindowTitle(f"{share}{series.symbol + '[*] – ' if series else '[*]'}Candlecast")
         self.window.setWindowModified(self.session.unsaved)
@@ -379,9 +389,12 @@ class Workbench(QObject):
     def _draw(self) -> None:
         """Repaint what has changed: the one place from which charts are drawn, 30 times a second at most."""
         session = self.session
-        if self._live and len(session.history) != self._epochs_shown:
+        if self._live and len(session.history) != self._epochs_shown and self._loss_pace.due():
             self._epochs_shown = len(session.history)
             self.training.show_history(session.history)
+        if self._live and session.forecast is not self._forecast_shown and self._forecast_pace.due():
+            self._forecast_shown = session.forecast
+            self.chart.show_forecast(self._own(session.forecast.forecasts if session.forecast else ()), final=False)
         self.chart.refresh()
         self.training.chart.refresh()
 
@@ -476,6 +489,28 @@ class Workbench(QObject):
         self.session.unsaved = False
         self._status.rest(self.tr("Wrote {path}").format(path=path))
         self._title()
+        return True
+
+
+class Pace:
+    """Tells whether it is time again.
+
+    Parameters
+    ----------
+    seconds : float
+        Least time between two times.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = -math.inf
+
+    def due(self) -> bool:
+        """Whether the time has come; asking with that answer starts the next wait."""
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
         return True
 
 
