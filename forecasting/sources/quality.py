@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,52 @@ from forecasting.series import Dates, Finding, Floats, PriceSeries
 #: Fewest bars with which a forecast can be judged at all.
 SHORT = 100
 
-_SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
+#: Factors by which shares are usually split or merged.
+SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
+
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The bars that are looked over: dates [T], columns by name, each [T] and contiguous, and the distance of bars."""
+
+    ds: Dates
+    columns: Mapping[str, Floats]
+    freq: str
+    tz: str = ""
+
+    @property
+    def close(self) -> Floats:
+        """The close, shape [T]."""
+        return self.columns["close"]
+
+    @property
+    def has_range(self) -> bool:
+        """Whether there are open, high and low."""
+        return set(_PRICES) <= set(self.columns)
+
+    @cached_property
+    def steps(self) -> Floats:
+        """Log returns, shape [T-1]; empty where a close is not positive."""
+        return np.diff(np.log(self.close)) if self.close.size > 2 and self.close.min() > 0 else np.empty(0)
+
+    @cached_property
+    def usual(self) -> float:
+        """Robust standard deviation of the log returns, from at most some 20,000 of them, evenly spread."""
+        picked = self.steps[:: max(1, self.steps.size // 20_000)]
+        return float(1.4826 * np.median(np.abs(picked - np.median(picked)))) if picked.size else 0.0
+
+    @cached_property
+    def large(self) -> npt.NDArray[np.int64]:
+        """Places of the log returns that are far outside of what the series does."""
+        limit = max(0.25, 8 * self.usual)
+        return np.flatnonzero((self.steps > limit) | (self.steps < -limit))
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.int64]:
+        """Days since 1970, shape [T]."""
+        return self.ds.astype("datetime64[D]").astype(np.int64)
 
 
 def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Finding, ...]:
@@ -30,14 +77,20 @@ def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Find
     tuple of Finding
         Nothing is changed: the action of each is ``kept``.
     """
-    checks: list[Callable[[PriceSeries], Finding | None]] = [_short, _nonpositive, _high_below_low, _stale, _jumps, _typos, _spacing, _dst]
-    if sessions:
-        checks.append(session_gaps)
-    return tuple(finding for check in checks if (finding := check(series)) is not None)
+    columns = {name: np.ascontiguousarray(series[name]) for name in series.columns}
+    found = examine(Bars(series.ds, columns, series.freq, series.tz))
+    gaps = session_gaps(series) if sessions else None
+    return found if gaps is None else (*found, gaps)
+
+
+def examine(bars: Bars) -> tuple[Finding, ...]:
+    """Look bars over, without their exchange."""
+    checks = (_short, _nonpositive, _high_below_low, _stale, _split_like, _outliers, _mixed_frequency, _dst)
+    return tuple(finding for check in checks if (finding := check(bars)) is not None)
 
 
 def session_gaps(series: PriceSeries) -> Finding | None:
-    """Tell which sessions of the exchange have no bar."""
+    """Tell which sessions of the exchange have no bar; None where all have one."""
     from forecasting.calendars import missing_sessions
 
     missing = missing_sessions(series)
@@ -52,161 +105,145 @@ def shown(ds: Dates, count: int = 5) -> tuple[str, ...]:
     return tuple(str(stamp.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ") for stamp in ds[:count])
 
 
-def _short(series: PriceSeries) -> Finding | None:
-    if len(series) >= SHORT:
+def _short(bars: Bars) -> Finding | None:
+    if bars.ds.size >= SHORT:
         return None
-    message = f"There are only {len(series)} bars; {SHORT} or more are needed to train and to judge a forecast."
-    return Finding("short", message, len(series), "warning")
+    message = f"There are only {bars.ds.size} bars; {SHORT} or more are needed to train and to judge a forecast."
+    return Finding("short", message, bars.ds.size, "warning")
 
 
-def _prices(series: PriceSeries) -> list[str]:
-    return [name for name in ("open", "high", "low", "close", "adj_close") if name in series]
-
-
-def _nonpositive(series: PriceSeries) -> Finding | None:
-    if not any(series[name].min() <= 0 or np.isnan(series[name].min()) for name in _prices(series)):
+def _nonpositive(bars: Bars) -> Finding | None:
+    prices = [bars.columns[name] for name in (*_PRICES, "adj_close") if name in bars.columns]
+    if all(price.min() > 0 for price in prices):
         return None
-    bad = np.any([series[name] <= 0 for name in _prices(series)], axis=0)
+    bad = np.any([price <= 0 for price in prices], axis=0)
     count = int(np.count_nonzero(bad))
     if count == 0:
         return None
-    price = series.has_range
-    message = f"{count} bars have a {'price' if price else 'value'} of zero or below, for which there is no log return."
-    return Finding("nonpositive", message, count, "warning" if price else "info", dates=shown(series.ds[bad]))
+    what = "price" if bars.has_range else "value"
+    message = f"{count} bars have a {what} of zero or below, for which there is no log return."
+    return Finding("nonpositive", message, count, "warning" if bars.has_range else "info", dates=shown(bars.ds[bad]))
 
 
-def _high_below_low(series: PriceSeries) -> Finding | None:
-    if not series.has_range:
+def _high_below_low(bars: Bars) -> Finding | None:
+    if not bars.has_range:
         return None
-    high, low, first, last = (series[name] for name in ("high", "low", "open", "close"))
-    slack = 1e-6 * np.abs(high)
-    crossed = high < low - slack
-    outside = (np.maximum(first, last) > high + slack) | (np.minimum(first, last) < low - slack)
-    bad = crossed | outside
-    count = int(np.count_nonzero(bad))
-    if count == 0:
+    first, high, low, last = (bars.columns[name] for name in _PRICES)
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero((first > high) | (last > high) | (first < low) | (last < low) | (high < low))
+        slack = 1e-6 * np.abs(high[bad])
+        crossed = high[bad] < low[bad] - slack
+        clear = crossed | (np.maximum(first, last)[bad] > high[bad] + slack) | (np.minimum(first, last)[bad] < low[bad] - slack)
+    bad = bad[clear]
+    if bad.size == 0:
         return None
-    severity = "error" if count > 0.2 * len(series) else "warning"
-    message = (
-        f"{count} bars have a high below the low, or an open or close outside of both ({int(np.count_nonzero(crossed))} of the first kind)."
-    )
-    return Finding("high_below_low", message, count, severity, dates=shown(series.ds[bad]))
+    message = f"{bad.size} bars have a high below the low ({int(crossed.sum())}), or an open or close outside of both."
+    severe = bad.size > 0.2 * bars.ds.size
+    return Finding("high_below_low", message, int(bad.size), "error" if severe else "warning", dates=shown(bars.ds[bad]))
 
 
-def _stale(series: PriceSeries) -> Finding | None:
+def _stale(bars: Bars) -> Finding | None:
     """Find runs of ten and more bars without any change of the close, and of the volume where there is one."""
-    close = series.y
-    same = close[1:] == close[:-1]
-    if "volume" in series and np.nansum(series["volume"]) > 0:
-        volume = series["volume"]
-        same &= (volume[1:] == volume[:-1]) | np.isnan(volume[1:])
+    same = bars.close[1:] == bars.close[:-1]
     if np.count_nonzero(same) < 9:
         return None
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], same.astype(np.int8), [0]))))
-    starts, ends = edges[::2], edges[1::2]
-    lengths = ends - starts + 1
+    volume = bars.columns.get("volume")
+    if volume is not None and np.nansum(volume) > 0:
+        same &= (volume[1:] == volume[:-1]) | np.isnan(volume[1:])
+    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+    starts, lengths = edges[::2], edges[1::2] - edges[::2] + 1
     long = lengths >= 10
     if not long.any():
         return None
-    bars = int(lengths[long].sum())
+    count = int(lengths[long].sum())
     message = f"{int(long.sum())} runs of 10 or more bars repeat the same close, the longest {int(lengths.max())} bars."
-    severity = "warning" if bars > 0.05 * len(series) else "info"
-    return Finding("stale", message, bars, severity, dates=shown(series.ds[starts[long]]))
+    return Finding("stale", message, count, "warning" if count > 0.05 * bars.ds.size else "info", dates=shown(bars.ds[starts[long]]))
 
 
-def _log_steps(series: PriceSeries) -> Floats | None:
-    close = series.y
-    if close.size < 3 or close.min() <= 0:
+def _split_like(bars: Bars) -> Finding | None:
+    """Find steps of a usual split ratio, far outside of what the series does, that an adjusted close does not share."""
+    sizes = np.abs(bars.steps[bars.large])
+    nearest = np.abs(sizes[:, None] - np.log(SPLITS)).min(axis=1, initial=np.inf)
+    alike = bars.large[(nearest < 0.05) & (sizes > 0.35)]
+    places = np.array([place for place in alike if not _comes_back(bars.steps, int(place))], np.int64)
+    adjusted = bars.columns.get("adj_close")
+    if adjusted is not None and places.size:
+        with np.errstate(all="ignore"):
+            shared = np.abs(np.log(adjusted[places + 1] / adjusted[places]) - bars.steps[places]) < 0.05
+        places = places[~shared]
+    if places.size == 0:
         return None
-    return np.diff(np.log(close))
+    message = f"{places.size} steps may be splits that are not adjusted, such as a factor of {np.exp(bars.steps[places[0]]):.3g}."
+    return Finding("split_like", message, int(places.size), "warning", dates=shown(bars.ds[places + 1]))
 
 
-def _jumps(series: PriceSeries) -> Finding | None:
-    """Find steps whose size is a usual split ratio and far outside of what the series does."""
-    steps = _log_steps(series)
-    if steps is None:
-        return None
-    large = np.flatnonzero(np.abs(steps) > max(0.35, 8 * _usual(steps)))
-    ratios = np.log(np.array(_SPLITS))
-    close = [place for place in large if np.abs(np.abs(steps[place]) - ratios).min() < 0.05 and not _returns(steps, int(place))]
-    if not close:
-        return None
-    place = close[0]
-    message = f"{len(close)} steps look like splits that are not adjusted, such as a factor of {np.exp(steps[place]):.3g}."
-    return Finding("split_like", message, len(close), "warning", dates=shown(series.ds[np.array(close) + 1]))
-
-
-def _typos(series: PriceSeries) -> Finding | None:
+def _outliers(bars: Bars) -> Finding | None:
     """Find single bars that leave the level of their neighbours and come back at once."""
-    steps = _log_steps(series)
-    if steps is None:
-        return None
-    limit = max(0.25, 8 * _usual(steps))
-    spikes = np.flatnonzero((np.abs(steps[:-1]) > limit) & (np.abs(steps[:-1] + steps[1:]) < 0.25 * np.abs(steps[:-1]))) + 1
+    large = bars.large[bars.large < bars.steps.size - 1]
+    spikes = large[np.abs(bars.steps[large] + bars.steps[large + 1]) < 0.25 * np.abs(bars.steps[large])] + 1
     if spikes.size == 0:
         return None
     message = f"{spikes.size} bars jump away from both neighbours and back, as mistyped prices do."
-    return Finding("outliers", message, int(spikes.size), "warning", dates=shown(series.ds[spikes]))
+    return Finding("outliers", message, int(spikes.size), "warning", dates=shown(bars.ds[spikes]))
 
 
-def _usual(steps: Floats) -> float:
-    """Return a robust standard deviation of the steps: from at most 50,000 of them, evenly spread."""
-    picked = steps[:: max(1, steps.size // 50_000)]
-    return float(1.4826 * np.median(np.abs(picked - np.median(picked))))
-
-
-def _returns(steps: Floats, place: int) -> bool:
-    """Tell whether the step is undone by the one before or after it."""
+def _comes_back(steps: Floats, place: int) -> bool:
+    """Tell whether a step is undone by the one before or after it."""
     near = [steps[other] for other in (place - 1, place + 1) if 0 <= other < steps.size]
     return any(abs(steps[place] + other) < 0.25 * abs(steps[place]) for other in near)
 
 
-def _spacing(series: PriceSeries) -> Finding | None:
-    """Find a change of the distance of bars: daily after weekly, minutes among days."""
-    if len(series) < 12:
+def _mixed_frequency(bars: Bars) -> Finding | None:
+    """Find a change of the distance of bars: daily after weekly, single days among minutes."""
+    size = bars.ds.size
+    if size < 12:
         return None
-    days = series.ds.astype("datetime64[D]").astype(np.int64)
-    gaps = np.diff(series.ds.astype(np.int64)) / 86_400e6
-    intraday = bool(np.median(gaps) < 0.9)
-    if not series.freq:
-        return Finding("mixed_frequency", "Bars have no common distance.", len(series), "warning")
-    if intraday:
-        last = np.flatnonzero(np.diff(days)) + 1
-        counts = np.diff(np.concatenate(([0], last, [days.size])))
-        alone = counts == 1
-        if alone.sum() > 3 and alone.mean() > 0.02 and counts.max() > 3:
-            message = f"{int(alone.sum())} days have one bar only while others have up to {int(counts.max())}."
-            return Finding("mixed_frequency", message, int(alone.sum()), "warning")
+    if not bars.freq:
+        return Finding("mixed_frequency", "Bars have no common distance.", size, "warning")
+    if re.fullmatch(r"\d+(s|min|h)", bars.freq):
+        return _lonely_days(bars)
+    gaps = np.diff(bars.days)
+    blocks = np.array([np.median(part) for part in np.array_split(gaps, 10)])
+    if blocks.max() <= 3.5 * max(float(blocks.min()), 1.0):
         return None
-    size = max(4, gaps.size // 10)
-    blocks = np.array([np.median(part) for part in np.array_split(gaps, max(2, gaps.size // size))])
-    if blocks.max() > 3.5 * max(blocks.min(), 0.5):
-        message = f"The usual distance of bars changes within the series, from {blocks.min():.3g} to {blocks.max():.3g} days."
-        return Finding("mixed_frequency", message, len(series), "warning")
-    return None
+    message = f"The usual distance of bars changes within the series, from {blocks.min():.3g} to {blocks.max():.3g} days."
+    return Finding("mixed_frequency", message, size, "warning")
 
 
-def _dst(series: PriceSeries) -> Finding | None:
+def _lonely_days(bars: Bars) -> Finding | None:
+    """Find days of one bar among days of many."""
+    ends = np.flatnonzero(np.diff(bars.days)) + 1
+    counts = np.diff(ends, prepend=0, append=bars.ds.size)
+    alone = int(np.count_nonzero(counts == 1))
+    if alone <= 3 or alone < 0.02 * counts.size or counts.max() <= 3:
+        return None
+    message = f"{alone} days have one bar only while others have up to {int(counts.max())}."
+    return Finding("mixed_frequency", message, alone, "warning")
+
+
+def _dst(bars: Bars) -> Finding | None:
     """Find trading days that begin one hour earlier in one half of the year: times are not those of the exchange."""
-    if not re.fullmatch(r"\d+(s|min|h)", series.freq) or len(series) < 200:
+    if bars.ds.size < 200 or not re.fullmatch(r"\d+(s|min|h)", bars.freq):
         return None
-    days = series.ds.astype("datetime64[D]")
-    first = np.concatenate(([0], np.flatnonzero(np.diff(days.astype(np.int64))) + 1))
-    clock = (series.ds[first] - days[first]).astype(np.int64) // 60_000_000
-    usual, counts = np.unique(clock, return_counts=True)
-    top = usual[np.argsort(counts)[::-1][:2]]
-    if top.size < 2 or abs(int(top[0]) - int(top[1])) != 60 or counts.max() < 20 or np.sort(counts)[-2] < 0.15 * first.size:
+    first = np.concatenate(([0], np.flatnonzero(np.diff(bars.days)) + 1))
+    days = bars.days[first]
+    minute = bars.ds[first].astype(np.int64) // 60_000_000 - days * 1440
+    usual, counts = np.unique(minute, return_counts=True)
+    if usual.size < 2:
         return None
-    if np.isin(clock, top).mean() < 0.8 or not _by_season(clock == top[0], days[first]):
+    top = np.sort(usual[np.argsort(counts)[::-1][:2]])
+    if top[1] - top[0] != 60 or np.sort(counts)[-2] < max(10, 0.15 * first.size) or np.isin(minute, top).mean() < 0.8:
         return None
-    hours = " and ".join(f"{int(minute) // 60:02d}:{int(minute) % 60:02d}" for minute in np.sort(top))
-    zone = f" ({series.tz})" if series.tz else ""
+    if not _by_season(minute == top[0], days.astype("datetime64[D]")):
+        return None
+    hours = " and ".join(f"{int(one) // 60:02d}:{int(one) % 60:02d}" for one in top)
+    zone = f" ({bars.tz})" if bars.tz else ""
     message = f"Days begin at {hours} by season: the clock of the file{zone} does not follow the summer time of the exchange."
     return Finding("dst", message, int(first.size), "info")
 
 
 def _by_season(one: npt.NDArray[np.bool_], days: Dates) -> bool:
-    """Tell whether a choice between two values goes with the season: it rarely changes, and changes in March, April, October or November."""
+    """Tell whether a choice between two values goes with the season: it changes rarely, and in spring or autumn."""
     turns = np.flatnonzero(one[1:] != one[:-1]) + 1
     if turns.size == 0 or turns.size > 0.1 * one.size:
         return False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,14 @@ from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.roles import Roles
 from forecasting.sources.files.vocabulary import plain
 from forecasting.sources.options import ReadOptions
-from forecasting.sources.quality import quality_report
+from forecasting.sources.quality import Bars, examine, shown
 
 Mask = npt.NDArray[np.bool_]
+
+#: Bars from which the distance of bars and the calendar are told: the newest, since the future continues them.
+_RECENT = 50_000
+
+_PIECE = 8192
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def assemble(grid: Grid, roles: Roles, read: Converted, options: ReadOptions, ab
     """
     dated = ~np.isnat(read.ds)
     shared = [*grid.findings, *roles.findings, *read.findings]
-    undated = _undated(grid, roles, dated)
+    undated = _undated(grid, dated)
     if undated is not None:
         shared.append(undated)
     series = []
@@ -71,12 +76,11 @@ def assemble(grid: Grid, roles: Roles, read: Converted, options: ReadOptions, ab
     return tuple(found)
 
 
-def _undated(grid: Grid, roles: Roles, dated: Mask) -> Finding | None:
+def _undated(grid: Grid, dated: Mask) -> Finding | None:
     """Tell of the filled rows that have no date: repeated headers, footers, notes."""
-    rows = np.flatnonzero(~dated)
-    place = roles.index("date")
-    if rows.size == 0 or place is None:
+    if dated.all():
         return None
+    rows = np.flatnonzero(~dated)
     texts = [_row_text(grid, int(row)) for row in rows[:200]]
     filled = [text for text in texts if text]
     count = rows.size - (len(texts) - len(filled))
@@ -104,15 +108,13 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
     columns = {c.role: read.numbers[c.index] for c in roles.columns if c.index in read.numbers}
     place = roles.index("symbol")
     close = "close" if "close" in columns else next(iter(columns))
-    groups: Any = [(name, np.flatnonzero(dated))]
+    groups: list[tuple[str, Any]]
     if place is not None:
         groups = _groups(grid.columns[place], dated, name)
     else:
         named = next((c.symbol for c in roles.columns if c.symbol), "")
-        groups = [(named or name, np.flatnonzero(dated))]
-    whole = dated.all() and len(groups) == 1
-    for symbol, rows in groups:
-        take: Any = slice(None) if whole else rows
+        groups = [(named or name, slice(None) if dated.all() else np.flatnonzero(dated))]
+    for symbol, take in groups:
         values = {role: column.values[take] for role, column in columns.items()}
         bad = columns[close].bad[take]
         other = sum(int(np.count_nonzero(column.bad[take] & ~bad)) for role, column in columns.items() if role != close)
@@ -176,25 +178,45 @@ def _series(
     if rows.bad_other:
         message = f"{rows.bad_other} cells beside the close are no numbers and count as missing."
         findings.append(Finding("unreadable_cells", message, rows.bad_other, "warning", "emptied"))
-    columns = tuple(name for name in COLUMNS if name in values and np.isfinite(values[name]).any())
-    ds = rows.ds if keep.all() else rows.ds[keep]
-    table = np.empty((ds.size, len(columns)))
-    for place, column in enumerate(columns):
-        table[:, place] = values[column] if keep.all() else values[column][keep]
-    if not keep.all() or not np.isfinite(table).all():
-        table[np.isinf(table)] = np.nan
-    ds, table, order = _in_order(ds, table)
+    whole: Any = slice(None) if keep.all() else keep
+    some = {name: _finite(values[name][whole]) for name in COLUMNS if name in values}
+    columns = {name: column for name, column in some.items() if column is not None}
+    ds, columns, order = _in_order(rows.ds[whole], columns)
     findings.extend(order)
     refused = [finding for finding in findings if finding.action in ("dropped", "sorted") and finding.code in _REPAIRS]
     if refused and not options.repair:
         raise SourceError(f"{rows.symbol}: {refused[0].message}", "Repairs are switched off; switch them on, or correct the file.")
-    freq = infer_freq(ds)
+    recent = ds[-_RECENT:]
+    freq = infer_freq(recent)
     symbol = options.symbol if options.symbol and roles.layout == "single" else rows.symbol
-    series = PriceSeries(
-        symbol, ds, columns, table, freq, read.tz, "", infer_calendar(symbol, ds, freq, read.tz), _adjusted(about, columns, table, made)
+    return PriceSeries(
+        symbol=symbol,
+        ds=ds,
+        columns=tuple(columns),
+        values=_table(list(columns.values())),
+        freq=freq,
+        tz=read.tz,
+        calendar=infer_calendar(symbol, recent, freq, read.tz),
+        provenance=replace(about, adjusted=_adjusted(tuple(columns), made)),
+        findings=(*findings, *examine(Bars(ds, columns, freq, read.tz))),
     )
-    report = (*findings, *quality_report(series))
-    return PriceSeries(series.symbol, series.ds, columns, series.values, freq, series.tz, "", series.calendar, series.provenance, report)
+
+
+def _finite(column: Floats) -> Floats | None:
+    """Return a column without infinities, or None where it holds no number at all."""
+    if np.isfinite(column.sum()):
+        return column
+    finite = np.isfinite(column)
+    return np.where(finite, column, np.nan) if finite.any() else None
+
+
+def _table(columns: list[Floats]) -> Floats:
+    """Return columns side by side, shape [T, C]; filled piece by piece, which spares the memory's time."""
+    table = np.empty((columns[0].size, len(columns)))
+    for start in range(0, columns[0].size, _PIECE):
+        for place, column in enumerate(columns):
+            table[start : start + _PIECE, place] = column[start : start + _PIECE]
+    return table
 
 
 #: Findings about repairs: things done to the bars that a user can forbid.
@@ -210,58 +232,55 @@ def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
     if text.size:
         message = f"{text.size} rows have text where the close should be (dividends, splits, notes); they are no bars."
         severe = text.size > 0.05 * keep.size
-        findings.append(Finding("not_bars", message, text.size, "warning" if severe else "info", "dropped", _shown(rows.ds[text])))
+        findings.append(Finding("not_bars", message, text.size, "warning" if severe else "info", "dropped", shown(rows.ds[text])))
     if empty.size:
         message = f"{empty.size} rows have a date but no close."
-        findings.append(Finding("missing_close", message, empty.size, "warning", "dropped", _shown(rows.ds[empty])))
+        findings.append(Finding("missing_close", message, empty.size, "warning", "dropped", shown(rows.ds[empty])))
     return findings
 
 
-def _in_order(ds: Dates, table: Floats) -> tuple[Dates, Floats, list[Finding]]:
-    """Return bars oldest first, each date once; of several rows of one date the last in the file is kept."""
+def _in_order(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, Floats], list[Finding]]:
+    """Return bars oldest first, each date once; of several rows of one date one is kept."""
     findings: list[Finding] = []
-    steps = np.diff(ds.astype(np.int64))
+    steps = np.diff(ds).astype(np.int64)
     if steps.size == 0 or steps.min() > 0:
-        return ds, table, findings
-    if steps.max() <= 0:
-        ds, table = ds[::-1], table[::-1]
-        if steps.max() < 0:
-            findings.append(Finding("newest_first", "The file begins with the newest bar.", ds.size, "info", "reversed"))
-            return ds, table, findings
+        return ds, columns, findings
+    backwards = bool(steps.max() <= 0)
+    order: Any = slice(None)
+    if backwards:
         findings.append(Finding("newest_first", "The file begins with the newest bar.", ds.size, "info", "reversed"))
+        order = slice(None, None, -1)
     elif steps.min() < 0:
-        back = np.flatnonzero(steps < 0) if np.count_nonzero(steps < 0) <= steps.size / 2 else np.flatnonzero(steps > 0)
-        message = f"Bars are out of order at {back.size} places."
-        findings.append(Finding("unsorted", message, back.size, "warning", "sorted", _shown(ds[back + 1])))
+        mostly_up = np.count_nonzero(steps < 0) <= steps.size / 2
+        back = np.flatnonzero(steps < 0 if mostly_up else steps > 0)
+        backwards = not mostly_up
+        findings.append(
+            Finding("unsorted", f"Bars are out of order at {back.size} places.", back.size, "warning", "sorted", shown(ds[back + 1]))
+        )
         order = np.argsort(ds, kind="stable")
-        ds, table = ds[order], table[order]
+    ds = ds[order]
+    columns = {name: np.ascontiguousarray(column[order]) for name, column in columns.items()}
     double = np.flatnonzero(np.diff(ds) == np.timedelta64(0, "us"))
     if double.size:
-        findings.append(_duplicates(ds, table, double))
+        findings.append(_duplicates(ds, columns, double, backwards))
         keep = np.ones(ds.size, bool)
         keep[double] = False
-        ds, table = ds[keep], table[keep]
-    return ds, table, findings
+        ds, columns = ds[keep], {name: column[keep] for name, column in columns.items()}
+    return ds, columns, findings
 
 
-def _duplicates(ds: Dates, table: Floats, double: npt.NDArray[np.int64]) -> Finding:
-    same = np.all((table[double] == table[double + 1]) | (np.isnan(table[double]) & np.isnan(table[double + 1])), axis=1)
+def _duplicates(ds: Dates, columns: dict[str, Floats], double: npt.NDArray[np.int64], reversed_: bool) -> Finding:
+    pairs = [(column[double], column[double + 1]) for column in columns.values()]
+    same = np.all([(one == other) | (np.isnan(one) & np.isnan(other)) for one, other in pairs], axis=0)
     unlike = int(np.count_nonzero(~same))
-    told = f"{unlike} of them with other values; the last one is kept" if unlike else "all with the same values"
-    severity = "warning" if unlike else "info"
-    return Finding("duplicates", f"{double.size} bars repeat a date, {told}.", int(double.size), severity, "dropped", _shown(ds[double]))
+    place = "first" if reversed_ else "last"
+    told = f"{unlike} of them with other values; the row that stands {place} in the file is kept" if unlike else "all with the same values"
+    message = f"{double.size} bars repeat a date, {told}."
+    return Finding("duplicates", message, int(double.size), "warning" if unlike else "info", "dropped", shown(ds[double]))
 
 
-def _shown(ds: Dates, count: int = 5) -> tuple[str, ...]:
-    """Return the first few dates as ISO text, without the time of day where it is midnight."""
-    return tuple(str(stamp.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ") for stamp in ds[:count])
-
-
-def _adjusted(about: Provenance, columns: tuple[str, ...], table: Floats, made: str) -> Provenance:
-    """Note whether closes are adjusted, as far as the columns tell."""
-    kind = "unknown"
+def _adjusted(columns: tuple[str, ...], made: str) -> Literal["adjusted", "raw", "unknown"]:
+    """Tell whether closes are adjusted, as far as the columns do."""
     if made == "adjusted":
-        kind = "adjusted"
-    elif "adj_close" in columns:
-        kind = "raw"
-    return Provenance(about.source, kind, about.retrieved_at, about.content_hash, about.note)  # type: ignore[arg-type]
+        return "adjusted"
+    return "raw" if "adj_close" in columns else "unknown"

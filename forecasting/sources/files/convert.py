@@ -23,8 +23,9 @@ _NAT = np.datetime64("NaT", "us")
 
 #: Zones that offsets in a file are compared with, the most usual exchanges first.
 _ZONES = (
-    "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Shanghai", "Asia/Kolkata",
-    "Asia/Singapore", "Asia/Seoul", "Australia/Sydney", "America/Toronto", "America/Sao_Paulo", "Europe/Helsinki", "Europe/Moscow",
+    "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Shanghai",
+    "Asia/Kolkata", "Asia/Singapore", "Asia/Seoul", "Australia/Sydney", "America/Toronto", "America/Sao_Paulo", "Europe/Helsinki",
+    "Europe/Moscow",
     "Europe/Istanbul", "Africa/Johannesburg", "Asia/Taipei", "Asia/Jerusalem", "America/Los_Angeles", "America/Denver", "Pacific/Auckland",
 )  # fmt: skip
 
@@ -106,8 +107,10 @@ def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Findin
 
 def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions) -> None:
     """Refuse a date column of which less than half can be read."""
-    cells = grid.columns[place]
     unread = np.flatnonzero(np.isnat(ds))
+    if unread.size == 0:
+        return
+    cells = grid.columns[place]
     filled = [row for row in unread[:2000].tolist() if str(cells[row].as_py() or "").strip()]
     if len(filled) > 0.5 * max(1, ds.size - (unread[:2000].size - len(filled))):
         examples = ", ".join(repr(str(cells[row].as_py())) for row in filled[:3])
@@ -235,7 +238,10 @@ def _note_mark(mark: str, total: MarkEvidence, findings: list[Finding]) -> None:
     sign = "." if total.either_dot >= total.either_comma else ","
     what, other = ("the decimal mark", "a thousands mark") if sign == mark else ("a thousands mark", "the decimal mark")
     rival = "," if mark == "." else "."
-    message = f"In {count} numbers such as 1{sign}234 the '{sign}' is read as {what}; as {other} it would fit as well. Set the decimal mark to '{rival}' for that."
+    message = (
+        f"In {count} numbers such as 1{sign}234 the '{sign}' is read as {what}; as {other} it would fit as well. "
+        f"Set the decimal mark to '{rival}' for that."
+    )
     findings.append(Finding("decimal_mark", message, count, "warning", f"decimal mark {mark}"))
 
 

@@ -35,7 +35,8 @@ _SWIFT = (
 #: Patterns of text dates by the fields they hold: d, m, y are digits, M is a name, abc are digits in an order to be found.
 _PATTERNS: dict[str, str] = {
     "abc": rf"{_WEEKDAY}(?P<a>\d{{1,4}})\s?[-/. ]\s?(?P<b>\d{{1,2}})\s?[-/. ]\s?(?P<c>\d{{1,4}})\.?{_TAIL}",
-    "dMy": rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[-/.\s]*(?:de\s+)?{_MONTH}\.?,?[-/.\s]*(?:de\s+)?'?(?P<c>\d{{4}}|\d{{2}}){_TAIL}",
+    "dMy": rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[-/.\s]*(?:de\s+)?{_MONTH}\.?,?[-/.\s]*(?:de\s+)?"
+    rf"'?(?P<c>\d{{4}}|\d{{2}}){_TAIL}",
     "Mdy": rf"{_WEEKDAY}{_MONTH}\.?[-/.\s]*(?P<a>\d{{1,2}})(?:st|nd|rd|th)?,?[-/.\s]+'?(?P<c>\d{{4}}|\d{{2}}){_TAIL}",
     "yMd": rf"^(?P<c>\d{{4}})[-/.\s]+{_MONTH}\.?[-/.\s]+(?P<a>\d{{1,2}}){_TAIL}",
     "My": rf"^{_MONTH}\.?,?[-/.\s']*(?P<c>\d{{4}}|\d{{2}})$",
@@ -130,7 +131,8 @@ def read_times(column: Any) -> npt.NDArray[np.timedelta64]:
     import pyarrow.compute as pc
 
     if pa.types.is_time(column.type):
-        return column.cast(pa.time64("us")).cast(pa.int64()).to_numpy(zero_copy_only=False).astype("timedelta64[us]")
+        us: npt.NDArray[np.int64] = column.cast(pa.time64("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return us.astype("timedelta64[us]")
     if not pa.types.is_string(column.type):
         column = pc.round(column).cast(pa.int64(), safe=False).cast(pa.string())
     text = pc.utf8_trim_whitespace(column.fill_null(""))
@@ -157,7 +159,7 @@ def _from_stamps(column: Any) -> DateColumn:
         return DateColumn(np.full(len(column), _NAT))
     zone = getattr(column.type, "tz", None) or ""
     stamped = column.cast(pa.timestamp("us", tz=zone or None), safe=False)
-    ds = stamped.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    ds = stamped.to_numpy(zero_copy_only=False).astype("datetime64[us]", copy=False)
     if not zone or zone == "UTC":
         return DateColumn(ds, "time stamps", zone=zone)
     local = pc.local_timestamp(stamped).to_numpy(zero_copy_only=False).astype("datetime64[us]")
@@ -280,7 +282,8 @@ def _month_numbers(names: Any) -> npt.NDArray[np.int64]:
     encoded = names.dictionary_encode()
     known = months()
     numbers = np.array([known.get(plain(name).replace(" ", ""), 0) for name in encoded.dictionary.to_pylist()], np.int64)
-    return numbers[encoded.indices.to_numpy(zero_copy_only=False)]
+    index: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
+    return numbers[index]
 
 
 def _note_zones(zones: Any, where: npt.NDArray[np.int64], parts: _Parts) -> None:
@@ -358,7 +361,8 @@ def _ints(text: Any) -> npt.NDArray[np.int64]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    ints: npt.NDArray[np.int64] = pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return ints
 
 
 def _time_of_day(groups: dict[str, Any]) -> npt.NDArray[np.timedelta64]:

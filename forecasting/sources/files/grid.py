@@ -25,6 +25,7 @@ _DATE_SERIAL = re.compile(
     r"(?:1[89]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,9})?|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
 _DATE_MONTH = re.compile(r"(?:1[89]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[89]|20|21)\d{2}")
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{2,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
 
 
@@ -91,6 +92,8 @@ def cell_kind(cell: str) -> str:
         return "E"
     if len(cell) > 60:
         return "T"
+    if _PLAIN.fullmatch(cell):
+        return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     if _DATE_DIGITS.match(cell) or _DATE_SERIAL.fullmatch(cell) or _DATE_MONTH.fullmatch(cell) or re.match(r"\d{4}\s?[年년]", cell):
         return "D"
     if _NUMBER.fullmatch(cell) and not _names_month(cell):

@@ -6,20 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forecasting.sources.files.vocabulary import UNIT_WORDS, VETO_WORDS, plain, role_ranks
+from forecasting.sources.files.vocabulary import UNIT_WORDS, VETO_WORDS, plain, role_ranks, words_of
 
 #: Roles of columns that hold prices or volumes.
 PRICE_ROLES = ("open", "high", "low", "close", "adj_close", "volume", "bid", "ask")
 
 #: Words that name a role only when nothing stands beside them.
-_ALONE = frozenset(
-    "first start last max min day rate level target quote value spot index name code time date y ult usd series son nap data".split()
-)
+_ALONE = words_of("first start last max min day rate level target quote value spot index name code time date y ult usd series son nap data")
 
-_IGNORED = frozenset(
-    """change chg var variation fark zmiana изм 涨跌幅 変化率 verandering perubahan muutos odchylka variazione variacion variacao difference
-    openint open interest open int otwarte pozycje""".split()
-)
+_IGNORED = words_of(
+    """change chg var variation fark zmiana изм 涨跌幅 変化率 verandering perubahan muutos odchylka variazione variacion variacao
+    difference openint"""
+) | {"open interest", "open int", "otwarte pozycje"}
 
 
 @dataclass(frozen=True)

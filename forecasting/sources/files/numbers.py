@@ -17,7 +17,10 @@ MISSING: tuple[str, ...] = (
 )  # fmt: skip
 
 _PLAIN = r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$"
-_CODES = r"(?i)\p{Sc}|\b(?:usd|eur|gbp|jpy|chf|cad|aud|inr|rs\.?|cny|rmb|hkd|brl|rub|pln|sek|nok|dkk|czk|huf|try|krw|twd|sgd|zar|mxn|btc|eth|usdt|pts?)\b|r\$|zł|\bkr\b|руб\.?|元|円|원|kč|pkt\.?"
+_CODES = (
+    r"(?i)\p{Sc}|\b(?:usd|eur|gbp|gbx|jpy|chf|cad|aud|inr|rs\.?|cny|rmb|hkd|brl|rub|pln|sek|nok|dkk|czk|huf|try|krw|twd|sgd|zar|mxn|btc"
+    r"|eth|usdt|pts?)\b|r\$|zł|\bkr\b|руб\.?|元|円|원|kč|pkt\.?"
+)
 _SCALES: dict[str, float] = {
     "k": 1e3, "tsd": 1e3, "tys": 1e3, "тыс": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mln": 1e6, "mil": 1e6, "млн": 1e6, "м": 1e6,
     "к": 1e3, "b": 1e9, "bn": 1e9, "bil": 1e9, "mrd": 1e9, "mld": 1e9, "md": 1e9, "g": 1e9, "млрд": 1e9, "б": 1e9, "t": 1e12, "tn": 1e12,
@@ -79,7 +82,7 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
 
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         return NumberColumn(values, np.zeros(values.size, bool))
     if not pa.types.is_string(kind):
         return NumberColumn(np.full(len(column), np.nan), column.is_valid().to_numpy(zero_copy_only=False))

@@ -11,7 +11,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +114,15 @@ class Unpacked:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes (all that is left for -1); SourceError beyond the limit or for damaged packing."""
+        return self._counted(lambda: self._stream.read(size if size >= 0 else MAX_BYTES + 1 - self._count))
+
+    def read_lines(self, size: int, longest: int) -> bytes:
+        """Return ``size`` bytes and those up to the end of the line, ``longest`` of them at most; errors as :meth:`read`."""
+        return self._counted(lambda: self._stream.read(size) + self._stream.readline(longest))
+
+    def _counted(self, take: Callable[[], bytes]) -> bytes:
         try:
-            block = self._stream.read(min(size, MAX_BYTES + 1) if size >= 0 else MAX_BYTES + 1 - self._count)
+            block = take()
         except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise SourceError(f"{self._name} is damaged: {error}.", "Fetch the file again, or unpack it by hand.") from error
         self._count += len(block)
@@ -180,12 +187,13 @@ def unpacked(opened: Opened) -> Iterator[Unpacked]:
         elif opened.packing == "bzip2":
             yield Unpacked(cast("BinaryIO", bz2.BZ2File(cast("BinaryIO", hashing))), hashing, name)
         elif opened.packing == "xz":
-            yield Unpacked(cast("BinaryIO", lzma.LZMAFile(cast("BinaryIO", hashing))), hashing, name)
+            with lzma.LZMAFile(cast("BinaryIO", hashing)) as xz:
+                yield Unpacked(cast("BinaryIO", xz), hashing, name)
         elif opened.packing == "zip":
             with opened.path.open("rb") as other, zipfile.ZipFile(other) as archive, archive.open(opened.member) as inner:
                 yield Unpacked(cast("BinaryIO", inner), hashing, name)
         else:
-            yield Unpacked(cast("BinaryIO", hashing), hashing, name)
+            yield Unpacked(cast("BinaryIO", io.BufferedReader(hashing)), hashing, name)
 
 
 def whole_file(opened: Opened) -> tuple[bytes, str]:

@@ -102,7 +102,8 @@ class _Column:
 
         if pa.types.is_temporal(self.cells.type):
             return 0.0
-        return max(read_numbers(self.filled, mark).readable for mark in (".", ","))
+        point = read_numbers(self.filled, ".").readable
+        return point if point == 1.0 else max(point, read_numbers(self.filled, ",").readable)
 
     @cached_property
     def values(self) -> Floats:
@@ -141,7 +142,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     findings: list[Finding] = []
     _assign_dates(columns)
     _assign_symbol(columns, bool(sample.header))
-    layout = _assign_prices(columns, bool(sample.header), findings)
+    layout: Literal["single", "long", "wide"] = _assign_prices(columns, bool(sample.header), findings)
     telling = [plain(c.name) for c in columns if c.role in ("date", "open", "high", "low", "close") and c.label.role == c.role]
     foreign = any(not set(name.split()) & english_names() for name in telling if len(name) > 1)
     unused = [c.name for c in columns if not c.role and c.filled.null_count != len(c.cells) and not c.counter and len(c.filled)]
@@ -226,7 +227,7 @@ def _looks_dated(column: _Column) -> bool:
         ds = column.dates.ds[~np.isnat(column.dates.ds)]
         steps = np.diff(ds.astype(np.int64))
         ordered = steps.size == 0 or max(np.mean(steps >= 0), np.mean(steps <= 0)) > 0.95
-        return ordered and (serial or (column.dates.form == "excel" and strangeness(ds) < 2 and bool(np.all(column.values % 1 == 0))))
+        return bool(ordered) and (serial or (column.dates.form == "excel" and strangeness(ds) < 2 and bool(np.all(column.values % 1 == 0))))
     return True
 
 

@@ -13,6 +13,9 @@ from forecasting.series import Dates
 Numbers = npt.NDArray[Any]
 Whole = npt.NDArray[np.int64]
 
+#: Microseconds from 1970-01-01 back to 1899-12-30, which is day 0 of Excel.
+_EXCEL_DAY_0 = -25_569 * 86_400_000_000
+
 
 def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
     """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is outside 1600-2261."""
@@ -63,7 +66,8 @@ def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
     if not np.issubdtype(value.dtype, np.integer):
         known = np.isfinite(value) & (np.abs(value) < 9e18)
         value = np.where(known, value, 0)
-    best, chosen, most = np.full(value.shape, np.datetime64("NaT", "us")), "", 0
+    best: Dates = np.full(value.shape, np.datetime64("NaT", "us"))
+    chosen, most = "", 0
     for name in (form,) if form else ("yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year"):
         ds = _READERS[name](value)
         ds[~known] = np.datetime64("NaT")
@@ -108,7 +112,7 @@ def _yyyymmdd(value: Numbers) -> Dates:
     day, month, year = _groups(np.where(timed, rest, np.where(whole == value, whole, 0)), 100, 100)
     ds = stamps(_within(year), month, day)
     clock = ((hour * 60 + minute) * 60 + second) * 1_000_000
-    ds = ds + np.where(timed, clock, 0).astype("timedelta64[us]")
+    ds += np.where(timed, clock, 0).astype("timedelta64[us]")
     ds[timed & ((hour > 24) | (minute > 59) | (second > 59))] = np.datetime64("NaT")
     return ds
 
@@ -137,8 +141,8 @@ def _year(value: Numbers) -> Dates:
 def _excel(value: Numbers) -> Dates:
     """Read serial days since 1899-12-30, to the millisecond, which is what a float holds."""
     sound = (value >= 10_000) & (value < 80_000)
-    us = np.round(np.where(sound, value, 0) * 86_400_000).astype(np.int64) * 1000
-    ds = np.datetime64("1899-12-30", "us") + us.astype("timedelta64[us]")
+    ms: Whole = np.round(np.where(sound, value, 0) * 86_400_000).astype(np.int64)
+    ds: Dates = (ms * 1000 + _EXCEL_DAY_0).astype("datetime64[us]")
     ds[~sound] = np.datetime64("NaT")
     return ds
 

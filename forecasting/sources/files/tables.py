@@ -101,7 +101,7 @@ def _typed(cells: list[Any]) -> Any:
 
 
 def _midnight(cell: dt.date) -> dt.datetime:
-    return cell if isinstance(cell, dt.datetime) else dt.datetime(cell.year, cell.month, cell.day)  # noqa: DTZ001
+    return cell if isinstance(cell, dt.datetime) else dt.datetime(cell.year, cell.month, cell.day)
 
 
 def read_parquet(opened: Opened) -> tuple[Grid, str]:

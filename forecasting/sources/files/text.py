@@ -8,6 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from forecasting.errors import SourceError
@@ -111,7 +112,7 @@ def read_dialect(head: bytes, encoding: str = "") -> tuple[Dialect, list[list[st
     skip = 1 if lines[0].lower().startswith("sep=") else 0
     known = lines[0][4:5] if skip else ""
     delimiter, wrapped = _delimiter(lines[skip:], known)
-    rows = [[]] * skip + [_cells(line, delimiter, wrapped) for line in lines[skip:]] if wrapped else _rows(lines, delimiter)
+    rows = [_cells(line, delimiter, wrapped) for line in lines]
     try:
         frame = find_frame(rows)
     except SourceError as error:
@@ -131,13 +132,13 @@ def _delimiter(lines: list[str], known: str) -> tuple[str, bool]:
     if known:
         return known, False
     sample = [line for line in lines if line.strip()][:200]
-    scores = {mark: _score(_rows(sample, mark)) for mark in _DELIMITERS}
-    best = max(scores, key=lambda mark: scores[mark])
+    scores = {mark: _score(_rows(sample, mark)) for mark in _DELIMITERS if any(mark in line for line in sample[:20])}
+    best = max(scores, key=lambda mark: scores[mark], default=",")
     inner = [row[0] for row in _rows(sample, "\x1f") if len(row) == 1]
     if len(inner) == len(sample) and sum(line.startswith('"') and line.endswith('"') for line in sample) > 0.8 * len(sample):
         unwrapped = {mark: _score(_rows(inner, mark)) for mark in _DELIMITERS[:-1]}
         better = max(unwrapped, key=lambda mark: unwrapped[mark])
-        if unwrapped[better] > scores[best] + 0.2:
+        if unwrapped[better] > scores.get(best, 0.0) + 0.2:
             return better, True
     return best, False
 
@@ -192,22 +193,18 @@ def read_text(opened: Opened, dialect: Dialect) -> tuple[Grid, str]:
     SourceError
         More rows or longer lines than are read.
     """
-    top: list[list[str]] = []
     chunks: list[list[Any]] = []
     odd = {"wide": 0, "short": 0}
     with unpacked(opened) as stream:
         lines = _lines(iter(lambda: stream.read(1 << 20), b""), dialect.encoding)
         rows = _split(lines, dialect)
-        for _ in range(dialect.frame.first_row):
-            top.append(next(rows, []))
+        top = list(islice(rows, dialect.frame.first_row))
         width = dialect.frame.width
         block: list[tuple[str, ...]] = []
         for row in rows:
             if not row:
                 continue
-            if len(row) != width:
-                row = _fit(row, width, odd)
-            block.append(tuple(row))
+            block.append(tuple(row) if len(row) == width else _fit(row, width, odd))
             if len(block) == _CHUNK:
                 chunks.append(_columns(block))
                 block = []
