@@ -112,7 +112,8 @@ def session_ticks(timeline: Timeline, low: float, high: float, pixels: float, me
     kept: dict[int, tuple[str, str]] = {}
 
     def inside(bar: int, text: str) -> bool:
-        return (bar - low) * per_bar - measure(text) / 2 >= -4 and (bar - low) * per_bar + measure(text) / 2 <= pixels + 4
+        middle, half = (bar - low) * per_bar, measure(text) / 2
+        return half <= middle <= pixels - half
 
     for bar, rank in sorted(zip(bars, ranks, strict=True), key=lambda pair: (_RANKS.index(pair[1]), pair[0])):
         text = _words(timeline.ds[bar], rank)

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import csv
+import errno
+import inspect
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import NormalDist
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QFontDatabase, QImage
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+from app import export
+from app.charts.price import PriceChart
+from app.theme import DARK, LIGHT, Theme
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import ExportError
+from forecasting.events import RunInfo, RunResult, SplitMade, Verdict
+from forecasting.series import Forecast, Panel, PriceSeries, Provenance
+
+PICTURES = (".png", ".svg", ".pdf")
+SENTENCE = "The GRU ties with the random walk: p = 0.41 over 200 forecasts."
+
+
+def walk(symbol: str, bars: int = 400, seed: int = 0, step: str = "D") -> PriceSeries:
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
+    opened = np.r_[close[:1], close[:-1]]
+    values = np.stack(
+        [opened, np.maximum(opened, close) * 1.003, np.minimum(opened, close) * 0.997, close, rng.lognormal(14, 0.4, bars)], 1
+    )
+    ds = np.busday_offset("2017-01-02", np.arange(bars), roll="forward").astype("datetime64[us]")
+    if step == "h":
+        ds = (np.datetime64("2017-01-02T09:30") + np.arange(bars) * np.timedelta64(60, "m")).astype("datetime64[us]")
+    columns = ("open", "high", "low", "close", "volume")
+    return PriceSeries(symbol, ds, columns, values, provenance=Provenance("/home/someone/private/prices.csv"))
+
+
+def forecast(series: PriceSeries, model: str = "GRU", spread: float = 0.01, horizon: int = 10) -> Forecast:
+    z = np.array([NormalDist().inv_cdf(q) for q in QUANTILES])
+    values = series.y[-1] * np.exp(spread * np.sqrt(np.arange(1, horizon + 1))[:, None] * z)
+    ds = series.ds[-1] + np.arange(1, horizon + 1) * (series.ds[1] - series.ds[0])
+    return Forecast(series.symbol, model, series.ds[-1], float(series.y[-1]), ds, QUANTILES, values)
+
+
+def run(*series: PriceSeries) -> RunResult:
+    first = series[0]
+    return RunResult(
+        RunConfig(),
+        Panel(series),
+        SplitMade(first.ds[280], first.ds[340], {}, 1000, "cpu"),
+        (),
+        tuple(forecast(one) for one in series),
+        tuple(forecast(one, "random walk", 0.012) for one in series),
+        {},
+        {},
+        Verdict("ties", SENTENCE, 0.01, 0.41, "random walk"),
+        RunInfo(12.5, 30, 7, "cpu", 42, "early"),
+    )
+
+
+@pytest.fixture
+def result() -> RunResult:
+    return run(walk("ACME"), walk("OTHER", seed=1))
+
+
+@pytest.fixture
+def chart(qapp: QApplication, result: RunResult) -> Iterator[PriceChart]:
+    chart = PriceChart()
+    chart.lay_out(800, 450)
+    chart.show_series(result.panel[0])
+    chart.show_forecast(result.forecasts[0], result.baseline_forecasts[0])
+    chart.refresh()
+    yield chart
+    chart.deleteLater()
+
+
+def pixels(image: QImage) -> np.ndarray:
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1, 4)[:, : image.width(), 2::-1].astype(int)
+
+
+def has(image: QImage, color: str, least: int = 50) -> bool:
+    wanted = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+    return bool((np.abs(pixels(image) - wanted).max(axis=2) <= 12).sum() >= least)
+
+
+# Pictures
+
+
+def test_png_has_the_size_and_density_asked_for(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.png", result, size=(6.0, 3.5), dpi=200)
+    image = QImage(str(tmp_path / "f.png"))
+    assert (image.width(), image.height()) == (1200, 700)
+    assert image.dotsPerMeterX() == round(200 / 0.0254)
+    assert "400 bars" in image.text("Description")
+    for color in (LIGHT.surface, LIGHT.up, LIGHT.down, LIGHT.forecast, LIGHT.volume):
+        assert has(image, color), color
+
+
+def test_png_is_drawn_at_its_density_and_not_enlarged(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.png", result, size=(6.0, 3.5), dpi=192)
+    image = pixels(QImage(str(tmp_path / "f.png")))
+    pairs = np.abs(image[:, 0::2] - image[:, 1::2]).max(axis=2) > 40
+    assert pairs.sum() > 3000  # twice the logical density, so an enlarged picture would have equal pairs
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_svg_is_well_formed_and_keeps_text_as_text(qapp: QApplication, result: RunResult, tmp_path: Path, theme: Theme) -> None:
+    export.write(tmp_path / "f.svg", result, theme=theme)
+    document = (tmp_path / "f.svg").read_text()
+    root = ElementTree.fromstring(document)
+    texts = " ".join(text for node in root.iter() if (text := (node.text or "").strip()))
+    for words in ("ACME – GRU forecast", "Cutoff 2018-07-13", SENTENCE, "seed 42", "prices.csv", "Not financial advice", "GRU median"):
+        assert words in texts, words
+    assert root.get("viewBox") == "0 0 960 576"
+    assert not [node for node in root.iter() if node.tag.endswith("image")]
+    assert "nan" not in document.lower().replace("financial", "")
+    assert "sans-serif" in document
+    renderer = QSvgRenderer(str(tmp_path / "f.svg"))
+    assert renderer.isValid()
+
+
+def test_pdf_is_one_page_of_vectors(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.pdf", result, size=(8.0, 5.0))
+    data = (tmp_path / "f.pdf").read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert data.rstrip().endswith(b"%%EOF")
+    assert len(re.findall(rb"/Type\s*/Page\b", data)) == 1
+    box = re.search(rb"/MediaBox\s*\[\s*([\d. ]+)\]", data)
+    assert box is not None
+    assert [round(float(part)) for part in box[1].split()] == [0, 0, 576, 360]
+    assert b"/FontFile" in data
+    assert b"/Subtype /Image" not in data
+
+
+@pytest.mark.parametrize("suffix", PICTURES)
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("style", ["candles", "line"])
+def test_every_format_theme_and_style(chart: PriceChart, result: RunResult, tmp_path: Path, suffix: str, theme: Theme, style: str) -> None:
+    chart.set_style(style)  # type: ignore[arg-type]
+    chart.show_range(None)
+    chart.refresh()
+    path = tmp_path / f"f{suffix}"
+    export.write(path, result, chart=chart, theme=theme, size=(5.0, 3.0), dpi=96)
+    assert path.stat().st_size > 4000
+    if suffix == ".png":
+        assert has(QImage(str(path)), theme.surface, 1000)
+        assert has(QImage(str(path)), theme.forecast, 10)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_picture_looks_like_the_chart_on_screen(chart: PriceChart, result: RunResult, tmp_path: Path) -> None:
+    chart._zoom(0.3, 200.0)
+    chart.set_style("area")
+    chart.set_scale("log")
+    chart.refresh()
+    before = chart._price.viewRange()
+    copy = export._chart(export.Figure(result, None, None, chart, (10, 6), 100))
+    copy.lay_out(1400, 500)
+    assert copy._price.viewRange()[0] == pytest.approx(before[0])
+    assert (copy._prices.style, copy._price.log) == ("area", True)
+    export.write(tmp_path / "f.png", result, chart=chart, theme=DARK, dpi=72)
+    assert chart._price.viewRange() == before
+    assert chart.theme is LIGHT
+    copy.deleteLater()
+
+
+def test_picture_without_a_result_shows_the_chart(chart: PriceChart, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.svg", None, chart=chart)
+    assert ">ACME<" in (tmp_path / "f.svg").read_text().replace("\n", "")
+
+
+def test_symbol_chooses_the_series(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.svg", result, symbol="OTHER")
+    assert "OTHER – GRU forecast" in (tmp_path / "f.svg").read_text()
+    with pytest.raises(ExportError, match="no series 'NONE'") as caught:
+        export.write(tmp_path / "g.svg", result, symbol="NONE")
+    assert "ACME, OTHER" in caught.value.hint
+
+
+def test_pictures_name_no_folder_of_this_machine(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.svg", result)
+    assert "someone" not in (tmp_path / "f.svg").read_text()
+
+
+def test_long_words_stay_inside(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+    verdict = replace(result.verdict, sentence="A very long verdict indeed. " * 12)
+    export.write(tmp_path / "f.png", replace(result, verdict=verdict), size=(4.0, 4.0), dpi=96)
+    image = pixels(QImage(str(tmp_path / "f.png")))
+    assert (image[:, -6:] == 255).all()
+    assert (image[-6:] == 255).all()
+
+
+@pytest.mark.parametrize(("size", "dpi"), [((0.0, 5.0), 300), ((10.0, 6.0), 1), ((10.0, 6.0), 100_000), ((150.0, 150.0), 2000)])
+def test_impossible_sizes_are_refused(qapp: QApplication, result: RunResult, tmp_path: Path, size: tuple[float, float], dpi: int) -> None:
+    with pytest.raises(ExportError):
+        export.write(tmp_path / "f.png", result, size=size, dpi=dpi)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_fonts_no_wordless_picture_is_written(
+    qapp: QApplication, result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFontDatabase, "families", lambda *_: [])
+    with pytest.raises(ExportError, match="no fonts"):
+        export.write(tmp_path / "f.png", result)
+
+
+# Tables
+
+
+def test_csv_has_nixtlas_layout_for_all_series(result: RunResult, tmp_path: Path) -> None:
+    export.write(tmp_path / "f.csv", result)
+    rows = list(csv.reader(io.StringIO((tmp_path / "f.csv").read_text())))
+    assert rows[0] == ["unique_id", "ds", "GRU-median", "GRU-lo-80", "GRU-hi-80", "GRU-lo-95", "GRU-hi-95"]
+    assert [row[0] for row in rows[1:]] == ["ACME"] * 10 + ["OTHER"] * 10
+    first = result.forecasts[0]
+    assert [row[1] for row in rows[1:11]] == [str(ds)[:10] for ds in first.ds]
+    numbers = np.array([row[2:] for row in rows[1:11]], float)
+    assert (numbers[:, 0] == first.median).all()
+    for place, level in ((1, 80), (3, 95)):
+        assert (numbers[:, place] == first.band(level)[0]).all()
+        assert (numbers[:, place + 1] == first.band(level)[1]).all()
+    assert (np.diff(numbers[:, [3, 1, 0, 2, 4]], axis=1) > 0).all()
+
+
+def test_csv_keeps_times_and_escapes_formulas(tmp_path: Path) -> None:
+    names = ("=1+1", "+A", "-A", "@A", "^GSPC", "A,B", 'A"B')
+    export.write(tmp_path / "f.csv", run(*(walk(name, step="h") for name in names)))
+    rows = list(csv.reader(io.StringIO((tmp_path / "f.csv").read_text())))
+    assert [row[0] for row in rows[1::10]] == ["'=1+1", "'+A", "'-A", "'@A", "^GSPC", "A,B", 'A"B']
+    assert rows[1][1] == "2017-01-19T01:30:00"
+
+
+# Files
+
+
+def test_unknown_formats_are_refused_with_those_that_exist(result: RunResult, tmp_path: Path) -> None:
+    for name in ("f.docx", "f", "f.png.exe"):
+        with pytest.raises(ExportError) as caught:
+            export.write(tmp_path / name, result)
+        assert all(suffix in caught.value.hint for suffix in export.EXPORTERS)
+    export.write(tmp_path / "F.CSV", result)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(ExportError, match="No space left"):
+        export.write(path, result)
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["f.csv"]
+
+
+def test_a_missing_folder_and_nothing_to_export(result: RunResult, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="cannot be written"):
+        export.write(tmp_path / "no" / "f.csv", result)
+    for suffix in export.EXPORTERS:
+        with pytest.raises(ExportError, match="There is n"):
+            export.write(tmp_path / f"f{suffix}", None)
+
+
+IMPORTS = """
+from __future__ import annotations
+import sys
+from statistics import NormalDist
+import numpy as np
+from app import export
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.events import RunInfo, RunResult, SplitMade, Verdict
+from forecasting.series import Forecast, Panel, PriceSeries, Provenance
+"""
+HEADLESS = """
+result = run(walk("ACME"))
+export.write(sys.argv[1] + "/f.csv", result)
+assert not any(name.startswith("PySide6") for name in sys.modules), "a table needs no Qt"
+export.write(sys.argv[1] + "/f.png", result, dpi=72)
+"""
+
+
+def test_no_display_is_needed(tmp_path: Path) -> None:
+    lean = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    lean["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", _fabricated() + HEADLESS, str(tmp_path)]
+    done = subprocess.run(command, env=lean, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert QImage(str(tmp_path / "f.png")).width() == 720
+
+
+def _fabricated() -> str:
+    """Return the functions above as source, so that the other process imports nothing of Qt with them."""
+    return IMPORTS + f"SENTENCE = {SENTENCE!r}\n" + "\n".join(inspect.getsource(part) for part in (walk, forecast, run))
