@@ -428,40 +428,38 @@ def test_rising_bars_are_hollow_and_falling_ones_filled(chart: PriceChart) -> No
     assert filled > 3 * hollow
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("style", ["candles", "bars", "line", "area"])
-@pytest.mark.parametrize("scale", ["linear", "log"])
-def test_every_style_shows_prices_bands_and_volume(chart: PriceChart, theme: object, style: str, scale: str) -> None:
+def test_every_style_shows_prices_bands_and_volume(chart: PriceChart, style: str) -> None:
     series = walk(600)
     chart.lay_out(500, 300)
-    chart.set_theme(theme)  # type: ignore[arg-type]
     shown(chart, series)
     chart.show_split(split(series))
     chart.show_forecast(fan(series), fan(series, spread=0.012, model="random walk"))
     chart.set_style(style)  # type: ignore[arg-type]
-    chart.set_scale(scale)  # type: ignore[arg-type]
-    for bars in (60, 250, None):
+    for theme, scale, bars in itertools.product((LIGHT, DARK), ("linear", "log"), (60, 250, None)):
+        chart.set_theme(theme)
+        chart.set_scale(scale)  # type: ignore[arg-type]
         chart.show_range(bars)
         chart.refresh()
         image = picture(chart, 500, 300)
-        ink = count(image, chart.theme.up) + count(image, chart.theme.down) + count(image, chart.theme.price)
-        assert ink > 150, bars
-        assert count(image, chart.theme.volume) > 150, bars
+        ink = count(image, theme.up) + count(image, theme.down) + count(image, theme.price)
+        assert ink > 150, (theme.name, scale, bars)
+        assert count(image, theme.volume) > 150, (theme.name, scale, bars)
         if bars is not None:
-            assert count(image, chart.theme.forecast) > 100, bars
+            assert count(image, theme.forecast) > 100, (theme.name, scale, bars)
 
 
-@pytest.mark.parametrize("bars", [1, 2, 3])
 @pytest.mark.parametrize("style", ["candles", "bars", "line", "area"])
-def test_tiny_and_flat_series_are_drawn(chart: PriceChart, bars: int, style: str) -> None:
-    values = np.full((bars, 5), 42.0)
-    shown(chart, PriceSeries("FLAT", weekdays("2020-01-01", bars), ("open", "high", "low", "close", "volume"), values))
+def test_tiny_and_flat_series_are_drawn(chart: PriceChart, style: str) -> None:
     chart.set_style(style)  # type: ignore[arg-type]
-    chart.show_forecast(Forecast("FLAT", "GRU", chart._series.ds[-1], 42.0, weekdays("2020-02-03", 1), (0.5,), np.array([[42.0]])))  # type: ignore[union-attr]
-    chart.refresh()
-    picture(chart)
-    lower, upper = y_range(chart)
-    assert lower < 42 < upper
+    for bars in (1, 2, 3):
+        series = PriceSeries("FLAT", weekdays("2020-01-01", bars), ("open", "high", "low", "close", "volume"), np.full((bars, 5), 42.0))
+        shown(chart, series)
+        chart.show_forecast(Forecast("FLAT", "GRU", series.ds[-1], 42.0, weekdays("2020-02-03", 1), (0.5,), np.array([[42.0]])))
+        chart.refresh()
+        picture(chart)
+        lower, upper = y_range(chart)
+        assert lower < 42 < upper
 
 
 @pytest.mark.parametrize("size", [1e-9, 1e12])

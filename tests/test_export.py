@@ -4,6 +4,7 @@ import csv
 import errno
 import inspect
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -145,18 +146,17 @@ def test_pdf_is_one_page_of_vectors(qapp: QApplication, result: RunResult, tmp_p
 
 
 @pytest.mark.parametrize("suffix", PICTURES)
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("style", ["candles", "line"])
-def test_every_format_theme_and_style(chart: PriceChart, result: RunResult, tmp_path: Path, suffix: str, theme: Theme, style: str) -> None:
-    chart.set_style(style)  # type: ignore[arg-type]
-    chart.show_range(None)
-    chart.refresh()
+def test_every_format_theme_and_style(chart: PriceChart, result: RunResult, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"f{suffix}"
-    export.write(path, result, chart=chart, theme=theme, size=(5.0, 3.0), dpi=96)
-    assert path.stat().st_size > 4000
-    if suffix == ".png":
-        assert has(QImage(str(path)), theme.surface, 1000)
-        assert has(QImage(str(path)), theme.forecast, 10)
+    for theme, style in itertools.product((LIGHT, DARK), ("candles", "bars", "line", "area")):
+        chart.set_style(style)  # type: ignore[arg-type]
+        chart.show_range(None)
+        chart.refresh()
+        export.write(path, result, chart=chart, theme=theme, size=(5.0, 3.0), dpi=96)
+        assert path.stat().st_size > 4000
+        if suffix == ".png":
+            assert has(QImage(str(path)), theme.surface, 1000)
+            assert has(QImage(str(path)), theme.forecast, 10)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
