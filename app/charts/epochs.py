@@ -121,7 +121,7 @@ class EpochChart(Chart):
         if high - low < 1e-9:
             low, high = low - 0.5 * abs(low) - 1e-6, high + 0.5 * abs(high) + 1e-6
         height = max(self._pane.height(), 60.0)
-        top, bottom = min(self._legend.height(self._font) + 6, height * 0.4), min(14.0, height * 0.1)
+        top, bottom = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.4), min(26.0, height * 0.15)
         unit = (high - low) / (height - top - bottom)
         self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
         needed = self._values.needed_width()

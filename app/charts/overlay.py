@@ -76,36 +76,44 @@ class LegendArtist:
         self.entries: Sequence[Entry] = ()
         self.note = ""
 
-    def height(self, font: QFont) -> float:
-        """Return the height that is taken from the top of the pane."""
-        return 8 + (QFontMetricsF(font).height() + 5) * (bool(self.entries) + bool(self.note))
+    def height(self, font: QFont, width: float) -> float:
+        """Return the height that is taken from the top of a pane of this width."""
+        metrics = QFontMetricsF(font)
+        return 8 + (metrics.height() + 5) * (len(self._rows(metrics, width)) + bool(self.note))
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Write entries and note."""
-        metrics, row = QFontMetricsF(frame.font), 8.0
-        if self.entries:
-            self._legend(painter, frame, row)
-            row += metrics.height() + 5
+        metrics, top = QFontMetricsF(frame.font), 8.0
+        for row in self._rows(metrics, frame.width):
+            self._ground(painter, frame, QRectF(6, top - 2, sum(self._width(metrics, entry) for entry in row) - 4, metrics.height() + 4))
+            left = 10.0
+            for entry in row:
+                self._mark(painter, frame, QRectF(left, top, 22, metrics.height()), entry)
+                painter.setPen(QColor(frame.theme.muted))
+                painter.drawText(QPointF(left + 28, top + metrics.ascent()), entry.label)
+                left += self._width(metrics, entry)
+            top += metrics.height() + 5
         if self.note:
-            self._ground(painter, frame, QRectF(6, row - 2, metrics.horizontalAdvance(self.note) + 8, metrics.height() + 4))
+            self._ground(painter, frame, QRectF(6, top - 2, metrics.horizontalAdvance(self.note) + 8, metrics.height() + 4))
             painter.setPen(QColor(frame.theme.muted))
-            painter.drawText(QPointF(10, row + metrics.ascent()), self.note)
+            painter.drawText(QPointF(10, top + metrics.ascent()), self.note)
 
-    def _legend(self, painter: QPainter, frame: Frame, row: float) -> None:
-        """Write the entries with their marks."""
-        metrics = QFontMetricsF(frame.font)
-        painter.setFont(frame.font)
-        wide = sum(metrics.horizontalAdvance(entry.label) + 42 for entry in self.entries)
-        self._ground(painter, frame, QRectF(6, row - 2, min(wide, frame.width - 12), metrics.height() + 4))
-        left = 10.0
+    @staticmethod
+    def _width(metrics: QFontMetricsF, entry: Entry) -> float:
+        """Return what one entry takes of its row."""
+        return 28 + metrics.horizontalAdvance(entry.label) + 14
+
+    def _rows(self, metrics: QFontMetricsF, width: float) -> list[list[Entry]]:
+        """Break the entries into rows that fit."""
+        rows: list[list[Entry]] = []
+        room = 0.0
         for entry in self.entries:
-            end = left + 28 + metrics.horizontalAdvance(entry.label)
-            if end > frame.width - 4:
-                break
-            self._mark(painter, frame, QRectF(left, row, 22, metrics.height()), entry)
-            painter.setPen(QColor(frame.theme.muted))
-            painter.drawText(QPointF(left + 28, row + metrics.ascent()), entry.label)
-            left = end + 14
+            room -= self._width(metrics, entry)
+            if room < 0:
+                rows.append([])
+                room = width - 12 - self._width(metrics, entry)
+            rows[-1].append(entry)
+        return rows
 
     @staticmethod
     def _ground(painter: QPainter, frame: Frame, rect: QRectF) -> None:

@@ -39,6 +39,7 @@ class PriceChart(Chart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Price chart", parent)
+        self.setMinimumSize(280, 200)
         self._series: PriceSeries | None = None
         self._pyramid: Pyramid | None = None
         self._split: tuple[np.datetime64, np.datetime64] | None = None
@@ -259,7 +260,9 @@ class PriceChart(Chart):
             entries += [Entry(f"{level} %", theme.forecast, marks[level]) for level in sorted(self._fan.fan.bands)]  # type: ignore[arg-type]
         if self._base_fan.fan is not None and self._baseline is not None:
             bands = self._base_fan.fan.bands
-            entries.append(Entry(f"{self._baseline.model}{f' {max(bands)} %' if bands else ''}", theme.baseline, "dotted"))
+            entries.append(
+                Entry(f"{self._baseline.model.replace('-', ' ')}{f' {max(bands)} %' if bands else ''}", theme.baseline, "dotted")
+            )
         if self._past.shown:
             entries.append(Entry("past forecasts", theme.forecast, "past"))
         return entries
@@ -344,7 +347,7 @@ class PriceChart(Chart):
         if high - low < abs(high) * 1e-9 + 1e-12:
             low, high = low - max(abs(low) * 0.01, 1e-6), high + max(abs(high) * 0.01, 1e-6)
         height = max(self._price.height(), 60.0)
-        top, bottom = min(self._legend.height(self._font) + 8, height * 0.3), min(30.0, height * 0.15)
+        top, bottom = min(self._legend.height(self._font, self._price.width()) + 8, height * 0.3), min(30.0, height * 0.15)
         unit = (high - low) / (height - top - bottom)
         return low - bottom * unit, high + top * unit
 
