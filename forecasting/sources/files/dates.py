@@ -189,8 +189,9 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) 
 
     if "%" in form:
         return _by_pattern(text, form)
-    found = DateColumn(np.full(len(text), _NAT)) if form in FORMS else _by_layouts(text, index, form, prefer)
-    left = pc.match_substring_regex(text, r"^\d+(?:\.\d*)?$").to_numpy(zero_copy_only=False) & np.isnat(found.ds)
+    plain = pc.match_substring_regex(text, r"^[-+]?\d*[.,]?\d*$").to_numpy(zero_copy_only=False)
+    found = DateColumn(np.full(len(text), _NAT)) if form in FORMS or plain.all() else _by_layouts(text, ~plain, index, form, prefer)
+    left = pc.match_substring_regex(text, r"^\d+(?:\.\d*)?$").to_numpy(zero_copy_only=False) if plain.any() else plain
     if form in ORDERS or not left.any():
         return found
     numbers = text.filter(pa.array(left))
@@ -237,11 +238,11 @@ class _Parts:
         self.offset = np.full(self.size, NO_ZONE, np.int16)
 
 
-def _by_layouts(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) -> DateColumn:
-    """Read cells by the patterns, then settle the order of those that are all digits."""
+def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], form: str, prefer: str) -> DateColumn:
+    """Read the chosen cells by the patterns, then settle the order of those that are all digits."""
     parts = _Parts(len(text))
     for layout, pattern in (("abc", _SWIFT), *_PATTERNS.items()):
-        rest = np.flatnonzero(parts.layout < 0)
+        rest = np.flatnonzero((parts.layout < 0) & chosen)
         if rest.size == 0:
             break
         _match(text, rest, layout, pattern, parts)
@@ -331,6 +332,7 @@ def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64]
         place[numeric] = np.arange(fields[0].size)
         rows = place[index]
         rows = rows[rows >= 0]
+        prefer = prefer or ("mdy" if "/" in found.form else "dmy")
         fitting.sort(key=lambda order: (round(strangeness(readings[order][rows]), 6), order != prefer))
     order = fitting[0]
     ds = found.ds.copy()

@@ -20,7 +20,8 @@ MAX_COLUMNS = 5000
 MAX_ROWS = 20_000_000
 
 _DATE_DIGITS = re.compile(r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2}\s?[-/. ]\s?\d{1,4}(?!\d|[.,]\d)")
-_DATE_NAMED = re.compile(r"[^\W\d_]{3,}")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_DATE_SIGNS = re.compile(r"[\w\s\-/.,:'()+º]{5,60}")
 _DATE_SERIAL = re.compile(
     r"(?:1[89]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,9})?|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
@@ -96,13 +97,10 @@ def cell_kind(cell: str) -> str:
         return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     if _DATE_DIGITS.match(cell) or _DATE_SERIAL.fullmatch(cell) or _DATE_MONTH.fullmatch(cell) or re.match(r"\d{4}\s?[年년]", cell):
         return "D"
-    if _NUMBER.fullmatch(cell) and not _names_month(cell):
+    named = _DATE_SIGNS.fullmatch(cell) is not None and any(plain(word).replace(" ", "") in months() for word in _WORD.findall(cell))
+    if _NUMBER.fullmatch(cell) and not named:
         return "N"
-    return "D" if any(sign.isdigit() for sign in cell) and _names_month(cell) else "T"
-
-
-def _names_month(cell: str) -> bool:
-    return len(cell) <= 40 and any(plain(word).replace(" ", "") in months() for word in _DATE_NAMED.findall(cell)) and ":1" not in cell
+    return "D" if named and any(sign.isdigit() for sign in cell) else "T"
 
 
 def find_frame(rows: Sequence[Sequence[str]]) -> Frame:

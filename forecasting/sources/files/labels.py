@@ -65,10 +65,11 @@ def read_label(texts: Sequence[str]) -> Label:
 
 def _read_one(text: str) -> Label:
     known = role_ranks()
-    for candidate in (text, re.sub(r"[(\[{].*?[)\]}]", "", text)):
+    for candidate, malus in ((text, 0), (re.sub(r"[(\[{](?!Currency).*?[)\]}]", "", text, flags=re.IGNORECASE), 100)):
         name = plain(candidate)
         roles = known.get(name) or known.get(name.replace(" ", ""), ())
         if roles:
+            roles = tuple((role, rank + malus) for role, rank in roles)
             return Label(roles[0][0], roles[0][1], "", roles)
     name = plain(text)
     if not name or "%" in text or name in _IGNORED or set(name.split()) & {"change", "percent", "pct"}:

@@ -108,7 +108,9 @@ def mark_evidence(column: Any) -> MarkEvidence:
 
     if not pa.types.is_string(column.type):
         return MarkEvidence()
-    text, _ = _bare(pc.utf8_trim_whitespace(column.drop_null()))
+    text = pc.utf8_trim_whitespace(column.drop_null())
+    if not pc.all(pc.match_substring_regex(text, r"^[-+]?[\d.,]*$")).as_py():
+        text, _ = _bare(text)
 
     def count(pattern: str) -> int:
         return int(pc.sum(pc.match_substring_regex(text, pattern)).as_py() or 0)

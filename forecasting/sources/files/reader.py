@@ -17,7 +17,7 @@ from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.opening import Opened, inspect_file, whole_file
 from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import Roles, assign_roles
-from forecasting.sources.files.swift import read_swiftly, sample_grid
+from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.tables import read_parquet, read_workbook
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import ReadOptions
@@ -145,15 +145,10 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
 
 def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
     dialect, rows = read_dialect(opened.head, options.encoding)
-    sample = sample_grid(rows, dialect)
-    try:
-        roles = assign_roles(sample, options)
-    except SourceError:
-        roles = None
-    swift = read_swiftly(opened, dialect, roles, sample) if roles is not None else None
-    if swift is not None and roles is not None:
-        grid, digest = swift
-        return _Understood(opened, grid, roles, convert(grid, roles, options, sample, dialect.delimiter), digest, dialect)
+    if opened.path.stat().st_size >= SMALL:
+        swift = _understand_swiftly(opened, options, dialect, sample_grid(rows, dialect))
+        if swift is not None:
+            return swift
     try:
         grid, digest = read_text(opened, dialect)
     except UnicodeDecodeError as error:
@@ -168,6 +163,19 @@ def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
         message = f"The text is no UTF-8; it is read as {dialect.encoding}."
         grid = replace(grid, findings=(*grid.findings, Finding("encoding", message, 1, "info", f"read as {dialect.encoding}")))
     return _finish(opened, grid, digest, options, dialect)
+
+
+def _understand_swiftly(opened: Opened, options: ReadOptions, dialect: Dialect, sample: Grid) -> _Understood | None:
+    """Try the short cut for large files; None where the careful way is needed."""
+    try:
+        roles = assign_roles(sample, options)
+    except SourceError:
+        return None
+    swift = read_swiftly(opened, dialect, roles, sample)
+    if swift is None:
+        return None
+    grid, digest = swift
+    return _Understood(opened, grid, roles, convert(grid, roles, options, sample, dialect.delimiter), digest, dialect)
 
 
 def _finish(

@@ -113,8 +113,12 @@ class _Column:
     @cached_property
     def counter(self) -> bool:
         """Whether the column only counts rows."""
-        steps = np.diff(self.values[np.isfinite(self.values)])
-        return steps.size > 1 and bool(np.mean(np.abs(steps) == 1) > 0.7) and self.label.role not in PRICE_ROLES
+        if self.label.role in PRICE_ROLES:
+            return False
+        values = self.values[np.isfinite(self.values)]
+        if values.size < 3 or values.min() > 1 or np.any(values % 1):
+            return False
+        return bool(np.mean(np.abs(np.diff(values)) == 1) > 0.7)
 
 
 def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
@@ -161,10 +165,10 @@ def _described(sample: Grid) -> list[_Column]:
         _Column(place, cells, texts[place], read_label(texts[place]), name)
         for place, (cells, name) in enumerate(zip(sample.columns, sample.names, strict=True))
     ]
-    letters = {plain(c.name) for c in described if len(plain(c.name)) == 1}
+    letters = {plain(c.name) for c in described}
     if len(letters & set("ohlc")) < 3:
         for column in described:
-            if len(plain(column.name)) == 1 and column.label.role in PRICE_ROLES and plain(column.name) != "y":
+            if column.label.role in PRICE_ROLES and plain(column.name) in tuple("ohlcv"):
                 column.label = Label()
     return described
 
@@ -261,7 +265,7 @@ def _assign_prices(columns: Sequence[_Column], header: bool, findings: list[Find
     """Find prices and volume, or the columns of a wide panel."""
     usable = [c for c in _free(columns) if c.numeric >= 0.5 and not c.counter]
     labelled = [c for c in usable if c.label.role in _ANY_ROLE and c.label.role not in ("date", "time", "symbol")]
-    nameless = [c for c in usable if not c.label.role and len(c.filled)]
+    nameless = [c for c in usable if len(c.filled) and (not c.label.role or _misnamed(c))]
     forced_close = _has(columns, "close")
     if header and not forced_close and _is_wide_ohlc(labelled):
         return _wide_ohlc(labelled)
@@ -277,6 +281,11 @@ def _assign_prices(columns: Sequence[_Column], header: bool, findings: list[Find
     if not _complete(columns):
         _last_resort(columns, nameless, findings)
     return "single"
+
+
+def _misnamed(column: _Column) -> bool:
+    """Tell whether a column has the name of a date or a symbol, but holds plain numbers."""
+    return column.label.role in ("date", "time", "symbol") and column.dates.form in ("", "year", "excel", "yymmdd")
 
 
 def _complete(columns: Sequence[_Column]) -> bool:

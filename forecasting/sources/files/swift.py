@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 _NULLS = [spelling for word in MISSING for spelling in dict.fromkeys((word, word.upper(), word.capitalize()))] + ["NaN", "-NaN", "<NA>"]
 
 
-def read_swiftly(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid, smallest: int = SMALL) -> tuple[Grid, str] | None:
+def read_swiftly(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -> tuple[Grid, str] | None:
     """Read a file whose numbers all have decimal points and whose cells need no cleaning.
 
     Parameters
@@ -36,15 +36,13 @@ def read_swiftly(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid, s
         Only columns with a role are read.
     sample : Grid
         The first rows.
-    smallest : int
-        Size in bytes from which on the effort is worthwhile.
 
     Returns
     -------
     (Grid, str) or None
         Typed columns and the SHA-256 of the file; None where the file needs the careful reader.
     """
-    if opened.path.stat().st_size < smallest or not _eligible(opened, dialect, roles, sample):
+    if not _eligible(opened, dialect, roles, sample):
         return None
     import pyarrow as pa
 

@@ -55,8 +55,8 @@ ROLE_WORDS: dict[str, str] = {
         |total trade quantity|ttl trd qnty|traded quantity|quantity|qty|contracts|titres|quantite|quantidade|cantidad|quantita
         |titoli|quatot|成交量|交易量|成交量股|出来高|거래량|объем|обьем|объем торгов|hacim|hac|volym|omsattning antal|omsatning
         |mangde|antal|maara|vaihto kpl|aantal|mnozstvi|objem|forgalom|kl|khoi luong|ογκος|נפח|حجم|حجم التداول|ปริมาณ|volum""",
-    "bid": "bid|bid price|best bid|bid close|close bid|closebid|geld|kupno|demand|bidprice|bid last",
-    "ask": "ask|ask price|best ask|ask close|close ask|closeask|offer|brief|sprzedaz|askprice|ask last",
+    "bid": "bid|bid price|best bid|geld|kupno|demand|bidprice",
+    "ask": "ask|ask price|best ask|offer|brief|sprzedaz|askprice",
 }
 
 #: A name with one of these words is not the price or volume that its other words promise.
@@ -64,14 +64,14 @@ VETO_WORDS = words_of(
     """int interest prev previous pre change chg pct percent ex 52w 52 week avg average weighted wap vwap sma ema wma rsi macd
     mean std median trades trade count number turnover amount taker quote dividend dividends split splits factor ratio adj
     adjusted time yield return returns range diff difference signal cap market limit ma upper lower band atr spread asset
-    delta gap rank year lag log pred predicted forecast target ret rolling volatility var days ago bar buy sell"""
+    delta gap rank year lag log pred predicted forecast target ret rolling volatility var days ago bar buy sell currency"""
 )
 
 #: Units that may stand beside a role in a name.
 UNIT_WORDS = words_of(
     """usd eur gbp jpy chf cad aud nzd sek nok dkk pln czk huf rub inr rs cny hkd krw brl mxn zar try twd sgd usdt usdc busd
     price prices px shares lots lot contracts stk st in of the us usdollars dollars cents kr zl r day daily session units
-    base local currency"""
+    base local"""
 )
 
 _MONTH_NAMES = (
