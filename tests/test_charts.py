@@ -119,6 +119,7 @@ def test_pyramid_is_what_merging_the_bars_by_hand_gives(bars: int, power: int, d
     assert merged.low.tolist() == [series["low"][g].min() for g in groups]
     assert merged.close.tolist() == [series.y[g[-1]] for g in groups]
     assert merged.close_high.tolist() == [series.y[g].max() for g in groups]
+    assert merged.close_low.tolist() == [series.y[g].min() for g in groups]
     assert merged.volume.tolist() == [series["volume"][g].max() for g in groups]
 
 
@@ -257,7 +258,11 @@ def test_first_view_holds_the_latest_bars_and_then_the_forecast(chart: PriceChar
 def test_training_never_steals_the_zoom(chart: PriceChart) -> None:
     series = walk(1000)
     shown(chart, series)
-    chart._zoom(0.4, 700.0)
+    chart._zoom(0.4, 990.0)
+    before = x_range(chart)
+    chart.show_forecast(fan(series), final=False)
+    chart.refresh()
+    assert x_range(chart) == before
     chart._pan(-300.0, 0.0)
     before = x_range(chart)
     for epoch in range(5):
