@@ -71,8 +71,9 @@ def no_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     recorded(QTimer)
     before = set(_windows())
     yield
-    # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
-    gc.collect()
+    if started or {"qtbot", "qapp"} & set(request.fixturenames):
+        # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
+        gc.collect()
     left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in _alive(started)]
     left += [f"window {name} is still there" for name in set(_windows()) - before]
     if left:
