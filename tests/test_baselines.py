@@ -15,7 +15,10 @@ from forecasting.series import Floats, Origins, Panel, PriceSeries
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-EVERY = pytest.mark.parametrize("baseline", BASELINES.values(), ids=BASELINES)
+#: Exponential smoothing spends its time in an optimiser of another library: tested once quickly, at length when slow.
+EVERY = pytest.mark.parametrize(
+    "baseline", [pytest.param(b, id=name, marks=pytest.mark.slow if name == "ets" else ()) for name, b in BASELINES.items()]
+)
 
 
 def series(y: Floats, symbol: str = "A", start: str = "2015-01-01", freq: str = "1D", **ranges: Floats) -> PriceSeries:
@@ -199,6 +202,39 @@ def test_seasonal_forecasts_repeat_the_week() -> None:
     median = BASELINES["seasonal-median"].fit(Panel((s,)), [150], 10)
     found = median.predict(Panel((replace(s, values=spiked),)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0]
     np.testing.assert_array_equal(found, s.y[181:191])
+
+
+def test_smoothing_agrees_with_statsmodels() -> None:
+    import pandas as pd
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+    from statsmodels.tsa.forecasting.theta import ThetaModel
+
+    rng = np.random.default_rng(0)
+    week = 20 + 10 * np.sin(np.arange(120) % 7 * 0.9)
+    sales, start = Panel((series(week + rng.normal(0, 2, 120) - 15),)), Origins(np.array([0]), np.array([99]))
+    season = {"seasonal": "add", "seasonal_periods": 7, "initialization_method": "heuristic"}
+    models = [ETSModel(pd.Series(sales[0].y[:100]), trend=t, damped_trend=bool(t), **season).fit(disp=False) for t in (None, "add")]
+    expected = min(models, key=lambda m: m.aicc).get_prediction(100, 109)
+    values = BASELINES["ets"].fit(sales, [100], 10).predict(sales, start, (0.5, 0.9))[0]
+    np.testing.assert_allclose(values[:, 0], expected.predicted_mean, rtol=1e-5)
+    np.testing.assert_allclose((values[:, 1] - values[:, 0]) / 1.28155, np.sqrt(expected.forecast_variance), rtol=0.1)
+    trending = Panel((series(rng.normal(0.3, 1, 120).cumsum() - 5),))
+    theirs = ThetaModel(trending[0].y[:100].copy(), period=1, deseasonalize=False).fit().forecast(10)
+    values = BASELINES["theta"].fit(trending, [100], 10).predict(trending, start, (0.5,))[0]
+    np.testing.assert_allclose(values[:, 0], theirs, rtol=1e-3)
+
+
+def test_theta_takes_the_season_out() -> None:
+    s = series(np.tile([5.0, 1, 2, 3, 4, 8, 9], 20) - 4)
+    found = BASELINES["theta"].fit(Panel((s,)), [100], 10).predict(Panel((s,)), Origins(np.array([0]), np.array([110])), (0.5,))
+    np.testing.assert_allclose(found[0, :, 0], s.y[111:121], atol=0.3)
+
+
+def test_smoothing_needs_bars() -> None:
+    s = series(np.arange(1.0, 30))
+    for name in ("ets", "theta"):
+        with pytest.raises(DataError, match="A has too few bars to fit: 10"):
+            BASELINES[name].fit(Panel((s,)), [10], 2)
 
 
 def test_defaults_suit_the_data() -> None:

@@ -11,6 +11,7 @@ from forecasting.baselines.baseline import Baseline
 from forecasting.baselines.garch import GarchT
 from forecasting.baselines.har import RangeHar
 from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive, season_length
+from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
 from forecasting.series import Panel
 
@@ -28,6 +29,8 @@ BASELINES: dict[str, Baseline] = {
         RangeHar(),
         SeasonalNaive(),
         SeasonalMedian(),
+        Ets(),
+        Theta(),
     )
 }
 

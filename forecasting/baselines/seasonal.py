@@ -80,7 +80,7 @@ class _Seasonal:
                     f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a season of {length} needs {length + 2}.",
                     "Load more history.",
                 )
-            phase = _phase(series, length)
+            phase = phases(series, length)
             ahead = (phase[bars, None] + np.arange(1, self.horizon + 1)) % length
             centre = _typical(series.y, phase, bars[:, None], ahead, self.seasons)
             errors = self._errors(series, phase, length)
@@ -109,9 +109,9 @@ def _weekdays(days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> Ints:
     return np.flatnonzero(counts * 50 >= counts.sum())
 
 
-def _phase(series: PriceSeries, length: int) -> Ints:
+def phases(series: PriceSeries, length: int) -> Ints:
     """Return each bar's place in its season, shape [T]: by weekday for daily bars (gaps do no harm), else by counting."""
-    if series.freq != "1D":
+    if series.freq != "1D" or length == 1:
         return np.arange(len(series)) % length
     days = series.ds.astype("datetime64[D]")
     return np.searchsorted(_weekdays(days), days.astype(np.int64) % 7) % length

@@ -1,0 +1,212 @@
+"""Exponential smoothing, the statisticians' baselines for sales and other general series: ETS and Theta."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
+from forecasting.baselines.seasonal import phases, season_length
+from forecasting.errors import DataError
+from forecasting.events import Predictor
+from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.volatility import Target, path, resolve_target
+
+#: A season longer than this is too long to be estimated state by state.
+_LONGEST_SEASON = 60
+_LEAST = 20
+
+
+@dataclass(frozen=True)
+class _Smooth:
+    """Smoothed series, ready to forecast from any bar.
+
+    Attributes
+    ----------
+    ahead : ndarray, shape [T, H]
+        Expected value of the path h bars after bar t, from bars up to t.
+    errors : ndarray, shape [T]
+        Error of the one-step forecast of each bar; NaN for the first.
+    growth : ndarray, shape [H]
+        Deviation of the h-bar error in units of that of one bar.
+    """
+
+    ahead: Floats
+    errors: Floats
+    growth: Floats
+
+
+class _Smoothing(Baseline):
+    """Fits each series in sample, filters it with frozen parameters; normal, with the deviation of its last errors."""
+
+    window: int = Field(250, title="Window", description="Last one-bar errors that give the standard deviation.", ge=10)
+
+    def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
+        """Fit every series to its in-sample bars.
+
+        Raises
+        ------
+        DataError
+            A series with fewer than 20 in-sample bars.
+        """
+        target = resolve_target(panel)
+        fitted = []
+        for series, known in zip(panel, insample, strict=True):
+            if known < _LEAST:
+                raise DataError(f"{series.symbol} has too few bars to fit: {known}; {self.label} needs {_LEAST}.", "Load more history.")
+            season = season_length(series)
+            if season > min(_LONGEST_SEASON, known // 3):
+                season = 1
+            fitted.append((season, self._parameters(path(series.head(known), target), phases(series, season)[:known], season)))
+        return _Smoothed(self, horizon, target, tuple(fitted))
+
+    def _parameters(self, line: Floats, phase: Ints, season: int) -> Any:
+        """Estimate the parameters from the in-sample path."""
+        raise NotImplementedError
+
+    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+        """Filter a whole path with the parameters."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _Smoothed:
+    """``fitted`` holds season length and parameters of each series."""
+
+    baseline: _Smoothing
+    horizon: int
+    target: Target
+    fitted: tuple[tuple[int, Any], ...]
+
+    @property
+    def name(self) -> str:
+        return self.baseline.name
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        values = np.empty((len(origins), self.horizon, len(quantiles)))
+        normal = normal_quantiles(quantiles)
+        for index, place, bars in by_series(origins):
+            series = panel[index].head(int(bars.max()) + 1)
+            season, parameters = self.fitted[index]
+            line = path(series, self.target)
+            smooth = self.baseline._smooth(line, phases(series, season), season, parameters, self.horizon)
+            spread = np.array([np.nanstd(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars])
+            change = (smooth.ahead[bars] - line[bars, None])[:, :, None] + spread[:, None, None] * smooth.growth[:, None] * normal
+            values[place] = moved(series.y[bars], change, self.target == "log-return")
+        return values
+
+
+class Ets(_Smoothing):
+    """Exponential smoothing with additive errors, with or without damped trend and additive season, by ``statsmodels``.
+
+    The trend is taken where it lowers the corrected AIC in sample (Hyndman, Koehler, Snyder & Grose 2002), the season
+    where its autocorrelation is significant at 10 %. Prices are smoothed in logs.
+    """
+
+    name: ClassVar[str] = "ets"
+    label: ClassVar[str] = "exponential smoothing"
+
+    def _parameters(self, line: Floats, phase: Ints, season: int) -> tuple[bool, bool, Floats]:
+        seasonal = bool(_seasons(line, phase, season).any())
+        found = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of convergence: a worse fit only has a worse criterion
+            for trend in (False, True):
+                fit = _ets(line, season, trend, seasonal).fit(disp=False, full_output=False)
+                found.append((float(fit.aicc), trend, np.asarray(fit.params, np.float64)))
+        _, trend, parameters = min(found, key=lambda f: f[0] if np.isfinite(f[0]) else np.inf)
+        return trend, seasonal, parameters
+
+    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+        trend, seasonal, values = parameters
+        model = _ets(line, season, trend, seasonal)
+        named = dict(zip(model.param_names, values, strict=True))
+        with np.errstate(divide="ignore", invalid="ignore"):  # it standardises errors, which are all 0 for a constant series
+            result = model.smooth(values)
+        states = np.asarray(result.states, np.float64)
+        steps = np.arange(1, horizon + 1)
+        ahead = np.repeat(states[:, :1], horizon, axis=1)
+        reach = np.full(horizon, named["smoothing_level"])
+        if trend:
+            damped = np.cumsum(named["damping_trend"] ** steps)
+            ahead += states[:, 1:2] * damped
+            reach += named["smoothing_trend"] * damped
+        if seasonal:
+            # The last known value of the season that comes h bars ahead was updated (-h mod season) bars ago.
+            before = np.arange(len(states))[:, None] - (-steps) % season
+            ahead += states[:, -1][np.maximum(before, 0)]
+            reach += named["smoothing_seasonal"] * (steps % season == 0)
+        growth = np.sqrt(1 + np.concatenate([[0.0], np.cumsum(reach[:-1] ** 2)]))
+        return _Smooth(ahead, np.asarray(result.resid, np.float64), growth)
+
+
+def _ets(line: Floats, season: int, trend: bool, seasonal: bool) -> Any:
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+    return ETSModel(
+        line,
+        trend="add" if trend else None,
+        damped_trend=trend,
+        seasonal="add" if seasonal else None,
+        seasonal_periods=season if seasonal else None,
+        initialization_method="heuristic",  # estimating every start takes several times as long
+    )
+
+
+class Theta(_Smoothing):
+    """The Theta method, winner of the M3 competition (Assimakopoulos & Nikolopoulos 2000), by ``statsmodels``.
+
+    Simple exponential smoothing with half the trend of the in-sample bars, after a season (additive, of the logs for
+    prices) is taken out where its autocorrelation is significant at 10 %.
+    """
+
+    name: ClassVar[str] = "theta"
+    label: ClassVar[str] = "Theta"
+
+    def _parameters(self, line: Floats, phase: Ints, season: int) -> tuple[float, float, Floats]:
+        from statsmodels.tsa.forecasting.theta import ThetaModel
+
+        seasons = _seasons(line, phase, season)
+        plain = line - seasons[phase]
+        if np.ptp(plain) == 0:
+            return 1.0, 0.0, seasons
+        fit = ThetaModel(plain, period=1, deseasonalize=False).fit()
+        return float(fit.params["alpha"]), float(fit.params["b0"]), seasons
+
+    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+        from scipy.signal import lfilter
+
+        alpha, slope, seasons = parameters
+        plain = line - seasons[phase]
+        level, _ = lfilter([alpha], [1.0, alpha - 1], plain, zi=[(1 - alpha) * plain[0]])
+        steps = np.arange(1, horizon + 1)
+        # Where the season was taken out, the level lags behind half the trend by 1 / alpha bars.
+        seen = (1 - (1 - alpha) ** np.arange(1, plain.size + 1)) / alpha
+        ahead = level[:, None] + 0.5 * slope * (steps - 1 + seen[:, None])
+        errors = np.concatenate([[np.nan], plain[1:] - ahead[:-1, 0]])
+        return _Smooth(ahead + seasons[(phase[:, None] + steps) % season], errors, np.sqrt(1 + (steps - 1) * alpha**2))
+
+
+def _seasons(line: Floats, phase: Ints, season: int) -> Floats:
+    """Return the additive season by phase, mean 0, shape [season]; zeros where it is not significant."""
+    if season == 1:
+        return np.zeros(1)
+    centred = line - line.mean()
+    power = float(centred @ centred)
+    correlations = np.array([float(centred[k:] @ centred[:-k]) for k in range(1, season + 1)]) / max(power, 1e-300)
+    if abs(correlations[-1]) < 1.645 * np.sqrt((1 + 2 * (correlations[:-1] ** 2).sum()) / line.size):
+        return np.zeros(season)
+    weights = np.ones(season + (season + 1) % 2)
+    if season % 2 == 0:
+        weights[[0, -1]] = 0.5
+    half = weights.size // 2
+    trend = np.convolve(line, weights / season, "valid")
+    away, place = line[half : line.size - half] - trend, phase[half : line.size - half]
+    counts = np.bincount(place, minlength=season)
+    means = np.bincount(place, away, season) / np.maximum(counts, 1)
+    return np.asarray(means - means.mean(), np.float64)
