@@ -105,7 +105,7 @@ class Ets(_Smoothing):
     """Exponential smoothing with additive errors, with or without damped trend and additive season, by ``statsmodels``.
 
     The trend is taken where it lowers the corrected AIC in sample (Hyndman, Koehler, Snyder & Grose 2002), the season
-    where its autocorrelation is significant at 10 %. Prices are smoothed in logs.
+    where its autocorrelation in the changes is significant at 10 %. Prices are smoothed in logs.
     """
 
     name: ClassVar[str] = "ets"
@@ -162,7 +162,7 @@ class Theta(_Smoothing):
     """The Theta method, winner of the M3 competition (Assimakopoulos & Nikolopoulos 2000), by ``statsmodels``.
 
     Simple exponential smoothing with half the trend of the in-sample bars, after a season (additive, of the logs for
-    prices) is taken out where its autocorrelation is significant at 10 %.
+    prices) is taken out where its autocorrelation in the changes is significant at 10 %.
     """
 
     name: ClassVar[str] = "theta"
@@ -196,7 +196,7 @@ def _seasons(line: Floats, phase: Ints, season: int) -> Floats:
     """Return the additive season by phase, mean 0, shape [season]; zeros where it is not significant."""
     if season == 1:
         return np.zeros(1)
-    centred = line - line.mean()
+    centred = np.diff(line) - np.diff(line).mean()  # of the path itself, a walk would look seasonal at any lag
     power = float(centred @ centred)
     correlations = np.array([float(centred[k:] @ centred[:-k]) for k in range(1, season + 1)]) / max(power, 1e-300)
     if abs(correlations[-1]) < 1.645 * np.sqrt((1 + 2 * (correlations[:-1] ** 2).sum()) / line.size):
