@@ -38,7 +38,15 @@ def mase(outcomes: Outcomes, axis: Axis = None) -> Floats:
 
     NaN where ``outcomes.scale`` is missing or zero.
     """
-    return _mean(np.abs(_error(outcomes)) / _scale(outcomes), outcomes, axis)
+    return _mean(np.abs(_error(outcomes)) / _unit(outcomes, outcomes.scale), outcomes, axis)
+
+
+def rmsse(outcomes: Outcomes, axis: Axis = None) -> Floats:
+    """Root mean squared error, scaled by the in-sample root mean squared one-bar change (M5 competition, 2020); no unit.
+
+    NaN where ``outcomes.rms_scale`` is missing or zero.
+    """
+    return np.sqrt(_mean((_error(outcomes) / _unit(outcomes, outcomes.rms_scale)) ** 2, outcomes, axis))
 
 
 def smape(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -100,7 +108,7 @@ def msis(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> Floats:
     """
     low, high = _band(outcomes, level)
     miss = np.maximum(low - outcomes.y, 0) + np.maximum(outcomes.y - high, 0)
-    return _mean((high - low + miss * 2 / (1 - level / 100)) / _scale(outcomes), outcomes, axis)
+    return _mean((high - low + miss * 2 / (1 - level / 100)) / _unit(outcomes, outcomes.scale), outcomes, axis)
 
 
 def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -147,19 +155,26 @@ METRICS: dict[str, Metric] = {
     "mae": Metric(mae, "MAE", "price", "low"),
     "rmse": Metric(rmse, "RMSE", "price", "low"),
     "mase": Metric(mase, "MASE", "", "low"),
+    "rmsse": Metric(rmsse, "RMSSE", "", "low"),
     "smape": Metric(smape, "sMAPE", "%", "low"),
     "theil_u": Metric(theil_u, "Theil's U", "", "low"),
     "coverage_80": Metric(partial(coverage, level=80), "80 % coverage", "%", 80.0),
     "coverage_95": Metric(partial(coverage, level=95), "95 % coverage", "%", 95.0),
     "width_80": Metric(partial(width, level=80), "80 % width", "price", "low"),
+    "width_95": Metric(partial(width, level=95), "95 % width", "price", "low"),
     "msis": Metric(msis, "MSIS (95 %)", "", "low"),
     "directional_accuracy": Metric(directional_accuracy, "Direction right", "%", "high"),
 }
 
 
 def score(outcomes: Outcomes) -> dict[str, float]:
-    """Return every metric of :data:`METRICS` over all origins and steps; NaN where a metric does not apply."""
-    return {name: float(metric.compute(outcomes)) for name, metric in METRICS.items()}
+    """Return every metric of :data:`METRICS` over all origins and steps; NaN where a metric does not apply.
+
+    Beside them, ``directional_low`` and ``directional_high``: the 95 % interval of the directional accuracy.
+    """
+    low, high = directional_interval(outcomes)
+    scores = {name: float(metric.compute(outcomes)) for name, metric in METRICS.items()}
+    return {**scores, "directional_low": float(low), "directional_high": float(high)}
 
 
 def score_by_step(outcomes: Outcomes) -> dict[str, Floats]:
@@ -188,11 +203,11 @@ def _error(outcomes: Outcomes) -> Floats:
     return outcomes.y - _quantile(outcomes, 0.5)
 
 
-def _scale(outcomes: Outcomes) -> Floats:
+def _unit(outcomes: Outcomes, scale: Floats) -> Floats:
     """Return the unit of scaled errors, [N, 1]; NaN where it is unknown or zero."""
-    if outcomes.scale.size == 0:
+    if scale.size == 0:
         return np.full((len(outcomes), 1), np.nan)
-    return np.where(outcomes.scale > 0, outcomes.scale, np.nan)[:, None]
+    return np.where(scale > 0, scale, np.nan)[:, None]
 
 
 def _quantile(outcomes: Outcomes, q: float) -> Floats:

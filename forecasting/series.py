@@ -312,6 +312,8 @@ class Outcomes:
     values : ndarray of float64, shape [N, H, Q]
     scale : ndarray of float64, shape [N]
         In-sample mean absolute one-bar change of the series up to the first origin: the unit of MASE.
+    rms_scale : ndarray of float64, shape [N]
+        In-sample root mean squared one-bar change up to the first origin: the unit of RMSSE.
     """
 
     model: str
@@ -323,6 +325,7 @@ class Outcomes:
     quantiles: tuple[float, ...]
     values: Floats
     scale: Floats = field(default_factory=lambda: np.empty(0))
+    rms_scale: Floats = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         """Return the number of origins N."""

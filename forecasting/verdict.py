@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,7 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     if best != RandomWalk.name and RandomWalk.name in tests:
         sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
-    notes = [*_doubts(ours, outcomes[best], test, tests[best], tries), *_calibration(ours), *_copy_words(copycat(ours))]
+    notes = [*_doubts(ours, outcomes[best], test, tests[best], tries), *_calibration(ours), *_direction(ours), *_copy_words(copycat(ours))]
     return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes))
 
 
@@ -295,7 +295,7 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
 
 
 def _first_step(o: Outcomes) -> Outcomes:
-    return Outcomes(o.model, o.symbol, o.cutoff, o.ds[:, :1], o.y0, o.y[:, :1], o.quantiles, o.values[:, :1], o.scale)
+    return replace(o, ds=o.ds[:, :1], y=o.y[:, :1], values=o.values[:, :1])
 
 
 def _calibration(outcomes: Outcomes) -> Iterator[str]:
@@ -312,6 +312,20 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
         error = 2 * float(daily.std()) * math.sqrt(outcomes.horizon / daily.size)
         word = "about right" if abs(share - level) <= max(1.0, error) else "too narrow" if share < level else "too wide"
         yield f"The {level} % band held {share:.1f} % of outcomes: {word}."
+
+
+def _direction(outcomes: Outcomes) -> Iterator[str]:
+    share = float(metrics.directional_accuracy(outcomes))
+    low, high = (float(limit) for limit in metrics.directional_interval(outcomes))
+    if math.isfinite(share):
+        word = (
+            "better than a coin, if its calls were independent"
+            if low > 50
+            else "worse than a coin"
+            if high < 50
+            else "no better than a coin"
+        )
+        yield f"Its median called the direction right {share:.1f} % of the time (95 % interval {low:.1f} to {high:.1f}): {word}."
 
 
 def _copy_words(check: Copycat | None) -> Iterator[str]:

@@ -25,7 +25,7 @@ def make(values: Any, y: Any, y0: Any = 100.0, quantiles: tuple[float, ...] = (0
     values = np.broadcast_to(np.asarray(values, np.float64), (n, h, len(quantiles)))
     cutoff = np.datetime64("2024-01-01", "us") + np.arange(n) * np.timedelta64(1, "D")
     ds = cutoff[:, None] + np.arange(1, h + 1) * np.timedelta64(1, "D")
-    return Outcomes("m", np.full(n, "A"), cutoff, ds, np.full(n, y0), y, quantiles, values, np.full(n, scale))
+    return Outcomes("m", np.full(n, "A"), cutoff, ds, np.full(n, y0), y, quantiles, values, np.full(n, scale), np.full(n, 2.0 * scale))
 
 
 def normal(n: int, h: int, quantiles: tuple[float, ...], sd: float = 1.0, seed: int = 0) -> Outcomes:
@@ -38,6 +38,7 @@ def test_figures_made_by_hand() -> None:
     got = metrics.score(o)
     assert got["mae"] == pytest.approx((4 + 12 + 10 + 0) / 4)
     assert got["rmse"] == pytest.approx(np.sqrt((16 + 144 + 100) / 4))
+    assert got["rmsse"] == pytest.approx(got["rmse"] / 4)
     assert got["mase"] == pytest.approx(6.5 / 2)
     pin = [  # by quantile .1, .5, .9
         0.1 * 9 + 0.5 * 4 + 0.1 * 6,
@@ -90,7 +91,7 @@ def test_the_true_distribution_wins(quantiles: tuple[float, ...]) -> None:
 @given(factor=st.floats(0.01, 1000), seed=st.integers(0, 99))
 def test_units(factor: float, seed: int) -> None:
     o = normal(20, 2, QUANTILES, seed=seed)
-    scaled = replace(o, values=o.values * factor, y=o.y * factor, y0=o.y0 * factor, scale=o.scale * factor)
+    scaled = replace(o, values=o.values * factor, y=o.y * factor, y0=o.y0 * factor, scale=o.scale * factor, rms_scale=o.rms_scale * factor)
     a, b = metrics.score(o), metrics.score(scaled)
     for name, metric in metrics.METRICS.items():
         assert b[name] == pytest.approx(a[name] * (factor if metric.unit == "price" else 1), rel=1e-6, nan_ok=True), name
@@ -103,7 +104,9 @@ def test_unknown_outcomes_are_skipped() -> None:
     y[35:] = np.nan
     known = replace(o, y=y)
     first = {k: v[0] for k, v in metrics.score_by_step(known).items()}
-    cut = Outcomes(o.model, o.symbol[:35], o.cutoff[:35], o.ds[:35], o.y0[:35], o.y[:35], o.quantiles, o.values[:35], o.scale[:35])
+    cut = Outcomes(
+        o.model, o.symbol[:35], o.cutoff[:35], o.ds[:35], o.y0[:35], o.y[:35], o.quantiles, o.values[:35], o.scale[:35], o.rms_scale[:35]
+    )
     assert first == pytest.approx({k: v[0] for k, v in metrics.score_by_step(cut).items()}, nan_ok=True)
     assert float(metrics.mae(known)) == pytest.approx(np.nanmean(np.abs(y - 100)))
     assert np.isnan(metrics.crps(known, 1)[35:]).all()
@@ -131,6 +134,7 @@ def test_log_score_is_that_of_returns() -> None:
 def test_scale_free_scores_need_a_scale() -> None:
     o = normal(10, 2, QUANTILES)
     assert np.isnan(metrics.mase(replace(o, scale=np.empty(0))))
+    assert np.isnan(metrics.rmsse(replace(o, rms_scale=np.empty(0))))
     assert np.isnan(metrics.msis(replace(o, scale=np.zeros(10))))
 
 

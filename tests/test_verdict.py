@@ -212,3 +212,16 @@ def test_calibration_is_told_in_words() -> None:
     truth = walk(500, 1, 5, 11)
     assert [n.split(": ")[1] for n in judged(truth, truth).notes[:2]] == ["about right.", "about right."]
     assert [n.split(": ")[1] for n in judged(truth, moved(truth, 0.0, 1.5)).notes[:2]] == ["too wide.", "too wide."]
+
+
+def test_direction_is_measured_against_a_coin() -> None:
+    truth = walk(400, 1, 3, 2)
+    coming = np.log(truth.y / truth.y0[:, None])
+
+    def words(shift: Floats | float) -> str:
+        return next((note for note in judged(truth, moved(truth, shift)).notes if "direction right" in note), "")
+
+    assert words(0.0) == "", "a random walk makes no calls"
+    assert words(0.001).endswith("no better than a coin.")
+    assert "better than a coin, if" in words(0.2 * coming)
+    assert words(-0.2 * coming).endswith("worse than a coin.")
