@@ -119,6 +119,9 @@ class BacktestConfig(Settings):
     refit: int = _setting(
         0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0
     )
+    window: int = _setting(
+        0, "Window", "Train on the last so many bars only; 0 takes all that lie before.", "bars", words={0: "All before"}, ge=0
+    )
 
 
 class RunConfig(Settings):

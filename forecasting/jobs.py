@@ -22,6 +22,7 @@ from forecasting.events import (
     Event,
     FoldEnd,
     ForecastMade,
+    Notice,
     Predictor,
     Progress,
     RunFinished,
@@ -33,6 +34,8 @@ from forecasting.events import (
 from forecasting.series import Forecast, Origins, Panel, PriceSeries
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from forecasting.sources import ReadOptions
     from forecasting.training import Fitted
     from forecasting.windows import Split
@@ -155,8 +158,15 @@ def backtest(
     plan: BacktestConfig = BacktestConfig(),  # noqa: B008 - frozen
     quantiles: tuple[float, ...] = QUANTILES,
     should_stop: Callable[[], bool] = _never,
+    *,
+    workers: int = 1,
+    cluster: str = "",
+    executor: Executor | None = None,
+    resume: Path | None = None,
 ) -> Job:
     """Walk forward through the test part, network and baselines from the same origins.
+
+    The numbers do not depend on where folds are run.
 
     Parameters
     ----------
@@ -166,30 +176,51 @@ def backtest(
     quantiles : tuple of float
         Levels to be forecast, increasing; 0.5 and the limits of the bands are added for the scores.
     should_stop : callable
-        Once true, the fold at hand is finished and the rest left out.
+        Once true, folds at hand are given up and those finished are judged; a first fold in this process is finished with the
+        weights so far.
+    workers : int
+        Processes among which folds are shared out; 1 stays in this one, 0 takes one a core where that pays. A program that asks
+        for more than one needs the usual ``if __name__ == "__main__":`` around it.
+    cluster : str
+        Address of a Dask scheduler (``tcp://host:8786``) that folds are handed to instead.
+    executor : Executor, optional
+        Any executor of ``concurrent.futures`` that folds are handed to instead; it is not shut down.
+    resume : Path, optional
+        Folder in which finished folds are kept; those of the same test that are there are not run again.
 
     Yields
     ------
-    Progress, FoldEnd, BacktestFinished
+    Progress, Notice, FoldEnd, BacktestFinished
+        Nothing is finished where it was stopped before the first fold was.
     """
-    from forecasting.backtest import joined, walk_forward
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.backtest import SavedFolds, Work, folds_of, hired, joined, walk_forward
     from forecasting.baselines import default_baselines
     from forecasting.metrics import score
     from forecasting.verdict import judge
 
     started = time.perf_counter()
-    levels = tuple(sorted({*quantiles, *QUANTILES}))
-    folds: list[FoldEnd] = []
-    fitted = yield from _noting(walk_forward(panel, config, plan, levels, default_baselines(panel), should_stop), folds)
-    outcomes = joined([fold.outcomes for fold in folds])
-    network = fitted[0].forecaster.name
-    yield BacktestFinished(
-        config,
-        outcomes,
-        {name: score(o) for name, o in outcomes.items()},
-        judge(outcomes, network),
-        _info(config, fitted, time.perf_counter() - started),
+    work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), default_baselines(panel))
+    folds = folds_of(work)
+    saved = SavedFolds(resume, work) if resume else None
+    if workers > 1 and len(folds) == 1:
+        yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
+    runs = yield from walk_forward(work, folds, should_stop, hired(work, folds, workers, cluster, executor), saved)
+    if not runs:
+        return
+    outcomes = joined([run.outcomes for run in runs])
+    last = runs[-1]
+    stopped = "user" if len(runs) < len(folds) else last.stopped
+    info = RunInfo(
+        time.perf_counter() - started,
+        sum(run.epochs for run in runs),
+        last.best_epoch,
+        last.device,
+        config.train.seed,
+        stopped,
+        versions(),
     )
+    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, judge(outcomes, next(iter(outcomes))), info)
 
 
 def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:

@@ -1,0 +1,190 @@
+"""One fold of a walk-forward test: what it is made of, and the work it takes, which is the same wherever it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+
+from forecasting.backtest.outcomes import cutoffs, every, fit_baselines, outcomes_of
+from forecasting.config import BacktestConfig, RunConfig
+from forecasting.errors import DataError
+from forecasting.events import Event, Predictor, SplitMade
+from forecasting.series import Origins, Outcomes, Panel, PriceSeries
+from forecasting.training import Fitted, StopAsked, fit
+from forecasting.windows import Split, bars_before, split_panel
+
+_JUST_AFTER = np.timedelta64(1, "us")
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Everything that a walk-forward test is made from: frozen values, which may be sent to another process.
+
+    Attributes
+    ----------
+    panel : Panel
+    config : RunConfig
+        ``task.test_size`` dates are the test part.
+    plan : BacktestConfig
+        ``step_size`` dates between origins; with ``refit`` = k network and baselines are fitted anew before every k-th
+        origin date, on bars up to that origin only, and with ``window`` = w on the last w of these dates only.
+    quantiles : tuple of float
+        Increasing.
+    baselines : tuple of str
+        Names in ``BASELINES``, judged on the same origins.
+    """
+
+    panel: Panel
+    config: RunConfig
+    plan: BacktestConfig
+    quantiles: tuple[float, ...]
+    baselines: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Origins that share one fit.
+
+    Attributes
+    ----------
+    number, folds : int
+        From 1 to ``folds``, in order of time.
+    origins : Origins
+        Places in the whole panel.
+    test_start : datetime64[us]
+        Nothing from this date on is looked at by anything fitted.
+    """
+
+    number: int
+    folds: int
+    origins: Origins
+    test_start: np.datetime64
+
+
+@dataclass(frozen=True, eq=False)
+class FoldRun:
+    """What a fold leaves: outcomes of every model from its origins, the network first, and how its training went."""
+
+    number: int
+    outcomes: Mapping[str, Outcomes]
+    epochs: int
+    best_epoch: int
+    device: str
+    stopped: Literal["epochs", "early", "user"]
+
+
+def folds_of(work: Work) -> tuple[Fold, ...]:
+    """Cut the test part into folds.
+
+    Raises
+    ------
+    DataError
+        Too few bars for the parts, or no origin in the test part.
+    """
+    task, plan = work.config.task, work.plan
+    whole = split_panel(work.panel, task)
+    origins = every(work.panel, whole.test, plan.step_size)
+    if not len(origins):
+        raise DataError(
+            f"A test part of {task.test_size or 'automatic'} bars has no origin with {task.horizon} bars after it.",
+            "Use a larger --test-size or a smaller horizon.",
+        )
+    dates = cutoffs(work.panel, origins)
+    distinct = np.unique(dates)
+    size = plan.refit or len(distinct)
+    starts = range(0, len(distinct), size)
+    return tuple(
+        Fold(
+            number,
+            len(starts),
+            origins.take(np.isin(dates, distinct[start : start + size])),
+            distinct[start] + _JUST_AFTER if start else whole.test_start,
+        )
+        for number, start in enumerate(starts, start=1)
+    )
+
+
+def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event, None, FoldRun]:
+    """Train on what lies before a fold, then forecast from its origins with the network and the baselines.
+
+    Parameters
+    ----------
+    work : Work
+    fold : Fold
+        One of :func:`folds_of` this work.
+    should_stop : callable
+        Polled; once true, training ends and the weights so far forecast.
+
+    Yields
+    ------
+    Event
+        Those of the training.
+
+    Returns
+    -------
+    FoldRun
+        The same numbers in whichever process, because a fold always trains in one thread.
+    """
+    task = work.config.task
+    panel, origins = _within(work, fold)
+    split = _split(work, fold, panel)
+    fitted = yield from _trained(panel, split, work.config, should_stop)
+    rivals = fit_baselines(panel, bars_before(panel, split.test_start), task.horizon, work.baselines)
+    predictors: list[Predictor] = [fitted.forecaster, *rivals]
+    outcomes = {p.name: outcomes_of(p, panel, origins, task.horizon, work.quantiles) for p in predictors}
+    last = fitted.history[-1]
+    return FoldRun(fold.number, outcomes, len(fitted.history) - 1, last.best_epoch, str(fitted.forecaster.device), fitted.stopped)
+
+
+def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:
+    training = fit(panel, split, config, should_stop)
+    while True:
+        try:
+            event = next(training)
+        except StopIteration as finished:
+            fitted: Fitted = finished.value
+            return fitted
+        if isinstance(event, SplitMade):
+            # Sums in several threads differ in their last digits, and folds that run side by side have a core each.
+            torch.set_num_threads(1)
+        yield event
+
+
+def _split(work: Work, fold: Fold, panel: Panel) -> Split:
+    """Split the bars before the fold's first forecast bar into training and validation parts."""
+    if fold.number == 1 and not work.plan.window:
+        return split_panel(panel, work.config.task)
+    return split_panel(panel, work.config.task, test_start=fold.test_start)
+
+
+def _within(work: Work, fold: Fold) -> tuple[Panel, Origins]:
+    """Return the panel without the bars before a rolling window, and the fold's origins in it.
+
+    Series that have no bar in the window, or too few up to an origin for the lookback, are left out from there.
+    """
+    panel, origins, window = work.panel, fold.origins, work.plan.window
+    if not window:
+        return panel, origins
+    dates = np.unique(np.concatenate([s.ds for s in panel]))
+    before = int(np.searchsorted(dates, fold.test_start))
+    first = [int(np.searchsorted(s.ds, dates[max(0, before - window)])) for s in panel]
+    kept = [place for place, series in enumerate(panel) if first[place] < len(series)]
+    renamed = np.full(len(panel), -1)
+    renamed[kept] = np.arange(len(kept))
+    bars = origins.bar - np.array(first)[origins.series]
+    usable = (renamed[origins.series] >= 0) & (bars >= work.config.task.input_size - 1)
+    found = Origins(renamed[origins.series][usable], bars[usable])
+    if not len(found):
+        raise DataError(
+            f"A window of {window:,} bars leaves no origin of fold {fold.number} the {work.config.task.input_size} bars of the lookback.",
+            "Use a larger --window or a smaller lookback.",
+        )
+    return Panel(tuple(_from(panel[place], first[place]) for place in kept)), found
+
+
+def _from(series: PriceSeries, bar: int) -> PriceSeries:
+    return replace(series, ds=series.ds[bar:], values=series.values[bar:])

@@ -1,0 +1,89 @@
+"""Forecasts from past cutoffs beside what happened, for networks and baselines alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from forecasting.baselines import BASELINES
+from forecasting.events import Predictor
+from forecasting.series import Dates, Origins, Outcomes, Panel
+
+#: Values forecast at once, N x H x Q: bounds the memory of one prediction.
+_AT_ONCE = 20_000_000
+
+
+def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: int, quantiles: tuple[float, ...]) -> Outcomes:
+    """Forecast from each origin and put what happened beside it.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Looks at bars up to each cutoff only.
+    panel : Panel
+    origins : Origins, N of them
+        Each with at least ``horizon`` bars after it.
+    horizon : int
+        Bars ahead, H.
+    quantiles : tuple of float, length Q
+
+    Returns
+    -------
+    Outcomes
+        In price units.
+    """
+    chunk = max(1, _AT_ONCE // (horizon * len(quantiles)))
+    parts = [predictor.predict(panel, origins.take(slice(n, n + chunk)), quantiles) for n in range(0, len(origins), chunk)]
+    ahead = np.arange(1, horizon + 1)
+    n = len(origins)
+    cutoff, ds = np.empty(n, "datetime64[us]"), np.empty((n, horizon), "datetime64[us]")
+    y0, y, scale = np.empty(n), np.empty((n, horizon)), np.empty(n)
+    for place in np.unique(origins.series):
+        series, mine = panel[int(place)], origins.series == place
+        bars = origins.bar[mine]
+        cutoff[mine], y0[mine] = series.ds[bars], series.y[bars]
+        ds[mine], y[mine] = series.ds[bars[:, None] + ahead], series.y[bars[:, None] + ahead]
+        scale[mine] = np.abs(np.diff(series.y[: bars[0] + 1])).mean() if bars[0] else np.nan
+    symbol = np.array(panel.symbols)[origins.series]
+    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale)
+
+
+def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:
+    """Fit baselines on the first ``insample[s]`` bars of each series; unlike the network they need no validation part."""
+    return [BASELINES[name].fit(panel, insample, horizon) for name in names]
+
+
+def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
+    """Keep the origins of every ``step_size``-th date of the panel, counted from the first origin."""
+    dates = cutoffs(panel, origins)
+    return origins.take(np.isin(dates, np.unique(dates)[::step_size]))
+
+
+def cutoffs(panel: Panel, origins: Origins) -> Dates:
+    """Return the date of the last bar that each origin may see, shape [N]."""
+    dates = np.empty(len(origins), "datetime64[us]")
+    for place in np.unique(origins.series):
+        mine = origins.series == place
+        dates[mine] = panel[int(place)].ds[origins.bar[mine]]
+    return dates
+
+
+def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:
+    """Join the outcomes of several folds, model by model."""
+    return {name: _concatenate([fold[name] for fold in outcomes]) for name in outcomes[0]}
+
+
+def _concatenate(parts: Sequence[Outcomes]) -> Outcomes:
+    first = parts[0]
+    return Outcomes(
+        first.model,
+        np.concatenate([p.symbol for p in parts]),
+        np.concatenate([p.cutoff for p in parts]),
+        np.concatenate([p.ds for p in parts]),
+        np.concatenate([p.y0 for p in parts]),
+        np.concatenate([p.y for p in parts]),
+        first.quantiles,
+        np.concatenate([p.values for p in parts]),
+        np.concatenate([p.scale for p in parts]),
+    )

@@ -1,0 +1,159 @@
+"""Finished folds on disk, so that a walk-forward test that was cut short goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecasting.backtest.folds import FoldRun, Work
+from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.series import Outcomes, PriceSeries
+
+_FORMAT = 1
+_PLAN = "backtest.json"
+_ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale")
+
+
+class SavedFolds:
+    """A folder with one file a finished fold, and a description of the test that they belong to.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is not there; goes on with what is in it otherwise.
+    work : Work
+        The test.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds folds of other settings, other prices, or something else.
+    ExportError
+        The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, work: Work) -> None:
+        self.folder = folder
+        asked = _described(work)
+        if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _PLAN).is_file())):
+            raise ConfigError(f"{folder} is there already and holds no folds of a backtest.", "Name a folder that is new or empty.")
+        if (folder / _PLAN).is_file():
+            _refuse_another(folder, asked)
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExportError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another place.") from error
+        _write(folder / _PLAN, json.dumps(asked, indent=1).encode())
+
+    def __getitem__(self, number: int) -> FoldRun | None:
+        """Return a finished fold; None where it is not there, or damaged."""
+        return read_fold(self.file(number))
+
+    def file(self, number: int) -> Path:
+        """Return the file of a fold."""
+        return self.folder / f"fold-{number:05}.npz"
+
+    def keep(self, run: FoldRun) -> None:
+        """Write a finished fold."""
+        write_fold(self.file(run.number), run)
+
+
+def write_fold(path: Path, run: FoldRun) -> None:
+    """Write a fold whole or not at all.
+
+    Raises
+    ------
+    ExportError
+        The file cannot be written.
+    """
+    facts = {"number": run.number, "epochs": run.epochs, "best_epoch": run.best_epoch, "device": run.device, "stopped": run.stopped}
+    levels = {name: one.quantiles for name, one in run.outcomes.items()}
+    arrays: dict[str, Any] = {"facts": np.array(json.dumps({**facts, "quantiles": levels}))}
+    for place, one in enumerate(run.outcomes.values()):
+        arrays |= {f"{place}.{name}": getattr(one, name) for name in _ARRAYS}
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_fold(path: Path) -> FoldRun | None:
+    """Read what :func:`write_fold` wrote; None where there is no file, or a damaged one: its fold has to be run again."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            facts = json.loads(str(arrays["facts"]))
+            outcomes = {}
+            for place, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
+                fields = {field: arrays[f"{place}.{field}"] for field in _ARRAYS}
+                outcomes[name] = Outcomes(model=name, quantiles=tuple(quantiles), **fields)
+            return FoldRun(outcomes=outcomes, **facts)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _described(work: Work) -> dict[str, Any]:
+    """Return everything that decides the numbers, in an order in which differences are best told."""
+    return {
+        "format": _FORMAT,
+        **{group: dict(values) for group, values in work.config.model_dump(mode="json").items() if isinstance(values, dict)},
+        "plan": work.plan.model_dump(mode="json"),
+        "quantiles": {"levels": list(work.quantiles)},
+        "baselines": {"names": list(work.baselines)},
+        "prices": {series.symbol: _fingerprint(series) for series in work.panel},
+    }
+
+
+def _fingerprint(series: PriceSeries) -> str:
+    digest = hashlib.sha256(repr((series.columns, series.freq, series.tz, series.calendar)).encode())
+    digest.update(series.ds.astype("<M8[us]").tobytes())
+    digest.update(series.values.astype("<f8").tobytes())
+    return f"{len(series)} bars to {series.ds[-1]}, {digest.hexdigest()[:16]}"
+
+
+def _refuse_another(folder: Path, asked: dict[str, Any]) -> None:
+    """Compare the description in the folder with that of the test at hand; the first difference is told."""
+    try:
+        found = json.loads((folder / _PLAN).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder / _PLAN} cannot be read: {error}.", "Name a new folder.") from error
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        raise ConfigError(f"{folder} was written by another version of the program.", "Name a new folder.")
+    for group, wanted in asked.items():
+        have = found.get(group)
+        if have != wanted:
+            raise _other(folder, group, have if isinstance(have, dict) else {}, wanted)
+
+
+def _other(folder: Path, group: str, have: dict[str, Any], wanted: dict[str, Any]) -> CandlecastError:
+    name = next(key for key in (*wanted, *have, "") if have.get(key) != wanted.get(key))
+    hint = "Name a new folder, or run with the same sources and settings as before."
+    if group == "prices":
+        return ConfigError(f"{folder} was begun with other prices: {name} has {wanted.get(name)} here and {have.get(name)} there.", hint)
+    told = " ".join(f"{name} = {wanted.get(name)} here and {have.get(name)} there".split("_"))
+    return ConfigError(f"{folder} was begun with other settings: {told}.", hint)

@@ -1,0 +1,274 @@
+"""Where folds are worked on: processes of this machine, or any executor of ``concurrent.futures``."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forecasting.backtest.folds import Fold, FoldRun, Work, run_fold
+from forecasting.backtest.saved import read_fold, write_fold
+from forecasting.errors import CandlecastError
+from forecasting.events import Event, Notice, Progress
+from forecasting.training import StopAsked, choose_device
+from forecasting.windows import bars_before
+
+#: Gradient steps from which processes of one's own, which take seconds to import torch, are worth their start.
+_PAYS_FROM = 8_000
+
+
+class Workers(ABC):
+    """Takes folds in and gives their results back; which of its workers does what is its own affair."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Return how many folds it works on at once."""
+
+    @abstractmethod
+    def submit(self, fold: Fold) -> Future[Any]:
+        """Begin work on a fold."""
+
+    @abstractmethod
+    def result(self, fold: Fold, future: Future[Any]) -> FoldRun:
+        """Return what a finished future holds, or raise its error."""
+
+    def share(self, fold: Fold) -> float:
+        """Return how much of a fold's training is done, 0 to 1; 0 where that is not known."""
+        return 0.0
+
+    def news(self) -> Sequence[Notice]:
+        """Return what happened since the last call that the user should know."""
+        return ()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what is unfinished, and leave nothing running."""
+
+
+class Borrowed(Workers):
+    """Somebody else's executor: given its folds as plain values, not shut down.
+
+    Parameters
+    ----------
+    executor : Executor
+        Its workers can import this package. Folds that share a process are run one after the other.
+    work : Work
+    count : int
+        Folds handed over at once.
+    """
+
+    def __init__(self, executor: Executor, work: Work, count: int) -> None:
+        self._executor, self._work, self._count = executor, work, count
+        self._given: list[Future[FoldRun]] = []
+
+    @property
+    def count(self) -> int:
+        """Return how many folds are handed over at once."""
+        return self._count
+
+    def submit(self, fold: Fold) -> Future[FoldRun]:
+        """Hand a fold over."""
+        future = self._executor.submit(finished, self._work, fold)
+        self._given.append(future)
+        return future
+
+    def result(self, fold: Fold, future: Future[FoldRun]) -> FoldRun:
+        """Return what the executor returned."""
+        return future.result()
+
+    def close(self) -> None:
+        """Take back what has not been begun; what has been is the executor's."""
+        for future in self._given:
+            future.cancel()
+
+
+class Processes(Workers):
+    """A pool of processes of this machine, each with one thread of torch.
+
+    A process that is killed costs the folds at work, which fail with ``BrokenExecutor``; the next fold starts a new pool.
+    Results come through files, because a process killed while it writes to the pool's pipe would block the pool for good.
+
+    Parameters
+    ----------
+    work : Work
+        Sent to each process once.
+    folds : sequence of Fold
+    count : int
+        Processes.
+    """
+
+    def __init__(self, work: Work, folds: Sequence[Fold], count: int) -> None:
+        self._count = count
+        self._context = multiprocessing.get_context("spawn")
+        self._folder = tempfile.TemporaryDirectory(prefix="candlecast-")
+        self._shares = self._context.RawArray("d", len(folds) + 1)
+        self._bench = _Bench(work, tuple(folds), Path(self._folder.name))
+        self._pool = self._opened()
+
+    @property
+    def count(self) -> int:
+        """Return the number of processes."""
+        return self._count
+
+    def submit(self, fold: Fold) -> Future[None]:
+        """Give a fold to a process."""
+        self._shares[fold.number] = 0.0
+        with _without_interrupts():
+            try:
+                return self._pool.submit(_run, fold.number)
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=True)
+                self._pool = self._opened()
+                return self._pool.submit(_run, fold.number)
+
+    def result(self, fold: Fold, future: Future[None]) -> FoldRun:
+        """Read what the process wrote."""
+        future.result()
+        path = self._bench.file(fold.number)
+        run = read_fold(path)
+        if run is None:
+            raise CandlecastError(f"The result of fold {fold.number} cannot be read back from {path.parent}.", "Is that disk full?")
+        path.unlink()
+        return run
+
+    def share(self, fold: Fold) -> float:
+        """Return how much of a fold's training is done."""
+        return float(self._shares[fold.number])
+
+    def close(self) -> None:
+        """End all processes at once, whatever they do."""
+        for process in [*(self._pool._processes or {}).values()]:  # from Python 3.14 on: kill_workers()
+            process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._folder.cleanup()
+
+    def _opened(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._count, self._context, _enter, (self._shares, self._bench))
+
+
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What a process of the pool works with."""
+
+    work: Work
+    folds: tuple[Fold, ...]
+    folder: Path
+
+    def file(self, number: int) -> Path:
+        return self.folder / f"fold-{number:05}.npz"
+
+
+_bench: _Bench | None = None
+_shares: Any = None
+_one_at_a_time = threading.Lock()
+
+
+def _enter(shares: Any, bench: _Bench) -> None:
+    """Begin life as a process of the pool."""
+    global _bench, _shares
+    _bench, _shares = bench, shares
+    # Ctrl-C reaches every process of a terminal; the first one decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the death of the process that started the pool, and follow it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _run(number: int) -> None:
+    """Run a fold in a process of the pool."""
+    assert _bench is not None
+
+    def done(share: float) -> None:
+        _shares[number] = share
+
+    run = _exhausted(run_fold(_bench.work, _bench.folds[number - 1], lambda: False), done)
+    write_fold(_bench.file(number), run)
+
+
+def finished(work: Work, fold: Fold, should_stop: StopAsked = lambda: False) -> FoldRun:
+    """Run a fold to its end, alone in its process: torch has one source of random numbers for all threads."""
+    with _one_at_a_time:
+        return _exhausted(run_fold(work, fold, should_stop), lambda share: None)
+
+
+def _exhausted(running: Any, done: Any) -> FoldRun:
+    while True:
+        try:
+            event: Event = next(running)
+        except StopIteration as end:
+            run: FoldRun = end.value
+            return run
+        if isinstance(event, Progress) and event.total:
+            done(event.done / event.total)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from what is started meanwhile, until it can see to that itself; this process gets it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def hired(work: Work, folds: Sequence[Fold], count: int = 1, cluster: str = "", executor: Executor | None = None) -> Workers | None:
+    """Choose where folds are run.
+
+    Parameters
+    ----------
+    work : Work
+    folds : sequence of Fold
+    count : int
+        Processes; 1 stays in this one, 0 takes as many as there are cores where that pays.
+    cluster : str
+        Address of a Dask scheduler, instead.
+    executor : Executor, optional
+        Any executor, instead.
+
+    Returns
+    -------
+    Workers or None
+        None: in this process.
+    """
+    if executor is not None:
+        return Borrowed(executor, work, max(count, 1) if count else len(folds))
+    if cluster:
+        from forecasting.backtest.cluster import Cluster
+
+        return Cluster(cluster, work)
+    count = min(count or _worthwhile(work, folds), len(folds))
+    return Processes(work, folds, count) if count > 1 else None
+
+
+def _worthwhile(work: Work, folds: Sequence[Fold]) -> int:
+    """Return the cores, or 1 where processes would take longer to start than they save, or where there is one accelerator for all."""
+    train = work.config.train
+    if choose_device(train.device).type != "cpu":
+        return 1
+    windows = sum(sum(bars_before(work.panel, fold.test_start)) for fold in folds)
+    return _cores() if windows * train.epochs / train.batch_size >= _PAYS_FROM else 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
