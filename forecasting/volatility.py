@@ -21,6 +21,9 @@ FLOOR = 1e-7
 HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
 _EWMA = 0.97
 _MOST_STEPS = 24
+_YEAR, _PRIOR_BARS = 250, 60
+#: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
+_CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
 
 
 def resolve_target(panel: Panel, wanted: str = "auto") -> Target:
@@ -128,6 +131,9 @@ class Har:
         Of the log variance of the h-bar move; P regressors, the constant last.
     pooled : bool
         Whether the panel's own mean is among the regressors.
+    feedback : float
+        How far the scale follows its own misses: where a series' moves of the last 250 bars were k times
+        as large as the scale said, beside the mean of all, it is multiplied by ``k**feedback``. 0 is the plain model.
 
     References
     ----------
@@ -137,9 +143,10 @@ class Har:
     target: Target
     coefficients: Floats
     pooled: bool
+    feedback: float = 0.0
 
     @classmethod
-    def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return") -> Har:
+    def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return", feedback: float = 0.0) -> Har:
         """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is looked at.
 
         Where there are fewer than 250 usable bars in all, the regression would be noise: the scale is
@@ -157,20 +164,39 @@ class Har:
             y.append(np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
         rows, answers = np.concatenate(x), np.concatenate(y)
         if len(rows) < 250:
-            return cls(target, _square_root_law(rows.shape[1], horizon), pooled)
+            return cls(target, _square_root_law(rows.shape[1], horizon), pooled, feedback)
         ridge = 1e-4 * len(rows) * np.eye(rows.shape[1])
         ridge[-1, -1] = 0.0
         solved = np.linalg.solve(rows.T @ rows + ridge, rows.T @ answers)
         every = np.stack([np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved])
-        return cls(target, every, pooled)
+        return cls(target, every, pooled, feedback)
 
-    def regressors(self, panel: Panel) -> tuple[Floats, ...]:
-        """Return each series' regressors, shape [T, P]; row t looks at bars up to t of the panel only."""
-        return tuple(_regressors(panel, self.target, self.pooled))
+    def log_scale(self, panel: Panel) -> tuple[tuple[Floats, ...], Floats]:
+        """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale is X W.
+
+        Row t of X looks at bars up to t of the panel only.
+        """
+        designs = _regressors(panel, self.target, self.pooled)
+        weights = 0.5 * self.coefficients
+        if not self.feedback:
+            return tuple(designs), weights
+        misses = [_misses(s, self.target, np.exp(x @ weights[:, 0])) for s, x in zip(panel, designs, strict=True)]
+        with_misses = tuple(np.column_stack([x, m]) for x, m in zip(designs, misses, strict=True))
+        return with_misses, np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
 
     def scale(self, panel: Panel) -> tuple[Floats, ...]:
         """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves."""
-        return tuple(np.exp(0.5 * x @ self.coefficients) for x in self.regressors(panel))
+        designs, weights = self.log_scale(panel)
+        return tuple(np.exp(x @ weights) for x in designs)
+
+
+def _misses(series: PriceSeries, target: Target, scale: Floats) -> Floats:
+    """Return the log of how large moves were beside their scale, a mean over the last 250 bars, shape [T]."""
+    known = np.concatenate([scale[:1], scale[:-1]])
+    ratio = np.minimum(np.abs(moves(series, target)) / known, _CRASH) + 1e-3
+    # The first bars' mean is drawn to that of a normal, until there is something to average.
+    seen = np.minimum(np.arange(1, len(series) + 1), _YEAR)
+    return np.asarray(np.log((seen * trailing_mean(ratio, _YEAR) + _PRIOR_BARS * _NORMAL_MEAN) / (seen + _PRIOR_BARS)), np.float64)
 
 
 def _steps(horizon: int) -> Ints:

@@ -21,6 +21,8 @@ Part = Literal["train", "val", "test"]
 
 #: Share of the history that the validation and the test part take where no size is given.
 AUTO_SHARE = 0.15
+#: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 % lower than without).
+FEEDBACK = 0.6
 #: Levels at which the baseline's distribution is kept; any other is interpolated.
 LEVELS: Floats = np.concatenate([[0.001, 0.0025], np.arange(1, 200) / 200, [0.9975, 0.999]])
 
@@ -147,7 +149,7 @@ class Scaling:
         target = resolve_target(panel, task.target)
         if target == "log-return":
             _require_positive(panel)
-        har = Har.fit(panel, insample, task.horizon, target)
+        har = Har.fit(panel, insample, task.horizon, target, FEEDBACK)
         scales = har.scale(panel)
         rows = [features(s, scale[:, 0], target)[:known] for s, scale, known in zip(panel, scales, insample, strict=True)]
         known_rows = np.concatenate(rows)
@@ -176,6 +178,7 @@ class Scaling:
         """Return what is kept in a model file, by name."""
         return {
             "scaling.har": self.har.coefficients,
+            "scaling.feedback": np.array([self.har.feedback]),
             "scaling.mean": self.mean,
             "scaling.sd": self.sd,
             "scaling.quantiles": self.quantiles,
@@ -184,7 +187,7 @@ class Scaling:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, pooled: bool) -> Scaling:
         """Build what :meth:`arrays` gave."""
-        har = Har(target, arrays["scaling.har"], pooled)
+        har = Har(target, arrays["scaling.har"], pooled, float(arrays["scaling.feedback"][0]))
         return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"])
 
 
@@ -266,10 +269,9 @@ class Windows:
     def __init__(self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device) -> None:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
-        regressors = scaling.har.regressors(panel)
-        first = scaling.har.coefficients[:, 0]
+        regressors, weights = scaling.har.log_scale(panel)
         tables = [
-            (features(s, np.exp(0.5 * x @ first), scaling.target) - scaling.mean) / scaling.sd
+            (features(s, np.exp(x @ weights[:, 0]), scaling.target) - scaling.mean) / scaling.sd
             for s, x in zip(panel, regressors, strict=True)
         ]
 
@@ -279,7 +281,7 @@ class Windows:
         self.device = device
         self.table = tensor(np.concatenate(tables))
         self.regressors = tensor(np.concatenate(regressors))
-        self.coefficients = tensor(scaling.har.coefficients)
+        self.weights = tensor(weights)
         self.move = tensor(np.concatenate([moves(s, scaling.target) for s in panel]))
         self._back = torch.arange(1 - task.input_size, 1, device=device)
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
@@ -299,7 +301,7 @@ class Windows:
 
     def scale(self, rows: Tensor) -> Tensor:
         """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff."""
-        return torch.exp(0.5 * self.regressors[rows] @ self.coefficients)
+        return torch.exp(self.regressors[rows] @ self.weights)
 
     def target(self, rows: Tensor) -> Tensor:
         """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at bars after the cutoff."""
