@@ -117,7 +117,7 @@ def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
     A call is a median different from the value at the cutoff. A forecast of no change is no call, and an outcome
     without a change has no direction: both are left out. NaN where there was no call (always so for a random walk).
     """
-    right, called = _calls(outcomes)
+    right, called = calls(outcomes)
     return 100 * _ratio(right.sum(axis, dtype=np.float64), called.sum(axis, dtype=np.float64))
 
 
@@ -127,7 +127,7 @@ def directional_interval(outcomes: Outcomes, axis: Axis = None, *, level: float 
     Calls are taken as independent. Overlapping horizons and series that move together are not: then the true
     interval is wider. It spans 50 where the calls are no better than a coin.
     """
-    right, called = _calls(outcomes)
+    right, called = calls(outcomes)
     n = np.asarray(called.sum(axis, dtype=np.float64))
     z = NormalDist().inv_cdf((1 + level / 100) / 2)
     share = _ratio(right.sum(axis, dtype=np.float64), n)
@@ -239,8 +239,8 @@ def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Float
     return mean
 
 
-def _calls(outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return where a call of direction was right and where there was one, both [N, H]."""
+def calls(outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return where a call of direction was right and where there was one, both bool [N, H]; see :func:`directional_accuracy`."""
     called = np.sign(_quantile(outcomes, 0.5) - outcomes.y0[:, None])
     happened = np.sign(outcomes.y - outcomes.y0[:, None])
     counted = np.isfinite(called) & np.isfinite(happened) & (called != 0) & (happened != 0)

@@ -315,17 +315,19 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
 
 
 def _direction(outcomes: Outcomes) -> Iterator[str]:
+    """Yield how often the median called the direction right, with an interval by date, and what one constant call would have got."""
     share = float(metrics.directional_accuracy(outcomes))
-    low, high = (float(limit) for limit in metrics.directional_interval(outcomes))
-    if math.isfinite(share):
-        word = (
-            "better than a coin, if its calls were independent"
-            if low > 50
-            else "worse than a coin"
-            if high < 50
-            else "no better than a coin"
-        )
-        yield f"Its median called the direction right {share:.1f} % of the time (95 % interval {low:.1f} to {high:.1f}): {word}."
+    if not math.isfinite(share):
+        return
+    right, called = metrics.calls(outcomes)
+    place = np.unique(outcomes.cutoff, return_inverse=True)[1]
+    surprise = np.bincount(place, (right - called * share / 100).sum(axis=1))
+    half = 196 * math.sqrt(float(surprise @ surprise) * outcomes.horizon) / int(called.sum())
+    up = 100 * float((outcomes.y > outcomes.y0[:, None])[called].mean())
+    constant, rate = ("up", up) if up >= 50 else ("down", 100 - up)
+    standing = "better than" if share - half > rate else "worse than" if share + half < 50 else "no better than"
+    rival = "a coin" if standing == "worse than" else f"always calling {constant}, which was right {rate:.1f} %"
+    yield f"Its median called the direction right {share:.1f} % of the time (give or take {half:.1f}): {standing} {rival}."
 
 
 def _copy_words(check: Copycat | None) -> Iterator[str]:

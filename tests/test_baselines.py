@@ -233,8 +233,9 @@ def test_theta_takes_the_season_out() -> None:
 def test_smoothing_needs_bars() -> None:
     s = series(np.arange(1.0, 30))
     for name in ("ets", "theta"):
-        with pytest.raises(DataError, match="A has too few bars to fit: 10"):
-            BASELINES[name].fit(Panel((s,)), [10], 2)
+        fitted = BASELINES[name].fit(Panel((s,)), [10], 2)
+        with pytest.raises(DataError, match="A has too few bars in the training part"):
+            fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([15])), LEVELS)
 
 
 def test_defaults_suit_the_data() -> None:

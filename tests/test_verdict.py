@@ -222,6 +222,13 @@ def test_direction_is_measured_against_a_coin() -> None:
         return next((note for note in judged(truth, moved(truth, shift)).notes if "direction right" in note), "")
 
     assert words(0.0) == "", "a random walk makes no calls"
-    assert words(0.001).endswith("no better than a coin.")
-    assert "better than a coin, if" in words(0.2 * coming)
+    assert ": no better than always calling " in words(0.001)
+    assert ": better than always calling " in words(0.2 * coming)
     assert words(-0.2 * coming).endswith("worse than a coin.")
+
+
+def test_rising_prices_are_no_skill_of_direction() -> None:
+    truth = walk(400, 1, 3, 2)
+    rising = replace(truth, y=truth.y * 1.005)
+    note = next(note for note in judged(rising, moved(rising, 0.005)).notes if "direction right" in note)
+    assert ": no better than always calling up, which was right" in note

@@ -47,18 +47,13 @@ class _Smoothing(Baseline):
     window: int = Field(250, title="Window", description="Last one-bar errors that give the standard deviation.", ge=10)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
-        """Fit every series to its in-sample bars.
-
-        Raises
-        ------
-        DataError
-            A series with fewer than 20 in-sample bars.
-        """
+        """Fit every series to its in-sample bars; one with fewer than 20 is refused when it is to be forecast."""
         target = resolve_target(panel)
-        fitted = []
+        fitted: list[tuple[int, Any] | None] = []
         for series, known in zip(panel, insample, strict=True):
             if known < _LEAST:
-                raise DataError(f"{series.symbol} has too few bars to fit: {known}; {self.label} needs {_LEAST}.", "Load more history.")
+                fitted.append(None)
+                continue
             season = season_length(series)
             if season > min(_LONGEST_SEASON, known // 3):
                 season = 1
@@ -76,12 +71,12 @@ class _Smoothing(Baseline):
 
 @dataclass(frozen=True)
 class _Smoothed:
-    """``fitted`` holds season length and parameters of each series."""
+    """``fitted`` holds season length and parameters of each series, None for one that was too short."""
 
     baseline: _Smoothing
     horizon: int
     target: Target
-    fitted: tuple[tuple[int, Any], ...]
+    fitted: tuple[tuple[int, Any] | None, ...]
 
     @property
     def name(self) -> str:
@@ -92,7 +87,13 @@ class _Smoothed:
         normal = normal_quantiles(quantiles)
         for index, place, bars in by_series(origins):
             series = panel[index].head(int(bars.max()) + 1)
-            season, parameters = self.fitted[index]
+            fitted = self.fitted[index]
+            if fitted is None:
+                raise DataError(
+                    f"{series.symbol} has too few bars in the training part; {self.baseline.label} needs {_LEAST}.",
+                    "Load more history, or leave this series out.",
+                )
+            season, parameters = fitted
             line = path(series, self.target)
             smooth = self.baseline._smooth(line, phases(series, season), season, parameters, self.horizon)
             spread = np.array([np.nanstd(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars])
