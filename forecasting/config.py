@@ -57,6 +57,13 @@ class TaskConfig(Settings):
         words={0: "15 % of history"},
         ge=0,
     )
+    calibration: Literal["aci", "split", "none"] = _setting(
+        "aci",
+        "Calibration",
+        "How bands learn from their own misses: adaptively (answers a crisis within days), from a moving window, or not at all.",
+        advanced=True,
+        words={"aci": "Adaptive", "split": "Window", "none": "None"},
+    )
     target: Literal["auto", "log-return", "difference"] = _setting(
         "auto",
         "Target",

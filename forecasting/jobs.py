@@ -131,7 +131,7 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
     rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, default_baselines(panel))
-    network = fitted.forecaster
+    network = fitted.forecaster.calibrated(panel)
     origins = _thinned(panel, split, horizon)
     outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES) for p in (network, *rivals)}
     verdict = judge(outcomes, network.name)
@@ -149,7 +149,7 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
         verdict=verdict,
         info=_info(config, [fitted], time.perf_counter() - started),
     )
-    yield RunFinished(result, network)
+    yield RunFinished(result, fitted.forecaster)
 
 
 def backtest(
@@ -249,7 +249,7 @@ def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
     from forecasting.training import Forecaster
 
     forecaster = Forecaster.load(model_file, device)
-    yield ForecastMade(future(forecaster, panel, forecaster.config.task.horizon), epoch=0, final=True)
+    yield ForecastMade(future(forecaster.calibrated(panel), panel, forecaster.config.task.horizon), epoch=0, final=True)
 
 
 def future(predictor: Predictor, panel: Panel, horizon: int) -> tuple[Forecast, ...]:

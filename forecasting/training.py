@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.calendars import future_sessions
 from forecasting.config import QUANTILES, ModelConfig, RunConfig, TrainConfig
+from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import ConfigError, ModelFileError
-from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Progress, SplitMade
+from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Predictor, Progress, SplitMade
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
@@ -76,12 +77,15 @@ class Forecaster:
     network : Ensemble
         In evaluation mode.
     device : torch.device
+    val_start : datetime64[us]
+        First date that the weights were not trained on: calibration learns from the misses since then.
     """
 
     config: RunConfig
     scaling: Scaling
     network: Ensemble
     device: torch.device
+    val_start: np.datetime64
 
     @property
     def name(self) -> str:
@@ -113,6 +117,16 @@ class Forecaster:
         check_lookback(panel, origins, self.config.task.input_size)
         return self.predict_windows(Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles)
 
+    def calibrated(self, panel: Panel) -> Predictor:
+        """Return a predictor whose bands learn from this one's misses in the panel, as the settings say.
+
+        For each origin it looks at bars up to its cutoff only.
+        """
+        name = self.config.task.calibration
+        if name == "none":
+            return self
+        return Calibrated(self, CALIBRATIONS[name], bars_before(panel, self.val_start), self.config.task.horizon)
+
     def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
         levels = np.asarray(quantiles, np.float64)
@@ -138,6 +152,7 @@ class Forecaster:
             "config": self.config.model_dump(mode="json"),
             "target": self.scaling.target,
             "pooled": self.scaling.har.pooled,
+            "val_start": str(self.val_start),
             "torch": torch.__version__,
         }
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
@@ -157,6 +172,7 @@ class Forecaster:
         try:
             config = RunConfig.model_validate(manifest["config"])
             scaling = Scaling.from_arrays(arrays, manifest["target"], bool(manifest["pooled"]))
+            val_start = np.datetime64(manifest["val_start"], "us")
             network = build(config, inputs=len(scaling.mean))
             network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -166,7 +182,7 @@ class Forecaster:
         if scaling.quantiles.shape[0] != config.task.horizon or scaling.har.coefficients.shape[1] != config.task.horizon:
             raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
         where = choose_device(device)
-        return cls(config, scaling, network.to(where).eval(), where)
+        return cls(config, scaling, network.to(where).eval(), where, val_start)
 
 
 def build(config: RunConfig, inputs: int) -> Ensemble:
@@ -260,7 +276,7 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
     scaling = Scaling.fit(panel, split.insample, config.task)
     windows = Windows(panel, scaling, config.task, device)
     network = build(config, windows.inputs).to(device)
-    forecaster = Forecaster(config, scaling, network, device)
+    forecaster = Forecaster(config, scaling, network, device, split.val_start)
     yield _split_made(split, network, device)
     run = _Run(forecaster, windows, split, config, should_stop)
     dates = [future_sessions(series, config.task.horizon) for series in panel]

@@ -167,6 +167,8 @@ def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectio
     assert losses[0] == losses[1] != losses[2]
     first.forecaster.save(tmp_path / "model.candle")
     again = Forecaster.load(tmp_path / "model.candle")
+    *_, made = jobs.predict(panel, tmp_path / "model.candle")
+    assert np.array_equal(made.forecasts[0].values, first.result.forecasts[0].values)
     origins = Origins([0, 1, 0], [400, 200, 100])
     assert np.array_equal(again.predict(panel, origins, QUANTILES), first.forecaster.predict(panel, origins, QUANTILES))
 

@@ -134,7 +134,7 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
     split = _split(work, fold, panel)
     fitted = yield from _trained(panel, split, work.config, should_stop)
     rivals = fit_baselines(panel, bars_before(panel, split.test_start), task.horizon, work.baselines)
-    predictors: list[Predictor] = [fitted.forecaster, *rivals]
+    predictors: list[Predictor] = [fitted.forecaster.calibrated(panel), *rivals]
     outcomes = {p.name: outcomes_of(p, panel, origins, task.horizon, work.quantiles) for p in predictors}
     last = fitted.history[-1]
     return FoldRun(fold.number, outcomes, len(fitted.history) - 1, last.best_epoch, str(fitted.forecaster.device), fitted.stopped)
