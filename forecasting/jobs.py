@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -134,7 +135,8 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
     network = fitted.forecaster.calibrated(panel)
     origins = _thinned(panel, split, horizon)
     outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES) for p in (network, *rivals)}
-    verdict = judge(outcomes, network.name)
+    judged = judge(outcomes, network.name)
+    verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
     forecasts = future(network, panel, horizon)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
     result = RunResult(
@@ -259,6 +261,12 @@ def future(predictor: Predictor, panel: Panel, horizon: int) -> tuple[Forecast, 
 
     values = predictor.predict(panel, Origins.last(panel), QUANTILES)
     return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES)
+
+
+def _learned(trust: float) -> str:
+    if trust == 0:
+        return "On the validation part the network did no better than the baseline it starts from, so the forecast is the baseline's."
+    return f"On the validation part the network did better than the baseline it starts from; its changes to it count {trust:.0%}."
 
 
 def versions() -> dict[str, str]:

@@ -77,6 +77,9 @@ class Forecaster:
     network : Ensemble
         In evaluation mode.
     device : torch.device
+    trust : float
+        Between 0 and 1: how far what the network says counts beside the baseline, by how surely it was
+        better on the validation part.
     val_start : datetime64[us]
         First date that the weights were not trained on: calibration learns from the misses since then.
     """
@@ -86,6 +89,7 @@ class Forecaster:
     network: Ensemble
     device: torch.device
     val_start: np.datetime64
+    trust: float = 1.0
 
     @property
     def name(self) -> str:
@@ -130,10 +134,22 @@ class Forecaster:
     def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
         levels = np.asarray(quantiles, np.float64)
-        scaled = _predict_scaled(self.network, windows, windows.rows(origins), self._table(levels), self._table(np.array([0.5]))[:, 0])
+        scaled = self._scaled(windows, windows.rows(origins), self._table(levels), self._table(np.array([0.5]))[:, 0])
         now = np.array([path(panel[int(s)], self.scaling.target)[b] for s, b in zip(origins.series, origins.bar, strict=True)])
         ahead = now[:, None, None] + scaled
         return np.exp(ahead) if self.scaling.target == "log-return" else ahead
+
+    @torch.no_grad()
+    def _scaled(self, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
+        """Return the h-bar moves' quantiles in units of the path, shape [N, H, Q]."""
+        training = self.network.training
+        self.network.eval()
+        parts = []
+        for some in _chunks(rows, _CHUNK):
+            shape = self.trust * self.network.together(windows.window(some))
+            parts.append((stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu().numpy().astype(np.float64))
+        self.network.train(training)
+        return np.concatenate(parts)
 
     def _table(self, levels: Floats) -> Tensor:
         return torch.as_tensor(self.scaling.baseline(levels).astype(np.float32)).to(self.device)
@@ -153,6 +169,7 @@ class Forecaster:
             "target": self.scaling.target,
             "pooled": self.scaling.har.pooled,
             "val_start": str(self.val_start),
+            "trust": self.trust,
             "torch": torch.__version__,
         }
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
@@ -172,7 +189,7 @@ class Forecaster:
         try:
             config = RunConfig.model_validate(manifest["config"])
             scaling = Scaling.from_arrays(arrays, manifest["target"], bool(manifest["pooled"]))
-            val_start = np.datetime64(manifest["val_start"], "us")
+            val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
             network = build(config, inputs=len(scaling.mean))
             network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -182,7 +199,7 @@ class Forecaster:
         if scaling.quantiles.shape[0] != config.task.horizon or scaling.har.coefficients.shape[1] != config.task.horizon:
             raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
         where = choose_device(device)
-        return cls(config, scaling, network.to(where).eval(), where, val_start)
+        return cls(config, scaling, network.to(where).eval(), where, val_start, trust)
 
 
 def build(config: RunConfig, inputs: int) -> Ensemble:
@@ -296,7 +313,8 @@ def fit(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -
     network.load_state_dict(run.best)
     network.eval()
     known = bars_before(panel, split.test_start)
-    return Fitted(replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task)), tuple(run.history), run.stopped)
+    forecaster = replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task), trust=run.trust(panel, split))
+    return Fitted(forecaster, tuple(run.history), run.stopped)
 
 
 def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitMade:
@@ -316,6 +334,7 @@ class _Run:
         self.median = forecaster._table(np.array([0.5]))[:, 0]
         self.optimiser = AdamW(self.network.parameters(), self.config.weight_decay)
         self.members = len(self.network.members)
+        self.baseline_losses = self.val_losses()
         self.order = torch.Generator().manual_seed(self.config.seed)
         self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
         self.history: list[EpochEnd] = []
@@ -326,20 +345,35 @@ class _Run:
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
-    def loss(self, shape: Tensor, rows: Tensor) -> Tensor:
-        """Return the mean pinball loss of shapes [..., B, H, 3] over rows, steps and levels, in units of the scale."""
+    def losses(self, shape: Tensor, rows: Tensor) -> Tensor:
+        """Return the pinball losses of shapes [..., B, H, 3], mean over steps and levels, [..., B], in units of the scale."""
         error = self.windows.target(rows).unsqueeze(-1) - stretch(shape, self.baseline, self.median)
-        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean()
+        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean((-2, -1))
 
     @torch.no_grad()
-    def validate(self) -> float:
-        """Return the loss of the members' median on the validation part."""
+    def val_losses(self) -> Tensor:
+        """Return the losses of the members' median from each validation origin, shape [N]."""
         self.network.eval()
-        parts = [
-            (self.loss(self.network.together(self.windows.window(rows)), rows) * len(rows)).double()
-            for rows in _chunks(self.val_rows, _CHUNK)
-        ]
-        return float(torch.stack(parts).sum().item()) / len(self.val_rows)
+        return torch.cat([self.losses(self.network.together(self.windows.window(r)), r) for r in _chunks(self.val_rows, _CHUNK)])
+
+    def validate(self) -> float:
+        """Return the mean loss on the validation part."""
+        return float(self.val_losses().double().mean().item())
+
+    def trust(self, panel: Panel, split: Split) -> float:
+        """Return how far the best weights are to be trusted: ``1 - 1/t^2``, 0 where t is below 1.
+
+        t is the ratio of their mean gain over the baseline on the validation part to its standard error,
+        taken from the means by date because the series of a panel are surprised together. It is the
+        shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
+        """
+        gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
+        cutoffs = np.array([panel[int(s)].ds[b] for s, b in zip(split.val.series, split.val.bar, strict=True)])
+        _, place = np.unique(cutoffs, return_inverse=True)
+        by_date = np.bincount(place, gain) / np.bincount(place)
+        error = by_date.std() * math.sqrt(self.windows.horizon / len(by_date))
+        mean = by_date.mean()
+        return float(max(0.0, 1 - (error / mean) ** 2)) if mean > 0 else 0.0
 
     @property
     def learning_rate(self) -> float:
@@ -360,7 +394,7 @@ class _Run:
             if self.should_stop():
                 self.stopped = "user"
                 break
-            loss = self.loss(self.network(self.windows.window(rows)), rows)
+            loss = self.losses(self.network(self.windows.window(rows)), rows).mean()
             (self.members * loss).backward()  # type: ignore[no-untyped-call]
             norms.append(self._clip())
             self.optimiser.step(rate)
@@ -415,16 +449,3 @@ class _Run:
 
 def _chunks(rows: Tensor, size: int) -> list[Tensor]:
     return [rows[n : n + size] for n in range(0, len(rows), size)]
-
-
-@torch.no_grad()
-def _predict_scaled(network: Ensemble, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
-    """Return the h-bar moves' quantiles in units of the path, shape [N, H, Q]."""
-    training = network.training
-    network.eval()
-    parts = []
-    for some in _chunks(rows, _CHUNK):
-        shape = network.together(windows.window(some))
-        parts.append((stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu().numpy().astype(np.float64))
-    network.train(training)
-    return np.concatenate(parts)
