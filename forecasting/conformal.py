@@ -172,12 +172,15 @@ class Calibrated:
     start : tuple of int, length S
         Bar of each series from which past forecasts are made and learned from.
     horizon : int
+    lookback : int
+        Bars that the inner predictor needs up to a cutoff: a series that begins late is learned from once it has them.
     """
 
     inner: Predictor
     calibration: Calibration
     start: tuple[int, ...]
     horizon: int
+    lookback: int = 1
 
     @property
     def name(self) -> str:
@@ -192,7 +195,8 @@ class Calibrated:
         """
         levels = tuple(sorted({*quantiles, *_SUPPORT}))
         until = max(panel[int(s)].ds[b] for s, b in zip(origins.series, origins.bar, strict=True))
-        past = [np.arange(first, int(np.searchsorted(s.ds, until, side="right"))) for s, first in zip(panel, self.start, strict=True)]
+        first = np.maximum(self.start, self.lookback - 1)
+        past = [np.arange(bar, int(np.searchsorted(s.ds, until, side="right"))) for s, bar in zip(panel, first, strict=True)]
         series = np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)] + [origins.series])
         every = Origins(series, np.concatenate([*past, origins.bar]))
         made = _outcomes(self.inner, panel, every, levels, self.horizon)
