@@ -37,6 +37,13 @@ class Notice(Event):
 
 
 @dataclass(frozen=True)
+class NotLoaded(Notice):
+    """One of several references was not loaded, and why; the others are. ``place`` is where it stands among them."""
+
+    place: int = 0
+
+
+@dataclass(frozen=True)
 class EngineReady(Event):
     """torch is imported and warm. ``devices`` maps a device's name (``cpu``, ``cuda:0``) to words for people."""
 
@@ -47,9 +54,20 @@ class EngineReady(Event):
 
 @dataclass(frozen=True)
 class SeriesLoaded(Event):
-    """A panel was read; each series carries its findings."""
+    """A panel was read; each series carries its findings.
+
+    ``places`` [S] tells for each series which of the references it came from, counted from 0.
+    """
 
     panel: Panel
+    places: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class TickersHeld(Event):
+    """Tickers that the price cache holds, latest fetched first."""
+
+    tickers: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
-from forecasting.errors import CandlecastError
+from forecasting.errors import CandlecastError, DataError
 from forecasting.events import (
     AuditFinished,
     BacktestFinished,
@@ -24,6 +24,7 @@ from forecasting.events import (
     FoldEnd,
     ForecastMade,
     Notice,
+    NotLoaded,
     Predictor,
     Progress,
     RunFinished,
@@ -31,13 +32,14 @@ from forecasting.events import (
     RunResult,
     SeriesLoaded,
     SplitMade,
+    TickersHeld,
 )
 from forecasting.series import Forecast, Origins, Panel, PriceSeries
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from forecasting.sources import ReadOptions
+    from forecasting.sources import ReadOptions, Request, TickerOptions
     from forecasting.training import Fitted
     from forecasting.windows import Split
 
@@ -69,39 +71,100 @@ def warm_up() -> Job:
 
 
 def load(
-    references: Sequence[str],
+    references: Sequence[str | Request],
     options: ReadOptions | None = None,
     should_stop: Callable[[], bool] = _never,
     refresh: Literal["auto", "always", "never"] = "auto",
+    ticker: TickerOptions | None = None,
 ) -> Job:
     """Load files, tickers and samples into one panel.
 
     Parameters
     ----------
-    references : sequence of str
-        ``path``, ``yahoo:TICKER`` or ``sample:NAME``; several make a panel.
+    references : sequence of str or Request
+        ``path``, ``yahoo:TICKER`` or ``sample:NAME``; several make a panel. A request carries options of its own.
     options : ReadOptions, optional
-        How files are to be read, where the reader's own reading is not wanted.
+        How files are to be read, where the reader's own reading is not wanted; calendar and distance of bars of any source.
     should_stop : callable
-        Polled between references; once true nothing more is loaded.
+        Polled between references; once true the panel holds what was loaded so far.
     refresh : str
         Whether tickers held in the price cache are brought up to date: ``auto`` (when they are old),
         ``always`` or ``never`` (work offline).
+    ticker : TickerOptions, optional
+        How much of a ticker is fetched, and in which form.
 
     Yields
     ------
-    Progress, SeriesLoaded
-    """
-    from forecasting import store
-    from forecasting.sources import source
+    Progress, NotLoaded, SeriesLoaded
+        Of several references one that fails costs a :class:`NotLoaded`, not the others. The panel comes as soon as it is read,
+        and a second time where its bars, compared with the sessions of their exchanges, turn out to have gaps.
 
+    Raises
+    ------
+    CandlecastError
+        The only reference cannot be loaded, or none of several.
+    """
+    from forecasting.sources.options import AS_FOUND, USUAL, Request
+    from forecasting.sources.quality import with_session_gaps
+
+    wanted = [
+        one if isinstance(one, Request) else Request(reference=one, read=options or AS_FOUND, ticker=ticker or USUAL) for one in references
+    ]
     found: list[PriceSeries] = []
-    for number, reference in enumerate(references):
+    places: list[int] = []
+    refusals: list[CandlecastError] = []
+    for place, request in enumerate(wanted):
         if should_stop():
             break
-        yield Progress(number, len(references), f"Loading {reference}")
-        found.extend(store.load(source(reference, options), refresh))
-    yield SeriesLoaded(Panel(tuple(found)))
+        yield Progress(place, len(wanted), f"Loading {request.reference}")
+        try:
+            series = _series_of(request, refresh, {one.symbol for one in found})
+        except CandlecastError as error:
+            refusals.append(error)
+            if len(wanted) > 1:
+                yield NotLoaded(error.message, error.hint, place)
+            continue
+        found.extend(series)
+        places.extend([place] * len(series))
+    if refusals and not found:
+        raise refusals[0]
+    yield SeriesLoaded(Panel(tuple(found)), tuple(places))
+    yield Progress(len(wanted), len(wanted), "Comparing with the exchange's sessions")
+    compared = tuple(with_session_gaps(one) for one in found)
+    if any(new is not old for new, old in zip(compared, found, strict=True)):
+        yield SeriesLoaded(Panel(compared), tuple(places))
+
+
+def _series_of(request: Request, refresh: Literal["auto", "always", "never"], taken: Collection[str]) -> tuple[PriceSeries, ...]:
+    """Load one reference in the shape that is wanted; a name that another series has already is refused."""
+    from forecasting import store
+    from forecasting.sources import source
+    from forecasting.sources.resample import shaped
+
+    loaded = store.load(source(request.reference, request.read, request.ticker), refresh)
+    series = tuple(shaped(one, request.read) for one in loaded)
+    double = next((one.symbol for one in series if one.symbol in taken), "")
+    if double:
+        raise DataError(
+            f"{request.reference}: a series called {double} is there already.", "Load each symbol once, or give this one a name."
+        )
+    return series
+
+
+def held_tickers() -> Job:
+    """Tell which tickers the price cache holds; none where there is no cache.
+
+    Yields
+    ------
+    TickersHeld
+    """
+    from forecasting.store import PriceStore, store_path
+
+    if not store_path().is_file():
+        yield TickersHeld(())
+        return
+    with PriceStore() as store:
+        yield TickersHeld(tuple(dict.fromkeys(one.symbol for one in store.held())))
 
 
 def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:

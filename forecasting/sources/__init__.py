@@ -8,10 +8,10 @@ from typing import Protocol
 from forecasting.errors import SourceError
 from forecasting.series import PriceSeries
 from forecasting.sources.files import FileSource
-from forecasting.sources.options import ReadOptions
+from forecasting.sources.options import ReadOptions, Request, TickerOptions
 from forecasting.sources.samples import SAMPLES, SampleSource
 
-__all__ = ["SAMPLES", "SOURCES", "FileSource", "ReadOptions", "SampleSource", "Source", "source"]
+__all__ = ["SAMPLES", "SOURCES", "FileSource", "ReadOptions", "Request", "SampleSource", "Source", "TickerOptions", "source"]
 
 
 class Source(Protocol):
@@ -22,22 +22,22 @@ class Source(Protocol):
         ...
 
 
-def _yahoo(ticker: str, _options: ReadOptions) -> Source:
+def _yahoo(ticker: str, _read: ReadOptions, wanted: TickerOptions) -> Source:
     """Return the Yahoo source; its module may use this one, so it is imported late."""
     from forecasting.sources.yahoo import YahooSource
 
-    return YahooSource(ticker)
+    return YahooSource(ticker, period=wanted.period, interval=wanted.interval, auto_adjust=not wanted.raw)
 
 
 #: Kind of source, written before the colon of a reference, to the source itself.
-SOURCES: dict[str, Callable[[str, ReadOptions], Source]] = {
-    "file": FileSource,
+SOURCES: dict[str, Callable[[str, ReadOptions, TickerOptions], Source]] = {
+    "file": lambda path, read, _ticker: FileSource(path, read),
     "yahoo": _yahoo,
-    "sample": lambda name, _options: SampleSource(name),
+    "sample": lambda name, _read, _ticker: SampleSource(name),
 }
 
 
-def source(reference: str, options: ReadOptions | None = None) -> Source:
+def source(reference: str, options: ReadOptions | None = None, ticker: TickerOptions | None = None) -> Source:
     """Return the source that a reference names.
 
     Parameters
@@ -46,6 +46,8 @@ def source(reference: str, options: ReadOptions | None = None) -> Source:
         ``yahoo:TICKER``, ``sample:NAME``, or the path of a file.
     options : ReadOptions, optional
         How a file is to be read; other sources need none.
+    ticker : TickerOptions, optional
+        How much of a ticker is fetched, and in which form.
 
     Raises
     ------
@@ -60,5 +62,5 @@ def source(reference: str, options: ReadOptions | None = None) -> Source:
         raise SourceError(f"{reference} is an address; only files on this computer are opened.", "Download it first, then open the file.")
     chosen = options or ReadOptions()
     if colon and kind.lower() in SOURCES:
-        return SOURCES[kind.lower()](rest.strip(), chosen)
+        return SOURCES[kind.lower()](rest.strip(), chosen, ticker or TickerOptions())
     return FileSource(reference, chosen)

@@ -1,22 +1,26 @@
-"""What a user can settle about a price file that the reader would otherwise work out by itself."""
+"""What a user can settle about prices: how a file is read, how much of a ticker is fetched, which bars are made of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from forecasting.config import Settings
 
+Period = Literal["1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
+Interval = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1wk", "1mo"]
 
-def _option(default: Any, label: str, text: str) -> Any:
-    return Field(default, title=label, description=text, json_schema_extra={"unit": ""})
+
+def _option(default: Any, label: str, text: str, words: dict[str, str] | None = None) -> Any:
+    return Field(default, title=label, description=text, json_schema_extra={"unit": "", "words": dict(words or {})})
 
 
 class ReadOptions(Settings):
-    """How a file is to be read, where the reader's own judgement is not wanted.
+    """How a file is to be read, where the reader's own judgement is not wanted, and what becomes of the bars of any source.
 
-    Every field left at its default is worked out from the file itself.
+    Every field left at its default is worked out from the file itself. ``calendar`` and ``resample`` hold for tickers and
+    samples too; they are applied by :func:`forecasting.jobs.load`.
     """
 
     date_format: str = _option(
@@ -32,7 +36,61 @@ class ReadOptions(Settings):
     sheet: str = _option("", "Sheet", "Sheet of a workbook, or member of an archive.")
     encoding: str = _option("", "Encoding", "Text encoding, such as utf-8 or cp1252.")
     repair: bool = _option(True, "Repair", "Sort bars, drop duplicates and rows without a close; when off these are errors.")
+    calendar: str = _option("", "Calendar", "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out.")
+    resample: str = _option("", "Resample", "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.")
 
 
 #: Nothing settled: the file speaks for itself.
 AS_FOUND = ReadOptions()
+
+
+class TickerOptions(Settings):
+    """How much of a ticker is fetched, and in which form."""
+
+    period: Period = _option(
+        "10y",
+        "Period",
+        "How much history of a ticker, counted back from its last bar.",
+        {
+            "1mo": "1 month", "3mo": "3 months", "6mo": "6 months", "1y": "1 year", "2y": "2 years", "5y": "5 years", "10y": "10 years",
+            "ytd": "This year", "max": "All there is",
+        },
+    )  # fmt: skip
+    interval: Interval = _option(
+        "1d",
+        "Interval",
+        "Distance of a ticker's bars; Yahoo keeps bars of minutes for days or weeks only.",
+        {
+            "1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes", "30m": "30 minutes", "1h": "1 hour", "1d": "Daily", "1wk": "Weekly",
+            "1mo": "Monthly",
+        },
+    )  # fmt: skip
+    raw: bool = _option(False, "As traded (raw)", "Take a ticker's prices as they were traded, not corrected for dividends.")
+
+
+#: Ten years of daily, adjusted prices.
+USUAL = TickerOptions()
+
+
+class Request(Settings):
+    """What is to be loaded, and how: a reference with all that was settled about it. JSON both ways.
+
+    Attributes
+    ----------
+    reference : str
+        The path of a file, ``yahoo:TICKER`` or ``sample:NAME``.
+    read : ReadOptions
+        How a file is read; calendar and distance of bars of any source.
+    ticker : TickerOptions
+        How much of a ticker is fetched.
+    """
+
+    reference: str = Field(min_length=1, max_length=4096)
+    read: ReadOptions = AS_FOUND
+    ticker: TickerOptions = USUAL
+
+    @property
+    def kind(self) -> Literal["file", "yahoo", "sample"]:
+        """What the reference names."""
+        kind = self.reference.strip().partition(":")[0].lower()
+        return "yahoo" if kind == "yahoo" else "sample" if kind == "sample" else "file"

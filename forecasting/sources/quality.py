@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,6 +98,12 @@ def session_gaps(series: PriceSeries) -> Finding | None:
         return None
     message = f"{missing.size} sessions of {series.calendar} between the first and the last bar have no bar."
     return Finding("gaps", message, int(missing.size), "warning" if missing.size > 0.01 * len(series) else "info", "kept", shown(missing))
+
+
+def with_session_gaps(series: PriceSeries) -> PriceSeries:
+    """Return a series that tells of its gaps; the same one where it has none or tells of them already."""
+    gaps = None if any(one.code == "gaps" for one in series.findings) else session_gaps(series)
+    return series if gaps is None else replace(series, findings=(*series.findings, gaps))
 
 
 def shown(ds: Dates, count: int = 5) -> tuple[str, ...]:

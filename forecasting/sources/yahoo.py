@@ -24,6 +24,7 @@ from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
 from forecasting.errors import ConfigError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.options import Interval, Period
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +60,8 @@ class YahooSource(Settings):
     """
 
     symbol: str = Field(title="Ticker", description="As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X.")
-    period: Literal["1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"] = Field(
-        "10y", title="Period", description="How much history, counted back from the last bar."
-    )
-    interval: Literal["1m", "5m", "15m", "30m", "1h", "1d", "1wk", "1mo"] = Field(
-        "1d", title="Interval", description="Distance of bars; Yahoo keeps bars of minutes for days or weeks only."
-    )
+    period: Period = Field("10y", title="Period", description="How much history, counted back from the last bar.")
+    interval: Interval = Field("1d", title="Interval", description="Distance of bars; Yahoo keeps bars of minutes for days or weeks only.")
     auto_adjust: bool = Field(
         True, title="Adjusted", description="Correct prices for dividends; off keeps them as traded, with the adjusted close beside."
     )

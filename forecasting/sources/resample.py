@@ -1,0 +1,216 @@
+"""Coarser bars out of finer ones, and the calendar that a person knows better than the dates tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from forecasting.calendars import future_sessions, known_until
+from forecasting.calendars.exchange import DAY, UNITS_US, US_A_DAY, crosses_midnight, exchange_clock
+from forecasting.errors import DataError
+from forecasting.series import Dates, Finding, Floats, Ints, PriceSeries
+from forecasting.sources.options import ReadOptions
+from forecasting.sources.quality import Bars, examine
+
+#: Distances of bars that a series can be brought to, with what they are called.
+RESAMPLES: dict[str, str] = {
+    "1min": "1 minute", "5min": "5 minutes", "15min": "15 minutes", "30min": "30 minutes", "1h": "1 hour", "2h": "2 hours",
+    "4h": "4 hours", "1D": "Daily", "1W": "Weekly", "1M": "Monthly",
+}  # fmt: skip
+
+_UNITS = {**UNITS_US, "D": US_A_DAY, "W": 7 * US_A_DAY, "M": 30 * US_A_DAY}
+#: Findings that speak of the number or the distance of bars, and so do not outlive it.
+_OF_THE_BARS = ("short", "mixed_frequency", "dst")
+
+
+def shaped(series: PriceSeries, options: ReadOptions) -> PriceSeries:
+    """Return a series with the calendar and the distance of bars that the options ask for, the calendar first."""
+    if options.calendar:
+        series = with_calendar(series, options.calendar)
+    return resample(series, options.resample) if options.resample else series
+
+
+def with_calendar(series: PriceSeries, calendar: str) -> PriceSeries:
+    """Return a series with another calendar.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    calendar : str
+        ``24/7``, ``weekdays`` or a code of exchange_calendars such as ``XNYS``, in any case.
+
+    Raises
+    ------
+    DataError
+        An unknown calendar.
+    """
+    name = calendar.strip()
+    name = name.lower() if name.lower() in ("24/7", "weekdays") else name.upper()
+    known_until(name)
+    return replace(series, calendar=name)
+
+
+def resample(series: PriceSeries, freq: str) -> PriceSeries:
+    """Join bars into coarser ones: first open, highest high, lowest low, last close, summed volume.
+
+    Bars of minutes and hours are counted from the usual first bar of the trading day (from midnight where trading goes
+    through the night) and named by their start. Days, weeks (from Monday) and months are those of the exchange's clock and
+    named by the day of their last bar: the day on which their close was known. A last bar that is not over, since the next
+    session of the calendar belongs to it too, is left out with a finding: its close would be that of another bar.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    freq : str
+        One of :data:`RESAMPLES`; the distance that the series has already leaves it as it is.
+
+    Returns
+    -------
+    PriceSeries
+        The same columns. A joined bar looks at the bars that it is made of and at no other.
+
+    Raises
+    ------
+    DataError
+        An unknown distance, one finer than that of the series or no multiple of it, or too few bars for a whole one.
+    """
+    _check(series, freq)
+    if freq == series.freq:
+        return series
+    clock, back = exchange_clock(series)
+    groups, name = _grouping(clock, freq)
+    ahead = exchange_clock(replace(series, ds=future_sessions(series, 1), values=series.values[-1:]))[0]
+    keys = np.maximum.accumulate(groups(np.append(clock, ahead)))
+    starts = np.flatnonzero(np.diff(keys[:-1], prepend=keys[0] - 1))
+    ends = np.append(starts[1:], len(series)) - 1
+    findings = [one for one in series.findings if one.code not in _OF_THE_BARS]
+    if keys[-1] == keys[-2]:
+        findings.append(_unfinished(series, freq, starts))
+        starts, ends = starts[:-1], ends[:-1]
+    if starts.size == 0:
+        message = f"{series.symbol} holds no whole bar of the distance {freq}."
+        raise DataError(message, "Load more history, or choose a shorter distance.")
+    stop = int(ends[-1]) + 1
+    values = {column: _JOINED[column](series[column][:stop], starts) for column in series.columns}
+    ds = back(name(clock[:stop], starts, ends)).astype("datetime64[us]")
+    message = f"{stop:,} bars were joined into {ds.size:,} of the distance {freq}: first open, highest high, lowest low, last close."
+    findings.append(Finding("resampled", message, stop, "info", "joined"))
+    told = {one.code for one in findings}
+    findings += [one for one in examine(Bars(ds, values, freq, series.tz)) if one.code not in told]
+    note = "; ".join(filter(None, (series.provenance.note, f"resampled from {series.freq or 'irregular bars'} to {freq}")))
+    return replace(
+        series,
+        ds=ds,
+        values=np.column_stack([values[column] for column in series.columns]),
+        freq=freq,
+        provenance=replace(series.provenance, note=note),
+        findings=tuple(findings),
+    )
+
+
+def _check(series: PriceSeries, freq: str) -> None:
+    if freq not in RESAMPLES:
+        raise DataError(f"Bars cannot be joined to the distance '{freq}'.", f"Possible are {', '.join(RESAMPLES)}.")
+    if freq == series.freq or _fits(series, freq):
+        return
+    possible = [one for one in RESAMPLES if _fits(series, one)]
+    message = f"The bars of {series.symbol} ({series.freq or 'irregular'}) cannot be joined to the distance {freq}."
+    raise DataError(message, f"Possible are {', '.join(possible)}." if possible else "Choose a source with finer bars.")
+
+
+def _fits(series: PriceSeries, freq: str) -> bool:
+    """Tell whether bars of a distance consist of whole bars of the series; weeks do not fill months."""
+    have, wanted = _length(series), _length_of(freq)
+    whole = wanted % have == 0 if wanted < US_A_DAY and series.freq else not (freq == "1M" and series.freq.endswith("W"))
+    return have < wanted and whole
+
+
+def _length(series: PriceSeries) -> int:
+    """Return the distance of bars in microseconds; of irregular bars the usual one."""
+    if series.freq:
+        return _length_of(series.freq)
+    return int(np.median(np.diff(series.ds).astype(np.int64))) if len(series) > 1 else 0
+
+
+def _length_of(freq: str) -> int:
+    unit = freq.lstrip("0123456789")
+    return int(freq.removesuffix(unit) or 1) * _UNITS[unit]
+
+
+def _grouping(clock: Dates, freq: str) -> tuple[Callable[[Dates], Ints], Callable[[Dates, Ints, Ints], Dates]]:
+    """Return what gives each stamp [T] the number of its bar, and what names the bars from their first and last members."""
+    if freq in ("1D", "1W", "1M"):
+        return lambda stamps: _days(stamps, freq), _named_by_last
+    step = np.timedelta64(_length_of(freq), "us")
+    first = _opening(clock)
+
+    def starts_of(stamps: Dates) -> Dates:
+        days = stamps.astype("datetime64[D]")
+        begun: Dates = days + first + (stamps - days - first) // step * step
+        return begun
+
+    return lambda stamps: starts_of(stamps).astype(np.int64), lambda stamps, starts, _ends: starts_of(stamps[starts])
+
+
+def _days(stamps: Dates, freq: str) -> Ints:
+    """Return the number of the day, of the week from Monday or of the month, counted from 1970."""
+    if freq == "1M":
+        return stamps.astype("datetime64[M]").astype(np.int64)
+    days = stamps.astype("datetime64[D]").astype(np.int64)
+    return days if freq == "1D" else (days + 3) // 7
+
+
+def _named_by_last(stamps: Dates, _starts: Ints, ends: Ints) -> Dates:
+    """Name bars by their last member: its stamp where there is one bar a day, else its day."""
+    days = stamps.astype("datetime64[D]")
+    daily = bool((days[1:] > days[:-1]).all())
+    return stamps[ends] if daily else days[ends]
+
+
+def _opening(clock: Dates) -> np.timedelta64:
+    """Return the usual time of day of a day's first bar; midnight where bars go on through the night."""
+    days = clock.astype("datetime64[D]")
+    if clock.size < 2 or crosses_midnight(clock):
+        return np.timedelta64(0, "us")
+    firsts = np.flatnonzero(np.diff(days, prepend=days[0] - DAY))
+    times, counts = np.unique(clock[firsts] - days[firsts], return_counts=True)
+    usual: np.timedelta64 = times[counts.argmax()]
+    return usual
+
+
+def _unfinished(series: PriceSeries, freq: str, starts: Ints) -> Finding:
+    left = len(series) - int(starts[-1])
+    message = f"The last {left} bars are the beginning of a bar of the distance {freq} that is not over."
+    return Finding("unfinished_group", message, left, "info", "dropped", (str(series.ds[starts[-1]].astype("datetime64[s]")),))
+
+
+def _first(column: Floats, starts: Ints) -> Floats:
+    """Return the first known value of each group, NaN where none is known."""
+    places = np.minimum.reduceat(np.where(np.isfinite(column), np.arange(column.size), column.size), starts)
+    return np.where(places < column.size, column[np.minimum(places, column.size - 1)], np.nan)
+
+
+def _last(column: Floats, starts: Ints) -> Floats:
+    """Return the last known value of each group, NaN where none is known."""
+    places = np.maximum.reduceat(np.where(np.isfinite(column), np.arange(column.size), -1), starts)
+    return np.where(places >= 0, column[np.maximum(places, 0)], np.nan)
+
+
+def _sum(column: Floats, starts: Ints) -> Floats:
+    """Return the sum of the known values of each group, NaN where none is known."""
+    known = np.isfinite(column)
+    total = np.add.reduceat(np.where(known, column, 0.0), starts)
+    return np.where(np.logical_or.reduceat(known, starts), total, np.nan)
+
+
+_JOINED: dict[str, Callable[[Floats, Ints], Any]] = {
+    "open": _first,
+    "high": np.fmax.reduceat,
+    "low": np.fmin.reduceat,
+    "close": _last,
+    "adj_close": _last,
+    "volume": _sum,
+}
