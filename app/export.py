@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import re
-import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
 from forecasting.series import Dates, Forecast, PriceSeries
+from forecasting.writing import write_whole
 
 # Qt is imported where it is needed: a table can be written on a machine without it.
 if TYPE_CHECKING:
@@ -119,22 +119,7 @@ def write(
     if exporter is None:
         known = ", ".join(EXPORTERS)
         raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}.")
-    _replace(path, exporter.encode(Figure(result, symbol, theme, chart, size, dpi)))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside the target, push to disk, then rename; the temporary file never stays behind."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, exporter.encode(Figure(result, symbol, theme, chart, size, dpi)))
 
 
 # Pictures

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.errors import ExportError, ModelFileError
+from forecasting.errors import ModelFileError
+from forecasting.writing import write_whole
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 
@@ -70,7 +69,7 @@ def write_bundle(
         raise ModelFileError(
             f"{path.name}: {large} has {len(entries[large]):,} bytes; at most {_MAX_BYTES:,} are allowed.", "Train a smaller network."
         )
-    _replace(path, _zipped(entries))
+    write_whole(path, _zipped(entries))
 
 
 def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
@@ -196,18 +195,3 @@ def _zipped(entries: Mapping[str, bytes]) -> bytes:
         for name, data in entries.items():
             archive.writestr(zipfile.ZipInfo(name, _STAMP), data)
     return buffer.getvalue()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside the target, push to disk, then rename; the temporary file never stays behind."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.errors import ExportError
+from forecasting.writing import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,16 +43,13 @@ def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles
     make = WRITERS.get(path.suffix.lower())
     if make is None:
         raise ExportError(f"{path.name}: outcomes cannot be written as '{path.suffix}'.", f"Possible are {', '.join(WRITERS)}.")
-    try:
-        with _replacing(path) as part:
-            writer = None
-            for table in _tables(outcomes, quantiles):
-                writer = writer or make(part, table.schema)
-                writer.write_table(table)
-            if writer is not None:
-                writer.close()
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
+    with replacing(path) as part:
+        writer = None
+        for table in _tables(outcomes, quantiles):
+            writer = writer or make(part, table.schema)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
 
 
 def _parquet(path: Path, schema: pa.Schema) -> Any:
@@ -102,16 +97,3 @@ def _table(name: str, one: Outcomes, part: slice, quantiles: Sequence[float], un
 def _whole_seconds(one: Outcomes) -> bool:
     times = (one.cutoff, one.ds)
     return all(bool((time == time.astype("datetime64[s]")).all()) for time in times)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Hand out a file beside the target that takes its place at the end, and goes away at a failure."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        with part.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
