@@ -150,8 +150,12 @@ def test_torch_comes_as_cpu_build_where_there_is_no_gpu(
         seen.append("uv cpu" if "--torch-backend" in words else "uv lock")
         return "--torch-backend" in words and "--torch-backend" in works
 
-    for name, value in {"_pip": pip, "_uv": uv, "_has_nvidia_gpu": lambda: gpu}.items():
+    for name, value in {"_pip": pip, "_uv": uv, "_has_nvidia_gpu": lambda: gpu, "_installed": lambda _package: "2.6.0"}.items():
         monkeypatch.setattr(run, name, value)
     monkeypatch.setattr(run.sys, "platform", "linux")
     assert told in run._install_torch()
+    assert seen == tried
+    (locked,) = re.findall(r"^torch==(\S+)", run.TORCH_LOCK.read_text(), re.MULTILINE)
+    monkeypatch.setattr(run, "_installed", lambda _package: f"{locked}+cpu")
+    assert run._install_torch() == f"{locked}+cpu, already there"
     assert seen == tried
