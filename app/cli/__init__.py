@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,7 @@ from app.cli.running import Stopper, finish, say
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError, ExportError
-from forecasting.sources.options import ReadOptions
+from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,15 @@ _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
+Refresh = Annotated[
+    bool | None,
+    typer.Option(
+        "--refresh/--offline",
+        help="Bring tickers in the price cache up to date, or take them as they are there. Default: what is older than 15 minutes.",
+        show_default=False,
+        rich_help_panel="Tickers",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 
 
@@ -110,7 +119,7 @@ def candlecast(
 
 
 @cli.command()
-@flagged(*GROUPS.values(), ReadOptions)
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
 def forecast(
     sources: Sources,
     config: ConfigFile = None,
@@ -118,6 +127,7 @@ def forecast(
     export: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the trained model.")] = None,
     as_json: AsJson = False,
+    refresh: Refresh = None,
     **settings: Any,
 ) -> int:
     """Train a network, forecast the next sessions and judge the forecast against the random walk."""
@@ -127,14 +137,14 @@ def forecast(
     targets = export or []
     if model_file is not None:
         _refuse_beside_model_file(targets, save, config, settings)
-        panel = _load(sources, settings)
+        panel = _load(sources, settings, refresh)
         device = settings.get("device") or "auto"
         _show_forecasts(finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts, panel, None, as_json)
         return 0
     experiment = run_config(config, settings)
     _check_plots(targets)
     _check_folders([*targets, *([save] if save else [])])
-    panel = _load(sources, settings)
+    panel = _load(sources, settings, refresh)
     with Stopper().listening() as stopper:
         finished = finish(jobs.train(panel, experiment, stopper), RunFinished)
         _show_forecasts(finished.result.forecasts, panel, finished.result, as_json)
@@ -146,7 +156,7 @@ def forecast(
 
 
 @cli.command()
-@flagged(BacktestConfig, *GROUPS.values(), ReadOptions)
+@flagged(BacktestConfig, *GROUPS.values(), ReadOptions, TickerOptions)
 def backtest(
     sources: Sources,
     config: ConfigFile = None,
@@ -157,6 +167,7 @@ def backtest(
         list[Path] | None, typer.Option(metavar="FILE", help="Write every forecast beside what happened (.parquet, .csv). Repeatable.")
     ] = None,
     as_json: AsJson = False,
+    refresh: Refresh = None,
     **settings: Any,
 ) -> int:
     """Walk forward through the test part and judge the network and the baselines from the same origins."""
@@ -169,7 +180,7 @@ def backtest(
     targets = export or []
     _check_suffixes(targets, WRITERS)
     _check_folders(targets)
-    panel = _load(sources, settings)
+    panel = _load(sources, settings, refresh)
     with Stopper().listening() as stopper:
         finished = finish(jobs.backtest(panel, experiment, plan, levels, stopper), BacktestFinished)
         if as_json:
@@ -187,14 +198,14 @@ def backtest(
 
 
 @cli.command()
-@flagged(*GROUPS.values(), ReadOptions)
-def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, **settings: Any) -> int:
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> int:
     """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays."""
     from forecasting import jobs
     from forecasting.events import AuditFinished
 
     experiment = run_config(config, settings)
-    panel = _load(sources, settings)
+    panel = _load(sources, settings, refresh)
     with Stopper().listening() as stopper:
         finished = finish(jobs.audit(panel, experiment, stopper), AuditFinished)
     if as_json:
@@ -208,10 +219,10 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
 
 
 @cli.command()
-@flagged(ReadOptions)
-def inspect(sources: Sources, as_json: AsJson = False, **settings: Any) -> None:
+@flagged(ReadOptions, TickerOptions)
+def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> None:
     """Say how a source is understood and what is noticeable in its data."""
-    panel = _load(sources, settings)
+    panel = _load(sources, settings, refresh)
     if as_json:
         from app.cli import documents
 
@@ -232,7 +243,7 @@ def doctor() -> int:
     return examine()
 
 
-def _load(sources: Sequence[str], settings: Mapping[str, Any]) -> Panel:
+def _load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None) -> Panel:
     """Load the panel that the command line names."""
     from forecasting import jobs
     from forecasting.events import SeriesLoaded
@@ -240,7 +251,9 @@ def _load(sources: Sequence[str], settings: Mapping[str, Any]) -> Panel:
     options = given(settings, ReadOptions)
     if "columns" in options:
         options["columns"] = pairs(options["columns"])
-    return finish(jobs.load(sources, ReadOptions(**options)), SeriesLoaded).panel
+    ticker = TickerOptions(**given(settings, TickerOptions))
+    mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
+    return finish(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker), SeriesLoaded).panel
 
 
 def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool) -> None:

@@ -17,7 +17,9 @@ from forecasting.errors import ConfigError
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 #: Headings of the groups of settings in ``--help``.
-HEADINGS = {"TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward"}
+HEADINGS = {
+    "TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward", "TickerOptions": "Tickers",
+}  # fmt: skip
 _MOST_QUANTILES = 999
 
 
