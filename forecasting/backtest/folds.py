@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be limited only once it is there
 import torch
+from threadpoolctl import threadpool_limits
 
 from forecasting.backtest.outcomes import cutoffs, every, fit_baselines, outcomes_of
 from forecasting.config import BacktestConfig, RunConfig
@@ -129,15 +131,22 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
     FoldRun
         The same numbers in whichever process, because a fold always trains in one thread.
     """
-    task = work.config.task
-    panel, origins = _within(work, fold)
-    split = _split(work, fold, panel)
-    fitted = yield from _trained(panel, split, work.config, should_stop)
-    rivals = fit_baselines(panel, bars_before(panel, split.test_start), task.horizon, work.baselines)
-    predictors: list[Predictor] = [fitted.forecaster.calibrated(panel), *rivals]
-    outcomes = {p.name: outcomes_of(p, panel, origins, task.horizon, work.quantiles) for p in predictors}
+    # Sums in several threads differ in their last digits (and GARCH's optimiser makes them larger), and folds that run
+    # side by side have a core each.
+    with threadpool_limits(1):
+        panel, origins = _within(work, fold)
+        split = _split(work, fold, panel)
+        fitted = yield from _trained(panel, split, work.config, should_stop)
+        outcomes = _judged(work, panel, origins, split, fitted)
     last = fitted.history[-1]
     return FoldRun(fold.number, outcomes, len(fitted.history) - 1, last.best_epoch, str(fitted.forecaster.device), fitted.stopped)
+
+
+def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted) -> dict[str, Outcomes]:
+    horizon = work.config.task.horizon
+    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, work.baselines)
+    predictors: list[Predictor] = [fitted.forecaster.calibrated(panel), *rivals]
+    return {p.name: outcomes_of(p, panel, origins, horizon, work.quantiles) for p in predictors}
 
 
 def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:
@@ -149,8 +158,7 @@ def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsk
             fitted: Fitted = finished.value
             return fitted
         if isinstance(event, SplitMade):
-            # Sums in several threads differ in their last digits, and folds that run side by side have a core each.
-            torch.set_num_threads(1)
+            torch.set_num_threads(1)  # whatever suits a single training
         yield event
 
 

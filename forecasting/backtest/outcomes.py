@@ -38,15 +38,17 @@ def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: i
     ahead = np.arange(1, horizon + 1)
     n = len(origins)
     cutoff, ds = np.empty(n, "datetime64[us]"), np.empty((n, horizon), "datetime64[us]")
-    y0, y, scale = np.empty(n), np.empty((n, horizon)), np.empty(n)
+    y0, y, scale, rms_scale = np.empty(n), np.empty((n, horizon)), np.full(n, np.nan), np.full(n, np.nan)
     for place in np.unique(origins.series):
         series, mine = panel[int(place)], origins.series == place
         bars = origins.bar[mine]
         cutoff[mine], y0[mine] = series.ds[bars], series.y[bars]
         ds[mine], y[mine] = series.ds[bars[:, None] + ahead], series.y[bars[:, None] + ahead]
-        scale[mine] = np.abs(np.diff(series.y[: bars[0] + 1])).mean() if bars[0] else np.nan
+        changes = np.diff(series.y[: bars[0] + 1])
+        if len(changes):
+            scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
     symbol = np.array(panel.symbols)[origins.series]
-    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale)
+    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale, rms_scale)
 
 
 def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from forecasting.backtest.folds import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.series import Outcomes, PriceSeries
+from forecasting.writing import replacing, write_whole
 
 _FORMAT = 1
 _PLAN = "backtest.json"
@@ -51,7 +50,7 @@ class SavedFolds:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ExportError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another place.") from error
-        _write(folder / _PLAN, json.dumps(asked, indent=1).encode())
+        write_whole(folder / _PLAN, json.dumps(asked, indent=1).encode())
 
     def __getitem__(self, number: int) -> FoldRun | None:
         """Return a finished fold; None where it is not there, or damaged."""
@@ -79,17 +78,8 @@ def write_fold(path: Path, run: FoldRun) -> None:
     arrays: dict[str, Any] = {"facts": np.array(json.dumps({**facts, "quantiles": levels}))}
     for place, one in enumerate(run.outcomes.values()):
         arrays |= {f"{place}.{name}": getattr(one, name) for name in _ARRAYS}
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as part, part.open("xb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def read_fold(path: Path) -> FoldRun | None:
@@ -104,17 +94,6 @@ def read_fold(path: Path) -> FoldRun | None:
             return FoldRun(outcomes=outcomes, **facts)
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", "Choose another folder or free some space.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _described(work: Work) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from forecasting.training import StopAsked
 #: Times that one fold may lose its worker.
 _LOSSES = 3
 _POLL_S = 0.2
+#: Share of a fold from which the time that the whole takes can be told.
+_TELLING = 0.02
 #: Units of progress that one fold is worth.
 _UNITS = 1000
 
@@ -109,7 +111,9 @@ def _handed_out(folds: Sequence[Fold], should_stop: StopAsked, clock: _Clock, wo
             fold = waiting.pop()
             running[workers.submit(fold)] = fold
             clock.began(fold)
-        ended = wait(running, _POLL_S, FIRST_COMPLETED).done
+        ended = wait(running, _POLL_S, FIRST_COMPLETED).done if running else set()
+        if not running:
+            time.sleep(_POLL_S)
         lost = []
         for future in ended:
             fold = running.pop(future)
@@ -172,7 +176,7 @@ class _Clock:
         if self.took:
             one = sum(self.took) / len(self.took)
         else:
-            known = [spent[fold] / share for fold, share in shares.items() if share > 0]
+            known = [spent[fold] / share for fold, share in shares.items() if share > _TELLING]
             if not known:
                 return None
             one = sum(known) / len(known)
