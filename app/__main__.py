@@ -49,6 +49,8 @@ def _is_reference(word: str) -> bool:
 
 
 def _open_window(references: Sequence[str]) -> int:
+    if sys.platform == "win32":
+        _load_c10()
     try:
         from PySide6.QtCore import qInstallMessageHandler
         from PySide6.QtWidgets import QApplication
@@ -60,6 +62,18 @@ def _open_window(references: Sequence[str]) -> int:
     app = QApplication([sys.argv[0]])
     qInstallMessageHandler(None)
     return _run(app, references)
+
+
+def _load_c10() -> None:
+    """Load torch's first library before Qt: the other way round Windows may refuse it (pytorch#166628); torch itself comes later."""
+    import ctypes
+    from contextlib import suppress
+    from importlib.util import find_spec
+
+    spec = find_spec("torch")
+    if spec and spec.origin:
+        with suppress(OSError):
+            ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "c10.dll"))
 
 
 def _run(app: object, references: Sequence[str]) -> int:

@@ -32,6 +32,8 @@ WidgetT = TypeVar("WidgetT", bound=QWidget)
 
 _INT_MAX = 2**31 - 1
 _SMALLEST = 1e-9
+#: Least width of a field in pixels; left to itself, a number without a limit asks for the room of its longest value.
+_FIELD = 110
 
 
 def _tr(text: str) -> str:
@@ -286,6 +288,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
             rows.addWidget(field, place, 1)
             return
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        field.setMinimumWidth(_FIELD)
         label = QLabel(title)
         label.setToolTip(text)
         label.setBuddy(field)
@@ -321,7 +324,9 @@ def _fold_button(text: str, folded: QWidget) -> QToolButton:
     button.setAccessibleName(text)
     button.setCheckable(True)
     button.setAutoRaise(True)
-    button.setStyleSheet("QToolButton { padding: 3px 8px 3px 2px; }")
+    button.setStyleSheet(
+        "QToolButton { padding: 3px 8px 3px 2px; } QToolButton:checked:!focus { background: transparent; border-color: transparent; }"
+    )
 
     def fold(opened: bool) -> None:
         folded.setVisible(opened)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.worker import Failure, Job, Worker
+from app.worker import Collector, Failure, Job, Worker
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Progress, RunFinished, SeriesLoaded, SplitMade
@@ -49,6 +49,7 @@ class Session(QObject):
         self._retired: set[Worker] = set()
         self._asked: tuple[str, ...] = ()
         self._waiting: RunConfig | None = None
+        self._collector = Collector()
         self._pulse = QTimer(self)
         self._pulse.setObjectName("pulse")
         self._pulse.setInterval(PULSE_MS)
@@ -153,8 +154,9 @@ class Session(QObject):
             self._warmer.discard()
             self._retired.add(self._warmer)
             self._warmer = None
-        self._pulse.stop()
         self._retired = {worker for worker in self._retired if not worker.wait(timeout_ms)}
+        if not self._retired:
+            self._rest()
         return not self._retired
 
     def _workers(self) -> list[Worker]:
@@ -163,6 +165,7 @@ class Session(QObject):
     def _start(self, job: Job, name: str) -> Worker:
         worker = Worker(job, name)
         worker.finished.connect(self._ended)
+        self._collector.hold()
         worker.start()
         self._pulse.start()
         return worker
@@ -190,9 +193,15 @@ class Session(QObject):
         for worker in (self._warmer, self._worker):
             if worker:
                 self._receive(worker)
-        if not self._workers():
-            self._pulse.stop()
+        if self._workers():
+            self._collector.collect()
+        else:
+            self._rest()
         self.pulsed.emit()
+
+    def _rest(self) -> None:
+        self._pulse.stop()
+        self._collector.release()
 
     def _receive(self, worker: Worker) -> None:
         for event in worker.take():

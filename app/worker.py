@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import sys
 import threading
@@ -48,6 +49,28 @@ def versions() -> str:
         except metadata.PackageNotFoundError:
             lines.append(f"{package} (not installed as a package)")
     return "\n".join(lines)
+
+
+class Collector:
+    """Keeps Python's cycle collector in the thread of the window while workers run.
+
+    Left alone, it starts in whichever thread allocates. A cycle that holds a Qt object, such as a dialog that was closed,
+    would then be freed in a worker, and Qt crashes where a timer or widget ends in a thread that is not its own.
+    """
+
+    def hold(self) -> None:
+        """Stop automatic collection; from now on :meth:`collect` must be called from time to time."""
+        gc.disable()
+
+    def collect(self) -> None:
+        """Collect in this thread what the automatic collector would have by now."""
+        for generation, (count, threshold) in enumerate(zip(gc.get_count(), gc.get_threshold(), strict=True)):
+            if 0 < threshold < count:
+                gc.collect(generation)
+
+    def release(self) -> None:
+        """Go back to automatic collection: only the thread of the window runs Python now."""
+        gc.enable()
 
 
 class Mailbox:

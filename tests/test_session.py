@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -225,3 +227,27 @@ def test_select_checks_the_place(qtbot: Any, session: Session) -> None:
     assert session.series.symbol == "B"
     with pytest.raises(IndexError):
         session.select(2)
+
+
+def test_cycles_are_freed_in_the_thread_of_the_window_only(qtbot: Any, session: Session, jobs: FakeJobs) -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    def wasteful(panel: Panel, config: RunConfig, should_stop: Stop) -> Iterator[Event]:
+        for _ in range(20_000):
+            Cycle()
+        yield Notice("done")
+
+    freed: list[int] = []
+    jobs.train = wasteful  # type: ignore[method-assign]
+    loaded(qtbot, session)
+    qtbot.waitUntil(lambda: session.threads == 0)
+    for _ in range(50):
+        weakref.finalize(Cycle(), lambda: freed.append(threading.get_ident()))
+    session.train(RunConfig())
+    qtbot.waitUntil(lambda: session.state == "idle" and session.threads == 0)
+    qtbot.waitUntil(gc.isenabled)
+    gc.collect()
+    assert len(freed) == 50
+    assert set(freed) == {threading.get_ident()}

@@ -135,7 +135,7 @@ def test_the_first_start_shows_the_sample(qapp: QApplication) -> None:
     wait(lambda: window.bench is not None)
     bench = window.bench
     assert bench is not None
-    wait(lambda: bench.session.panel is not None)
+    wait(lambda: bench.session.panel is not None and bench.session.state == "idle")
     assert bench.session.references == ("sample:sp500",)
     assert "sp500" in window.windowTitle()
     assert "S&P 500" in texts(bench.data)
@@ -206,9 +206,12 @@ def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbenc
 
 
 def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
-    assert not bench.actions["export"].isEnabled()
+    assert bench.export(tmp_path / "prices.png")
+    assert not bench.export(tmp_path / "nothing.csv")
+    assert bench.banner.text
+    assert not bench.actions["save_model"].isEnabled()
     trained(qtbot, bench)
-    assert bench.actions["export"].isEnabled()
+    assert bench.actions["save_model"].isEnabled()
     starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF", ".csv": b"unique_id"}
     for suffix, start in starts.items():
         path = tmp_path / f"plot{suffix}"
@@ -217,6 +220,18 @@ def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Work
     assert not bench.window.isWindowModified()
     assert bench.save_model(tmp_path / "net.candlecast")
     assert (tmp_path / "net.candlecast").read_bytes().startswith(b"PK")
+
+
+def test_a_file_name_gets_the_suffix_of_the_chosen_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    chosen = {"plot": "plot.svg", "plot.PNG": "plot.PNG", "plot.v2": "plot.v2.svg", "": ""}
+    kinds = {".png": "PNG image", ".svg": "SVG drawing"}
+    preferences = Preferences(tmp_path / "window.ini")
+    for name, expected in chosen.items():
+        answer = (str(tmp_path / name) if name else "", "SVG drawing (*.svg)")
+        monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args, answer=answer: answer)
+        found = dialogs.ask_save_path(None, preferences, "Export", "stem", kinds)  # type: ignore[arg-type]
+        assert found == (str(tmp_path / expected) if expected else "")
+    assert preferences.folder == str(tmp_path)
 
 
 def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:

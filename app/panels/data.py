@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from pathlib import Path
+
+from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFormLayout,
+    QGridLayout,
     QHeaderView,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
+    QScrollArea,
     QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
@@ -54,10 +56,9 @@ class DataPanel(QStackedWidget):
         self._facts.setVerticalSpacing(3)
         self._quality = QLabel()
         self._quality.setProperty("role", "heading")
-        self._findings = QListWidget()
-        self._findings.setAccessibleName(self.tr("What was found in the data"))
-        self._findings.setWordWrap(True)
-        self._findings.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self._findings = QGridLayout()
+        self._findings.setColumnStretch(1, 1)
+        self._findings.setHorizontalSpacing(8)
         full = QWidget()
         rows = QVBoxLayout(full)
         rows.setContentsMargins(8, 8, 8, 8)
@@ -65,10 +66,14 @@ class DataPanel(QStackedWidget):
         rows.addWidget(self._table)
         rows.addLayout(self._facts)
         rows.addWidget(self._quality)
-        rows.addWidget(self._findings, 1)
-        rows.addStretch(0)
+        rows.addLayout(self._findings)
+        rows.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(full)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.addWidget(self._empty)
-        self.addWidget(full)
+        self.addWidget(scroll)
 
     def show_panel(self, panel: Panel | None, selected: int = 0) -> None:
         """List the series of a panel and show one of them; None shows the empty state."""
@@ -93,6 +98,7 @@ class DataPanel(QStackedWidget):
             label, text = QLabel(name), QLabel(value)
             label.setProperty("role", "muted")
             text.setWordWrap(True)
+            text.setToolTip(series.provenance.source)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._facts.addRow(label, text)
         self._show_findings(series)
@@ -139,21 +145,26 @@ class DataPanel(QStackedWidget):
             (self.tr("Period"), f"{first} – {last}"),
             (self.tr("Spacing"), " · ".join(filter(None, (spacing.get(series.freq, series.freq), series.calendar, series.tz)))),
             (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted)))),
-            (self.tr("Source"), source.note or source.source),
+            (self.tr("Source"), source.note or Path(source.source).name),
         ]
         return [(name, value) for name, value in told if value]
 
     def _show_findings(self, series: PriceSeries) -> None:
         count = len(series.findings)
         self._quality.setText(self.tr("Checks: {n} findings").format(n=count) if count else self.tr("Checks: nothing to report"))
-        self._findings.setVisible(count > 0)
-        self._findings.clear()
-        for finding in series.findings:
-            item = QListWidgetItem(finding.message)
-            item.setToolTip("\n".join(filter(None, (finding.action, ", ".join(finding.dates)))))
+        while (left := self._findings.takeAt(0)) is not None:
+            if (widget := left.widget()) is not None:
+                widget.deleteLater()
+        for row, finding in enumerate(series.findings):
+            mark, text = QLabel(), QLabel(finding.message)
+            text.setWordWrap(True)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            text.setToolTip("\n".join(filter(None, (finding.action, ", ".join(finding.dates)))))
+            mark.setAccessibleName(finding.severity)
             if self._theme:
-                item.setIcon(icon(_ICONS[finding.severity], self._theme))
-            self._findings.addItem(item)
+                mark.setPixmap(icon(_ICONS[finding.severity], self._theme).pixmap(QSize(16, 16)))
+            self._findings.addWidget(mark, row, 0, Qt.AlignmentFlag.AlignTop)
+            self._findings.addWidget(text, row, 1)
 
 
 def _cell(text: str, *, right: bool) -> QTableWidgetItem:

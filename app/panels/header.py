@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QLocale, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from app.settings import SPANS
 from app.theme import Theme
@@ -33,6 +34,27 @@ def price(value: float) -> str:
     return QLocale().toString(float(value), "f", digits) if np.isfinite(value) else "–"
 
 
+class ElidedLabel(QLabel):
+    """One line of text that gives up its end where there is no room for it; the tool tip has it all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(60)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Show a text, as much of it as fits."""
+        super().setText(text)
+        self.setToolTip(text)
+        self.setMinimumWidth(min(60, self.sizeHint().width()))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the text, cut where the room ends."""
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+
 class ChartHeader(QWidget):
     """Title and last price on the left, spans on the right.
 
@@ -48,14 +70,14 @@ class ChartHeader(QWidget):
         super().__init__()
         self._theme: Theme | None = None
         self._rise = 0.0
-        self._title, self._last, self._change = QLabel(), QLabel(), QLabel()
+        self._title, self._last, self._change = ElidedLabel(), QLabel(), QLabel()
         self._title.setProperty("role", "title")
         self._last.setProperty("role", "title")
         first = QHBoxLayout(self)
         first.setContentsMargins(12, 6, 8, 6)
         first.setSpacing(10)
         for label in (self._title, self._last, self._change):
-            first.addWidget(label, 0, Qt.AlignmentFlag.AlignBaseline)
+            first.addWidget(label)
         first.addStretch(1)
         self._spans = QButtonGroup(self)
         self._spans.setExclusive(True)
@@ -64,6 +86,7 @@ class ChartHeader(QWidget):
         for span in SPANS:
             buttons.addWidget(self._span_button(span))
         first.addLayout(buttons)
+        self.hide()
 
     def show_series(self, series: PriceSeries | None) -> None:
         """Show name, last value and change of a series."""
@@ -72,8 +95,7 @@ class ChartHeader(QWidget):
         self._rise = float(series.y[-1] - series.y[-2]) if series and len(series) > 1 else 0.0
         before = float(series.y[-2]) if series and len(series) > 1 else 0.0
         self._change.setText(_change_text(self._rise, before) if series else "")
-        for button in self._spans.buttons():
-            button.setEnabled(series is not None)
+        self.setVisible(series is not None)
         self._color()
 
     def show_span(self, span: str) -> None:
@@ -95,7 +117,7 @@ class ChartHeader(QWidget):
         button = QToolButton()
         button.setText(span)
         button.setCheckable(True)
-        button.setEnabled(False)
+        button.setMinimumWidth(button.fontMetrics().horizontalAdvance(span) + 18)
         long = {"YTD": self.tr("this year"), "All": self.tr("the whole history")}.get(span, span)
         button.setToolTip(self.tr("Show {span}").format(span=long))
         button.setAccessibleName(button.toolTip())

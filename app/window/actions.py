@@ -81,7 +81,8 @@ class TickerField(QLineEdit):
         self.setAccessibleName(self.tr("Ticker"))
         self.setToolTip(self.tr("Load prices from Yahoo Finance: one ticker or several, then Enter (Ctrl+L)"))
         self.setClearButtonEnabled(True)
-        self.findChild(QToolButton).setAccessibleName(self.tr("Clear the ticker"))
+        for button in self.findChildren(QToolButton):
+            button.setAccessibleName(self.tr("Clear the ticker"))
         self.setMaxLength(400)
         self.setFixedWidth(170)
         self.returnPressed.connect(self._entered)
@@ -137,8 +138,12 @@ class Actions:
 
     def shortcuts(self) -> list[tuple[str, str]]:
         """Return text and keys of every action that has keys, in the order of the menus."""
-        told = [(action.iconText(), action.shortcut()) for action in self.named.values()]
-        return [(text, keys.toString(QKeySequence.SequenceFormat.NativeText)) for text, keys in told if not keys.isEmpty()]
+        told = []
+        for name, action in self.named.items():
+            group = COMMANDS[name].group
+            text = f"{_tr(group.capitalize())}: {action.iconText()}" if group else action.iconText()
+            told.append((text, action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)))
+        return [(text, keys) for text, keys in told if keys]
 
     def _action(self, name: str, command: Command) -> QAction:
         action = QAction(_tr(command.text), self._window)
@@ -149,6 +154,7 @@ class Actions:
         action.setToolTip(f"{help_text} ({keys})" if keys else help_text)
         action.setStatusTip(help_text)
         if command.group:
+            action.setIconVisibleInMenu(False)
             group = self._groups.setdefault(command.group, QActionGroup(self._window))
             action.setCheckable(True)
             group.addAction(action)

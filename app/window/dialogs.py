@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Literal
@@ -73,18 +73,18 @@ def ask_open(parent: QWidget, preferences: Preferences) -> list[str]:
     return files
 
 
-def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: str, suffixes: Iterable[str]) -> str:
-    """Ask where to write a file of one of some kinds; "" when the user thinks better of it.
+def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: str, kinds: Mapping[str, str]) -> str:
+    """Ask where to write a file; "" when the user thinks better of it.
 
-    A name without a suffix gets that of the chosen kind.
+    ``kinds`` maps each possible suffix to its name. A path without one of them gets that of the chosen kind.
     """
-    kinds = {f"{suffix.removeprefix('.').upper()} (*{suffix})": suffix for suffix in suffixes}
-    first = next(iter(kinds.values()))
-    path, kind = QFileDialog.getSaveFileName(parent, title, str(Path(preferences.folder) / f"{stem}{first}"), ";;".join(kinds))
+    filters = {f"{name} (*{suffix})": suffix for suffix, name in kinds.items()}
+    first = next(iter(kinds))
+    path, kind = QFileDialog.getSaveFileName(parent, title, str(Path(preferences.folder) / f"{stem}{first}"), ";;".join(filters))
     if not path:
         return ""
     preferences.folder = str(Path(path).parent)
-    return path if Path(path).suffix in kinds.values() else f"{path}{kinds.get(kind, first)}"
+    return path if Path(path).suffix.lower() in kinds else f"{path}{filters.get(kind, first)}"
 
 
 def show_fault(parent: QWidget, failure: Failure) -> QDialog:
@@ -111,7 +111,7 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     """List all shortcuts; does not block."""
     dialog = _dialog(parent, _tr("Shortcuts"))
     half = (len(shortcuts) + 1) // 2
-    columns = "".join(f"<td style='padding-right: 32px'>{_rows(part)}</td>" for part in (shortcuts[:half], shortcuts[half:]))
+    columns = "".join(f"<td valign='top' style='padding-right: 32px'>{_rows(part)}</td>" for part in (shortcuts[:half], shortcuts[half:]))
     table = QLabel(f"<table><tr>{columns}</tr></table>")
     table.setTextFormat(Qt.TextFormat.RichText)
     chart = QLabel(_tr("In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits."))
@@ -145,7 +145,10 @@ def show_about(parent: QWidget) -> QDialog:
 
 
 def _rows(shortcuts: Sequence[tuple[str, str]]) -> str:
-    rows = (f"<tr><td style='padding: 3px 14px 3px 0'>{escape(text)}</td><td><b>{escape(keys)}</b></td></tr>" for text, keys in shortcuts)
+    rows = (
+        f"<tr><td style='padding: 3px 14px 3px 0'>{escape(text)}</td><td style='padding: 3px 0'><b>{escape(keys)}</b></td></tr>"
+        for text, keys in shortcuts
+    )
     return f"<table>{''.join(rows)}</table>"
 
 

@@ -24,12 +24,14 @@ from app.worker import Failure
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import EngineReady, EpochEnd, ForecastMade, Notice, Progress, RunFinished, SeriesLoaded, SplitMade
-from forecasting.series import Forecast, PriceSeries
+from forecasting.series import Forecast
 
 FIRST_SAMPLE = "sample:sp500"
 MODEL_SUFFIX = ".candlecast"
 #: Seconds between two live drawings: more often than that only slows the training down.
 _LOSS_S, _FORECAST_S = 0.1, 0.3
+#: Milliseconds that a closing window waits for its threads.
+_CLOSE_MS = 300
 #: A run that took this many seconds is not closed away without a question.
 _WORTH_ASKING_S = 60
 
@@ -99,15 +101,12 @@ class Workbench(QObject):
         self.session.cancel()
 
     def export(self, path: str | Path) -> bool:
-        """Write the result of the last run; the suffix decides on the format. True when it was written."""
+        """Write what is shown; the suffix decides on the format, and tables need a finished run. True when it was written."""
         finished, series = self.session.finished, self.session.series
-        if finished is None or series is None:
+        if series is None:
             return False
-
-        def draw() -> None:
-            write(Path(path), finished.result, symbol=series.symbol, theme=self._theme, chart=self.chart)
-
-        return self._write(path, draw)
+        result = finished.result if finished and not self._live else None
+        return self._write(path, lambda: write(path, result, symbol=series.symbol, theme=self._theme, chart=self.chart))
 
     def save_model(self, path: str | Path) -> bool:
         """Write the network of the last run to a file. True when it was written."""
@@ -133,14 +132,17 @@ class Workbench(QObject):
         self._show_details()
 
     def may_close(self) -> bool:
-        """Ask where a run would be lost, end all threads; False when the window is to stay."""
+        """Ask where a run would be lost, then end all threads; False when the window is to stay.
+
+        What cannot be interrupted, such as the import of torch, is waited for by whoever runs the program.
+        """
         if self._live and not self._leave_run():
             return False
         if self._worth_asking() and not self._save_or_drop():
             return False
         self._remember_settings()
         self._preferences.keep_bytes("state", self.window.saveState())
-        self.session.close()
+        self.session.close(_CLOSE_MS)
         return True
 
     def _color(self) -> None:
@@ -344,9 +346,9 @@ class Workbench(QObject):
         named["train"].setEnabled(ready)
         named["stop"].setEnabled(session.busy and state != "stopping")
         named["cancel"].setEnabled(session.busy)
-        for name in ("export", "save_model"):
-            named[name].setEnabled(session.finished is not None and not running)
-        named["copy"].setEnabled(session.panel is not None)
+        named["save_model"].setEnabled(session.finished is not None and not running)
+        for name in ("export", "copy", "fit"):
+            named[name].setEnabled(session.panel is not None)
         self._status.show_engine(session.engine, warming=session.warming)
         self._say_state(state)
         self._title()
@@ -457,18 +459,22 @@ class Workbench(QObject):
             self.load(files)
 
     def _ask_export(self) -> bool:
-        finished, series = self.session.finished, self.session.series
-        if finished is None or series is None:
-            return False
-        path = dialogs.ask_save_path(self.window, self._preferences, self.tr("Export the forecast"), _stem(finished, series), EXPORTERS)
+        kinds = {suffix: exporter.label for suffix, exporter in EXPORTERS.items()}
+        path = dialogs.ask_save_path(self.window, self._preferences, self.tr("Export the forecast"), self._stem(), kinds)
         return bool(path) and self.export(path)
 
     def _ask_save_model(self) -> bool:
-        finished, series = self.session.finished, self.session.series
-        if finished is None or series is None:
-            return False
-        path = dialogs.ask_save_path(self.window, self._preferences, self.tr("Save the network"), _stem(finished, series), [MODEL_SUFFIX])
+        kinds = {MODEL_SUFFIX: self.tr("Candlecast network")}
+        path = dialogs.ask_save_path(self.window, self._preferences, self.tr("Save the network"), self._stem(), kinds)
         return bool(path) and self.save_model(path)
+
+    def _stem(self) -> str:
+        """Return a file name without suffix for what is shown: symbol, network if there is one, last date."""
+        finished, series = self.session.finished, self.session.series
+        assert series is not None
+        symbol = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in series.symbol)
+        network = [finished.result.config.model.model.upper()] if finished else []
+        return "-".join([symbol, *network, str(series.ds[-1])[:10]])
 
     def _copy_chart(self) -> None:
         QApplication.clipboard().setPixmap(self.chart.grab())
@@ -512,9 +518,3 @@ class Pace:
             return False
         self._last = now
         return True
-
-
-def _stem(finished: RunFinished, series: PriceSeries) -> str:
-    """Return a file name without suffix: symbol, network and last date."""
-    symbol = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in series.symbol)
-    return f"{symbol}-{finished.result.config.model.model.upper()}-{str(series.ds[-1])[:10]}"
