@@ -129,7 +129,8 @@ class Forecaster:
         name = self.config.task.calibration
         if name == "none":
             return self
-        return Calibrated(self, CALIBRATIONS[name], bars_before(panel, self.val_start), self.config.task.horizon)
+        task = self.config.task
+        return Calibrated(self, CALIBRATIONS[name], bars_before(panel, self.val_start), task.horizon, task.input_size)
 
     def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""

@@ -282,3 +282,11 @@ def test_a_model_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.candle").write_bytes(b"PK\x03\x04 not a model")
     with pytest.raises(ModelFileError):
         Forecaster.load(tmp_path / "model.candle")
+
+
+def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() -> None:
+    late = dataclasses.replace(simulated(seed=2, symbol="LATE"), ds=simulated(440).ds[20:])
+    tail = dataclasses.replace(late, ds=late.ds[-30:], values=late.values[-30:])
+    result = run(Panel((simulated(440), tail)), quick(test_size=60)).result
+    assert np.isfinite(result.forecasts[1].values).all()
+    assert np.isfinite(result.scores["LSTM"]["rmsse"])

@@ -41,7 +41,7 @@ def by_tercile(outcomes: Outcomes, level: float) -> list[float]:
     """Return the coverage in each third of the origins by the width of the band: calm, usual, wild."""
     width = (outcomes.quantile(0.9) - outcomes.quantile(0.1))[:, -1] / outcomes.y0
     parts = np.array_split(np.argsort(width), 3)
-    fields = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale")
+    fields = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")
     taken = [dataclasses.replace(outcomes, **{f: getattr(outcomes, f)[p] for f in fields}) for p in parts]
     return [float(coverage(t, level=level)) for t in taken]
 

@@ -88,4 +88,5 @@ def _concatenate(parts: Sequence[Outcomes]) -> Outcomes:
         first.quantiles,
         np.concatenate([p.values for p in parts]),
         np.concatenate([p.scale for p in parts]),
+        np.concatenate([p.rms_scale for p in parts]),
     )
