@@ -19,11 +19,11 @@ from app.cli import _with_refit, main
 from app.cli.documents import stamps, to_json
 from app.cli.flags import pairs, quantile_levels
 from app.cli.outcomes import write_outcomes
-from app.cli.running import Stopper, finish
+from app.cli.running import Stopper, UnfinishedError, finish
 from app.cli.tables import price_format
 from forecasting import jobs
 from forecasting.config import QUANTILES, RunConfig
-from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.errors import ConfigError, ExportError
 from forecasting.events import AuditFinished, Check, Event, Notice, Progress
 from forecasting.series import Outcomes, PriceSeries
 
@@ -118,7 +118,17 @@ def test_flags_override_the_file(csv: Path, capsys: pytest.CaptureFixture[str], 
 def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", "--help"]) == 0
     text = capsys.readouterr().out
-    for flag in ("--input-size", "--hidden-size", "--bidirectional", "--learning-rate", "--step-size", "--refit", "--columns"):
+    for flag in (
+        "--input-size",
+        "--hidden-size",
+        "--bidirectional",
+        "--learning-rate",
+        "--step-size",
+        "--refit",
+        "--columns",
+        "--period",
+        "--workers",
+    ):
         assert flag in text
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("candlecast ")
@@ -205,7 +215,7 @@ def test_refusals_are_one_message_with_a_hint(words: list[str], told: str, capsy
 
 
 def test_a_fault_of_ours_is_short_unless_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_args: Any) -> Iterator[Event]:
+    def broken(*_args: Any, **_more: Any) -> Iterator[Event]:
         raise ZeroDivisionError("by nought")
         yield
 
@@ -281,9 +291,12 @@ def test_progress_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str]
     assert "1:15 left" in err
 
 
-def test_a_job_without_result_says_so() -> None:
-    with pytest.raises(CandlecastError, match="stopped before"):
+def test_a_job_stopped_before_its_result_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnfinishedError):
         finish(iter([Progress(0, 1, "x")]), Notice)
+    monkeypatch.setattr(jobs, "backtest", lambda *_args, **_more: iter([]))
+    assert main(["backtest", "sample:sp500"]) == 130
+    assert "Nothing was written" in capsys.readouterr().err
 
 
 def test_readings_of_small_languages() -> None:

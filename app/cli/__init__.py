@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.cli.flags import backtest_plan, flagged, given, pairs, quantile_levels, run_config
-from app.cli.running import Stopper, finish, say
+from app.cli.running import Stopper, UnfinishedError, finish, say
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError, ExportError
@@ -73,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
+    except UnfinishedError as error:
+        say(f"{error.message} {error.hint}")
+        return error.exit_status
     except CandlecastError as error:
         return _failed(error.message, error.hint)
     except typer.TyperException as error:
@@ -167,6 +170,9 @@ def backtest(
         list[Path] | None, typer.Option(metavar="FILE", help="Write every forecast beside what happened (.parquet, .csv). Repeatable.")
     ] = None,
     as_json: AsJson = False,
+    workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes for the folds; 0 takes as many as pay.")] = 0,
+    cluster: Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786.")] = "",
+    resume: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep finished folds there, and do not run them again.")] = None,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -182,7 +188,8 @@ def backtest(
     _check_folders(targets)
     panel = _load(sources, settings, refresh)
     with Stopper().listening() as stopper:
-        finished = finish(jobs.backtest(panel, experiment, plan, levels, stopper), BacktestFinished)
+        job = jobs.backtest(panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
+        finished = finish(job, BacktestFinished)
         if as_json:
             from app.cli import documents
 

@@ -23,6 +23,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+class UnfinishedError(CandlecastError):
+    """A job was stopped by the user before it had a result."""
+
+    exit_status = 128 + signal.SIGINT
+
+
 class Stopper:
     """The ``should_stop`` of a job: turns True at the first SIGINT or SIGTERM; the second one aborts.
 
@@ -72,6 +78,11 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
     job : iterator of Event
     wanted : type of Event
         What the job is run for.
+
+    Raises
+    ------
+    UnfinishedError
+        The job ended without one: it was stopped too early.
     """
     from forecasting.events import EpochEnd, Notice, Progress
 
@@ -88,7 +99,7 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
             elif isinstance(event, Progress):
                 show(event, loss)
     if found is None:
-        raise CandlecastError("The job was stopped before it had a result.", "Nothing was written.")
+        raise UnfinishedError("Stopped before there was a result.", "Nothing was written.")
     return found
 
 
