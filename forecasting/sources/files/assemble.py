@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from forecasting.calendars import infer_calendar, infer_freq
 from forecasting.errors import SourceError
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.files.convert import Converted, close_of
-from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.roles import Roles
 from forecasting.sources.files.vocabulary import plain
 from forecasting.sources.options import ReadOptions
@@ -58,41 +59,55 @@ def assemble(grid: Grid, roles: Roles, read: Converted, options: ReadOptions, ab
         No bars, no such symbol, or something to repair while repairs are off.
     """
     dated = ~np.isnat(read.ds)
-    shared = [*grid.findings, *roles.findings, *read.findings]
-    undated = _undated(grid, dated)
-    if undated is not None:
-        shared.append(undated)
-    series = []
-    for rows in _by_symbol(grid, roles, read, dated, name):
-        if options.symbol and roles.layout != "single" and rows.symbol.casefold() != options.symbol.casefold():
-            continue
-        series.append(_series(rows, roles, read, tuple(shared), options, about))
-    found = [one for one in series if one is not None]
-    if options.symbol and not found:
-        names = ", ".join(sorted({rows.symbol for rows in _by_symbol(grid, roles, read, dated, name)})[:12])
-        raise SourceError(f"There is no symbol '{options.symbol}'.", f"The file holds: {names}.")
+    shared = [*grid.findings, *roles.findings, *read.findings, *_undated(grid, roles, dated)]
+    about_all = _Context(read, tuple(shared), options, about, _currency(grid))
+    groups = list(_by_symbol(grid, roles, read, dated, name))
+    if options.symbol:
+        groups = _chosen(groups, options.symbol)
+    found = [one for rows in groups if (one := _series(rows, about_all)) is not None]
     if not found:
         raise SourceError("No row has both a date and a close.", "Say which column is the close: columns close=NAME.")
     return tuple(found)
 
 
-def _undated(grid: Grid, dated: Mask) -> Finding | None:
-    """Tell of the filled rows that have no date: repeated headers, footers, notes."""
+def _chosen(groups: list[_Rows], symbol: str) -> list[_Rows]:
+    """Return the series that is wanted; the only one of a file is given the name instead."""
+    found = [rows for rows in groups if rows.symbol.casefold() == symbol.casefold()]
+    if not found and len(groups) == 1:
+        return [replace(groups[0], symbol=symbol)]
+    if not found:
+        names = ", ".join(rows.symbol for rows in groups[:12]) + (", ..." if len(groups) > 12 else "")
+        raise SourceError(f"There is no symbol '{symbol}'.", f"The file holds: {names}.")
+    return found
+
+
+def _undated(grid: Grid, roles: Roles, dated: Mask) -> list[Finding]:
+    """Tell of the filled rows that have no date: repeated headers, footers and notes, or dates that cannot be read."""
     if dated.all():
-        return None
+        return []
+    place = roles.index("date")
+    assert place is not None
     rows = np.flatnonzero(~dated)
-    texts = [_row_text(grid, int(row)) for row in rows[:200]]
-    filled = [text for text in texts if text]
-    count = rows.size - (len(texts) - len(filled))
-    if count <= 0:
-        return None
+    looked = rows[:1000].tolist()
+    texts = {row: text for row in looked if (text := _row_text(grid, row))}
+    blank = len(looked) - len(texts)
     names = {plain(cell) for row in grid.header for cell in row if cell}
-    heads = sum(bool(names) and {plain(part) for part in text.split(" | ")} <= names for text in filled)
-    what = "repeat the header" if heads == len(filled) else "have no date that can be read"
-    kept = max(1, dated.size - rows.size)
-    severe = count > 0.05 * kept and count > 5 and heads < len(filled)
-    message = f"{count} rows {what} and are no bars, such as: {filled[0][:80]}"
-    return Finding("not_bars", message, int(count), "warning" if severe else "info", "dropped")
+    odd = [row for row in texts if cell_kind(str(grid.columns[place][row].as_py() or "")) == "D"]
+    heads = [row for row in texts if names and {plain(part) for part in texts[row].split(" | ")} <= names]
+    rest = int(rows.size) - blank - len(odd)
+    findings = []
+    if odd:
+        message = (
+            f"{len(odd)} dates cannot be read like the others, such as {grid.columns[place][odd[0]].as_py()!r}; their rows are left out."
+        )
+        findings.append(Finding("unreadable_dates", message, len(odd), "warning", "dropped"))
+    if rest > 0:
+        what = "repeat the header" if len(heads) == rest else "have no date"
+        example = next(text for row, text in texts.items() if row not in odd) if len(texts) > len(odd) else ""
+        many = rest > 5 and rest > 0.05 * dated.size and len(heads) < rest
+        message = f"{rest} rows {what} and are no bars, such as: {example[:80]}"
+        findings.append(Finding("not_bars", message, rest, "warning" if many else "info", "dropped"))
+    return findings
 
 
 def _row_text(grid: Grid, row: int) -> str:
@@ -107,7 +122,7 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
         return
     columns = {c.role: read.numbers[c.index] for c in roles.columns if c.index in read.numbers}
     place = roles.index("symbol")
-    close = "close" if "close" in columns else next(iter(columns))
+    close = next(role for role in ("close", "adj_close", "bid", "bid_close") if role in columns)
     groups: list[tuple[str, Any]]
     if place is not None:
         groups = _groups(grid.columns[place], dated, name)
@@ -150,7 +165,9 @@ def _wide(roles: Roles, read: Converted, dated: Mask) -> Iterator[_Rows]:
     rows = np.flatnonzero(dated)
     for symbol in symbols:
         columns = {c.role: read.numbers[c.index] for c in roles.columns if c.symbol == symbol and c.index in read.numbers}
-        close = "close" if "close" in columns else next(iter(columns))
+        close = next((role for role in ("close", "adj_close", "bid", "bid_close") if role in columns), "")
+        if not close:
+            continue
         alive = np.flatnonzero(np.isfinite(columns[close].values[rows]))
         if alive.size == 0:
             continue
@@ -162,11 +179,34 @@ def _wide(roles: Roles, read: Converted, dated: Mask) -> Iterator[_Rows]:
         yield _Rows(symbol, read.ds[take], values, bad, other)
 
 
-def _series(
-    rows: _Rows, roles: Roles, read: Converted, shared: tuple[Finding, ...], options: ReadOptions, about: Provenance
-) -> PriceSeries | None:
+@dataclass(frozen=True)
+class _Context:
+    """What all series of a file share."""
+
+    read: Converted
+    findings: tuple[Finding, ...]
+    options: ReadOptions
+    provenance: Provenance
+    currency: str
+
+
+def _currency(grid: Grid) -> str:
+    """Return the currency that a note above the header or a column of that name gives, or ""."""
+    for row in grid.above:
+        filled = [cell for cell in row if cell]
+        if len(filled) == 2 and plain(filled[0]) == "currency":
+            return filled[1] if re.fullmatch("[A-Z]{3}", filled[1]) else ""
+    for name, column in zip(grid.names, grid.columns, strict=True):
+        if plain(name) == "currency":
+            codes = {str(code) for code in column.slice(0, 1000).to_pylist()}
+            return codes.pop() if len(codes) == 1 and re.fullmatch("[A-Z]{3}", next(iter(codes))) else ""
+    return ""
+
+
+def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
     """Set aside rows without a close, put bars in order, drop duplicates, and report."""
-    findings = list(shared)
+    read, options = shared.read, shared.options
+    findings = list(shared.findings)
     values, made = close_of(rows.values)
     if made == "mid":
         findings.append(Finding("mid_price", "Prices are the middle of bid and ask.", rows.ds.size, "info", "computed"))
@@ -188,16 +228,16 @@ def _series(
         raise SourceError(f"{rows.symbol}: {refused[0].message}", "Repairs are switched off; switch them on, or correct the file.")
     recent = ds[-_RECENT:]
     freq = infer_freq(recent)
-    symbol = options.symbol if options.symbol and roles.layout == "single" else rows.symbol
     return PriceSeries(
-        symbol=symbol,
+        symbol=rows.symbol,
         ds=ds,
         columns=tuple(columns),
         values=_table(list(columns.values())),
         freq=freq,
         tz=read.tz,
-        calendar=infer_calendar(symbol, recent, freq, read.tz),
-        provenance=replace(about, adjusted=_adjusted(tuple(columns), made)),
+        currency=shared.currency,
+        calendar=infer_calendar(rows.symbol, recent, freq, read.tz),
+        provenance=replace(shared.provenance, adjusted=_adjusted(tuple(columns), made)),
         findings=(*findings, *examine(Bars(ds, columns, freq, read.tz))),
     )
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from forecasting.errors import SourceError
 from forecasting.series import Dates, Finding, Floats
-from forecasting.sources.files.dates import NO_ZONE, DateColumn, read_dates, read_times
+from forecasting.sources.files.dates import NO_ZONE, ORDERS, DateColumn, read_dates, read_times
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.numbers import MarkEvidence, NumberColumn, mark_evidence, read_numbers
 from forecasting.sources.files.roles import Roles
@@ -90,6 +90,11 @@ def convert(grid: Grid, roles: Roles, options: ReadOptions, sample: Grid, delimi
 def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Finding]) -> tuple[DateColumn, Dates, str]:
     place = roles.index("date")
     assert place is not None
+    form = options.date_format
+    if form and "%" not in form and form not in (*ORDERS, *FORMS):
+        raise SourceError(
+            f"There is no date format {form!r}.", f"Use a pattern such as %d.%m.%Y, or one of {', '.join((*ORDERS, *FORMS))}."
+        )
     found = read_dates(grid.columns[place], options.date_format, "dmy" if roles.foreign else "")
     ds = found.ds
     time = roles.index("time")
@@ -201,6 +206,8 @@ def _marks(
     sure = total.dot != total.comma
     if sure:
         mark = "." if total.dot > total.comma else ","
+    elif not (total.either_dot or total.either_comma):
+        mark = "."
     else:
         mark = _likelier_mark(grid, text, evidence, foreign, delimiter)
         if total.either_comma or (total.either_dot and (foreign or delimiter not in (",", ""))):
@@ -230,7 +237,7 @@ def _likelier_mark(grid: Grid, text: Sequence[int], evidence: dict[int, MarkEvid
     dots = sum(e.either_dot for e in evidence.values()) > sum(e.either_comma for e in evidence.values())
     if dots:
         return "." if not (foreign and delimiter == ";") else ","
-    return "," if foreign and delimiter != "," else "."
+    return "," if delimiter == ";" or (foreign and delimiter != ",") else "."
 
 
 def _note_mark(mark: str, total: MarkEvidence, findings: list[Finding]) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from forecasting.errors import SourceError
@@ -27,7 +28,7 @@ _DATE_SERIAL = re.compile(
 )
 _DATE_MONTH = re.compile(r"(?:1[89]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[89]|20|21)\d{2}")
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
-_NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{2,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
+_NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
 
 
 @dataclass(frozen=True)
@@ -86,37 +87,52 @@ class Frame:
     width: int
 
 
-def cell_kind(cell: str) -> str:
-    """Return what a cell looks like: ``D`` date, ``N`` number, ``E`` empty or missing, ``T`` text."""
+def cell_kind(cell: str, form: str = "") -> str:
+    """Return what a cell looks like: ``D`` date, ``N`` number, ``E`` empty or missing, ``T`` text.
+
+    ``form`` is a strptime pattern that dates are known to have; "" for none.
+    """
     cell = cell.strip()
     if cell.lower() in MISSING:
         return "E"
     if len(cell) > 60:
         return "T"
+    if "%" in form:
+        try:
+            return "D" if datetime.strptime(cell, form) else "T"
+        except ValueError:
+            pass
     if _PLAIN.fullmatch(cell):
         return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
-    if _DATE_DIGITS.match(cell) or _DATE_SERIAL.fullmatch(cell) or _DATE_MONTH.fullmatch(cell) or re.match(r"\d{4}\s?[年년]", cell):
+    possible = _DATE_SIGNS.fullmatch(cell) is not None
+    if (
+        (possible and (_DATE_DIGITS.match(cell) or re.match(r"\d{4}\s?[年년]", cell)))
+        or _DATE_SERIAL.fullmatch(cell)
+        or _DATE_MONTH.fullmatch(cell)
+    ):
         return "D"
-    named = _DATE_SIGNS.fullmatch(cell) is not None and any(plain(word).replace(" ", "") in months() for word in _WORD.findall(cell))
+    named = possible and any(plain(word).replace(" ", "") in months() for word in _WORD.findall(cell))
     if _NUMBER.fullmatch(cell) and not named:
         return "N"
     return "D" if named and any(sign.isdigit() for sign in cell) else "T"
 
 
-def find_frame(rows: Sequence[Sequence[str]]) -> Frame:
+def find_frame(rows: Sequence[Sequence[str]], form: str = "") -> Frame:
     """Find header and first data row.
 
     Parameters
     ----------
     rows : sequence of rows of cells
         The first few hundred rows of the table, blank ones included.
+    form : str
+        Known strptime pattern of the dates, or "".
 
     Raises
     ------
     SourceError
         No row has a date and a number, or two numbers; or the table is too wide.
     """
-    kinds = [[cell_kind(cell) for cell in row[:64]] for row in rows]
+    kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
     column = _date_column(kinds)
     data = [place for place, row in enumerate(kinds) if _is_data(row, column)]
     if not data:

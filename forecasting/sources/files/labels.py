@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Label:
 
 def read_label(texts: Sequence[str]) -> Label:
     """Tell what the header texts of one column, top to bottom, say."""
-    filled = [text for text in texts if text.strip()]
+    filled = [level for text in texts for level in levels_of(text) if level.strip()]
     if len(filled) < 2:
         return _read_one(filled[0]) if filled else Label()
     labels = [_read_one(text) for text in filled]
@@ -61,6 +62,19 @@ def read_label(texts: Sequence[str]) -> Label:
     role = labels[sure[0]]
     rest = " ".join(text for place, text in enumerate(filled) if place != sure[0] and not _is_unit(text))
     return Label(role.role, role.rank, rest, role.roles)
+
+
+def levels_of(name: str) -> tuple[str, ...]:
+    """Return the levels of a column name: pandas writes ``('Close', 'AAPL')``, and ``__index_level_0__`` for a nameless index."""
+    if name.startswith("__index_level_"):
+        return ("",)
+    if name.startswith("(") and name.endswith(")"):
+        try:
+            levels = ast.literal_eval(name)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return (name,)
+        return tuple(str(level) for level in levels) if isinstance(levels, tuple) else (name,)
+    return (name,)
 
 
 def _read_one(text: str) -> Label:

@@ -29,8 +29,14 @@ _SCALES: dict[str, float] = {
 _SCALED = r"(?i)^(?P<n>.*?\d[.,]?)\s*(?P<s>k|tsd|tys|тыс|m|mn|mm|mio|mln|mil|млн|м|к|b|bn|bil|mrd|mld|md|g|млрд|б|t|tn|cr|万|億|亿|%)\.?$"
 
 #: Cells that only one decimal mark explains, and those that both do, after currency, scale and blanks are gone.
-_ONLY_DOT = r"^[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|0*\.\d+|0+\.\d{3}|\d{4,}\.\d{3}|\d{1,3}(?:,\d{2,3})*,\d{3}\.\d+|\d{1,3}(?:,\d{3}){2,})$"
-_ONLY_COMMA = r"^[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|0+,\d{3}|\d{4,},\d{3}|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})$"
+_ONLY_DOT = (
+    r"^[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|0*\.\d+|0+\.\d{3}|\d{4,}\.\d{3}|\d{1,3}(?:,\d{2,3})*,\d{3}\.\d+|\d{1,3}(?:,\d{3}){2,}"
+    r"|\d+\.\d+[eE][-+]?\d+)$"
+)
+_ONLY_COMMA = (
+    r"^[-+]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|0+,\d{3}|\d{4,},\d{3}|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}"
+    r"|\d+,\d+[eE][-+]?\d+)$"
+)
 _EITHER_DOT = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
 _EITHER_COMMA = r"^[-+]?[1-9]\d{0,2},\d{3}$"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from forecasting.sources.files.roles import Roles, assign_roles
 from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.tables import read_parquet, read_workbook
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
-from forecasting.sources.options import ReadOptions
+from forecasting.sources.options import AS_FOUND, ReadOptions
 
 _PREVIEW = 20
 _SAMPLE = 300
@@ -60,15 +62,17 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     SourceError
         No such file, no table, no dates or no prices in it: the message says what was found and what was tried.
     """
-    options = options or ReadOptions()
-    return _series(_understand(Path(path), options), options)
+    options = options or AS_FOUND
+    with _naming(Path(path)):
+        return _series(_understand(Path(path), options), options)
 
 
 def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
     """Tell how a file is read, for people to check and correct; parameters and errors as :func:`read`."""
-    options = options or ReadOptions()
-    found = _understand(Path(path), options)
-    series = _series(found, options)
+    options = options or AS_FOUND
+    with _naming(Path(path)):
+        found = _understand(Path(path), options)
+        series = _series(found, options)
     order = found.read.dates.order
     marks = list(found.read.marks.values())
     shared = [finding for finding in series[0].findings if all(finding in one.findings for one in series)]
@@ -129,14 +133,20 @@ def _name_of(opened: Opened, grid: Grid) -> str:
 def _understand(path: Path, options: ReadOptions) -> _Understood:
     """Run the stages: open, split into cells, find roles, read dates and numbers."""
     opened = inspect_file(path, options.sheet)
+    if opened.kind == "text":
+        return _understand_text(opened, options)
+    if opened.kind == "excel":
+        grid, digest, sheet, sheets = read_workbook(opened, options.sheet, options.date_format)
+        return _finish(opened, grid, digest, options, sheet=sheet, sheets=sheets)
+    grid, digest = read_parquet(opened)
+    return _finish(opened, grid, digest, options)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the name of the file into every complaint about it."""
     try:
-        if opened.kind == "text":
-            return _understand_text(opened, options)
-        if opened.kind == "excel":
-            grid, digest, sheet, sheets = read_workbook(opened, options.sheet)
-            return _finish(opened, grid, digest, options, sheet=sheet, sheets=sheets)
-        grid, digest = read_parquet(opened)
-        return _finish(opened, grid, digest, options)
+        yield
     except SourceError as error:
         if path.name in error.message:
             raise
@@ -144,21 +154,19 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
 
 
 def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
-    dialect, rows = read_dialect(opened.head, options.encoding)
+    dialect, rows = read_dialect(opened.head, options.encoding, options.date_format)
     if opened.path.stat().st_size >= SMALL:
         swift = _understand_swiftly(opened, options, dialect, sample_grid(rows, dialect))
         if swift is not None:
             return swift
     try:
         grid, digest = read_text(opened, dialect)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if options.encoding:
-            raise SourceError(
-                f"The text is not {options.encoding}: {error.reason} at byte {error.start}.", "Name another encoding."
-            ) from error
-        name, _ = detect_encoding(whole_file(opened)[0], whole=True)
+            raise SourceError(f"The text is not {options.encoding}: {error}.", "Name another encoding.") from error
+        name, _ = detect_encoding(whole_file(opened)[0], whole=True) if dialect.encoding.startswith("utf-8") else (dialect.encoding, True)
         dialect = replace(dialect, encoding=name, guessed=True)
-        grid, digest = read_text(opened, dialect)
+        grid, digest = read_text(opened, dialect, errors="replace")
     if dialect.guessed:
         message = f"The text is no UTF-8; it is read as {dialect.encoding}."
         grid = replace(grid, findings=(*grid.findings, Finding("encoding", message, 1, "info", f"read as {dialect.encoding}")))

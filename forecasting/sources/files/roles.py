@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
@@ -72,7 +72,7 @@ class _Column:
     name: str
     role: str = ""
     symbol: str = ""
-    forced: bool = field(default=False)
+    form: str = ""
 
     @cached_property
     def filled(self) -> Any:
@@ -93,7 +93,7 @@ class _Column:
 
     @cached_property
     def dates(self) -> DateColumn:
-        return read_dates(self.filled)
+        return read_dates(self.filled, self.form)
 
     @cached_property
     def numeric(self) -> float:
@@ -141,7 +141,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     SourceError
         No column holds dates, none holds prices, or ``columns`` names one that is not there.
     """
-    columns = _described(sample)
+    columns = _described(sample, options.date_format)
     _force(columns, options.columns)
     findings: list[Finding] = []
     _assign_dates(columns)
@@ -159,10 +159,10 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     return Roles(readings, layout, foreign, tuple(findings))
 
 
-def _described(sample: Grid) -> list[_Column]:
+def _described(sample: Grid, form: str) -> list[_Column]:
     texts = list(zip(*sample.header, strict=True)) if sample.header else [()] * len(sample.columns)
     described = [
-        _Column(place, cells, texts[place], read_label(texts[place]), name)
+        _Column(place, cells, texts[place], read_label(texts[place]), name, form=form if "%" in form else "")
         for place, (cells, name) in enumerate(zip(sample.columns, sample.names, strict=True))
     ]
     letters = {plain(c.name) for c in described}
@@ -185,7 +185,7 @@ def _force(columns: Sequence[_Column], wanted: Mapping[str, str | int]) -> None:
             found = [c for c in columns if c.index == int(place)]
         if not found:
             raise SourceError(f"There is no column {place!r} for {role}.", f"Columns are: {', '.join(c.name for c in columns[:40])}.")
-        found[0].role, found[0].forced = role, True
+        found[0].role = role
 
 
 def _free(columns: Sequence[_Column]) -> list[_Column]:
@@ -203,15 +203,15 @@ def _assign_dates(columns: Sequence[_Column]) -> None:
         chosen = next((columns[i] for _, i in named if len(columns[i].filled) and columns[i].dates.readable >= 0.6), None)
         chosen = chosen or next((c for c in _free(columns)[:16] if _looks_dated(c)), None)
         if chosen is None:
-            raise SourceError(
-                f"No column holds dates. Columns are: {', '.join(c.name for c in columns[:12])}.",
-                "Name the date column, or give its format.",
-            )
+            like = f" like {columns[0].form}" if columns[0].form else ""
+            names = ", ".join(c.name for c in columns[:12])
+            raise SourceError(f"No column holds dates{like}. Columns are: {names}.", "Name the date column, or give its format.")
         chosen.role = "date"
     if _has(columns, "time"):
         return
     date = next(c for c in columns if c.role == "date")
-    whole_days = bool(np.all(date.dates.ds.astype("datetime64[D]") == date.dates.ds))
+    known = date.dates.ds[~np.isnat(date.dates.ds)]
+    whole_days = bool(np.all(known.astype("datetime64[D]") == known))
     for column in _free(columns) if whole_days else []:
         named_time = column.label.rank_as("time") is not None
         if (named_time or (not column.label.role and column.index == date.index + 1)) and len(column.filled):
@@ -249,6 +249,8 @@ def _assign_symbol(columns: Sequence[_Column], header: bool) -> None:
         if column.typed or column.label.role or column.numeric > 0.1 or len(column.filled) < 0.9 * len(column.cells):
             continue
         kinds = len(set(column.filled.to_pylist()))
+        if kinds > max(1, 0.5 * len(column.cells)):
+            continue
         pairs = set(zip(date.cells.to_pylist(), column.cells.to_pylist(), strict=True))
         repeated = len(set(date.cells.to_pylist())) < len(date.cells) == len(pairs)
         if (repeated and kinds > 1) or (not header and kinds == 1):
@@ -347,7 +349,7 @@ def _by_content(free: Sequence[_Column], findings: list[Finding], sure: bool = T
         for column, role in zip(four, roles, strict=True):
             column.role = role
         after = [
-            c for c in free if not c.role and c.index > four[-1].index and np.nanmin(c.values) >= 0 and not c.dates.form.startswith("epoch")
+            c for c in free if not c.role and c.index > four[-1].index and not np.any(c.values < 0) and not c.dates.form.startswith("epoch")
         ]
         if after:
             after[0].role = "volume"
@@ -383,6 +385,14 @@ def _ohlc(values: Sequence[Floats]) -> tuple[str, ...] | None:
     return tuple(roles)
 
 
+def _is_bid_and_ask(first: Floats, second: Floats) -> bool:
+    """Tell whether the second is never below the first, and close to it."""
+    known = np.isfinite(first) & np.isfinite(second) & (first > 0)
+    if not known.any() or np.mean(second[known] >= first[known]) < 0.98:
+        return False
+    return bool(np.median(second[known] / first[known]) < 1.05)
+
+
 def _last_resort(columns: Sequence[_Column], nameless: Sequence[_Column], findings: list[Finding]) -> None:
     """Take the one column of numbers that is there, a bid and an ask, or a price and a volume; refuse a choice among more."""
     free = [c for c in nameless if not c.role]
@@ -391,8 +401,7 @@ def _last_resort(columns: Sequence[_Column], nameless: Sequence[_Column], findin
         return
     if len(free) in (2, 3):
         first, second = free[0].values, free[1].values
-        ratio = float(np.nanmedian(np.divide(second, first, out=np.full(first.shape, np.nan), where=first != 0)))
-        if np.mean(second >= first) > 0.98 and 1 <= ratio < 1.05:
+        if _is_bid_and_ask(first, second):
             free[0].role, free[1].role = "bid", "ask"
             message = f"Two nameless prices, the second never below the first, are read as bid ({free[0].name}) and ask ({free[1].name})."
             findings.append(Finding("columns_by_content", message, 2, "warning", "read as bid and ask"))

@@ -15,7 +15,7 @@ from forecasting.sources.files.grid import MAX_ROWS, Grid, fit_header, pad
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.opening import Opened, Unpacked, unpacked
 from forecasting.sources.files.roles import Roles
-from forecasting.sources.files.text import MAX_LINE, Dialect
+from forecasting.sources.files.text import MAX_LINE, Dialect, Splitter
 
 #: Files below this size are read carefully at once: that takes no time worth saving.
 SMALL = 2 << 20
@@ -61,9 +61,14 @@ def _eligible(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -> b
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if dialect.encoding not in ("utf-8", "utf-8-sig") or dialect.wrapped or dialect.delimiter == " " or b"\n" not in opened.head:
+    if (
+        dialect.encoding not in ("utf-8", "utf-8-sig")
+        or dialect.splitter != Splitter(dialect.delimiter)
+        or dialect.delimiter == " "
+        or b"\n" not in opened.head
+    ):
         return False
-    if dialect.skip or (roles.layout == "single" and any(not c.role and _is_text(sample.columns[c.index]) for c in roles.columns)):
+    if roles.layout == "single" and any(not c.role and _is_text(sample.columns[c.index]) for c in roles.columns):
         return False
     missing = pa.array(MISSING)
     for column in roles.columns:

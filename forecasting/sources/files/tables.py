@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import io
 from collections.abc import Sequence
@@ -10,10 +9,11 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
+from forecasting.sources.files.labels import levels_of
 from forecasting.sources.files.opening import Opened, check_workbook, whole_file
 
 
-def read_workbook(opened: Opened, sheet: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
+def read_workbook(opened: Opened, sheet: str = "", form: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
     """Read a sheet of an Excel workbook.
 
     Parameters
@@ -21,6 +21,8 @@ def read_workbook(opened: Opened, sheet: str = "") -> tuple[Grid, str, str, tupl
     opened : Opened
     sheet : str
         Name of the sheet; "" takes the first that holds dates and numbers.
+    form : str
+        Known strptime pattern of dates that are text, or "".
 
     Returns
     -------
@@ -54,16 +56,16 @@ def read_workbook(opened: Opened, sheet: str = "") -> tuple[Grid, str, str, tupl
     for name in (sheet,) if sheet else names:
         try:
             rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            return _sheet_grid(rows), digest, name, names
+            return _sheet_grid(rows, form), digest, name, names
         except (calamine.CalamineError, SourceError) as error:
             failures.append(f"{name}: {error}")
     raise SourceError(f"{opened.path.name} holds no price table. {' '.join(failures[:3])}", "Choose a sheet with a date column and prices.")
 
 
-def _sheet_grid(rows: Sequence[Sequence[Any]]) -> Grid:
+def _sheet_grid(rows: Sequence[Sequence[Any]], form: str) -> Grid:
     """Return the cells of a sheet; a column that holds numbers only, or dates only, keeps its type."""
     sample = [[_as_text(cell) for cell in row] for row in rows[:400]]
-    frame = find_frame(sample)
+    frame = find_frame(sample, form)
     body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
     columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
     header = fit_header([sample[place] for place in frame.header_rows], len(columns), True)
@@ -133,23 +135,10 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
         raise SourceError(f"{name} is no Parquet file that can be read: {error}.", "Write it again, or save it as CSV.") from error
     if table.num_rows == 0 or table.num_columns < 2:
         raise SourceError(f"{name} has {table.num_rows} rows and {table.num_columns} columns.", "A date column and a value are needed.")
-    labels = [_labels(column) for column in table.column_names]
+    labels = [levels_of(column) for column in table.column_names]
     depth = max(map(len, labels))
     header = tuple(tuple(label[level] if level < len(label) else "" for label in labels) for level in range(depth))
     return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header), digest
-
-
-def _labels(name: str) -> tuple[str, ...]:
-    """Return the levels of a column name: pandas writes ``('Close', 'AAPL')``, and ``__index_level_0__`` for a nameless index."""
-    if name.startswith("__index_level_"):
-        return ("",)
-    if name.startswith("(") and name.endswith(")"):
-        try:
-            levels = ast.literal_eval(name)
-        except (ValueError, SyntaxError):
-            return (name,)
-        return tuple(str(level) for level in levels) if isinstance(levels, tuple) else (name,)
-    return (name,)
 
 
 def _plain(column: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from forecasting.errors import SourceError
 from forecasting.series import Finding
 from forecasting.sources.files.grid import MAX_ROWS, Frame, Grid, cell_kind, find_frame, fit_header, pad
 from forecasting.sources.files.opening import Opened, unpacked
+from forecasting.sources.files.vocabulary import months, plain, role_ranks
 
 #: Longest line that is read, in characters.
 MAX_LINE = 1 << 20
@@ -27,19 +29,79 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: Encodings of files that are not Unicode, the most usual ones first.
+_LEGACY = (
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1254",
+    "cp1253",
+    "gb18030",
+    "shift_jis",
+    "euc_kr",
+    "big5",
+    "cp1255",
+    "cp1256",
+    "koi8_r",
+    "cp850",
+)
+
 _CHUNK = 20_000
+_YEAR = re.compile(r"(?:1[89]|20|21)\d{2}")
+
+
+@dataclass(frozen=True)
+class Splitter:
+    """How a line is split into cells.
+
+    Attributes
+    ----------
+    delimiter : str
+    wrapped : bool
+        Whole lines stand in quotes.
+    joined : int
+        Cell that belongs together with the next one, since a date holds the delimiter (``Dec 24, 2020``); -1 for none.
+    """
+
+    delimiter: str
+    wrapped: bool = False
+    joined: int = -1
+
+    def cells(self, line: str) -> list[str]:
+        """Return the cells of a line, none for a blank one; a broken quote spoils its own line only."""
+        if not line.strip():
+            return []
+        try:
+            cells = next(csv.reader((line,), delimiter=self.delimiter, skipinitialspace=True), [])
+            if self.wrapped and len(cells) == 1:
+                cells = next(csv.reader((cells[0],), delimiter=self.delimiter, skipinitialspace=True), [])
+        except csv.Error:
+            cells = line.split(self.delimiter)
+        if '"' in line:
+            cells = [cell.strip().strip('"') for cell in cells]
+        place = self.joined
+        if 0 <= place < len(cells) - 1 and _YEAR.fullmatch(cells[place + 1].strip()):
+            cells[place : place + 2] = [f"{cells[place]}, {cells[place + 1].strip()}"]
+        return cells
+
+    def rows(self, lines: Iterable[str]) -> list[list[str]]:
+        """Return the cells of some lines."""
+        return [self.cells(line) for line in lines]
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: encoding, delimiter, whether whole lines stand in quotes, and where its parts are."""
+    """How a text file is written: encoding (perhaps a guess), how lines are split, and where the parts of the table stand."""
 
     encoding: str
-    delimiter: str
-    wrapped: bool
+    splitter: Splitter
     frame: Frame
-    skip: int = 0
     guessed: bool = False
+
+    @property
+    def delimiter(self) -> str:
+        """Return what stands between cells."""
+        return self.splitter.delimiter
 
 
 def detect_encoding(head: bytes, whole: bool = False) -> tuple[str, bool]:
@@ -67,17 +129,28 @@ def detect_encoding(head: bytes, whole: bool = False) -> tuple[str, bool]:
 
 
 def _guess_encoding(head: bytes) -> str:
-    """Return the likeliest legacy encoding by charset-normalizer, cp1252 where it has no opinion."""
+    """Return the legacy encoding in which most words are names of columns; where none are, what charset-normalizer thinks."""
     from charset_normalizer import from_bytes
 
-    places = [place for place, byte in enumerate(head) if byte > 127]
-    start = max(0, places[0] - 2000)
+    known = {name: _known_words(head[:8000], name) for name in _LEGACY}
+    if max(known.values()) > _known_words(head[:8000], "ascii"):
+        return max(_LEGACY, key=lambda name: known[name])
+    start = max(0, next(place for place, byte in enumerate(head) if byte > 127) - 2000)
     best = from_bytes(head[start : start + 20_000]).best()
-    name = best.encoding if best is not None else "cp1252"
-    return "cp1252" if name in ("ascii", "latin_1", "iso8859_1") or name.startswith("cp0") else name
+    return best.encoding if best is not None and best.encoding in _LEGACY else "cp1252"
 
 
-def read_dialect(head: bytes, encoding: str = "") -> tuple[Dialect, list[list[str]]]:
+def _known_words(head: bytes, encoding: str) -> int:
+    """Return how many cells of the first lines are names of columns, read in an encoding; -1 where it cannot be."""
+    decoder = codecs.getincrementaldecoder(encoding)("ignore" if encoding == "ascii" else "strict")
+    try:
+        lines = decoder.decode(head).splitlines()[:20]
+    except UnicodeDecodeError:
+        return -1
+    return sum(plain(cell) in role_ranks() for line in lines for cell in re.split(r"[,;\t|\"]", line) if cell)
+
+
+def read_dialect(head: bytes, encoding: str = "", form: str = "") -> tuple[Dialect, list[list[str]]]:
     """Find out how a text file is written.
 
     Parameters
@@ -86,6 +159,8 @@ def read_dialect(head: bytes, encoding: str = "") -> tuple[Dialect, list[list[st
         The first 256 KiB or all of the file.
     encoding : str
         Known encoding; "" finds it.
+    form : str
+        Known strptime pattern of the dates, or "".
 
     Returns
     -------
@@ -98,27 +173,25 @@ def read_dialect(head: bytes, encoding: str = "") -> tuple[Dialect, list[list[st
     SourceError
         No delimiter makes a table with dates and numbers; the message shows the first lines.
     """
-    name, guessed = (encoding, False) if encoding else detect_encoding(head)
+    name, guessed = (_known_encoding(encoding), False) if encoding else detect_encoding(head)
     try:
         text = codecs.getincrementaldecoder(name)(errors="replace").decode(head, final=False)
-    except LookupError as error:
-        raise SourceError(f"There is no encoding called {name}.", "Use a name such as utf-8, cp1252 or utf-16.") from error
+    except UnicodeError as error:
+        raise SourceError(f"The text is not {name}: {error}.", "Name another encoding.") from error
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(head) >= 1 << 18 and len(lines) > 1:
         lines = lines[:-1]
     lines = lines[:400]
     if max(map(len, lines)) > MAX_LINE:
         raise SourceError(f"A line has more than {MAX_LINE:,} characters.", "This is hardly a price table; check how it was exported.")
-    skip = 1 if lines[0].lower().startswith("sep=") else 0
-    known = lines[0][4:5] if skip else ""
-    delimiter, wrapped = _delimiter(lines[skip:], known)
-    rows = [_cells(line, delimiter, wrapped) for line in lines]
+    splitter = _splitter(lines, form)
+    rows = splitter.rows(lines)
     try:
-        frame = find_frame(rows)
+        frame = find_frame(rows, form)
     except SourceError as error:
         tried = ", ".join(repr(mark) for mark in _DELIMITERS)
         raise SourceError(f"{error.message} {shown(lines)}", error.hint or f"Tried {name} text with the delimiters {tried}.") from error
-    return Dialect(name, delimiter, wrapped, frame, skip, guessed), rows
+    return Dialect(name, splitter, frame, guessed), rows
 
 
 def shown(lines: Iterable[str], count: int = 4) -> str:
@@ -127,58 +200,67 @@ def shown(lines: Iterable[str], count: int = 4) -> str:
     return "The file begins:\n" + "\n".join("  " + (line if len(line) <= 100 else line[:97] + "...") for line in filled)
 
 
-def _delimiter(lines: list[str], known: str) -> tuple[str, bool]:
-    """Return the delimiter under which most cells are dates or numbers, and whether whole lines stand in quotes."""
-    if known:
-        return known, False
+def _known_encoding(name: str) -> str:
+    try:
+        "1".encode(name).decode(name)
+    except (LookupError, UnicodeError) as error:
+        raise SourceError(f"There is no text encoding called {name}.", "Use a name such as utf-8, cp1252 or utf-16.") from error
+    return name
+
+
+def _splitter(lines: list[str], form: str) -> Splitter:
+    """Return the way of splitting under which most cells are dates or numbers."""
+    if lines[0].lower().startswith("sep=") and len(lines[0]) > 4:
+        return Splitter(lines[0][4])
     sample = [line for line in lines if line.strip()][:200]
-    scores = {mark: _score(_rows(sample, mark)) for mark in _DELIMITERS if any(mark in line for line in sample[:20])}
-    best = max(scores, key=lambda mark: scores[mark], default=",")
-    inner = [row[0] for row in _rows(sample, "\x1f") if len(row) == 1]
-    if len(inner) == len(sample) and sum(line.startswith('"') and line.endswith('"') for line in sample) > 0.8 * len(sample):
-        unwrapped = {mark: _score(_rows(inner, mark)) for mark in _DELIMITERS[:-1]}
-        better = max(unwrapped, key=lambda mark: unwrapped[mark])
-        if unwrapped[better] > scores.get(best, 0.0) + 0.2:
-            return better, True
-    return best, False
+    scores = {
+        mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ")
+        for mark in _DELIMITERS
+        if any(mark in line for line in sample[:20])
+    }
+    best = Splitter(max(scores, key=lambda mark: scores[mark], default=","))
+    if sum(line.startswith('"') and line.endswith('"') for line in sample) > 0.8 * len(sample):
+        wrapped = {mark: _score(Splitter(mark, True).rows(sample), form) for mark in _DELIMITERS[:-1]}
+        better = max(wrapped, key=lambda mark: wrapped[mark])
+        if wrapped[better] > scores.get(best.delimiter, 0.0) + 0.2:
+            return Splitter(better, True)
+    rows = [row for row in best.rows(sample[:100]) if len(row) > 1]
+    torn = Counter(place for row in rows for place in range(len(row) - 1) if _is_torn(row[place], row[place + 1]))
+    place, count = torn.most_common(1)[0] if torn else (-1, 0)
+    return Splitter(best.delimiter, joined=place) if count > 0.8 * len(rows) - 3 and count else best
 
 
-def _score(rows: list[list[str]]) -> float:
+def _is_torn(cell: str, other: str) -> bool:
+    """Tell whether two cells are one date: ``Dec 24`` and ``2020``."""
+    day = re.fullmatch(r"\s*(?:[^\W\d]+\s+)?([^\W\d]{3,})\.?\s+\d{1,2}\s*", cell)
+    return bool(day and plain(day[1]) in months() and _YEAR.fullmatch(other.strip()))
+
+
+def _score(rows: list[list[str]], form: str) -> float:
     """Return how much a way of splitting makes a table: share of typed cells in rows of the commonest width."""
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return 0.0
     width, count = widths.most_common(1)[0]
-    typed, dated = 0.0, 0
-    body = [row for row in rows if len(row) > 1]
-    for row in body[:100]:
-        kinds = [cell_kind(cell) for cell in row[:40]]
-        filled = max(1, len(kinds) - kinds.count("E"))
-        typed += (kinds.count("D") + kinds.count("N")) / filled
-        dated += "D" in kinds and ("N" in kinds or kinds.count("D") > 1)
-    size = min(len(body), 100)
-    return (count / len(rows)) * (typed / size) + (dated / size) + 0.002 * min(width, 20)
+    typed, dated, size = 0.0, 0, 0
+    for row in [row for row in rows if len(row) > 1][:100]:
+        kinds = [cell_kind(cell, form) for cell in row[:40]]
+        if "D" in kinds or "N" in kinds:
+            size += 1
+            typed += (kinds.count("D") + kinds.count("N")) / (len(kinds) - kinds.count("E"))
+            dated += "D" in kinds and ("N" in kinds or kinds.count("D") > 1)
+    return count / len(rows) * typed / max(1, size) + dated / max(1, size) + 0.002 * min(width, 20)
 
 
-def _rows(lines: Iterable[str], delimiter: str) -> list[list[str]]:
-    """Split lines into cells, each line by itself: a broken quote spoils one line only."""
-    return [_cells(line, delimiter, False) for line in lines]
-
-
-def _cells(line: str, delimiter: str, wrapped: bool) -> list[str]:
-    if not line.strip():
-        return []
-    try:
-        cells = next(csv.reader((line,), delimiter=delimiter, skipinitialspace=True), [])
-        if wrapped and len(cells) == 1:
-            cells = next(csv.reader((cells[0],), delimiter=delimiter, skipinitialspace=True), [])
-    except csv.Error:
-        return line.replace('"', "").split(delimiter)
-    return cells
-
-
-def read_text(opened: Opened, dialect: Dialect) -> tuple[Grid, str]:
+def read_text(opened: Opened, dialect: Dialect, errors: str = "strict") -> tuple[Grid, str]:
     """Split a whole text file into cells.
+
+    Parameters
+    ----------
+    opened, dialect
+        The file and how it is written.
+    errors : str
+        ``replace`` reads bytes that are not of the encoding as question marks.
 
     Returns
     -------
@@ -196,7 +278,7 @@ def read_text(opened: Opened, dialect: Dialect) -> tuple[Grid, str]:
     chunks: list[list[Any]] = []
     odd = {"wide": 0, "short": 0}
     with unpacked(opened) as stream:
-        lines = _lines(iter(lambda: stream.read(1 << 20), b""), dialect.encoding)
+        lines = _lines(iter(lambda: stream.read(1 << 20), b""), codecs.getincrementaldecoder(dialect.encoding)(errors))
         rows = _split(lines, dialect)
         top = list(islice(rows, dialect.frame.first_row))
         width = dialect.frame.width
@@ -215,17 +297,19 @@ def read_text(opened: Opened, dialect: Dialect) -> tuple[Grid, str]:
 
 
 def _split(lines: Iterator[str], dialect: Dialect) -> Iterator[list[str]]:
-    """Yield the cells of each line; lines whose quotes run over the end are split by themselves."""
+    """Yield the cells of each line."""
+    splitter, delimiter = dialect.splitter, dialect.delimiter
+    simple = delimiter != " " and splitter.joined < 0
     for line in lines:
-        if '"' not in line and dialect.delimiter != " ":
-            yield line.split(dialect.delimiter) if line.strip() else []
+        if simple and '"' not in line:
+            yield line.split(delimiter) if line.strip() else []
         else:
-            yield _cells(line, dialect.delimiter, dialect.wrapped)
+            yield splitter.cells(line)
 
 
-def _lines(blocks: Iterable[bytes], encoding: str) -> Iterator[str]:
+def _lines(blocks: Iterable[bytes], decode: codecs.IncrementalDecoder) -> Iterator[str]:
     """Yield lines without their ends; SourceError for a line or a file too long."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    decoder = io.IncrementalNewlineDecoder(decode, translate=True)
     rest, count = "", 0
     for block in blocks:
         *full, rest = (rest + decoder.decode(block)).split("\n")
