@@ -117,7 +117,26 @@ def cell_kind(cell: str, form: str = "") -> str:
     return "D" if named and any(sign.isdigit() for sign in cell) else "T"
 
 
-def find_frame(rows: Sequence[Sequence[str]], form: str = "") -> Frame:
+def header_lines(text: str) -> tuple[int, ...] | None:
+    """Read what a user says of the header: rows counted from 0, none of them for ``none``; None where nothing is said.
+
+    Raises
+    ------
+    SourceError
+        Anything but ``none``, a number from 1 on, or two of them as ``1-2``.
+    """
+    if not text.strip():
+        return None
+    if text.strip().lower() == "none":
+        return ()
+    numbers = re.fullmatch(r"(\d{1,4})(?:\s*[-,]\s*(\d{1,4}))?", text.strip())
+    first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
+    if not 1 <= first <= last <= first + 9:
+        raise SourceError(f"The header is given as {text!r}.", "Give the line of the names, counted from 1, two as 1-2, or none.")
+    return tuple(range(first - 1, last))
+
+
+def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") -> Frame:
     """Find header and first data row.
 
     Parameters
@@ -126,23 +145,27 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "") -> Frame:
         The first few hundred rows of the table, blank ones included.
     form : str
         Known strptime pattern of the dates, or "".
+    header : str
+        Known rows of the header, as of :func:`header_lines`.
 
     Raises
     ------
     SourceError
         No row has a date and a number, or two numbers; or the table is too wide.
     """
+    known = header_lines(header)
     kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
     column = _date_column(kinds)
-    data = [place for place, row in enumerate(kinds) if _is_data(row, column)]
+    below = known[-1] if known else -1
+    data = [place for place, row in enumerate(kinds) if place > below and _is_data(row, column)]
     if not data:
-        raise SourceError("No row has both a date and a number.", "")
+        raise SourceError(f"No row{f' below line {below + 1}' if known else ''} has both a date and a number.", "")
     widths = Counter(len(_trimmed(rows[place])) for place in data)
     width = max(widths, key=lambda size: (widths[size] >= 0.05 * len(data), size))
     if width > MAX_COLUMNS:
         raise SourceError(f"The table has {width:,} columns; at most {MAX_COLUMNS:,} are read.", "Keep only the columns needed.")
     first = data[0]
-    header_rows = _header_above(rows, kinds, first)
+    header_rows = _header_above(rows, kinds, first) if known is None else known
     widest = max((len(_trimmed(rows[place])) for place in header_rows), default=0)
     return Frame(header_rows, first, max(width, widest if widest <= width + 1 else 0, 1))
 

@@ -23,6 +23,7 @@ from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.tables import read_parquet, read_workbook
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import AS_FOUND, ReadOptions
+from forecasting.sources.quality import shown
 
 _PREVIEW = 20
 _SAMPLE = 300
@@ -73,7 +74,8 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
     with _naming(Path(path)):
         found = _understand(Path(path), options)
         series = _series(found, options)
-    order = found.read.dates.order
+    order, rows = found.read.dates.order, found.grid.rows
+    head, tail = range(min(_PREVIEW, rows)), range(max(0, rows - _PREVIEW), rows)
     marks = list(found.read.marks.values())
     shared = [finding for finding in series[0].findings if all(finding in one.findings for one in series)]
     return Reading(
@@ -93,9 +95,13 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
         first_row=found.grid.first_row,
         rows=found.grid.rows,
         columns=found.roles.columns,
-        first=_raw(found.grid, range(min(_PREVIEW, found.grid.rows))),
-        last=_raw(found.grid, range(max(0, found.grid.rows - _PREVIEW), found.grid.rows)),
+        first=_raw(found.grid, head),
+        last=_raw(found.grid, tail),
+        first_read=_read(found, head),
+        last_read=_read(found, tail),
         symbols=tuple(one.symbol for one in series),
+        bars=tuple(len(one) for one in series),
+        spans=tuple((stamp_text(one.ds[0]), stamp_text(one.ds[-1])) for one in series),
         findings=tuple(shared),
         options=options,
     )
@@ -104,6 +110,22 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
 def _raw(grid: Grid, rows: range) -> tuple[tuple[str, ...], ...]:
     cells = [[_shown(column[row].as_py()) for row in rows] for column in grid.columns]
     return tuple(zip(*cells, strict=True))
+
+
+def _read(found: _Understood, rows: range) -> tuple[tuple[str, ...], ...]:
+    """Return some rows as they were understood: dates and numbers in one form, "" where there is none, the rest as it stands."""
+    cells = [[_shown(column[row].as_py()) for row in rows] for column in found.grid.columns]
+    place = found.roles.index("date")
+    for index, numbers in found.read.numbers.items():
+        cells[index] = [f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else "" for row in rows]
+    if place is not None:
+        cells[place] = [stamp_text(found.read.ds[row]) if not np.isnat(found.read.ds[row]) else "" for row in rows]
+    return tuple(zip(*cells, strict=True))
+
+
+def stamp_text(stamp: np.datetime64) -> str:
+    """Return a date as ISO text, without its time of day where that is midnight."""
+    return shown(np.array([stamp]))[0]
 
 
 def _shown(cell: Any) -> str:
@@ -136,7 +158,7 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
     if opened.kind == "text":
         return _understand_text(opened, options)
     if opened.kind == "excel":
-        grid, digest, sheet, sheets = read_workbook(opened, options.sheet, options.date_format)
+        grid, digest, sheet, sheets = read_workbook(opened, options.sheet, options.date_format, options.header)
         return _finish(opened, grid, digest, options, sheet=sheet, sheets=sheets)
     grid, digest = read_parquet(opened)
     return _finish(opened, grid, digest, options)
@@ -154,7 +176,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
-    dialect, rows = read_dialect(opened.head, options.encoding, options.date_format)
+    dialect, rows = read_dialect(opened.head, options.encoding, options.date_format, options.delimiter, options.header)
     if opened.path.stat().st_size >= SMALL:
         swift = _understand_swiftly(opened, options, dialect, sample_grid(rows, dialect))
         if swift is not None:

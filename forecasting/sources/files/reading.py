@@ -45,12 +45,16 @@ class Reading:
         Each column with its name and role.
     first, last : tuple of tuple of str
         Raw cells of the first and last data rows.
+    first_read, last_read : tuple of tuple of str
+        The same cells as understood: dates and numbers in one form, "" where none could be read.
     symbols : tuple of str
-        The series found.
+        The series found; ``bars`` and ``spans`` (first and last date) go with them.
     findings : tuple of Finding
         What was noticed in the file as a whole.
     options : ReadOptions
         What the user had settled.
+    sampled : bool
+        Only the beginning and the end of the file were looked at; ``rows`` and ``bars`` are then estimates.
     """
 
     path: str
@@ -74,6 +78,11 @@ class Reading:
     symbols: tuple[str, ...]
     findings: tuple[Finding, ...]
     options: ReadOptions
+    first_read: tuple[tuple[str, ...], ...] = ()
+    last_read: tuple[tuple[str, ...], ...] = ()
+    bars: tuple[int, ...] = ()
+    spans: tuple[tuple[str, str], ...] = ()
+    sampled: bool = False
 
     def names(self, role: str) -> tuple[str, ...]:
         """Return the names of the columns that have a role."""

@@ -23,6 +23,9 @@ from forecasting.sources.options import ReadOptions
 #: Every role that a user may give to a column.
 ROLES = ("date", "time", "symbol", *PRICE_ROLES)
 
+#: What a user calls columns that are to play no role; several are told apart by ``|``.
+UNUSED = "unused"
+
 _ANY_ROLE = (*ROLES, *(f"{side}_{role}" for side in ("bid", "ask") for role in PRICE_ROLES[:4]))
 
 
@@ -155,7 +158,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
         findings.append(Finding("columns_unused", f"{len(unused)} columns are not used: {names}.", len(unused), "info", "dropped"))
     if layout == "single" and any(c.role == "symbol" for c in columns):
         layout = "long"
-    readings = tuple(ColumnReading(c.index, c.name, c.role, c.symbol) for c in columns)
+    readings = tuple(ColumnReading(c.index, c.name, "" if c.role == UNUSED else c.role, c.symbol) for c in columns)
     return Roles(readings, layout, foreign, tuple(findings))
 
 
@@ -175,9 +178,10 @@ def _described(sample: Grid, form: str) -> list[_Column]:
 
 def _force(columns: Sequence[_Column], wanted: Mapping[str, str | int]) -> None:
     """Give the roles that the user settled."""
-    for role, place in wanted.items():
-        if role not in _ANY_ROLE:
-            raise SourceError(f"There is no role '{role}'.", f"Roles are: {', '.join(ROLES)}.")
+    unused = [(UNUSED, part.strip()) for part in str(wanted.get(UNUSED, "")).split("|") if part.strip()]
+    for role, place in [*((role, place) for role, place in wanted.items() if role != UNUSED), *unused]:
+        if role not in (*_ANY_ROLE, UNUSED):
+            raise SourceError(f"There is no role '{role}'.", f"Roles are: {', '.join((*ROLES, UNUSED))}.")
         found = [c for c in columns if c.index == place] if isinstance(place, int) else [c for c in columns if c.name == place]
         if not found and isinstance(place, str):
             found = [c for c in columns if plain(c.name) == plain(place) or place in c.texts]

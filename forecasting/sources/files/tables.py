@@ -13,7 +13,7 @@ from forecasting.sources.files.labels import levels_of
 from forecasting.sources.files.opening import Opened, check_workbook, whole_file
 
 
-def read_workbook(opened: Opened, sheet: str = "", form: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
+def read_workbook(opened: Opened, sheet: str = "", form: str = "", header: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
     """Read a sheet of an Excel workbook.
 
     Parameters
@@ -23,6 +23,8 @@ def read_workbook(opened: Opened, sheet: str = "", form: str = "") -> tuple[Grid
         Name of the sheet; "" takes the first that holds dates and numbers.
     form : str
         Known strptime pattern of dates that are text, or "".
+    header : str
+        Known rows of the header, as of :func:`forecasting.sources.files.grid.header_lines`.
 
     Returns
     -------
@@ -56,16 +58,16 @@ def read_workbook(opened: Opened, sheet: str = "", form: str = "") -> tuple[Grid
     for name in (sheet,) if sheet else names:
         try:
             rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            return _sheet_grid(rows, form), digest, name, names
+            return _sheet_grid(rows, form, header), digest, name, names
         except (calamine.CalamineError, SourceError) as error:
             failures.append(f"{name}: {error}")
     raise SourceError(f"{opened.path.name} holds no price table. {' '.join(failures[:3])}", "Choose a sheet with a date column and prices.")
 
 
-def _sheet_grid(rows: Sequence[Sequence[Any]], form: str) -> Grid:
+def _sheet_grid(rows: Sequence[Sequence[Any]], form: str, named: str = "") -> Grid:
     """Return the cells of a sheet; a column that holds numbers only, or dates only, keeps its type."""
     sample = [[_as_text(cell) for cell in row] for row in rows[:400]]
-    frame = find_frame(sample, form)
+    frame = find_frame(sample, form, named)
     body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
     columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
     header = fit_header([sample[place] for place in frame.header_rows], len(columns), True)

@@ -21,7 +21,10 @@ from forecasting.sources.files.vocabulary import months, plain, role_ranks
 #: Longest line that is read, in characters.
 MAX_LINE = 1 << 20
 
-_DELIMITERS = (",", ";", "\t", "|", " ")
+#: Delimiters by their names.
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+
+_DELIMITERS = tuple(DELIMITERS.values())
 _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -150,7 +153,7 @@ def _known_words(head: bytes, encoding: str) -> int:
     return sum(plain(cell) in role_ranks() for line in lines for cell in re.split(r"[,;\t|\"]", line) if cell)
 
 
-def read_dialect(head: bytes, encoding: str = "", form: str = "") -> tuple[Dialect, list[list[str]]]:
+def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str = "", header: str = "") -> tuple[Dialect, list[list[str]]]:
     """Find out how a text file is written.
 
     Parameters
@@ -161,6 +164,8 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "") -> tuple[Diale
         Known encoding; "" finds it.
     form : str
         Known strptime pattern of the dates, or "".
+    delimiter, header : str
+        Known delimiter, a sign or its name, and known lines of the header, as of :func:`forecasting.sources.files.grid.header_lines`.
 
     Returns
     -------
@@ -184,12 +189,12 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "") -> tuple[Diale
     lines = lines[:400]
     if max(map(len, lines)) > MAX_LINE:
         raise SourceError(f"A line has more than {MAX_LINE:,} characters.", "This is hardly a price table; check how it was exported.")
-    splitter = _splitter(lines, form)
+    splitter = _splitter(lines, form, _known_delimiter(delimiter))
     rows = splitter.rows(lines)
     try:
-        frame = find_frame(rows, form)
+        frame = find_frame(rows, form, header)
     except SourceError as error:
-        tried = ", ".join(repr(mark) for mark in _DELIMITERS)
+        tried = ", ".join(repr(mark) for mark in ((splitter.delimiter,) if delimiter else _DELIMITERS))
         raise SourceError(f"{error.message} {shown(lines)}", error.hint or f"Tried {name} text with the delimiters {tried}.") from error
     return Dialect(name, splitter, frame, guessed), rows
 
@@ -208,19 +213,26 @@ def _known_encoding(name: str) -> str:
     return name
 
 
-def _splitter(lines: list[str], form: str) -> Splitter:
-    """Return the way of splitting under which most cells are dates or numbers."""
-    if lines[0].lower().startswith("sep=") and len(lines[0]) > 4:
+def _known_delimiter(text: str) -> str:
+    """Return the sign that a user names, "" for none."""
+    mark = DELIMITERS.get(text.strip().lower(), text)
+    if len(mark) > 1 or mark in ('"', "\n", "\r"):
+        raise SourceError(f"The delimiter is given as {text!r}.", f"Give one sign, or one of {', '.join(DELIMITERS)}.")
+    return mark
+
+
+def _splitter(lines: list[str], form: str, known: str = "") -> Splitter:
+    """Return the way of splitting under which most cells are dates or numbers; ``known`` is the delimiter where that is settled."""
+    marks = (known,) if known else _DELIMITERS
+    if not known and lines[0].lower().startswith("sep=") and len(lines[0]) > 4:
         return Splitter(lines[0][4])
     sample = [line for line in lines if line.strip()][:200]
     scores = {
-        mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ")
-        for mark in _DELIMITERS
-        if any(mark in line for line in sample[:20])
+        mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ") for mark in marks if any(mark in line for line in sample[:20])
     }
-    best = Splitter(max(scores, key=lambda mark: scores[mark], default=","))
+    best = Splitter(max(scores, key=lambda mark: scores[mark], default=marks[0]))
     if sum(line.startswith('"') and line.endswith('"') for line in sample) > 0.8 * len(sample):
-        wrapped = {mark: _score(Splitter(mark, True).rows(sample), form) for mark in _DELIMITERS[:-1]}
+        wrapped = {mark: _score(Splitter(mark, True).rows(sample), form) for mark in marks if mark != " "} or {marks[0]: 0.0}
         better = max(wrapped, key=lambda mark: wrapped[mark])
         if wrapped[better] > scores.get(best.delimiter, 0.0) + 0.2:
             return Splitter(better, True)
