@@ -151,6 +151,18 @@ def _series_of(request: Request, refresh: Literal["auto", "always", "never"], ta
     return series
 
 
+def understand(path: str | Path, options: ReadOptions | None = None) -> Job:
+    """Tell how a file is read, or why it cannot be, without loading it; quick for files of any size.
+
+    Yields
+    ------
+    FileUnderstood
+    """
+    from forecasting.sources.files.preview import preview
+
+    yield preview(path, options)
+
+
 def held_tickers() -> Job:
     """Tell which tickers the price cache holds; none where there is no cache.
 

@@ -54,7 +54,8 @@ class Reading:
     options : ReadOptions
         What the user had settled.
     sampled : bool
-        Only the beginning and the end of the file were looked at; ``rows`` and ``bars`` are then estimates.
+        Only the beginning and the end of the file were looked at: ``rows`` and ``bars`` are estimates, of a packed file the number
+        looked at.
     """
 
     path: str

@@ -178,6 +178,19 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str
     SourceError
         No delimiter makes a table with dates and numbers; the message shows the first lines.
     """
+    name, guessed, lines = first_lines(head, encoding)
+    splitter = _splitter(lines, form, _known_delimiter(delimiter))
+    rows = splitter.rows(lines)
+    try:
+        frame = find_frame(rows, form, header)
+    except SourceError as error:
+        tried = ", ".join(repr(mark) for mark in ((splitter.delimiter,) if delimiter else _DELIMITERS))
+        raise SourceError(f"{error.message} {shown(lines)}", error.hint or f"Tried {name} text with the delimiters {tried}.") from error
+    return Dialect(name, splitter, frame, guessed), rows
+
+
+def first_lines(head: bytes, encoding: str = "") -> tuple[str, bool, list[str]]:
+    """Return the encoding of text, whether it is a guess, and the first few hundred whole lines; errors as :func:`read_dialect`."""
     name, guessed = (_known_encoding(encoding), False) if encoding else detect_encoding(head)
     try:
         text = codecs.getincrementaldecoder(name)(errors="replace").decode(head, final=False)
@@ -189,14 +202,7 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str
     lines = lines[:400]
     if max(map(len, lines)) > MAX_LINE:
         raise SourceError(f"A line has more than {MAX_LINE:,} characters.", "This is hardly a price table; check how it was exported.")
-    splitter = _splitter(lines, form, _known_delimiter(delimiter))
-    rows = splitter.rows(lines)
-    try:
-        frame = find_frame(rows, form, header)
-    except SourceError as error:
-        tried = ", ".join(repr(mark) for mark in ((splitter.delimiter,) if delimiter else _DELIMITERS))
-        raise SourceError(f"{error.message} {shown(lines)}", error.hint or f"Tried {name} text with the delimiters {tried}.") from error
-    return Dialect(name, splitter, frame, guessed), rows
+    return name, guessed, lines
 
 
 def shown(lines: Iterable[str], count: int = 4) -> str:
