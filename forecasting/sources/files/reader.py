@@ -119,7 +119,10 @@ def _read(found: _Understood, rows: range) -> tuple[tuple[str, ...], ...]:
     for index, numbers in found.read.numbers.items():
         cells[index] = [f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else "" for row in rows]
     if place is not None:
-        cells[place] = [stamp_text(found.read.ds[row]) if not np.isnat(found.read.ds[row]) else "" for row in rows]
+        stamps = found.read.ds[rows.start : rows.stop].astype("datetime64[s]")
+        days = stamps.astype("datetime64[D]")
+        plain = bool((np.isnat(stamps) | (stamps == days)).all())
+        cells[place] = ["" if np.isnat(one) else str(one).replace("T", " ") for one in (days if plain else stamps)]
     return tuple(zip(*cells, strict=True))
 
 
