@@ -17,7 +17,7 @@ from forecasting.writing import replacing, write_whole
 
 _FORMAT = 1
 _PLAN = "backtest.json"
-_ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale")
+_ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")
 
 
 class SavedFolds:
@@ -85,7 +85,7 @@ def write_fold(path: Path, run: FoldRun) -> None:
 def read_fold(path: Path) -> FoldRun | None:
     """Read what :func:`write_fold` wrote; None where there is no file, or a damaged one: its fold has to be run again."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             facts = json.loads(str(arrays["facts"]))
             outcomes = {}
             for place, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
