@@ -64,12 +64,12 @@ class TaskConfig(Settings):
         advanced=True,
         words={"aci": "Adaptive", "split": "Window", "none": "None"},
     )
-    target: Literal["auto", "log-return", "difference"] = _setting(
+    target: Literal["auto", "log-return", "difference", "seasonal"] = _setting(
         "auto",
         "Target",
-        "Log returns suit prices; differences suit series that reach zero or below; auto looks at the data.",
+        "What is learned: log returns suit prices, differences series that reach zero, seasonal those that live by the week; auto looks.",
         advanced=True,
-        words={"auto": "Automatic", "log-return": "Log return", "difference": "Difference"},
+        words={"auto": "Automatic", "log-return": "Log return", "difference": "Difference", "seasonal": "Beside past seasons"},
     )
 
 

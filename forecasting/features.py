@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.series import Floats, PriceSeries
-from forecasting.volatility import Target, bar_variance, moves, trailing_mean
+from forecasting.series import Floats, Panel, PriceSeries
+from forecasting.volatility import Target, panel_moves, panel_variances, trailing_mean
 
 #: Bars over which slow features compare.
 _LONG, _MONTH = 250, 22
@@ -79,24 +79,28 @@ FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
 }
 
 
-def features(series: PriceSeries, scale: Floats, target: Target) -> Floats:
-    """Compute all features of a series.
+def features(panel: Panel, scales: Sequence[Floats], target: Target) -> tuple[Floats, ...]:
+    """Compute all features of a panel.
 
     Parameters
     ----------
-    series : PriceSeries
-    scale : ndarray, shape [T]
-        Scale of the next bar's move seen from bar t.
+    panel : Panel
+    scales : sequence of ndarray, shape [T]
+        Scale of the next bar's move seen from bar t, of each series.
     target : str
-        Unit of the moves.
+        What moves are measured from.
 
     Returns
     -------
-    ndarray of float64, shape [T, C]
+    tuple of ndarray of float64, shape [T, C], one a series
         Columns in the order of :data:`FEATURES`; 0 where a series lacks what a feature needs. Row t
         looks at bars up to t only.
     """
-    bars = Bars(series, target, moves(series, target), bar_variance(series, target), scale)
+    parts = zip(panel, panel_moves(panel, target), panel_variances(panel, target), scales, strict=True)
+    return tuple(_table(Bars(series, target, move, variance, scale)) for series, move, variance, scale in parts)
+
+
+def _table(bars: Bars) -> Floats:
     columns = [function(bars) for function in FEATURES.values()]
-    table = np.stack([np.zeros(len(series)) if c is None else c for c in columns], axis=1)
+    table = np.stack([np.zeros(len(bars.series)) if c is None else c for c in columns], axis=1)
     return np.clip(np.nan_to_num(table, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)

@@ -22,7 +22,6 @@ from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Predictor,
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
-from forecasting.volatility import path
 from forecasting.windows import Scaling, Split, Windows, bars_before, check_lookback
 
 StopAsked = Callable[[], bool]
@@ -136,9 +135,7 @@ class Forecaster:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
         levels = np.asarray(quantiles, np.float64)
         scaled = self._scaled(windows, windows.rows(origins), self._table(levels), self._table(np.array([0.5]))[:, 0])
-        now = np.array([path(panel[int(s)], self.scaling.target)[b] for s, b in zip(origins.series, origins.bar, strict=True)])
-        ahead = now[:, None, None] + scaled
-        return np.exp(ahead) if self.scaling.target == "log-return" else ahead
+        return windows.values(origins, scaled)
 
     @torch.no_grad()
     def _scaled(self, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
@@ -168,7 +165,7 @@ class Forecaster:
             "kind": "candlecast-forecaster",
             "config": self.config.model_dump(mode="json"),
             "target": self.scaling.target,
-            "pooled": self.scaling.har.pooled,
+            "scale": self.scaling.kind,
             "val_start": str(self.val_start),
             "trust": self.trust,
             "torch": torch.__version__,
@@ -189,7 +186,7 @@ class Forecaster:
             raise ModelFileError(f"{path} is not a Candlecast model.", "Choose a file written by 'Save model'.")
         try:
             config = RunConfig.model_validate(manifest["config"])
-            scaling = Scaling.from_arrays(arrays, manifest["target"], bool(manifest["pooled"]))
+            scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
             network = build(config, inputs=len(scaling.mean))
             network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
@@ -197,7 +194,7 @@ class Forecaster:
             raise ModelFileError(
                 f"{path} does not fit together: {str(error).splitlines()[0]}", "Save the model again, or train a new one."
             ) from error
-        if scaling.quantiles.shape[0] != config.task.horizon or scaling.har.coefficients.shape[1] != config.task.horizon:
+        if scaling.quantiles.shape[0] != config.task.horizon:
             raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
         where = choose_device(device)
         return cls(config, scaling, network.to(where).eval(), where, val_start, trust)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
+from forecasting.seasonal import anchors, is_seasonal
 from forecasting.series import Floats, Ints, Panel, PriceSeries
 
-Target = Literal["log-return", "difference"]
+Target = Literal["log-return", "difference", "seasonal"]
 
 #: Smallest variance of a bar's log return that is believed; below it a quote is stale, not calm.
 FLOOR = 1e-7
@@ -26,21 +27,23 @@ _YEAR, _PRIOR_BARS = 250, 60
 _CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
 
 
-def resolve_target(panel: Panel, wanted: str = "auto") -> Target:
-    """Choose log returns for a panel whose values are all positive, differences otherwise.
+def resolve_target(panel: Panel, wanted: str = "auto", insample: Sequence[int] | None = None) -> Target:
+    """Choose what moves are measured from: the last value (log returns, differences) or past seasons.
 
     Parameters
     ----------
     panel : Panel
-        Looks at every bar: the choice is a property of the data, not a fitted quantity.
+        Whether all values are positive is taken from every bar: it is a property of the data, not fitted.
     wanted : str
-        ``auto``, ``log-return`` or ``difference``; the last two are returned unchanged.
+        ``auto``, or one of the targets, which is returned unchanged.
+    insample : sequence of int, optional
+        Bars of each series in which ``auto`` looks for seasons; without it none are looked for.
     """
-    if wanted == "difference":
-        return "difference"
-    if wanted == "log-return" or all(bool((s.y > 0).all()) for s in panel):
-        return "log-return"
-    return "difference"
+    if wanted != "auto":
+        return cast(Target, wanted)
+    if insample is not None and is_seasonal(panel, insample):
+        return "seasonal"
+    return "log-return" if all(bool((s.y > 0).all()) for s in panel) else "difference"
 
 
 def path(series: PriceSeries, target: Target) -> Floats:
@@ -51,6 +54,21 @@ def path(series: PriceSeries, target: Target) -> Floats:
 def moves(series: PriceSeries, target: Target) -> Floats:
     """Return the increments of the path, shape [T]; the first is 0."""
     return np.diff(path(series, target), prepend=path(series, target)[:1])
+
+
+def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
+    """Return each series' moves, shape [T]: increments, or by how much each bar missed what past seasons said one bar before."""
+    if target != "seasonal":
+        return tuple(moves(s, target) for s in panel)
+    said = anchors(panel, 1)
+    return tuple(np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, said, strict=True))
+
+
+def panel_variances(panel: Panel, target: Target) -> tuple[Floats, ...]:
+    """Return each series' variance of each bar's move, shape [T]; element t looks at bars up to t only."""
+    if target != "seasonal":
+        return tuple(bar_variance(s, target) for s in panel)
+    return tuple(np.maximum(m**2, _floor(s, target)) for s, m in zip(panel, panel_moves(panel, target), strict=True))
 
 
 def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
@@ -119,7 +137,8 @@ def trailing_mean(values: Floats, bars: int) -> Floats:
 class Har:
     """Heterogeneous autoregression of log variance, pooled over a panel: the scale of the next h bars.
 
-    The log of the variance summed over the next h bars is regressed on the logs of its means over
+    For moves from past seasons the scale is the same at every step: the EWMA volatility.
+    Otherwise the log of the variance summed over the next h bars is regressed on the logs of its means over
     the last 1, 5, 22 and 250 bars, the log of an EWMA of squared moves, the log of the panel's mean
     variance over 5 bars (panels only) and a constant.
 
@@ -155,16 +174,20 @@ class Har:
         pooled = len(panel) > 4
         steps = _steps(horizon)
         designs = _regressors(panel, target, pooled)
+        if target == "seasonal":
+            return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
         x, y = [], []
-        for series, design, known in zip(panel, designs, insample, strict=True):
-            total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
+        for variance, design, known in zip(panel_variances(panel, target), designs, insample, strict=True):
+            total = np.concatenate([[0.0], np.cumsum(variance[:known])])
             first = min(22, known // 4)
             bars = np.arange(first, max(first, known - int(steps[-1])))
             x.append(design[bars])
             y.append(np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
         rows, answers = np.concatenate(x), np.concatenate(y)
         if len(rows) < 250:
-            return cls(target, _square_root_law(rows.shape[1], horizon), pooled, feedback)
+            law = _constant(rows.shape[1], horizon)
+            law[-1] = np.log(np.arange(1, horizon + 1))
+            return cls(target, law, pooled, feedback)
         ridge = 1e-4 * len(rows) * np.eye(rows.shape[1])
         ridge[-1, -1] = 0.0
         solved = np.linalg.solve(rows.T @ rows + ridge, rows.T @ answers)
@@ -180,7 +203,7 @@ class Har:
         weights = 0.5 * self.coefficients
         if not self.feedback:
             return tuple(designs), weights
-        misses = [_misses(s, self.target, np.exp(x @ weights[:, 0])) for s, x in zip(panel, designs, strict=True)]
+        misses = [_misses(m, np.exp(x @ weights[:, 0])) for m, x in zip(panel_moves(panel, self.target), designs, strict=True)]
         with_misses = tuple(np.column_stack([x, m]) for x, m in zip(designs, misses, strict=True))
         return with_misses, np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
 
@@ -190,12 +213,12 @@ class Har:
         return tuple(np.exp(x @ weights) for x in designs)
 
 
-def _misses(series: PriceSeries, target: Target, scale: Floats) -> Floats:
+def _misses(move: Floats, scale: Floats) -> Floats:
     """Return the log of how large moves were beside their scale, a mean over the last 250 bars, shape [T]."""
     known = np.concatenate([scale[:1], scale[:-1]])
-    ratio = np.minimum(np.abs(moves(series, target)) / known, _CRASH) + 1e-3
+    ratio = np.minimum(np.abs(move) / known, _CRASH) + 1e-3
     # The first bars' mean is drawn to that of a normal, until there is something to average.
-    seen = np.minimum(np.arange(1, len(series) + 1), _YEAR)
+    seen = np.minimum(np.arange(1, len(move) + 1), _YEAR)
     return np.asarray(np.log((seen * trailing_mean(ratio, _YEAR) + _PRIOR_BARS * _NORMAL_MEAN) / (seen + _PRIOR_BARS)), np.float64)
 
 
@@ -204,18 +227,17 @@ def _steps(horizon: int) -> Ints:
     return np.unique(np.geomspace(1, horizon, min(horizon, _MOST_STEPS)).round().astype(np.int64))
 
 
-def _square_root_law(regressors: int, horizon: int) -> Floats:
+def _constant(regressors: int, horizon: int) -> Floats:
+    """Return coefficients that take the EWMA of squared moves as the variance at every step."""
     coefficients = np.zeros((regressors, horizon))
     coefficients[len(HAR_BARS)] = 1.0
-    coefficients[-1] = np.log(np.arange(1, horizon + 1))
     return coefficients
 
 
 def _regressors(panel: Panel, target: Target, pooled: bool) -> list[Floats]:
     designs = []
-    for series in panel:
-        variance = bar_variance(series, target)
-        squared = np.maximum(moves(series, target) ** 2, _floor(series, target))
+    for series, variance, move in zip(panel, panel_variances(panel, target), panel_moves(panel, target), strict=True):
+        squared = np.maximum(move**2, _floor(series, target))
         squared[0] = variance[0]
         columns = [np.log(trailing_mean(variance, bars)) for bars in HAR_BARS]
         columns.append(np.log(ewma(squared, _EWMA)))

@@ -14,8 +14,9 @@ from torch import Tensor
 from forecasting.config import TaskConfig
 from forecasting.errors import DataError
 from forecasting.features import FEATURES, features
+from forecasting.seasonal import anchors
 from forecasting.series import Dates, Floats, Origins, Panel
-from forecasting.volatility import Har, Target, moves, path, resolve_target
+from forecasting.volatility import Har, Target, panel_moves, path, resolve_target
 
 Part = Literal["train", "val", "test"]
 
@@ -146,13 +147,13 @@ class Scaling:
         DataError
             Log returns are wanted of a series that is not positive throughout.
         """
-        target = resolve_target(panel, task.target)
+        target = resolve_target(panel, task.target, insample)
         if target == "log-return":
             _require_positive(panel)
         har = Har.fit(panel, insample, task.horizon, target, FEEDBACK)
         scales = har.scale(panel)
-        rows = [features(s, scale[:, 0], target)[:known] for s, scale, known in zip(panel, scales, insample, strict=True)]
-        known_rows = np.concatenate(rows)
+        tables = features(panel, [scale[:, 0] for scale in scales], target)
+        known_rows = np.concatenate([table[:known] for table, known in zip(tables, insample, strict=True)])
         sd = known_rows.std(axis=0)
         quantiles = _baseline_quantiles(panel, insample, scales, target, task.horizon)
         return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles)
@@ -178,16 +179,20 @@ class Scaling:
         """Return what is kept in a model file, by name."""
         return {
             "scaling.har": self.har.coefficients,
-            "scaling.feedback": np.array([self.har.feedback]),
             "scaling.mean": self.mean,
             "scaling.sd": self.sd,
             "scaling.quantiles": self.quantiles,
         }
 
+    @property
+    def kind(self) -> dict[str, bool | float]:
+        """Return what else is kept in a model file: whether the panel's mean is a regressor, and the feedback."""
+        return {"pooled": self.har.pooled, "feedback": self.har.feedback}
+
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, pooled: bool) -> Scaling:
-        """Build what :meth:`arrays` gave."""
-        har = Har(target, arrays["scaling.har"], pooled, float(arrays["scaling.feedback"][0]))
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, kind: Mapping[str, Any]) -> Scaling:
+        """Build what :meth:`arrays` and :attr:`kind` gave."""
+        har = Har(target, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]))
         return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"])
 
 
@@ -213,14 +218,16 @@ def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Flo
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
     windows are known the sample's quantiles are drawn to those of a normal of the same spread.
     """
-    paths = [path(s, target) for s in panel]
+    starts = anchors(panel, horizon) if target == "seasonal" else None
     normal = _normal(LEVELS)
     out = np.empty((horizon, len(LEVELS)))
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for series, p, scale, known in zip(panel, paths, scales, insample, strict=True):
+        for place, (series, scale, known) in enumerate(zip(panel, scales, insample, strict=True)):
             bars = np.arange(min(22, known // 4), known - h)
-            pieces.append((p[bars + h] - p[bars]) / scale[bars, h - 1])
+            line = series.y if starts else path(series, target)
+            start = starts[place][bars, h - 1] if starts else line[bars]
+            pieces.append((line[bars + h] - start) / scale[bars, h - 1])
             when.append(series.ds[bars])
         z, dates = np.concatenate(pieces), np.concatenate(when)
         independent = max(1.0, len(np.unique(dates)) / h)
@@ -270,19 +277,19 @@ class Windows:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
         regressors, weights = scaling.har.log_scale(panel)
-        tables = [
-            (features(s, np.exp(x @ weights[:, 0]), scaling.target) - scaling.mean) / scaling.sd
-            for s, x in zip(panel, regressors, strict=True)
-        ]
+        tables = features(panel, [np.exp(x @ weights[:, 0]) for x in regressors], scaling.target)
 
-        def tensor(array: Floats) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array, np.float32)).to(device)
+        def tensor(arrays: Sequence[Floats]) -> Tensor:
+            return torch.as_tensor(np.concatenate(arrays).astype(np.float32)).to(device)
 
-        self.device = device
-        self.table = tensor(np.concatenate(tables))
-        self.regressors = tensor(np.concatenate(regressors))
-        self.weights = tensor(weights)
-        self.move = tensor(np.concatenate([moves(s, scaling.target) for s in panel]))
+        self.device, self.panel, self.kind = device, panel, scaling.target
+        self.table = tensor([(table - scaling.mean) / scaling.sd for table in tables])
+        self.regressors = tensor(regressors)
+        self.weights = tensor([weights])
+        self.move = tensor(panel_moves(panel, scaling.target))
+        self.anchors = anchors(panel, task.horizon) if scaling.target == "seasonal" else None
+        if self.anchors is not None:
+            self.value, self.anchor = tensor([s.y for s in panel]), tensor(self.anchors)
         self._back = torch.arange(1 - task.input_size, 1, device=device)
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
 
@@ -305,7 +312,25 @@ class Windows:
 
     def target(self, rows: Tensor) -> Tensor:
         """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at bars after the cutoff."""
-        return self.move[rows[:, None] + self._ahead].cumsum(1) / self.scale(rows)
+        ahead = rows[:, None] + self._ahead
+        moved = self.move[ahead].cumsum(1) if self.anchors is None else self.value[ahead] - self.anchor[rows]
+        return moved / self.scale(rows)
+
+    def values(self, origins: Origins, moved: Floats) -> Floats:
+        """Turn h-bar moves [N, H, Q] from each origin into values (price units), shape [N, H, Q]."""
+        out = np.empty_like(moved)
+        for place in np.unique(origins.series):
+            series, mine = self.panel[int(place)], origins.series == place
+            bars = origins.bar[mine]
+            if self.anchors is not None:
+                out[mine] = self.anchors[int(place)][bars][:, :, None] + moved[mine]
+            else:
+                out[mine] = path(series, self.kind)[bars][:, None, None] + moved[mine]
+            if self.kind != "log-return":
+                # A series that was never negative is not forecast to be: sales, counts, withdrawals.
+                lowest = np.minimum.accumulate(series.y)[bars][:, None, None]
+                out[mine] = np.where(lowest >= 0, np.maximum(out[mine], 0.0), out[mine])
+        return np.exp(out) if self.kind == "log-return" else out
 
 
 def check_lookback(panel: Panel, origins: Origins, input_size: int) -> None:

@@ -290,3 +290,30 @@ def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() ->
     result = run(Panel((simulated(440), tail)), quick(test_size=60)).result
     assert np.isfinite(result.forecasts[1].values).all()
     assert np.isfinite(result.scores["LSTM"]["rmsse"])
+
+
+def test_a_weekly_series_is_forecast_from_past_seasons_and_never_below_zero() -> None:
+    draw = np.random.default_rng(0)
+    week = np.array([5.0, 20, 22, 21, 24, 30, 8])
+    days = np.arange("2020-01-01", 500, dtype="datetime64[D]")
+    series = []
+    for n in range(3):
+        y = np.maximum(0, week[np.arange(500) % 7] * draw.gamma(20, 1 / 20, 500) - 4)
+        series.append(PriceSeries(f"CASH-{n}", days, ("close",), y[:, None]))
+    panel = Panel(tuple(series))
+    finished = run(panel, quick(horizon=14, test_size=60))
+    result = finished.result
+    assert finished.forecaster.scaling.target == "seasonal"
+    median = result.forecasts[0].median
+    usual = np.array([np.median(series[0].y[n::7][-8:]) for n in (500 + np.arange(14)) % 7])
+    np.testing.assert_allclose(median, usual, rtol=0.35, atol=3)
+    assert all((f.values >= 0).all() for f in result.forecasts)
+    assert result.scores["LSTM"]["mae"] < result.scores["random-walk"]["mae"] / 2
+    date = panel[0].ds[400]
+    changed = Panel(tuple(with_future(s, 400, 5) for s in panel))
+    before, after = (fitted_before(p, quick(target="seasonal"), date) for p in (panel, changed))
+    assert np.array_equal(before, after)
+
+
+def test_prices_are_not_taken_for_seasonal() -> None:
+    assert run(Panel((simulated(columns=("close",)),)), quick()).forecaster.scaling.target == "log-return"

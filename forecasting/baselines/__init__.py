@@ -10,9 +10,10 @@ from __future__ import annotations
 from forecasting.baselines.baseline import Baseline
 from forecasting.baselines.garch import GarchT
 from forecasting.baselines.har import RangeHar
-from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive, season_length
+from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
 from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
+from forecasting.seasonal import season_length
 from forecasting.series import Panel
 
 __all__ = ["BASELINES", "Baseline", "default_baselines", "season_length"]

@@ -12,27 +12,8 @@ from pydantic import Field
 from forecasting.baselines.baseline import Baseline, by_series
 from forecasting.errors import DataError
 from forecasting.events import Predictor
+from forecasting.seasonal import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
-
-_DAY = np.timedelta64(1, "D")
-_MONTHS, _WEEKS = 12, 52
-
-
-def season_length(series: PriceSeries) -> int:
-    """Return the bars of one season: days of the week that trade, bars of a day, 12 months, 52 weeks; 1 where there is none.
-
-    Looks at the dates of the whole series, not at its values.
-    """
-    if series.freq.endswith("M"):
-        return max(1, _MONTHS // int(series.freq[:-1] or 1))
-    if series.freq.endswith("W"):
-        return _WEEKS
-    days = series.ds.astype("datetime64[D]")
-    if series.freq == "1D":
-        return _weekdays(days).size
-    if series.freq.endswith(("h", "min")):
-        return int(np.median(np.unique(days, return_counts=True)[1]))
-    return 1
 
 
 class SeasonalNaive(Baseline):
@@ -101,20 +82,6 @@ class _Seasonal:
         """Return the quantiles of the known errors about their median, so that the median stays the seasonal one."""
         known = errors[np.isfinite(errors)]
         return np.asarray(np.quantile(known, quantiles) - np.median(known), np.float64)
-
-
-def _weekdays(days: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> Ints:
-    """Return the days of the week (0 is Thursday) on which at least one bar in fifty falls."""
-    counts = np.bincount(days.astype(np.int64) % 7, minlength=7)
-    return np.flatnonzero(counts * 50 >= counts.sum())
-
-
-def phases(series: PriceSeries, length: int) -> Ints:
-    """Return each bar's place in its season, shape [T]: by weekday for daily bars (gaps do no harm), else by counting."""
-    if series.freq != "1D" or length == 1:
-        return np.arange(len(series)) % length
-    days = series.ds.astype("datetime64[D]")
-    return np.searchsorted(_weekdays(days), days.astype(np.int64) % 7) % length
 
 
 def _typical(y: Floats, phase: Ints, bars: Ints, wanted: Ints, seasons: int) -> Floats:

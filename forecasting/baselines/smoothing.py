@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
-from forecasting.baselines.seasonal import phases, season_length
 from forecasting.errors import DataError
 from forecasting.events import Predictor
+from forecasting.seasonal import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.volatility import Target, path, resolve_target
 

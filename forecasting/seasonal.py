@@ -1,0 +1,159 @@
+"""Series that live by the week or the year: how long a season is, and what past seasons say of the next bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from forecasting.calendars import future_sessions
+from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
+
+_MONTHS, _WEEKS = 12, 52
+#: Last seasons whose median is taken; seasons that give the shape, and those that give the level, of the other estimate.
+_RECENT, _SHAPE, _LEVEL = 8, 26, 6
+#: How far the panel's last year repeats itself, and how many series it takes to tell.
+_YEARLY, _ENOUGH, _YEAR = 0.4, 10, 364
+_DAY = np.timedelta64(1, "D")
+
+
+def season_length(series: PriceSeries) -> int:
+    """Return the bars of one season: days of the week that trade, bars of a day, 12 months, 52 weeks; 1 where there is none.
+
+    Looks at the dates of the whole series, not at its values.
+    """
+    if series.freq.endswith("M"):
+        return max(1, _MONTHS // int(series.freq[:-1] or 1))
+    if series.freq.endswith("W"):
+        return _WEEKS
+    days = series.ds.astype("datetime64[D]")
+    if series.freq == "1D":
+        return _weekdays(days).size
+    if series.freq.endswith(("h", "min")):
+        return int(np.median(np.unique(days, return_counts=True)[1]))
+    return 1
+
+
+def phases(series: PriceSeries, length: int) -> Ints:
+    """Return each bar's place in its season, shape [T]: by weekday for daily bars (gaps do no harm), else by counting."""
+    return _phases_of(series, length, series.ds, 0)
+
+
+def _phases_of(series: PriceSeries, length: int, ds: Dates, first: int) -> Ints:
+    if series.freq != "1D" or length == 1:
+        return (first + np.arange(len(ds))) % length
+    days = ds.astype("datetime64[D]").astype(np.int64) % 7
+    return np.searchsorted(_weekdays(series.ds.astype("datetime64[D]")), days) % length
+
+
+def _weekdays(days: Dates) -> Ints:
+    """Return the days of the week (0 is Thursday) on which at least one bar in fifty falls."""
+    counts = np.bincount(days.astype(np.int64) % 7, minlength=7)
+    return np.flatnonzero(counts * 50 >= counts.sum())
+
+
+def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
+    """Tell whether past seasons forecast a panel better than its last value does.
+
+    Compares the mean absolute errors over one season ahead, in the first ``insample[s]`` bars of each
+    series, and takes the majority. Series with open, high and low are prices and never seasonal.
+    """
+    if any(s.has_range or not 1 < season_length(s) <= n // 4 for s, n in zip(panel, insample, strict=True)):
+        return False
+    votes = 0
+    for series, known in zip(panel, insample, strict=True):
+        length = season_length(series)
+        table, phase, y = _profile(series, length), phases(series, length), series.y
+        bars = np.arange(2 * length, known - length)
+        ahead = bars[:, None] + np.arange(1, length + 1)
+        seasonal = np.abs(y[ahead] - table[bars[:, None], phase[ahead]]).mean()
+        votes += bool(seasonal < np.abs(y[ahead] - y[bars][:, None]).mean())
+    return 2 * votes > len(panel)
+
+
+@dataclass(frozen=True, eq=False)
+class _Season:
+    """One series' estimates: by bar and place in the season [T, m], and the place of each bar and of those to come."""
+
+    table: Floats
+    phase: Ints
+
+
+def anchors(panel: Panel, horizon: int) -> tuple[Floats, ...]:
+    """Return what past seasons say of the next bars, one array [T, H] a series, in units of the values.
+
+    The mean of two estimates: the median of the last 8 bars of the same place in the season, and the
+    recent level (median of 6 seasons) times the usual share of that place (median of 26). In daily panels
+    of ten series or more both are moved by what the same days of last year brought, beside what the same
+    estimate would have said then.
+
+    Row t looks at values up to bar t, and at the dates of the bars after it.
+    """
+    return tuple(_anchors(panel, horizon))
+
+
+@lru_cache(maxsize=2)
+def _anchors(panel: Panel, horizon: int) -> tuple[Floats, ...]:
+    found, dates = [], []
+    for series in panel:
+        length = season_length(series)
+        ds = np.concatenate([series.ds, future_sessions(series, horizon)])
+        phase = _phases_of(series, length, ds, 0)
+        bars = np.arange(len(series))[:, None] + np.arange(1, horizon + 1)
+        found.append(_profile(series, length)[np.arange(len(series))[:, None], phase[bars]])
+        dates.append(ds)
+    if len(panel) < _ENOUGH or any(s.freq != "1D" for s in panel):
+        return tuple(found)
+    yearly = _yearly(panel, found, horizon)
+    first = min(s.ds[0] for s in panel).astype("datetime64[D]")
+    place = [(s.ds.astype("datetime64[D]") - first).astype(np.int64) for s in panel]
+    return tuple(f * yearly[p] for f, p in zip(found, place, strict=True))
+
+
+def _profile(series: PriceSeries, length: int) -> Floats:
+    """Return the estimates for each place in the season as of each bar, shape [T, m]; rows look at bars up to their own."""
+    import pandas as pd
+
+    phase, y = phases(series, length), series.y
+    usual = pd.Series(y).rolling(length, min_periods=1).mean().to_numpy()
+    ratio = y / np.where(np.abs(usual) > 0, usual, np.nan)
+    recent, share = (np.empty((len(y), length)) for _ in range(2))
+    for place in range(length):
+        here = phase == place
+        for out, values, seasons in ((recent, y, _RECENT), (share, ratio, _SHAPE)):
+            typical = pd.Series(np.where(here, values, np.nan))
+            typical[here] = typical[here].rolling(seasons, min_periods=1).median()
+            out[:, place] = typical.ffill().to_numpy()
+    recent = np.where(np.isfinite(recent), recent, usual[:, None])
+    if not (y >= 0).all():
+        return recent
+    share = np.where(np.isfinite(share), share, 1.0)
+    share /= np.maximum(share.mean(axis=1, keepdims=True), 1e-9)
+    level = y / np.maximum(share[np.arange(len(y)), phase], 1e-3)
+    level = pd.Series(level).rolling(_LEVEL * length, min_periods=1).median().to_numpy()
+    return np.asarray((recent + level[:, None] * share) / 2, np.float64)
+
+
+def _yearly(panel: Panel, estimates: Sequence[Floats], horizon: int) -> Floats:
+    """Return the panel's move of last year's same days, damped, by day since the first and step ahead, shape [D, H].
+
+    For day d and step h: the median over the series of the value on day d + h - 364 over what was
+    estimated for it on day d - 364; both are known on day d while h is at most 364.
+    """
+    first, last = min(s.ds[0] for s in panel).astype("datetime64[D]"), max(s.ds[-1] for s in panel).astype("datetime64[D]")
+    days = int((last - first).astype(np.int64)) + 1
+    moved = np.ones((days, horizon))
+    for origin in range(days - _YEAR):
+        day, now = first + origin * _DAY, first + (origin + _YEAR) * _DAY
+        ratios = []
+        for series, estimate in zip(panel, estimates, strict=True):
+            bar = int(np.searchsorted(series.ds, day))
+            known = bar + horizon < len(series) and series.ds[bar + horizon] < now + _DAY
+            if known and bar >= _RECENT and series.ds[bar].astype("datetime64[D]") == day:
+                ratios.append(series.y[bar + 1 : bar + 1 + horizon] / np.maximum(estimate[bar], 1e-9))
+        if len(ratios) >= _ENOUGH:
+            steps = min(horizon, _YEAR)
+            moved[origin + _YEAR, :steps] = np.clip(np.median(ratios, axis=0), 0.2, 5.0)[:steps] ** _YEARLY
+    return moved
