@@ -20,6 +20,13 @@ from PySide6.QtWidgets import QApplication
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def frozen_imports() -> None:
+    """Take what is imported by now out of the collector's sight: each of the collections below would walk through torch."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the home folder, the settings and Candlecast's own folders at a fresh directory."""
