@@ -195,7 +195,7 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) 
     if form in ORDERS or not left.any():
         return found
     numbers = text.filter(pa.array(left))
-    whole = not pc.any(pc.match_substring_regex(numbers, r"\.|^[1-9]\d{18}")).as_py()
+    whole = not pc.any(pc.match_substring_regex(numbers, r"\.|^\d{19}")).as_py()
     value = numbers.cast(pa.int64() if whole else pa.float64()).to_numpy()
     ds, name, rival = read_serials(value, form)
     if found.readable < 0.5:

@@ -102,6 +102,8 @@ def cell_kind(cell: str, form: str = "") -> str:
             return "D" if datetime.strptime(cell, form) else "T"
         except ValueError:
             pass
+    if any(mark in cell for mark in "\t;|"):
+        return "T"
     if _PLAIN.fullmatch(cell):
         return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     possible = _DATE_SIGNS.fullmatch(cell) is not None
@@ -171,11 +173,11 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
 
 
 def _date_column(kinds: Sequence[Sequence[str]]) -> int:
-    """Return the column in which most rows have a date, -1 where none has."""
+    """Return the column in which most rows have a date, -1 where less than a third of the rows has one."""
     votes = Counter(place for row in kinds for place, kind in enumerate(row) if kind == "D" and len(row) > 1)
-    if not votes:
+    most = max(votes.values(), default=0)
+    if most == 0 or most < 0.3 * sum(len(row) > 1 for row in kinds):
         return -1
-    most = max(votes.values())
     return min(place for place, count in votes.items() if count >= 0.9 * most)
 
 

@@ -1,0 +1,206 @@
+"""The quality report: each oddity is found, counted and dated, an honest series has none, and nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecasting.series import Dates, Finding, PriceSeries
+from forecasting.sources.quality import Bars, examine, quality_report, session_gaps
+
+NAMES = ("open", "high", "low", "close", "volume")
+
+
+def weekdays(count: int, start: str = "2015-01-05") -> Dates:
+    days = np.datetime64(start, "D") + np.arange(count * 7 // 5 + 7)
+    return days[(days.astype(np.int64) + 3) % 7 < 5][:count].astype("datetime64[us]")
+
+
+def prices(count: int = 500, seed: int = 0, freq: str = "1D", ds: Dates | None = None) -> PriceSeries:
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, count)))
+    first = np.concatenate([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.002, count))
+    high, low = np.maximum(first, close) * 1.003, np.minimum(first, close) * 0.997
+    values = np.column_stack([first, high, low, close, rng.integers(1000, 9000, count).astype(float)])
+    return PriceSeries("X", weekdays(count) if ds is None else ds, NAMES, values, freq, calendar="weekdays")
+
+
+def changed(series: PriceSeries, column: str, rows: list[int] | slice, value: float | np.ndarray, factor: bool = False) -> PriceSeries:
+    values = series.values.copy()
+    place = series.columns.index(column)
+    values[rows, place] = values[rows, place] * value if factor else value
+    return replace(series, values=values)
+
+
+def one(series: PriceSeries, code: str) -> Finding:
+    (finding,) = [found for found in quality_report(series) if found.code == code]
+    assert finding.action == "kept"
+    return finding
+
+
+def test_an_honest_series_has_no_findings() -> None:
+    for seed in range(20):
+        assert quality_report(prices(seed=seed)) == ()
+    minutes = np.datetime64("2024-01-02T09:30", "us") + np.arange(300) * np.timedelta64(60, "s")
+    assert quality_report(prices(300, freq="1min", ds=minutes)) == ()
+
+
+def test_short() -> None:
+    assert one(prices(50), "short").count == 50
+    assert quality_report(prices(100)) == ()
+
+
+def test_nonpositive_prices() -> None:
+    series = changed(changed(prices(), "low", [10], 0.0), "open", [20], -3.0)
+    finding = one(series, "nonpositive")
+    assert (finding.count, finding.severity) == (2, "warning")
+    assert finding.dates == (str(series.ds[10])[:10], str(series.ds[20])[:10])
+
+
+def test_values_that_are_no_prices_may_be_negative() -> None:
+    series = PriceSeries("temperature", weekdays(200), ("close",), np.random.default_rng(0).normal(0, 5, (200, 1)))
+    assert one(series, "nonpositive").severity == "info"
+
+
+def test_high_below_low_and_closes_outside() -> None:
+    series = prices()
+    crossed = changed(series, "high", [5], 1.0)
+    outside = changed(crossed, "close", [300], 1.01, factor=True)
+    finding = one(outside, "high_below_low")
+    assert (finding.count, finding.severity) == (2, "warning")
+    assert "low (1)" in finding.message
+    assert one(changed(series, "high", slice(0, 200), 1.0), "high_below_low").severity == "error"
+    nearly = changed(series, "high", slice(0, 500), 1 - 1e-9, factor=True)
+    assert quality_report(nearly) == ()
+
+
+def test_missing_cells_are_no_crossed_bars() -> None:
+    assert quality_report(changed(prices(), "high", [5, 6], np.nan)) == ()
+
+
+def test_stale_runs() -> None:
+    series = changed(changed(prices(), "close", slice(100, 115), 100.0), "volume", slice(100, 115), 0.0)
+    finding = one(series, "stale")
+    assert (finding.count, finding.severity, finding.dates) == (15, "info", (str(series.ds[100])[:10],))
+    traded = changed(prices(), "close", slice(100, 115), 100.0)
+    assert "stale" not in {found.code for found in quality_report(traded)}
+    closes = PriceSeries("y", series.ds, ("close",), series.values[:, 3:4])
+    assert one(closes, "stale").count == 15
+    assert "stale" not in {found.code for found in quality_report(changed(prices(), "close", slice(100, 105), 100.0))}
+
+
+@pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 7.0, 10.0, 1.5])
+def test_splits(ratio: float) -> None:
+    series = prices()
+    values = series.values.copy()
+    values[250:, :4] /= ratio
+    finding = one(replace(series, values=values), "split_like")
+    assert (finding.count, finding.dates) == (1, (str(series.ds[250])[:10],))
+    assert one(replace(series, values=np.vstack([series.values[:250], series.values[250:] * ratio])), "split_like").count == 1
+
+
+def test_a_crash_that_adjusted_closes_share_is_no_split() -> None:
+    series = prices()
+    values = np.column_stack([series.values[:, :4], series["close"], series["volume"]])
+    values[250:, :5] /= 2
+    crash = PriceSeries("X", series.ds, ("open", "high", "low", "close", "adj_close", "volume"), values)
+    assert "split_like" not in {found.code for found in quality_report(crash)}
+    values[250:, 4] *= 2
+    split = PriceSeries("X", series.ds, crash.columns, values)
+    assert one(split, "split_like").count == 1
+
+
+def test_typos() -> None:
+    series = prices()
+    for factor in (10.0, 0.1, 2.0, 100.0):
+        wrong = changed(series, "close", [250], factor, factor=True)
+        assert one(wrong, "outliers").dates == (str(series.ds[250])[:10],)
+        assert "split_like" not in {found.code for found in quality_report(wrong)}
+
+
+def test_a_wild_series_is_not_full_of_typos() -> None:
+    rng = np.random.default_rng(1)
+    wild = PriceSeries("coin", weekdays(2000), ("close",), 100 * np.exp(np.cumsum(rng.normal(0, 0.12, (2000, 1)), axis=0)))
+    assert quality_report(wild) == ()
+
+
+def test_mixed_frequency() -> None:
+    weeks = np.datetime64("2000-01-03", "us") + np.arange(200) * np.timedelta64(7, "D")
+    ds = np.concatenate([weeks, weekdays(300, "2003-11-03")])
+    finding = one(prices(500, ds=ds), "mixed_frequency")
+    assert "from 1 to 7 days" in finding.message
+    assert one(prices(500, freq=""), "mixed_frequency").severity == "warning"
+    minutes = np.concatenate([day + np.timedelta64(570, "m") + np.arange(20) * np.timedelta64(60, "s") for day in weekdays(20)])
+    alone = weekdays(30, "2014-11-03") + np.timedelta64(570, "m")
+    assert one(prices(430, freq="1min", ds=np.concatenate([alone, minutes])), "mixed_frequency").count == 30
+
+
+def test_a_clock_that_does_not_follow_summer_time() -> None:
+    days = weekdays(400, "2022-01-03")
+    month = days.astype("datetime64[M]").astype(int) % 12 + 1
+    summer = (month >= 4) & (month <= 10)
+    opens = days + np.where(summer, 13 * 60 + 30, 14 * 60 + 30).astype("timedelta64[m]")
+    ds = (opens[:, None] + np.arange(6) * np.timedelta64(1, "h")).ravel()
+    series = replace(prices(ds.size, freq="1h", ds=ds), tz="UTC")
+    finding = one(series, "dst")
+    assert "13:30 and 14:30" in finding.message
+    assert "UTC" in finding.message
+    local = (days[:, None] + np.timedelta64(570, "m") + np.arange(6) * np.timedelta64(1, "h")).ravel()
+    assert quality_report(prices(local.size, freq="1h", ds=local)) == ()
+
+
+def test_gaps_only_where_asked() -> None:
+    series = prices()
+    keep = np.ones(len(series), bool)
+    keep[[100, 101, 200]] = False
+    holes = replace(series, ds=series.ds[keep], values=series.values[keep])
+    assert quality_report(holes) == ()
+    (finding,) = quality_report(holes, sessions=True)
+    assert (finding.code, finding.count, finding.severity) == ("gaps", 3, "info")
+    assert finding.dates == tuple(str(ds)[:10] for ds in series.ds[~keep])
+    assert session_gaps(series) is None
+
+
+def test_gaps_of_an_exchange() -> None:
+    days = weekdays(260, "2024-01-01")
+    holidays = np.array(
+        [
+            "2024-01-01",
+            "2024-01-15",
+            "2024-02-19",
+            "2024-03-29",
+            "2024-05-27",
+            "2024-06-19",
+            "2024-07-04",
+            "2024-09-02",
+            "2024-11-28",
+            "2024-12-25",
+        ],
+        "datetime64[us]",
+    )
+    series = replace(prices(249, ds=days[~np.isin(days, holidays)][:249]), calendar="XNYS")
+    assert session_gaps(series) is None
+    keep = np.arange(249) != 100
+    finding = session_gaps(replace(series, ds=series.ds[keep], values=series.values[keep]))
+    assert finding is not None
+    assert (finding.count, finding.dates) == (1, (str(series.ds[100])[:10],))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=60), st.sampled_from(["1D", "1min", "", "1M"])
+)
+def test_any_finite_series_can_be_looked_over(values: list[float], freq: str) -> None:
+    ds = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "D")
+    column = np.array(values)
+    series = PriceSeries("any", ds, ("open", "high", "low", "close"), np.column_stack([column] * 4), freq)
+    before = series.values.copy()
+    for finding in quality_report(series):
+        assert finding.message
+        assert 0 < finding.count <= len(values)
+    np.testing.assert_array_equal(before, series.values)
+    assert examine(Bars(ds, {"close": column}, freq)) is not None
