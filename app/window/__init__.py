@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class MainWindow(QMainWindow):
         self.bench: Workbench | None = None
         self._preferences = preferences
         self._references = tuple(references)
+        self._imports = ["numpy", "forecasting.events", "forecasting.sources", "pyqtgraph", "app.window.workbench"]
         self.setObjectName("main")
         self.setWindowTitle("Candlecast")
         self.setWindowIcon(theme.app_icon())
@@ -115,7 +117,15 @@ class MainWindow(QMainWindow):
         self._drop_hint.setGeometry(self.rect().adjusted(6, 6, -6, -6))
 
     def _painted(self) -> None:
-        QTimer.singleShot(0, self.furnish)
+        QTimer.singleShot(0, self._prepare)
+
+    def _prepare(self) -> None:
+        """Import what the workbench needs, piece by piece, so that the window answers in between; then build it."""
+        if self._imports:
+            importlib.import_module(self._imports.pop(0))
+            QTimer.singleShot(0, self._prepare)
+        else:
+            self.furnish()
 
     def _place(self) -> None:
         """Take the remembered place, or a sensible one on this screen."""

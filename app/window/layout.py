@@ -102,4 +102,4 @@ class Layout(QObject):
             docks["training"].raise_()
         else:
             window.resizeDocks([docks["training"], docks["results"]], [width * 45 // 100, width * 55 // 100], across)
-        window.resizeDocks([docks["training"], docks["results"]], [height * 2 // 5] * 2, down)
+        window.resizeDocks([docks["training"], docks["results"]], [height * 43 // 100] * 2, down)
