@@ -197,13 +197,13 @@ FAMILIES: dict[str, Family] = {
              "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>"),
         bars=MINUTES,
     ),
-    "binance klines ms": Family(binance(MINUTES, 3), bars=MINUTES, tz="UTC"),
-    "binance klines us": Family(binance(MINUTES, 6), bars=MINUTES, tz="UTC"),
+    "binance klines ms": Family(binance(MINUTES, 3), bars=MINUTES),
+    "binance klines us": Family(binance(MINUTES, 6), bars=MINUTES),
     "binance klines with header": Family(
         "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore\n" + binance(MINUTES, 3),
-        bars=MINUTES, tz="UTC",
+        bars=MINUTES,
     ),
-    "binance, ms then us": Family(binance(MINUTES[:40], 3) + binance(MINUTES[40:], 6), bars=MINUTES, tz="UTC"),
+    "binance, ms then us": Family(binance(MINUTES[:40], 3) + binance(MINUTES[40:], 6), bars=MINUTES),
     "cryptodatadownload": Family(
         rows(DAYS, "{e}000,{d:%Y-%m-%d %H:%M:%S},BTCUSDT,{o},{h},{l},{c},{v},123456789.5,4711",
              "https://www.CryptoDataDownload.com\nUnix,Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USDT,tradecount", True),
@@ -250,7 +250,7 @@ FAMILIES: dict[str, Family] = {
         rows(MINUTES, "{d:%Y%m%d %H%M%S}000,{c},{c},0"), bars=MINUTES, columns=("close",), codes=frozenset({"mid_price", "columns_by_content"})
     ),
     "ninjatrader": Family(rows(MINUTES, "{d:%Y%m%d %H%M%S};{o};{h};{l};{c};{v}"), bars=MINUTES),
-    "tradingview epoch": Family(rows(MINUTES, "{e},{o},{h},{l},{c},{v}", "time,open,high,low,close,Volume"), bars=MINUTES, tz="UTC"),
+    "tradingview epoch": Family(rows(MINUTES, "{e},{o},{h},{l},{c},{v}", "time,open,high,low,close,Volume"), bars=MINUTES),
     "tradingview iso": Family(
         rows(MINUTES, "{d:%Y-%m-%dT%H:%M:%S}Z,{o},{h},{l},{c},{c},{v}", "time,open,high,low,close,MA,Volume"), bars=MINUTES, tz="UTC"
     ),
@@ -274,9 +274,9 @@ FAMILIES: dict[str, Family] = {
         rows(MINUTES, "{d:%Y%m%d  %H:%M:%S} US/Eastern,{o},{h},{l},{c},{v},{c},77", "date,open,high,low,close,volume,average,barCount"),
         bars=MINUTES, tz="US/Eastern",
     ),
-    "polygon": Family(rows(MINUTES, "{v},{c},{o},{c},{h},{l},{e}000,12", "v,vw,o,c,h,l,t,n"), bars=MINUTES, tz="UTC"),
-    "kraken no header": Family(rows(MINUTES, "{e},{o},{h},{l},{c},{v},17"), bars=MINUTES, tz="UTC"),
-    "coinbase": Family(rows(MINUTES, "{e},{l},{h},{o},{c},{v}", "time,low,high,open,close,volume", True), bars=MINUTES, tz="UTC"),
+    "polygon": Family(rows(MINUTES, "{v},{c},{o},{c},{h},{l},{e}000,12", "v,vw,o,c,h,l,t,n"), bars=MINUTES),
+    "kraken no header": Family(rows(MINUTES, "{e},{o},{h},{l},{c},{v},17"), bars=MINUTES),
+    "coinbase": Family(rows(MINUTES, "{e},{l},{h},{o},{c},{v}", "time,low,high,open,close,volume", True), bars=MINUTES),
     "coinmarketcap": Family(
         rows(DAYS, '"{d:%Y-%m-%d}T00:00:00.000Z";"{d:%Y-%m-%d}T23:59:59.999Z";"1";{o};{h};{l};{c};{v};1e12;"{d:%Y-%m-%d}T23:59:59.999Z"',
              "timeOpen;timeClose;name;open;high;low;close;volume;marketCap;timestamp", True),
@@ -345,12 +345,12 @@ FAMILIES: dict[str, Family] = {
     "kaggle five years": Family(rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v},AAL", "date,open,high,low,close,volume,Name"), symbol="AAL"),
     "kaggle bitcoin": Family(
         rows(MINUTES, "{e},{o},{h},{l},{c},{v},12.5,{c}", "Timestamp,Open,High,Low,Close,Volume_(BTC),Volume_(Currency),Weighted_Price"),
-        bars=MINUTES, tz="UTC",
+        bars=MINUTES,
     ),
     "excel serial dates": Family(
         "\n".join(["Date,Open,High,Low,Close,Volume"] + [f"{(b.ds - datetime(1899, 12, 30)).days},{b.open},{b.high},{b.low},{b.close},{b.volume}" for b in DAYS])
     ),
-    "nanoseconds": Family(rows(MINUTES, "{e}000000000,{o},{h},{l},{c},{v}", "ts,open,high,low,close,volume"), bars=MINUTES, tz="UTC"),
+    "nanoseconds": Family(rows(MINUTES, "{e}000000000,{o},{h},{l},{c},{v}", "ts,open,high,low,close,volume"), bars=MINUTES),
     "month name first": Family(rows(DAYS, '"{d:%B %d, %Y}",{c}', "Date,Price"), columns=("close",)),
     "month name between": Family(rows(DAYS, "{d:%d-%b-%y};{c}", "Date;Price"), columns=("close",)),
     "weekday in front": Family(rows(DAYS, '"{d:%A, %B %d, %Y}",{c}', "Date,Price"), columns=("close",)),

@@ -29,7 +29,7 @@ def test_real_file(key: str) -> None:
     assert len(series) == want["bars"]
     stamps = [np.datetime64(want[name].removesuffix("+00:00"), "us") for name in ("first_ds", "last_ds")]
     assert series.ds[[0, -1]].tolist() == [stamp.item() for stamp in stamps]
-    assert (series.tz == "UTC") == (want["first_ds"].endswith("+00:00") or "epoch" in want["file"])
+    assert (series.tz == "UTC") == want["first_ds"].endswith("+00:00")
     assert (series.y[0], series.y[-1]) == (want["first_close"], want["last_close"])
     for column in ("open", "volume"):
         assert (series[column][-1] if column in series else None) == want.get(f"last_{column}")

@@ -128,6 +128,8 @@ def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions) -> Non
 
 def _settle_zone(ds: Dates, found: DateColumn, findings: list[Finding]) -> tuple[Dates, str]:
     """Return wall-clock dates and their zone; dates whose offsets fit no zone are turned into UTC."""
+    if found.form.startswith("epoch"):
+        findings.append(Finding("time_zone", "Times are counted from 1970 and shown as UTC; no zone is named.", 1, "info", "read as UTC"))
     if found.offset is None:
         return ds, found.zone if found.zone in ("", "UTC") or _zone(found.zone) else ""
     offset = found.offset.copy()

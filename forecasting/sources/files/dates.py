@@ -116,7 +116,7 @@ def read_dates(column: Any, form: str = "", prefer: str = "") -> DateColumn:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         numbers = column if column.null_count == 0 else column.cast(pa.float64())
         ds, name, rival = read_serials(numbers.to_numpy(zero_copy_only=False), form if form in FORMS else "")
-        return DateColumn(ds, name, alternative=rival, zone="UTC" if name.startswith("epoch") else "")
+        return DateColumn(ds, name, alternative=rival)
     if not pa.types.is_string(column.type):
         return DateColumn(np.full(len(column), _NAT))
     encoded = column.fill_null("").dictionary_encode()
@@ -199,7 +199,7 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) 
     value = numbers.cast(pa.int64() if whole else pa.float64()).to_numpy()
     ds, name, rival = read_serials(value, form)
     if found.readable < 0.5:
-        found = replace(found, form=name, alternative=rival, zone="UTC" if name.startswith("epoch") else "")
+        found = replace(found, form=name, alternative=rival)
     both = found.ds.copy()
     both[left] = ds
     return replace(found, ds=both)
