@@ -63,19 +63,19 @@ def pictures(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, size, suffix in (("light", SIZE, ""), ("dark", SIZE, "-dark"), ("light", SMALL, "-small")):
         bench = opened(name, size)
-        window, session = bench.window, bench.session
-        window.grab().save(str(folder / f"window-before{suffix}.png"))
+        session = bench.session
         bench.train()
         wait(lambda session=session: len(session.history) > 5 or not session.busy)
-        window.grab().save(str(folder / f"window-training{suffix}.png"))
+        if name == "light" and not suffix:
+            bench.window.grab().save(str(folder / "window-training.png"))
         wait(lambda session=session: not session.busy)
         if session.finished is None:
             raise RuntimeError(f"the training failed: {bench.banner.text}")
-        window.grab().save(str(folder / f"window{suffix}.png"))
+        bench.window.grab().save(str(folder / f"window{suffix}.png"))
         session.unsaved = False
-        window.close()
+        bench.window.close()
         session.close()
-        window.deleteLater()
+        bench.window.deleteLater()
 
 
 if __name__ == "__main__":
