@@ -21,6 +21,7 @@ from pydantic import Field
 from forecasting.config import Settings
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Outcomes, Panel
+from forecasting.volatility import smoothed_steps
 
 #: Central bands (percent) at which intervals are tracked; other levels follow in between.
 TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
@@ -118,7 +119,8 @@ class Aci(Calibration):
     def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
         knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
         fast, slow = self._tracked(outcomes, np.abs(z), knots)
-        reach = np.maximum.accumulate(knots * np.exp(fast[:, :, None] + slow), axis=2)
+        widening = np.moveaxis(fast[:, :, None] + slow, 1, 0)  # neighbouring steps learn from nearly the same bars
+        reach = np.maximum.accumulate(knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2)
         stated = _normal_scores(np.asarray(outcomes.quantiles))
         return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
 

@@ -133,6 +133,16 @@ def trailing_mean(values: Floats, bars: int) -> Floats:
     return np.maximum(mean, np.minimum.accumulate(values))
 
 
+def smoothed_steps(table: Floats) -> Floats:
+    """Average each step's row of [H, ...] with those of similar h, so that bands of neighbouring steps do not jump."""
+    total = np.concatenate([np.zeros((1, *table.shape[1:])), np.cumsum(table, axis=0)])
+    steps = np.arange(1, len(table) + 1)
+    reach = np.minimum(steps // 3, len(table) - steps)
+    first, last = steps - reach - 1, steps + reach
+    count = (last - first).reshape(-1, *[1] * (table.ndim - 1))
+    return np.asarray((total[last] - total[first]) / count, np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Har:
     """Heterogeneous autoregression of log variance, pooled over a panel: the scale of the next h bars.

@@ -16,7 +16,7 @@ from forecasting.errors import DataError
 from forecasting.features import FEATURES, features
 from forecasting.seasonal import anchors
 from forecasting.series import Dates, Floats, Origins, Panel
-from forecasting.volatility import Har, Target, panel_moves, path, resolve_target
+from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
 
@@ -234,7 +234,7 @@ def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Flo
         weight = independent / (independent + 30.0)
         centred = weight * (np.quantile(z, LEVELS) - z.mean()) + (1 - weight) * z.std() * normal
         out[h - 1] = _shrunk_mean(z, dates, independent) + centred
-    return np.maximum.accumulate(_smoothed(out), axis=1)
+    return np.maximum.accumulate(smoothed_steps(out), axis=1)
 
 
 def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
@@ -247,15 +247,6 @@ def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
     by_date = np.bincount(place, z) / np.bincount(place)
     error = float(by_date.std()) / np.sqrt(independent)
     return mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
-
-
-def _smoothed(table: Floats) -> Floats:
-    """Average each row of [H, K] with those of similar h, so that bands of neighbouring steps do not jump."""
-    total = np.concatenate([np.zeros((1, table.shape[1])), np.cumsum(table, axis=0)])
-    steps = np.arange(1, len(table) + 1)
-    reach = np.minimum(steps // 3, len(table) - steps)
-    first, last = steps - reach - 1, steps + reach
-    return np.asarray((total[last] - total[first]) / (last - first)[:, None], np.float64)
 
 
 class Windows:
