@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Progress, RunFinished, SeriesLoaded, SplitMade
+from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, NotLoaded, Progress, RunFinished, SeriesLoaded, SplitMade
 from forecasting.series import Panel, PriceSeries
+from forecasting.sources.options import ReadOptions, Request
 
 #: ``preparing`` waits for torch with a run to start, ``stopping`` for the result of a run that was told to stop.
 State = Literal["idle", "loading", "preparing", "training", "stopping"]
 
+#: Whether tickers are fetched: when they are old, in any case, or not at all.
+Refresh = Literal["auto", "always", "never"]
+
 PULSE_MS = 33
+
+
+@dataclass
+class _Asked:
+    """What is being loaded, and what is to become of it; ``listed`` once the series are on the list."""
+
+    requests: tuple[Request, ...]
+    choice: Choice
+    instead: Request | None
+    listed: bool = False
 
 
 class Session(QObject):
@@ -29,15 +45,17 @@ class Session(QObject):
     state_changed = Signal(str)
     delivered = Signal(object)
     failed = Signal(object)
+    aside_failed = Signal(str, object)
+    list_changed = Signal()
     pulsed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.state: State = "idle"
         self.engine: EngineReady | None = None
-        self.references: tuple[str, ...] = ()
-        self.panel: Panel | None = None
+        self.watchlist = Watchlist()
         self.selected = 0
+        self.refused: Request | None = None
         self.progress: Progress | None = None
         self.finished: RunFinished | None = None
         self.unsaved = False
@@ -47,7 +65,9 @@ class Session(QObject):
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
-        self._asked: tuple[str, ...] = ()
+        self._asides: dict[str, Worker] = {}
+        self._asked = _Asked((), "only", None)
+        self._trained: Panel | None = None
         self._waiting: RunConfig | None = None
         self._collector = Collector()
         self._pulse = QTimer(self)
@@ -56,9 +76,31 @@ class Session(QObject):
         self._pulse.timeout.connect(self._beat)
 
     @property
+    def panel(self) -> Panel | None:
+        """The series that are trained: the checked ones of the watchlist; None while there are none."""
+        return self.watchlist.panel
+
+    @property
+    def row(self) -> Row | None:
+        """The row of the watchlist that is selected, loaded or not."""
+        return self.watchlist[self.selected] if len(self.watchlist) else None
+
+    @property
     def series(self) -> PriceSeries | None:
-        """The series that is shown, or None while nothing is loaded."""
-        return self.panel[self.selected] if self.panel else None
+        """The series that is shown, or None while it is not loaded."""
+        return self.row.series if self.row else None
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """What the trained series were loaded from."""
+        rows = [row for row in self.watchlist.rows if row.checked and row.series is not None]
+        return tuple(dict.fromkeys(row.request.reference for row in rows))
+
+    @property
+    def shown_is_trained(self) -> bool:
+        """Whether the series that is shown belongs to the run at hand, or to the one that has finished."""
+        panel = self.finished.result.panel if self.finished and self.state == "idle" else self._trained
+        return panel is not None and any(one is self.series for one in panel)
 
     @property
     def busy(self) -> bool:
@@ -76,14 +118,14 @@ class Session(QObject):
         return len(self._workers())
 
     def select(self, index: int) -> None:
-        """Show another series of the panel.
+        """Show another series of the watchlist.
 
         Raises
         ------
         IndexError
-            A place that the panel does not have.
+            A place that the list does not have.
         """
-        if self.panel is None or not 0 <= index < len(self.panel):
+        if not 0 <= index < len(self.watchlist):
             raise IndexError(index)
         self.selected = index
 
@@ -92,8 +134,25 @@ class Session(QObject):
         if self.engine is None and self._warmer is None:
             self._warmer = self._start(_warm_up, "engine")
 
-    def load(self, references: Sequence[str]) -> None:
-        """Read series; a reading that still runs is given up.
+    def load(
+        self,
+        references: Sequence[str | Request],
+        choice: Choice = "only",
+        refresh: Refresh = "auto",
+        instead: Request | None = None,
+    ) -> None:
+        """Read series into the watchlist; a reading that still runs is given up.
+
+        Parameters
+        ----------
+        references : sequence of str or Request
+            What to read. A file or sample that is on the list already is read as it was.
+        choice : str
+            What is trained from then on: ``only`` these series, these ``also``, or what was checked ``as_before``.
+        refresh : str
+            Whether tickers are fetched.
+        instead : Request, optional
+            What the one reference takes the place of.
 
         Raises
         ------
@@ -103,9 +162,45 @@ class Session(QObject):
         if self.state not in ("idle", "loading"):
             raise CandlecastError("A network is being trained.", "Stop or cancel the training before you load other prices.")
         self._retire()
-        self._asked = tuple(references)
-        self._worker = self._start(_loading(self._asked), "load")
+        self.refused = None
+        self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead)
+        self._worker = self._start(_loading(self._asked.requests, refresh), "load")
         self._enter("loading")
+
+    def restore(self, watchlist: Watchlist, selected: int) -> None:
+        """Take over a list of which nothing is loaded yet."""
+        self._relist(watchlist, selected)
+
+    def check(self, place: int, checked: bool) -> None:
+        """Take a series into what is trained, or out of it."""
+        self._relist(self.watchlist.with_check(place, checked), self.selected)
+
+    def move(self, source: int, target: int) -> None:
+        """Bring a row to another place; the selected row stays selected."""
+        order = list(range(len(self.watchlist)))
+        order.insert(target, order.pop(source))
+        self._relist(self.watchlist.moved(source, target), order.index(self.selected))
+
+    def remove(self, places: Iterable[int]) -> None:
+        """Take rows off the list; where the selected one goes, the next one is selected."""
+        gone = set(places)
+        before = sum(place < self.selected for place in gone)
+        self._relist(self.watchlist.without(gone), self.selected - before)
+
+    def aside(self, name: str, job: Job) -> None:
+        """Run something beside what the user waits for; one of the same name that still runs is given up.
+
+        Its events are delivered like all others; a fault is told by :attr:`aside_failed` with the name.
+        """
+        self.forget(name)
+        self._asides[name] = self._start(job, name)
+
+    def forget(self, name: str) -> None:
+        """Give up what runs aside under a name; nothing of it is delivered any more."""
+        worker = self._asides.pop(name, None)
+        if worker:
+            worker.discard()
+            self._retired.add(worker)
 
     def train(self, config: RunConfig) -> None:
         """Train a network on what is loaded, as soon as the engine is ready.
@@ -150,6 +245,8 @@ class Session(QObject):
     def close(self, timeout_ms: int = 30_000) -> bool:
         """Give up everything and wait for all threads; True when none is left."""
         self.cancel()
+        for name in tuple(self._asides):
+            self.forget(name)
         if self._warmer:
             self._warmer.discard()
             self._retired.add(self._warmer)
@@ -160,7 +257,7 @@ class Session(QObject):
         return not self._retired
 
     def _workers(self) -> list[Worker]:
-        return [one for one in (self._worker, self._warmer, *self._retired) if one is not None]
+        return [one for one in (self._worker, self._warmer, *self._asides.values(), *self._retired) if one is not None]
 
     def _start(self, job: Job, name: str) -> Worker:
         worker = Worker(job, name)
@@ -172,6 +269,7 @@ class Session(QObject):
 
     def _begin(self, panel: Panel, config: RunConfig) -> None:
         self._clear_run()
+        self._trained = panel
         self._worker = self._start(_training(panel, config), "train")
         self._enter("training")
 
@@ -190,7 +288,7 @@ class Session(QObject):
         self.nudge()
 
     def _beat(self) -> None:
-        for worker in (self._warmer, self._worker):
+        for worker in (self._warmer, self._worker, *self._asides.values()):
             if worker:
                 self._receive(worker)
         if self._workers():
@@ -205,6 +303,9 @@ class Session(QObject):
 
     def _receive(self, worker: Worker) -> None:
         for event in worker.take():
+            if isinstance(event, SeriesLoaded) and self._asked.listed:
+                self._list_again(event)
+                continue
             self._keep(event)
             self.delivered.emit(event)
 
@@ -215,9 +316,10 @@ class Session(QObject):
             case EngineReady():
                 self.engine = event
             case SeriesLoaded():
-                self.panel, self.references, self.selected = event.panel, self._asked, 0
-                self.finished, self.unsaved = None, False
-                self._clear_run()
+                self._list(event)
+            case NotLoaded():
+                request, add = self._asked.requests[event.place], self._asked.choice != "as_before"
+                self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=add), self.selected)
             case SplitMade():
                 self.split = event
             case EpochEnd():
@@ -235,6 +337,46 @@ class Session(QObject):
         eta = end.seconds / end.epoch * (end.epochs - end.epoch) if end.epoch else None
         return Progress(end.epoch, end.epochs, self.tr("Epoch {n} of {all}").format(n=end.epoch, all=end.epochs), eta)
 
+    def _request(self, reference: str | Request) -> Request:
+        if isinstance(reference, Request):
+            return reference
+        known = self.watchlist.request_for(reference)
+        return known if known is not None and known.kind != "yahoo" else Request(reference=reference)
+
+    def _list(self, event: SeriesLoaded) -> None:
+        """Put fresh series on the list; a run whose series are gone or no longer asked for is forgotten."""
+        asked, before = self._asked, self.row
+        known = {id(one) for one in self._trained or ()}
+        fresh = {id(one) for one in event.panel}
+        self._put(event)
+        rows = self.watchlist.rows
+        first = next((place for place, row in enumerate(rows) if id(row.series) in fresh), 0)
+        stays = asked.choice == "as_before" and before is not None and asked.instead is None
+        same_row = [place for place, row in enumerate(rows) if before and same(row.request, before.request) and row.symbol == before.symbol]
+        self.selected = same_row[0] if stays and same_row else first
+        if asked.choice == "only" or known - {id(row.series) for row in rows}:
+            self.finished, self.unsaved, self._trained = None, False, None
+            self._clear_run()
+        self.list_changed.emit()
+
+    def _list_again(self, event: SeriesLoaded) -> None:
+        """Exchange series for the same ones with more findings: nothing else changes, and what is drawn stays."""
+        self._asked.choice, self._asked.instead = "as_before", None
+        self._put(event)
+        self.list_changed.emit()
+
+    def _put(self, event: SeriesLoaded) -> None:
+        asked = self._asked
+        places = event.places or range(len(event.panel))
+        series = list(zip(places, event.panel, strict=False))
+        self.watchlist = self.watchlist.with_series(asked.requests, series, asked.choice, asked.instead)
+        asked.listed = True
+
+    def _relist(self, watchlist: Watchlist, selected: int) -> None:
+        self.watchlist = watchlist
+        self.selected = min(max(selected, 0), max(len(watchlist) - 1, 0))
+        self.list_changed.emit()
+
     def _clear_run(self) -> None:
         self.split, self.history, self.forecast = None, [], None
 
@@ -246,10 +388,18 @@ class Session(QObject):
             warmer.wait()
             self._receive(warmer)
             self._warmed(warmer.failure)
+        for name, worker in [(name, one) for name, one in self._asides.items() if one.isFinished()]:
+            del self._asides[name]
+            worker.wait()
+            self._receive(worker)
+            if worker.failure:
+                self.aside_failed.emit(name, worker.failure)
         if self._worker and self._worker.isFinished():
             worker, self._worker = self._worker, None
             worker.wait()
             self._receive(worker)
+            if worker.failure and self.state == "loading":
+                self._refuse(worker.failure)
             self._enter("idle")
             self._tell(worker.failure)
 
@@ -263,6 +413,13 @@ class Session(QObject):
         self.nudge()
         self._tell(failure)
 
+    def _refuse(self, failure: Failure) -> None:
+        """Keep in mind what could not be loaded; where it is on the list, its row says why."""
+        if len(self._asked.requests) == 1 and not self._asked.listed:
+            self.refused = self._asked.requests[0]
+            listed = self._asked.instead or self.refused
+            self._relist(self.watchlist.with_problem(listed, failure.message, failure.hint, add=False), self.selected)
+
     def _tell(self, failure: Failure | None) -> None:
         if failure:
             self.failed.emit(failure)
@@ -274,13 +431,31 @@ def _warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     yield from jobs.warm_up()
 
 
-def _loading(references: Sequence[str]) -> Job:
+def _loading(requests: Sequence[Request], refresh: Refresh) -> Job:
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        yield from jobs.load(references, should_stop=should_stop)
+        yield from jobs.load(requests, should_stop=should_stop, refresh=refresh)
 
     return job
+
+
+def understanding(path: str, options: ReadOptions) -> Job:
+    """Return the job that tells how a file is read."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.understand(path, options)
+
+    return job
+
+
+def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Tell which tickers are in the price cache."""
+    from forecasting import jobs
+
+    yield from jobs.held_tickers()
 
 
 def _training(panel: Panel, config: RunConfig) -> Job:

@@ -43,7 +43,15 @@ class Preferences:
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        self._given = path
         self._store = QSettings(str(path or settings_file()), QSettings.Format.IniFormat)
+
+    def data_file(self, name: str) -> Path:
+        """Return where to keep a file of the user's data: beside settings that were given a place, else where the system wants it."""
+        if self._given:
+            return self._given.with_name(name)
+        home = os.environ.get("CANDLECAST_HOME")
+        return (Path(home) if home else platformdirs.user_data_path("candlecast", appauthor=False)) / name
 
     @property
     def theme(self) -> str:
@@ -101,13 +109,22 @@ class Preferences:
         self._store.setValue("folder", str(path))
 
     @property
-    def references(self) -> tuple[str, ...]:
-        """What was shown last, so that the next start shows it again."""
-        return self._texts("references")
+    def offline(self) -> bool:
+        """Whether tickers come from the price cache only."""
+        return self._text("offline") == "yes"
 
-    @references.setter
-    def references(self, references: tuple[str, ...]) -> None:
-        self._store.setValue("references", list(references))
+    @offline.setter
+    def offline(self, offline: bool) -> None:
+        self._store.setValue("offline", "yes" if offline else "no")
+
+    @property
+    def ticker(self) -> str:
+        """How much of a ticker is fetched, as JSON, or "": whoever reads it validates it."""
+        return self._text("ticker")
+
+    @ticker.setter
+    def ticker(self, text: str) -> None:
+        self._store.setValue("ticker", text)
 
     @property
     def recent(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import pytest
 from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notice, Progress, SeriesLoaded
+from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, NotLoaded, Notice, Progress, SeriesLoaded
 from forecasting.series import Panel, PriceSeries
 
 Stop = Callable[[], bool]
@@ -45,12 +45,17 @@ class FakeJobs(ModuleType):
         assert self.engine_gate.wait(10)
         yield EngineReady({"cpu": "Processor"}, {"torch": "0"}, 0.1)
 
-    def load(self, references: Any, options: Any = None, should_stop: Stop = lambda: False) -> Iterator[Event]:
+    def load(self, requests: Any, should_stop: Stop = lambda: False, refresh: str = "auto") -> Iterator[Event]:
         yield Progress(0, 1, "Loading")
-        if references == ("bad",):
+        names = [one.reference for one in requests]
+        if names == ["bad"]:
             raise SourceError("bad cannot be read.", "Choose another file.")
         assert self.load_gate.wait(10)
-        yield SeriesLoaded(Panel(tuple(series(name) for name in references)))
+        for place, name in enumerate(names):
+            if name == "bad":
+                yield NotLoaded("bad cannot be read.", "Choose another file.", place)
+        good = [(place, name) for place, name in enumerate(names) if name != "bad"]
+        yield SeriesLoaded(Panel(tuple(series(name) for _place, name in good)), tuple(place for place, _name in good))
 
     def train(self, panel: Panel, config: RunConfig, should_stop: Stop) -> Iterator[Event]:
         self.runs.append(config)

@@ -310,7 +310,7 @@ def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) ->
 
 def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(bench.session, "load", asked.append)
+    monkeypatch.setattr(bench.session, "load", lambda references, *_more: asked.append(references))
     bench.actions["ticker"].trigger()
     field = bench.actions.ticker_field
     qtbot.keyClicks(field, "aapl, ^gspc aapl")
@@ -339,7 +339,7 @@ def test_choices_are_remembered(qtbot: Any, own: Workbench, prices: Path) -> Non
     assert own.window.close()
     again = Preferences()
     assert (again.style, again.span, again.theme) == ("area", "5Y", "light")
-    assert again.references == (str(prices),)
+    assert again.recent == (str(prices),)
     assert RunConfig.from_json(again.run).model.layers == 3
     assert not again.bytes("geometry").isEmpty()
     assert not again.bytes("state").isEmpty()
@@ -353,7 +353,7 @@ def test_damaged_settings_read_as_defaults(qtbot: Any, own_folders: Path, damage
     (own_folders / "window.ini").write_text(damage, encoding="latin-1")
     found = Preferences()
     assert (found.theme, found.style, found.scale, found.span) == ("system", "candles", "linear", "1Y")
-    assert found.references == ()
+    assert found.recent == ()
     assert found.bytes("state").isEmpty()
     assert MainWindow(found).size().width() > 500
 

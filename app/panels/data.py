@@ -1,175 +1,337 @@
-"""The watchlist: which series are loaded, what is known of the chosen one, and what was found in its bars."""
+"""The watchlist with what is known of the chosen series: its facts, its calendar, the distance of its bars, what was found in them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QLocale, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtCore import QDateTime, QLocale, QSignalBlocker, QSize, Qt, Signal
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
+    QComboBox,
     QFormLayout,
-    QGridLayout,
-    QHeaderView,
+    QFrame,
+    QHBoxLayout,
     QLabel,
+    QMenu,
+    QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
-    QTableWidget,
-    QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.panels.empty import EmptyState
-from app.panels.header import price
+from app.panels.findings import FindingList
+from app.panels.series_list import SeriesList, spacing_word
 from app.theme import Theme, icon
-from forecasting.series import Panel, PriceSeries
+from app.watchlist import Row
+from forecasting.calendars import SUFFIXES
+from forecasting.series import PriceSeries
+from forecasting.sources import SAMPLES
+from forecasting.sources.resample import RESAMPLES
 
-_ICONS = {"info": "info", "warning": "warning", "error": "warning"}
+#: Rows that are seen at once before the list scrolls.
+_MOST_ROWS = 6
+#: Where the exchanges of the larger calendars are.
+_CITIES = {
+    "XNYS": "New York", "XLON": "London", "XFRA": "Frankfurt", "XPAR": "Paris", "XAMS": "Amsterdam", "XSWX": "Zurich", "XMIL": "Milan",
+    "XMAD": "Madrid", "XWAR": "Warsaw", "XSTO": "Stockholm", "XTKS": "Tokyo", "XHKG": "Hong Kong", "XSHG": "Shanghai", "XBOM": "Mumbai",
+    "XASX": "Sydney", "XTSE": "Toronto", "BVMF": "São Paulo", "XKRX": "Seoul", "XSES": "Singapore", "XJSE": "Johannesburg",
+    "CMES": "Chicago futures",
+}  # fmt: skip
 
 
 class DataPanel(QStackedWidget):
-    """Series of the panel, facts and findings of the chosen one.
+    """The watchlist; facts, choices and findings of the chosen series. It changes nothing: it tells what the user wants.
 
     Attributes
     ----------
-    series_chosen : Signal
-        Place of a series in the panel.
+    series_chosen, load_wanted, options_wanted : Signal
+        Place of a row to show, to load (again), to load with other options.
+    check_wanted, move_wanted, remove_wanted : Signal
+        A row is to be trained or not; to go elsewhere; rows are to be taken off the list.
+    shape_wanted : Signal
+        Place of a row, ``calendar`` or ``resample``, and the value: "" for what was found.
+    add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
+        Something is to be added; the last with the sample's name.
     open_wanted, sample_wanted : Signal
         From the empty state.
     """
 
     series_chosen = Signal(int)
+    load_wanted = Signal(int)
+    options_wanted = Signal(int)
+    check_wanted = Signal(int, bool)
+    move_wanted = Signal(int, int)
+    remove_wanted = Signal(object)
+    shape_wanted = Signal(int, str, str)
+    add_file_wanted = Signal()
+    add_ticker_wanted = Signal()
+    add_sample_wanted = Signal(str)
     open_wanted = Signal()
     sample_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._theme: Theme | None = None
-        self._series: PriceSeries | None = None
+        self._row: Row | None = None
         self._empty = EmptyState("data", self.tr("No prices yet"), self.tr("Open a file, drop one anywhere, or type a ticker above."))
         self._empty.add_button(self.tr("Open a file…")).clicked.connect(self.open_wanted)
         self._empty.add_button(self.tr("Show the sample")).clicked.connect(self.sample_wanted)
-        self._table = self._make_table()
+        self.list = SeriesList()
+        self.list.chosen.connect(self.series_chosen)
+        self.list.checked.connect(self.check_wanted)
+        self.list.moved.connect(self.move_wanted)
+        self.list.removed.connect(self.remove_wanted)
+        self.list.load_wanted.connect(self.load_wanted)
+        self._buttons: dict[str, QToolButton] = {}
+        self._trained = QLabel()
+        self._trained.setProperty("role", "muted")
+        self._trained.setWordWrap(True)
+        self.calendar, self.resample = _choice(self.tr("Calendar")), _choice(self.tr("Distance of bars"))
+        self.calendar.activated.connect(lambda _place: self._shape("calendar", self.calendar))
+        self.resample.activated.connect(lambda _place: self._shape("resample", self.resample))
         self._facts = QFormLayout()
         self._facts.setContentsMargins(2, 4, 2, 4)
         self._facts.setHorizontalSpacing(12)
-        self._facts.setVerticalSpacing(3)
+        self._facts.setVerticalSpacing(4)
+        self._facts_of: list[tuple[QLabel, QLabel]] = []
+        self._trouble = _Trouble()
+        self._trouble.retry.clicked.connect(lambda: self.load_wanted.emit(self.list.current))
+        self._trouble.options.clicked.connect(lambda: self.options_wanted.emit(self.list.current))
         self._quality = QLabel()
         self._quality.setProperty("role", "heading")
-        self._findings = QGridLayout()
-        self._findings.setColumnStretch(1, 1)
-        self._findings.setHorizontalSpacing(8)
+        self._findings = FindingList()
+        self.addWidget(self._empty)
+        self.addWidget(self._laid_out())
+
+    def show_list(self, rows: tuple[Row, ...], selected: int) -> None:
+        """Show the rows of the watchlist, and all about the selected one; without rows the empty state."""
+        self.setCurrentIndex(1 if rows else 0)
+        self.list.show_rows(rows, selected)
+        self.list.fit(_MOST_ROWS)
+        self._row = rows[selected] if rows else None
+        if self._row is None:
+            return
+        self._show_trained(rows, self._row)
+        self._buttons["up"].setEnabled(selected > 0)
+        self._buttons["down"].setEnabled(selected < len(rows) - 1)
+        self._buttons["options"].setEnabled(self._row.request.kind != "sample")
+        self._trouble.show_row(self._row)
+        self._show_choices(self._row)
+        self._show_facts(self._row)
+        self._show_findings(self._row.series)
+
+    def show_busy(self, *, busy: bool) -> None:
+        """Refuse what loads something while a network is trained."""
+        for part in (self.calendar, self.resample, self._trouble.retry, self._trouble.options, self._buttons["add"]):
+            part.setEnabled(not busy)
+        self._buttons["options"].setEnabled(not busy and self._row is not None and self._row.request.kind != "sample")
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw icons in the colours of a theme."""
+        self._empty.set_theme(theme)
+        self.list.set_theme(theme)
+        for name, button in self._buttons.items():
+            button.setIcon(icon(_PICTURES[name], theme))
+        self._findings.set_theme(theme)
+
+    def _laid_out(self) -> QWidget:
         full = QWidget()
         rows = QVBoxLayout(full)
-        rows.setContentsMargins(8, 8, 8, 8)
+        rows.setContentsMargins(8, 6, 8, 8)
         rows.setSpacing(6)
-        rows.addWidget(self._table)
+        rows.addLayout(self._button_row())
+        for part in (self.list, self._trained, self._trouble):
+            rows.addWidget(part)
         rows.addLayout(self._facts)
         rows.addWidget(self._quality)
-        rows.addLayout(self._findings)
+        rows.addWidget(self._findings)
         rows.addStretch(1)
+        self._facts.addRow(_muted(self.tr("Bars")), self.resample)
+        self._facts.addRow(_muted(self.tr("Calendar")), self.calendar)
         scroll = QScrollArea()
         scroll.setWidget(full)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.addWidget(self._empty)
-        self.addWidget(scroll)
+        return scroll
 
-    def show_panel(self, panel: Panel | None, selected: int = 0) -> None:
-        """List the series of a panel and show one of them; None shows the empty state."""
-        self.setCurrentIndex(0 if panel is None else 1)
-        if panel is None:
+    def _button_row(self) -> QHBoxLayout:
+        told = {
+            "add": (self.tr("Add"), self.tr("Add series to the watchlist and train them too")),
+            "up": (self.tr("Move up"), self.tr("Move the series up (Alt+Up)")),
+            "down": (self.tr("Move down"), self.tr("Move the series down (Alt+Down)")),
+            "options": (self.tr("Options"), self.tr("Load the series with other options")),
+            "remove": (self.tr("Remove"), self.tr("Take the series off the list (Delete)")),
+        }
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        for name, (text, tip) in told.items():
+            button = QToolButton()
+            button.setAccessibleName(text)
+            button.setToolTip(tip)
+            button.setIconSize(QSize(16, 16))
+            self._buttons[name] = button
+            row.addWidget(button)
+            if name == "add":
+                button.setText(text)
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+                row.addStretch(1)
+        self._buttons["add"].setMenu(self._add_menu())
+        self._buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._buttons["up"].clicked.connect(lambda: self.move_wanted.emit(self.list.current, self.list.current - 1))
+        self._buttons["down"].clicked.connect(lambda: self.move_wanted.emit(self.list.current, self.list.current + 1))
+        self._buttons["options"].clicked.connect(lambda: self.options_wanted.emit(self.list.current))
+        self._buttons["remove"].clicked.connect(lambda: self.remove_wanted.emit(self.list.places))
+        return row
+
+    def _add_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction(self.tr("&File…")).triggered.connect(self.add_file_wanted)
+        menu.addAction(self.tr("&Ticker…")).triggered.connect(self.add_ticker_wanted)
+        samples = menu.addMenu(self.tr("&Sample"))
+        for name, sample in SAMPLES.items():
+            samples.addAction(sample.title).triggered.connect(lambda _checked=False, name=name: self.add_sample_wanted.emit(name))
+        return menu
+
+    def _show_trained(self, rows: tuple[Row, ...], shown: Row) -> None:
+        """Say which series are trained, where the list alone does not make that plain."""
+        checked = [row for row in rows if row.checked and row.series is not None]
+        if len(rows) == 1 and checked:
+            self._trained.hide()
             return
-        with QSignalBlocker(self._table):
-            self._table.setRowCount(len(panel))
-            for row, series in enumerate(panel):
-                self._fill_row(row, series)
-            self._table.selectRow(selected)
-        height = self._table.horizontalHeader().sizeHint().height() + 2
-        self._table.setFixedHeight(height + sum(self._table.rowHeight(row) for row in range(min(len(panel), 6))))
-        self.show_series(panel[selected])
+        number = QLocale().toString
+        if not checked:
+            text = self.tr("Check at least one series to train on.")
+        elif len(checked) == 1:
+            text = self.tr("Trained: {symbol}.").format(symbol=checked[0].symbol)
+        else:
+            text = self.tr("{n} of {all} series are trained together.").format(n=number(len(checked)), all=number(len(rows)))
+        if checked and not shown.checked:
+            text += " " + self.tr("{symbol} is only shown.").format(symbol=shown.symbol)
+        self._trained.setText(text)
+        self._trained.show()
 
-    def show_series(self, series: PriceSeries) -> None:
-        """Show facts and findings of one series."""
-        self._series = series
-        while self._facts.rowCount():
-            self._facts.removeRow(0)
-        for name, value in self._told(series):
-            label, text = QLabel(name), QLabel(value)
-            label.setProperty("role", "muted")
+    def _shape(self, what: str, field: QComboBox) -> None:
+        assert self._row is not None
+        value = str(field.currentData())
+        if value != getattr(self._row.request.read, what):
+            self.shape_wanted.emit(self.list.current, what, value)
+
+    def _show_choices(self, row: Row) -> None:
+        """Show calendar and distance of bars: what was found, or what was settled."""
+        read, series = row.request.read, row.series
+        found = self.tr("Found: {what}")
+        calendars = {"": found.format(what=series.calendar) if series and not read.calendar else self.tr("As found")}
+        codes = ["24/7", "weekdays", *_CITIES, *sorted(set(SUFFIXES.values()) - set(_CITIES)), read.calendar]
+        calendars |= {code: f"{code} · {_CITIES[code]}" if code in _CITIES else code for code in codes if code}
+        _fill(self.calendar, calendars, read.calendar)
+        word = self.tr("As loaded: {what}").format(what=spacing_word(series.freq)) if series and not read.resample else self.tr("As loaded")
+        _fill(self.resample, {"": word, **RESAMPLES}, read.resample)
+        for field in (self.calendar, self.resample):
+            field.setEnabled(series is not None)
+
+    def _show_facts(self, row: Row) -> None:
+        for pair in self._facts_of:
+            self._facts.removeRow(pair[0])
+        self._facts_of = []
+        for place, (name, value) in enumerate(self._told(row.series) if row.series else []):
+            label, text = _muted(name), QLabel(value)
             text.setWordWrap(True)
-            text.setToolTip(series.provenance.source)
+            text.setToolTip(row.request.reference)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.addRow(label, text)
-        self._show_findings(series)
-
-    def set_theme(self, theme: Theme) -> None:
-        """Draw icons in the colours of a theme."""
-        self._theme = theme
-        self._empty.set_theme(theme)
-        if self._series:
-            self._show_findings(self._series)
-
-    def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, 3)
-        table.setAccessibleName(self.tr("Loaded series"))
-        for column, name in enumerate((self.tr("Series"), self.tr("Bars"), self.tr("Last"))):
-            table.setHorizontalHeaderItem(column, _cell(name, right=column > 0))
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(28)
-        table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.currentCellChanged.connect(self._row_changed)
-        return table
-
-    def _row_changed(self, row: int, _column: int, old_row: int, _old_column: int) -> None:
-        if row >= 0 and row != old_row:
-            self.series_chosen.emit(row)
-
-    def _fill_row(self, row: int, series: PriceSeries) -> None:
-        for column, text in enumerate((series.symbol, QLocale().toString(len(series)), price(series.y[-1]))):
-            self._table.setItem(row, column, _cell(text, right=column > 0))
+            self._facts.insertRow(place, label, text)
+            self._facts_of.append((label, text))
 
     def _told(self, series: PriceSeries) -> list[tuple[str, str]]:
         source = series.provenance
-        spacing = {"1D": self.tr("daily"), "1W": self.tr("weekly"), "1M": self.tr("monthly"), "": self.tr("irregular")}
         adjusted = {"adjusted": self.tr("adjusted for splits and dividends"), "raw": self.tr("as traded (raw)")}.get(source.adjusted, "")
         first, last = (str(day.astype("datetime64[D]")) for day in (series.ds[0], series.ds[-1]))
         told = [
             (self.tr("Period"), f"{first} – {last}"),
-            (self.tr("Spacing"), " · ".join(filter(None, (spacing.get(series.freq, series.freq), series.calendar, series.tz)))),
-            (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted)))),
+            (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted, series.tz)))),
             (self.tr("Source"), source.note or Path(source.source).name),
+            (self.tr("Fetched"), _moment(source.retrieved_at) if source.source.startswith("yahoo:") else ""),
         ]
         return [(name, value) for name, value in told if value]
 
-    def _show_findings(self, series: PriceSeries) -> None:
-        count = len(series.findings)
+    def _show_findings(self, series: PriceSeries | None) -> None:
+        """List what was noticed; nothing is said of what is not loaded."""
+        count = len(series.findings) if series else 0
+        self._quality.setVisible(series is not None)
         self._quality.setText(self.tr("Checks: {n} findings").format(n=count) if count else self.tr("Checks: nothing to report"))
-        while (left := self._findings.takeAt(0)) is not None:
-            if (widget := left.widget()) is not None:
-                widget.deleteLater()
-        for row, finding in enumerate(series.findings):
-            mark, text = QLabel(), QLabel(finding.message)
-            text.setWordWrap(True)
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            text.setToolTip("\n".join(filter(None, (finding.action, ", ".join(finding.dates)))))
-            mark.setAccessibleName(finding.severity)
-            if self._theme:
-                mark.setPixmap(icon(_ICONS[finding.severity], self._theme).pixmap(QSize(16, 16)))
-            self._findings.addWidget(mark, row, 0, Qt.AlignmentFlag.AlignTop)
-            self._findings.addWidget(text, row, 1)
+        self._findings.show_findings(series.findings if series else ())
 
 
-def _cell(text: str, *, right: bool) -> QTableWidgetItem:
-    """Return a cell with its text on one side: numbers on the right."""
-    item = QTableWidgetItem(text)
-    side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-    item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-    return item
+class _Trouble(QFrame):
+    """Why the chosen series is not there, or could not be brought up to date, and what can be done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "card")
+        self._words = QLabel()
+        self._words.setWordWrap(True)
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.retry, self.options = QPushButton(), QPushButton(self.tr("Options…"))
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.retry)
+        buttons.addWidget(self.options)
+        buttons.addStretch(1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(10, 8, 10, 8)
+        rows.addWidget(self._words)
+        rows.addLayout(buttons)
+
+    def show_row(self, row: Row) -> None:
+        """Tell of the trouble of a row; hidden where there is none."""
+        self.setVisible(bool(row.problem) or row.series is None)
+        waiting = self.tr("Not loaded yet; what is shown is from the last time.")
+        self._words.setText("\n".join(filter(None, (row.problem or waiting, row.hint))))
+        self.retry.setText(self.tr("Retry") if row.problem else self.tr("Load"))
+        self.options.setVisible(bool(row.problem) and row.request.kind != "sample")
+
+
+_PICTURES = {"add": "plus", "up": "up", "down": "down", "options": "settings", "remove": "minus"}
+
+
+def _moment(stamp: str) -> str:
+    """Write a moment that is given in UTC as the clock on the wall shows it."""
+    moment = QDateTime.fromString(stamp, Qt.DateFormat.ISODate)
+    return QLocale().toString(moment.toLocalTime(), QLocale.FormatType.ShortFormat) if moment.isValid() else stamp
+
+
+def _muted(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "muted")
+    return label
+
+
+class _Choice(QComboBox):
+    """A choice that leaves the wheel to the scroll area around it, unless it has the focus."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+def _choice(name: str) -> QComboBox:
+    field = _Choice()
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    field.setAccessibleName(name)
+    field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    field.setMinimumContentsLength(8)
+    field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return field
+
+
+def _fill(field: QComboBox, choices: dict[str, str], value: str) -> None:
+    """Offer choices by value, one of them chosen."""
+    with QSignalBlocker(field):
+        field.clear()
+        for code, text in choices.items():
+            field.addItem(text, code)
+        field.setCurrentIndex(max(0, field.findData(value)))

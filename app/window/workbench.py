@@ -20,6 +20,7 @@ from app.settings import SPANS, Preferences, Scale, Style
 from app.window import dialogs
 from app.window.actions import Actions
 from app.window.layout import Layout
+from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
@@ -70,20 +71,25 @@ class Workbench(QObject):
         self.layout = Layout(window, self.actions.submenus["Panels"])
         self.chart, self.banner, self.header, self._status = self.layout.chart, self.layout.banner, self.layout.header, self.layout.status
         self.data, self.model, self.training, self.results = self.layout.data, self.layout.model, self.layout.training, self.layout.results
+        self.watching = Watching(self.session, self.data, preferences, self.report)
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
         self._restore()
 
     def start(self, references: Sequence[str] = ()) -> None:
-        """Load what was asked for, what was shown last or the sample, and prepare the engine."""
-        self.load(references or self._preferences.references or (FIRST_SAMPLE,))
+        """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
+        restored = self.watching.restore()
+        if references or not restored:
+            self.load(references or (FIRST_SAMPLE,))
+        else:
+            self.watching.start()
         self.session.warm_up()
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:
-        """Load files, tickers or samples into one panel."""
-        self._try(lambda: self.session.load(tuple(references)))
+        """Load files, tickers or samples onto the watchlist; they are what is trained from then on."""
+        self.watching.load(tuple(references))
 
     def train(self) -> None:
         """Train with the settings of the form."""
@@ -142,6 +148,7 @@ class Workbench(QObject):
             return False
         self._remember_settings()
         self._preferences.keep_bytes("state", self.window.saveState())
+        self.watching.save()
         self.session.close(_CLOSE_MS)
         return True
 
@@ -197,7 +204,8 @@ class Workbench(QObject):
     def _wire_panels(self) -> None:
         self.header.span_chosen.connect(self._set_span)
         self.chart.readout.connect(self._status.show_readout)
-        self.data.series_chosen.connect(self._select)
+        self.watching.shown.connect(self._show_series)
+        self.watching.told.connect(self.banner.show_notice)
         self.data.open_wanted.connect(self._ask_open)
         self.data.sample_wanted.connect(lambda: self.load((FIRST_SAMPLE,)))
         self.model.train_wanted.connect(self.train)
@@ -211,7 +219,7 @@ class Workbench(QObject):
 
         on("open", self._ask_open)
         on("ticker", self.actions.ticker_field.ask)
-        on("reload", lambda: self.load(self.session.references))
+        on("reload", self.watching.reload)
         on("save_model", self._ask_save_model)
         on("export", self._ask_export)
         on("copy", self._copy_chart)
@@ -272,7 +280,7 @@ class Workbench(QObject):
                 self.banner.show_notice(event.message, event.hint)
             case SplitMade():
                 self.training.show_split(event)
-                self.chart.show_split(event, self.session.selected)
+                self.chart.show_split(event if self.session.shown_is_trained else None)
             case EpochEnd() if self.session.progress:
                 self._show_progress(self.session.progress)
             case RunFinished():
@@ -283,11 +291,9 @@ class Workbench(QObject):
         """Show freshly loaded prices."""
         session = self.session
         self.banner.hide()
-        self._preferences.references = session.references
         for reference in reversed(session.references):
             self._preferences.remember(reference)
         self._show_recent()
-        self.data.show_panel(session.panel, session.selected)
         self._show_series()
 
     def _show_series(self) -> None:
@@ -306,12 +312,13 @@ class Workbench(QObject):
         session = self.session
         result = session.finished.result if session.finished and not live else None
         split, history = (result.split, result.history) if result else (session.split, session.history)
+        own = session.shown_is_trained
         forecasts = result.forecasts if result else session.forecast.forecasts if session.forecast else ()
-        self.chart.show_split(split, session.selected)
+        self.chart.show_split(split if own else None)
         self.chart.show_forecast(
             self._own(forecasts), baseline=self._own(result.baseline_forecasts) if result else None, final=result is not None
         )
-        self.chart.show_outcomes(next(iter(result.outcomes.values())) if result else None)
+        self.chart.show_outcomes(next(iter(result.outcomes.values())) if result and own else None)
         self.results.show_result(result)
         self.training.show_split(split)
         self.training.show_history(history)
@@ -403,14 +410,8 @@ class Workbench(QObject):
     def _own(self, forecasts: Sequence[Forecast]) -> Forecast | None:
         """Return the forecast of the selected series."""
         series = self.session.series
-        return next((one for one in forecasts if series and one.symbol == series.symbol), None)
-
-    def _select(self, place: int) -> None:
-        self.session.select(place)
-        series = self.session.series
-        assert series is not None
-        self.data.show_series(series)
-        self._show_series()
+        shown = series.symbol if series and self.session.shown_is_trained else ""
+        return next((one for one in forecasts if one.symbol == shown), None)
 
     def _drawn(self, change: Callable[[], object]) -> None:
         change()

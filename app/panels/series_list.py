@@ -1,0 +1,379 @@
+"""The rows of the watchlist: each with its box, its name, a line of its last closes, its price and its change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QByteArray,
+    QCoreApplication,
+    QEvent,
+    QItemSelectionModel,
+    QLocale,
+    QMimeData,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSignalBlocker,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from app.panels.header import price
+from app.theme import Theme, icon, mixed
+from app.watchlist import Row
+
+_MIME = "application/x-candlecast-row"
+_ROW = Qt.ItemDataRole.UserRole
+_HEIGHT, _BOX, _EDGE, _GAP = 46, 14, 9, 8
+#: Width in pixels of the line of closes, and of a row from which there is room for one.
+_SPARK, _ROOMY = 62, 250
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+def spacing_word(freq: str) -> str:
+    """Return what people call a distance of bars."""
+    words = {"1D": "daily", "1W": "weekly", "1M": "monthly", "": "irregular"}
+    return QCoreApplication.translate("SeriesList", words[freq]) if freq in words else freq
+
+
+def change_text(change: float | None) -> str:
+    """Write a relative change with its sign and direction; "" where there is none."""
+    if change is None:
+        return ""
+    mark = "▲" if change > 0 else "▼" if change < 0 else "■"
+    return f"{mark} {QLocale().toString(abs(100 * change), 'f', 2)} %"
+
+
+class SeriesModel(QAbstractListModel):
+    """The rows as Qt wants them. Nothing is changed here: what the user wants is told by signals.
+
+    Attributes
+    ----------
+    checked : Signal
+        Place of a row, and whether it is to be trained.
+    dropped : Signal
+        A row was dragged from one place to another.
+    """
+
+    checked = Signal(int, bool)
+    dropped = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: tuple[Row, ...] = ()
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Take other rows."""
+        if len(rows) == len(self.rows):
+            self.rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's names
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a row is called, holds and says."""
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return row.symbol
+            case Qt.ItemDataRole.CheckStateRole:
+                return Qt.CheckState.Checked if row.checked else Qt.CheckState.Unchecked
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return ", ".join(filter(None, (row.symbol, *self._told(row))))
+            case Qt.ItemDataRole.ToolTipRole:
+                return "\n".join(filter(None, (row.request.reference, *self._told(row))))
+            case _:
+                return row if role == _ROW else None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802 - Qt's name
+        """Tell that a box was checked or unchecked."""
+        if role != Qt.ItemDataRole.CheckStateRole:
+            return False
+        self.checked.emit(index.row(), Qt.CheckState(value) is Qt.CheckState.Checked)
+        return True
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Rows can be chosen, checked and dragged; between them can be dropped."""
+        flag = Qt.ItemFlag
+        if not index.isValid():
+            return flag.ItemIsDropEnabled
+        return flag.ItemIsSelectable | flag.ItemIsEnabled | flag.ItemIsUserCheckable | flag.ItemIsDragEnabled | flag.ItemNeverHasChildren
+
+    def supportedDropActions(self) -> Qt.DropAction:  # noqa: N802 - Qt's name
+        """Rows are moved, not copied."""
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:  # noqa: N802 - Qt's name
+        """Rows of this list are all that is taken."""
+        return [_MIME]
+
+    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:  # type: ignore[override]  # noqa: N802 - Qt's name
+        """Pack the place of the dragged row."""
+        data = QMimeData()
+        data.setData(_MIME, QByteArray(str(indexes[0].row()).encode()))
+        return data
+
+    def dropMimeData(self, data: QMimeData, _action: Qt.DropAction, row: int, _column: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
+        """Tell where a row was dropped; False, so that Qt moves nothing by itself."""
+        if data.hasFormat(_MIME):
+            source = int(data.data(_MIME).toStdString())
+            target = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
+            target -= target > source
+            if target != source:
+                self.dropped.emit(source, target)
+        return False
+
+    def _told(self, row: Row) -> list[str]:
+        """Say in words what a row shows."""
+        seen, number = row.glimpse, QLocale().toString
+        facts = [self.tr("trained") if row.checked else self.tr("not trained")]
+        if row.problem:
+            facts.append(row.problem)
+        if seen:
+            facts += [self.tr("last {price}").format(price=price(seen.closes[-1])), change_text(seen.change)]
+            facts.append(
+                self.tr("{n} bars, {spacing}, up to {day}").format(n=number(seen.bars), spacing=spacing_word(seen.freq), day=seen.day)
+            )
+        if row.series is None and not row.problem:
+            facts.append(self.tr("as of the last time; loaded when you choose it"))
+        return [fact for fact in facts if fact]
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Draws a row: box, name above its bars, the line of closes, price above its change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme: Theme | None = None
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 - Qt's name
+        """All rows are of one height."""
+        return QSize(120, _HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one row."""
+        theme, row = self.theme, index.data(_ROW)
+        if theme is None or row is None:
+            return
+        area: QRect = option.rect
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._ground(painter, option, area, theme)
+        self._draw_box(painter, self._box(area), theme, checked=row.checked)
+        font: QFont = option.font
+        inner = area.adjusted(_EDGE + _BOX + _GAP, 5, -_EDGE, -5)
+        right = self._draw_price(painter, inner, row, font, theme)
+        if area.width() >= _ROOMY and (row.glimpse or row.problem):
+            spark = QRectF(inner.right() - right - _GAP - _SPARK, inner.top() + 5, _SPARK, inner.height() - 10)
+            self._draw_spark(painter, spark, row, theme)
+            right += _SPARK + _GAP
+        self._draw_name(painter, inner.adjusted(0, 0, -right - _GAP, 0), row, font, theme)
+        painter.restore()
+
+    def editorEvent(self, event: QEvent, model: Any, option: QStyleOptionViewItem, index: Index) -> bool:  # noqa: N802 - Qt's name
+        """Check or uncheck by a click on the box or by Space."""
+        kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick)
+        if isinstance(event, QMouseEvent) and event.type() in kinds:
+            area: QRect = option.rect
+            if not self._box(area).adjusted(-_EDGE, -10, _GAP // 2, 10).contains(event.position().toPoint()):
+                return False
+            if event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton:
+                self._toggle(model, index)
+            return True
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Space:
+            self._toggle(model, index)
+            return True
+        return False
+
+    def _toggle(self, model: Any, index: Index) -> None:
+        checked = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        model.setData(index, Qt.CheckState.Unchecked if checked else Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
+
+    def _box(self, area: QRect) -> QRect:
+        return QRect(area.left() + _EDGE, area.top() + (area.height() - _BOX) // 2, _BOX, _BOX)
+
+    def _ground(self, painter: QPainter, option: QStyleOptionViewItem, area: QRect, theme: Theme) -> None:
+        state: QStyle.StateFlag = option.state
+        flag = QStyle.StateFlag
+        if state & flag.State_Selected:
+            painter.fillRect(area, QColor(mixed(theme.surface, theme.accent, 0.16)))
+        elif state & flag.State_MouseOver:
+            painter.fillRect(area, QColor(mixed(theme.surface, theme.text, 0.05)))
+        if state & flag.State_HasFocus:
+            painter.setPen(QPen(QColor(theme.accent), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(area).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
+
+    def _draw_box(self, painter: QPainter, box: QRect, theme: Theme, *, checked: bool) -> None:
+        painter.setPen(QPen(QColor(theme.accent if checked else theme.control), 1))
+        painter.setBrush(QColor(theme.accent if checked else theme.surface))
+        painter.drawRoundedRect(QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        if checked:
+            painter.setPen(QPen(QColor(theme.on_accent), 1.8, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            corner = QPointF(box.topLeft())
+            painter.drawPolyline(QPolygonF([corner + QPointF(3.4, 7.3), corner + QPointF(6.1, 10), corner + QPointF(10.8, 4.4)]))
+
+    def _draw_price(self, painter: QPainter, inner: QRect, row: Row, font: QFont, theme: Theme) -> int:
+        """Draw price and change at the right; return the width taken."""
+        seen = row.glimpse
+        if seen is None:
+            return 0
+        last, change = price(seen.closes[-1]), change_text(seen.change)
+        painter.setFont(font)
+        width = max(painter.fontMetrics().horizontalAdvance(last), painter.fontMetrics().horizontalAdvance(change))
+        faint = row.series is None
+        painter.setPen(QColor(theme.muted if faint else theme.text))
+        right = Qt.AlignmentFlag.AlignRight
+        painter.drawText(inner, right | Qt.AlignmentFlag.AlignTop, last)
+        color = theme.muted if faint or not seen.change else theme.up if seen.change > 0 else theme.down
+        painter.setPen(QColor(color))
+        painter.drawText(inner, right | Qt.AlignmentFlag.AlignBottom, change)
+        return width
+
+    def _draw_spark(self, painter: QPainter, area: QRectF, row: Row, theme: Theme) -> None:
+        """Draw the last closes as a line, or a sign that something is wrong."""
+        if row.problem:
+            picture: QIcon = icon("warning", theme, theme.danger)
+            picture.paint(painter, QRectF(area.center().x() - 9, area.center().y() - 9, 18, 18).toRect())
+            return
+        closes = row.glimpse.closes if row.glimpse else ()
+        low, high = min(closes), max(closes)
+        if len(closes) < 2:
+            return
+        step, span = area.width() / (len(closes) - 1), (high - low) or 1.0
+        line = QPolygonF(
+            [QPointF(area.left() + step * n, area.bottom() - (one - low) / span * area.height()) for n, one in enumerate(closes)]
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(theme.control if row.series is None else theme.price), 1.2))
+        painter.drawPolyline(line)
+
+    def _draw_name(self, painter: QPainter, area: QRect, row: Row, font: QFont, theme: Theme) -> None:
+        """Draw the name above what is known of the bars."""
+        elide, left = Qt.TextElideMode.ElideRight, Qt.AlignmentFlag.AlignLeft
+        bold = QFont(font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(bold)
+        painter.setPen(QColor(theme.muted if row.series is None else theme.text))
+        painter.drawText(area, left | Qt.AlignmentFlag.AlignTop, painter.fontMetrics().elidedText(row.symbol, elide, area.width()))
+        painter.setFont(font)
+        painter.setPen(QColor(theme.danger if row.problem else theme.muted))
+        painter.drawText(area, left | Qt.AlignmentFlag.AlignBottom, painter.fontMetrics().elidedText(self._below(row), elide, area.width()))
+
+    def _below(self, row: Row) -> str:
+        seen = row.glimpse
+        if row.problem and row.series is None:
+            return self.tr("not loaded")
+        if seen is None:
+            return ""
+        if row.series is None:
+            return self.tr("as of {day}").format(day=seen.day)
+        return f"{QLocale().toString(seen.bars)} · {spacing_word(seen.freq)}"
+
+
+class SeriesList(QListView):
+    """The list itself, with its keys: Space checks, Delete removes, Alt with an arrow moves, Enter loads.
+
+    Attributes
+    ----------
+    chosen : Signal
+        Place of the row to show.
+    checked : Signal
+        Place of a row, and whether it is to be trained.
+    moved : Signal
+        A row is to go from one place to another.
+    removed : Signal
+        Places of rows to take off the list.
+    load_wanted : Signal
+        Place of a row to load, again or for the first time.
+    """
+
+    chosen = Signal(int)
+    checked = Signal(int, bool)
+    moved = Signal(int, int)
+    removed = Signal(object)
+    load_wanted = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows, self._delegate = SeriesModel(), RowDelegate()
+        self.setModel(self._rows)
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName(self.tr("Watchlist"))
+        self.setAccessibleDescription(self.tr("Space chooses what is trained, Delete removes, Alt with the arrow keys moves a series."))
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setDragDropOverwriteMode(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._rows.checked.connect(self.checked)
+        self._rows.dropped.connect(self.moved)
+        self.selectionModel().currentChanged.connect(self._current_changed)
+        self.activated.connect(lambda index: self.load_wanted.emit(index.row()))
+
+    @property
+    def current(self) -> int:
+        """Place of the row that is shown; -1 for none."""
+        return self.currentIndex().row()
+
+    @property
+    def places(self) -> list[int]:
+        """Places of the rows that are marked, from top to bottom."""
+        return sorted(index.row() for index in self.selectionModel().selectedIndexes())
+
+    def show_rows(self, rows: tuple[Row, ...], selected: int) -> None:
+        """Show other rows, one of them selected; nothing is emitted."""
+        with QSignalBlocker(self):
+            self._rows.show_rows(rows)
+            if rows and (self.current != selected or not self.places):
+                index = self._rows.index(selected)
+                self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+                self.scrollTo(index)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._delegate.theme = theme
+        self.viewport().update()
+
+    def fit(self, most: int) -> None:
+        """Be as high as the rows, up to a number of them."""
+        rows = max(1, min(most, self._rows.rowCount()))
+        self.setFixedHeight(rows * _HEIGHT + 2 * self.frameWidth() + 2)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Move, remove and load by keys."""
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
+        if step and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            target = self.current + step
+            if self.current >= 0 and 0 <= target < self._rows.rowCount():
+                self.moved.emit(self.current, target)
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            if self.places:
+                self.removed.emit(self.places)
+        else:
+            super().keyPressEvent(event)
+
+    def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
+        if index.isValid() and not self.signalsBlocked():
+            self.chosen.emit(index.row())

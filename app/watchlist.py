@@ -1,0 +1,246 @@
+"""The list of series that the user keeps: what each is loaded from, whether it is trained, and what to show before it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from forecasting.config import Settings
+from forecasting.errors import CandlecastError
+from forecasting.series import Panel, PriceSeries
+from forecasting.sources.options import Request
+
+#: Closes that are drawn beside the name of a series.
+SPARK = 60
+#: Rows that are kept between two starts, far more than anybody watches.
+MOST_ROWS = 5000
+
+#: What loading does to the choice of what is trained: only the new series, the new ones too, or no change.
+Choice = Literal["only", "also", "as_before"]
+
+
+class Glimpse(Settings):
+    """What a row shows of its series, also before that is loaded again: the last closes, and the day of the last one."""
+
+    closes: tuple[float, ...] = Field(min_length=1, max_length=SPARK)
+    bars: int = Field(ge=1)
+    freq: str = ""
+    day: str = Field(max_length=40)
+
+    @classmethod
+    def of(cls, series: PriceSeries) -> Glimpse:
+        """Return the glimpse of a series."""
+        closes = tuple(float(f"{close:.7g}") for close in series.y[-SPARK:])
+        return cls(closes=closes, bars=len(series), freq=series.freq, day=str(series.ds[-1].astype("datetime64[D]")))
+
+    @property
+    def change(self) -> float | None:
+        """Relative change of the last bar; None where there is nothing to compare with."""
+        if len(self.closes) < 2 or self.closes[-2] <= 0:
+            return None
+        return self.closes[-1] / self.closes[-2] - 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list.
+
+    Attributes
+    ----------
+    request : Request
+        What loads it; a file of several series makes several rows with one request.
+    symbol : str
+    checked : bool
+        Whether it is part of the panel that is trained.
+    series : PriceSeries or None
+        None until it is loaded.
+    glimpse : Glimpse or None
+        What is known of it, perhaps from the last time.
+    problem, hint : str
+        Why it could not be loaded, and what to do.
+    """
+
+    request: Request
+    symbol: str
+    checked: bool = False
+    series: PriceSeries | None = None
+    glimpse: Glimpse | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Watchlist:
+    """All rows, in the order of the user. Every change makes a new list."""
+
+    rows: tuple[Row, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Row:
+        """Return one row."""
+        return self.rows[place]
+
+    @cached_property
+    def panel(self) -> Panel | None:
+        """The series that are trained together: checked and loaded; None where there are none."""
+        series = tuple(row.series for row in self.rows if row.checked and row.series is not None)
+        return Panel(series) if series else None
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What loads the rows, each once."""
+        return _once(row.request for row in self.rows)
+
+    def places(self, request: Request) -> list[int]:
+        """Return the rows that a request loads."""
+        return [place for place, row in enumerate(self.rows) if row.request == request]
+
+    def request_for(self, reference: str) -> Request | None:
+        """Return how a reference was loaded before, so that what was settled about it holds again."""
+        return next((row.request for row in self.rows if row.request.reference == reference), None)
+
+    def with_series(
+        self, requests: Sequence[Request], series: Sequence[tuple[int, PriceSeries]], choice: Choice, instead: Request | None = None
+    ) -> Watchlist:
+        """Return the list with series that were loaded: in the place of what the same request made before, else at the end.
+
+        Parameters
+        ----------
+        requests : sequence of Request
+            What was asked for.
+        series : sequence of (int, PriceSeries)
+            What came, each with the place of its request.
+        choice : Choice
+            What is trained from now on.
+        instead : Request, optional
+            The request that the only one takes the place of, where that asked for something else.
+        """
+        rows, new = list(self.rows), {id(one) for _place, one in series}
+        for place, request in enumerate(requests):
+            loaded = [one for number, one in series if number == place]
+            old = [row for row in rows if same(row.request, request) or (instead is not None and row.request == instead)]
+            if not loaded:
+                continue
+            chosen = {row.symbol: row.checked for row in old}
+            usual, order = any(chosen.values()), list(chosen)
+            loaded.sort(key=lambda one, order=order: order.index(one.symbol) if one.symbol in order else len(order))  # type: ignore[misc]
+            fresh = [
+                Row(request, one.symbol, chosen.get(one.symbol, usual) if choice == "as_before" else True, one, Glimpse.of(one))
+                for one in loaded
+            ]
+            gone = {id(row) for row in old}
+            start = next((number for number, row in enumerate(rows) if id(row) in gone), len(rows))
+            rows = [*rows[:start], *fresh, *(row for row in rows[start:] if id(row) not in gone)]
+        if choice == "only":
+            rows = [row if id(row.series) in new else replace(row, checked=False) for row in rows]
+        return Watchlist(_without_doubles(rows, new))
+
+    def with_problem(self, request: Request, problem: str, hint: str, *, add: bool) -> Watchlist:
+        """Return the list in which the rows of a request say why they could not be loaded; ``add`` lists one that is not there yet."""
+        rows = [replace(row, problem=problem, hint=hint) if same(row.request, request) else row for row in self.rows]
+        if add and not any(same(row.request, request) for row in rows):
+            rows.append(Row(request, name_of(request), problem=problem, hint=hint))
+        return Watchlist(tuple(rows))
+
+    def with_check(self, place: int, checked: bool) -> Watchlist:
+        """Return the list with a row in or out of what is trained; of two series of one name only one can be in."""
+        rows = [replace(row, checked=checked) if number == place else row for number, row in enumerate(self.rows)]
+        if checked:
+            symbol = rows[place].symbol
+            rows = [replace(row, checked=False) if number != place and row.symbol == symbol else row for number, row in enumerate(rows)]
+        return Watchlist(tuple(rows))
+
+    def without(self, places: Iterable[int]) -> Watchlist:
+        """Return the list without some rows."""
+        gone = set(places)
+        return Watchlist(tuple(row for place, row in enumerate(self.rows) if place not in gone))
+
+    def moved(self, source: int, target: int) -> Watchlist:
+        """Return the list with a row brought to another place."""
+        rows = list(self.rows)
+        rows.insert(target, rows.pop(source))
+        return Watchlist(tuple(rows))
+
+    def to_json(self, selected: int = 0) -> str:
+        """Return what the next start needs: requests and glimpses, no series."""
+        rows = [
+            _SavedRow(request=row.request, symbol=row.symbol, checked=row.checked, glimpse=row.glimpse) for row in self.rows[:MOST_ROWS]
+        ]
+        return _Saved(version=VERSION, selected=selected, rows=tuple(rows)).model_dump_json(exclude_defaults=True, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> tuple[Watchlist, int]:
+        """Read a list and the place of its selected row; nothing of it is loaded yet.
+
+        Raises
+        ------
+        CandlecastError
+            Text that is no such list, or one of a newer version.
+        """
+        try:
+            saved = _Saved.model_validate_json(text)
+        except ValidationError as error:
+            newer = error.errors()[0]["loc"] == ("version",)
+            told = "was written by another version of Candlecast" if newer else "is damaged"
+            raise CandlecastError(f"The watchlist {told}.", "Update Candlecast." if newer else "It was set aside.") from error
+        rows = tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in saved.rows)
+        return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
+
+
+#: Version of the file; another one is refused, and never overwritten.
+VERSION = 1
+
+
+class _SavedRow(Settings):
+    request: Request
+    symbol: str = Field(min_length=1, max_length=400)
+    checked: bool = False
+    glimpse: Glimpse | None = None
+
+
+class _Saved(Settings):
+    version: Literal[1]
+    selected: int = 0
+    rows: tuple[_SavedRow, ...] = Field(max_length=MOST_ROWS)
+
+
+def same(one: Request, other: Request) -> bool:
+    """Tell whether two requests ask for the same thing, perhaps in another form: the later one takes the place of the earlier."""
+    return one.reference == other.reference and one.read.symbol == other.read.symbol
+
+
+def name_of(request: Request) -> str:
+    """Return what to call a request of which nothing is loaded: its ticker, its sample or its file without suffix."""
+    kind, _, rest = request.reference.partition(":")
+    if request.kind == "yahoo":
+        return rest.strip().upper() or kind
+    return request.read.symbol or (rest.strip() if request.kind == "sample" else Path(request.reference).stem) or request.reference
+
+
+def _once(requests: Iterable[Request]) -> tuple[Request, ...]:
+    found: list[Request] = []
+    for request in requests:
+        if request not in found:
+            found.append(request)
+    return tuple(found)
+
+
+def _without_doubles(rows: Sequence[Row], new: set[int]) -> tuple[Row, ...]:
+    """Take the check from older rows whose name a new checked one has: a panel holds each name once."""
+    fresh = {row.symbol for row in rows if row.checked and id(row.series) in new}
+    taken: set[str] = set()
+    found: list[Row] = []
+    for row in rows:
+        double = row.checked and (row.symbol in taken or (row.symbol in fresh and id(row.series) not in new))
+        found.append(replace(row, checked=False) if double else row)
+        if row.checked and not double:
+            taken.add(row.symbol)
+    return tuple(found)

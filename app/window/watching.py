@@ -1,0 +1,191 @@
+"""The watchlist at work: what the user wants with its rows becomes loading, and what has become of it is shown and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimerEvent, Signal
+
+from app.panels.data import DataPanel
+from app.session import Refresh, Session
+from app.settings import Preferences
+from app.watchlist import Choice, Row, Watchlist
+from forecasting.errors import CandlecastError
+from forecasting.sources.options import Request
+from forecasting.writing import write_whole
+
+#: Milliseconds from a change of the list to its file, so that many changes are one writing.
+_SAVE_MS = 2000
+
+
+class Watching(QObject):
+    """Stands between the data panel and the session, and keeps the list between two starts.
+
+    Parameters
+    ----------
+    session : Session
+    panel : DataPanel
+    preferences : Preferences
+        Tells where the list is kept.
+    report : callable
+        Takes an error that is to be shown.
+
+    Attributes
+    ----------
+    shown : Signal
+        Another row is to be drawn.
+    told : Signal
+        Message and hint of something worth knowing.
+    """
+
+    shown = Signal()
+    told = Signal(str, str)
+
+    def __init__(self, session: Session, panel: DataPanel, preferences: Preferences, report: Callable[[BaseException], None]) -> None:
+        super().__init__(panel)
+        self._session, self._panel, self._preferences, self._report = session, panel, preferences, report
+        self._file = preferences.data_file("watchlist.json")
+        self._may_save = True
+        self._timer = 0
+        self._drawn: Row | None = None
+        session.list_changed.connect(self._changed)
+        session.state_changed.connect(self._show_state)
+        panel.series_chosen.connect(self.select)
+        panel.check_wanted.connect(self._check)
+        panel.move_wanted.connect(session.move)
+        panel.remove_wanted.connect(session.remove)
+        panel.load_wanted.connect(self._load_again)
+        panel.shape_wanted.connect(self._shape)
+        panel.add_sample_wanted.connect(lambda name: self.load((f"sample:{name}",), "also"))
+
+    @property
+    def refresh(self) -> Refresh:
+        """Whether tickers may be fetched."""
+        return "never" if self._preferences.offline else "auto"
+
+    def restore(self) -> bool:
+        """Bring back the list of the last time and load what was trained; False where there is none."""
+        saved = self._read()
+        if saved is None or not len(saved[0]):
+            return False
+        self._session.restore(*saved)
+        return True
+
+    def start(self) -> None:
+        """Load what is checked, or what is selected where nothing is."""
+        watchlist, row = self._session.watchlist, self._session.row
+        checked = Watchlist(tuple(one for one in watchlist.rows if one.checked)).requests
+        self.load(checked or ((row.request,) if row else ()), "as_before")
+
+    def load(
+        self, requests: Sequence[str | Request], choice: Choice = "only", refresh: Refresh | None = None, instead: Request | None = None
+    ) -> None:
+        """Load something; an error is reported."""
+        if not requests:
+            return
+        try:
+            self._session.load(requests, choice, refresh or self.refresh, instead)
+        except CandlecastError as error:
+            self._report(error)
+
+    def reload(self) -> None:
+        """Read all that is loaded once more; tickers are fetched unless the user works offline."""
+        loaded = Watchlist(tuple(row for row in self._session.watchlist.rows if row.series is not None))
+        self.load(loaded.requests, "as_before", "never" if self._preferences.offline else "always")
+
+    def select(self, place: int) -> None:
+        """Show a row; one that is not loaded yet is loaded."""
+        self._session.select(place)
+        row = self._session.row
+        assert row is not None
+        self._show()
+        if row.series is None and not row.problem and not self._running:
+            self.load((row.request,), "as_before")
+        elif row.series is not None or row.problem:
+            self._draw(row)
+
+    def save(self) -> None:
+        """Write the list now if it has changed."""
+        if not self._timer:
+            return
+        self.killTimer(self._timer)
+        self._timer = 0
+        text = self._session.watchlist.to_json(self._session.selected)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._file, text.encode())
+        except (OSError, CandlecastError) as error:
+            self.told.emit(self.tr("The watchlist could not be kept for the next start."), str(error))
+
+    def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802 - Qt's name
+        """Write the list, some time after it changed."""
+        if event.timerId() == self._timer:
+            self.save()
+
+    @property
+    def _running(self) -> bool:
+        return self._session.state in ("preparing", "training", "stopping")
+
+    def _read(self) -> tuple[Watchlist, int] | None:
+        """Read the file; a damaged one is set aside, and one of another version is left alone."""
+        try:
+            return Watchlist.from_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.told.emit(self.tr("The watchlist cannot be read."), str(error))
+        except CandlecastError as error:
+            self._may_save = "damaged" in error.message and _set_aside(self._file)
+            self.told.emit(error.message, error.hint)
+        return None
+
+    def _changed(self) -> None:
+        """Show the list after a change, draw another row if another one is selected, and keep the list soon."""
+        self._show()
+        row = self._session.row
+        drawn = self._drawn
+        other = (row is None) != (drawn is None) or (
+            row is not None and drawn is not None and (row.symbol, row.request) != (drawn.symbol, drawn.request)
+        )
+        if other and (row is None or row.series is not None or row.problem):
+            self._draw(row)
+        if self._may_save:
+            if self._timer:
+                self.killTimer(self._timer)
+            self._timer = self.startTimer(_SAVE_MS)
+
+    def _show(self) -> None:
+        self._panel.show_list(self._session.watchlist.rows, self._session.selected)
+        self._panel.show_busy(busy=self._running)
+
+    def _draw(self, row: Row | None) -> None:
+        self._drawn = row
+        self.shown.emit()
+
+    def _show_state(self) -> None:
+        self._panel.show_busy(busy=self._running)
+
+    def _check(self, place: int, checked: bool) -> None:
+        self._session.check(place, checked)
+        row = self._session.watchlist[place]
+        if checked and row.series is None and not self._running:
+            self.load((row.request,), "as_before")
+
+    def _load_again(self, place: int) -> None:
+        self.load((self._session.watchlist[place].request,), "as_before")
+
+    def _shape(self, place: int, what: str, value: str) -> None:
+        """Load a series once more with another calendar or distance of bars; what is kept of a ticker is enough for that."""
+        before = self._session.watchlist[place].request
+        read = before.read.model_copy(update={what: value})
+        self.load((before.model_copy(update={"read": read}),), "as_before", instead=before)
+
+
+def _set_aside(file: Path) -> bool:
+    """Give a damaged file another name; False where that is not possible."""
+    try:
+        file.replace(file.with_name(f"{file.stem}.damaged{file.suffix}"))
+    except OSError:
+        return False
+    return True
