@@ -261,7 +261,7 @@ FAMILIES: dict[str, Family] = {
         rows(MINUTES, "{d:%d.%m.%Y %H:%M:%S}.000 GMT+0100,{o},{h},{l},{c},{v}", "Local time,Open,High,Low,Close,Volume"),
         bars=MINUTES, tz="Europe/Berlin",
     ),
-    "dukascopy gmt": Family(rows(MINUTES, "{d:%d.%m.%Y %H:%M:%S}.000,{o},{h},{l},{c},{v}", "Gmt time,Open,High,Low,Close,Volume"), bars=MINUTES),
+    "dukascopy gmt": Family(rows(MINUTES, "{d:%d.%m.%Y %H:%M:%S}.000,{o},{h},{l},{c},{v}", "Gmt time,Open,High,Low,Close,Volume"), bars=MINUTES, tz="UTC"),
     "fxcm bid and ask": Family(
         rows(MINUTES, "{d:%m/%d/%Y},{d:%H:%M:%S},{o},{h},{l},{c},{o},{h},{l},{c},{v}",
              "Date,Time,OpenBid,HighBid,LowBid,CloseBid,OpenAsk,HighAsk,LowAsk,CloseAsk,Total Ticks"),
@@ -394,6 +394,30 @@ FAMILIES: dict[str, Family] = {
     "no header, symbol in front": Family(rows(DAYS, "XYZ,{d:%Y%m%d},{o},{h},{l},{c},{v}"), symbol="XYZ"),
     "price and volume": Family(rows(DAYS, "{d:%Y-%m-%d},{c},{v}", "Date,Price,Volume"), columns=("close", "volume")),
     "adjusted close only": Family(rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Adj Close"), columns=("close",), adjusted="adjusted"),
+    "yahoo saved by Excel": Family(
+        rows(DAYS, "{d.month}/{d.day}/{d.year};{o};{h};{l};{c};{c};{b.volume:.5E}".replace(";", ","), "Date,Open,High,Low,Close,Adj Close,Volume"),
+        columns=("open", "high", "low", "close", "adj_close", "volume"), tolerance=50,
+    ),
+    "sas dates": Family(rows(DAYS, "{d:%d%b%Y},{c}", "date,prc close"), columns=("close",)),
+    "go dates": Family(rows(DAYS, "{d:%Y-%m-%d} 00:00:00 +0000 UTC,{c}", "time,close"), columns=("close",), tz="UTC"),
+    "numpy dates": Family(rows(MINUTES, "{d:%Y-%m-%dT%H:%M:%S}.000000000,{c}", ",close"), bars=MINUTES, columns=("close",)),
+    "dates as floats": Family(rows(DAYS, "{d:%Y%m%d}.0,{c}", "date,close"), columns=("close",)),
+    "blanks, date and time": Family(rows(MINUTES, "{d:%Y-%m-%d %H:%M} {o} {h} {l} {c} {v}"), bars=MINUTES),
+    "value without a header": Family(rows(DAYS, "{d:%Y-%m-%d},{c}"), columns=("close",)),
+    "a title over two lines": Family(
+        rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{c},{v}", 'Date,Open,High,Low,Close,"Adj\nClose",Volume'),
+        columns=("open", "high", "low", "close", "adj_close", "volume"),
+    ),
+    "spread bid and ask bars": Family(
+        rows(MINUTES, "{d},{o},{h},{l},{c},{o},{h},{l},{c}",
+             "Time (UTC),Open (Bid),High (Bid),Low (Bid),Close (Bid),Open (Ask),High (Ask),Low (Ask),Close (Ask)"),
+        bars=MINUTES, columns=("open", "high", "low", "close"), tz="UTC",
+    ),
+    "cboe": Family(rows(DAYS, "{d:%m/%d/%Y},{o},{h},{l},{c}", "DATE,OPEN,HIGH,LOW,CLOSE"), columns=("open", "high", "low", "close")),
+    "futures": Family(
+        rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},0.1,{c},{v},1000", "Date,Open,High,Low,Last,Change,Settle,Volume,Prev. Day Open Interest")
+    ),
+    "currency above": Family("Symbol,ACME\nCurrency,EUR\n" + rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close"), columns=("close",), symbol="ACME"),
     "monthly": Family(
         "\n".join(["Month,Price"] + [f"{2015 + n // 12}-{n % 12 + 1:02d},{100 + n}" for n in range(40)]),
         bars=[Bar(datetime(2015 + n // 12, n % 12 + 1, 1), 0, 0, 0, 100 + n, 0) for n in range(40)], columns=("close",),

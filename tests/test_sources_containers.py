@@ -98,6 +98,26 @@ def test_a_wide_panel_with_symbols_in_its_names(head: str, tmp_path: Path) -> No
     np.testing.assert_array_equal(panel[1].y, [bar.low for bar in DAYS])
 
 
+def test_a_wide_panel_with_merged_symbols(tmp_path: Path) -> None:
+    head = ",AAPL,,MSFT,\nDate,Open,Close,Open,Close"
+    panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{c},{h},{l}", head)))
+    assert [(one.symbol, one.columns) for one in panel] == [("AAPL", ("open", "close")), ("MSFT", ("open", "close"))]
+
+
+def test_a_wide_panel_that_pandas_wrote_anew(tmp_path: Path) -> None:
+    head = "Price,Close,Close.1,Open,Open.1\nTicker,AAPL,MSFT,AAPL,MSFT\nDate,,,,"
+    panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{l},{o},{h}", head)))
+    assert [(one.symbol, one.columns) for one in panel] == [("AAPL", ("open", "close")), ("MSFT", ("open", "close"))]
+    np.testing.assert_array_equal(panel[1].y, [bar.low for bar in DAYS])
+
+
+def test_exchange_rates_of_a_central_bank(tmp_path: Path) -> None:
+    path = put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{o},N/A,{h},", "Date,USD,JPY,BGN,CZK,", newest_first=True))
+    panel = read(path)
+    assert [one.symbol for one in panel] == ["USD", "JPY", "CZK"]
+    assert_bars(panel[0], DAYS, ("close",))
+
+
 def test_features_beside_prices_are_no_panel(tmp_path: Path) -> None:
     extra = ",".join(f"feature{n}" for n in range(12))
     (series,) = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}" + ",1.5" * 12, f"{PLAIN},{extra}")))

@@ -17,6 +17,7 @@ from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.numbers import MarkEvidence, NumberColumn, mark_evidence, read_numbers
 from forecasting.sources.files.roles import Roles
 from forecasting.sources.files.serials import FORMS
+from forecasting.sources.files.vocabulary import plain
 from forecasting.sources.options import ReadOptions
 
 _NAT = np.datetime64("NaT", "us")
@@ -107,6 +108,8 @@ def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Findin
         message = f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set the date format to {found.alternative}."
         findings.append(Finding("date_order", message, int(ds.size), "warning", f"read as {found.order or found.form}"))
     ds, tz = _settle_zone(ds, found, findings)
+    if not tz and {"utc", "gmt"} & set(plain(grid.names[place]).split()):
+        tz = "UTC"
     return found, ds, tz
 
 

@@ -21,7 +21,7 @@ ORDERS = ("ymd", "ydm", "dmy", "mdy")
 
 _NAT = np.datetime64("NaT", "us")
 _CLOCK = r"(?P<h>\d{1,2}):(?P<n>\d{2})(?::(?P<s>\d{2})(?:[.,:](?P<f>\d{1,9}))?)?\s*(?P<p>[AaPp]\.?\s?[Mm]\.?)?"
-_ZONE = r"(?P<z>[Zz]|(?:UTC|GMT)?\s?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)?"
+_ZONE = r"(?P<z>[Zz]|(?:UTC|GMT)?\s?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4}|[A-Z][A-Za-z]+/[A-Za-z_/]+)?(?:\s[A-Z]{3,4})?"
 _TAIL = rf"(?:(?:[T ,]|\s-\s)+{_CLOCK})?\s*{_ZONE}$"
 _WEEKDAY = r"^(?:\p{L}{2,}\.?,?\s+)?"
 _MONTH = r"(?P<b>\p{L}[\p{L}\p{M}]+)"

@@ -230,6 +230,15 @@ def pad(row: Sequence[str], width: int) -> tuple[str, ...]:
     return tuple(cell.strip() for cell in row[:width]) + ("",) * (width - len(row))
 
 
+def _filled_right(row: Sequence[str]) -> list[str]:
+    """Return a header row in which a merged cell names all the columns that it spans."""
+    filled, last = [], ""
+    for cell in row:
+        last = cell.strip() or last
+        filled.append(last)
+    return filled
+
+
 def fit_header(header: Sequence[Sequence[str]], width: int, last_filled: bool) -> tuple[tuple[str, ...], ...]:
     """Return header rows as wide as the data; a header that lacks one name lacks the first (row numbers of R).
 
@@ -245,8 +254,11 @@ def fit_header(header: Sequence[Sequence[str]], width: int, last_filled: bool) -
             f"Rows have {width} cells, but the header names {named} columns.",
             "Decimal commas or thousands marks that are not quoted split numbers in two: export with ; or with quotes.",
         )
-    for row in header:
+    merged = len(header) > 1 and len(roles := _roles_in(header[-1])) > len(set(roles))
+    for place, row in enumerate(header):
         cells = list(_trimmed(row))
+        if merged and place < len(header) - 1:
+            cells = _filled_right([*cells, *[""] * (width - len(cells))])
         if len(cells) == width - 1 and last_filled and (len(header) == 1) and cells and cells[0].strip():
             cells = ["", *cells]
         fitted.append(pad(cells, width))

@@ -79,6 +79,12 @@ def levels_of(name: str) -> tuple[str, ...]:
 
 def _read_one(text: str) -> Label:
     known = role_ranks()
+    text = re.sub(r"(?<=[A-Za-z])\.\d{1,3}$", "", text)
+    name = plain(text)
+    for side in ("bid", "ask"):
+        inner = known.get(name.removeprefix(side).strip()) or known.get(name.removesuffix(side).strip(), ())
+        if side in name and inner and inner[0][0] in PRICE_ROLES[:4]:
+            return Label(f"{side}_{inner[0][0]}", inner[0][1], "", ((f"{side}_{inner[0][0]}", inner[0][1]),))
     for candidate, malus in ((text, 0), (re.sub(r"[(\[{](?!Currency).*?[)\]}]", "", text, flags=re.IGNORECASE), 100)):
         name = plain(candidate)
         roles = known.get(name) or known.get(name.replace(" ", ""), ())
@@ -88,10 +94,6 @@ def _read_one(text: str) -> Label:
     name = plain(text)
     if not name or "%" in text or name in _IGNORED or set(name.split()) & {"change", "percent", "pct"}:
         return Label("ignored" if name or "%" in text else "")
-    for side in ("bid", "ask"):
-        inner = known.get(name.removeprefix(side).strip()) or known.get(name.removesuffix(side).strip(), ())
-        if side in name and inner and inner[0][0] in PRICE_ROLES[:4]:
-            return Label(f"{side}_{inner[0][0]}", inner[0][1], "", ((f"{side}_{inner[0][0]}", inner[0][1]),))
     return _with_rest(text, name.split())
 
 

@@ -301,4 +301,5 @@ def _refuse(path: Path, head: bytes) -> None:
             f"{path.name} is a web page or XML, not a table.", "Use the download button of the site, or save the table as CSV."
         )
     if start.startswith((b"{", b"[{", b"[[")):
-        raise SourceError(f"{path.name} is JSON.", "Convert it to CSV first; pandas.read_json(...).to_csv(...) does it.")
+        begin = " ".join(start[:120].decode("utf-8", "replace").split())
+        raise SourceError(f"{path.name} is JSON, not a table: {begin}", "If that is an answer of a data service, it says what went wrong.")

@@ -68,6 +68,8 @@ def _eligible(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -> b
         or b"\n" not in opened.head
     ):
         return False
+    if any(line.count(b'"') % 2 for line in opened.head.split(b"\n", 30)[:30]):
+        return False
     if roles.layout == "single" and any(not c.role and _is_text(sample.columns[c.index]) for c in roles.columns):
         return False
     missing = pa.array(MISSING)

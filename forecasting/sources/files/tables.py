@@ -71,18 +71,8 @@ def _sheet_grid(rows: Sequence[Sequence[Any]], form: str, named: str = "") -> Gr
     body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
     columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
     header = fit_header([sample[place] for place in frame.header_rows], len(columns), True)
-    header = tuple(_filled_right(row) if place < len(header) - 1 else row for place, row in enumerate(header))
     above = tuple(tuple(row) for row in sample[: min((*frame.header_rows, frame.first_row))] if any(row))
     return Grid(columns, header, above, frame.header_rows, frame.first_row)
-
-
-def _filled_right(row: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a header row in which a merged cell names all the columns that it spans."""
-    filled, last = [], ""
-    for cell in row:
-        last = cell or last
-        filled.append(last)
-    return tuple(filled)
 
 
 def _as_text(cell: Any) -> str:

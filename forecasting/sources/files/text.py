@@ -50,6 +50,8 @@ _LEGACY = (
 )
 
 _CHUNK = 20_000
+#: Lines from the top among which a title may run over its line end.
+_TOP = 30
 _YEAR = re.compile(r"(?:1[89]|20|21)\d{2}")
 
 
@@ -199,10 +201,26 @@ def first_lines(head: bytes, encoding: str = "") -> tuple[str, bool, list[str]]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(head) >= 1 << 18 and len(lines) > 1:
         lines = lines[:-1]
-    lines = lines[:400]
+    lines = list(_whole_lines(lines[:400]))
     if max(map(len, lines)) > MAX_LINE:
         raise SourceError(f"A line has more than {MAX_LINE:,} characters.", "This is hardly a price table; check how it was exported.")
     return name, guessed, lines
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, those of a title that runs over its line end in quotes joined to one; only near the top are there titles."""
+    pending = ""
+    for place, line in enumerate(lines):
+        odd = place < _TOP and line.count('"') % 2 == 1
+        if pending:
+            yield from (f"{pending} {line}",) if odd else (pending, line)
+            pending = ""
+        elif odd:
+            pending = line
+        else:
+            yield line
+    if pending:
+        yield pending
 
 
 def shown(lines: Iterable[str], count: int = 4) -> str:
@@ -297,7 +315,7 @@ def read_text(opened: Opened, dialect: Dialect, errors: str = "strict") -> tuple
     odd = {"wide": 0, "short": 0}
     with unpacked(opened) as stream:
         lines = _lines(iter(lambda: stream.read(1 << 20), b""), codecs.getincrementaldecoder(dialect.encoding)(errors))
-        rows = _split(lines, dialect)
+        rows = _split(_whole_lines(lines), dialect)
         top = list(islice(rows, dialect.frame.first_row))
         width = dialect.frame.width
         block: list[tuple[str, ...]] = []
