@@ -22,7 +22,7 @@ from forecasting.errors import SourceError
 from forecasting.series import Finding, PriceSeries, Provenance
 from forecasting.sources import SampleSource, yahoo
 from forecasting.sources.yahoo import YahooSource
-from forecasting.store import PriceStore
+from forecasting.store import PriceStore, database
 
 COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 
@@ -244,12 +244,13 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 def test_a_later_version_adds_its_tables_and_keeps_the_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "prices.sqlite"
     store.load(Feed(bars(5)), path=path)
-    monkeypatch.setattr(store, "_MIGRATIONS", (*store._MIGRATIONS, ("CREATE TABLE run (id INTEGER PRIMARY KEY, config TEXT NOT NULL)",)))
+    later = (*database.MIGRATIONS, ("CREATE TABLE run (id INTEGER PRIMARY KEY, config TEXT NOT NULL)",))
+    monkeypatch.setattr(database, "MIGRATIONS", later)
     (series,) = store.load(Feed(bars(5)), "never", path)
     assert same(series, bars(5))
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM run").fetchone() == (0,)
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(later),)
     db.close()
 
 
@@ -301,7 +302,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_store import Feed, bars
-from forecasting.store import PriceStore
+from forecasting.store import PriceStore, database
 with PriceStore(Path(sys.argv[1])) as kept:
     print("writing", flush=True)
     for turn in range(10_000):

@@ -1,0 +1,22 @@
+"""What the program remembers between starts: the prices it fetched, and the forecasts it made."""
+
+from __future__ import annotations
+
+from forecasting.store.database import store_path
+from forecasting.store.journal import Coverage, Entry, Journal
+from forecasting.store.prices import MAX_AGE_S, OVERLAP, Held, Loadable, PriceStore, Refresh, Refreshable, load
+
+__all__ = [
+    "MAX_AGE_S",
+    "OVERLAP",
+    "Coverage",
+    "Entry",
+    "Held",
+    "Journal",
+    "Loadable",
+    "PriceStore",
+    "Refresh",
+    "Refreshable",
+    "load",
+    "store_path",
+]
