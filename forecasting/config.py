@@ -76,14 +76,62 @@ class TaskConfig(Settings):
 class ModelConfig(Settings):
     """Which network, and how large."""
 
-    model: Literal["rnn", "lstm", "gru"] = _setting(
-        "lstm", "Network", "Kind of recurrent cell; on a CPU the LSTM is the fastest.", words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+    model: Literal["rnn", "lstm", "gru", "transformer"] = _setting(
+        "lstm",
+        "Network",
+        "Kind of network; on a CPU the LSTM is the fastest.",
+        words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"},
     )
-    hidden_size: int = _setting(8, "Hidden size", "Units of each recurrent layer.", "units", ge=1, le=2048)
-    layers: int = _setting(1, "Layers", "Recurrent layers on top of each other.", ge=1, le=8)
+    hidden_size: int = _setting(8, "Hidden size", "Units of each layer.", "units", ge=1, le=2048)
+    layers: int = _setting(1, "Layers", "Layers on top of each other.", ge=1, le=8)
     dropout: float = _setting(0.5, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
     bidirectional: bool = _setting(
         False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
+    )
+    activation: Literal["tanh", "relu"] = _setting(
+        "tanh",
+        "Activation",
+        "Of the plain RNN: tanh keeps states within bounds and forgets; ReLU remembers longer and may explode.",
+        advanced=True,
+        words={"tanh": "tanh", "relu": "ReLU"},
+    )
+    memory: int = _setting(
+        0,
+        "Initial memory",
+        "Start the gates of an LSTM or GRU so that it remembers up to so many bars; 0 starts them at random.",
+        "bars",
+        advanced=True,
+        words={0: "Random"},
+        ge=0,
+        le=5000,
+    )
+    layer_norm: bool = _setting(
+        False, "Layer norm", "Bring the outputs of each recurrent layer to one size. A Transformer always does.", advanced=True
+    )
+    residual: bool = _setting(
+        False,
+        "Residual",
+        "Add what enters a recurrent layer to its outputs, from the second layer on. A Transformer always does.",
+        advanced=True,
+    )
+    conv_kernel: int = _setting(
+        0,
+        "Convolution",
+        "Bars that a causal convolution sees at a time before the layers read its outputs; 0 leaves it out.",
+        "bars",
+        advanced=True,
+        words={0: "None"},
+        ge=0,
+        le=512,
+    )
+    conv_channels: int = _setting(8, "Conv. channels", "Outputs of the convolution.", advanced=True, ge=1, le=1024)
+    heads: int = _setting(2, "Heads", "Attention heads of each layer of a Transformer.", advanced=True, ge=1, le=64)
+    positions: Literal["sinusoidal", "learned"] = _setting(
+        "sinusoidal",
+        "Positions",
+        "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns for each lag.",
+        advanced=True,
+        words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
     )
     members: int = _setting(
         1, "Members", "Networks trained side by side from different starts; the forecast is their median.", advanced=True, ge=1, le=50
@@ -95,17 +143,39 @@ class TrainConfig(Settings):
 
     epochs: int = _setting(30, "Epochs", "Most passes over the training windows.", ge=1, le=100_000)
     batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", advanced=True, ge=1, le=65_536)
-    learning_rate: float = _setting(5e-4, "Learning rate", "Largest step size of AdamW.", gt=0.0, le=10.0)
-    weight_decay: float = _setting(0.3, "Weight decay", "Pull of the weights towards zero (AdamW).", advanced=True, ge=0.0, le=10.0)
-    schedule: Literal["constant", "cosine"] = _setting(
+    optimiser: Literal["adamw", "sgd", "rmsprop"] = _setting(
+        "adamw",
+        "Optimiser",
+        "How steps are made from gradients; SGD wants a learning rate some hundred times that of the others.",
+        advanced=True,
+        words={"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
+    )
+    learning_rate: float = _setting(5e-4, "Learning rate", "Largest step size of the optimiser.", gt=0.0, le=10.0)
+    momentum: float = _setting(0.9, "Momentum", "Share of the last step that SGD keeps in the next.", advanced=True, ge=0.0, le=0.999)
+    weight_decay: float = _setting(
+        0.3, "Weight decay", "Pull of the weights towards zero, apart from the gradient.", advanced=True, ge=0.0, le=10.0
+    )
+    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = _setting(
         "cosine",
         "Schedule",
-        "How the learning rate moves over the epochs.",
+        "How the learning rate moves over the epochs: one cycle rises first; plateau halves it when the validation loss stalls.",
         advanced=True,
-        words={"constant": "Constant", "cosine": "Cosine"},
+        words={"constant": "Constant", "cosine": "Cosine", "one-cycle": "One cycle", "plateau": "Plateau"},
+    )
+    clip: Literal["norm", "value", "off"] = _setting(
+        "norm",
+        "Clipping",
+        "Hold back large gradients: as a whole, keeping their direction, or each element by itself.",
+        advanced=True,
+        words={"norm": "By norm", "value": "By value", "off": "Off"},
     )
     clip_norm: float = _setting(
-        1.0, "Clip norm", "Largest norm of the gradient; 0 switches clipping off.", advanced=True, words={0.0: "Off"}, ge=0.0
+        1.0,
+        "Clip limit",
+        "Largest norm of the gradient, or largest size of an element where clipping is by value; 0 switches clipping off.",
+        advanced=True,
+        words={0.0: "Off"},
+        ge=0.0,
     )
     patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1)
     seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)

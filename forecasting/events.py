@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from forecasting.config import RunConfig
-from forecasting.series import Floats, Forecast, Origins, Outcomes, Panel
+from forecasting.series import Floats, Forecast, Ints, Origins, Outcomes, Panel
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class EpochEnd(Event):
     """One pass over the training windows is done.
 
     Losses are mean pinball losses in units of the series' own volatility. Epoch 0 is the untrained
-    network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping,
-    ``clipped`` the share of steps that were clipped.
+    network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping and
+    ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped.
     """
 
     epoch: int
@@ -103,6 +104,80 @@ class EpochEnd(Event):
     grad_norm: float
     clipped: float
     seconds: float
+    grad_norm_after: float = math.nan
+
+
+@dataclass(frozen=True)
+class MemorySeen(Event):
+    """How much of the loss's gradient reaches each layer at each lag, at a moment of training.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch that was going on.
+    lags : ndarray of int64, shape [K]
+        Bars back from the last of the window, increasing from 0; close to each other at first, then ever wider apart.
+    norms : ndarray of float64, shape [layers, K]
+        Norm of the derivative of the loss with respect to the state at that lag, a mean over a few fixed
+        windows; of a Transformer that with respect to what enters each layer. The first layer comes first.
+    """
+
+    epoch: int
+    lags: Ints
+    norms: Floats
+
+
+@dataclass(frozen=True)
+class Advice(Event):
+    """What the gradient doctor says of a training: ``topic`` is a short stable name, said at most once a run."""
+
+    topic: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class LearningRatesTried(Event):
+    """A search for the learning rate is done.
+
+    Attributes
+    ----------
+    rates : ndarray of float64, shape [N]
+        Increasing.
+    losses : ndarray of float64, shape [N]
+        Smoothed loss of the batches at these rates, as a share of what the baseline loses on the same batches.
+    suggestion : float
+        The rate to train with.
+    """
+
+    rates: Floats
+    losses: Floats
+    suggestion: float
+
+
+@dataclass(frozen=True)
+class TrainingKept(Event):
+    """A training that was cut short can go on from a file.
+
+    Attributes
+    ----------
+    path : Path
+        To be given to ``jobs.train`` as ``resume``, together with the panel that ``sources`` load and ``config``.
+    config : RunConfig
+    sources, symbols : tuple of str
+        References and names of the series.
+    epoch : int
+        Epochs that are done.
+    saved_at : str
+        ISO time (UTC).
+    """
+
+    path: Path
+    config: RunConfig
+    sources: tuple[str, ...]
+    symbols: tuple[str, ...]
+    epoch: int
+    saved_at: str
 
 
 @dataclass(frozen=True)

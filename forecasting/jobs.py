@@ -33,6 +33,7 @@ from forecasting.events import (
     SeriesLoaded,
     SplitMade,
     TickersHeld,
+    TrainingKept,
 )
 from forecasting.series import Forecast, Origins, Panel, PriceSeries
 
@@ -61,10 +62,10 @@ def warm_up() -> Job:
     yield Progress(0, 0, "Preparing the engine")
     import torch
 
-    from forecasting.models import MODELS
+    from forecasting.models import Network
     from forecasting.training import AdamW, devices
 
-    network = MODELS["lstm"](RunConfig().model, 4, 2)
+    network = Network(RunConfig().model, 4, 2, 8)
     network(torch.zeros(8, 8, 4)).sum().backward()
     AdamW(network.parameters(), 0.0).step(1e-3)
     yield EngineReady(devices(), versions(), time.perf_counter() - started)
@@ -179,7 +180,15 @@ def held_tickers() -> Job:
         yield TickersHeld(tuple(dict.fromkeys(one.symbol for one in store.held())))
 
 
-def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:
+def train(
+    panel: Panel,
+    config: RunConfig,
+    should_stop: Callable[[], bool] = _never,
+    *,
+    should_pause: Callable[[], bool] = _never,
+    resume: Path | None = None,
+    autosave: Path | None = None,
+) -> Job:
     """Train a network, score it beside the baselines on the test part, forecast the real future.
 
     Parameters
@@ -188,22 +197,60 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
     config : RunConfig
     should_stop : callable
         Polled every batch; once true the best weights so far are scored and delivered.
+    should_pause : callable
+        Polled every batch; training waits for as long as it is true.
+    resume : Path, optional
+        File of a training of the same prices and settings (``epochs`` and ``patience`` may be others) that was cut short: it goes
+        on there, and on the CPU of the same machine ends with the numbers of one that never was.
+    autosave : Path, optional
+        File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a minute old, and
+        newer after each best epoch. It is removed at the end, and left where the training is cut short by a fault.
 
     Yields
     ------
-    SplitMade, Progress, EpochEnd, ForecastMade, Notice, RunFinished
+    SplitMade, Progress, EpochEnd, ForecastMade, MemorySeen, Advice, Notice, RunFinished
+
+    Raises
+    ------
+    ConfigError
+        The file to go on from was made of other prices or settings.
+    ModelFileError
+        That file is damaged, or something else.
     """
+    try:
+        yield from _train(panel, config, should_stop, should_pause, resume, autosave)
+    except GeneratorExit:
+        _remove(autosave)
+        raise
+    _remove(autosave)
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)
+
+
+def _train(
+    panel: Panel,
+    config: RunConfig,
+    should_stop: Callable[[], bool],
+    should_pause: Callable[[], bool],
+    resume: Path | None,
+    autosave: Path | None,
+) -> Job:
     from forecasting.backtest import fit_baselines, outcomes_of
     from forecasting.baselines import default_baselines
     from forecasting.metrics import score
-    from forecasting.training import fit
+    from forecasting.training import TrainingState, fit
     from forecasting.verdict import judge
     from forecasting.windows import bars_before, split_panel
 
     started = time.perf_counter()
+    state = TrainingState.load(resume) if resume else None
     split = split_panel(panel, config.task)
     made: list[SplitMade] = []
-    fitted = yield from _noting(fit(panel, split, config, should_stop), made)
+    training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave)
+    fitted = yield from _noting(training, made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
     rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, default_baselines(panel))
@@ -227,6 +274,55 @@ def train(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
         info=_info(config, [fitted], time.perf_counter() - started),
     )
     yield RunFinished(result, fitted.forecaster)
+
+
+def autosave_path(panel: Panel, config: RunConfig) -> Path:
+    """Return the file in which a training of these prices with these settings is kept, in the folder for user data."""
+    from forecasting.training import run_name
+
+    return _kept_folder() / run_name(panel, config)
+
+
+def _kept_folder() -> Path:
+    from forecasting.store import store_path
+
+    return store_path().parent / "unfinished"
+
+
+def unfinished() -> Job:
+    """Tell which trainings were cut short and can go on, latest first; files that cannot be read are passed over.
+
+    Yields
+    ------
+    TrainingKept
+    """
+    from forecasting.bundle import read_bundle
+
+    found = []
+    for path in _kept_folder().glob("*.training"):
+        try:
+            manifest, _ = read_bundle(path)
+            facts = manifest["facts"]
+            config = RunConfig.model_validate(manifest["config"])
+            symbols, sources = tuple(manifest["prices"]), tuple(manifest["sources"])
+            found.append(TrainingKept(path, config, sources, symbols, len(facts["history"]) - 1, str(manifest["saved_at"])))
+        except (CandlecastError, KeyError, TypeError, ValueError):
+            continue
+    yield from sorted(found, key=lambda kept: kept.saved_at, reverse=True)
+
+
+def find_learning_rate(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:
+    """Try ever larger learning rates and suggest one.
+
+    Yields
+    ------
+    Progress, Notice, LearningRatesTried
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.training import find_learning_rate as find
+    from forecasting.windows import split_panel
+
+    yield from find(panel, split_panel(panel, config.task), config, should_stop)
 
 
 def backtest(

@@ -86,7 +86,7 @@ def test_choices_show_their_names(qtbot: Any) -> None:
     qtbot.addWidget(form)
     choice = form.fields["model"]
     assert isinstance(choice, QComboBox)
-    assert [choice.itemText(place) for place in range(choice.count())] == ["RNN", "LSTM", "GRU"]
+    assert [choice.itemText(place) for place in range(choice.count())] == ["RNN", "LSTM", "GRU", "Transformer"]
     choice.setCurrentText("GRU")
     assert form.settings().model == "gru"
 

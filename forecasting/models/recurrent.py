@@ -2,17 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models.heads import QuantileHead
 
+#: Modules, and the functions that run one direction of one layer over part of a window.
 _CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_SCANS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
+    "rnn-tanh": torch.rnn_tanh,
+    "rnn-relu": torch.rnn_relu,
+    "lstm": torch.lstm,
+    "gru": torch.gru,
+}
 
 
-class RecurrentNet(nn.Module):
-    """A stack of recurrent layers that reads a window and a head that reads its last state.
+class RecurrentLayer(nn.Module):
+    """One recurrent layer, in one or both directions, with what stands around it.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    inputs : int
+        Width of what is read.
+    residual : bool
+        Whether what is read is added to the outputs (widths must be equal).
+
+    References
+    ----------
+    Elman (1990); Hochreiter and Schmidhuber (1997); Cho et al. (2014); Schuster and Paliwal (1997); Ba, Kiros and Hinton
+    (2016), Layer normalization.
+    """
+
+    def __init__(self, config: ModelConfig, inputs: int, residual: bool) -> None:
+        super().__init__()
+        kind: dict[str, Any] = {"nonlinearity": config.activation} if config.model == "rnn" else {}
+        self.cell = _CELLS[config.model](inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **kind)
+        self.scan = _SCANS[f"rnn-{config.activation}" if config.model == "rnn" else config.model]
+        self.width = config.hidden_size * (2 if config.bidirectional else 1)
+        self.norm = nn.LayerNorm(self.width) if config.layer_norm else nn.Identity()
+        self.residual = residual
+        if config.memory and config.model != "rnn":
+            _remember(self.cell, config.model, config.memory)
+
+    def forward(self, read: Tensor) -> Tensor:
+        """Map what is read, [B, L, inputs], to outputs [B, L, width]."""
+        return self._around(read, self.cell(read)[0])
+
+    def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything later depends on.
+
+        Parameters
+        ----------
+        read : Tensor, shape [B, L, inputs]
+        cuts : sequence of int
+            Places of bars, increasing; the last is L - 1.
+
+        Returns
+        -------
+        outputs : Tensor, shape [B, L, width]
+        states : list of Tensor
+            For each cut the states h, [1, B, hidden], of each direction one after the other: the gradient of a loss
+            with respect to them is what reaches these bars.
+        """
+        outputs, states = self._direction(read, cuts, "")
+        if not self.cell.bidirectional:
+            return self._around(read, outputs), states
+        length = read.shape[1]
+        mirrored = sorted({length - 1 - cut for cut in cuts} | {length - 1})
+        backward, others = self._direction(read.flip(1), mirrored, "_reverse")
+        by_cut = dict(zip(mirrored, others, strict=True))
+        both = [state for cut, forward in zip(cuts, states, strict=True) for state in (forward, by_cut[length - 1 - cut])]
+        return self._around(read, torch.cat([outputs, backward.flip(1)], dim=2)), both
+
+    def _around(self, read: Tensor, outputs: Tensor) -> Tensor:
+        normed: Tensor = self.norm(outputs)
+        return read + normed if self.residual else normed
+
+    def _direction(self, read: Tensor, cuts: Sequence[int], suffix: str) -> tuple[Tensor, list[Tensor]]:
+        """Run one direction in pieces that end at the cuts; each piece's last output is the state that goes on."""
+        weights = [getattr(self.cell, f"{name}_l0{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        zeros = read.new_zeros(1, len(read), self.cell.hidden_size)
+        state: tuple[Tensor, ...] = (zeros, zeros) if isinstance(self.cell, nn.LSTM) else (zeros,)
+        outputs, states, start = [], [], 0
+        for cut in cuts:
+            carried = state if len(state) > 1 else state[0]
+            # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no dropout here.
+            out, *after = self.scan(read[:, start : cut + 1], carried, weights, True, 1, 0.0, True, False, True)
+            state, start = tuple(after), cut + 1
+            outputs += [out[:, :-1], state[0].transpose(0, 1)]
+            states.append(state[0])
+        return torch.cat(outputs, dim=1), states
+
+
+class Recurrent(nn.Module):
+    """A stack of recurrent layers that reads a window; its last state is what the head reads.
 
     Bidirectional layers read the window in both directions; the window ends at the cutoff, so they
     see no bar after it.
@@ -22,34 +109,51 @@ class RecurrentNet(nn.Module):
     config : ModelConfig
     inputs : int
         Features a bar, C.
-    horizon : int
-        Steps ahead, H.
-
-    References
-    ----------
-    Elman (1990); Hochreiter and Schmidhuber (1997); Cho et al. (2014); Schuster and Paliwal (1997).
+    input_size : int
+        Bars of a window, L; recurrent layers read windows of any length.
     """
 
-    def __init__(self, config: ModelConfig, inputs: int, horizon: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, input_size: int) -> None:
         super().__init__()
-        self.cell = _CELLS[config.model](
-            inputs,
-            config.hidden_size,
-            config.layers,
-            batch_first=True,
-            dropout=config.dropout if config.layers > 1 else 0.0,
-            bidirectional=config.bidirectional,
-        )
-        self.directions = 2 if config.bidirectional else 1
-        self.drop = nn.Dropout(config.dropout)
-        self.head = QuantileHead(config.hidden_size * self.directions, horizon)
+        layers: list[RecurrentLayer] = []
+        for number in range(config.layers):
+            layers.append(RecurrentLayer(config, layers[-1].width if layers else inputs, config.residual and number > 0))
+        self.layers = nn.ModuleList(layers)
+        self.between = nn.Dropout(config.dropout)
+        self.bidirectional = config.bidirectional
+        self.width = layers[-1].width
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3]."""
-        states, _ = self.cell(window)
-        last = states[:, -1]
-        if self.directions == 2:
-            half = last.shape[1] // 2
-            last = torch.cat([last[:, :half], states[:, 0, half:]], dim=1)
-        shape: Tensor = self.head(self.drop(last))
-        return shape
+        """Map windows [B, L, C] to the last state, [B, width]."""
+        for number, layer in enumerate(self.layers):
+            window = layer(self.between(window) if number else window)
+        return self._last(window)
+
+    def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return the last state, and of each layer the states at some bars (see :meth:`RecurrentLayer.kept`)."""
+        found = []
+        for number, layer in enumerate(self.layers):
+            assert isinstance(layer, RecurrentLayer)
+            window, states = layer.kept(self.between(window) if number else window, cuts)
+            found.append(states)
+        return self._last(window), found
+
+    def _last(self, outputs: Tensor) -> Tensor:
+        """Return the outputs [B, width] at the last bar of each direction: of the backward one that is the first."""
+        if not self.bidirectional:
+            return outputs[:, -1]
+        half = self.width // 2
+        return torch.cat([outputs[:, -1, :half], outputs[:, 0, half:]], dim=1)
+
+
+@torch.no_grad()
+def _remember(cell: nn.RNN | nn.LSTM | nn.GRU, model: str, bars: int) -> None:
+    """Start the gates so that units keep what they hold for 1 to ``bars`` bars (Tallec and Ollivier 2018)."""
+    size = cell.hidden_size
+    for suffix in ("_l0", "_l0_reverse") if cell.bidirectional else ("_l0",):
+        ours, theirs = getattr(cell, f"bias_ih{suffix}"), getattr(cell, f"bias_hh{suffix}")
+        keep = torch.empty(size).uniform_(1.0, max(1.0, bars - 1.0)).log()
+        # Gates lie behind each other: input, forget, ... in an LSTM, reset, update, ... in a GRU.
+        ours[size : 2 * size], theirs[size : 2 * size] = keep, 0.0
+        if model == "lstm":
+            ours[:size], theirs[:size] = -keep, 0.0

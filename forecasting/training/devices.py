@@ -1,0 +1,95 @@
+"""Which devices there are, which one a run uses, and whether it can be relied on."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import nn
+
+from forecasting.config import ModelConfig, TrainConfig
+from forecasting.errors import ConfigError
+
+#: Largest difference between a device's numbers and the CPU's in the self-test; TF32 and fused kernels stay well below it.
+_TOLERANCE = 1e-2
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device a run uses: the one named, or for ``auto`` CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    ConfigError
+        A device that this machine lacks; the hint names those it has.
+    """
+    have = devices()
+    if wanted == "auto":
+        return torch.device(next(iter(have)))
+    name = "cuda:0" if wanted == "cuda" else wanted
+    if name not in have:
+        raise ConfigError(f"There is no device '{wanted}' here.", f"Choose one of: auto, {', '.join(have)}.")
+    return torch.device(name)
+
+
+def devices() -> dict[str, str]:
+    """Return the devices of this machine, fastest first: name -> words for people."""
+    found = {}
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(index)
+            found[f"cuda:{index}"] = f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
+    if torch.backends.mps.is_available():
+        found["mps"] = "Apple GPU"
+    found["cpu"] = f"CPU, {torch.get_num_threads()} threads"
+    return found
+
+
+def tested_device(wanted: str) -> tuple[torch.device, str]:
+    """Return the device a run uses, tried out, and why it is not the fastest one ("" where it is).
+
+    Raises
+    ------
+    ConfigError
+        The device that was named is not there or fails the test.
+    """
+    device = choose_device(wanted)
+    fault = self_test(device)
+    if not fault:
+        return device, ""
+    if wanted != "auto":
+        raise ConfigError(f"The device '{wanted}' cannot be used: {fault}.", "Choose the device 'cpu', or 'auto'.")
+    return torch.device("cpu"), f"{devices().get(str(device), str(device))} cannot be used ({fault}); training goes on on the CPU."
+
+
+def self_test(device: torch.device) -> str:
+    """Run a small LSTM forwards and backwards and compare with the CPU; return what is wrong, "" where nothing is.
+
+    The random numbers of the CPU are left where they are. The CPU itself is not tested.
+    """
+    if device.type == "cpu":
+        return ""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network, window = nn.LSTM(4, 8, batch_first=True), torch.randn(4, 12, 4)
+        try:
+            ours = _gradient(network, window)
+            theirs = _gradient(network.to(device), window.to(device))
+        except RuntimeError as error:
+            return str(error).splitlines()[0]
+    apart = float((ours - theirs).abs().max())
+    return "" if apart <= _TOLERANCE else f"its numbers differ from the CPU's by {apart:.1e}"
+
+
+def _gradient(network: nn.LSTM, window: torch.Tensor) -> torch.Tensor:
+    outputs, _ = network(window)
+    [gradient] = torch.autograd.grad(outputs.square().sum(), [network.get_parameter("weight_hh_l0")])
+    return gradient.detach().cpu()
+
+
+def set_threads(model: ModelConfig, train: TrainConfig) -> None:
+    """Use one thread where steps are so small that a second one costs more than it brings.
+
+    The rule depends on the settings only, never on a timing, so that the same run gives the same numbers.
+    """
+    cores = os.cpu_count() or 1
+    torch.set_num_threads(1 if model.hidden_size * train.batch_size <= 8192 else max(1, cores // 2 if cores > 4 else cores))

@@ -1,0 +1,129 @@
+"""The gradient doctor: plain advice from what a training shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from forecasting.config import RunConfig
+from forecasting.events import Advice, EpochEnd, MemorySeen
+
+#: Below this share of the last bar's gradient a bar teaches nothing; above that one an early bar drowns the others.
+_VANISHED, _EXPLODED = 1e-3, 1e3
+#: Epochs before gradients are judged; share of clipped steps that is worth a word; rise of the loss that is.
+_SETTLED, _OFTEN, _WORSE = 3, 0.5, 0.01
+
+
+class Doctor:
+    """Says each thing at most once a run.
+
+    Parameters
+    ----------
+    config : RunConfig
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.said: set[str] = set()
+
+    def during(self, history: Sequence[EpochEnd], memory: MemorySeen | None) -> Iterator[Advice]:
+        """Say what can be said while training goes on: what the gradients do on their way back."""
+        if len(history) > _SETTLED and memory is not None:
+            yield from self._once(on_memory(memory, self.config))
+
+    def after(self, history: Sequence[EpochEnd], memory: MemorySeen | None, stopped: str | None) -> Iterator[Advice]:
+        """Say what the whole training shows."""
+        if memory is not None:
+            yield from self._once(on_memory(memory, self.config))
+        if len(history) > 1:
+            yield from self._once(on_clipping(history, self.config))
+            yield from self._once(on_losses(history, stopped))
+
+    def _once(self, found: Iterator[Advice]) -> Iterator[Advice]:
+        for advice in found:
+            if advice.topic not in self.said:
+                self.said.add(advice.topic)
+                yield advice
+
+
+def reach(memory: MemorySeen) -> int:
+    """Return the largest lag at which a layer still gets a thousandth of the largest gradient it gets at any lag."""
+    share = memory.norms / np.maximum(memory.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    alive = np.flatnonzero((share >= _VANISHED).any(axis=0))
+    return int(memory.lags[alive[-1]]) if len(alive) else 0
+
+
+def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
+    """Judge the gradients that reach earlier bars: vanished, or exploded.
+
+    References
+    ----------
+    Bengio, Simard and Frasconi (1994); Pascanu, Mikolov and Bengio (2013).
+    """
+    lookback, name = config.task.input_size, config.model.model.upper()
+    used = reach(memory)
+    first = memory.norms.max(axis=0)
+    share = first[-1] / first[0] if first[0] else 0.0
+    if share > _EXPLODED:
+        yield Advice(
+            "exploding",
+            f"The gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: it explodes on its way.",
+            "Clip by norm, lower the learning rate, or choose tanh instead of ReLU, or an LSTM.",
+        )
+    elif used < lookback // 2:
+        yield Advice(
+            "vanishing",
+            f"The gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: this {name} learns nothing from bars "
+            f"more than {used} back, of a lookback of {lookback}.",
+            _longer(config, max(used, 2)),
+        )
+
+
+def _longer(config: RunConfig, used: int) -> str:
+    nearer = f"or a lookback of {_round(2 * used)}"
+    if config.model.model == "rnn":
+        return f"Try an LSTM or GRU with an initial memory of {config.task.input_size} bars, {nearer}."
+    if config.model.model == "transformer":
+        return f"Try learned positions, {nearer}."
+    if config.model.memory < config.task.input_size:
+        return f"Try an initial memory of {config.task.input_size} bars, {nearer}."
+    return f"Try a Transformer, {nearer}."
+
+
+def _round(bars: int) -> int:
+    """Return the next of 5, 10, 15, ... bars."""
+    return -(-bars // 5) * 5
+
+
+def on_clipping(history: Sequence[EpochEnd], config: RunConfig) -> Iterator[Advice]:
+    """Judge how often gradients were held back."""
+    trained = history[1:]
+    share, norm = float(np.mean([e.clipped for e in trained])), float(np.median([e.grad_norm for e in trained]))
+    if share > _OFTEN:
+        yield Advice(
+            "clipping",
+            f"{share:.0%} of the steps were clipped (limit {config.train.clip_norm:g}, usual norm {norm:.2g}): "
+            "the limit, more than the gradient, decides how large steps are.",
+            f"A limit of about {2 * norm:.1g} would hold back the exceptions only.",
+        )
+
+
+def on_losses(history: Sequence[EpochEnd], stopped: str | None) -> Iterator[Advice]:
+    """Judge how the losses went: nothing learned, learned by heart, or not yet done."""
+    last, best = history[-1], history[history[-1].best_epoch]
+    if last.best_epoch == 0:
+        yield Advice(
+            "nothing-learned",
+            "No epoch was better on the validation part than the baseline that the network starts from.",
+            "That is usual for prices. Try another learning rate (candlecast lr-find), more series, or a smaller network.",
+        )
+    elif last.val_loss > (1 + _WORSE) * best.val_loss and last.train_loss < best.train_loss:
+        yield Advice(
+            "by-heart",
+            f"After epoch {best.epoch} the training loss went on falling while the validation loss rose by "
+            f"{last.val_loss / best.val_loss - 1:.1%}: the network learns its windows by heart.",
+            "More dropout, more weight decay, fewer units, or more series.",
+        )
+    elif stopped == "epochs" and last.best_epoch == last.epoch:
+        yield Advice("longer", "The last epoch was the best one: the network was still learning.", "Train for more epochs.")

@@ -1,0 +1,105 @@
+"""Finding a learning rate: raise it step by step and see where the loss falls fastest."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+
+from forecasting.config import RunConfig
+from forecasting.events import Event, LearningRatesTried, Notice, Progress
+from forecasting.series import Floats, Panel
+from forecasting.training.devices import set_threads, tested_device
+from forecasting.training.forecaster import Forecaster, build
+from forecasting.training.loop import Run, StopAsked
+from forecasting.training.state import Autosave
+from forecasting.windows import Scaling, Split, Windows
+
+#: Rates that are tried, the first and the last of them, how losses are smoothed, and where the search has seen enough.
+_TRIED, _LOWEST, _HIGHEST, _SMOOTH, _ENOUGH = 120, 1e-6, 10.0, 0.9, 1.5
+
+
+def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, None]:
+    """Train for some steps while the learning rate rises from 1e-6 to 10, or until the loss is lost.
+
+    Losses are shown as a share of what the baseline loses on the same batch, so that the batches' own
+    ups and downs do not hide what is learned.
+
+    Parameters
+    ----------
+    panel : Panel
+    split : Split
+        The training part alone is looked at.
+    config : RunConfig
+    should_stop : callable
+        Polled at each step; once true what was tried so far is judged.
+
+    Yields
+    ------
+    Progress, Notice, LearningRatesTried
+        The suggestion is the rate at which the smoothed loss falls fastest.
+
+    References
+    ----------
+    Smith (2017), Cyclical learning rates for training neural networks.
+    """
+    device, excuse = tested_device(config.train.device)
+    if excuse:
+        yield Notice(excuse)
+    set_threads(config.model, config.train)
+    torch.manual_seed(config.train.seed)
+    scaling = Scaling.fit(panel, split.insample, config.task)
+    windows = Windows(panel, scaling, config.task, device)
+    forecaster = Forecaster(config, scaling, build(config, windows.inputs).to(device), device, split.val_start)
+    run = Run(forecaster, windows, split, panel, should_stop, lambda: False, Autosave(None))
+    rates, losses = np.geomspace(_LOWEST, _HIGHEST, _TRIED), []
+    reported = time.perf_counter()
+    for rate, loss in zip(rates, _tried(run, rates), strict=False):
+        losses.append(loss)
+        if should_stop() or not math.isfinite(loss) or loss > _ENOUGH:
+            break
+        if time.perf_counter() - reported >= 0.1:
+            reported = time.perf_counter()
+            yield Progress(len(losses), len(rates), f"Trying a learning rate of {rate:.1e}")
+    known = np.array([loss for loss in losses if math.isfinite(loss)])
+    yield LearningRatesTried(rates[: len(known)], known, suggested(rates[: len(known)], known))
+
+
+def _tried(run: Run, rates: Floats) -> Iterator[float]:
+    """Take one step at each rate and return the smoothed loss beside the baseline's."""
+    ours = theirs = 0.0
+    rows = run.train_rows
+    untrained = torch.zeros((), device=run.windows.device)
+    run.network.train()
+    for number, rate in enumerate(rates):
+        start = number * run.batch_size % len(rows)
+        if start < run.batch_size:
+            order = torch.randperm(len(rows), generator=run.order).to(rows.device)
+        some = rows[order[start : start + run.batch_size]]
+        with torch.no_grad():
+            shape = untrained.expand(len(some), run.windows.horizon, 3)
+            theirs = _SMOOTH * theirs + (1 - _SMOOTH) * run.losses(shape, some).mean().item()
+        run.step(some, float(rate))
+        ours = _SMOOTH * ours + (1 - _SMOOTH) * float(run.seen[-1][0])
+        yield ours / theirs if theirs else math.nan
+
+
+def suggested(rates: Floats, losses: Floats) -> float:
+    """Return the rate at which the loss falls fastest over log rates, before its lowest point.
+
+    Where it never falls, a tenth of the rate of the lowest loss.
+
+    Parameters
+    ----------
+    rates, losses : ndarray, shape [N]
+    """
+    if not len(losses):
+        return float(_LOWEST)
+    lowest = int(np.argmin(losses))
+    if lowest < 2:
+        return float(rates[lowest] / 10)
+    slope = np.gradient(losses[: lowest + 1], np.log(rates[: lowest + 1]))
+    return float(rates[int(np.argmin(slope))])

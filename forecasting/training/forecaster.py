@@ -1,0 +1,197 @@
+"""The trained network with all it needs to forecast: predict, calibrate, save, load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.bundle import read_bundle, write_bundle
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.conformal import CALIBRATIONS, Calibrated
+from forecasting.errors import ModelFileError
+from forecasting.events import Predictor
+from forecasting.models import Ensemble
+from forecasting.models.heads import stretch
+from forecasting.series import Dates, Floats, Forecast, Origins, Panel
+from forecasting.training.devices import choose_device
+from forecasting.windows import Scaling, Windows, bars_before, check_lookback
+
+#: Windows that are evaluated at a time where memory allows.
+_MOST = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """A trained network with all it needs to forecast: settings, scaling, weights.
+
+    Attributes
+    ----------
+    config : RunConfig
+    scaling : Scaling
+        Fitted on the training part.
+    network : Ensemble
+        In evaluation mode.
+    device : torch.device
+    trust : float
+        Between 0 and 1: how far what the network says counts beside the baseline, by how surely it was
+        better on the validation part.
+    val_start : datetime64[us]
+        First date that the weights were not trained on: calibration learns from the misses since then.
+    """
+
+    config: RunConfig
+    scaling: Scaling
+    network: Ensemble
+    device: torch.device
+    val_start: np.datetime64
+    trust: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Name in tables and exports: the kind of network in capitals."""
+        return self.config.model.model.upper()
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...] = QUANTILES) -> Floats:
+        """Forecast from each origin.
+
+        Parameters
+        ----------
+        panel : Panel
+            May hold other series than those of the training.
+        origins : Origins, N of them
+            Only bars up to each cutoff are looked at.
+        quantiles : tuple of float, length Q
+            Any levels between 0 and 1, increasing.
+
+        Returns
+        -------
+        ndarray of float64, shape [N, H, Q]
+            Quantiles of the value (price units), non-decreasing along Q.
+
+        Raises
+        ------
+        DataError
+            A cutoff with fewer bars behind it than the lookback.
+        """
+        check_lookback(panel, origins, self.config.task.input_size)
+        return self.predict_windows(Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles)
+
+    def calibrated(self, panel: Panel) -> Predictor:
+        """Return a predictor whose bands learn from this one's misses in the panel, as the settings say.
+
+        For each origin it looks at bars up to its cutoff only.
+        """
+        name = self.config.task.calibration
+        if name == "none":
+            return self
+        task = self.config.task
+        return Calibrated(self, CALIBRATIONS[name], bars_before(panel, self.val_start), task.horizon, task.input_size)
+
+    def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
+        levels = np.asarray(quantiles, np.float64)
+        scaled = self._scaled(windows, windows.rows(origins), self.table(levels), self.table(np.array([0.5]))[:, 0])
+        return windows.values(origins, scaled)
+
+    @torch.no_grad()
+    def _scaled(self, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
+        """Return the h-bar moves' quantiles in units of the path, shape [N, H, Q]."""
+        training = self.network.training
+        self.network.eval()
+
+        def scaled(some: Tensor) -> Tensor:
+            shape = self.trust * self.network.together(windows.window(some))
+            return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
+
+        values = in_parts(scaled, rows).numpy().astype(np.float64)
+        self.network.train(training)
+        return values
+
+    def table(self, levels: Floats) -> Tensor:
+        """Return the baseline's quantiles, [H, Q], as a tensor on the device."""
+        return torch.as_tensor(self.scaling.baseline(levels).astype(np.float32)).to(self.device)
+
+    def save(self, path: str | Path) -> None:
+        """Write a model file that holds no code: settings as JSON, numbers as safetensors.
+
+        Raises
+        ------
+        CandlecastError
+            The file cannot be written.
+        """
+        weights = {f"network.{k}": v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
+        manifest = {
+            "kind": "candlecast-forecaster",
+            "config": self.config.model_dump(mode="json"),
+            "target": self.scaling.target,
+            "scale": self.scaling.kind,
+            "val_start": str(self.val_start),
+            "trust": self.trust,
+            "torch": torch.__version__,
+        }
+        write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> Forecaster:
+        """Read a model file; nothing in it is executed.
+
+        Raises
+        ------
+        ModelFileError
+            The file is damaged, foreign, or its parts contradict each other; says which.
+        """
+        manifest, arrays = read_bundle(Path(path))
+        if manifest.get("kind") != "candlecast-forecaster":
+            raise ModelFileError(f"{path} is not a Candlecast model.", "Choose a file written by 'Save model'.")
+        try:
+            config = RunConfig.model_validate(manifest["config"])
+            scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
+            val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
+            network = build(config, inputs=len(scaling.mean))
+            network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise ModelFileError(
+                f"{path} does not fit together: {str(error).splitlines()[0]}", "Save the model again, or train a new one."
+            ) from error
+        if scaling.quantiles.shape[0] != config.task.horizon:
+            raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
+        where = choose_device(device)
+        return cls(config, scaling, network.to(where).eval(), where, val_start, trust)
+
+
+def build(config: RunConfig, inputs: int) -> Ensemble:
+    """Build the network that a run asks for, untrained: it forecasts exactly the baseline."""
+    return Ensemble(config.model, inputs, config.task.horizon, config.task.input_size)
+
+
+def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Evaluate rows part by part and join the results; parts become smaller where a device's memory asks for it.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        Not even one row fits.
+    """
+    size, done, found = _MOST, 0, []
+    while done < len(rows):
+        try:
+            found.append(evaluate(rows[done : done + size]))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size = min(size, len(rows)) // 2 or 1
+            continue
+        done += size
+    return torch.cat(found)
+
+
+def forecasts_from(values: Floats, name: str, panel: Panel, dates: Sequence[Dates], quantiles: tuple[float, ...]) -> tuple[Forecast, ...]:
+    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of its future sessions."""
+    return tuple(
+        Forecast(s.symbol, name, s.ds[-1], float(s.y[-1]), ds, quantiles, v) for s, ds, v in zip(panel, dates, values, strict=True)
+    )

@@ -1,0 +1,460 @@
+"""Training: fit() is a generator of events that returns a Forecaster."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.calendars import future_sessions
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.events import EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
+from forecasting.models import Ensemble
+from forecasting.models.heads import stretch
+from forecasting.series import Floats, Origins, Panel
+from forecasting.training.devices import set_threads, tested_device
+from forecasting.training.doctor import Doctor
+from forecasting.training.forecaster import Forecaster, build, forecasts_from, in_parts
+from forecasting.training.gradients import MemoryProbe, clip_gradients
+from forecasting.training.optimisers import OPTIMISERS
+from forecasting.training.schedules import SCHEDULES
+from forecasting.training.state import (
+    Autosave,
+    TrainingState,
+    as_bytes,
+    fingerprints,
+    history_facts,
+    random_states,
+    restore_random,
+    to_arrays,
+    to_tensors,
+)
+from forecasting.windows import Scaling, Split, Windows, bars_before
+
+StopAsked = Callable[[], bool]
+Stopped = Literal["epochs", "early", "user"]
+
+#: Levels of the pinball loss: evenly spaced, with the limits of the 95 and 98 % bands.
+TRAIN_LEVELS: tuple[float, ...] = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)
+_REPORT_S, _PAUSE_S = 0.1, 0.05
+#: Steps between two looks for numbers that are not finite, where looking makes a GPU wait.
+_LOOK_EVERY = 32
+#: A validation loss of so many times the baseline's is a training that has lost its way; the share of the learning rate
+#: with which it goes on from its best weights, and how often that is tried.
+_LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What fit() returns: the forecaster, every epoch, and why training ended."""
+
+    forecaster: Forecaster
+    history: tuple[EpochEnd, ...]
+    stopped: Stopped
+
+
+def fit(
+    panel: Panel,
+    split: Split,
+    config: RunConfig,
+    should_stop: StopAsked,
+    *,
+    should_pause: StopAsked = _never,
+    resume: TrainingState | None = None,
+    autosave: Path | None = None,
+) -> Generator[Event, None, Fitted]:
+    """Train a network and keep the weights of the best validation loss.
+
+    Parameters
+    ----------
+    panel : Panel
+    split : Split
+        Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility and
+        baseline are brought up to ``split.test_start`` at the end. No bar from that date on is looked at.
+    config : RunConfig
+    should_stop : callable
+        Polled every batch; once true, training ends with the best weights so far.
+    should_pause : callable
+        Polled every batch; training waits for as long as it is true.
+    resume : TrainingState, optional
+        Go on from there, with the numbers of a training that was never cut short (same machine, on the CPU).
+    autosave : Path, optional
+        File in which the state is kept while training goes on.
+
+    Yields
+    ------
+    Event
+        SplitMade, Progress, Notice, MemorySeen, Advice, EpochEnd (epoch 0 is the baseline itself; of a resumed training all
+        epochs so far come at once), and after each of these a ForecastMade: the real future as the network sees it at that moment.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    ConfigError
+        The state belongs to other prices or settings, or the device cannot be used.
+    """
+    if resume is not None:
+        resume.check(panel, config)
+    device, excuse = tested_device(config.train.device)
+    set_threads(config.model, config.train)
+    torch.manual_seed(config.train.seed)
+    scaling = Scaling.fit(panel, split.insample, config.task)
+    windows = Windows(panel, scaling, config.task, device)
+    network = build(config, windows.inputs).to(device)
+    forecaster = Forecaster(config, scaling, network, device, split.val_start)
+    yield _split_made(split, network, device)
+    if excuse:
+        yield Notice(excuse)
+    run = Run(forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave))
+    provisional = _provisional(run, panel)
+    if resume is None:
+        run.note_epoch(math.nan, run.validate(), np.zeros(3))
+    else:
+        run.restore(resume)
+    yield from run.history
+    yield provisional()
+    while run.stopped is None:
+        yield from run.epoch()
+        yield provisional()
+    yield from run.conclusions()
+    network.load_state_dict(run.best)
+    network.eval()
+    known = bars_before(panel, split.test_start)
+    forecaster = replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task), trust=run.trust(panel, split))
+    return Fitted(forecaster, tuple(run.history), run.stopped)
+
+
+def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
+    """Return what forecasts the real future with the weights of the moment."""
+    dates = [future_sessions(series, run.windows.horizon) for series in panel]
+    last, forecaster = Origins.last(panel), run.forecaster
+
+    def made() -> ForecastMade:
+        values = forecaster.predict_windows(run.windows, panel, last, QUANTILES)
+        return ForecastMade(forecasts_from(values, forecaster.name, panel, dates, QUANTILES), len(run.history) - 1)
+
+    return made
+
+
+def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitMade:
+    counts: dict[Literal["train", "val", "test"], int] = {"train": len(split.train), "val": len(split.val), "test": len(split.test)}
+    parameters = sum(p.numel() for p in network.parameters())
+    return SplitMade(split.val_start, split.test_start, counts, parameters, str(device))
+
+
+class Run:
+    """The state of one training: what changes from step to step.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        Its network is trained in place.
+    windows : Windows
+    split : Split
+    panel : Panel
+    should_stop, should_pause : callable
+    autosave : Autosave
+    """
+
+    def __init__(
+        self,
+        forecaster: Forecaster,
+        windows: Windows,
+        split: Split,
+        panel: Panel,
+        should_stop: StopAsked,
+        should_pause: StopAsked,
+        autosave: Autosave,
+    ) -> None:
+        self.forecaster, self.network, self.windows, self.panel = forecaster, forecaster.network, windows, panel
+        self.config, self.autosave = forecaster.config.train, autosave
+        self.should_stop, self.should_pause = should_stop, should_pause
+        self.train_rows, self.val_rows = windows.rows(split.train), windows.rows(split.val)
+        self.levels = torch.tensor(TRAIN_LEVELS, device=windows.device)
+        self.baseline = forecaster.table(np.array(TRAIN_LEVELS))
+        self.median = forecaster.table(np.array([0.5]))[:, 0]
+        self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
+        self.members = len(self.network.members)
+        self.baseline_losses = self.val_losses()
+        self.order = torch.Generator().manual_seed(self.config.seed)
+        self.epoch_order = self.order.get_state()
+        self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
+        self.history: list[EpochEnd] = []
+        self.stopped: Stopped | None = None
+        self.place, self.batch_size = 0, self.config.batch_size
+        self.seen: list[Tensor] = []
+        self.slower, self.rollbacks = 1.0, 0
+        self.probe = MemoryProbe(self.network, self.train_rows, windows.window, self.losses)
+        self.memory: MemorySeen | None = None
+        self.doctor = Doctor(forecaster.config)
+        self.started = time.perf_counter()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def losses(self, shape: Tensor, rows: Tensor) -> Tensor:
+        """Return the pinball losses of shapes [..., B, H, 3], mean over steps and levels, [..., B], in units of the scale."""
+        error = self.windows.target(rows).unsqueeze(-1) - stretch(shape, self.baseline, self.median)
+        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean((-2, -1))
+
+    @torch.no_grad()
+    def val_losses(self) -> Tensor:
+        """Return the losses of the members' median from each validation origin, shape [N]."""
+        self.network.eval()
+        return in_parts(lambda rows: self.losses(self.network.together(self.windows.window(rows)), rows), self.val_rows)
+
+    def validate(self) -> float:
+        """Return the mean loss on the validation part."""
+        return float(self.val_losses().double().mean().item())
+
+    def trust(self, panel: Panel, split: Split) -> float:
+        """Return how far the best weights are to be trusted: ``1 - 1/t^2``, 0 where t is below 1.
+
+        t is the ratio of their mean gain over the baseline on the validation part to its standard error,
+        taken from the means by date because the series of a panel are surprised together. It is the
+        shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
+        """
+        gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
+        cutoffs = np.array([panel[int(s)].ds[b] for s, b in zip(split.val.series, split.val.bar, strict=True)])
+        _, place = np.unique(cutoffs, return_inverse=True)
+        by_date = np.bincount(place, gain) / np.bincount(place)
+        error = by_date.std() * math.sqrt(self.windows.horizon / len(by_date))
+        mean = by_date.mean()
+        return float(max(0.0, 1 - (error / mean) ** 2)) if mean > 0 else 0.0
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the learning rate of the epoch that comes next."""
+        return self.config.learning_rate * self.slower * SCHEDULES[self.config.schedule](self.history, self.config)
+
+    def epoch(self) -> Iterator[Event]:
+        """Train one epoch, or what is left of it, validate, and decide whether to go on."""
+        self.network.train()
+        self.epoch_order = self.order.get_state()
+        order = self.train_rows[torch.randperm(len(self.train_rows), generator=self.order).to(self.windows.device)]
+        rate, reported = self.learning_rate, time.perf_counter()
+        while self.place < len(order):
+            if self.should_stop():
+                self.stopped = "user"
+                break
+            if self.should_pause():
+                yield from self._pause()
+                continue
+            try:
+                self.step(order[self.place : self.place + self.batch_size], rate)
+            except torch.OutOfMemoryError:
+                yield self._halve()
+                continue
+            if self._exploded():
+                yield self._roll_back(f"The gradient was not finite any more in epoch {len(self.history)}", rate)
+                return
+            if time.perf_counter() - reported >= _REPORT_S:
+                reported = time.perf_counter()
+                yield from self._report()
+        if self.seen:
+            yield from self._validated(rate)
+
+    def step(self, rows: Tensor, rate: float) -> None:
+        """Take one step against the gradient of some windows; its loss, the gradient's norms and the windows are added to ``seen``."""
+        loss = self.losses(self.network(self.windows.window(rows)), rows).mean()
+        (self.members * loss).backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        clipping = clip_gradients(gradients, self.config, self.members)
+        self.optimiser.step(rate)
+        self.seen.append(torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(rows))]))
+        self.place += len(rows)
+
+    def _exploded(self) -> bool:
+        """Whether the loss or the gradient of recent steps was not finite."""
+        every = 1 if self.windows.device.type == "cpu" else _LOOK_EVERY
+        due = len(self.seen) % every == 0 or self.place >= len(self.train_rows)
+        return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
+
+    def _validated(self, rate: float) -> Iterator[Event]:
+        """Close an epoch: note it, or go back where it has ruined the weights."""
+        val_loss = self.validate()
+        if not math.isfinite(val_loss):
+            yield self._roll_back(f"The validation loss was not finite any more after epoch {len(self.history)}", rate)
+            return
+        seen = torch.stack(self.seen)
+        train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
+        event = self.note_epoch(train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate)
+        yield event
+        if val_loss > _LOST * self.history[0].val_loss and self.stopped is None:
+            yield self._roll_back(f"The validation loss was far above the baseline's after epoch {event.epoch}", rate)
+        yield from self.doctor.during(self.history, self.memory)
+        if self.autosave.due(best=event.best_epoch == event.epoch):
+            yield from self._save()
+
+    def note_epoch(self, train_loss: float, val_loss: float, norms: Floats, rate: float | None = None) -> EpochEnd:
+        """Add an epoch to the history: keep the weights if they are the best, stop if it is time to.
+
+        ``norms`` holds the means of the gradient's norm before and after clipping and of the steps clipped.
+        """
+        number = len(self.history)
+        if val_loss < self.best_loss:
+            self.best, self.best_loss, self.best_epoch = self._weights(), val_loss, number
+        event = EpochEnd(
+            epoch=number,
+            epochs=self.config.epochs,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            best_epoch=self.best_epoch,
+            best_loss=self.best_loss,
+            learning_rate=self.config.learning_rate if rate is None else rate,
+            grad_norm=float(norms[0]),
+            clipped=float(norms[2]),
+            seconds=time.perf_counter() - self.started,
+            grad_norm_after=float(norms[1]),
+        )
+        self.history.append(event)
+        self.place, self.seen = 0, []
+        self.stopped = self.stopped or self._finished()
+        return event
+
+    def _finished(self) -> Stopped | None:
+        done = len(self.history) - 1
+        if done >= self.config.epochs:
+            return "epochs"
+        return "early" if done - self.best_epoch >= self.config.patience else None
+
+    def _roll_back(self, why: str, rate: float) -> Notice:
+        """Go back to the best weights and lower the learning rate; after too many times give up."""
+        self.rollbacks += 1
+        self.network.load_state_dict(self.best)
+        self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
+        self.place, self.seen = 0, []
+        went_back = f"{why}: training went back to its best weights, those of epoch {self.best_epoch}"
+        if self.rollbacks > _MOST_ROLLBACKS:
+            self.stopped = self.stopped or "early"
+            return Notice(f"{went_back}, and ended: it has done so {_MOST_ROLLBACKS} times.", "Use a much lower learning rate.")
+        self.slower *= _SLOWER
+        hint = (
+            "Lower the learning rate."
+            if self.config.clip == "norm" and self.config.clip_norm
+            else "Lower the learning rate, or clip by norm."
+        )
+        return Notice(f"{went_back}, and goes on with a quarter of the learning rate, {rate * _SLOWER:.2g}.", hint)
+
+    def _halve(self) -> Notice:
+        """Use smaller batches, because the device's memory was too small for these.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            A batch of one window is too large.
+        """
+        if self.batch_size == 1:
+            raise
+        self.optimiser.clear()
+        self.batch_size = max(1, min(self.batch_size, len(self.train_rows)) // 2)
+        if self.windows.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return Notice(
+            f"The device's memory was too small, so batches now have {self.batch_size} windows.", "Lower the batch, or the network's size."
+        )
+
+    def _pause(self) -> Iterator[Event]:
+        """Wait until training may go on or is to stop; time spent here does not count."""
+        begun = time.perf_counter()
+        yield self._progress("Paused", None)
+        yield from self._save()
+        while self.should_pause() and not self.should_stop():
+            time.sleep(_PAUSE_S)
+        self.started += time.perf_counter() - begun
+
+    def _report(self) -> Iterator[Event]:
+        """Tell how far training is; now and then look at the gradients, and save."""
+        done, total = self._steps()
+        spent = time.perf_counter() - self.started
+        eta = spent / max(1, done) * (total - done)
+        yield self._progress(f"Epoch {len(self.history)} of {self.config.epochs}", eta)
+        seen = self.probe.look_if_due(len(self.history))
+        if seen is not None:
+            self.memory = seen
+            yield seen
+        if self.autosave.due():
+            yield from self._save()
+
+    def _steps(self) -> tuple[int, int]:
+        """Return how many steps are done and there are at most."""
+        each = math.ceil(len(self.train_rows) / self.batch_size)
+        return (len(self.history) - 1) * each + math.ceil(self.place / self.batch_size), self.config.epochs * each
+
+    def _progress(self, message: str, eta_s: float | None) -> Progress:
+        done, total = self._steps()
+        return Progress(done, total, message, eta_s)
+
+    def conclusions(self) -> Iterator[Event]:
+        """Look once more at the gradients, and say what is to be learned from the whole training."""
+        seen = self.probe.look(len(self.history) - 1)
+        if seen is not None:
+            self.memory = seen
+            yield seen
+        yield from self.doctor.after(self.history, self.memory, self.stopped)
+
+    def _save(self) -> Iterator[Event]:
+        if self.autosave.path is None:
+            return
+        notice = self.autosave.save(self.state())
+        if notice is not None:
+            yield notice
+
+    def state(self) -> TrainingState:
+        """Return all that decides the next steps."""
+        tensors = {
+            **{f"network.{k}": v for k, v in self.network.state_dict().items()},
+            **{f"best.{k}": v for k, v in self.best.items()},
+            **{f"optimiser.{k}": v for k, v in self.optimiser.state().items()},
+            **random_states(self.windows.device),
+            "random.order": self.epoch_order if self.place else self.order.get_state(),
+            "seen": torch.stack(self.seen) if self.seen else torch.zeros(0, 5),
+        }
+        facts = {
+            "history": history_facts(self.history),
+            "place": self.place,
+            "batch_size": self.batch_size,
+            "steps": self.optimiser.steps,
+            "slower": self.slower,
+            "rollbacks": self.rollbacks,
+            "seconds": time.perf_counter() - self.started,
+        }
+        sources = tuple(dict.fromkeys(series.provenance.source for series in self.panel))
+        return TrainingState(self.forecaster.config, fingerprints(self.panel), sources, facts, to_arrays(tensors))
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what :meth:`state` gave.
+
+        Raises
+        ------
+        ModelFileError
+            Its parts do not fit together.
+        """
+        with state.explained():
+            facts, arrays = state.facts, state.arrays
+            self.network.load_state_dict(to_tensors(arrays, "network."))
+            self.best = {k: v.to(self.windows.device) for k, v in to_tensors(arrays, "best.").items()}
+            self.optimiser.restore(to_tensors(arrays, "optimiser."), int(facts["steps"]))
+            self.history = state.history
+            self.best_loss, self.best_epoch = self.history[-1].best_loss, self.history[-1].best_epoch
+            self.place, self.batch_size = int(facts["place"]), int(facts["batch_size"])
+            self.seen = list(to_tensors(arrays, "seen")[""].to(self.windows.device))
+            self.slower, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
+            self.order.set_state(as_bytes(arrays["random.order"]))
+            restore_random(arrays, self.windows.device)
+        self.stopped = None if self.place else self._finished()
+        self.started = time.perf_counter() - float(facts["seconds"])

@@ -1,0 +1,184 @@
+"""One contract for every network and option: starts at the baseline, finite, seed-stable, saved as it is, no leak, learns."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.config import QUANTILES, ModelConfig, RunConfig
+from forecasting.events import EpochEnd, Event
+from forecasting.models import MODELS, Network
+from forecasting.models.front import CausalConv
+from forecasting.models.heads import stretch
+from forecasting.series import Origins, Panel, PriceSeries
+from forecasting.training import Fitted, Forecaster, fit
+from forecasting.windows import split_panel
+
+PERIOD, BARS = 24, 360
+OPTIONS: dict[str, dict[str, Any]] = {
+    "rnn": {"model": "rnn"},
+    "rnn relu": {"model": "rnn", "activation": "relu"},
+    "lstm": {"model": "lstm"},
+    "gru": {"model": "gru"},
+    "transformer": {"model": "transformer"},
+    "bidirectional rnn, norm": {"model": "rnn", "bidirectional": True, "layer_norm": True},
+    "bidirectional lstm, members": {"model": "lstm", "bidirectional": True, "members": 2},
+    "deep lstm, norm, residual": {"model": "lstm", "layers": 3, "layer_norm": True, "residual": True, "hidden_size": 6},
+    "deep gru, residual, convolution": {"model": "gru", "layers": 2, "residual": True, "conv_kernel": 4},
+    "lstm, initial memory, convolution": {"model": "lstm", "memory": 24, "conv_kernel": 3, "conv_channels": 5},
+    "bidirectional gru, initial memory": {"model": "gru", "memory": 24, "bidirectional": True},
+    "transformer, learned positions": {"model": "transformer", "positions": "learned", "heads": 3, "layers": 2},
+    "transformer, both ways, convolution": {"model": "transformer", "bidirectional": True, "conv_kernel": 3, "hidden_size": 7},
+}
+
+
+def waves(seed: int = 0) -> PriceSeries:
+    """Prices whose volatility follows a sine: what a network can learn and the baseline's averages cannot follow."""
+    draw = np.random.default_rng(seed)
+    sd = 0.01 * np.exp(1.2 * np.sin(2 * np.pi * np.arange(BARS) / PERIOD))
+    close = 50 * np.exp(np.cumsum(draw.normal(0, 1, BARS) * sd))
+    ds = np.busday_offset("2015-01-05", np.arange(BARS), roll="forward").astype("datetime64[us]")
+    return PriceSeries("WAVES", ds, ("close",), close[:, None])
+
+
+def settings(**values: Any) -> RunConfig:
+    return RunConfig().changed(
+        **{
+            "input_size": PERIOD,
+            "horizon": 2,
+            "epochs": 2,
+            "batch_size": 32,
+            "learning_rate": 0.01,
+            "dropout": 0.1,
+            "device": "cpu",
+            **values,
+        }
+    )
+
+
+def fitted(panel: Panel, config: RunConfig, **more: Any) -> tuple[list[Event], Fitted]:
+    events: list[Event] = []
+    training = fit(panel, split_panel(panel, config.task, **more), config, lambda: False)
+    while True:
+        try:
+            events.append(next(training))
+        except StopIteration as end:
+            return events, end.value
+
+
+def with_other_future(series: PriceSeries, cutoff: int) -> PriceSeries:
+    values = np.array(series.values)
+    values[cutoff + 1 :] *= np.exp(np.cumsum(np.random.default_rng(9).normal(0, 0.2, (len(series) - cutoff - 1, 1)), axis=0))
+    return dataclasses.replace(series, values=values)
+
+
+def test_the_registry_holds_what_the_settings_offer() -> None:
+    assert set(MODELS) == set(get_args(ModelConfig.model_fields["model"].annotation))
+    assert {option["model"] for option in OPTIONS.values()} == set(MODELS)
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
+def test_every_network_keeps_the_contract(option: dict[str, Any], tmp_path: Path) -> None:
+    config, cutoff = settings(**option), 300
+    panel = Panel((waves(),))
+    changed = Panel((with_other_future(panel[0], cutoff),))
+    start = {"test_start": panel[0].ds[cutoff] + np.timedelta64(1, "us")}
+    origins = Origins([0, 0], [cutoff, 200])
+    (events, first), (_, second) = (fitted(one, config, **start) for one in (panel, changed))
+    forecast = first.forecaster.predict(panel, origins)
+    # Equal numbers from a panel with another future: the same seed gives the same weights, and nothing leaks.
+    assert np.array_equal(forecast, second.forecaster.predict(changed, origins)), "the future leaks, or the seed does not decide"
+    assert np.isfinite(forecast).all()
+    assert (np.diff(forecast, axis=2) >= 0).all(), "quantiles cross"
+    losses = [e.train_loss for e in events if isinstance(e, EpochEnd)]
+    assert losses[2] < losses[1], "the loss on a series that can be learned does not fall"
+    first.forecaster.save(tmp_path / "model")
+    assert np.array_equal(Forecaster.load(tmp_path / "model", "cpu").predict(panel, origins), forecast)
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
+def test_a_window_is_read_whole_and_what_is_kept_of_it_changes_nothing(option: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    length, config = 17, ModelConfig(**{**option, "members": 1})
+    network = Network(config, 4, 3, length).eval()
+    window = torch.randn(5, length, 4, requires_grad=True)
+    assert not network(window).any(), "an untrained head must be exactly the baseline"
+    torch.nn.init.normal_(network.head.residual.weight)
+    shape, layers = network.kept(window, [0, 6, 11, length - 1])
+    torch.testing.assert_close(shape, network(window), atol=1e-5, rtol=1e-5)
+    assert len(layers) == config.layers
+    [gradient] = torch.autograd.grad(network(window).sum(), [window])
+    assert (gradient.abs().sum(2) > 0).all(), "a bar of the window is not read"
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_kept_states_carry_the_whole_gradient(model: str, bidirectional: bool) -> None:
+    """A nudge of a state moves the outcome by its gradient: compared with a recurrence that is written out."""
+    torch.manual_seed(0)
+    config = ModelConfig(model=model, bidirectional=bidirectional, layers=2, hidden_size=3)
+    network = Network(config, 2, 1, 9).eval().double()
+    torch.nn.init.normal_(network.head.residual.weight)
+    window, cuts = torch.randn(1, 9, 2, dtype=torch.float64), list(range(9))
+    shape, layers = network.kept(window, cuts)
+    every = [state for states in layers for state in states]
+    gradients = torch.autograd.grad(shape.sum(), every)
+    coarse, fewer = network.kept(window, [2, 5, 8])
+    some = torch.autograd.grad(coarse.sum(), [state for states in fewer for state in states])
+    each = 2 if bidirectional else 1
+    for layer in range(2):
+        for place, cut in enumerate((2, 5, 8)):
+            for direction in range(each):
+                torch.testing.assert_close(some[(layer * 3 + place) * each + direction], gradients[(layer * 9 + cut) * each + direction])
+    if model == "rnn" and not bidirectional:
+        weight = network.body.layers[1].cell.weight_hh_l0
+        states = layers[1]
+        for t in range(8):
+            ahead = gradients[9 + t + 1] * (1 - states[t + 1] ** 2) @ weight
+            torch.testing.assert_close(gradients[9 + t], ahead)
+
+
+def test_a_causal_convolution_looks_at_no_later_bar() -> None:
+    conv, window = CausalConv(3, 4, 5), torch.randn(2, 12, 3)
+    later = window.clone()
+    later[:, 7:] += 1
+    assert torch.equal(conv(window)[:, :7], conv(later)[:, :7])
+    assert not torch.equal(conv(window)[:, 7], conv(later)[:, 7])
+
+
+def test_a_causal_transformer_looks_at_no_later_bar_and_the_other_one_does() -> None:
+    torch.manual_seed(0)
+    for both in (False, True):
+        body = MODELS["transformer"](ModelConfig(model="transformer", bidirectional=both), 3, 12).eval()
+        window = torch.randn(2, 12, 3)
+        later = window.clone()
+        later[:, 7:] += 1
+        one, other = (body.layers[0](body.embed(w) + body.place)[:, :7] for w in (window, later))
+        assert torch.equal(one, other) is not both
+
+
+def test_an_initial_memory_makes_gates_that_keep() -> None:
+    torch.manual_seed(0)
+    for model in ("lstm", "gru"):
+        reach = []
+        for memory in (0, 100):
+            body = MODELS[model](ModelConfig(model=model, memory=memory, hidden_size=8), 2, 80)
+            window = torch.randn(4, 80, 2, requires_grad=True)
+            [gradient] = torch.autograd.grad(body(window).square().sum(), [window])
+            norms = gradient.norm(dim=(0, 2))
+            reach.append(float(norms[0] / norms[-1]))
+        assert reach[1] > 1e-3 > 1e-6 > reach[0]
+
+
+@pytest.mark.parametrize("scale", [1e3, -1e3])
+def test_quantiles_cannot_cross_whatever_the_head_says(scale: float) -> None:
+    network = Network(ModelConfig(), 2, 4, 6).eval()
+    torch.nn.init.constant_(network.head.residual.bias, scale)
+    baseline = torch.linspace(-2, 2, len(QUANTILES)).expand(4, -1)
+    values = stretch(network(torch.randn(3, 6, 2)), baseline, baseline[:, len(QUANTILES) // 2])
+    assert (values.diff(dim=-1) > 0).all()
