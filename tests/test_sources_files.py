@@ -216,6 +216,31 @@ def test_duplicates_keep_the_last_row_and_tell_which_differ(tmp_path: Path) -> N
     assert "1 of them with other values" in note.message
 
 
+def test_stacked_series_are_noticed(tmp_path: Path) -> None:
+    text = rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close") + rows(DAYS, "{d:%Y-%m-%d},{o}")
+    (series,) = read(put(tmp_path, text))
+    (note,) = [finding for finding in series.findings if finding.code == "duplicates"]
+    assert note.severity == "error"
+    assert "several series" in note.message
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_open_and_close_are_told_apart_by_time(newest_first: bool, tmp_path: Path) -> None:
+    for form in ("{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "{d:%Y-%m-%d},{c},{l},{h},{o},{v}", "{d:%Y-%m-%d},{h},{c},{o},{l},{v}"):
+        for head in ("", "dat,p1,p2,p3,p4,p5"):
+            (series,) = read(put(tmp_path, rows(DAYS, form, head, newest_first)))
+            assert_bars(series, DAYS)
+            (note,) = [finding for finding in series.findings if finding.code == "columns_by_content"]
+            assert note.severity == ("info" if "{o},{h},{l},{c}" in form and not head else "warning")
+
+
+def test_years_of_two_digits_are_not_in_the_future(tmp_path: Path) -> None:
+    (series,) = read(put(tmp_path, "Date,Close\n28-Dec-62,1\n31-Dec-62,2\n03-Jan-63,3\n"))
+    assert str(series.ds[0])[:10] == "1962-12-28"
+    (series,) = read(put(tmp_path, "Date,Close\n12/30/99,1\n12/31/99,2\n01/03/00,3\n"))
+    assert [str(ds)[:10] for ds in series.ds] == ["1999-12-30", "1999-12-31", "2000-01-03"]
+
+
 def test_nothing_is_filled(tmp_path: Path) -> None:
     content = "Date,Open,High,Low,Close\n2020-01-02,1,2,0.5,1.5\n2020-01-03,,,,1.6\n2020-01-06,1,2,0.5,\n2020-01-07,1,2,0.5,inf\n"
     (series,) = read(put(tmp_path, content))

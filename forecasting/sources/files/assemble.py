@@ -316,7 +316,11 @@ def _duplicates(ds: Dates, columns: dict[str, Floats], double: npt.NDArray[np.in
     place = "first" if reversed_ else "last"
     told = f"{unlike} of them with other values; the row that stands {place} in the file is kept" if unlike else "all with the same values"
     message = f"{double.size} bars repeat a date, {told}."
-    return Finding("duplicates", message, int(double.size), "warning" if unlike else "info", "dropped", shown(ds[double]))
+    stacked = unlike > 0.2 * ds.size
+    if stacked:
+        message += " The file may hold several series one below the other, without a column that tells them apart."
+    severity: Literal["info", "warning", "error"] = "error" if stacked else "warning" if unlike else "info"
+    return Finding("duplicates", message, int(double.size), severity, "dropped", shown(ds[double]))
 
 
 def _adjusted(columns: tuple[str, ...], made: str) -> Literal["adjusted", "raw", "unknown"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any, Literal
 
 import numpy as np
@@ -116,7 +116,8 @@ class _Column:
     @cached_property
     def counter(self) -> bool:
         """Whether the column only counts rows."""
-        if self.label.role in PRICE_ROLES:
+        ends = {str(self.filled[place].as_py()).removesuffix(".0") for place in (0, -1)} if len(self.filled) > 2 else set()
+        if self.label.role in PRICE_ROLES or not ends & {"0", "1"}:
             return False
         values = self.values[np.isfinite(self.values)]
         if values.size < 3 or values.min() > 1 or np.any(values % 1):
@@ -273,17 +274,19 @@ def _assign_prices(columns: Sequence[_Column], header: bool, findings: list[Find
     labelled = [c for c in usable if c.label.role in _ANY_ROLE and c.label.role not in ("date", "time", "symbol")]
     nameless = [c for c in usable if len(c.filled) and (not c.label.role or _misnamed(c))]
     forced_close = _has(columns, "close")
+    ds = next(c.dates.ds for c in columns if c.role == "date")
+    backwards = bool(np.mean(np.diff(ds) < np.timedelta64(0)) > 0.5) if ds.size > 1 else False
     if header and not forced_close and _is_wide_ohlc(labelled):
         return _wide_ohlc(labelled)
     exact = {c.label.role for c in labelled if c.label.rank < 100}
     bars = "close" in exact and exact & {"open", "high", "low"}
     if header and not forced_close and not bars and not _has(columns, "symbol") and len(nameless) >= max(2, 1.5 * len(labelled)):
         ranked = [c for c in labelled if c.label.role == "close" and c.label.rank < 3]
-        if not ranked and not (len(nameless) <= 8 and _by_content(nameless, findings)):
+        if not ranked and not (len(nameless) <= 8 and _by_content(nameless, findings, header, backwards)):
             return _wide_values([c for c in usable if c.label.role != "ignored"])
     _by_names(columns, labelled)
     if not _complete(columns) and nameless:
-        _by_content([c for c in nameless if not c.role], findings, sure=not header)
+        _by_content([c for c in nameless if not c.role], findings, header, backwards)
     if not _complete(columns):
         _last_resort(columns, nameless, findings)
     return "single"
@@ -342,13 +345,13 @@ def _by_names(columns: Sequence[_Column], labelled: Sequence[_Column]) -> None:
                 column.symbol = next(iter(symbols))
 
 
-def _by_content(free: Sequence[_Column], findings: list[Finding], sure: bool = True) -> bool:
+def _by_content(free: Sequence[_Column], findings: list[Finding], header: bool, backwards: bool) -> bool:
     """Find open, high, low and close among nameless columns by low <= open, close <= high, and the volume after them."""
     if len(free) < 4:
         return False
     for four in combinations(free[:8], 4):
-        roles = _ohlc([c.values for c in four])
-        if roles is None:
+        roles, sure = _ohlc([c.values[::-1] if backwards else c.values for c in four])
+        if not roles:
             continue
         for column, role in zip(four, roles, strict=True):
             column.role = role
@@ -359,34 +362,36 @@ def _by_content(free: Sequence[_Column], findings: list[Finding], sure: bool = T
             after[0].role = "volume"
         shown = ", ".join(f"{c.role} = {c.name}" for c in (*four, *after[:1]))
         message = f"The names do not tell the columns apart; by low <= open, close <= high they are {shown}."
-        findings.append(Finding("columns_by_content", message, 4, "info" if sure else "warning", "read as OHLC"))
+        usual = roles == PRICE_ROLES[:4] and not header
+        findings.append(Finding("columns_by_content", message, 4, "info" if usual and sure else "warning", "read as OHLC"))
         return True
     return False
 
 
-def _ohlc(values: Sequence[Floats]) -> tuple[str, ...] | None:
-    """Return the roles of four columns, or None where no two of them are always the highest and the lowest."""
+def _ohlc(values: Sequence[Floats]) -> tuple[tuple[str, ...], bool]:
+    """Return the roles of four columns, none where no two of them are always the highest and the lowest, and whether that is sure.
+
+    Which of the other two is the open is told by time: an open is near the close before. The rows must be oldest first.
+    """
     rows = np.column_stack(values)
     rows = rows[np.isfinite(rows).all(axis=1)]
-    if rows.shape[0] == 0 or (rows <= 0).all() or np.ptp(rows) == 0:
-        return None
+    if rows.shape[0] == 0 or rows.max() <= 0 or np.ptp(rows) == 0:
+        return (), False
     slack = 1e-9 * np.abs(rows).max(axis=1, keepdims=True)
     top = (rows >= rows.max(axis=1, keepdims=True) - slack).mean(axis=0)
     bottom = (rows <= rows.min(axis=1, keepdims=True) + slack).mean(axis=0)
-    order = np.array([0, 1, 2, 0]) * 1e-6
-    high = int(np.argmax(top + 1e-6 * (np.arange(4) == 1)))
-    low = int(np.argmax(np.where(np.arange(4) == high, -1, bottom + order * (np.arange(4) == 2))))
-    if top[high] < 0.98 or bottom[low] < 0.98 or np.median(rows[:, high] / np.where(rows[:, low] == 0, np.nan, rows[:, low])) > 2:
-        return None
+    pairs = ((1, 2), *permutations(range(4), 2))
+    high, low = next(((one, other) for one, other in pairs if top[one] >= 0.98 and bottom[other] >= 0.98), (-1, -1))
+    usual = np.median(rows, axis=0)
+    if high < 0 or usual[low] <= 0 or usual[high] > 2 * usual[low]:
+        return (), False
     first, second = (place for place in range(4) if place not in (high, low))
-    straight = np.abs(rows[1:, first] - rows[:-1, second]).sum()
-    crossed = np.abs(rows[1:, second] - rows[:-1, first]).sum()
+    straight = float(np.abs(rows[1:, first] - rows[:-1, second]).sum())
+    crossed = float(np.abs(rows[1:, second] - rows[:-1, first]).sum())
     roles = ["", "", "", ""]
     roles[high], roles[low] = "high", "low"
-    roles[first], roles[second] = (
-        ("open", "close") if min(straight, np.abs(rows[:-1, first] - rows[1:, second]).sum()) <= crossed else ("close", "open")
-    )
-    return tuple(roles)
+    roles[first], roles[second] = ("open", "close") if straight <= crossed else ("close", "open")
+    return tuple(roles), max(straight, crossed) > 1.2 * min(straight, crossed)
 
 
 def _is_bid_and_ask(first: Floats, second: Floats) -> bool:

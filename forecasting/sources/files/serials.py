@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
 
 
 def full_year(year: Whole) -> Whole:
-    """Return four-digit years: 0-68 are of this century, 69-99 of the last (POSIX)."""
-    return np.where(year < 69, year + 2000, np.where(year < 100, year + 1900, year))
+    """Return four-digit years: those of two digits are of this century unless that lies in the future, where no bar can be."""
+    latest = datetime.now(UTC).year - 2000 + 1
+    return np.where(year <= latest, year + 2000, np.where(year < 100, year + 1900, year))
 
 
 def strangeness(ds: Dates) -> float:
