@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import forecasting.store.journal
+from app.cli import main
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import SourceError
 from forecasting.series import Forecast, Panel, PriceSeries, Provenance
@@ -274,6 +277,82 @@ def test_a_store_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match="cannot be used"):
         Journal(tmp_path / "file" / "store.sqlite")
+
+
+def test_bars_dated_in_the_future_are_no_truth(journal: Journal, known: PriceSeries) -> None:
+    kept(journal, known)
+    assert journal.reconcile(Panel((market(),)), np.datetime64("2024-03-12T21:00")) == 2
+
+
+# In the terminal
+
+QUICK = ("--epochs", "1", "--input-size", "12", "--horizon", "5", "--hidden-size", "4", "--device", "cpu")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Set the present of the journal."""
+    return lambda now: monkeypatch.setattr(forecasting.store.journal, "_now", lambda: now)
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[str, str]:
+    status = main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    return out, err
+
+
+def written(path: Path, series: PriceSeries) -> Path:
+    rows = (f"{str(ds)[:10]},{y!r}" for ds, y in zip(series.ds, series.y.tolist(), strict=True))
+    path.write_text("Date,Close\n" + "\n".join(rows))
+    return path
+
+
+def test_forecasts_are_entered_and_reconciled_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any) -> None:
+    csv = written(tmp_path / "ACME.csv", until(market(), "2024-03-08"))
+    clock(FRIDAY)
+    assert "journal is empty" in told(capsys, "journal")[0]
+    model = tmp_path / "model"
+    told(capsys, "forecast", csv, *QUICK, "--save", model)
+    told(capsys, "forecast", csv, *QUICK, "--seed", "1", "--no-journal")
+    told(capsys, "forecast", csv, "--model-file", model)  # the same settings, the same cutoff: the same forecast
+    found = json.loads(told(capsys, "journal", "--json")[0])
+    assert [(entry["symbol"], entry["state"], entry["known"]) for entry in found["entries"]] == [("ACME", "open", 0)]
+    assert found["coverage"]["80"] == {"bars": 0, "hits": 0, "percent": None}
+    clock(LONG_AFTER)
+    written(csv, market())
+    out, err = told(capsys, "journal", "--update")
+    assert err == ""
+    assert "of 5 bars of 5 days forecast before they happened" in out
+    (entry,) = json.loads(told(capsys, "journal", "--json")[0])["entries"]
+    assert (entry["state"], entry["known"]) == ("closed", 5)
+    assert [row["y"] for row in entry["forecast"]] == pytest.approx(market().y[len(until(market(), "2024-03-08")) :][:5].tolist())
+
+
+def test_loading_newer_prices_for_anything_reconciles(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any) -> None:
+    csv = written(tmp_path / "ACME.csv", until(market(), "2024-03-08"))
+    clock(FRIDAY)
+    told(capsys, "forecast", csv, *QUICK)
+    clock(LONG_AFTER)
+    written(csv, market())
+    told(capsys, "inspect", csv)
+    assert json.loads(told(capsys, "journal", "--json")[0])["entries"][0]["known"] == 5
+    csv.unlink()
+    clock(FRIDAY)
+    told(capsys, "forecast", written(tmp_path / "GONE.csv", until(market(), "2024-03-08")), *QUICK)
+    (tmp_path / "GONE.csv").unlink()
+    assert "GONE.csv" in told(capsys, "journal", "--update")[1], "what cannot be loaded costs a note"
+
+
+def test_a_journal_that_cannot_be_used_costs_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path / "file"))
+    csv = written(tmp_path / "ACME.csv", market())
+    out, err = told(capsys, "forecast", csv, *QUICK)
+    assert "ACME" in out
+    assert "not entered in the journal" in err
 
 
 _WRITER = """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.cli.flags import backtest_plan, flagged, given, pairs, quantile_levels, run_config
+from app.cli.journal import keep, reconcile, settings_of
 from app.cli.running import Stopper, UnfinishedError, finish, say
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
@@ -130,6 +131,7 @@ def forecast(
     export: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the trained model.")] = None,
     as_json: AsJson = False,
+    journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -142,7 +144,10 @@ def forecast(
         _refuse_beside_model_file(targets, save, config, settings)
         panel = _load(sources, settings, refresh)
         device = settings.get("device") or "auto"
-        _show_forecasts(finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts, panel, None, as_json)
+        made = finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts
+        _show_forecasts(made, panel, None, as_json)
+        if journal:
+            keep(made, panel, settings_of(model_file))
         return 0
     experiment = run_config(config, settings)
     _check_plots(targets)
@@ -155,6 +160,8 @@ def forecast(
         if save:
             finished.forecaster.save(save)
             say(f"Wrote {save}")
+        if journal:
+            keep(finished.result.forecasts, panel, experiment)
     return stopper.exit_status
 
 
@@ -242,6 +249,37 @@ def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, 
         show_series(series)
 
 
+@cli.command("journal")
+@flagged(ReadOptions, TickerOptions)
+def show_journal(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Prices to load first, to learn what happened.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Load the sources of all forecasts that are still open.")] = False,
+    as_json: AsJson = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> None:
+    """Show the forecasts that were made, what came of them, and how often the bands held."""
+    from app.cli import journal as shown
+    from forecasting.store import Journal
+
+    if sources:
+        _load(sources, settings, refresh)
+    with Journal() as journal:
+        for source in shown.open_sources(journal) if update else ():
+            try:
+                _load([source], settings, refresh)
+            except CandlecastError as error:
+                say(f"Note: {error.message}")
+        if as_json:
+            from app.cli import documents
+
+            print(documents.to_json(shown.document(journal)))
+        else:
+            shown.show(journal)
+        for finding in journal.findings:
+            say(f"Note: {finding.message}")
+
+
 @cli.command()
 def doctor() -> int:
     """Print versions and devices, and try every part of the program once."""
@@ -260,7 +298,9 @@ def _load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | N
         options["columns"] = pairs(options["columns"])
     ticker = TickerOptions(**given(settings, TickerOptions))
     mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
-    return finish(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker), SeriesLoaded).panel
+    panel = finish(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker), SeriesLoaded).panel
+    reconcile(panel)
+    return panel
 
 
 def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool) -> None:

@@ -327,9 +327,12 @@ def _place(stamps: Dates, wanted: Dates) -> Ints:
 
 def _finished(series: PriceSeries, now: np.datetime64) -> int:
     """Return how many bars of a series have surely ended; of bars that are no days the last one never has."""
-    last = series.ds[-1:]
+    bars = int(np.searchsorted(series.ds, now - _EARLIEST, side="right"))
+    if not bars or series.freq != "1D":
+        return max(0, bars - 1)
+    last = series.ds[bars - 1 : bars]
     over = _or(_session_closes(series, last), _in_utc(last + _DAY, series.tz, _LATEST))
-    return len(series) - int(series.freq != "1D" or over[0] > now)
+    return bars - int(over[0] > now)
 
 
 def _known_from(series: PriceSeries, ds: Dates) -> Dates:

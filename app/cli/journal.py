@@ -1,0 +1,141 @@
+"""The forecast journal in a terminal: forecasts are entered as they are made, and shown beside what came of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.documents import LEVELS, Document
+from app.cli.running import say
+from forecasting.errors import CandlecastError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from forecasting.config import RunConfig
+    from forecasting.series import Forecast, Panel
+    from forecasting.store import Coverage, Entry, Journal
+
+_MOST_ROWS = 40
+
+
+def reconcile(panel: Panel) -> None:
+    """Enter what the panel tells of earlier forecasts; where there is no journal, or none that can be used, there is nothing to do."""
+    from forecasting.store import Journal, store_path
+
+    if not store_path().is_file():
+        return
+    try:
+        with Journal() as journal:
+            journal.reconcile(panel)
+    except CandlecastError as error:
+        say(f"Note: The forecast journal was not brought up to date. {error.message} {error.hint}")
+
+
+def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None:
+    """Enter final forecasts; a journal that cannot be used costs a note, not the forecast."""
+    from forecasting.store import Journal
+
+    try:
+        with Journal() as journal:
+            journal.add(forecasts, panel, config)
+    except CandlecastError as error:
+        say(f"Note: The forecast was not entered in the journal. {error.message} {error.hint}")
+
+
+def settings_of(model_file: Path) -> RunConfig:
+    """Return the settings that a model was trained with."""
+    from forecasting.bundle import read_bundle
+    from forecasting.config import RunConfig
+
+    manifest, _ = read_bundle(model_file)
+    return RunConfig.model_validate(manifest["config"])
+
+
+def open_sources(journal: Journal) -> list[str]:
+    """Return what has to be loaded to learn what became of forecasts that are still open, latest first."""
+    open_ones = (entry for entry in journal.entries() if entry.state == "open")
+    return list(dict.fromkeys(entry.provenance.source for entry in open_ones if entry.provenance.source != "memory"))
+
+
+def document(journal: Journal) -> Document:
+    """Return the journal: every forecast with what happened, and the realised coverage of each band."""
+    entries = journal.entries()
+    return {
+        "entries": [_entry(entry) for entry in entries],
+        "coverage": {str(level): _coverage(journal.coverage(level)) for level in LEVELS},
+    }
+
+
+def show(journal: Journal) -> None:
+    """Print the journal, latest forecast first, and the realised coverage; ``past`` is what was known already and never counts."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    out, entries = Console(), journal.entries()
+    if not entries:
+        out.print("The journal is empty: every forecast that you make is entered, and compared with what happens.")
+        return
+    table = Table(title="Forecast journal", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Made (UTC)", "Symbol", "Model", "From", "Bars"):
+        table.add_column(heading, no_wrap=True)
+    for level in LEVELS:
+        table.add_column(f"in {level} %", justify="right", no_wrap=True)
+    for entry in entries[:_MOST_ROWS]:
+        fcst, known = entry.forecast, int(entry.known.sum())
+        inside = [f"{int(entry.hits(level).sum())} of {known}" if known else entry.state for level in LEVELS]
+        table.add_row(_time(entry.made_at)[:16], escape(fcst.symbol), fcst.model, _day(fcst.cutoff), str(len(fcst)), *inside)
+    out.print(table)
+    if len(entries) > _MOST_ROWS:
+        out.print(f"  and {len(entries) - _MOST_ROWS:,} more: --json has all of them")
+    for level in LEVELS:
+        out.print(_sentence(journal.coverage(level)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _sentence(cover: Coverage) -> str:
+    bars = int(cover.bars.sum())
+    if not bars:
+        return f"{cover.level:g} % band: nothing that was forecast is known yet."
+    days = f"{bars:,} bar{'s' * (bars > 1)} of {cover.ds.size:,} day{'s' * (cover.ds.size > 1)}"
+    return f"{cover.level:g} % band: held {cover.share:.1f} % of {days} forecast before they happened."
+
+
+def _entry(entry: Entry) -> Document:
+    fcst = entry.forecast
+    limits = {level: fcst.band(level) for level in LEVELS}
+    rows: list[dict[str, Any]] = []
+    for step, ds in enumerate(fcst.ds):
+        row: dict[str, Any] = {"ds": _time(ds), "median": fcst.median[step]}
+        for level, (low, high) in limits.items():
+            row |= {f"lo-{level}": low[step], f"hi-{level}": high[step]}
+        rows.append(row | {"y": entry.y[step], "counts": bool(entry.counts[step])})
+    return {
+        "symbol": fcst.symbol,
+        "model": fcst.model,
+        "made_at": _time(entry.made_at),
+        "cutoff": _time(fcst.cutoff),
+        "y0": fcst.y0,
+        "source": entry.provenance.source,
+        "adjusted": entry.provenance.adjusted,
+        "state": entry.state,
+        "known": int(entry.known.sum()),
+        "hits": {str(level): int(entry.hits(level).sum()) for level in LEVELS},
+        "forecast": rows,
+    }
+
+
+def _coverage(cover: Coverage) -> Document:
+    share = cover.share
+    return {"bars": int(cover.bars.sum()), "hits": int(cover.hits.sum()), "percent": share if math.isfinite(share) else None}
+
+
+def _time(ds: np.datetime64) -> str:
+    return str(ds.astype("datetime64[s]")).replace("T", " ")
+
+
+def _day(ds: np.datetime64) -> str:
+    return _time(ds).removesuffix(" 00:00:00")
