@@ -100,6 +100,12 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
         plain = pc.match_substring_regex(text, _PLAIN).to_numpy(zero_copy_only=False) & ~missing
         values[plain] = text.filter(pa.array(plain)).cast(pa.float64()).to_numpy()
         done |= plain
+    group, mark = (",", r"\.") if decimal == "." else (r"\.", ",")
+    if not done.all():
+        known = pc.match_substring_regex(text, rf"^-?(?:\d{{1,3}}(?:{group}\d{{3}})*|\d+)(?:{mark}\d+)?$")
+        grouped = known.to_numpy(zero_copy_only=False) & ~done
+        values[grouped] = _cast(text.filter(pa.array(grouped)), decimal)
+        done |= grouped
     left = np.flatnonzero(~done)
     bad = np.zeros(len(text), bool)
     if left.size:
@@ -171,6 +177,17 @@ def _unusual(text: Any, decimal: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
     ).to_numpy(zero_copy_only=False)
     values = np.full(len(text), np.nan)
     if sound.any():
-        bare = pc.replace_substring(text.filter(pa.array(sound)), group.lstrip("\\"), "")
-        values[sound] = pc.replace_substring(bare, decimal, ".").cast(pa.float64()).to_numpy() * scale[sound]
+        values[sound] = _cast(text.filter(pa.array(sound)), decimal) * scale[sound]
     return values, ~sound
+
+
+def _cast(text: Any, decimal: str) -> Floats:
+    """Return numbers that hold nothing but digits, signs and the two marks."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bare = pc.replace_substring(text, "," if decimal == "." else ".", "")
+    if decimal == ",":
+        bare = pc.replace_substring(bare, ",", ".")
+    numbers: Floats = bare.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return numbers
