@@ -247,8 +247,8 @@ def test_ctrl_c_keeps_the_best_and_writes_what_was_asked(
 def _interrupted(train: Any) -> Any:
     """Return the job with a Ctrl-C in its second epoch."""
 
-    def job(*args: Any) -> Iterator[Event]:
-        for event in train(*args):
+    def job(*args: Any, **more: Any) -> Iterator[Event]:
+        for event in train(*args, **more):
             yield event
             if getattr(event, "epoch", 0) == 1 and not args[-1]():
                 signal.raise_signal(signal.SIGINT)

@@ -23,6 +23,7 @@ from forecasting.sources.options import ReadOptions, TickerOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from forecasting.config import RunConfig
     from forecasting.events import RunResult
     from forecasting.series import Panel
 
@@ -130,6 +131,9 @@ def forecast(
     model_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecast with a saved model instead of training.")] = None,
     export: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the trained model.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training of these sources and settings that was cut short; --epochs may differ.")
+    ] = False,
     as_json: AsJson = False,
     journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
     refresh: Refresh = None,
@@ -141,7 +145,7 @@ def forecast(
 
     targets = export or []
     if model_file is not None:
-        _refuse_beside_model_file(targets, save, config, settings)
+        _refuse_beside_model_file(targets, save, config, {**settings, "resume": resume or None})
         panel = _load(sources, settings, refresh)
         device = settings.get("device") or "auto"
         made = finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts
@@ -153,8 +157,10 @@ def forecast(
     _check_plots(targets)
     _check_folders([*targets, *([save] if save else [])])
     panel = _load(sources, settings, refresh)
+    kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
-        finished = finish(jobs.train(panel, experiment, stopper), RunFinished)
+        job = jobs.train(panel, experiment, stopper, resume=kept if resume else None, autosave=kept)
+        finished = finish(job, RunFinished)
         _show_forecasts(finished.result.forecasts, panel, finished.result, as_json)
         _export(targets, finished.result)
         if save:
@@ -162,6 +168,28 @@ def forecast(
             say(f"Wrote {save}")
         if journal:
             keep(finished.result.forecasts, panel, experiment)
+    return stopper.exit_status
+
+
+@cli.command()
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def lr_find(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> int:
+    """Try ever larger learning rates for some steps, and suggest the one at which the loss falls fastest."""
+    from forecasting import jobs
+    from forecasting.events import LearningRatesTried
+
+    experiment = run_config(config, settings)
+    panel = _load(sources, settings, refresh)
+    with Stopper().listening() as stopper:
+        tried = finish(jobs.find_learning_rate(panel, experiment, stopper), LearningRatesTried)
+    if as_json:
+        from app.cli import documents
+
+        print(documents.to_json(documents.learning_rates(tried)))
+    else:
+        from app.cli.tables import show_learning_rates
+
+        show_learning_rates(tried)
     return stopper.exit_status
 
 
@@ -303,6 +331,23 @@ def _load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | N
     return panel
 
 
+def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
+    """Return the file in which a training is kept; say where one was cut short, refuse to go on with none."""
+    from forecasting import jobs
+    from forecasting.events import TrainingKept
+
+    path = jobs.autosave_path(panel, experiment)
+    if resume and not path.is_file():
+        others = [f"{', '.join(one.symbols[:3])} (epoch {one.epoch})" for one in jobs.unfinished() if isinstance(one, TrainingKept)]
+        hint = f"Cut short were: {'; '.join(others)}." if others else "Leave --resume out."
+        raise ConfigError("No training of these prices with these settings was cut short.", hint)
+    if not resume and path.is_file():
+        say(
+            "Note: A training of these prices with these settings was cut short. This one begins anew; --resume would have gone on with it."
+        )
+    return path
+
+
 def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool) -> None:
     if as_json:
         from app.cli import documents
@@ -345,7 +390,7 @@ def _parts(target: Path, panel: Panel) -> list[tuple[Path, str | None]]:
 def _refuse_beside_model_file(targets: Sequence[Path], save: Path | None, config: Path | None, settings: Mapping[str, Any]) -> None:
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
     flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
-    others = {"save": save, "config": config, "export": targets}
+    others = {"save": save, "config": config, "export": targets, "resume": settings.get("resume")}
     refused = [*flags, *(name for name, value in others.items() if value)]
     if refused:
         raise ConfigError(

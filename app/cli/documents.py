@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
-    from forecasting.events import AuditFinished, BacktestFinished, RunInfo, RunResult
+    from forecasting.events import AuditFinished, BacktestFinished, LearningRatesTried, RunInfo, RunResult
     from forecasting.series import Forecast, PriceSeries
 
 #: Central bands of the forecast document, in percent.
@@ -81,6 +81,11 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig) -> Document:
 def audit(finished: AuditFinished) -> Document:
     """Return the checks of an audit and whether all were passed."""
     return {"passed": finished.passed, "checks": [dataclasses.asdict(check) for check in finished.checks]}
+
+
+def learning_rates(tried: LearningRatesTried) -> Document:
+    """Return the suggestion of a search for the learning rate, and its curve."""
+    return {"suggestion": tried.suggestion, "rates": tried.rates.tolist(), "losses": tried.losses.tolist()}
 
 
 def stamps(series: PriceSeries) -> Callable[[np.datetime64], str]:

@@ -84,7 +84,7 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
     UnfinishedError
         The job ended without one: it was stopped too early.
     """
-    from forecasting.events import EpochEnd, Notice, Progress
+    from forecasting.events import Advice, EpochEnd, Notice, Progress
 
     found: EventT | None = None
     loss = ""
@@ -94,6 +94,8 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
                 found = event
             if isinstance(event, Notice):
                 say(f"Note: {event.message} {event.hint}".rstrip())
+            elif isinstance(event, Advice) and sys.stderr.isatty():
+                say(f"Advice: {event.message} {event.hint}".rstrip())
             elif isinstance(event, EpochEnd):
                 loss = f"loss {event.val_loss:.4f}, best {event.best_loss:.4f} in epoch {event.best_epoch}"
             elif isinstance(event, Progress):

@@ -14,7 +14,7 @@ from rich.table import Table
 from app.cli.documents import LEVELS, stamps
 
 if TYPE_CHECKING:
-    from forecasting.events import Verdict
+    from forecasting.events import LearningRatesTried, Verdict
     from forecasting.series import Forecast, Panel, PriceSeries
 
 #: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
@@ -53,6 +53,19 @@ def show_series(series: PriceSeries) -> None:
         out.print(f"  {finding.severity}: {finding.message} ({finding.action})", markup=False)
     if not series.findings:
         out.print("  No findings.")
+
+
+def show_learning_rates(tried: LearningRatesTried) -> None:
+    """Print the rates tried, some of them, with the loss beside the baseline's, and the suggestion."""
+    out = Console()
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("learning rate", "loss / baseline's"):
+        table.add_column(heading, justify="right")
+    step = max(1, len(tried.rates) // 20)
+    for rate, loss in zip(tried.rates[::step], tried.losses[::step], strict=True):
+        table.add_row(f"{rate:.1e}", f"{loss:.4f}")
+    out.print(table)
+    out.print(f"Suggested: --learning-rate {tried.suggestion:.1e}", markup=False, highlight=False)
 
 
 def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:

@@ -1,9 +1,9 @@
 """Training: a loop that is a generator of events, and the forecaster that comes out of it."""
 
-from forecasting.training.devices import choose_device, devices, self_test, set_threads
 from forecasting.training.doctor import Doctor
 from forecasting.training.finder import find_learning_rate
 from forecasting.training.forecaster import Forecaster, build, forecasts_from
+from forecasting.training.hardware import choose_device, devices, self_test, set_threads
 from forecasting.training.loop import TRAIN_LEVELS, Fitted, StopAsked, fit
 from forecasting.training.optimisers import OPTIMISERS, SGD, AdamW, Optimiser, RMSprop
 from forecasting.training.schedules import SCHEDULES

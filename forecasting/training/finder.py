@@ -12,8 +12,8 @@ import torch
 from forecasting.config import RunConfig
 from forecasting.events import Event, LearningRatesTried, Notice, Progress
 from forecasting.series import Floats, Panel
-from forecasting.training.devices import set_threads, tested_device
 from forecasting.training.forecaster import Forecaster, build
+from forecasting.training.hardware import set_threads, tested_device
 from forecasting.training.loop import Run, StopAsked
 from forecasting.training.state import Autosave
 from forecasting.windows import Scaling, Split, Windows

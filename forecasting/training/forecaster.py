@@ -18,7 +18,7 @@ from forecasting.events import Predictor
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
-from forecasting.training.devices import choose_device
+from forecasting.training.hardware import choose_device
 from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
 #: Windows that are evaluated at a time where memory allows.

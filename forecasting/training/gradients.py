@@ -84,18 +84,22 @@ class MemoryProbe:
         return self.look(epoch) if time.perf_counter() >= self.due else None
 
     def look(self, epoch: int) -> MemorySeen | None:
-        """Measure now; None where the network has learned nothing yet, so that no gradient passes its head."""
+        """Measure now; None where the network has learned nothing yet, so that no gradient passes its head, or memory is short."""
         started = time.perf_counter()
         member = self.network.members[0]
         assert isinstance(member, Network)
         training = member.training
         member.eval()
         cuts = [self.window.shape[1] - 1 - int(lag) for lag in self.lags[::-1]]
-        with torch.enable_grad():
+        try:
             shape, layers = member.kept(self.window, cuts)
             flat = [state for states in layers for state in states]
             gradients = torch.autograd.grad(self.loss(shape, self.rows).sum(), flat)
-        member.train(training)
+        except torch.OutOfMemoryError:
+            self.due = math.inf
+            return None
+        finally:
+            member.train(training)
         norms = _by_lag(gradients, len(layers), len(cuts))
         now = time.perf_counter()
         self.due, self.spent = now + max(_EVERY_S, (now - started) / _SHARE), self.spent + now - started

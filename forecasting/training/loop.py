@@ -19,10 +19,10 @@ from forecasting.events import EpochEnd, Event, ForecastMade, MemorySeen, Notice
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Floats, Origins, Panel
-from forecasting.training.devices import set_threads, tested_device
 from forecasting.training.doctor import Doctor
 from forecasting.training.forecaster import Forecaster, build, forecasts_from, in_parts
 from forecasting.training.gradients import MemoryProbe, clip_gradients
+from forecasting.training.hardware import set_threads, tested_device
 from forecasting.training.optimisers import OPTIMISERS
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.state import (

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -185,7 +184,7 @@ def to_arrays(tensors: Mapping[str, Tensor]) -> Tensors:
 
 
 def _array(tensor: Tensor) -> Any:
-    return np.array(tensor.to(torch.int32) if tensor.dtype is torch.uint8 else tensor)
+    return (tensor.to(torch.int32) if tensor.dtype is torch.uint8 else tensor).numpy().copy()
 
 
 def to_tensors(arrays: Tensors, prefix: str) -> dict[str, Tensor]:
