@@ -92,7 +92,7 @@ def _inputs(panel: Panel, config: RunConfig, date: np.datetime64) -> tuple[bool,
     found = []
     for version in (panel, with_other_future(panel, date)):
         known = bars_before(version, date + np.timedelta64(1, "us"))
-        scaling = Scaling.fit(version, known, config.task)
+        scaling = Scaling.fit(version, known, config.task, config.inputs)
         windows = Windows(version, scaling, config.task, torch.device("cpu"))
         rows = np.concatenate([start + np.arange(n) for start, n in zip(windows.starts, known, strict=False)])
         origins = Origins(np.repeat(np.arange(len(panel)), known), np.concatenate([np.arange(n) for n in known]))

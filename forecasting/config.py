@@ -73,6 +73,23 @@ class TaskConfig(Settings):
     )
 
 
+class InputConfig(Settings):
+    """What the network reads of each bar, beside its moves, range, volatility level and trend.
+
+    All but the calendar are known up to the cutoff only; the calendar of the next bar is known ahead.
+    """
+
+    volume: bool = _setting(True, "Volume", "Known up to the cutoff: how much was traded beside the last month.")
+    gaps: bool = _setting(True, "Gaps", "Known up to the cutoff: how far the open was from the last close.")
+    calendar: bool = _setting(False, "Calendar", "Known ahead: weekday, turn of the month and days until the next bar.", advanced=True)
+    market: bool = _setting(
+        False, "Market", "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).", advanced=True
+    )
+    indicators: bool = _setting(
+        False, "Indicators", "Known up to the cutoff: RSI, MACD, Bollinger position, ADX and stochastic.", advanced=True
+    )
+
+
 class ModelConfig(Settings):
     """Which network, and how large."""
 
@@ -206,6 +223,7 @@ class RunConfig(Settings):
 
     version: Literal[1] = 1
     task: TaskConfig = TaskConfig()
+    inputs: InputConfig = InputConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
@@ -253,7 +271,7 @@ class RunConfig(Settings):
 
 
 #: The groups of a run in the order in which forms show them.
-GROUPS: dict[str, type[Settings]] = {"task": TaskConfig, "model": ModelConfig, "train": TrainConfig}
+GROUPS: dict[str, type[Settings]] = {"task": TaskConfig, "inputs": InputConfig, "model": ModelConfig, "train": TrainConfig}
 
 
 def setting_names() -> list[str]:

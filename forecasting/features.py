@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from forecasting.series import Floats, Panel, PriceSeries
-from forecasting.volatility import Target, panel_moves, panel_variances, trailing_mean
+from forecasting.calendars import future_sessions
+from forecasting.config import InputConfig
+from forecasting.series import Floats, Ints, Panel, PriceSeries
+from forecasting.volatility import Target, mean_by_date, panel_moves, panel_variances, trailing_mean
 
 #: Bars over which slow features compare.
 _LONG, _MONTH = 250, 22
@@ -18,13 +22,18 @@ _LIMIT = 8.0
 
 @dataclass(frozen=True)
 class Bars:
-    """What features are computed from: a series, its moves and the scale of the next bar, each [T]."""
+    """What features are computed from: a series, its moves, the scale of the next bar, and what the panel did, each [T].
+
+    ``market`` is the mean of all series' moves in their own scales on the same date, ``spread`` the mean of their sizes.
+    """
 
     series: PriceSeries
     target: Target
     move: Floats
     variance: Floats
     scale: Floats
+    market: Floats
+    spread: Floats
 
     @property
     def known(self) -> Floats:
@@ -67,6 +76,51 @@ def _volume(bars: Bars) -> Floats | None:
     return np.concatenate([[0.0], (logs[1:] - usual[:-1])])
 
 
+def _weekday(bars: Bars, phase: float) -> Floats:
+    return np.sin(2 * np.pi * (_days_to_come(bars) % 7) / 7 + phase)
+
+
+def _month_turn(bars: Bars) -> Floats:
+    months = bars.series.ds.astype("datetime64[M]").astype(np.int64)
+    coming = (np.datetime64("1970-01-01") + _days_to_come(bars).astype("timedelta64[D]")).astype("datetime64[M]").astype(np.int64)
+    return (coming > months).astype(np.float64)
+
+
+def _pause(bars: Bars) -> Floats:
+    return np.log1p(np.maximum(_days_to_come(bars) - bars.series.ds.astype("datetime64[D]").astype(np.int64) - 1, 0))
+
+
+def _days_to_come(bars: Bars) -> Ints:
+    """Return the day of the bar after each bar, in days since 1970, shape [T]: dates are known ahead, values are not."""
+    ds = np.concatenate([bars.series.ds[1:], future_sessions(bars.series, 1)])
+    return ds.astype("datetime64[D]").astype(np.int64)
+
+
+def _indicator(bars: Bars, name: str) -> Floats | None:
+    import pandas as pd
+    import pandas_ta_classic as ta
+
+    close = pd.Series(bars.series.y)
+    if name == "rsi":
+        return _unit(ta.rsi(close, 14), 50, 25)
+    if name == "macd":
+        found = ta.macd(close)
+        return None if found is None else _unit(found.iloc[:, 1] / (close.abs() * bars.scale + 1e-12), 0, 1)
+    if name == "bollinger":
+        found = ta.bbands(close, 20)
+        return None if found is None else _unit(found.iloc[:, 4], 0.5, 0.5)
+    if not bars.series.has_range:
+        return None
+    high, low = pd.Series(bars.series["high"]), pd.Series(bars.series["low"])
+    found = ta.adx(high, low, close, 14) if name == "adx" else ta.stoch(high, low, close)
+    return None if found is None else _unit(found.iloc[:, 0], 25 if name == "adx" else 50, 25)
+
+
+def _unit(column: Any, centre: float, spread: float) -> Floats | None:
+    """Return an indicator about 0 in units of its usual spread; None where the series is too short for it."""
+    return None if column is None else np.asarray((column.to_numpy(np.float64) - centre) / spread, np.float64)
+
+
 #: Every input a network can be given: name -> function of the bars, returning [T], or None where the
 #: series lacks the columns. Element t looks at bars up to t only.
 FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
@@ -76,11 +130,33 @@ FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
     "trend": _trend,
     "gap": _gap,
     "volume": _volume,
+    "weekday_sin": partial(_weekday, phase=0.0),
+    "weekday_cos": partial(_weekday, phase=np.pi / 2),
+    "month_turn": _month_turn,
+    "pause": _pause,
+    "market": lambda bars: bars.market,
+    "spread": lambda bars: bars.spread,
+    **{name: partial(_indicator, name=name) for name in ("rsi", "macd", "bollinger", "adx", "stochastic")},
+}
+
+#: Features that are read only where a field of ``InputConfig`` asks for them, by that field.
+CHOSEN: dict[str, tuple[str, ...]] = {
+    "volume": ("volume",),
+    "gaps": ("gap",),
+    "calendar": ("weekday_sin", "weekday_cos", "month_turn", "pause"),
+    "market": ("market", "spread"),
+    "indicators": ("rsi", "macd", "bollinger", "adx", "stochastic"),
 }
 
 
-def features(panel: Panel, scales: Sequence[Floats], target: Target) -> tuple[Floats, ...]:
-    """Compute all features of a panel.
+def feature_names(inputs: InputConfig) -> tuple[str, ...]:
+    """Return the names of the features that settings ask for, in the order of :data:`FEATURES`."""
+    left_out = {name for field, names in CHOSEN.items() if not getattr(inputs, field) for name in names}
+    return tuple(name for name in FEATURES if name not in left_out)
+
+
+def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig) -> tuple[Floats, ...]:
+    """Compute the features of a panel.
 
     Parameters
     ----------
@@ -89,18 +165,23 @@ def features(panel: Panel, scales: Sequence[Floats], target: Target) -> tuple[Fl
         Scale of the next bar's move seen from bar t, of each series.
     target : str
         What moves are measured from.
+    inputs : InputConfig
+        Which features are wanted.
 
     Returns
     -------
     tuple of ndarray of float64, shape [T, C], one a series
-        Columns in the order of :data:`FEATURES`; 0 where a series lacks what a feature needs. Row t
-        looks at bars up to t only.
+        Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs. Row t
+        looks at bars up to t only, and at the date of bar t+1.
     """
-    parts = zip(panel, panel_moves(panel, target), panel_variances(panel, target), scales, strict=True)
-    return tuple(_table(Bars(series, target, move, variance, scale)) for series, move, variance, scale in parts)
+    names, moved = feature_names(inputs), panel_moves(panel, target)
+    scaled = [m / np.concatenate([s[:1], s[:-1]]) for m, s in zip(moved, scales, strict=True)]
+    market, spread = mean_by_date(panel, scaled), mean_by_date(panel, [np.abs(s) for s in scaled])
+    parts = zip(panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
+    return tuple(_table(Bars(s, target, *rest), names) for s, *rest in parts)
 
 
-def _table(bars: Bars) -> Floats:
-    columns = [function(bars) for function in FEATURES.values()]
+def _table(bars: Bars, names: Sequence[str]) -> Floats:
+    columns = [FEATURES[name](bars) for name in names]
     table = np.stack([np.zeros(len(bars.series)) if c is None else c for c in columns], axis=1)
     return np.clip(np.nan_to_num(table, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)

@@ -253,15 +253,15 @@ def _regressors(panel: Panel, target: Target, pooled: bool) -> list[Floats]:
         columns.append(np.log(ewma(squared, _EWMA)))
         designs.append(columns)
     if pooled:
-        for columns, market in zip(designs, _market(panel, [d[1] for d in designs]), strict=True):
+        for columns, market in zip(designs, mean_by_date(panel, [d[1] for d in designs]), strict=True):
             columns.append(market)
     return [np.stack([*columns, np.ones_like(columns[0])], axis=1) for columns in designs]
 
 
-def _market(panel: Panel, logs: list[Floats]) -> list[Floats]:
-    """Return, at each bar, the mean over the panel's series of ``logs`` at the same date, one array [T] a series."""
+def mean_by_date(panel: Panel, columns: Sequence[Floats]) -> list[Floats]:
+    """Return, at each bar, the mean of the columns [T] of all series at the same date, one array [T] a series."""
     dates, place = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
-    values = np.concatenate(logs)
+    values = np.concatenate(columns)
     mean = np.bincount(place, values, len(dates)) / np.bincount(place, minlength=len(dates))
     ends = np.cumsum([len(s) for s in panel])
     return [mean[part] for part in np.split(place, ends[:-1])]

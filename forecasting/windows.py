@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from forecasting.config import TaskConfig
+from forecasting.config import InputConfig, TaskConfig
 from forecasting.errors import DataError
-from forecasting.features import FEATURES, features
+from forecasting.features import features
 from forecasting.seasonal import anchors
 from forecasting.series import Dates, Floats, Origins, Panel
 from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
@@ -130,6 +130,8 @@ class Scaling:
         Of the features.
     quantiles : ndarray, shape [H, K]
         Baseline quantiles at :data:`LEVELS` of the h-bar move divided by its scale.
+    inputs : InputConfig
+        Which features there are.
     """
 
     target: Target
@@ -137,9 +139,10 @@ class Scaling:
     mean: Floats
     sd: Floats
     quantiles: Floats
+    inputs: InputConfig
 
     @classmethod
-    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
+    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
         """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at.
 
         Raises
@@ -152,15 +155,15 @@ class Scaling:
             _require_positive(panel)
         har = Har.fit(panel, insample, task.horizon, target, FEEDBACK)
         scales = har.scale(panel)
-        tables = features(panel, [scale[:, 0] for scale in scales], target)
+        tables = features(panel, [scale[:, 0] for scale in scales], target, inputs)
         known_rows = np.concatenate([table[:known] for table, known in zip(tables, insample, strict=True)])
         sd = known_rows.std(axis=0)
         quantiles = _baseline_quantiles(panel, insample, scales, target, task.horizon)
-        return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles)
+        return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles, inputs)
 
     def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Fit volatility and baseline anew on more bars, keeping the feature scales that the network was trained with."""
-        fresh = Scaling.fit(panel, insample, task)
+        fresh = Scaling.fit(panel, insample, task, self.inputs)
         return replace(self, har=fresh.har, quantiles=fresh.quantiles)
 
     def baseline(self, levels: Floats) -> Floats:
@@ -185,15 +188,15 @@ class Scaling:
         }
 
     @property
-    def kind(self) -> dict[str, bool | float]:
-        """Return what else is kept in a model file: whether the panel's mean is a regressor, and the feedback."""
-        return {"pooled": self.har.pooled, "feedback": self.har.feedback}
+    def kind(self) -> dict[str, Any]:
+        """Return what else is kept in a model file: whether the panel's mean is a regressor, the feedback, the inputs."""
+        return {"pooled": self.har.pooled, "feedback": self.har.feedback, "inputs": self.inputs.model_dump()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, kind: Mapping[str, Any]) -> Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
         har = Har(target, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]))
-        return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"])
+        return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"], InputConfig(**kind["inputs"]))
 
 
 def _require_positive(panel: Panel) -> None:
@@ -268,7 +271,7 @@ class Windows:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
         regressors, weights = scaling.har.log_scale(panel)
-        tables = features(panel, [np.exp(x @ weights[:, 0]) for x in regressors], scaling.target)
+        tables = features(panel, [np.exp(x @ weights[:, 0]) for x in regressors], scaling.target, scaling.inputs)
 
         def tensor(arrays: Sequence[Floats]) -> Tensor:
             return torch.as_tensor(np.concatenate(arrays).astype(np.float32)).to(device)
@@ -287,7 +290,7 @@ class Windows:
     @property
     def inputs(self) -> int:
         """Return the number of features C."""
-        return len(FEATURES)
+        return int(self.table.shape[1])
 
     def rows(self, origins: Origins) -> Tensor:
         """Return the rows of the cutoff bars, shape [N] int64, on the device."""

@@ -18,6 +18,7 @@ from forecasting.backtest import every, outcomes_of
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, RunFinished, SplitMade
+from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, Forecaster
 from forecasting.volatility import Har
@@ -66,9 +67,10 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
 @given(cutoff=st.integers(60, 400), seed=st.integers(0, 10_000), columns=st.sampled_from([COLUMNS, ("close",)]))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_known_at_a_cutoff_changes_with_the_future(cutoff: int, seed: int, columns: tuple[str, ...]) -> None:
-    task = quick().task
+    config = quick(calendar=True, market=True, indicators=True)
+    task = config.task
     panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
-    scaling = Scaling.fit(panel, split_panel(panel, task).insample, task)
+    scaling = Scaling.fit(panel, split_panel(panel, task).insample, task, config.inputs)
     changed = Panel(tuple(with_future(s, cutoff, seed) for s in panel))
     before, after = (Windows(p, scaling, task, torch.device("cpu")) for p in (panel, changed))
     rows = before.rows(Origins([0, 1], [cutoff, cutoff]))
@@ -150,7 +152,7 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
     split = split_panel(panel, config.task)
     events = forecasting.training.fit(panel, split, config, lambda: True)
     first = next(e for e in events if isinstance(e, ForecastMade))
-    scaling = Scaling.fit(panel, split.insample, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
     scaled = scaling.baseline(np.array(QUANTILES)) * scaling.har.scale(panel)[0][-1][:, None]
     np.testing.assert_allclose(first.forecasts[0].values, panel[0].y[-1] * np.exp(scaled), rtol=1e-5)
 
@@ -159,7 +161,7 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
 @pytest.mark.parametrize(("bidirectional", "members"), [(False, 1), (True, 3)])
 def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectional: bool, members: int, tmp_path: Path) -> None:
     panel = Panel((simulated(), simulated(300, seed=1, symbol="B")))
-    config = quick(model=model, bidirectional=bidirectional, members=members, layers=2, learning_rate=0.01)
+    config = quick(model=model, bidirectional=bidirectional, members=members, indicators=bidirectional, layers=2, learning_rate=0.01)
     first, second = run(panel, config), run(panel, config)
     other = run(panel, config.changed(seed=1))
     assert np.array_equal(first.result.forecasts[0].values, second.result.forecasts[0].values)
@@ -317,3 +319,17 @@ def test_a_weekly_series_is_forecast_from_past_seasons_and_never_below_zero() ->
 
 def test_prices_are_not_taken_for_seasonal() -> None:
     assert run(Panel((simulated(columns=("close",)),)), quick()).forecaster.scaling.target == "log-return"
+
+
+def test_inputs_are_chosen_and_a_calendar_knows_the_next_bar() -> None:
+    assert "rsi" not in feature_names(RunConfig().inputs)
+    assert {"volume", "gap"} <= set(feature_names(RunConfig().inputs))
+    assert not {"volume", "gap"} & set(feature_names(RunConfig().changed(volume=False, gaps=False).inputs))
+    friday = int(np.flatnonzero(simulated().ds.astype("datetime64[D]") == np.datetime64("2015-01-30"))[0])
+    inputs = RunConfig().changed(calendar=True).inputs
+    panel = Panel((simulated(),))
+    [table] = features(panel, [np.full(len(panel[0]), 0.01)], "log-return", inputs)
+    columns = dict(zip(feature_names(inputs), table[friday], strict=True))
+    assert columns["pause"] == pytest.approx(np.log(3))
+    assert columns["month_turn"] == 1
+    assert columns["weekday_sin"] == pytest.approx(np.sin(2 * np.pi * 4 / 7))

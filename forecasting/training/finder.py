@@ -51,7 +51,7 @@ def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_sto
         yield Notice(excuse)
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
-    scaling = Scaling.fit(panel, split.insample, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
     windows = Windows(panel, scaling, config.task, device)
     forecaster = Forecaster(config, scaling, build(config, windows.inputs).to(device), device, split.val_start)
     run = Run(forecaster, windows, split, panel, should_stop, lambda: False, Autosave(None))

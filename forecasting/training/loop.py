@@ -112,7 +112,7 @@ def fit(
     device, excuse = tested_device(config.train.device)
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
-    scaling = Scaling.fit(panel, split.insample, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
     windows = Windows(panel, scaling, config.task, device)
     network = build(config, windows.inputs).to(device)
     forecaster = Forecaster(config, scaling, network, device, split.val_start)
