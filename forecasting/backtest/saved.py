@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from forecasting import __version__
 from forecasting.backtest.folds import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.series import Outcomes, PriceSeries
@@ -100,6 +101,7 @@ def _described(work: Work) -> dict[str, Any]:
     """Return everything that decides the numbers, in an order in which differences are best told."""
     return {
         "format": _FORMAT,
+        "program": {"version": __version__},
         **{group: dict(values) for group, values in work.config.model_dump(mode="json").items() if isinstance(values, dict)},
         "plan": work.plan.model_dump(mode="json"),
         "quantiles": {"levels": list(work.quantiles)},
