@@ -241,6 +241,13 @@ def test_years_of_two_digits_are_not_in_the_future(tmp_path: Path) -> None:
     assert [str(ds)[:10] for ds in series.ds] == ["1999-12-30", "1999-12-31", "2000-01-03"]
 
 
+def test_epochs_that_gain_a_digit_lose_no_rows(tmp_path: Path) -> None:
+    stamps = [999_475_200 + 86_400 * n for n in range(12)]
+    for head in ("Date,Close\n", ""):
+        (series,) = read(put(tmp_path, head + "".join(f"{stamp},{n}.5\n" for n, stamp in enumerate(stamps))))
+        assert (len(series), str(series.ds[0])[:10]) == (12, "2001-09-03")
+
+
 def test_nothing_is_filled(tmp_path: Path) -> None:
     content = "Date,Open,High,Low,Close\n2020-01-02,1,2,0.5,1.5\n2020-01-03,,,,1.6\n2020-01-06,1,2,0.5,\n2020-01-07,1,2,0.5,inf\n"
     (series,) = read(put(tmp_path, content))

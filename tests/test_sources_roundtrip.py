@@ -238,6 +238,7 @@ def test_what_is_written_is_read(file: Written, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(file=files())
 @thorough
 def test_five_thousand_files(file: Written, tmp_path: Path) -> None:
@@ -286,6 +287,7 @@ def test_broken_files_end_in_series_or_a_clear_error(data: bytes, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @given(data=mutants())
 @thorough
 def test_five_thousand_broken_files(data: bytes, tmp_path: Path) -> None:

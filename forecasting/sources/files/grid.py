@@ -167,6 +167,8 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
     if width > MAX_COLUMNS:
         raise SourceError(f"The table has {width:,} columns; at most {MAX_COLUMNS:,} are read.", "Keep only the columns needed.")
     first = data[0]
+    while first - 1 > below and _is_numeric(kinds[first - 1], kinds[first]):
+        first -= 1
     header_rows = _header_above(rows, kinds, first) if known is None else known
     widest = max((len(_trimmed(rows[place])) for place in header_rows), default=0)
     return Frame(header_rows, first, max(width, widest if widest <= width + 1 else 0, 1))
@@ -189,6 +191,11 @@ def _is_data(row: Sequence[str], column: int) -> bool:
         return False
     others = [kind for place, kind in enumerate(row) if place != column]
     return "N" in others or others.count("D") >= 2 or all(kind == "E" for kind in others)
+
+
+def _is_numeric(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Tell whether a row right above the data belongs to them: as wide, and nothing but numbers (early epochs look like no dates)."""
+    return len(row) == len(below) and "T" not in row and row.count("N") + row.count("D") >= 2
 
 
 def _trimmed(row: Sequence[str]) -> Sequence[str]:
