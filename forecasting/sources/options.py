@@ -19,7 +19,7 @@ def _option(default: Any, label: str, text: str, words: dict[str, str] | None = 
 class ReadOptions(Settings):
     """How a file is to be read, where the reader's own judgement is not wanted, and what becomes of the bars of any source.
 
-    Every field left at its default is worked out from the file itself. ``calendar`` and ``resample`` hold for tickers and
+    Every field left at its default is worked out from the file itself. ``trading_calendar`` and ``resample`` hold for tickers and
     samples too; they are applied by :func:`forecasting.jobs.load`.
     """
 
@@ -39,7 +39,9 @@ class ReadOptions(Settings):
     sheet: str = _option("", "Sheet", "Sheet of a workbook, or member of an archive.")
     encoding: str = _option("", "Encoding", "Text encoding, such as utf-8 or cp1252.")
     repair: bool = _option(True, "Repair", "Sort bars, drop duplicates and rows without a close; when off these are errors.")
-    calendar: str = _option("", "Calendar", "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out.")
+    trading_calendar: str = _option(
+        "", "Calendar", "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out."
+    )
     resample: str = _option("", "Resample", "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.")
 
 

@@ -28,8 +28,8 @@ _OF_THE_BARS = ("short", "mixed_frequency", "dst")
 
 def shaped(series: PriceSeries, options: ReadOptions) -> PriceSeries:
     """Return a series with the calendar and the distance of bars that the options ask for, the calendar first."""
-    if options.calendar:
-        series = with_calendar(series, options.calendar)
+    if options.trading_calendar:
+        series = with_calendar(series, options.trading_calendar)
     return resample(series, options.resample) if options.resample else series
 
 
