@@ -81,7 +81,7 @@ class InputConfig(Settings):
 
     volume: bool = _setting(True, "Volume", "Known up to the cutoff: how much was traded beside the last month.")
     gaps: bool = _setting(True, "Gaps", "Known up to the cutoff: how far the open was from the last close.")
-    calendar: bool = _setting(False, "Calendar", "Known ahead: weekday, turn of the month and days until the next bar.", advanced=True)
+    dates: bool = _setting(False, "Calendar", "Known ahead: weekday, turn of the month and days until the next bar.", advanced=True)
     market: bool = _setting(
         False, "Market", "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).", advanced=True
     )

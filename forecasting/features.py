@@ -143,7 +143,7 @@ FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
 CHOSEN: dict[str, tuple[str, ...]] = {
     "volume": ("volume",),
     "gaps": ("gap",),
-    "calendar": ("weekday_sin", "weekday_cos", "month_turn", "pause"),
+    "dates": ("weekday_sin", "weekday_cos", "month_turn", "pause"),
     "market": ("market", "spread"),
     "indicators": ("rsi", "macd", "bollinger", "adx", "stochastic"),
 }

@@ -67,7 +67,7 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
 @given(cutoff=st.integers(60, 400), seed=st.integers(0, 10_000), columns=st.sampled_from([COLUMNS, ("close",)]))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_known_at_a_cutoff_changes_with_the_future(cutoff: int, seed: int, columns: tuple[str, ...]) -> None:
-    config = quick(calendar=True, market=True, indicators=True)
+    config = quick(dates=True, market=True, indicators=True)
     task = config.task
     panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
     scaling = Scaling.fit(panel, split_panel(panel, task).insample, task, config.inputs)
@@ -326,7 +326,7 @@ def test_inputs_are_chosen_and_a_calendar_knows_the_next_bar() -> None:
     assert {"volume", "gap"} <= set(feature_names(RunConfig().inputs))
     assert not {"volume", "gap"} & set(feature_names(RunConfig().changed(volume=False, gaps=False).inputs))
     friday = int(np.flatnonzero(simulated().ds.astype("datetime64[D]") == np.datetime64("2015-01-30"))[0])
-    inputs = RunConfig().changed(calendar=True).inputs
+    inputs = RunConfig().changed(dates=True).inputs
     panel = Panel((simulated(),))
     [table] = features(panel, [np.full(len(panel[0]), 0.01)], "log-return", inputs)
     columns = dict(zip(feature_names(inputs), table[friday], strict=True))
