@@ -61,6 +61,16 @@ def test_codes_and_missing_symbols(tmp_path: Path) -> None:
     assert list(panel) == ["600000", "NA"]
 
 
+def test_two_spellings_of_one_symbol(tmp_path: Path) -> None:
+    content = rows(DAYS[:30], "BTC/USD,{d:%Y-%m-%d},{c}", "symbol,date,close") + rows(DAYS[30:], "BTCUSD,{d:%Y-%m-%d},{c}")
+    (series,) = read(put(tmp_path, content))
+    assert_bars(series, DAYS, ("close",))
+    three = (
+        rows(DAYS, "BRK.B,{d:%Y-%m-%d},{c}", "symbol,date,close") + rows(DAYS, "BRKB,{d:%Y-%m-%d},{c}") + rows(DAYS, "A,{d:%Y-%m-%d},{c}")
+    )
+    assert [one.symbol for one in read(put(tmp_path, three))] == ["BRK.B", "BRKB", "A"]
+
+
 def test_a_wide_panel_of_values(tmp_path: Path) -> None:
     content = "Date,AAPL,MSFT,LOW,T\n" + "".join(
         f"{a.ds:%Y-%m-%d},{a.close},{b.close if n > 9 else ''},{a.open},{b.open}\n"

@@ -137,7 +137,7 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
 
 
 def _groups(cells: Any, dated: Mask, name: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
-    """Return each symbol with its rows, in order of first appearance; spellings that differ in signs only are one symbol."""
+    """Return each symbol with its rows, in order of first appearance; a file of ``BTC/USD`` and ``BTCUSD`` holds one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -145,13 +145,9 @@ def _groups(cells: Any, dated: Mask, name: str) -> list[tuple[str, npt.NDArray[n
         cells = cells.cast(pa.int64(), safe=False)
     encoded = pc.utf8_trim_whitespace(cells.cast(pa.string()).fill_null("")).dictionary_encode()
     names = [text or name for text in encoded.dictionary.to_pylist()]
-    keys = ["".join(sign for sign in text.casefold() if sign.isalnum()) or text for text in names]
     index = encoded.indices.to_numpy(zero_copy_only=False)
-    merged = {key: names[keys.index(key)] for key in keys}
-    if len(merged) < len(names):
-        order = list(merged)
-        index = np.array([order.index(key) for key in keys])[index]
-        names = list(merged.values())
+    if len({"".join(sign for sign in text.casefold() if sign.isalnum()) for text in names}) == 1:
+        index, names = np.zeros_like(index), names[:1]
     index = np.where(dated, index, len(names))
     order_of_rows = np.argsort(index, kind="stable")
     starts = np.searchsorted(index[order_of_rows], np.arange(len(names) + 1))
