@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -33,6 +33,7 @@ class _Asked:
     choice: Choice
     instead: Request | None
     listed: bool = False
+    refusals: list[NotLoaded] = field(default_factory=list)
 
 
 class Session(QObject):
@@ -318,8 +319,7 @@ class Session(QObject):
             case SeriesLoaded():
                 self._list(event)
             case NotLoaded():
-                request, add = self._asked.requests[event.place], self._asked.choice != "as_before"
-                self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=add), self.selected)
+                self._asked.refusals.append(event)
             case SplitMade():
                 self.split = event
             case EpochEnd():
@@ -398,7 +398,7 @@ class Session(QObject):
             worker, self._worker = self._worker, None
             worker.wait()
             self._receive(worker)
-            if worker.failure and self.state == "loading":
+            if self.state == "loading":
                 self._refuse(worker.failure)
             self._enter("idle")
             self._tell(worker.failure)
@@ -413,11 +413,15 @@ class Session(QObject):
         self.nudge()
         self._tell(failure)
 
-    def _refuse(self, failure: Failure) -> None:
-        """Keep in mind what could not be loaded; where it is on the list, its row says why."""
-        if len(self._asked.requests) == 1 and not self._asked.listed:
-            self.refused = self._asked.requests[0]
-            listed = self._asked.instead or self.refused
+    def _refuse(self, failure: Failure | None) -> None:
+        """Let the rows say why they could not be loaded; of several references those that failed come onto the list, too."""
+        asked = self._asked
+        for event in asked.refusals:
+            request = asked.requests[event.place]
+            self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=asked.choice != "as_before"), self.selected)
+        if failure and len(asked.requests) == 1 and not asked.listed:
+            self.refused = asked.requests[0]
+            listed = asked.instead or self.refused
             self._relist(self.watchlist.with_problem(listed, failure.message, failure.hint, add=False), self.selected)
 
     def _tell(self, failure: Failure | None) -> None:

@@ -310,7 +310,7 @@ def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) ->
 
 def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(bench.session, "load", lambda references, *_more: asked.append(references))
+    monkeypatch.setattr(bench.session, "load", lambda requests, *_more: asked.append(tuple(one.reference for one in requests)))
     bench.actions["ticker"].trigger()
     field = bench.actions.ticker_field
     qtbot.keyClicks(field, "aapl, ^gspc aapl")

@@ -15,9 +15,12 @@ class Banner(QFrame):
     ----------
     details_wanted : Signal
         The user asks for everything there is to know about the message.
+    action_wanted : Signal
+        The user takes the next step that was offered.
     """
 
     details_wanted = Signal()
+    action_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +44,8 @@ class Banner(QFrame):
             words.addWidget(label)
         self._details = QPushButton(self.tr("Details…"))
         self._details.clicked.connect(self.details_wanted)
+        self._action = QPushButton()
+        self._action.clicked.connect(self.action_wanted)
         self._dismiss = QToolButton()
         self._dismiss.setAccessibleName(self.tr("Dismiss"))
         self._dismiss.setToolTip(self.tr("Dismiss"))
@@ -50,6 +55,7 @@ class Banner(QFrame):
         row.setSpacing(10)
         row.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
+        row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._details, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
@@ -59,13 +65,13 @@ class Banner(QFrame):
         """Message and hint as shown, one a line; "" while hidden."""
         return "\n".join(filter(None, (self._message.text(), self._hint.text()))) if not self.isHidden() else ""
 
-    def show_fault(self, message: str, hint: str = "", *, details: bool = False) -> None:
-        """Show what went wrong; ``details`` offers more of it."""
-        self._show("warning", message, hint, details=details)
+    def show_fault(self, message: str, hint: str = "", *, details: bool = False, action: str = "") -> None:
+        """Show what went wrong; ``details`` offers more of it, ``action`` names a next step that is offered."""
+        self._show("warning", message, hint, details=details, action=action)
 
     def show_notice(self, message: str, hint: str = "") -> None:
         """Show something that is worth knowing and stops nothing."""
-        self._show("info", message, hint, details=False)
+        self._show("info", message, hint)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""
@@ -73,12 +79,14 @@ class Banner(QFrame):
         self._dismiss.setIcon(icon("cancel", theme))
         self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
 
-    def _show(self, kind: str, message: str, hint: str, *, details: bool) -> None:
+    def _show(self, kind: str, message: str, hint: str, *, details: bool = False, action: str = "") -> None:
         self._kind = kind
         self._message.setText(message)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
         self._details.setVisible(details)
+        self._action.setText(action)
+        self._action.setVisible(bool(action))
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:
             self.set_theme(self._theme)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QDateTime, QLocale, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QDateTime, QLocale, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -23,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.panels.empty import EmptyState
+from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
 from app.panels.series_list import SeriesList, spacing_word
 from app.theme import Theme, icon
@@ -32,8 +31,8 @@ from forecasting.series import PriceSeries
 from forecasting.sources import SAMPLES
 from forecasting.sources.resample import RESAMPLES
 
-#: Rows that are seen at once before the list scrolls.
-_MOST_ROWS = 6
+#: Most rows that are seen at once, and the share of the height that they may take.
+_MOST_ROWS, _LIST_SHARE = 8, 0.45
 #: Where the exchanges of the larger calendars are.
 _CITIES = {
     "XNYS": "New York", "XLON": "London", "XFRA": "Frankfurt", "XPAR": "Paris", "XAMS": "Amsterdam", "XSWX": "Zurich", "XMIL": "Milan",
@@ -53,7 +52,7 @@ class DataPanel(QStackedWidget):
     check_wanted, move_wanted, remove_wanted : Signal
         A row is to be trained or not; to go elsewhere; rows are to be taken off the list.
     shape_wanted : Signal
-        Place of a row, ``calendar`` or ``resample``, and the value: "" for what was found.
+        Place of a row, ``trading_calendar`` or ``resample``, and the value: "" for what was found.
     add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
         Something is to be added; the last with the sample's name.
     open_wanted, sample_wanted : Signal
@@ -89,9 +88,9 @@ class DataPanel(QStackedWidget):
         self._trained = QLabel()
         self._trained.setProperty("role", "muted")
         self._trained.setWordWrap(True)
-        self.calendar, self.resample = _choice(self.tr("Calendar")), _choice(self.tr("Distance of bars"))
-        self.calendar.activated.connect(lambda _place: self._shape("calendar", self.calendar))
-        self.resample.activated.connect(lambda _place: self._shape("resample", self.resample))
+        self.calendar, self.resample = FactField(self.tr("Calendar"), {}), FactField(self.tr("Distance of bars"), RESAMPLES)
+        self.calendar.settled.connect(lambda: self._shape("trading_calendar", self.calendar.value))
+        self.resample.settled.connect(lambda: self._shape("resample", self.resample.value))
         self._facts = QFormLayout()
         self._facts.setContentsMargins(2, 4, 2, 4)
         self._facts.setHorizontalSpacing(12)
@@ -110,7 +109,7 @@ class DataPanel(QStackedWidget):
         """Show the rows of the watchlist, and all about the selected one; without rows the empty state."""
         self.setCurrentIndex(1 if rows else 0)
         self.list.show_rows(rows, selected)
-        self.list.fit(_MOST_ROWS)
+        self._share()
         self._row = rows[selected] if rows else None
         if self._row is None:
             return
@@ -137,25 +136,44 @@ class DataPanel(QStackedWidget):
             button.setIcon(icon(_PICTURES[name], theme))
         self._findings.set_theme(theme)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the height between the list and what is known of one series."""
+        super().resizeEvent(event)
+        self._share()
+
+    def _share(self) -> None:
+        self.list.fit(min(_MOST_ROWS, int(_LIST_SHARE * self.height() / self.list.row_height)))
+
     def _laid_out(self) -> QWidget:
-        full = QWidget()
-        rows = QVBoxLayout(full)
-        rows.setContentsMargins(8, 6, 8, 8)
-        rows.setSpacing(6)
-        rows.addLayout(self._button_row())
-        for part in (self.list, self._trained, self._trouble):
-            rows.addWidget(part)
-        rows.addLayout(self._facts)
-        rows.addWidget(self._quality)
-        rows.addWidget(self._findings)
-        rows.addStretch(1)
+        """Return the list above the facts and findings of one series; only these scroll, the list does so by itself."""
+        details = QWidget()
+        below = QVBoxLayout(details)
+        below.setContentsMargins(8, 0, 8, 8)
+        below.setSpacing(6)
+        below.addWidget(self._trouble)
+        below.addLayout(self._facts)
+        below.addWidget(self._quality)
+        below.addWidget(self._findings)
+        below.addStretch(1)
         self._facts.addRow(_muted(self.tr("Bars")), self.resample)
         self._facts.addRow(_muted(self.tr("Calendar")), self.calendar)
         scroll = QScrollArea()
-        scroll.setWidget(full)
+        scroll.setWidget(details)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return scroll
+        full = QWidget()
+        rows = QVBoxLayout(full)
+        rows.setContentsMargins(0, 4, 0, 0)
+        rows.setSpacing(4)
+        top = QVBoxLayout()
+        top.setContentsMargins(8, 0, 8, 0)
+        top.setSpacing(4)
+        top.addLayout(self._button_row())
+        top.addWidget(self.list)
+        top.addWidget(self._trained)
+        rows.addLayout(top)
+        rows.addWidget(scroll, 1)
+        return full
 
     def _button_row(self) -> QHBoxLayout:
         told = {
@@ -213,22 +231,18 @@ class DataPanel(QStackedWidget):
         self._trained.setText(text)
         self._trained.show()
 
-    def _shape(self, what: str, field: QComboBox) -> None:
+    def _shape(self, what: str, value: str) -> None:
         assert self._row is not None
-        value = str(field.currentData())
         if value != getattr(self._row.request.read, what):
             self.shape_wanted.emit(self.list.current, what, value)
 
     def _show_choices(self, row: Row) -> None:
         """Show calendar and distance of bars: what was found, or what was settled."""
         read, series = row.request.read, row.series
-        found = self.tr("Found: {what}")
-        calendars = {"": found.format(what=series.calendar) if series and not read.calendar else self.tr("As found")}
-        codes = ["24/7", "weekdays", *_CITIES, *sorted(set(SUFFIXES.values()) - set(_CITIES)), read.calendar]
-        calendars |= {code: f"{code} · {_CITIES[code]}" if code in _CITIES else code for code in codes if code}
-        _fill(self.calendar, calendars, read.calendar)
-        word = self.tr("As loaded: {what}").format(what=spacing_word(series.freq)) if series and not read.resample else self.tr("As loaded")
-        _fill(self.resample, {"": word, **RESAMPLES}, read.resample)
+        codes = ["24/7", "weekdays", *_CITIES, *sorted(set(SUFFIXES.values()) - set(_CITIES))]
+        calendars = {code: f"{code} · {_CITIES[code]}" if code in _CITIES else code for code in codes}
+        self.calendar.show_found(series.calendar if series and not read.trading_calendar else "", read.trading_calendar, calendars)
+        self.resample.show_found(spacing_word(series.freq) if series and not read.resample else "", read.resample)
         for field in (self.calendar, self.resample):
             field.setEnabled(series is not None)
 
@@ -306,32 +320,3 @@ def _muted(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "muted")
     return label
-
-
-class _Choice(QComboBox):
-    """A choice that leaves the wheel to the scroll area around it, unless it has the focus."""
-
-    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
-
-
-def _choice(name: str) -> QComboBox:
-    field = _Choice()
-    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    field.setAccessibleName(name)
-    field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    field.setMinimumContentsLength(8)
-    field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return field
-
-
-def _fill(field: QComboBox, choices: dict[str, str], value: str) -> None:
-    """Offer choices by value, one of them chosen."""
-    with QSignalBlocker(field):
-        field.clear()
-        for code, text in choices.items():
-            field.addItem(text, code)
-        field.setCurrentIndex(max(0, field.findData(value)))

@@ -280,10 +280,8 @@ class RowDelegate(QStyledItemDelegate):
 
     def _below(self, row: Row) -> str:
         seen = row.glimpse
-        if row.problem and row.series is None:
+        if seen is None or (row.problem and row.series is None):
             return self.tr("not loaded")
-        if seen is None:
-            return ""
         if row.series is None:
             return self.tr("as of {day}").format(day=seen.day)
         return f"{QLocale().toString(seen.bars)} · {spacing_word(seen.freq)}"
@@ -356,9 +354,15 @@ class SeriesList(QListView):
         self._delegate.theme = theme
         self.viewport().update()
 
+    @property
+    def row_height(self) -> int:
+        """Height of a row in pixels."""
+        return _HEIGHT
+
     def fit(self, most: int) -> None:
-        """Be as high as the rows, up to a number of them."""
-        rows = max(1, min(most, self._rows.rowCount()))
+        """Be as high as the rows, up to a number of them but no lower than two."""
+        count = max(1, self._rows.rowCount())
+        rows = min(count, max(most, 2))
         self.setFixedHeight(rows * _HEIGHT + 2 * self.frameWidth() + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from app.panels.tickers import TickerField, TickerSettings
 from app.settings import SCALES, SPANS, STYLES
 from app.theme import THEME_NAMES, Theme, icon
 from forecasting.sources import SAMPLES
+
+#: Width in pixels of the box for tickers.
+_TICKERS = 190
 
 
 def _tr(text: str) -> str:
@@ -26,13 +30,16 @@ class Command:
     picture: str = ""
     help: str = ""
     group: str = ""
+    switch: bool = False
 
 
 #: The commands by name. Those with a group are choices, of which one is checked.
 COMMANDS: dict[str, Command] = {
     "open": Command("&Open…", "Ctrl+O", "open", "Load prices from files; several files make one panel"),
+    "import": Command("&Import…", "Ctrl+I", "settings", "Look at a file and settle how it is read, then load it"),
     "ticker": Command("&Ticker…", "Ctrl+L", "ticker", "Load prices from Yahoo Finance (data for personal use)"),
-    "reload": Command("&Reload", "F5", "refresh", "Load the same prices again"),
+    "reload": Command("Refres&h", "F5", "refresh", "Read the loaded files again and bring tickers up to date"),
+    "offline": Command("Work off&line", help="Take tickers from the price cache of this computer, and tell how old they are", switch=True),
     "save_model": Command("&Save model…", "Ctrl+S", "save", "Write the trained network to a file that holds no code"),
     "export": Command("&Export…", "Ctrl+E", "export", "Write the forecast as PNG, SVG, PDF or CSV"),
     "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
@@ -57,45 +64,28 @@ assert set(SCALES) == {name.removeprefix("scale-") for name in COMMANDS if name.
 
 #: Menus from left to right; "-" is a separator, ">" opens a submenu of all commands with a prefix.
 MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("&File", ("open", "ticker", ">&Samples:sample-", ">&Recent:", "reload", "-", "save_model", "export", "copy", "-", "quit")),
+    (
+        "&File",
+        (
+            "open",
+            "import",
+            "ticker",
+            ">&Samples:sample-",
+            ">&Recent:",
+            "reload",
+            "offline",
+            "-",
+            "save_model",
+            "export",
+            "copy",
+            "-",
+            "quit",
+        ),
+    ),
     ("&View", ("style-*", "-", "scale-*", "-", ">&Range:span-", "fit", "-", ">&Panels:", ">&Theme:theme-")),
     ("&Run", ("train", "stop", "cancel")),
     ("&Help", ("shortcuts", "about")),
 )
-
-
-class TickerField(QLineEdit):
-    """Where tickers are typed; Enter loads them.
-
-    Attributes
-    ----------
-    tickers_entered : Signal
-        References ``yahoo:TICKER``, one for each word.
-    """
-
-    tickers_entered = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setPlaceholderText(self.tr("Ticker, e.g. AAPL"))
-        self.setAccessibleName(self.tr("Ticker"))
-        self.setToolTip(self.tr("Load prices from Yahoo Finance: one ticker or several, then Enter (Ctrl+L)"))
-        self.setClearButtonEnabled(True)
-        for button in self.findChildren(QToolButton):
-            button.setAccessibleName(self.tr("Clear the ticker"))
-        self.setMaxLength(400)
-        self.setFixedWidth(170)
-        self.returnPressed.connect(self._entered)
-
-    def ask(self) -> None:
-        """Take the keyboard, ready for a new ticker."""
-        self.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.selectAll()
-
-    def _entered(self) -> None:
-        words = self.text().replace(",", " ").upper().split()
-        if words:
-            self.tickers_entered.emit(tuple(f"yahoo:{word}" for word in dict.fromkeys(words)))
 
 
 class Actions:
@@ -108,6 +98,7 @@ class Actions:
     submenus : dict of str to QMenu
         Menus below menus by their title; "Recent" and "Panels" are for others to fill.
     ticker_field : TickerField
+    ticker_settings : TickerSettings
     """
 
     def __init__(self, window: QMainWindow) -> None:
@@ -119,7 +110,8 @@ class Actions:
         self.submenus: dict[str, QMenu] = {}
         for title, entries in MENUS:
             self._fill(window.menuBar().addMenu(_tr(title)), entries)
-        self.ticker_field = TickerField()
+        self.ticker_field, self.ticker_settings = TickerField(), TickerSettings()
+        self.ticker_field.setFixedWidth(_TICKERS)
         self._toolbar()
 
     def __getitem__(self, name: str) -> QAction:
@@ -153,6 +145,7 @@ class Actions:
         keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         action.setToolTip(f"{help_text} ({keys})" if keys else help_text)
         action.setStatusTip(help_text)
+        action.setCheckable(command.switch)
         if command.group:
             action.setIconVisibleInMenu(False)
             group = self._groups.setdefault(command.group, QActionGroup(self._window))
@@ -187,6 +180,7 @@ class Actions:
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         bar.addAction(self.named["open"])
         bar.addWidget(self.ticker_field)
+        bar.addWidget(self.ticker_settings)
         bar.addSeparator()
         bar.addActions(self._starting("style-"))
         bar.addSeparator()

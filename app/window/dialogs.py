@@ -64,10 +64,14 @@ def ask_save(parent: QWidget) -> Literal["save", "discard", "cancel"]:
     return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
 
 
-def ask_open(parent: QWidget, preferences: Preferences) -> list[str]:
-    """Ask for price files; empty when the user thinks better of it."""
+def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
+    """Ask for price files, or for one; empty when the user thinks better of it."""
     kinds = _tr("Prices (*.csv *.txt *.tsv *.gz *.zip *.xlsx *.parquet);;All files (*)")
-    files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices"), preferences.folder, kinds)
+    if one:
+        file, _kind = QFileDialog.getOpenFileName(parent, _tr("Import prices"), preferences.folder, kinds)
+        files = [file] if file else []
+    else:
+        files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices"), preferences.folder, kinds)
     if files:
         preferences.folder = str(Path(files[0]).parent)
     return files
@@ -114,7 +118,12 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     columns = "".join(f"<td valign='top' style='padding-right: 32px'>{_rows(part)}</td>" for part in (shortcuts[:half], shortcuts[half:]))
     table = QLabel(f"<table><tr>{columns}</tr></table>")
     table.setTextFormat(Qt.TextFormat.RichText)
-    chart = QLabel(_tr("In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits."))
+    chart = QLabel(
+        _tr(
+            "In the chart: wheel zooms, drag pans, drag on an axis scales it, double click fits.\n"
+            "In the watchlist: Space chooses what is trained, Delete removes, Alt+Up and Alt+Down move."
+        )
+    )
     chart.setProperty("role", "muted")
     chart.setWordWrap(True)
     return _opened(dialog, [table, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))

@@ -17,9 +17,12 @@ from app.export import EXPORTERS, write
 from app.panels.header import bars_in
 from app.session import Session
 from app.settings import SPANS, Preferences, Scale, Style
+from app.watchlist import Choice
 from app.window import dialogs
 from app.window.actions import Actions
+from app.window.importer import Importer
 from app.window.layout import Layout
+from app.window.tickers import TickerDesk
 from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.config import RunConfig
@@ -66,12 +69,15 @@ class Workbench(QObject):
         self._loss_pace, self._forecast_pace = Pace(_LOSS_S), Pace(_FORECAST_S)
         self._fault: Failure | None = None
         self._fault_shown = False
+        self._refused = ""
         self.session = Session()
         self.actions = Actions(window)
         self.layout = Layout(window, self.actions.submenus["Panels"])
         self.chart, self.banner, self.header, self._status = self.layout.chart, self.layout.banner, self.layout.header, self.layout.status
         self.data, self.model, self.training, self.results = self.layout.data, self.layout.model, self.layout.training, self.layout.results
         self.watching = Watching(self.session, self.data, preferences, self.report)
+        self.importer = Importer(window, self.session, self.watching)
+        self.tickers = TickerDesk(window, self.session, self.watching, self.actions, preferences)
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
@@ -132,7 +138,8 @@ class Workbench(QObject):
         failure = fault if isinstance(fault, Failure) else Failure.of(fault)
         self._fault = failure
         if not failure.details:
-            self.banner.show_fault(failure.message, failure.hint)
+            self._refused = self.importer.offers()
+            self.banner.show_fault(failure.message, failure.hint, action=self.tr("Import with options…") if self._refused else "")
             return
         self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
         self._show_details()
@@ -157,6 +164,7 @@ class Workbench(QObject):
         self._theme = theme.current(self._preferences.theme)
         self.actions.set_theme(self._theme)
         self.layout.set_theme(self._theme)
+        self.importer.set_theme(self._theme)
         self.session.nudge()
 
     def _show_details(self) -> None:
@@ -207,17 +215,21 @@ class Workbench(QObject):
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_notice)
         self.data.open_wanted.connect(self._ask_open)
+        self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
+        self.data.add_ticker_wanted.connect(self.tickers.add)
+        self.data.options_wanted.connect(self._ask_options)
+        self.banner.action_wanted.connect(lambda: self.importer.open(self._refused))
         self.data.sample_wanted.connect(lambda: self.load((FIRST_SAMPLE,)))
         self.model.train_wanted.connect(self.train)
         self.model.stop_wanted.connect(self.session.stop)
         self.banner.details_wanted.connect(self._show_details)
-        self.actions.ticker_field.tickers_entered.connect(self.load)
 
     def _wire_actions(self) -> None:
         def on(name: str, do: Callable[[], object]) -> None:
             self.actions[name].triggered.connect(lambda _checked=False: do())
 
         on("open", self._ask_open)
+        on("import", self._ask_import)
         on("ticker", self.actions.ticker_field.ask)
         on("reload", self.watching.reload)
         on("save_model", self._ask_save_model)
@@ -344,9 +356,9 @@ class Workbench(QObject):
         ready = session.panel is not None and not session.busy
         self.model.show_running(running=running, stopping=state == "stopping", ready=ready)
         named = self.actions
-        for name in ("open", "ticker", "reload"):
+        for name in ("open", "import", "ticker"):
             named[name].setEnabled(not running)
-        named["reload"].setEnabled(not running and bool(session.references))
+        named["reload"].setEnabled(not running and session.row is not None)
         for action in (*self.actions.submenus["Samples"].actions(), *self.actions.submenus["Recent"].actions()):
             action.setEnabled(not running)
         named.ticker_field.setEnabled(not running)
@@ -454,10 +466,21 @@ class Workbench(QObject):
         if self._preferences.theme == "system":
             self.set_theme("system")
 
-    def _ask_open(self) -> None:
-        files = dialogs.ask_open(self.window, self._preferences)
+    def _ask_open(self, choice: Choice = "only") -> None:
+        self.watching.load(dialogs.ask_open(self.window, self._preferences), choice)
+
+    def _ask_import(self) -> None:
+        files = dialogs.ask_open(self.window, self._preferences, one=True)
         if files:
-            self.load(files)
+            self.importer.open(files[0])
+
+    def _ask_options(self, place: int) -> None:
+        """Ask how a row is to be loaded."""
+        request = self.session.watchlist[place].request
+        if request.kind == "yahoo":
+            self.tickers.change(request)
+        else:
+            self.importer.open_row(request)
 
     def _ask_export(self) -> bool:
         kinds = {suffix: exporter.label for suffix, exporter in EXPORTERS.items()}

@@ -1,0 +1,119 @@
+"""Tickers at work: what is typed becomes loading, with what was chosen to be fetched, and recent ones are offered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMainWindow
+
+from app.panels.tickers import TickerDialog
+from app.session import Session, held_tickers
+from app.settings import Preferences
+from app.watchlist import Choice
+from app.window.actions import Actions
+from app.window.watching import Watching
+from app.worker import Failure
+from forecasting.events import TickersHeld
+from forecasting.sources.options import USUAL, Request, TickerOptions
+
+_ASIDE = "tickers"
+
+
+class TickerDesk(QObject):
+    """Stands between the box for tickers, its options, the dialog, and the session.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+        Asks the price cache for recent tickers.
+    watching : Watching
+        Loads.
+    actions : Actions
+        Holds the box and the switch for working offline.
+    preferences : Preferences
+        Keeps the options.
+
+    Attributes
+    ----------
+    dialog : TickerDialog or None
+        The dialog while it is open.
+    """
+
+    def __init__(self, window: QMainWindow, session: Session, watching: Watching, actions: Actions, preferences: Preferences) -> None:
+        super().__init__(window)
+        self._window, self._session, self._watching, self._preferences = window, session, watching, preferences
+        self._field, self._settings, self._offline = actions.ticker_field, actions.ticker_settings, actions["offline"]
+        self.dialog: TickerDialog | None = None
+        self._settings.show_options(_kept(preferences.ticker), offline=preferences.offline)
+        self._offline.setChecked(preferences.offline)
+        self._field.tickers_entered.connect(self._entered)
+        self._field.recent_wanted.connect(self._ask_recent)
+        self._settings.changed.connect(self._keep)
+        self._settings.offline_changed.connect(self._set_offline)
+        self._offline.toggled.connect(self._set_offline)
+        session.delivered.connect(self._show_recent)
+        session.aside_failed.connect(self._fail)
+
+    def add(self) -> None:
+        """Ask for tickers to add to the watchlist."""
+        self._open(TickerDialog(self._settings.options, None, self._window), "also")
+
+    def change(self, request: Request) -> None:
+        """Ask what is to be fetched of a ticker that is on the list."""
+        self._open(TickerDialog(request.ticker, request, self._window), "as_before", request)
+
+    def _open(self, dialog: TickerDialog, choice: Choice, instead: Request | None = None) -> None:
+        if self.dialog is not None:
+            self.dialog.close()
+        self.dialog = dialog
+        dialog.recent_wanted.connect(self._ask_recent)
+        dialog.accepted.connect(lambda: self._watching.load(dialog.requests, choice, instead=instead))
+        dialog.finished.connect(self._closed)
+        dialog.open()
+        dialog.start()
+
+    def _closed(self) -> None:
+        self.dialog = None
+
+    def _entered(self, references: Sequence[str]) -> None:
+        self._watching.load([self._request(reference) for reference in references])
+
+    def _request(self, reference: str) -> Request:
+        """Return what loads a ticker: with the options at hand, and with what was settled about its bars before."""
+        known = self._session.watchlist.request_for(reference)
+        options = self._settings.options
+        return known.model_copy(update={"ticker": options}) if known else Request(reference=reference, ticker=options)
+
+    def _ask_recent(self) -> None:
+        self._session.aside(_ASIDE, held_tickers)
+
+    def _show_recent(self, event: object) -> None:
+        if not isinstance(event, TickersHeld):
+            return
+        self._field.show_recent(event.tickers)
+        if self.dialog is not None:
+            self.dialog.show_recent(event.tickers)
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name == _ASIDE:
+            self._watching.told.emit(self.tr("Recent tickers cannot be told: {why}").format(why=failure.message), failure.hint)
+
+    def _keep(self, options: TickerOptions) -> None:
+        self._preferences.ticker = options.model_dump_json(exclude_defaults=True)
+
+    def _set_offline(self, offline: bool) -> None:
+        """Keep the choice, and show it in both places."""
+        self._preferences.offline = offline
+        self._offline.setChecked(offline)
+        self._settings.show_options(self._settings.options, offline=offline)
+
+
+def _kept(text: str) -> TickerOptions:
+    """Return options that were remembered; the usual ones where they cannot be read."""
+    try:
+        return TickerOptions.model_validate_json(text) if text else USUAL
+    except ValidationError:
+        return USUAL
