@@ -16,7 +16,8 @@ from forecasting.models import MODELS, Network
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import stretch
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import Fitted, Forecaster, fit
+from forecasting.training import AdamW, Fitted, Forecaster, fit
+from forecasting.training.gradients import clip_gradients
 from forecasting.windows import split_panel
 
 PERIOD, BARS = 24, 360
@@ -182,3 +183,36 @@ def test_quantiles_cannot_cross_whatever_the_head_says(scale: float) -> None:
     baseline = torch.linspace(-2, 2, len(QUANTILES)).expand(4, -1)
     values = stretch(network(torch.randn(3, 6, 2)), baseline, baseline[:, len(QUANTILES) // 2])
     assert (values.diff(dim=-1) > 0).all()
+
+
+def remembered(model: str, memory: int, steps: int, lag: int = 80) -> tuple[float, float]:
+    """Train to name the sign of the marked bar ``lag`` bars back; return the share named rightly, and the gradient that gets there."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    network = Network(ModelConfig(model=model, hidden_size=16, memory=memory, dropout=0.0), 2, 1, lag + 1)
+    optimiser, draw = AdamW(network.parameters(), 0.0), torch.Generator().manual_seed(1)
+    right = []
+    for _ in range(steps):
+        window = torch.zeros(64, lag + 1, 2)
+        window[:, :, 0] = torch.randint(0, 2, (64, lag + 1), generator=draw) * 2.0 - 1
+        window[:, 0, 1] = 1
+        sign = window[:, 0, 0]
+        said = network(window)[:, 0, 0]
+        (said - sign).square().mean().backward()
+        clip_gradients([p.grad for p in network.parameters() if p.grad is not None], RunConfig().train, 1)
+        optimiser.step(0.01)
+        right.append((said.sign() == sign).float().mean().item())
+    shape, [states] = network.kept(window, [0, lag])
+    far, near = (g.norm().item() for g in torch.autograd.grad(shape[..., 0].sum(), states))
+    return float(np.mean(right[-10:])), far / near
+
+
+@pytest.mark.slow
+def test_gated_networks_remember_a_sign_80_bars_back_and_a_plain_rnn_does_not() -> None:
+    for model, memory, steps in (("lstm", 80, 200), ("gru", 80, 150)):
+        right, gradient = remembered(model, memory, steps)
+        assert right > 0.99
+        assert gradient > 1e-3
+    right, gradient = remembered("rnn", 0, 200)
+    assert right < 0.65
+    assert gradient < 1e-6
