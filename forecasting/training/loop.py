@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -202,6 +203,10 @@ class Run:
         self.memory: MemorySeen | None = None
         self.doctor = Doctor(forecaster.config)
         self.started = time.perf_counter()
+
+    @cached_property
+    def _prices(self) -> dict[str, str]:
+        return fingerprints(self.panel)
 
     def _weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
@@ -434,7 +439,7 @@ class Run:
             "seconds": time.perf_counter() - self.started,
         }
         sources = tuple(dict.fromkeys(series.provenance.source for series in self.panel))
-        return TrainingState(self.forecaster.config, fingerprints(self.panel), sources, facts, to_arrays(tensors))
+        return TrainingState(self.forecaster.config, self._prices, sources, facts, to_arrays(tensors))
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what :meth:`state` gave.
