@@ -12,7 +12,7 @@ from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, NotLoaded, Progress, RunFinished, SeriesLoaded, SplitMade
+from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notice, NotLoaded, Progress, RunFinished, SeriesLoaded, SplitMade
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import ReadOptions, Request
 
@@ -292,6 +292,7 @@ class Session(QObject):
         for worker in (self._warmer, self._worker, *self._asides.values()):
             if worker:
                 self._receive(worker)
+        self._ended()
         if self._workers():
             self._collector.collect()
         else:
@@ -306,9 +307,11 @@ class Session(QObject):
         for event in worker.take():
             if isinstance(event, SeriesLoaded) and self._asked.listed:
                 self._list_again(event)
-                continue
-            self._keep(event)
-            self.delivered.emit(event)
+            elif isinstance(event, NotLoaded):
+                self._asked.refusals.append(event)
+            else:
+                self._keep(event)
+                self.delivered.emit(event)
 
     def _keep(self, event: Event) -> None:
         match event:
@@ -318,8 +321,6 @@ class Session(QObject):
                 self.engine = event
             case SeriesLoaded():
                 self._list(event)
-            case NotLoaded():
-                self._asked.refusals.append(event)
             case SplitMade():
                 self.split = event
             case EpochEnd():
@@ -348,7 +349,7 @@ class Session(QObject):
         asked, before = self._asked, self.row
         known = {id(one) for one in self._trained or ()}
         fresh = {id(one) for one in event.panel}
-        self._put(event)
+        self._put(event, asked.choice, asked.instead)
         rows = self.watchlist.rows
         first = next((place for place, row in enumerate(rows) if id(row.series) in fresh), 0)
         stays = asked.choice == "as_before" and before is not None and asked.instead is None
@@ -361,16 +362,13 @@ class Session(QObject):
 
     def _list_again(self, event: SeriesLoaded) -> None:
         """Exchange series for the same ones with more findings: nothing else changes, and what is drawn stays."""
-        self._asked.choice, self._asked.instead = "as_before", None
-        self._put(event)
+        self._put(event, "as_before", None)
         self.list_changed.emit()
 
-    def _put(self, event: SeriesLoaded) -> None:
-        asked = self._asked
-        places = event.places or range(len(event.panel))
-        series = list(zip(places, event.panel, strict=False))
-        self.watchlist = self.watchlist.with_series(asked.requests, series, asked.choice, asked.instead)
-        asked.listed = True
+    def _put(self, event: SeriesLoaded, choice: Choice, instead: Request | None) -> None:
+        series = list(zip(event.places, event.panel, strict=True))
+        self.watchlist = self.watchlist.with_series(self._asked.requests, series, choice, instead)
+        self._asked.listed = True
 
     def _relist(self, watchlist: Watchlist, selected: int) -> None:
         self.watchlist = watchlist
@@ -381,22 +379,22 @@ class Session(QObject):
         self.split, self.history, self.forecast = None, [], None
 
     def _ended(self) -> None:
-        """Let go of every worker that has ended, after its last events; the sender may be gone already."""
+        """Go on after every job that is over; its thread may need some time more, as while torch is being loaded."""
         self._retired = {worker for worker in self._retired if not (worker.isFinished() and worker.wait())}
-        if self._warmer and self._warmer.isFinished():
+        if self._warmer and self._warmer.done:
             warmer, self._warmer = self._warmer, None
-            warmer.wait()
+            self._retired.add(warmer)
             self._receive(warmer)
             self._warmed(warmer.failure)
-        for name, worker in [(name, one) for name, one in self._asides.items() if one.isFinished()]:
+        for name, worker in [(name, one) for name, one in self._asides.items() if one.done]:
             del self._asides[name]
-            worker.wait()
+            self._retired.add(worker)
             self._receive(worker)
             if worker.failure:
                 self.aside_failed.emit(name, worker.failure)
-        if self._worker and self._worker.isFinished():
+        if self._worker and self._worker.done:
             worker, self._worker = self._worker, None
-            worker.wait()
+            self._retired.add(worker)
             self._receive(worker)
             if self.state == "loading":
                 self._refuse(worker.failure)
@@ -419,6 +417,10 @@ class Session(QObject):
         for event in asked.refusals:
             request = asked.requests[event.place]
             self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=asked.choice != "as_before"), self.selected)
+        if asked.refusals and not failure:
+            first, count = asked.refusals[0], len(asked.refusals)
+            many = self.tr("{n} of {all} could not be loaded. {first}").format(n=count, all=len(asked.requests), first=first.message)
+            self.delivered.emit(Notice(many if count > 1 else first.message, first.hint))
         if failure and len(asked.requests) == 1 and not asked.listed:
             self.refused = asked.requests[0]
             listed = asked.instead or self.refused

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.panels.empty import EmptyState
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
+from app.panels.header import ElidedLabel
 from app.panels.series_list import SeriesList, spacing_word
 from app.theme import Theme, icon
 from app.watchlist import Row
@@ -32,7 +34,7 @@ from forecasting.sources import SAMPLES
 from forecasting.sources.resample import RESAMPLES
 
 #: Most rows that are seen at once, and the share of the height that they may take.
-_MOST_ROWS, _LIST_SHARE = 8, 0.45
+_MOST_ROWS, _LIST_SHARE = 8, 0.5
 #: Where the exchanges of the larger calendars are.
 _CITIES = {
     "XNYS": "New York", "XLON": "London", "XFRA": "Frankfurt", "XPAR": "Paris", "XAMS": "Amsterdam", "XSWX": "Zurich", "XMIL": "Milan",
@@ -95,7 +97,10 @@ class DataPanel(QStackedWidget):
         self._facts.setContentsMargins(2, 4, 2, 4)
         self._facts.setHorizontalSpacing(12)
         self._facts.setVerticalSpacing(4)
-        self._facts_of: list[tuple[QLabel, QLabel]] = []
+        self._shapes = QFormLayout()
+        self._shapes.setContentsMargins(2, 4, 2, 4)
+        self._shapes.setHorizontalSpacing(12)
+        self._shapes.setVerticalSpacing(4)
         self._trouble = _Trouble()
         self._trouble.retry.clicked.connect(lambda: self.load_wanted.emit(self.list.current))
         self._trouble.options.clicked.connect(lambda: self.options_wanted.emit(self.list.current))
@@ -154,9 +159,10 @@ class DataPanel(QStackedWidget):
         below.addLayout(self._facts)
         below.addWidget(self._quality)
         below.addWidget(self._findings)
+        below.addLayout(self._shapes)
         below.addStretch(1)
-        self._facts.addRow(_muted(self.tr("Bars")), self.resample)
-        self._facts.addRow(_muted(self.tr("Calendar")), self.calendar)
+        self._shapes.addRow(_muted(self.tr("Bars")), self.resample)
+        self._shapes.addRow(_muted(self.tr("Calendar")), self.calendar)
         scroll = QScrollArea()
         scroll.setWidget(details)
         scroll.setWidgetResizable(True)
@@ -247,16 +253,14 @@ class DataPanel(QStackedWidget):
             field.setEnabled(series is not None)
 
     def _show_facts(self, row: Row) -> None:
-        for pair in self._facts_of:
-            self._facts.removeRow(pair[0])
-        self._facts_of = []
-        for place, (name, value) in enumerate(self._told(row.series) if row.series else []):
-            label, text = _muted(name), QLabel(value)
-            text.setWordWrap(True)
-            text.setToolTip(row.request.reference)
+        while self._facts.rowCount():
+            self._facts.removeRow(0)
+        for name, value in self._told(row.series) if row.series else []:
+            label, text = _muted(name), ElidedLabel()
+            text.setText(value)
+            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.insertRow(place, label, text)
-            self._facts_of.append((label, text))
+            self._facts.addRow(label, text)
 
     def _told(self, series: PriceSeries) -> list[tuple[str, str]]:
         source = series.provenance

@@ -223,8 +223,9 @@ class TickerSettings(QToolButton):
             self.tr("raw") if chosen.raw else "",
             self.tr("offline") if self.offline.isChecked() else "",
         ]
-        self.setText(" · ".join(filter(None, parts)))
-        self.setAccessibleDescription(self.text())
+        told = " · ".join(filter(None, parts))
+        self.setText(f"{told} ▾")
+        self.setAccessibleDescription(told)
 
 
 class TickerDialog(QDialog):
@@ -285,6 +286,7 @@ class TickerDialog(QDialog):
         self.recent.addItems(list(tickers))
         for part in (self.recent, self._recent_title):
             part.setVisible(bool(tickers) and self._request is None)
+        self.adjustSize()
 
     def _lay_out(self, *, adding: bool) -> None:
         rows = QVBoxLayout(self)

@@ -96,7 +96,7 @@ class Layout(QObject):
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         height, width = window.height() - _BARS, window.width() - _LEFT
         window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
-        window.resizeDocks([docks["data"], docks["model"]], [height * 37 // 100, height * 63 // 100], down)
+        window.resizeDocks([docks["data"], docks["model"]], [height * 45 // 100, height * 55 // 100], down)
         if window.width() < _WIDE:
             window.tabifyDockWidget(docks["training"], docks["results"])
             docks["training"].raise_()

@@ -1,0 +1,310 @@
+"""The watchlist: what it keeps, what it trains, how it is driven by mouse and keys, and how it comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt
+from PySide6.QtGui import QAccessible
+from window_bench import idle, price_file, texts, wait, window
+
+from app.theme import DARK, LIGHT
+from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
+from app.window.workbench import Workbench
+from forecasting.errors import CandlecastError
+from forecasting.series import PriceSeries
+from forecasting.sources import ReadOptions, Request, TickerOptions
+
+
+def series(symbol: str, bars: int = 100, last: float = 110.0) -> PriceSeries:
+    ds = np.datetime64("2020-01-01", "us") + np.arange(bars) * np.timedelta64(1, "D")
+    return PriceSeries(symbol, ds, ("close",), np.linspace(100, last, bars)[:, None])
+
+
+def asked(*names: str) -> list[Request]:
+    return [Request(reference=name) for name in names]
+
+
+def listed(*names: str) -> Watchlist:
+    return Watchlist().with_series(asked(*names), [(place, series(name)) for place, name in enumerate(names)], "only")
+
+
+def symbols(watchlist: Watchlist, *, checked: bool = False) -> str:
+    return " ".join(row.symbol for row in watchlist.rows if row.checked or not checked)
+
+
+def test_what_was_just_loaded_is_trained_and_what_was_there_stays() -> None:
+    first = listed("A", "B")
+    second = first.with_series(asked("C"), [(0, series("C"))], "only")
+    assert (symbols(second), symbols(second, checked=True)) == ("A B C", "C")
+    third = second.with_series(asked("D"), [(0, series("D"))], "also")
+    assert symbols(third, checked=True) == "C D"
+    assert third.panel is not None
+    assert third.panel.symbols == ("C", "D")
+    again = third.with_series(asked("A"), [(0, series("A", 50))], "as_before")
+    assert (symbols(again), symbols(again, checked=True)) == ("A B C D", "C D")
+    assert again[0].glimpse is not None
+    assert again[0].glimpse.bars == 50
+
+
+def test_a_file_of_many_series_keeps_the_order_and_the_checks_of_the_user() -> None:
+    names = ["A", "B", "C"]
+    many = Watchlist().with_series(asked("panel"), [(0, series(name)) for name in names], "only")
+    mine = many.moved(2, 0).with_check(1, False)
+    assert (symbols(mine), symbols(mine, checked=True)) == ("C A B", "C B")
+    again = mine.with_series(asked("panel"), [(0, series(name)) for name in ("A", "B", "C", "D")], "as_before")
+    assert (symbols(again), symbols(again, checked=True)) == ("C A B D", "C B D")
+    assert len(again.requests) == 1
+
+
+def test_other_options_take_the_place_of_what_they_change() -> None:
+    before = asked("A")[0]
+    after = Request(reference="A", read=ReadOptions(symbol="renamed"))
+    found = listed("A", "B").with_series([after], [(0, series("renamed"))], "as_before", instead=before)
+    assert symbols(found) == "renamed B"
+    assert found.request_for("A") == after
+
+
+def test_two_series_of_one_name_are_never_trained_together() -> None:
+    other = [Request(reference="folder/A.csv")]
+    found = listed("A").with_series(other, [(0, series("A"))], "also")
+    assert [row.checked for row in found.rows] == [False, True]
+    assert found.with_check(0, True).panel is not None
+    assert [row.checked for row in found.with_check(0, True).rows] == [True, False]
+
+
+def test_what_cannot_be_loaded_says_why_and_what_is_new_is_listed_only_if_wanted() -> None:
+    found = listed("A").with_problem(asked("A")[0], "gone", "look", add=False).with_problem(asked("yahoo:zzz")[0], "unknown", "", add=True)
+    assert [(row.symbol, row.problem, row.checked) for row in found.rows] == [("A", "gone", True), ("ZZZ", "unknown", False)]
+    assert found.with_problem(asked("B")[0], "no", "", add=False) == found
+    assert found.with_series(asked("A"), [(0, series("A"))], "as_before")[0].problem == ""
+
+
+def test_names_of_what_is_not_loaded() -> None:
+    requests = ["yahoo: aapl", "sample:wti", "/data/prices.2024.csv"]
+    assert [name_of(Request(reference=one)) for one in requests] == ["AAPL", "wti", "prices.2024"]
+
+
+def test_the_list_survives_json_with_all_that_was_settled() -> None:
+    request = Request(
+        reference="a.csv",
+        read=ReadOptions(columns={"close": 3, "unused": "4|5"}, resample="1W"),
+        ticker=TickerOptions(period="5y", raw=True),
+    )
+    kept = Watchlist().with_series([request], [(0, series("A", 400, 0.123456789))], "only")
+    text = kept.to_json(0)
+    assert json.loads(text)["version"] == 1
+    back, selected = Watchlist.from_json(text)
+    assert (back[0].request, back[0].symbol, back[0].checked, selected) == (request, "A", True, 0)
+    assert back[0].series is None
+    assert back[0].glimpse == kept[0].glimpse
+    assert kept[0].glimpse is not None
+    assert len(kept[0].glimpse.closes) == SPARK
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"version": 2, "rows": []}', "another version"),
+        ('{"rows": []}', "another version"),
+        ('{"version": 1, "rows": [{"symbol": "A"}]}', "damaged"),
+        ("{", "damaged"),
+        ('{"version": 1, "rows": [{"symbol": "A", "request": {"reference": "a", "evil": 1}}]}', "damaged"),
+    ],
+)
+def test_a_damaged_list_is_refused(text: str, told: str) -> None:
+    with pytest.raises(CandlecastError, match=told):
+        Watchlist.from_json(text)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("files")
+    return [price_file(folder / f"{name}.csv", 120 + place, seed=place) for place, name in enumerate(("one", "two", "three"))]
+
+
+@pytest.fixture(scope="module")
+def shared(qapp: Any, files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with window(tmp_path_factory.mktemp("kept"), files[0]) as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(shared: Workbench, files: list[str]) -> Iterator[Workbench]:
+    """The shared window with three series, all of them trained, the first one shown."""
+    shared.session.remove(range(len(shared.session.watchlist)))
+    shared.load(files)
+    idle(shared)
+    shared.data.list.setFocus()
+    yield shared
+    idle(shared)
+
+
+def rows(bench: Workbench) -> str:
+    return " ".join(f"{row.symbol}{'*' if row.checked else ''}" for row in bench.session.watchlist.rows)
+
+
+def test_the_keyboard_does_it_all(qtbot: Any, bench: Workbench) -> None:
+    view, alt = bench.data.list, Qt.KeyboardModifier.AltModifier
+    assert rows(bench) == "one* two* three*"
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert bench.session.series is not None
+    assert bench.session.series.symbol == "two"
+    assert bench.window.windowTitle().startswith("two")
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert rows(bench) == "one* two three*"
+    assert "2 of 3 series are trained together. two is only shown." in texts(bench.data)
+    assert bench.session.panel is not None
+    assert bench.session.panel.symbols == ("one", "three")
+    qtbot.keyClick(view, Qt.Key.Key_Down, alt)
+    assert rows(bench) == "one* three* two"
+    assert (bench.session.selected, view.current) == (2, 2)
+    qtbot.keyClick(view, Qt.Key.Key_Down, alt)
+    qtbot.keyClick(view, Qt.Key.Key_Up, alt)
+    qtbot.keyClick(view, Qt.Key.Key_Up, alt)
+    assert rows(bench) == "two one* three*"
+    qtbot.keyClick(view, Qt.Key.Key_Delete)
+    assert rows(bench) == "one* three*"
+    assert bench.session.series.symbol == "one"
+
+
+def test_the_mouse_checks_drags_and_removes(qtbot: Any, bench: Workbench) -> None:
+    view, model = bench.data.list, bench.data.list.model()
+    box = view.visualRect(model.index(1, 0)).topLeft() + QPoint(15, 22)
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=box)
+    assert rows(bench) == "one* two three*"
+    assert bench.session.selected == 0, "a click on the box shows nothing else"
+    data = model.mimeData([model.index(0, 0)])
+    assert not model.dropMimeData(data, Qt.DropAction.MoveAction, 3, 0, QModelIndex())
+    assert rows(bench) == "two three* one*"
+    assert not model.dropMimeData(QMimeData(), Qt.DropAction.MoveAction, 0, 0, QModelIndex())
+    for name in ("Move up", "Remove"):
+        qtbot.mouseClick(next(one for one in bench.data._buttons.values() if one.accessibleName() == name), Qt.MouseButton.LeftButton)
+    assert rows(bench) == "two three*"
+
+
+def test_rows_speak(qtbot: Any, bench: Workbench) -> None:
+    told = bench.data.list.model().index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    for part in ("one, trained", "last ", "120 bars, daily, up to 2024-06-14"):
+        assert part in told
+    assert QAccessible.queryAccessibleInterface(bench.data.list).text(QAccessible.Text.Name) == "Watchlist"
+    for theme in (DARK, LIGHT):
+        bench.data.set_theme(theme)
+        assert not bench.data.list.grab().isNull()
+
+
+def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(qtbot: Any, bench: Workbench) -> None:
+    field = bench.data.resample
+    assert field.currentText() == "Found: daily"
+    field.setFocus()
+    field.setCurrentIndex(field.findData("1W"))
+    field.activated.emit(field.currentIndex())
+    idle(bench)
+    assert bench.session.series is not None
+    assert (bench.session.series.freq, rows(bench)) == ("1W", "one* two* three*")
+    assert "joined into" in texts(bench.data)
+    calendar = bench.data.calendar
+    calendar.setCurrentIndex(calendar.findData("XNYS"))
+    calendar.activated.emit(calendar.currentIndex())
+    idle(bench)
+    assert (bench.session.series.calendar, bench.session.series.freq) == ("XNYS", "1W")
+    bench.actions["reload"].trigger()
+    idle(bench)
+    assert (bench.session.series.calendar, bench.session.series.freq) == ("XNYS", "1W"), "a reload keeps what was settled"
+    field.setCurrentIndex(field.findData("1h"))
+    field.activated.emit(field.currentIndex())
+    idle(bench)
+    assert "cannot be joined" in bench.banner.text
+    assert bench.session.series.freq == "1W"
+    qtbot.keyClick(bench.data.list, Qt.Key.Key_Down)
+    assert bench.data.resample.currentText() == "Found: daily"
+
+
+def test_one_file_that_fails_does_not_lose_the_others(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+    missing = tmp_path / "gone.csv"
+    bench.watching.load([str(missing), price_file(tmp_path / "four.csv", seed=9)], "also")
+    idle(bench)
+    assert rows(bench) == "one* two* three* four* gone"
+    assert "gone.csv" in bench.banner.text
+    view = bench.data.list
+    view.setCurrentIndex(view.model().index(4, 0))
+    assert "gone.csv" in texts(bench.data)
+    assert "Retry" in texts(bench.data)
+    price_file(missing)
+    qtbot.mouseClick(bench.data._trouble.retry, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert bench.session.series is not None
+    assert bench.session.series.symbol == "gone"
+    assert "Retry" not in texts(bench.data)
+
+
+def test_samples_and_files_are_added_from_the_panel(qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = price_file(tmp_path / "added.csv")
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getOpenFileNames", lambda *_args: ([chosen], ""))
+    file, _ticker, samples = bench.data._buttons["add"].menu().actions()
+    file.trigger()
+    idle(bench)
+    samples.menu().actions()[0].trigger()
+    idle(bench)
+    assert rows(bench) == "one* two* three* added* sp500*"
+
+
+def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: list[str], tmp_path: Path) -> None:
+    with window(tmp_path, *files) as bench:
+        bench.session.check(1, False)
+        bench.watching.select(2)
+    kept = tmp_path / "watchlist.json"
+    assert kept.is_file()
+    assert not list(tmp_path.glob("*.part"))
+    Path(files[2]).rename(f"{files[2]}.away")
+    try:
+        with window(tmp_path) as bench:
+            assert rows(bench) == "one* two three*"
+            loaded = [row.series is not None for row in bench.session.watchlist.rows]
+            assert loaded == [True, False, False], "two rests, three is gone"
+            assert bench.session.selected == 2
+            assert "three.csv" in texts(bench.data)
+            view = bench.data.list
+            assert "as of the last time" in view.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
+            view.setCurrentIndex(view.model().index(1, 0))
+            idle(bench)
+            assert bench.session.series is not None
+            assert bench.session.series.symbol == "two"
+            assert rows(bench) == "one* two three*", "looking at a series does not train it"
+            bench.session.remove([0, 1, 2])
+            assert bench.data.currentIndex() == 0, "the empty state"
+            assert bench.session.panel is None
+    finally:
+        Path(f"{files[2]}.away").rename(files[2])
+
+
+def test_the_list_is_written_some_time_after_a_change_and_only_once(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Path] = []
+    monkeypatch.setattr("app.window.watching.write_whole", lambda path, _data: written.append(path))
+    monkeypatch.setattr("app.window.watching._SAVE_MS", 50)
+    for place in (0, 1, 0, 1):
+        bench.session.check(place, False)
+    assert written == []
+    wait(lambda: len(written) == 1, 5)
+    bench.watching.save()
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize(("text", "left"), [("{broken", "watchlist.damaged.json"), ('{"version": 9, "rows": []}', "watchlist.json")])
+def test_a_list_that_cannot_be_read_is_never_lost(qtbot: Any, files: list[str], tmp_path: Path, text: str, left: str) -> None:
+    (tmp_path / "watchlist.json").write_text(text)
+    with window(tmp_path, files[0]) as bench:
+        assert rows(bench) == "one*"
+    assert (tmp_path / left).read_text() == text
+
+
+def test_a_glimpse_tells_changes_only_where_there_are_some() -> None:
+    assert Glimpse.of(series("A", 1)).change is None
+    assert Row(asked("a")[0], "a").glimpse is None
+    change = Glimpse.of(series("A", 2, 110.0)).change
+    assert change == pytest.approx(0.1)

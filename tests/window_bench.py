@@ -1,0 +1,72 @@
+"""A real window without the engine: tests of lists and dialogs need no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app import theme
+from app.session import Session
+from app.settings import Preferences
+from app.window import MainWindow
+from app.window.workbench import Workbench
+
+
+def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Let events happen until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def idle(bench: Workbench) -> None:
+    """Wait until nothing runs any more."""
+    wait(lambda: bench.session.state == "idle" and bench.session.threads == 0 and not bench.session._pulse.isActive())
+
+
+@contextmanager
+def window(folder: Path, *references: str) -> Iterator[Workbench]:
+    """Open a window that keeps its settings and its list in a folder."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.apply(app, theme.LIGHT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "warm_up", lambda _self: None)
+        shown = MainWindow(Preferences(folder / "window.ini"), references)
+        shown.resize(1024, 700)
+        shown.show()
+        bench = shown.furnish()
+        idle(bench)
+        try:
+            yield bench
+        finally:
+            bench.session.close(60_000)
+            shown.close()
+            shown.deleteLater()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def texts(widget: QWidget) -> str:
+    """Return all that can be read in a widget."""
+    QApplication.processEvents()
+    parts: list[Any] = [child for child in widget.findChildren(QWidget) if hasattr(child, "text") and child.isVisibleTo(widget)]
+    return " ".join(part.text() for part in parts)
+
+
+def price_file(path: Path, bars: int = 60, seed: int = 0, first: str = "2024-01-01") -> str:
+    """Write weekdays of a random walk with everything a bar has, and return the path."""
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.01, bars)))
+    days = np.busday_offset(first, np.arange(bars), roll="forward")
+    rows = [f"{day},{c:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000" for day, c in zip(days, close, strict=True)]
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
+    return str(path)
