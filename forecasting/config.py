@@ -108,7 +108,7 @@ class ModelConfig(Settings):
     activation: Literal["tanh", "relu"] = _setting(
         "tanh",
         "Activation",
-        "Of the plain RNN: tanh keeps states within bounds and forgets; ReLU remembers longer and may explode.",
+        "Of the plain RNN: tanh keeps states within bounds; ReLU lets them grow, and they may explode.",
         advanced=True,
         words={"tanh": "tanh", "relu": "ReLU"},
     )
