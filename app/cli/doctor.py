@@ -63,7 +63,10 @@ def _engine(_folder: Path) -> str:
     from forecasting.events import EngineReady
 
     ready = finish(jobs.warm_up(), EngineReady)
-    return ", ".join(f"{name} ({words})" for name, words in ready.devices.items())
+    from forecasting.training import self_test
+
+    faults = {name: self_test(name) for name in ready.devices}
+    return ", ".join(f"{name} ({words}{f', not usable: {faults[name]}' * bool(faults[name])})" for name, words in ready.devices.items())
 
 
 def _journey(folder: Path) -> str:

@@ -61,12 +61,12 @@ def tested_device(wanted: str) -> tuple[torch.device, str]:
     return torch.device("cpu"), f"{devices().get(str(device), str(device))} cannot be used ({fault}); training goes on on the CPU."
 
 
-def self_test(device: torch.device) -> str:
+def self_test(device: torch.device | str) -> str:
     """Run a small LSTM forwards and backwards and compare with the CPU; return what is wrong, "" where nothing is.
 
     The random numbers of the CPU are left where they are. The CPU itself is not tested.
     """
-    if device.type == "cpu":
+    if torch.device(device).type == "cpu":
         return ""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
