@@ -292,7 +292,6 @@ class Session(QObject):
         for worker in (self._warmer, self._worker, *self._asides.values()):
             if worker:
                 self._receive(worker)
-        self._ended()
         if self._workers():
             self._collector.collect()
         else:
@@ -379,22 +378,22 @@ class Session(QObject):
         self.split, self.history, self.forecast = None, [], None
 
     def _ended(self) -> None:
-        """Go on after every job that is over; its thread may need some time more, as while torch is being loaded."""
+        """Let go of every worker that has ended, after its last events; the sender may be gone already."""
         self._retired = {worker for worker in self._retired if not (worker.isFinished() and worker.wait())}
-        if self._warmer and self._warmer.done:
+        if self._warmer and self._warmer.isFinished():
             warmer, self._warmer = self._warmer, None
-            self._retired.add(warmer)
+            warmer.wait()
             self._receive(warmer)
             self._warmed(warmer.failure)
-        for name, worker in [(name, one) for name, one in self._asides.items() if one.done]:
+        for name, worker in [(name, one) for name, one in self._asides.items() if one.isFinished()]:
             del self._asides[name]
-            self._retired.add(worker)
+            worker.wait()
             self._receive(worker)
             if worker.failure:
                 self.aside_failed.emit(name, worker.failure)
-        if self._worker and self._worker.done:
+        if self._worker and self._worker.isFinished():
             worker, self._worker = self._worker, None
-            self._retired.add(worker)
+            worker.wait()
             self._receive(worker)
             if self.state == "loading":
                 self._refuse(worker.failure)
