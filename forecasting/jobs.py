@@ -6,6 +6,7 @@ the time it takes is spent where it can be shown.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
@@ -227,7 +228,9 @@ def train(
 
 def _remove(path: Path | None) -> None:
     if path is not None:
-        path.unlink(missing_ok=True)
+        # In a folder that cannot be used nothing was kept either, and a Notice has said so.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _train(
