@@ -189,6 +189,7 @@ def train(
     should_pause: Callable[[], bool] = _never,
     resume: Path | None = None,
     autosave: Path | None = None,
+    keep: Path | None = None,
 ) -> Job:
     """Train a network, score it beside the baselines on the test part, forecast the real future.
 
@@ -206,6 +207,8 @@ def train(
     autosave : Path, optional
         File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a minute old, and
         newer after each best epoch. It is removed at the end, and left where the training is cut short by a fault.
+    keep : Path, optional
+        File in which the training is left at its end: given to ``resume`` with more ``epochs`` it is trained for longer.
 
     Yields
     ------
@@ -219,7 +222,7 @@ def train(
         That file is damaged, or something else.
     """
     try:
-        yield from _train(panel, config, should_stop, should_pause, resume, autosave)
+        yield from _train(panel, config, should_stop, should_pause, resume, autosave, keep)
     except GeneratorExit:
         _remove(autosave)
         raise
@@ -240,6 +243,7 @@ def _train(
     should_pause: Callable[[], bool],
     resume: Path | None,
     autosave: Path | None,
+    keep: Path | None,
 ) -> Job:
     from forecasting.backtest import fit_baselines, outcomes_of
     from forecasting.baselines import default_baselines
@@ -252,7 +256,7 @@ def _train(
     state = TrainingState.load(resume) if resume else None
     split = split_panel(panel, config.task)
     made: list[SplitMade] = []
-    training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave)
+    training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
     fitted = yield from _noting(training, made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon

@@ -163,13 +163,7 @@ def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(optimiser
 def test_training_longer_goes_on_from_the_last_epoch(tmp_path: Path) -> None:
     panel, file = Panel((walk(),)), tmp_path / "kept.training"
     short, long = (quick(epochs=epochs, schedule="constant", patience=50) for epochs in (3, 6))
-    training = fit(panel, split_panel(panel, short.task), short, lambda: False, autosave=file)
-    for event in training:
-        if isinstance(event, EpochEnd) and event.epoch == 3:
-            break
-    run = training.gi_frame.f_locals["run"]  # the state after the last epoch, whatever the clock says
-    run.state().save(file)
-    training.close()
+    fitted(short, panel, keep=file)
     _, longer = fitted(long, panel, resume=TrainingState.load(file))
     _, whole = fitted(long, panel)
     assert_same(longer, whole)
@@ -427,6 +421,33 @@ def test_kill_9_in_mid_training_then_resume(tmp_path: Path, own_folders: Path, c
 
 def _epochs(folder: Path) -> int:
     return max((kept.epoch for kept in jobs.unfinished() if isinstance(kept, TrainingKept)), default=0) if folder.is_dir() else 0
+
+
+def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    series = walk()
+    rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))
+    (tmp_path / "walk.csv").write_text(f"date,close\n{rows}\n")
+    kept = str(tmp_path / "kept")
+    words = [
+        "forecast",
+        str(tmp_path / "walk.csv"),
+        "--input-size",
+        "12",
+        "--horizon",
+        "2",
+        "--schedule",
+        "constant",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    told = []
+    for more in (["--epochs", "1", "--save-training", kept], ["--epochs", "3", "--train-on", kept], ["--epochs", "3"]):
+        assert main([*words, *more]) == 0
+        told.append([line for line in capsys.readouterr().out.splitlines() if "seconds" not in line])
+    assert told[0] != told[1] == told[2]
+    assert main([*words, "--train-on", kept, "--resume"]) == 2
+    assert main([*words, "--train-on", str(tmp_path / "nothing")]) == 2
 
 
 def test_lr_find_on_the_command_line(tmp_path: Path, capsys: Any) -> None:

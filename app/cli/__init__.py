@@ -134,6 +134,12 @@ def forecast(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a training of these sources and settings that was cut short; --epochs may differ.")
     ] = False,
+    save_training: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Leave the training there at its end, so that it can go on for longer.")
+    ] = None,
+    train_on: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on with a training that --save-training left, for as many --epochs in all.")
+    ] = None,
     as_json: AsJson = False,
     journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
     refresh: Refresh = None,
@@ -145,7 +151,9 @@ def forecast(
 
     targets = export or []
     if model_file is not None:
-        _refuse_beside_model_file(targets, save, config, {**settings, "resume": resume or None})
+        _refuse_beside_model_file(
+            targets, save, config, {**settings, "resume": resume, "save_training": save_training, "train_on": train_on}
+        )
         panel = _load(sources, settings, refresh)
         device = settings.get("device") or "auto"
         made = finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts
@@ -155,11 +163,13 @@ def forecast(
         return 0
     experiment = run_config(config, settings)
     _check_plots(targets)
-    _check_folders([*targets, *([save] if save else [])])
+    _check_folders([*targets, *(path for path in (save, save_training) if path)])
+    if resume and train_on:
+        raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
     panel = _load(sources, settings, refresh)
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
-        job = jobs.train(panel, experiment, stopper, resume=kept if resume else None, autosave=kept)
+        job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished)
         _show_forecasts(finished.result.forecasts, panel, finished.result, as_json)
         _export(targets, finished.result)
@@ -390,7 +400,12 @@ def _parts(target: Path, panel: Panel) -> list[tuple[Path, str | None]]:
 def _refuse_beside_model_file(targets: Sequence[Path], save: Path | None, config: Path | None, settings: Mapping[str, Any]) -> None:
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
     flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
-    others = {"save": save, "config": config, "export": targets, "resume": settings.get("resume")}
+    others = {
+        "save": save,
+        "config": config,
+        "export": targets,
+        **{name: settings[name] for name in ("resume", "save_training", "train_on")},
+    }
     refused = [*flags, *(name for name, value in others.items() if value)]
     if refused:
         raise ConfigError(

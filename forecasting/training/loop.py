@@ -74,6 +74,7 @@ def fit(
     should_pause: StopAsked = _never,
     resume: TrainingState | None = None,
     autosave: Path | None = None,
+    keep: Path | None = None,
 ) -> Generator[Event, None, Fitted]:
     """Train a network and keep the weights of the best validation loss.
 
@@ -92,6 +93,8 @@ def fit(
         Go on from there, with the numbers of a training that was never cut short (same machine, on the CPU).
     autosave : Path, optional
         File in which the state is kept while training goes on.
+    keep : Path, optional
+        File in which the state is left at the end, from which a longer training can go on.
 
     Yields
     ------
@@ -131,6 +134,8 @@ def fit(
     while run.stopped is None:
         yield from run.epoch()
         yield provisional()
+    if keep is not None:
+        run.state().save(keep)
     yield from run.conclusions()
     network.load_state_dict(run.best)
     network.eval()
