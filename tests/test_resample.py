@@ -153,7 +153,9 @@ def test_a_calendar_is_checked() -> None:
 
 
 def test_samples_are_shaped_like_files() -> None:
-    *_, loaded = (one for one in jobs.load(["sample:nasdaq"], ReadOptions(resample="1M", trading_calendar="xlon")) if isinstance(one, SeriesLoaded))
+    *_, loaded = (
+        one for one in jobs.load(["sample:nasdaq"], ReadOptions(resample="1M", trading_calendar="xlon")) if isinstance(one, SeriesLoaded)
+    )
     (series,) = loaded.panel
     assert (series.freq, series.calendar, loaded.places) == ("1M", "XLON", (0,))
     with pytest.raises(CandlecastError, match="cannot be joined"):

@@ -16,7 +16,7 @@ import pytest
 from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, NotLoaded, Notice, Progress, SeriesLoaded
+from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notice, NotLoaded, Progress, SeriesLoaded
 from forecasting.series import Panel, PriceSeries
 
 Stop = Callable[[], bool]

@@ -28,9 +28,9 @@ def bars_in(series: PriceSeries, span: str) -> int | None:
     return min(max(count, 2), len(series))
 
 
-def price(value: float) -> str:
-    """Write a price as people of this locale read it: two decimals, more where it is small."""
-    digits = 2 if abs(value) >= 1 else 6
+def price(value: float, beside: float | None = None) -> str:
+    """Write a price, or a change of the price ``beside`` it, as people of this locale read it: two decimals, more where it is small."""
+    digits = 2 if abs(value if beside is None else beside) >= 1 else 6
     return QLocale().toString(float(value), "f", digits) if np.isfinite(value) else "–"
 
 
@@ -129,4 +129,4 @@ class ChartHeader(QWidget):
 def _change_text(rise: float, before: float) -> str:
     arrow = "▲" if rise > 0 else "▼" if rise < 0 else "■"
     share = f" ({rise / before:+.2%})" if before else ""
-    return f"{arrow} {price(abs(rise))}{share}"
+    return f"{arrow} {price(abs(rise), before)}{share}"

@@ -40,7 +40,8 @@ def devices() -> dict[str, str]:
             found[f"cuda:{index}"] = f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
     if torch.backends.mps.is_available():
         found["mps"] = "Apple GPU"
-    found["cpu"] = f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    found["cpu"] = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return found
 
 
