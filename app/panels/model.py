@@ -31,7 +31,12 @@ class ModelPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._forms: dict[str, SettingsForm[Settings]] = {}
-        headings = {"task": self.tr("What to forecast"), "inputs": self.tr("What it reads"), "model": self.tr("Network"), "train": self.tr("Training")}
+        headings = {
+            "task": self.tr("What to forecast"),
+            "inputs": self.tr("What it reads"),
+            "model": self.tr("Network"),
+            "train": self.tr("Training"),
+        }
         inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(10, 8, 10, 10)
