@@ -338,7 +338,7 @@ def test_inspect_says_of_real_files_what_they_hold(name: str, capsys: pytest.Cap
     found = _document(capsys, "inspect", FORMATS / wanted["file"], "--json")
     assert set(found) == {
         *("symbol", "bars", "first_ds", "last_ds", "first_close", "last_close", "last_volume"),
-        *("columns", "freq", "timezone", "findings"),
+        *("columns", "freq", "timezone", "calendar", "currency", "prices", "source", "retrieved_at", "content_hash", "findings"),
     }
     for field in ("bars", "first_ds", "last_ds", "first_close", "last_close", "last_volume"):
         if field in wanted:

@@ -41,7 +41,16 @@ def inspection(series: PriceSeries) -> Document:
         "columns": list(series.columns),
         "freq": series.freq,
         "timezone": series.tz or None,
-        "findings": [{"code": f.code, "count": f.count, "message": f.message} for f in series.findings],
+        "calendar": series.calendar,
+        "currency": series.currency or None,
+        "prices": series.provenance.adjusted,
+        "source": series.provenance.source,
+        "retrieved_at": series.provenance.retrieved_at or None,
+        "content_hash": series.provenance.content_hash or None,
+        "findings": [
+            {"code": f.code, "count": f.count, "message": f.message, "severity": f.severity, "action": f.action, "dates": list(f.dates)}
+            for f in series.findings
+        ],
     }
 
 

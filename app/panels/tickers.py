@@ -46,7 +46,7 @@ class TickerField(QLineEdit):
     tickers_entered : Signal
         References ``yahoo:TICKER``, one for each word.
     recent_wanted : Signal
-        Emitted at the first focus: recent tickers are to be given to :meth:`show_recent`.
+        The user has come here: recent tickers are to be given to :meth:`show_recent`.
     """
 
     tickers_entered = Signal(object)
@@ -54,7 +54,6 @@ class TickerField(QLineEdit):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked = False
         self.setPlaceholderText(self.tr("Tickers, e.g. AAPL, MSFT"))
         self.setAccessibleName(self.tr("Tickers"))
         self.setToolTip(self.tr("Load prices from Yahoo Finance: one ticker or several, then Enter (Ctrl+L)"))
@@ -77,6 +76,7 @@ class TickerField(QLineEdit):
         """Take the keyboard, ready for a new ticker."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.selectAll()
+        self.recent_wanted.emit()
 
     def show_recent(self, tickers: Sequence[str]) -> None:
         """Offer these tickers from now on."""
@@ -88,10 +88,10 @@ class TickerField(QLineEdit):
         return tuple(f"yahoo:{word}" for word in tickers_in(self.text()))
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
-        """Ask for recent tickers the first time."""
+        """Ask for recent tickers when the user comes here; not when the window does."""
         super().focusInEvent(event)
-        if not self._asked:
-            self._asked = True
+        reason = Qt.FocusReason
+        if event.reason() in (reason.MouseFocusReason, reason.TabFocusReason, reason.BacktabFocusReason):
             self.recent_wanted.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
@@ -170,6 +170,7 @@ class TickerSettings(QToolButton):
         rows.addWidget(self.form)
         rows.addWidget(self.offline)
         self._panel.setFixedWidth(_PANEL)
+        self.form.show_settings(USUAL)
         self.clicked.connect(self.open)
         self.form.changed.connect(self._form_changed)
         self.offline.toggled.connect(self._offline_toggled)
