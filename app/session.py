@@ -33,6 +33,7 @@ class _Asked:
     choice: Choice
     instead: Request | None
     listed: bool = False
+    stopped: bool = False
     refusals: list[NotLoaded] = field(default_factory=list)
 
 
@@ -172,9 +173,13 @@ class Session(QObject):
         """Take over a list of which nothing is loaded yet."""
         self._relist(watchlist, selected)
 
-    def check(self, place: int, checked: bool) -> None:
-        """Take a series into what is trained, or out of it."""
-        self._relist(self.watchlist.with_check(place, checked), self.selected)
+    def check(self, places: Sequence[int], checked: bool) -> None:
+        """Take series into what is trained, or out of it."""
+        self._relist(self.watchlist.with_check(places, checked), self.selected)
+
+    def check_only(self, place: int) -> None:
+        """Train this series and no other."""
+        self._relist(self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True), self.selected)
 
     def move(self, source: int, target: int) -> None:
         """Bring a row to another place; the selected row stays selected."""
@@ -223,10 +228,13 @@ class Session(QObject):
             self._begin(self.panel, config)
 
     def stop(self) -> None:
-        """End a run early and keep the best network so far; what has not begun is given up."""
+        """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""
         if self.state == "training" and self._worker:
             self._worker.stop()
             self._enter("stopping")
+        elif self.state == "loading" and self._worker and len(self._asked.requests) > 1 and not self._asked.stopped:
+            self._asked.stopped = True
+            self._worker.stop()
         elif self.state in ("loading", "preparing"):
             self.cancel()
 

@@ -150,13 +150,17 @@ class Watchlist:
             rows.append(Row(request, name_of(request), problem=problem, hint=hint))
         return Watchlist(tuple(rows))
 
-    def with_check(self, place: int, checked: bool) -> Watchlist:
-        """Return the list with a row in or out of what is trained; of two series of one name only one can be in."""
-        rows = [replace(row, checked=checked) if number == place else row for number, row in enumerate(self.rows)]
-        if checked:
-            symbol = rows[place].symbol
-            rows = [replace(row, checked=False) if number != place and row.symbol == symbol else row for number, row in enumerate(rows)]
-        return Watchlist(tuple(rows))
+    def with_check(self, places: Iterable[int], checked: bool) -> Watchlist:
+        """Return the list with some rows in or out of what is trained; of two series of one name only one can be in."""
+        chosen: dict[str, int] = {}
+        for place in places:
+            chosen.setdefault(self.rows[place].symbol, place)
+        marked = set(chosen.values()) if checked else set(places)
+        found = []
+        for place, row in enumerate(self.rows):
+            rival = checked and row.symbol in chosen and place not in marked
+            found.append(replace(row, checked=checked and not rival) if place in marked or rival else row)
+        return Watchlist(tuple(found))
 
     def without(self, places: Iterable[int]) -> Watchlist:
         """Return the list without some rows."""

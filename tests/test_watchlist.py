@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from app.theme import DARK, LIGHT
 from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
 from app.window.workbench import Workbench
 from forecasting.errors import CandlecastError
-from forecasting.series import PriceSeries
+from forecasting.events import Event, Progress, SeriesLoaded
+from forecasting.series import Panel, PriceSeries
 from forecasting.sources import ReadOptions, Request, TickerOptions
 
 
@@ -55,7 +57,7 @@ def test_what_was_just_loaded_is_trained_and_what_was_there_stays() -> None:
 def test_a_file_of_many_series_keeps_the_order_and_the_checks_of_the_user() -> None:
     names = ["A", "B", "C"]
     many = Watchlist().with_series(asked("panel"), [(0, series(name)) for name in names], "only")
-    mine = many.moved(2, 0).with_check(1, False)
+    mine = many.moved(2, 0).with_check([1], False)
     assert (symbols(mine), symbols(mine, checked=True)) == ("C A B", "C B")
     again = mine.with_series(asked("panel"), [(0, series(name)) for name in ("A", "B", "C", "D")], "as_before")
     assert (symbols(again), symbols(again, checked=True)) == ("C A B D", "C B D")
@@ -74,8 +76,8 @@ def test_two_series_of_one_name_are_never_trained_together() -> None:
     other = [Request(reference="folder/A.csv")]
     found = listed("A").with_series(other, [(0, series("A"))], "also")
     assert [row.checked for row in found.rows] == [False, True]
-    assert found.with_check(0, True).panel is not None
-    assert [row.checked for row in found.with_check(0, True).rows] == [True, False]
+    assert found.with_check([0], True).panel is not None
+    assert [row.checked for row in found.with_check([0], True).rows] == [True, False]
 
 
 def test_what_cannot_be_loaded_says_why_and_what_is_new_is_listed_only_if_wanted() -> None:
@@ -188,6 +190,40 @@ def test_the_mouse_checks_drags_and_removes(qtbot: Any, bench: Workbench) -> Non
     assert rows(bench) == "two three*"
 
 
+def test_several_rows_are_checked_at_once_and_one_alone(qtbot: Any, bench: Workbench) -> None:
+    view = bench.data.list
+    view.selectAll()
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert rows(bench) == "one two three"
+    assert bench.session.panel is None
+    assert not bench.actions["train"].isEnabled()
+    assert "Check at least one series" in texts(bench.data)
+    only = next(action for action in view.actions() if "only" in action.text())
+    view.setCurrentIndex(view.model().index(1, 0))
+    only.trigger()
+    assert rows(bench) == "one two* three"
+    assert bench.actions["train"].isEnabled()
+
+
+def test_a_loading_that_is_stopped_keeps_what_is_there(
+    qtbot: Any, bench: Workbench, files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from forecasting import jobs
+
+    def slow(requests: Any, should_stop: Any = None, refresh: str = "auto") -> Iterator[Event]:
+        yield Progress(0, 2, "Loading")
+        while not should_stop():
+            time.sleep(0.01)
+        yield SeriesLoaded(Panel((series("kept"),)), (0,))
+
+    monkeypatch.setattr(jobs, "load", slow)
+    bench.watching.load(["kept", "never"], "also")
+    wait(lambda: bench.session.progress is not None)
+    bench.actions["stop"].trigger()
+    idle(bench)
+    assert rows(bench) == "one* two* three* kept*"
+
+
 def test_rows_speak(qtbot: Any, bench: Workbench) -> None:
     told = bench.data.list.model().index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     for part in ("one, trained", "last ", "120 bars, daily, up to 2024-06-14"):
@@ -256,7 +292,7 @@ def test_samples_and_files_are_added_from_the_panel(qtbot: Any, bench: Workbench
 
 def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: list[str], tmp_path: Path) -> None:
     with window(tmp_path, *files) as bench:
-        bench.session.check(1, False)
+        bench.session.check([1], False)
         bench.watching.select(2)
     kept = tmp_path / "watchlist.json"
     assert kept.is_file()
@@ -288,7 +324,7 @@ def test_the_list_is_written_some_time_after_a_change_and_only_once(qtbot: Any, 
     monkeypatch.setattr("app.window.watching.write_whole", lambda path, _data: written.append(path))
     monkeypatch.setattr("app.window.watching._SAVE_MS", 50)
     for place in (0, 1, 0, 1):
-        bench.session.check(place, False)
+        bench.session.check([place], False)
     assert written == []
     wait(lambda: len(written) == 1, 5)
     bench.watching.save()

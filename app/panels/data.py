@@ -51,8 +51,8 @@ class DataPanel(QStackedWidget):
     ----------
     series_chosen, load_wanted, options_wanted : Signal
         Place of a row to show, to load (again), to load with other options.
-    check_wanted, move_wanted, remove_wanted : Signal
-        A row is to be trained or not; to go elsewhere; rows are to be taken off the list.
+    check_wanted, only_wanted, move_wanted, remove_wanted : Signal
+        Rows are to be trained or not; one alone is; one is to go elsewhere; rows are to be taken off the list.
     shape_wanted : Signal
         Place of a row, ``trading_calendar`` or ``resample``, and the value: "" for what was found.
     add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
@@ -64,7 +64,8 @@ class DataPanel(QStackedWidget):
     series_chosen = Signal(int)
     load_wanted = Signal(int)
     options_wanted = Signal(int)
-    check_wanted = Signal(int, bool)
+    check_wanted = Signal(object, bool)
+    only_wanted = Signal(int)
     move_wanted = Signal(int, int)
     remove_wanted = Signal(object)
     shape_wanted = Signal(int, str, str)
@@ -86,6 +87,8 @@ class DataPanel(QStackedWidget):
         self.list.moved.connect(self.move_wanted)
         self.list.removed.connect(self.remove_wanted)
         self.list.load_wanted.connect(self.load_wanted)
+        self.list.only_wanted.connect(self.only_wanted)
+        self.list.options_wanted.connect(self.options_wanted)
         self._buttons: dict[str, QToolButton] = {}
         self._trained = QLabel()
         self._trained.setProperty("role", "muted")

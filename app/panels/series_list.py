@@ -22,7 +22,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QAction, QColor, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.panels.header import price
@@ -58,12 +58,12 @@ class SeriesModel(QAbstractListModel):
     Attributes
     ----------
     checked : Signal
-        Place of a row, and whether it is to be trained.
+        Places of rows, and whether they are to be trained.
     dropped : Signal
         A row was dragged from one place to another.
     """
 
-    checked = Signal(int, bool)
+    checked = Signal(object, bool)
     dropped = Signal(int, int)
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class SeriesModel(QAbstractListModel):
         """Tell that a box was checked or unchecked."""
         if role != Qt.ItemDataRole.CheckStateRole:
             return False
-        self.checked.emit(index.row(), Qt.CheckState(value) is Qt.CheckState.Checked)
+        self.checked.emit([index.row()], Qt.CheckState(value) is Qt.CheckState.Checked)
         return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -162,6 +162,12 @@ class RowDelegate(QStyledItemDelegate):
     def __init__(self) -> None:
         super().__init__()
         self.theme: Theme | None = None
+        self._warning = QIcon()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.theme = theme
+        self._warning = icon("warning", theme, theme.danger)
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 - Qt's name
         """All rows are of one height."""
@@ -188,23 +194,17 @@ class RowDelegate(QStyledItemDelegate):
         painter.restore()
 
     def editorEvent(self, event: QEvent, model: Any, option: QStyleOptionViewItem, index: Index) -> bool:  # noqa: N802 - Qt's name
-        """Check or uncheck by a click on the box or by Space."""
+        """Check or uncheck by a click on the box."""
         kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick)
         if isinstance(event, QMouseEvent) and event.type() in kinds:
             area: QRect = option.rect
             if not self._box(area).adjusted(-_EDGE, -10, _GAP // 2, 10).contains(event.position().toPoint()):
                 return False
             if event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton:
-                self._toggle(model, index)
-            return True
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Space:
-            self._toggle(model, index)
+                checked = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+                model.setData(index, Qt.CheckState.Unchecked if checked else Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
             return True
         return False
-
-    def _toggle(self, model: Any, index: Index) -> None:
-        checked = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
-        model.setData(index, Qt.CheckState.Unchecked if checked else Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
 
     def _box(self, area: QRect) -> QRect:
         return QRect(area.left() + _EDGE, area.top() + (area.height() - _BOX) // 2, _BOX, _BOX)
@@ -251,8 +251,7 @@ class RowDelegate(QStyledItemDelegate):
     def _draw_spark(self, painter: QPainter, area: QRectF, row: Row, theme: Theme) -> None:
         """Draw the last closes as a line, or a sign that something is wrong."""
         if row.problem:
-            picture: QIcon = icon("warning", theme, theme.danger)
-            picture.paint(painter, QRectF(area.center().x() - 9, area.center().y() - 9, 18, 18).toRect())
+            self._warning.paint(painter, QRectF(area.center().x() - 9, area.center().y() - 9, 18, 18).toRect())
             return
         closes = row.glimpse.closes if row.glimpse else ()
         low, high = min(closes), max(closes)
@@ -295,7 +294,11 @@ class SeriesList(QListView):
     chosen : Signal
         Place of the row to show.
     checked : Signal
-        Place of a row, and whether it is to be trained.
+        Places of rows, and whether they are to be trained.
+    only_wanted : Signal
+        Place of the one row that is to be trained.
+    options_wanted : Signal
+        Place of a row to load with other options.
     moved : Signal
         A row is to go from one place to another.
     removed : Signal
@@ -305,7 +308,9 @@ class SeriesList(QListView):
     """
 
     chosen = Signal(int)
-    checked = Signal(int, bool)
+    checked = Signal(object, bool)
+    only_wanted = Signal(int)
+    options_wanted = Signal(int)
     moved = Signal(int, int)
     removed = Signal(object)
     load_wanted = Signal(int)
@@ -329,6 +334,8 @@ class SeriesList(QListView):
         self._rows.dropped.connect(self.moved)
         self.selectionModel().currentChanged.connect(self._current_changed)
         self.activated.connect(lambda index: self.load_wanted.emit(index.row()))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._add_actions()
 
     @property
     def current(self) -> int:
@@ -351,7 +358,7 @@ class SeriesList(QListView):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        self._delegate.theme = theme
+        self._delegate.set_theme(theme)
         self.viewport().update()
 
     @property
@@ -372,11 +379,35 @@ class SeriesList(QListView):
             target = self.current + step
             if self.current >= 0 and 0 <= target < self._rows.rowCount():
                 self.moved.emit(self.current, target)
+        elif event.key() == Qt.Key.Key_Space and self.current >= 0:
+            self._toggle()
         elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            if self.places:
-                self.removed.emit(self.places)
+            self._remove()
         else:
             super().keyPressEvent(event)
+
+    def _add_actions(self) -> None:
+        """Offer in the menu of a row what keys and buttons do."""
+        told = (
+            (self.tr("&Train or leave out\tSpace"), self._toggle),
+            (self.tr("Train &only this one"), lambda: self.only_wanted.emit(self.current)),
+            (self.tr("&Load\tEnter"), lambda: self.load_wanted.emit(self.current)),
+            (self.tr("O&ptions…"), lambda: self.options_wanted.emit(self.current)),
+            (self.tr("&Remove\tDelete"), self._remove),
+        )
+        for text, do in told:
+            action = QAction(text, self)
+            action.triggered.connect(lambda _checked=False, do=do: do() if self.current >= 0 else None)
+            self.addAction(action)
+
+    def _toggle(self) -> None:
+        """Train all marked rows or none of them, whichever the shown one is not."""
+        checked = self.currentIndex().data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        self.checked.emit(self.places or [self.current], not checked)
+
+    def _remove(self) -> None:
+        if self.places:
+            self.removed.emit(self.places)
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():

@@ -53,6 +53,7 @@ class Watching(QObject):
         session.state_changed.connect(self._show_state)
         panel.series_chosen.connect(self.select)
         panel.check_wanted.connect(self._check)
+        panel.only_wanted.connect(self._check_only)
         panel.move_wanted.connect(session.move)
         panel.remove_wanted.connect(session.remove)
         panel.load_wanted.connect(self._load_again)
@@ -166,11 +167,19 @@ class Watching(QObject):
     def _show_state(self) -> None:
         self._panel.show_busy(busy=self._running)
 
-    def _check(self, place: int, checked: bool) -> None:
-        self._session.check(place, checked)
-        row = self._session.watchlist[place]
-        if checked and row.series is None and not self._running:
-            self.load((row.request,), "as_before")
+    def _check(self, places: Sequence[int], checked: bool) -> None:
+        self._session.check(places, checked)
+        self._load_checked()
+
+    def _check_only(self, place: int) -> None:
+        self._session.check_only(place)
+        self._load_checked()
+
+    def _load_checked(self) -> None:
+        """Load what is to be trained and rests since the last start."""
+        resting = [row for row in self._session.watchlist.rows if row.checked and row.series is None and not row.problem]
+        if resting and not self._running:
+            self.load(Watchlist(tuple(resting)).requests, "as_before")
 
     def _load_again(self, place: int) -> None:
         self.load((self._session.watchlist[place].request,), "as_before")

@@ -207,6 +207,7 @@ class Workbench(QObject):
         self.session.delivered.connect(self._show_event)
         self.session.failed.connect(self.report)
         self.session.state_changed.connect(self._show_state)
+        self.session.list_changed.connect(self._enable)
         self.session.pulsed.connect(self._draw)
 
     def _wire_panels(self) -> None:
@@ -350,7 +351,14 @@ class Workbench(QObject):
         self._title()
 
     def _show_state(self) -> None:
-        """Make everything that can be pressed fit the state of the session."""
+        """Say what goes on, and make everything that can be pressed fit that."""
+        self._enable()
+        self._status.show_engine(self.session.engine, warming=self.session.warming)
+        self._say_state(self.session.state)
+        self._title()
+
+    def _enable(self) -> None:
+        """Make everything that can be pressed fit the state of the session and of the watchlist."""
         session, state = self.session, self.session.state
         running = state in ("preparing", "training", "stopping")
         ready = session.panel is not None and not session.busy
@@ -367,10 +375,7 @@ class Workbench(QObject):
         named["cancel"].setEnabled(session.busy)
         named["save_model"].setEnabled(session.finished is not None and not running)
         for name in ("export", "copy", "fit"):
-            named[name].setEnabled(session.panel is not None)
-        self._status.show_engine(session.engine, warming=session.warming)
-        self._say_state(state)
-        self._title()
+            named[name].setEnabled(session.series is not None)
 
     def _say_state(self, state: str) -> None:
         words = {
@@ -479,7 +484,7 @@ class Workbench(QObject):
         request = self.session.watchlist[place].request
         if request.kind == "yahoo":
             self.tickers.change(request)
-        else:
+        elif request.kind == "file":
             self.importer.open_row(request)
 
     def _ask_export(self) -> bool:
