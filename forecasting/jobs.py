@@ -10,6 +10,7 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +42,7 @@ from forecasting.series import Forecast, Origins, Panel, PriceSeries
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from forecasting.backtest import FoldRun
     from forecasting.sources import ReadOptions, Request, TickerOptions
     from forecasting.training import Fitted
     from forecasting.windows import Split
@@ -374,33 +376,32 @@ def backtest(
         Nothing is finished where it was stopped before the first fold was.
     """
     yield Progress(0, 0, "Preparing the engine")
-    from forecasting.backtest import SavedFolds, Work, folds_of, hired, joined, walk_forward
+    from forecasting.backtest import Work, hired
     from forecasting.baselines import default_baselines
-    from forecasting.metrics import score
-    from forecasting.verdict import judge
 
     started = time.perf_counter()
     work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), default_baselines(panel))
-    folds = folds_of(work)
-    saved = SavedFolds(resume, work) if resume else None
-    if workers > 1 and len(folds) == 1:
-        yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
-    runs = yield from walk_forward(work, folds, should_stop, hired(work, folds, workers, cluster, executor), saved)
-    if not runs:
-        return
+    with hired(work, workers, cluster, executor) or nullcontext() as crew:
+        from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
+
+        if workers > 1 and not plan.refit:
+            yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
+        runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
+    if runs:
+        yield _backtested(config, runs, time.perf_counter() - started)
+
+
+def _backtested(config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> BacktestFinished:
+    from forecasting.backtest import joined
+    from forecasting.metrics import score
+    from forecasting.verdict import judge
+
     outcomes = joined([run.outcomes for run in runs])
     last = runs[-1]
-    stopped = "user" if len(runs) < len(folds) else last.stopped
-    info = RunInfo(
-        time.perf_counter() - started,
-        sum(run.epochs for run in runs),
-        last.best_epoch,
-        last.device,
-        config.train.seed,
-        stopped,
-        versions(),
-    )
-    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, judge(outcomes, next(iter(outcomes))), info)
+    stopped = "user" if len(runs) < last.folds else last.stopped
+    epochs = sum(run.epochs for run in runs)
+    info = RunInfo(seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions())
+    return BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, judge(outcomes, next(iter(outcomes))), info)
 
 
 def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:

@@ -21,8 +21,7 @@ import psutil
 import pytest
 
 from forecasting import jobs
-from forecasting.backtest import FoldRun, Work, Workers, folds_of, hired, run_fold, walk_forward, workers
-from forecasting.backtest.folds import Fold
+from forecasting.backtest import Fold, FoldRun, Work, Workers, folds_of, hired, run_fold, walk_forward, workers
 from forecasting.baselines import default_baselines
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
@@ -181,7 +180,7 @@ class Unlucky(Workers):
     """Runs folds in this process; those named lose their worker as often as said."""
 
     def __init__(self, work: Work, losses: dict[int, int], error: type[Exception] = BrokenProcessPool) -> None:
-        self.work, self.losses, self.error, self.begun, self.closed = work, losses, error, [], False
+        self.work, self.losses, self.error, self.begun = work, losses, error, []
 
     @property
     def count(self) -> int:
@@ -201,14 +200,14 @@ class Unlucky(Workers):
         return future.result()
 
     def close(self) -> None:
-        self.closed = True
+        pass
 
 
 def test_a_fold_that_lost_its_worker_is_run_again_and_told(panel: Panel, here: BacktestFinished) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {2: 1, 3: 2})
     events: list[Event] = []
-    walking = walk_forward(work, folds_of(work), lambda: False, crew)
+    walking = walk_forward(work, lambda: False, crew)
     while True:
         try:
             events.append(next(walking))
@@ -219,41 +218,38 @@ def test_a_fold_that_lost_its_worker_is_run_again_and_told(panel: Panel, here: B
     assert np.array_equal(np.concatenate([r.outcomes["LSTM"].values for r in runs]), here.outcomes["LSTM"].values)
     assert crew.begun[0] == 4, "the longest begins first"
     assert sum(isinstance(event, Notice) and "run again" in event.message for event in events) >= 2
-    assert crew.closed
 
 
 def test_a_fold_that_loses_every_worker_ends_the_test(panel: Panel) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {3: 99})
     with pytest.raises(CandlecastError, match="fold 3 lost its worker 3 times") as error:
-        finish(walk_forward(work, folds_of(work), lambda: False, crew))
+        finish(walk_forward(work, lambda: False, crew))
     assert "--workers" in error.value.hint
-    assert crew.closed
 
 
 def test_an_error_of_the_work_is_raised_at_once(panel: Panel) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {4: 1}, ZeroDivisionError)
     with pytest.raises(ZeroDivisionError):
-        finish(walk_forward(work, folds_of(work), lambda: False, crew))
-    assert crew.closed
+        finish(walk_forward(work, lambda: False, crew))
 
 
 def test_processes_are_taken_only_where_they_pay(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
-    def chosen(count: int, plan: BacktestConfig = PLAN, **values: Any) -> int:
+    def chosen(plan: BacktestConfig = PLAN, **values: Any) -> int:
         work = work_of(panel, quick(**values), plan)
-        crew = hired(work, folds_of(work), count)
-        if crew is None:
-            return 1
-        crew.close()
-        return crew.count
+        with workers.own(work, folds_of(work)) as crew:
+            return crew.count if crew else 1
 
     monkeypatch.setattr(workers, "_cores", lambda: 3)
-    assert chosen(0) == 1, "a few seconds of work"
-    assert chosen(0, epochs=3000) == 3
-    assert chosen(0, BacktestConfig(), epochs=3000) == 1, "one fold"
-    assert chosen(1, epochs=3000) == 1
-    assert chosen(9) == 4, "not more than folds"
+    assert chosen() == 1, "a few seconds of work"
+    assert chosen(epochs=3000) == 3
+    assert chosen(BacktestConfig(), epochs=3000) == 1, "one fold"
+    monkeypatch.setattr(workers, "_cores", lambda: 64)
+    assert chosen(epochs=3000) == 4, "not more than folds"
+    monkeypatch.setattr(workers, "_cores", lambda: 1)
+    assert chosen(epochs=3000) == 1
+    assert hired(work_of(panel), 0) is hired(work_of(panel), 1) is hired(work_of(panel, plan=BacktestConfig()), 2) is None
     assert offspring() == []
     (notice,) = [event for event in run(panel, plan=BacktestConfig(step_size=12), workers=2) if isinstance(event, Notice)]
     assert "one fold" in notice.message
@@ -293,8 +289,7 @@ def test_a_stop_elsewhere_gives_up_the_folds_at_hand(panel: Panel) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {})
     crew.submit = lambda fold: Future()  # type: ignore[method-assign]
-    assert finish(walk_forward(work, folds_of(work), lambda: True, crew)) == []
-    assert crew.closed
+    assert finish(walk_forward(work, lambda: True, crew)) == []
 
 
 def test_a_test_cut_short_goes_on_where_it_was(panel: Panel, here: BacktestFinished, tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from forecasting.backtest.folds import Fold, FoldRun, Work, folds_of, run_fold
-from forecasting.backtest.outcomes import every, fit_baselines, joined, outcomes_of
-from forecasting.backtest.saved import SavedFolds
-from forecasting.backtest.walk import walk_forward
-from forecasting.backtest.workers import Workers, hired
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forecasting.backtest.folds import folds_of, run_fold
+    from forecasting.backtest.outcomes import every, fit_baselines, joined, outcomes_of
+    from forecasting.backtest.saved import SavedFolds
+    from forecasting.backtest.walk import walk_forward
+    from forecasting.backtest.work import Fold, FoldRun, Work
+    from forecasting.backtest.workers import Workers, hired
 
 __all__ = [
     "Fold",
@@ -23,3 +28,26 @@ __all__ = [
     "run_fold",
     "walk_forward",
 ]
+
+#: The module of each name; imported when first used, because some of them import torch, and other processes can be begun before.
+_HOMES = {
+    "Fold": "work",
+    "FoldRun": "work",
+    "SavedFolds": "saved",
+    "Work": "work",
+    "Workers": "workers",
+    "every": "outcomes",
+    "fit_baselines": "outcomes",
+    "folds_of": "folds",
+    "hired": "workers",
+    "joined": "outcomes",
+    "outcomes_of": "outcomes",
+    "run_fold": "folds",
+    "walk_forward": "walk",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

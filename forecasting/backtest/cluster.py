@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from forecasting import __version__
-from forecasting.backtest.folds import Fold, FoldRun, Work
+from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.backtest.workers import Workers, finished
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Notice

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Generator
+from dataclasses import replace
 
 import numpy as np
 import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be limited only once it is there
@@ -12,7 +11,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from forecasting.backtest.outcomes import cutoffs, every, fit_baselines, outcomes_of
-from forecasting.config import BacktestConfig, RunConfig
+from forecasting.backtest.work import Fold, FoldRun, Work
+from forecasting.config import RunConfig
 from forecasting.errors import DataError
 from forecasting.events import Event, Predictor, SplitMade
 from forecasting.series import Origins, Outcomes, Panel, PriceSeries
@@ -20,63 +20,6 @@ from forecasting.training import Fitted, StopAsked, fit
 from forecasting.windows import Split, bars_before, split_panel
 
 _JUST_AFTER = np.timedelta64(1, "us")
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """Everything that a walk-forward test is made from: frozen values, which may be sent to another process.
-
-    Attributes
-    ----------
-    panel : Panel
-    config : RunConfig
-        ``task.test_size`` dates are the test part.
-    plan : BacktestConfig
-        ``step_size`` dates between origins; with ``refit`` = k network and baselines are fitted anew before every k-th
-        origin date, on bars up to that origin only, and with ``window`` = w on the last w of these dates only.
-    quantiles : tuple of float
-        Increasing.
-    baselines : tuple of str
-        Names in ``BASELINES``, judged on the same origins.
-    """
-
-    panel: Panel
-    config: RunConfig
-    plan: BacktestConfig
-    quantiles: tuple[float, ...]
-    baselines: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Origins that share one fit.
-
-    Attributes
-    ----------
-    number, folds : int
-        From 1 to ``folds``, in order of time.
-    origins : Origins
-        Places in the whole panel.
-    test_start : datetime64[us]
-        Nothing from this date on is looked at by anything fitted.
-    """
-
-    number: int
-    folds: int
-    origins: Origins
-    test_start: np.datetime64
-
-
-@dataclass(frozen=True, eq=False)
-class FoldRun:
-    """What a fold leaves: outcomes of every model from its origins, the network first, and how its training went."""
-
-    number: int
-    outcomes: Mapping[str, Outcomes]
-    epochs: int
-    best_epoch: int
-    device: str
-    stopped: Literal["epochs", "early", "user"]
 
 
 def folds_of(work: Work) -> tuple[Fold, ...]:
@@ -138,8 +81,8 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         split = _split(work, fold, panel)
         fitted = yield from _trained(panel, split, work.config, should_stop)
         outcomes = _judged(work, panel, origins, split, fitted)
-    last = fitted.history[-1]
-    return FoldRun(fold.number, outcomes, len(fitted.history) - 1, last.best_epoch, str(fitted.forecaster.device), fitted.stopped)
+    last, device = fitted.history[-1], str(fitted.forecaster.device)
+    return FoldRun(fold.number, fold.folds, outcomes, len(fitted.history) - 1, last.best_epoch, device, fitted.stopped)
 
 
 def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted) -> dict[str, Outcomes]:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from forecasting import __version__
-from forecasting.backtest.folds import FoldRun, Work
+from forecasting.backtest.work import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.series import Outcomes, PriceSeries
 from forecasting.writing import replacing, write_whole
 
 _FORMAT = 1
 _PLAN = "backtest.json"
+_FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped")
 _ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")
 
 
@@ -74,7 +75,7 @@ def write_fold(path: Path, run: FoldRun) -> None:
     ExportError
         The file cannot be written.
     """
-    facts = {"number": run.number, "epochs": run.epochs, "best_epoch": run.best_epoch, "device": run.device, "stopped": run.stopped}
+    facts = {name: getattr(run, name) for name in _FACTS}
     levels = {name: one.quantiles for name, one in run.outcomes.items()}
     arrays: dict[str, Any] = {"facts": np.array(json.dumps({**facts, "quantiles": levels}))}
     for place, one in enumerate(run.outcomes.values()):

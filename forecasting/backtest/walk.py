@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
-from forecasting.backtest.folds import Fold, FoldRun, Work, run_fold
+from forecasting.backtest.folds import folds_of, run_fold
 from forecasting.backtest.saved import SavedFolds
-from forecasting.backtest.workers import Workers
+from forecasting.backtest.work import Fold, FoldRun, Work
+from forecasting.backtest.workers import Workers, own
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, FoldEnd, Notice, Progress
 from forecasting.training import StopAsked
@@ -25,22 +28,22 @@ _UNITS = 1000
 
 
 def walk_forward(
-    work: Work, folds: Sequence[Fold], should_stop: StopAsked, workers: Workers | None = None, saved: SavedFolds | None = None
+    work: Work, should_stop: StopAsked, workers: Workers | None = None, resume: Path | None = None, *, spread: bool = False
 ) -> Generator[Event, None, list[FoldRun]]:
     """Run all folds.
 
     Parameters
     ----------
     work : Work
-    folds : sequence of Fold
-        Those of the work.
     should_stop : callable
         Polled; once true, folds at hand are given up and those finished are returned. Without workers, a first fold at hand
         is finished with the weights so far instead.
     workers : Workers, optional
-        Where folds are run; in this process where it is left out. Closed at the end, whatever happens.
-    saved : SavedFolds, optional
-        Finished folds are taken from there and kept there.
+        Where folds are run; in this process where it is left out.
+    resume : Path, optional
+        Folder from which finished folds are taken, and in which they are kept.
+    spread : bool
+        Without workers, start processes where that pays.
 
     Yields
     ------
@@ -55,30 +58,38 @@ def walk_forward(
     Raises
     ------
     CandlecastError
-        What a fold raises, or a fold that lost its worker too often.
+        What a fold raises, a fold that lost its worker too often, or a folder that holds another test.
     """
+    folds = folds_of(work)
+    saved = SavedFolds(resume, work) if resume else None
+    if workers is not None:
+        return (yield from _all(work, folds, should_stop, workers, saved))
+    with own(work, folds) if spread else nullcontext() as started:
+        return (yield from _all(work, folds, should_stop, started, saved))
+
+
+def _all(
+    work: Work, folds: Sequence[Fold], should_stop: StopAsked, workers: Workers | None, saved: SavedFolds | None
+) -> Generator[Event, None, list[FoldRun]]:
+    """Run those folds that are not saved."""
     runs: dict[int, FoldRun] = {}
-    try:
-        if saved is not None:
-            runs = {fold.number: run for fold in folds if (run := saved[fold.number]) is not None}
+    if saved is not None:
+        runs = {fold.number: run for fold in folds if (run := saved[fold.number]) is not None}
         if runs:
-            yield Notice(f"{len(runs)} of {len(folds)} folds were finished before and are taken from {saved.folder if saved else ''}.")
-        for run in runs.values():
-            yield FoldEnd(run.number, len(folds), run.outcomes)
-        left = [fold for fold in folds if fold.number not in runs]
-        clock = _Clock(len(folds), len(runs), workers)
-        here = _one_by_one(work, left, should_stop, clock) if workers is None else _handed_out(left, should_stop, clock, workers)
-        for event in here:
-            if not isinstance(event, FoldRun):
-                yield event
-            elif event.stopped != "user" or not runs:
-                runs[event.number] = event
-                if saved is not None and event.stopped != "user":
-                    saved.keep(event)
-                yield FoldEnd(event.number, len(folds), event.outcomes)
-    finally:
-        if workers is not None:
-            workers.close()
+            yield Notice(f"{len(runs)} of {len(folds)} folds were finished before and are taken from {saved.folder}.")
+    for run in runs.values():
+        yield FoldEnd(run.number, len(folds), run.outcomes)
+    left = [fold for fold in folds if fold.number not in runs]
+    clock = _Clock(len(folds), len(runs), workers)
+    running = _one_by_one(work, left, should_stop, clock) if workers is None else _handed_out(left, should_stop, clock, workers)
+    for event in running:
+        if not isinstance(event, FoldRun):
+            yield event
+        elif event.stopped != "user" or not runs:
+            runs[event.number] = event
+            if saved is not None and event.stopped != "user":
+                saved.keep(event)
+            yield FoldEnd(event.number, len(folds), event.outcomes)
     return [runs[number] for number in sorted(runs)]
 
 

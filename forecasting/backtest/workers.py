@@ -9,26 +9,37 @@ import signal
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from forecasting.backtest.folds import Fold, FoldRun, Work, run_fold
+import numpy as np
+
 from forecasting.backtest.saved import read_fold, write_fold
+from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
-from forecasting.training import StopAsked, choose_device
-from forecasting.windows import bars_before
 
 #: Gradient steps from which processes of one's own, which take seconds to import torch, are worth their start.
 _PAYS_FROM = 8_000
 
 
 class Workers(ABC):
-    """Takes folds in and gives their results back; which of its workers does what is its own affair."""
+    """Takes folds in and gives their results back; which of its workers does what is its own affair. Closed as a context manager."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
 
     @property
     @abstractmethod
@@ -94,7 +105,7 @@ class Borrowed(Workers):
 
 
 class Processes(Workers):
-    """A pool of processes of this machine, each with one thread of torch.
+    """A pool of processes of this machine, each with one thread of torch, which they begin to import at once.
 
     A process that is killed costs the folds at work, which fail with ``BrokenExecutor``; the next fold starts a new pool.
     Results come through files, because a process killed while it writes to the pool's pipe would block the pool for good.
@@ -103,17 +114,17 @@ class Processes(Workers):
     ----------
     work : Work
         Sent to each process once.
-    folds : sequence of Fold
     count : int
         Processes.
     """
 
-    def __init__(self, work: Work, folds: Sequence[Fold], count: int) -> None:
+    def __init__(self, work: Work, count: int) -> None:
         self._count = count
         self._context = multiprocessing.get_context("spawn")
         self._folder = tempfile.TemporaryDirectory(prefix="candlecast-")
-        self._shares = self._context.RawArray("d", len(folds) + 1)
-        self._bench = _Bench(work, tuple(folds), Path(self._folder.name))
+        dates = np.unique(np.concatenate([s.ds for s in work.panel]))  # more folds than dates there cannot be
+        self._shares = self._context.RawArray("d", 1 + dates.size)
+        self._bench = _Bench(work, Path(self._folder.name))
         self._pool = self._opened()
 
     @property
@@ -124,13 +135,12 @@ class Processes(Workers):
     def submit(self, fold: Fold) -> Future[None]:
         """Give a fold to a process."""
         self._shares[fold.number] = 0.0
-        with _without_interrupts():
-            try:
-                return self._pool.submit(_run, fold.number)
-            except BrokenProcessPool:
-                self._pool.shutdown(wait=True)
-                self._pool = self._opened()
-                return self._pool.submit(_run, fold.number)
+        try:
+            return self._pool.submit(_run, fold.number)
+        except BrokenProcessPool:
+            self._pool.shutdown(wait=True)
+            self._pool = self._opened()
+            return self._pool.submit(_run, fold.number)
 
     def result(self, fold: Fold, future: Future[None]) -> FoldRun:
         """Read what the process wrote."""
@@ -154,7 +164,11 @@ class Processes(Workers):
         self._folder.cleanup()
 
     def _opened(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._count, self._context, _enter, (self._shares, self._bench))
+        pool = ProcessPoolExecutor(self._count, self._context, _enter, (self._shares, self._bench))
+        with _without_interrupts():
+            for _ in range(self._count):
+                pool.submit(_make_ready)
+        return pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +176,16 @@ class _Bench:
     """What a process of the pool works with."""
 
     work: Work
-    folds: tuple[Fold, ...]
     folder: Path
 
     def file(self, number: int) -> Path:
         return self.folder / f"fold-{number:05}.npz"
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        from forecasting.backtest.folds import folds_of
+
+        return folds_of(self.work)
 
 
 _bench: _Bench | None = None
@@ -191,8 +210,17 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _make_ready() -> None:
+    """Import what a fold needs; errors of the work itself are told by the process that began the test."""
+    assert _bench is not None
+    with contextlib.suppress(CandlecastError):
+        _ = _bench.folds
+
+
 def _run(number: int) -> None:
     """Run a fold in a process of the pool."""
+    from forecasting.backtest.folds import run_fold
+
     assert _bench is not None
 
     def done(share: float) -> None:
@@ -202,8 +230,10 @@ def _run(number: int) -> None:
     write_fold(_bench.file(number), run)
 
 
-def finished(work: Work, fold: Fold, should_stop: StopAsked = lambda: False) -> FoldRun:
+def finished(work: Work, fold: Fold, should_stop: Callable[[], bool] = lambda: False) -> FoldRun:
     """Run a fold to its end, alone in its process: torch has one source of random numbers for all threads."""
+    from forecasting.backtest.folds import run_fold
+
     with _one_at_a_time:
         return _exhausted(run_fold(work, fold, should_stop), lambda share: None)
 
@@ -232,15 +262,14 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def hired(work: Work, folds: Sequence[Fold], count: int = 1, cluster: str = "", executor: Executor | None = None) -> Workers | None:
-    """Choose where folds are run.
+def hired(work: Work, count: int = 1, cluster: str = "", executor: Executor | None = None) -> Workers | None:
+    """Take on the workers that were asked for; processes begin to import torch while this one does.
 
     Parameters
     ----------
     work : Work
-    folds : sequence of Fold
     count : int
-        Processes; 1 stays in this one, 0 takes as many as there are cores where that pays.
+        Processes, where 0 and 1 ask for none; of an executor, the folds it is given at once, where 0 and 1 leave that to it.
     cluster : str
         Address of a Dask scheduler, instead.
     executor : Executor, optional
@@ -252,22 +281,25 @@ def hired(work: Work, folds: Sequence[Fold], count: int = 1, cluster: str = "", 
         None: in this process.
     """
     if executor is not None:
-        return Borrowed(executor, work, max(count, 1) if count else len(folds))
+        return Borrowed(executor, work, count if count > 1 else getattr(executor, "_max_workers", _cores()))
     if cluster:
         from forecasting.backtest.cluster import Cluster
 
         return Cluster(cluster, work)
-    count = min(count or _worthwhile(work, folds), len(folds))
-    return Processes(work, folds, count) if count > 1 else None
+    return Processes(work, count) if count > 1 and work.plan.refit else None
 
 
-def _worthwhile(work: Work, folds: Sequence[Fold]) -> int:
-    """Return the cores, or 1 where processes would take longer to start than they save, or where there is one accelerator for all."""
+def own(work: Work, folds: Sequence[Fold]) -> AbstractContextManager[Workers | None]:
+    """Take on a process a core, or none where that takes longer than it saves, or where there is one accelerator for all."""
+    from forecasting.training import choose_device
+    from forecasting.windows import bars_before
+
     train = work.config.train
-    if choose_device(train.device).type != "cpu":
-        return 1
+    count = min(_cores(), len(folds))
+    if count < 2 or choose_device(train.device).type != "cpu":
+        return nullcontext()
     windows = sum(sum(bars_before(work.panel, fold.test_start)) for fold in folds)
-    return _cores() if windows * train.epochs / train.batch_size >= _PAYS_FROM else 1
+    return Processes(work, count) if windows * train.epochs / train.batch_size >= _PAYS_FROM else nullcontext()
 
 
 def _cores() -> int:
