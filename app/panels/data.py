@@ -126,6 +126,8 @@ class DataPanel(QStackedWidget):
         self._buttons["down"].setEnabled(selected < len(rows) - 1)
         self._buttons["options"].setEnabled(self._row.request.kind != "sample")
         self._trouble.show_row(self._row)
+        for field in (self.resample, self.calendar):
+            self._shapes.setRowVisible(field, self._row.series is not None)
         self._show_choices(self._row)
         self._show_facts(self._row)
         self._show_findings(self._row.series)
@@ -234,8 +236,8 @@ class DataPanel(QStackedWidget):
         elif len(checked) == 1:
             text = self.tr("Trained: {symbol}.").format(symbol=checked[0].symbol)
         else:
-            text = self.tr("{n} of {all} series are trained together.").format(n=number(len(checked)), all=number(len(rows)))
-        if checked and not shown.checked:
+            text = self.tr("Trained together: {n} of {all}.").format(n=number(len(checked)), all=number(len(rows)))
+        if checked and not shown.checked and shown.series is not None:
             text += " " + self.tr("{symbol} is only shown.").format(symbol=shown.symbol)
         self._trained.setText(text)
         self._trained.show()
@@ -252,8 +254,6 @@ class DataPanel(QStackedWidget):
         calendars = {code: f"{code} · {_CITIES[code]}" if code in _CITIES else code for code in codes}
         self.calendar.show_found(series.calendar if series and not read.trading_calendar else "", read.trading_calendar, calendars)
         self.resample.show_found(spacing_word(series.freq) if series and not read.resample else "", read.resample)
-        for field in (self.calendar, self.resample):
-            field.setEnabled(series is not None)
 
     def _show_facts(self, row: Row) -> None:
         while self._facts.rowCount():

@@ -26,11 +26,12 @@ class EmptyState(QWidget):
         self._picture_name = picture
         self._picture = QLabel()
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = QLabel(heading)
+        self._words = (heading, text)
+        self._title = title = QLabel(heading)
         title.setProperty("role", "heading")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title.setWordWrap(True)
-        body = QLabel(text)
+        self._body = body = QLabel(text)
         body.setProperty("role", "muted")
         body.setAlignment(Qt.AlignmentFlag.AlignCenter)
         body.setWordWrap(True)
@@ -41,6 +42,12 @@ class EmptyState(QWidget):
         for part in (self._picture, title, body):
             self._rows.addWidget(part)
         self._rows.addStretch(1)
+
+    def tell(self, heading: str = "", text: str = "") -> None:
+        """Say something else; without words, what was said at first."""
+        told = (heading, text) if heading else self._words
+        for label, words in zip((self._title, self._body), told, strict=True):
+            label.setText(words)
 
     def add_button(self, text: str) -> QPushButton:
         """Add a button below the text."""

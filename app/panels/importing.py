@@ -462,5 +462,6 @@ def _summary(reading: Reading) -> str:
     count = sum(reading.bars)
     begins, ends = min(span[0] for span in reading.spans), max(span[1] for span in reading.spans)
     about = "" if not reading.sampled else _tr("more than ") if reading.packing else _tr("about ")
-    name = reading.symbols[0] if len(reading.symbols) == 1 else _tr("{n} series").format(n=number(len(reading.symbols)))
+    many = _tr("{n} or more series") if reading.sampled else _tr("{n} series")
+    name = reading.symbols[0] if len(reading.symbols) == 1 else many.format(n=number(len(reading.symbols)))
     return _tr("{name} · {about}{n} bars · {begins} – {ends}").format(name=name, about=about, n=number(count), begins=begins, ends=ends)

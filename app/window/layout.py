@@ -58,8 +58,9 @@ class Layout(QObject):
         self.docks: dict[str, QDockWidget] = {}
         self._dock_panels(panels_menu)
 
-    def show_chart(self, shown: bool) -> None:
-        """Show the chart, or what to do while there is nothing to draw."""
+    def show_chart(self, shown: bool, heading: str = "", text: str = "") -> None:
+        """Show the chart, or why there is nothing to draw, or what to do about it."""
+        self._empty.tell(heading, text)
         self._stage.setCurrentWidget(self.chart if shown else self._empty)
 
     def set_theme(self, theme: Theme) -> None:

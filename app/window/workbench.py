@@ -311,8 +311,9 @@ class Workbench(QObject):
 
     def _show_series(self) -> None:
         """Show the selected series and all that is known of it."""
-        series = self.session.series
-        self.layout.show_chart(series is not None)
+        series, row = self.session.series, self.session.row
+        why = (self.tr("{symbol} is not loaded").format(symbol=row.symbol), row.problem) if row and row.problem else ("", "")
+        self.layout.show_chart(series is not None, *why)
         self.header.show_series(series)
         self._status.show_series(series)
         self.chart.show_series(series)
