@@ -148,7 +148,7 @@ class Session(QObject):
         Parameters
         ----------
         references : sequence of str or Request
-            What to read. A file or sample that is on the list already is read as it was.
+            What to read. What is on the list already is read as it was.
         choice : str
             What is trained from then on: ``only`` these series, these ``also``, or what was checked ``as_before``.
         refresh : str
@@ -348,8 +348,7 @@ class Session(QObject):
     def _request(self, reference: str | Request) -> Request:
         if isinstance(reference, Request):
             return reference
-        known = self.watchlist.request_for(reference)
-        return known if known is not None and known.kind != "yahoo" else Request(reference=reference)
+        return self.watchlist.request_for(reference) or Request(reference=reference)
 
     def _list(self, event: SeriesLoaded) -> None:
         """Put fresh series on the list; a run whose series are gone or no longer asked for is forgotten."""

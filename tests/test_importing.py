@@ -211,10 +211,12 @@ def test_everything_found_can_be_overruled_live(qtbot: Any, opened: Callable[...
 def test_a_pattern_can_be_typed_and_a_wrong_one_is_told(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     line = dialog.fields["date_format"].lineEdit()
+    wait(dialog.isActiveWindow)
+    qtbot.mouseClick(line, Qt.MouseButton.LeftButton)
+    wait(line.hasSelectedText)
     for typed, ready in (("%Y nonsense", False), ("%d/%m/%Y", True)):
-        line.setFocus()
-        line.selectAll()
         qtbot.keyClicks(line, typed)
+        line.selectAll()
         settled(dialog)
         assert dialog.load.isEnabled() == ready
         assert ready or dialog.load.toolTip() == dialog._summary.text() != ""

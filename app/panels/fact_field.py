@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QSizePolicy
 
 
@@ -69,6 +69,13 @@ class FactField(QComboBox):
                 self.setEditText(value)
         if line is not None:
             line.setCursorPosition(0)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """Mark what was found when the user comes to type, so that typing takes its place."""
+        super().focusInEvent(event)
+        line = self.lineEdit()
+        if line is not None and not self.value:
+            QTimer.singleShot(0, line, line.selectAll)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Leave the wheel to the scroll area around, unless the field has the focus."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
@@ -13,10 +12,10 @@ from app.session import Session, held_tickers
 from app.settings import Preferences
 from app.watchlist import Choice
 from app.window.actions import Actions
-from app.window.watching import Watching
+from app.window.watching import Watching, ticker_options
 from app.worker import Failure
 from forecasting.events import TickersHeld
-from forecasting.sources.options import USUAL, Request, TickerOptions
+from forecasting.sources.options import Request, TickerOptions
 
 _ASIDE = "tickers"
 
@@ -47,7 +46,7 @@ class TickerDesk(QObject):
         self._window, self._session, self._watching, self._preferences = window, session, watching, preferences
         self._field, self._settings, self._offline = actions.ticker_field, actions.ticker_settings, actions["offline"]
         self.dialog: TickerDialog | None = None
-        self._settings.show_options(_kept(preferences.ticker), offline=preferences.offline)
+        self._settings.show_options(ticker_options(preferences), offline=preferences.offline)
         self._offline.setChecked(preferences.offline)
         self._field.tickers_entered.connect(self._entered)
         self._field.recent_wanted.connect(self._ask_recent)
@@ -79,13 +78,7 @@ class TickerDesk(QObject):
         self.dialog = None
 
     def _entered(self, references: Sequence[str]) -> None:
-        self._watching.load([self._request(reference) for reference in references])
-
-    def _request(self, reference: str) -> Request:
-        """Return what loads a ticker: with the options at hand, and with what was settled about its bars before."""
-        known = self._session.watchlist.request_for(reference)
-        options = self._settings.options
-        return known.model_copy(update={"ticker": options}) if known else Request(reference=reference, ticker=options)
+        self._watching.load([self._watching.request(reference, self._settings.options) for reference in references])
 
     def _ask_recent(self) -> None:
         self._session.aside(_ASIDE, held_tickers)
@@ -109,11 +102,3 @@ class TickerDesk(QObject):
         self._preferences.offline = offline
         self._offline.setChecked(offline)
         self._settings.show_options(self._settings.options, offline=offline)
-
-
-def _kept(text: str) -> TickerOptions:
-    """Return options that were remembered; the usual ones where they cannot be read."""
-    try:
-        return TickerOptions.model_validate_json(text) if text else USUAL
-    except ValidationError:
-        return USUAL

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimerEvent, Signal
 
 from app.panels.data import DataPanel
@@ -12,7 +13,7 @@ from app.session import Refresh, Session
 from app.settings import Preferences
 from app.watchlist import Choice, Row, Watchlist
 from forecasting.errors import CandlecastError
-from forecasting.sources.options import Request
+from forecasting.sources.options import USUAL, Request, TickerOptions
 from forecasting.writing import write_whole
 
 #: Milliseconds from a change of the list to its file, so that many changes are one writing.
@@ -66,7 +67,7 @@ class Watching(QObject):
         return "never" if self._preferences.offline else "auto"
 
     def restore(self) -> bool:
-        """Bring back the list of the last time and load what was trained; False where there is none."""
+        """Bring back the list of the last time; False where there is none. Nothing of it is loaded yet: see :meth:`start`."""
         saved = self._read()
         if saved is None or not len(saved[0]):
             return False
@@ -82,13 +83,22 @@ class Watching(QObject):
     def load(
         self, requests: Sequence[str | Request], choice: Choice = "only", refresh: Refresh | None = None, instead: Request | None = None
     ) -> None:
-        """Load something; an error is reported."""
+        """Load something; an error is reported. What is not on the list yet is loaded with what is chosen for tickers."""
         if not requests:
             return
         try:
-            self._session.load(requests, choice, refresh or self.refresh, instead)
+            self._session.load([self.request(one) for one in requests], choice, refresh or self.refresh, instead)
         except CandlecastError as error:
             self._report(error)
+
+    def request(self, reference: str | Request, ticker: TickerOptions | None = None) -> Request:
+        """Return what loads a reference: as it was loaded before, or as tickers are to be fetched now; ``ticker`` goes before both."""
+        if isinstance(reference, Request):
+            return reference
+        known = self._session.watchlist.request_for(reference)
+        if known is None:
+            return Request(reference=reference, ticker=ticker or ticker_options(self._preferences))
+        return known.model_copy(update={"ticker": ticker}) if ticker else known
 
     def reload(self) -> None:
         """Read all that is loaded once more; tickers are fetched unless the user works offline."""
@@ -189,6 +199,14 @@ class Watching(QObject):
         before = self._session.watchlist[place].request
         read = before.read.model_copy(update={what: value})
         self.load((before.model_copy(update={"read": read}),), "as_before", instead=before)
+
+
+def ticker_options(preferences: Preferences) -> TickerOptions:
+    """Return what is to be fetched of tickers, as it was chosen; the usual where that cannot be read."""
+    try:
+        return TickerOptions.model_validate_json(preferences.ticker) if preferences.ticker else USUAL
+    except ValidationError:
+        return USUAL
 
 
 def _set_aside(file: Path) -> bool:
