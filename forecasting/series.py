@@ -124,7 +124,7 @@ class PriceSeries:
     def __post_init__(self) -> None:
         """Check the shapes and the order of time, and make the arrays read-only."""
         ds = np.ascontiguousarray(self.ds, dtype="datetime64[us]")
-        values = np.ascontiguousarray(self.values, dtype=np.float64)
+        values = np.asarray(self.values, dtype=np.float64)  # in any order of memory: large files come column by column
         if values.shape != (ds.size, len(self.columns)):
             raise DataError(f"{self.symbol}: values have shape {values.shape}, needed {(ds.size, len(self.columns))}.")
         if "close" not in self.columns:

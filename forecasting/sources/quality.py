@@ -41,26 +41,36 @@ class Bars:
         return set(_PRICES) <= set(self.columns)
 
     @cached_property
-    def steps(self) -> Floats:
-        """Log returns, shape [T-1]; empty where a close is not positive."""
-        return np.diff(np.log(self.close)) if self.close.size > 2 and self.close.min() > 0 else np.empty(0)
+    def ratios(self) -> Floats:
+        """Each close over the one before, shape [T-1]; empty where a close is not positive. Logarithms of all would take long."""
+        return self.close[1:] / self.close[:-1] if self.close.size > 2 and self.close.min() > 0 else np.empty(0)
 
     @cached_property
     def usual(self) -> float:
         """Robust standard deviation of the log returns, from at most some 20,000 of them, evenly spread."""
-        picked = self.steps[:: max(1, self.steps.size // 20_000)]
+        picked = np.log(self.ratios[:: max(1, self.ratios.size // 20_000)])
         return float(1.4826 * np.median(np.abs(picked - np.median(picked)))) if picked.size else 0.0
 
     @cached_property
     def large(self) -> npt.NDArray[np.int64]:
         """Places of the log returns that are far outside of what the series does."""
         limit = max(0.25, 8 * self.usual)
-        return np.flatnonzero((self.steps > limit) | (self.steps < -limit))
+        return np.flatnonzero((self.ratios > np.exp(limit)) | (self.ratios < np.exp(-limit)))
+
+    def step(self, places: npt.NDArray[np.int64]) -> Floats:
+        """Return the log returns at some places, 0 beyond the ends."""
+        inside = (places >= 0) & (places < self.ratios.size)
+        return np.where(inside, np.log(self.ratios[np.clip(places, 0, max(0, self.ratios.size - 1))]), 0.0)
+
+    @cached_property
+    def day_starts(self) -> npt.NDArray[np.int64]:
+        """Place of the first bar of each day."""
+        return np.concatenate(([0], np.flatnonzero(self.days[1:] != self.days[:-1]) + 1))
 
     @cached_property
     def days(self) -> npt.NDArray[np.int64]:
         """Days since 1970, shape [T]."""
-        return self.ds.astype("datetime64[D]").astype(np.int64)
+        return self.ds.astype("datetime64[D]").view(np.int64)
 
 
 def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Finding, ...]:
@@ -168,35 +178,34 @@ def _stale(bars: Bars) -> Finding | None:
 
 def _split_like(bars: Bars) -> Finding | None:
     """Find steps of a usual split ratio, far outside of what the series does, that an adjusted close does not share."""
-    sizes = np.abs(bars.steps[bars.large])
-    nearest = np.abs(sizes[:, None] - np.log(SPLITS)).min(axis=1, initial=np.inf)
-    alike = bars.large[(nearest < 0.05) & (sizes > 0.35)]
-    places = np.array([place for place in alike if not _comes_back(bars.steps, int(place))], np.int64)
+    if bars.large.size == 0:
+        return None
+    steps = bars.step(bars.large)
+    nearest = np.abs(np.abs(steps)[:, None] - np.log(SPLITS)).min(axis=1)
+    undone = np.minimum(np.abs(steps + bars.step(bars.large - 1)), np.abs(steps + bars.step(bars.large + 1))) < 0.25 * np.abs(steps)
+    places = bars.large[(nearest < 0.05) & (np.abs(steps) > 0.35) & ~undone]
     adjusted = bars.columns.get("adj_close")
     if adjusted is not None and places.size:
         with np.errstate(all="ignore"):
-            shared = np.abs(np.log(adjusted[places + 1] / adjusted[places]) - bars.steps[places]) < 0.05
+            shared = np.abs(np.log(adjusted[places + 1] / adjusted[places]) - bars.step(places)) < 0.05
         places = places[~shared]
     if places.size == 0:
         return None
-    message = f"{places.size} steps may be splits that are not adjusted, such as a factor of {np.exp(bars.steps[places[0]]):.3g}."
+    message = f"{places.size} steps may be splits that are not adjusted, such as a factor of {bars.ratios[places[0]]:.3g}."
     return Finding("split_like", message, int(places.size), "warning", dates=shown(bars.ds[places + 1]))
 
 
 def _outliers(bars: Bars) -> Finding | None:
     """Find single bars that leave the level of their neighbours and come back at once."""
-    large = bars.large[bars.large < bars.steps.size - 1]
-    spikes = large[np.abs(bars.steps[large] + bars.steps[large + 1]) < 0.25 * np.abs(bars.steps[large])] + 1
+    large = bars.large[bars.large < bars.ratios.size - 1]
+    if large.size == 0:
+        return None
+    there = bars.step(large)
+    spikes = large[np.abs(there + bars.step(large + 1)) < 0.25 * np.abs(there)] + 1
     if spikes.size == 0:
         return None
     message = f"{spikes.size} bars jump away from both neighbours and back, as mistyped prices do."
     return Finding("outliers", message, int(spikes.size), "warning", dates=shown(bars.ds[spikes]))
-
-
-def _comes_back(steps: Floats, place: int) -> bool:
-    """Tell whether a step is undone by the one before or after it."""
-    near = [steps[other] for other in (place - 1, place + 1) if 0 <= other < steps.size]
-    return any(abs(steps[place] + other) < 0.25 * abs(steps[place]) for other in near)
 
 
 def _mixed_frequency(bars: Bars) -> Finding | None:
@@ -218,8 +227,7 @@ def _mixed_frequency(bars: Bars) -> Finding | None:
 
 def _lonely_days(bars: Bars) -> Finding | None:
     """Find days of one bar among days of many."""
-    ends = np.flatnonzero(np.diff(bars.days)) + 1
-    counts = np.diff(ends, prepend=0, append=bars.ds.size)
+    counts = np.diff(bars.day_starts, append=bars.ds.size)
     alone = int(np.count_nonzero(counts == 1))
     if alone <= 3 or alone < 0.02 * counts.size or counts.max() <= 3:
         return None
@@ -231,7 +239,7 @@ def _dst(bars: Bars) -> Finding | None:
     """Find trading days that begin one hour earlier in one half of the year: times are not those of the exchange."""
     if bars.ds.size < 200 or not re.fullmatch(r"\d+(s|min|h)", bars.freq):
         return None
-    first = np.concatenate(([0], np.flatnonzero(np.diff(bars.days)) + 1))
+    first = bars.day_starts
     days = bars.days[first]
     minute = bars.ds[first].astype(np.int64) // 60_000_000 - days * 1440
     usual, counts = np.unique(minute, return_counts=True)

@@ -60,7 +60,7 @@ def assemble(grid: Grid, roles: Roles, read: Converted, options: ReadOptions, ab
     """
     dated = ~np.isnat(read.ds)
     shared = [*grid.findings, *roles.findings, *read.findings, *_undated(grid, roles, dated)]
-    about_all = _Context(read, tuple(shared), options, about, _currency(grid))
+    about_all = _Context(read, tuple(shared), options, about, _currency(grid), grid.block)
     groups = list(_by_symbol(grid, roles, read, dated, name))
     if options.symbol:
         groups = _chosen(groups, options.symbol)
@@ -184,6 +184,7 @@ class _Context:
     options: ReadOptions
     provenance: Provenance
     currency: str
+    block: Floats | None
 
 
 def _currency(grid: Grid) -> str:
@@ -224,17 +225,18 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
         raise SourceError(f"{rows.symbol}: {refused[0].message}", "Repairs are switched off; switch them on, or correct the file.")
     recent = ds[-_RECENT:]
     freq = infer_freq(recent)
+    findings.extend(examine(Bars(ds, columns, freq, read.tz)))  # before the table is made: its scratch memory is used again for that
     return PriceSeries(
         symbol=rows.symbol,
         ds=ds,
         columns=tuple(columns),
-        values=_table(list(columns.values())),
+        values=_table(list(columns.values()), shared.block),
         freq=freq,
         tz=read.tz,
         currency=shared.currency,
         calendar=infer_calendar(rows.symbol, recent, freq, read.tz),
         provenance=replace(shared.provenance, adjusted=_adjusted(tuple(columns), made)),
-        findings=(*findings, *examine(Bars(ds, columns, freq, read.tz))),
+        findings=tuple(findings),
     )
 
 
@@ -246,8 +248,12 @@ def _finite(column: Floats) -> Floats | None:
     return np.where(finite, column, np.nan) if finite.any() else None
 
 
-def _table(columns: list[Floats]) -> Floats:
-    """Return columns side by side, shape [T, C]; filled piece by piece, which spares the memory's time."""
+def _table(columns: list[Floats], block: Floats | None) -> Floats:
+    """Return columns side by side, shape [T, C]; those that already are the rows of ``block`` are not copied."""
+    if block is not None and len(columns) == len(block):
+        same = (one.ctypes.data == other.ctypes.data and one.size == other.size for one, other in zip(columns, block, strict=True))
+        if all(same):
+            return block.T
     table = np.empty((columns[0].size, len(columns)))
     for start in range(0, columns[0].size, _PIECE):
         for place, column in enumerate(columns):
@@ -278,7 +284,7 @@ def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
 def _in_order(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, Floats], list[Finding]]:
     """Return bars oldest first, each date once; of several rows of one date one is kept."""
     findings: list[Finding] = []
-    steps = np.diff(ds).astype(np.int64)
+    steps = np.diff(ds.view(np.int64))
     if steps.size == 0 or steps.min() > 0:
         return ds, columns, findings
     backwards = bool(steps.max() <= 0)

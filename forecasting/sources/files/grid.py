@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from forecasting.errors import SourceError
-from forecasting.series import Finding
+from forecasting.series import Finding, Floats
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
 
@@ -49,6 +49,8 @@ class Grid:
         Where the first data row stands, counted from 0.
     findings : tuple of Finding
         What was odd about the rows.
+    block : ndarray of float64, shape [C, T], or None
+        The numbers of several columns together in memory, where they are.
     """
 
     columns: tuple[Any, ...]
@@ -57,6 +59,7 @@ class Grid:
     header_rows: tuple[int, ...] = ()
     first_row: int = 0
     findings: tuple[Finding, ...] = ()
+    block: Floats | None = None
 
     @property
     def rows(self) -> int:

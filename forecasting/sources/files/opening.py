@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, TypeVar, cast
 
 from forecasting.errors import SourceError
 
@@ -26,6 +27,7 @@ MAX_BYTES = 512 * 2**20
 MAX_CELLS = 20_000_000
 
 Kind = Literal["text", "excel", "parquet"]
+Taken = TypeVar("Taken")
 _PACKED: dict[str, bytes] = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}
 _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", "Export the table as CSV first."),
@@ -114,23 +116,31 @@ class Unpacked:
 
     def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes (all that is left for -1); SourceError beyond the limit or for damaged packing."""
-        return self._counted(lambda: self._stream.read(size if size >= 0 else MAX_BYTES + 1 - self._count))
+        block = self._tried(lambda: self._stream.read(size if size >= 0 else MAX_BYTES + 1 - self._count))
+        self._note(len(block))
+        return block
 
-    def read_lines(self, size: int, longest: int) -> bytes:
-        """Return ``size`` bytes and those up to the end of the line, ``longest`` of them at most; errors as :meth:`read`."""
-        return self._counted(lambda: self._stream.read(size) + self._stream.readline(longest))
+    def fill(self, view: memoryview) -> int:
+        """Read into a buffer until it is full or the file ends; return the number of bytes; errors as :meth:`read`."""
+        filled = 0
+        stream = cast("io.BufferedReader", self._stream)
+        while filled < len(view) and (count := self._tried(partial(stream.readinto, view[filled:]))):
+            filled += count
+        self._note(filled)
+        return filled
 
-    def _counted(self, take: Callable[[], bytes]) -> bytes:
+    def _tried(self, take: Callable[[], Taken]) -> Taken:
         try:
-            block = take()
+            return take()
         except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
             raise SourceError(f"{self._name} is damaged: {error}.", "Fetch the file again, or unpack it by hand.") from error
-        self._count += len(block)
+
+    def _note(self, count: int) -> None:
+        self._count += count
         if self._count > MAX_BYTES:
             raise SourceError(
                 f"{self._name} unpacks to more than {MAX_BYTES >> 20} MB.", "Split the file, or keep only the columns needed."
             )
-        return block
 
     def hexdigest(self) -> str:
         """Return the SHA-256 (hex) of the file on disk."""
@@ -193,7 +203,7 @@ def unpacked(opened: Opened) -> Iterator[Unpacked]:
             with opened.path.open("rb") as other, zipfile.ZipFile(other) as archive, archive.open(opened.member) as inner:
                 yield Unpacked(cast("BinaryIO", inner), hashing, name)
         else:
-            yield Unpacked(cast("BinaryIO", io.BufferedReader(hashing)), hashing, name)
+            yield Unpacked(cast("BinaryIO", hashing), hashing, name)
 
 
 def whole_file(opened: Opened) -> tuple[bytes, str]:

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from forecasting.series import COLUMNS, Floats
 from forecasting.sources.files.grid import MAX_ROWS, Grid, fit_header, pad
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.opening import Opened, Unpacked, unpacked
@@ -48,12 +48,18 @@ def read_swiftly(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -
 
     types = {c.index: _type_of(c.role, sample.columns[c.index]) for c in roles.columns if c.role}
     try:
-        columns, digest = _parsed(opened, dialect, types)
+        columns, block, digest = _parsed(opened, dialect, types, _in_series_order(roles))
     except (pa.ArrowException, ValueError):
         return None
-    rows = len(next(iter(columns.values())))
-    whole = tuple(columns[place] if place in columns else pa.nulls(rows) for place in range(dialect.frame.width))
-    return Grid(whole, sample.header, sample.above, sample.header_rows, sample.first_row), digest
+    whole = tuple(columns[place] if place in columns else pa.nulls(block.shape[1]) for place in range(dialect.frame.width))
+    return Grid(whole, sample.header, sample.above, sample.header_rows, sample.first_row, block=block), digest
+
+
+def _in_series_order(roles: Roles) -> list[int]:
+    """Return the columns of numbers, those of a series in the order in which it keeps them."""
+    places = [c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol")]
+    kinds = {c.index: c.role for c in roles.columns}
+    return sorted(places, key=lambda place: COLUMNS.index(kinds[place]) if kinds[place] in COLUMNS else len(COLUMNS))
 
 
 def _eligible(opened: Opened, dialect: Dialect, roles: Roles, sample: Grid) -> bool:
@@ -112,36 +118,43 @@ def _type_of(role: str, cells: Any) -> Any:
 
 
 class _Sink:
-    """One column that grows block by block, in place where it can: pages of fresh memory cost as much as parsing."""
+    """The used columns of a file, growing block by block in place: pages of fresh memory cost as much as parsing.
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._array: npt.NDArray[Any] | None = None
-        self._text: list[Any] = []
-        self._size = 0
+    Numbers stand together in one array [C, T], in the order in which a series keeps its columns.
+    """
 
-    def add(self, piece: Any) -> None:
-        """Append a block: a numpy array, or a pyarrow array of text."""
-        if not isinstance(piece, np.ndarray):
-            self._text.append(piece)
-            return
-        if self._array is None:
-            self._array = np.empty(max(self._capacity, piece.size), piece.dtype)
-        end = self._size + piece.size
-        if end > self._array.size:
-            self._array = np.concatenate([self._array[: self._size], np.empty(end, piece.dtype)])
-        self._array[self._size : end] = piece
-        self._size = end
+    def __init__(self, types: dict[int, Any], numbers: list[int], capacity: int) -> None:
+        self.rows = 0
+        self._numbers = numbers
+        self._others: dict[int, list[Any]] = {place: [] for place in types if place not in numbers}
+        self._block = np.empty((len(numbers), max(1, capacity)))
 
-    def finish(self) -> Any:
-        """Return the whole column as a pyarrow array."""
+    def add(self, part: dict[int, Any]) -> None:
+        """Append the columns of a block of lines."""
+        end = self.rows + len(next(iter(part.values())))
+        if end > self._block.shape[1]:
+            grown = np.empty((len(self._numbers), end + end // 4))
+            grown[:, : self.rows] = self._block[:, : self.rows]
+            self._block = grown
+        for row, place in enumerate(self._numbers):
+            self._block[row, self.rows : end] = part[place]
+        for place, pieces in self._others.items():
+            pieces.append(part[place])
+        self.rows = end
+
+    def finish(self) -> tuple[dict[int, Any], Floats]:
+        """Return all columns as pyarrow arrays, and the numbers as one array [C, T] whose memory those share."""
         import pyarrow as pa
 
-        return pa.concat_arrays(self._text) if self._array is None else pa.array(self._array[: self._size])
+        block = self._block[:, : self.rows]
+        columns: dict[int, Any] = {place: pa.array(block[row]) for row, place in enumerate(self._numbers)}
+        for place, pieces in self._others.items():
+            columns[place] = pa.array(np.concatenate(pieces)) if isinstance(pieces[0], np.ndarray) else pa.concat_arrays(pieces)
+        return columns, block
 
 
-def _parsed(opened: Opened, dialect: Dialect, types: dict[int, Any]) -> tuple[dict[int, Any], str]:
-    """Parse the file block by block in a few threads; return the used columns and the hash of the file."""
+def _parsed(opened: Opened, dialect: Dialect, types: dict[int, Any], numbers: list[int]) -> tuple[dict[int, Any], Floats, str]:
+    """Parse the file block by block in a few threads; return the used columns, their numbers together, and the hash of the file."""
     from pyarrow import csv
 
     options = {
@@ -156,28 +169,27 @@ def _parsed(opened: Opened, dialect: Dialect, types: dict[int, Any]) -> tuple[di
     }
     names = [str(place) for place in range(dialect.frame.width)]
     workers = min(4, os.cpu_count() or 1)
-    waiting: deque[Future[dict[int, Any]]] = deque()
-    sinks = {place: _Sink(_likely_rows(opened)) for place in types}
-    rows = 0
+    waiting: deque[tuple[bytearray, Future[dict[int, Any]]]] = deque()
+    sink = _Sink(types, numbers, _likely_rows(opened))
+    buffers = deque(bytearray(_BLOCK + MAX_LINE) for _ in range(workers + 3))
 
-    def take() -> int:
-        part = waiting.popleft().result()
-        for place, piece in part.items():
-            sinks[place].add(piece)
-        return len(part[next(iter(types))])
+    def take() -> None:
+        buffer, future = waiting.popleft()
+        sink.add(future.result())
+        buffers.append(buffer)
+        if sink.rows > MAX_ROWS:
+            raise ValueError(f"more than {MAX_ROWS} rows")
 
     with unpacked(opened) as stream, ThreadPoolExecutor(workers) as pool:
-        for block in _blocks(stream, dialect.frame.first_row):
-            waiting.append(pool.submit(_parse_block, block, names, options))
+        for buffer, begin, end in _blocks(stream, dialect.frame.first_row, buffers):
+            waiting.append((buffer, pool.submit(_parse_block, memoryview(buffer)[begin:end], names, options)))
             while len(waiting) > workers:
-                rows += take()
-                if rows > MAX_ROWS:
-                    raise ValueError(f"more than {MAX_ROWS} rows")
+                take()
         while waiting:
-            rows += take()
-        if rows == 0:
+            take()
+        if sink.rows == 0:
             raise ValueError("there are no rows")
-        return {place: sink.finish() for place, sink in sinks.items()}, stream.hexdigest()
+        return *sink.finish(), stream.hexdigest()
 
 
 def _likely_rows(opened: Opened) -> int:
@@ -187,19 +199,32 @@ def _likely_rows(opened: Opened) -> int:
     return min(MAX_ROWS, int(1.1 * packed * opened.path.stat().st_size / length))
 
 
-def _blocks(stream: Unpacked, skip: int) -> Iterator[bytes]:
-    """Yield blocks of whole lines, without the first ``skip`` lines; ValueError for a line too long."""
-    while block := stream.read_lines(_BLOCK, MAX_LINE):
-        if len(block) == _BLOCK + MAX_LINE:
+def _blocks(stream: Unpacked, skip: int, buffers: deque[bytearray]) -> Iterator[tuple[bytearray, int, int]]:
+    """Yield blocks of whole lines, as a buffer and where they begin and end in it, without the first ``skip`` lines.
+
+    Buffers are taken from ``buffers``, to which they are to be given back: fresh memory costs as much as parsing.
+    ValueError for a line that is too long.
+    """
+    buffer, rest = buffers.popleft(), 0
+    while count := stream.fill(memoryview(buffer)[rest : rest + _BLOCK]):
+        begin, filled = 0, rest + count
+        end = filled if count < _BLOCK else buffer.rfind(b"\n", 0, filled) + 1
+        rest = filled - end
+        if end == 0 or rest > MAX_LINE:
             raise ValueError("a line is too long")
         for _ in range(skip):
-            block = block[block.find(b"\n") + 1 :]
+            begin = buffer.find(b"\n", begin, end) + 1
         skip = 0
-        if block.strip():
-            yield block
+        following = buffers.popleft()
+        following[:rest] = buffer[end:filled]
+        if end - begin > 4096 or buffer[begin:end].strip():
+            yield buffer, begin, end
+        buffer = following
+    if buffer[:rest].strip():
+        yield buffer, 0, rest
 
 
-def _parse_block(block: bytes, names: list[str], options: dict[str, Any]) -> dict[int, Any]:
+def _parse_block(block: memoryview, names: list[str], options: dict[str, Any]) -> dict[int, Any]:
     """Return the columns of a block: numbers and dates as numpy arrays, text as pyarrow arrays."""
     import pyarrow as pa
     from pyarrow import csv
@@ -210,14 +235,16 @@ def _parse_block(block: bytes, names: list[str], options: dict[str, Any]) -> dic
     for name in table.column_names:
         column = table.column(name)
         kind = column.type
+        if column.num_chunks != 1:
+            raise ValueError("there are no rows")
         if pa.types.is_floating(kind):
-            parts[int(name)] = column.to_numpy()
+            parts[int(name)] = column.chunk(0).to_numpy(zero_copy_only=False)
         elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
             if column.null_count:
                 raise ValueError("dates are missing")
-            parts[int(name)] = column.to_numpy()
+            parts[int(name)] = column.chunk(0).to_numpy(zero_copy_only=False)
         else:
-            parts[int(name)] = pa.concat_arrays(column.cast(pa.string()).chunks) if column.num_chunks else pa.array([], pa.string())
+            parts[int(name)] = column.chunk(0).cast(pa.string())
     return parts
 
 
