@@ -105,7 +105,8 @@ def missing_sessions(series: PriceSeries) -> Dates:
         stamps = rezoned(series.ds, series.tz, "UTC")
         step_us = np.timedelta64(count * UNITS_US[unit], "us")
         gone = _missing_of(np.arange((stamps[-1] - stamps[0]) // step_us), (stamps - stamps[0]) // step_us)
-        return rezoned(stamps[0] + gone * step_us, "UTC", series.tz)
+        # The hour that summer time repeats has one wall-clock time for two moments: it is there if either is.
+        return np.setdiff1d(rezoned(stamps[0] + gone * step_us, "UTC", series.tz), series.ds)
     days = exchange_clock(series)[0].astype("datetime64[D]")
     return _missing_of(sessions_between(series.calendar, days[0], days[-1], weekdays_seen(days)), days)
 
