@@ -18,6 +18,7 @@ SHORT = 100
 #: Factors by which shares are usually split or merged.
 SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
 
+_DAY_US = 86_400_000_000
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -70,7 +71,7 @@ class Bars:
     @cached_property
     def days(self) -> npt.NDArray[np.int64]:
         """Days since 1970, shape [T]."""
-        return self.ds.astype("datetime64[D]").view(np.int64)
+        return self.ds.view(np.int64) // _DAY_US  # several times as fast as a cast to days
 
 
 def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Finding, ...]:

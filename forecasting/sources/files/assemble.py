@@ -284,9 +284,9 @@ def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
 def _in_order(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, Floats], list[Finding]]:
     """Return bars oldest first, each date once; of several rows of one date one is kept."""
     findings: list[Finding] = []
-    steps = np.diff(ds.view(np.int64))
-    if steps.size == 0 or steps.min() > 0:
+    if bool((ds[1:] > ds[:-1]).all()):
         return ds, columns, findings
+    steps = np.diff(ds.view(np.int64))
     backwards = bool(steps.max() <= 0)
     order: Any = slice(None)
     if backwards:

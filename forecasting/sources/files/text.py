@@ -250,7 +250,7 @@ def _splitter(lines: list[str], form: str, known: str = "") -> Splitter:
     marks = (known,) if known else _DELIMITERS
     if not known and lines[0].lower().startswith("sep=") and len(lines[0]) > 4:
         return Splitter(lines[0][4])
-    sample = [line for line in lines if line.strip()][:200]
+    sample = [line for line in lines if line.strip()][:120]
     scores = {
         mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ") for mark in marks if any(mark in line for line in sample[:20])
     }
