@@ -177,9 +177,52 @@ def score(outcomes: Outcomes) -> dict[str, float]:
     return {**scores, "directional_low": float(low), "directional_high": float(high)}
 
 
-def score_by_step(outcomes: Outcomes) -> dict[str, Floats]:
-    """Return every metric of :data:`METRICS` for each step ahead, shape [H] each."""
-    return {name: metric.compute(outcomes, 0) for name, metric in METRICS.items()}
+def by_step(outcomes: Outcomes) -> dict[str, Floats]:
+    """Return what :func:`score` does for each step ahead: every metric, and the interval of the directional accuracy, [H] each."""
+    low, high = directional_interval(outcomes, 0)
+    scores = {name: metric.compute(outcomes, 0) for name, metric in METRICS.items()}
+    return {**scores, "directional_low": low, "directional_high": high}
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a forecast promised beside what happened, all in percent.
+
+    Attributes
+    ----------
+    level : ndarray, shape [K]
+        Stated coverage of each central band.
+    realised : ndarray, shape [K]
+        Share of outcomes inside it; NaN where nothing is known.
+    by_step : ndarray, shape [K, H]
+        The same for each step ahead.
+    quantile, below : ndarray, shape [Q]
+        Each quantile level, and the share of outcomes below the forecast quantile (or on it).
+    """
+
+    level: Floats
+    realised: Floats
+    by_step: Floats
+    quantile: Floats
+    below: Floats
+
+
+def calibration(outcomes: Outcomes) -> Calibration:
+    """Compare stated with realised coverage, for every central band that the forecast has, narrowest first."""
+    levels = [200 * q - 100 for q in outcomes.quantiles if q > 0.5 and any(abs(p - (1 - q)) < 1e-9 for p in outcomes.quantiles)]
+    below = [100 * _mean(_not_above(outcomes, place), outcomes, None) for place in range(len(outcomes.quantiles))]
+    return Calibration(
+        np.array(levels).round(9),
+        np.array([coverage(outcomes, level=level) for level in levels], np.float64),
+        np.array([coverage(outcomes, 0, level=level) for level in levels], np.float64).reshape(-1, outcomes.horizon),
+        100 * np.asarray(outcomes.quantiles),
+        np.array(below, np.float64),
+    )
+
+
+def _not_above(outcomes: Outcomes, place: int) -> Floats:
+    values = outcomes.values[:, :, place]
+    return np.where(np.isnan(values), np.nan, outcomes.y <= values)
 
 
 def _identity(values: Floats) -> Floats:

@@ -71,7 +71,7 @@ def _refusal(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 
 def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     found = _document(capsys, "forecast", csv, *QUICK, "--model", "gru", "--seed", "3", "--save", tmp_path / "model", "--json")
-    assert list(found) == ["symbol", "model", "cutoff", "forecast", "scores", "verdict", "run"]
+    assert list(found) == ["symbol", "model", "cutoff", "forecast", "scores", "calibration", "verdict", "run"]
     assert (found["symbol"], found["model"], found["cutoff"]) == ("AAA", "GRU", "2023-08-11 00:00:00")
     assert [set(row) for row in found["forecast"]] == [BANDS] * 3
     assert [row["ds"][:10] for row in found["forecast"]] == ["2023-08-14", "2023-08-15", "2023-08-16"]
@@ -101,8 +101,9 @@ def test_a_panel_gives_a_list_and_a_picture_of_each(csv: Path, capsys: pytest.Ca
 
 
 def test_tables_name_every_model_and_the_verdict(csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["forecast", str(csv), *QUICK]) == 0
+    assert main(["forecast", str(csv), *QUICK, "--by-step"]) == 0
     out, err = capsys.readouterr()
+    assert all(name in out for name in ("LSTM by bar ahead", "90 % band"))
     assert "2023-08-14" in out
     assert all(name in out for name in ("LSTM", "random-walk", "drift", " over 3 bars"))
     assert err == ""  # nothing but the result where nobody looks on
@@ -137,7 +138,12 @@ def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
 def test_backtest_writes_long_rows(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     files = tmp_path / "o.parquet", tmp_path / "o.csv"
     words = ("--test-size", "40", "--step-size", "4", "--quantiles", "0.1:0.9:0.1", "--export", files[0], "--export", files[1])
-    found = _document(capsys, "backtest", csv, *QUICK, *words, "--json")
+    found = _document(capsys, "backtest", csv, *QUICK, *words, "--by-step", "--json")
+    steps, scores = found["by_step"]["LSTM"], found["scores"]["LSTM"]
+    assert [len(steps[name]) for name in scores] == [3] * len(scores)
+    assert np.mean(steps["mae"]) == pytest.approx(scores["mae"])
+    assert found["calibration"]["LSTM"]["80"] == scores["coverage_80"]
+    assert list(found["calibration"]["drift"]) == ["20", "40", "50", "60", "80", "90", "95"]
     assert (found["model"], found["horizon"], found["step_size"], found["symbols"]) == ("LSTM", 3, 4, ["AAA"])
     table = pd.read_parquet(files[0])
     levels = [f"q0.{n}" for n in range(1, 10)]

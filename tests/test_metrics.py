@@ -66,7 +66,21 @@ def test_axes_agree_with_the_overall_score() -> None:
         if name in {"mae", "crps", "crps_bp", "coverage_80", "width_80", "mase", "msis", "pinball", "smape"}:
             assert steps.mean() == pytest.approx(float(metric.compute(o)))
             assert origins.mean() == pytest.approx(float(metric.compute(o)))
-    assert {k: v.shape for k, v in metrics.score_by_step(o).items()} == dict.fromkeys(metrics.METRICS, (3,))
+    assert {k: v.shape for k, v in metrics.by_step(o).items()} == dict.fromkeys(metrics.score(o), (3,))
+
+
+def test_stated_coverage_stands_beside_what_was_realised() -> None:
+    o = make([90, 95, 100, 105, 110], [[92, 100], [111, 96]], quantiles=(0.1, 0.25, 0.5, 0.75, 0.9))
+    found = metrics.calibration(o)
+    assert found.level.tolist() == [50, 80]
+    assert found.realised.tolist() == [50, 75]
+    assert found.by_step.tolist() == [[0, 100], [50, 100]]
+    assert found.quantile.tolist() == [10, 25, 50, 75, 90]
+    assert found.below.tolist() == [0, 25, 75, 75, 75]
+    assert metrics.calibration(normal(5_000, 2, QUANTILES)).realised == pytest.approx([50, 80, 90, 95], abs=2)
+    unknown = metrics.calibration(replace(o, y=np.full((2, 2), np.nan)))
+    assert np.isnan(unknown.realised).all()
+    assert np.isnan(metrics.calibration(replace(o, values=o.values * np.nan)).below).all(), "a lacking forecast is no miss that counts"
 
 
 def test_crps_approaches_its_integral() -> None:
@@ -103,11 +117,11 @@ def test_unknown_outcomes_are_skipped() -> None:
     y[30:, 1:] = np.nan
     y[35:] = np.nan
     known = replace(o, y=y)
-    first = {k: v[0] for k, v in metrics.score_by_step(known).items()}
+    first = {k: v[0] for k, v in metrics.by_step(known).items()}
     cut = Outcomes(
         o.model, o.symbol[:35], o.cutoff[:35], o.ds[:35], o.y0[:35], o.y[:35], o.quantiles, o.values[:35], o.scale[:35], o.rms_scale[:35]
     )
-    assert first == pytest.approx({k: v[0] for k, v in metrics.score_by_step(cut).items()}, nan_ok=True)
+    assert first == pytest.approx({k: v[0] for k, v in metrics.by_step(cut).items()}, nan_ok=True)
     assert float(metrics.mae(known)) == pytest.approx(np.nanmean(np.abs(y - 100)))
     assert np.isnan(metrics.crps(known, 1)[35:]).all()
     assert all(np.isnan(v) for v in metrics.score(replace(o, y=np.full_like(y, np.nan))).values())

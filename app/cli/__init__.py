@@ -54,6 +54,7 @@ Refresh = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+BySteps = Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,6 +142,7 @@ def forecast(
         Path | None, typer.Option(metavar="FILE", help="Go on with a training that --save-training left, for as many --epochs in all.")
     ] = None,
     as_json: AsJson = False,
+    by_step: BySteps = False,
     journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
     refresh: Refresh = None,
     **settings: Any,
@@ -157,7 +159,7 @@ def forecast(
         panel = _load(sources, settings, refresh)
         device = settings.get("device") or "auto"
         made = finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts
-        _show_forecasts(made, panel, None, as_json)
+        _show_forecasts(made, panel, None, as_json, by_step)
         if journal:
             keep(made, panel, settings_of(model_file))
         return 0
@@ -171,7 +173,7 @@ def forecast(
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished)
-        _show_forecasts(finished.result.forecasts, panel, finished.result, as_json)
+        _show_forecasts(finished.result.forecasts, panel, finished.result, as_json, by_step)
         _export(targets, finished.result)
         if save:
             finished.forecaster.save(save)
@@ -215,6 +217,7 @@ def backtest(
         list[Path] | None, typer.Option(metavar="FILE", help="Write every forecast beside what happened (.parquet, .csv). Repeatable.")
     ] = None,
     as_json: AsJson = False,
+    by_step: BySteps = False,
     workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes for the folds; 0 takes as many as pay.")] = 0,
     cluster: Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786.")] = "",
     resume: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep finished folds there, and do not run them again.")] = None,
@@ -238,11 +241,11 @@ def backtest(
         if as_json:
             from app.cli import documents
 
-            print(documents.to_json(documents.backtest(finished, plan)))
+            print(documents.to_json(documents.backtest(finished, plan, by_step)))
         else:
             from app.cli.tables import show_judgement
 
-            show_judgement(finished.scores, finished.verdict)
+            show_judgement(finished.scores, finished.verdict, finished.outcomes if by_step else None)
         for path in targets:
             write_outcomes(path, finished.outcomes, levels)
             say(f"Wrote {path}")
@@ -358,18 +361,18 @@ def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
     return path
 
 
-def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool) -> None:
+def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool, by_step: bool) -> None:
     if as_json:
         from app.cli import documents
 
-        found = [documents.forecast(fcst, series, result) for fcst, series in zip(forecasts, panel, strict=True)]
+        found = [documents.forecast(fcst, series, result, by_step) for fcst, series in zip(forecasts, panel, strict=True)]
         print(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_forecasts, show_judgement
 
     show_forecasts(forecasts, panel)
     if result is not None:
-        show_judgement(result.scores, result.verdict)
+        show_judgement(result.scores, result.verdict, result.outcomes if by_step else None)
 
 
 def _export(targets: Sequence[Path], result: RunResult) -> None:

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from forecasting import metrics
+
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
     from forecasting.events import AuditFinished, BacktestFinished, LearningRatesTried, RunInfo, RunResult
-    from forecasting.series import Forecast, PriceSeries
+    from forecasting.series import Forecast, Outcomes, PriceSeries
 
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
@@ -54,25 +56,27 @@ def inspection(series: PriceSeries) -> Document:
     }
 
 
-def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None) -> Document:
+def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None, by_step: bool = False) -> Document:
     """Return the forecast of one series; scores, verdict and run are those of the whole panel, empty without training."""
     stamp = stamps(series)
-    return {
+    document: Document = {
         "symbol": fcst.symbol,
         "model": fcst.model,
         "cutoff": stamp(fcst.cutoff),
         "forecast": _rows(fcst, stamp),
         "scores": result.scores if result else {},
+        "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
         "run": _run(result.info) if result else None,
     }
+    return document | (_by_step(result.outcomes) if result and by_step else {})
 
 
-def backtest(finished: BacktestFinished, plan: BacktestConfig) -> Document:
+def backtest(finished: BacktestFinished, plan: BacktestConfig, by_step: bool = False) -> Document:
     """Return the scores and the verdict of a walk-forward test."""
     model = next(iter(finished.outcomes))
     origins = finished.outcomes[model]
-    return {
+    document: Document = {
         "model": model,
         "symbols": sorted({str(symbol) for symbol in origins.symbol}),
         "origins": len(origins),
@@ -82,9 +86,11 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig) -> Document:
         "step_size": plan.step_size,
         "refit": plan.refit,
         "scores": finished.scores,
+        "calibration": _calibration(finished.outcomes),
         "verdict": dataclasses.asdict(finished.verdict),
         "run": _run(finished.info),
     }
+    return document | (_by_step(finished.outcomes) if by_step else {})
 
 
 def audit(finished: AuditFinished) -> Document:
@@ -118,6 +124,17 @@ def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Documen
             row |= {f"lo-{level}": low[step], f"hi-{level}": high[step]}
         rows.append(row)
     return rows
+
+
+def _calibration(outcomes: Mapping[str, Outcomes]) -> Document:
+    """Return, for each model, realised coverage by the stated coverage of each band, in percent."""
+    tables = {name: metrics.calibration(one) for name, one in outcomes.items()}
+    return {name: {f"{level:g}": share for level, share in zip(t.level, t.realised, strict=True)} for name, t in tables.items()}
+
+
+def _by_step(outcomes: Mapping[str, Outcomes]) -> Document:
+    """Return every metric of each model for each bar ahead."""
+    return {"by_step": {model: {name: steps.tolist() for name, steps in metrics.by_step(one).items()} for model, one in outcomes.items()}}
 
 
 def _run(info: RunInfo) -> Document:

@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.documents import LEVELS, stamps
+from forecasting import metrics
 
 if TYPE_CHECKING:
     from forecasting.events import LearningRatesTried, Verdict
-    from forecasting.series import Forecast, Panel, PriceSeries
+    from forecasting.series import Forecast, Outcomes, Panel, PriceSeries
 
 #: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
 SHOWN = {
@@ -84,15 +85,38 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
             out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")
 
 
-def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> None:
-    """Print the scores of the network beside the baselines, and the verdict in words."""
+def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, by_step: Mapping[str, Outcomes] | None = None) -> None:
+    """Print the scores of the network beside the baselines, those of the network for each bar ahead if wanted, and the verdict in words."""
     out = Console()
     table = _table("Test part", "Model", list(SHOWN.values()))
     for model, values in scores.items():
-        table.add_row(escape(model), *(f"{values[name]:,.4g}" if math.isfinite(values[name]) else "-" for name in SHOWN))
+        table.add_row(escape(model), *(_figure(values[name]) for name in SHOWN))
     out.print(table)
+    if by_step:
+        _show_steps(out, by_step)
     for sentence in (verdict.sentence, *verdict.notes):
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_steps(out: Console, outcomes: Mapping[str, Outcomes]) -> None:
+    """Print the network's scores for each bar ahead, and the coverage that each model's bands stated and had."""
+    model = next(iter(outcomes))
+    scores = metrics.by_step(outcomes[model])
+    table = _table(f"{model} by bar ahead", "Bar", list(SHOWN.values()))
+    for step in range(min(outcomes[model].horizon, _MOST_ROWS)):
+        table.add_row(str(step + 1), *(_figure(scores[name][step]) for name in SHOWN))
+    out.print(table)
+    if outcomes[model].horizon > _MOST_ROWS:
+        out.print(f"  and {outcomes[model].horizon - _MOST_ROWS:,} more: --json has all of them")
+    coverage = {name: metrics.calibration(one) for name, one in outcomes.items()}
+    table = _table("Outcomes inside the bands, in percent", "Model", [f"{level:g} % band" for level in coverage[model].level])
+    for name, found in coverage.items():
+        table.add_row(escape(name), *(_figure(share) for share in found.realised))
+    out.print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.4g}" if math.isfinite(value) else "-"
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
