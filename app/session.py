@@ -16,8 +16,11 @@ from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notic
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import ReadOptions, Request
 
-#: ``preparing`` waits for torch with a run to start, ``stopping`` for the result of a run that was told to stop.
-State = Literal["idle", "loading", "preparing", "training", "stopping"]
+#: ``preparing`` waits for torch with a task to start, ``stopping`` for the result of a task that was told to stop.
+State = Literal["idle", "loading", "preparing", "training", "backtesting", "auditing", "stopping"]
+
+#: What is done with the trained series: each begins once the engine is ready, and can be stopped or cancelled.
+Task = Literal["training", "backtesting", "auditing"]
 
 #: Whether tickers are fetched: when they are old, in any case, or not at all.
 Refresh = Literal["auto", "always", "never"]
@@ -70,7 +73,8 @@ class Session(QObject):
         self._asides: dict[str, Worker] = {}
         self._asked = _Asked((), "only", None)
         self._trained: Panel | None = None
-        self._waiting: RunConfig | None = None
+        self.task: Task | None = None
+        self._waiting: Callable[[Panel], Job] | None = None
         self._collector = Collector()
         self._pulse = QTimer(self)
         self._pulse.setObjectName("pulse")
@@ -108,6 +112,11 @@ class Session(QObject):
     def busy(self) -> bool:
         """Whether a job of the user runs or waits."""
         return self.state != "idle"
+
+    @property
+    def running(self) -> bool:
+        """Whether a task of the user is under way, not only waiting for the engine."""
+        return self.state not in ("idle", "loading", "preparing")
 
     @property
     def warming(self) -> bool:
@@ -162,7 +171,7 @@ class Session(QObject):
             While a run is being trained.
         """
         if self.state not in ("idle", "loading"):
-            raise CandlecastError("A network is being trained.", "Stop or cancel the training before you load other prices.")
+            raise CandlecastError("The program is still at work.", "Stop or cancel it before you load other prices.")
         self._retire()
         self.refused = None
         self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead)
@@ -209,7 +218,18 @@ class Session(QObject):
             self._retired.add(worker)
 
     def train(self, config: RunConfig) -> None:
-        """Train a network on what is loaded, as soon as the engine is ready.
+        """Train a network on what is loaded; errors as :meth:`begin`."""
+        self.begin("training", lambda panel: _training(panel, config))
+
+    def begin(self, task: Task, make: Callable[[Panel], Job]) -> None:
+        """Start what is done with the checked series, as soon as the engine is ready.
+
+        Parameters
+        ----------
+        task : str
+            Becomes the state while it runs.
+        make : callable
+            Makes the job of the panel.
 
         Raises
         ------
@@ -217,19 +237,19 @@ class Session(QObject):
             Where nothing is loaded, or something runs.
         """
         if self.panel is None:
-            raise CandlecastError("There are no prices to train on.", "Open a file, type a ticker or choose a sample.")
+            raise CandlecastError("There are no prices to work on.", "Open a file, type a ticker or choose a sample.")
         if self.busy:
             raise CandlecastError("The program is still at work.", "Wait for it to end, or cancel it.")
+        self.task, self._waiting = task, make
         if self.engine is None:
-            self._waiting = config
             self.warm_up()
             self._enter("preparing")
         else:
-            self._begin(self.panel, config)
+            self._begin(self.panel)
 
     def stop(self) -> None:
         """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""
-        if self.state == "training" and self._worker:
+        if self.state == self.task and self._worker:
             self._worker.stop()
             self._enter("stopping")
         elif self.state == "loading" and self._worker and len(self._asked.requests) > 1 and not self._asked.stopped:
@@ -242,7 +262,7 @@ class Session(QObject):
         """Give up what runs; the result of the run before it, if there is one, stays."""
         self._waiting = None
         self._retire()
-        if self.state in ("training", "stopping"):
+        if self.running and self.task == "training":
             self._clear_run()
         self._enter("idle")
 
@@ -276,11 +296,16 @@ class Session(QObject):
         self._pulse.start()
         return worker
 
-    def _begin(self, panel: Panel, config: RunConfig) -> None:
-        self._clear_run()
-        self._trained = panel
-        self._worker = self._start(_training(panel, config), "train")
-        self._enter("training")
+    def _begin(self, panel: Panel) -> None:
+        """Start the task that waits."""
+        make, self._waiting = self._waiting, None
+        assert make is not None
+        assert self.task is not None
+        if self.task == "training":
+            self._clear_run()
+            self._trained = panel
+        self._worker = self._start(make(panel), self.task)
+        self._enter(self.task)
 
     def _retire(self) -> None:
         """Let go of the worker: it may need a moment to end, but nothing of it is listened to any more."""
@@ -291,6 +316,8 @@ class Session(QObject):
 
     def _enter(self, state: State) -> None:
         self.progress = None
+        if state == "idle":
+            self.task = None
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)
@@ -409,10 +436,10 @@ class Session(QObject):
 
     def _warmed(self, failure: Failure | None) -> None:
         """Start the run that waited for the engine, or give it up."""
-        waiting, self._waiting = self._waiting, None
-        if waiting and self.panel and not failure:
-            self._begin(self.panel, waiting)
-        elif waiting:
+        if self._waiting and self.panel and not failure:
+            self._begin(self.panel)
+        elif self._waiting:
+            self._waiting = None
             self._enter("idle")
         self.nudge()
         self._tell(failure)

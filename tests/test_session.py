@@ -187,7 +187,7 @@ def test_what_makes_no_sense_is_refused_in_words(qtbot: Any, session: Session) -
     with pytest.raises(CandlecastError, match="still at work"):
         session.train(RunConfig())
     qtbot.waitUntil(lambda: session.state == "training")
-    with pytest.raises(CandlecastError, match="being trained"):
+    with pytest.raises(CandlecastError, match="still at work"):
         session.load(["B"])
 
 

@@ -118,6 +118,10 @@ class Actions:
         """Return an action by its name."""
         return self.named[name]
 
+    def choices(self, group: str) -> dict[str, QAction]:
+        """Return the actions of a group, or of all commands that begin with it, under what they choose."""
+        return {name.removeprefix(f"{group}-"): action for name, action in self.named.items() if name.startswith(f"{group}-")}
+
     def check(self, group: str, value: str) -> None:
         """Mark the choice of a group that holds."""
         self.named[f"{group}-{value}"].setChecked(True)
