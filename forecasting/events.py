@@ -229,6 +229,8 @@ class Verdict:
         Name of the baseline compared with.
     notes : tuple of str
         Further plain sentences (calibration, copycat check, few origins, ...).
+    tries : int
+        Configurations tried on this test part so far, this one included.
     """
 
     outcome: Literal["beats", "ties", "loses"]
@@ -237,6 +239,7 @@ class Verdict:
     p_value: float
     reference: str
     notes: tuple[str, ...] = ()
+    tries: int = 1
 
 
 class Predictor(Protocol):

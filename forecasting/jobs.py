@@ -37,7 +37,7 @@ from forecasting.events import (
     TickersHeld,
     TrainingKept,
 )
-from forecasting.series import Forecast, Origins, Panel, PriceSeries
+from forecasting.series import Forecast, Origins, Outcomes, Panel, PriceSeries
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -266,7 +266,8 @@ def _train(
     network = fitted.forecaster.calibrated(panel)
     origins = _thinned(panel, split, horizon)
     outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES) for p in (network, *rivals)}
-    judged = judge(outcomes, network.name)
+    tries = yield from _tries(panel, config, outcomes[network.name])
+    judged = judge(outcomes, network.name, tries=tries)
     verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
     forecasts = future(network, panel, horizon)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
@@ -388,10 +389,10 @@ def backtest(
             yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
-        yield _backtested(config, runs, time.perf_counter() - started)
+        yield from _backtested(panel, config, runs, time.perf_counter() - started)
 
 
-def _backtested(config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> BacktestFinished:
+def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> Job:
     from forecasting.backtest import joined
     from forecasting.metrics import score
     from forecasting.verdict import judge
@@ -401,7 +402,22 @@ def _backtested(config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> B
     stopped = "user" if len(runs) < last.folds else last.stopped
     epochs = sum(run.epochs for run in runs)
     info = RunInfo(seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions())
-    return BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, judge(outcomes, next(iter(outcomes))), info)
+    model = next(iter(outcomes))
+    tries = yield from _tries(panel, config, outcomes[model])
+    verdict = judge(outcomes, model, tries=tries)
+    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info)
+
+
+def _tries(panel: Panel, config: RunConfig, outcomes: Outcomes) -> Generator[Event, None, int]:
+    """Count the configuration among those that were judged on this test part, and return how many there are."""
+    from forecasting.store import Tries
+
+    try:
+        with Tries() as tally:
+            return tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max())
+    except CandlecastError as error:
+        yield Notice(f"Tries on this test part cannot be counted: {error.message}", error.hint)
+        return 1
 
 
 def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:

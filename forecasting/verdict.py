@@ -38,8 +38,8 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
     model : str
         Key of the model; every other key is a baseline.
     tries : int
-        How many configurations were tried on these origins before this one was chosen: the p-value is corrected for
-        them (Sidak), because the best of many tries looks good by chance.
+        How many configurations were tried on these origins, this one included: the p-value of a gain is corrected for
+        them (Sidak), because the best of many tries looks good by chance. That of a loss is not: choosing makes losses rarer.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
     if best != RandomWalk.name and RandomWalk.name in tests:
         sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
     notes = [*_doubts(ours, outcomes[best], test, tests[best], tries), *_calibration(ours), *_direction(ours), *_copy_words(copycat(ours))]
-    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes))
+    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries)
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Comparison:
         return "beats" if self.skill > 0 else "loses"
 
     def corrected(self, tries: int) -> Comparison:
-        """Return the comparison with the p-value of the best of ``tries`` independent tries."""
-        if tries <= 1 or not self.p_value < 1:
+        """Return the comparison with the p-value of the best of ``tries`` independent tries; that of a loss stays."""
+        if tries <= 1 or not self.p_value < 1 or not self.skill > 0:
             return self
         return Comparison(self.skill, -math.expm1(tries * math.log1p(-self.p_value)), self.origins, self.independent)
 
@@ -287,8 +287,9 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
     if 0 < test.independent < MIN_ORIGINS:
         worth = max(1, round(test.independent))
         yield f"{test.origins} origins of {ours.horizon} bars each are worth about {worth} independent ones; {MIN_ORIGINS} are needed."
-    if tries > 1 and math.isfinite(raw.p_value):
-        yield f"{tries} configurations were tried: p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that."
+    if tries > 1:
+        after = f": p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that" if test.p_value != raw.p_value else ""
+        yield f"{tries} configurations were tried on this test part{after if math.isfinite(raw.p_value) else ''}."
     first = [float(np.nanmean(loss)) for loss in _losses(_first_step(ours), _first_step(reference)) if np.isfinite(loss).any()]
     if len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:
         yield f"A skill of {_percent(1 - first[0] / first[1])} one bar ahead is rare: check for a leak before believing it."

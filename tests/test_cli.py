@@ -87,6 +87,10 @@ def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.Cap
     assert again["forecast"] == found["forecast"]
     assert (again["scores"], again["run"], again["verdict"]) == ({}, None, None)
 
+    other = _document(capsys, "forecast", csv, *QUICK, "--epochs", "1", "--json")
+    assert (found["verdict"]["tries"], other["verdict"]["tries"]) == (1, 2)
+    assert any(note.startswith("2 configurations were tried on this test part") for note in other["verdict"]["notes"])
+
 
 def test_a_panel_gives_a_list_and_a_picture_of_each(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     other = _prices(csv.with_name("BBB.csv"), seed=2)

@@ -23,7 +23,7 @@ from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import SourceError
 from forecasting.series import Forecast, Panel, PriceSeries, Provenance
 from forecasting.store import Journal
-from forecasting.store.journal import _PAST
+from forecasting.store.journal import PAST
 
 ROOT = Path(__file__).resolve().parents[1]
 FRIDAY = np.datetime64("2024-03-08T21:30:00")  # half an hour after the close in New York
@@ -234,7 +234,7 @@ def test_short_histories_are_known_again(journal: Journal) -> None:
         series = market(bars, symbol=f"S{bars}")
         kept(journal, series, forecast(series), series.ds[-1] + np.timedelta64(22, "h"))
         assert journal.reconcile(Panel((market(symbol=f"S{bars}"),)), LONG_AFTER) == 5
-    assert _PAST > 3
+    assert PAST > 3
 
 
 def test_all_forecasts_of_a_panel_or_none(journal: Journal, known: PriceSeries) -> None:

@@ -160,6 +160,8 @@ def test_many_tries_are_corrected() -> None:
     assert often.outcome == "ties"
     assert any(note.startswith("1" + 40 * "0" + " configurations were tried") for note in often.notes)
     assert Comparison(0.1, 0.01, 100, 100.0).corrected(5).p_value == pytest.approx(1 - 0.99**5)
+    assert Comparison(-0.1, 0.01, 100, 100.0).corrected(5).result == "loses", "many tries excuse no loss"
+    assert often.tries == 10**40
 
 
 def test_diebold_mariano_agrees_with_the_t_test_where_losses_are_independent() -> None:

@@ -1,10 +1,11 @@
-"""What the program remembers between starts: the prices it fetched, and the forecasts it made."""
+"""What the program remembers between starts: the prices it fetched, the forecasts it made, and how often a test part was used."""
 
 from __future__ import annotations
 
 from forecasting.store.database import store_path
 from forecasting.store.journal import Coverage, Entry, Journal
 from forecasting.store.prices import MAX_AGE_S, OVERLAP, Held, Loadable, PriceStore, Refresh, Refreshable, load
+from forecasting.store.tries import Tries
 
 __all__ = [
     "MAX_AGE_S",
@@ -17,6 +18,7 @@ __all__ = [
     "PriceStore",
     "Refresh",
     "Refreshable",
+    "Tries",
     "load",
     "store_path",
 ]

@@ -40,6 +40,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             step INTEGER NOT NULL, ds INTEGER NOT NULL, counts INTEGER NOT NULL, y REAL,
             PRIMARY KEY (entry, step)) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE tried (
+            panel TEXT NOT NULL, settings TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, past BLOB NOT NULL,
+            tried_at INTEGER NOT NULL, PRIMARY KEY (panel, settings, first, last)) WITHOUT ROWID""",
+    ),
 )
 
 

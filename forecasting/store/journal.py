@@ -24,7 +24,7 @@ _DAY = np.timedelta64(1, "D")
 #: Where the zone is unknown: from UTC to the zones where days begin first and last.
 _EARLIEST, _LATEST = -np.timedelta64(14, "h"), np.timedelta64(12, "h")
 #: Closes up to the cutoff that are kept, by which the series is known again.
-_PAST = 21
+PAST = 21
 _ENTRY = """key, made_at, symbol, model, freq, tz, cutoff, y0, quantiles, fcst, past, config, source, adjusted, retrieved_at, content_hash,
             note, checksum"""
 _INSERT_ENTRY = f"INSERT OR IGNORE INTO journal_entry ({_ENTRY}) VALUES ({', '.join('?' * 18)})"  # noqa: S608 - names of our own
@@ -233,7 +233,7 @@ class Journal(Database):
 
 def _row(fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetime64) -> tuple[tuple[Any, ...], Dates, Mask]:
     cutoff = int(np.searchsorted(series.ds, fcst.cutoff))
-    first = max(0, cutoff + 1 - _PAST)
+    first = max(0, cutoff + 1 - PAST)
     past = np.stack([series.ds[first : cutoff + 1].astype(np.int64).astype(np.float64), series.y[first : cutoff + 1]], axis=1)
     values, closes = fcst.values.astype("<f8").tobytes(), past.astype("<f8").tobytes()
     settings = config.changed(device="auto").to_json()
@@ -268,9 +268,9 @@ def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]])
 def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats:
     """Return what the first ``known`` bars of a series say of the forecast bars, in the forecast's units, shape [H]; NaN elsewhere."""
     y, fcst = np.full(len(entry.forecast), np.nan), entry.forecast
-    stamps, wanted = (_comparable(ds, series.freq) for ds in (series.ds[:known], fcst.ds))
-    cutoff = _place(stamps, _comparable(np.array([fcst.cutoff]), series.freq))[0]
-    if cutoff < 0 or not _same_series(past, stamps, series):
+    stamps, wanted = (comparable(ds, series.freq) for ds in (series.ds[:known], fcst.ds))
+    cutoff = _place(stamps, comparable(np.array([fcst.cutoff]), series.freq))[0]
+    if cutoff < 0 or not same_series(past, stamps, series):
         return y
     place = _place(stamps, wanted)
     there = place >= 0
@@ -282,9 +282,18 @@ def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats
     return y
 
 
-def _same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
-    """Tell whether the moves before the cutoff are those of the series; a few may differ, as at a split, all others by little."""
-    place = _place(stamps, _comparable(past[:, 0].astype(np.int64).view("datetime64[us]"), series.freq))
+def same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
+    """Tell whether moves of the past are those of a series; a few may differ, as at a split, all others by little.
+
+    Parameters
+    ----------
+    past : ndarray, shape [K, 2]
+        Stamps in microseconds, and closes.
+    stamps : ndarray, shape [T] or less
+        Those of the series' first bars that may be looked at, from :func:`comparable`.
+    series : PriceSeries
+    """
+    place = _place(stamps, comparable(past[:, 0].astype(np.int64).view("datetime64[us]"), series.freq))
     there = place >= 0
     if there.sum() < min(3, len(past)):
         return False
@@ -312,8 +321,8 @@ def _unsplit(series: PriceSeries, bars: Ints, cutoff: int) -> Floats:
     return np.where(split, since, 1.0)
 
 
-def _comparable(ds: Dates, freq: str) -> Dates:
-    """Return stamps at which bars of two sources meet: days, unless bars have a time."""
+def comparable(ds: Dates, freq: str) -> Dates:
+    """Return stamps [T] at which bars of two sources meet: days, unless bars have a time."""
     return ds if freq.endswith(("min", "h", "s")) else ds.astype("datetime64[D]").astype("datetime64[us]")
 
 

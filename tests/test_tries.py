@@ -1,0 +1,54 @@
+"""The tally of configurations: what counts as another try on the same test part, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from forecasting.config import RunConfig
+from forecasting.series import Panel, PriceSeries
+from forecasting.store import Tries
+
+
+def _panel(seed: int = 0, bars: int = 300) -> Panel:
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.01, 320)))[:bars]
+    ds = np.datetime64("2023-01-02", "us") + np.arange(bars) * np.timedelta64(1, "D")
+    return Panel((PriceSeries("AAA", ds, ("close",), close[:, None]),))
+
+
+def _tried(panel: Panel, config: RunConfig, cutoff: int = 250) -> int:
+    ds = panel[0].ds
+    with Tries() as tally:
+        return tally.add(panel, config, ds[cutoff], ds[-1])
+
+
+def test_every_other_configuration_counts_once() -> None:
+    panel, config = _panel(), RunConfig()
+    assert _tried(panel, config) == 1
+    assert _tried(panel, config) == 1
+    assert _tried(panel, config.changed(device="cpu")) == 1, "where it is computed is no other configuration"
+    assert _tried(panel, config.changed(hidden_size=16)) == 2
+    assert _tried(panel, config.changed(seed=1)) == 3, "the best of many seeds is chosen too"
+    assert _tried(panel, config) == 3
+
+
+def test_new_bars_and_adjusted_prices_are_the_same_test_part() -> None:
+    panel, config = _panel(), RunConfig()
+    _tried(panel, config)
+    longer = _panel(bars=310)
+    assert _tried(longer, config.changed(seed=1), cutoff=258) == 2
+    adjusted = replace(longer[0], values=longer[0].values * 0.97)
+    assert _tried(Panel((adjusted,)), config.changed(seed=2), cutoff=258) == 3
+
+
+def test_other_prices_and_other_times_are_another_test_part(tmp_path: Path) -> None:
+    panel, config = _panel(), RunConfig()
+    _tried(panel, config)
+    assert _tried(_panel(seed=1), config.changed(seed=1)) == 1, "a file of the same name with other prices"
+    with Tries() as tally:
+        assert tally.add(panel, config.changed(seed=2), panel[0].ds[150], panel[0].ds[249]) == 1
+    with Tries(tmp_path / "other.sqlite") as tally:
+        assert tally.add(panel, config.changed(seed=3), panel[0].ds[250], panel[0].ds[-1]) == 1
