@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from forecasting.errors import ConfigError
+
+ShapeName = Literal["many-to-one", "one-to-one", "one-to-many", "many-to-many", "encoder-decoder"]
+Strategy = Literal["direct", "recursive", "seq2seq"]
+
+
+class Shape(NamedTuple):
+    """What an input/output shape asks of lookback and horizon, and which decoding strategies go with it, the usual one first."""
+
+    lookback: range
+    horizon: range
+    strategies: tuple[Strategy, ...]
+
+
+_ONE, _SEVERAL, _ANY = range(1, 2), range(2, 5001), range(1, 5001)
+
+#: Every shape that a network's inputs and outputs can have.
+SHAPES: dict[ShapeName, Shape] = {
+    "many-to-one": Shape(_SEVERAL, _ANY, ("direct", "recursive")),
+    "one-to-one": Shape(_ONE, _ONE, ("direct",)),
+    "one-to-many": Shape(_ONE, _SEVERAL, ("recursive", "direct", "seq2seq")),
+    "many-to-many": Shape(_SEVERAL, _ANY, ("direct", "recursive")),
+    "encoder-decoder": Shape(_SEVERAL, _SEVERAL, ("seq2seq",)),
+}
 
 #: Quantiles that every forecast carries: the median and the limits of the 50, 80, 90 and 95 % bands.
 QUANTILES: tuple[float, ...] = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -37,7 +61,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 class TaskConfig(Settings):
     """What is to be forecast, from how much history, and which bars judge it."""
 
-    input_size: int = _setting(60, "Lookback", "Bars the network reads before each forecast.", "bars", ge=2, le=5000)
+    input_size: int = _setting(60, "Lookback", "Bars the network reads before each forecast.", "bars", ge=1, le=5000)
     horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000)
     val_size: int = _setting(
         0,
@@ -99,6 +123,26 @@ class ModelConfig(Settings):
         "Kind of network; on a CPU the LSTM is the fastest.",
         words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"},
     )
+    shape: ShapeName = _setting(
+        "many-to-one",
+        "Shape",
+        "How inputs become outputs: one bar or many in, one answer or many out, at every bar or after reading all (encoder-decoder).",
+        advanced=True,
+        words={
+            "many-to-one": "Many to one",
+            "one-to-one": "One to one",
+            "one-to-many": "One to many",
+            "many-to-many": "Many to many",
+            "encoder-decoder": "Encoder-decoder",
+        },
+    )
+    decoding: Literal["auto", "direct", "recursive", "seq2seq"] = _setting(
+        "auto",
+        "Decoding",
+        "How steps ahead are made: all at once, one by one with each fed back, or by a second network; auto takes what suits the shape.",
+        advanced=True,
+        words={"auto": "Automatic", "direct": "Direct", "recursive": "Recursive", "seq2seq": "Sequence to sequence"},
+    )
     hidden_size: int = _setting(8, "Hidden size", "Units of each layer.", "units", ge=1, le=2048)
     layers: int = _setting(1, "Layers", "Layers on top of each other.", ge=1, le=8)
     dropout: float = _setting(0.5, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
@@ -154,6 +198,11 @@ class ModelConfig(Settings):
         1, "Members", "Networks trained side by side from different starts; the forecast is their median.", advanced=True, ge=1, le=50
     )
 
+    @property
+    def strategy(self) -> Strategy:
+        """Return the decoding strategy, with ``auto`` resolved to the usual one of the shape."""
+        return SHAPES[self.shape].strategies[0] if self.decoding == "auto" else self.decoding
+
 
 class TrainConfig(Settings):
     """How the network is trained."""
@@ -194,6 +243,28 @@ class TrainConfig(Settings):
         words={0.0: "Off"},
         ge=0.0,
     )
+    supervision: Literal["window", "sequence"] = _setting(
+        "window",
+        "Supervision",
+        "What one pass teaches: the answer at the end of each window, or those at all bars of a long chunk, many times cheaper.",
+        advanced=True,
+        words={"window": "Windows", "sequence": "Sequences"},
+    )
+    chunk: int = _setting(
+        128,
+        "Chunk",
+        "Bars of a chunk that are answered in one pass; a batch holds an eighth as many chunks.",
+        "bars",
+        advanced=True,
+        ge=2,
+        le=5000,
+    )
+    teacher_forcing: bool = _setting(
+        True,
+        "Teacher forcing",
+        "While training, recursive and seq2seq decoders read what truly happened at the last step, not what they said of it.",
+        advanced=True,
+    )
     patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1)
     seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)
     device: str = _setting(
@@ -227,15 +298,39 @@ class RunConfig(Settings):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_shape(cls, values: Any) -> Any:
+        """Where lookback or horizon are left open, set what the shape asks for."""
+        if not isinstance(values, Mapping) or not isinstance(task := values.get("task", {}), Mapping):
+            return values
+        model = values.get("model", {})
+        rule = SHAPES.get(model.get("shape", "") if isinstance(model, Mapping) else model.shape)
+        if rule is None:
+            return values
+        return {**values, "task": {**_set_by(rule, {}), **task}}
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse settings that contradict each other, with a :class:`ConfigError`."""
+        for said in _contradictions(self):
+            raise ConfigError(*said)
+        return self
+
     def changed(self, **values: Any) -> Self:
         """Return a copy in which the named settings of any group have new, validated values.
 
         Raises
         ------
         ConfigError
-            A name that no group has, or a value outside its limits.
+            A name that no group has, a value outside its limits, or values that contradict each other. With a new ``shape``
+            alone, lookback, horizon and decoding become what it asks for.
         """
         groups: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in GROUPS}
+        if rule := SHAPES.get(values.get("shape", "")):
+            groups["task"].update(_set_by(rule, groups["task"]))
+            if self.model.decoding not in ("auto", *rule.strategies):
+                groups["model"]["decoding"] = "auto"
         for name, value in values.items():
             owner = next((group for group, cls in GROUPS.items() if name in cls.model_fields), None)
             if owner is None:
@@ -290,3 +385,70 @@ def _explained(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "the configuration"
     return ConfigError(f"{name} = {first.get('input')!r}: {first['msg'].lower()}.", "Correct this value and try again.")
+
+
+def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:
+    """Return the lookback and the horizon that a shape asks for, where the task's own do not fit it."""
+    found = {}
+    for name, fits in (("input_size", rule.lookback), ("horizon", rule.horizon)):
+        usual = int(TaskConfig.model_fields[name].default)
+        if task.get(name, usual) not in fits:
+            found[name] = usual if usual in fits else fits[0]
+    return found
+
+
+def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together, and what to do about it."""
+    task, model, train = config.task, config.model, config.train
+    shape, rule, strategy = model.shape, SHAPES[model.shape], model.strategy
+    if task.input_size not in rule.lookback:
+        yield (
+            f"input_size = {task.input_size}: a network of shape {shape} reads {_bars(rule.lookback)}.",
+            "Set the lookback to 1, or choose the shape many-to-one." if rule.lookback is _ONE else "Raise it, or choose one-to-one.",
+        )
+    if task.horizon not in rule.horizon:
+        other = "one-to-many" if rule.lookback is _ONE else "many-to-one"
+        yield (
+            f"horizon = {task.horizon}: a network of shape {shape} forecasts {_bars(rule.horizon)}.",
+            f"Set the horizon to 1, or choose the shape {other}."
+            if rule.horizon is _ONE
+            else "Raise it, or choose a shape with one output.",
+        )
+    if strategy not in rule.strategies:
+        able = [name for name, one in SHAPES.items() if strategy in one.strategies]
+        yield (
+            f"decoding = {strategy} does not go with shape = {shape}.",
+            f"Choose the decoding {' or '.join(rule.strategies)}, or one of these shapes: {', '.join(able)}.",
+        )
+    sequence = train.supervision == "sequence"
+    if model.bidirectional and (sequence or shape == "many-to-many" or strategy == "recursive"):
+        why = "supervision = sequence" if sequence else f"decoding = {strategy}" if strategy == "recursive" else f"shape = {shape}"
+        yield (
+            f"bidirectional = True with {why}: answers given before the last bar would have read the bars that come after it.",
+            "Read forwards only, or choose the shape many-to-one with the decoding direct, or encoder-decoder.",
+        )
+    if sequence and (rule.lookback is _ONE or strategy == "seq2seq" or model.model == "transformer"):
+        why = "model = transformer" if model.model == "transformer" else f"shape = {shape}"
+        yield (
+            f"supervision = sequence with {why}: a chunk is read by a recurrent network that carries its state from bar to bar.",
+            "Choose the supervision window, or an RNN, LSTM or GRU of shape many-to-one or many-to-many.",
+        )
+    if not train.teacher_forcing and strategy == "recursive" and (sequence or shape == "many-to-many"):
+        yield (
+            f"teacher_forcing = False with {'supervision = sequence' if sequence else 'shape = ' + shape}: an answer at every bar is "
+            "learned from the true bars before it.",
+            "Switch teacher forcing on, or choose the shape many-to-one with the supervision window.",
+        )
+    if task.target == "seasonal" and strategy != "direct":
+        yield SEASONAL_STEPS
+
+
+#: Said where steps that do not add up were to be added up.
+SEASONAL_STEPS = (
+    "target = seasonal measures each step from past seasons, so that steps made one by one do not add up.",
+    "Choose the decoding direct with the shape many-to-one, or the target log-return or difference.",
+)
+
+
+def _bars(fits: range) -> str:
+    return "one bar" if fits is _ONE else "two bars or more"

@@ -1,0 +1,192 @@
+"""What an input/output shape looks like: cells, states and arrows to draw, and a sentence to explain them, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from forecasting.config import RunConfig, ShapeName, Strategy
+
+CellKind = Literal["input", "state", "output", "gap"]
+ArrowKind = Literal["reads", "carries", "carries back", "says", "fed back"]
+
+#: Columns that are drawn in full; of more the middle is left out.
+_SHOWN = 4
+
+#: One sentence for each shape.
+SENTENCES: dict[ShapeName, str] = {
+    "many-to-one": "Reads many bars and answers once, after the last of them.",
+    "one-to-one": "Reads one bar and answers once, about the next: no memory at all, the simplest thing to compare with.",
+    "one-to-many": "Reads one bar only, and answers about many bars ahead.",
+    "many-to-many": "Answers at every bar it reads, each time from the bars up to there; the last answer is the forecast.",
+    "encoder-decoder": "One network reads all bars into a state; a second one starts from it and tells the bars ahead one by one.",
+}
+
+#: One sentence for each decoding strategy.
+STRATEGIES: dict[Strategy, str] = {
+    "direct": "All steps ahead are said at once.",
+    "recursive": "One step is said at a time; its median and width are fed back as if they had been seen, and the widths add up.",
+    "seq2seq": "Each step starts from the decoder's own last one; the widths of the steps add up.",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the picture.
+
+    Attributes
+    ----------
+    kind : str
+        ``input`` (lowest row), ``state`` (middle), ``output`` (top), or ``gap``: columns that are left out here.
+    column : int
+        Place from left to right, 0 first; a column is a moment in time.
+    label : str
+        Such as ``t``, ``t-59`` or ``t+1…t+20``; of a state the network's name; of a gap ``…``.
+    decoder : bool
+        Whether it belongs to the second network, or to what follows the last bar that was seen.
+    """
+
+    kind: CellKind
+    column: int
+    label: str
+    decoder: bool = False
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An arrow from one cell to another, both given by their place in :attr:`Diagram.cells`."""
+
+    start: int
+    end: int
+    kind: ArrowKind
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A shape as a picture that anything can draw.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+    arrows : tuple of Arrow
+    columns : int
+        Moments in time from left to right.
+    inputs, states, outputs : int
+        How many there are in truth, those left out included.
+    layers : int
+        Recurrent layers that stand for each state.
+    feedback : bool
+        Whether what was said is read again.
+    sentence : str
+        One sentence on the shape and one on the decoding.
+    """
+
+    cells: tuple[Cell, ...]
+    arrows: tuple[Arrow, ...]
+    columns: int
+    inputs: int
+    states: int
+    outputs: int
+    layers: int
+    feedback: bool
+    sentence: str
+
+
+def describe(config: RunConfig) -> Diagram:
+    """Return the picture of a run's shape and decoding.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Returns
+    -------
+    Diagram
+    """
+    lookback, horizon, strategy = config.task.input_size, config.task.horizon, config.model.strategy
+    synchronous, stepwise = config.model.shape == "many-to-many", strategy != "direct" and horizon > 1
+    drawn = _Drawing(config.model.model.upper())
+    seen = _shown([f"t-{lag}" if lag else "t" for lag in range(lookback - 1, -1, -1)])
+    answer = "t+1" if stepwise or horizon == 1 else f"t+1…t+{horizon}"
+    for place, label in enumerate(seen):
+        last = place == len(seen) - 1
+        drawn.column(label, reads=True, says=_said(label, answer, last) if last or synchronous else "", decoder=False)
+    # A decoder of its own says all steps; a network that feeds itself has said the first one at the last bar.
+    own = strategy == "seq2seq" and stepwise
+    if own:
+        drawn.mute()
+    for label in _shown([f"t+{step}" for step in range(1 if own else 2, horizon + 1)]) if stepwise else []:
+        drawn.column(label, reads=False, says=label, decoder=True)
+    if config.model.bidirectional:
+        drawn.both_ways()
+    steps = horizon - (0 if own else 1) if stepwise else 0
+    return Diagram(
+        cells=tuple(drawn.cells),
+        arrows=tuple(drawn.arrows),
+        columns=drawn.columns,
+        inputs=lookback,
+        states=lookback + steps,
+        outputs=(lookback if synchronous else 0 if own else 1) + steps,
+        layers=config.model.layers,
+        feedback=stepwise,
+        sentence=f"{SENTENCES[config.model.shape]} {STRATEGIES[strategy]}",
+    )
+
+
+def _shown(labels: list[str]) -> list[str]:
+    """Return labels, those in the middle replaced by one gap where there are many."""
+    return labels if len(labels) <= _SHOWN else [labels[0], "…", *labels[-1:]]
+
+
+def _said(label: str, answer: str, last: bool) -> str:
+    return answer if last else f"after {label}" if label != "…" else label
+
+
+class _Drawing:
+    """Cells and arrows, put down column by column."""
+
+    def __init__(self, network: str) -> None:
+        self.network, self.columns = network, 0
+        self.cells: list[Cell] = []
+        self.arrows: list[Arrow] = []
+        self.state = self.said = -1
+
+    def column(self, label: str, reads: bool, says: str, decoder: bool) -> None:
+        """Add a moment: its state, what it reads or is fed, and what it says ("" for nothing)."""
+        before, said = self.state, self.said
+        self.state = self._cell("gap" if label == "…" else "state", "…" if label == "…" else self.network, decoder)
+        if before >= 0:
+            self._arrow(before, self.state, "carries")
+        if label == "…":
+            if not reads and said >= 0:
+                self._arrow(said, self.state, "fed back")
+                self.said = self.state
+        else:
+            if reads:
+                self._arrow(self._cell("input", label, decoder), self.state, "reads")
+            elif said >= 0:
+                self._arrow(said, self.state, "fed back")
+            if says:
+                self.said = self._cell("output", says, decoder)
+                self._arrow(self.state, self.said, "says")
+        self.columns += 1
+
+    def mute(self) -> None:
+        """Take the outputs away that were put down so far: an encoder says nothing."""
+        kept = [cell for cell in self.cells if cell.kind != "output"]
+        places = {old: kept.index(cell) for old, cell in enumerate(self.cells) if cell.kind != "output"}
+        self.arrows = [Arrow(places[a.start], places[a.end], a.kind) for a in self.arrows if a.start in places and a.end in places]
+        self.cells, self.state, self.said = kept, places[self.state], -1
+
+    def both_ways(self) -> None:
+        """Add the arrows of a network that also reads backwards, among the bars that were seen."""
+        seen = {place for place, cell in enumerate(self.cells) if not cell.decoder}
+        there = [a for a in self.arrows if a.kind == "carries" and {a.start, a.end} <= seen]
+        self.arrows += [Arrow(a.end, a.start, "carries back") for a in there]
+
+    def _cell(self, kind: CellKind, label: str, decoder: bool) -> int:
+        self.cells.append(Cell(kind, self.columns, label, decoder))
+        return len(self.cells) - 1
+
+    def _arrow(self, start: int, end: int, kind: ArrowKind) -> None:
+        self.arrows.append(Arrow(start, end, kind))
