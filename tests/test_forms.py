@@ -77,8 +77,8 @@ def test_limits_units_and_special_values(qtbot: Any) -> None:
     assert isinstance(size, QSpinBox)
     assert isinstance(lookback, QSpinBox)
     assert size.text() == "15 % of history"
-    lookback.setValue(1)
-    assert (lookback.value(), lookback.maximum(), lookback.suffix()) == (2, 5000, " bars")
+    lookback.setValue(0)
+    assert (lookback.value(), lookback.maximum(), lookback.suffix()) == (1, 5000, " bars")
 
 
 def test_choices_show_their_names(qtbot: Any) -> None:
