@@ -1,0 +1,164 @@
+"""Our side of the comparisons, in a process of its own like the peers; and the least that torch needs for the same step."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from serving import measured, serve, slope
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+with measured() as IMPORTS:
+    import numpy as np
+    import torch
+    from torch import Tensor, nn
+
+    from benchmarks.accuracy.panel import known_by
+    from forecasting import Panel, RunConfig, source
+    from forecasting.backtest import Work, outcomes_of, walk_forward
+    from forecasting.config import BacktestConfig
+    from forecasting.events import EpochEnd, SplitMade
+    from forecasting.series import PriceSeries
+    from forecasting.training import Fitted, fit
+    from forecasting.training.forecaster import Forecaster, build
+    from forecasting.training.loop import TRAIN_LEVELS, Run
+    from forecasting.training.state import Autosave
+    from forecasting.windows import Scaling, Split, Windows, split_panel
+
+CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def drained(panel: Panel, split: Split, config: RunConfig) -> tuple[Fitted, int]:
+    """Train to the end in one thread; return what came out and how many gradient steps it took."""
+    training, epochs = fit(panel, split, config, lambda: False), 0
+    try:
+        while True:
+            event = next(training)
+            if isinstance(event, SplitMade):
+                torch.set_num_threads(1)
+            epochs += isinstance(event, EpochEnd) and event.epoch > 0
+    except StopIteration as finished:
+        return finished.value, epochs * -(-len(split.train) // config.train.batch_size)
+
+
+def forecast(panel: str, into: str, year: int, settings: dict[str, Any], levels: list[float]) -> dict[str, Any]:
+    """Train on what lies before a year, forecast from each origin in it; write the last step's quantiles."""
+    known = known_by(Panel(source(panel).load()), year)
+    dates = np.unique(np.concatenate([s.ds for s in known]))
+    config = RunConfig().changed(**settings, test_size=int((dates >= np.datetime64(f"{year}-01-01")).sum()), device="cpu")
+    split = split_panel(known, config.task)
+    with measured() as train:
+        fitted, steps = drained(known, split, config)
+    with measured() as predict:
+        outcomes = outcomes_of(fitted.forecaster.calibrated(known), known, split.test, config.task.horizon, tuple(levels))
+    np.savez(into, symbol=outcomes.symbol.astype(str), cutoff=split.test.bar, values=outcomes.values[:, -1])
+    return {"imports": IMPORTS, "train": train, "predict": predict, "steps": steps, "trust": fitted.forecaster.trust}
+
+
+def sooner(panel: str, year: int, settings: dict[str, Any], levels: list[float], epochs: int, into: str) -> dict[str, Any]:
+    """Train at most so many epochs with the year as validation part; write forecasts from its origins, without calibration."""
+    known = known_by(Panel(source(panel).load()), year)
+    dates = np.unique(np.concatenate([s.ds for s in known]))
+    days = int((dates >= np.datetime64(f"{year}-01-01")).sum())
+    horizon = int(settings["horizon"])
+    config = RunConfig().changed(**settings, epochs=epochs, val_size=days, test_size=horizon, device="cpu")
+    # The last h bars are nobody's: they are the test part that a split needs.
+    longer = Panel(tuple(_longer(series, horizon) for series in known))
+    split = split_panel(longer, config.task)
+    with measured() as train:
+        fitted, steps = drained(longer, split, config)
+    outcomes = outcomes_of(fitted.forecaster, longer, split.val, horizon, tuple(levels))
+    np.savez(into, symbol=outcomes.symbol.astype(str), cutoff=split.val.bar, values=outcomes.values[:, -1])
+    return {"train": train, "steps": steps, "epochs": len(fitted.history) - 1}
+
+
+def _longer(series: PriceSeries, bars: int) -> PriceSeries:
+    """Add bars without news behind a series."""
+    ds = series.ds[-1] + np.arange(1, bars + 1) * np.timedelta64(1, "D").astype("timedelta64[us]")
+    values = np.repeat(series.values[-1:], bars, axis=0)
+    return PriceSeries(series.symbol, np.concatenate([series.ds, ds]), series.columns, np.concatenate([series.values, values]))
+
+
+def _run(panel: Panel, config: RunConfig) -> Run:
+    split = split_panel(panel, config.task)
+    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
+    device = torch.device("cpu")
+    windows = Windows(panel, scaling, config.task, device)
+    forecaster = Forecaster(config, scaling, build(config, windows.inputs), device, split.val_start)
+    return Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
+
+
+class Steps:
+    """Training steps of ours and of a bare loop, on the same windows."""
+
+    def __init__(self, panel: str, cell: str, batch: int, hidden: int, lookback: int, h: int, threads: int) -> None:
+        torch.manual_seed(0)
+        torch.set_num_threads(threads)
+        settings = {"model": cell, "hidden_size": hidden, "input_size": lookback, "horizon": h, "batch_size": batch}
+        self.run = _run(Panel(source(panel).load()[:20]), RunConfig().changed(**settings, device="cpu"))
+        self.run.network.train()
+        order = torch.randperm(len(self.run.train_rows))
+        self.batches = [self.run.train_rows[place].contiguous() for place in order.split(batch) if len(place) == batch]
+        every = torch.cat(self.batches)
+        self.place = torch.arange(len(every)).split(batch)
+        self.inputs, self.targets = self.run.windows.window(every).contiguous(), self.run.windows.target(every).contiguous()
+        self.cell = CELLS[cell](self.inputs.shape[-1], hidden, batch_first=True)
+        self.head = nn.Linear(hidden, h * len(TRAIN_LEVELS))
+        self.levels = torch.tensor(TRAIN_LEVELS)
+        self.optimiser = torch.optim.AdamW([*self.cell.parameters(), *self.head.parameters()], lr=5e-4)
+
+    def ours(self, count: int) -> None:
+        for number in range(count):
+            self.run.step(self.batches[number % len(self.batches)], 5e-4)
+            self.run._exploded()
+
+    def bare(self, count: int) -> None:
+        for number in range(count):
+            rows = self.place[number % len(self.place)]
+            outputs, _ = self.cell(self.inputs[rows])
+            error = self.targets[rows].unsqueeze(-1) - self.head(outputs[:, -1]).view(len(rows), -1, len(self.levels))
+            loss: Tensor = torch.maximum(self.levels * error, (self.levels - 1) * error).mean()
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+
+
+_PREPARED: dict[str, Steps] = {}
+
+
+def steps(key: str, who: str, few: int, many: int, **words: Any) -> dict[str, Any]:
+    """Return seconds a gradient step, measured as the peers' is: a longer less a shorter run."""
+    if key not in _PREPARED:
+        _PREPARED.clear()
+        _PREPARED[key] = Steps(**words)
+        getattr(_PREPARED[key], "ours")(3), getattr(_PREPARED[key], "bare")(3)
+    loop = getattr(_PREPARED[key], who)
+    took = []
+    for count in (few, many):
+        with measured() as run:
+            loop(count)
+        took.append(run)
+    _PREPARED[key].run.seen.clear()
+    return slope(took[0], took[1], many - few)
+
+
+def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[str, Any], levels: list[float]) -> dict[str, Any]:
+    """Walk forward in this process, one origin a bar, without baselines."""
+    loaded = Panel(source(panel).load()[:series])
+    config = RunConfig().changed(**settings, horizon=h, test_size=test, device="cpu")
+    work = Work(loaded, config, BacktestConfig(refit=refit), tuple(levels), ())
+    with measured() as run:
+        walking = walk_forward(work, lambda: False)
+        try:
+            while True:
+                next(walking)
+        except StopIteration as finished:
+            folds = finished.value
+    outcomes = [fold.outcomes[config.model.model.upper()] for fold in folds]
+    return {"imports": IMPORTS, "run": run, "origins": len(np.unique(np.concatenate([o.cutoff for o in outcomes]))), "folds": len(folds)}
+
+
+if __name__ == "__main__":
+    serve({"forecast": forecast, "sooner": sooner, "steps": steps, "walk": walk})
