@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontInfo, QFontMetricsF, 
 from PySide6.QtWidgets import QApplication, QGraphicsItem, QGraphicsSceneWheelEvent, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from app.charts.axis import PriceAxis, Tick
+from app.charts.plots import Columns
 from app.theme import LIGHT, Theme
 from forecasting.series import Floats
 
@@ -388,6 +389,48 @@ class Chart(QWidget):
         scene.render(painter, target, QRectF(self._view.rect()), Qt.AspectRatioMode.IgnoreAspectRatio)
         if self._faults:
             raise self._faults[0]
+
+    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
+        """Paint what is shown into a rectangle, laid out anew for its size; the chart on screen is the same afterwards.
+
+        Parameters
+        ----------
+        painter : QPainter
+        rect : QRectF
+            Target in logical pixels; gets no ground of its own.
+        theme : Theme
+        font_px : int
+            Size of the text in logical pixels; 0 keeps that of the screen.
+        """
+        shown = (self.theme, self.size(), self._view.geometry(), self._font.pixelSize())
+        self._pointer_left()
+        release = self._hold_view()
+        try:
+            self._look(theme, font_px or shown[3])
+            self.lay_out(rect.width(), rect.height())
+            self.draw(painter, rect)
+        finally:
+            self._look(theme=shown[0], font_px=shown[3])
+            self.resize(shown[1])
+            self._view.setGeometry(shown[2])
+            self._view.resizeEvent(None)
+            self._grid.layout.activate()
+            release()
+            self._dirty = True
+            self.refresh()
+
+    def table(self) -> Columns:
+        """Return the numbers that are drawn, by columns of one length; empty while nothing is."""
+        return {}
+
+    def _look(self, theme: Theme, font_px: int) -> None:
+        self.theme = theme
+        self._font.setPixelSize(font_px)
+        self._apply_look()
+
+    def _hold_view(self) -> Callable[[], None]:
+        """Keep what is in view although the size changes; return what ends that."""
+        return lambda: None
 
     def _painted(self) -> None:
         """Tell of a fault in painting once, from the event loop, until the chart shows something else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from PySide6.QtCore import QPointF, Signal
@@ -13,6 +13,7 @@ from app.charts.axis import CountAxis, PriceAxis
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.overlay import CrosshairArtist, LegendArtist
+from app.charts.plots import Columns
 from forecasting.events import EpochEnd
 from forecasting.series import Floats
 
@@ -79,6 +80,10 @@ class EpochChart(Chart):
         if history != self._history:
             self._history = history
             self.mark_dirty()
+
+    def table(self) -> Columns:
+        """Return every number of every epoch, a column each."""
+        return {one.name: self._column(one.name) for one in fields(EpochEnd)} if self._history else {}
 
     def _artists(self) -> list[Artist]:
         """Return what is painted between grid and legend."""

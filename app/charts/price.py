@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -14,6 +16,8 @@ from app.charts.bands import BaselineArtist, CutoffArtist, Fan, ForecastArtist, 
 from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.canvas import Chart, Divider, EmptyText, Grid, Pane
 from app.charts.overlay import CrosshairArtist, Entry, LastPriceArtist, LegendArtist, in_words, read_bar, read_forecast
+from app.charts.plots import Columns
+from app.charts.price_table import price_table
 from app.charts.pyramid import Pyramid
 from forecasting.events import SplitMade
 from forecasting.series import Forecast, Outcomes, PriceSeries
@@ -161,6 +165,23 @@ class PriceChart(Chart):
         (low, high), y = other._price.viewRange()
         self._price.setXRange(low, high, padding=0)
         self._price.setYRange(*y, padding=0)
+
+    def table(self) -> Columns:
+        """Return the bars in view with the forecasts over and after them, one row a date."""
+        if self._series is None:
+            return {}
+        low, high = self._price.viewRange()[0]
+        forecasts = [one for one in (self._forecast, self._baseline) if one is not None and one.symbol == self._series.symbol]
+        return price_table(self._series, forecasts, math.ceil(low), math.floor(high))
+
+    def _hold_view(self) -> Callable[[], None]:
+        """Keep the bars in view, whether the chart follows or not."""
+        follows, self._follows = self._follows, False
+
+        def release() -> None:
+            self._follows = follows
+
+        return release
 
     # Bringing it onto the scene
 

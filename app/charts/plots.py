@@ -1,0 +1,111 @@
+"""Every kind of plot that a run can be shown as: one dict, so that exports, reports, menus and tests treat all of them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy.typing as npt
+
+from forecasting.events import RunResult
+
+# Qt and pyqtgraph are imported by whoever builds a plot: the list of kinds is read by commands that draw nothing.
+if TYPE_CHECKING:
+    from PySide6.QtCore import QRectF
+    from PySide6.QtGui import QPainter
+
+    from app.theme import Theme
+
+#: A table by columns of one length: numbers (NaN where unknown), datetime64, or text.
+Columns = Mapping[str, "npt.NDArray[Any] | Sequence[str]"]
+
+
+class Plot(Protocol):
+    """What can be copied, exported and given as a table. :class:`app.charts.canvas.Chart` is one; any other widget may be."""
+
+    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
+        """Paint into a rectangle (logical pixels) in a theme, without a ground of its own, leaving the screen as it is."""
+        ...
+
+    def table(self) -> Columns:
+        """Return the numbers that are drawn; empty while nothing is."""
+        ...
+
+    def summary(self) -> str:
+        """Return what is drawn in one or two sentences."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlotKind:
+    """One kind of plot.
+
+    Attributes
+    ----------
+    title : str
+        Its name in menus and over exported pictures.
+    build : callable
+        Given a finished run and the symbol of one of its series, returns a new plot of it that was never shown, or
+        None where the run has nothing of the kind.
+    """
+
+    title: str
+    build: Callable[[RunResult, str], Any]
+
+
+def _price(result: RunResult, symbol: str) -> Plot:
+    from app.charts.price import PriceChart
+
+    chart = PriceChart()
+    forecast = next((one for one in result.forecasts if one.symbol == symbol), None)
+    baseline = next((one for one in result.baseline_forecasts if one.symbol == symbol), None)
+    chart.show_series(next(series for series in result.panel if series.symbol == symbol))
+    chart.show_split(result.split)
+    chart.show_forecast(forecast, baseline)
+    return chart
+
+
+def _past(result: RunResult, symbol: str) -> Plot | None:
+    outcomes = next(iter(result.outcomes.values()), None)
+    if outcomes is None or symbol not in outcomes.symbol:
+        return None
+    from app.charts.price import PriceChart
+
+    chart = PriceChart()
+    series = next(series for series in result.panel if series.symbol == symbol)
+    chart.show_series(series)
+    chart.set_style("line")
+    chart.show_split(result.split)
+    chart.show_outcomes(outcomes)
+    chart.show_range(int((series.ds >= outcomes.cutoff.min()).sum()) + outcomes.horizon)
+    return chart
+
+
+def _loss(result: RunResult, symbol: str) -> Plot | None:
+    if not result.history:
+        return None
+    from app.charts.loss import LossChart
+
+    chart = LossChart()
+    chart.show_history(result.history)
+    return chart
+
+
+def _gradient(result: RunResult, symbol: str) -> Plot | None:
+    if len(result.history) < 2:
+        return None
+    from app.charts.gradient import GradientChart
+
+    chart = GradientChart()
+    chart.show_history(result.history)
+    return chart
+
+
+#: The kinds by name, in the order of menus and reports. A new kind is a new entry.
+PLOTS: dict[str, PlotKind] = {
+    "price": PlotKind("Prices and forecast", _price),
+    "past": PlotKind("Past forecasts", _past),
+    "loss": PlotKind("Loss by epoch", _loss),
+    "gradient": PlotKind("Gradient norm by epoch", _gradient),
+}

@@ -1,0 +1,52 @@
+"""The price chart's numbers as one table: bars and what was foreseen for them, by date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.series import Forecast, PriceSeries
+
+#: Levels of the bands in tables, in percent, in the order of their columns.
+LEVELS: tuple[int, ...] = (80, 95)
+
+
+def forecast_columns(forecast: Forecast) -> dict[str, npt.NDArray[np.float64]]:
+    """Return median and bands [H] each, called as Nixtla's libraries call them: ``GRU-median``, ``GRU-lo-80``, ``GRU-hi-80``."""
+    columns = {f"{forecast.model}-median": forecast.median}
+    for level in LEVELS:
+        low, high = forecast.band(level)
+        columns |= {f"{forecast.model}-lo-{level}": low, f"{forecast.model}-hi-{level}": high}
+    return columns
+
+
+def price_table(series: PriceSeries, forecasts: Sequence[Forecast], first: int, last: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the bars ``first`` to ``last`` and all dates that are forecast, NaN where a date has no value.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    forecasts : sequence of Forecast
+        Of this series.
+    first, last : int
+        Indices of the first and last bar wanted; what lies outside the series is left out.
+    """
+    part = slice(max(first, 0), max(last + 1, 0))
+    known = series.ds[part]
+    ds = np.unique(np.concatenate([known, *(one.ds for one in forecasts)]))
+    rows = np.searchsorted(ds, known)
+
+    def spread(values: npt.NDArray[np.float64], at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        column = np.full(ds.size, np.nan)
+        column[at] = values
+        return column
+
+    table: dict[str, npt.NDArray[Any]] = {"unique_id": np.full(ds.size, series.symbol), "ds": ds}
+    table |= {name: spread(series[name][part], rows) for name in series.columns}
+    for one in forecasts:
+        at = np.searchsorted(ds, one.ds)
+        table |= {name: spread(values, at) for name, values in forecast_columns(one).items()}
+    return table
