@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecasting.errors import ExportError
-from forecasting.events import RunResult
+from forecasting.events import Prediction, RunResult
 from forecasting.series import Dates, Forecast, PriceSeries
 from forecasting.writing import write_whole
 
@@ -41,8 +41,8 @@ class Figure:
 
     Attributes
     ----------
-    result : RunResult or None
-        The run; without one the picture shows what ``chart`` shows.
+    result : RunResult, Prediction or None
+        The run, or what a saved network says; without one the picture shows what ``chart`` shows.
     symbol : str or None
         Which series of the panel; None takes the first.
     theme : Theme or None
@@ -55,7 +55,7 @@ class Figure:
         Pixels an inch of raster pictures.
     """
 
-    result: RunResult | None
+    result: RunResult | Prediction | None
     symbol: str | None
     theme: Theme | None
     chart: PriceChart | None
@@ -80,7 +80,7 @@ class Exporter:
 
 def write(
     path: str | Path,
-    result: RunResult | None,
+    result: RunResult | Prediction | None,
     *,
     symbol: str | None = None,
     theme: Theme | None = None,
@@ -96,7 +96,7 @@ def write(
     ----------
     path : str or Path
         Target; one of :data:`EXPORTERS` by its suffix.
-    result : RunResult or None
+    result : RunResult, Prediction or None
         None writes a picture of what ``chart`` shows; tables need a result.
     symbol : str, optional
         Series that a picture shows; the first by default. Tables hold all series.
@@ -284,9 +284,11 @@ def _chart(figure: Figure) -> PriceChart:
         return chart
     assert figure.result is not None
     series, forecast = _chosen(figure)
-    baseline = next((b for b in figure.result.baseline_forecasts if b.symbol == series.symbol), None)
     chart.show_series(series)
-    chart.show_split(figure.result.split)
+    baseline = None
+    if isinstance(figure.result, RunResult):
+        baseline = next((b for b in figure.result.baseline_forecasts if b.symbol == series.symbol), None)
+        chart.show_split(figure.result.split)
     chart.show_forecast(forecast, baseline)
     chart.refresh()
     return chart
@@ -327,16 +329,12 @@ def _footer(figure: Figure) -> tuple[str, str]:
     source = series.provenance.source
     source = source if ":" in source[2:] and not Path(source).exists() else Path(source).name
     adjusted = {"adjusted": " (adjusted)", "raw": " (not adjusted)"}.get(series.provenance.adjusted, "")
-    task = result.config.task
-    parts = (
-        f"Source: {source}{adjusted}",
-        f"lookback {task.input_size}",
-        f"seed {result.info.seed}",
-        f"best of {result.info.epochs} epochs: {result.info.best_epoch}",
-        "Candlecast",
-        "Not financial advice",
-    )
-    return result.verdict.sentence, "  ·  ".join(parts)
+    parts = [f"Source: {source}{adjusted}", f"lookback {result.config.task.input_size}"]
+    sentence = "Forecast by a saved network; it was not judged on these prices."
+    if isinstance(result, RunResult):
+        sentence = result.verdict.sentence
+        parts += [f"seed {result.info.seed}", f"best of {result.info.epochs} epochs: {result.info.best_epoch}"]
+    return sentence, "  ·  ".join([*parts, "Candlecast", "Not financial advice"])
 
 
 def _font(pixels: int, weight: QFont.Weight) -> QFont:

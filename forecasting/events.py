@@ -284,6 +284,15 @@ class RunResult:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What a saved network says of the real future, without training or judgement: enough to draw and export."""
+
+    config: RunConfig
+    panel: Panel
+    forecasts: tuple[Forecast, ...]
+
+
+@dataclass(frozen=True)
 class RunFinished(Event):
     """Training and scoring are done. ``forecaster`` crosses the thread border once, here."""
 

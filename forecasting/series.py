@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
@@ -161,6 +162,14 @@ class PriceSeries:
     def has_range(self) -> bool:
         """Whether open, high and low are there beside the close."""
         return {"open", "high", "low"} <= set(self.columns)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the bars are recognised by: how many there are, the last date, and a hash of all that they hold."""
+        digest = hashlib.sha256(repr((self.columns, self.freq, self.tz, self.calendar)).encode())
+        digest.update(self.ds.astype("<M8[us]").tobytes())
+        digest.update(self.values.astype("<f8").tobytes())
+        return f"{len(self)} bars to {self.ds[-1]}, {digest.hexdigest()[:16]}"
 
     def head(self, bars: int) -> PriceSeries:
         """Return the first ``bars`` bars: what was known when the last of them closed."""
@@ -342,6 +351,12 @@ class Outcomes:
             if abs(have - q) < 1e-9:
                 return self.values[:, :, place]
         raise KeyError(q)
+
+    def of(self, symbol: str) -> Outcomes:
+        """Return the outcomes of one series; empty where there are none."""
+        mine = self.symbol == symbol
+        arrays = {name: getattr(self, name) for name in ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")}
+        return replace(self, **{name: array[mine] if array.size else array for name, array in arrays.items()})
 
     def forecasts(self, symbols: Sequence[str] | None = None) -> Iterator[Forecast]:
         """Iterate over the outcomes as forecasts, of some symbols only if wanted."""

@@ -30,6 +30,7 @@ from forecasting.series import Outcomes, PriceSeries
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT.parent / "shared" / "data" / "formats"
 QUICK = ("--epochs", "2", "--input-size", "12", "--horizon", "3", "--hidden-size", "4", "--device", "cpu")
+FORECAST_FIELDS = ["symbol", "model", "cutoff", "forecast", "scores", "series_scores", "calibration", "verdict", "run", "not_loaded"]
 BANDS = {"ds", "median", "lo-80", "hi-80", "lo-95", "hi-95"}
 
 
@@ -71,7 +72,7 @@ def _refusal(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 
 def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     found = _document(capsys, "forecast", csv, *QUICK, "--model", "gru", "--seed", "3", "--save", tmp_path / "model", "--json")
-    assert list(found) == ["symbol", "model", "cutoff", "forecast", "scores", "calibration", "verdict", "run"]
+    assert list(found) == FORECAST_FIELDS
     assert (found["symbol"], found["model"], found["cutoff"]) == ("AAA", "GRU", "2023-08-11 00:00:00")
     assert [set(row) for row in found["forecast"]] == [BANDS] * 3
     assert [row["ds"][:10] for row in found["forecast"]] == ["2023-08-14", "2023-08-15", "2023-08-16"]
@@ -83,8 +84,12 @@ def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.Cap
     assert set(found["run"]) == {"seconds", "epochs", "device", "seed", "stopped"}
     assert (found["run"]["epochs"], found["run"]["seed"], found["run"]["stopped"]) == (2, 3, "epochs")
 
-    again = _document(capsys, "forecast", csv, "--model-file", tmp_path / "model", "--json")
+    assert found["series_scores"] == found["scores"], "a panel of one"
+    words = ("--export", tmp_path / "f.csv", "--export", tmp_path / "f.svg")
+    again = _document(capsys, "forecast", csv, "--model-file", tmp_path / "model", *words, "--json")
     assert again["forecast"] == found["forecast"]
+    assert pd.read_csv(tmp_path / "f.csv")["GRU-median"].tolist() == [row["median"] for row in again["forecast"]]
+    assert "it was not judged on these prices" in (tmp_path / "f.svg").read_text()
     assert (again["scores"], again["run"], again["verdict"]) == ({}, None, None)
 
     other = _document(capsys, "forecast", csv, *QUICK, "--epochs", "1", "--json")
@@ -95,7 +100,12 @@ def test_forecast_document_has_the_promised_fields(csv: Path, capsys: pytest.Cap
 def test_a_panel_gives_a_list_and_a_picture_of_each(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     other = _prices(csv.with_name("BBB.csv"), seed=2)
     words = ("--export", tmp_path / "f.svg", "--export", tmp_path / "f.csv")
-    found = _document(capsys, "forecast", csv, other, *QUICK, "--epochs", "1", *words, "--json")
+    missing = csv.with_name("missing.csv")
+    found = _document(capsys, "forecast", csv, missing, other, *QUICK, "--epochs", "1", *words, "--json")
+    assert [one["source"] for one in found[1]["not_loaded"]] == [str(missing)]
+    assert found[0]["scores"] == found[1]["scores"] != found[0]["series_scores"] != found[1]["series_scores"]
+    both = [one["series_scores"]["LSTM"]["mae"] for one in found]
+    assert np.mean(both) == pytest.approx(found[0]["scores"]["LSTM"]["mae"]), "as many origins of each"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f-BBB.svg", "f.csv", "f.svg"]
     assert list(pd.read_csv(tmp_path / "f.csv")["unique_id"].unique()) == ["AAA", "BBB"]
     for name, symbol in (("f.svg", "AAA"), ("f-BBB.svg", "BBB")):

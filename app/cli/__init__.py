@@ -8,12 +8,13 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.flags import backtest_plan, flagged, given, pairs, quantile_levels, run_config
-from app.cli.journal import keep, reconcile, settings_of
+from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
+from app.cli.journal import keep, settings_of
+from app.cli.loading import Loaded, load
 from app.cli.running import Stopper, UnfinishedError, finish, say
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from forecasting.config import RunConfig
-    from forecasting.events import RunResult
-    from forecasting.series import Panel
+    from forecasting.events import Prediction, RunResult
+    from forecasting.series import Forecast, Panel
 
 __all__ = ["cli", "main"]
 
@@ -149,31 +150,32 @@ def forecast(
 ) -> int:
     """Train a network, forecast the next sessions and judge the forecast against the random walk."""
     from forecasting import jobs
-    from forecasting.events import ForecastMade, RunFinished
+    from forecasting.events import ForecastMade, Prediction, RunFinished
 
     targets = export or []
-    if model_file is not None:
-        _refuse_beside_model_file(
-            targets, save, config, {**settings, "resume": resume, "save_training": save_training, "train_on": train_on}
-        )
-        panel = _load(sources, settings, refresh)
-        device = settings.get("device") or "auto"
-        made = finish(jobs.predict(panel, model_file, device), ForecastMade).forecasts
-        _show_forecasts(made, panel, None, as_json, by_step)
-        if journal:
-            keep(made, panel, settings_of(model_file))
-        return 0
-    experiment = run_config(config, settings)
     _check_plots(targets)
     _check_folders([*targets, *(path for path in (save, save_training) if path)])
+    if model_file is not None:
+        others = {"save": save, "config": config, "resume": resume, "save_training": save_training, "train_on": train_on}
+        _refuse_beside_model_file({**others, "by_step": by_step}, settings)
+        loaded = load(sources, settings, refresh)
+        made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
+        prediction = Prediction(settings_of(model_file), loaded.panel, made)
+        _show_forecasts(made, loaded, None, as_json)
+        _export(targets, prediction)
+        if journal:
+            keep(made, loaded.panel, prediction.config)
+        return 0
+    experiment = run_config(config, settings)
     if resume and train_on:
         raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
-    panel = _load(sources, settings, refresh)
+    loaded = load(sources, settings, refresh)
+    panel = loaded.panel
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished)
-        _show_forecasts(finished.result.forecasts, panel, finished.result, as_json, by_step)
+        _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
         _export(targets, finished.result)
         if save:
             finished.forecaster.save(save)
@@ -191,7 +193,7 @@ def lr_find(sources: Sources, config: ConfigFile = None, as_json: AsJson = False
     from forecasting.events import LearningRatesTried
 
     experiment = run_config(config, settings)
-    panel = _load(sources, settings, refresh)
+    panel = load(sources, settings, refresh).panel
     with Stopper().listening() as stopper:
         tried = finish(jobs.find_learning_rate(panel, experiment, stopper), LearningRatesTried)
     if as_json:
@@ -234,14 +236,14 @@ def backtest(
     targets = export or []
     _check_suffixes(targets, WRITERS)
     _check_folders(targets)
-    panel = _load(sources, settings, refresh)
+    loaded = load(sources, settings, refresh)
     with Stopper().listening() as stopper:
-        job = jobs.backtest(panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
+        job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
         finished = finish(job, BacktestFinished)
         if as_json:
             from app.cli import documents
 
-            print(documents.to_json(documents.backtest(finished, plan, by_step)))
+            print(documents.to_json(documents.backtest(finished, plan, loaded.refused, by_step)))
         else:
             from app.cli.tables import show_judgement
 
@@ -260,7 +262,7 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
     from forecasting.events import AuditFinished
 
     experiment = run_config(config, settings)
-    panel = _load(sources, settings, refresh)
+    panel = load(sources, settings, refresh).panel
     with Stopper().listening() as stopper:
         finished = finish(jobs.audit(panel, experiment, stopper), AuditFinished)
     if as_json:
@@ -277,16 +279,16 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
 @flagged(ReadOptions, TickerOptions)
 def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> None:
     """Say how a source is understood and what is noticeable in its data."""
-    panel = _load(sources, settings, refresh)
+    loaded = load(sources, settings, refresh)
     if as_json:
         from app.cli import documents
 
-        found = [documents.inspection(series) for series in panel]
+        found = [documents.inspection(series, loaded.refused) for series in loaded.panel]
         print(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_series
 
-    for series in panel:
+    for series in loaded.panel:
         show_series(series)
 
 
@@ -304,11 +306,11 @@ def show_journal(
     from forecasting.store import Journal
 
     if sources:
-        _load(sources, settings, refresh)
+        load(sources, settings, refresh)
     with Journal() as journal:
         for source in shown.open_sources(journal) if update else ():
             try:
-                _load([source], settings, refresh)
+                load([source], settings, refresh)
             except CandlecastError as error:
                 say(f"Note: {error.message}")
         if as_json:
@@ -329,21 +331,6 @@ def doctor() -> int:
     return examine()
 
 
-def _load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None) -> Panel:
-    """Load the panel that the command line names."""
-    from forecasting import jobs
-    from forecasting.events import SeriesLoaded
-
-    options = given(settings, ReadOptions)
-    if "columns" in options:
-        options["columns"] = pairs(options["columns"])
-    ticker = TickerOptions(**given(settings, TickerOptions))
-    mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
-    panel = finish(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker), SeriesLoaded).panel
-    reconcile(panel)
-    return panel
-
-
 def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
     """Return the file in which a training is kept; say where one was cut short, refuse to go on with none."""
     from forecasting import jobs
@@ -361,21 +348,22 @@ def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
     return path
 
 
-def _show_forecasts(forecasts: Sequence[Any], panel: Panel, result: RunResult | None, as_json: bool, by_step: bool) -> None:
+def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunResult | None, as_json: bool, by_step: bool = False) -> None:
     if as_json:
         from app.cli import documents
 
-        found = [documents.forecast(fcst, series, result, by_step) for fcst, series in zip(forecasts, panel, strict=True)]
+        pairs = zip(forecasts, loaded.panel, strict=True)
+        found = [documents.forecast(fcst, series, result, loaded.refused, by_step) for fcst, series in pairs]
         print(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_forecasts, show_judgement
 
-    show_forecasts(forecasts, panel)
+    show_forecasts(forecasts, loaded.panel)
     if result is not None:
         show_judgement(result.scores, result.verdict, result.outcomes if by_step else None)
 
 
-def _export(targets: Sequence[Path], result: RunResult) -> None:
+def _export(targets: Sequence[Path], result: RunResult | Prediction) -> None:
     """Write the exports; a file that fails does not keep the others from being written."""
     if not targets:
         return
@@ -400,15 +388,9 @@ def _parts(target: Path, panel: Panel) -> list[tuple[Path, str | None]]:
     return [(target, first), *((target.with_stem(f"{target.stem}-{_NOT_IN_NAMES.sub('_', name)}"), name) for name in others)]
 
 
-def _refuse_beside_model_file(targets: Sequence[Path], save: Path | None, config: Path | None, settings: Mapping[str, Any]) -> None:
+def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
     flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
-    others = {
-        "save": save,
-        "config": config,
-        "export": targets,
-        **{name: settings[name] for name in ("resume", "save_training", "train_on")},
-    }
     refused = [*flags, *(name for name, value in others.items() if value)]
     if refused:
         raise ConfigError(

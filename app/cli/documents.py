@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
 Document = dict[str, Any]
+#: Sources that were not loaded: ``{source, message}`` each.
+Refused = Sequence[Mapping[str, str]]
 
 
 def to_json(document: Document | list[Document]) -> str:
@@ -29,8 +31,8 @@ def to_json(document: Document | list[Document]) -> str:
     return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
-def inspection(series: PriceSeries) -> Document:
-    """Return what is known of a series and of the quality of its data."""
+def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
+    """Return what is known of a series and of the quality of its data, and which sources beside its own were not loaded."""
     stamp = stamps(series)
     return {
         "symbol": series.symbol,
@@ -53,11 +55,14 @@ def inspection(series: PriceSeries) -> Document:
             {"code": f.code, "count": f.count, "message": f.message, "severity": f.severity, "action": f.action, "dates": list(f.dates)}
             for f in series.findings
         ],
-    }
+    } | ({"not_loaded": list(refused)} if refused else {})
 
 
-def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None, by_step: bool = False) -> Document:
-    """Return the forecast of one series; scores, verdict and run are those of the whole panel, empty without training."""
+def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None, refused: Refused = (), by_step: bool = False) -> Document:
+    """Return the forecast of one series.
+
+    All but ``forecast`` and ``series_scores`` is of the whole panel; without training it is empty.
+    """
     stamp = stamps(series)
     document: Document = {
         "symbol": fcst.symbol,
@@ -65,20 +70,23 @@ def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None, by_s
         "cutoff": stamp(fcst.cutoff),
         "forecast": _rows(fcst, stamp),
         "scores": result.scores if result else {},
+        "series_scores": _scores_of(fcst.symbol, result.outcomes) if result else {},
         "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
         "run": _run(result.info) if result else None,
+        "not_loaded": list(refused),
     }
     return document | (_by_step(result.outcomes) if result and by_step else {})
 
 
-def backtest(finished: BacktestFinished, plan: BacktestConfig, by_step: bool = False) -> Document:
+def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused = (), by_step: bool = False) -> Document:
     """Return the scores and the verdict of a walk-forward test."""
     model = next(iter(finished.outcomes))
     origins = finished.outcomes[model]
+    symbols = sorted({str(symbol) for symbol in origins.symbol})
     document: Document = {
         "model": model,
-        "symbols": sorted({str(symbol) for symbol in origins.symbol}),
+        "symbols": symbols,
         "origins": len(origins),
         "first_cutoff": _iso(origins.cutoff.min()),
         "last_cutoff": _iso(origins.cutoff.max()),
@@ -86,9 +94,11 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, by_step: bool = F
         "step_size": plan.step_size,
         "refit": plan.refit,
         "scores": finished.scores,
+        "series_scores": {symbol: _scores_of(symbol, finished.outcomes) for symbol in symbols},
         "calibration": _calibration(finished.outcomes),
         "verdict": dataclasses.asdict(finished.verdict),
         "run": _run(finished.info),
+        "not_loaded": list(refused),
     }
     return document | (_by_step(finished.outcomes) if by_step else {})
 
@@ -124,6 +134,12 @@ def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Documen
             row |= {f"lo-{level}": low[step], f"hi-{level}": high[step]}
         rows.append(row)
     return rows
+
+
+def _scores_of(symbol: str, outcomes: Mapping[str, Outcomes]) -> Document:
+    """Return the scores of each model on one series; none where the series has no origin in the test part."""
+    found = {name: one.of(symbol) for name, one in outcomes.items()}
+    return {name: metrics.score(one) for name, one in found.items() if len(one)}
 
 
 def _calibration(outcomes: Mapping[str, Outcomes]) -> Document:

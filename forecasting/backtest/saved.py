@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from forecasting import __version__
 from forecasting.backtest.work import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
-from forecasting.series import Outcomes, PriceSeries
+from forecasting.series import Outcomes
 from forecasting.writing import replacing, write_whole
 
 _FORMAT = 1
@@ -107,15 +106,8 @@ def _described(work: Work) -> dict[str, Any]:
         "plan": work.plan.model_dump(mode="json"),
         "quantiles": {"levels": list(work.quantiles)},
         "baselines": {"names": list(work.baselines)},
-        "prices": {series.symbol: _fingerprint(series) for series in work.panel},
+        "prices": {series.symbol: series.fingerprint for series in work.panel},
     }
-
-
-def _fingerprint(series: PriceSeries) -> str:
-    digest = hashlib.sha256(repr((series.columns, series.freq, series.tz, series.calendar)).encode())
-    digest.update(series.ds.astype("<M8[us]").tobytes())
-    digest.update(series.values.astype("<f8").tobytes())
-    return f"{len(series)} bars to {series.ds[-1]}, {digest.hexdigest()[:16]}"
 
 
 def _refuse_another(folder: Path, asked: dict[str, Any]) -> None:

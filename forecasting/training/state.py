@@ -21,7 +21,7 @@ from forecasting.bundle import Tensors, read_bundle, write_bundle
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError, ModelFileError
 from forecasting.events import EpochEnd, Notice
-from forecasting.series import Panel, PriceSeries
+from forecasting.series import Panel
 
 KIND = "candlecast-training"
 #: Settings that may be others when a training goes on: how long it lasts, not what it does.
@@ -137,14 +137,7 @@ def history_facts(history: Sequence[EpochEnd]) -> list[dict[str, Any]]:
 
 def fingerprints(panel: Panel) -> dict[str, str]:
     """Return what the bars of each series are recognised by: how many there are, and a hash of what they hold."""
-    return {series.symbol: _fingerprint(series) for series in panel}
-
-
-def _fingerprint(series: PriceSeries) -> str:
-    digest = hashlib.sha256(repr((series.columns, series.freq, series.tz, series.calendar)).encode())
-    digest.update(series.ds.astype("<M8[us]").tobytes())
-    digest.update(series.values.astype("<f8").tobytes())
-    return f"{len(series)} bars to {series.ds[-1]}, {digest.hexdigest()[:16]}"
+    return {series.symbol: series.fingerprint for series in panel}
 
 
 def _deciding(config: RunConfig) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""Sources named on the command line become a panel; what could not be loaded is told and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from app.cli.flags import given, pairs
+from app.cli.journal import reconcile
+from app.cli.running import finish
+from forecasting.sources.options import ReadOptions, TickerOptions
+
+if TYPE_CHECKING:
+    from forecasting.events import Event
+    from forecasting.series import Panel
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded, and which of several sources were not: ``{source, message}`` each."""
+
+    panel: Panel
+    refused: tuple[Mapping[str, str], ...] = ()
+
+
+def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None) -> Loaded:
+    """Load the panel that the command line names, and tell the journal what its prices say.
+
+    Parameters
+    ----------
+    sources : sequence of str
+    settings : mapping
+        Flags; those of :class:`ReadOptions` and :class:`TickerOptions` are looked at.
+    refresh : bool or None
+        Bring tickers up to date, or work offline; by their age where it is None.
+
+    Raises
+    ------
+    CandlecastError
+        As of ``jobs.load``.
+    """
+    from forecasting import jobs
+    from forecasting.events import NotLoaded, SeriesLoaded
+
+    options = given(settings, ReadOptions)
+    if "columns" in options:
+        options["columns"] = pairs(options["columns"])
+    ticker = TickerOptions(**given(settings, TickerOptions))
+    mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
+    refused: list[Mapping[str, str]] = []
+
+    def noting(job: Iterator[Event]) -> Iterator[Event]:
+        for event in job:
+            if isinstance(event, NotLoaded):
+                refused.append({"source": sources[event.place], "message": event.message})
+            yield event
+
+    job = noting(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker))
+    panel = finish(job, SeriesLoaded).panel
+    reconcile(panel)
+    return Loaded(panel, tuple(refused))
