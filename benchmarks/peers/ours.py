@@ -133,7 +133,8 @@ def steps(key: str, who: str, few: int, many: int, **words: Any) -> dict[str, An
     if key not in _PREPARED:
         _PREPARED.clear()
         _PREPARED[key] = Steps(**words)
-        getattr(_PREPARED[key], "ours")(3), getattr(_PREPARED[key], "bare")(3)
+        _PREPARED[key].ours(3)
+        _PREPARED[key].bare(3)
     loop = getattr(_PREPARED[key], who)
     took = []
     for count in (few, many):
