@@ -45,6 +45,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             panel TEXT NOT NULL, settings TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, past BLOB NOT NULL,
             tried_at INTEGER NOT NULL, PRIMARY KEY (panel, settings, first, last)) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE run (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, made_at TEXT NOT NULL, record TEXT NOT NULL, curves BLOB NOT NULL,
+            notes TEXT NOT NULL, checksum INTEGER NOT NULL)""",
+    ),
 )
 
 
@@ -107,7 +112,8 @@ class Database:
         try:
             yield self._db
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk has ended it by itself
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 

@@ -1,0 +1,479 @@
+"""Every finished run, kept so that it can be found, compared, shown and done again: settings, prices by their hash, scores, curves."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from forecasting.config import GROUPS, RunConfig, Settings
+from forecasting.errors import CandlecastError, DataError
+from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
+from forecasting.series import Finding, Floats, Forecast, Panel, PriceSeries
+from forecasting.store.database import Database
+
+Kind = Literal["training", "backtest"]
+
+#: Most numbers of the curves of one run: 64 MB.
+MOST_NUMBERS = 8 * 2**20
+#: Most letters of a note.
+LONGEST_NOTE = 4000
+_TEXT, _LINE = 65_536, 4096
+_ROW = "key, made_at, record, curves, notes, checksum"
+_INSERT = f"INSERT OR IGNORE INTO run ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of our own
+
+
+class RunSeries(Settings):
+    """One series of a run: what loads it again, and what it is recognised by.
+
+    Attributes
+    ----------
+    symbol : str
+    reference : str
+        Path, ``yahoo:TICKER`` or ``sample:NAME``.
+    request : str
+        All that was settled about the reading, as JSON of a ``Request``; "" where nothing was.
+    fingerprint : str
+        :attr:`PriceSeries.fingerprint`; "" where the bars were not at hand.
+    """
+
+    symbol: str = Field(max_length=400)
+    reference: str = Field("", max_length=_LINE)
+    request: str = Field("", max_length=_TEXT)
+    fingerprint: str = Field("", max_length=200)
+
+    @classmethod
+    def of(cls, series: PriceSeries, request: str = "") -> RunSeries:
+        """Return what a run keeps of a series."""
+        return cls(symbol=series.symbol, reference=series.provenance.source, request=request, fingerprint=series.fingerprint)
+
+
+class _Judged(Settings):
+    outcome: Literal["beats", "ties", "loses"]
+    sentence: str = Field(max_length=_LINE)
+    skill: float | None
+    p_value: float | None
+    reference: str = Field(max_length=200)
+    notes: tuple[str, ...] = Field((), max_length=100)
+    tries: int = 1
+
+
+class _Shape(Settings):
+    """What the numbers of one forecast are: which of them are dates, and which quantiles."""
+
+    symbol: str = Field(max_length=400)
+    model: str = Field(max_length=200)
+    steps: int = Field(ge=1, le=1000)
+    quantiles: tuple[float, ...] = Field(min_length=1, max_length=1000)
+
+    @property
+    def size(self) -> int:
+        """Numbers of the forecast: cutoff, value there, dates, values."""
+        return 2 + self.steps * (1 + len(self.quantiles))
+
+
+class RunRecord(Settings):
+    """A run but for its curves. JSON both ways; validated wherever it is read.
+
+    Attributes
+    ----------
+    kind : str
+        ``training`` or ``backtest``.
+    made_at : str
+        ISO time (UTC) of its end.
+    config : str
+        The settings as JSON, for ``RunConfig.from_json``.
+    series : tuple of RunSeries
+    scores : dict
+        Metric by model name, the network first; None where there is nothing to tell.
+    """
+
+    version: Literal[1] = 1
+    kind: Kind = "training"
+    made_at: str = Field(max_length=40)
+    config: str = Field(max_length=_TEXT)
+    series: tuple[RunSeries, ...] = Field(min_length=1, max_length=5000)
+    device: str = Field(max_length=200)
+    seed: int
+    epochs: int = Field(ge=0)
+    best_epoch: int = Field(ge=0)
+    stopped: Literal["epochs", "early", "user"]
+    seconds: float = Field(ge=0, allow_inf_nan=False)
+    versions: dict[str, str] = Field({}, max_length=100)
+    scores: dict[str, dict[str, float | None]]
+    verdict: _Judged
+    val_start: str = Field("", max_length=40)
+    test_start: str = Field("", max_length=40)
+    windows: dict[str, int] = Field({}, max_length=10)
+    parameters: int = 0
+    history: int = Field(0, ge=0, le=1_000_000)
+    columns: tuple[str, ...] = Field((), max_length=64)
+    forecasts: tuple[_Shape, ...] = Field((), max_length=5000)
+    baselines: tuple[_Shape, ...] = Field((), max_length=5000)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the curves are."""
+        return self.history * len(self.columns) + sum(shape.size for shape in (*self.forecasts, *self.baselines))
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What is drawn of a run.
+
+    Attributes
+    ----------
+    history : tuple of EpochEnd
+    forecasts, baselines : tuple of Forecast
+        One a series; the baseline's beside the network's.
+    """
+
+    history: tuple[EpochEnd, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    baselines: tuple[Forecast, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of the store.
+
+    Attributes
+    ----------
+    key : str
+        Short name, made of its contents.
+    record : RunRecord
+    notes : str
+        What the user wrote.
+    """
+
+    key: str
+    record: RunRecord
+    notes: str = ""
+
+    @property
+    def symbols(self) -> str:
+        """Names of the series: ``SPY``, or ``SPY, QQQ, IWM and 2 more``."""
+        names = [one.symbol for one in self.record.series]
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The settings; ConfigError where this program does not know them."""
+        return RunConfig.from_json(self.record.config)
+
+    @property
+    def model(self) -> str:
+        """Name of the network in the table of scores."""
+        return next(iter(self.record.scores), "")
+
+    @property
+    def horizon(self) -> int:
+        """Bars ahead; 0 where the settings cannot be read."""
+        try:
+            return self.config.task.horizon
+        except CandlecastError:
+            return 0
+
+    def score(self, metric: str) -> float:
+        """Return a score of the network; NaN where there is none."""
+        found = self.record.scores.get(self.model, {}).get(metric)
+        return math.nan if found is None else found
+
+    @property
+    def skill(self) -> float:
+        """Gain over the reference of the verdict; NaN where unknown."""
+        return math.nan if self.record.verdict.skill is None else self.record.verdict.skill
+
+
+class RunStore(Database):
+    """The runs in the store's file; parameters and errors as of :class:`Database`.
+
+    A damaged run is left out, and :attr:`findings` says so.
+    """
+
+    def add(self, record: RunRecord, curves: bytes, notes: str = "") -> KeptRun:
+        """Keep a run; one that is there already stays as it is, notes included."""
+        text = record.model_dump_json()
+        key = hashlib.sha256(text.encode()).hexdigest()[:10]
+        row = (key, record.made_at, text, curves, notes, _checksum(text, curves))
+        self._guarded(lambda: self._do(_INSERT, [row]))
+        return KeptRun(key, record, notes)
+
+    def runs(self) -> tuple[KeptRun, ...]:
+        """Return all runs, latest first."""
+        with_curves = self._guarded(lambda: self._rows("", ()))
+        return tuple(kept for key, *row in with_curves if (kept := self._kept(key, row)) is not None)
+
+    def find(self, key: str) -> tuple[KeptRun, Curves]:
+        """Return a run by its key, or by as many first letters of it as tell it from the others.
+
+        Raises
+        ------
+        DataError
+            No run has that key, or several begin so.
+        """
+        rows = self._guarded(lambda: self._rows("WHERE substr(key, 1, ?) = ?", (len(key), key))) if key else []
+        if len(rows) != 1:
+            told = "Several runs begin with" if rows else "There is no run"
+            raise DataError(f"{told} {key!r}.", "`candlecast runs list` shows all of them.")
+        (name, *row), kept = rows[0], self._kept(rows[0][0], rows[0][1:])
+        if kept is None:
+            raise DataError(f"The run {name} is damaged.", "Delete it.")
+        return kept, unpacked(kept.record, row[2])
+
+    def delete(self, keys: Iterable[str]) -> Deleted:
+        """Take runs out, and return what :meth:`put_back` needs; keys that are not there are passed over."""
+        wanted = tuple(keys)
+
+        def work() -> list[tuple[object, ...]]:
+            rows = [row for key in wanted for row in self._rows("WHERE key = ?", (key,))]
+            self._do("DELETE FROM run WHERE key = ?", [(key,) for key in wanted])
+            return rows
+
+        return Deleted(tuple(self._guarded(work)))
+
+    def put_back(self, deleted: Deleted) -> None:
+        """Undo :meth:`delete`."""
+        self._guarded(lambda: self._do(_INSERT, deleted.rows))
+
+    def note(self, key: str, notes: str) -> None:
+        """Write the notes of a run, at most :data:`LONGEST_NOTE` letters of them."""
+        self._guarded(lambda: self._do("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)]))
+
+    def _do(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        with self._writing() as db:
+            db.executemany(statement, rows)
+
+    def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with self._reading() as db:
+            return db.execute(f"SELECT {_ROW} FROM run {where} ORDER BY made_at DESC, id DESC", values).fetchall()  # noqa: S608
+
+    def _kept(self, key: object, row: Sequence[object]) -> KeptRun | None:
+        _made_at, text, curves, notes, checksum = row
+        try:
+            assert isinstance(text, str)
+            assert isinstance(curves, bytes)
+            if _checksum(text, curves) != checksum:
+                raise ValueError(key)
+            return KeptRun(str(key), RunRecord.model_validate_json(text), str(notes))
+        except (AssertionError, ValueError):
+            found = f"The run {key} in the store does not match its checksum and is left out."
+            if not any(finding.message == found for finding in self.findings):
+                self.findings += (Finding("run_damaged", found, severity="warning", action="left out"),)
+            return None
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """Runs that were taken out of the store, as they were there."""
+
+    rows: tuple[tuple[object, ...], ...]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+
+def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes]:
+    """Return a finished training as it is kept: the record and the packed curves.
+
+    Parameters
+    ----------
+    result : RunResult
+    requests : mapping of str to str, optional
+        Symbol to the request that loads it, as JSON.
+    """
+    split = result.split
+    record = RunRecord(
+        **_common(result.config, result.info, result.scores, result.verdict),
+        series=tuple(RunSeries.of(one, (requests or {}).get(one.symbol, "")) for one in result.panel),
+        val_start=str(split.val_start),
+        test_start=str(split.test_start),
+        windows={str(part): count for part, count in split.windows.items()},
+        parameters=split.parameters,
+        history=len(result.history),
+        columns=tuple(one.name for one in fields(EpochEnd)),
+        forecasts=tuple(_shape(one) for one in result.forecasts),
+        baselines=tuple(_shape(one) for one in result.baseline_forecasts),
+    )
+    return record, packed(Curves(result.history, result.forecasts, result.baseline_forecasts))
+
+
+def recorded_backtest(finished: BacktestFinished, panel: Panel, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes]:
+    """Return a finished walk-forward test as it is kept; it has no curves. Parameters as :func:`recorded`."""
+    record = RunRecord(
+        **_common(finished.config, finished.info, finished.scores, finished.verdict),
+        kind="backtest",
+        series=tuple(RunSeries.of(one, (requests or {}).get(one.symbol, "")) for one in panel),
+    )
+    return record, packed(Curves())
+
+
+def packed(curves: Curves) -> bytes:
+    """Return curves as compressed numbers; :class:`RunRecord` tells what they are."""
+    parts = [np.array([list(asdict(end).values()) for end in curves.history], np.float64).ravel()]
+    for one in (*curves.forecasts, *curves.baselines):
+        stamps = np.r_[one.cutoff.astype("datetime64[us]"), one.ds].astype(np.int64).astype(np.float64)
+        parts += [np.r_[stamps[:1], one.y0, stamps[1:]], one.values.ravel()]
+    return zlib.compress(np.concatenate(parts).astype("<f8").tobytes())
+
+
+def unpacked(record: RunRecord, data: bytes) -> Curves:
+    """Return the curves of a record; no more is unpacked than the record tells of.
+
+    Raises
+    ------
+    DataError
+        Curves that are damaged, too many, or not those of the record.
+    """
+    size = record.numbers * 8
+    try:
+        if record.numbers > MOST_NUMBERS:
+            raise ValueError("more than any run has")
+        stream = zlib.decompressobj()
+        raw = stream.decompress(data, size + 1)
+        if len(raw) != size:
+            raise ValueError("another number of them")
+        numbers = np.frombuffer(raw, "<f8").astype(np.float64)
+        wide = len(record.columns)
+        table, rest = numbers[: record.history * wide].reshape(record.history, wide), numbers[record.history * wide :]
+        history = tuple(_epoch(record.columns, row) for row in table)
+        found = []
+        for shape in (*record.forecasts, *record.baselines):
+            found.append(_forecast(shape, rest[: shape.size]))
+            rest = rest[shape.size :]
+    except (zlib.error, ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"The curves of a run of {record.series[0].symbol} are damaged: {error}.", "Delete the run.") from error
+    return Curves(history, tuple(found[: len(record.forecasts)]), tuple(found[len(record.forecasts) :]))
+
+
+def restored(kept: KeptRun, curves: Curves, panel: Panel) -> RunResult:
+    """Return a kept training as a result to be shown beside the prices that are loaded now; without outcomes, which are not kept.
+
+    Raises
+    ------
+    ConfigError
+        Settings that this program does not know.
+    DataError
+        A run without a split: a walk-forward test.
+    """
+    record = kept.record
+    try:
+        val_start, test_start = starts = np.array([record.val_start, record.test_start], "datetime64[us]")
+        if np.isnat(starts).any():
+            raise ValueError(starts)
+    except ValueError as error:
+        raise DataError(f"The run {kept.key} does not tell its parts.", "Delete it.") from error
+    have = record.windows
+    windows: dict[Literal["train", "val", "test"], int] = {name: have.get(name, 0) for name in ("train", "val", "test")}
+    split = SplitMade(val_start, test_start, windows, record.parameters, record.device)
+    judged = record.verdict.model_dump()
+    verdict = Verdict(**{**judged, "skill": kept.skill, "p_value": _number(record.verdict.p_value)})
+    info = RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
+    scores = {model: {name: _number(value) for name, value in row.items()} for model, row in record.scores.items()}
+    return RunResult(kept.config, panel, split, curves.history, curves.forecasts, curves.baselines, {}, scores, verdict, info)
+
+
+def differences(one: KeptRun, other: KeptRun) -> list[tuple[str, str, str]]:
+    """Return what two runs differ in, as label and both values in words: prices and settings first, then how it went.
+
+    Raises
+    ------
+    ConfigError
+        Settings that this program does not know.
+    """
+    rows = [("Series", one.symbols, other.symbols)]
+    prints = [{series.symbol: series.fingerprint for series in run.record.series} for run in (one, other)]
+    rows += [(f"Prices of {name}", mark, prints[1][name]) for name, mark in prints[0].items() if name in prints[1]]
+    settings = [_settings(run.config) for run in (one, other)]
+    rows += [(name, words, settings[1][name]) for name, words in settings[0].items()]
+    rows.append(("Device used", one.record.device, other.record.device))
+    versions = (one.record.versions, other.record.versions)
+    names = sorted({*versions[0], *versions[1]})
+    rows += [(f"Version of {name}", versions[0].get(name, "–"), versions[1].get(name, "–")) for name in names]
+    return [row for row in rows if row[1] != row[2]]
+
+
+def _settings(config: RunConfig) -> dict[str, str]:
+    """Return every setting by its label, in words."""
+    found = {}
+    for group, cls in GROUPS.items():
+        for name, field in cls.model_fields.items():
+            value, extra = getattr(getattr(config, group), name), field.json_schema_extra
+            words = extra.get("words") if isinstance(extra, dict) else None
+            told = words.get(str(value)) if isinstance(words, dict) else None
+            found[field.title or name] = str(told or value)
+    return found
+
+
+def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> dict[str, object]:
+    judged = {**asdict(verdict), "skill": _or_none(verdict.skill), "p_value": _or_none(verdict.p_value)}
+    return {
+        "made_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "config": config.to_json(),
+        "device": info.device,
+        "seed": info.seed,
+        "epochs": info.epochs,
+        "best_epoch": info.best_epoch,
+        "stopped": info.stopped,
+        "seconds": info.seconds,
+        "versions": dict(info.versions),
+        "scores": {model: {name: _or_none(value) for name, value in row.items()} for model, row in scores.items()},
+        "verdict": judged,
+    }
+
+
+def _shape(forecast: Forecast) -> _Shape:
+    return _Shape(symbol=forecast.symbol, model=forecast.model, steps=len(forecast), quantiles=forecast.quantiles)
+
+
+def _forecast(shape: _Shape, numbers: Floats) -> Forecast:
+    stamps = np.r_[numbers[:1], numbers[2 : 2 + shape.steps]]
+    if not np.isfinite(numbers).all() or np.abs(stamps).max() > 2**62:
+        raise ValueError("numbers that are not finite")
+    ds = stamps.astype(np.int64).view("datetime64[us]")
+    values = numbers[2 + shape.steps :].reshape(shape.steps, len(shape.quantiles))
+    return Forecast(shape.symbol, shape.model, ds[0], float(numbers[1]), ds[1:], shape.quantiles, values)
+
+
+def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:
+    """Return an epoch; a value that was not kept is NaN, one that is no longer known is left out."""
+    told = dict(zip(columns, row.tolist(), strict=True))
+    whole = ("epoch", "epochs", "best_epoch")
+    values = {one.name: told.get(one.name, 0.0 if one.name in whole else math.nan) for one in fields(EpochEnd)}
+    return EpochEnd(**{name: int(value) if name in whole else value for name, value in values.items()})
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _checksum(text: str, curves: bytes) -> int:
+    return zlib.crc32(curves, zlib.crc32(text.encode()))
+
+
+def read_record(text: str) -> RunRecord:
+    """Read a record that a file holds.
+
+    Raises
+    ------
+    DataError
+        Text that is no record of a run.
+    """
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"A run is damaged: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}.") from error
