@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import export
 from app.charts.price import PriceChart
+from app.export import Look
 from app.theme import DARK, LIGHT, Theme
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ExportError
@@ -100,7 +101,7 @@ def has(image: QImage, color: str, least: int = 50) -> bool:
 
 
 def test_png_has_the_size_and_density_asked_for(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
-    export.write(tmp_path / "f.png", result, size=(6.0, 3.5), dpi=200)
+    export.write(tmp_path / "f.png", result, look=Look((6.0, 3.5), 200))
     image = QImage(str(tmp_path / "f.png"))
     assert (image.width(), image.height()) == (1200, 700)
     assert image.dotsPerMeterX() == round(200 / 0.0254)
@@ -110,7 +111,7 @@ def test_png_has_the_size_and_density_asked_for(qapp: QApplication, result: RunR
 
 
 def test_png_is_drawn_at_its_density_and_not_enlarged(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
-    export.write(tmp_path / "f.png", result, size=(6.0, 3.5), dpi=192)
+    export.write(tmp_path / "f.png", result, look=Look((6.0, 3.5), 192))
     image = pixels(QImage(str(tmp_path / "f.png")))
     pairs = np.abs(image[:, 0::2] - image[:, 1::2]).max(axis=2) > 40
     assert pairs.sum() > 3000  # twice the logical density, so an enlarged picture would have equal pairs
@@ -118,7 +119,7 @@ def test_png_is_drawn_at_its_density_and_not_enlarged(qapp: QApplication, result
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_svg_is_well_formed_and_keeps_text_as_text(qapp: QApplication, result: RunResult, tmp_path: Path, theme: Theme) -> None:
-    export.write(tmp_path / "f.svg", result, theme=theme)
+    export.write(tmp_path / "f.svg", result, look=Look(theme=theme.name))
     document = (tmp_path / "f.svg").read_text()
     root = ElementTree.fromstring(document)
     texts = " ".join(text for node in root.iter() if (text := (node.text or "").strip()))
@@ -133,7 +134,7 @@ def test_svg_is_well_formed_and_keeps_text_as_text(qapp: QApplication, result: R
 
 
 def test_pdf_is_one_page_of_vectors(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
-    export.write(tmp_path / "f.pdf", result, size=(8.0, 5.0))
+    export.write(tmp_path / "f.pdf", result, look=Look((8.0, 5.0)))
     data = (tmp_path / "f.pdf").read_bytes()
     assert data.startswith(b"%PDF-")
     assert data.rstrip().endswith(b"%%EOF")
@@ -152,7 +153,7 @@ def test_every_format_theme_and_style(chart: PriceChart, result: RunResult, tmp_
         chart.set_style(style)  # type: ignore[arg-type]
         chart.show_range(None)
         chart.refresh()
-        export.write(path, result, chart=chart, theme=theme, size=(5.0, 3.0), dpi=96)
+        export.write(path, result, chart=chart, look=Look((5.0, 3.0), 96, theme.name))
         assert path.stat().st_size > 4000
         if suffix == ".png":
             assert has(QImage(str(path)), theme.surface, 1000)
@@ -166,14 +167,10 @@ def test_picture_looks_like_the_chart_on_screen(chart: PriceChart, result: RunRe
     chart.set_scale("log")
     chart.refresh()
     before = chart._price.viewRange()
-    copy = export._chart(export.Figure(result, None, None, chart, (10, 6), 100))
-    copy.lay_out(1400, 500)
-    assert copy._price.viewRange()[0] == pytest.approx(before[0])
-    assert (copy._prices.style, copy._price.log) == ("area", True)
-    export.write(tmp_path / "f.png", result, chart=chart, theme=DARK, dpi=72)
-    assert chart._price.viewRange() == before
-    assert chart.theme is LIGHT
-    copy.deleteLater()
+    export.write(tmp_path / "f.png", result, chart=chart, look=Look(dpi=72, theme="dark"))
+    for now, then in zip(chart._price.viewRange(), before, strict=True):
+        assert now == pytest.approx(then, rel=1e-3)
+    assert (chart.theme, chart.size().toTuple()) == (LIGHT, (800, 450))
 
 
 def test_picture_without_a_result_shows_the_chart(chart: PriceChart, tmp_path: Path) -> None:
@@ -196,7 +193,7 @@ def test_pictures_name_no_folder_of_this_machine(qapp: QApplication, result: Run
 
 def test_long_words_stay_inside(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
     verdict = replace(result.verdict, sentence="A very long verdict indeed. " * 12)
-    export.write(tmp_path / "f.png", replace(result, verdict=verdict), size=(4.0, 4.0), dpi=96)
+    export.write(tmp_path / "f.png", replace(result, verdict=verdict), look=Look((4.0, 4.0), 96))
     image = pixels(QImage(str(tmp_path / "f.png")))
     assert (image[:, -6:] == 255).all()
     assert (image[-6:] == 255).all()
@@ -205,7 +202,7 @@ def test_long_words_stay_inside(qapp: QApplication, result: RunResult, tmp_path:
 @pytest.mark.parametrize(("size", "dpi"), [((0.0, 5.0), 300), ((10.0, 6.0), 1), ((10.0, 6.0), 100_000), ((150.0, 150.0), 2000)])
 def test_impossible_sizes_are_refused(qapp: QApplication, result: RunResult, tmp_path: Path, size: tuple[float, float], dpi: int) -> None:
     with pytest.raises(ExportError):
-        export.write(tmp_path / "f.png", result, size=size, dpi=dpi)
+        export.write(tmp_path / "f.png", result, look=Look(size, dpi))
     assert not list(tmp_path.iterdir())
 
 
@@ -293,7 +290,7 @@ HEADLESS = """
 result = run(walk("ACME"))
 export.write(sys.argv[1] + "/f.csv", result)
 assert not any(name.startswith("PySide6") for name in sys.modules), "a table needs no Qt"
-export.write(sys.argv[1] + "/f.png", result, dpi=72)
+export.write(sys.argv[1] + "/f.png", result, look=export.Look(dpi=72))
 """
 
 

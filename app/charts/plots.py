@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
 
-from forecasting.events import RunResult
+from forecasting.events import Prediction, RunResult
 
 # Qt and pyqtgraph are imported by whoever builds a plot: the list of kinds is read by commands that draw nothing.
 if TYPE_CHECKING:
     from PySide6.QtCore import QRectF
     from PySide6.QtGui import QPainter
 
+    from app.charts.price import PriceChart
     from app.theme import Theme
 
 #: A table by columns of one length: numbers (NaN where unknown), datetime64, or text.
@@ -51,18 +52,30 @@ class PlotKind:
     """
 
     title: str
-    build: Callable[[RunResult, str], Any]
+    build: Callable[[RunResult, str], Plot | None]
 
 
-def _price(result: RunResult, symbol: str) -> Plot:
+def build(kind: str, result: RunResult | Prediction, symbol: str) -> Plot | None:
+    """Return a new plot of a run, never shown; None where there is nothing of the kind, as in all but prices of an unjudged forecast."""
+    if isinstance(result, Prediction):
+        return _foreseen(result, symbol) if kind == "price" else None
+    return PLOTS[kind].build(result, symbol)
+
+
+def _foreseen(result: RunResult | Prediction, symbol: str) -> PriceChart:
     from app.charts.price import PriceChart
 
     chart = PriceChart()
-    forecast = next((one for one in result.forecasts if one.symbol == symbol), None)
-    baseline = next((one for one in result.baseline_forecasts if one.symbol == symbol), None)
     chart.show_series(next(series for series in result.panel if series.symbol == symbol))
+    chart.show_forecast(next((one for one in result.forecasts if one.symbol == symbol), None))
+    return chart
+
+
+def _price(result: RunResult, symbol: str) -> Plot:
+    chart = _foreseen(result, symbol)
+    forecast = next((one for one in result.forecasts if one.symbol == symbol), None)
     chart.show_split(result.split)
-    chart.show_forecast(forecast, baseline)
+    chart.show_forecast(forecast, next((one for one in result.baseline_forecasts if one.symbol == symbol), None))
     return chart
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from app.export import EXPORTERS, write
+from app.export import EXPORTERS, Look, write
 from app.session import Session
 from app.settings import Preferences
 from app.window import dialogs
@@ -56,7 +57,8 @@ class Keeping(QObject):
             return False
         live = session.task == "training" and session.running
         result = session.finished.result if session.finished and not live else None
-        return self._write(path, lambda: write(path, result, symbol=series.symbol, theme=self._viewing.theme, chart=self._chart))
+        theme: Literal["light", "dark"] = "dark" if self._viewing.theme.is_dark else "light"
+        return self._write(path, lambda: write(path, result, symbol=series.symbol, chart=self._chart, look=Look(theme=theme)))
 
     def save_model(self, path: str | Path) -> bool:
         """Write the network of the last run to a file. True when it was written."""

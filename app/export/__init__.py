@@ -1,0 +1,108 @@
+"""Files that leave the program: pictures of every plot, all drawn by one painter path, tables, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.charts.plots import Plot
+from app.export.figure import Figure, Look
+from forecasting.errors import ExportError
+from forecasting.events import Prediction, RunResult
+from forecasting.writing import write_whole
+
+__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "write"]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One format: what people call it, whether it is a picture of one plot, and what makes the bytes of the file."""
+
+    label: str
+    picture: bool
+    encode: Callable[[Figure], bytes]
+
+
+def write(
+    path: str | Path,
+    result: RunResult | Prediction | None,
+    *,
+    symbol: str | None = None,
+    chart: Plot | None = None,
+    kind: str = "price",
+    title: str = "",
+    look: Look | None = None,
+) -> None:
+    """Write a run to a file whose suffix decides on the format; a reader sees the old file or the whole new one.
+
+    Needs no display: without a running application one is made that draws into memory only.
+
+    Parameters
+    ----------
+    path : str or Path
+        Target; one of :data:`EXPORTERS` by its suffix.
+    result : RunResult, Prediction or None
+        None writes a picture of what ``chart`` shows; tables need a result, and the report needs one that was judged.
+    symbol : str, optional
+        Series that a picture shows; the first by default. Tables and reports hold all series.
+    chart : Plot, optional
+        Draw this plot as it is on screen, instead of one of ``kind``.
+    kind : str
+        Which plot of the run a picture shows: a key of :data:`app.charts.plots.PLOTS`.
+    title : str
+        Heading of ``chart`` where it shows something else than prices and forecast.
+    look : Look, optional
+        Size, density, colours, ground and footer of a picture.
+
+    Raises
+    ------
+    ExportError
+        An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be written.
+    """
+    path = Path(path)
+    exporter = EXPORTERS.get(path.suffix.lower())
+    if exporter is None:
+        known = ", ".join(EXPORTERS)
+        raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}.")
+    write_whole(path, exporter.encode(Figure(result, symbol, chart, kind, title, look or Look())))
+
+
+def _picture(name: str) -> Callable[[Figure], bytes]:
+    """Wrap an encoder: Qt is imported only when something is drawn."""
+
+    def encode(figure: Figure) -> bytes:
+        try:
+            from app.export import pictures
+            from app.export.page import drawn
+        except ImportError as error:
+            raise ExportError(f"Pictures need Qt, which cannot be loaded: {error}.", "Run 'candlecast doctor', or export .csv.") from error
+        encoder: Callable[..., bytes] = getattr(pictures, name)
+        with drawn(figure) as page:
+            return encoder(page)
+
+    return encode
+
+
+def _forecasts(name: str) -> Callable[[Figure], bytes]:
+    """Wrap an encoder of tables: what is written are the forecasts of all series."""
+
+    def encode(figure: Figure) -> bytes:
+        from app.export import tables
+
+        encoder: Callable[..., bytes] = getattr(tables, name)
+        return encoder(tables.forecasts(figure.result))
+
+    return encode
+
+
+#: The formats, by suffix. A new one is a new entry here.
+EXPORTERS: dict[str, Exporter] = {
+    ".png": Exporter("PNG picture", True, _picture("png")),
+    ".svg": Exporter("SVG drawing", True, _picture("svg")),
+    ".pdf": Exporter("PDF page", True, _picture("pdf")),
+    ".csv": Exporter("CSV table", False, _forecasts("csv_bytes")),
+    ".parquet": Exporter("Parquet table", False, _forecasts("parquet_bytes")),
+}
+#: Suffixes of pictures of one plot of one series.
+PICTURES: tuple[str, ...] = tuple(suffix for suffix, exporter in EXPORTERS.items() if exporter.picture)

@@ -1,0 +1,98 @@
+"""Encoders of pictures: each hands a page to another painter, and returns the bytes of the file."""
+
+from __future__ import annotations
+
+import re
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QRectF, QSize, QSizeF
+from PySide6.QtGui import QColor, QFontInfo, QImage, QPageSize, QPaintDevice, QPainter, QPdfWriter
+from PySide6.QtSvg import QSvgGenerator
+
+from app.export.figure import LOGICAL_DPI
+from app.export.page import Page, font
+from forecasting.errors import ExportError
+
+
+def image(page: Page, format_: QImage.Format | None = None) -> QImage:
+    """Draw into an image of the very size that was asked for.
+
+    Raises
+    ------
+    ExportError
+        There is no memory for it.
+    """
+    look = page.look
+    width, height = look.pixels
+    plain = QImage.Format.Format_ARGB32_Premultiplied if look.transparent else QImage.Format.Format_RGB32
+    made = QImage(width, height, format_ or plain)
+    if made.isNull():
+        raise ExportError(f"There is no memory for a picture of {width} x {height} pixels.", "Choose a smaller size or fewer dpi.")
+    made.fill(0)
+    metre = round(look.dpi / 0.0254)
+    made.setDotsPerMeterX(metre)
+    made.setDotsPerMeterY(metre)
+    _draw(page, made, width, height)
+    return made
+
+
+def png(page: Page) -> bytes:
+    """Return the page as a PNG file."""
+    drawn = image(page)
+    drawn.setText("Software", "Candlecast")
+    drawn.setText("Title", page.title)
+    drawn.setText("Description", page.description)
+    data, buffer = _buffer()
+    if not drawn.save(buffer, "PNG"):  # type: ignore[call-overload]
+        raise ExportError("Qt could not encode the picture as PNG.", "Try .svg or .pdf.")
+    return bytes(data.data())
+
+
+def svg(page: Page) -> bytes:
+    """Return the page as an SVG 1.1 document, in which text stays text."""
+    width, height = page.look.logical
+    data, buffer = _buffer()
+    generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
+    generator.setOutputDevice(buffer)
+    generator.setResolution(LOGICAL_DPI)
+    generator.setSize(QSize(round(width), round(height)))
+    generator.setViewBox(QRectF(0, 0, width, height))
+    generator.setTitle(page.title)
+    generator.setDescription(page.description)
+    _draw(page, generator, width, height)
+    # Qt names one family; readers without it would take a serif.
+    family = QFontInfo(font(12)).family()
+    return re.sub(rb'font-family="[^"]*"', f'font-family="{family}, Verdana, Arial, sans-serif"'.encode(), bytes(data.data()))
+
+
+def pdf(page: Page) -> bytes:
+    """Return the page as a PDF file of one page of the size asked for, as vectors."""
+    data, buffer = _buffer()
+    writer = QPdfWriter(buffer)
+    writer.setResolution(1200)
+    writer.setPageSize(QPageSize(QSizeF(*page.look.size), QPageSize.Unit.Inch))
+    writer.setPageMargins(QMarginsF(0, 0, 0, 0))
+    writer.setTitle(page.title)
+    writer.setCreator("Candlecast")
+    _draw(page, writer, writer.width(), writer.height())
+    return bytes(data.data())
+
+
+def _draw(page: Page, device: QPaintDevice, width: float, height: float) -> None:
+    """Paint a page over the whole of a device: the one path of all pictures."""
+    wide, high = page.look.logical
+    painter = QPainter(device)
+    try:
+        painter.scale(width / wide, height / high)
+        if not page.look.transparent:
+            painter.fillRect(QRectF(0, 0, wide, high), QColor(page.look.colors.surface))
+        page.paint(painter, QRectF(0, 0, wide, high))
+    finally:
+        painter.end()
+
+
+def _buffer() -> tuple[QByteArray, QBuffer]:
+    """Return memory and a device that writes to it."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    return data, buffer
