@@ -245,14 +245,14 @@ def test_hopeless_training_ends_and_keeps_the_baseline(monkeypatch: pytest.Monke
 
 
 def test_too_little_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = loop.Run.losses
+    honest = loop.Pinball.__call__
 
-    def cramped(self: Any, shape: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        if len(rows) > 10:
+    def cramped(self: Any, shape: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if len(target) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return honest(self, shape, rows)
+        return honest(self, shape, target)
 
-    monkeypatch.setattr(loop.Run, "losses", cramped)
+    monkeypatch.setattr(loop.Pinball, "__call__", cramped)
     events, result = fitted(quick(epochs=1))
     assert ["16 windows" in e.message or "8 windows" in e.message for e in events if isinstance(e, Notice)] == [True, True]
     monkeypatch.undo()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
+from forecasting.models.decoding import Decoder, added_up, fed_back, sides
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import QuantileHead
 from forecasting.models.recurrent import Recurrent
@@ -29,31 +30,112 @@ class Network(nn.Module):
     ----------
     config : ModelConfig
     inputs : int
-        Features a bar, C.
+        Features a bar, C; the first is the move, the second the range.
     horizon : int
         Steps ahead, H.
     input_size : int
         Bars of a window, L.
     """
 
+    unit: Tensor
+
     def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int) -> None:
         super().__init__()
+        self.strategy, self.horizon = config.strategy, horizon
         self.front: nn.Module = nn.Identity()
         if config.conv_kernel:
             self.front = CausalConv(inputs, config.conv_channels, config.conv_kernel)
-        self.body = MODELS[config.model](config, config.conv_channels if config.conv_kernel else inputs, input_size)
+        self.sees = max(1, config.conv_kernel)
+        longest = input_size + horizon - 1 if self.strategy == "recursive" else input_size
+        self.body = MODELS[config.model](config, config.conv_channels if config.conv_kernel else inputs, longest)
         self.drop = nn.Dropout(config.dropout)
-        self.head = QuantileHead(self.body.width, horizon)
+        if self.strategy == "recursive":
+            self.register_buffer("unit", torch.ones(2))
+        width = self.body.width
+        if self.strategy == "seq2seq":
+            self.decoder = Decoder(config, width, input_size, horizon)
+            width = self.decoder.width
+        self.head = QuantileHead(width, horizon if self.strategy == "direct" else 1)
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3]."""
-        shape: Tensor = self.head(self.drop(self.body(self.front(window))))
+        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3], as a forecast is made."""
+        read = self.front(window)
+        if self.strategy == "direct":
+            shape: Tensor = self.head(self.drop(self.body(read)))
+            return shape
+        outputs, carried = self.body.read(read)
+        return self._rolled(window, outputs, carried) if self.strategy == "recursive" else self._told(outputs)
+
+    def along(self, bars: Tensor) -> Tensor:
+        """Return what is said at each bar, from the bars up to there.
+
+        Parameters
+        ----------
+        bars : Tensor, shape [B, T, C]
+
+        Returns
+        -------
+        Tensor, shape [B, T, H, 3]
+            Of a recursive network [B, T, 1, 3]: it says one step at a time.
+        """
+        outputs, _ = self.body.read(self.front(bars))
+        shape: Tensor = self.head(self.drop(outputs))
+        return shape
+
+    def taught(self, window: Tensor, moves: Tensor) -> Tensor:
+        """Return what a sequence-to-sequence network says of each step, [B, H, 1, 3], where the moves before it, [B, H - 1], are known."""
+        outputs, _ = self.body.read(self.front(window))
+        shape: Tensor = self.head(self.drop(self.decoder.along(self.body.told(outputs), moves)))
         return shape
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts`` (increasing, the last L - 1)."""
-        state, states = self.body.kept(self.front(window), cuts)
-        return self.head(self.drop(state)), states
+        """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts`` (increasing, the last L - 1).
+
+        A recursive network is looked at before anything is fed back: all steps are said to be like the next one.
+        """
+        outputs, states = self.body.kept(self.front(window), cuts)
+        if self.strategy == "seq2seq":
+            return self._told(outputs), states
+        shape: Tensor = self.head(self.drop(self.body.last(outputs)))
+        return added_up(shape.expand(-1, self.horizon, -1)) if self.strategy == "recursive" else shape, states
+
+    def _rolled(self, window: Tensor, outputs: Tensor, carried: object) -> Tensor:
+        """Say one step after the other, each fed back as the next bar; what is not forecast stays as it was last seen."""
+        steps = [self.head(self.drop(outputs[:, -1]))]
+        if self.horizon > 1:
+            recent, side = window[:, -self.sees :].repeat(2, 1, 1), sides(len(window), window)
+            carried = _doubled(carried)
+            steps = [steps[0].repeat(2, 1, 1)]
+        for _ in range(1, self.horizon):
+            bar = torch.cat([fed_back(steps[-1][:, 0], side) * self.unit, recent[:, -1, 2:]], dim=1)
+            recent, side = torch.cat([recent, bar[:, None]], dim=1)[:, -self.sees :], -side
+            outputs, carried = self.body.read(self.front(recent)[:, -1:], carried)  # type: ignore[arg-type]
+            steps.append(self.head(self.drop(outputs[:, -1])))
+        return _mirrored(added_up(torch.cat(steps, dim=1)), len(window))
+
+    def _told(self, outputs: Tensor) -> Tensor:
+        """Let the decoder say one step after the other, each read by the next."""
+        told = self.body.told(outputs).repeat(2, 1, 1)
+        side, carried = sides(len(outputs), outputs), self.decoder.begun(told)
+        last, steps = outputs.new_zeros(len(told), 2), []
+        for place in range(self.horizon):
+            state, carried = self.decoder.step(place, last, carried)
+            steps.append(self.head(self.drop(state)))
+            last, side = fed_back(steps[-1][:, 0], side), -side
+        return _mirrored(added_up(torch.cat(steps, dim=1)), len(outputs))
+
+
+def _doubled(carried: object) -> object:
+    """Return what is carried from bar to bar for two copies of each window."""
+    if isinstance(carried, Tensor):  # all bars so far, of a Transformer
+        return carried.repeat(2, 1, 1)
+    assert isinstance(carried, list)
+    return [tuple(one.repeat(1, 2, 1) for one in layer) if isinstance(layer, tuple) else layer.repeat(1, 2, 1) for layer in carried]
+
+
+def _mirrored(shapes: Tensor, count: int) -> Tensor:
+    """Return the mean of two mirrored paths of each of ``count`` windows."""
+    return shapes.view(-1, count, *shapes.shape[1:]).mean(0)
 
 
 class Ensemble(nn.Module):
@@ -78,6 +160,25 @@ class Ensemble(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to each member's shift and log scales, [M, B, H, 3]."""
         return torch.stack([member(window) for member in self.members])
+
+    def along(self, bars: Tensor) -> Tensor:
+        """Map bars [B, T, C] to what each member says at each of them, [M, B, T, H, 3] (see :meth:`Network.along`)."""
+        return torch.stack([member.along(bars) for member in self._each()])
+
+    def taught(self, window: Tensor, moves: Tensor) -> Tensor:
+        """Return what each member says of each step where the moves before it are known, [M, B, H, 1, 3]."""
+        return torch.stack([member.taught(window, moves) for member in self._each()])
+
+    def feed_back_in(self, sd: Sequence[float]) -> None:
+        """Tell recursive members the spread of the inputs, of which the first two are fed back."""
+        for member in self._each():
+            if member.strategy == "recursive":
+                member.unit.copy_(1 / torch.as_tensor(sd[:2]))
+
+    def _each(self) -> Iterator[Network]:
+        for member in self.members:
+            assert isinstance(member, Network)
+            yield member
 
     def together(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to the members' median, [B, H, 3]."""

@@ -44,8 +44,8 @@ class QuantileHead(nn.Module):
         nn.init.zeros_(self.residual.bias)
 
     def forward(self, state: Tensor) -> Tensor:
-        """Map states [B, width] to shift, left and right log scale, [B, H, 3]."""
-        shift, left, right = (self.residual(state).view(len(state), 3, -1) @ self.basis).unbind(1)
+        """Map states [..., width] to shift, left and right log scale, [..., H, 3]."""
+        shift, left, right = (self.residual(state).unflatten(-1, (3, -1)) @ self.basis).unbind(-2)
         bounded = [limit * torch.tanh(x / limit) for x, limit in ((_SHIFT_GAIN * shift, _FARTHEST), (left, _WIDEST), (right, _WIDEST))]
         return torch.stack(bounded, dim=-1)
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 
+#: What a layer carries from bar to bar: the state h, [1, B, hidden], of an LSTM (h, c).
+Carried = Tensor | tuple[Tensor, Tensor]
+
 #: Modules, and the functions that run one direction of one layer over part of a window.
 _CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 _SCANS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
@@ -48,9 +51,10 @@ class RecurrentLayer(nn.Module):
         if config.memory and config.model != "rnn":
             _remember(self.cell, config.model, config.memory)
 
-    def forward(self, read: Tensor) -> Tensor:
-        """Map what is read, [B, L, inputs], to outputs [B, L, width]."""
-        return self._around(read, self.cell(read)[0])
+    def forward(self, read: Tensor, carried: Carried | None = None) -> tuple[Tensor, Carried]:
+        """Map what is read, [B, L, inputs], to outputs [B, L, width] and what is carried on; without a start from zeros."""
+        outputs, after = self.cell(read, carried)
+        return self._around(read, outputs), after
 
     def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything later depends on.
@@ -109,11 +113,11 @@ class Recurrent(nn.Module):
     config : ModelConfig
     inputs : int
         Features a bar, C.
-    input_size : int
-        Bars of a window, L; recurrent layers read windows of any length.
+    length : int
+        Most bars that are ever read; recurrent layers read windows of any length.
     """
 
-    def __init__(self, config: ModelConfig, inputs: int, input_size: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, length: int) -> None:
         super().__init__()
         layers: list[RecurrentLayer] = []
         for number in range(config.layers):
@@ -121,24 +125,45 @@ class Recurrent(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.between = nn.Dropout(config.dropout)
         self.bidirectional = config.bidirectional
+        self.hidden, self.gated = config.hidden_size, config.model == "lstm"
         self.width = layers[-1].width
+
+    @property
+    def state_size(self) -> int:
+        """Return how many numbers :meth:`begun` starts from: one a unit of each layer."""
+        return self.hidden * len(self.layers)
+
+    def begun(self, numbers: Tensor) -> list[Carried]:
+        """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1, state_size] between -1 and 1."""
+        states = torch.split(numbers.transpose(0, 1), self.hidden, dim=2)
+        return [(one.contiguous(), torch.zeros_like(one)) if self.gated else one.contiguous() for one in states]
+
+    def told(self, outputs: Tensor) -> Tensor:
+        """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last state."""
+        return self.last(outputs)[:, None]
 
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to the last state, [B, width]."""
+        return self.last(self.read(window)[0])
+
+    def read(self, bars: Tensor, carried: list[Carried] | None = None) -> tuple[Tensor, list[Carried]]:
+        """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars are read with that."""
+        after = []
         for number, layer in enumerate(self.layers):
-            window = layer(self.between(window) if number else window)
-        return self._last(window)
+            bars, left = layer(self.between(bars) if number else bars, carried[number] if carried else None)
+            after.append(left)
+        return bars, after
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the last state, and of each layer the states at some bars (see :meth:`RecurrentLayer.kept`)."""
+        """Return the outputs [B, L, width], and of each layer the states at some bars (see :meth:`RecurrentLayer.kept`)."""
         found = []
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, RecurrentLayer)
             window, states = layer.kept(self.between(window) if number else window, cuts)
             found.append(states)
-        return self._last(window), found
+        return window, found
 
-    def _last(self, outputs: Tensor) -> Tensor:
+    def last(self, outputs: Tensor) -> Tensor:
         """Return the outputs [B, width] at the last bar of each direction: of the backward one that is the first."""
         if not self.bidirectional:
             return outputs[:, -1]

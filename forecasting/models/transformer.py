@@ -56,39 +56,69 @@ class Transformer(nn.Module):
     config : ModelConfig
     inputs : int
         Features a bar, C.
-    input_size : int
-        Bars of a window, L: learned positions are one for each lag.
+    length : int
+        Most bars that are ever read: there is one position for each. The first bar of a window has the first one.
     """
 
     place: Tensor
 
-    def __init__(self, config: ModelConfig, inputs: int, input_size: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, length: int) -> None:
         super().__init__()
         self.width = config.hidden_size
         self.embed = nn.Linear(inputs, self.width)
         if config.positions == "learned":
-            self.place = nn.Parameter(0.02 * torch.randn(input_size, self.width))
+            self.place = nn.Parameter(0.02 * torch.randn(length, self.width))
         else:
-            self.register_buffer("place", _waves(input_size, self.width), persistent=False)
+            self.register_buffer("place", _waves(length, self.width), persistent=False)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(self.width)
 
+    @property
+    def state_size(self) -> int:
+        """Return how many numbers :meth:`begun` starts from, at each bar."""
+        return self.width
+
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to what is said at the last bar, [B, width]."""
-        return self.kept(window, ())[0]
+        said: Tensor = self.norm(self._blocks(self.embed(window))[:, -1])
+        return said
+
+    def read(self, bars: Tensor, carried: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are read with: all bars so far."""
+        embedded = self.embed(bars)
+        known = embedded if carried is None else torch.cat([carried, embedded], dim=1)
+        said: Tensor = self.norm(self._blocks(known)[:, known.shape[1] - bars.shape[1] :])
+        return said, known
+
+    def begun(self, numbers: Tensor) -> Tensor:
+        """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes them."""
+        return numbers
+
+    def told(self, outputs: Tensor) -> Tensor:
+        """Return of what is said at each bar, [B, L, width], what a decoder starts from: all of it."""
+        return outputs
+
+    def last(self, outputs: Tensor) -> Tensor:
+        """Return what is said at the last bar."""
+        return outputs[:, -1]
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what is said at the last bar, and of each block what enters it at some bars, [B, width] each."""
-        bars, found = self.embed(window) + self.place, []
+        """Return what is said at each bar, and of each block what enters it at some bars, [B, width] each."""
+        found: list[list[Tensor]] = []
+        said: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
+        return said, found
+
+    def _blocks(self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None) -> Tensor:
+        """Run all blocks over embedded bars; what enters them at the cuts is added to ``found``."""
+        bars = bars + self.place[: bars.shape[1]]
         for block in self.layers:
-            if cuts:
+            if found is not None:
                 # Taken apart and put together again, so that all that follows depends on the kept bars.
                 single = list(bars.unbind(1))
                 found.append([single[cut] for cut in cuts])
                 bars = torch.stack(single, dim=1)
             bars = block(bars)
-        said: Tensor = self.norm(bars[:, -1])
-        return said, found
+        return bars
 
 
 def _waves(length: int, width: int) -> Tensor:

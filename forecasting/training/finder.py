@@ -12,11 +12,10 @@ import torch
 from forecasting.config import RunConfig
 from forecasting.events import Event, LearningRatesTried, Notice, Progress
 from forecasting.series import Floats, Panel
-from forecasting.training.forecaster import Forecaster, build
 from forecasting.training.hardware import set_threads, tested_device
-from forecasting.training.loop import Run, StopAsked
+from forecasting.training.loop import Run, StopAsked, untrained
 from forecasting.training.state import Autosave
-from forecasting.windows import Scaling, Split, Windows
+from forecasting.windows import Split
 
 #: Rates that are tried, the first and the last of them, how losses are smoothed, and where the search has seen enough.
 _TRIED, _LOWEST, _HIGHEST, _SMOOTH, _ENOUGH = 120, 1e-6, 10.0, 0.9, 1.5
@@ -51,9 +50,7 @@ def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_sto
         yield Notice(excuse)
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
-    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
-    windows = Windows(panel, scaling, config.task, device)
-    forecaster = Forecaster(config, scaling, build(config, windows.inputs).to(device), device, split.val_start)
+    windows, forecaster = untrained(panel, split, config, device)
     run = Run(forecaster, windows, split, panel, should_stop, lambda: False, Autosave(None))
     rates, losses = np.geomspace(_LOWEST, _HIGHEST, _TRIED), []
     reported = time.perf_counter()
@@ -71,17 +68,17 @@ def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_sto
 def _tried(run: Run, rates: Floats) -> Iterator[float]:
     """Take one step at each rate and return the smoothed loss beside the baseline's."""
     ours = theirs = 0.0
-    rows = run.train_rows
-    untrained = torch.zeros((), device=run.windows.device)
+    lessons, start, order = run.lessons, 0, torch.zeros(0)
     run.network.train()
-    for number, rate in enumerate(rates):
-        start = number * run.batch_size % len(rows)
-        if start < run.batch_size:
-            order = torch.randperm(len(rows), generator=run.order).to(rows.device)
-        some = rows[order[start : start + run.batch_size]]
+    for rate in rates:
+        if start >= len(order):
+            order, start = lessons.drawn(run.order), 0
+        some = order[start : start + run.batch_size]
+        start += run.batch_size
         with torch.no_grad():
-            shape = untrained.expand(len(some), run.windows.horizon, 3)
-            theirs = _SMOOTH * theirs + (1 - _SMOOTH) * run.losses(shape, some).mean().item()
+            # Answers of zero are the baseline's.
+            loss = lessons.loss(torch.zeros_like(lessons.answers(run.network, some)), some, run.pinball)
+            theirs = _SMOOTH * theirs + (1 - _SMOOTH) * loss.item()
         run.step(some, float(rate))
         ours = _SMOOTH * ours + (1 - _SMOOTH) * float(run.seen[-1][0])
         yield ours / theirs if theirs else math.nan

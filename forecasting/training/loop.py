@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from forecasting.calendars import future_sessions
-from forecasting.config import QUANTILES, RunConfig
+from forecasting.config import QUANTILES, SEASONAL_STEPS, RunConfig
+from forecasting.errors import ConfigError
 from forecasting.events import EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
-from forecasting.models.heads import stretch
 from forecasting.series import Floats, Origins, Panel
 from forecasting.training.doctor import Doctor
 from forecasting.training.forecaster import Forecaster, build, forecasts_from, in_parts
@@ -37,6 +37,7 @@ from forecasting.training.state import (
     to_arrays,
     to_tensors,
 )
+from forecasting.training.supervision import Pinball, supervision
 from forecasting.windows import Scaling, Split, Windows, bars_before
 
 StopAsked = Callable[[], bool]
@@ -109,17 +110,15 @@ def fit(
     Raises
     ------
     ConfigError
-        The state belongs to other prices or settings, or the device cannot be used.
+        The state belongs to other prices or settings, the device cannot be used, or steps that do not add up were to be.
     """
     if resume is not None:
         resume.check(panel, config)
     device, excuse = tested_device(config.train.device)
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
-    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
-    windows = Windows(panel, scaling, config.task, device)
-    network = build(config, windows.inputs).to(device)
-    forecaster = Forecaster(config, scaling, network, device, split.val_start)
+    windows, forecaster = untrained(panel, split, config, device)
+    scaling, network = forecaster.scaling, forecaster.network
     yield _split_made(split, network, device)
     if excuse:
         yield Notice(excuse)
@@ -142,6 +141,23 @@ def fit(
     known = bars_before(panel, split.test_start)
     forecaster = replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task), trust=run.trust(panel, split))
     return Fitted(forecaster, tuple(run.history), run.stopped)
+
+
+def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> tuple[Windows, Forecaster]:
+    """Return the windows of a panel and a network that has learned nothing yet; scales are fitted before ``split.val_start``.
+
+    Raises
+    ------
+    ConfigError
+        A network that forecasts step by step, and a target whose steps do not add up.
+    """
+    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
+    if scaling.target == "seasonal" and config.model.strategy != "direct":
+        raise ConfigError(*SEASONAL_STEPS)
+    windows = Windows(panel, scaling, config.task, device)
+    network = build(config, windows.inputs).to(device)
+    network.feed_back_in(scaling.sd.tolist())
+    return windows, Forecaster(config, scaling, network, device, split.val_start)
 
 
 def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
@@ -189,10 +205,10 @@ class Run:
         self.forecaster, self.network, self.windows, self.panel = forecaster, forecaster.network, windows, panel
         self.config, self.autosave = forecaster.config.train, autosave
         self.should_stop, self.should_pause = should_stop, should_pause
-        self.train_rows, self.val_rows = windows.rows(split.train), windows.rows(split.val)
-        self.levels = torch.tensor(TRAIN_LEVELS, device=windows.device)
-        self.baseline = forecaster.table(np.array(TRAIN_LEVELS))
-        self.median = forecaster.table(np.array([0.5]))[:, 0]
+        self.val_rows = windows.rows(split.val)
+        self.lessons = supervision(windows, split.train, forecaster.config)
+        levels, median = np.array(TRAIN_LEVELS), forecaster.table(np.array([0.5]))[:, 0]
+        self.pinball = Pinball(torch.tensor(TRAIN_LEVELS, device=windows.device), forecaster.table(levels), median)
         self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
         self.members = len(self.network.members)
         self.baseline_losses = self.val_losses()
@@ -201,10 +217,10 @@ class Run:
         self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
         self.history: list[EpochEnd] = []
         self.stopped: Stopped | None = None
-        self.place, self.batch_size = 0, self.config.batch_size
+        self.place, self.batch_size = 0, self.lessons.batch
         self.seen: list[Tensor] = []
         self.slower, self.rollbacks = 1.0, 0
-        self.probe = MemoryProbe(self.network, self.train_rows, windows.window, self.losses)
+        self.probe = MemoryProbe(self.network, self.lessons.rows, windows.window, self.losses)
         self.memory: MemorySeen | None = None
         self.doctor = Doctor(forecaster.config)
         self.started = time.perf_counter()
@@ -218,8 +234,7 @@ class Run:
 
     def losses(self, shape: Tensor, rows: Tensor) -> Tensor:
         """Return the pinball losses of shapes [..., B, H, 3], mean over steps and levels, [..., B], in units of the scale."""
-        error = self.windows.target(rows).unsqueeze(-1) - stretch(shape, self.baseline, self.median)
-        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean((-2, -1))
+        return self.pinball(shape, self.windows.target(rows))
 
     @torch.no_grad()
     def val_losses(self) -> Tensor:
@@ -255,7 +270,7 @@ class Run:
         """Train one epoch, or what is left of it, validate, and decide whether to go on."""
         self.network.train()
         self.epoch_order = self.order.get_state()
-        order = self.train_rows[torch.randperm(len(self.train_rows), generator=self.order).to(self.windows.device)]
+        order = self.lessons.drawn(self.order)
         rate, reported = self.learning_rate, time.perf_counter()
         while self.place < len(order):
             if self.should_stop():
@@ -269,7 +284,7 @@ class Run:
             except torch.OutOfMemoryError:
                 yield self._halve()
                 continue
-            if self._exploded():
+            if self._exploded(last=self.place >= len(order)):
                 yield self._roll_back(f"The gradient was not finite any more in epoch {len(self.history)}", rate)
                 return
             if time.perf_counter() - reported >= _REPORT_S:
@@ -278,20 +293,20 @@ class Run:
         if self.seen:
             yield from self._validated(rate)
 
-    def step(self, rows: Tensor, rate: float) -> None:
-        """Take one step against the gradient of some windows; its loss, the gradient's norms and the windows are added to ``seen``."""
-        loss = self.losses(self.network(self.windows.window(rows)), rows).mean()
+    def step(self, some: Tensor, rate: float) -> None:
+        """Take one step against the gradient of some examples; loss, norms of the gradient and number of examples are added to ``seen``."""
+        loss = self.lessons.loss(self.lessons.answers(self.network, some), some, self.pinball)
         (self.members * loss).backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         clipping = clip_gradients(gradients, self.config, self.members)
         self.optimiser.step(rate)
-        self.seen.append(torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(rows))]))
-        self.place += len(rows)
+        self.seen.append(torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(some))]))
+        self.place += len(some)
 
-    def _exploded(self) -> bool:
-        """Whether the loss or the gradient of recent steps was not finite."""
+    def _exploded(self, last: bool) -> bool:
+        """Whether the loss or the gradient of recent steps was not finite; a GPU is asked now and then, and at the last step."""
         every = 1 if self.windows.device.type == "cpu" else _LOOK_EVERY
-        due = len(self.seen) % every == 0 or self.place >= len(self.train_rows)
+        due = len(self.seen) % every == 0 or last
         return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
 
     def _validated(self, rate: float) -> Iterator[Event]:
@@ -366,16 +381,17 @@ class Run:
         Raises
         ------
         torch.OutOfMemoryError
-            A batch of one window is too large.
+            A batch of one is too large.
         """
         if self.batch_size == 1:
             raise
         self.optimiser.clear()
-        self.batch_size = max(1, min(self.batch_size, len(self.train_rows)) // 2)
+        self.batch_size = max(1, min(self.batch_size, self.lessons.count) // 2)
         if self.windows.device.type == "cuda":
             torch.cuda.empty_cache()
         return Notice(
-            f"The device's memory was too small, so batches now have {self.batch_size} windows.", "Lower the batch, or the network's size."
+            f"The device's memory was too small, so batches now have {self.batch_size} {self.lessons.unit}.",
+            "Lower the batch, or the network's size.",
         )
 
     def _pause(self) -> Iterator[Event]:
@@ -402,7 +418,7 @@ class Run:
 
     def _steps(self) -> tuple[int, int]:
         """Return how many steps are done and there are at most."""
-        each = math.ceil(len(self.train_rows) / self.batch_size)
+        each = math.ceil(self.lessons.count / self.batch_size)
         return (len(self.history) - 1) * each + math.ceil(self.place / self.batch_size), self.config.epochs * each
 
     def _progress(self, message: str, eta_s: float | None) -> Progress:
