@@ -59,13 +59,13 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     """
     if horizon <= 0:
         return np.empty(0, "datetime64[us]")
-    count, unit = _parsed(series.freq)
+    count, unit = parsed(series.freq)
     if unit == "":
-        return _step_on(series.ds, _median_step(series), horizon)
+        return _step_on(series.ds, median_step(series), horizon)
     if unit == "M":
         return _next_months(series, count, horizon)
     if unit == "W":
-        anchor = _anchor_day(series.ds)
+        anchor = usual_weekday_near(series.ds)
         return _step_on(np.array([anchor + (series.ds[-1] - series.ds[-1].astype("datetime64[D]"))]), 7 * count * DAY, horizon)
     if unit == "D":
         return _next_days(series, count, horizon)
@@ -91,14 +91,14 @@ def missing_sessions(series: PriceSeries) -> Dates:
     DataError
         An unknown calendar or an unknown frequency.
     """
-    count, unit = _parsed(series.freq)
+    count, unit = parsed(series.freq)
     if unit == "" or len(series) < 2:
         return np.empty(0, "datetime64[us]")
     if unit == "M":
         months = series.ds.astype("datetime64[M]")
         return _missing_of(np.arange(months[0], months[-1], np.timedelta64(count, "M")), months)
     if unit == "W":
-        anchor, step = _anchor_day(series.ds), 7 * count
+        anchor, step = usual_weekday_near(series.ds), 7 * count
         weeks = np.round((series.ds.astype("datetime64[D]") - anchor) / (step * DAY)).astype(np.int64)
         return (anchor + step * _missing_of(np.arange(weeks[0], weeks[-1]), weeks) * DAY).astype("datetime64[us]")
     if unit != "D" and series.calendar == "24/7":
@@ -116,7 +116,14 @@ def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArr
     return missing.astype("datetime64[us]") if missing.dtype.kind == "M" else missing
 
 
-def _parsed(freq: str) -> tuple[int, str]:
+def parsed(freq: str) -> tuple[int, str]:
+    """Return count and unit of a frequency (``5min`` is 5, ``min``); 0 and "" where bars are irregular.
+
+    Raises
+    ------
+    DataError
+        An unknown frequency.
+    """
     if not freq:
         return 0, ""
     match = re.fullmatch(r"(\d*)(s|min|h|D|W|M)", freq)
@@ -130,7 +137,14 @@ def _step_on(ds: Dates, step: np.timedelta64, horizon: int) -> Dates:
     return ahead.astype("datetime64[us]")
 
 
-def _median_step(series: PriceSeries) -> np.timedelta64:
+def median_step(series: PriceSeries) -> np.timedelta64:
+    """Return the median of the last 250 distances of bars, in whole days where it is a day or more.
+
+    Raises
+    ------
+    DataError
+        A single bar.
+    """
     if len(series) < 2:
         raise DataError(f"{series.symbol} has 1 bar of unknown frequency; 2 are needed to date the next one.", "Load more history.")
     step = int(np.median(np.diff(series.ds[-251:]).astype(np.int64)))
@@ -139,15 +153,16 @@ def _median_step(series: PriceSeries) -> np.timedelta64:
     return np.timedelta64(step, "us")
 
 
-def _most_frequent(values: npt.NDArray[Any]) -> Any:
+def most_frequent(values: npt.NDArray[Any]) -> Any:
+    """Return the value that occurs most often."""
     kinds, counts = np.unique(values, return_counts=True)
     return kinds[counts.argmax()]
 
 
-def _anchor_day(ds: Dates) -> np.datetime64:
+def usual_weekday_near(ds: Dates) -> np.datetime64:
     """Return the usual weekday nearest to the last weekly bar: a Thursday before Good Friday stands for that Friday."""
     days = ds.astype("datetime64[D]")
-    weekday = int(_most_frequent(weekday_of(days[-53:])))
+    weekday = int(most_frequent(weekday_of(days[-53:])))
     shift = (weekday - int(weekday_of(days[-1])) + 3) % 7 - 3
     anchor: np.datetime64 = days[-1] + shift * DAY
     return anchor
@@ -156,7 +171,7 @@ def _anchor_day(ds: Dates) -> np.datetime64:
 def _next_days(series: PriceSeries, count: int, horizon: int) -> Dates:
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
-    clock = _most_frequent((ds - days)[-20:])
+    clock = most_frequent((ds - days)[-20:])
     mask, span = weekdays_seen(days), np.timedelta64(2 * count * horizon + 30, "D")
     while True:
         found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, mask)[count - 1 :: count]
@@ -183,16 +198,37 @@ def _next_intraday(series: PriceSeries, step: np.timedelta64, horizon: int) -> D
     most = max(times.size for times in clocks)
     span = np.timedelta64(3 * (horizon // most) + 15, "D")
     while True:
-        last = days[-1] + span
-        sessions = _intraday_days(series.calendar, days[-1], last, mask)
-        stamps = np.concatenate([day + clocks[weekday_of(day)] for day in sessions] or [np.empty(0, "datetime64[us]")])
+        stamps = _stamps_between(series.calendar, days[-1], days[-1] + span, clocks, mask)
         stamps = stamps[stamps > ds[-1]]
-        stamps = _until_close(stamps, exchange_for(series.calendar, days[-1], last), max(times.max() for times in clocks if times.size))
         moved: Dates = np.unique(back(stamps))
         moved = moved[moved > series.ds[-1]]
         if moved.size >= horizon:
             return moved[:horizon].astype("datetime64[us]")
         span = span * 2
+
+
+def intraday_stamps(series: PriceSeries, step: np.timedelta64, horizon: int) -> Dates:
+    """Return the times at which intraday bars are due, from the first day to at least ``horizon`` bars after the last bar.
+
+    In the exchange's wall-clock. Times of day are those of the last 60 days.
+    """
+    ds, _ = exchange_clock(series)
+    days = ds.astype("datetime64[D]")
+    clocks, mask = _clocks(ds, step), weekdays_seen(days)
+    span = np.timedelta64(3 * (horizon // max(times.size for times in clocks)) + 15, "D")
+    while True:
+        stamps = _stamps_between(series.calendar, days[0], days[-1] + span, clocks, mask)
+        if (stamps > ds[-1]).sum() > horizon:
+            return stamps
+        span = span * 2
+
+
+def _stamps_between(
+    calendar: str, first: np.datetime64, last: np.datetime64, clocks: list[npt.NDArray[np.timedelta64]], mask: Mask
+) -> Dates:
+    sessions = _intraday_days(calendar, first, last, mask)
+    stamps = np.concatenate([day + clocks[weekday_of(day)] for day in sessions] or [np.empty(0, "datetime64[us]")])
+    return _until_close(stamps, exchange_for(calendar, first, last), max(times.max() for times in clocks if times.size))
 
 
 def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, mask: Mask) -> Iterable[np.datetime64]:
@@ -239,7 +275,7 @@ def _until_close(stamps: Dates, exchange: Exchange | None, latest: np.timedelta6
     """
     if exchange is None or not stamps.size:
         return stamps
-    regular = _most_frequent(exchange.closes - exchange.days.astype("datetime64[us]"))
+    regular = most_frequent(exchange.closes - exchange.days.astype("datetime64[us]"))
     if latest > regular:
         return stamps
     days = stamps.astype("datetime64[D]")
@@ -253,13 +289,13 @@ def _next_months(series: PriceSeries, count: int, horizon: int) -> Dates:
     months = days.astype("datetime64[M]")
     # The last bar may be that of a month still under way, dated today: it does not tell the convention.
     recent = days[-25:-1] if days.size > 2 else days
-    clock = _most_frequent((series.ds - days)[-25:])
-    dated = _month_convention(series.calendar, recent)
+    clock = most_frequent((series.ds - days)[-25:])
+    dated = month_convention(series.calendar, recent)
     ahead: Dates = dated(months[-1] + count * np.arange(1, horizon + 1)) + clock
     return ahead.astype("datetime64[us]")
 
 
-def _month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
+def month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
     """Return the way from months to dates that at least 80 % of ``days`` follow, otherwise their usual day of the month."""
 
     def first(months: Dates) -> Dates:
@@ -281,7 +317,7 @@ def _month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
     for convention in (first, last, last_session, first_session):
         if np.mean(convention(months) == days) >= 0.8:
             return convention
-    usual = _most_frequent(days - first(months))
+    usual = most_frequent(days - first(months))
 
     def same_day(months: Dates) -> Dates:
         shifted: Dates = np.minimum(first(months) + usual, last(months))
