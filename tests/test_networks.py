@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.config import QUANTILES, ModelConfig, RunConfig
+from forecasting.config import QUANTILES, SHAPES, ModelConfig, RunConfig
 from forecasting.events import EpochEnd, Event
 from forecasting.models import MODELS, Network
+from forecasting.models.decoding import added_up, fed_back
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import stretch
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, Fitted, Forecaster, fit
 from forecasting.training.gradients import clip_gradients
-from forecasting.windows import split_panel
+from forecasting.training.loop import untrained
+from forecasting.training.supervision import supervision
+from forecasting.windows import Windows, split_panel
 
 PERIOD, BARS = 24, 360
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -37,6 +40,43 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "transformer, both ways, convolution": {"model": "transformer", "bidirectional": True, "conv_kernel": 3, "hidden_size": 7},
 }
 
+#: Every way from inputs to outputs: shape, decoding, what is learned from.
+WAYS: dict[str, dict[str, Any]] = {
+    "one to one": {"shape": "one-to-one"},
+    "one to many, recursive": {"shape": "one-to-many"},
+    "one to many, recursive, from what it said": {"shape": "one-to-many", "teacher_forcing": False},
+    "one to many, direct": {"shape": "one-to-many", "decoding": "direct"},
+    "one to many, decoder": {"shape": "one-to-many", "decoding": "seq2seq"},
+    "many to one, recursive": {"decoding": "recursive"},
+    "many to one, recursive, from what it said": {"decoding": "recursive", "teacher_forcing": False},
+    "many to many": {"shape": "many-to-many"},
+    "many to many, recursive": {"shape": "many-to-many", "decoding": "recursive"},
+    "encoder-decoder": {"shape": "encoder-decoder"},
+    "encoder-decoder, from what it said": {"shape": "encoder-decoder", "teacher_forcing": False},
+    "sequences": {"supervision": "sequence", "chunk": 40},
+    "sequences, recursive": {"supervision": "sequence", "chunk": 40, "decoding": "recursive"},
+}
+#: The ways that are tried every time, each with another network; the others are slow for being many.
+USUAL = {
+    "one to one": {"model": "rnn"},
+    "one to many, recursive": {"model": "gru", "layers": 2},
+    "many to one, recursive": {"model": "transformer", "positions": "learned", "conv_kernel": 3},
+    "many to one, recursive, from what it said": {"model": "lstm", "conv_kernel": 3},
+    "many to many": {"model": "gru"},
+    "encoder-decoder": {"model": "lstm", "bidirectional": True, "layers": 2, "members": 2},
+    "encoder-decoder, from what it said": {"model": "transformer"},
+    "sequences": {"model": "lstm"},
+}
+EVERY = [
+    pytest.param({**network, **way}, id=f"{kind}, {name}", marks=() if kind == "usual" else pytest.mark.slow)
+    for kind, pairs in (
+        ("usual", [(name, WAYS[name], network) for name, network in USUAL.items()]),
+        *((model, [(name, way, {"model": model}) for name, way in WAYS.items()]) for model in MODELS),
+    )
+    for name, way, network in pairs
+    if not (network["model"] == "transformer" and "supervision" in way)
+]
+
 
 def waves(seed: int = 0) -> PriceSeries:
     """Prices whose volatility follows a sine: what a network can learn and the baseline's averages cannot follow."""
@@ -48,10 +88,11 @@ def waves(seed: int = 0) -> PriceSeries:
 
 
 def settings(**values: Any) -> RunConfig:
+    one = SHAPES[values.get("shape", "many-to-one")]
     return RunConfig().changed(
         **{
-            "input_size": PERIOD,
-            "horizon": 2,
+            "input_size": PERIOD if PERIOD in one.lookback else 1,
+            "horizon": 2 if 2 in one.horizon else 1,
             "epochs": 2,
             "batch_size": 32,
             "learning_rate": 0.01,
@@ -78,12 +119,17 @@ def with_other_future(series: PriceSeries, cutoff: int) -> PriceSeries:
     return dataclasses.replace(series, values=values)
 
 
+def along(network: Network, window: torch.Tensor) -> torch.Tensor:
+    """What is said of the next bar, or of the first of all steps, at each bar."""
+    return network.along(window)[:, :, 0]
+
+
 def test_the_registry_holds_what_the_settings_offer() -> None:
     assert set(MODELS) == set(get_args(ModelConfig.model_fields["model"].annotation))
     assert {option["model"] for option in OPTIONS.values()} == set(MODELS)
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("option", [*(pytest.param(option, id=name) for name, option in OPTIONS.items()), *EVERY])
 def test_every_network_keeps_the_contract(option: dict[str, Any], tmp_path: Path) -> None:
     config, cutoff = settings(**option), 300
     panel = Panel((waves(),))
@@ -142,6 +188,104 @@ def test_kept_states_carry_the_whole_gradient(model: str, bidirectional: bool) -
         for t in range(8):
             ahead = gradients[9 + t + 1] * (1 - states[t + 1] ** 2) @ weight
             torch.testing.assert_close(gradients[9 + t], ahead)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_bars_read_one_by_one_are_read_as_if_at_once(model: str) -> None:
+    torch.manual_seed(0)
+    network = Network(ModelConfig(model=model, layers=2, decoding="recursive"), 3, 4, 9).eval()
+    torch.nn.init.normal_(network.head.residual.weight)
+    bars = torch.randn(5, 12, 3)
+    whole, carried = network.body.read(bars[:, :7])
+    pieces = [whole]
+    for place in range(7, 12):
+        said, carried = network.body.read(bars[:, place : place + 1], carried)
+        pieces.append(said)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), network.body.read(bars)[0])
+    later = bars.clone()
+    later[:, 8:] += 1
+    assert torch.equal(along(network, bars)[:, :8], along(network, later)[:, :8]), "an answer looks at later bars"
+    torch.testing.assert_close(along(network, bars[:, :9])[:, -1], network(bars[:, :9])[:, 0])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_decoder_that_is_taught_knows_the_moves_before_a_step_and_no_others(model: str) -> None:
+    torch.manual_seed(0)
+    network = Network(ModelConfig(model=model, shape="encoder-decoder"), 3, 5, 9).eval()
+    torch.nn.init.normal_(network.head.residual.weight)
+    window, moves = torch.randn(4, 9, 3), torch.randn(4, 4)
+    other = moves.clone()
+    other[:, 2:] += 1
+    one, two = network.taught(window, moves), network.taught(window, other)
+    assert torch.equal(one[:, :3], two[:, :3])
+    assert not torch.equal(one[:, 3], two[:, 3])
+    torch.testing.assert_close(network(window)[:, :1], one[:, 0])
+
+
+def test_steps_add_up_as_independent_moves_do() -> None:
+    steps = torch.tensor([[0.1, 0.2, -0.3], [0.2, 0.0, -0.3], [0.3, -0.2, -0.3]])
+    found = added_up(steps)
+    for h in range(1, 4):
+        assert found[h - 1, 0].item() == pytest.approx(steps[:h, 0].sum().item() / h**0.5)
+        assert found[h - 1, 1].exp().item() == pytest.approx(steps[:h, 1].mul(2).exp().mean().sqrt().item())
+        assert found[h - 1, 2].item() == pytest.approx(-0.3)
+    assert not added_up(torch.zeros(2, 7, 3)).any(), "steps that say nothing must be exactly the baseline"
+
+
+def test_what_is_fed_back_is_a_move_of_usual_size() -> None:
+    """A network that answers a wild bar with a wide band must not calm down for being told its own median."""
+    said, up = torch.tensor([[0.1, 0.5, 0.7], [0.1, 0.5, 0.7]]), torch.tensor([1.0, -1.0])
+    (high, wide), (low, _) = fed_back(said, up).tolist()
+    assert high == pytest.approx(0.1 + 0.65 * np.exp(0.7))
+    assert low == pytest.approx(0.1 - 0.65 * np.exp(0.5))
+    assert wide == pytest.approx(0.6)
+
+
+def test_chunks_answer_each_training_origin_once_from_its_own_series() -> None:
+    long, short = waves(), waves(1)
+    panel = Panel((long, dataclasses.replace(short.head(250), symbol="SHORT")))
+    config = settings(supervision="sequence", chunk=50)
+    split = split_panel(panel, config.task)
+    windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
+    lessons = supervision(windows, split.train, config)
+    draw = torch.Generator().manual_seed(3)
+    for _ in range(3):
+        chunks = lessons.drawn(draw)
+        answered = torch.cat([torch.arange(int(first), int(last) + 1) for _, first, last in chunks])
+        assert sorted(answered.tolist()) == sorted(windows.rows(split.train).tolist())
+        assert (chunks[:, 2] - chunks[:, 1] < 50).all()
+    happened, counts = lessons.asked(chunks)
+    assert int(counts.sum()) == len(split.train)
+    rows = torch.cat([torch.arange(int(last) - 49, int(last) + 1) for _, _, last in chunks]).view(len(chunks), 50)
+    assert torch.equal(happened[counts], windows.target(rows[counts])), "the same targets as those of windows"
+    # Another future, and another series before it, change nothing of what is learned from.
+    other = [with_other_future(series, bars - 1) for series, bars in zip(panel, split.insample, strict=True)]
+    changed = Windows(Panel(tuple(other)), forecaster.scaling, config.task, torch.device("cpu"))
+    again = supervision(changed, split.train, config)
+    torch.nn.init.normal_(forecaster.network.members[0].head.residual.weight)
+    forecaster.network.eval()
+    said, same = (one.answers(forecaster.network, chunks) for one in (lessons, again))
+    assert torch.equal(said[:, counts], same[:, counts])
+    assert torch.equal(happened[counts], again.asked(chunks)[0][counts])
+
+
+@pytest.mark.parametrize("way", ["many to one, recursive", "many to many", "encoder-decoder"])
+def test_what_is_learned_step_by_step_ends_before_the_validation_part(way: str) -> None:
+    panel, config = Panel((waves(),)), settings(**{**WAYS[way], "horizon": 5})
+    split = split_panel(panel, config.task)
+    windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
+    other = with_other_future(panel[0], split.insample[0] - 1)
+    changed = Windows(Panel((other,)), forecaster.scaling, config.task, torch.device("cpu"))
+    torch.nn.init.normal_(forecaster.network.members[0].head.residual.weight)
+    forecaster.network.eval()
+    told = []
+    for one in (windows, changed):
+        lessons = supervision(one, split.train, config)
+        happened, counts = lessons.asked(lessons.rows)
+        kept = slice(None) if counts is None else counts
+        told += [lessons.answers(forecaster.network, lessons.rows)[:, kept], happened[kept]]
+    assert torch.equal(told[0], told[2])
+    assert torch.equal(told[1], told[3])
 
 
 def test_a_causal_convolution_looks_at_no_later_bar() -> None:
