@@ -17,7 +17,7 @@ from app.charts.canvas import Frame
 from forecasting.series import PriceSeries
 
 #: How a legend shows what it names.
-Mark = Literal["line", "dashed", "dotted", "band", "wide-band", "past"]
+Mark = Literal["line", "dashed", "dotted", "dots", "rings", "band", "wide-band", "past"]
 
 
 def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
@@ -62,11 +62,12 @@ def in_words(series: PriceSeries | None, timeline: Timeline, fan: Fan | None, mo
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a legend."""
+    """One entry of a legend; ``dash`` where the line has one of its own."""
 
     label: str
     color: str
     mark: Mark
+    dash: tuple[float, ...] = ()
 
 
 class LegendArtist:
@@ -129,6 +130,12 @@ class LegendArtist:
         """Paint a line or a piece of band as the chart does."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         middle = rect.center().y() + 0.5
+        if entry.mark in ("dots", "rings"):
+            painter.setPen(line_pen(entry.color, 1.4))
+            painter.setBrush(QColor(entry.color) if entry.mark == "dots" else Qt.BrushStyle.NoBrush)
+            radius = 1.8 if entry.mark == "dots" else 3.2
+            painter.drawEllipse(QPointF(rect.center().x(), middle), radius, radius)
+            return
         if entry.mark in ("band", "wide-band", "past"):
             fill = QColor(entry.color)
             fill.setAlphaF({"band": 0.40, "wide-band": 0.16, "past": 0.12}[entry.mark])
@@ -137,7 +144,7 @@ class LegendArtist:
             painter.drawRect(QRectF(rect.left() + 0.5, middle - 5, rect.width() - 1, 10))
             if entry.mark != "past":
                 return
-        dash = {"dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "past": (3.0, 2.0), "line": ()}[entry.mark]
+        dash = entry.dash or {"dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "past": (3.0, 2.0), "line": ()}[entry.mark]
         painter.setPen(line_pen(entry.color, {"dashed": 2.0, "past": 1.0}.get(entry.mark, 1.5), dash))
         painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from forecasting.events import Prediction, RunResult
@@ -115,10 +116,52 @@ def _gradient(result: RunResult, symbol: str) -> Plot | None:
     return chart
 
 
+def _calibration(result: RunResult, symbol: str) -> Plot | None:
+    from app.charts.judging import CalibrationChart
+    from forecasting.metrics import calibration
+
+    chart = CalibrationChart()
+    chart.show_calibration({name: calibration(one) for name, one in result.outcomes.items()})
+    return chart
+
+
+def _by_step(metric: str) -> Callable[[RunResult, str], Plot | None]:
+    def build(result: RunResult, symbol: str) -> Plot | None:
+        from app.charts.judging import StepChart
+        from forecasting.metrics import METRICS
+
+        known = METRICS[metric]
+        values = {name: known.compute(one, 0) for name, one in result.outcomes.items()}
+        if not any(np.isfinite(one).any() for one in values.values()):
+            return None
+        chart = StepChart()
+        chart.show_metric(values, known.unit, None if isinstance(known.better, str) else known.better)
+        return chart
+
+    return build
+
+
+def _first_of(*makers: Callable[[RunResult, str], Plot | None]) -> Callable[[RunResult, str], Plot | None]:
+    """Return what the first of several can make."""
+    return lambda result, symbol: next((plot for make in makers if (plot := make(result, symbol)) is not None), None)
+
+
+def _residuals(result: RunResult, symbol: str) -> Plot | None:
+    from app.charts.judging import ResidualChart
+
+    chart = ResidualChart()
+    chart.show_residuals(next(iter(result.outcomes.values()), None))
+    return chart
+
+
 #: The kinds by name, in the order of menus and reports. A new kind is a new entry.
 PLOTS: dict[str, PlotKind] = {
     "price": PlotKind("Prices and forecast", _price),
     "past": PlotKind("Past forecasts", _past),
     "loss": PlotKind("Loss by epoch", _loss),
     "gradient": PlotKind("Gradient norm by epoch", _gradient),
+    "calibration": PlotKind("Stated and realised coverage", _calibration),
+    "steps": PlotKind("CRPS by step ahead", _first_of(_by_step("crps_bp"), _by_step("crps"))),
+    "step_coverage": PlotKind("Coverage of the 80 % band by step ahead", _by_step("coverage_80")),
+    "residuals": PlotKind("Residuals one bar ahead", _residuals),
 }

@@ -14,16 +14,18 @@ from app.watchlist import Choice
 from app.window import dialogs
 from app.window.actions import Actions
 from app.window.importer import Importer
+from app.window.judging import Judging
 from app.window.keeping import Keeping
 from app.window.layout import Layout
 from app.window.running import Running
+from app.window.steering import Steering
 from app.window.tickers import TickerDesk
 from app.window.viewing import Viewing
 from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import EngineReady, EpochEnd, Notice, Progress, RunFinished, SeriesLoaded, SplitMade
+from forecasting.events import Advice, EngineReady, EpochEnd, Notice, Progress, RunFinished, SeriesLoaded, SplitMade
 
 FIRST_SAMPLE = "sample:sp500"
 #: Milliseconds that a closing window waits for its threads.
@@ -47,7 +49,7 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, tickers, keeping, running
+    viewing, watching, importer, tickers, keeping, judging, running, steering
         The desks: each wires one thing that people do.
     """
 
@@ -69,7 +71,9 @@ class Workbench(QObject):
         self.importer = Importer(window, self.session, self.watching)
         self.tickers = TickerDesk(window, self.session, self.watching, self.actions, preferences)
         self.keeping = Keeping(window, self.session, self.layout, self.viewing, preferences)
+        self.judging = Judging(self.session, {"results": self.results.judged})
         self.running = Running(self.session, self.layout)
+        self.steering = Steering(self.session, self.layout, self.actions, self.watching, self.report)
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
@@ -83,6 +87,7 @@ class Workbench(QObject):
         else:
             self.watching.start()
         self.session.warm_up()
+        self.steering.start()
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:
@@ -239,6 +244,9 @@ class Workbench(QObject):
                 self._show_progress(event)
             case Notice():
                 self.banner.show_notice(event.message, event.hint)
+            case Advice():
+                if self.running.show_advice(event):
+                    self.banner.show_notice(event.message, event.hint)
             case SplitMade():
                 self.running.show_split(event)
             case EpochEnd() if self.session.progress:
@@ -306,6 +314,8 @@ class Workbench(QObject):
             "loading": self.tr("Loading…"),
             "preparing": self.tr("Preparing the engine…"),
             "training": self.tr("Training…"),
+            "paused": self.tr("Paused"),
+            "searching": self.tr("Looking for a learning rate…"),
             "backtesting": self.tr("Testing through history…"),
             "auditing": self.tr("Looking for leaks…"),
             "stopping": self.tr("Stopping…"),

@@ -1,0 +1,53 @@
+"""What came of a training: the judgement on its test part, or what to do to get one."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QStackedWidget
+
+from app.panels.empty import EmptyState
+from app.panels.results.judged import JudgedView
+from app.panels.results.scores import ScoreTable
+from app.panels.training import duration
+from app.theme import Theme
+from forecasting.events import RunResult
+
+
+class ResultsPanel(QStackedWidget):
+    """The judgement on a training, or the empty state.
+
+    Attributes
+    ----------
+    judged : JudgedView
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._empty = EmptyState(
+            "results", self.tr("No results yet"), self.tr("After training, the network is judged here beside the random walk.")
+        )
+        self.judged = JudgedView()
+        self.addWidget(self._empty)
+        self.addWidget(self.judged)
+
+    @property
+    def table(self) -> ScoreTable:
+        """The scores."""
+        return self.judged.table
+
+    def show_result(self, result: RunResult | None) -> None:
+        """Show a finished run; None shows the empty state."""
+        self.setCurrentIndex(0 if result is None else 1)
+        if result is not None:
+            self.judged.show_judged(result.verdict, result.scores, result.outcomes, self._how_it_ran(result))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._empty.set_theme(theme)
+        self.judged.set_theme(theme)
+
+    def _how_it_ran(self, result: RunResult) -> str:
+        info = result.info
+        why = {"epochs": self.tr("all epochs done"), "early": self.tr("no better loss any more"), "user": self.tr("stopped by you")}
+        return self.tr("{n} epochs in {time} on {device}, best at {best}, seed {seed}: {why}.").format(
+            n=info.epochs, time=duration(info.seconds), device=info.device, best=info.best_epoch, seed=info.seed, why=why[info.stopped]
+        )

@@ -1,0 +1,332 @@
+"""A judgement in full: the verdict in one sentence, and below it scores, steps, calibration and residuals, each on a tab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QSpinBox,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.charts.canvas import Chart
+from app.charts.judging import CalibrationChart, ResidualChart, StepChart, residuals
+from app.charts.plots import Columns
+from app.panels.results.detail import Detail
+from app.panels.results.scores import ScoreTable, aim_of, title_of
+from app.panels.sheets import SheetTable
+from app.theme import Theme
+from forecasting.events import Verdict
+from forecasting.metrics import METRICS
+from forecasting.series import Floats, Outcomes
+
+
+class JudgedView(QWidget):
+    """Shows what came of a test part, of a training's or of a backtest's.
+
+    Attributes
+    ----------
+    detail_wanted : Signal
+        Outcomes are shown of which the details are not known yet; whoever works them out calls :meth:`show_detail`.
+    changed : Signal
+        A plot wants to be drawn.
+    """
+
+    detail_wanted = Signal(object)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._verdict: Verdict | None = None
+        self._outcomes: Mapping[str, Outcomes] = {}
+        self._detail: Detail | None = None
+        self._badge, self._sentence, self._notes, self._how = QLabel(), QLabel(), QLabel(), QLabel()
+        self._sentence.setProperty("role", "heading")
+        self._notes.setProperty("role", "muted")
+        self._how.setProperty("role", "muted")
+        for label in (self._sentence, self._notes, self._how):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.table = ScoreTable(self.tr("Scores of the network beside the baselines"))
+        self.steps = StepTab()
+        self.calibration = CalibrationTab()
+        self.residuals = ResidualTab()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setAccessibleName(self.tr("Parts of the judgement"))
+        for tab, title in (
+            (self._score_tab(), self.tr("Scores")),
+            (self.steps, self.tr("By step")),
+            (self.calibration, self.tr("Calibration")),
+            (self.residuals, self.tr("Residuals")),
+        ):
+            self.tabs.addTab(tab, title)
+        self.tabs.currentChanged.connect(self.changed)
+        self.steps.changed.connect(self.changed)
+        self.residuals.changed.connect(self.changed)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(10, 8, 10, 0)
+        rows.setSpacing(4)
+        rows.addLayout(self._head())
+        rows.addWidget(self.tabs, 1)
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The plots."""
+        return (self.steps.chart, self.calibration.chart, self.residuals.chart)
+
+    def show_judged(self, verdict: Verdict, scores: Mapping[str, Mapping[str, float]], outcomes: Mapping[str, Outcomes], how: str) -> None:
+        """Show verdict and scores; the rest follows with :meth:`show_detail`.
+
+        Parameters
+        ----------
+        verdict : Verdict
+        scores : mapping
+            Model to metric to value, the network first.
+        outcomes : mapping of str to Outcomes
+            The ground of the scores.
+        how : str
+            How it came about, in one sentence.
+        """
+        self._verdict = verdict
+        self._show_verdict(verdict)
+        self._how.setText(how)
+        self.table.show_scores(scores)
+        if outcomes is self._outcomes:
+            return
+        self._outcomes, self._detail = outcomes, None
+        self.steps.show_steps({})
+        self.calibration.show_detail(None)
+        self.residuals.show_outcomes(outcomes)
+        self.changed.emit()
+        self.detail_wanted.emit(outcomes)
+
+    def show_detail(self, detail: Detail) -> None:
+        """Fill in the details of the outcomes that are shown; those of others are passed over."""
+        if detail.outcomes is not self._outcomes or detail is self._detail:
+            return
+        self._detail = detail
+        self.steps.show_steps(detail.steps)
+        self.calibration.show_detail(detail)
+        self.changed.emit()
+
+    def refresh(self) -> None:
+        """Draw the plot that is seen, where it has changed."""
+        for chart in self.charts:
+            if chart.isVisible():
+                chart.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self._color()
+        for chart in self.charts:
+            chart.set_theme(theme)
+
+    def _head(self) -> QHBoxLayout:
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(self._badge, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self._sentence, 1)
+        return head
+
+    def _score_tab(self) -> QScrollArea:
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 6, 0, 8)
+        rows.setSpacing(6)
+        for part in (self.table, self._notes, self._how):
+            rows.addWidget(part)
+        rows.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        return scroll
+
+    def _show_verdict(self, verdict: Verdict) -> None:
+        words = {"beats": self.tr("BEATS"), "ties": self.tr("TIES"), "loses": self.tr("LOSES")}
+        self._badge.setText(words[verdict.outcome])
+        self._badge.setAccessibleName(self.tr("Verdict"))
+        self._sentence.setText(verdict.sentence)
+        self._notes.setText("\n".join(f"• {note}" for note in verdict.notes))
+        self._notes.setVisible(bool(verdict.notes))
+        self._color()
+
+    def _color(self) -> None:
+        if self._theme is None or self._verdict is None:
+            return
+        color = {"beats": self._theme.forecast, "ties": self._theme.baseline, "loses": self._theme.down}[self._verdict.outcome]
+        self._badge.setStyleSheet(
+            f"color: {self._theme.text}; border: 2px solid {color}; border-radius: 6px; padding: 1px 7px; font-weight: 700;"
+        )
+
+
+class _PlotTab(QWidget):
+    """A plot with its table beside it, and what is chosen above the table."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._side = QVBoxLayout()
+
+    def _set(self, chart: Chart, table: SheetTable) -> None:
+        """Put plot and table side by side."""
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        side = QWidget()
+        side.setLayout(self._side)
+        self._side.setContentsMargins(6, 0, 0, 0)
+        self._side.setSpacing(4)
+        self._side.addWidget(table, 1)
+        split.addWidget(chart)
+        split.addWidget(side)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 6, 0, 6)
+        whole.addWidget(split)
+
+    def _choose(self, label: str, field: QWidget) -> None:
+        """Put a choice above the table."""
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel(label))
+        row.addWidget(field, 1)
+        self._side.insertLayout(0, row)
+
+
+class StepTab(_PlotTab):
+    """One metric by bars ahead, as a plot and as a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = StepChart(), SheetTable(self.tr("Score by step ahead"))
+        self._set(self.chart, self.table)
+        self.metrics = QComboBox()
+        self.metrics.setAccessibleName(self.tr("Metric"))
+        self.metrics.setMinimumContentsLength(8)
+        self.metrics.setToolTip(self.tr("What is shown for each bar ahead"))
+        self.metrics.currentIndexChanged.connect(self._show)
+        self._choose(self.tr("Metric"), self.metrics)
+        self._steps: Mapping[str, Mapping[str, Floats]] = {}
+
+    def show_steps(self, steps: Mapping[str, Mapping[str, Floats]]) -> None:
+        """Show the scores by step; model to metric to [H]."""
+        self._steps = steps
+        chosen = self.metrics.currentData()
+        names = [name for name in METRICS if any(np.isfinite(row[name]).any() for row in steps.values())]
+        self.metrics.blockSignals(True)
+        self.metrics.clear()
+        for name in names:
+            self.metrics.addItem(title_of(name), name)
+        self.metrics.setCurrentIndex(max(0, self.metrics.findData(chosen)))
+        self.metrics.blockSignals(False)
+        self._show()
+
+    def _show(self) -> None:
+        name = self.metrics.currentData()
+        values = {model: row[name] for model, row in self._steps.items()} if name else {}
+        known = METRICS[name] if name else None
+        level = known.better if known and not isinstance(known.better, str) else None
+        self.chart.show_metric(values, known.unit if known else "", level)
+        horizon = max((v.size for v in values.values()), default=0)
+        columns = {self.tr("Step"): np.arange(1, horizon + 1), **values} if horizon else {}
+        self.table.show_sheet(columns, [self.tr("Bars ahead"), *[aim_of(name)] * len(values)] if name else ())
+        self.changed.emit()
+
+
+class CalibrationTab(_PlotTab):
+    """Stated and realised coverage, as a plot and as a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = CalibrationChart(), SheetTable(self.tr("Stated and realised coverage"))
+        self._set(self.chart, self.table)
+
+    def show_detail(self, detail: Detail | None) -> None:
+        """Show the calibration of all models; None shows nothing."""
+        found = detail.calibration if detail else {}
+        self.chart.show_calibration(found)
+        first = next(iter(found.values()), None)
+        columns: dict[str, Floats] = {}
+        if first is not None:
+            columns = {
+                self.tr("Stated %"): first.level,
+                **{name: one.realised for name, one in found.items() if len(one.level) == len(first.level)},
+            }
+        tip = self.tr("Share of outcomes inside the band, in percent")
+        self.table.show_sheet(columns, [self.tr("Stated coverage of the band"), *[tip] * len(columns)])
+
+
+class ResidualTab(_PlotTab):
+    """What happened less the median at one step ahead, as a plot, and its figures beside the baselines'."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = ResidualChart(), SheetTable(self.tr("Figures of the residuals"))
+        self._set(self.chart, self.table)
+        self.step = QSpinBox()
+        self.step.setMinimum(1)
+        self.step.setAccessibleName(self.tr("Step"))
+        self.step.setToolTip(self.tr("How many bars ahead"))
+        self.step.valueChanged.connect(self._show)
+        self._choose(self.tr("Step"), self.step)
+        self._outcomes: Mapping[str, Outcomes] = {}
+
+    def show_outcomes(self, outcomes: Mapping[str, Outcomes]) -> None:
+        """Show the residuals of the first model, and figures of all."""
+        self._outcomes = outcomes
+        self.step.blockSignals(True)
+        self.step.setMaximum(max((one.horizon for one in outcomes.values()), default=1))
+        self.step.blockSignals(False)
+        self._show()
+
+    def _show(self) -> None:
+        step = self.step.value()
+        self.chart.show_residuals(next(iter(self._outcomes.values()), None), step)
+        names = {
+            "mean": (self.tr("Mean"), self.tr("Far from 0 means that the median leans to one side")),
+            "sd": (self.tr("Std dev"), self.tr("How far outcomes scatter around the median")),
+            "above": (self.tr("Above %"), self.tr("Outcomes above the median: 50 is right")),
+            "memory": (self.tr("Memory"), self.tr("Correlation with the residual before it, where horizons do not overlap: 0 is right")),
+        }
+        told = np.array([_figures(outcomes, step) for outcomes in self._outcomes.values()]).reshape(-1, len(names))
+        columns: Columns = {
+            self.tr("Model"): list(self._outcomes),
+            **{head: values for (head, _), values in zip(names.values(), told.T, strict=True)},
+        }
+        self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])
+        self.changed.emit()
+
+
+def _figures(outcomes: Outcomes, step: int) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation, share above the median in percent, and memory of the residuals of one step."""
+    left, _ = residuals(outcomes, step)
+    known = np.isfinite(left)
+    if known.sum() < 3:
+        return (np.nan,) * 4
+    before, after = [], []
+    for symbol in np.unique(outcomes.symbol):
+        mine = np.flatnonzero((outcomes.symbol == symbol) & known)
+        one = left[mine[np.argsort(outcomes.cutoff[mine])]]
+        before.append(one[:-step])
+        after.append(one[step:])
+    pairs = np.concatenate(before), np.concatenate(after)
+    varied = pairs[0].size > 2 and all(part.std() > 0 for part in pairs)
+    memory = float(np.corrcoef(*pairs)[0, 1]) if varied else np.nan
+    return float(left[known].mean()), float(left[known].std()), float(100 * (left[known] > 0).mean()), memory

@@ -1,0 +1,117 @@
+"""The table of scores: the network beside the baselines, the best of each row with a star."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QFont, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+
+from app.panels.sheets import figure
+from forecasting.metrics import METRICS
+
+_BEST = "★"
+_SAME = 1e-9
+
+
+def best_models(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the models that are best by a metric: several where they are level, none where nothing is known."""
+    better = METRICS[metric].better if metric in METRICS else "low"
+    ranks: dict[str, float] = {}
+    for model, row in scores.items():
+        value = row.get(metric, math.nan)
+        if math.isfinite(value):
+            ranks[model] = -value if better == "high" else value if better == "low" else abs(value - better)
+    if len(ranks) < 2:
+        return []
+    lead = min(ranks.values())
+    return [model for model, rank in ranks.items() if rank - lead <= _SAME * max(1.0, abs(lead))]
+
+
+class ScoreTable(QTableWidget):
+    """A table as high as its rows; its columns share the width, none narrower than its content."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def spread(self) -> None:
+        """Fit the columns to content and width, and the height to the rows."""
+        header = self.horizontalHeader()
+        widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(self.columnCount())]
+        self.setMinimumWidth(sum(widths) + 2 * self.frameWidth())
+        spare = max(0, self.viewport().width() - sum(widths)) // max(1, len(widths) - 1)
+        for column, width in enumerate(widths):
+            header.resizeSection(column, width + (spare if column else 0))
+        rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
+        self.setFixedHeight(header.sizeHint().height() + rows + 2 * self.frameWidth())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.spread()
+
+    def show_scores(self, scores: Mapping[str, Mapping[str, float]]) -> None:
+        """Show every metric that any model has, the best of each row with a star."""
+        models = list(scores)
+        metrics = [name for name in METRICS if any(name in row for row in scores.values())]
+        self.setColumnCount(len(models) + 1)
+        self.setRowCount(len(metrics))
+        for column, title in enumerate((self.tr("Test part"), *models)):
+            head = QTableWidgetItem(title)
+            side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+            head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+            self.setHorizontalHeaderItem(column, head)
+        for row, metric in enumerate(metrics):
+            self._fill_row(row, metric, models, scores)
+        self.spread()
+
+    def _fill_row(self, row: int, metric: str, models: Sequence[str], scores: Mapping[str, Mapping[str, float]]) -> None:
+        aim = aim_of(metric)
+        name = QTableWidgetItem(title_of(metric))
+        known = METRICS[metric]
+        what = (getattr(known.compute, "func", known.compute).__doc__ or "").partition("\n")[0]
+        name.setToolTip(f"{what}\n{aim}".strip())
+        self.setItem(row, 0, name)
+        leaders = best_models(metric, scores)
+        for column, model in enumerate(models, start=1):
+            value = scores[model].get(metric, math.nan)
+            lead = model in leaders and len(leaders) < len(models)
+            item = QTableWidgetItem(f"{_BEST} {figure(value)}" if lead else figure(value))
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            if lead:
+                font = QFont(self.font())
+                font.setBold(True)
+                item.setFont(font)
+                item.setToolTip(self.tr("best; {aim}").format(aim=aim))
+            self.setItem(row, column, item)
+
+
+def title_of(metric: str) -> str:
+    """Return what a metric is called, with its unit."""
+    known = METRICS[metric]
+    return f"{known.label} ({known.unit})" if known.unit and known.unit != "price" else known.label
+
+
+def aim_of(metric: str) -> str:
+    """Return in words which values of a metric are good."""
+    better = METRICS[metric].better
+    if better == "low":
+        return _tr("lower is better")
+    return _tr("higher is better") if better == "high" else _tr("{level} is right").format(level=better)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("ScoreTable", text)
