@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from forecasting.calendars import future_sessions
-from forecasting.config import QUANTILES, SEASONAL_STEPS, RunConfig
-from forecasting.errors import ConfigError
+from forecasting.config import QUANTILES, RunConfig
 from forecasting.events import EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Origins, Panel
@@ -152,8 +151,7 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
         A network that forecasts step by step, and a target whose steps do not add up.
     """
     scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
-    if scaling.target == "seasonal" and config.model.strategy != "direct":
-        raise ConfigError(*SEASONAL_STEPS)
+    config.changed(target=scaling.target)  # refused where the target that was found does not go with the other settings
     windows = Windows(panel, scaling, config.task, device)
     network = build(config, windows.inputs).to(device)
     network.feed_back_in(scaling.sd.tolist())
