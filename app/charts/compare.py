@@ -1,0 +1,103 @@
+"""Forecasts of several runs on one chart, told apart by hue, by dash and by a number at their end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+
+from app.charts.axis import Timeline
+from app.charts.bands import Fan
+from app.charts.bars import line_pen, polygon
+from app.charts.canvas import Frame
+from app.charts.overlay import Entry
+from app.theme import Theme
+from forecasting.series import Dates, Forecast, PriceSeries
+
+#: Hues for compared forecasts in the light and in the dark theme; none is that of prices, of the forecast or of the baseline.
+_HUES = {
+    False: ("#A8437F", "#7D6200", "#5B4FC4", "#8A4B1F", "#17202B"),
+    True: ("#E79AC6", "#F0E442", "#B3A8FF", "#E0A878", "#E6EAF0"),
+}
+#: Dashes that go with them, so that colour is not the only cue.
+_DASHES: tuple[tuple[float, ...], ...] = ((9.0, 3.0), (2.0, 2.0), (8.0, 3.0, 2.0, 3.0), (4.0, 4.0), (14.0, 3.0, 2.0, 3.0, 2.0, 3.0))
+#: Most forecasts that can be told apart.
+MOST = len(_DASHES)
+_WIDTH = 1.6
+
+
+def hue(place: int, theme: Theme) -> str:
+    """Return the colour of a place among the compared forecasts."""
+    return _HUES[theme.is_dark][place % MOST]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A forecast that is drawn for comparison.
+
+    Attributes
+    ----------
+    forecast : Forecast
+    label : str
+        For the legend.
+    place : int
+        Which hue, dash and number it has, below :data:`MOST`.
+    """
+
+    forecast: Forecast
+    label: str
+    place: int
+
+
+class CompareArtist:
+    """Medians as lines with a number at their end, between the faint limits of their 80 % bands."""
+
+    def __init__(self) -> None:
+        self.fans: list[tuple[Compared, Fan]] = []
+
+    def show(self, compared: tuple[Compared, ...], series: PriceSeries | None, known: Timeline) -> Dates:
+        """Place the forecasts of a series, and return the dates [F] behind its last bar that they need."""
+        self.fans = []
+        future = np.empty(0, "datetime64[us]")
+        for one in compared if series is not None else ():
+            assert series is not None
+            cutoff = int(known.index(np.array([one.forecast.cutoff]))[0])
+            if one.forecast.symbol != series.symbol or not 0 <= cutoff < len(series):
+                continue
+            self.fans.append((one, Fan.of(one.forecast, cutoff)))
+            ahead = one.forecast.ds[len(series) - 1 - cutoff :]
+            future = ahead if ahead.size > future.size else future
+        return future
+
+    def entries(self, theme: Theme) -> list[Entry]:
+        """Return the legend of what is drawn."""
+        return [Entry(f"{one.place + 1}  {one.label}", hue(one.place, theme), "dashed", _DASHES[one.place]) for one, _ in self.fans]
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint lines first, numbers over them."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for one, fan in self.fans:
+            color, x = hue(one.place, frame.theme), frame.px(fan.x)
+            if 80 in fan.bands:
+                pale = QColor(color)
+                pale.setAlphaF(0.45)
+                pen = line_pen(color, 1.0, (1.0, 3.0))
+                pen.setColor(pale)
+                painter.setPen(pen)
+                for limit in fan.bands[80]:
+                    painter.drawPolyline(polygon(x, frame.py(limit)))
+            painter.setPen(line_pen(color, _WIDTH, _DASHES[one.place]))
+            painter.drawPolyline(polygon(x, frame.py(fan.median)))
+        metrics = QFontMetricsF(frame.font)
+        size = metrics.height() * 0.95
+        for one, fan in self.fans:
+            end = QPointF(float(frame.px(fan.x)[-1]), float(frame.py(fan.median)[-1]))
+            disc = QRectF(end.x() + 3 + one.place % 2 * size, end.y() - size / 2, size, size)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(hue(one.place, frame.theme)))
+            painter.drawEllipse(disc)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QColor(frame.theme.surface))
+            painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(one.place + 1))

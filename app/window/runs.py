@@ -1,0 +1,362 @@
+"""The runs at work: each that ends is kept in the background, and what the user wants with earlier ones becomes done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from app.charts.compare import Compared
+from app.panels.differences import DifferenceDialog
+from app.panels.runs import when
+from app.session import Session
+from app.window.layout import Layout
+from app.window.watching import Watching
+from app.worker import Failure, Job
+from forecasting.errors import CandlecastError
+from forecasting.events import BacktestFinished, Event, RunFinished
+from forecasting.series import Panel
+from forecasting.sources.options import Request
+from forecasting.store.runs import Curves, Deleted, KeptRun, RunRecord, RunStore, recorded, recorded_backtest, restored
+
+_ASIDE = "runs"
+
+
+@dataclass(frozen=True)
+class RunsRead(Event):
+    """The runs of the store, after something was done with them; ``curves`` by key where they were asked for."""
+
+    runs: tuple[KeptRun, ...]
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    deleted: Deleted | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunKept(RunsRead):
+    """A run has been kept, or could not be: then ``problems`` tells why, and it is in memory only."""
+
+    new: KeptRun | None = None
+
+
+class RunsDesk(QObject):
+    """Stands between the table of runs, the store, the chart and the form.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    layout : Layout
+        Its runs panel, chart and form are filled from here.
+    watching : Watching
+        Loads the prices of a run.
+    may_forget : callable
+        Asks before an unsaved network gives way to an earlier run; False when it is to stay.
+
+    Attributes
+    ----------
+    told : Signal
+        Message and hint of something worth knowing.
+    recalled : Signal
+        An earlier run is shown.
+    refused : Signal
+        A CandlecastError.
+    kept : Signal
+        A run has been kept.
+    last : KeptRun or None
+        The run that is shown, or was last.
+    """
+
+    told = Signal(str, str)
+    refused = Signal(object)
+    recalled = Signal()
+    kept = Signal()
+
+    def __init__(self, window: QMainWindow, session: Session, layout: Layout, watching: Watching, may_forget: Callable[[], bool]) -> None:
+        super().__init__(window)
+        self._window, self._session, self._watching, self._may_forget = window, session, watching, may_forget
+        self._panel, self._chart, self._model = layout.runs, layout.chart, layout.model
+        self._runs: dict[str, KeptRun] = {}
+        self._unkept: dict[str, KeptRun] = {}
+        self._curves: dict[str, Curves] = {}
+        self._places: dict[str, int] = {}
+        self._deleted: Deleted | None = None
+        self._then: tuple[tuple[str, ...], Callable[[], None]] | None = None
+        self._after_load: Callable[[], None] | None = None
+        self.last: KeptRun | None = None
+        panel = self._panel
+        panel.compare_wanted.connect(self._compare)
+        panel.difference_wanted.connect(self._show_difference)
+        panel.show_wanted.connect(self.show)
+        panel.reproduce_wanted.connect(self.reproduce)
+        panel.delete_wanted.connect(self._delete)
+        panel.put_back_wanted.connect(self._put_back)
+        panel.note_wanted.connect(self._note)
+        panel.told.connect(lambda words: self.told.emit(words, ""))
+        session.delivered.connect(self._take)
+        session.aside_failed.connect(self._fail)
+        session.state_changed.connect(self._loaded)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Keys of the runs that are drawn for comparison, in the order of their hues."""
+        return tuple(sorted(self._places, key=self._places.__getitem__))
+
+    def start(self) -> None:
+        """Read the runs of the store."""
+        self._do(lambda store: RunsRead(store.runs()))
+
+    def find(self, key: str) -> KeptRun | None:
+        """Return a run by its key."""
+        return self._runs.get(key) or self._unkept.get(key)
+
+    def curves(self, key: str) -> Curves | None:
+        """Return the curves of a run where they are at hand."""
+        return self._curves.get(key)
+
+    def compare(self, keys: Sequence[str]) -> None:
+        """Draw these runs on the chart and no others."""
+        self._panel.model.compare(keys)
+
+    def show(self, key: str) -> None:
+        """Show a run as if it had just ended, on the prices that it was made of; they are loaded where they are not there."""
+        run = self.find(key)
+        if run is not None:
+            self._with_curves((key,), lambda: self.recall(run, self._curves[key]))
+
+    def recall(self, run: KeptRun, curves: Curves) -> None:
+        """Show a run whose curves are at hand; as :meth:`show`."""
+        self._with_prices(run, lambda: self._recall(run, curves))
+
+    def reproduce(self, key: str) -> None:
+        """Load the prices of a run and put its settings in the form; tells whether the prices are still the same."""
+        run = self.find(key)
+        if run is None or self._session.running:
+            return
+        try:
+            self._model.show_config(run.config)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._load(run, lambda: self.told.emit(*self._compared_prices(run, self.tr("Train makes the run again."))))
+
+    def _do(self, work: Callable[[RunStore], RunsRead], name: str = _ASIDE) -> None:
+        """Do something with the store, aside."""
+        self._session.aside(name, _job(work))
+
+    def _take(self, event: object) -> None:
+        """Keep what has ended, and show what the store tells."""
+        match event:
+            case RunFinished():
+                result, requests = event.result, self._requests()
+                self._keep(lambda: recorded(result, requests))
+            case BacktestFinished():
+                symbols = {str(symbol) for one in event.outcomes.values() for symbol in one.symbol}
+                series = tuple(row.series for row in self._session.watchlist.rows if row.series is not None and row.symbol in symbols)
+                if series:
+                    panel, requests = Panel(series), self._requests()
+                    self._keep(lambda: recorded_backtest(event, panel, requests))
+            case RunsRead():
+                self._show(event)
+
+    def _keep(self, make: Callable[[], tuple[RunRecord, bytes]]) -> None:
+        self._session.aside(f"{_ASIDE}-keep-{id(make)}", _keeping(make))
+
+    def _requests(self) -> dict[str, str]:
+        """Return what loads each checked series again."""
+        rows = [row for row in self._session.watchlist.rows if row.checked]
+        return {row.symbol: row.request.model_dump_json(exclude_defaults=True) for row in rows}
+
+    def _show(self, event: RunsRead) -> None:
+        self._curves |= event.curves
+        if isinstance(event, RunKept) and event.new is not None:
+            self.last = event.new
+            if event.problems:
+                self._unkept[event.new.key] = event.new
+        if not (isinstance(event, RunKept) and event.problems):
+            self._runs = {run.key: run for run in event.runs}
+        if event.deleted is not None:
+            self._deleted = event.deleted
+            self._panel.show_deleted(len(event.deleted))
+        shown = {**self._unkept, **self._runs}
+        self._panel.show_runs(tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True)))
+        for problem in event.problems:
+            self.told.emit(problem, "")
+        self._draw()
+        if self._then is not None and all(key in self._curves for key in self._then[0]):
+            then, self._then = self._then[1], None
+            then()
+        if isinstance(event, RunKept):
+            self.kept.emit()
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name.startswith(_ASIDE):
+            self.told.emit(self.tr("The store of runs cannot be used: {why}").format(why=failure.message), failure.hint)
+
+    def _with_curves(self, keys: Sequence[str], then: Callable[[], None]) -> None:
+        """Do something once the curves of these runs are at hand."""
+        lacking = [key for key in keys if key not in self._curves]
+        if lacking:
+            self._then = (tuple(keys), then)
+            self._do(lambda store: _read_curves(store, lacking), f"{_ASIDE}-curves")
+        else:
+            then()
+
+    def _compare(self, places: Mapping[str, int]) -> None:
+        """Draw the runs that are checked."""
+        self._places = dict(places)
+        self._with_curves(tuple(places), self._draw)
+
+    def _draw(self) -> None:
+        compared = [
+            Compared(forecast, f"{run.model} {run.horizon} · {when(run)[5:]}", place)
+            for key, place in self._places.items()
+            if key in self._curves and (run := self.find(key)) is not None
+            for forecast in self._curves[key].forecasts
+        ]
+        self._chart.show_compared(tuple(sorted(compared, key=lambda one: one.place)))
+        self._session.nudge()
+
+    def _show_difference(self, first: str, second: str) -> None:
+        from forecasting.store.runs import differences
+
+        runs = sorted((self._runs[key] for key in (first, second)), key=lambda run: run.record.made_at)
+        try:
+            rows = differences(*runs)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        names = tuple(f"{run.model} · {when(run)}" for run in runs)
+        DifferenceDialog((names[0], names[1]), rows, self._window).show()
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._unkept.pop(key, None)
+        self._do(lambda store: RunsRead(deleted=store.delete(keys), runs=store.runs()), f"{_ASIDE}-delete")
+
+    def _put_back(self) -> None:
+        deleted = self._deleted
+        if deleted is not None:
+            self._do(lambda store: _put_back(store, deleted))
+
+    def _note(self, key: str, notes: str) -> None:
+        self._do(lambda store: _noted(store, key, notes))
+
+    def _load(self, run: KeptRun, then: Callable[[], None]) -> None:
+        """Load the prices of a run, and do something once they are there."""
+        self._after_load = then
+        self._watching.load([_request(one.request, one.reference) for one in run.record.series], "only")
+
+    def _loaded(self, state: str) -> None:
+        if state == "idle" and self._after_load is not None:
+            then, self._after_load = self._after_load, None
+            then()
+
+    def _with_prices(self, run: KeptRun, then: Callable[[], None]) -> None:
+        """Do something once the series of a run are loaded."""
+        if self._panel_of(run) is not None:
+            then()
+        elif self._session.running:
+            self.told.emit(self.tr("The prices of this run are not loaded."), self.tr("Stop or cancel what runs first."))
+        else:
+            self._load(run, then)
+
+    def _panel_of(self, run: KeptRun) -> Panel | None:
+        """Return the series of a run as they are loaded now; None while one is missing."""
+        have = {row.symbol: row.series for row in self._session.watchlist.rows if row.series is not None}
+        have |= {row.symbol: row.series for row in self._session.watchlist.rows if row.series is not None and row.checked}
+        found = [have.get(one.symbol) for one in run.record.series]
+        series = tuple(one for one in found if one is not None)
+        return Panel(series) if len(series) == len(found) else None
+
+    def _recall(self, run: KeptRun, curves: Curves) -> None:
+        panel = self._panel_of(run)
+        if panel is None or not self._may_forget():
+            return  # why prices could not be loaded has been told
+        try:
+            result = restored(run, curves, panel)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self.last = run
+        self._session.recall(result)
+        self.recalled.emit()
+        self.told.emit(*self._compared_prices(run, self.tr("What is shown is as it was judged then.")))
+
+    def _compared_prices(self, run: KeptRun, hint: str) -> tuple[str, str]:
+        """Return in words whether the prices of a run are what they were, and a hint."""
+        have = {row.symbol: row.series for row in self._session.watchlist.rows if row.series is not None}
+        missing = [one.symbol for one in run.record.series if one.symbol not in have]
+        prints = [(one, now.fingerprint) for one in run.record.series if (now := have.get(one.symbol)) is not None]
+        changed = [(one, fresh) for one, fresh in prints if one.fingerprint and one.fingerprint != fresh]
+        if missing:
+            return self.tr("The run of {when} needs prices that are not there: {names}.").format(
+                when=when(run), names=", ".join(missing)
+            ), hint
+        if changed:
+            one, fresh = changed[0]
+            more = self.tr(" ({n} more have changed)").format(n=len(changed) - 1) if len(changed) > 1 else ""
+            return (
+                self.tr("The prices of {symbol} have changed since the run of {when}.").format(symbol=one.symbol, when=when(run)),
+                self.tr("Then: {old}. Now: {new}.{more}").format(old=one.fingerprint, new=fresh, more=more),
+            )
+        return self.tr("Settings and prices of the run of {when} are here, the prices unchanged.").format(when=when(run)), hint
+
+
+def _request(text: str, reference: str) -> Request:
+    """Return what loads a series: the request that was kept, or else its plain reference."""
+    try:
+        return Request.model_validate_json(text)
+    except ValueError:
+        return Request(reference=reference)
+
+
+def _job(work: Callable[[RunStore], RunsRead]) -> Job:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        with RunStore() as store:
+            read = work(store)
+            yield RunsRead(read.runs, read.curves, read.deleted, tuple(one.message for one in store.findings) + read.problems)
+
+    return job
+
+
+def _keeping(make: Callable[[], tuple[RunRecord, bytes]]) -> Job:
+    """Return the job that keeps a run; where the store cannot be used the run comes back with the reason."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting.store.runs import unpacked
+
+        record, packed = make()
+        try:
+            with RunStore() as store:
+                new = store.add(record, packed)
+                yield RunKept(store.runs(), {new.key: unpacked(record, packed)}, new=new)
+        except CandlecastError as error:
+            new = KeptRun(f"unkept-{id(record)}", record)
+            told = f"The run could not be kept; it stays until the program ends. {error.message} {error.hint}"
+            yield RunKept((), {new.key: unpacked(record, packed)}, problems=(told,), new=new)
+
+    return job
+
+
+def _read_curves(store: RunStore, keys: Sequence[str]) -> RunsRead:
+    found, problems = {}, []
+    for key in keys:
+        try:
+            found[key] = store.find(key)[1]
+        except CandlecastError as error:
+            problems.append(error.message)
+            found[key] = Curves()
+    return RunsRead(store.runs(), found, problems=tuple(problems))
+
+
+def _put_back(store: RunStore, deleted: Deleted) -> RunsRead:
+    store.put_back(deleted)
+    return RunsRead(store.runs(), deleted=Deleted(()))
+
+
+def _noted(store: RunStore, key: str, notes: str) -> RunsRead:
+    store.note(key, notes)
+    return RunsRead(store.runs())
