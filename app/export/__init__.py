@@ -12,7 +12,7 @@ from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.writing import write_whole
 
-__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "write"]
+__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "write", "write_figure"]
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,17 @@ def write(
     ExportError
         An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be written.
     """
+    write_figure(path, Figure(result, symbol, chart, kind, title, look or Look()))
+
+
+def write_figure(path: str | Path, figure: Figure) -> None:
+    """Write a figure to a file whose suffix decides on the format; see :func:`write`."""
     path = Path(path)
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
         known = ", ".join(EXPORTERS)
         raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}.")
-    write_whole(path, exporter.encode(Figure(result, symbol, chart, kind, title, look or Look())))
+    write_whole(path, exporter.encode(figure))
 
 
 def _picture(name: str) -> Callable[[Figure], bytes]:
@@ -96,6 +101,12 @@ def _forecasts(name: str) -> Callable[[Figure], bytes]:
     return encode
 
 
+def _report(figure: Figure) -> bytes:
+    from app.export.report import report
+
+    return report(figure)
+
+
 #: The formats, by suffix. A new one is a new entry here.
 EXPORTERS: dict[str, Exporter] = {
     ".png": Exporter("PNG picture", True, _picture("png")),
@@ -103,6 +114,7 @@ EXPORTERS: dict[str, Exporter] = {
     ".pdf": Exporter("PDF page", True, _picture("pdf")),
     ".csv": Exporter("CSV table", False, _forecasts("csv_bytes")),
     ".parquet": Exporter("Parquet table", False, _forecasts("parquet_bytes")),
+    ".html": Exporter("HTML report", False, _report),
 }
 #: Suffixes of pictures of one plot of one series.
 PICTURES: tuple[str, ...] = tuple(suffix for suffix, exporter in EXPORTERS.items() if exporter.picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -106,7 +107,9 @@ def _paint(painter: QPainter, target: QRectF, figure: Figure, plot: Plot) -> Non
     width, height, theme = target.width(), target.height(), figure.look.colors
     top = _paint_title(painter, width, figure.heading(), theme)
     bottom = _paint_footer(painter, width, height, figure.footer(), theme) if figure.look.footer else 12.0
-    plot.paint_plot(painter, QRectF(12, top, width - 18, height - top - bottom), theme, FONT_PX)
+    # Charts are laid out in whole pixels: any other rectangle would stretch their text.
+    top, bottom = math.ceil(top), math.ceil(bottom)
+    plot.paint_plot(painter, QRectF(12, top, math.floor(width) - 18, math.floor(height) - top - bottom), theme, FONT_PX)
 
 
 def _paint_title(painter: QPainter, width: float, heading: tuple[str, str], theme: Theme) -> float:

@@ -13,7 +13,7 @@ from app.export.page import Page, font
 from forecasting.errors import ExportError
 
 
-def image(page: Page, format_: QImage.Format | None = None) -> QImage:
+def image(page: Page) -> QImage:
     """Draw into an image of the very size that was asked for.
 
     Raises
@@ -23,8 +23,7 @@ def image(page: Page, format_: QImage.Format | None = None) -> QImage:
     """
     look = page.look
     width, height = look.pixels
-    plain = QImage.Format.Format_ARGB32_Premultiplied if look.transparent else QImage.Format.Format_RGB32
-    made = QImage(width, height, format_ or plain)
+    made = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied if look.transparent else QImage.Format.Format_RGB32)
     if made.isNull():
         raise ExportError(f"There is no memory for a picture of {width} x {height} pixels.", "Choose a smaller size or fewer dpi.")
     made.fill(0)
@@ -32,6 +31,15 @@ def image(page: Page, format_: QImage.Format | None = None) -> QImage:
     made.setDotsPerMeterX(metre)
     made.setDotsPerMeterY(metre)
     _draw(page, made, width, height)
+    return made
+
+
+def preview(page: Page, width: int) -> QImage:
+    """Draw the whole page small, ``width`` pixels wide, as it will look."""
+    wide, high = page.look.logical
+    made = QImage(width, max(1, round(width * high / wide)), QImage.Format.Format_ARGB32_Premultiplied)
+    made.fill(0)
+    _draw(page, made, made.width(), made.height())
     return made
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QApplication, QMainWindow
+from PySide6.QtWidgets import QMainWindow, QWidget
 
-from app.export import EXPORTERS, Look, write
+from app.charts.plots import Plot
+from app.export import EXPORTERS, PICTURES, Figure, Look, write_figure
+from app.export.tables import TABLES, write_table
 from app.session import Session
 from app.settings import Preferences
 from app.window import dialogs
+from app.window.exporting import ExportDialog
 from app.window.layout import Layout
+from app.window.plot_menu import PlotMenu, plots_in
 from app.window.viewing import Viewing
 from forecasting.errors import CandlecastError
+from forecasting.events import RunResult
 
 MODEL_SUFFIX = ".candlecast"
 #: A run that took this many seconds is not closed away without a question.
@@ -38,6 +44,8 @@ class Keeping(QObject):
 
     Attributes
     ----------
+    dialog : ExportDialog or None
+        The one that is open.
     wrote, refused : Signal
         Something was written; it could not be (a CandlecastError).
     """
@@ -49,32 +57,83 @@ class Keeping(QObject):
         super().__init__(window)
         self._window, self._session, self._viewing, self._preferences = window, session, viewing, preferences
         self._chart, self._status = layout.chart, layout.status
+        self._menus: dict[QWidget, PlotMenu] = {}
+        self.dialog: ExportDialog | None = None
+        for plot in plots_in(window):
+            self.offer(plot)
 
     def export(self, path: str | Path) -> bool:
         """Write what is shown; the suffix decides on the format, and tables need a finished run. True when it was written."""
-        session, series = self._session, self._session.series
-        if series is None:
-            return False
-        live = session.task == "training" and session.running
-        result = session.finished.result if session.finished and not live else None
-        theme: Literal["light", "dark"] = "dark" if self._viewing.theme.is_dark else "light"
-        return self._write(path, lambda: write(path, result, symbol=series.symbol, chart=self._chart, look=Look(theme=theme)))
+        return self._session.series is not None and self._write(path, lambda: write_figure(path, self._figure()), settles=True)
 
     def save_model(self, path: str | Path) -> bool:
         """Write the network of the last run to a file. True when it was written."""
         finished = self._session.finished
-        return finished is not None and self._write(path, lambda: finished.forecaster.save(Path(path)))
+        return finished is not None and self._write(path, lambda: finished.forecaster.save(Path(path)), settles=True)
+
+    def offer(self, plot: QWidget) -> None:
+        """Let a plot be copied and exported by its context menu; those that stood in the window at its start are offered already."""
+        menu = PlotMenu(plot, self._viewing.theme)
+        self._viewing.color_also(menu.set_theme)
+        menu.told.connect(self._status.rest)
+        menu.refused.connect(self.refused)
+        menu.image_wanted.connect(self._ask_image)
+        menu.data_wanted.connect(self._ask_data)
+        self._menus[plot] = menu
 
     def copy_chart(self) -> None:
         """Put the chart on the clipboard as an image."""
-        QApplication.clipboard().setPixmap(self._chart.grab())
-        self._status.rest(self.tr("Chart copied"))
+        self._menus[self._chart].copy_image()
 
-    def ask_export(self) -> bool:
-        """Ask for a file and export to it."""
-        kinds = {suffix: exporter.label for suffix, exporter in EXPORTERS.items()}
-        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export the forecast"), self._stem(), kinds)
-        return bool(path) and self.export(path)
+    def ask_export(self) -> None:
+        """Ask how the forecast is to be exported, and where to."""
+        if self._session.series is not None:
+            self._ask(self._figure())
+
+    def _ask_image(self, plot: QWidget) -> None:
+        """Ask how a plot is to be drawn, and where to."""
+        figure = self._figure()
+        self._ask(figure if plot is self._chart else replace(figure, chart=cast(Plot, plot), title=plot.accessibleName()))
+
+    def _ask_data(self, plot: QWidget) -> None:
+        """Ask where the numbers of a plot are to be written."""
+        kinds = {suffix: label for suffix, (label, _) in TABLES.items()}
+        name = f"{self._stem()}-{plot.accessibleName().lower().replace(' ', '-')}"
+        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Save the data"), name, kinds)
+        if path:
+            self._write(path, lambda: write_table(path, cast(Plot, plot).table()))
+
+    def _ask(self, figure: Figure) -> None:
+        judged = isinstance(figure.result, RunResult) and not figure.title
+        formats = {suffix: exporter.label for suffix, exporter in EXPORTERS.items() if judged or exporter.picture}
+        dialog = ExportDialog(self._window, figure, self._viewing.theme, formats)
+        dialog.told.connect(self._status.rest)
+        dialog.export_wanted.connect(self._ask_path)
+        self.dialog = dialog
+        dialog.finished.connect(self._closed)
+        dialog.open()
+
+    def _ask_path(self, suffix: str, figure: Figure) -> None:
+        """Ask where to write what was chosen in the dialog; it closes when that is done."""
+        stem = self._stem() + (f"-{figure.kind}" if figure.chart is None and suffix in PICTURES else "")
+        kinds = {suffix: EXPORTERS[suffix].label}
+        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export"), stem, kinds)
+        if path and self._write(path, lambda: write_figure(path, figure), settles=not figure.title) and self.dialog is not None:
+            self.dialog.accept()
+
+    def _closed(self) -> None:
+        self.dialog = None
+
+    def _figure(self) -> Figure:
+        """Return what is shown, for pictures that look like the screen."""
+        session = self._session
+        live = session.task == "training" and session.running
+        result = session.finished.result if session.finished and not live else None
+        theme: Literal["light", "dark"] = "dark" if self._viewing.theme.is_dark else "light"
+        symbol = session.series.symbol if session.series else None
+        if result is not None and symbol not in result.panel.symbols:
+            result = None
+        return Figure(result, symbol, self._chart, look=Look(theme=theme))
 
     def ask_save_model(self) -> bool:
         """Ask for a file and write the network to it."""
@@ -98,13 +157,14 @@ class Keeping(QObject):
         network = [finished.result.config.model.model.upper()] if finished else []
         return "-".join([symbol, *network, str(series.ds[-1])[:10]])
 
-    def _write(self, path: str | Path, do: Callable[[], object]) -> bool:
+    def _write(self, path: str | Path, do: Callable[[], object], *, settles: bool = False) -> bool:
+        """Write, and tell of it; what ``settles`` leaves nothing unsaved."""
         try:
             do()
         except CandlecastError as error:
             self.refused.emit(error)
             return False
-        self._session.unsaved = False
+        self._session.unsaved = self._session.unsaved and not settles
         self._status.rest(self.tr("Wrote {path}").format(path=path))
         self.wrote.emit()
         return True

@@ -1,0 +1,286 @@
+"""The report of a run: one HTML file that can be mailed, read in any browser, and followed step by step."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from app.charts.plots import PLOTS
+from app.export.drawing import Palette, plot_svg
+from app.export.figure import Figure, day, horizon_words, source_name
+from app.export.tables import forecasts, iso
+from forecasting import __version__
+from forecasting.config import GROUPS, RunConfig
+from forecasting.errors import ExportError
+from forecasting.events import RunResult
+from forecasting.metrics import METRICS
+from forecasting.series import Forecast, PriceSeries
+
+#: Plots of the whole run, in the order of the report, with what each shows in one sentence.
+_SAYS = {
+    "past": "Forecasts from the test part, end to end, over what then happened.",
+    "steps": "How far off the forecast is, by bars ahead. Lower is better.",
+    "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all cases.",
+    "calibration": "How often each band held beside how often it said it would. On the diagonal it is honest; below, too narrow.",
+    "residuals": "What the forecast missed by, beside what it would miss by if its bands were right.",
+    "loss": "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
+    "gradient": "The size of the gradient by epoch.",
+    "memory": "How much of the gradient reaches back how far.",
+}
+#: Series that get a plot of their own, and bytes after which no further one is drawn: a report must fit a mail.
+_MOST_SERIES, _MOST_BYTES = 12, 600_000
+_MOST_ROWS = 60
+
+
+def report(figure: Figure) -> bytes:
+    """Return a finished run as a page of its own: no scripts, nothing loaded from elsewhere, all text escaped.
+
+    Plots are SVG whose colours follow the reader's light or dark preference.
+
+    Raises
+    ------
+    ExportError
+        There is no judged run to report on.
+    """
+    result = figure.result
+    if result is None:
+        raise ExportError("There is nothing to report on.", "Train a network first.")
+    if not isinstance(result, RunResult):
+        raise ExportError("A forecast by a saved network was not judged, so there is nothing to report on.", "Export .svg or .csv instead.")
+    from app.theme import asset
+
+    palette = Palette()
+    style = asset("report.css").read_text(encoding="utf-8")
+    body = "\n".join(_sections(figure, result, palette))
+    head = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        f'<meta name="generator" content="Candlecast {escape(__version__)}"><title>{escape(_title(result))}</title>'
+    )
+    return f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n{body}\n</main></body></html>\n".encode()
+
+
+def _sections(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+    """Make the parts of the report: first the verdict, last how to come by the same."""
+    yield _verdict(result)
+    yield from _series_plots(figure, result, palette)
+    yield _scores(result)
+    yield from _run_plots(figure, result, palette)
+    yield _forecast_table(result)
+    yield _provenance(result)
+    yield _settings(result.config)
+    yield _reproduce(result)
+    yield (
+        f"<footer>Made by Candlecast {escape(__version__)} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
+        "For research and teaching. Not financial advice.</footer>"
+    )
+
+
+def _title(result: RunResult) -> str:
+    symbols = result.panel.symbols
+    model = result.forecasts[0].model if result.forecasts else result.config.model.model.upper()
+    return f"{', '.join(symbols[:5])}{f' and {len(symbols) - 5} more' if len(symbols) > 5 else ''} – {model} forecast"
+
+
+def _verdict(result: RunResult) -> str:
+    verdict = result.verdict
+    forecast = result.forecasts[0] if result.forecasts else None
+    under = "  ·  ".join(horizon_words(result.panel[0], forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
+    notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
+    tries = f"<p class=muted>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
+    return (
+        f"<header><h1>{escape(_title(result))}</h1><p class=muted>{escape(under)}</p></header>"
+        f'<section class="verdict {escape(verdict.outcome)}"><p class=badge>{escape(verdict.outcome.upper())}</p>'
+        f"<p class=sentence>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
+    )
+
+
+def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+    """Draw prices and forecast, the chosen series first."""
+    first = figure.symbol
+    symbols = sorted(result.panel.symbols, key=lambda symbol: symbol != first)
+    drawn = 0
+    for place, symbol in enumerate(symbols[:_MOST_SERIES]):
+        drawing = plot_svg("price", result, symbol, palette, tall=0.5)
+        drawn += len(drawing)
+        yield _plot(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
+        if drawn > _MOST_BYTES and place + 1 < len(symbols):
+            break
+    left = len(symbols) - min(len(symbols), place + 1)
+    if left:
+        yield f"<p class=muted>{left} more series are in the table of forecasts below.</p>"
+
+
+def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+    """Draw the plots that judge the run, and those of the training."""
+    symbol = figure.symbol or result.panel.symbols[0]
+    size = 0
+    for kind, says in _SAYS.items():
+        drawing = plot_svg(kind, result, symbol, palette) if kind in PLOTS and size < _MOST_BYTES else ""
+        size += len(drawing)
+        if drawing:
+            yield _plot(PLOTS[kind].title, says, drawing)
+
+
+def _plot(title: str, says: str, drawing: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{f'<p class=muted>{escape(says)}</p>' if says else ''}<figure>{drawing}</figure></section>"
+
+
+def _scores(result: RunResult) -> str:
+    """Return the scores, the network's beside the baselines', the best of each marked."""
+    models = list(result.scores)
+    names = [name for name in METRICS if any(name in row for row in result.scores.values())]
+    if not names:
+        return ""
+    rows = []
+    for name in names:
+        metric = METRICS[name]
+        values = [result.scores[model].get(name, math.nan) for model in models]
+        best = _best(values, metric.better)
+        unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
+        cells = "".join(f"<td class={'best' if place in best else 'n'}>{_number(value)}</td>" for place, value in enumerate(values))
+        rows.append(f"<tr><th scope=row>{escape(metric.label + unit)}</th>{cells}</tr>")
+    heads = "".join(f"<th scope=col class=n>{escape(model)}</th>" for model in models)
+    return (
+        "<section><h2>Scores on the test part</h2><p class=muted>All models forecast from the same days, on which no network was trained. "
+        f"★ marks the best.</p><div class=wide><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
+    )
+
+
+def _best(values: Sequence[float], better: object) -> set[int]:
+    """Return the places of the best values; none where all are level or only one is known."""
+    ranks = {
+        place: -value if better == "high" else value if better == "low" else abs(value - float(str(better)))
+        for place, value in enumerate(values)
+        if math.isfinite(value)
+    }
+    if len(ranks) < 2:
+        return set()
+    lead = min(ranks.values())
+    found = {place for place, rank in ranks.items() if math.isclose(rank, lead, rel_tol=1e-9, abs_tol=1e-12)}
+    return found if len(found) < len(ranks) else set()
+
+
+def _forecast_table(result: RunResult) -> str:
+    """Return the forecasts as a table; of long ones the first bars."""
+    if not result.forecasts:
+        return ""
+    tables = "".join(_bars_ahead(one, several=len(result.forecasts) > 1) for one in result.forecasts[: _MOST_SERIES * 2])
+    rows = len(forecasts(result)["ds"])
+    more = f"<p class=muted>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
+    return f"<section><h2>Forecast</h2>{tables}{more}</section>"
+
+
+def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
+    bands = [forecast.band(level) for level in (80, 95)]
+    heads = "".join(f"<th scope=col class=n>{one}</th>" for one in ("Median", "80 % from", "to", "95 % from", "to"))
+    rows = "".join(
+        f"<tr><th scope=row>{date}</th>"
+        + "".join(f"<td class=n>{_number(value[step])}</td>" for value in (forecast.median, *bands[0], *bands[1]))
+        + "</tr>"
+        for step, date in enumerate(iso(forecast.ds)[:_MOST_ROWS])
+    )
+    table = f"<div class=wide><table><tr><th scope=col>Date</th>{heads}</tr>{rows}</table></div>"
+    name = f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value {_number(forecast.y0)}"
+    return f"<details{'' if several else ' open'}><summary>{escape(name)}</summary>{table}</details>"
+
+
+def _provenance(result: RunResult) -> str:
+    """Return where each series comes from, and what is noticeable in it."""
+    parts = []
+    for series in list(result.panel)[: _MOST_SERIES * 2]:
+        findings = "".join(f"<li>{escape(one.severity)}: {escape(one.message)} ({escape(one.action)})</li>" for one in series.findings)
+        told = f"<ul>{findings}</ul>" if findings else "<p class=muted>No findings.</p>"
+        parts.append(f"<h3>{escape(series.symbol)}</h3>{_facts(_origin(series))}{told}")
+    split = result.split
+    shares = _facts(
+        {
+            "Validation from": day(split.val_start),
+            "Test from": day(split.test_start),
+            "Windows": ", ".join(f"{name} {count:,}" for name, count in split.windows.items()),
+            "Weights of the network": f"{split.parameters:,}",
+        }
+    )
+    return f"<section><h2>Data</h2>{''.join(parts)}<h3>Parts</h3>{shares}</section>"
+
+
+def _origin(series: PriceSeries) -> dict[str, str]:
+    origin = series.provenance
+    return {
+        "Source": source_name(series),
+        "Bars": f"{len(series):,}, {day(series.ds[0])} to {day(series.ds[-1])}",
+        "Prices": origin.adjusted,
+        "Columns": ", ".join(series.columns),
+        "Frequency": series.freq or "irregular",
+        "Time zone": series.tz or "unknown",
+        "Calendar": series.calendar,
+        "Currency": series.currency,
+        "Read": origin.retrieved_at,
+        "SHA-256": origin.content_hash,
+        "Note": origin.note,
+    }
+
+
+def _settings(config: RunConfig) -> str:
+    """Return every setting by its label, those that differ from the default in bold."""
+    parts = []
+    for group, cls in GROUPS.items():
+        chosen = getattr(config, group)
+        rows = []
+        for name, info in cls.model_fields.items():
+            value = getattr(chosen, name)
+            text = escape(str(value))
+            rows.append((info.title or name, f"<b>{text}</b>" if value != info.default else text))
+        cells = "".join(f"<tr><th scope=row>{escape(label)}</th><td>{value}</td></tr>" for label, value in rows)
+        parts.append(f"<div><h3>{escape(group.capitalize())}</h3><table class=facts>{cells}</table></div>")
+    return (
+        "<section><h2>Settings</h2><details><summary>All settings; those in bold differ from the defaults</summary>"
+        f"<div class=columns>{''.join(parts)}</div></details></section>"
+    )
+
+
+def _reproduce(result: RunResult) -> str:
+    """Return command, settings and versions."""
+    info = result.info
+    how = {"epochs": "all epochs done", "early": "no better loss any more", "user": "stopped by the user"}[info.stopped]
+    facts = {
+        "Run": f"{info.epochs} epochs in {info.seconds:,.1f} s on {info.device}, best at {info.best_epoch}, seed {info.seed}: {how}",
+        **info.versions,
+    }
+    return (
+        "<section><h2>How to come by the same</h2><p>In the folder of the data:</p>"
+        f"<pre>{escape(command(result))}</pre>"
+        "<p>Or save the settings below as <code>run.json</code> and give <code>--config run.json</code> instead of the flags.</p>"
+        f"<details><summary>Settings as JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{_facts(facts)}</section>"
+    )
+
+
+def command(result: RunResult) -> str:
+    """Return the command line that makes the same run: sources, and every setting that differs from its default."""
+    sources: list[str] = list(dict.fromkeys(source_name(series) for series in result.panel))
+    words = ["candlecast", "forecast", *sources]
+    for group, cls in GROUPS.items():
+        for name, info in cls.model_fields.items():
+            value = getattr(getattr(result.config, group), name)
+            if value == info.default:
+                continue
+            flag = name.replace("_", "-")
+            words += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    return shlex.join(words)
+
+
+def _facts(facts: dict[str, str]) -> str:
+    rows = "".join(f"<tr><th scope=row>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items() if text)
+    return f"<table class=facts>{rows}</table>"
+
+
+def _number(value: float) -> str:
+    """Write a number with about five significant digits, a dash where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    digits = max(0, 4 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{min(digits, 8)}f}"
