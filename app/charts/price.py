@@ -15,6 +15,7 @@ from app.charts.axis import PriceAxis, SessionAxis, Tag, Timeline, number, price
 from app.charts.bands import BaselineArtist, CutoffArtist, Fan, ForecastArtist, PastArtist, SplitArtist, SplitNames
 from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.canvas import Chart, Divider, EmptyText, Grid, Pane
+from app.charts.compare import CompareArtist, Compared
 from app.charts.overlay import CrosshairArtist, Entry, LastPriceArtist, LegendArtist, in_words, read_bar, read_forecast
 from app.charts.plots import Columns
 from app.charts.price_table import price_table
@@ -51,6 +52,7 @@ class PriceChart(Chart):
         self._baseline: Forecast | None = None
         self._final = True
         self._outcomes: Outcomes | None = None
+        self._compared: tuple[Compared, ...] = ()
         self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
         self._timeline = Timeline()
         self._scale: Literal["linear", "log"] = "linear"
@@ -68,7 +70,7 @@ class PriceChart(Chart):
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
         self._prices, self._volumes = PriceArtist(), VolumeArtist()
         self._past, self._fan, self._base_fan = PastArtist(), ForecastArtist(), BaselineArtist()
-        self._last, self._legend = LastPriceArtist(), LegendArtist()
+        self._compare, self._last, self._legend = CompareArtist(), LastPriceArtist(), LegendArtist()
         self._crosshairs = (CrosshairArtist(), CrosshairArtist())
 
     def _build_panes(self) -> None:
@@ -77,7 +79,7 @@ class PriceChart(Chart):
         self._price.x_axis = self._volume.x_axis = self._dates
         self._price.y_axis, self._volume.y_axis = self._price_axis, self._volume_axis
         self._price.artists = [
-            self._splits[0], self._grid_lines, self._past, self._base_fan, self._fan, self._last, self._prices,
+            self._splits[0], self._grid_lines, self._past, self._base_fan, self._fan, self._compare, self._last, self._prices,
             SplitNames(self._splits[0]), self._cutoffs[0], self._legend, self._crosshairs[0], self._empty,
         ]  # fmt: skip
         self._volume.artists = [self._splits[1], self._grid_lines, Divider(), self._volumes, self._cutoffs[1], self._crosshairs[1]]
@@ -125,6 +127,11 @@ class PriceChart(Chart):
         self._outcomes = outcomes
         self.mark_dirty()
 
+    def show_compared(self, compared: tuple[Compared, ...]) -> None:
+        """Draw the forecasts of other runs beside the shown one; those of other series are not drawn."""
+        self._compared = compared
+        self.mark_dirty()
+
     def set_style(self, style: Style) -> None:
         """Draw candles, bars, a line or an area; a series without open, high and low is always a line or an area."""
         self._prices.style = self._wanted_style = style
@@ -150,6 +157,22 @@ class PriceChart(Chart):
         self._bars, self._follows, self._auto_y = bars, True, True
         self.mark_dirty()
 
+    @property
+    def view(self) -> tuple[tuple[float, float], tuple[float, float] | None] | None:
+        """The bars that the user moved to and, where he scaled them, the prices; None while the chart follows."""
+        if self._follows and self._auto_y:
+            return None
+        (low, high), (bottom, top) = self._price.viewRange()
+        return (low, high), None if self._auto_y else (bottom, top)
+
+    def show_view(self, bars: tuple[float, float], prices: tuple[float, float] | None = None) -> None:
+        """Show these bars, and prices where they are given, until the user moves on; see :attr:`view`."""
+        self._follows, self._auto_y = False, prices is None
+        self._price.setXRange(*bars, padding=0)
+        if prices is not None:
+            self._price.setYRange(*prices, padding=0)
+        self.mark_dirty()
+
     def fit(self) -> None:
         """Return to the first view: the latest bars and the forecast, y fitted to them."""
         self.show_range(0)
@@ -159,7 +182,7 @@ class PriceChart(Chart):
         self.show_series(other._series)
         self._pyramid = other._pyramid
         self._split, self._forecast, self._baseline = other._split, other._forecast, other._baseline
-        self._final, self._outcomes, self._scale = other._final, other._outcomes, other._scale
+        self._final, self._outcomes, self._scale, self._compared = other._final, other._outcomes, other._scale, other._compared
         self.set_style(other._wanted_style)
         self._bars, self._follows, self._auto_y = other._bars, False, other._auto_y
         (low, high), y = other._price.viewRange()
@@ -230,6 +253,8 @@ class PriceChart(Chart):
                 fans[place] = Fan.of(forecast, cutoff)
                 if place == 0:
                     future = forecast.ds[len(series) - 1 - cutoff :]
+            compared = self._compare.show(self._compared, series, known)
+            future = compared if compared.size > future.size else future
             if self._timeline.bars != len(series) or not np.array_equal(self._timeline.ds[len(series) :], future):
                 self._timeline = Timeline(series.ds, future)
         else:
@@ -286,7 +311,7 @@ class PriceChart(Chart):
             )
         if self._past.shown:
             entries.append(Entry("past forecasts", theme.forecast, "past"))
-        return entries
+        return entries + self._compare.entries(theme)
 
     def _place(self, price: float) -> float:
         """Return where a price stands on the axis."""
@@ -313,8 +338,8 @@ class PriceChart(Chart):
 
     def _total(self) -> int:
         """Return the number of bars with the forecast's."""
-        fan = self._fan.fan
-        return max(self._timeline.bars, 0 if fan is None else fan.last + 1)
+        fans = [fan for fan in (self._fan.fan, *(fan for _, fan in self._compare.fans)) if fan is not None]
+        return max([self._timeline.bars, *(fan.last + 1 for fan in fans)])
 
     def _set_x(self, low: float, high: float) -> None:
         """Show a range of bars, kept within reach of the series; y follows if it is to."""
@@ -351,7 +376,8 @@ class PriceChart(Chart):
         assert self._pyramid is not None
         closes_only = self._prices.style in ("line", "area")
         parts = [self._pyramid.extent(start, stop, closes_only)]
-        fans = [self._fan.fan, self._base_fan.fan, *self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))]
+        past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
+        fans = [self._fan.fan, self._base_fan.fan, *past, *(fan for _, fan in self._compare.fans)]
         for fan in fans:
             if fan is not None:
                 seen = (fan.x >= start) & (fan.x <= stop)
