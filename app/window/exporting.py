@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QCoreApplication, QLocale, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtCore import QCoreApplication, QLocale, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -28,13 +29,14 @@ from app.export import PICTURES, Figure, Look
 from app.export.figure import LOGICAL_DPI
 from app.export.page import drawn
 from app.export.pictures import image, preview
-from app.theme import Theme
+from app.theme import Theme, mixed
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
 
 #: Milliseconds from a change to its preview.
 _PREVIEW_MS = 120
-_PREVIEW = QSize(420, 300)
+_PREVIEW = QSize(440, 300)
+_SQUARE = 9
 #: Densities on offer: screen, and what printers and publishers ask for.
 _DENSITIES = (96, 150, 192, 300, 600)
 
@@ -72,12 +74,8 @@ class ExportDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Export"))
         self._figure, self._size = figure, figure.look.size
-        self._refused = ""
         self._make_fields(formats)
         self.preview = Preview(theme)
-        self.note = QLabel()
-        self.note.setProperty("role", "muted")
-        self.note.setWordWrap(True)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_PREVIEW_MS)
@@ -86,7 +84,7 @@ class ExportDialog(QDialog):
         self._show_look(figure.look)
         self._wire()
         self._follow_format()
-        self._show_preview()
+        self.go.setFocus()
 
     @property
     def suffix(self) -> str:
@@ -132,6 +130,7 @@ class ExportDialog(QDialog):
             box.setSingleStep(10)
             box.setSuffix(self.tr(" px"))
             box.setKeyboardTracking(False)
+            box.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.physical = QLabel()
         self.physical.setProperty("role", "muted")
         self.transparent = QCheckBox(self.tr("Transparent ground"))
@@ -151,9 +150,11 @@ class ExportDialog(QDialog):
         for part in (self.wide, QLabel("×"), self.high):
             size.addWidget(part)
         size.addStretch(1)
+        size.setSpacing(8)
         form = QFormLayout()
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(8)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows: tuple[tuple[str, QWidget | QHBoxLayout], ...] = (
             (self.tr("Plot"), self.plot),
@@ -178,7 +179,6 @@ class ExportDialog(QDialog):
         outer.setContentsMargins(18, 16, 18, 14)
         outer.setSpacing(12)
         outer.addLayout(across, 1)
-        outer.addWidget(self.note)
         outer.addWidget(self._button_row())
 
     def _button_row(self) -> QDialogButtonBox:
@@ -195,11 +195,11 @@ class ExportDialog(QDialog):
         buttons.accepted.connect(self._want_export)
         buttons.rejected.connect(self.reject)
         self.copy.clicked.connect(self._copy)
-        self.go.setFocus()
         return buttons
 
     def _wire(self) -> None:
         self.format.currentIndexChanged.connect(self._follow_format)
+        self.preview.resized.connect(self._soon.start)
         self.dpi.currentIndexChanged.connect(self._show_size)
         for box in (self.wide, self.high):
             box.valueChanged.connect(self._take_size)
@@ -248,33 +248,34 @@ class ExportDialog(QDialog):
 
     def _show_preview(self) -> None:
         """Draw what will be written, or say what it is, or why it cannot be."""
-        text = {
+        self.go.setEnabled(True)
+        if self.suffix not in PICTURES:
+            self.preview.say(self._words())
+            return
+        try:
+            with drawn(self.figure) as page:
+                wide, high = page.look.logical
+                room = self.preview.size() * self.preview.devicePixelRatioF()
+                shown = preview(page, max(1, int(min(room.width(), room.height() * wide / high))))
+        except ExportError as error:
+            self.preview.say(str(error))
+            self.go.setEnabled(False)
+            return
+        self.preview.show_image(shown, self.figure.look.colors)
+
+    def _words(self) -> str:
+        return {
             ".csv": self.tr("A table of the forecasts of all series: dates, median and bands. Opens in any spreadsheet."),
             ".parquet": self.tr("The same table as CSV with the types of its columns, for pandas, Polars, R and DuckDB."),
             ".html": self.tr("One file with the verdict, all plots, scores, settings and how to reproduce them. Opens in any browser."),
         }.get(self.suffix, "")
-        shown = None
-        self.go.setEnabled(True)
-        if self.suffix in PICTURES:
-            try:
-                with drawn(self.figure) as page:
-                    wide, high = page.look.logical
-                    room = self.preview.size() * self.preview.devicePixelRatioF()
-                    shown = preview(page, max(1, int(min(room.width(), room.height() * wide / high))))
-            except ExportError as error:
-                text = str(error)
-                self.go.setEnabled(False)
-        self.note.setText(text)
-        self.note.setVisible(bool(text))
-        self.preview.show_image(shown)
 
     def _copy(self) -> None:
         try:
             with drawn(self.figure) as page:
                 QApplication.clipboard().setImage(image(page))
         except ExportError as error:
-            self.note.setText(str(error))
-            self.note.show()
+            self.preview.say(str(error))
             return
         self.told.emit(self.tr("Copied as an image"))
 
@@ -282,19 +283,28 @@ class ExportDialog(QDialog):
         try:
             chosen = self.figure
         except ExportError as error:
-            self.note.setText(str(error))
-            self.note.show()
+            self.preview.say(str(error))
             return
         self.export_wanted.emit(self.suffix, chosen)
 
 
 class Preview(QWidget):
-    """Shows a small picture in the middle; squares show through where it is transparent."""
+    """Shows a small picture in the middle, on squares where it is transparent; or says why there is none.
+
+    Attributes
+    ----------
+    resized : Signal
+        There is another amount of room.
+    """
+
+    resized = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self._ground = theme
         self._image: QImage | None = None
+        self._text = ""
         self.setMinimumSize(_PREVIEW)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(_tr("Preview"))
@@ -304,21 +314,46 @@ class Preview(QWidget):
         """What is shown."""
         return self._image
 
-    def show_image(self, shown: QImage | None) -> None:
-        """Show a picture, or nothing."""
-        self._image = shown
+    def show_image(self, shown: QImage, ground: Theme) -> None:
+        """Show a picture in the colours of a theme."""
+        self._image, self._ground, self._text = shown, ground, ""
+        self.setAccessibleDescription("")
         self.update()
 
+    def say(self, text: str) -> None:
+        """Show words instead of a picture."""
+        self._image, self._text = None, text
+        self.setAccessibleDescription(text)
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Ask for a picture that fits."""
+        super().resizeEvent(event)
+        self.resized.emit()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint the picture on its squares, in a thin frame."""
+        """Paint the picture on its squares, in a thin frame, or the words."""
         painter = QPainter(self)
+        frame = QRectF(self.rect())
         if self._image is not None:
-            scale = self.devicePixelRatioF()
-            wide, high = self._image.width() / scale, self._image.height() / scale
-            place = QRectF((self.width() - wide) / 2, (self.height() - high) / 2, wide, high)
-            painter.fillRect(place, QColor("#FFFFFF"))
-            painter.fillRect(place, Qt.BrushStyle.Dense6Pattern)
-            painter.drawImage(place, self._image)
-            painter.setPen(QColor(self._theme.control))
-            painter.drawRect(place.adjusted(0, 0, -1, -1))
+            size = QSizeF(self._image.size()).scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            frame = QRectF(QPointF((self.width() - size.width()) / 2, (self.height() - size.height()) / 2), size)
+            self._paint_squares(painter, frame)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(frame, self._image)
+        else:
+            painter.setPen(QColor(self._theme.muted))
+            painter.drawText(frame.adjusted(32, 16, -32, -16), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._text)
+        painter.setPen(QColor(self._theme.line))
+        painter.drawRect(frame.adjusted(0.5, 0.5, -0.5, -0.5))
         painter.end()
+
+    def _paint_squares(self, painter: QPainter, frame: QRectF) -> None:
+        painter.fillRect(frame, QColor(self._ground.surface))
+        square = QColor(mixed(self._ground.surface, self._ground.muted, 0.14))
+        columns, rows = (math.ceil(side / _SQUARE) for side in (frame.width(), frame.height()))
+        for place in range(columns * rows):
+            row, column = divmod(place, columns)
+            if (row + column) % 2:
+                at = QRectF(frame.x() + column * _SQUARE, frame.y() + row * _SQUARE, _SQUARE, _SQUARE)
+                painter.fillRect(at & frame, square)
