@@ -32,6 +32,19 @@ def test_sample(name: str, bars: int, first: str, last: str, close: float, calen
     assert series.has_range == (name != "wti")
 
 
+def test_the_memory_test_is_what_it_says_and_the_same_each_time() -> None:
+    (series,) = source("sample:memory").load()
+    (again,) = source("sample:memory").load()
+    np.testing.assert_array_equal(series.values, again.values)
+    up = np.sign(np.diff(np.log(series.y)))
+    assert 0.94 < (up[80:] == up[:-80]).mean() < 0.96
+    nearer = [abs((up[lag:] == up[:-lag]).mean() - 0.5) for lag in range(1, 80)]
+    assert max(nearer) < 0.2
+    assert np.median(nearer) < 0.06
+    assert "synthetic" in series.provenance.note
+    assert (len(series), series.currency, series.calendar, series.freq) == (6000, "", "weekdays", "1D")
+
+
 def test_every_sample_loads_again_from_its_own_reference() -> None:
     for name in SAMPLES:
         (series,) = source(f"sample:{name}").load()
@@ -42,7 +55,7 @@ def test_every_sample_loads_again_from_its_own_reference() -> None:
 
 def test_names_in_any_case_and_unknown_ones() -> None:
     assert source("Sample: SP500 ").load()[0].symbol == "sp500"
-    with pytest.raises(SourceError, match="sp500, nasdaq, wti"):
+    with pytest.raises(SourceError, match="sp500, nasdaq, wti, memory"):
         source("sample:dax").load()
 
 
