@@ -115,6 +115,9 @@ class Steps:
             self.run._exploded()
 
     def bare(self, count: int) -> None:
+        # Where gradients vanish over the window they become denormal numbers, with which a processor is slow: a plain RNN's step
+        # took 4.3 ms or, after some hundred steps, 7.7. The rival is measured at its best.
+        torch.set_flush_denormal(True)
         for number in range(count):
             rows = self.place[number % len(self.place)]
             outputs, _ = self.cell(self.inputs[rows])
@@ -123,6 +126,7 @@ class Steps:
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
+        torch.set_flush_denormal(False)
 
 
 _PREPARED: dict[str, Steps] = {}

@@ -34,7 +34,7 @@ def series_of(data: str) -> list[TimeSeries]:
     return [TimeSeries.from_values(((part - part.mean()) / part.std()).astype(np.float32)) for part in parts]
 
 
-def model(cell: str, h: int, lookback: int, levels: list[float], batch: int, hidden: int, epochs: int, seed: int = 1) -> BlockRNNModel:
+def model(cell: str, h: int, lookback: int, levels: list[float], batch: int, hidden: int, max_steps: int) -> BlockRNNModel:
     return BlockRNNModel(
         lookback,
         h,
@@ -42,10 +42,10 @@ def model(cell: str, h: int, lookback: int, levels: list[float], batch: int, hid
         hidden_dim=hidden,
         n_rnn_layers=1,
         batch_size=batch,
-        n_epochs=epochs,
+        n_epochs=10_000,
         likelihood=QuantileRegression(levels),
-        random_state=seed,
-        pl_trainer_kwargs=dict(TRAINER),
+        random_state=1,
+        pl_trainer_kwargs={**TRAINER, "max_steps": max_steps},
     )
 
 
@@ -53,8 +53,7 @@ def steps(data: str, cell: str, batch: int, hidden: int, lookback: int, h: int, 
     """Return seconds a gradient step: the difference of a longer and a shorter training, by the steps it has more."""
     series, took = series_of(data), []
     for count in (few, many):
-        network = model(cell, h, lookback, levels, batch, hidden, 1)
-        network.trainer_params["max_steps"] = count
+        network = model(cell, h, lookback, levels, batch, hidden, count)
         with measured() as run:
             network.fit(series, dataloader_kwargs={"num_workers": 0})
         took.append(run)
@@ -64,8 +63,7 @@ def steps(data: str, cell: str, batch: int, hidden: int, lookback: int, h: int, 
 def walk(data: str, h: int, lookback: int, levels: list[float], test: int, refit: int, max_steps: int, hidden: int) -> dict[str, Any]:
     """Walk forward over the last ``test`` bars, one origin a bar, training once or every ``refit`` origins."""
     series, origins = series_of(data), test - h + 1
-    network = model("lstm", h, lookback, levels, 128, hidden, 10_000)
-    network.trainer_params["max_steps"] = max_steps
+    network = model("lstm", h, lookback, levels, 128, hidden, max_steps)
     found = []
     with measured() as run:
         # A model is trained over all series; historical_forecasts would train one for each, so that folds are cut here.
