@@ -20,7 +20,6 @@ with measured() as IMPORTS:
     from forecasting.backtest import Work, outcomes_of, walk_forward
     from forecasting.config import BacktestConfig
     from forecasting.events import EpochEnd, SplitMade
-    from forecasting.series import PriceSeries
     from forecasting.training import Fitted, fit
     from forecasting.training.forecaster import Forecaster, build
     from forecasting.training.loop import TRAIN_LEVELS, Run
@@ -55,30 +54,6 @@ def forecast(panel: str, into: str, year: int, settings: dict[str, Any], levels:
         outcomes = outcomes_of(fitted.forecaster.calibrated(known), known, split.test, config.task.horizon, tuple(levels))
     np.savez(into, symbol=outcomes.symbol.astype(str), cutoff=split.test.bar, values=outcomes.values[:, -1])
     return {"imports": IMPORTS, "train": train, "predict": predict, "steps": steps, "trust": fitted.forecaster.trust}
-
-
-def sooner(panel: str, year: int, settings: dict[str, Any], levels: list[float], epochs: int, into: str) -> dict[str, Any]:
-    """Train at most so many epochs with the year as validation part; write forecasts from its origins, without calibration."""
-    known = known_by(Panel(source(panel).load()), year)
-    dates = np.unique(np.concatenate([s.ds for s in known]))
-    days = int((dates >= np.datetime64(f"{year}-01-01")).sum())
-    horizon = int(settings["horizon"])
-    config = RunConfig().changed(**settings, epochs=epochs, val_size=days, test_size=horizon, device="cpu")
-    # The last h bars are nobody's: they are the test part that a split needs.
-    longer = Panel(tuple(_longer(series, horizon) for series in known))
-    split = split_panel(longer, config.task)
-    with measured() as train:
-        fitted, steps = drained(longer, split, config)
-    outcomes = outcomes_of(fitted.forecaster, longer, split.val, horizon, tuple(levels))
-    np.savez(into, symbol=outcomes.symbol.astype(str), cutoff=split.val.bar, values=outcomes.values[:, -1])
-    return {"train": train, "steps": steps, "epochs": len(fitted.history) - 1}
-
-
-def _longer(series: PriceSeries, bars: int) -> PriceSeries:
-    """Add bars without news behind a series."""
-    ds = series.ds[-1] + np.arange(1, bars + 1) * np.timedelta64(1, "D").astype("timedelta64[us]")
-    values = np.repeat(series.values[-1:], bars, axis=0)
-    return PriceSeries(series.symbol, np.concatenate([series.ds, ds]), series.columns, np.concatenate([series.values, values]))
 
 
 def _run(panel: Panel, config: RunConfig) -> Run:
@@ -166,4 +141,4 @@ def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[
 
 
 if __name__ == "__main__":
-    serve({"forecast": forecast, "sooner": sooner, "steps": steps, "walk": walk})
+    serve({"forecast": forecast, "steps": steps, "walk": walk})
