@@ -50,17 +50,24 @@ class PlotKind:
     build : callable
         Given a finished run and the symbol of one of its series, returns a new plot of it that was never shown, or
         None where the run has nothing of the kind.
+    per_series : bool
+        Whether it is of one series rather than of the whole run.
     """
 
     title: str
     build: Callable[[RunResult, str], Plot | None]
+    per_series: bool = False
 
 
 def build(kind: str, result: RunResult | Prediction, symbol: str) -> Plot | None:
     """Return a new plot of a run, never shown; None where there is nothing of the kind, as in all but prices of an unjudged forecast."""
     if isinstance(result, Prediction):
-        return _foreseen(result, symbol) if kind == "price" else None
-    return PLOTS[kind].build(result, symbol)
+        plot: Plot | None = _foreseen(result, symbol) if kind == "price" else None
+    else:
+        plot = PLOTS[kind].build(result, symbol)
+    if plot is not None and hasattr(plot, "refresh"):
+        plot.refresh()  # charts show nothing, and have nothing to say, before they are asked to
+    return plot
 
 
 def _foreseen(result: RunResult | Prediction, symbol: str) -> PriceChart:
@@ -156,8 +163,8 @@ def _residuals(result: RunResult, symbol: str) -> Plot | None:
 
 #: The kinds by name, in the order of menus and reports. A new kind is a new entry.
 PLOTS: dict[str, PlotKind] = {
-    "price": PlotKind("Prices and forecast", _price),
-    "past": PlotKind("Past forecasts", _past),
+    "price": PlotKind("Prices and forecast", _price, per_series=True),
+    "past": PlotKind("Past forecasts", _past, per_series=True),
     "loss": PlotKind("Loss by epoch", _loss),
     "gradient": PlotKind("Gradient norm by epoch", _gradient),
     "calibration": PlotKind("Stated and realised coverage", _calibration),

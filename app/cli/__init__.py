@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,20 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.exporting import ExportOptions, check_folders, check_suffixes, options_from
+from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, load
 from app.cli.running import Stopper, UnfinishedError, finish, say
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
-from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.errors import CandlecastError, ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from forecasting.config import RunConfig
-    from forecasting.events import Prediction, RunResult
+    from forecasting.events import RunResult
     from forecasting.series import Forecast, Panel
 
 __all__ = ["cli", "main"]
@@ -39,9 +40,6 @@ cli = typer.Typer(
     "130 stopped by Ctrl-C with everything written.",
 )
 
-#: Export formats that show one series.
-PICTURES = (".png", ".svg", ".pdf")
-_NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
@@ -126,7 +124,7 @@ def candlecast(
 
 
 @cli.command()
-@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+@flagged(*GROUPS.values(), ExportOptions, ReadOptions, TickerOptions)
 def forecast(
     sources: Sources,
     config: ConfigFile = None,
@@ -153,8 +151,8 @@ def forecast(
     from forecasting.events import ForecastMade, Prediction, RunFinished
 
     targets = export or []
-    _check_plots(targets)
-    _check_folders([*targets, *(path for path in (save, save_training) if path)])
+    pictures = options_from(settings, targets)
+    check_folders([*targets, *(path for path in (save, save_training) if path)])
     if model_file is not None:
         others = {"save": save, "config": config, "resume": resume, "save_training": save_training, "train_on": train_on}
         _refuse_beside_model_file({**others, "by_step": by_step}, settings)
@@ -162,7 +160,7 @@ def forecast(
         made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
         prediction = Prediction(settings_of(model_file), loaded.panel, made)
         _show_forecasts(made, loaded, None, as_json)
-        _export(targets, prediction)
+        export_to(targets, prediction, pictures)
         if journal:
             keep(made, loaded.panel, prediction.config)
         return 0
@@ -176,7 +174,7 @@ def forecast(
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished)
         _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
-        _export(targets, finished.result)
+        export_to(targets, finished.result, pictures)
         if save:
             finished.forecaster.save(save)
             say(f"Wrote {save}")
@@ -234,8 +232,8 @@ def backtest(
     experiment, plan = run_config(config, settings), backtest_plan(settings)
     levels = quantile_levels(quantiles) if quantiles else QUANTILES
     targets = export or []
-    _check_suffixes(targets, WRITERS)
-    _check_folders(targets)
+    check_suffixes(targets, WRITERS)
+    check_folders(targets)
     loaded = load(sources, settings, refresh)
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
@@ -363,31 +361,6 @@ def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunRe
         show_judgement(result.scores, result.verdict, result.outcomes if by_step else None)
 
 
-def _export(targets: Sequence[Path], result: RunResult | Prediction) -> None:
-    """Write the exports; a file that fails does not keep the others from being written."""
-    if not targets:
-        return
-    from app.export import write
-
-    failed: list[ExportError] = []
-    for path, symbol in ((path, symbol) for target in targets for path, symbol in _parts(target, result.panel)):
-        try:
-            write(path, result, symbol=symbol)
-            say(f"Wrote {path}")
-        except ExportError as error:
-            failed.append(error)
-    if failed:
-        raise failed[0]
-
-
-def _parts(target: Path, panel: Panel) -> list[tuple[Path, str | None]]:
-    """Return the files that an export makes: a table holds the whole panel, a picture one series (``f.png``, ``f-BBB.png``, ...)."""
-    if target.suffix.lower() not in PICTURES:
-        return [(target, None)]
-    first, *others = panel.symbols
-    return [(target, first), *((target.with_stem(f"{target.stem}-{_NOT_IN_NAMES.sub('_', name)}"), name) for name in others)]
-
-
 def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
     flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
@@ -397,27 +370,3 @@ def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, 
             f"--{refused[0].replace('_', '-')} does not go with --model-file, which holds its own settings and is not trained.",
             "Leave one of the two out.",
         )
-
-
-def _check_plots(targets: Sequence[Path]) -> None:
-    if targets:
-        from app.export import EXPORTERS
-
-        _check_suffixes(targets, EXPORTERS)
-
-
-def _check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
-    """Refuse a format that nothing writes, before the work rather than after it."""
-    bad = next((path for path in targets if path.suffix.lower() not in known), None)
-    if bad is not None:
-        raise ExportError(f"--export {bad}: there is no format '{bad.suffix}'.", f"Possible are {', '.join(known)}.")
-
-
-def _check_folders(targets: Sequence[Path]) -> None:
-    """Refuse targets that cannot be written, before the work rather than after it."""
-    for path in targets:
-        folder = path.absolute().parent
-        if not folder.is_dir():
-            raise ExportError(f"{path}: the folder {folder} does not exist.", "Make it first, or choose another.")
-        if path.is_dir() or not os.access(folder, os.W_OK):
-            raise ExportError(f"{path} cannot be written.", "Choose another name or folder.")

@@ -19,6 +19,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 #: Headings of the groups of settings in ``--help``.
 HEADINGS = {
     "TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward", "TickerOptions": "Tickers",
+    "ExportOptions": "Pictures of --export",
 }  # fmt: skip
 _MOST_QUANTILES = 999
 

@@ -1,0 +1,127 @@
+"""What ``--export`` writes, which files it makes, and how its pictures look."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from app.charts.plots import PLOTS
+from app.cli.flags import given
+from app.cli.running import say
+from app.export import EXPORTERS, PICTURES, Look, write
+from app.export.figure import read_size
+from forecasting.config import Settings
+from forecasting.errors import ExportError
+
+if TYPE_CHECKING:
+    from forecasting.events import Prediction, RunResult
+
+_NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
+_ALL = "all"
+
+
+class ExportOptions(Settings):
+    """How pictures of ``--export`` look; tables and reports heed none of it."""
+
+    plot: str = Field("price", description=f"Plots to draw, parted by commas: {', '.join(PLOTS)}; or all.")
+    size: str = Field("10x6in", description="Size of pictures: 1920x1080 (pixels), 10x6in, 25x15cm or 250x150mm.")
+    dpi: int = Field(0, description="Pixels an inch of PNG; 0 takes 300, or 96 where the size is in pixels.", ge=0, le=2400)
+    theme: Literal["light", "dark"] = Field("light", description="Colours of pictures.")
+    transparent: bool = Field(False, description="Leave the ground of pictures out.")
+    footer: bool = Field(True, description="Write verdict, source, dates, model and seed below pictures.")
+
+    def look(self) -> Look:
+        """Return the look of pictures; ExportError for a size that cannot be read or drawn."""
+        size, dpi = read_size(self.size, self.dpi or None)
+        return Look(size, dpi, self.theme, self.transparent, self.footer)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the plots to draw; ExportError for one that there is not."""
+        names = tuple(PLOTS) if self.plot == _ALL else tuple(dict.fromkeys(word.strip() for word in self.plot.split(",")))
+        bad = next((name for name in names if name not in PLOTS), None)
+        if bad is not None:
+            raise ExportError(f"--plot: there is no plot '{bad}'.", f"Possible are {', '.join(PLOTS)} and {_ALL}.")
+        return names
+
+
+def options_from(settings: Mapping[str, Any], targets: Sequence[Path]) -> ExportOptions:
+    """Return how to export, with everything checked before the work rather than after it.
+
+    Raises
+    ------
+    ExportError
+        A size, plot or format that there is not, or export settings without ``--export``.
+    """
+    chosen = given(settings, ExportOptions)
+    if chosen and not targets:
+        raise ExportError(f"--{next(iter(chosen))} has nothing to act on.", "Add --export FILE.")
+    options = ExportOptions(**chosen)
+    options.look()
+    options.kinds()
+    check_suffixes(targets, EXPORTERS)
+    return options
+
+
+def export(targets: Sequence[Path], result: RunResult | Prediction, options: ExportOptions) -> None:
+    """Write the exports; a file that fails does not keep the others from being written."""
+    failed: list[ExportError] = []
+    look = options.look()
+    for target in targets:
+        for path, symbol, kind in _parts(target, result, options):
+            try:
+                write(path, result, symbol=symbol, kind=kind, look=look)
+                say(f"Wrote {path}")
+            except ExportError as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
+    """Refuse a format that nothing writes, before the work rather than after it."""
+    bad = next((path for path in targets if path.suffix.lower() not in known), None)
+    if bad is not None:
+        raise ExportError(f"--export {bad}: there is no format '{bad.suffix}'.", f"Possible are {', '.join(known)}.")
+
+
+def check_folders(targets: Sequence[Path]) -> None:
+    """Refuse targets that cannot be written, before the work rather than after it."""
+    for path in targets:
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise ExportError(f"{path}: the folder {folder} does not exist.", "Make it first, or choose another.")
+        if path.is_dir() or not os.access(folder, os.W_OK):
+            raise ExportError(f"{path} cannot be written.", "Choose another name or folder.")
+
+
+def _parts(target: Path, result: RunResult | Prediction, options: ExportOptions) -> Iterator[tuple[Path, str | None, str]]:
+    """Find the files that an export makes, with what each shows.
+
+    A table and a report hold the whole panel. A picture shows one plot, of prices for one series: the first is
+    ``f.png``, the others ``f-BBB.png``, ``f-loss.png``, ``f-past-BBB.png``.
+    """
+    if target.suffix.lower() not in PICTURES:
+        yield target, None, "price"
+        return
+    kinds = options.kinds()
+    for kind in kinds:
+        symbols = result.panel.symbols if PLOTS[kind].per_series else result.panel.symbols[:1]
+        for symbol in symbols:
+            if options.plot == _ALL and not _drawable(kind, result, symbol):
+                continue
+            words = [*([] if kind == kinds[0] else [kind]), *([] if symbol == symbols[0] else [_NOT_IN_NAMES.sub("_", symbol)])]
+            yield target.with_stem("-".join([target.stem, *words])), symbol, kind
+
+
+def _drawable(kind: str, result: RunResult | Prediction, symbol: str) -> bool:
+    """Tell whether a run has something of a kind."""
+    from app.charts.plots import build
+    from app.export.page import need_application
+
+    need_application()
+    return build(kind, result, symbol) is not None
