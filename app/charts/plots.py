@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: A table by columns of one length: numbers (NaN where unknown), datetime64, or text.
 Columns = Mapping[str, "npt.NDArray[Any] | Sequence[str]"]
 
+#: Past forecasts that one plot shows at most: more would be mere specks.
+_FANS = 60
+
 
 class Plot(Protocol):
     """What can be copied, exported and given as a table. :class:`app.charts.canvas.Chart` is one; any other widget may be."""
@@ -99,7 +102,8 @@ def _past(result: RunResult, symbol: str) -> Plot | None:
     chart.set_style("line")
     chart.show_split(result.split)
     chart.show_outcomes(outcomes)
-    chart.show_range(int((series.ds >= outcomes.cutoff.min()).sum()) + outcomes.horizon)
+    judged = int((series.ds >= outcomes.cutoff.min()).sum()) + outcomes.horizon
+    chart.show_range(min(judged, _FANS * outcomes.horizon))
     return chart
 
 

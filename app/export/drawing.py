@@ -14,7 +14,7 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _WIDE = 9.0
 _EMPTY_GROUP = re.compile(r"<g [^>]*>\s*</g>")
 _DEFAULTS = re.compile(
-    r' (?:vector-effect="none"|(?:stroke|fill)-opacity="1"|font-style="normal"|font-weight="400"|transform="matrix\(1,0,0,1,0,0\)"'
+    r' (?:vector-effect="none"|font-style="normal"|transform="matrix\(1,0,0,1,0,0\)"'
     r'|xml:space="preserve"|stroke-dashoffset="0"|font-family="[^"]*")'
 )
 _LINES = re.compile(r"\s*\n\s*")

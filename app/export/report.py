@@ -25,7 +25,7 @@ _SAYS = {
     "steps": "How far off the forecast is, by bars ahead. Lower is better.",
     "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all cases.",
     "calibration": "How often each band held beside how often it said it would. On the diagonal it is honest; below, too narrow.",
-    "residuals": "What the forecast missed by, beside what it would miss by if its bands were right.",
+    "residuals": "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 % band.",
     "loss": "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
     "gradient": "The size of the gradient by epoch.",
     "memory": "How much of the gradient reaches back how far.",
@@ -56,10 +56,10 @@ def report(figure: Figure) -> bytes:
     style = asset("report.css").read_text(encoding="utf-8")
     body = "\n".join(_sections(figure, result, palette))
     head = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
-        f'<meta name="generator" content="Candlecast {escape(__version__)}"><title>{escape(_title(result))}</title>'
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>"
+        f'<meta name="generator" content="Candlecast {escape(__version__)}"/><title>{escape(_title(result))}</title>'
     )
     return f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n{body}\n</main></body></html>\n".encode()
 
@@ -91,11 +91,11 @@ def _verdict(result: RunResult) -> str:
     forecast = result.forecasts[0] if result.forecasts else None
     under = "  ·  ".join(horizon_words(result.panel[0], forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
-    tries = f"<p class=muted>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
+    tries = f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
     return (
-        f"<header><h1>{escape(_title(result))}</h1><p class=muted>{escape(under)}</p></header>"
-        f'<section class="verdict {escape(verdict.outcome)}"><p class=badge>{escape(verdict.outcome.upper())}</p>'
-        f"<p class=sentence>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
+        f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
+        f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{escape(verdict.outcome.upper())}</p>'
+        f"<p class='sentence'>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
     )
 
 
@@ -112,7 +112,7 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterat
             break
     left = len(symbols) - min(len(symbols), place + 1)
     if left:
-        yield f"<p class=muted>{left} more series are in the table of forecasts below.</p>"
+        yield f"<p class='muted'>{left} more series are in the table of forecasts below.</p>"
 
 
 def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
@@ -127,7 +127,8 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[
 
 
 def _plot(title: str, says: str, drawing: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{f'<p class=muted>{escape(says)}</p>' if says else ''}<figure>{drawing}</figure></section>"
+    words = f"<p class='muted'>{escape(says)}</p>" if says else ""
+    return f"<section><h2>{escape(title)}</h2>{words}<figure>{drawing}</figure></section>"
 
 
 def _scores(result: RunResult) -> str:
@@ -142,12 +143,13 @@ def _scores(result: RunResult) -> str:
         values = [result.scores[model].get(name, math.nan) for model in models]
         best = _best(values, metric.better)
         unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
-        cells = "".join(f"<td class={'best' if place in best else 'n'}>{_number(value)}</td>" for place, value in enumerate(values))
-        rows.append(f"<tr><th scope=row>{escape(metric.label + unit)}</th>{cells}</tr>")
-    heads = "".join(f"<th scope=col class=n>{escape(model)}</th>" for model in models)
+        marks = ["best" if place in best else "n" for place in range(len(values))]
+        cells = "".join(f"<td class='{mark}'>{_number(value)}</td>" for mark, value in zip(marks, values, strict=True))
+        rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
+    heads = "".join(f"<th scope='col' class='n'>{escape(model)}</th>" for model in models)
     return (
-        "<section><h2>Scores on the test part</h2><p class=muted>All models forecast from the same days, on which no network was trained. "
-        f"★ marks the best.</p><div class=wide><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
+        "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from the same days, on which no network "
+        f"was trained. ★ marks the best.</p><div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
     )
 
 
@@ -171,22 +173,23 @@ def _forecast_table(result: RunResult) -> str:
         return ""
     tables = "".join(_bars_ahead(one, several=len(result.forecasts) > 1) for one in result.forecasts[: _MOST_SERIES * 2])
     rows = len(forecasts(result)["ds"])
-    more = f"<p class=muted>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
+    more = f"<p class='muted'>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
     return f"<section><h2>Forecast</h2>{tables}{more}</section>"
 
 
 def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
     bands = [forecast.band(level) for level in (80, 95)]
-    heads = "".join(f"<th scope=col class=n>{one}</th>" for one in ("Median", "80 % from", "to", "95 % from", "to"))
+    heads = "".join(f"<th scope='col' class='n'>{one}</th>" for one in ("Median", "80 % from", "to", "95 % from", "to"))
     rows = "".join(
-        f"<tr><th scope=row>{date}</th>"
-        + "".join(f"<td class=n>{_number(value[step])}</td>" for value in (forecast.median, *bands[0], *bands[1]))
+        f"<tr><th scope='row'>{date}</th>"
+        + "".join(f"<td class='n'>{_number(value[step], 2)}</td>" for value in (forecast.median, *bands[0], *bands[1]))
         + "</tr>"
         for step, date in enumerate(iso(forecast.ds)[:_MOST_ROWS])
     )
-    table = f"<div class=wide><table><tr><th scope=col>Date</th>{heads}</tr>{rows}</table></div>"
-    name = f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value {_number(forecast.y0)}"
-    return f"<details{'' if several else ' open'}><summary>{escape(name)}</summary>{table}</details>"
+    table = f"<div class='wide'><table><tr><th scope='col'>Date</th>{heads}</tr>{rows}</table></div>"
+    name = f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value {_number(forecast.y0, 2)}"
+    shown = "" if several else " open='open'"
+    return f"<details{shown}><summary>{escape(name)}</summary>{table}</details>"
 
 
 def _provenance(result: RunResult) -> str:
@@ -194,7 +197,7 @@ def _provenance(result: RunResult) -> str:
     parts = []
     for series in list(result.panel)[: _MOST_SERIES * 2]:
         findings = "".join(f"<li>{escape(one.severity)}: {escape(one.message)} ({escape(one.action)})</li>" for one in series.findings)
-        told = f"<ul>{findings}</ul>" if findings else "<p class=muted>No findings.</p>"
+        told = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
         parts.append(f"<h3>{escape(series.symbol)}</h3>{_facts(_origin(series))}{told}")
     split = result.split
     shares = _facts(
@@ -235,11 +238,11 @@ def _settings(config: RunConfig) -> str:
             value = getattr(chosen, name)
             text = escape(str(value))
             rows.append((info.title or name, f"<b>{text}</b>" if value != info.default else text))
-        cells = "".join(f"<tr><th scope=row>{escape(label)}</th><td>{value}</td></tr>" for label, value in rows)
-        parts.append(f"<div><h3>{escape(group.capitalize())}</h3><table class=facts>{cells}</table></div>")
+        cells = "".join(f"<tr><th scope='row'>{escape(label)}</th><td>{value}</td></tr>" for label, value in rows)
+        parts.append(f"<div><h3>{escape(group.capitalize())}</h3><table class='facts'>{cells}</table></div>")
     return (
         "<section><h2>Settings</h2><details><summary>All settings; those in bold differ from the defaults</summary>"
-        f"<div class=columns>{''.join(parts)}</div></details></section>"
+        f"<div class='columns'>{''.join(parts)}</div></details></section>"
     )
 
 
@@ -274,13 +277,13 @@ def command(result: RunResult) -> str:
 
 
 def _facts(facts: dict[str, str]) -> str:
-    rows = "".join(f"<tr><th scope=row>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items() if text)
-    return f"<table class=facts>{rows}</table>"
+    rows = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items() if text)
+    return f"<table class='facts'>{rows}</table>"
 
 
-def _number(value: float) -> str:
-    """Write a number with about five significant digits, a dash where there is none."""
+def _number(value: float, least: int = 0) -> str:
+    """Write a number with about five significant digits and ``least`` decimals, a dash where there is none."""
     if not math.isfinite(value):
         return "–"
-    digits = max(0, 4 - math.floor(math.log10(abs(value)))) if value else 0
+    digits = max(least, 4 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{min(digits, 8)}f}"
