@@ -88,30 +88,62 @@ class TaskConfig(Settings):
         advanced=True,
         words={"aci": "Adaptive", "split": "Window", "none": "None"},
     )
-    target: Literal["auto", "log-return", "difference", "seasonal"] = _setting(
+    target: Literal["auto", "log-return", "difference", "level", "seasonal"] = _setting(
         "auto",
         "Target",
-        "What is learned: log returns suit prices, differences series that reach zero, seasonal those that live by the week; auto looks.",
+        "What is learned: log returns suit prices, differences series that reach zero, seasonal those that live by the week; auto looks. "
+        "The level itself is the classic way to a network that copies the last price: see what the verdict says of it.",
         advanced=True,
-        words={"auto": "Automatic", "log-return": "Log return", "difference": "Difference", "seasonal": "Beside past seasons"},
+        words={
+            "auto": "Automatic",
+            "log-return": "Log return",
+            "difference": "Difference",
+            "level": "Level (price)",
+            "seasonal": "Beside past seasons",
+        },
+    )
+    season: Literal["auto", "none", "additive", "multiplicative"] = _setting(
+        "auto",
+        "Season",
+        "Weekday, hour or month taken off before learning, by what was known of it at each bar: as an amount, or as a share of the level. "
+        "auto takes none off, unless the target is seasonal.",
+        advanced=True,
+        words={"auto": "Automatic", "none": "None", "additive": "Additive", "multiplicative": "Multiplicative"},
+    )
+    point: Literal["median", "mean"] = _setting(
+        "median",
+        "Point forecast",
+        "The one line that is drawn, exported and scored by point metrics: the median keeps absolute errors small, the mean squared ones.",
+        advanced=True,
+        words={"median": "Median", "mean": "Mean"},
     )
 
 
 class InputConfig(Settings):
     """What the network reads of each bar, beside its moves, range, volatility level and trend.
 
-    All but the calendar are known up to the cutoff only; the calendar of the next bar is known ahead.
+    All but the calendar are known up to the cutoff only. The calendar is known ahead: of the next bar it is read with each bar, and of each
+    bar of the horizon it moves the forecast of that bar. :data:`KNOWN_AHEAD` tells the two kinds apart.
     """
 
     volume: bool = _setting(True, "Volume", "Known up to the cutoff: how much was traded beside the last month.")
     gaps: bool = _setting(True, "Gaps", "Known up to the cutoff: how far the open was from the last close.")
-    dates: bool = _setting(False, "Calendar", "Known ahead: weekday, turn of the month and days until the next bar.", advanced=True)
+    dates: bool = _setting(
+        False,
+        "Calendar",
+        "Known ahead, for each bar of the horizon: weekday, hour, time of year, turn of the month, closed days before and after it.",
+        advanced=True,
+    )
     market: bool = _setting(
         False, "Market", "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).", advanced=True
     )
     indicators: bool = _setting(
         False, "Indicators", "Known up to the cutoff: RSI, MACD, Bollinger position, ADX and stochastic.", advanced=True
     )
+
+
+#: Inputs that are known for each bar of the horizon when the forecast is made; all others are known up to the cutoff only.
+KNOWN_AHEAD: tuple[str, ...] = ("dates",)
 
 
 class ModelConfig(Settings):
@@ -193,6 +225,16 @@ class ModelConfig(Settings):
         "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns for each lag.",
         advanced=True,
         words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
+    )
+    embedding: int = _setting(
+        0,
+        "Embedding",
+        "Numbers that are learned for each series of a panel and read with each of its bars; 0 treats all series alike. "
+        "A series that was not trained gets the mean of all.",
+        advanced=True,
+        words={0: "None"},
+        ge=0,
+        le=256,
     )
     members: int = _setting(
         1, "Members", "Networks trained side by side from different starts; the forecast is their median.", advanced=True, ge=1, le=50
@@ -439,15 +481,18 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             "learned from the true bars before it.",
             "Switch teacher forcing on, or choose the shape many-to-one with the supervision window.",
         )
-    if task.target == "seasonal" and strategy != "direct":
-        yield SEASONAL_STEPS
-
-
-#: Said where steps that do not add up were to be added up.
-SEASONAL_STEPS = (
-    "target = seasonal measures each step from past seasons, so that steps made one by one do not add up.",
-    "Choose the decoding direct with the shape many-to-one, or the target log-return or difference.",
-)
+    if strategy != "direct" and (task.target in ("level", "seasonal") or task.season in ("additive", "multiplicative")):
+        yield (
+            "The target level or seasonal, or a season that is taken off, measures each step by itself: steps made one by one do not add up.",
+            "Choose the decoding direct with the shape many-to-one, or the target log-return or difference without a season.",
+        )
+    if task.target == "log-return" and task.season == "additive":
+        yield (
+            "season = additive with target = log-return: a season that is an amount does not add up with returns, which are shares.",
+            "Choose the season multiplicative, or the target difference.",
+        )
+    if task.target == "seasonal" and task.season == "none":
+        yield "target = seasonal with season = none: there is nothing left to forecast beside.", "Choose another target, or another season."
 
 
 def _bars(fits: range) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.calendars import future_sessions
+from forecasting.calendars import timeline
 from forecasting.config import InputConfig
-from forecasting.series import Floats, Ints, Panel, PriceSeries
+from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
 from forecasting.volatility import Target, mean_by_date, panel_moves, panel_variances, trailing_mean
 
 #: Bars over which slow features compare.
@@ -91,9 +91,49 @@ def _pause(bars: Bars) -> Floats:
 
 
 def _days_to_come(bars: Bars) -> Ints:
-    """Return the day of the bar after each bar, in days since 1970, shape [T]: dates are known ahead, values are not."""
-    ds = np.concatenate([bars.series.ds[1:], future_sessions(bars.series, 1)])
-    return ds.astype("datetime64[D]").astype(np.int64)
+    """Return the day on which the bar after each bar is due, in days since 1970, shape [T]: dates are known ahead, values are not."""
+    due = timeline(bars.series, 1).ahead(np.arange(len(bars.series)), 1)[:, 0]
+    return due.astype("datetime64[D]").astype(np.int64)
+
+
+#: What the calendar tells of a bar before it comes: name -> function of the dates [N] on which bars are due, returning [N].
+AHEAD: dict[str, Callable[[Dates], Floats]] = {
+    "weekday_sin": lambda ds: np.sin(_turn(ds, "D", 7)),
+    "weekday_cos": lambda ds: np.cos(_turn(ds, "D", 7)),
+    "hour_sin": lambda ds: np.sin(_turn(ds, "us", 86_400e6)),
+    "hour_cos": lambda ds: np.cos(_turn(ds, "us", 86_400e6)),
+    "year_sin": lambda ds: np.sin(_turn(ds, "D", 365.2425)),
+    "year_cos": lambda ds: np.cos(_turn(ds, "D", 365.2425)),
+    "month_turn": lambda ds: np.diff(ds.astype("datetime64[M]").astype(np.int64), prepend=0).astype(bool).astype(np.float64),
+    "pause_before": lambda ds: _closed(ds)[:-1],
+    "pause_after": lambda ds: _closed(ds)[1:],
+}
+
+
+def _turn(ds: Dates, unit: str, cycle: float) -> Floats:
+    """Return how far dates are through a cycle of so many units, in radians."""
+    return np.asarray(2 * np.pi * (ds.astype(f"datetime64[{unit}]").astype(np.int64) % cycle) / cycle, np.float64)
+
+
+def _closed(ds: Dates) -> Floats:
+    """Return the log of one and the days without a bar before each date and, at last, after the last one, which are taken as none."""
+    days = ds.astype("datetime64[D]").astype(np.int64)
+    return np.asarray(np.log1p(np.maximum(np.concatenate([[0], np.diff(days) - 1, [0]]), 0)), np.float64)
+
+
+def known_ahead(series: PriceSeries, horizon: int) -> tuple[Floats, Ints]:
+    """Return what the calendar tells of every bar that is due, and where the bars of the series stand among them.
+
+    Returns
+    -------
+    table : ndarray of float64, shape [N, F]
+        Columns in the order of :data:`AHEAD`.
+    place : ndarray of int64, shape [T]
+        The h-th bar after bar t is row ``place[t] + h``, up to ``horizon``. Nothing but dates is looked at: which bars turned out to be
+        missing makes no difference.
+    """
+    line = timeline(series, horizon + 1)  # the pause after the last bar of the horizon is known too
+    return np.stack([np.asarray(of(line.ds), np.float64) for of in AHEAD.values()], axis=1), line.place
 
 
 def _indicator(bars: Bars, name: str) -> Floats | None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from forecasting.calendars import future_sessions
+from forecasting.calendars import future_sessions, timeline
+from forecasting.errors import DataError
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
+
+#: How a season is taken off: not at all, as what is added on its days, or as a share of the level.
+Season = Literal["none", "additive", "multiplicative"]
 
 _MONTHS, _WEEKS = 12, 52
 #: Last seasons whose median is taken; seasons that give the shape, and those that give the level, of the other estimate.
 _RECENT, _SHAPE, _LEVEL = 8, 26, 6
+#: A place in the season that is usually almost nothing would blow up what little there is.
+_LEAST_SHARE = 0.05
 #: How far the panel's last year repeats itself, and how many series it takes to tell.
 _YEARLY, _ENOUGH, _YEAR = 0.4, 10, 364
 _DAY = np.timedelta64(1, "D")
@@ -81,17 +89,34 @@ class _Season:
     phase: Ints
 
 
-def anchors(panel: Panel, horizon: int) -> tuple[Floats, ...]:
+def anchors(panel: Panel, horizon: int, season: Season = "none") -> tuple[Floats, ...]:
     """Return what past seasons say of the next bars, one array [T, H] a series, in units of the values.
 
-    The mean of two estimates: the median of the last 8 bars of the same place in the season, and the
+    With an additive or multiplicative season it is the recent level (median of 6 seasons, the season taken off) and the season of the bar
+    that is due. Otherwise the mean of two estimates: the median of the last 8 bars of the same place in the season, and the
     recent level (median of 6 seasons) times the usual share of that place (median of 26). In daily panels
     of ten series or more both are moved by what the same days of last year brought, beside what the same
     estimate would have said then.
 
     Row t looks at values up to bar t, and at the dates of the bars after it.
     """
-    return tuple(_anchors(panel, horizon))
+    if season == "none":
+        return tuple(_anchors(panel, horizon))
+    return with_season(_levels(panel, season), panel, season, horizon)
+
+
+def with_season(base: Sequence[Floats], panel: Panel, season: Season, horizon: int) -> tuple[Floats, ...]:
+    """Return values without season [T] as they will be with that of the next bars, [T, H] a series."""
+    ahead = seasons_ahead(panel, season, horizon)
+    return tuple(b[:, None] + s if season == "additive" else b[:, None] * s for b, s in zip(base, ahead, strict=True))
+
+
+def _levels(panel: Panel, season: Season) -> list[Floats]:
+    """Return each series' recent level, [T]: the median of the last 6 seasons, the season taken off."""
+    import pandas as pd
+
+    plain = deseasonalised(panel, season)
+    return [pd.Series(s.y).rolling(_LEVEL * season_length(s), min_periods=1).median().to_numpy(np.float64) for s in plain]
 
 
 @lru_cache(maxsize=2)
@@ -122,10 +147,7 @@ def _profile(series: PriceSeries, length: int) -> Floats:
     recent, share = (np.empty((len(y), length)) for _ in range(2))
     for place in range(length):
         here = phase == place
-        for out, values, seasons in ((recent, y, _RECENT), (share, ratio, _SHAPE)):
-            typical = pd.Series(np.where(here, values, np.nan))
-            typical[here] = typical[here].rolling(seasons, min_periods=1).median()
-            out[:, place] = typical.ffill().to_numpy()
+        recent[:, place], share[:, place] = _typical(y, here, _RECENT), _typical(ratio, here, _SHAPE)
     recent = np.where(np.isfinite(recent), recent, usual[:, None])
     if not (y >= 0).all():
         return recent
@@ -134,6 +156,101 @@ def _profile(series: PriceSeries, length: int) -> Floats:
     level = y / np.maximum(share[np.arange(len(y)), phase], 1e-3)
     level = pd.Series(level).rolling(_LEVEL * length, min_periods=1).median().to_numpy()
     return np.asarray((recent + level[:, None] * share) / 2, np.float64)
+
+
+def deseasonalised(panel: Panel, season: Season) -> Panel:
+    """Return the panel with each bar's season taken off its prices, by what was known of the season at that bar.
+
+    Bar t looks at bars up to t only. ``none`` returns the panel itself.
+
+    Raises
+    ------
+    DataError
+        A series without a season (see :func:`season_length`), or values below zero where the season is multiplicative.
+    """
+    return panel if season == "none" else _deseasonalised(panel, season)
+
+
+@lru_cache(maxsize=2)
+def _deseasonalised(panel: Panel, season: Season) -> Panel:
+    return Panel(tuple(_without(series, season) for series in panel))
+
+
+def _without(series: PriceSeries, season: Season) -> PriceSeries:
+    table, phase = season_table(series, season), phases(series, season_length(series))
+    usual = table[np.arange(len(series)), phase]
+    values = np.array(series.values)
+    for place, column in enumerate(series.columns):
+        if column != "volume":
+            values[:, place] = values[:, place] - usual if season == "additive" else values[:, place] / usual
+    return replace(series, values=values)
+
+
+def seasons_ahead(panel: Panel, season: Season, horizon: int) -> tuple[Floats, ...]:
+    """Return the season of the next bars as it is known at each bar, one array [T, H] a series: added, or a factor.
+
+    Row t looks at bars up to t, and at the dates on which the calendar says that the next bars are due.
+    """
+    found = []
+    for series in panel:
+        length = season_length(series)
+        line, bars = timeline(series, horizon), np.arange(len(series))
+        if series.freq == "1D":
+            phase = _phases_of(series, length, line.ahead(bars, horizon).ravel(), 0).reshape(len(series), horizon)
+        else:
+            phase = (bars[:, None] + np.arange(1, horizon + 1)) % length
+        found.append(season_table(series, season)[bars[:, None], phase])
+    return tuple(found)
+
+
+def season_table(series: PriceSeries, season: Season) -> Floats:
+    """Return what each place in the season usually adds to the level (mean 0), or its factor (mean 1), as of each bar, shape [T, m].
+
+    The median of the last 26 bars of the same place, beside the mean of the season up to them. Row t looks at bars up to t only.
+
+    Raises
+    ------
+    DataError
+        A series without a season, or values below zero where the season is multiplicative.
+    """
+    length = season_length(series)
+    if not 1 < length <= len(series) // 3:
+        raise DataError(
+            f"{series.symbol} has {len(series):,} bars and no season that they show three times.",
+            "Choose the season 'none', or load more history.",
+        )
+    if season == "multiplicative" and (series.y < 0).any():
+        bad = int(np.argmax(series.y < 0))
+        raise DataError(
+            f"{series.symbol} is {series.y[bad]:g} on {series.ds[bad].astype('datetime64[D]')}: "
+            "a multiplicative season is a share of a level above zero.",
+            "Choose the season 'additive'.",
+        )
+    return _season_table(series, season, length)
+
+
+@lru_cache(maxsize=256)
+def _season_table(series: PriceSeries, season: Season, length: int) -> Floats:
+    import pandas as pd
+
+    phase, y = phases(series, length), series.y
+    usual = pd.Series(y).rolling(length, min_periods=1).mean().to_numpy()
+    apart = y - usual if season == "additive" else y / np.where(usual > 0, usual, np.nan)
+    table = np.stack([_typical(apart, phase == place, _SHAPE) for place in range(length)], axis=1)
+    if season == "additive":
+        table = np.where(np.isfinite(table), table, 0.0)
+        return np.asarray(table - table.mean(axis=1, keepdims=True), np.float64)
+    table = np.maximum(np.where(np.isfinite(table), table, 1.0), _LEAST_SHARE)
+    return np.asarray(table / table.mean(axis=1, keepdims=True), np.float64)
+
+
+def _typical(values: Floats, here: npt.NDArray[np.bool_], seasons: int) -> Floats:
+    """Return the median of the last values at some bars, kept until the next of them, shape [T]; NaN before the first."""
+    import pandas as pd
+
+    typical = pd.Series(np.where(here, values, np.nan))
+    typical[here] = typical[here].rolling(seasons, min_periods=1).median()
+    return np.asarray(typical.ffill().to_numpy(), np.float64)
 
 
 def _yearly(panel: Panel, estimates: Sequence[Floats], horizon: int) -> Floats:

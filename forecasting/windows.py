@@ -13,17 +13,21 @@ from torch import Tensor
 
 from forecasting.config import InputConfig, TaskConfig
 from forecasting.errors import DataError
-from forecasting.features import features
-from forecasting.seasonal import anchors
-from forecasting.series import Dates, Floats, Origins, Panel
+from forecasting.features import features, known_ahead
+from forecasting.seasonal import Season, anchors, deseasonalised, with_season
+from forecasting.series import Dates, Floats, Origins, Panel, PriceSeries
 from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
+#: What may be learned: moves from the last bar, from past seasons, or from the mean of the lookback.
+LearnedTarget = Literal["log-return", "difference", "level", "seasonal"]
 
 #: Share of the history that the validation and the test part take where no size is given.
 AUTO_SHARE = 0.15
 #: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 % lower than without).
 FEEDBACK = 0.6
+#: Fewest bars whose mean and deviation a level is measured by.
+_LEVEL_BARS = 20
 #: Levels at which the baseline's distribution is kept; any other is interpolated.
 LEVELS: Floats = np.concatenate([[0.001, 0.0025], np.arange(1, 200) / 200, [0.9975, 0.999]])
 
@@ -123,7 +127,7 @@ class Scaling:
     Attributes
     ----------
     target : str
-        What a path is: log of the close, or the close.
+        What is learned; tells what a path is (log of the close, or the close) and from where moves are measured.
     har : Har
         Scale of the next h bars.
     mean, sd : ndarray, shape [C]
@@ -132,14 +136,23 @@ class Scaling:
         Baseline quantiles at :data:`LEVELS` of the h-bar move divided by its scale.
     inputs : InputConfig
         Which features there are.
+    season : str
+        What is taken off before learning.
+    lookback : int
+        Bars over which a level is compared with its mean; 0 for other targets.
+    symbols : tuple of str
+        Series that have an embedding, in its order; none where series are treated alike.
     """
 
-    target: Target
+    target: LearnedTarget
     har: Har
     mean: Floats
     sd: Floats
     quantiles: Floats
     inputs: InputConfig
+    season: Season = "none"
+    lookback: int = 0
+    symbols: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
@@ -148,23 +161,79 @@ class Scaling:
         Raises
         ------
         DataError
-            Log returns are wanted of a series that is not positive throughout.
+            Log returns are wanted of a series that is not positive throughout, or a season of one that has none.
         """
-        target = resolve_target(panel, task.target, insample)
+        target, season = _resolved(panel, task, insample)
         if target == "log-return":
             _require_positive(panel)
-        har = Har.fit(panel, insample, task.horizon, target, FEEDBACK)
-        scales = har.scale(panel)
-        tables = features(panel, [scale[:, 0] for scale in scales], target, inputs)
-        known_rows = np.concatenate([table[:known] for table, known in zip(tables, insample, strict=True)])
+        lookback = max(task.input_size, _LEVEL_BARS) if target == "level" else 0
+        blank = np.zeros(0)
+        draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback)
+        moves = draft.moves_target
+        draft = replace(draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK))
+        scales = tuple(np.exp(x @ weights) for x, weights in draft.log_scale(panel, task.horizon))
+        known_rows = np.concatenate([table[:known] for table, known in zip(draft.tables(panel), insample, strict=True)])
         sd = known_rows.std(axis=0)
-        quantiles = _baseline_quantiles(panel, insample, scales, target, task.horizon)
-        return cls(target, har, known_rows.mean(axis=0), np.where(sd > 1e-8, sd, 1.0), quantiles, inputs)
+        quantiles = _baseline_quantiles(panel, insample, scales, draft.lines(panel), draft.starts(panel, task.horizon))
+        return replace(draft, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0), quantiles=quantiles)
 
     def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
-        """Fit volatility and baseline anew on more bars, keeping the feature scales that the network was trained with."""
-        fresh = Scaling.fit(panel, insample, task, self.inputs)
+        """Fit volatility and baseline anew on more bars, keeping target, season and feature scales, with which the network was trained."""
+        season = self.season if self.season != "none" else "auto"
+        fresh = Scaling.fit(panel, insample, task.model_copy(update={"target": self.target, "season": season}), self.inputs)
         return replace(self, har=fresh.har, quantiles=fresh.quantiles)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether moves are measured from bar to bar, so that those of several bars add up."""
+        return self.target in ("log-return", "difference") and self.season == "none"
+
+    @property
+    def moves_target(self) -> Target:
+        """What the moves of single bars are, which the network reads and volatility is made of."""
+        return "difference" if self.target == "level" else self.target
+
+    def plain(self, panel: Panel) -> Panel:
+        """Return the panel as it is learned from: its season taken off, unless moves are measured from past seasons."""
+        return panel if self.target == "seasonal" else deseasonalised(panel, self.season)
+
+    def lines(self, panel: Panel) -> tuple[Floats, ...]:
+        """Return what is forecast, [T] a series: logs of the closes, or the closes."""
+        return tuple(path(s, self.moves_target) for s in panel)
+
+    def starts(self, panel: Panel, horizon: int) -> tuple[Floats, ...] | None:
+        """Return from where the move of each bar ahead is measured, [T, H] a series; None where that is the last bar, for all of them.
+
+        Row t looks at bars up to t, and at the dates of those that are due.
+        """
+        if self.adds_up:
+            return None
+        if self.target == "seasonal":
+            return anchors(panel, horizon, self.season)
+        plain = self.plain(panel)
+        base = [_around(s.y, self.lookback)[0] if self.target == "level" else np.array(s.y) for s in plain]
+        if self.season == "none":
+            return tuple(np.repeat(b[:, None], horizon, axis=1) for b in base)
+        found = with_season(base, panel, self.season, horizon)
+        return tuple(np.log(np.maximum(f, 1e-12)) for f in found) if self.target == "log-return" else found
+
+    def log_scale(self, panel: Panel, horizon: int) -> list[tuple[Floats, Floats]]:
+        """Return regressors X [T, P] and weights W [P, H] of each series: the log of the scale is X W. Row t looks at bars up to t."""
+        if self.target == "level":
+            spreads = [np.log(_around(s.y, self.lookback)[1])[:, None] for s in self.plain(panel)]
+            return [(spread, np.ones((1, horizon))) for spread in spreads]
+        regressors, weights = self.har.log_scale(self.plain(panel))
+        return [(x, weights) for x in regressors]
+
+    def tables(self, panel: Panel) -> tuple[Floats, ...]:
+        """Return the features as they are before scaling, [T, C] a series; of a level also how far it is from its mean, in its spread."""
+        plain = self.plain(panel)
+        tables = features(plain, [scale[:, 0] for scale in self.har.scale(plain)], self.moves_target, self.inputs)
+        if self.target != "level":
+            return tables
+        around = [_around(s.y, self.lookback) for s in plain]
+        places = [np.clip((s.y - mean) / spread, -8, 8) for s, (mean, spread) in zip(plain, around, strict=True)]
+        return tuple(np.column_stack([table, place]) for table, place in zip(tables, places, strict=True))
 
     def baseline(self, levels: Floats) -> Floats:
         """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear between and beyond the kept ones."""
@@ -189,14 +258,54 @@ class Scaling:
 
     @property
     def kind(self) -> dict[str, Any]:
-        """Return what else is kept in a model file: whether the panel's mean is a regressor, the feedback, the inputs."""
-        return {"pooled": self.har.pooled, "feedback": self.har.feedback, "inputs": self.inputs.model_dump()}
+        """Return what else is kept in a model file: whether the panel's mean is a regressor, the feedback, the inputs, the season, ..."""
+        return {
+            "pooled": self.har.pooled,
+            "feedback": self.har.feedback,
+            "inputs": self.inputs.model_dump(),
+            "season": self.season,
+            "lookback": self.lookback,
+            "symbols": list(self.symbols),
+        }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: Target, kind: Mapping[str, Any]) -> Scaling:
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]) -> Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
-        har = Har(target, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]))
-        return cls(target, har, arrays["scaling.mean"], arrays["scaling.sd"], arrays["scaling.quantiles"], InputConfig(**kind["inputs"]))
+        moves: Target = "difference" if target == "level" else target
+        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]))
+        return cls(
+            target,
+            har,
+            arrays["scaling.mean"],
+            arrays["scaling.sd"],
+            arrays["scaling.quantiles"],
+            InputConfig(**kind["inputs"]),
+            kind["season"],
+            int(kind["lookback"]),
+            tuple(kind["symbols"]),
+        )
+
+
+def _resolved(panel: Panel, task: TaskConfig, insample: Sequence[int]) -> tuple[LearnedTarget, Season]:
+    """Choose what is learned, and what season is taken off: with one that is an amount, differences are learned."""
+    season: Season = task.season if task.season == "additive" or task.season == "multiplicative" else "none"
+    if task.target == "level":
+        return "level", season
+    if task.target != "auto":
+        return resolve_target(panel, task.target), season
+    if season == "additive":
+        return "difference", season
+    return resolve_target(panel, "auto", insample if task.season == "auto" else None), season
+
+
+def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
+    """Return mean and deviation of the last bars up to each, [T]; the deviation at least a thousandth of the size of what was seen."""
+    import pandas as pd
+
+    rolling = pd.Series(y).rolling(bars, min_periods=1)
+    size = np.sqrt(np.cumsum(y**2) / np.arange(1, len(y) + 1))
+    spread = np.nan_to_num(rolling.std(ddof=0).to_numpy(np.float64))
+    return rolling.mean().to_numpy(np.float64), np.maximum(spread, 1e-3 * size + 1e-12)
 
 
 def _require_positive(panel: Panel) -> None:
@@ -215,20 +324,20 @@ def _normal(levels: Floats) -> Floats:
     return np.asarray(ndtri(levels), np.float64)
 
 
-def _baseline_quantiles(panel: Panel, insample: Sequence[int], scales: tuple[Floats, ...], target: Target, horizon: int) -> Floats:
+def _baseline_quantiles(
+    panel: Panel, insample: Sequence[int], scales: Sequence[Floats], lines: Sequence[Floats], starts: Sequence[Floats] | None
+) -> Floats:
     """Return quantiles [H, K] of the known moves over their scale, the drift shrunk by its own uncertainty.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
     windows are known the sample's quantiles are drawn to those of a normal of the same spread.
     """
-    starts = anchors(panel, horizon) if target == "seasonal" else None
-    normal = _normal(LEVELS)
+    normal, horizon = _normal(LEVELS), scales[0].shape[1]
     out = np.empty((horizon, len(LEVELS)))
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for place, (series, scale, known) in enumerate(zip(panel, scales, insample, strict=True)):
+        for place, (series, scale, line, known) in enumerate(zip(panel, scales, lines, insample, strict=True)):
             bars = np.arange(min(22, known // 4), known - h)
-            line = series.y if starts else path(series, target)
             start = starts[place][bars, h - 1] if starts else line[bars]
             pieces.append((line[bars + h] - start) / scale[bars, h - 1])
             when.append(series.ds[bars])
@@ -270,26 +379,32 @@ class Windows:
     def __init__(self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device) -> None:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
-        regressors, weights = scaling.har.log_scale(panel)
-        tables = features(panel, [np.exp(x @ weights[:, 0]) for x in regressors], scaling.target, scaling.inputs)
 
         def tensor(arrays: Sequence[Floats]) -> Tensor:
             return torch.as_tensor(np.concatenate(arrays).astype(np.float32)).to(device)
 
-        self.device, self.panel, self.kind = device, panel, scaling.target
-        self.table = tensor([(table - scaling.mean) / scaling.sd for table in tables])
-        self.regressors = tensor(regressors)
-        self.weights = tensor([weights])
-        self.move = tensor(panel_moves(panel, scaling.target))
-        self.anchors = anchors(panel, task.horizon) if scaling.target == "seasonal" else None
+        self.device, self.panel, self.scaling = device, panel, scaling
+        scales = scaling.log_scale(panel, task.horizon)
+        scaled = [(table - scaling.mean) / scaling.sd for table in scaling.tables(panel)]
+        self.table = tensor([_numbered(table, series, scaling.symbols) for table, series in zip(scaled, panel, strict=True)])
+        self.regressors = tensor([regressors for regressors, _ in scales])
+        self.weights = tensor([scales[0][1]])
+        self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
+        self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
-            self.value, self.anchor = tensor([s.y for s in panel]), tensor(self.anchors)
+            self.value, self.anchor = tensor(scaling.lines(panel)), tensor(self.anchors)
+        if scaling.inputs.dates:
+            calendars = [known_ahead(series, task.horizon) for series in panel]
+            first = np.concatenate([[0], np.cumsum([len(table) for table, _ in calendars])])
+            self._calendar = tensor([table for table, _ in calendars])
+            places = np.concatenate([place + start for (_, place), start in zip(calendars, first, strict=False)])
+            self._place = torch.as_tensor(places).to(device)
         self._back = torch.arange(1 - task.input_size, 1, device=device)
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
 
     @property
     def inputs(self) -> int:
-        """Return the number of features C."""
+        """Return the number of columns of the table, C: features, and the number of the series where it has an embedding."""
         return int(self.table.shape[1])
 
     def rows(self, origins: Origins) -> Tensor:
@@ -299,6 +414,16 @@ class Windows:
     def window(self, rows: Tensor) -> Tensor:
         """Return the inputs that end at the cutoff rows, shape [B, L, C]; bars up to the cutoff only."""
         return self.table[rows[:, None] + self._back]
+
+    def known_ahead(self, rows: Tensor) -> Tensor | None:
+        """Return what the calendar says of each bar ahead, and its mean over the bars up to there, shape [..., H, 2 F].
+
+        None where no calendar is read. Looks at dates only, and at those that are due, not those that turned out to have bars.
+        """
+        if not self.scaling.inputs.dates:
+            return None
+        own = self._calendar[self._place[rows].unsqueeze(-1) + self._ahead]
+        return torch.cat([own, own.cumsum(-2) / self._ahead.unsqueeze(-1)], dim=-1)
 
     def scale(self, rows: Tensor) -> Tensor:
         """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff."""
@@ -312,19 +437,27 @@ class Windows:
 
     def values(self, origins: Origins, moved: Floats) -> Floats:
         """Turn h-bar moves [N, H, Q] from each origin into values (price units), shape [N, H, Q]."""
-        out = np.empty_like(moved)
+        out, logs = np.empty_like(moved), self.scaling.target == "log-return"
         for place in np.unique(origins.series):
             series, mine = self.panel[int(place)], origins.series == place
             bars = origins.bar[mine]
             if self.anchors is not None:
                 out[mine] = self.anchors[int(place)][bars][:, :, None] + moved[mine]
             else:
-                out[mine] = path(series, self.kind)[bars][:, None, None] + moved[mine]
-            if self.kind != "log-return":
+                out[mine] = path(series, self.scaling.moves_target)[bars][:, None, None] + moved[mine]
+            if not logs:
                 # A series that was never negative is not forecast to be: sales, counts, withdrawals.
                 lowest = np.minimum.accumulate(series.y)[bars][:, None, None]
                 out[mine] = np.where(lowest >= 0, np.maximum(out[mine], 0.0), out[mine])
-        return np.exp(out) if self.kind == "log-return" else out
+        return np.exp(out) if logs else out
+
+
+def _numbered(table: Floats, series: PriceSeries, symbols: Sequence[str]) -> Floats:
+    """Add a column with the number of the series among those that have an embedding; an unknown one gets the number after the last."""
+    if not symbols:
+        return table
+    number = symbols.index(series.symbol) if series.symbol in symbols else len(symbols)
+    return np.column_stack([table, np.full(len(table), float(number))])
 
 
 def check_lookback(panel: Panel, origins: Origins, input_size: int) -> None:

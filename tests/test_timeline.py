@@ -23,7 +23,7 @@ def _dated() -> dict[str, PriceSeries]:
     sessions = np.busday_offset("2024-01-02", np.arange(70), roll="forward").astype("datetime64[us]")
     return {
         "exchange": _bars(sessions_between("XNYS", np.datetime64("2023-11-01"), np.datetime64("2024-05-01"), WORKWEEK), "1D", "XNYS"),
-        "weekdays": _bars(np.busday_offset("2024-01-02", np.arange(90)), "1D", "weekdays"),
+        "weekdays": _bars(np.busday_offset("2024-01-02", np.arange(90), roll="forward"), "1D", "weekdays"),
         "every day": _bars(np.arange("2024-01-01", "2024-04-01", dtype="datetime64[D]"), "1D", "24/7"),
         "weeks": _bars(np.arange("2022-01-07", "2024-01-07", 7, dtype="datetime64[D]"), "1W", "XNYS"),
         "months": _bars(np.arange("2019-01", "2024-01", dtype="datetime64[M]"), "1M", "weekdays"),

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 from forecasting.models.decoding import Decoder, added_up, fed_back, sides
-from forecasting.models.front import CausalConv
-from forecasting.models.heads import QuantileHead
+from forecasting.models.front import CausalConv, Embedding
+from forecasting.models.heads import KnownAhead, QuantileHead
 from forecasting.models.recurrent import Recurrent
 from forecasting.models.transformer import Transformer
 
@@ -35,16 +35,22 @@ class Network(nn.Module):
         Steps ahead, H.
     input_size : int
         Bars of a window, L.
+    symbols : int
+        Series that have an embedding; where there are any, the column after the features tells the number of the series.
     """
 
     unit: Tensor
 
-    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int, symbols: int = 0) -> None:
         super().__init__()
         self.strategy, self.horizon = config.strategy, horizon
-        self.front: nn.Module = nn.Identity()
+        before: list[nn.Module] = []
+        if symbols:
+            before.append(Embedding(symbols, config.embedding))
+            inputs += config.embedding
         if config.conv_kernel:
-            self.front = CausalConv(inputs, config.conv_channels, config.conv_kernel)
+            before.append(CausalConv(inputs, config.conv_channels, config.conv_kernel))
+        self.front = nn.Sequential(*before)
         self.sees = max(1, config.conv_kernel)
         longest = input_size + horizon - 1 if self.strategy == "recursive" else input_size
         self.body = MODELS[config.model](config, config.conv_channels if config.conv_kernel else inputs, longest)
@@ -151,15 +157,27 @@ class Ensemble(nn.Module):
         Steps ahead, H.
     input_size : int
         Bars of a window, L.
+    symbols : int
+        Series that have an embedding; where there are any, the column after the features tells the number of the series.
+    ahead : int
+        Numbers that the calendar tells of each bar ahead, F.
     """
 
-    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int) -> None:
+    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int, symbols: int = 0, ahead: int = 0) -> None:
         super().__init__()
-        self.members = nn.ModuleList(Network(config, inputs, horizon, input_size) for _ in range(config.members))
+        self.members = nn.ModuleList(Network(config, inputs, horizon, input_size, symbols) for _ in range(config.members))
+        self.ahead = KnownAhead(ahead) if ahead else None
 
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to each member's shift and log scales, [M, B, H, 3]."""
         return torch.stack([member(window) for member in self.members])
+
+    def dated(self, shapes: Tensor, ahead: Tensor | None) -> Tensor:
+        """Move what is said, [..., H, 3] or [..., 1, 3], by what the calendar tells of the bars ahead, [..., H, F]; None is nothing."""
+        if self.ahead is None or ahead is None:
+            return shapes
+        moved: Tensor = self.ahead(shapes, ahead)
+        return moved
 
     def along(self, bars: Tensor) -> Tensor:
         """Map bars [B, T, C] to what each member says at each of them, [M, B, T, H, 3] (see :meth:`Network.along`)."""

@@ -1,8 +1,34 @@
-"""A convolution before the layers, which turns neighbouring bars into patterns."""
+"""What stands before the layers: what each series is by itself, and a convolution that turns neighbouring bars into patterns."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+
+class Embedding(nn.Module):
+    """What is learned of each series by itself, read with each of its bars.
+
+    Parameters
+    ----------
+    series : int
+        How many have one; their numbers are 0, 1, ... A series that was not trained has the number after the last: it gets their mean.
+    size : int
+        Numbers learned for each.
+
+    References
+    ----------
+    Guo and Berkhahn (2016), Entity embeddings of categorical variables.
+    """
+
+    def __init__(self, series: int, size: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(0.1 * torch.randn(series, size))
+
+    def forward(self, window: Tensor) -> Tensor:
+        """Put its vector in the place of a series' number, the last column: [B, L, C + 1] becomes [B, L, C + size]."""
+        known = torch.cat([self.vectors, self.vectors.mean(0, keepdim=True)])
+        return torch.cat([window[..., :-1], known[window[..., -1].long()]], dim=-1)
 
 
 class CausalConv(nn.Module):

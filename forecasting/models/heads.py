@@ -50,6 +50,28 @@ class QuantileHead(nn.Module):
         return torch.stack(bounded, dim=-1)
 
 
+class KnownAhead(nn.Module):
+    """What the calendar says of a bar ahead moves what is said of that bar: the median, and the log scale of either side.
+
+    All weights start at zero, so that an untrained one changes nothing.
+
+    Parameters
+    ----------
+    inputs : int
+        Numbers known of each bar ahead, F.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.effect = nn.Linear(inputs, 3, bias=False)
+        nn.init.zeros_(self.effect.weight)
+
+    def forward(self, shape: Tensor, ahead: Tensor) -> Tensor:
+        """Move shapes [..., H or 1, 3] by what is known of the bars ahead, [..., H, F]; the change is bounded."""
+        shift, left, right = self.effect(ahead[..., : shape.shape[-2], :]).tanh().unbind(-1)
+        return shape + torch.stack([_SHIFT_GAIN * shift, left, right], dim=-1)
+
+
 def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
     """Apply the head's output to baseline quantiles.
 

@@ -15,6 +15,7 @@ from forecasting.config import QUANTILES, RunConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import ModelFileError
 from forecasting.events import Predictor
+from forecasting.features import AHEAD
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
@@ -105,7 +106,7 @@ class Forecaster:
         self.network.eval()
 
         def scaled(some: Tensor) -> Tensor:
-            shape = self.trust * self.network.together(windows.window(some))
+            shape = self.trust * self.network.dated(self.network.together(windows.window(some)), windows.known_ahead(some))
             return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
 
         values = in_parts(scaled, rows).numpy().astype(np.float64)
@@ -152,7 +153,7 @@ class Forecaster:
             config = RunConfig.model_validate(manifest["config"])
             scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
-            network = build(config, inputs=len(scaling.mean))
+            network = build(config, scaling)
             network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise ModelFileError(
@@ -164,9 +165,10 @@ class Forecaster:
         return cls(config, scaling, network.to(where).eval(), where, val_start, trust)
 
 
-def build(config: RunConfig, inputs: int) -> Ensemble:
+def build(config: RunConfig, scaling: Scaling) -> Ensemble:
     """Build the network that a run asks for, untrained: it forecasts exactly the baseline."""
-    return Ensemble(config.model, inputs, config.task.horizon, config.task.input_size)
+    ahead = 2 * len(AHEAD) if scaling.inputs.dates else 0
+    return Ensemble(config.model, len(scaling.mean), config.task.horizon, config.task.input_size, len(scaling.symbols), ahead)
 
 
 def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:

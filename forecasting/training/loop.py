@@ -152,8 +152,10 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
     """
     scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
     config.changed(target=scaling.target)  # refused where the target that was found does not go with the other settings
+    if config.model.embedding:
+        scaling = replace(scaling, symbols=panel.symbols)
     windows = Windows(panel, scaling, config.task, device)
-    network = build(config, windows.inputs).to(device)
+    network = build(config, scaling).to(device)
     network.feed_back_in(scaling.sd.tolist())
     return windows, Forecaster(config, scaling, network, device, split.val_start)
 
@@ -232,7 +234,7 @@ class Run:
 
     def losses(self, shape: Tensor, rows: Tensor) -> Tensor:
         """Return the pinball losses of shapes [..., B, H, 3], mean over steps and levels, [..., B], in units of the scale."""
-        return self.pinball(shape, self.windows.target(rows))
+        return self.pinball(self.network.dated(shape, self.windows.known_ahead(rows)), self.windows.target(rows))
 
     @torch.no_grad()
     def val_losses(self) -> Tensor:
@@ -293,7 +295,7 @@ class Run:
 
     def step(self, some: Tensor, rate: float) -> None:
         """Take one step against the gradient of some examples; loss, norms of the gradient and number of examples are added to ``seen``."""
-        loss = self.lessons.loss(self.lessons.answers(self.network, some), some, self.pinball)
+        loss = self.lessons.loss(self.lessons.said(self.network, some), some, self.pinball)
         (self.members * loss).backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         clipping = clip_gradients(gradients, self.config, self.members)

@@ -82,6 +82,14 @@ class Supervision(ABC):
         """Return the examples of one epoch in the order in which they are learned from, on the device."""
         return self.rows[torch.randperm(len(self.rows), generator=order).to(self.rows.device)]
 
+    def said(self, network: Ensemble, some: Tensor) -> Tensor:
+        """Return the answers of :meth:`answers`, moved by what the calendar says of the bars ahead."""
+        return network.dated(self.answers(network, some), self.windows.known_ahead(self.answered(some)))
+
+    @abstractmethod
+    def answered(self, some: Tensor) -> Tensor:
+        """Return the rows from which answers are given, [...]."""
+
     @abstractmethod
     def answers(self, network: Ensemble, some: Tensor) -> Tensor:
         """Return what each member says in some examples, [M, ..., H, 3], or [M, ..., 1, 3] where it says one step at a time."""
@@ -118,6 +126,10 @@ class AtTheEnd(Supervision):
         said: Tensor = network(self.windows.window(some))
         return said
 
+    def answered(self, some: Tensor) -> Tensor:
+        """Return the cutoffs, [B]."""
+        return some
+
     def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the moves up to each step."""
         return self.windows.target(some), None
@@ -132,15 +144,16 @@ class StepByStep(Supervision):
     def answers(self, network: Ensemble, some: Tensor) -> Tensor:
         """Return what is said of each step, [M, B, H, 1, 3]."""
         if self.config.model.strategy == "seq2seq":
-            return network.taught(self.windows.window(some), self.next_moves(self._after(some)[:, :-1]))
+            return network.taught(self.windows.window(some), self.next_moves(self.answered(some)[:, :-1]))
         back = torch.arange(1 - self.lookback, self.horizon, device=some.device)
         return network.along(self.windows.table[some[:, None] + back])[:, :, self.lookback - 1 :]
 
     def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the next move at each step."""
-        return self._happened(self._after(some)), None
+        return self._happened(self.answered(some)), None
 
-    def _after(self, some: Tensor) -> Tensor:
+    def answered(self, some: Tensor) -> Tensor:
+        """Return the bars before each step, [B, H]."""
         return some[:, None] + torch.arange(self.horizon, device=some.device)
 
 
@@ -159,8 +172,12 @@ class Synchronous(Supervision):
 
     def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what happened after each bar; those that are no origins of the training part do not count."""
-        rows = some[:, None] + self.back
+        rows = self.answered(some)
         return self._happened(rows), self.trained[rows]
+
+    def answered(self, some: Tensor) -> Tensor:
+        """Return the bars of the windows, [B, L]."""
+        return some[:, None] + self.back
 
 
 class Sequences(Supervision):
@@ -205,9 +222,12 @@ class Sequences(Supervision):
 
     def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what happened after each bar; those before a chunk's first answer do not count."""
-        rows = some[:, 2:] + self.back[-self.chunk :]
-        counts = rows >= some[:, 1:2]
-        return self._happened(torch.maximum(rows, some[:, 1:2])), counts
+        counts = some[:, 2:] + self.back[-self.chunk :] >= some[:, 1:2]
+        return self._happened(self.answered(some)), counts
+
+    def answered(self, some: Tensor) -> Tensor:
+        """Return the last bars of each chunk, [B, K], from its first answer on."""
+        return torch.maximum(some[:, 2:] + self.back[-self.chunk :], some[:, 1:2])
 
 
 def _spans(origins: Origins, starts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[tuple[int, int, int]]:
