@@ -99,6 +99,15 @@ class Preferences:
         self._store.setValue("run", text)
 
     @property
+    def plan(self) -> str:
+        """How the last backtest moved, as JSON, or "": whoever reads it validates it."""
+        return self._text("plan")
+
+    @plan.setter
+    def plan(self, text: str) -> None:
+        self._store.setValue("plan", text)
+
+    @property
     def folder(self) -> str:
         """The folder of the last file dialog, if it is still there, else the home folder."""
         folder = Path(self._text("folder") or Path.home())
@@ -116,6 +125,15 @@ class Preferences:
     @offline.setter
     def offline(self, offline: bool) -> None:
         self._store.setValue("offline", "yes" if offline else "no")
+
+    @property
+    def autosave(self) -> bool:
+        """Whether a project is written to its file whenever something changes."""
+        return self._text("autosave") == "yes"
+
+    @autosave.setter
+    def autosave(self, wanted: bool) -> None:
+        self._store.setValue("autosave", "yes" if wanted else "no")
 
     @property
     def ticker(self) -> str:

@@ -195,6 +195,7 @@ class PastArtist:
     """Past forecasts over what then happened, faint and end to end, so that one can see how often the band held."""
 
     def __init__(self) -> None:
+        self.hidden = False
         self._fans: list[Fan] = []
         self._starts: Ints = np.empty(0, np.int64)
 
@@ -222,11 +223,11 @@ class PastArtist:
     @property
     def shown(self) -> bool:
         """Whether there is anything to see."""
-        return bool(self._fans)
+        return bool(self._fans) and not self.hidden
 
     def in_view(self, low: float, high: float, bar_width: float) -> list[Fan]:
         """Return the fans that cross a range of bars; none where they would be mere specks."""
-        if not self._fans or bar_width * (self._fans[0].x.size - 1) < 6:
+        if self.hidden or not self._fans or bar_width * (self._fans[0].x.size - 1) < 6:
             return []
         first = max(0, int(np.searchsorted(self._starts, low)) - 1)
         return self._fans[first : int(np.searchsorted(self._starts, high))]
@@ -240,6 +241,28 @@ class PastArtist:
             _fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
             painter.drawPolyline(polygon(x, frame.py(fan.median)))
+
+
+class HappenedArtist:
+    """What happened to a forecast: a dot at each close inside the widest band, a ring at each outside."""
+
+    def __init__(self) -> None:
+        self.fan: Fan | None = None
+        self.closes: Floats = np.empty(0)
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the closes of the forecast bars that are known."""
+        if self.fan is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        low, high = (limit[1:] for limit in self.fan.widest())
+        columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
+        for place in np.flatnonzero(np.isfinite(self.closes)):
+            inside = low[place] <= self.closes[place] <= high[place]
+            painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
+            painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
+            radius = 3.0 if inside else 4.0
+            painter.drawEllipse(QPointF(float(columns[place]), float(rows[place])), radius, radius)
 
 
 def _forecast(outcomes: Outcomes, place: int) -> Forecast:

@@ -36,9 +36,14 @@ def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
 
 def read_forecast(fan: Fan, model: str, timeline: Timeline, bar: int) -> str:
     """Return date, median and bands of one forecast bar, as one line."""
+    return f"{timeline.text(bar)}  (bar {bar - fan.cutoff} of {fan.x.size - 1})   {read_past(fan, model, bar)}"
+
+
+def read_past(fan: Fan, model: str, bar: int) -> str:
+    """Return median and bands of one forecast bar, as one line."""
     step = bar - fan.cutoff
     decimals = price_decimals(float(fan.median[0]))
-    parts = [f"{timeline.text(bar)}  (bar {step} of {fan.x.size - 1})", f"{model} median {number(fan.median[step], decimals)}"]
+    parts = [f"{model} median {number(fan.median[step], decimals)}"]
     for level in sorted(fan.bands):
         low, high = fan.bands[level]
         parts.append(f"{level} % {number(low[step], decimals)} – {number(high[step], decimals)}")

@@ -50,6 +50,23 @@ def ask_close_while_training(parent: QWidget) -> Answer:
     return "keep" if clicked is keep else "discard" if clicked is discard else "continue"
 
 
+def ask_close_while_testing(parent: QWidget) -> bool:
+    """Ask whether a backtest may be interrupted by closing the window."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Candlecast")
+    box.setText(_tr("The backtest is still running."))
+    box.setInformativeText(_tr("Folds that are done are kept: the same test goes on from there another time."))
+    leave = box.addButton(_tr("Interrupt and close"), QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton(_tr("Continue testing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.setEscapeButton(stay)
+    box.exec()
+    left = box.clickedButton() is leave
+    box.deleteLater()
+    return left
+
+
 def ask_save(parent: QWidget) -> Literal["save", "discard", "cancel"]:
     """Ask whether the trained network is to be saved before the window closes."""
     box = QMessageBox(parent)
@@ -64,14 +81,32 @@ def ask_save(parent: QWidget) -> Literal["save", "discard", "cancel"]:
     return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
 
 
+def ask_save_project(parent: QWidget, name: str) -> Literal["save", "discard", "cancel"]:
+    """Ask whether the changes of a project are to be saved; ``name`` is that of its file, "" where it has none."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Candlecast")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(_tr("Save the changes to {name}?").format(name=name) if name else _tr("Save what is on the list as a project?"))
+    box.setInformativeText(_tr("Without saving they are lost.") if name else _tr("Without a project the list begins anew."))
+    buttons = QMessageBox.StandardButton
+    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+    box.setDefaultButton(buttons.Save)
+    answer = box.exec()
+    box.deleteLater()
+    return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
+
+
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
     """Ask for price files, or for one; empty when the user thinks better of it."""
-    kinds = _tr("Prices (*.csv *.txt *.tsv *.gz *.zip *.xlsx *.parquet);;All files (*)")
+    kinds = _tr(
+        "Prices and projects (*.csv *.txt *.tsv *.gz *.zip *.xlsx *.parquet *.candleproject);;Projects (*.candleproject);;All files (*)"
+    )
     if one:
         file, _kind = QFileDialog.getOpenFileName(parent, _tr("Import prices"), preferences.folder, kinds)
         files = [file] if file else []
     else:
-        files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices"), preferences.folder, kinds)
+        files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices or a project"), preferences.folder, kinds)
     if files:
         preferences.folder = str(Path(files[0]).parent)
     return files

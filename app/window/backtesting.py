@@ -1,0 +1,222 @@
+"""Backtests on screen: started, followed fold by fold, stopped, gone on with after an interruption, and judged."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import zlib
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QApplication
+
+from app.panels.backtest import FoldScored
+from app.session import Session
+from app.settings import Preferences
+from app.window.actions import Actions
+from app.window.layout import Layout
+from app.worker import Job
+from forecasting import __version__
+from forecasting.config import BacktestConfig, RunConfig
+from forecasting.errors import CandlecastError, ConfigError
+from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
+from forecasting.series import Panel, PriceSeries
+
+#: Interrupted tests whose folds are kept, each in a folder of its own.
+_KEPT_TESTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A backtest that has ended, and what it was made of."""
+
+    panel: Panel
+    result: BacktestFinished
+    folds: tuple[FoldScored, ...]
+
+
+class Backtesting(QObject):
+    """Stands between the backtest panel and the session.
+
+    Parameters
+    ----------
+    session : Session
+    layout : Layout
+        Its backtest panel is filled from here; the model panel has the network's settings.
+    actions : Actions
+        Has the command.
+    preferences : Preferences
+        Keeps the plan, and the folder for unfinished tests.
+
+    Attributes
+    ----------
+    tested : Tested or None
+        The last backtest, for as long as its series are on the list.
+    refused : Signal
+        A setting does not fit, or something else runs (a CandlecastError).
+    finished : Signal
+        A backtest has ended, or the last one was forgotten.
+    """
+
+    refused = Signal(object)
+    finished = Signal()
+
+    def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
+        super().__init__(layout)
+        self._session, self._panel, self._model, self._preferences = session, layout.backtest, layout.model, preferences
+        self._dock, self._banner, self._action = layout.docks["backtest"], layout.banner, actions["backtest"]
+        self._folder = preferences.data_file("unfinished-backtests")
+        self._running: Panel | None = None
+        self._folds: list[FoldScored] = []
+        self._prints: tuple[tuple[PriceSeries, ...], str] = ((), "")
+        self.tested: Tested | None = None
+        self._panel.start_wanted.connect(self.start)
+        self._panel.stop_wanted.connect(session.stop)
+        self._panel.changed.connect(self._offer)
+        self._model.config_changed.connect(self._offer)
+        self._action.triggered.connect(lambda: self.start(resume=True))
+        session.delivered.connect(self._show_event)
+        session.state_changed.connect(self._show_state)
+        session.list_changed.connect(self._list_changed)
+        with contextlib.suppress(ValueError):
+            self._panel.show_plan(BacktestConfig.model_validate_json(preferences.plan))
+        self._show_state()
+
+    @property
+    def live(self) -> bool:
+        """Whether a backtest is under way."""
+        return self._session.task == "backtesting" and self._session.running
+
+    def start(self, resume: bool = True) -> None:
+        """Test the network of the model form through the history of the checked series.
+
+        Parameters
+        ----------
+        resume : bool
+            Take the folds that an interrupted test of the same prices and settings has finished.
+        """
+        try:
+            config, plan, workers = self._model.config(), self._panel.plan(), self._panel.workers
+            self._banner.hide()
+            self._dock.show()
+            self._dock.raise_()
+            self._session.begin("backtesting", self._starter(config, plan, workers, resume))
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._preferences.plan = plan.model_dump_json()
+
+    def _starter(self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool) -> Callable[[Panel], Job]:
+        def make(panel: Panel) -> Job:
+            self._running, self._folds = panel, []
+            self._panel.show_folds(())
+            return _testing(panel, config, plan, workers, self._folder / self._name(panel, config, plan), resume)
+
+        return make
+
+    def _show_event(self, event: object) -> None:
+        match event:
+            case Progress() if self._session.task == "backtesting":
+                self._panel.show_progress(event)
+            case FoldScored():
+                self._folds.append(event)
+                self._panel.show_folds(self._folds)
+            case BacktestFinished() if self._running is not None:
+                self.tested = Tested(self._running, event, tuple(self._folds))
+                self._show_last()
+                self._dock.raise_()
+                QApplication.alert(self._dock.window())
+                self.finished.emit()
+
+    def _show_state(self) -> None:
+        session = self._session
+        mine = session.task == "backtesting"
+        running = mine and session.state != "idle"
+        ready = session.panel is not None and not session.busy
+        self._panel.show_running(running=running, stopping=session.state == "stopping", ready=ready)
+        self._action.setEnabled(ready)
+        words = {"preparing": self.tr("Preparing the engine…"), "stopping": self.tr("Stopping…")}
+        if running:
+            self._panel.show_state(words.get(session.state, self.tr("Testing through history…")))
+            self._panel.show_progress(Progress(0, 0, words.get(session.state, self.tr("Testing through history…"))))
+        elif session.state == "idle":
+            self._show_last()
+            self._offer()
+
+    def _show_last(self) -> None:
+        """Show the last judgement again after a test that brought none, or what to do."""
+        if self.tested is None:
+            self._panel.show_idle()
+        else:
+            self._panel.show_folds(self.tested.folds)
+            self._panel.show_finished(self.tested.result, len(self.tested.folds))
+
+    def _list_changed(self) -> None:
+        """Forget a test whose series are gone."""
+        if self.tested is not None:
+            there = {row.symbol for row in self._session.watchlist.rows}
+            if not there & set(self.tested.panel.symbols):
+                self.tested = None
+                self.finished.emit()
+        self._show_state()
+
+    def _offer(self) -> None:
+        """Offer to go on where folds of a test of these prices and settings are kept."""
+        panel = self._session.panel
+        found = 0
+        if panel is not None and not self._session.busy and self._folder.is_dir():
+            with contextlib.suppress(ConfigError, OSError):
+                folder = self._folder / self._name(panel, self._model.config(), self._panel.plan())
+                found = len(list(folder.glob("fold-*.npz")))
+        self._panel.offer_resume(found)
+
+    def _name(self, panel: Panel, config: RunConfig, plan: BacktestConfig) -> str:
+        """Return the name of the folder of a test: the same for the same prices and settings."""
+        series = tuple(panel)
+        if len(series) != len(self._prints[0]) or any(one is not other for one, other in zip(series, self._prints[0], strict=True)):
+            self._prints = (series, json.dumps([_print(one) for one in series]))
+        told = "\n".join((__version__, config.to_json(), plan.model_dump_json(), self._prints[1]))
+        return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+def _print(series: PriceSeries) -> list[object]:
+    """Return what tells one series from another; whoever takes up the folds looks closer."""
+    sums = (zlib.crc32(one.tobytes()) for one in (series.ds, series.values))
+    return [series.symbol, series.freq, series.calendar, series.columns, len(series), *sums]
+
+
+def _testing(panel: Panel, config: RunConfig, plan: BacktestConfig, workers: int, folder: Path, resume: bool) -> Job:
+    """Return the job: a backtest whose folds are kept in a folder until all are done."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        kept: Path | None = folder
+        try:
+            _make_room(folder, resume)
+        except OSError as error:
+            kept = None
+            why = error.strerror or str(error)
+            yield Notice(f"Finished folds cannot be kept in {folder.parent}: {why}.", "A test that is cut short would begin anew.")
+        count = workers if plan.refit else 1
+        with contextlib.closing(jobs.backtest(panel, config, plan, should_stop=should_stop, workers=count, resume=kept)) as events:  # type: ignore[type-var]
+            for event in events:
+                if isinstance(event, BacktestFinished) and event.info.stopped != "user":
+                    shutil.rmtree(folder, ignore_errors=True)
+                yield FoldScored.of(event) if isinstance(event, FoldEnd) else event
+
+    return job
+
+
+def _make_room(folder: Path, resume: bool) -> None:
+    """Drop the folds of this test unless they are wanted, and those of tests that were left long ago."""
+    if not resume and folder.exists():
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    others = sorted((one for one in folder.parent.iterdir() if one != folder), key=lambda one: one.stat().st_mtime, reverse=True)
+    for old in others[_KEPT_TESTS - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)

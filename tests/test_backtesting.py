@@ -1,0 +1,230 @@
+"""Backtests, audits and past forecasts in the real window, as a person uses them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from window_bench import idle, price_file, texts, wait, window
+
+from app.window import dialogs
+from app.window.backtesting import _make_room
+from app.window.workbench import Workbench
+from forecasting.config import BacktestConfig, RunConfig
+from forecasting.errors import CandlecastError
+from forecasting.events import AuditFinished, Check, Progress
+
+TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=1, batch_size=128, test_size=45)
+PLAN = BacktestConfig(step_size=4, refit=4)
+
+
+@pytest.fixture(scope="module")
+def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """One window on 300 bars for all tests; its engine is warmed by the first of them."""
+    folder = tmp_path_factory.mktemp("backtests")
+    with window(folder, price_file(folder / "walk.csv", bars=300)) as bench:
+        bench.session.engine = warm()
+        yield bench
+
+
+def warm() -> Any:
+    """Import the engine here: what is tested is not how it gets ready."""
+    from forecasting import jobs
+    from forecasting.events import EngineReady
+
+    return next(one for one in jobs.warm_up() if isinstance(one, EngineReady))
+
+
+@pytest.fixture
+def bench(opened: Workbench) -> Iterator[Workbench]:
+    """The window with the settings of a small test."""
+    opened.model.show_config(TINY)
+    opened.layout.backtest.show_plan(PLAN)
+    yield opened
+    opened.cancel()
+    idle(opened)
+
+
+def stop_after_one_fold(bench: Workbench) -> None:
+    wait(lambda: len(bench.backtesting._folds) >= 1)
+    bench.actions["stop"].trigger()
+    idle(bench)
+
+
+def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbench) -> None:
+    panel, folder = bench.layout.backtest, bench.backtesting._folder
+    assert "Press Backtest" in texts(panel)
+    qtbot.mouseClick(panel.start_button, Qt.MouseButton.LeftButton)
+    assert not panel.start_button.isEnabled()
+    assert panel.stop_button.isEnabled()
+    assert not bench.model.train_button.isEnabled()
+    stop_after_one_fold(bench)
+    assert bench.backtesting.tested is not None
+    assert bench.backtesting.tested.result.info.stopped == "user"
+    assert "the folds so far" in panel.judged._how.text()
+    done = len(bench.backtesting.tested.folds)
+    assert 1 <= done < 3
+
+    assert panel.start_button.text() == "Go on"
+    assert panel.fresh_button.isVisibleTo(panel)
+    bench.model.show_config(TINY.changed(hidden_size=5))
+    assert panel.start_button.text() == "Backtest"
+    bench.model.show_config(TINY)
+    assert panel.start_button.text() == "Go on"
+    bench.actions["backtest"].trigger()
+    wait(lambda: bench.session.state == "backtesting")
+    assert "Folds" not in texts(panel.judged) or not panel.judged.isVisible()
+    idle(bench)
+    tested = bench.backtesting.tested
+    assert tested.result.info.stopped != "user"
+    assert [fold.fold for fold in sorted(tested.folds, key=lambda one: one.fold)] == [1, 2, 3]
+    assert f"{done} of 3 folds were finished before" in bench.banner.text
+    assert not any(folder.iterdir())
+    assert panel.start_button.text() == "Backtest"
+    assert tested.result.verdict.sentence in texts(panel)
+    assert list(panel.folds.sheet["Fold"]) == [1, 2, 3]
+    assert list(panel.judged.steps.chart.table()["step"]) == [1, 2, 3]
+    assert BacktestConfig.model_validate_json(bench._preferences.plan) == PLAN
+
+
+def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbench) -> None:
+    if bench.backtesting.tested is None:
+        bench.backtesting.start()
+        idle(bench)
+    tested, stepper, chart = bench.backtesting.tested, bench.layout.stepper, bench.chart
+    assert tested is not None
+    outcomes = next(iter(tested.result.outcomes.values()))
+    assert chart._past.shown
+    before = chart._price.viewRange()[0]
+    bench.actions["past_previous"].trigger()
+    wait(lambda: chart._origin_fan.fan is not None)
+    assert stepper.isVisible()
+    assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
+    assert "in the 80 % band" in stepper.text
+    assert not chart._past.shown
+    assert chart._happened.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
+    assert "median" in chart._read(chart._origin_fan.fan.cutoff + 1)  # type: ignore[union-attr]
+    buttons = stepper._buttons
+    qtbot.mouseClick(buttons["previous"], Qt.MouseButton.LeftButton)
+    assert f"({len(outcomes) - 1} of" in stepper.text
+    for _ in range(len(outcomes)):
+        bench.actions["past_previous"].trigger()
+    assert "(1 of" in stepper.text
+    wait(lambda: chart._origin_fan.fan is not None and chart._origin_fan.fan.cutoff < chart._price.viewRange()[0][1])
+    assert chart._origin_fan.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
+    assert not buttons["previous"].isEnabled()
+    bench.window.grab()
+    qtbot.mouseClick(buttons["cancel"], Qt.MouseButton.LeftButton)
+    wait(lambda: chart._past.shown)
+    assert not stepper.isVisible()
+    assert chart._price.viewRange()[0] == pytest.approx(before)
+    bench.actions["past_next"].trigger()
+    assert not stepper.isVisible()
+
+
+def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
+    if bench.backtesting.tested is None:
+        bench.backtesting.start()
+        idle(bench)
+    before = bench.backtesting.tested
+    bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
+    bench.backtesting.start()
+    wait(lambda: bench.session.state == "backtesting" and bench.session.progress is not None)
+    bench.actions["cancel"].trigger()
+    idle(bench)
+    assert bench.backtesting.tested is before
+    assert bench.layout.backtest.judged.isVisibleTo(bench.layout.backtest)
+
+
+def test_a_folder_that_cannot_be_used_costs_a_notice_not_the_test(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(bench.backtesting, "_folder", tmp_path / "file" / "tests")
+    bench.layout.backtest.show_plan(BacktestConfig(step_size=20))
+    bench.backtesting.start()
+    idle(bench)
+    assert "cannot be kept" in bench.banner.text
+    assert bench.backtesting.tested is not None
+    assert len(bench.backtesting.tested.folds) == 1
+
+
+def test_what_does_not_fit_is_told(bench: Workbench) -> None:
+    bench.model.show_config(TINY.changed(input_size=5000))
+    bench.backtesting.start()
+    idle(bench)
+    assert "5000" in bench.banner.text.replace(",", "")
+
+
+def test_closing_in_mid_test_asks(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(dialogs, "ask_close_while_testing", lambda parent: bool(asked.append(parent)))
+    bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
+    bench.backtesting.start()
+    wait(lambda: bench.session.state == "backtesting")
+    assert not bench.window.close()
+    assert asked
+
+
+def test_the_audit_tells_each_check_in_words_and_can_be_stopped(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checks(_panel: object, _config: object, should_stop: Any) -> Iterator[Any]:
+        yield Progress(0, 2, "Audit: inputs at past bars")
+        while not should_stop():
+            pass
+        yield AuditFinished((Check("Inputs at past bars", True, "Nothing changed."),))
+
+    monkeypatch.setattr("forecasting.jobs.audit", checks)
+    dialog = bench.auditing.dialog
+    qtbot.mouseClick(bench.layout.backtest.audit_button, Qt.MouseButton.LeftButton)
+    wait(lambda: "inputs at past bars" in dialog.text)
+    assert dialog.isVisible()
+    assert not dialog.isModal()
+    assert not dialog.start_button.isEnabled()
+    qtbot.mouseClick(dialog.stop_button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert "No leak in the 1 checks" in dialog.text
+    assert "Inputs at past bars: passed" in texts(dialog)
+    failed = AuditFinished((Check("Forecast", False, "It changed."), Check("Inputs", True, "Nothing changed.")))
+    monkeypatch.setattr("forecasting.jobs.audit", lambda *_args: iter([failed]))
+    qtbot.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert "1 of 2 checks failed" in dialog.text
+    assert "Forecast: FAILED" in texts(dialog)
+    dialog.close()
+
+
+def test_begin_anew_drops_the_folds_of_this_test_and_those_left_long_ago(tmp_path: Path) -> None:
+    for place in range(8):
+        folder = tmp_path / f"test-{place}"
+        folder.mkdir()
+        (folder / "fold-00001.npz").write_bytes(b"")
+        os.utime(folder, (place, place))
+    _make_room(tmp_path / "test-7", resume=True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6", "test-7"]
+    _make_room(tmp_path / "test-7", resume=False)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6"]
+
+
+@pytest.mark.slow
+def test_the_real_audit_passes(bench: Workbench) -> None:
+    bench.actions["audit"].trigger()
+    wait(lambda: bench.session.state == "auditing")
+    idle(bench)
+    assert "checks passed" in bench.auditing.dialog.text
+    bench.auditing.dialog.close()
+
+
+def test_nothing_begins_while_something_runs(bench: Workbench) -> None:
+    bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
+    bench.backtesting.start()
+    refused: list[CandlecastError] = []
+    bench.auditing.refused.connect(refused.append)
+    bench.auditing.start()
+    assert "still at work" in refused[0].message
+    assert not bench.actions["audit"].isEnabled()
+    assert not bench.actions["backtest"].isEnabled()
