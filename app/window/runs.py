@@ -128,7 +128,12 @@ class RunsDesk(QObject):
 
     def recall(self, run: KeptRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
-        self._with_prices(run, lambda: self._recall(run, curves))
+        self._with_prices(run, lambda: self._recall_and_tell(run, curves))
+
+    def recall_quietly(self, run: KeptRun, curves: Curves) -> bool:
+        """Show a run where its prices are loaded, without a word; False where it cannot be shown."""
+        self._curves[run.key] = curves
+        return self._recall(run, curves)
 
     def reproduce(self, key: str) -> None:
         """Load the prices of a run and put its settings in the form; tells whether the prices are still the same."""
@@ -271,19 +276,23 @@ class RunsDesk(QObject):
         series = tuple(one for one in found if one is not None)
         return Panel(series) if len(series) == len(found) else None
 
-    def _recall(self, run: KeptRun, curves: Curves) -> None:
+    def _recall_and_tell(self, run: KeptRun, curves: Curves) -> None:
+        if self._panel_of(run) is not None and self._may_forget() and self._recall(run, curves):
+            self.told.emit(*self._compared_prices(run, self.tr("What is shown is as it was judged then.")))
+
+    def _recall(self, run: KeptRun, curves: Curves) -> bool:
         panel = self._panel_of(run)
-        if panel is None or not self._may_forget():
-            return  # why prices could not be loaded has been told
+        if panel is None:
+            return False  # why prices could not be loaded has been told
         try:
             result = restored(run, curves, panel)
         except CandlecastError as error:
             self.refused.emit(error)
-            return
+            return False
         self.last = run
         self._session.recall(result)
         self.recalled.emit()
-        self.told.emit(*self._compared_prices(run, self.tr("What is shown is as it was judged then.")))
+        return True
 
     def _compared_prices(self, run: KeptRun, hint: str) -> tuple[str, str]:
         """Return in words whether the prices of a run are what they were, and a hint."""

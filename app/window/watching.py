@@ -47,7 +47,7 @@ class Watching(QObject):
         super().__init__(panel)
         self._session, self._panel, self._preferences, self._report = session, panel, preferences, report
         self._file = preferences.data_file("watchlist.json")
-        self._may_save = True
+        self._may_save, self._held = True, False
         self._timer = 0
         self._drawn: Row | None = None
         session.list_changed.connect(self._changed)
@@ -116,6 +116,12 @@ class Watching(QObject):
         elif row.series is not None or row.problem:
             self._draw(row)
 
+    def hold(self, held: bool) -> None:
+        """Leave the kept list alone while the rows belong to a project."""
+        if held:
+            self.save()
+        self._held = held
+
     def save(self) -> None:
         """Write the list now if it has changed."""
         if not self._timer:
@@ -161,7 +167,7 @@ class Watching(QObject):
         )
         if other and (row is None or row.series is not None or row.problem):
             self._draw(row)
-        if self._may_save:
+        if self._may_save and not self._held:
             if self._timer:
                 self.killTimer(self._timer)
             self._timer = self.startTimer(_SAVE_MS)

@@ -1,0 +1,231 @@
+"""The project file: the watchlist, the settings, the runs that are looked at, and how; JSON that holds no code and no prices."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from app.settings import Scale, Style
+from app.watchlist import MOST_ROWS, Glimpse, Row, Watchlist
+from forecasting.config import RunConfig, Settings
+from forecasting.errors import CandlecastError
+from forecasting.series import PriceSeries
+from forecasting.sources.options import Request
+from forecasting.store.runs import LONGEST_NOTE, Curves, KeptRun, RunRecord, packed, unpacked
+from forecasting.writing import write_whole
+
+SUFFIX = ".candleproject"
+#: Version of the file; a newer one is refused, and never overwritten.
+VERSION = 1
+#: Most bytes of a project file.
+MOST_BYTES = 32 * 2**20
+_HINT = "Choose a project that Candlecast saved; its recovery copy, if there is one, is offered at the next start."
+
+
+class ProjectError(CandlecastError):
+    """A project file that is missing, damaged, too large or of a newer version."""
+
+
+Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+
+
+class ProjectRow(Settings):
+    """A row of the watchlist; ``fingerprint`` is that of its bars when it was saved, "" where they were not loaded."""
+
+    request: Request
+    symbol: str = Field(min_length=1, max_length=400)
+    checked: bool = False
+    glimpse: Glimpse | None = None
+    fingerprint: str = Field("", max_length=200)
+
+
+class ProjectView(Settings):
+    """How it looks. ``bars`` and ``prices`` are what the user moved to; None while the chart follows its span."""
+
+    style: Style = "candles"
+    scale: Scale = "linear"
+    span: str = Field("1Y", max_length=10)
+    theme: Literal["system", "light", "dark"] = "system"
+    bars: tuple[Finite, Finite] | None = None
+    prices: tuple[Finite, Finite] | None = None
+    layout: str = Field("", max_length=2**20)
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> ProjectView:
+        for limits in (self.bars, self.prices):
+            if limits is not None and not limits[0] < limits[1]:
+                raise ValueError("a range has to rise")
+        return self
+
+
+class ProjectRun(Settings):
+    """A run with all that shows it again; ``curves`` are packed numbers in base64."""
+
+    record: RunRecord
+    curves: str = Field("", max_length=MOST_BYTES)
+    key: str = Field(max_length=100)
+    notes: str = Field("", max_length=LONGEST_NOTE)
+
+    @classmethod
+    def of(cls, run: KeptRun, curves: Curves) -> ProjectRun:
+        """Return a run of the store as a project holds it."""
+        return cls(record=run.record, curves=base64.b64encode(packed(curves)).decode(), key=run.key, notes=run.notes)
+
+    def unpack(self) -> tuple[KeptRun, Curves]:
+        """Return the run and its curves; DataError where they are damaged."""
+        try:
+            data = base64.b64decode(self.curves, validate=True)
+        except binascii.Error:
+            data = b""
+        return KeptRun(self.key, self.record, self.notes), unpacked(self.record, data)
+
+
+class Project(Settings):
+    """Everything in a project file.
+
+    Attributes
+    ----------
+    rows : tuple of ProjectRow
+        The watchlist.
+    selected : int
+        Place of the shown row.
+    config : dict
+        The form, for ``RunConfig.model_validate``; empty for the defaults.
+    compared : tuple of str
+        Keys of the runs in the store that are drawn for comparison.
+    shown : ProjectRun or None
+        The run that was shown last.
+    view : ProjectView
+    path : str
+        In a recovery copy only: the project that it belongs to, "" for one without a file.
+    """
+
+    candleproject: Literal[1]
+    saved_at: str = Field("", max_length=40)
+    rows: tuple[ProjectRow, ...] = Field((), max_length=MOST_ROWS)
+    selected: int = Field(0, ge=0)
+    config: dict[str, Any] = Field({}, max_length=20)
+    compared: tuple[str, ...] = Field((), max_length=100)
+    shown: ProjectRun | None = None
+    view: ProjectView = ProjectView()
+    path: str = Field("", max_length=4096)
+
+    @property
+    def watchlist(self) -> Watchlist:
+        """The rows, none of them loaded yet."""
+        return Watchlist(tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in self.rows))
+
+    @property
+    def run_config(self) -> RunConfig:
+        """The form; ConfigError where this program does not know it."""
+        return RunConfig.from_json(_json(self.config))
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What makes two projects differ to a person who is asked whether to save: neither view nor glimpses nor time."""
+        rows = tuple((row.request, row.symbol, row.checked) for row in self.rows)
+        return rows, _json(self.config), self.compared, self.shown.key if self.shown else ""
+
+    def moved(self, folder: Path, *, inwards: bool) -> Project:
+        """Return the project with the files at or below a folder named from there (``./prices/a.csv``), or the other way round."""
+        rename = _within if inwards else _from
+        rows = [row.model_copy(update={"request": rename(row.request, folder)}) for row in self.rows]
+        return self.model_copy(update={"rows": tuple(rows)})
+
+
+def rows_of(watchlist: Watchlist, fingerprint: Callable[[PriceSeries], str]) -> tuple[ProjectRow, ...]:
+    """Return the rows of a list as a project holds them; ``fingerprint`` tells that of a series."""
+    return tuple(
+        ProjectRow(
+            request=row.request,
+            symbol=row.symbol,
+            checked=row.checked,
+            glimpse=row.glimpse,
+            fingerprint=fingerprint(row.series) if row.series is not None else "",
+        )
+        for row in watchlist.rows[:MOST_ROWS]
+    )
+
+
+def write_project(path: Path, project: Project) -> None:
+    """Write a project in one step; files beside it are named from its folder.
+
+    Raises
+    ------
+    ExportError
+        The folder or the disk does not allow it; a file that was there stays as it was.
+    """
+    stamped = project.model_copy(update={"saved_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    write_whole(path, stamped.moved(path.parent, inwards=True).model_dump_json(exclude_defaults=True, indent=1).encode())
+
+
+def read_project(path: Path) -> Project:
+    """Read a project; nothing of it is loaded yet, and nothing in it is executed.
+
+    Raises
+    ------
+    ProjectError
+        Says what is wrong with the file, and where in it.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ProjectError(f"There is no project {path}.", "It may have been moved or renamed.") from error
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror or error}.", "Check the path and your permissions.") from error
+    if len(data) > MOST_BYTES:
+        raise ProjectError(f"{path.name} is larger than the {MOST_BYTES:,} bytes that a project may have.", _HINT)
+    try:
+        project = Project.model_validate_json(data)
+    except ValidationError as error:
+        raise _explained(path, error) from error
+    return project.moved(path.absolute().parent, inwards=False)
+
+
+def is_project(reference: str) -> bool:
+    """Tell whether a reference names a project rather than prices."""
+    return PurePath(reference).suffix.lower() == SUFFIX
+
+
+def _explained(path: Path, error: ValidationError) -> ProjectError:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return ProjectError(f"{path.name} is no project: it is not JSON, or only a part of it ({first['msg']}).", _HINT)
+    if place == "candleproject":
+        found = first.get("input")
+        if isinstance(found, int) and found > VERSION:
+            return ProjectError(f"{path.name} was saved by a newer Candlecast (version {found}).", "Update Candlecast, then open it again.")
+    value = repr(first.get("input"))
+    shown = value if len(value) <= 80 else f"{value[:77]}..."
+    return ProjectError(f"{path.name} is damaged at {place or 'its beginning'}: {first['msg'].lower()}, not {shown}.", _HINT)
+
+
+def _within(request: Request, folder: Path) -> Request:
+    """Name a file at or below a folder from there."""
+    if request.kind != "file":
+        return request
+    try:
+        relative = Path(request.reference).absolute().relative_to(folder.absolute())
+    except ValueError:
+        return request
+    return request.model_copy(update={"reference": f"./{relative.as_posix()}"})
+
+
+def _from(request: Request, folder: Path) -> Request:
+    """Undo :func:`_within`; a name that leads out of the folder stays as it is."""
+    if request.kind != "file" or not request.reference.startswith("./") or ".." in PurePath(request.reference).parts:
+        return request
+    return request.model_copy(update={"reference": str(folder / request.reference[2:])})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
