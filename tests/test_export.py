@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import csv
 import errno
-import inspect
 import io
-import itertools
 import os
 import re
 import subprocess
@@ -12,11 +10,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from statistics import NormalDist
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from fabricated import SENTENCE, run, walk
 from PySide6.QtGui import QFontDatabase, QImage
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
@@ -25,50 +23,10 @@ from app import export
 from app.charts.price import PriceChart
 from app.export import Look
 from app.theme import DARK, LIGHT, Theme
-from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ExportError
-from forecasting.events import RunInfo, RunResult, SplitMade, Verdict
-from forecasting.series import Forecast, Panel, PriceSeries, Provenance
+from forecasting.events import RunResult
 
 PICTURES = (".png", ".svg", ".pdf")
-SENTENCE = "The GRU ties with the random walk: p = 0.41 over 200 forecasts."
-
-
-def walk(symbol: str, bars: int = 400, seed: int = 0, step: str = "D") -> PriceSeries:
-    rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
-    opened = np.r_[close[:1], close[:-1]]
-    values = np.stack(
-        [opened, np.maximum(opened, close) * 1.003, np.minimum(opened, close) * 0.997, close, rng.lognormal(14, 0.4, bars)], 1
-    )
-    ds = np.busday_offset("2017-01-02", np.arange(bars), roll="forward").astype("datetime64[us]")
-    if step == "h":
-        ds = (np.datetime64("2017-01-02T09:30") + np.arange(bars) * np.timedelta64(60, "m")).astype("datetime64[us]")
-    columns = ("open", "high", "low", "close", "volume")
-    return PriceSeries(symbol, ds, columns, values, provenance=Provenance("/home/someone/private/prices.csv"))
-
-
-def forecast(series: PriceSeries, model: str = "GRU", spread: float = 0.01, horizon: int = 10) -> Forecast:
-    z = np.array([NormalDist().inv_cdf(q) for q in QUANTILES])
-    values = series.y[-1] * np.exp(spread * np.sqrt(np.arange(1, horizon + 1))[:, None] * z)
-    ds = series.ds[-1] + np.arange(1, horizon + 1) * (series.ds[1] - series.ds[0])
-    return Forecast(series.symbol, model, series.ds[-1], float(series.y[-1]), ds, QUANTILES, values)
-
-
-def run(*series: PriceSeries) -> RunResult:
-    first = series[0]
-    return RunResult(
-        RunConfig(),
-        Panel(series),
-        SplitMade(first.ds[280], first.ds[340], {}, 1000, "cpu"),
-        (),
-        tuple(forecast(one) for one in series),
-        tuple(forecast(one, "random walk", 0.012) for one in series),
-        {},
-        {},
-        Verdict("ties", SENTENCE, 0.01, 0.41, "random walk"),
-        RunInfo(12.5, 30, 7, "cpu", 42, "early"),
-    )
 
 
 @pytest.fixture
@@ -144,21 +102,6 @@ def test_pdf_is_one_page_of_vectors(qapp: QApplication, result: RunResult, tmp_p
     assert [round(float(part)) for part in box[1].split()] == [0, 0, 576, 360]
     assert b"/FontFile" in data
     assert b"/Subtype /Image" not in data
-
-
-@pytest.mark.parametrize("suffix", PICTURES)
-def test_every_format_theme_and_style(chart: PriceChart, result: RunResult, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"f{suffix}"
-    for theme, style in itertools.product((LIGHT, DARK), ("candles", "bars", "line", "area")):
-        chart.set_style(style)  # type: ignore[arg-type]
-        chart.show_range(None)
-        chart.refresh()
-        export.write(path, result, chart=chart, look=Look((5.0, 3.0), 96, theme.name))
-        assert path.stat().st_size > 4000
-        if suffix == ".png":
-            assert has(QImage(str(path)), theme.surface, 1000)
-            assert has(QImage(str(path)), theme.forecast, 10)
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
 def test_picture_looks_like_the_chart_on_screen(chart: PriceChart, result: RunResult, tmp_path: Path) -> None:
@@ -276,17 +219,10 @@ def test_a_missing_folder_and_nothing_to_export(result: RunResult, tmp_path: Pat
             export.write(tmp_path / f"f{suffix}", None)
 
 
-IMPORTS = """
-from __future__ import annotations
-import sys
-from statistics import NormalDist
-import numpy as np
-from app import export
-from forecasting.config import QUANTILES, RunConfig
-from forecasting.events import RunInfo, RunResult, SplitMade, Verdict
-from forecasting.series import Forecast, Panel, PriceSeries, Provenance
-"""
 HEADLESS = """
+import sys
+from fabricated import run, walk
+from app import export
 result = run(walk("ACME"))
 export.write(sys.argv[1] + "/f.csv", result)
 assert not any(name.startswith("PySide6") for name in sys.modules), "a table needs no Qt"
@@ -296,14 +232,9 @@ export.write(sys.argv[1] + "/f.png", result, look=export.Look(dpi=72))
 
 def test_no_display_is_needed(tmp_path: Path) -> None:
     lean = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
-    lean["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
-    command = [sys.executable, "-c", _fabricated() + HEADLESS, str(tmp_path)]
+    lean["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in Path(__file__).resolve().parents[:2])
+    command = [sys.executable, "-c", HEADLESS, str(tmp_path)]
     done = subprocess.run(command, env=lean, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert QImage(str(tmp_path / "f.png")).width() == 720
-
-
-def _fabricated() -> str:
-    """Return the functions above as source, so that the other process imports nothing of Qt with them."""
-    return IMPORTS + f"SENTENCE = {SENTENCE!r}\n" + "\n".join(inspect.getsource(part) for part in (walk, forecast, run))
