@@ -293,7 +293,7 @@ class TrainConfig(Settings):
         words={"window": "Windows", "sequence": "Sequences"},
     )
     chunk: int = _setting(
-        128,
+        64,
         "Chunk",
         "Bars of a chunk that are answered in one pass; a batch holds an eighth as many chunks.",
         "bars",
@@ -483,7 +483,7 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
         )
     if strategy != "direct" and (task.target in ("level", "seasonal") or task.season in ("additive", "multiplicative")):
         yield (
-            "The target level or seasonal, or a season that is taken off, measures each step by itself: steps made one by one do not add up.",
+            "The target level or seasonal, or a season taken off, measures each step by itself: steps made one by one do not add up.",
             "Choose the decoding direct with the shape many-to-one, or the target log-return or difference without a season.",
         )
     if task.target == "log-return" and task.season == "additive":

@@ -139,9 +139,17 @@ def test_clipping_by_norm_keeps_the_direction_and_by_value_each_element() -> Non
         assert clipped == (clip != "off")
 
 
-@pytest.mark.parametrize(("optimiser", "schedule"), [("adamw", "one-cycle"), ("sgd", "plateau"), ("rmsprop", "cosine")])
-def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(optimiser: str, schedule: str, tmp_path: Path) -> None:
-    config = quick(optimiser=optimiser, schedule=schedule, learning_rate=0.3 if optimiser == "sgd" else 0.01, dropout=0.3, patience=2)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"optimiser": "adamw", "schedule": "one-cycle", "supervision": "sequence", "chunk": 16},
+        {"optimiser": "sgd", "schedule": "plateau", "learning_rate": 0.3},
+        {"optimiser": "rmsprop", "schedule": "cosine", "shape": "encoder-decoder"},
+    ],
+    ids=["adamw, sequences", "sgd", "rmsprop, encoder-decoder"],
+)
+def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(values: dict[str, Any], tmp_path: Path) -> None:
+    config = quick(dropout=0.3, patience=2, **values)
     panel, file = Panel((walk(),)), tmp_path / "kept.training"
     _, whole = fitted(config, panel)
     assert all(math.isfinite(value) for row in numbers(whole) for value in row)
@@ -244,7 +252,11 @@ def test_hopeless_training_ends_and_keeps_the_baseline(monkeypatch: pytest.Monke
     assert len(result.history) == 1
 
 
-def test_too_little_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [({}, ["16 windows", "8 windows"]), ({"supervision": "sequence", "chunk": 8, "batch_size": 256}, ["13 chunks", "6 chunks"])],
+)
+def test_too_little_memory_halves_the_batch_and_says_so(values: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     honest = loop.Pinball.__call__
 
     def cramped(self: Any, shape: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -253,8 +265,10 @@ def test_too_little_memory_halves_the_batch_and_says_so(monkeypatch: pytest.Monk
         return honest(self, shape, target)
 
     monkeypatch.setattr(loop.Pinball, "__call__", cramped)
-    events, result = fitted(quick(epochs=1))
-    assert ["16 windows" in e.message or "8 windows" in e.message for e in events if isinstance(e, Notice)] == [True, True]
+    events, result = fitted(quick(epochs=1, **values))
+    notices = [e.message for e in events if isinstance(e, Notice)]
+    assert [f"batches now have {words}" in notice for words, notice in zip(told, notices, strict=True)] == [True, True]
+    assert math.isfinite(result.history[1].train_loss), "training goes on"
     monkeypatch.undo()
     assert result.history[0].val_loss == fitted(quick(epochs=1))[1].history[0].val_loss, "validation in parts gives the same number"
 
