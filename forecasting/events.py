@@ -126,6 +126,13 @@ class MemorySeen(Event):
     lags: Ints
     norms: Floats
 
+    @property
+    def reach(self) -> int:
+        """The largest lag at which a layer still gets a thousandth of the largest gradient it gets at any lag."""
+        share = self.norms / np.maximum(self.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        alive = np.flatnonzero((share >= 1e-3).any(axis=0))
+        return int(self.lags[alive[-1]]) if len(alive) else 0
+
 
 @dataclass(frozen=True)
 class Advice(Event):
@@ -253,6 +260,15 @@ class Predictor(Protocol):
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Return values in price units, shape [N, H, Q]; for each origin only bars up to its cutoff are looked at."""
         ...
+
+
+#: Levels whose quantiles have the mean of the distribution for their mean.
+MEAN_LEVELS: tuple[float, ...] = tuple((k + 0.5) / 40 for k in range(40))
+
+
+def mean_of(predictor: Predictor, panel: Panel, origins: Origins) -> Floats:
+    """Return the mean of each forecast distribution, shape [N, H]: that of 40 evenly spaced quantiles."""
+    return np.asarray(predictor.predict(panel, origins, MEAN_LEVELS).mean(axis=2), np.float64)
 
 
 class Saveable(Predictor, Protocol):

@@ -36,8 +36,9 @@ from forecasting.events import (
     SplitMade,
     TickersHeld,
     TrainingKept,
+    mean_of,
 )
-from forecasting.series import Forecast, Origins, Outcomes, Panel, PriceSeries
+from forecasting.series import Forecast, Origins, Outcomes, Panel, Point, PriceSeries
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -265,11 +266,11 @@ def _train(
     rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, default_baselines(panel))
     network = fitted.forecaster.calibrated(panel)
     origins = _thinned(panel, split, horizon)
-    outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES) for p in (network, *rivals)}
+    outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES, config.task.point) for p in (network, *rivals)}
     tries = yield from _tries(panel, config, outcomes[network.name])
     judged = judge(outcomes, network.name, tries=tries)
     verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
-    forecasts = future(network, panel, horizon)
+    forecasts = future(network, panel, horizon, config.task.point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
     result = RunResult(
         config=config,
@@ -277,7 +278,7 @@ def _train(
         split=made[0],
         history=fitted.history,
         forecasts=forecasts,
-        baseline_forecasts=future(rivals[0], panel, horizon),
+        baseline_forecasts=future(rivals[0], panel, horizon, config.task.point),
         outcomes=outcomes,
         scores={name: score(o) for name, o in outcomes.items()},
         verdict=verdict,
@@ -446,16 +447,19 @@ def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
     from forecasting.training import Forecaster
 
     forecaster = Forecaster.load(model_file, device)
-    yield ForecastMade(future(forecaster.calibrated(panel), panel, forecaster.config.task.horizon), epoch=0, final=True)
+    task = forecaster.config.task
+    yield ForecastMade(future(forecaster.calibrated(panel), panel, task.horizon, task.point), epoch=0, final=True)
 
 
-def future(predictor: Predictor, panel: Panel, horizon: int) -> tuple[Forecast, ...]:
-    """Forecast the next ``horizon`` sessions of each series from its last bar."""
+def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "median") -> tuple[Forecast, ...]:
+    """Forecast the next ``horizon`` sessions of each series from its last bar; with their means where ``point`` is the mean."""
     from forecasting.calendars import future_sessions
     from forecasting.training import forecasts_from
 
-    values = predictor.predict(panel, Origins.last(panel), QUANTILES)
-    return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES)
+    last = Origins.last(panel)
+    values = predictor.predict(panel, last, QUANTILES)
+    means = mean_of(predictor, panel, last) if point == "mean" else None
+    return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES, means)
 
 
 def _learned(trust: float) -> str:

@@ -4,7 +4,8 @@ Every metric is ``metric(outcomes, axis=None)``. ``axis`` is that of numpy on th
 None gives one number (a 0-d array), 0 one number a step [H], 1 one number an origin [N]. An outcome that is
 not known yet (NaN in ``y``) is skipped; where nothing is known the result is NaN. A NaN in the *forecast* is never
 skipped: it makes the result NaN, so that a model cannot win by leaving hard cases out. Point metrics judge the
-median. Shares are in percent.
+point forecast: the median, which makes absolute errors small, or the mean where a run asked for it, which makes squared
+errors small. Shares are in percent.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ Axis = Literal[0, 1] | None
 
 
 def mae(outcomes: Outcomes, axis: Axis = None) -> Floats:
-    """Mean absolute error of the median, in price units."""
+    """Mean absolute error of the point forecast, in price units."""
     return _mean(np.abs(_error(outcomes)), outcomes, axis)
 
 
 def rmse(outcomes: Outcomes, axis: Axis = None) -> Floats:
-    """Root mean squared error of the median, in price units."""
+    """Root mean squared error of the point forecast, in price units."""
     return np.sqrt(_mean(_error(outcomes) ** 2, outcomes, axis))
 
 
@@ -52,7 +53,7 @@ def rmsse(outcomes: Outcomes, axis: Axis = None) -> Floats:
 def smape(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Symmetric mean absolute percentage error, 200 |y - f| / (|y| + |f|), percent (0 to 200); 0 / 0 counts as 0."""
     error = np.abs(_error(outcomes))
-    size = np.abs(outcomes.y) + np.abs(_quantile(outcomes, 0.5))
+    size = np.abs(outcomes.y) + np.abs(point(outcomes))
     return _mean(np.divide(200 * error, size, out=np.where(size == 0, 0.0, np.nan), where=size > 0), outcomes, axis)
 
 
@@ -114,7 +115,7 @@ def msis(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> Floats:
 def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Share of calls of up or down that came true, in percent.
 
-    A call is a median different from the value at the cutoff. A forecast of no change is no call, and an outcome
+    A call is a point forecast different from the value at the cutoff. A forecast of no change is no call, and an outcome
     without a change has no direction: both are left out. NaN where there was no call (always so for a random walk).
     """
     right, called = calls(outcomes)
@@ -225,6 +226,11 @@ def _not_above(outcomes: Outcomes, place: int) -> Floats:
     return np.where(np.isnan(values), np.nan, outcomes.y <= values)
 
 
+def point(outcomes: Outcomes) -> Floats:
+    """Return the point forecast, shape [N, H]: the mean where there is one, otherwise the median (interpolated if need be)."""
+    return outcomes.mean if outcomes.mean.size else _quantile(outcomes, 0.5)
+
+
 def _identity(values: Floats) -> Floats:
     return values
 
@@ -243,7 +249,7 @@ def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Floats:
 
 
 def _error(outcomes: Outcomes) -> Floats:
-    return outcomes.y - _quantile(outcomes, 0.5)
+    return outcomes.y - point(outcomes)
 
 
 def _unit(outcomes: Outcomes, scale: Floats) -> Floats:
@@ -284,7 +290,7 @@ def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Float
 
 def calls(outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return where a call of direction was right and where there was one, both bool [N, H]; see :func:`directional_accuracy`."""
-    called = np.sign(_quantile(outcomes, 0.5) - outcomes.y0[:, None])
+    called = np.sign(point(outcomes) - outcomes.y0[:, None])
     happened = np.sign(outcomes.y - outcomes.y0[:, None])
     counted = np.isfinite(called) & np.isfinite(happened) & (called != 0) & (happened != 0)
     return (called == happened) & counted, counted

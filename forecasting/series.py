@@ -21,6 +21,9 @@ Dates = npt.NDArray[np.datetime64]
 COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close", "volume")
 
 
+#: What stands for a whole distribution where one number is wanted.
+Point = Literal["median", "mean"]
+
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 
@@ -263,6 +266,8 @@ class Forecast:
         Increasing, with 0.5 among them.
     values : ndarray of float64, shape [H, Q]
         Non-decreasing along Q.
+    mean : ndarray of float64, shape [H], optional
+        The mean, where it is the point forecast instead of the median.
     """
 
     symbol: str
@@ -272,6 +277,7 @@ class Forecast:
     ds: Dates
     quantiles: tuple[float, ...]
     values: Floats
+    mean: Floats | None = None
 
     def __post_init__(self) -> None:
         """Check the shape and make the arrays read-only."""
@@ -296,6 +302,16 @@ class Forecast:
     def median(self) -> Floats:
         """The median, shape [H]."""
         return self.quantile(0.5)
+
+    @property
+    def point(self) -> Floats:
+        """The one line that is drawn and exported, shape [H]: the mean where it is there, otherwise the median."""
+        return self.median if self.mean is None else self.mean
+
+    @property
+    def point_name(self) -> Point:
+        """Which of the two :attr:`point` is."""
+        return "median" if self.mean is None else "mean"
 
     def band(self, level: float) -> tuple[Floats, Floats]:
         """Return lower and upper limit of the central band, ``level`` in percent (80, 95), each [H]."""
@@ -323,6 +339,8 @@ class Outcomes:
         In-sample mean absolute one-bar change of the series up to the first origin: the unit of MASE.
     rms_scale : ndarray of float64, shape [N]
         In-sample root mean squared one-bar change up to the first origin: the unit of RMSSE.
+    mean : ndarray of float64, shape [N, H]
+        Mean of the forecast, where it is the point forecast instead of the median; empty otherwise.
     """
 
     model: str
@@ -335,6 +353,7 @@ class Outcomes:
     values: Floats
     scale: Floats = field(default_factory=lambda: np.empty(0))
     rms_scale: Floats = field(default_factory=lambda: np.empty(0))
+    mean: Floats = field(default_factory=lambda: np.empty(0))
 
     def __len__(self) -> int:
         """Return the number of origins N."""
@@ -352,10 +371,15 @@ class Outcomes:
                 return self.values[:, :, place]
         raise KeyError(q)
 
+    @property
+    def point_name(self) -> Point:
+        """What point metrics judge: the mean where it is there, otherwise the median."""
+        return "mean" if self.mean.size else "median"
+
     def of(self, symbol: str) -> Outcomes:
         """Return the outcomes of one series; empty where there are none."""
         mine = self.symbol == symbol
-        arrays = {name: getattr(self, name) for name in ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")}
+        arrays = {name: getattr(self, name) for name in ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")}
         return replace(self, **{name: array[mine] if array.size else array for name, array in arrays.items()})
 
     def forecasts(self, symbols: Sequence[str] | None = None) -> Iterator[Forecast]:
@@ -363,5 +387,12 @@ class Outcomes:
         for n in range(len(self)):
             if symbols is None or self.symbol[n] in symbols:
                 yield Forecast(
-                    str(self.symbol[n]), self.model, self.cutoff[n], float(self.y0[n]), self.ds[n], self.quantiles, self.values[n]
+                    str(self.symbol[n]),
+                    self.model,
+                    self.cutoff[n],
+                    float(self.y0[n]),
+                    self.ds[n],
+                    self.quantiles,
+                    self.values[n],
+                    self.mean[n] if self.mean.size else None,
                 )

@@ -53,7 +53,12 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     if best != RandomWalk.name and RandomWalk.name in tests:
         sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
-    notes = [*_doubts(ours, outcomes[best], test, tests[best], tries), *_calibration(ours), *_direction(ours), *_copy_words(copycat(ours))]
+    notes = [
+        *_doubts(ours, outcomes[best], test, tests[best], tries),
+        *_calibration(ours),
+        *_direction(ours),
+        *_copy_words(copycat(ours), ours.point_name),
+    ]
     return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries)
 
 
@@ -209,18 +214,18 @@ def copycat(outcomes: Outcomes) -> Copycat | None:
 
 
 def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
-    """Yield, for each series, changes between successive medians and the actual changes, by origin in time order."""
+    """Yield, for each series, changes between successive point forecasts and the actual changes, by origin in time order."""
     step = _spacing(outcomes)
     if step is None:
         return
-    median, target = outcomes.quantile(0.5)[:, step], outcomes.y[:, step]
-    if (median > 0).all() and (outcomes.y0 > 0).all() and (target[np.isfinite(target)] > 0).all():
-        median, target = np.log(median), np.log(target)
+    point, target = metrics.point(outcomes)[:, step], outcomes.y[:, step]
+    if (point > 0).all() and (outcomes.y0 > 0).all() and (target[np.isfinite(target)] > 0).all():
+        point, target = np.log(point), np.log(target)
     for symbol in np.unique(outcomes.symbol):
         mine = np.flatnonzero(outcomes.symbol == symbol)
         mine = mine[np.argsort(outcomes.cutoff[mine])]
         mine = mine[np.isfinite(target[mine])]
-        yield np.diff(median[mine]), np.diff(target[mine])
+        yield np.diff(point[mine]), np.diff(target[mine])
 
 
 def _spacing(outcomes: Outcomes) -> int | None:
@@ -328,17 +333,17 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
     constant, rate = ("up", up) if up >= 50 else ("down", 100 - up)
     standing = "better than" if share - half > rate else "worse than" if share + half < 50 else "no better than"
     rival = "a coin" if standing == "worse than" else f"always calling {constant}, which was right {rate:.1f} %"
-    yield f"Its median called the direction right {share:.1f} % of the time (give or take {half:.1f}): {standing} {rival}."
+    yield f"Its {outcomes.point_name} called the direction right {share:.1f} % of the time (give or take {half:.1f}): {standing} {rival}."
 
 
-def _copy_words(check: Copycat | None) -> Iterator[str]:
+def _copy_words(check: Copycat | None, point: str) -> Iterator[str]:
     if check is None:
         return
     known, coming = check.correlations[LAGS + 1], check.correlations[LAGS]
     if check.is_copy:
         yield (
-            f"The median repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the "
+            f"The {point} repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the "
             f"one to come ({coming:.2f}). For prices that is honest, but the line itself tells no direction."
         )
     else:
-        yield f"The median is no copy of the last value: correlation with the change to come {coming:.2f}, with the last one {known:.2f}."
+        yield f"The {point} is no copy of the last value: correlation with the change to come {coming:.2f}, with the last one {known:.2f}."

@@ -69,6 +69,16 @@ def test_axes_agree_with_the_overall_score() -> None:
     assert {k: v.shape for k, v in metrics.by_step(o).items()} == dict.fromkeys(metrics.score(o), (3,))
 
 
+def test_the_mean_keeps_squared_errors_small_and_the_median_absolute_ones() -> None:
+    y = 100 + np.exp(np.random.default_rng(0).normal(0, 1, (20_000, 1)))
+    median = make(np.percentile(y, [10, 50, 90]), y)
+    mean = replace(median, mean=np.full(y.shape, y.mean()))
+    assert metrics.rmse(mean) < metrics.rmse(median)
+    assert metrics.mae(median) < metrics.mae(mean)
+    assert metrics.crps(mean) == metrics.crps(median)
+    assert (median.point_name, mean.point_name, mean.of("A").point_name) == ("median", "mean", "mean")
+
+
 def test_stated_coverage_stands_beside_what_was_realised() -> None:
     o = make([90, 95, 100, 105, 110], [[92, 100], [111, 96]], quantiles=(0.1, 0.25, 0.5, 0.75, 0.9))
     found = metrics.calibration(o)

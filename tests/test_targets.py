@@ -193,6 +193,26 @@ def test_a_network_learns_which_days_will_be_wild() -> None:
     assert width[wild[:, 2], 2].mean() > 1.05 * width[~wild.any(axis=1), 2].mean(), "a Monday three bars ahead"
 
 
+def test_the_mean_is_drawn_exported_and_scored_where_it_is_asked_for() -> None:
+    panel = Panel((simulated_walk(300, 6),))
+    finished = run(panel, quick(point="mean", horizon=2))
+    (forecast,), outcomes = finished.result.forecasts, finished.result.outcomes
+    assert forecast.mean is not None
+    assert np.array_equal(forecast.point, forecast.mean)
+    levels = tuple((k + 0.5) / 40 for k in range(40))
+    network = finished.forecaster
+    assert isinstance(network, Forecaster)
+    whole = network.calibrated(panel).predict(panel, Origins.last(panel), levels)[0]
+    assert np.allclose(forecast.mean, whole.mean(axis=1))
+    for name, one in outcomes.items():
+        assert one.mean.shape == one.y.shape, "baselines too"
+        assert finished.result.scores[name]["rmse"] == pytest.approx(float(np.sqrt(((one.y - one.mean) ** 2).mean())))
+    assert any("mean" in note for note in finished.result.verdict.notes)
+    plain = run(panel, quick(horizon=2)).result
+    assert plain.forecasts[0].mean is None
+    assert np.array_equal(plain.forecasts[0].values, forecast.values), "the distribution is the same"
+
+
 def test_series_are_told_apart_by_their_embedding_saved_and_reloaded(tmp_path: Path) -> None:
     one = simulated_walk(300, 4)
     panel = Panel((one, replace(one, symbol="TWIN"), simulated_walk(300, 5)))

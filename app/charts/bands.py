@@ -10,7 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter
 
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
-from forecasting.series import Floats, Forecast, Ints, Outcomes
+from forecasting.series import Floats, Forecast, Ints, Outcomes, Point
 
 #: Levels of the bands, in percent, widest first.
 LEVELS: tuple[int, ...] = (95, 80)
@@ -24,15 +24,18 @@ class Fan:
     ----------
     x : ndarray of float64, shape [H + 1]
         Bar indices; the first is the cutoff.
-    median : ndarray of float64, shape [H + 1]
-        The first is the value at the cutoff.
+    point : ndarray of float64, shape [H + 1]
+        The median, or the mean where the forecast has one; the first is the value at the cutoff.
     bands : dict of int to tuple of ndarray
         Level in percent to lower and upper limit, each [H + 1]; only levels that the forecast has.
+    point_name : str
+        Which of the two ``point`` is.
     """
 
     x: Floats
-    median: Floats
+    point: Floats
     bands: dict[int, tuple[Floats, Floats]]
+    point_name: Point = "median"
 
     @classmethod
     def of(cls, forecast: Forecast, cutoff: int) -> Fan:
@@ -44,7 +47,7 @@ class Fan:
             except KeyError:
                 continue
             bands[level] = (np.r_[forecast.y0, low], np.r_[forecast.y0, high])
-        return cls(cutoff + np.arange(len(forecast) + 1.0), np.r_[forecast.y0, forecast.median], bands)
+        return cls(cutoff + np.arange(len(forecast) + 1.0), np.r_[forecast.y0, forecast.point], bands, forecast.point_name)
 
     @property
     def cutoff(self) -> int:
@@ -57,8 +60,8 @@ class Fan:
         return int(self.x[-1])
 
     def widest(self) -> tuple[Floats, Floats]:
-        """Return the limits of the widest band, or the median twice."""
-        return self.bands[max(self.bands)] if self.bands else (self.median, self.median)
+        """Return the limits of the widest band, or the point forecast twice."""
+        return self.bands[max(self.bands)] if self.bands else (self.point, self.point)
 
 
 class SplitArtist:
@@ -165,11 +168,11 @@ class ForecastArtist:
             painter.drawPolyline(polygon(x, low))
             painter.drawPolyline(polygon(x, high))
         painter.setPen(line_pen(theme.forecast, 2.0, (6.0, 3.0)))
-        painter.drawPolyline(polygon(x, frame.py(fan.median)))
+        painter.drawPolyline(polygon(x, frame.py(fan.point)))
         if len(x) == 2:  # a horizon of one bar is a line of one step: mark its end
             painter.setBrush(QColor(theme.forecast))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawEllipse(QPointF(float(x[-1]), float(frame.py(fan.median)[-1])), 3.5, 3.5)
+            painter.drawEllipse(QPointF(float(x[-1]), float(frame.py(fan.point)[-1])), 3.5, 3.5)
 
 
 class BaselineArtist:
@@ -187,7 +190,7 @@ class BaselineArtist:
         x = frame.px(fan.x)
         color = frame.theme.baseline
         painter.setPen(line_pen(color, 1.0, (2.0, 3.0)))
-        for limit in (*fan.widest(), fan.median):
+        for limit in (*fan.widest(), fan.point):
             painter.drawPolyline(polygon(x, frame.py(limit)))
 
 
@@ -240,7 +243,7 @@ class PastArtist:
             low, high = (frame.py(limit) for limit in fan.widest())
             _fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
-            painter.drawPolyline(polygon(x, frame.py(fan.median)))
+            painter.drawPolyline(polygon(x, frame.py(fan.point)))
 
 
 class HappenedArtist:
@@ -268,7 +271,8 @@ class HappenedArtist:
 def _forecast(outcomes: Outcomes, place: int) -> Forecast:
     """Return one of the outcomes as a forecast."""
     y0, ds, values = float(outcomes.y0[place]), outcomes.ds[place], outcomes.values[place]
-    return Forecast(str(outcomes.symbol[place]), outcomes.model, outcomes.cutoff[place], y0, ds, outcomes.quantiles, values)
+    mean = outcomes.mean[place] if outcomes.mean.size else None
+    return Forecast(str(outcomes.symbol[place]), outcomes.model, outcomes.cutoff[place], y0, ds, outcomes.quantiles, values, mean)
 
 
 def _fill_between(painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float) -> None:

@@ -89,11 +89,11 @@ class CompareArtist:
                 for limit in fan.bands[80]:
                     painter.drawPolyline(polygon(x, frame.py(limit)))
             painter.setPen(line_pen(color, _WIDTH, _DASHES[one.place]))
-            painter.drawPolyline(polygon(x, frame.py(fan.median)))
+            painter.drawPolyline(polygon(x, frame.py(fan.point)))
         metrics = QFontMetricsF(frame.font)
         size = metrics.height() * 0.95
         for one, fan in self.fans:
-            end = QPointF(float(frame.px(fan.x)[-1]), float(frame.py(fan.median)[-1]))
+            end = QPointF(float(frame.px(fan.x)[-1]), float(frame.py(fan.point)[-1]))
             disc = QRectF(end.x() + 3 + one.place % 2 * size, end.y() - size / 2, size, size)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(hue(one.place, frame.theme)))

@@ -42,8 +42,8 @@ def read_forecast(fan: Fan, model: str, timeline: Timeline, bar: int) -> str:
 def read_past(fan: Fan, model: str, bar: int) -> str:
     """Return median and bands of one forecast bar, as one line."""
     step = bar - fan.cutoff
-    decimals = price_decimals(float(fan.median[0]))
-    parts = [f"{model} median {number(fan.median[step], decimals)}"]
+    decimals = price_decimals(float(fan.point[0]))
+    parts = [f"{model} {fan.point_name} {number(fan.point[step], decimals)}"]
     for level in sorted(fan.bands):
         low, high = fan.bands[level]
         parts.append(f"{level} % {number(low[step], decimals)} – {number(high[step], decimals)}")
@@ -59,7 +59,7 @@ def in_words(series: PriceSeries | None, timeline: Timeline, fan: Fan | None, mo
     text = f"{series.symbol}: {len(series)} bars from {dates}, last close {last}."
     if fan is None:
         return text
-    ends = [f"median {number(fan.median[-1], decimals)}"]
+    ends = [f"{fan.point_name} {number(fan.point[-1], decimals)}"]
     for level, (low, high) in sorted(fan.bands.items()):
         ends.append(f"{level} % between {number(low[-1], decimals)} and {number(high[-1], decimals)}")
     return f"{text} {model} forecast for {fan.x.size - 1} bars to {timeline.text(fan.last)}: {', '.join(ends)}."

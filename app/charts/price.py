@@ -196,18 +196,6 @@ class PriceChart(Chart):
         """Return to the first view: the latest bars and the forecast, y fitted to them."""
         self.show_range(0)
 
-    def copy_from(self, other: PriceChart) -> None:
-        """Show exactly what another chart shows, whatever the size of both: how exports see what the screen shows."""
-        self.show_series(other._series)
-        self._pyramid = other._pyramid
-        self._split, self._forecast, self._baseline = other._split, other._forecast, other._baseline
-        self._final, self._outcomes, self._scale, self._compared = other._final, other._outcomes, other._scale, other._compared
-        self.set_style(other._wanted_style)
-        self._bars, self._follows, self._auto_y = other._bars, False, other._auto_y
-        (low, high), y = other._price.viewRange()
-        self._price.setXRange(low, high, padding=0)
-        self._price.setYRange(*y, padding=0)
-
     def table(self) -> Columns:
         """Return the bars in view with the forecasts over and after them, one row a date."""
         if self._series is None:
@@ -327,7 +315,7 @@ class PriceChart(Chart):
         self._price_axis.decimals = decimals = price_decimals(float(series.y[-1]))
         ends = [(float(series.y[-1]), theme.price)]
         if self._fan.fan is not None:
-            ends.append((float(self._fan.fan.median[-1]), theme.forecast))
+            ends.append((float(self._fan.fan.point[-1]), theme.forecast))
         self._price_axis.tags = [Tag(self._place(price), number(price, decimals), color) for price, color in ends]
 
     def _entries(self) -> list[Entry]:

@@ -15,8 +15,13 @@ LEVELS: tuple[int, ...] = (80, 95)
 
 
 def forecast_columns(forecast: Forecast) -> dict[str, npt.NDArray[np.float64]]:
-    """Return median and bands [H] each, called as Nixtla's libraries call them: ``GRU-median``, ``GRU-lo-80``, ``GRU-hi-80``."""
+    """Return median and bands [H] each, called as Nixtla's libraries call them: ``GRU-median``, ``GRU-lo-80``, ``GRU-hi-80``.
+
+    Where the mean is the point forecast it comes first: ``GRU-mean``.
+    """
     columns = {f"{forecast.model}-median": forecast.median}
+    if forecast.mean is not None:
+        columns = {f"{forecast.model}-mean": forecast.mean, **columns}
     for level in LEVELS:
         low, high = forecast.band(level)
         columns |= {f"{forecast.model}-lo-{level}": low, f"{forecast.model}-hi-{level}": high}

@@ -130,6 +130,8 @@ def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Documen
     rows = []
     for step, (ds, median) in enumerate(zip(fcst.ds, fcst.median, strict=True)):
         row: Document = {"ds": stamp(ds), "median": median}
+        if fcst.mean is not None:
+            row["mean"] = fcst.mean[step]
         for level, (low, high) in limits.items():
             row |= {f"lo-{level}": low[step], f"hi-{level}": high[step]}
         rows.append(row)

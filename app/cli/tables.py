@@ -75,11 +75,11 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
     for fcst, series in zip(forecasts, panel, strict=True):
         stamp, form = stamps(series), price_format(fcst.y0)
         title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff).removesuffix(' 00:00:00')}, close {form(fcst.y0)}"
-        table = _table(title, "Session", ["Median", *(f"{level} % band" for level in LEVELS)])
+        table = _table(title, "Session", [fcst.point_name.capitalize(), *(f"{level} % band" for level in LEVELS)])
         bands = [fcst.band(level) for level in LEVELS]
         for step in range(min(len(fcst), _MOST_ROWS)):
             limits = (f"{form(low[step])} - {form(high[step])}" for low, high in bands)
-            table.add_row(stamp(fcst.ds[step]).removesuffix(" 00:00:00"), form(fcst.median[step]), *limits)
+            table.add_row(stamp(fcst.ds[step]).removesuffix(" 00:00:00"), form(fcst.point[step]), *limits)
         out.print(table)
         if len(fcst) > _MOST_ROWS:
             out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")

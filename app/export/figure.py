@@ -202,13 +202,13 @@ class Figure:
 
 
 def horizon_words(series: PriceSeries, forecast: Forecast) -> tuple[str, ...]:
-    """Say from when to when a forecast reaches, and where its median ends."""
+    """Say from when to when a forecast reaches, and where its line ends."""
     unit = {"1D": "sessions", "1W": "weeks", "1M": "months"}.get(series.freq, "bars")
-    end = forecast.median[-1]
+    end, name = forecast.point[-1], forecast.point_name
     return (
         f"Cutoff {day(forecast.cutoff)}",
         f"horizon {len(forecast)} {unit} to {day(forecast.ds[-1])}",
-        f"median {end:,.2f}" if abs(end) >= 1 else f"median {end:.6g}",
+        f"{name} {end:,.2f}" if abs(end) >= 1 else f"{name} {end:.6g}",
     )
 
 

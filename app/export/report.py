@@ -179,10 +179,12 @@ def _forecast_table(result: RunResult) -> str:
 
 def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
     bands = [forecast.band(level) for level in (80, 95)]
-    heads = "".join(f"<th scope='col' class='n'>{one}</th>" for one in ("Median", "80 % from", "to", "95 % from", "to"))
+    heads = "".join(
+        f"<th scope='col' class='n'>{one}</th>" for one in (forecast.point_name.capitalize(), "80 % from", "to", "95 % from", "to")
+    )
     rows = "".join(
         f"<tr><th scope='row'>{date}</th>"
-        + "".join(f"<td class='n'>{_number(value[step], 2)}</td>" for value in (forecast.median, *bands[0], *bands[1]))
+        + "".join(f"<td class='n'>{_number(value[step], 2)}</td>" for value in (forecast.point, *bands[0], *bands[1]))
         + "</tr>"
         for step, date in enumerate(iso(forecast.ds)[:_MOST_ROWS])
     )

@@ -94,6 +94,6 @@ class Stepper(QWidget):
             inside = int(((low <= y) & (y <= high))[known].sum())
             told.append(self.tr("{n} of {all} in the {level} % band").format(n=inside, all=int(known.sum()), level=level))
         last = int(np.flatnonzero(known)[-1])
-        miss = y[last] - forecast.median[last]
+        miss = y[last] - forecast.point[last]
         share = f" ({miss / forecast.y0:+.1%})" if forecast.y0 > 0 else ""
-        return [*told, self.tr("off the median by {miss}").format(miss=f"{miss:+.4g}{share}")]
+        return [*told, self.tr("off the {point} by {miss}").format(point=forecast.point_name, miss=f"{miss:+.4g}{share}")]

@@ -79,6 +79,7 @@ class Stepping(QObject):
             outcomes.ds[number],
             outcomes.quantiles,
             outcomes.values[number],
+            outcomes.mean[number] if outcomes.mean.size else None,
         )
         self._show(forecast, outcomes.y[number], place, self._places.size)
 

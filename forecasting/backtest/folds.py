@@ -89,7 +89,7 @@ def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fi
     horizon = work.config.task.horizon
     rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, work.baselines)
     predictors: list[Predictor] = [fitted.forecaster.calibrated(panel), *rivals]
-    return {p.name: outcomes_of(p, panel, origins, horizon, work.quantiles) for p in predictors}
+    return {p.name: outcomes_of(p, panel, origins, horizon, work.quantiles, work.config.task.point) for p in predictors}
 
 
 def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:

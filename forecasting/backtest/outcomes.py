@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from forecasting.baselines import BASELINES
-from forecasting.events import Predictor
-from forecasting.series import Dates, Origins, Outcomes, Panel
+from forecasting.events import MEAN_LEVELS, Predictor, mean_of
+from forecasting.series import Dates, Origins, Outcomes, Panel, Point
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
 
 
-def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: int, quantiles: tuple[float, ...]) -> Outcomes:
+def outcomes_of(
+    predictor: Predictor, panel: Panel, origins: Origins, horizon: int, quantiles: tuple[float, ...], point: Point = "median"
+) -> Outcomes:
     """Forecast from each origin and put what happened beside it.
 
     Parameters
@@ -27,14 +29,18 @@ def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: i
     horizon : int
         Bars ahead, H.
     quantiles : tuple of float, length Q
+    point : str
+        ``mean`` forecasts the mean too, for point metrics to judge.
 
     Returns
     -------
     Outcomes
         In price units.
     """
-    chunk = max(1, _AT_ONCE // (horizon * len(quantiles)))
-    parts = [predictor.predict(panel, origins.take(slice(n, n + chunk)), quantiles) for n in range(0, len(origins), chunk)]
+    chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
+    pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
+    parts = [predictor.predict(panel, piece, quantiles) for piece in pieces]
+    means = [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
     ahead = np.arange(1, horizon + 1)
     n = len(origins)
     cutoff, ds = np.empty(n, "datetime64[us]"), np.empty((n, horizon), "datetime64[us]")
@@ -48,7 +54,7 @@ def outcomes_of(predictor: Predictor, panel: Panel, origins: Origins, horizon: i
         if len(changes):
             scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
     symbol = np.array(panel.symbols)[origins.series]
-    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale, rms_scale)
+    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale, rms_scale, np.concatenate(means))
 
 
 def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:
@@ -89,4 +95,5 @@ def _concatenate(parts: Sequence[Outcomes]) -> Outcomes:
         np.concatenate([p.values for p in parts]),
         np.concatenate([p.scale for p in parts]),
         np.concatenate([p.rms_scale for p in parts]),
+        np.concatenate([p.mean for p in parts]),
     )

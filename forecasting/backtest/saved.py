@@ -15,10 +15,10 @@ from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.series import Outcomes
 from forecasting.writing import replacing, write_whole
 
-_FORMAT = 1
+_FORMAT = 2
 _PLAN = "backtest.json"
 _FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped")
-_ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale")
+_ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")
 
 
 class SavedFolds:

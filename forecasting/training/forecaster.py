@@ -192,8 +192,12 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def forecasts_from(values: Floats, name: str, panel: Panel, dates: Sequence[Dates], quantiles: tuple[float, ...]) -> tuple[Forecast, ...]:
-    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of its future sessions."""
+def forecasts_from(
+    values: Floats, name: str, panel: Panel, dates: Sequence[Dates], quantiles: tuple[float, ...], means: Floats | None = None
+) -> tuple[Forecast, ...]:
+    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of its future sessions and means [S, H]."""
+    points: Sequence[Floats | None] = [None] * len(panel) if means is None else list(means)
     return tuple(
-        Forecast(s.symbol, name, s.ds[-1], float(s.y[-1]), ds, quantiles, v) for s, ds, v in zip(panel, dates, values, strict=True)
+        Forecast(s.symbol, name, s.ds[-1], float(s.y[-1]), ds, quantiles, v, mean)
+        for s, ds, v, mean in zip(panel, dates, values, points, strict=True)
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from forecasting.calendars import future_sessions
 from forecasting.config import QUANTILES, RunConfig
-from forecasting.events import EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
+from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Origins, Panel
 from forecasting.training.doctor import Doctor
@@ -167,7 +167,10 @@ def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
 
     def made() -> ForecastMade:
         values = forecaster.predict_windows(run.windows, panel, last, QUANTILES)
-        return ForecastMade(forecasts_from(values, forecaster.name, panel, dates, QUANTILES), len(run.history) - 1)
+        means = None
+        if forecaster.config.task.point == "mean":
+            means = forecaster.predict_windows(run.windows, panel, last, MEAN_LEVELS).mean(axis=2)
+        return ForecastMade(forecasts_from(values, forecaster.name, panel, dates, QUANTILES, means), len(run.history) - 1)
 
     return made
 
@@ -347,7 +350,7 @@ class Run:
             grad_norm_after=float(norms[1]),
         )
         self.history.append(event)
-        self.place, self.seen = 0, []
+        self.place, self.seen, self.epoch_order = 0, [], self.order.get_state()
         self.stopped = self.stopped or self._finished()
         return event
 
@@ -447,7 +450,7 @@ class Run:
             **{f"best.{k}": v for k, v in self.best.items()},
             **{f"optimiser.{k}": v for k, v in self.optimiser.state().items()},
             **random_states(self.windows.device),
-            "random.order": self.epoch_order if self.place else self.order.get_state(),
+            "random.order": self.epoch_order,
             "seen": torch.stack(self.seen) if self.seen else torch.zeros(0, 5),
         }
         facts = {
