@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.watched import Watched
 from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notice, NotLoaded, Progress, RunFinished, SeriesLoaded, SplitMade
+from forecasting.events import (
+    Advice,
+    EngineReady,
+    EpochEnd,
+    Event,
+    ForecastMade,
+    MemorySeen,
+    Notice,
+    NotLoaded,
+    Progress,
+    RunFinished,
+    RunResult,
+    SeriesLoaded,
+    SplitMade,
+)
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import ReadOptions, Request
 
-#: ``preparing`` waits for torch with a task to start, ``stopping`` for the result of a task that was told to stop.
-State = Literal["idle", "loading", "preparing", "training", "backtesting", "auditing", "stopping"]
+#: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
+#: was told to stop.
+State = Literal["idle", "loading", "preparing", "training", "paused", "searching", "backtesting", "auditing", "stopping"]
 
 #: What is done with the trained series: each begins once the engine is ready, and can be stopped or cancelled.
-Task = Literal["training", "backtesting", "auditing"]
+Task = Literal["training", "searching", "backtesting", "auditing"]
 
 #: Whether tickers are fetched: when they are old, in any case, or not at all.
 Refresh = Literal["auto", "always", "never"]
 
 PULSE_MS = 33
+#: Finished trainings whose gradients stay at hand, to be compared with.
+_EARLIER = 8
 
 
 @dataclass
@@ -63,10 +85,16 @@ class Session(QObject):
         self.refused: Request | None = None
         self.progress: Progress | None = None
         self.finished: RunFinished | None = None
+        self.recalled: RunResult | None = None
         self.unsaved = False
         self.split: SplitMade | None = None
         self.history: list[EpochEnd] = []
         self.forecast: ForecastMade | None = None
+        self.watched = Watched(RunConfig())
+        self._planned, self._begun = RunConfig(), 0
+        self.earlier: list[Watched] = []
+        self._pausing = threading.Event()
+        self._kept_in: tempfile.TemporaryDirectory[str] | None = None
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
@@ -103,9 +131,14 @@ class Session(QObject):
         return tuple(dict.fromkeys(row.request.reference for row in rows))
 
     @property
+    def result(self) -> RunResult | None:
+        """The run that is shown: the last one that has finished, or an earlier one that was recalled."""
+        return self.recalled or (self.finished.result if self.finished else None)
+
+    @property
     def shown_is_trained(self) -> bool:
         """Whether the series that is shown belongs to the run at hand, or to the one that has finished."""
-        panel = self.finished.result.panel if self.finished and self.state == "idle" else self._trained
+        panel = self.result.panel if self.result and self.state == "idle" else self._trained
         return panel is not None and any(one is self.series for one in panel)
 
     @property
@@ -217,9 +250,54 @@ class Session(QObject):
             worker.discard()
             self._retired.add(worker)
 
-    def train(self, config: RunConfig) -> None:
-        """Train a network on what is loaded; errors as :meth:`begin`."""
-        self.begin("training", lambda panel: _training(panel, config))
+    @property
+    def seen(self) -> Watched:
+        """What was seen of the training at hand, or of the last one that has finished."""
+        if self.finished is None or (self.task == "training" and self.running):
+            return self.watched
+        return next((one for one in self.earlier if one.finished is self.finished), Watched(self.finished.result.config))
+
+    @property
+    def can_train_on(self) -> bool:
+        """Whether the last run has left what is needed to train it for longer."""
+        last = self.earlier[-1].finished if self.earlier else None
+        return last is not None and last is self.finished and self._kept is not None and self._kept.is_file()
+
+    def train(self, config: RunConfig, resume: Path | None = None) -> None:
+        """Train a network on what is loaded; errors as :meth:`begin`.
+
+        Parameters
+        ----------
+        config : RunConfig
+        resume : Path, optional
+            File of a training of these prices and settings that goes on.
+        """
+        if self._kept_in is None:
+            # Without a place for it a training cannot be made longer later on; nothing else is lost.
+            with contextlib.suppress(OSError):
+                self._kept_in = tempfile.TemporaryDirectory(prefix="candlecast-", ignore_cleanup_errors=True)
+        pausing, keep = threading.Event(), self._kept
+        self._planned = config
+        self.begin("training", lambda panel: _training(panel, config, pausing, resume, keep))
+        self._pausing = pausing
+
+    def train_on(self, epochs: int) -> None:
+        """Go on with the training that has finished, for so many more epochs; errors as :meth:`begin`."""
+        assert self.finished is not None
+        config, last = self.finished.result.config, self.finished.result.history[-1]
+        patience = config.train.patience if last.epoch - last.best_epoch < config.train.patience else epochs + last.epoch - last.best_epoch
+        begun = self.seen.replay.begun()
+        self.train(config.changed(epochs=last.epoch + epochs, patience=patience), self._kept)
+        self.watched.replay = begun
+
+    def pause(self, paused: bool) -> None:
+        """Let a training wait, or go on."""
+        if self.state == "training" and paused:
+            self._pausing.set()
+            self._enter("paused")
+        elif self.state == "paused" and not paused:
+            self._pausing.clear()
+            self._enter("training")
 
     def begin(self, task: Task, make: Callable[[Panel], Job]) -> None:
         """Start what is done with the checked series, as soon as the engine is ready.
@@ -249,7 +327,7 @@ class Session(QObject):
 
     def stop(self) -> None:
         """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""
-        if self.state == self.task and self._worker:
+        if self.state in (self.task, "paused") and self._worker:
             self._worker.stop()
             self._enter("stopping")
         elif self.state == "loading" and self._worker and len(self._asked.requests) > 1 and not self._asked.stopped:
@@ -265,6 +343,20 @@ class Session(QObject):
         if self.running and self.task == "training":
             self._clear_run()
         self._enter("idle")
+
+    def forget_run(self) -> None:
+        """Show no run any more; a network that is not saved is gone."""
+        self._clear_run()
+        self.finished, self.unsaved, self._trained = None, False, None
+
+    def recall(self, result: RunResult) -> None:
+        """Show a run of an earlier time in the place of the last one."""
+        self.forget_run()
+        self.recalled = result
+        if not any(one is self.series for one in result.panel):
+            rows = self.watchlist.rows
+            self.selected = next((place for place, row in enumerate(rows) if row.series is result.panel[0]), self.selected)
+        self.list_changed.emit()
 
     def nudge(self) -> None:
         """Ask for one pulse: something was changed that wants to be drawn."""
@@ -283,7 +375,15 @@ class Session(QObject):
         self._retired = {worker for worker in self._retired if not worker.wait(timeout_ms)}
         if not self._retired:
             self._rest()
+            if self._kept_in is not None:
+                self._kept_in.cleanup()
+                self._kept_in = None
         return not self._retired
+
+    @property
+    def _kept(self) -> Path | None:
+        """Where a training is left at its end, for as long as the program runs."""
+        return Path(self._kept_in.name) / "last.training" if self._kept_in else None
 
     def _workers(self) -> list[Worker]:
         return [one for one in (self._worker, self._warmer, *self._asides.values(), *self._retired) if one is not None]
@@ -303,7 +403,8 @@ class Session(QObject):
         assert self.task is not None
         if self.task == "training":
             self._clear_run()
-            self._trained = panel
+            self._begun += 1
+            self._trained, self.watched = panel, Watched(self._planned, self._begun)
         self._worker = self._start(make(panel), self.task)
         self._enter(self.task)
 
@@ -362,8 +463,15 @@ class Session(QObject):
                 self.progress = self._progress_at(event)
             case ForecastMade():
                 self.forecast = event
+                self.watched.replay.add(event)
+            case MemorySeen():
+                self.watched.memory = event
+            case Advice():
+                self.watched.advice.append(event)
             case RunFinished():
                 self.finished, self.unsaved = event, True
+                self.watched.finished = event
+                self.earlier = [*self.earlier, self.watched][-_EARLIER:]
             case _:
                 pass
 
@@ -409,7 +517,8 @@ class Session(QObject):
         self.list_changed.emit()
 
     def _clear_run(self) -> None:
-        self.split, self.history, self.forecast = None, [], None
+        self.split, self.history, self.forecast, self.watched = None, [], None, Watched(RunConfig())
+        self.recalled = None
 
     def _ended(self) -> None:
         """Let go of every worker that has ended, after its last events; the sender may be gone already."""
@@ -490,6 +599,13 @@ def understanding(path: str, options: ReadOptions) -> Job:
     return job
 
 
+def unfinished(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Tell which trainings were cut short."""
+    from forecasting import jobs
+
+    yield from jobs.unfinished()
+
+
 def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """Tell which tickers are in the price cache."""
     from forecasting import jobs
@@ -497,10 +613,11 @@ def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None
     yield from jobs.held_tickers()
 
 
-def _training(panel: Panel, config: RunConfig) -> Job:
+def _training(panel: Panel, config: RunConfig, pausing: threading.Event, resume: Path | None, keep: Path | None) -> Job:
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        yield from jobs.train(panel, config, should_stop)
+        autosave = jobs.autosave_path(panel, config)
+        yield from jobs.train(panel, config, should_stop, should_pause=pausing.is_set, resume=resume, autosave=autosave, keep=keep)
 
     return job

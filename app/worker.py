@@ -14,12 +14,12 @@ from importlib import metadata
 from PySide6.QtCore import QThread
 
 from forecasting.errors import CandlecastError
-from forecasting.events import Event, ForecastMade, Progress
+from forecasting.events import Event, MemorySeen, Progress
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of the job.
 Job = Callable[[Callable[[], bool]], Generator[Event, None, None]]
 
-_LATEST_ONLY = (Progress, ForecastMade)
+_LATEST_ONLY = (Progress, MemorySeen)
 _PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas", "torch")
 
 
@@ -79,7 +79,7 @@ class Collector:
 class Mailbox:
     """Bounded queue between a job and the window.
 
-    Of :class:`Progress` and :class:`ForecastMade` only the latest waits, so that a fast job cannot flood
+    Of :class:`Progress` and :class:`MemorySeen` only the latest waits, so that a fast job cannot flood
     the window; every other event is kept, and a job that is far ahead waits until the window has taken some.
 
     Parameters

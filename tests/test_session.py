@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -57,11 +58,14 @@ class FakeJobs(ModuleType):
         good = [(place, name) for place, name in enumerate(names) if name != "bad"]
         yield SeriesLoaded(Panel(tuple(series(name) for _place, name in good)), tuple(place for place, _name in good))
 
-    def train(self, panel: Panel, config: RunConfig, should_stop: Stop) -> Iterator[Event]:
+    def autosave_path(self, panel: Panel, config: RunConfig) -> Path:
+        return Path("unused.training")
+
+    def train(self, panel: Panel, config: RunConfig, should_stop: Stop, *, should_pause: Stop, **_files: Any) -> Iterator[Event]:
         self.runs.append(config)
         yield epoch(0)
         while not should_stop():
-            yield Progress(1, 2, "Training")
+            yield Progress(1, 2, "Paused" if should_pause() else "Training")
         yield epoch(1)
         yield ForecastMade((), 1, final=True)
         yield Notice("kept")
@@ -168,6 +172,25 @@ def test_stop_keeps_and_cancel_discards(qtbot: Any, session: Session) -> None:
     assert events == []
 
 
+def test_a_training_waits_and_goes_on(qtbot: Any, session: Session) -> None:
+    loaded(qtbot, session)
+    session.pause(True)
+    assert session.state == "idle"
+    states, _events, failures = heard(session)
+    session.warm_up()
+    session.train(RunConfig())
+    qtbot.waitUntil(lambda: session.state == "training")
+    session.pause(True)
+    qtbot.waitUntil(lambda: session.progress is not None and session.progress.message == "Paused")
+    session.pause(False)
+    qtbot.waitUntil(lambda: session.progress is not None and session.progress.message == "Training")
+    session.pause(True)
+    session.stop()
+    qtbot.waitUntil(lambda: session.state == "idle")
+    assert states == ["preparing", "training", "paused", "training", "paused", "stopping", "idle"]
+    assert failures == []
+
+
 def test_cancel_while_the_engine_is_prepared_starts_nothing(qtbot: Any, session: Session, jobs: FakeJobs) -> None:
     loaded(qtbot, session)
     jobs.engine_gate.clear()
@@ -192,7 +215,7 @@ def test_what_makes_no_sense_is_refused_in_words(qtbot: Any, session: Session) -
 
 
 def test_a_fault_in_training_is_told_and_ends_idle(qtbot: Any, session: Session, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(panel: Panel, config: RunConfig, should_stop: Stop) -> Iterator[Event]:
+    def broken(panel: Panel, config: RunConfig, should_stop: Stop, **_more: Any) -> Iterator[Event]:
         yield epoch(0)
         raise RuntimeError("planted")
 

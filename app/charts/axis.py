@@ -252,7 +252,7 @@ def short_number(value: float) -> str:
     return number(value, 0)
 
 
-class _Axis(pg.AxisItem):  # type: ignore[misc]
+class Axis(pg.AxisItem):  # type: ignore[misc]
     """An axis that paints itself directly: pyqtgraph's QPicture would be scaled wrongly on printers."""
 
     def __init__(self, orientation: str) -> None:
@@ -315,7 +315,7 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
 
-class SessionAxis(_Axis):
+class SessionAxis(Axis):
     """Dates under the bars, without gaps for nights, week-ends and holidays."""
 
     def __init__(self) -> None:
@@ -358,7 +358,7 @@ class SessionAxis(_Axis):
             self._box(painter, QRectF(left, 3, width, metrics.height() + 6), text, self.theme.text)
 
 
-class CountAxis(_Axis):
+class CountAxis(Axis):
     """Whole numbers at the bottom: epochs."""
 
     def __init__(self, name: str) -> None:
@@ -389,7 +389,7 @@ class CountAxis(_Axis):
                 painter.drawText(QPointF(middle - half, 8 + metrics.ascent()), tick.label)
 
 
-class PriceAxis(_Axis):
+class PriceAxis(Axis):
     """Round prices at the right, linear or logarithmic, with tags for the last close and the pointer."""
 
     def __init__(self, short: bool = False, rows: float = 42.0) -> None:

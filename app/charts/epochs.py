@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.charts.axis import CountAxis, PriceAxis
+from app.charts.axis import CountAxis, PriceAxis, Tick, log_steps, round_steps
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.overlay import CrosshairArtist, LegendArtist
@@ -46,6 +46,21 @@ class Curve:
                 painter.drawEllipse(QPointF(float(column), float(row)), self.width + 0.7, self.width + 0.7)
 
 
+def short(value: float) -> str:
+    """Write a number of any size with at most four digits: 0.012, 1250, 3e-07."""
+    return f"{value:.4g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+
+
+class ValueAxis(PriceAxis):
+    """Round numbers of any size at the right, linear or logarithmic."""
+
+    def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
+        count = max(2.0, pixels / self._rows)
+        if not self.log:
+            return [Tick(float(value), short(value)) for value in round_steps(low, high, count)]
+        return [Tick(float(np.log10(value)), short(value)) for value in log_steps(10.0**low, 10.0**high, count)]
+
+
 class EpochChart(Chart):
     """Base of the loss and the gradient chart.
 
@@ -60,8 +75,9 @@ class EpochChart(Chart):
     def __init__(self, name: str, empty: EmptyText, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
         self._history: tuple[EpochEnd, ...] = ()
+        self._log = False
         self._empty, self._legend, self._crosshair = empty, LegendArtist(), CrosshairArtist()
-        self._pane, self._epochs, self._values = Pane(), CountAxis("epoch"), PriceAxis(rows=34)
+        self._pane, self._epochs, self._values = Pane(), CountAxis("epoch"), ValueAxis(rows=34)
         self._pane.x_axis, self._pane.y_axis = self._epochs, self._values
         self._grid.addItem(self._pane, 0, 0)
         self._grid.addItem(self._values, 0, 1)
@@ -80,6 +96,11 @@ class EpochChart(Chart):
         if history != self._history:
             self._history = history
             self.mark_dirty()
+
+    def set_log(self, on: bool) -> None:
+        """Show values by their logarithms, where all are positive."""
+        self._log = on
+        self.mark_dirty()
 
     def table(self) -> Columns:
         """Return every number of every epoch, a column each."""
@@ -104,6 +125,12 @@ class EpochChart(Chart):
     def _column(self, name: str) -> Floats:
         """Return one number of every epoch."""
         return np.array([getattr(epoch, name) for epoch in self._history], np.float64)
+
+    def _use_log(self, *columns: Floats) -> None:
+        """Take a logarithmic scale where that is wanted and all values are positive."""
+        known = np.concatenate(columns)
+        known = known[np.isfinite(known)]
+        self._pane.log = self._values.log = self._log and known.size > 0 and bool((known > 0).all())
 
     def _update_scene(self) -> None:
         self._empty.visible = not self._history

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import number
 from app.charts.canvas import Artist, EmptyText, Frame
-from app.charts.epochs import Curve, EpochChart
+from app.charts.epochs import Curve, EpochChart, short
 from app.charts.overlay import Entry
 from app.theme import mixed
 from forecasting.events import EpochEnd
@@ -35,32 +35,38 @@ class _ClippedShare:
 
 
 class GradientChart(EpochChart):
-    """Mean norm of the gradient before clipping, and the share of steps that were clipped."""
+    """Mean norm of the gradient before and after clipping, and the share of steps that were clipped."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._norm, self._clipped = Curve(width=1.6), _ClippedShare()
-        super().__init__("Gradient norm by epoch", EmptyText("No gradients yet"), parent)
+        self._norm, self._after, self._clipped = Curve(width=1.6), Curve(width=1.6, dash=(5.0, 3.0)), _ClippedShare()
+        super().__init__("Gradient norm by epoch", EmptyText("No gradients yet", "They are measured at every step of a training."), parent)
 
     def _artists(self) -> list[Artist]:
-        return [self._clipped, self._norm]
+        return [self._clipped, self._after, self._norm]
 
     def _update_curves(self) -> None:
         trained = np.array([epoch.epoch > 0 for epoch in self._history], bool)
-        epochs, norms = self._column("epoch")[trained], self._column("grad_norm")[trained]
-        self._norm.color, self._norm.x, self._norm.y = self.theme.price, epochs, norms
+        epochs = self._column("epoch")[trained]
+        for curve, name, color in ((self._norm, "grad_norm", self.theme.price), (self._after, "grad_norm_after", self.theme.val_loss)):
+            curve.color, curve.x, curve.y = color, epochs, self._column(name)[trained]
+        self._use_log(self._norm.y, self._after.y)
         self._clipped.x, self._clipped.share = epochs, self._column("clipped")[trained]
-        self._legend.entries = (
-            [Entry("gradient norm", self.theme.price, "line"), Entry("clipped steps (of 100 %)", self.theme.baseline, "band")]
-            if self._history
-            else []
-        )
+        entries = [
+            Entry("before clipping", self.theme.price, "line"),
+            Entry("after", self.theme.val_loss, "dashed"),
+            Entry("clipped steps (of 100 %)", self.theme.baseline, "band"),
+        ]
+        self._legend.entries = entries if self._history else []
 
     def _extent(self) -> tuple[float, float] | None:
-        norms = self._norm.y[np.isfinite(self._norm.y)]
-        return (0.0, float(norms.max())) if norms.size else None
+        norms = np.concatenate([self._norm.y, self._after.y])
+        norms = norms[np.isfinite(norms)]
+        return (float(norms.min()) if self._pane.log else 0.0, float(norms.max())) if norms.size else None
 
     def _read(self, epoch: EpochEnd) -> str:
-        return f"epoch {epoch.epoch}   norm {number(epoch.grad_norm, 3)}   clipped {number(epoch.clipped * 100, 0)} %"
+        told = f"epoch {epoch.epoch}   norm {short(epoch.grad_norm)}"
+        after = f"   after clipping {short(epoch.grad_norm_after)}" if np.isfinite(epoch.grad_norm_after) else ""
+        return f"{told}{after}   clipped {number(epoch.clipped * 100, 0)} %"
 
     def summary(self) -> str:
         """Return the last gradient norm in one sentence."""

@@ -46,14 +46,8 @@ class LossChart(EpochChart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._train, self._val, self._level, self._best = Curve(dash=(5.0, 3.0), width=1.4), Curve(width=1.8), Curve(), _BestMark()
-        self._log = False
         empty = EmptyText("No training yet", "Press Train to watch the loss here, epoch by epoch.")
         super().__init__("Loss by epoch", empty, parent)
-
-    def set_log(self, on: bool) -> None:
-        """Show losses by their logarithms."""
-        self._log = on
-        self.mark_dirty()
 
     def _artists(self) -> list[Artist]:
         return [self._level, self._train, self._val, self._best]
@@ -61,9 +55,7 @@ class LossChart(EpochChart):
     def _update_curves(self) -> None:
         theme, epochs = self.theme, self._column("epoch")
         losses = {name: self._column(name) for name in ("train_loss", "val_loss")}
-        known = np.concatenate(list(losses.values()))
-        known = known[np.isfinite(known)]
-        self._pane.log = self._values.log = self._log and known.size > 0 and bool((known > 0).all())
+        self._use_log(*losses.values())
         self._train.color, self._val.color, self._level.color = theme.train_loss, theme.val_loss, theme.baseline
         self._train.x = self._val.x = epochs
         self._train.y, self._val.y = losses["train_loss"], losses["val_loss"]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
+from app.panels.backtest import BacktestPanel
 from app.panels.banner import Banner
 from app.panels.data import DataPanel
 from app.panels.empty import EmptyState
 from app.panels.header import ChartHeader
+from app.panels.journal import JournalPanel
 from app.panels.model import ModelPanel
+from app.panels.recovery import RecoveryOffer
 from app.panels.results import ResultsPanel
+from app.panels.resume import ResumeOffer
+from app.panels.runs import RunsPanel
 from app.panels.status import StatusLine
+from app.panels.stepper import Stepper
 from app.panels.training import TrainingPanel
 from app.settings import Preferences
 from app.theme import Theme
 
 #: First sizes in pixels: window width from which the lower panels stand side by side, left column, and all bars together.
-_WIDE, _LEFT, _BARS = 1400, 290, 140
+_WIDE, _LEFT, _BARS = 1700, 290, 140
 
 
 class Layout(QObject):
@@ -32,17 +40,20 @@ class Layout(QObject):
 
     Attributes
     ----------
-    banner, header, chart, data, model, training, results, status
+    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, status
         The parts.
     docks : dict of str to QDockWidget
-        ``data``, ``model``, ``training``, ``results``.
+        ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``.
     """
 
     def __init__(self, window: QMainWindow, panels_menu: QMenu) -> None:
         super().__init__(window)
         self._window = window
-        self.banner, self.header, self.chart = Banner(), ChartHeader(), PriceChart()
+        self.banner, self.header, self.stepper, self.chart = Banner(), ChartHeader(), Stepper(), PriceChart()
         self.data, self.model, self.training, self.results = DataPanel(), ModelPanel(), TrainingPanel(), ResultsPanel()
+        self.resume = ResumeOffer()
+        self.runs, self.recovery = RunsPanel(), RecoveryOffer()
+        self.backtest, self.journal = BacktestPanel(), JournalPanel()
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState("candles", self.tr("No prices yet"), self.tr("Drop a file here, type a ticker above, or choose a sample."))
         self._stage = QStackedWidget()
@@ -52,8 +63,9 @@ class Layout(QObject):
         rows = QVBoxLayout(middle)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        for part, stretch in ((self.banner, 0), (self.header, 0), (self._stage, 1)):
-            rows.addWidget(part, stretch)
+        for part in (self.recovery, self.resume, self.banner, self.header, self.stepper):
+            rows.addWidget(part)
+        rows.addWidget(self._stage, 1)
         window.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}
         self._dock_panels(panels_menu)
@@ -65,7 +77,8 @@ class Layout(QObject):
 
     def set_theme(self, theme: Theme) -> None:
         """Give every part the colours of a theme."""
-        for part in (self.banner, self.header, self.data, self.model, self.training, self.results, self.chart, self._empty):
+        panels = (self.data, self.model, self.training, self.results, self.runs, self.backtest, self.journal)
+        for part in (self.recovery, self.resume, self.banner, self.header, self.stepper, *panels, self.chart, self._empty):
             part.set_theme(theme)
 
     def restore(self, preferences: Preferences) -> None:
@@ -81,6 +94,9 @@ class Layout(QObject):
             ("model", self.tr("Model"), self.model, left),
             ("training", self.tr("Training"), self.training, below),
             ("results", self.tr("Results"), self.results, below),
+            ("backtest", self.tr("Backtest"), self.backtest, below),
+            ("journal", self.tr("Journal"), self.journal, below),
+            ("runs", self.tr("Runs"), self.runs, below),
         )
         for name, title, panel, place in places:
             dock = QDockWidget(title, self._window)
@@ -89,6 +105,9 @@ class Layout(QObject):
             self._window.addDockWidget(place, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
+        for before, after in pairwise(("results", "backtest", "journal", "runs")):
+            self._window.tabifyDockWidget(self.docks[before], self.docks[after])
+        self.docks["results"].raise_()
         self._window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
 
     def _share_room(self) -> None:
@@ -99,7 +118,8 @@ class Layout(QObject):
         window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
         window.resizeDocks([docks["data"], docks["model"]], [height * 45 // 100, height * 55 // 100], down)
         if window.width() < _WIDE:
-            window.tabifyDockWidget(docks["training"], docks["results"])
+            for before, after in pairwise(("training", "results", "backtest", "journal", "runs")):
+                window.tabifyDockWidget(docks[before], docks[after])
             docks["training"].raise_()
         else:
             window.resizeDocks([docks["training"], docks["results"]], [width * 45 // 100, width * 55 // 100], across)

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject
 
+from app.charts.memory import Trace
 from app.session import Session
+from app.watched import Watched
 from app.window.layout import Layout
-from forecasting.events import ForecastMade, Progress, SplitMade
+from forecasting.events import Advice, ForecastMade, MemorySeen, Progress, SplitMade
 from forecasting.series import Forecast
 
 #: Seconds between two live drawings: more often than that only slows the training down.
@@ -34,6 +36,9 @@ class Running(QObject):
         self._docks = layout.docks
         self._epochs_shown = 0
         self._forecast_shown: ForecastMade | None = None
+        self._memory_shown: MemorySeen | None = None
+        self._training.scrubber.moved.connect(self._scrubbed)
+        self._training.view_changed.connect(session.nudge)
         self._loss_pace, self._forecast_pace = Pace(_LOSS_S), Pace(_FORECAST_S)
 
     @property
@@ -45,8 +50,9 @@ class Running(QObject):
         """Say what goes on with a training; once it begins, its panel comes to the front."""
         self._training.show_state(words, running=True)
         self._training.show_progress(Progress(0, 0, words))
-        if state == "training":
+        if state == "training" and not self._session.history:
             self._docks["training"].raise_()
+            self._training.scrubber.follow()
             self.show_run()
 
     def show_split(self, split: SplitMade) -> None:
@@ -60,6 +66,12 @@ class Running(QObject):
             self._training.show_state(progress.message, running=True)
             self._training.show_progress(progress)
 
+    def show_advice(self, advice: Advice) -> bool:
+        """Add a piece of advice to the doctor's; True for the first of a training, which is worth telling at once."""
+        said = self._session.watched.advice
+        self._training.show_advice(said)
+        return said[:1] == [advice]
+
     def show_result(self) -> None:
         """Bring the results to the front."""
         self._docks["results"].raise_()
@@ -67,18 +79,18 @@ class Running(QObject):
     def show_run(self) -> None:
         """Show all that is known of the run at hand, or else of the last one that has finished."""
         session, live = self._session, self.live
-        result = session.finished.result if session.finished and not live else None
+        result = session.result if not live else None
         split, history = (result.split, result.history) if result else (session.split, session.history)
         own = session.shown_is_trained
-        forecasts = result.forecasts if result else session.forecast.forecasts if session.forecast else ()
         self._chart.show_split(split if own else None)
-        self._chart.show_forecast(
-            self._own(forecasts), baseline=self._own(result.baseline_forecasts) if result else None, final=result is not None
-        )
-        self._chart.show_outcomes(next(iter(result.outcomes.values())) if result and own else None)
+        self._show_moments()
+        self._show_forecast()
+        self._chart.show_outcomes(next(iter(result.outcomes.values()), None) if result and own else None)
         self._results.show_result(result)
         self._training.show_split(split)
         self._training.show_history(history)
+        self._show_memory()
+        self._training.show_advice(session.seen.advice)
         self._epochs_shown, self._forecast_shown = len(history), session.forecast
         if not live and history:
             self._training.show_state(self.tr("Finished") if result else self.tr("Ended without a result"), running=False)
@@ -94,14 +106,50 @@ class Running(QObject):
             self._training.show_history(session.history)
         if self.live and session.forecast is not self._forecast_shown and self._forecast_pace.due():
             self._forecast_shown = session.forecast
-            self._chart.show_forecast(self._own(session.forecast.forecasts if session.forecast else ()), final=False)
-        self._training.chart.refresh()
+            self._show_moments()
+            if self._training.scrubber.place is None:
+                self._show_forecast()
+        if self.live and session.watched.memory is not self._memory_shown:
+            self._show_memory()
+        self._training.refresh()
+
+    def _show_moments(self) -> None:
+        """Offer what the scrubber can go to; of series that were not trained nothing."""
+        replay, own = self._session.seen.replay, self._session.shown_is_trained
+        self._training.scrubber.show_moments(replay.epochs if own else (), final=own and bool(replay.final))
+
+    def _show_forecast(self) -> None:
+        """Draw the forecast of the moment that the scrubber stands at."""
+        session, live, series = self._session, self.live, self._session.series
+        result = session.result if not live else None
+        baseline = self._own(result.baseline_forecasts) if result else None
+        replay, place = session.seen.replay, self._training.scrubber.place
+        if place is not None and series is not None and session.shown_is_trained:
+            self._chart.show_forecast(replay.forecast(place, series.symbol), baseline=baseline, final=True)
+            return
+        forecasts = result.forecasts if result else session.forecast.forecasts if session.forecast else ()
+        self._chart.show_forecast(self._own(forecasts), baseline=baseline, final=result is not None)
+
+    def _scrubbed(self) -> None:
+        self._show_forecast()
+        self._session.nudge()
+
+    def _show_memory(self) -> None:
+        """Show the gradients of the run, and of those before it."""
+        seen = self._session.seen
+        self._memory_shown = seen.memory
+        earlier = [trace for one in self._session.earlier if one is not seen and (trace := _trace(one))]
+        self._training.show_memory(_trace(seen), earlier)
 
     def _own(self, forecasts: Sequence[Forecast]) -> Forecast | None:
         """Return the forecast of the selected series."""
         series = self._session.series
         shown = series.symbol if series and self._session.shown_is_trained else ""
         return next((one for one in forecasts if one.symbol == shown), None)
+
+
+def _trace(watched: Watched) -> Trace | None:
+    return Trace(watched.name, watched.memory) if watched.memory is not None else None
 
 
 class Pace:

@@ -8,17 +8,24 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
+from app.project import is_project
 from app.session import Session
 from app.settings import Preferences
 from app.watchlist import Choice
 from app.window import dialogs
 from app.window.actions import Actions
+from app.window.auditing import Auditing
+from app.window.backtesting import Backtesting
 from app.window.importer import Importer
+from app.window.journaling import Journaling
 from app.window.judging import Judging
 from app.window.keeping import Keeping
 from app.window.layout import Layout
+from app.window.projecting import Projecting
 from app.window.running import Running
+from app.window.runs import RunsDesk
 from app.window.steering import Steering
+from app.window.stepping import Stepping
 from app.window.tickers import TickerDesk
 from app.window.viewing import Viewing
 from app.window.watching import Watching
@@ -49,7 +56,7 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, tickers, keeping, judging, running, steering
+    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling, auditing, running, runs, projecting, steering
         The desks: each wires one thing that people do.
     """
 
@@ -71,8 +78,14 @@ class Workbench(QObject):
         self.importer = Importer(window, self.session, self.watching)
         self.tickers = TickerDesk(window, self.session, self.watching, self.actions, preferences)
         self.keeping = Keeping(window, self.session, self.layout, self.viewing, preferences)
-        self.judging = Judging(self.session, {"results": self.results.judged})
+        self.judging = Judging(self.session, {"results": self.results.judged, "backtest": self.layout.backtest.judged})
+        self.backtesting = Backtesting(self.session, self.layout, self.actions, preferences)
+        self.stepping = Stepping(self.session, self.layout, self.actions, self.backtesting)
+        self.journaling = Journaling(self.session, self.layout, self.watching, self.stepping)
+        self.auditing = Auditing(window, self.session, self.layout, self.actions)
         self.running = Running(self.session, self.layout)
+        self.runs = RunsDesk(window, self.session, self.layout, self.watching, self.keeping.may_forget)
+        self.projecting = Projecting(window, self.session, self.layout, self.actions, self.viewing, self.watching, self.runs, preferences)
         self.steering = Steering(self.session, self.layout, self.actions, self.watching, self.report)
         self._wire_session()
         self._wire_panels()
@@ -82,17 +95,24 @@ class Workbench(QObject):
     def start(self, references: Sequence[str] = ()) -> None:
         """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
         restored = self.watching.restore()
+        self.projecting.start()
         if references or not restored:
             self.load(references or (FIRST_SAMPLE,))
         else:
             self.watching.start()
         self.session.warm_up()
+        self.journaling.read()
+        self.runs.start()
         self.steering.start()
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:
         """Load files, tickers or samples onto the watchlist; they are what is trained from then on."""
-        self.watching.load(tuple(references))
+        project = next((one for one in references if is_project(one)), None)
+        if project is not None:
+            self.projecting.open(Path(project))
+        else:
+            self.watching.load(tuple(references))
 
     def train(self) -> None:
         """Train with the settings of the form."""
@@ -146,8 +166,13 @@ class Workbench(QObject):
         """
         if self.running.live and not self._leave_run():
             return False
+        if self.backtesting.live and not dialogs.ask_close_while_testing(self.window):
+            return False
         if not self.running.live and not self.keeping.may_forget():
             return False
+        if not self.projecting.may_close():
+            return False
+        self.projecting.close()
         self._remember_settings()
         self._preferences.keep_bytes("state", self.window.saveState())
         self.watching.save()
@@ -190,6 +215,16 @@ class Workbench(QObject):
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_notice)
         self.keeping.refused.connect(self.report)
+        self.backtesting.refused.connect(self.report)
+        self.auditing.refused.connect(self.report)
+        self.journaling.told.connect(self.banner.show_notice)
+        self.viewing.color_also(self.auditing.dialog.set_theme)
+        self.projecting.refused.connect(self.report)
+        self.projecting.told.connect(self.banner.show_notice)
+        self.projecting.changed.connect(self._show_project)
+        self.runs.refused.connect(self.report)
+        self.runs.told.connect(self.banner.show_notice)
+        self.runs.recalled.connect(self._show_recalled)
         self.keeping.wrote.connect(self._title)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
@@ -209,6 +244,9 @@ class Workbench(QObject):
         on("import", self._ask_import)
         on("ticker", self.actions.ticker_field.ask)
         on("reload", self.watching.reload)
+        on("new_project", self.projecting.new)
+        on("save_project", self.projecting.save)
+        on("save_project_as", self.projecting.save_as)
         on("save_model", self.keeping.ask_save_model)
         on("export", self.keeping.ask_export)
         on("copy", self.keeping.copy_chart)
@@ -274,7 +312,17 @@ class Workbench(QObject):
         self.chart.show_series(series)
         self.viewing.show_span()
         self.running.show_run()
+        self.stepping.show_past()
         self._title()
+
+    def _show_project(self) -> None:
+        self._show_recent()
+        self._title()
+
+    def _show_recalled(self) -> None:
+        """Show an earlier run as if it had just ended."""
+        self._show_series()
+        self.running.show_result()
 
     def _show_progress(self, progress: Progress) -> None:
         if self.session.running or self.session.state == "loading":
@@ -287,6 +335,7 @@ class Workbench(QObject):
         self._enable()
         self._status.show_engine(self.session.engine, warming=self.session.warming)
         self._say_state(self.session.state)
+        self.stepping.show_past()
         self._title()
 
     def _enable(self) -> None:
@@ -296,7 +345,7 @@ class Workbench(QObject):
         ready = session.panel is not None and not session.busy
         self.model.show_running(running=running, stopping=state == "stopping", ready=ready)
         named = self.actions
-        for name in ("open", "import", "ticker"):
+        for name in ("open", "import", "ticker", "new_project"):
             named[name].setEnabled(not running)
         named["reload"].setEnabled(not running and session.row is not None)
         for action in (*self.actions.submenus["Samples"].actions(), *self.actions.submenus["Recent"].actions()):
@@ -340,8 +389,10 @@ class Workbench(QObject):
     def _title(self) -> None:
         series, progress = self.session.series, self.session.progress
         share = f"[{progress.done * 100 // progress.total} %] " if self.session.running and progress and progress.total > 0 else ""
-        self.window.setWindowTitle(f"{share}{series.symbol + '[*] – ' if series else '[*]'}Candlecast")
-        self.window.setWindowModified(self.session.unsaved)
+        project = self.projecting.path.name if self.projecting.path else ""
+        shown = " – ".join(filter(None, (series.symbol if series else "", project)))
+        self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}Candlecast")
+        self.window.setWindowModified(self.projecting.dirty or self.session.unsaved)
 
     def _draw(self) -> None:
         """Repaint what has changed: the one place from which charts are drawn, 30 times a second at most."""
@@ -359,7 +410,11 @@ class Workbench(QObject):
         return lambda: self.load((reference,))
 
     def _ask_open(self, choice: Choice = "only") -> None:
-        self.watching.load(dialogs.ask_open(self.window, self._preferences), choice)
+        files = dialogs.ask_open(self.window, self._preferences)
+        if any(is_project(file) for file in files):
+            self.load(files)
+        else:
+            self.watching.load(files, choice)
 
     def _ask_import(self) -> None:
         files = dialogs.ask_open(self.window, self._preferences, one=True)

@@ -1,0 +1,75 @@
+"""The offer to go on with a training that was cut short, as a bar above the chart that stops nobody."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
+
+from app.theme import Theme, icon
+from forecasting.events import TrainingKept
+
+
+class ResumeOffer(QFrame):
+    """One line: which training, and what may become of it.
+
+    Attributes
+    ----------
+    resume_wanted, discard_wanted, later_wanted : Signal
+        It is to go on, to be thrown away, or to be left until the next start.
+    """
+
+    resume_wanted = Signal()
+    discard_wanted = Signal()
+    later_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("resume")
+        self.setProperty("role", "card")
+        self.setAccessibleName(self.tr("A training was cut short"))
+        self._picture, self._words = QLabel(), QLabel()
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._words.setWordWrap(True)
+        self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.resume, self.discard, self._later = QPushButton(self.tr("Resume")), QPushButton(self.tr("Discard")), QToolButton()
+        self.resume.setProperty("primary", True)
+        self.resume.setToolTip(self.tr("Load the same series and go on where it was cut short"))
+        self.discard.setToolTip(self.tr("Throw the saved training away"))
+        self._later.setAccessibleName(self.tr("Not now"))
+        self._later.setToolTip(self.tr("Not now: ask again at the next start"))
+        self.resume.clicked.connect(self.resume_wanted)
+        self.discard.clicked.connect(self.discard_wanted)
+        self._later.clicked.connect(self.later_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
+        row.setSpacing(10)
+        for part, stretch in ((self._picture, 0), (self._words, 1), (self.resume, 0), (self.discard, 0), (self._later, 0)):
+            row.addWidget(part, stretch)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is offered; "" while hidden."""
+        return self._words.text() if not self.isHidden() else ""
+
+    def show_offer(self, kept: TrainingKept | None, count: int = 1) -> None:
+        """Offer a training, the first of ``count``; None hides the bar."""
+        self.setVisible(kept is not None)
+        if kept is None:
+            return
+        when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate).toLocalTime()
+        words = self.tr("The training of {series} ({model}, epoch {epoch} of {epochs}) was cut short on {when}.").format(
+            series=", ".join(kept.symbols[:3]) + ("…" if len(kept.symbols) > 3 else ""),
+            model=kept.config.model.model.upper(),
+            epoch=kept.epoch,
+            epochs=kept.config.train.epochs,
+            when=QLocale().toString(when, QLocale.FormatType.ShortFormat),
+        )
+        more = self.tr(" {n} more wait.").format(n=count - 1) if count > 1 else ""
+        self._words.setText(words + more)
+        self.setAccessibleDescription(words)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw icons in the colours of a theme."""
+        self._picture.setPixmap(icon("refresh", theme).pixmap(18, 18))
+        self._later.setIcon(icon("cancel", theme))

@@ -1,0 +1,135 @@
+"""How a training is steered beside its start and end: pause and go on, make it longer, take up one that was cut short."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.session import Session, unfinished
+from app.window.actions import Actions
+from app.window.layout import Layout
+from app.window.watching import Watching
+from forecasting.errors import CandlecastError, ConfigError
+from forecasting.events import TrainingKept
+
+_UNFINISHED = "unfinished"
+
+
+class Steering(QObject):
+    """Stands between what steers a training and the session.
+
+    Parameters
+    ----------
+    session : Session
+    layout : Layout
+    actions : Actions
+    watching : Watching
+        Loads the series of a training that was cut short.
+    report : callable
+        Takes an error that is to be shown.
+    """
+
+    def __init__(
+        self, session: Session, layout: Layout, actions: Actions, watching: Watching, report: Callable[[BaseException], None]
+    ) -> None:
+        super().__init__(layout)
+        self._session, self._layout, self._actions, self._watching, self._report = session, layout, actions, watching, report
+        self._offers: list[TrainingKept] = []
+        self._resuming: TrainingKept | None = None
+        self._offer, self._training, self._model = layout.resume, layout.training, layout.model
+        self._training.pause_wanted.connect(self.toggle_pause)
+        self._training.longer_wanted.connect(self.train_longer)
+        actions["pause"].triggered.connect(lambda _checked=False: self.toggle_pause())
+        actions["longer"].triggered.connect(lambda _checked=False: self.train_longer())
+        self._offer.resume_wanted.connect(self.resume)
+        self._offer.discard_wanted.connect(self.discard)
+        self._offer.later_wanted.connect(self._later)
+        session.delivered.connect(self._hear)
+        session.state_changed.connect(self._show_state)
+        self._show_state()
+
+    def start(self) -> None:
+        """Look for trainings that were cut short."""
+        self._session.aside(_UNFINISHED, unfinished)
+
+    def toggle_pause(self) -> None:
+        """Let the training wait, or go on."""
+        self._session.pause(self._session.state == "training")
+
+    def train_longer(self) -> None:
+        """Go on with the finished training for as many epochs as the form says."""
+        if not self._session.can_train_on:
+            return
+        self._attempt(lambda: self._session.train_on(self._model.config().train.epochs))
+
+    def resume(self) -> None:
+        """Load the series of the training that is offered, then go on with it."""
+        if not self._offers:
+            return
+        self._resuming = self._offers.pop(0)
+        self._model.show_config(self._resuming.config)
+        self._show_offer()
+        if self._loaded():
+            self._go_on()
+        else:
+            self._watching.load(self._resuming.sources)
+
+    def discard(self) -> None:
+        """Throw the training that is offered away."""
+        if self._offers:
+            with contextlib.suppress(OSError):
+                self._offers.pop(0).path.unlink(missing_ok=True)
+        self._show_offer()
+
+    def _later(self) -> None:
+        self._offers.clear()
+        self._show_offer()
+
+    def _hear(self, event: object) -> None:
+        if isinstance(event, TrainingKept):
+            self._offers.append(event)
+            self._show_offer()
+
+    def _show_state(self) -> None:
+        session, state = self._session, self._session.state
+        training = session.task == "training"
+        pausing, paused = training and state == "training", state == "paused"
+        self._actions["pause"].setEnabled(pausing or paused)
+        self._actions["pause"].setChecked(paused)
+        self._actions["longer"].setEnabled(not session.busy and session.can_train_on)
+        self._training.show_control(pausing=pausing, paused=paused, longer=not session.busy and session.can_train_on)
+        self._show_offer()
+        if state == "idle" and self._resuming is not None:
+            QTimer.singleShot(0, self, self._go_on)
+
+    def _show_offer(self) -> None:
+        self._offer.show_offer(self._offers[0] if self._offers and not self._session.running else None, len(self._offers))
+
+    def _loaded(self) -> bool:
+        """Whether the very series of the training are there and checked."""
+        panel, kept = self._session.panel, self._resuming
+        return kept is not None and not self._session.busy and panel is not None and panel.symbols == kept.symbols
+
+    def _go_on(self) -> None:
+        """Check the series of the training and start it; what could not be loaded has been told already."""
+        kept, session = self._resuming, self._session
+        self._resuming = None
+        if kept is None:
+            return
+        wanted = [place for place, row in enumerate(session.watchlist.rows) if row.series is not None and row.symbol in kept.symbols]
+        if len(wanted) < len(kept.symbols):
+            self._offers.insert(0, kept)
+            self._show_offer()
+            return
+        if session.panel is None or session.panel.symbols != kept.symbols:
+            session.check(range(len(session.watchlist)), False)
+            session.check(wanted, True)
+        self._attempt(lambda: session.train(kept.config, kept.path))
+
+    def _attempt(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except (CandlecastError, ConfigError) as error:
+            self._report(error)
