@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from test_runs import result
+from run_bench import finished
 from window_bench import idle, price_file, texts, wait, window
 
 from app.project import MOST_BYTES, Project, ProjectError, ProjectRow, ProjectView, is_project, read_project, write_project
 from app.window import dialogs
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
-from forecasting.events import RunFinished
 from forecasting.sources.options import ReadOptions, Request
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,28 +115,6 @@ def bench(tmp_path: Path, files: list[str], qapp: object) -> Iterator[Workbench]
         bench.session.unsaved = False
 
 
-def finished(bench: Workbench) -> None:
-    """Let a run end that was never trained."""
-    made = result()
-    assert bench.session.panel is not None
-    series = bench.session.panel[0]
-    moved = [
-        type(one)(
-            series.symbol, one.model, series.ds[-1], float(series.y[-1]), series.ds[-1] + (one.ds - one.cutoff), one.quantiles, one.values
-        )
-        for one in (*made.forecasts, *made.baseline_forecasts)
-    ]
-    split = type(made.split)(series.ds[40], series.ds[50], made.split.windows, 321, "cpu")
-    made = type(made)(
-        **{**made.__dict__, "panel": bench.session.panel, "split": split, "forecasts": (moved[0],), "baseline_forecasts": (moved[1],)}
-    )
-    bench.session._keep(RunFinished(made, None))  # type: ignore[arg-type]
-    bench.session.delivered.emit(bench.session.finished)
-    idle(bench)
-    bench.session.unsaved = False
-    bench.running.show_run()
-
-
 def painted(bench: Workbench) -> None:
     bench.chart.refresh()
     idle(bench)
@@ -175,6 +152,7 @@ def test_a_project_opens_as_it_was_saved(tmp_path: Path, bench: Workbench) -> No
     assert str(path) in [action.text() for action in bench.actions.submenus["Recent"].actions()]
 
 
+@pytest.mark.slow
 def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(tmp_path: Path, bench: Workbench, files: list[str]) -> None:
     path = tmp_path / "mine.candleproject"
     bench.projecting.save_to(path)
@@ -192,6 +170,7 @@ def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(tmp_path: Path, be
     assert path.read_bytes() == saved
 
 
+@pytest.mark.slow
 def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
     bench.projecting.save_to(path)
@@ -215,6 +194,7 @@ def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Wo
     assert not bench.window.isWindowModified()
 
 
+@pytest.mark.slow
 def test_a_dropped_project_opens_and_a_bad_one_changes_nothing(tmp_path: Path, bench: Workbench) -> None:
     path = tmp_path / "bad.candleproject"
     path.write_text('{"candleproject": 1, "rows": [{"symbol": "=cmd()"}]}')
