@@ -228,3 +228,15 @@ def test_nothing_begins_while_something_runs(bench: Workbench) -> None:
     assert "still at work" in refused[0].message
     assert not bench.actions["audit"].isEnabled()
     assert not bench.actions["backtest"].isEnabled()
+
+
+def test_a_training_ends_in_the_journal(bench: Workbench) -> None:
+    bench.actions["train"].trigger()
+    idle(bench)
+    finished = bench.session.finished
+    assert finished is not None
+    sheet = bench.layout.journal.table.sheet
+    assert list(sheet["Symbol"]) == ["walk"]
+    assert list(sheet["Model"]) == [finished.result.forecasts[0].model]
+    assert bench.results.judged.steps.chart.table()
+    assert bench.stepping._outcomes is next(iter(finished.result.outcomes.values()))

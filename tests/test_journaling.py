@@ -1,0 +1,152 @@
+"""The journal in the real window: entered in a worker, compared with what happened, filtered, and seen in the chart."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from window_bench import idle, price_file, texts, wait, window
+
+import forecasting.store.journal
+from app.window.workbench import Workbench
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.series import Forecast, PriceSeries
+from forecasting.store import store_path
+
+Z = np.array([-1.96, -1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 1.96])
+CONFIG = RunConfig()
+
+
+@pytest.fixture(scope="module")
+def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """One window for all tests; each test has a store of its own."""
+    with window(tmp_path_factory.mktemp("journal")) as bench:
+        bench.layout.docks["journal"].raise_()
+        yield bench
+
+
+@pytest.fixture
+def bench(opened: Workbench, tmp_path: Path) -> Workbench:
+    """The window on the first 60 bars of a series, and an empty journal."""
+    opened.session.remove(range(len(opened.session.watchlist)))
+    opened.watching.load([price_file(tmp_path / "walk.csv", bars=60)])
+    idle(opened)
+    opened.layout.journal.only.setChecked(False)
+    opened.journaling.read()
+    idle(opened)
+    return opened
+
+
+def forecast(series: PriceSeries, sd: float = 0.02) -> Forecast:
+    """A lognormal band over the next four weekdays."""
+    ds = np.busday_offset(series.ds[-1].astype("M8[D]"), np.arange(1, 5)).astype("datetime64[us]")
+    y0 = float(series.y[-1])
+    return Forecast(series.symbol, "LSTM", series.ds[-1], y0, ds, QUANTILES, y0 * np.exp(sd * np.sqrt(np.arange(1, 5))[:, None] * Z))
+
+
+def kept(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> PriceSeries:
+    """Enter a forecast as if it were made on the evening of the last bar."""
+    series, panel = bench.session.series, bench.session.panel
+    assert series is not None
+    assert panel is not None
+    with monkeypatch.context() as then:
+        then.setattr(forecasting.store.journal, "_now", lambda: series.ds[-1] + np.timedelta64(20, "h"))
+        bench.journaling.keep((forecast(series),), panel, CONFIG)
+        idle(bench)
+    return series
+
+
+def test_the_journal_begins_with_what_to_do(bench: Workbench) -> None:
+    assert "No forecasts kept yet" in texts(bench.layout.journal)
+    assert "Every forecast is entered here" in texts(bench.layout.journal)
+
+
+def test_a_forecast_is_kept_and_compared_with_what_happened(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    panel = bench.layout.journal
+    before = kept(bench, monkeypatch)
+    sheet = panel.table.sheet
+    assert list(sheet["Symbol"]) == ["walk"]
+    assert list(sheet["State"]) == ["open"]
+    assert list(sheet["Known"]) == [0]
+    assert "Nothing that was forecast is known yet" in texts(panel)
+    assert panel.update_button.isEnabled()
+    assert panel.open_sources == (str(tmp_path / "walk.csv"),)
+
+    price_file(tmp_path / "walk.csv", bars=63)
+    qtbot.mouseClick(panel.update_button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    after = bench.session.series
+    assert after is not None
+    assert len(after) == 63
+    sheet, fcst, known = panel.table.sheet, forecast(before), 3
+    assert list(sheet["Known"]) == [known]
+    low, high = fcst.band(80)
+    inside = (low[:known] <= after.y[60 : 60 + known]) & (after.y[60 : 60 + known] <= high[:known])
+    assert sheet["In 80 %"][0] == pytest.approx(100 * inside.mean())
+    assert sheet["Miss %"][0] == pytest.approx(100 * (after.y[59 + known] - fcst.median[known - 1]) / fcst.y0)
+    assert f"Of {known} bars forecast before they happened" in texts(panel)
+    assert list(panel.chart.table()) == ["day", "80 % band", "95 % band"]
+
+    panel.table.activated.emit(panel.table.model().index(0, 0))
+    wait(lambda: bench.chart._origin_fan.fan is not None)
+    assert f"of {known} in the 80 % band" in bench.layout.stepper.text
+    bench.window.grab()
+
+
+def test_only_the_shown_series_is_listed_where_that_is_wanted(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    panel = bench.layout.journal
+    kept(bench, monkeypatch)
+    bench.watching.load([price_file(tmp_path / "other.csv", seed=1)], "also")
+    idle(bench)
+    assert bench.session.series is not None
+    assert bench.session.series.symbol == "other"
+    panel.only.setChecked(True)
+    idle(bench)
+    assert "No forecast of other is kept yet" in texts(panel)
+    bench.watching.select(0)
+    idle(bench)
+    assert list(panel.table.sheet["Symbol"]) == ["walk"]
+    bench.watching.select(1)
+    idle(bench)
+    qtbot.mouseClick(panel._show_all, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert not panel.only.isChecked()
+    assert list(panel.table.sheet["Symbol"]) == ["walk"]
+
+
+def test_a_locked_store_costs_a_notice_only(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(bench, monkeypatch)
+    series, panel = bench.session.series, bench.session.panel
+    assert series is not None
+    assert panel is not None
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **more: connect(path, **{**more, "timeout": 0.05}))
+    other = connect(store_path(), isolation_level=None)
+    try:
+        other.execute("BEGIN EXCLUSIVE")
+        bench.journaling.keep((forecast(series, 0.03),), panel, RunConfig().changed(seed=7))
+        idle(bench)
+    finally:
+        other.close()
+    assert "was not entered in the journal" in bench.banner.text
+    assert list(bench.layout.journal.table.sheet["Symbol"]) == ["walk"]
+
+
+def test_a_forecast_of_a_series_that_is_not_loaded_says_so(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kept(bench, monkeypatch)
+    bench.watching.load([price_file(tmp_path / "other.csv", seed=1)], "only")
+    idle(bench)
+    bench.session.remove([place for place, row in enumerate(bench.session.watchlist.rows) if row.symbol == "walk"])
+    idle(bench)
+    bench.layout.journal.table.activated.emit(bench.layout.journal.table.model().index(0, 0))
+    assert "walk is not loaded" in bench.banner.text
