@@ -27,6 +27,8 @@ from forecasting.volatility import smoothed_steps
 TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
 _LARGEST = float(np.log(20))
 _TINY = 1e-12
+#: Dates that what is known beforehand of the fast layer's noise is worth.
+_PRIOR_DATES = 20.0
 
 
 class Calibration(Settings, ABC):
@@ -105,15 +107,17 @@ class Aci(Calibration):
     difference of its misses from the stated share, so that coverage comes true in the long run whatever happens (Gibbs &
     Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023, conformal PID control). The fast
     one moves all bands together by how far out the last outcomes lay, and fades (the leaking integrator of the latter):
-    it answers a crisis within days. In a panel a share of each step is common to all series, because they share their
-    crises. Farther steps learn more slowly, because their outcomes arrive late and overlap.
+    it answers a crisis within days. It counts by ``1 - v/c^2`` only, 0 where its square is below v, the variance that it
+    would have if nothing was wrong (the shrinkage of James & Stein 1961): in quiet times bands do not follow noise. In a
+    panel a share of each step is common to all series, because they share their crises. Farther steps learn more slowly,
+    because their outcomes arrive late and overlap.
     """
 
     name: ClassVar[str] = "aci"
     label: ClassVar[str] = "Adaptive conformal"
     fast: float = Field(0.1, title="Fast rate", description="How strongly the last outcomes widen or narrow all bands.", ge=0, le=1)
     fade: float = Field(0.02, title="Fade", description="Share of the fast correction forgotten with each outcome.", ge=0, lt=1)
-    slow: float = Field(0.02, title="Slow rate", description="How strongly a miss widens its own band for good.", gt=0, le=1)
+    slow: float = Field(0.015, title="Slow rate", description="How strongly a miss widens its own band for good.", gt=0, le=1)
     common: float = Field(0.8, title="Common share", description="Share of each step that all series of a panel take together.", ge=0, le=1)
 
     def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
@@ -131,6 +135,7 @@ class Aci(Calibration):
         names, series = np.unique(outcomes.symbol, return_inverse=True)
         fast, slow = np.zeros((names.size, steps.size)), np.zeros((names.size, steps.size, knots.size))
         seen = np.zeros((names.size, steps.size))
+        noise = _Noise(steps, self.fast / steps, 1 - self.fade)
         fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
         for issued, n, h in _in_time(outcomes, np.isfinite(distance)):
             if n.size:
@@ -140,11 +145,13 @@ class Aci(Calibration):
                 rate = np.maximum(self.slow, 2 / (20 + seen[s, h])) / np.sqrt(steps[h])
                 np.add.at(seen, (s, h), 1)
                 np.multiply.at(fast, (s, h), 1 - self.fade)
-                np.add.at(fast, (s, h), self.fast / steps[h] * self._shared(out[:, None], h, steps.size)[:, 0])
+                surprise = self._shared(out[:, None], h, steps.size)[:, 0]
+                noise.learn(surprise, h)
+                np.add.at(fast, (s, h), self.fast / steps[h] * surprise)
                 np.add.at(slow, (s, h), rate[:, None] * self._shared(miss, h, steps.size))
                 for layer in (fast, slow):
                     np.clip(layer, -_LARGEST, _LARGEST, out=layer)
-            fast_then[issued], slow_then[issued] = fast[series[issued]], slow[series[issued]]
+            fast_then[issued], slow_then[issued] = noise.shrunk(fast[series[issued]]), slow[series[issued]]
         return fast_then, slow_then
 
     def _shared(self, errors: Floats, h: Ints, steps: int) -> Floats:
@@ -152,6 +159,27 @@ class Aci(Calibration):
         count = np.bincount(h, minlength=steps)
         mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
         return (1 - self.common) * errors + self.common * mean
+
+
+class _Noise:
+    """How far the fast layer would wander by chance, for each of the steps ahead [H], given what it adds and keeps each time."""
+
+    def __init__(self, steps: Ints, gain: Floats, kept: float) -> None:
+        self.size = steps.size
+        # Outcomes h bars ahead overlap with h - 1 others: their surprises add up like h of one.
+        self.unit = gain**2 * steps / max(1 - kept**2, _TINY)
+        self.squares, self.dates = np.full(steps.size, _PRIOR_DATES / 12.0), np.full(steps.size, _PRIOR_DATES)
+
+    def learn(self, surprise: Floats, h: Ints) -> None:
+        """Take in the surprises [n] of steps h [n] that became known together; a share between -.5 and .5 has the variance 1/12."""
+        count = np.bincount(h, minlength=self.size)
+        self.squares += np.bincount(h, surprise**2, self.size) / np.maximum(count, 1)
+        self.dates += count > 0
+
+    def shrunk(self, layer: Floats) -> Floats:
+        """Return corrections [n, H] by what of them is more than noise."""
+        variance = self.unit * self.squares / self.dates
+        return np.asarray(layer * np.maximum(0.0, 1 - variance / np.maximum(layer**2, _TINY)), np.float64)
 
 
 #: Every calibration by name, with its default settings.

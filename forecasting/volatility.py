@@ -20,7 +20,9 @@ Target = Literal["log-return", "difference", "seasonal"]
 FLOOR = 1e-7
 #: Bars over which the regressors of the HAR model average the variance.
 HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
-_EWMA = 0.97
+#: Decays of the EWMAs of squared moves among its regressors; the first alone is the scale where there is too little to fit.
+#: The quicker one makes room for volatility that answers single moves, as GARCH has it.
+_EWMA = (0.97, 0.9)
 _MOST_STEPS = 24
 _YEAR, _PRIOR_BARS = 250, 60
 #: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
@@ -149,7 +151,7 @@ class Har:
 
     For moves from past seasons the scale is the same at every step: the EWMA volatility.
     Otherwise the log of the variance summed over the next h bars is regressed on the logs of its means over
-    the last 1, 5, 22 and 250 bars, the log of an EWMA of squared moves, the log of the panel's mean
+    the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of the panel's mean
     variance over 5 bars (panels only) and a constant.
 
     Attributes
@@ -250,7 +252,7 @@ def _regressors(panel: Panel, target: Target, pooled: bool) -> list[Floats]:
         squared = np.maximum(move**2, _floor(series, target))
         squared[0] = variance[0]
         columns = [np.log(trailing_mean(variance, bars)) for bars in HAR_BARS]
-        columns.append(np.log(ewma(squared, _EWMA)))
+        columns += [np.log(ewma(squared, decay)) for decay in _EWMA]
         designs.append(columns)
     if pooled:
         for columns, market in zip(designs, mean_by_date(panel, [d[1] for d in designs]), strict=True):

@@ -330,7 +330,8 @@ def _baseline_quantiles(
     """Return quantiles [H, K] of the known moves over their scale, the drift shrunk by its own uncertainty.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Where few independent
-    windows are known the sample's quantiles are drawn to those of a normal of the same spread.
+    moves are known the sample's quantiles are drawn to those of a normal of the same spread. The sizes of moves
+    of several series on one date are worth as many as the variance of their mean tells.
     """
     normal, horizon = _normal(LEVELS), scales[0].shape[1]
     out = np.empty((horizon, len(LEVELS)))
@@ -343,7 +344,10 @@ def _baseline_quantiles(
             when.append(series.ds[bars])
         z, dates = np.concatenate(pieces), np.concatenate(when)
         independent = max(1.0, len(np.unique(dates)) / h)
-        weight = independent / (independent + 30.0)
+        sizes = np.abs(z)
+        together = _by_date(sizes, dates).var()
+        worth = independent * (max(1.0, sizes.var() / together) if together > 0 else 1.0)
+        weight = worth / (worth + 30.0)
         centred = weight * (np.quantile(z, LEVELS) - z.mean()) + (1 - weight) * z.std() * normal
         out[h - 1] = _shrunk_mean(z, dates, independent) + centred
     return np.maximum.accumulate(smoothed_steps(out), axis=1)
@@ -355,10 +359,14 @@ def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
     Series of one date move together, so the error is that of the means by date (James and Stein 1961).
     """
     mean = float(z.mean())
-    _, place = np.unique(dates, return_inverse=True)
-    by_date = np.bincount(place, z) / np.bincount(place)
-    error = float(by_date.std()) / np.sqrt(independent)
+    error = float(_by_date(z, dates).std()) / np.sqrt(independent)
     return mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
+
+
+def _by_date(values: Floats, dates: Dates) -> Floats:
+    """Return the mean of the values of each date, in order of time."""
+    _, place = np.unique(dates, return_inverse=True)
+    return np.asarray(np.bincount(place, values) / np.bincount(place), np.float64)
 
 
 class Windows:
