@@ -100,4 +100,4 @@ class CompareArtist:
             painter.drawEllipse(disc)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QColor(frame.theme.surface))
-            painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(one.place + 1))
+            painter.drawText(disc, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip), str(one.place + 1))  # SVG clips to nothing
