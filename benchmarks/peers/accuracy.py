@@ -85,7 +85,7 @@ def compete(asked: Any) -> list[dict[str, Any]]:
 
 def contestants(asked: Any) -> dict[str, dict[str, Any] | str]:
     """Return by name the settings of each of ours, and the target of each of the peer's."""
-    found: dict[str, dict[str, Any] | str] = {"Candlecast, as shipped": {}}
+    found: dict[str, dict[str, Any] | str] = {} if asked.peers_only else {"Candlecast, as shipped": {}}
     if asked.set:
         found[f"Candlecast, {' '.join(asked.set)}"] = {
             name: json.loads(value) for name, value in (pair.split("=", 1) for pair in asked.set)
@@ -150,6 +150,7 @@ def main() -> None:
     made.add_argument("--seeds", type=int, default=3)
     made.add_argument("--steps", type=int, default=1000, help="Gradient steps of the peer; its default")
     made.add_argument("--target", nargs="*", default=["prices", "returns"], choices=["prices", "returns"])
+    made.add_argument("--peers-only", action="store_true", help="Leave out the settings as shipped")
     made.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     asked = made.parse_args()
     runs = compete(asked)

@@ -74,8 +74,8 @@ class Steps:
         settings = {"model": cell, "hidden_size": hidden, "input_size": lookback, "horizon": h, "batch_size": batch}
         self.run = _run(Panel(source(panel).load()[:20]), RunConfig().changed(**settings, device="cpu"))
         self.run.network.train()
-        order = torch.randperm(len(self.run.train_rows))
-        self.batches = [self.run.train_rows[place].contiguous() for place in order.split(batch) if len(place) == batch]
+        drawn = self.run.lessons.drawn(torch.Generator().manual_seed(0))
+        self.batches = [some for some in drawn.split(batch) if len(some) == batch]
         every = torch.cat(self.batches)
         self.place = torch.arange(len(every)).split(batch)
         self.inputs, self.targets = self.run.windows.window(every).contiguous(), self.run.windows.target(every).contiguous()
@@ -87,7 +87,7 @@ class Steps:
     def ours(self, count: int) -> None:
         for number in range(count):
             self.run.step(self.batches[number % len(self.batches)], 5e-4)
-            self.run._exploded()
+            self.run._exploded(last=False)
 
     def bare(self, count: int) -> None:
         # Where gradients vanish over the window they become denormal numbers, with which a processor is slow: a plain RNN's step
