@@ -38,10 +38,23 @@ QUANTILES: tuple[float, ...] = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.
 
 
 def _setting(
-    default: Any, label: str, text: str, unit: str = "", *, advanced: bool = False, words: dict[Any, str] | None = None, **limits: Any
+    default: Any,
+    label: str,
+    text: str,
+    unit: str = "",
+    *,
+    advanced: bool = False,
+    words: dict[Any, str] | None = None,
+    unless: dict[str, tuple[Any, ...]] | None = None,
+    **limits: Any,
 ) -> Any:
-    """Declare one setting: default, label, one sentence of help, unit, rank in forms, values with a name of their own, and limits."""
+    """Declare one setting.
+
+    Label, one sentence of help, unit, rank in forms, values with a name of their own, values of other settings of the group at
+    which this one has no effect, and limits.
+    """
     extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
+    extra["unless"] = {name: list(values) for name, values in (unless or {}).items()}
     return Field(default, title=label, description=text, json_schema_extra=extra, **limits)
 
 
@@ -49,7 +62,8 @@ class Settings(BaseModel):
     """A frozen group of settings that refuses unknown names.
 
     Each field carries its label (``title``), help (``description``) and limits; ``json_schema_extra`` adds its
-    ``unit``, whether it is ``advanced``, and ``words`` for single values: forms and flags are made from them.
+    ``unit``, whether it is ``advanced``, ``words`` for single values, and ``unless``, the values of others at which
+    it has no effect: forms and flags are made from them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +131,15 @@ class TaskConfig(Settings):
         advanced=True,
         words={"median": "Median", "mean": "Mean"},
     )
+    baselines: str = _setting(
+        "auto",
+        "Baselines",
+        "What the network is judged beside, from the same cutoffs: names with commas between them, auto for the usual quick ones, all for "
+        "every one that suits the series; ETS and Theta take longest. The random walk is always there.",
+        advanced=True,
+        words={"auto": "Usual", "auto, ets, theta": "Usual, ETS, Theta", "all": "All"},
+        pattern=r"^[a-z][a-z-]*(\s*,\s*[a-z][a-z-]*)*$",
+    )
 
 
 class InputConfig(Settings):
@@ -130,7 +153,7 @@ class InputConfig(Settings):
     gaps: bool = _setting(True, "Gaps", "Known up to the cutoff: how far the open was from the last close.")
     dates: bool = _setting(
         False,
-        "Calendar",
+        "Calendar (known ahead)",
         "Known ahead, for each bar of the horizon: weekday, hour, time of year, turn of the month, closed days before and after it.",
         advanced=True,
     )
@@ -187,6 +210,7 @@ class ModelConfig(Settings):
         "Of the plain RNN: tanh keeps states within bounds; ReLU lets them grow, and they may explode.",
         advanced=True,
         words={"tanh": "tanh", "relu": "ReLU"},
+        unless={"model": ("lstm", "gru", "transformer")},
     )
     memory: int = _setting(
         0,
@@ -197,15 +221,21 @@ class ModelConfig(Settings):
         words={0: "Random"},
         ge=0,
         le=5000,
+        unless={"model": ("rnn", "transformer")},
     )
     layer_norm: bool = _setting(
-        False, "Layer norm", "Bring the outputs of each recurrent layer to one size. A Transformer always does.", advanced=True
+        False,
+        "Layer norm",
+        "Bring the outputs of each recurrent layer to one size. A Transformer always does.",
+        advanced=True,
+        unless={"model": ("transformer",)},
     )
     residual: bool = _setting(
         False,
         "Residual",
         "Add what enters a recurrent layer to its outputs, from the second layer on. A Transformer always does.",
         advanced=True,
+        unless={"model": ("transformer",), "layers": (1,)},
     )
     conv_kernel: int = _setting(
         0,
@@ -217,14 +247,19 @@ class ModelConfig(Settings):
         ge=0,
         le=512,
     )
-    conv_channels: int = _setting(8, "Conv. channels", "Outputs of the convolution.", advanced=True, ge=1, le=1024)
-    heads: int = _setting(2, "Heads", "Attention heads of each layer of a Transformer.", advanced=True, ge=1, le=64)
+    conv_channels: int = _setting(
+        8, "Conv. channels", "Outputs of the convolution.", advanced=True, ge=1, le=1024, unless={"conv_kernel": (0,)}
+    )
+    heads: int = _setting(
+        2, "Heads", "Attention heads of each layer of a Transformer.", advanced=True, ge=1, le=64, unless={"model": ("rnn", "lstm", "gru")}
+    )
     positions: Literal["sinusoidal", "learned"] = _setting(
         "sinusoidal",
         "Positions",
         "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns for each lag.",
         advanced=True,
         words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
+        unless={"model": ("rnn", "lstm", "gru")},
     )
     embedding: int = _setting(
         0,
@@ -259,7 +294,15 @@ class TrainConfig(Settings):
         words={"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
     )
     learning_rate: float = _setting(5e-4, "Learning rate", "Largest step size of the optimiser.", gt=0.0, le=10.0)
-    momentum: float = _setting(0.9, "Momentum", "Share of the last step that SGD keeps in the next.", advanced=True, ge=0.0, le=0.999)
+    momentum: float = _setting(
+        0.9,
+        "Momentum",
+        "Share of the last step that SGD keeps in the next.",
+        advanced=True,
+        ge=0.0,
+        le=0.999,
+        unless={"optimiser": ("adamw", "rmsprop")},
+    )
     weight_decay: float = _setting(
         0.3, "Weight decay", "Pull of the weights towards zero, apart from the gradient.", advanced=True, ge=0.0, le=10.0
     )
@@ -284,6 +327,7 @@ class TrainConfig(Settings):
         advanced=True,
         words={0.0: "Off"},
         ge=0.0,
+        unless={"clip": ("off",)},
     )
     supervision: Literal["window", "sequence"] = _setting(
         "window",
@@ -300,6 +344,7 @@ class TrainConfig(Settings):
         advanced=True,
         ge=2,
         le=5000,
+        unless={"supervision": ("window",)},
     )
     teacher_forcing: bool = _setting(
         True,

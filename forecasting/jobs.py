@@ -249,7 +249,7 @@ def _train(
     keep: Path | None,
 ) -> Job:
     from forecasting.backtest import fit_baselines, outcomes_of
-    from forecasting.baselines import default_baselines
+    from forecasting.baselines import chosen_baselines
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
     from forecasting.verdict import judge
@@ -257,13 +257,13 @@ def _train(
 
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
-    split = split_panel(panel, config.task)
+    split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     made: list[SplitMade] = []
     training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
     fitted = yield from _noting(training, made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
-    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, default_baselines(panel))
+    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, names)
     network = fitted.forecaster.calibrated(panel)
     origins = _thinned(panel, split, horizon)
     outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES, config.task.point) for p in (network, *rivals)}
@@ -379,10 +379,10 @@ def backtest(
     """
     yield Progress(0, 0, "Preparing the engine")
     from forecasting.backtest import Work, hired
-    from forecasting.baselines import default_baselines
+    from forecasting.baselines import chosen_baselines
 
     started = time.perf_counter()
-    work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), default_baselines(panel))
+    work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
     with hired(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
 
@@ -430,9 +430,9 @@ def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _ne
     """
     yield Progress(0, 0, "Preparing the engine")
     from forecasting.audit import audit as checks
-    from forecasting.baselines import default_baselines
+    from forecasting.baselines import chosen_baselines
 
-    found = yield from checks(panel, config, default_baselines(panel), should_stop)
+    found = yield from checks(panel, config, chosen_baselines(panel, config.task.baselines), should_stop)
     yield AuditFinished(tuple(found))
 
 

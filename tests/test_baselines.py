@@ -9,8 +9,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from forecasting.baselines import BASELINES, Baseline, default_baselines, season_length
-from forecasting.errors import DataError
+from forecasting.baselines import BASELINES, Baseline, chosen_baselines, default_baselines, season_length
+from forecasting.config import RunConfig
+from forecasting.errors import ConfigError, DataError
 from forecasting.series import Floats, Origins, Panel, PriceSeries
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -274,3 +275,16 @@ def test_reference_figures_on_real_prices() -> None:
     assert (loss["garch-t"] < 0.99 * loss["random-walk"]).all(), loss
     assert (loss["har"] < 0.98 * loss["random-walk"]).all(), loss
     assert loss["har"][0] < loss["garch-t"][0], loss
+
+
+def test_a_run_chooses_its_baselines() -> None:
+    prices = panel("prices")
+    assert chosen_baselines(prices, "auto") == default_baselines(prices)
+    assert chosen_baselines(prices, "theta,ets , theta") == ("random-walk", "theta", "ets"), "the walk is always there, the others once"
+    assert chosen_baselines(prices, "auto, ets") == (*default_baselines(prices), "ets")
+    assert set(BASELINES) - set(chosen_baselines(prices, "all")) == {"seasonal-naive", "seasonal-median"}
+    assert set(chosen_baselines(panel("sales"), "all")) == set(BASELINES)
+    with pytest.raises(ConfigError, match="none called 'arima'"):
+        chosen_baselines(prices, "auto, arima")
+    with pytest.raises(ConfigError, match="baselines"):
+        RunConfig().changed(baselines="auto;ets")

@@ -126,8 +126,9 @@ def test_tables_name_every_model_and_the_verdict(csv: Path, capsys: pytest.Captu
 def test_flags_override_the_file(csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     saved = tmp_path / "run.json"
     saved.write_text(RunConfig().changed(model="rnn", horizon=2, epochs=1, input_size=12, hidden_size=4, seed=7).to_json())
-    found = _document(capsys, "forecast", csv, "--config", saved, "--horizon", "4", "--json")
+    found = _document(capsys, "forecast", csv, "--config", saved, "--horizon", "4", "--baselines", "ets,theta", "--json")
     assert (found["model"], len(found["forecast"]), found["run"]["seed"]) == ("RNN", 4, 7)
+    assert list(found["scores"]) == ["RNN", "random-walk", "ets", "theta"]
 
 
 def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,6 +221,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         (["forecast", "sample:sp500", "--save", "/"], "cannot be written"),
         (["forecast", "sample:sp500", "--model-file", "m", "--epochs", "3"], "--epochs"),
         (["forecast", "sample:sp500", "--model-file", "missing"], "missing"),
+        (["forecast", "sample:sp500", "--baselines", "auto, arima"], "'arima'"),
         (["forecast", "sample:sp500", "--input-size", "5000"], "sp500"),
         (["backtest", "sample:sp500", "--quantiles", "0:1:0.1"], "--quantiles"),
         (["backtest", "sample:sp500", "--export", "o.xlsx"], ".xlsx"),

@@ -13,10 +13,11 @@ from forecasting.baselines.har import RangeHar
 from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
 from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
+from forecasting.errors import ConfigError
 from forecasting.seasonal import season_length
 from forecasting.series import Panel
 
-__all__ = ["BASELINES", "Baseline", "default_baselines", "season_length"]
+__all__ = ["BASELINES", "Baseline", "chosen_baselines", "default_baselines", "season_length"]
 
 #: Every baseline by name, with its default settings.
 BASELINES: dict[str, Baseline] = {
@@ -34,6 +35,30 @@ BASELINES: dict[str, Baseline] = {
         Theta(),
     )
 }
+
+
+def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
+    """Return the names of the baselines that a run asks for, the random walk first.
+
+    Parameters
+    ----------
+    panel : Panel
+    wanted : str
+        Names with commas between them; ``auto`` stands for those of :func:`default_baselines`, ``all`` for every one that suits the panel.
+
+    Raises
+    ------
+    ConfigError
+        A name that no baseline has.
+    """
+    usual, seasonal = default_baselines(panel), {SeasonalNaive.name, SeasonalMedian.name}
+    groups = {"auto": usual, "all": tuple(name for name in BASELINES if name not in seasonal or name in usual)}
+    names = [RandomWalk.name]
+    for word in (part.strip() for part in wanted.split(",")):
+        if word not in groups and word not in BASELINES:
+            raise ConfigError(f"baselines: there is none called '{word}'.", f"There are {', '.join(BASELINES)}; or auto, or all.")
+        names += groups.get(word, (word,))
+    return tuple(dict.fromkeys(names))
 
 
 def default_baselines(panel: Panel) -> tuple[str, ...]:

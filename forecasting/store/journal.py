@@ -236,7 +236,7 @@ def _row(fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetim
     first = max(0, cutoff + 1 - PAST)
     past = np.stack([series.ds[first : cutoff + 1].astype(np.int64).astype(np.float64), series.y[first : cutoff + 1]], axis=1)
     values, closes = fcst.values.astype("<f8").tobytes(), past.astype("<f8").tobytes()
-    settings = config.changed(device="auto").to_json()
+    settings = config.changed(device="auto", baselines="auto").to_json()
     identity = [fcst.symbol, series.freq, fcst.model, str(fcst.cutoff), [str(one) for one in fcst.ds], list(fcst.quantiles), settings]
     levels = json.dumps(fcst.quantiles)
     told = series.provenance

@@ -29,7 +29,7 @@ class Tries(Database):
             Symbols and frequencies tell which panel it is, and closes of its first series before the test part whether the same name
             means the same prices: adjusted anew they do, of another file they do not.
         config : RunConfig
-            Every setting but the device makes another configuration; so does another seed.
+            Every setting but the device and the baselines makes another configuration; so does another seed.
         first, last : datetime64[us]
             First cutoff and last date of the outcomes. Parts that share half of the shorter count as one: new bars do not reset the tally.
 
@@ -39,7 +39,7 @@ class Tries(Database):
             At least 1, this one.
         """
         key = _digest(json.dumps([(one.symbol, one.freq) for one in panel]))
-        settings = _digest(config.changed(device="auto").to_json())
+        settings = _digest(config.changed(device="auto", baselines="auto").to_json())
         return self._guarded(lambda: self._counted(panel, key, settings, _us(first), _us(last)))
 
     def _counted(self, panel: Panel, key: str, settings: str, first: int, last: int) -> int:

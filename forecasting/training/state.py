@@ -24,8 +24,8 @@ from forecasting.events import EpochEnd, Notice
 from forecasting.series import Panel
 
 KIND = "candlecast-training"
-#: Settings that may be others when a training goes on: how long it lasts, not what it does.
-_MAY_DIFFER = ("epochs", "patience")
+#: Settings that may be others when a training goes on: how long it lasts and what it is judged beside, not what it does.
+_MAY_DIFFER = ("epochs", "patience", "baselines")
 #: Seconds between two savings at most, and at least after a best epoch; the share of the time that they may take.
 _EVERY_S, _SOON_S, _SHARE = 60.0, 1.0, 0.02
 
