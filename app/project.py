@@ -213,11 +213,9 @@ def _within(request: Request, folder: Path) -> Request:
     """Name a file at or below a folder from there."""
     if request.kind != "file":
         return request
-    try:
-        relative = Path(request.reference).absolute().relative_to(folder.absolute())
-    except ValueError:
-        return request
-    return request.model_copy(update={"reference": f"./{relative.as_posix()}"})
+    path = Path(request.reference).absolute()
+    inside = path.is_relative_to(folder.absolute())
+    return request.model_copy(update={"reference": f"./{path.relative_to(folder.absolute()).as_posix()}" if inside else str(path)})
 
 
 def _from(request: Request, folder: Path) -> Request:

@@ -17,6 +17,7 @@ from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_co
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, load
 from app.cli.running import Stopper, UnfinishedError, finish, say
+from app.cli.runs import keep_backtest, keep_run, runs_cli
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
@@ -39,7 +40,7 @@ cli = typer.Typer(
     epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
     "130 stopped by Ctrl-C with everything written.",
 )
-
+cli.add_typer(runs_cli, name="runs")
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
@@ -52,6 +53,7 @@ Refresh = Annotated[
         rich_help_panel="Tickers",
     ),
 ]
+KeepRun = Annotated[bool, typer.Option("--keep-run/--no-keep-run", help="Keep the run in the store: see candlecast runs.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 BySteps = Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")]
 
@@ -143,6 +145,7 @@ def forecast(
     as_json: AsJson = False,
     by_step: BySteps = False,
     journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
+    keep_it: KeepRun = True,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -180,6 +183,8 @@ def forecast(
             say(f"Wrote {save}")
         if journal:
             keep(finished.result.forecasts, panel, experiment)
+        if keep_it:
+            keep_run(finished.result, settings)
     return stopper.exit_status
 
 
@@ -221,6 +226,7 @@ def backtest(
     workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes for the folds; 0 takes as many as pay.")] = 0,
     cluster: Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786.")] = "",
     resume: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep finished folds there, and do not run them again.")] = None,
+    keep_it: KeepRun = True,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -249,6 +255,8 @@ def backtest(
         for path in targets:
             write_outcomes(path, finished.outcomes, levels)
             say(f"Wrote {path}")
+        if keep_it:
+            keep_backtest(finished, loaded.panel, settings)
     return stopper.exit_status
 
 

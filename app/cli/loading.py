@@ -43,9 +43,7 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     from forecasting import jobs
     from forecasting.events import NotLoaded, SeriesLoaded
 
-    options = given(settings, ReadOptions)
-    if "columns" in options:
-        options["columns"] = pairs(options["columns"])
+    options = read_options(settings)
     ticker = TickerOptions(**given(settings, TickerOptions))
     mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
     refused: list[Mapping[str, str]] = []
@@ -56,7 +54,15 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
                 refused.append({"source": sources[event.place], "message": event.message})
             yield event
 
-    job = noting(jobs.load(sources, ReadOptions(**options), refresh=mode, ticker=ticker))
+    job = noting(jobs.load(sources, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
     return Loaded(panel, tuple(refused))
+
+
+def read_options(settings: Mapping[str, Any]) -> ReadOptions:
+    """Return how files are to be read, from the flags."""
+    options = given(settings, ReadOptions)
+    if "columns" in options:
+        options["columns"] = pairs(options["columns"])
+    return ReadOptions(**options)

@@ -375,11 +375,20 @@ def restored(kept: KeptRun, curves: Curves, panel: Panel) -> RunResult:
     have = record.windows
     windows: dict[Literal["train", "val", "test"], int] = {name: have.get(name, 0) for name in ("train", "val", "test")}
     split = SplitMade(val_start, test_start, windows, record.parameters, record.device)
-    judged = record.verdict.model_dump()
-    verdict = Verdict(**{**judged, "skill": kept.skill, "p_value": _number(record.verdict.p_value)})
     info = RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
-    scores = {model: {name: _number(value) for name, value in row.items()} for model, row in record.scores.items()}
-    return RunResult(kept.config, panel, split, curves.history, curves.forecasts, curves.baselines, {}, scores, verdict, info)
+    drawn = (curves.history, curves.forecasts, curves.baselines)
+    return RunResult(kept.config, panel, split, *drawn, {}, restored_scores(record), restored_verdict(record), info)
+
+
+def restored_verdict(record: RunRecord) -> Verdict:
+    """Return the verdict of a kept run."""
+    judged = record.verdict
+    return Verdict(**{**judged.model_dump(), "skill": _number(judged.skill), "p_value": _number(judged.p_value)})
+
+
+def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
+    """Return the scores of a kept run, by model and metric; NaN where there is none."""
+    return {model: {name: _number(value) for name, value in row.items()} for model, row in record.scores.items()}
 
 
 def differences(one: KeptRun, other: KeptRun) -> list[tuple[str, str, str]]:

@@ -1,0 +1,285 @@
+"""The runs of the store in a terminal: listed, shown, compared, deleted and made again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.flags import given
+from app.cli.running import Stopper, finish, say
+from forecasting.errors import CandlecastError, DataError
+from forecasting.sources.options import Request, TickerOptions
+
+if TYPE_CHECKING:
+    from app.cli.documents import Document
+    from forecasting.events import BacktestFinished, RunResult
+    from forecasting.series import Panel
+    from forecasting.store import KeptRun, RunRecord
+
+runs_cli = typer.Typer(
+    no_args_is_help=True, help="The runs that were kept: every training that ended, with its settings, scores and forecast."
+)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="A run, by the first letters of its key.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+_MOST_ROWS = 60
+
+
+def keep_run(result: RunResult, settings: Mapping[str, Any]) -> None:
+    """Keep a finished training; a store that cannot be used costs a note, not the result."""
+    from forecasting.store.runs import recorded
+
+    _keep(recorded(result, _requests(result.panel, settings)))
+
+
+def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[str, Any]) -> None:
+    """Keep a finished walk-forward test; as :func:`keep_run`."""
+    from forecasting.store.runs import recorded_backtest
+
+    _keep(recorded_backtest(finished, panel, _requests(panel, settings)))
+
+
+def _keep(recorded: tuple[RunRecord, bytes]) -> None:
+    from forecasting.store import RunStore
+
+    try:
+        with RunStore() as store:
+            store.add(*recorded)
+    except CandlecastError as error:
+        say(f"Note: The run was not kept. {error.message} {error.hint}")
+
+
+def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what loads each series again, from wherever: files are named in full."""
+    from app.cli.loading import read_options
+
+    read, ticker = read_options(settings), TickerOptions(**given(settings, TickerOptions))
+    found = {}
+    for series in panel:
+        request = Request(reference=series.provenance.source or "memory", read=read, ticker=ticker)
+        if request.kind == "file":
+            request = request.model_copy(update={"reference": str(Path(request.reference).absolute())})
+        found[series.symbol] = request.model_dump_json(exclude_defaults=True)
+    return found
+
+
+@runs_cli.command("list")
+def show_list(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORD", help="Only runs that hold every word, in symbol, network or notes.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, latest first."""
+    runs, problems = _read()
+    wanted = [word.lower() for word in words or ()]
+    runs = [run for run in runs if all(word in _told(run) for word in wanted)]
+    if as_json:
+        from app.cli import documents
+
+        print(documents.to_json([_document(run) for run in runs]))
+    elif not runs:
+        print("No runs: every training that ends is kept." if not wanted else "No run holds these words.")
+    else:
+        _print_table(runs)
+    for problem in problems:
+        say(f"Note: {problem}")
+
+
+@runs_cli.command("show")
+def show_run(key: Key, as_json: AsJson = False) -> None:
+    """Show settings, scores, verdict, forecast and notes of a run."""
+    from forecasting.store import RunStore
+
+    with RunStore() as store:
+        run, curves = store.find(key)
+    if as_json:
+        from app.cli import documents
+
+        print(documents.to_json(_document(run, full=True)))
+        return
+    from app.cli.tables import show_judgement
+    from forecasting.store.runs import restored_scores, restored_verdict
+
+    print(f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon {run.horizon}, seed {run.record.seed}")
+    for one in run.record.series:
+        print(f"  {one.symbol}: {one.reference or 'memory'}, {one.fingerprint}")
+    if run.notes:
+        print(f"  Notes: {run.notes}")
+    show_judgement(restored_scores(run.record), restored_verdict(run.record))
+    for forecast in curves.forecasts:
+        low, high = forecast.band(80)
+        print(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: median {forecast.median[-1]:,.6g}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
+    print("Settings: candlecast runs show --json; again: candlecast runs reproduce " + run.key)
+
+
+@runs_cli.command("diff")
+def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
+    """Show what two runs differ in: prices, settings, device, versions."""
+    from forecasting.store import RunStore
+    from forecasting.store.runs import differences
+
+    with RunStore() as store:
+        runs = [store.find(key)[0] for key in (first, second)]
+    rows = differences(*runs)
+    if as_json:
+        from app.cli import documents
+
+        print(documents.to_json([{"what": what, runs[0].key: one, runs[1].key: other} for what, one, other in rows]))
+        return
+    if not rows:
+        print("Both runs had the same settings and the same prices.")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", *(f"{run.key} {run.model}" for run in runs)):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+@runs_cli.command("delete")
+def delete(keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Runs, by the first letters of their keys.")]) -> None:
+    """Delete runs for good."""
+    from forecasting.store import RunStore
+
+    with RunStore() as store:
+        found = [store.find(key)[0].key for key in keys]
+        store.delete(found)
+    for key in found:
+        say(f"Deleted {key}")
+
+
+@runs_cli.command("reproduce")
+def reproduce(key: Key, as_json: AsJson = False) -> int:
+    """Train a run again on the same prices with the same settings, and tell whether the numbers are the same."""
+    from forecasting import jobs
+    from forecasting.events import RunFinished, SeriesLoaded
+    from forecasting.store import RunStore
+
+    with RunStore() as store:
+        run, _curves = store.find(key)
+    kept = dict.fromkeys((one.request, "" if one.request else one.reference) for one in run.record.series)
+    requests = [_request(text, reference) for text, reference in kept]
+    panel = finish(jobs.load(requests), SeriesLoaded).panel
+    panel = _same_series(run, panel)
+    with Stopper().listening() as stopper:
+        finished = finish(jobs.train(panel, run.config, stopper), RunFinished)
+    _keep_again(run, finished.result)
+    now, then = finished.result.verdict.skill, run.skill
+    if as_json:
+        from app.cli import documents
+
+        unchanged = all(one.fingerprint == series.fingerprint for one, series in zip(run.record.series, panel, strict=True))
+        print(documents.to_json({"key": run.key, "prices_unchanged": unchanged, "skill_then": then, "skill_now": now}))
+    else:
+        from app.cli.tables import show_judgement
+
+        show_judgement(finished.result.scores, finished.result.verdict)
+        same = math.isclose(now, then, rel_tol=1e-9, abs_tol=1e-12)
+        print(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}.")
+    return stopper.exit_status
+
+
+def _keep_again(run: KeptRun, result: RunResult) -> None:
+    from forecasting.store.runs import recorded
+
+    _keep(recorded(result, {one.symbol: one.request for one in run.record.series}))
+
+
+def _request(text: str, reference: str) -> Request:
+    try:
+        return Request.model_validate_json(text)
+    except ValueError:
+        return Request(reference=reference)
+
+
+def _same_series(run: KeptRun, panel: Panel) -> Panel:
+    """Return the series of a run from what was loaded, in their order; says which prices are not what they were."""
+    from forecasting.series import Panel
+
+    have = {series.symbol: series for series in panel}
+    missing = [one.symbol for one in run.record.series if one.symbol not in have]
+    if missing:
+        raise DataError(f"The run {run.key} needs {', '.join(missing)}, which is not there.", "Put the file back, or go online.")
+    for one in run.record.series:
+        if one.fingerprint and have[one.symbol].fingerprint != one.fingerprint:
+            say(f"Note: The prices of {one.symbol} have changed: then {one.fingerprint}, now {have[one.symbol].fingerprint}.")
+    return Panel(tuple(have[one.symbol] for one in run.record.series))
+
+
+def _read() -> tuple[list[KeptRun], list[str]]:
+    from forecasting.store import RunStore, store_path
+
+    if not store_path().is_file():
+        return [], []
+    with RunStore() as store:
+        return list(store.runs()), [finding.message for finding in store.findings]
+
+
+def _told(run: KeptRun) -> str:
+    return f"{run.key} {run.symbols} {run.model} {run.record.kind} {run.record.verdict.outcome} {run.notes}".lower()
+
+
+def _print_table(runs: Sequence[KeptRun]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Key", "Day", "Symbol", "Network", "Verdict"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Bars", "Skill", "CRPS bp"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    noted = any(run.notes for run in runs)
+    if noted:
+        table.add_column("Notes")
+    for run in runs[:_MOST_ROWS]:
+        record = run.record
+        kind = f"{run.model} backtest" if record.kind == "backtest" else run.model
+        figures = (f"{run.skill:.1%}", f"{run.score('crps_bp'):.1f}")
+        shown = ["-" if "nan" in figure else figure for figure in figures]
+        words = (run.key, record.made_at[:10], run.symbols, kind, record.verdict.outcome)
+        table.add_row(*map(escape, words), str(run.horizon), *shown, *([escape(run.notes)] if noted else []))
+    out = Console()
+    out.print(table)
+    if len(runs) > _MOST_ROWS:
+        out.print(f"  and {len(runs) - _MOST_ROWS:,} more: --json has all of them")
+
+
+def _document(run: KeptRun, *, full: bool = False) -> Document:
+    record = run.record
+    document: Document = {
+        "key": run.key,
+        "made_at": record.made_at,
+        "kind": record.kind,
+        "symbols": [one.symbol for one in record.series],
+        "model": run.model,
+        "horizon": run.horizon,
+        "verdict": record.verdict.model_dump(),
+        "scores": record.scores,
+        "seconds": record.seconds,
+        "seed": record.seed,
+        "device": record.device,
+        "notes": run.notes,
+    }
+    if full:
+        document |= {
+            "config": run.config.model_dump(mode="json"),
+            "series": [one.model_dump() for one in record.series],
+            "epochs": record.epochs,
+            "best_epoch": record.best_epoch,
+            "stopped": record.stopped,
+            "versions": record.versions,
+        }
+    return document

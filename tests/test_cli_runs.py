@@ -1,0 +1,59 @@
+"""The runs of the store on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_runs import result
+
+from app.cli import main
+from forecasting.store import RunStore
+from forecasting.store.runs import recorded
+
+
+@pytest.fixture
+def keys() -> list[str]:
+    with RunStore() as store:
+        found = [store.add(*recorded(result(horizon=horizon))).key for horizon in (4, 5)]
+        store.note(found[0], "a [bold]note[/bold]")
+    return found
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["runs", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_runs_are_listed_shown_compared_and_deleted(keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    listed = told(capsys, "list")
+    assert all(key in listed for key in keys)
+    assert "a [bold]note[/bold]" in listed
+    assert [run["key"] for run in json.loads(told(capsys, "list", "--json"))] == keys[::-1]
+    assert [run["key"] for run in json.loads(told(capsys, "list", "NOTE", "gru", "--json"))] == keys[:1]
+    shown = json.loads(told(capsys, "show", keys[0][:6], "--json"))
+    assert (shown["config"]["task"]["horizon"], shown["series"][0]["symbol"], shown["notes"]) == (4, "AAA", "a [bold]note[/bold]")
+    assert "ties with the random walk" in told(capsys, "show", keys[0])
+    assert json.loads(told(capsys, "diff", *keys, "--json")) == [{"what": "Horizon", keys[0]: "4", keys[1]: "5"}]
+    told(capsys, "delete", *keys)
+    assert "No runs" in told(capsys, "list")
+
+
+def test_what_is_not_there_is_told(keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "show", "zz"]) == 2
+    assert "There is no run" in capsys.readouterr().err
+    assert main(["runs", "delete", keys[0], "zz"]) == 2
+    assert len(json.loads(told(capsys, "list", "--json"))) == 2, "all or none"
+
+
+@pytest.mark.slow
+def test_a_run_is_made_again_with_the_same_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trained = ["forecast", "sample:sp500", "--model", "rnn", "--hidden-size", "4", "--epochs", "1", "--horizon", "3", "--test-size", "100"]
+    assert main(trained) == 0
+    assert main([*trained, "--no-keep-run", "--seed", "1"]) == 0
+    capsys.readouterr()
+    (key,) = [run["key"] for run in json.loads(told(capsys, "list", "--json"))]
+    again = json.loads(told(capsys, "reproduce", key[:3], "--json"))
+    assert again["prices_unchanged"]
+    assert again["skill_now"] == pytest.approx(again["skill_then"])
