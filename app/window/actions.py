@@ -45,7 +45,7 @@ COMMANDS: dict[str, Command] = {
     "reload": Command("Refres&h", "F5", "refresh", "Read the loaded files again and bring tickers up to date"),
     "offline": Command("Work off&line", help="Take tickers from the price cache of this computer, and tell how old they are", switch=True),
     "save_model": Command("Save &model…", "Ctrl+Shift+M", "model", "Write the trained network to a file that holds no code"),
-    "export": Command("&Export…", "Ctrl+E", "export", "Write the forecast as PNG, SVG, PDF or CSV"),
+    "export": Command("&Export…", "Ctrl+E", "export", "Write the forecast as PNG, SVG, PDF, CSV, Parquet or HTML report"),
     "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
     "quit": Command("&Quit", "Ctrl+Q", "quit", "Close the window"),
     "train": Command("&Train", "Ctrl+T", "train", "Train the network on the loaded prices"),
