@@ -95,7 +95,7 @@ class CurveChart(Chart):
 
     def __init__(self, name: str, x_name: str, empty: EmptyText, *, dates: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
-        self.setMinimumSize(180, 96)
+        self.setMinimumSize(160, 64)
         self._x_name, self._by_date = x_name, dates
         self._lines: tuple[Line, ...] = ()
         self._timeline = Timeline()
@@ -189,7 +189,7 @@ class CurveChart(Chart):
         color = getattr(self.theme, line.color)
         if line.mark in _RADIUS:
             return _Dots(line.x, line.y, color, _RADIUS[line.mark], ring=line.mark == "rings")
-        return Curve(color, line.width, _DASHES[line.mark], line.x, line.y)
+        return Curve(color, line.width, _DASHES[line.mark], line.x, line.y, dots=not line.guide)
 
     def _set_range(self) -> None:
         """Show all lines, with room for the legend."""

@@ -27,9 +27,10 @@ class Curve:
     dash: tuple[float, ...] = ()
     x: Floats = field(default_factory=lambda: np.empty(0))
     y: Floats = field(default_factory=lambda: np.empty(0))
+    dots: bool = True
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint the line, with dots while there are few epochs."""
+        """Paint the line, with dots while there are few epochs, if wanted."""
         known = np.isfinite(self.y) & ((self.y > 0) | (not frame.log))
         if not known.any():
             return
@@ -39,7 +40,7 @@ class Curve:
         for part in np.split(np.arange(x.size), np.flatnonzero(np.diff(known.astype(int))) + 1):
             if known[part[0]] and part.size > 1:
                 painter.drawPolyline(polygon(x[part], y[part]))
-        if x.size <= 40:
+        if self.dots and x.size <= 40:
             painter.setPen(line_pen(self.color, 0.0001))
             painter.setBrush(QColor(self.color))
             for column, row in zip(x[known], y[known], strict=True):

@@ -44,7 +44,7 @@ class PriceChart(Chart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Price chart", parent)
-        self.setMinimumSize(280, 200)
+        self.setMinimumSize(280, 130)
         self._series: PriceSeries | None = None
         self._pyramid: Pyramid | None = None
         self._split: tuple[np.datetime64, np.datetime64] | None = None

@@ -92,7 +92,7 @@ class SheetTable(QTableView):
         self.setTabKeyNavigation(False)
         self.setWordWrap(False)
         self.setSortingEnabled(True)
-        self.setMinimumSize(120, 80)
+        self.setMinimumSize(120, 56)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setSortIndicatorClearable(True)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)

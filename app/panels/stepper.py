@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QLocale, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
-from app.panels.header import ElidedLabel
+from app.panels.header import ElidedLabel, price
 from app.theme import Theme, icon
 from forecasting.series import Floats, Forecast
 
@@ -95,5 +95,6 @@ class Stepper(QWidget):
             told.append(self.tr("{n} of {all} in the {level} % band").format(n=inside, all=int(known.sum()), level=level))
         last = int(np.flatnonzero(known)[-1])
         miss = y[last] - forecast.point[last]
-        share = f" ({miss / forecast.y0:+.1%})" if forecast.y0 > 0 else ""
-        return [*told, self.tr("off the {point} by {miss}").format(point=forecast.point_name, miss=f"{miss:+.4g}{share}")]
+        share = f" ({abs(miss) / forecast.y0:.1%})" if forecast.y0 > 0 else ""
+        by = f"{'+' if miss >= 0 else '−'}{price(abs(miss), forecast.y0)}{share}"
+        return [*told, self.tr("{miss} off the {point}").format(miss=by, point=forecast.point_name)]

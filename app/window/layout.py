@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from itertools import pairwise
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QByteArray, QObject, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
@@ -81,9 +82,21 @@ class Layout(QObject):
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper, *panels, self.chart, self._empty):
             part.set_theme(theme)
 
+    def state(self) -> QByteArray:
+        """Return where the docks are, for :meth:`take_state`."""
+        return self._window.saveState(self._version)
+
+    def take_state(self, state: QByteArray) -> bool:
+        """Put the docks where they were; False where that was written by a program with other docks, whose places would not fit."""
+        return self._window.restoreState(state, self._version)
+
+    @property
+    def _version(self) -> int:
+        return zlib.crc32(" ".join(self.docks).encode()) & 0x7FFF
+
     def restore(self, preferences: Preferences) -> None:
         """Put the docks where they were; without a memory of it, where they fit this window."""
-        if not self._window.restoreState(preferences.bytes("state")):
+        if not self.take_state(preferences.bytes("state")):
             QTimer.singleShot(0, self._share_room)
 
     def _dock_panels(self, panels_menu: QMenu) -> None:

@@ -259,7 +259,7 @@ class Projecting(QObject):
             theme=preferences.theme,
             bars=moved[0] if moved else None,
             prices=moved[1] if moved else None,
-            layout=base64.b64encode(self._window.saveState().data()).decode(),
+            layout=base64.b64encode(self._layout.state().data()).decode(),
         )
 
     # Changes
@@ -395,7 +395,7 @@ class Projecting(QObject):
         if project.shown is not None and not self._recall(project.shown):
             problems.append(self.tr("Its last run cannot be shown."))
         if project.view.layout:
-            self._window.restoreState(QByteArray(base64.b64decode(project.view.layout)))
+            self._layout.take_state(QByteArray(base64.b64decode(project.view.layout)))
         series = self._session.series
         if project.view.bars and series is not None and series.symbol not in changed:
             self._layout.chart.show_view(project.view.bars, project.view.prices)
