@@ -1,1 +1,1 @@
-"""Our speed and accuracy beside other libraries', each in a process (and the peers in an environment) of its own."""
+"""Our speed and accuracy beside other libraries': each contestant in a process of its own, the peers in an environment of their own."""

@@ -17,7 +17,7 @@ with measured() as IMPORTS:
 
     from benchmarks.accuracy.panel import known_by
     from forecasting import Panel, RunConfig, source
-    from forecasting.backtest import Work, outcomes_of, walk_forward
+    from forecasting.backtest import Work, folds_of, outcomes_of, walk_forward
     from forecasting.config import BacktestConfig
     from forecasting.events import EpochEnd, SplitMade
     from forecasting.training import Fitted, fit
@@ -129,6 +129,9 @@ def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[
     loaded = Panel(source(panel).load()[:series])
     config = RunConfig().changed(**settings, horizon=h, test_size=test, device="cpu")
     work = Work(loaded, config, BacktestConfig(refit=refit), tuple(levels), ())
+    batches = [
+        -(-len(split_panel(loaded, config.task, test_start=fold.test_start).train) // config.train.batch_size) for fold in folds_of(work)
+    ]
     with measured() as run:
         walking = walk_forward(work, lambda: False)
         try:
@@ -137,7 +140,8 @@ def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[
         except StopIteration as finished:
             folds = finished.value
     outcomes = [fold.outcomes[config.model.model.upper()] for fold in folds]
-    return {"imports": IMPORTS, "run": run, "origins": len(np.unique(np.concatenate([o.cutoff for o in outcomes]))), "folds": len(folds)}
+    origins = len(np.unique(np.concatenate([o.cutoff for o in outcomes])))
+    return {"imports": IMPORTS, "run": run, "origins": origins, "steps": config.train.epochs * sum(batches) / len(batches)}
 
 
 if __name__ == "__main__":

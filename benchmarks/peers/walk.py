@@ -1,10 +1,10 @@
 """A walk-forward test over some stocks: ours beside neuralforecast's cross_validation and Darts' historical_forecasts, taking turns.
 
-Usage: python -m benchmarks.peers.walk PANEL.csv.gz [--series 20] [--origins 250] [--refit 0 50] [--steps 200] [--rounds 3] [--out FOLDER]
+Usage: python -m benchmarks.peers.walk PANEL.csv.gz [--series 20] [--origins 250] [--refit 0 50] [--epochs 2] [--rounds 3] [--out FOLDER]
 
-The same series, origins, horizon, lookback 60 and levels; one LSTM layer of 8, the same number of gradient steps of the same batch in
-each fit (ours cannot stop early, and validates each epoch besides); no baselines. One thread and one process each. All train over all
-series together; Darts trains once a fold and forecasts from its origins with historical_forecasts(retrain=False).
+The same series, origins, horizon, lookback 60 and levels; one LSTM layer of 8 and batches of 128; the peers take, in each fit, the mean
+number of gradient steps that ours takes (ours cannot stop early, and validates each epoch besides); no baselines. One thread and one
+process each. All train over all series together; Darts trains once a fold and forecasts from its origins with historical_forecasts.
 """
 
 from __future__ import annotations
@@ -29,16 +29,14 @@ def compete(asked: Any, refit: int) -> list[dict[str, Any]]:
     """Return the runs of each contestant, round after round."""
     test = asked.origins + asked.horizon - 1
     series = source(asked.panel).load()[: asked.series]
-    windows = sum(len(s) for s in series) - asked.series * (test + LOOKBACK)
-    epochs = max(1, round(asked.steps * BATCH / (0.85 * windows)))
-    settings = {"input_size": LOOKBACK, "hidden_size": HIDDEN, "batch_size": BATCH, "epochs": epochs, "patience": epochs}
-    runs = []
+    settings = {"input_size": LOOKBACK, "hidden_size": HIDDEN, "batch_size": BATCH, "epochs": asked.epochs, "patience": asked.epochs}
+    steps, runs = 0, []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
         symbols, lengths = np.array([s.symbol for s in series]), np.array([len(s) for s in series])
         np.savez(data, symbols=symbols, lengths=lengths, y=np.concatenate([s.y for s in series]))
         same = {"h": asked.horizon, "test": test, "refit": refit, "levels": QUANTILES}
-        theirs = {**same, "data": str(data), "lookback": LOOKBACK, "max_steps": asked.steps, "hidden": HIDDEN}
+        theirs = {**same, "data": str(data), "lookback": LOOKBACK, "hidden": HIDDEN}
         ours = {**same, "panel": asked.panel, "series": asked.series, "settings": settings}
         places = {
             "Candlecast": (Path(sys.executable), "ours.py", ours),
@@ -48,7 +46,8 @@ def compete(asked: Any, refit: int) -> list[dict[str, Any]]:
         for number in range(asked.rounds):
             for name, (python, script, words) in places.items():
                 with Contestant(python, script) as contestant:
-                    found = contestant.ask("walk", **words)
+                    found = contestant.ask("walk", **words, **({} if name == "Candlecast" else {"max_steps": steps}))
+                steps = round(found.get("steps", steps))
                 runs.append({"name": name, "refit": refit, "round": number, "load": os.getloadavg()[0], **found})
                 print(runs[-1], file=sys.stderr, flush=True)
     return runs
@@ -75,11 +74,11 @@ def main() -> None:
     made.add_argument("--origins", type=int, default=250)
     made.add_argument("--refit", type=int, nargs="+", default=[0, 50])
     made.add_argument("--horizon", type=int, default=5)
-    made.add_argument("--steps", type=int, default=200)
+    made.add_argument("--epochs", type=int, default=2, help="Of ours in each fit")
     made.add_argument("--rounds", type=int, default=3)
     asked = made.parse_args()
     runs = [run for refit in asked.refit for run in compete(asked, refit)]
-    deliver("walk", {"steps": asked.steps, "horizon": asked.horizon, "runs": runs}, rows_of(runs), asked.out)
+    deliver("walk", {"epochs": asked.epochs, "horizon": asked.horizon, "runs": runs}, rows_of(runs), asked.out)
 
 
 if __name__ == "__main__":
