@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from app import export
 from app.charts.plots import PLOTS
 from app.cli.flags import run_config
+from app.export.drawing import Palette
 from app.export.report import command
 from app.theme import DARK, LIGHT
 from forecasting.errors import ExportError
@@ -88,16 +89,23 @@ def test_it_is_light_and_whole_for_a_large_panel(qapp: QApplication, tmp_path: P
 
 
 def test_plots_follow_the_reader_s_theme(page: str) -> None:
-    light, dark = re.findall(r":root\{(--c0:[^}]*)\}", page)
-    for color in ("surface", "forecast", "price", "text"):
-        assert getattr(LIGHT, color).lower() in light
-        assert getattr(DARK, color).lower() in dark
     drawings = "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
-    assert not re.search(r"#[0-9a-fA-F]{6}", drawings)
-    known = set(re.findall(r"(--c\d+):", light))
-    used = set(re.findall(r"var\((--c\d+)\)", drawings))
-    assert used <= known
-    assert len(used) > 8
+    rules = dict(re.findall(r'svg \[(?:fill|stroke)="(#[0-9a-f]{6})"\]\{(?:fill|stroke):(#[0-9a-f]{6})\}', page))
+    used = set(re.findall(r'="(#[0-9a-fA-F]{6})"', drawings))
+    assert used <= set(rules)
+    for name in ("surface", "forecast", "price", "text", "muted"):
+        light, dark = getattr(LIGHT, name).lower(), getattr(DARK, name).lower()
+        assert light in used, name
+        assert rules[light] == dark, name
+
+
+def test_two_colours_that_only_dark_tells_apart_stay_two() -> None:
+    palette = Palette()
+    pairs = [("#FFFFFF", "#0F1217"), ("#FFFFFF", "#222222"), ("#ffffff", "#0f1217"), ("#000000", "#FFFFFF"), ("#000000", "#111111")]
+    light = [palette.color(*pair) for pair in pairs]
+    assert light[0] == light[2] == "#ffffff"
+    assert len(set(light)) == 4
+    assert all(abs(int(one[1:], 16) - int(pair[0][1:], 16)) <= 1 for one, pair in zip(light, pairs, strict=True))
 
 
 def test_clips_of_one_plot_are_not_those_of_another(page: str) -> None:

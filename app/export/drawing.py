@@ -23,26 +23,32 @@ _PATHS = re.compile(r'( (?:d|points)=")([^"]*)"')
 
 
 class Palette:
-    """The colours of a page, each as a variable with its light and its dark value."""
+    """The colours of a page: light ones as they are drawn, with rules that replace them for readers who prefer dark.
+
+    Readers that know no such rules show the light ones.
+    """
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, str], str] = {}
+        self._dark: dict[str, str] = {}
 
-    def name(self, light: str, dark: str) -> str:
-        """Return the variable for a pair of colours."""
-        return self._names.setdefault((light.lower(), dark.lower()), f"--c{len(self._names)}")
+    def color(self, light: str, dark: str) -> str:
+        """Return the light colour of a pair; nudged by the least step where another pair has the same one."""
+        value = int(light[1:], 16)
+        while self._dark.setdefault(f"#{value:06x}", dark.lower()) != dark.lower():
+            value += -1 if value & 1 else 1 if value == 0 else -1
+        return f"#{value:06x}"
 
     def css(self) -> str:
-        """Return the rules that give the variables their values."""
-        light = ";".join(f"{name}:{pair[0]}" for pair, name in self._names.items())
-        dark = ";".join(f"{name}:{pair[1]}" for pair, name in self._names.items())
-        return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
+        """Return the rules for readers who prefer dark."""
+        parts = ("fill", "stroke", "stop-color")
+        rules = "".join(f'svg [{part}="{light}"]{{{part}:{dark}}}' for light, dark in self._dark.items() for part in parts)
+        return f"@media screen and (prefers-color-scheme:dark){{{rules}}}"
 
 
 def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tall: float = 0.36) -> str:
     """Return a plot as an ``<svg>`` element, or "" where the run has nothing of the kind.
 
-    It is drawn in both themes: only colours differ, and each pair of them becomes a variable.
+    It is drawn in both themes: only colours differ, and each pair of them becomes a rule of the palette.
 
     Parameters
     ----------
@@ -72,8 +78,8 @@ def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tal
     light, dark = (svg(bare(plot, look, kind)).decode() for look in looks)
     if _COLOR.sub("", light) != _COLOR.sub("", dark):
         raise ExportError(f"{kind}: the plot has another shape in dark than in light.", "Please report this.")
-    names = iter([palette.name(*pair) for pair in zip(_COLOR.findall(light), _COLOR.findall(dark), strict=True)])
-    return _small(_COLOR.sub(lambda found: f"var({next(names)})", light), plot.summary())
+    colors = iter([palette.color(*pair) for pair in zip(_COLOR.findall(light), _COLOR.findall(dark), strict=True)])
+    return _small(_COLOR.sub(lambda _: next(colors), light), plot.summary())
 
 
 _documents = count()
