@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtCore import QMessageLogContext, QtMsgType
 
+    from app.settings import Preferences
     from app.window import MainWindow
 
 _PREFIXES = ("sample:", "yahoo:")
+#: What may stand beside references when the window is opened.
+_SWITCHES = ("--safe-mode", "--reset-settings")
 _CLOSE_MS = 2_000
 
 
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ----------
     arguments : sequence of str, optional
         The words after the program's name; by default those of the process. Without any, or with nothing but
-        files and references, the window opens; everything else is for :mod:`app.cli`.
+        files and references (and ``--safe-mode`` or ``--reset-settings``), the window opens; everything else is for :mod:`app.cli`.
 
     Returns
     -------
@@ -34,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 where there is no display to open a window on; for commands see :func:`app.cli.main`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if all(_is_reference(word) for word in words):
-        return _open_window(words)
+    if all(word in _SWITCHES or _is_reference(word) for word in words):
+        return _open_window([word for word in words if word not in _SWITCHES], {word for word in words if word in _SWITCHES})
     from app.cli import main as run_command
 
     return run_command(words)
@@ -48,7 +51,7 @@ def _is_reference(word: str) -> bool:
     return word.startswith(_PREFIXES) or Path(word).suffix != "" or os.sep in word or Path(word).is_file()
 
 
-def _open_window(references: Sequence[str]) -> int:
+def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> int:
     if sys.platform == "win32":
         _load_c10()
     try:
@@ -61,7 +64,7 @@ def _open_window(references: Sequence[str]) -> int:
     qInstallMessageHandler(_explainer())
     app = QApplication([sys.argv[0]])
     qInstallMessageHandler(None)
-    return _run(app, references)
+    return _run(app, references, switches)
 
 
 def _load_c10() -> None:
@@ -76,11 +79,11 @@ def _load_c10() -> None:
             ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "c10.dll"))
 
 
-def _run(app: object, references: Sequence[str]) -> int:
+def _run(app: object, references: Sequence[str], switches: Collection[str]) -> int:
     from PySide6.QtCore import QLocale
     from PySide6.QtWidgets import QApplication
 
-    from app import theme
+    from app import logbook, theme
     from app.settings import Preferences
     from app.window import MainWindow
 
@@ -91,17 +94,49 @@ def _run(app: object, references: Sequence[str]) -> int:
     if QLocale().language() is QLocale.Language.C:
         QLocale.setDefault(QLocale(QLocale.Language.English))
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    preferences = Preferences()
+    if "--reset-settings" in switches:
+        print(_reset(), file=sys.stderr, flush=True)
+    safe = "--safe-mode" in switches
+    logbook.begin(len(references), safe=safe)
+    preferences = _safe_preferences() if safe else Preferences()
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
     _catch_faults(window)
     window.show()
     status = app.exec()
+    logbook.end()
     if window.bench and not window.bench.session.close(_CLOSE_MS):
         # Only a job that cannot be interrupted is left, such as the import of torch: it holds nothing to be saved.
         sys.stdout.flush()
         os._exit(status)
     return status
+
+
+def _reset() -> str:
+    """Set the settings aside and say so; the watchlist, projects and the store are no settings."""
+    from app.settings import settings_file
+
+    file = settings_file()
+    kept = file.with_name(f"{file.stem}.before-reset{file.suffix}")
+    try:
+        file.replace(kept)
+    except FileNotFoundError:
+        return "There are no settings yet: nothing to reset."
+    except OSError as error:
+        return f"The settings {file} cannot be reset: {error.strerror}."
+    return f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs and prices are untouched."
+
+
+def _safe_preferences() -> Preferences:
+    """Return default settings in a folder that goes away with the program: nothing of before is read, and nothing of it overwritten."""
+    import atexit
+    import tempfile
+
+    from app.settings import Preferences
+
+    folder = tempfile.TemporaryDirectory(prefix="candlecast-safe-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Preferences(Path(folder.name) / "window.ini", safe=True)
 
 
 def _catch_faults(window: MainWindow) -> None:
@@ -110,6 +145,11 @@ def _catch_faults(window: MainWindow) -> None:
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
         if issubclass(kind, Exception):
+            if window.bench is None:
+                from app import logbook
+                from app.worker import Failure
+
+                logbook.fault(Failure.of(error).details)
             window.faulted.emit(error)
 
     sys.excepthook = hook

@@ -48,6 +48,8 @@ Refresh = Literal["auto", "always", "never"]
 PULSE_MS = 33
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
+#: What runs aside under this name tells what a training would cost.
+COST = "cost"
 
 
 @dataclass
@@ -263,6 +265,23 @@ class Session(QObject):
         last = self.earlier[-1].finished if self.earlier else None
         return last is not None and last is self.finished and self._kept is not None and self._kept.is_file()
 
+    def estimate(self, config: RunConfig) -> None:
+        """Find out aside what a training would cost, where there is something to train and nothing else goes on."""
+        panel = self.panel
+        if panel is not None and self.engine is not None and not self.busy:
+            self.aside(COST, _estimating(panel, config))
+
+    def _settle(self, name: str) -> None:
+        """Give up what runs aside, and wait for its end: nothing else may draw random numbers while a network is trained."""
+        self.forget(name)
+        for worker in self._retired:
+            if worker.objectName() == name:
+                worker.wait()
+
+    def search_rate(self, config: RunConfig) -> None:
+        """Look for a learning rate; errors as :meth:`begin`."""
+        self.begin("searching", lambda panel: _searching(panel, config))
+
     def train(self, config: RunConfig, resume: Path | None = None) -> None:
         """Train a network on what is loaded; errors as :meth:`begin`.
 
@@ -318,6 +337,7 @@ class Session(QObject):
             raise CandlecastError("There are no prices to work on.", "Open a file, type a ticker or choose a sample.")
         if self.busy:
             raise CandlecastError("The program is still at work.", "Wait for it to end, or cancel it.")
+        self._settle(COST)
         self.task, self._waiting = task, make
         if self.engine is None:
             self.warm_up()
@@ -595,6 +615,24 @@ def understanding(path: str, options: ReadOptions) -> Job:
         from forecasting import jobs
 
         yield from jobs.understand(path, options)
+
+    return job
+
+
+def _estimating(panel: Panel, config: RunConfig) -> Job:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.estimate(panel, config)
+
+    return job
+
+
+def _searching(panel: Panel, config: RunConfig) -> Job:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.find_learning_rate(panel, config, should_stop)
 
     return job
 

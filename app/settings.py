@@ -40,10 +40,12 @@ class Preferences:
     ----------
     path : Path, optional
         The file; :func:`settings_file` where left out.
+    safe : bool
+        Whether the program was started in safe mode, and is to say so.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._given = path
+    def __init__(self, path: Path | None = None, *, safe: bool = False) -> None:
+        self._given, self.safe = path, safe
         self._store = QSettings(str(path or settings_file()), QSettings.Format.IniFormat)
 
     def data_file(self, name: str) -> Path:

@@ -17,7 +17,7 @@ from forecasting.store.runs import recorded
 def keys() -> list[str]:
     with RunStore() as store:
         found = [store.add(*recorded(result(horizon=horizon))).key for horizon in (4, 5)]
-        store.note(found[0], "a [bold]note[/bold]")
+        store.note(found[0], "[b]x[/b]")
     return found
 
 
@@ -29,11 +29,11 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_runs_are_listed_shown_compared_and_deleted(keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     listed = told(capsys, "list")
     assert all(key in listed for key in keys)
-    assert "a [bold]note[/bold]" in listed
+    assert "[b]x[/b]" in listed
     assert [run["key"] for run in json.loads(told(capsys, "list", "--json"))] == keys[::-1]
-    assert [run["key"] for run in json.loads(told(capsys, "list", "NOTE", "gru", "--json"))] == keys[:1]
+    assert [run["key"] for run in json.loads(told(capsys, "list", "]X[", "gru", "--json"))] == keys[:1]
     shown = json.loads(told(capsys, "show", keys[0][:6], "--json"))
-    assert (shown["config"]["task"]["horizon"], shown["series"][0]["symbol"], shown["notes"]) == (4, "AAA", "a [bold]note[/bold]")
+    assert (shown["config"]["task"]["horizon"], shown["series"][0]["symbol"], shown["notes"]) == (4, "AAA", "[b]x[/b]")
     assert "ties with the random walk" in told(capsys, "show", keys[0])
     assert json.loads(told(capsys, "diff", *keys, "--json")) == [{"what": "Horizon", keys[0]: "4", keys[1]: "5"}]
     told(capsys, "delete", *keys)

@@ -102,7 +102,7 @@ def show_run(key: Key, as_json: AsJson = False) -> None:
 
         print(documents.to_json(_document(run, full=True)))
         return
-    from app.cli.tables import show_judgement
+    from app.cli.tables import SHOWN, show_judgement
     from forecasting.store.runs import restored_scores, restored_verdict
 
     print(f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon {run.horizon}, seed {run.record.seed}")
@@ -110,7 +110,9 @@ def show_run(key: Key, as_json: AsJson = False) -> None:
         print(f"  {one.symbol}: {one.reference or 'memory'}, {one.fingerprint}")
     if run.notes:
         print(f"  Notes: {run.notes}")
-    show_judgement(restored_scores(run.record), restored_verdict(run.record))
+    unknown = dict.fromkeys(SHOWN, math.nan)
+    scores = {model: unknown | row for model, row in restored_scores(run.record).items()}
+    show_judgement(scores, restored_verdict(run.record))
     for forecast in curves.forecasts:
         low, high = forecast.band(80)
         print(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: median {forecast.median[-1]:,.6g}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
@@ -236,10 +238,10 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("Key", "Day", "Symbol", "Network", "Verdict"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("Bars", "Skill", "CRPS bp"):
+    for heading in ("Bars", "Skill"):
         table.add_column(heading, justify="right", no_wrap=True)
     noted = any(run.notes for run in runs)
     if noted:
@@ -247,10 +249,9 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
     for run in runs[:_MOST_ROWS]:
         record = run.record
         kind = f"{run.model} backtest" if record.kind == "backtest" else run.model
-        figures = (f"{run.skill:.1%}", f"{run.score('crps_bp'):.1f}")
-        shown = ["-" if "nan" in figure else figure for figure in figures]
+        skill = f"{run.skill:.1%}" if math.isfinite(run.skill) else "-"
         words = (run.key, record.made_at[:10], run.symbols, kind, record.verdict.outcome)
-        table.add_row(*map(escape, words), str(run.horizon), *shown, *([escape(run.notes)] if noted else []))
+        table.add_row(*map(escape, words), str(run.horizon), skill, *([escape(run.notes)] if noted else []))
     out = Console()
     out.print(table)
     if len(runs) > _MOST_ROWS:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
 
 from app.theme import Theme, icon
+from app.worker import versions
 
 
 class Banner(QFrame):
@@ -46,6 +47,10 @@ class Banner(QFrame):
         self._details.clicked.connect(self.details_wanted)
         self._action = QPushButton()
         self._action.clicked.connect(self.action_wanted)
+        self._copy = QToolButton()
+        self._copy.setAccessibleName(self.tr("Copy details"))
+        self._copy.setToolTip(self.tr("Copy details: this message, and the versions of the program"))
+        self._copy.clicked.connect(lambda: QApplication.clipboard().setText(f"{self.text}\n\n{versions()}"))
         self._dismiss = QToolButton()
         self._dismiss.setAccessibleName(self.tr("Dismiss"))
         self._dismiss.setToolTip(self.tr("Dismiss"))
@@ -57,6 +62,7 @@ class Banner(QFrame):
         row.addLayout(words, 1)
         row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._details, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
@@ -77,6 +83,7 @@ class Banner(QFrame):
         """Draw icons in the colours of a theme."""
         self._theme = theme
         self._dismiss.setIcon(icon("cancel", theme))
+        self._copy.setIcon(icon("copy", theme))
         self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
 
     def _show(self, kind: str, message: str, hint: str, *, details: bool = False, action: str = "") -> None:
@@ -87,6 +94,7 @@ class Banner(QFrame):
         self._details.setVisible(details)
         self._action.setText(action)
         self._action.setVisible(bool(action))
+        self._copy.setVisible(kind == "warning")
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:
             self.set_theme(self._theme)

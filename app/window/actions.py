@@ -49,6 +49,8 @@ COMMANDS: dict[str, Command] = {
     "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
     "quit": Command("&Quit", "Ctrl+Q", "quit", "Close the window"),
     "train": Command("&Train", "Ctrl+T", "train", "Train the network on the loaded prices"),
+    "undo": Command("&Undo setting", "Ctrl+Z", "undo", "Take the last change of the settings back"),
+    "redo": Command("&Redo setting", "Ctrl+Y", "redo", "Make the change again that was taken back"),
     "pause": Command("&Pause", "Ctrl+P", "pause", "Let the training wait, or go on", switch=True),
     "longer": Command("Train &longer", "Ctrl+Shift+T", "plus", "Go on with the finished training for as many more epochs as the form says"),
     "backtest": Command("&Backtest", "Ctrl+B", "backtest", "Test the network through history, from every date of the test part"),
@@ -59,6 +61,7 @@ COMMANDS: dict[str, Command] = {
     "cancel": Command("&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"),
     "fit": Command("&Fit", "Ctrl+0", "fit", "Show the whole chart"),
     "shortcuts": Command("&Shortcuts", "F1", "help", "List all shortcuts"),
+    "log": Command("Open &log folder", "", "open", "Show the folder of the log: starts, loads and faults, never prices"),
     "about": Command("&About Candlecast", "", "info", "Version, licence, and what it is not"),
     **{
         f"style-{name}": Command(f"&{name.capitalize()}", f"Ctrl+{place}", name, f"Draw prices as {name}", "style")
@@ -98,8 +101,8 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     ("&View", ("style-*", "-", "scale-*", "-", ">&Range:span-", "fit", "past_previous", "past_next", "-", ">&Panels:", ">&Theme:theme-")),
-    ("&Run", ("train", "longer", "pause", "-", "backtest", "audit", "-", "stop", "cancel")),
-    ("&Help", ("shortcuts", "about")),
+    ("&Run", ("undo", "redo", "-", "train", "longer", "pause", "-", "backtest", "audit", "-", "stop", "cancel")),
+    ("&Help", ("shortcuts", "log", "about")),
 )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtCore import QCoreApplication, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QFontDatabase
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -162,6 +163,22 @@ def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> QDi
     chart.setProperty("role", "muted")
     chart.setWordWrap(True)
     return _opened(dialog, [table, chart], QDialogButtonBox(QDialogButtonBox.StandardButton.Close))
+
+
+def show_folder(parent: QWidget, folder: Path) -> None:
+    """Open a folder in the file manager; where none can be started, tell where the folder is."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+        return
+    dialog = _dialog(parent, _tr("Log folder"))
+    path = QLabel(str(folder))
+    path.setTextFormat(Qt.TextFormat.PlainText)
+    path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    copy = buttons.addButton(_tr("Copy"), QDialogButtonBox.ButtonRole.ActionRole)
+    copy.clicked.connect(lambda: QApplication.clipboard().setText(str(folder)))
+    _opened(dialog, [QLabel(_tr("The log is in this folder:")), path], buttons)
 
 
 def show_about(parent: QWidget) -> QDialog:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
+from app import logbook
 from app.project import is_project
 from app.session import Session
 from app.settings import Preferences
@@ -152,6 +153,8 @@ class Workbench(QObject):
         """Tell of a fault: ours in the banner, any other with all details."""
         failure = fault if isinstance(fault, Failure) else Failure.of(fault)
         self._fault = failure
+        if failure.details:
+            logbook.fault(failure.details)
         if not failure.details:
             self._refused = self.importer.offers()
             self.banner.show_fault(failure.message, failure.hint, action=self.tr("Import with options…") if self._refused else "")
@@ -174,7 +177,7 @@ class Workbench(QObject):
             return False
         self.projecting.close()
         self._remember_settings()
-        self._preferences.keep_bytes("state", self.window.saveState())
+        self._preferences.keep_bytes("state", self.layout.state())
         self.watching.save()
         self.session.close(_CLOSE_MS)
         return True
@@ -211,6 +214,7 @@ class Workbench(QObject):
 
     def _wire_panels(self) -> None:
         self.viewing.color_also(self.importer.set_theme)
+        self.viewing.color_also(self.steering.set_theme)
         self.chart.readout.connect(self._status.show_readout)
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_notice)
@@ -255,6 +259,7 @@ class Workbench(QObject):
         on("stop", self.session.stop)
         on("cancel", self.cancel)
         on("shortcuts", lambda: dialogs.show_shortcuts(self.window, self.actions.shortcuts()))
+        on("log", lambda: dialogs.show_folder(self.window, logbook.log_folder()))
         on("about", lambda: dialogs.show_about(self.window))
         for sample, action in self.actions.choices("sample").items():
             action.triggered.connect(self._opener(f"sample:{sample}"))
@@ -274,6 +279,7 @@ class Workbench(QObject):
     def _show_event(self, event: object) -> None:
         match event:
             case SeriesLoaded():
+                logbook.note(f"loaded {len(event.panel)} series of {sum(map(len, event.panel))} bars in all")
                 self._show_panel()
             case EngineReady():
                 self.model.offer_devices(event.devices)
@@ -290,6 +296,7 @@ class Workbench(QObject):
             case EpochEnd() if self.session.progress:
                 self._show_progress(self.session.progress)
             case RunFinished():
+                logbook.note(f"trained for {event.result.info.epochs} epochs in {event.result.info.seconds:.1f} s")
                 self.running.show_result()
                 QApplication.alert(self.window)
 
@@ -391,7 +398,8 @@ class Workbench(QObject):
         share = f"[{progress.done * 100 // progress.total} %] " if self.session.running and progress and progress.total > 0 else ""
         project = self.projecting.path.name if self.projecting.path else ""
         shown = " – ".join(filter(None, (series.symbol if series else "", project)))
-        self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}Candlecast")
+        program = self.tr("Candlecast (safe mode)") if self._preferences.safe else "Candlecast"
+        self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}{program}")
         self.window.setWindowModified(self.projecting.dirty or self.session.unsaved)
 
     def _draw(self) -> None:

@@ -1,0 +1,88 @@
+"""The log file of the window: when it started, what it loaded and which faults it met; never a price."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import platform
+import re
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import platformdirs
+
+from forecasting import __version__
+
+#: Bytes of a log file, and how many older ones are kept.
+MOST_BYTES, KEPT = 512 * 1024, 3
+_log = logging.getLogger("candlecast")
+_KIND = re.compile(r"^([A-Za-z_][\w.]*)(: .*)?$")
+_WHOLE = re.compile(r"^(Traceback|The above|During|Python |(candlecast|PySide6-Essentials|pyqtgraph|numpy|pandas|torch) \S+$)")
+
+
+def log_folder() -> Path:
+    """Return the folder of the log: in ``$CANDLECAST_HOME`` where that is set, else where the system wants logs."""
+    home = os.environ.get("CANDLECAST_HOME")
+    return Path(home) / "log" if home else platformdirs.user_log_path("candlecast", appauthor=False)
+
+
+def begin(words: int, *, safe: bool) -> None:
+    """Open the log and note a start; where the folder cannot be used the program goes on without.
+
+    Parameters
+    ----------
+    words : int
+        How many files and references were given.
+    safe : bool
+        Whether this is a start in safe mode.
+    """
+    if _log.handlers:
+        return
+    _log.propagate = False
+    _log.setLevel(logging.INFO)
+    try:
+        log_folder().mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(log_folder() / "candlecast.log", maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
+        crashes = (log_folder() / "crash.log").open("a", encoding="utf-8")
+    except OSError:
+        _log.addHandler(logging.NullHandler())
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    faulthandler.enable(crashes)
+    versions = f"Candlecast {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    _log.info("start: %s, %d given%s", versions, words, ", safe mode" * safe)
+
+
+def end() -> None:
+    """Note the end, and close the log."""
+    _log.info("end")
+    if faulthandler.is_enabled() and any(isinstance(one, RotatingFileHandler) for one in _log.handlers):
+        faulthandler.disable()
+    for handler in tuple(_log.handlers):
+        _log.removeHandler(handler)
+        handler.close()
+
+
+def note(text: str) -> None:
+    """Write a line; whoever writes it sees to it that no price is in it."""
+    _log.info("%s", text)
+
+
+def fault(details: str) -> None:
+    """Write a fault with its traceback and versions, without its message: that may quote the user's data."""
+    _log.error("fault:\n%s", without_values(details))
+
+
+def without_values(details: str) -> str:
+    """Return a traceback without what its exceptions say: places, lines of the program, kinds of exceptions, versions."""
+    found, inside = [], False
+    for line in details.splitlines():
+        kind = _KIND.match(line)
+        if line.startswith("  File ") or (inside and line.startswith("    ")) or _WHOLE.match(line):
+            found.append(line)
+        elif kind and (inside or not found):
+            found.append(kind[1])
+        inside = line.startswith("  File ") or (inside and line.startswith("    "))
+    return "\n".join(found)
