@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QValidator
+from PySide6.QtGui import QKeyEvent, QKeySequence, QValidator
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QGridLayout,
     QLabel,
+    QLineEdit,
     QSizePolicy,
     QSpinBox,
     QToolButton,
@@ -54,6 +55,9 @@ class _Limits:
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         self.unit = str(extra.get("unit", ""))
         self.advanced = bool(extra.get("advanced", False))
+        unless = extra.get("unless", {})
+        #: Values of other fields at which this one has no effect.
+        self.unless: dict[str, list[Any]] = {str(k): list(v) for k, v in unless.items()} if isinstance(unless, dict) else {}  # type: ignore[arg-type]
         words = extra.get("words", {})
         self.words: dict[str, str] = {str(k): _tr(str(v)) for k, v in words.items()} if isinstance(words, dict) else {}
 
@@ -174,6 +178,18 @@ class _WheelGuard(QObject):
         return super().eventFilter(watched, event)
 
 
+class _KeysPassOn(QObject):
+    """Leaves undo and redo to the window, where they concern settings, and not the letters of one field."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
+            if event.matches(undo) or event.matches(redo):
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
+
+
 class SettingsForm(QWidget, Generic[SettingsT]):
     """A form for one settings class: plain fields first, the advanced ones under a fold.
 
@@ -193,9 +209,11 @@ class SettingsForm(QWidget, Generic[SettingsT]):
     def __init__(self, cls: type[SettingsT]) -> None:
         super().__init__()
         self._cls = cls
-        self._guard = _WheelGuard(self)
+        self._guard, self._keys = _WheelGuard(self), _KeysPassOn(self)
         self.fields: dict[str, QWidget] = {}
         self._labels: list[QLabel] = []
+        self._unless: dict[str, dict[str, list[Any]]] = {}
+        self._beside: dict[str, QLabel] = {}
         self._folded = QWidget()
         plain, folded = _rows(), _rows()
         self._columns = (plain, folded)
@@ -216,6 +234,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         whole.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
         whole.addWidget(self._folded)
         whole.addWidget(self._fault)
+        self._leave_out()
 
     @property
     def advanced_shown(self) -> bool:
@@ -263,6 +282,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
                 _show(field, getattr(settings, name))
         if before != {name: _value(field) for name, field in self.fields.items()}:
             self._changed()
+        self._leave_out()
 
     def offer(self, name: str, choices: Mapping[str, str]) -> None:
         """Give a text field suggestions: ``choices`` maps each value to what it is called."""
@@ -280,7 +300,12 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         field.setWhatsThis(f"<b>{title}</b><br>{text}{_range_text(limits)}")
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         field.installEventFilter(self._guard)
+        field.installEventFilter(self._keys)
+        for part in field.findChildren(QLineEdit):
+            part.installEventFilter(self._keys)
         self.fields[name] = field
+        if limits.unless:
+            self._unless[name] = limits.unless
         _changed_signal(field).connect(self._changed)
         place = rows.rowCount()
         if isinstance(field, QCheckBox):
@@ -293,12 +318,22 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         label.setToolTip(text)
         label.setBuddy(field)
         self._labels.append(label)
+        self._beside[name] = label
         rows.addWidget(label, place, 0)
         rows.addWidget(field, place, 1)
 
     def _changed(self) -> None:
         self._fault.hide()
+        self._leave_out()
         self.changed.emit()
+
+    def _leave_out(self) -> None:
+        """Hide the fields that have no effect beside what the others say; they keep their values."""
+        for name, rule in self._unless.items():
+            idle = any(other in self.fields and _value(self.fields[other]) in values for other, values in rule.items())
+            self.fields[name].setVisible(not idle)
+            if name in self._beside:
+                self._beside[name].setVisible(not idle)
 
     def _explain(self, error: ValidationError) -> ConfigError:
         first = error.errors()[0]

@@ -163,6 +163,15 @@ class LearningRatesTried(Event):
 
 
 @dataclass(frozen=True)
+class CostEstimated(Event):
+    """What a training would cost: windows to learn from, weights, and seconds if it goes through all its epochs."""
+
+    windows: int
+    parameters: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TrainingKept(Event):
     """A training that was cut short can go on from a file.
 

@@ -322,6 +322,18 @@ def unfinished() -> Job:
     yield from sorted(found, key=lambda kept: kept.saved_at, reverse=True)
 
 
+def estimate(panel: Panel, config: RunConfig) -> Job:
+    """Tell what a training would cost. Not to be run while one goes on: it draws from the same random numbers.
+
+    Yields
+    ------
+    CostEstimated
+    """
+    from forecasting.estimate import estimate as cost
+
+    yield cost(panel, config)
+
+
 def find_learning_rate(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = _never) -> Job:
     """Try ever larger learning rates and suggest one.
 
@@ -441,12 +453,18 @@ def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
 
     Yields
     ------
-    ForecastMade
+    Notice, ForecastMade
     """
     yield Progress(0, 0, "Preparing the engine")
     from forecasting.training import Forecaster
 
     forecaster = Forecaster.load(model_file, device)
+    known = forecaster.scaling.symbols
+    strange = [symbol for symbol in panel.symbols if symbol not in known] if known else []
+    if strange:
+        yield Notice(
+            f"The network was not trained on {', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its series."
+        )
     task = forecaster.config.task
     yield ForecastMade(future(forecaster.calibrated(panel), panel, task.horizon, task.point), epoch=0, final=True)
 

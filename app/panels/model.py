@@ -1,16 +1,50 @@
-"""The experiment as a form, with the two buttons that matter below it."""
+"""The experiment as a form: presets, what a choice looks like and costs, undo, and the two buttons that matter below it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from app.charts.shapes import ShapePicture
 from app.forms import SettingsForm
+from app.panels.training import duration
 from app.theme import Theme, icon
 from forecasting.config import GROUPS, RunConfig, Settings
+from forecasting.errors import ConfigError
+from forecasting.events import CostEstimated
+from forecasting.shapes import describe
+
+#: Steps back that are kept; changes of one field within so many seconds are one step.
+_STEPS, _ONE_STEP_S = 200, 1.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that are chosen together; the network, the task and all others stay as they are."""
+
+    title: str
+    help: str
+    values: Mapping[str, Any]
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset("Fast", "A first look: few epochs, one network", {"epochs": 10, "patience": 4, "layers": 1, "hidden_size": 8, "members": 1}),
+    Preset("Balanced", "The defaults", {"epochs": 30, "patience": 8, "layers": 1, "hidden_size": 8, "members": 1}),
+    Preset(
+        "Thorough",
+        "Five networks whose median forecasts, and more patience: steadier, and some ten times as long",
+        {"epochs": 60, "patience": 15, "layers": 1, "hidden_size": 8, "members": 5},
+    ),
+)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("settings", text)
 
 
 class ModelPanel(QWidget):
@@ -18,41 +52,33 @@ class ModelPanel(QWidget):
 
     Attributes
     ----------
-    train_wanted, stop_wanted : Signal
-        A button was pressed.
+    train_wanted, stop_wanted, rate_wanted : Signal
+        A button was pressed: train, stop, look for a learning rate.
     config_changed : Signal
-        A setting was changed.
+        A setting was changed, or all that there is to undo or redo.
     """
 
     train_wanted = Signal()
     stop_wanted = Signal()
+    rate_wanted = Signal()
     config_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._forms: dict[str, SettingsForm[Settings]] = {}
-        headings = {
-            "task": self.tr("What to forecast"),
-            "inputs": self.tr("What it reads"),
-            "model": self.tr("Network"),
-            "train": self.tr("Training"),
-        }
+        self._last = RunConfig()
+        self._past: list[RunConfig] = []
+        self._future: list[RunConfig] = []
+        self._noted: tuple[str, float] = ("", 0.0)
+        self._filling = False
+        self._running = False
         inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(10, 8, 10, 10)
         rows.setSpacing(6)
-        for group, cls in GROUPS.items():
-            heading = QLabel(headings.get(group, group))
-            heading.setProperty("role", "heading")
-            form: SettingsForm[Settings] = SettingsForm(cls)
-            form.changed.connect(self.config_changed)
-            self._forms[group] = form
-            rows.addWidget(heading)
-            rows.addWidget(form)
-            rows.addSpacing(8)
-        width = max(form.label_width for form in self._forms.values())
-        for form in self._forms.values():
-            form.set_label_width(width)
+        rows.addLayout(self._preset_row())
+        rows.addSpacing(4)
+        self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
         self._defaults.clicked.connect(lambda: self.show_config(RunConfig()))
         rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)
@@ -67,9 +93,22 @@ class ModelPanel(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(self._scroll, 1)
+        whole.addWidget(self._cost)
         whole.addLayout(self._buttons())
         self.show_config(RunConfig())
+        self._past.clear()
+        self._show_choice()
         self.show_running(running=False, stopping=False, ready=False)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change of settings to take back."""
+        return bool(self._past) and not self._running
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change of settings to make again."""
+        return bool(self._future) and not self._running
 
     def config(self) -> RunConfig:
         """Return the experiment that the form describes.
@@ -77,33 +116,178 @@ class ModelPanel(QWidget):
         Raises
         ------
         ConfigError
-            A value outside its limits; its form says so, too.
+            A value outside its limits, or values that contradict each other; the form says so, too.
         """
         values = {name: value for form in self._forms.values() for name, value in form.settings()}
         return RunConfig().changed(**values)
 
     def show_config(self, config: RunConfig) -> None:
         """Fill the form."""
-        for group, form in self._forms.items():
-            form.show_settings(getattr(config, group))
+        self._fill(config)
+        self._changed()
+
+    def undo(self) -> None:
+        """Take the last change of settings back."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Make the change again that was taken back last."""
+        self._step(self._future, self._past)
 
     def offer_devices(self, devices: Mapping[str, str]) -> None:
         """Offer the devices that the engine has found."""
         self._forms["train"].offer("device", devices)
 
+    def show_cost(self, cost: CostEstimated | None) -> None:
+        """Tell what the settings cost; None where it is not known yet."""
+        if cost is None:
+            self._tell("")
+            return
+        number = QLocale().toString
+        told = self.tr("{weights} weights · {windows} windows · at most about {time}").format(
+            weights=number(cost.parameters), windows=number(cost.windows), time=duration(max(cost.seconds, 1.0))
+        )
+        self._tell(told)
+
+    def show_fault(self, fault: str) -> None:
+        """Tell what does not go together."""
+        self._tell(fault, fault=True)
+
     def show_running(self, *, running: bool, stopping: bool, ready: bool) -> None:
         """Enable what makes sense: Train with prices and at rest, Stop while something can be stopped."""
+        self._running = running
         self.train_button.setEnabled(ready and not running)
         self.stop_button.setEnabled(running and not stopping)
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
-        for form in self._forms.values():
-            form.setEnabled(not running)
-        self._defaults.setEnabled(not running)
+        self.rate_button.setEnabled(ready and not running)
+        for part in (*self._forms.values(), *self._presets, self._defaults):
+            part.setEnabled(not running)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""
         self.train_button.setIcon(icon("train", replace(theme, text=theme.on_accent)))
         self.stop_button.setIcon(icon("stop", theme))
+        self.picture.set_theme(theme)
+
+    def _fill(self, config: RunConfig) -> None:
+        self._filling = True
+        for group, form in self._forms.items():
+            form.show_settings(getattr(config, group))
+        self._filling = False
+
+    def _changed(self) -> None:
+        """Keep a change for undo, follow a new shape, and say what does not go together."""
+        if self._filling:
+            return
+        try:
+            config = self._following_shape()
+        except ConfigError as error:
+            self.show_fault(f"{error.message} {error.hint}")
+            return
+        if config != self._last:
+            self._note(config)
+        self._show_choice()
+        self.config_changed.emit()
+
+    def _following_shape(self) -> RunConfig:
+        """Return what the form says; a shape that was just chosen sets lookback, horizon and decoding where they do not fit it."""
+        try:
+            return self.config()
+        except ConfigError:
+            shape = dict(self._forms["model"].settings())["shape"]
+            if shape == self._last.model.shape:
+                raise
+            followed = self._last.changed(shape=shape)
+            self._fill(followed)
+            return followed
+
+    def _note(self, config: RunConfig) -> None:
+        """Keep what was there before a change; a run of changes of one field is one step."""
+        ours, theirs = _plain(config), _plain(self._last)
+        names = [name for name in ours if ours[name] != theirs[name]]
+        name, now = names[0] if len(names) == 1 else "", time.monotonic()
+        if not (name and name == self._noted[0] and now - self._noted[1] < _ONE_STEP_S and self._past):
+            self._past = [*self._past, self._last][-_STEPS:]
+        self._noted, self._last = (name, now), config
+        self._future.clear()
+
+    def _step(self, source: list[RunConfig], target: list[RunConfig]) -> None:
+        if not source or self._running:
+            return
+        target.append(self._last)
+        self._last, self._noted = source.pop(), ("", 0.0)
+        self.show_config(self._last)
+
+    def _show_choice(self) -> None:
+        """Show the shape of what is chosen, and which preset it is."""
+        diagram = describe(self._last)
+        self.picture.show_diagram(diagram)
+        self._sentence.setText(diagram.sentence)
+        values = _plain(self._last)
+        self._choice.setExclusive(False)
+        for preset, button in zip(PRESETS, self._presets, strict=True):
+            button.setChecked(all(values[name] == value for name, value in preset.values.items()))
+        self._choice.setExclusive(True)
+
+    def _take(self, preset: Preset) -> None:
+        self.show_config(self._last.changed(**preset.values))
+
+    def _tell(self, text: str, *, fault: bool = False) -> None:
+        self._cost.setText(text)
+        self._cost.setProperty("role", "danger" if fault else "muted")
+        self._cost.style().polish(self._cost)
+        self._cost.setVisible(bool(text))
+
+    def _preset_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self._presets: list[QToolButton] = []
+        self._choice = QButtonGroup(self)
+        for preset in PRESETS:
+            button = QToolButton()
+            button.setText(_tr(preset.title))
+            button.setToolTip(_tr(preset.help))
+            button.setAccessibleName(self.tr("Preset {name}").format(name=_tr(preset.title)))
+            button.setCheckable(True)
+            button.clicked.connect(lambda _checked=False, preset=preset: self._take(preset))
+            self._choice.addButton(button)
+            self._presets.append(button)
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def _add_groups(self, rows: QVBoxLayout) -> None:
+        headings = {
+            "task": self.tr("What to forecast"),
+            "inputs": self.tr("What it reads"),
+            "model": self.tr("Network"),
+            "train": self.tr("Training"),
+        }
+        self.picture, self._sentence, self._cost = ShapePicture(), QLabel(), QLabel()
+        self.rate_button = QPushButton(self.tr("Find a learning rate…"))
+        self.rate_button.setToolTip(self.tr("Try ever larger learning rates for some steps, and see where the loss falls fastest"))
+        self.rate_button.clicked.connect(self.rate_wanted)
+        for label in (self._sentence, self._cost):
+            label.setProperty("role", "muted")
+            label.setWordWrap(True)
+        self._cost.setContentsMargins(10, 6, 10, 0)
+        for group, cls in GROUPS.items():
+            heading = QLabel(headings.get(group, group))
+            heading.setProperty("role", "heading")
+            form: SettingsForm[Settings] = SettingsForm(cls)
+            form.changed.connect(self._changed)
+            self._forms[group] = form
+            rows.addWidget(heading)
+            rows.addWidget(form)
+            if group == "model":
+                rows.addWidget(self.picture)
+                rows.addWidget(self._sentence)
+            if group == "train":
+                rows.addWidget(self.rate_button, 0, Qt.AlignmentFlag.AlignLeft)
+            rows.addSpacing(8)
+        width = max(form.label_width for form in self._forms.values())
+        for form in self._forms.values():
+            form.set_label_width(width)
 
     def _buttons(self) -> QHBoxLayout:
         self.train_button, self.stop_button = QPushButton(self.tr("Train")), QPushButton(self.tr("Stop"))
@@ -120,3 +304,8 @@ class ModelPanel(QWidget):
             button.setIconSize(QSize(16, 16))
             row.addWidget(button, stretch)
         return row
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    """Return all settings by name."""
+    return {name: value for group in GROUPS for name, value in getattr(config, group)}

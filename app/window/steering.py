@@ -7,14 +7,19 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.session import Session, unfinished
+from app.panels.rates import RateDialog
+from app.session import COST, Session, unfinished
+from app.theme import LIGHT, Theme
 from app.window.actions import Actions
 from app.window.layout import Layout
 from app.window.watching import Watching
+from app.worker import Failure
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import TrainingKept
+from forecasting.events import CostEstimated, LearningRatesTried, TrainingKept
 
 _UNFINISHED = "unfinished"
+#: Milliseconds without a change of settings after which their cost is asked for.
+_REST_MS = 300
 
 
 class Steering(QObject):
@@ -32,12 +37,18 @@ class Steering(QObject):
     """
 
     def __init__(
-        self, session: Session, layout: Layout, actions: Actions, watching: Watching, report: Callable[[BaseException], None]
+        self, session: Session, layout: Layout, actions: Actions, watching: Watching, report: Callable[[Failure | BaseException], None]
     ) -> None:
         super().__init__(layout)
         self._session, self._layout, self._actions, self._watching, self._report = session, layout, actions, watching, report
         self._offers: list[TrainingKept] = []
         self._resuming: TrainingKept | None = None
+        self._theme = LIGHT
+        self._rates: RateDialog | None = None
+        self._resting = QTimer(self)
+        self._resting.setSingleShot(True)
+        self._resting.setInterval(_REST_MS)
+        self._resting.timeout.connect(self._estimate)
         self._offer, self._training, self._model = layout.resume, layout.training, layout.model
         self._training.pause_wanted.connect(self.toggle_pause)
         self._training.longer_wanted.connect(self.train_longer)
@@ -46,6 +57,12 @@ class Steering(QObject):
         self._offer.resume_wanted.connect(self.resume)
         self._offer.discard_wanted.connect(self.discard)
         self._offer.later_wanted.connect(self._later)
+        actions["undo"].triggered.connect(lambda _checked=False: self._model.undo())
+        actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
+        self._model.rate_wanted.connect(self.search_rate)
+        self._model.config_changed.connect(self._settings_changed)
+        session.list_changed.connect(self._resting.start)
+        session.aside_failed.connect(self._aside_failed)
         session.delivered.connect(self._hear)
         session.state_changed.connect(self._show_state)
         self._show_state()
@@ -63,6 +80,16 @@ class Steering(QObject):
         if not self._session.can_train_on:
             return
         self._attempt(lambda: self._session.train_on(self._model.config().train.epochs))
+
+    def search_rate(self) -> None:
+        """Look for a learning rate with the settings of the form."""
+        self._attempt(lambda: self._session.search_rate(self._model.config()))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        if self._rates is not None:
+            self._rates.set_theme(theme)
 
     def resume(self) -> None:
         """Load the series of the training that is offered, then go on with it."""
@@ -91,6 +118,45 @@ class Steering(QObject):
         if isinstance(event, TrainingKept):
             self._offers.append(event)
             self._show_offer()
+        elif isinstance(event, LearningRatesTried):
+            self._show_rates(event)
+        elif isinstance(event, CostEstimated):
+            self._model.show_cost(event)
+
+    def _show_rates(self, tried: LearningRatesTried) -> None:
+        if self._rates is not None:
+            self._rates.close()
+        self._rates = RateDialog(self._layout.chart.window(), tried, self._theme)
+        self._rates.rate_wanted.connect(self._take_rate)
+        self._rates.destroyed.connect(self._rates_closed)
+        self._rates.show()
+
+    def _rates_closed(self) -> None:
+        self._rates = None
+
+    def _take_rate(self, rate: float) -> None:
+        self._attempt(lambda: self._model.show_config(self._model.config().changed(learning_rate=rate)))
+
+    def _settings_changed(self) -> None:
+        self._actions["undo"].setEnabled(self._model.can_undo)
+        self._actions["redo"].setEnabled(self._model.can_redo)
+        self._resting.start()
+
+    def _estimate(self) -> None:
+        """Ask what the settings cost, once they rest; a window that is closing asks nothing more."""
+        if not self._layout.chart.window().isVisible():
+            return
+        try:
+            self._session.estimate(self._model.config())
+        except ConfigError as error:
+            self._model.show_fault(f"{error.message} {error.hint}")
+
+    def _aside_failed(self, name: str, failure: Failure) -> None:
+        """Say beside the settings why they cannot be trained with; anything unexpected is told like every fault."""
+        if name == COST and not failure.details:
+            self._model.show_fault(f"{failure.message} {failure.hint}")
+        elif name in (COST, _UNFINISHED):
+            self._report(failure)
 
     def _show_state(self) -> None:
         session, state = self._session, self._session.state
@@ -100,7 +166,11 @@ class Steering(QObject):
         self._actions["pause"].setChecked(paused)
         self._actions["longer"].setEnabled(not session.busy and session.can_train_on)
         self._training.show_control(pausing=pausing, paused=paused, longer=not session.busy and session.can_train_on)
+        self._actions["undo"].setEnabled(self._model.can_undo)
+        self._actions["redo"].setEnabled(self._model.can_redo)
         self._show_offer()
+        if state == "idle":
+            self._resting.start()
         if state == "idle" and self._resuming is not None:
             QTimer.singleShot(0, self, self._go_on)
 

@@ -1,0 +1,102 @@
+"""The picture of an input/output shape: what is read, what is carried along, and what is said, column by column."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import LIGHT, Theme, mixed
+from forecasting.shapes import Arrow, Cell, Diagram
+
+_ROWS = {"input": 2, "state": 1, "gap": 1, "output": 0}
+_HEAD = 4.0
+
+
+class ShapePicture(QWidget):
+    """Draws a :class:`Diagram`: outputs at the top, states in the middle, inputs below, time from left to right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.theme = LIGHT
+        self._diagram: Diagram | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(self.tr("Picture of the shape"))
+
+    def show_diagram(self, diagram: Diagram) -> None:
+        """Show a shape."""
+        self._diagram = diagram
+        self.setToolTip(diagram.sentence)
+        self.setAccessibleDescription(diagram.sentence)
+        self.update()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.theme = theme
+        self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the size that shows all rows."""
+        return QSize(220, 112)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint the picture."""
+        painter = QPainter(self)
+        if self._diagram is not None:
+            self.draw(painter, QRectF(self.rect()), self._diagram)
+        painter.end()
+
+    def draw(self, painter: QPainter, rect: QRectF, diagram: Diagram) -> None:
+        """Paint a shape into a rectangle of any painter."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        font = self.font()
+        font.setPixelSize(max(9, round(min(rect.height() / 10, 11))))
+        painter.setFont(font)
+        boxes = [self._box(rect, cell, diagram) for cell in diagram.cells]
+        for arrow in diagram.arrows:
+            self._arrow(painter, boxes[arrow.start], boxes[arrow.end], arrow)
+        metrics = QFontMetricsF(font)
+        for cell, box in zip(diagram.cells, boxes, strict=True):
+            self._cell(painter, box, cell, metrics)
+
+    @staticmethod
+    def _box(rect: QRectF, cell: Cell, diagram: Diagram) -> QRectF:
+        wide, tall = rect.width() / diagram.columns, rect.height() / 3
+        left, top = rect.left() + cell.column * wide, rect.top() + _ROWS[cell.kind] * tall
+        across = min(wide * 0.18, 14.0)
+        return QRectF(left + across, top + tall * 0.2, wide - 2 * across, tall * 0.6)
+
+    def _cell(self, painter: QPainter, box: QRectF, cell: Cell, metrics: QFontMetricsF) -> None:
+        theme = self.theme
+        if cell.kind != "gap" and cell.label != "…":
+            color = {"input": theme.price, "state": theme.baseline, "output": theme.forecast}[cell.kind]
+            painter.setPen(QPen(QColor(color), 1.2, Qt.PenStyle.DashLine if cell.decoder else Qt.PenStyle.SolidLine))
+            painter.setBrush(QColor(mixed(theme.surface, color, 0.16)))
+            painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(QColor(theme.text))
+        text = metrics.elidedText(cell.label, Qt.TextElideMode.ElideRight, box.width() + 12)
+        painter.drawText(box.adjusted(-8, 0, 8, 0), Qt.AlignmentFlag.AlignCenter, text)
+
+    def _arrow(self, painter: QPainter, start: QRectF, end: QRectF, arrow: Arrow) -> None:
+        color = self.theme.val_loss if arrow.kind == "fed back" else self.theme.muted
+        if abs(start.center().x() - end.center().x()) < 1:
+            up = end.center().y() < start.center().y()
+            a, b = (
+                QPointF(start.center().x(), start.top() if up else start.bottom()),
+                QPointF(end.center().x(), end.bottom() if up else end.top()),
+            )
+        elif abs(start.center().y() - end.center().y()) < 1:
+            right = end.center().x() > start.center().x()
+            lift = 4.0 if arrow.kind == "carries back" else -4.0 if arrow.kind == "carries" else 0.0
+            a = QPointF(start.right() if right else start.left(), start.center().y() + lift)
+            b = QPointF(end.left() if right else end.right(), end.center().y() + lift)
+        else:
+            a, b = QPointF(start.right(), start.bottom() - 3), QPointF(end.left(), end.top() + 3)
+        painter.setPen(QPen(QColor(color), 1.2))
+        painter.drawLine(a, b)
+        angle = math.atan2(b.y() - a.y(), b.x() - a.x())
+        wings = [QPointF(b.x() - _HEAD * math.cos(angle + turn), b.y() - _HEAD * math.sin(angle + turn)) for turn in (0.5, -0.5)]
+        painter.setBrush(QColor(color))
+        painter.drawPolygon(QPolygonF([b, *wings]))

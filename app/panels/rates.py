@@ -1,0 +1,59 @@
+"""What a search for the learning rate found, and the button that takes it over."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+
+from app.charts.rates import RateChart
+from app.theme import Theme
+from forecasting.events import LearningRatesTried
+
+
+class RateDialog(QDialog):
+    """The curve of a search; does not block.
+
+    Attributes
+    ----------
+    rate_wanted : Signal
+        The rate that was chosen.
+    """
+
+    rate_wanted = Signal(float)
+
+    def __init__(self, parent: QWidget, tried: LearningRatesTried, theme: Theme) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Learning rate"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        words = QLabel(
+            self.tr("The rate was raised step by step. Take one where the loss falls fastest; click in the curve to take another.")
+        )
+        words.setWordWrap(True)
+        self.chart = RateChart()
+        self.chart.set_theme(theme)
+        self.chart.setMinimumSize(520, 260)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.use = buttons.addButton("", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.use.setProperty("primary", True)
+        self.chart.chosen.connect(self._name_rate)
+        buttons.accepted.connect(self._take)
+        buttons.rejected.connect(self.reject)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(20, 18, 20, 16)
+        rows.setSpacing(12)
+        for part, stretch in ((words, 0), (self.chart, 1), (buttons, 0)):
+            rows.addWidget(part, stretch)
+        self.chart.show_tried(tried)
+        self.chart.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.chart.set_theme(theme)
+        self.chart.refresh()
+
+    def _name_rate(self, rate: float) -> None:
+        self.use.setText(self.tr("Use {rate}").format(rate=f"{rate:.2g}"))
+
+    def _take(self) -> None:
+        self.rate_wanted.emit(self.chart.rate)
+        self.accept()

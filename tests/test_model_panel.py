@@ -1,0 +1,166 @@
+"""The model form as a person uses it: presets, undo by key, fields that come and go, shapes that bring what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QSpinBox
+
+from app.charts.rates import RateChart
+from app.panels.model import PRESETS, ModelPanel
+from app.panels.rates import RateDialog
+from app.theme import DARK, LIGHT
+from forecasting.config import GROUPS, SHAPES, RunConfig
+from forecasting.errors import ConfigError
+from forecasting.events import CostEstimated, LearningRatesTried
+
+
+@pytest.fixture
+def panel(qtbot: Any) -> Iterator[ModelPanel]:
+    window = QMainWindow()
+    one = ModelPanel()
+    one.set_theme(LIGHT)
+    one.show_running(running=False, stopping=False, ready=True)
+    window.setCentralWidget(one)
+    for keys, do in (("Ctrl+Z", one.undo), ("Ctrl+Y", one.redo)):
+        action = QAction(keys, window)
+        action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(do)
+        window.addAction(action)
+    window.resize(320, 700)
+    window.show()
+    qtbot.addWidget(window)
+    yield one
+    window.close()
+
+
+def choose(panel: ModelPanel, group: str, name: str, value: Any) -> None:
+    field = panel._forms[group].fields[name]
+    if isinstance(field, QComboBox):
+        field.setCurrentIndex(field.findData(value))
+    else:
+        assert isinstance(field, QSpinBox)
+        field.setValue(value)
+
+
+def told(panel: ModelPanel) -> str:
+    return " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+
+
+def test_presets_set_what_they_name_and_nothing_else(qtbot: Any, panel: ModelPanel) -> None:
+    names = {name for cls in GROUPS.values() for name in cls.model_fields}
+    choose(panel, "model", "model", "gru")
+    for preset, button in zip(PRESETS, panel._presets, strict=True):
+        assert set(preset.values) <= names
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert panel.config() == RunConfig().changed(model="gru", **preset.values)
+        assert [one.isChecked() for one in panel._presets] == [one is button for one in panel._presets]
+    choose(panel, "train", "epochs", 77)
+    assert not any(one.isChecked() for one in panel._presets)
+
+
+def test_undo_and_redo_by_key_even_from_inside_a_field(qtbot: Any, panel: ModelPanel) -> None:
+    first = panel.config()
+    choose(panel, "model", "model", "rnn")
+    choose(panel, "model", "hidden_size", 16)
+    field = panel._forms["model"].fields["hidden_size"]
+    field.setFocus()
+    qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert panel.config() == first.changed(model="rnn")
+    qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert panel.config() == first
+    assert not panel.can_undo
+    qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    assert panel.config() == first.changed(model="rnn")
+    choose(panel, "model", "layers", 3)
+    assert not panel.can_redo
+
+
+def test_a_run_of_steps_in_one_field_is_undone_at_once(qtbot: Any, panel: ModelPanel) -> None:
+    first = panel.config()
+    for epochs in range(31, 40):
+        choose(panel, "train", "epochs", epochs)
+    panel.undo()
+    assert panel.config() == first
+
+
+def test_fields_without_effect_are_not_shown(qtbot: Any, panel: ModelPanel) -> None:
+    form = panel._forms["model"]
+    form.show_advanced(True)
+    shown = {}
+    for model in ("rnn", "lstm", "gru", "transformer"):
+        choose(panel, "model", "model", model)
+        shown[model] = {name for name in ("activation", "memory", "layer_norm", "heads", "positions") if form.fields[name].isVisible()}
+    assert shown["rnn"] == {"activation", "layer_norm"}
+    assert shown["lstm"] == shown["gru"] == {"memory", "layer_norm"}
+    assert shown["transformer"] == {"heads", "positions"}
+    choose(panel, "model", "model", "lstm")
+    assert not form.fields["conv_channels"].isVisible()
+    choose(panel, "model", "conv_kernel", 5)
+    assert form.fields["conv_channels"].isVisible()
+    assert form._beside["conv_channels"].isVisible()
+
+
+def test_every_rule_names_fields_and_values_that_there_are() -> None:
+    for cls in GROUPS.values():
+        for name, info in cls.model_fields.items():
+            extra: Any = info.json_schema_extra
+            for other, values in extra.get("unless", {}).items():
+                assert other in cls.model_fields
+                assert other != name
+                for value in values:
+                    assert getattr(cls(**{other: value}), other) == value
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_brings_lookback_and_horizon_that_fit(qtbot: Any, panel: ModelPanel, shape: str) -> None:
+    choose(panel, "model", "shape", shape)
+    config = panel.config()
+    assert config.model.shape == shape
+    assert config == RunConfig().changed(shape=shape)
+    assert panel.picture._diagram is not None
+    assert panel.picture._diagram.inputs == config.task.input_size
+    for theme in (LIGHT, DARK):
+        panel.set_theme(theme)
+        assert not panel.picture.grab().isNull()
+
+
+def test_what_contradicts_itself_is_said_beside_the_buttons(qtbot: Any, panel: ModelPanel) -> None:
+    choose(panel, "model", "shape", "one-to-one")
+    choose(panel, "task", "input_size", 20)
+    assert "input_size = 20" in told(panel)
+    with pytest.raises(ConfigError):
+        panel.config()
+    choose(panel, "task", "input_size", 1)
+    panel.show_cost(CostEstimated(3442, 566, 75.0))
+    assert "566 weights · 3,442 windows · at most about 1:15 min".replace(",", "") in told(panel).replace(",", "")
+
+
+def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
+    rates = np.geomspace(1e-6, 1, 60)
+    losses = 1 - 0.05 * np.exp(-((np.log10(rates) + 2) ** 2)) + np.where(rates > 0.1, rates, 0)
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    dialog = RateDialog(window, LearningRatesTried(rates, losses, 3e-3), LIGHT)
+    dialog.show()
+    taken: list[float] = []
+    dialog.rate_wanted.connect(taken.append)
+    assert dialog.use.text() == "Use 0.003"
+    dialog.chart.setFocus()
+    qtbot.keyClick(dialog.chart, Qt.Key.Key_Left)
+    assert dialog.use.text() == "Use 0.0027"
+    assert set(dialog.chart.table()) == {"learning_rate", "loss"}
+    qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    assert taken == [0.0027]
+
+
+def test_nothing_tried_is_said(qtbot: Any) -> None:
+    chart = RateChart()
+    qtbot.addWidget(chart)
+    chart.refresh()
+    assert chart.summary() == "Nothing tried yet."
