@@ -262,6 +262,7 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
         self.faults: list[Exception] = []
         self._cache: tuple[object, list[Tick]] = (None, [])
         self.setStyle(tickLength=0, hideOverlappingLabels=True)
+        self.setZValue(-200)  # painted before the panes: QSvgGenerator lets a pane's clip last until the next one
 
     def set_look(self, theme: Theme, font: QFont) -> None:
         """Take colours and the font of the labels."""
