@@ -35,7 +35,8 @@ def python_of(folder: Path) -> Path:
         print(f"making the peers' environment in {folder} (once; minutes)", file=sys.stderr)
         venv.create(folder, with_pip=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-        subprocess.run([*install, f"torch=={torch}"], check=True)
+        if subprocess.run([*install, f"torch=={torch}"], check=False).returncode != 0:
+            subprocess.run([*install, f"torch=={torch.split('+')[0]}"], check=True)
         subprocess.run([*install, "-r", str(REQUIREMENTS)], check=True)
         stamp.write_text(wanted, encoding="utf-8")
     return python
