@@ -94,7 +94,8 @@ class CompareArtist:
         size = metrics.height() * 0.95
         for one, fan in self.fans:
             end = QPointF(float(frame.px(fan.x)[-1]), float(frame.py(fan.point)[-1]))
-            disc = QRectF(end.x() + 3 + one.place % 2 * size, end.y() - size / 2, size, size)
+            left = min(end.x() + 3 + one.place % 2 * size, frame.width - size - 2)
+            disc = QRectF(max(left, end.x() - size), end.y() - size / 2, size, size)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(hue(one.place, frame.theme)))
             painter.drawEllipse(disc)

@@ -43,7 +43,6 @@ from app.theme import LIGHT, Theme, icon
 from forecasting.store.runs import LONGEST_NOTE, KeptRun
 
 Index = QModelIndex | QPersistentModelIndex
-_SORT = Qt.ItemDataRole.UserRole
 _ROW_HEIGHT = 26
 
 
@@ -214,7 +213,7 @@ class RunsModel(QAbstractTableModel):
             case Qt.ItemDataRole.DecorationRole if index.column() == 0 and run.key in self.shown:
                 return _mark(self.shown[run.key], self._theme)
             case _:
-                return column.value(run) if role == _SORT else None
+                return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
         """Check or uncheck a run, or write its notes."""
@@ -254,6 +253,7 @@ class _Filter(QSortFilterProxyModel):
     def __init__(self) -> None:
         super().__init__()
         self._words: list[str] = []
+        self._told: dict[tuple[str, str], str] = {}
 
     def look_for(self, text: str) -> None:
         """Show only runs that hold every word of a text."""
@@ -264,16 +264,23 @@ class _Filter(QSortFilterProxyModel):
         model = self.sourceModel()
         assert isinstance(model, RunsModel)
         run = model.runs[row]
-        told = " ".join(column.text(run) for column in COLUMNS).lower() + f" {run.key}"
-        return all(word in told for word in self._words)
+        if not self._words:
+            return True
+        place = (run.key, run.notes)
+        if place not in self._told:
+            self._told[place] = " ".join(column.text(run) for column in COLUMNS).lower() + f" {run.key}"
+        return all(word in self._told[place] for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
-        one, other = left.data(_SORT), right.data(_SORT)
-        lost = [isinstance(value, float) and math.isnan(value) for value in (one, other)]
-        if any(lost):
-            up = self.sortOrder() is Qt.SortOrder.AscendingOrder
-            return (lost[1] and not lost[0]) if up else (lost[0] and not lost[1])
-        return bool(one < other)
+        model = self.sourceModel()
+        assert isinstance(model, RunsModel)
+        value = COLUMNS[left.column()].value
+        one, other = value(model.runs[left.row()]), value(model.runs[right.row()])
+        if one == one and other == other:
+            return bool(one < other)
+        known = one == one, other == other  # what is unknown is not equal to itself, and comes last
+        up = self.sortOrder() is Qt.SortOrder.AscendingOrder
+        return known == ((True, False) if up else (False, True))
 
 
 class _Table(QTableView):
@@ -415,6 +422,7 @@ class RunsPanel(QStackedWidget):
         table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         header = table.horizontalHeader()
         header.setStretchLastSection(True)
+        header.setResizeContentsPrecision(0)  # what is in view decides; looking at thousands of rows takes seconds
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         table.setSortingEnabled(True)

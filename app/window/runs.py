@@ -145,7 +145,12 @@ class RunsDesk(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
             return
-        self._load(run, lambda: self.told.emit(*self._compared_prices(run, self.tr("Train makes the run again."))))
+        self._load(
+            run,
+            lambda: self.told.emit(
+                *self._compared_prices(run, self.tr("The prices are unchanged, and its settings are in the form: Train makes it again."))
+            ),
+        )
 
     def _do(self, work: Callable[[RunStore], RunsRead], name: str = _ASIDE) -> None:
         """Do something with the store, aside."""
@@ -278,7 +283,7 @@ class RunsDesk(QObject):
 
     def _recall_and_tell(self, run: KeptRun, curves: Curves) -> None:
         if self._panel_of(run) is not None and self._may_forget() and self._recall(run, curves):
-            self.told.emit(*self._compared_prices(run, self.tr("What is shown is as it was judged then.")))
+            self.told.emit(*self._compared_prices(run, self.tr("The prices are unchanged since then.")))
 
     def _recall(self, run: KeptRun, curves: Curves) -> bool:
         panel = self._panel_of(run)
@@ -301,9 +306,8 @@ class RunsDesk(QObject):
         prints = [(one, now.fingerprint) for one in run.record.series if (now := have.get(one.symbol)) is not None]
         changed = [(one, fresh) for one, fresh in prints if one.fingerprint and one.fingerprint != fresh]
         if missing:
-            return self.tr("The run of {when} needs prices that are not there: {names}.").format(
-                when=when(run), names=", ".join(missing)
-            ), hint
+            names = ", ".join(missing)
+            return self.tr("The run of {when} needs prices that are not there: {names}.").format(when=when(run), names=names), ""
         if changed:
             one, fresh = changed[0]
             more = self.tr(" ({n} more have changed)").format(n=len(changed) - 1) if len(changed) > 1 else ""
@@ -311,7 +315,9 @@ class RunsDesk(QObject):
                 self.tr("The prices of {symbol} have changed since the run of {when}.").format(symbol=one.symbol, when=when(run)),
                 self.tr("Then: {old}. Now: {new}.{more}").format(old=one.fingerprint, new=fresh, more=more),
             )
-        return self.tr("Settings and prices of the run of {when} are here, the prices unchanged.").format(when=when(run)), hint
+        return self.tr("This is the run of {when}: {model} on {symbols}.").format(
+            when=when(run), model=run.model, symbols=run.symbols
+        ), hint
 
 
 def _request(text: str, reference: str) -> Request:

@@ -177,6 +177,8 @@ class KeptRun:
     @property
     def horizon(self) -> int:
         """Bars ahead; 0 where the settings cannot be read."""
+        if self.record.forecasts:
+            return self.record.forecasts[0].steps
         try:
             return self.config.task.horizon
         except CandlecastError:
