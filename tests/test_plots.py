@@ -27,6 +27,7 @@ from app.theme import DARK, LIGHT, Theme
 from forecasting.events import MemorySeen, Prediction, RunResult
 
 SIZE = (640, 400)
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def priced(series: Any = None, style: str = "candles", scale: str = "linear", **shown: Any) -> Callable[[RunResult], Any]:
@@ -145,6 +146,7 @@ def check_svg(path: Path, look: Look) -> None:
         value for node in root.iter() for name, value in node.attrib.items() if name in ("d", "points", "x", "y", "transform")
     )
     assert not re.search(r"nan|inf", numbers)
+    check_clips(root)
     shown = QImage(*SIZE, QImage.Format.Format_RGB32)
     renderer = QSvgRenderer(QByteArray(path.read_bytes()))
     assert renderer.isValid()
@@ -152,6 +154,30 @@ def check_svg(path: Path, look: Look) -> None:
     renderer.render(painter, QRectF(shown.rect()))
     painter.end()
     assert 0.004 < ink(shown, look.colors.surface) < 0.9
+
+
+def check_clips(root: ElementTree.Element) -> None:
+    """See that every text begins inside what it is clipped to: browsers clip, Qt's own reader does not."""
+    numbers = re.compile(r"-?[\d.]+")
+    boxes = {}
+    for clip in root.iter(f"{SVG}clipPath"):
+        places = np.array([float(one) for path in clip.iter(f"{SVG}path") for one in numbers.findall(path.get("d", ""))]).reshape(-1, 2)
+        assert places.size, "a clip of nothing hides what is drawn"
+        boxes[f"url(#{clip.get('id')})"] = (places.min(axis=0) - 2, places.max(axis=0) + 2)
+    texts = 0
+    for clipped in root.iter(f"{SVG}g"):
+        if clipped.get("clip-path") is None:
+            continue
+        low, high = boxes[str(clipped.get("clip-path"))]
+        for group in clipped.iter(f"{SVG}g"):
+            matrix = [float(one) for one in numbers.findall(group.get("transform", ""))] or [1, 0, 0, 1, 0, 0]
+            for text in group.findall(f"{SVG}text"):
+                x, y = float(text.get("x", 0)), float(text.get("y", 0))
+                place = np.array([matrix[0] * x + matrix[2] * y + matrix[4], matrix[1] * x + matrix[3] * y + matrix[5]])
+                assert (place >= low).all(), f"{text.text} is clipped away"
+                assert (place <= high).all(), f"{text.text} is clipped away"
+                texts += 1
+    assert texts > 3
 
 
 def check_pdf(path: Path, look: Look) -> None:

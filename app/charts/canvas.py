@@ -402,9 +402,10 @@ class Chart(QWidget):
         font_px : int
             Size of the text in logical pixels; 0 keeps that of the screen.
         """
+        self.refresh()
         shown = (self.theme, self.size(), self._view.geometry(), self._font.pixelSize())
         self._pointer_left()
-        release = self._hold_view()
+        release = self._hold_view() if self.isVisible() else lambda: None  # what was never seen may choose its view anew
         try:
             self._look(theme, font_px or shown[3])
             self.lay_out(rect.width(), rect.height())
