@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import CountAxis, PriceAxis, SessionAxis, Timeline, number
-from app.charts.bars import line_pen
+from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
 from app.charts.overlay import CrosshairArtist, Entry, LegendArtist
@@ -64,11 +64,16 @@ class _Dots:
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the points that are known."""
         known = np.isfinite(self.y)
+        places = polygon(frame.px(self.x[known]), frame.py(self.y[known]))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(line_pen(self.color, 1.4) if self.ring else Qt.PenStyle.NoPen)
-        painter.setBrush(Qt.BrushStyle.NoBrush if self.ring else QColor(self.color))
-        for column, row in zip(frame.px(self.x[known]), frame.py(self.y[known]), strict=True):
-            painter.drawEllipse(QPointF(float(column), float(row)), self.size, self.size)
+        if not self.ring:
+            painter.setPen(QPen(QColor(self.color), 2 * self.size, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawPoints(places)
+            return
+        painter.setPen(line_pen(self.color, 1.4))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for place in places.toList():
+            painter.drawEllipse(place, self.size, self.size)
 
 
 class CurveChart(Chart):

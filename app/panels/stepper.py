@@ -27,7 +27,6 @@ class Stepper(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._words = ElidedLabel()
-        self._words.setAccessibleName(self.tr("Past forecast"))
         self._buttons: dict[str, QToolButton] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 8, 4)

@@ -34,6 +34,7 @@ class Stepping(QObject):
         self._chart, self._stepper = layout.chart, layout.stepper
         self._commands = (actions["past_previous"], actions["past_next"])
         self._tested_last = False
+        self._run: RunFinished | None = None
         self._outcomes: Outcomes | None = None
         self._places: Ints = np.empty(0, np.int64)
         self._at: int | None = None
@@ -101,12 +102,14 @@ class Stepping(QObject):
         self._session.nudge()
 
     def _note(self, event: object) -> None:
-        if isinstance(event, RunFinished | BacktestFinished):
-            self._tested_last = isinstance(event, BacktestFinished)
+        if isinstance(event, BacktestFinished):
+            self._tested_last = True
 
     def _latest(self) -> Outcomes | None:
         """Return the network's outcomes of the last test."""
         tested, run = self._backtesting.tested, self._session.finished
+        if run is not self._run:  # one that has ended, or an earlier one that is shown again
+            self._run, self._tested_last = run, False
         live = self._session.task == "training" and self._session.running
         ran = run.result.outcomes if run and not live and self._session.shown_is_trained else {}
         walked = tested.result.outcomes if tested else {}

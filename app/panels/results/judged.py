@@ -160,7 +160,7 @@ class JudgedView(QWidget):
     def _show_verdict(self, verdict: Verdict) -> None:
         words = {"beats": self.tr("BEATS"), "ties": self.tr("TIES"), "loses": self.tr("LOSES")}
         self._badge.setText(words[verdict.outcome])
-        self._badge.setAccessibleName(self.tr("Verdict"))
+        self._badge.setAccessibleName(self.tr("Verdict: {word}").format(word=words[verdict.outcome]))
         self._sentence.setText(verdict.sentence)
         self._notes.setText("\n".join(f"• {note}" for note in verdict.notes))
         self._notes.setVisible(bool(verdict.notes))
