@@ -20,6 +20,8 @@ MIN_ORIGINS = 20
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
+#: A skill of less than this is not worth a word.
+CLEARLY = 0.02
 #: Lags at which the copycat check looks, in both directions.
 LAGS = 5
 
@@ -53,11 +55,12 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     if best != RandomWalk.name and RandomWalk.name in tests:
         sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
+    worse = RandomWalk.name in tests and tests[RandomWalk.name].skill < -CLEARLY
     notes = [
         *_doubts(ours, outcomes[best], test, tests[best], tries),
         *_calibration(ours),
         *_direction(ours),
-        *_copy_words(copycat(ours), ours.point_name),
+        *_copy_words(copycat(ours), ours.point_name, worse),
     ]
     return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries)
 
@@ -336,14 +339,19 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
     yield f"Its {outcomes.point_name} called the direction right {share:.1f} % of the time (give or take {half:.1f}): {standing} {rival}."
 
 
-def _copy_words(check: Copycat | None, point: str) -> Iterator[str]:
+def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]:
     if check is None:
         return
     known, coming = check.correlations[LAGS + 1], check.correlations[LAGS]
     if check.is_copy:
+        meaning = (
+            "It copies, and does so worse than no change would."
+            if worse
+            else "For prices that is honest, but the line itself tells no direction."
+        )
         yield (
-            f"The {point} repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the "
-            f"one to come ({coming:.2f}). For prices that is honest, but the line itself tells no direction."
+            f"The {point} repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the one "
+            f"to come ({coming:.2f}). {meaning}"
         )
     else:
         yield f"The {point} is no copy of the last value: correlation with the change to come {coming:.2f}, with the last one {known:.2f}."

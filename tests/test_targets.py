@@ -15,7 +15,7 @@ from forecasting import jobs
 from forecasting.audit import simulated_walk
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ConfigError, DataError
-from forecasting.events import RunFinished
+from forecasting.events import Notice, RunFinished
 from forecasting.features import AHEAD
 from forecasting.models import Ensemble
 from forecasting.seasonal import deseasonalised
@@ -146,7 +146,7 @@ def test_a_network_that_learns_levels_copies_and_the_verdict_says_so() -> None:
     assert check.is_copy
     assert result.verdict.outcome != "beats"
     assert result.verdict.skill < -0.05, "worse than no change"
-    assert any(note.startswith("The median repeats the last value") for note in result.verdict.notes)
+    assert any(note.endswith("It copies, and does so worse than no change would.") for note in result.verdict.notes)
     level = untrained(panel, config)
     wide = np.diff(level.predict(panel, Origins.last(panel), (0.1, 0.9)))
     daily = np.diff(untrained(panel, quick(horizon=1)).predict(panel, Origins.last(panel), (0.1, 0.9)))
@@ -227,6 +227,8 @@ def test_series_are_told_apart_by_their_embedding_saved_and_reloaded(tmp_path: P
     assert np.array_equal(again.predict(panel, Origins.last(panel), QUANTILES), values)
 
     stranger = Panel((replace(one, symbol="STRANGER"),))
+    told = [event.message for event in jobs.predict(stranger, tmp_path / "m", "cpu") if isinstance(event, Notice)]
+    assert told == ["The network was not trained on STRANGER: taken for the mean of its series."]
     unknown = again.predict(stranger, Origins.last(stranger), QUANTILES)
     with torch.no_grad():
         vectors = again.network.get_parameter("members.0.front.0.vectors")

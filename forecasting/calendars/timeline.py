@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Timeline:
         return due
 
 
+@lru_cache(maxsize=8)
 def timeline(series: PriceSeries, horizon: int) -> Timeline:
     """Return the dates on which bars are due, from the first bar to ``horizon`` bars after the last.
 
