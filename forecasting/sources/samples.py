@@ -52,7 +52,9 @@ def echoing(name: str = "memory", bars: int = 6000, lag: int = 80, changed: floa
     close = np.round(100 * np.exp(np.cumsum(0.01 * signs * np.exp(0.1 * draw.normal(size=bars)))), 4)
     ds = np.busday_offset("1996-01-01", np.arange(bars), roll="forward").astype("datetime64[us]")
     note = f"synthetic, no prices of anything: each day goes the way of the day {lag} before, but for one in {round(1 / changed)}"
-    return PriceSeries(name, ds, ("close",), close[:, None], provenance=Provenance("", content_hash=sha256(close.tobytes()).hexdigest(), note=note))
+    return PriceSeries(
+        name, ds, ("close",), close[:, None], provenance=Provenance("", content_hash=sha256(close.tobytes()).hexdigest(), note=note)
+    )
 
 
 @dataclass(frozen=True)
