@@ -17,12 +17,15 @@ os.environ["CANDLECAST_HOME"] = tempfile.mkdtemp(prefix="candlecast-pictures-")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PySide6.QtCore import QLocale
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QWidget
 
 from app import theme
+from app.charts.shapes import ShapePicture
 from app.settings import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
+from forecasting.config import SHAPES, RunConfig
+from forecasting.shapes import describe
 
 SIZE = (1280, 820)
 SMALL = (1024, 700)
@@ -72,13 +75,90 @@ def pictures(folder: Path) -> None:
         if session.finished is None:
             raise RuntimeError(f"the training failed: {bench.banner.text}")
         bench.window.grab().save(str(folder / f"window{suffix}.png"))
-        session.unsaved = False
-        bench.window.close()
-        session.close()
-        bench.window.deleteLater()
+        closed(bench)
+
+
+#: The task of remembering a sign 80 bars back, on a network without anything that only disturbs the picture.
+MEMORY = {
+    "input_size": 80, "horizon": 1, "hidden_size": 16, "dropout": 0.0, "weight_decay": 0.0, "learning_rate": 3e-3, "epochs": 16,
+    "patience": 16, "volume": False, "gaps": False,
+}  # fmt: skip
+EXPLODING = {
+    "model": "rnn", "activation": "relu", "hidden_size": 16, "optimiser": "sgd", "learning_rate": 10.0, "clip": "off",
+    "schedule": "constant", "epochs": 14, "patience": 14,
+}  # fmt: skip
+
+
+def closed(bench: Workbench) -> None:
+    """Close a window and wait for all of it to be gone."""
+    bench.session.unsaved = False
+    bench.window.close()
+    bench.session.close()
+    bench.window.deleteLater()
+
+
+def trained(bench: Workbench, **settings: object) -> None:
+    """Train with these settings, the training panel in front."""
+    bench.model.show_config(RunConfig().changed(**settings))
+    bench.train()
+    wait(lambda: not bench.session.busy)
+    if bench.session.finished is None:
+        raise RuntimeError(f"the training failed: {bench.banner.text}")
+    bench.layout.docks["training"].raise_()
+
+
+def pictures_of_networks(folder: Path) -> None:
+    """Write the pictures that explain the networks."""
+    bench = opened("light", SIZE)
+    bench.load(["sample:memory"])
+    wait(lambda: not bench.session.busy)
+    trained(bench, model="rnn", **MEMORY)
+    advice = next(one for one in bench.session.seen.advice if one.topic == "vanishing")
+    bench.banner.show_notice(advice.message, advice.hint)
+    bench.training.show_view(2)
+    wait(lambda: True)
+    bench.window.grab().save(str(folder / "networks-memory-rnn.png"))
+    trained(bench, model="lstm", memory=80, **MEMORY)
+    bench.banner.hide()
+    bench.training.memory.curves.setChecked(True)
+    wait(lambda: True)
+    bench.window.grab().save(str(folder / "networks-memory-lstm.png"))
+    closed(bench)
+    bench = opened("light", SIZE)
+    trained(bench, **EXPLODING)
+    caught = next(one for one in bench.session.seen.advice if "went back" in one.message)
+    bench.banner.show_notice(caught.message, caught.hint)
+    bench.training.show_view(3)
+    wait(lambda: True)
+    bench.window.grab().save(str(folder / "networks-exploding.png"))
+    closed(bench)
+    shapes(folder / "networks-shapes.png")
+
+
+def shapes(path: Path) -> None:
+    """Draw every shape beside its sentence."""
+    sheet = QWidget()
+    sheet.setStyleSheet(f"background: {theme.LIGHT.surface}")
+    rows = QGridLayout(sheet)
+    rows.setContentsMargins(20, 16, 20, 16)
+    rows.setHorizontalSpacing(24)
+    rows.setVerticalSpacing(18)
+    for row, name in enumerate(SHAPES):
+        diagram = describe(RunConfig().changed(shape=name))
+        picture, words = ShapePicture(), QLabel(f"<b>{name}</b><br>{diagram.sentence}")
+        picture.show_diagram(diagram)
+        picture.setFixedSize(400, 120)
+        words.setWordWrap(True)
+        words.setFixedWidth(320)
+        rows.addWidget(picture, row, 0)
+        rows.addWidget(words, row, 1)
+    sheet.adjustSize()
+    sheet.grab().save(str(path))
 
 
 if __name__ == "__main__":
     application = QApplication(sys.argv[:1])
     QLocale.setDefault(QLocale(QLocale.Language.English))
-    pictures(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images")
+    images = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images"
+    pictures(images)
+    pictures_of_networks(images)

@@ -36,7 +36,8 @@ cli = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="The honest forecasting workbench for price series. Without a command it opens the window.",
+    help="The honest forecasting workbench for price series. Without a command it opens the window "
+    "(--safe-mode: with default settings, restoring nothing; --reset-settings: with those of before set aside).",
     epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
     "130 stopped by Ctrl-C with everything written.",
 )
