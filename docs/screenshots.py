@@ -17,6 +17,7 @@ os.environ["CANDLECAST_HOME"] = tempfile.mkdtemp(prefix="candlecast-pictures-")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from PySide6.QtCore import QLocale
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QWidget
 
 from app import theme
@@ -61,6 +62,19 @@ def opened(name: str, size: tuple[int, int]) -> Workbench:
     return bench
 
 
+def compared(bench: Workbench) -> QPixmap:
+    """Train two more networks and return a picture of all three on one chart, with the table of runs."""
+    for other in ({"model": "gru", "horizon": 30}, {"model": "rnn", "horizon": 40}):
+        bench.model.show_config(bench.model.config().changed(**other, epochs=3))
+        bench.train()
+        wait(lambda: not bench.session.busy and bench.session.threads == 0)
+    bench.runs.compare([run.key for run in bench.layout.runs.model.runs[:3]])
+    bench.layout.docks["runs"].raise_()
+    bench.banner.hide()
+    wait(lambda: len(bench.chart._compare.fans) == 3)
+    return bench.window.grab()
+
+
 def pictures(folder: Path) -> None:
     """Write all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +89,8 @@ def pictures(folder: Path) -> None:
         if session.finished is None:
             raise RuntimeError(f"the training failed: {bench.banner.text}")
         bench.window.grab().save(str(folder / f"window{suffix}.png"))
+        if name == "light" and not suffix:
+            compared(bench).save(str(folder / "runs.png"))
         closed(bench)
 
 
