@@ -12,7 +12,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.watched import Watched
+from app.watched import NOTED, Watched
 from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
 from forecasting.config import RunConfig
@@ -488,6 +488,8 @@ class Session(QObject):
                 self.watched.memory = event
             case Advice():
                 self.watched.advice.append(event)
+            case Notice() if self.task == "training" and self.running:
+                self.watched.advice.append(Advice(NOTED, event.message, event.hint))
             case RunFinished():
                 self.finished, self.unsaved = event, True
                 self.watched.finished = event

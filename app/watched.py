@@ -11,6 +11,8 @@ from forecasting.config import RunConfig
 from forecasting.events import Advice, ForecastMade, MemorySeen, RunFinished
 from forecasting.series import Forecast
 
+#: Topic of what a training gave notice of itself, such as a way back to its best weights.
+NOTED = "noted"
 #: Epochs whose forecasts are kept at most, and bytes that they may take: of longer trainings every second one, then every fourth, ...
 _MOST, _BYTES = 500, 64 * 2**20
 
@@ -84,7 +86,7 @@ class Watched:
     memory : MemorySeen or None
         The last look at the gradients.
     advice : list of Advice
-        Oldest first.
+        What the doctor said, oldest first, with what the training itself gave notice of under the topic :data:`NOTED`.
     replay : Replay
     finished : RunFinished or None
         What it ended with.

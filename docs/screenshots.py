@@ -128,7 +128,7 @@ def pictures_of_networks(folder: Path) -> None:
     bench = opened("light", SIZE)
     bench.load(["sample:memory"])
     wait(lambda: not bench.session.busy)
-    trained(bench, model="rnn", **MEMORY)
+    trained(bench, model="rnn", **{**MEMORY, "epochs": 6})
     advice = next(one for one in bench.session.seen.advice if one.topic == "vanishing")
     bench.banner.show_notice(advice.message, advice.hint)
     bench.training.show_view(2)

@@ -12,7 +12,8 @@ from app.theme import LIGHT, Theme, mixed
 from forecasting.shapes import Arrow, Cell, Diagram
 
 _ROWS = {"input": 2, "state": 1, "gap": 1, "output": 0}
-_HEAD = 4.0
+#: Length of an arrow's head, width of a gap, and of a cell at most, in pixels.
+_HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
 
 
 class ShapePicture(QWidget):
@@ -65,8 +66,8 @@ class ShapePicture(QWidget):
     def _box(rect: QRectF, cell: Cell, diagram: Diagram) -> QRectF:
         wide, tall = rect.width() / diagram.columns, rect.height() / 3
         left, top = rect.left() + cell.column * wide, rect.top() + _ROWS[cell.kind] * tall
-        across = min(wide * 0.18, 14.0)
-        return QRectF(left + across, top + tall * 0.2, wide - 2 * across, tall * 0.6)
+        across = _GAP if cell.label == "…" else min(wide * 0.7, _WIDEST)
+        return QRectF(left + (wide - across) / 2, top + tall * 0.2, across, tall * 0.6)
 
     def _cell(self, painter: QPainter, box: QRectF, cell: Cell, metrics: QFontMetricsF) -> None:
         theme = self.theme

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 
 from app.charts.memory import Trace
 from app.session import Session
-from app.watched import Watched
+from app.watched import NOTED, Watched
 from app.window.layout import Layout
 from forecasting.events import Advice, ForecastMade, MemorySeen, Progress, SplitMade
 from forecasting.series import Forecast
@@ -68,9 +68,14 @@ class Running(QObject):
 
     def show_advice(self, advice: Advice) -> bool:
         """Add a piece of advice to the doctor's; True for the first of a training, which is worth telling at once."""
-        said = self._session.watched.advice
-        self._training.show_advice(said)
+        self.show_notices()
+        said = [one for one in self._session.watched.advice if one.topic != NOTED]
         return said[:1] == [advice]
+
+    def show_notices(self) -> None:
+        """Show what the training at hand has given notice of beside the doctor's advice."""
+        if self.live:
+            self._training.show_advice(self._session.watched.advice)
 
     def show_result(self) -> None:
         """Bring the results to the front."""

@@ -288,6 +288,7 @@ class Workbench(QObject):
                 self._show_progress(event)
             case Notice():
                 self.banner.show_notice(event.message, event.hint)
+                self.running.show_notices()
             case Advice():
                 if self.running.show_advice(event):
                     self.banner.show_notice(event.message, event.hint)

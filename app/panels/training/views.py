@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QLocale, Qt
+from PySide6.QtCore import QLocale, QRect, QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -225,6 +226,7 @@ class DoctorView(QListWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.setSpacing(2)
         self._advice: tuple[Advice, ...] = ()
 
@@ -238,6 +240,19 @@ class DoctorView(QListWidget):
             self.addItem(QListWidgetItem("\n".join(filter(None, (one.message, one.hint)))))
         if self.count():
             self.setCurrentRow(0)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give every piece of advice the height that it needs at this width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = QRect(0, 0, max(self.viewport().width() - 32, 80), 10_000)
+        for row in range(self.count()):
+            item = self.item(row)
+            needed = self.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, item.text())
+            item.setSizeHint(QSize(room.width(), needed.height() + 14))
 
 
 class DoctorPage(QWidget):
