@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, QTimerEvent
 
 from app.panels.rates import RateDialog
 from app.session import COST, Session, unfinished
@@ -45,10 +45,7 @@ class Steering(QObject):
         self._resuming: TrainingKept | None = None
         self._theme = LIGHT
         self._rates: RateDialog | None = None
-        self._resting = QTimer(self)
-        self._resting.setSingleShot(True)
-        self._resting.setInterval(_REST_MS)
-        self._resting.timeout.connect(self._estimate)
+        self._timer = 0
         self._offer, self._training, self._model = layout.resume, layout.training, layout.model
         self._training.pause_wanted.connect(self.toggle_pause)
         self._training.longer_wanted.connect(self.train_longer)
@@ -61,7 +58,7 @@ class Steering(QObject):
         actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
         self._model.rate_wanted.connect(self.search_rate)
         self._model.config_changed.connect(self._settings_changed)
-        session.list_changed.connect(self._resting.start)
+        session.list_changed.connect(self._rest)
         session.aside_failed.connect(self._aside_failed)
         session.delivered.connect(self._hear)
         session.state_changed.connect(self._show_state)
@@ -140,7 +137,19 @@ class Steering(QObject):
     def _settings_changed(self) -> None:
         self._actions["undo"].setEnabled(self._model.can_undo)
         self._actions["redo"].setEnabled(self._model.can_redo)
-        self._resting.start()
+        self._rest()
+
+    def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802 - Qt's name
+        """Ask for the cost once the settings rest."""
+        self.killTimer(event.timerId())
+        self._timer = 0
+        self._estimate()
+
+    def _rest(self) -> None:
+        """Wait until nothing changes any more."""
+        if self._timer:
+            self.killTimer(self._timer)
+        self._timer = self.startTimer(_REST_MS)
 
     def _estimate(self) -> None:
         """Ask what the settings cost, once they rest; a window that is closing asks nothing more."""
@@ -170,7 +179,7 @@ class Steering(QObject):
         self._actions["redo"].setEnabled(self._model.can_redo)
         self._show_offer()
         if state == "idle":
-            self._resting.start()
+            self._rest()
         if state == "idle" and self._resuming is not None:
             QTimer.singleShot(0, self, self._go_on)
 
