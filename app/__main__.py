@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QMessageLogContext, QtMsgType
+    from PySide6.QtWidgets import QApplication
 
     from app.settings import Preferences
     from app.window import MainWindow
@@ -56,13 +57,13 @@ def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> i
         _load_c10()
     try:
         from PySide6.QtCore import qInstallMessageHandler
-        from PySide6.QtWidgets import QApplication
+        from PySide6.QtWidgets import QApplication  # noqa: F401 - fails where a system library is missing
     except ImportError as error:
         return _no_window(str(error))
     if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
         return _no_window("neither DISPLAY nor WAYLAND_DISPLAY is set")
     qInstallMessageHandler(_explainer())
-    app = QApplication([sys.argv[0]])
+    app = _application()
     qInstallMessageHandler(None)
     return _run(app, references, switches)
 
@@ -101,6 +102,7 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> i
     preferences = _safe_preferences() if safe else Preferences()
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
+    app.window = window  # type: ignore[attr-defined]
     _catch_faults(window)
     window.show()
     status = app.exec()
@@ -110,6 +112,24 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> i
         sys.stdout.flush()
         os._exit(status)
     return status
+
+
+def _application() -> QApplication:
+    """Return the application; what the system asks the running program to open reaches its ``window``, as on macOS at a double click."""
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QFileOpenEvent
+    from PySide6.QtWidgets import QApplication
+
+    class Application(QApplication):
+        window: MainWindow | None = None
+
+        def event(self, event: QEvent) -> bool:
+            if isinstance(event, QFileOpenEvent) and event.file() and self.window is not None:
+                self.window.open_file(event.file())
+                return True
+            return super().event(event)
+
+    return Application([sys.argv[0]])
 
 
 def _reset() -> str:

@@ -48,7 +48,7 @@ def test_files_beside_a_project_are_named_from_there(tmp_path: Path) -> None:
 def test_everything_in_a_project_comes_back(tmp_path: Path) -> None:
     config = RunConfig().changed(model="gru", horizon=7).model_dump(mode="json")
     view = ProjectView(style="line", scale="log", span="3M", theme="dark", bars=(1.5, 80.0), prices=(-1.0, 3.0), layout="QUJD")
-    row = ProjectRow(request=Request(reference="x.csv", read=ReadOptions(decimal=",")), symbol="=x", checked=True, fingerprint="9 bars")
+    row = ProjectRow(request=Request(reference=str(tmp_path / "x.csv"), read=ReadOptions(decimal=",")), symbol="=x", checked=True, fingerprint="9 bars")
     made = Project(candleproject=1, rows=(row,), config=config, compared=("ab", "cd"), view=view)
     write_project(tmp_path / "a.candleproject", made)
     back = read_project(tmp_path / "a.candleproject")
@@ -251,3 +251,33 @@ def test_a_kill_costs_two_seconds_at_most(tmp_path: Path, files: list[str], qapp
     assert list((home / "recovery").iterdir()) == [], "a proper end leaves nothing to offer"
     with window(home) as bench:
         assert not bench.layout.recovery.text
+
+
+@pytest.mark.slow
+def test_a_recovered_project_is_unsaved_until_it_is_saved(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
+    bench.projecting.save_to(path)
+    saved = path.read_bytes()
+    bench.session.check([1], False)
+    wait(recovery.is_file)
+    recovery.with_name("left.candleproject").write_bytes(recovery.read_bytes())
+    bench.projecting.save_to(path)
+    path.write_bytes(saved)
+    bench.projecting._offer()
+    assert "mine.candleproject" in bench.layout.recovery.text
+    bench.layout.recovery.restore.click()
+    idle(bench)
+    assert [row.checked for row in bench.session.watchlist.rows] == [True, False]
+    assert bench.projecting.path == path
+    assert bench.window.isWindowModified()
+    assert path.read_bytes() == saved
+    assert not recovery.with_name("left.candleproject").exists()
+    assert recovery.is_file(), "nothing is let go before it is kept again"
+    path.write_text("{}")
+    answers = iter([False, True])
+    monkeypatch.setattr(dialogs, "ask_overwrite", lambda *_: next(answers))
+    assert not bench.projecting.save()
+    assert path.read_text() == "{}"
+    assert bench.projecting.save()
+    assert not bench.window.isWindowModified()
+    bench.projecting._recovery.remove()

@@ -111,6 +111,13 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.bench.load(files)
 
+    def open_file(self, path: str) -> None:
+        """Open a file that the system hands over, as at a double click: at once, or as soon as the window is furnished."""
+        if self.bench:
+            self.bench.load([path])
+        else:
+            self._references = (path,)
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Keep the highlight over the whole window."""
         super().resizeEvent(event)

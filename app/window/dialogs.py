@@ -98,6 +98,24 @@ def ask_save_project(parent: QWidget, name: str) -> Literal["save", "discard", "
     return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
 
 
+def ask_overwrite(parent: QWidget, name: str) -> bool:
+    """Ask whether a project is to be written over a file that something else has changed."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Candlecast")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(_tr("{name} was changed by another program since it was opened.").format(name=name))
+    box.setInformativeText(_tr("Overwriting loses those changes; Save as keeps both."))
+    over = box.addButton(_tr("Overwrite"), QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(stay)
+    box.setEscapeButton(stay)
+    box.exec()
+    chosen = box.clickedButton() is over
+    box.deleteLater()
+    return chosen
+
+
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
     """Ask for price files, or for one; empty when the user thinks better of it."""
     kinds = _tr(

@@ -103,6 +103,7 @@ class Projecting(QObject):
         self._config = RunConfig()
         self._prints: WeakKeyDictionary[PriceSeries, str] = WeakKeyDictionary()
         self._packed: tuple[str, ProjectRun] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._timer = 0
         self._writing = self._started = self._complained = self._dirty = False
         actions["autosave"].setChecked(preferences.autosave)
@@ -147,7 +148,11 @@ class Projecting(QObject):
 
     def save(self) -> bool:
         """Write the project to its file, and ask for one where it has none; True when it was written."""
-        return self.save_to(self.path) if self.path else self.save_as()
+        if self.path is None:
+            return self.save_as()
+        if self._changed_by_others() and not dialogs.ask_overwrite(self._window, self.path.name):
+            return False
+        return self.save_to(self.path)
 
     def save_as(self) -> bool:
         """Ask for a file and write the project to it."""
@@ -171,7 +176,7 @@ class Projecting(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
             return False
-        self.path = path
+        self.path, self._stamp = path, _stamp(path)
         self._watching.hold(True)
         self._preferences.remember(str(path))
         self._clean = project.content
@@ -291,7 +296,8 @@ class Projecting(QObject):
                 self._timer = self.startTimer(_KEEP_MS)
             return
         project = self._project()
-        target = self.path if self.path and self._preferences.autosave else self._recovery.file
+        mine = self.path is not None and self._preferences.autosave and not self._changed_by_others()
+        target = self.path if self.path is not None and mine else self._recovery.file
         if target == self._recovery.file:
             if not self._recovery.hold():
                 self._complain(self.tr("The folder {path} cannot be written.").format(path=target.parent))
@@ -305,7 +311,7 @@ class Projecting(QObject):
             return
         self._writing = self._complained = False
         if event.path == self.path:
-            self._clean = event.content
+            self._clean, self._stamp = event.content, _stamp(event.path)
             self._recovery.remove()
         self._show_dirty()
 
@@ -349,7 +355,7 @@ class Projecting(QObject):
         self._stop_timer()
         problems: list[str] = []
         self._opening = _Opening(project, (), copy)
-        self.path, self._clean = path, None
+        self.path, self._clean, self._stamp = path, None, _stamp(path)
         if copy is None:
             self._recovery.remove()
         if self._session.busy:
@@ -433,6 +439,11 @@ class Projecting(QObject):
                 changed.append(row.symbol)
         return changed, [row.symbol for row in rows if row.problem]
 
+    def _changed_by_others(self) -> bool:
+        """Tell whether the project's file is not as this program read or wrote it last; one that is gone is not."""
+        now = _stamp(self.path)
+        return now is not None and self._stamp is not None and now != self._stamp
+
     def _content_of_file(self) -> tuple[object, ...]:
         """Return what is in the project's file, which a recovery copy differs from."""
         try:
@@ -472,6 +483,15 @@ def _writing(path: Path, project: Project) -> Job:
         yield ProjectWritten(path, project.content)
 
     return job
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells a changed file: time and size; None where there is none."""
+    try:
+        told = path.stat() if path else None
+    except OSError:
+        return None
+    return (told.st_mtime_ns, told.st_size) if told else None
 
 
 def _listed(names: list[str]) -> str:

@@ -258,6 +258,8 @@ class RunsDesk(QObject):
         """Load the prices of a run, and do something once they are there."""
         self._after_load = then
         self._watching.load([_request(one.request, one.reference) for one in run.record.series], "only")
+        if self._session.state != "loading":  # refused, and told
+            self._after_load = None
 
     def _loaded(self, state: str) -> None:
         if state == "idle" and self._after_load is not None:

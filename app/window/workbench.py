@@ -200,6 +200,8 @@ class Workbench(QObject):
         return answer == "discard" or self.session.state == "idle"
 
     def _remember_settings(self) -> None:
+        if self.projecting.path is not None:
+            return  # those of a project are in its file
         try:
             self._preferences.run = self.model.config().to_json()
         except ConfigError:
