@@ -27,8 +27,8 @@ from forecasting.volatility import smoothed_steps
 TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
 _LARGEST = float(np.log(20))
 _TINY = 1e-12
-#: Dates that what is known beforehand of the fast layer's noise is worth.
-_PRIOR_DATES = 20.0
+#: Dates that what is known beforehand of a layer's noise is worth; outcomes by which the slow layer's first steps are held back.
+_PRIOR_DATES, _PRIOR_SEEN = 20.0, 50.0
 
 
 class Calibration(Settings, ABC):
@@ -107,10 +107,11 @@ class Aci(Calibration):
     difference of its misses from the stated share, so that coverage comes true in the long run whatever happens (Gibbs &
     Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023, conformal PID control). The fast
     one moves all bands together by how far out the last outcomes lay, and fades (the leaking integrator of the latter):
-    it answers a crisis within days. It counts by ``1 - v/c^2`` only, 0 where its square is below v, the variance that it
-    would have if nothing was wrong (the shrinkage of James & Stein 1961): in quiet times bands do not follow noise. In a
-    panel a share of each step is common to all series, because they share their crises. Farther steps learn more slowly,
-    because their outcomes arrive late and overlap.
+    it answers a crisis within days. Either correction c counts by ``1 - v/c^2`` only, not at all where its square is below
+    v, the variance that it would have if nothing was wrong (the shrinkage of James & Stein 1961): bands that are right do
+    not follow noise. Misses are those of the bands as they were given, so coverage still comes true. In a panel a share of
+    each step is common to all series, because they share their crises. Farther steps learn more slowly, because their
+    outcomes arrive late and overlap.
     """
 
     name: ClassVar[str] = "aci"
@@ -129,30 +130,40 @@ class Aci(Calibration):
         return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
 
     def _tracked(self, outcomes: Outcomes, distance: Floats, knots: Floats) -> tuple[Floats, Floats]:
-        """Return both layers, in log width, as they stood at each origin's cutoff: [N, H] and [N, H, K]."""
+        """Return both layers, in log width, as they counted at each origin's cutoff: [N, H] and [N, H, K]."""
         alpha = 1 - np.array(TRACKED) / 100
         steps = np.arange(1, outcomes.horizon + 1)
         names, series = np.unique(outcomes.symbol, return_inverse=True)
         fast, slow = np.zeros((names.size, steps.size)), np.zeros((names.size, steps.size, knots.size))
         seen = np.zeros((names.size, steps.size))
-        noise = _Noise(steps, self.fast / steps, 1 - self.fade)
+        # Of a share between -.5 and .5, and of a miss, where nothing is wrong.
+        fast_noise, slow_noise = _Noise(steps.size, np.array([1 / 12])), _Noise(steps.size, alpha * (1 - alpha))
         fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
         for issued, n, h in _in_time(outcomes, np.isfinite(distance)):
             if n.size:
                 s, far = series[n], distance[n, h]
                 out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
                 miss = (far[:, None] > knots * np.exp(fast_then[n, h][:, None] + slow_then[n, h])) - alpha
-                rate = np.maximum(self.slow, 2 / (20 + seen[s, h])) / np.sqrt(steps[h])
-                np.add.at(seen, (s, h), 1)
+                out, miss = self._shared(out[:, None], h, steps.size), self._shared(miss, h, steps.size)
+                fast_noise.learn(out, h)
+                slow_noise.learn(miss, h)
                 np.multiply.at(fast, (s, h), 1 - self.fade)
-                surprise = self._shared(out[:, None], h, steps.size)[:, 0]
-                noise.learn(surprise, h)
-                np.add.at(fast, (s, h), self.fast / steps[h] * surprise)
-                np.add.at(slow, (s, h), rate[:, None] * self._shared(miss, h, steps.size))
+                np.add.at(fast, (s, h), self.fast / steps[h] * out[:, 0])
+                np.add.at(slow, (s, h), (self._rate(seen)[s, h] / np.sqrt(steps[h]))[:, None] * miss)
+                np.add.at(seen, (s, h), 1)
                 for layer in (fast, slow):
                     np.clip(layer, -_LARGEST, _LARGEST, out=layer)
-            fast_then[issued], slow_then[issued] = noise.shrunk(fast[series[issued]]), slow[series[issued]]
+            here = series[issued]
+            # Outcomes h bars ahead overlap with h - 1 others: their errors add up like h of one.
+            wander = (self.fast**2 / steps / max(1 - (1 - self.fade) ** 2, _TINY))[:, None]
+            fast_then[issued] = fast_noise.beyond(fast[here][:, :, None], wander)[:, :, 0]
+            pull = 2 * _normal_density(knots) * knots  # how much more is covered by a band that is wider by a small share
+            slow_then[issued] = slow_noise.beyond(slow[here], (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull))
         return fast_then, slow_then
+
+    def _rate(self, seen: Floats) -> Floats:
+        """Return the slow layer's rate after so many outcomes: large at first, to find its level."""
+        return np.asarray(np.maximum(self.slow, 2 / (_PRIOR_SEEN + seen)), np.float64)
 
     def _shared(self, errors: Floats, h: Ints, steps: int) -> Floats:
         """Mix each error [n, K] with the mean of all errors of its step that became known at the same time."""
@@ -162,23 +173,21 @@ class Aci(Calibration):
 
 
 class _Noise:
-    """How far the fast layer would wander by chance, for each of the steps ahead [H], given what it adds and keeps each time."""
+    """How large the errors [n, K] that a layer learns from are at each step [H], as a mean square over dates, begun at ``prior`` [K]."""
 
-    def __init__(self, steps: Ints, gain: Floats, kept: float) -> None:
-        self.size = steps.size
-        # Outcomes h bars ahead overlap with h - 1 others: their surprises add up like h of one.
-        self.unit = gain**2 * steps / max(1 - kept**2, _TINY)
-        self.squares, self.dates = np.full(steps.size, _PRIOR_DATES / 12.0), np.full(steps.size, _PRIOR_DATES)
+    def __init__(self, steps: int, prior: Floats) -> None:
+        self.squares, self.dates = np.tile(_PRIOR_DATES * prior, (steps, 1)), np.full((steps, 1), _PRIOR_DATES)
 
-    def learn(self, surprise: Floats, h: Ints) -> None:
-        """Take in the surprises [n] of steps h [n] that became known together; a share between -.5 and .5 has the variance 1/12."""
-        count = np.bincount(h, minlength=self.size)
-        self.squares += np.bincount(h, surprise**2, self.size) / np.maximum(count, 1)
+    def learn(self, errors: Floats, h: Ints) -> None:
+        """Take in errors [n, K] of steps h [n] that became known together."""
+        steps = len(self.dates)
+        count = np.bincount(h, minlength=steps)[:, None]
+        self.squares += np.stack([np.bincount(h, e**2, steps) for e in errors.T], axis=1) / np.maximum(count, 1)
         self.dates += count > 0
 
-    def shrunk(self, layer: Floats) -> Floats:
-        """Return corrections [n, H] by what of them is more than noise."""
-        variance = self.unit * self.squares / self.dates
+    def beyond(self, layer: Floats, per_square: Floats) -> Floats:
+        """Return what of a layer [n, H, K] is more than noise, whose variance is ``per_square`` times the mean square."""
+        variance = per_square * self.squares / self.dates
         return np.asarray(layer * np.maximum(0.0, 1 - variance / np.maximum(layer**2, _TINY)), np.float64)
 
 
@@ -285,6 +294,10 @@ def _logged(values: Floats, log: npt.NDArray[np.bool_]) -> Floats:
 def _normal_scores(levels: Floats) -> Floats:
     normal = NormalDist()
     return np.array([normal.inv_cdf(q) for q in levels])
+
+
+def _normal_density(x: Floats) -> Floats:
+    return np.asarray(np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), np.float64)
 
 
 def _normal_share(distance: Floats) -> Floats:
