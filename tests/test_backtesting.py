@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
-from window_bench import idle, price_file, texts, wait, window
+from window_bench import idle, price_file, rested, texts, wait, window
 
 from app.window import dialogs
 from app.window.backtesting import _make_room
@@ -47,7 +47,7 @@ def bench(opened: Workbench) -> Iterator[Workbench]:
     opened.layout.backtest.show_plan(PLAN)
     yield opened
     opened.cancel()
-    idle(opened)
+    rested(opened)
 
 
 def stop_after_one_fold(bench: Workbench) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
-from window_bench import idle, price_file, texts, wait, window
+from window_bench import idle, price_file, rested, texts, wait, window
 
 import forecasting.store.journal
 from app.window.workbench import Workbench
@@ -32,7 +32,7 @@ def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def bench(opened: Workbench, tmp_path: Path) -> Workbench:
+def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     """The window on the first 60 bars of a series, and an empty journal."""
     opened.session.remove(range(len(opened.session.watchlist)))
     opened.watching.load([price_file(tmp_path / "walk.csv", bars=60)])
@@ -40,7 +40,8 @@ def bench(opened: Workbench, tmp_path: Path) -> Workbench:
     opened.layout.journal.only.setChecked(False)
     opened.journaling.read()
     idle(opened)
-    return opened
+    yield opened
+    rested(opened)
 
 
 def forecast(series: PriceSeries, sd: float = 0.02) -> Forecast:
@@ -150,3 +151,10 @@ def test_a_forecast_of_a_series_that_is_not_loaded_says_so(bench: Workbench, mon
     idle(bench)
     bench.layout.journal.table.activated.emit(bench.layout.journal.table.model().index(0, 0))
     assert "walk is not loaded" in bench.banner.text
+
+
+def test_places_of_docks_that_another_version_wrote_are_not_taken(bench: Workbench) -> None:
+    state = bench.layout.state()
+    assert bench.layout.take_state(state)
+    assert not bench.layout.take_state(bench.window.saveState())
+    assert not bench.layout.take_state(state.left(20))

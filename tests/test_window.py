@@ -15,6 +15,7 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QDialog, QLineEdit, QWidget
+from window_bench import rested
 
 from app import theme
 from app.panels.header import bars_in
@@ -101,7 +102,7 @@ def bench(shared: Workbench, prices: Path) -> Iterator[Workbench]:
     shared.model.show_config(TINY)
     yield shared
     shared.cancel()
-    wait(lambda: shared.session.threads == 0 and not shared.session._pulse.isActive())
+    rested(shared)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app import theme
@@ -32,6 +32,12 @@ def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
 def idle(bench: Workbench) -> None:
     """Wait until nothing runs any more."""
     wait(lambda: bench.session.state == "idle" and bench.session.threads == 0 and not bench.session._pulse.isActive())
+
+
+def rested(bench: Workbench) -> None:
+    """Wait until nothing runs and nothing waits for a pause in the typing: what a window that stays open must leave to the next test."""
+    wait(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)))
+    idle(bench)
 
 
 @contextmanager
