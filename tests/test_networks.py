@@ -338,7 +338,8 @@ def remembered(model: str, memory: int, steps: int, lag: int = 80) -> tuple[floa
     torch.manual_seed(0)
     network = Network(ModelConfig(model=model, hidden_size=16, memory=memory, dropout=0.0), 2, 1, lag + 1)
     optimiser, draw = AdamW(network.parameters(), 0.0), torch.Generator().manual_seed(1)
-    last, [states] = network.body.kept(torch.randn(64, lag + 1, 2), [0, lag])
+    outputs, [states] = network.body.kept(torch.randn(64, lag + 1, 2), [0, lag])
+    last = network.body.last(outputs)
     far, near = (gradient.norm().item() for gradient in torch.autograd.grad(last.sum(), states))
     right = []
     for _ in range(steps):
