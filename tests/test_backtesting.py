@@ -102,21 +102,21 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert chart._past.shown
     before = chart._price.viewRange()[0]
     bench.actions["past_previous"].trigger()
-    wait(lambda: chart._origin_fan.fan is not None)
+    wait(lambda: chart._origin.fan is not None)
     assert stepper.isVisible()
     assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
     assert "in the 80 % band" in stepper.text
     assert not chart._past.shown
-    assert chart._happened.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
-    assert "median" in chart._read(chart._origin_fan.fan.cutoff + 1)  # type: ignore[union-attr]
+    assert chart._origin.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
+    assert "median" in chart._read(chart._origin.fan.cutoff + 1)  # type: ignore[union-attr]
     buttons = stepper._buttons
     qtbot.mouseClick(buttons["previous"], Qt.MouseButton.LeftButton)
     assert f"({len(outcomes) - 1} of" in stepper.text
     for _ in range(len(outcomes)):
         bench.actions["past_previous"].trigger()
     assert "(1 of" in stepper.text
-    wait(lambda: chart._origin_fan.fan is not None and chart._origin_fan.fan.cutoff < chart._price.viewRange()[0][1])
-    assert chart._origin_fan.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
+    wait(lambda: chart._origin.fan is not None and chart._origin.fan.cutoff < chart._price.viewRange()[0][1])
+    assert chart._origin.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
     assert not buttons["previous"].isEnabled()
     bench.window.grab()
     qtbot.mouseClick(buttons["cancel"], Qt.MouseButton.LeftButton)

@@ -246,28 +246,6 @@ class PastArtist:
             painter.drawPolyline(polygon(x, frame.py(fan.point)))
 
 
-class HappenedArtist:
-    """What happened to a forecast: a dot at each close inside the widest band, a ring at each outside."""
-
-    def __init__(self) -> None:
-        self.fan: Fan | None = None
-        self.closes: Floats = np.empty(0)
-
-    def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint the closes of the forecast bars that are known."""
-        if self.fan is None:
-            return
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        low, high = (limit[1:] for limit in self.fan.widest())
-        columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
-        for place in np.flatnonzero(np.isfinite(self.closes)):
-            inside = low[place] <= self.closes[place] <= high[place]
-            painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
-            painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
-            radius = 3.0 if inside else 4.0
-            painter.drawEllipse(QPointF(float(columns[place]), float(rows[place])), radius, radius)
-
-
 def _forecast(outcomes: Outcomes, place: int) -> Forecast:
     """Return one of the outcomes as a forecast."""
     y0, ds, values = float(outcomes.y0[place]), outcomes.ds[place], outcomes.values[place]

@@ -12,11 +12,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import PriceAxis, SessionAxis, Tag, Timeline, number, price_decimals
-from app.charts.bands import BaselineArtist, CutoffArtist, Fan, ForecastArtist, HappenedArtist, PastArtist, SplitArtist, SplitNames
+from app.charts.bands import BaselineArtist, CutoffArtist, Fan, ForecastArtist, PastArtist, SplitArtist, SplitNames
 from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.canvas import Chart, Divider, EmptyText, Grid, Pane
 from app.charts.compare import CompareArtist, Compared
-from app.charts.overlay import CrosshairArtist, Entry, LastPriceArtist, LegendArtist, in_words, read_bar, read_forecast, read_past
+from app.charts.origin import OriginArtist
+from app.charts.overlay import CrosshairArtist, Entry, LastPriceArtist, LegendArtist, in_words, read_bar, read_forecast
 from app.charts.plots import Columns
 from app.charts.price_table import price_table
 from app.charts.pyramid import Pyramid
@@ -52,7 +53,6 @@ class PriceChart(Chart):
         self._baseline: Forecast | None = None
         self._final = True
         self._outcomes: Outcomes | None = None
-        self._origin: Forecast | None = None
         self._before_origin: tuple[float, float, bool] | None = None
         self._compared: tuple[Compared, ...] = ()
         self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
@@ -74,7 +74,7 @@ class PriceChart(Chart):
         self._past, self._fan, self._base_fan = PastArtist(), ForecastArtist(), BaselineArtist()
         self._compare, self._last, self._legend = CompareArtist(), LastPriceArtist(), LegendArtist()
         self._crosshairs = (CrosshairArtist(), CrosshairArtist())
-        self._origin_fan, self._origin_cutoff, self._happened = ForecastArtist(), CutoffArtist(), HappenedArtist()
+        self._origin = OriginArtist()
 
     def _build_panes(self) -> None:
         self._price, self._volume = Pane(), Pane()
@@ -82,8 +82,8 @@ class PriceChart(Chart):
         self._price.x_axis = self._volume.x_axis = self._dates
         self._price.y_axis, self._volume.y_axis = self._price_axis, self._volume_axis
         self._price.artists = [
-            self._splits[0], self._grid_lines, self._past, self._base_fan, self._fan, self._compare, self._origin_fan, self._last,
-            self._prices, SplitNames(self._splits[0]), self._cutoffs[0], self._origin_cutoff, self._happened, self._legend,
+            self._splits[0], self._grid_lines, self._past, self._base_fan, self._fan, self._compare, self._origin.below, self._last,
+            self._prices, SplitNames(self._splits[0]), self._cutoffs[0], self._origin, self._legend,
             self._crosshairs[0], self._empty,
         ]  # fmt: skip
         self._volume.artists = [self._splits[1], self._grid_lines, Divider(), self._volumes, self._cutoffs[1], self._crosshairs[1]]
@@ -108,7 +108,7 @@ class PriceChart(Chart):
         if series is self._series:
             return
         self._series, self._pyramid = series, None
-        self._split = self._forecast = self._baseline = self._outcomes = self._origin = self._before_origin = None
+        self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = self._before_origin = None
         self._bars, self._follows, self._auto_y = 0, True, True
         self._point(None)
         self.mark_dirty()
@@ -141,7 +141,7 @@ class PriceChart(Chart):
             self._price.setXRange(low, high, padding=0)
         if forecast is None:
             self._before_origin = None
-        self._origin = forecast
+        self._origin.forecast = forecast
         self.mark_dirty()
         if forecast is not None and self._series is not None and forecast.symbol == self._series.symbol:
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
@@ -267,7 +267,8 @@ class PriceChart(Chart):
         else:
             self._timeline = Timeline()
         self._fan.fan, self._base_fan.fan = fans
-        self._update_origin()
+        self._origin.place(series, self._timeline)
+        self._past.hidden = self._origin.fan is not None
         self._fan.final = self._final
         self._dates.timeline = self._timeline
         if self._past_of[0] is not series or self._past_of[1] is not self._outcomes:
@@ -275,20 +276,6 @@ class PriceChart(Chart):
             outcomes = self._outcomes if series is not None else None
             cutoffs = self._timeline.index(outcomes.cutoff) if outcomes is not None else np.empty(0, np.int64)
             self._past.show(outcomes, series.symbol if series is not None else "", cutoffs)
-
-    def _update_origin(self) -> None:
-        """Place the one past forecast that is looked at, and what happened to it."""
-        series, origin = self._series, self._origin
-        shown = series is not None and origin is not None and origin.symbol == series.symbol
-        cutoff = int(self._timeline.index(np.array([origin.cutoff]))[0]) if shown and origin is not None else -1
-        fan = Fan.of(origin, cutoff) if origin is not None and cutoff >= 0 else None
-        self._origin_fan.fan = self._happened.fan = fan
-        self._past.hidden = fan is not None
-        self._origin_cutoff.bar = None if fan is None else fan.cutoff
-        self._origin_cutoff.text = "" if fan is None else f"Forecast of {self._timeline.text(fan.cutoff, weekday=False)}"
-        if fan is not None and series is not None:
-            ahead = series.y[cutoff + 1 : fan.last + 1]
-            self._happened.closes = np.r_[ahead, np.full(fan.last - cutoff - ahead.size, np.nan)]
 
     def _update_split(self) -> None:
         """Place split and cutoff."""
@@ -333,9 +320,7 @@ class PriceChart(Chart):
             )
         if self._past.shown:
             entries.append(Entry("past forecasts", theme.forecast, "past"))
-        if self._origin_fan.fan is not None:
-            entries += [Entry("what happened", theme.text, "dots"), Entry("outside the band", theme.down, "rings")]
-        return entries + self._compare.entries(theme)
+        return entries + self._origin.entries(theme) + self._compare.entries(theme)
 
     def _place(self, price: float) -> float:
         """Return where a price stands on the axis."""
@@ -401,7 +386,7 @@ class PriceChart(Chart):
         closes_only = self._prices.style in ("line", "area")
         parts = [self._pyramid.extent(start, stop, closes_only)]
         past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
-        fans = [self._fan.fan, self._base_fan.fan, self._origin_fan.fan, *past, *(fan for _, fan in self._compare.fans)]
+        fans = [self._fan.fan, self._base_fan.fan, self._origin.fan, *past, *(fan for _, fan in self._compare.fans)]
         for fan in fans:
             if fan is not None:
                 seen = (fan.x >= start) & (fan.x <= stop)
@@ -489,11 +474,8 @@ class PriceChart(Chart):
         """Return what is known of a bar: its forecast where it lies in the future, else its prices."""
         series, fan = self._series, self._fan.fan
         assert series is not None
-        past = self._origin_fan.fan
-        if bar < len(series) and past is not None and self._origin is not None and past.cutoff < bar <= past.last:
-            return f"{read_bar(series, self._timeline, bar)}   {read_past(past, self._origin.model, bar)}"
         if bar < len(series):
-            return read_bar(series, self._timeline, bar)
+            return "   ".join(filter(None, (read_bar(series, self._timeline, bar), self._origin.read(bar))))
         if fan is not None and self._forecast is not None and fan.cutoff < bar <= fan.last:
             return read_forecast(fan, self._forecast.model, self._timeline, bar)
         return self._timeline.text(bar)
