@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
@@ -130,14 +130,18 @@ class Project(Settings):
     @property
     def content(self) -> tuple[object, ...]:
         """What makes two projects differ to a person who is asked whether to save: neither view nor glimpses nor time."""
-        rows = tuple((row.request, row.symbol, row.checked) for row in self.rows)
-        return rows, _json(self.config), self.compared, self.shown.key if self.shown else ""
+        return content_of(self.rows, self.config, self.compared, self.shown.key if self.shown else "")
 
     def moved(self, folder: Path, *, inwards: bool) -> Project:
         """Return the project with the files at or below a folder named from there (``./prices/a.csv``), or the other way round."""
         rename = _within if inwards else _from
         rows = [row.model_copy(update={"request": rename(row.request, folder)}) for row in self.rows]
         return self.model_copy(update={"rows": tuple(rows)})
+
+
+def content_of(rows: Iterable[Row | ProjectRow], config: dict[str, Any], compared: tuple[str, ...], shown: str) -> tuple[object, ...]:
+    """Return what :attr:`Project.content` is made of, without making a project."""
+    return tuple((row.request, row.symbol, row.checked) for row in rows), _json(config), compared, shown
 
 
 def rows_of(watchlist: Watchlist, fingerprint: Callable[[PriceSeries], str]) -> tuple[ProjectRow, ...]:

@@ -109,7 +109,7 @@ def files(tmp_path: Path) -> list[str]:
 @pytest.fixture
 def bench(tmp_path: Path, files: list[str], qapp: object) -> Iterator[Workbench]:
     (tmp_path / "settings").mkdir()
-    with window(tmp_path / "settings", *files) as bench:
+    with window(tmp_path / "settings", *files, recovery=True) as bench:
         yield bench
         bench.projecting._clean = None  # the window is closed without questions
         bench.session.unsaved = False
@@ -218,7 +218,7 @@ sys.path[:0] = [sys.argv[1], sys.argv[1] + "/tests"]
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 from window_bench import idle, window
-with window(Path(sys.argv[2]), *sys.argv[3:]) as bench:
+with window(Path(sys.argv[2]), *sys.argv[3:], recovery=True) as bench:
     bench.session.check([1], False)
     bench.model.show_config(bench.model.config().changed(horizon=7))
     bench.model.config_changed.emit()
@@ -240,7 +240,7 @@ def test_a_kill_costs_two_seconds_at_most(tmp_path: Path, files: list[str], qapp
         assert process.stdout.readline() == "edited\n"
         time.sleep(2)
         process.send_signal(signal.SIGKILL)
-    with window(home, files[0]) as bench:
+    with window(home, files[0], recovery=True) as bench:
         assert "not closed properly" in bench.layout.recovery.text
         bench.layout.recovery.restore.click()
         idle(bench)
@@ -249,7 +249,7 @@ def test_a_kill_costs_two_seconds_at_most(tmp_path: Path, files: list[str], qapp
         assert not bench.layout.recovery.isVisible()
         assert bench.projecting._recovery.file.is_file()
     assert list((home / "recovery").iterdir()) == [], "a proper end leaves nothing to offer"
-    with window(home) as bench:
+    with window(home, recovery=True) as bench:
         assert not bench.layout.recovery.text
 
 

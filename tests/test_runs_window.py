@@ -14,7 +14,7 @@ from window_bench import idle, price_file, texts, wait, window
 
 from app.charts.compare import MOST, hue
 from app.panels.differences import DifferenceDialog
-from app.panels.runs import COLUMNS
+from app.panels.run_table import COLUMNS
 from app.theme import DARK, LIGHT, contrast
 from app.window.workbench import Workbench
 from forecasting.store import store_path

@@ -41,8 +41,8 @@ def rested(bench: Workbench) -> None:
 
 
 @contextmanager
-def window(folder: Path, *references: str) -> Iterator[Workbench]:
-    """Open a window that keeps its settings and its list in a folder."""
+def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[Workbench]:
+    """Open a window that keeps its settings and its list in a folder; without recovery copies nothing begins by itself some time later."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     theme.apply(app, theme.LIGHT)
@@ -53,6 +53,8 @@ def window(folder: Path, *references: str) -> Iterator[Workbench]:
         shown.show()
         bench = shown.furnish()
         idle(bench)
+        if not recovery:
+            bench.projecting.close()
         try:
             yield bench
         finally:

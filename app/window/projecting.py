@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QByteArray, QObject, QTimerEvent, Signal
 from PySide6.QtWidgets import QMainWindow
 
-from app.project import SUFFIX, Project, ProjectError, ProjectRun, ProjectView, read_project, rows_of, write_project
+from app.project import SUFFIX, Project, ProjectError, ProjectRow, ProjectRun, ProjectView, content_of, read_project, rows_of, write_project
 from app.session import Session
 from app.settings import SPANS, Preferences
 from app.watchlist import Watchlist
@@ -224,10 +224,16 @@ class Projecting(QObject):
 
     # What there is
 
-    def _project(self) -> Project:
+    def _content(self) -> tuple[object, ...]:
+        """Return what makes the project differ from its file; quick, as it is asked for after every change."""
+        config, run = self._read_config().model_dump(mode="json"), self._runs.last
+        shown = run.key if run is not None and self._session.result is not None and self._runs.curves(run.key) is not None else ""
+        return content_of(self._session.watchlist.rows, config, self._runs.compared, shown)
+
+    def _project(self, fingerprint: Callable[[PriceSeries], str] | None = None) -> Project:
         return Project(
             candleproject=1,
-            rows=rows_of(self._session.watchlist, self._fingerprint),
+            rows=rows_of(self._session.watchlist, fingerprint or self._fingerprint),
             selected=self._session.selected,
             config=self._read_config().model_dump(mode="json"),
             compared=self._runs.compared,
@@ -278,7 +284,7 @@ class Projecting(QObject):
             self._timer = self.startTimer(_KEEP_MS)
 
     def _show_dirty(self) -> None:
-        dirty = self._clean is not None and self._project().content != self._clean
+        dirty = self._clean is not None and self._content() != self._clean
         if dirty != self._dirty:
             self._dirty = dirty
             self.changed.emit()
@@ -286,7 +292,7 @@ class Projecting(QObject):
     def _settle(self) -> None:
         """Take what is there now for what is in the file."""
         if self._started and self._opening is None and self._session.state == "idle":
-            self._clean = self._project().content
+            self._clean = self._content()
             self._show_dirty()
 
     def _keep(self) -> None:
@@ -295,7 +301,7 @@ class Projecting(QObject):
             if self._writing and not self._timer:
                 self._timer = self.startTimer(_KEEP_MS)
             return
-        project = self._project()
+        project = self._project(lambda _series: "")
         mine = self.path is not None and self._preferences.autosave and not self._changed_by_others()
         target = self.path if self.path is not None and mine else self._recovery.file
         if target == self._recovery.file:
@@ -304,7 +310,8 @@ class Projecting(QObject):
                 return
             project = project.model_copy(update={"path": str(self.path.absolute()) if self.path else ""})
         self._writing = True
-        self._session.aside(_ASIDE, _writing(target, project))
+        watchlist = self._session.watchlist
+        self._session.aside(_ASIDE, _writing(target, project, lambda: rows_of(watchlist, self._fingerprint)))
 
     def _written(self, event: object) -> None:
         if not isinstance(event, ProjectWritten):
@@ -406,9 +413,7 @@ class Projecting(QObject):
         if project.view.bars and series is not None and series.symbol not in changed:
             self._layout.chart.show_view(project.view.bars, project.view.prices)
             self._session.nudge()
-        self._clean = project.content if opening.copy is None else self._content_of_file()
-        if opening.copy is None:
-            self._clean = self._project().content
+        self._clean = self._content() if opening.copy is None else self._content_of_file()
         self._show_dirty()
         if opening.copy is not None:
             self._take_over(opening.copy)
@@ -477,10 +482,13 @@ class Projecting(QObject):
         self._layout.recovery.hide()
 
 
-def _writing(path: Path, project: Project) -> Job:
+def _writing(path: Path, project: Project, rows: Callable[[], tuple[ProjectRow, ...]]) -> Job:
+    """Return the job that writes a project; its rows, with the hashes of long series, are made there."""
+
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        write_project(path, project)
-        yield ProjectWritten(path, project.content)
+        whole = project.model_copy(update={"rows": rows()})
+        write_project(path, whole)
+        yield ProjectWritten(path, whole.content)
 
     return job
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.charts.compare import Compared
 from app.panels.differences import DifferenceDialog
-from app.panels.runs import when
+from app.panels.run_table import when
 from app.session import Session
 from app.window.layout import Layout
 from app.window.watching import Watching
