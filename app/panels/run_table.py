@@ -244,6 +244,7 @@ class RunsFilter(QSortFilterProxyModel):
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
+        """Tell whether a run holds every word."""
         model = self.sourceModel()
         assert isinstance(model, RunsModel)
         run = model.runs[row]
@@ -255,6 +256,7 @@ class RunsFilter(QSortFilterProxyModel):
         return all(word in self._told[place] for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
+        """Compare two runs by a column."""
         model = self.sourceModel()
         assert isinstance(model, RunsModel)
         value = COLUMNS[left.column()].value
@@ -272,6 +274,7 @@ class RunsTable(QTableView):
     delete_wanted = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Delete and check by keys; all else as tables do."""
         if event.key() == Qt.Key.Key_Delete:
             self.delete_wanted.emit()
         elif event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
