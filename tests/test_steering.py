@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from window_bench import price_file, texts, wait
 
 from app import theme
@@ -137,6 +137,30 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     wait(idle(bench))
     assert slider.maximum() == 7
     assert panel.memory.chart._traces[0].name == "#3 LSTM"
+
+
+def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -> None:
+    def weights() -> str:
+        return next((label.text().split()[0] for label in bench.model.findChildren(QLabel) if " weights · " in label.text()), "")
+
+    wait(lambda: bool(weights()))
+    small = weights()
+    bench.model.show_config(TINY.changed(hidden_size=40))
+    wait(lambda: weights() != small)
+    bench.model.undo()
+    wait(lambda: weights() == small)
+    qtbot.mouseClick(bench.model.rate_button, Qt.MouseButton.LeftButton)
+    assert bench.session.state == "searching"
+    assert not bench.model.train_button.isEnabled()
+    wait(lambda: bench.steering._rates is not None and bench.session.state == "idle")
+    dialog = bench.steering._rates
+    assert dialog is not None
+    rate = dialog.chart.rate
+    qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
+    assert bench.model.config().train.learning_rate == rate
+    bench.actions["undo"].trigger()
+    assert bench.model.config().train.learning_rate == TINY.train.learning_rate
+    wait(idle(bench))
 
 
 def test_one_that_was_cut_short_is_offered_and_goes_on(qtbot: Any, bench: Workbench, prices: str) -> None:

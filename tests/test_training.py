@@ -177,6 +177,12 @@ def test_training_longer_goes_on_from_the_last_epoch(tmp_path: Path) -> None:
     assert_same(longer, whole)
 
 
+def test_a_training_that_cannot_be_kept_is_not_lost(tmp_path: Path) -> None:
+    events, result = fitted(quick(epochs=1), keep=tmp_path / "missing" / "kept.training")
+    assert len(result.history) == 2
+    assert any(isinstance(event, Notice) and "cannot be kept" in event.message for event in events)
+
+
 def test_a_state_of_other_prices_settings_or_another_kind_is_refused(tmp_path: Path) -> None:
     panel, config, file = Panel((walk(),)), quick(), tmp_path / "kept.training"
     training = fit(panel, split_panel(panel, config.task), config, lambda: False)

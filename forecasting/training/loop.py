@@ -16,6 +16,7 @@ from torch import Tensor
 
 from forecasting.calendars import future_sessions
 from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import CandlecastError
 from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Origins, Panel
@@ -133,7 +134,7 @@ def fit(
         yield from run.epoch()
         yield provisional()
     if keep is not None:
-        run.state().save(keep)
+        yield from _left(run, keep)
     yield from run.conclusions()
     network.load_state_dict(run.best)
     network.eval()
@@ -158,6 +159,14 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
     network = build(config, scaling).to(device)
     network.feed_back_in(scaling.sd.tolist())
     return windows, Forecaster(config, scaling, network, device, split.val_start)
+
+
+def _left(run: Run, keep: Path) -> Iterator[Event]:
+    """Leave the training in a file; where that fails nothing is lost but the chance to go on from it."""
+    try:
+        run.state().save(keep)
+    except (CandlecastError, OSError) as error:
+        yield Notice(f"The training cannot be kept to go on from: {error}", "Its result is not affected.")
 
 
 def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
