@@ -48,7 +48,8 @@ def test_files_beside_a_project_are_named_from_there(tmp_path: Path) -> None:
 def test_everything_in_a_project_comes_back(tmp_path: Path) -> None:
     config = RunConfig().changed(model="gru", horizon=7).model_dump(mode="json")
     view = ProjectView(style="line", scale="log", span="3M", theme="dark", bars=(1.5, 80.0), prices=(-1.0, 3.0), layout="QUJD")
-    row = ProjectRow(request=Request(reference=str(tmp_path / "x.csv"), read=ReadOptions(decimal=",")), symbol="=x", checked=True, fingerprint="9 bars")
+    request = Request(reference=str(tmp_path / "x.csv"), read=ReadOptions(decimal=","))
+    row = ProjectRow(request=request, symbol="=x", checked=True, fingerprint="9 bars")
     made = Project(candleproject=1, rows=(row,), config=config, compared=("ab", "cd"), view=view)
     write_project(tmp_path / "a.candleproject", made)
     back = read_project(tmp_path / "a.candleproject")

@@ -144,4 +144,6 @@ def test_hostile_curves_and_records_are_refused() -> None:
         with pytest.raises(DataError, match="damaged"):
             read_record(text)
     assert read_record(record.model_dump_json()) == record
+    marked = read_record(record.model_dump_json().replace("GRU ties", "<img src='x'>p < 0.001<b>"))
+    assert marked.verdict.sentence.startswith("‹img src='x'>p < 0.001‹b>")
     assert unpacked(record, packed(unpacked(record, curves))).forecasts[0].symbol == "AAA"

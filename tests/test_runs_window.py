@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from run_bench import finished
+from test_runs import result
 from window_bench import idle, price_file, texts, wait, window
 
 from app.charts.compare import MOST, hue
@@ -17,6 +19,8 @@ from app.panels.differences import DifferenceDialog
 from app.panels.run_table import COLUMNS
 from app.theme import DARK, LIGHT, contrast
 from app.window.workbench import Workbench
+from forecasting.events import BacktestFinished
+from forecasting.series import Outcomes
 from forecasting.store import store_path
 
 
@@ -141,3 +145,23 @@ def test_a_run_that_cannot_be_kept_stays_in_memory(bench: Workbench) -> None:
     assert bench.layout.runs.table.model().rowCount() == 2
     assert cell(bench, 0, "Seed") == "2"
     store_path().rmdir()
+
+
+@pytest.mark.slow
+def test_a_backtest_is_kept_with_the_series_it_went_through(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    bench.watching.load([price_file(tmp_path / "other" / "AAA.csv", bars=80)], "also")
+    idle(bench)
+    made, series = result(), bench.session.panel
+    assert series is not None
+    one = Outcomes(
+        "GRU", np.array(["AAA"]), series[0].ds[:1], series[0].ds[None, :4], np.ones(1), np.ones((1, 4)), (0.5,), np.ones((1, 4, 1))
+    )
+    bench.runs._take(BacktestFinished(made.config, {"GRU": one}, made.scores, made.verdict, made.info))
+    idle(bench)
+    assert cell(bench, 0, "Network") == "GRU · backtest"
+    (run,) = bench.runs._runs.values()
+    assert run.record.series[0].fingerprint == series[0].fingerprint, "of two series of one name the one that was checked"
+    choose(bench, 0)
+    assert not bench.layout.runs.acts["show"].isEnabled()
+    assert bench.layout.runs.acts["reproduce"].isEnabled()

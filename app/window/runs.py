@@ -19,6 +19,7 @@ from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, Event, RunFinished
 from forecasting.series import Panel
 from forecasting.sources.options import Request
+from forecasting.store import store_path
 from forecasting.store.runs import Curves, Deleted, KeptRun, RunRecord, RunStore, recorded, recorded_backtest, restored
 
 _ASIDE = "runs"
@@ -106,7 +107,7 @@ class RunsDesk(QObject):
 
     def start(self) -> None:
         """Read the runs of the store."""
-        self._do(lambda store: RunsRead(store.runs()))
+        self._session.aside(_ASIDE, _reading)
 
     def find(self, key: str) -> KeptRun | None:
         """Return a run by its key."""
@@ -160,13 +161,15 @@ class RunsDesk(QObject):
         """Keep what has ended, and show what the store tells."""
         match event:
             case RunFinished():
+                self.last = None
                 result, requests = event.result, self._requests()
                 self._keep(lambda: recorded(result, requests))
             case BacktestFinished():
                 symbols = {str(symbol) for one in event.outcomes.values() for symbol in one.symbol}
-                series = tuple(row.series for row in self._session.watchlist.rows if row.series is not None and row.symbol in symbols)
+                rows = sorted(self._session.watchlist.rows, key=lambda row: row.checked)
+                series = {row.symbol: row.series for row in rows if row.series is not None and row.symbol in symbols}
                 if series:
-                    panel, requests = Panel(series), self._requests()
+                    panel, requests = Panel(tuple(series.values())), self._requests()
                     self._keep(lambda: recorded_backtest(event, panel, requests))
             case RunsRead():
                 self._show(event)
@@ -328,6 +331,14 @@ def _request(text: str, reference: str) -> Request:
         return Request.model_validate_json(text)
     except ValueError:
         return Request(reference=reference)
+
+
+def _reading(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Read the runs; where there is no store yet, none is made."""
+    if not store_path().is_file():
+        yield RunsRead(())
+        return
+    yield from _job(lambda store: RunsRead(store.runs()))(should_stop)
 
 
 def _job(work: Callable[[RunStore], RunsRead]) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from forecasting.config import GROUPS, RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
@@ -27,6 +28,7 @@ MOST_NUMBERS = 8 * 2**20
 #: Most letters of a note.
 LONGEST_NOTE = 4000
 _TEXT, _LINE = 65_536, 4096
+_MARKUP = re.compile(r"<(?=[A-Za-z/!])")
 _ROW = "key, made_at, record, curves, notes, checksum"
 _INSERT = f"INSERT OR IGNORE INTO run ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of our own
 
@@ -64,6 +66,12 @@ class _Judged(Settings):
     reference: str = Field(max_length=200)
     notes: tuple[str, ...] = Field((), max_length=100)
     tries: int = 1
+
+    @field_validator("sentence", "reference", "notes")
+    @classmethod
+    def _without_markup(cls, told: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Take the meaning from what a stranger's file might want to be shown as markup; ``p < 0.001`` stays."""
+        return _MARKUP.sub("‹", told) if isinstance(told, str) else tuple(_MARKUP.sub("‹", one) for one in told)
 
 
 class _Shape(Settings):
