@@ -80,9 +80,10 @@ def main() -> None:
                 if seed and name != next(iter(outcomes)):
                     continue
                 last = at_horizon(found)
+                score = float(crps_bp(of_levels(last)))
                 thirds = " ".join(f"{c:.1f}" for c in by_tercile(last, 80))
                 print(
-                    f"h={horizon} seed={seed} {name:12s} CRPS {float(crps_bp(of_levels(last))):8.3f} bp  80 % {float(coverage(last, level=80)):5.1f}"
+                    f"h={horizon} seed={seed} {name:12s} CRPS {score:8.3f} bp  80 % {float(coverage(last, level=80)):5.1f}"
                     f" ({thirds})  95 % {float(coverage(last, level=95)):5.1f}" + (f"  {cpu:.0f} CPU s, all models" if not seed else ""),
                     flush=True,
                 )
