@@ -43,6 +43,7 @@ class TrainingPanel(QStackedWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._theme: Theme | None = None
         self._empty = EmptyState(
             "loss", self.tr("Nothing trained yet"), self.tr("Press Train: the loss and the forecast move while the network learns.")
         )
@@ -81,6 +82,8 @@ class TrainingPanel(QStackedWidget):
         self._pause.setVisible(pausing or paused)
         self._pause.setChecked(paused)
         self._pause.setText(self.tr("Continue") if paused else self.tr("Pause"))
+        if self._theme is not None:
+            self._pause.setIcon(icon("train" if paused else "pause", self._theme))
         self._longer.setVisible(longer)
 
     def show_progress(self, progress: Progress) -> None:
@@ -123,7 +126,8 @@ class TrainingPanel(QStackedWidget):
         self.doctor.set_theme(theme)
         for view in (self.losses, self.gradients, self.memory):
             view.chart.set_theme(theme)
-        self._pause.setIcon(icon("pause", theme))
+        self._theme = theme
+        self._pause.setIcon(icon("train" if self._pause.isChecked() else "pause", theme))
         self._longer.setIcon(icon("plus", theme))
 
     def _top(self) -> QHBoxLayout:
