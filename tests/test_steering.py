@@ -28,10 +28,11 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> str:
     return price_file(tmp_path_factory.mktemp("prices") / "walk.csv", bars=300)
 
 
-@pytest.fixture
-def bench(qapp: QApplication, prices: str, tmp_path: Path) -> Iterator[Workbench]:
+@pytest.fixture(scope="module")
+def bench(qapp: QApplication, prices: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """One window for all tests, each of which leaves it at rest."""
     theme.apply(qapp, theme.LIGHT)
-    window = MainWindow(Preferences(tmp_path / "window.ini"), [prices])
+    window = MainWindow(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), [prices])
     window.resize(1024, 700)
     window.show()
     one = window.furnish()
@@ -140,6 +141,8 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
 
 
 def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -> None:
+    bench.model.show_config(TINY)
+
     def weights() -> str:
         return next((label.text().split()[0] for label in bench.model.findChildren(QLabel) if " weights · " in label.text()), "")
 
