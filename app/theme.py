@@ -41,6 +41,8 @@ class Theme:
         Grid lines of charts (decoration).
     up, down, price, volume : str
         Rising bars (hollow), falling bars (filled), the line of closes, volume.
+    up_text, down_text : str
+        Changes of a price written in words and figures, which need more contrast than bars.
     forecast, baseline : str
         The network's forecast and the baseline's.
     train, val, test : str
@@ -65,6 +67,8 @@ class Theme:
     down: str
     price: str
     volume: str
+    up_text: str
+    down_text: str
     forecast: str
     baseline: str
     train: str
@@ -87,7 +91,7 @@ LIGHT = Theme(
     text="#17202B",
     muted="#56616F",
     line="#DCE1E7",
-    control="#808B99",
+    control="#76818F",
     accent="#0072B2",
     on_accent="#FFFFFF",
     danger="#B3261E",
@@ -95,7 +99,9 @@ LIGHT = Theme(
     up="#0072B2",
     down="#D55E00",
     price="#0072B2",
-    volume="#8793A1",
+    volume="#7E8997",
+    up_text="#00629A",
+    down_text="#A34700",
     forecast="#009E73",
     baseline="#6B7685",
     train="#FFFFFF",
@@ -113,7 +119,7 @@ DARK = Theme(
     text="#E6EAF0",
     muted="#A3ADBA",
     line="#2B323C",
-    control="#737E8E",
+    control="#7B8696",
     accent="#56B4E9",
     on_accent="#0F1217",
     danger="#FF8A80",
@@ -122,6 +128,8 @@ DARK = Theme(
     down="#E69F00",
     price="#56B4E9",
     volume="#6B7685",
+    up_text="#56B4E9",
+    down_text="#E69F00",
     forecast="#00B98A",
     baseline="#98A3B1",
     train="#0F1217",

@@ -23,15 +23,20 @@ def test_contrast_is_that_of_wcag() -> None:
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
+def _grounds(colors: Theme) -> list[str]:
+    """Everything that text and controls stand on: plain grounds, parts of the split, what is selected, and what is under the mouse."""
+    shades = [mixed(colors.raised, colors.accent, 0.16), mixed(colors.raised, colors.text, 0.06), mixed(colors.surface, colors.window, 0.7)]
+    return [colors.window, colors.surface, colors.raised, colors.val, colors.test, colors.train, *shades]
+
+
 @both
 def test_text_is_readable_on_every_ground(colors: Theme) -> None:
-    grounds = [colors.window, colors.surface, colors.raised, colors.val, colors.test, colors.train]
-    for text, ground in itertools.product((colors.text, colors.muted, colors.danger), grounds):
+    for text, ground in itertools.product((colors.text, colors.muted, colors.danger, colors.up_text, colors.down_text), _grounds(colors)):
         assert contrast(text, ground) >= 4.5, (text, ground)
     assert contrast(colors.on_accent, colors.accent) >= 4.5
-    assert contrast(colors.accent, colors.surface) >= 4.5  # links
-    selected = mixed(colors.raised, colors.accent, 0.16)
-    assert contrast(colors.text, selected) >= 4.5
+    assert contrast(colors.on_accent, mixed(colors.accent, colors.text, 0.14)) >= 4.5  # under the mouse
+    assert min(contrast(colors.accent, ground) for ground in (colors.window, colors.surface, colors.raised)) >= 4.5  # links
+    assert contrast(colors.text, mixed(colors.raised, colors.text, 0.12)) >= 4.5  # pressed
     for tag in (colors.price, colors.forecast, colors.text):
         assert max(contrast("#FFFFFF", tag), contrast("#0F1217", tag)) >= 4.5, tag
 
@@ -41,11 +46,14 @@ def test_graphics_stand_out_from_every_ground(colors: Theme) -> None:
     series = (colors.up, colors.down, colors.price, colors.forecast, colors.baseline, colors.volume, colors.train_loss, colors.val_loss)
     for color, ground in itertools.product(series, (colors.surface, colors.train)):
         assert contrast(color, ground) >= 3, (color, ground)
-    for color in (colors.up, colors.down, colors.forecast, colors.price):
+    for color in (colors.up, colors.down, colors.forecast, colors.price, colors.baseline, colors.volume):
         assert min(contrast(color, colors.val), contrast(color, colors.test)) >= 3, color
-    for ground in (colors.window, colors.surface, colors.raised):
+    for ground in _grounds(colors):
         assert contrast(colors.control, ground) >= 3, ground
         assert contrast(colors.accent, ground) >= 3, ground
+    chevron = re.search(r'stroke="(#\w+)"', theme.asset("icons", "chevron-down-mid.svg").read_text())
+    assert chevron is not None
+    assert contrast(chevron[1], colors.surface) >= 3
 
 
 def _lab(color: str, deficiency: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ class Banner(QFrame):
         self._details = QPushButton(self.tr("Details…"))
         self._details.clicked.connect(self.details_wanted)
         self._action = QPushButton()
+        self._action.hide()
         self._action.clicked.connect(self.action_wanted)
         self._copy = QToolButton()
         self._copy.setAccessibleName(self.tr("Copy details"))

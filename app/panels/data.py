@@ -166,8 +166,10 @@ class DataPanel(QStackedWidget):
         below.addWidget(self._findings)
         below.addLayout(self._shapes)
         below.addStretch(1)
-        self._shapes.addRow(_muted(self.tr("Bars")), self.resample)
-        self._shapes.addRow(_muted(self.tr("Calendar")), self.calendar)
+        for words, field in ((self.tr("Bars"), self.resample), (self.tr("Calendar"), self.calendar)):
+            label = _muted(words)
+            label.setBuddy(field)
+            self._shapes.addRow(label, field)
         scroll = QScrollArea()
         scroll.setWidget(details)
         scroll.setWidgetResizable(True)

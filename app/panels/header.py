@@ -110,7 +110,7 @@ class ChartHeader(QWidget):
 
     def _color(self) -> None:
         if self._theme:
-            color = self._theme.down if self._rise < 0 else self._theme.up
+            color = self._theme.down_text if self._rise < 0 else self._theme.up_text
             self._change.setStyleSheet(f"color: {color}; font-weight: 600;")
 
     def _span_button(self, span: str) -> QToolButton:

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.access import complete
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
 from app.theme import Theme
@@ -210,6 +211,7 @@ class ImportDialog(QDialog):
         self.buttons = QDialogButtonBox()
         self.load = QPushButton(_tr("Load"))
         self._lay_out()
+        complete(self)
         self.resize(_SIZE)
         self._show_settled()
         self._wait()

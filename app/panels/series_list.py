@@ -243,7 +243,7 @@ class RowDelegate(QStyledItemDelegate):
         painter.setPen(QColor(theme.muted if faint else theme.text))
         right = Qt.AlignmentFlag.AlignRight
         painter.drawText(inner, right | Qt.AlignmentFlag.AlignTop, last)
-        color = theme.muted if faint or not seen.change else theme.up if seen.change > 0 else theme.down
+        color = theme.muted if faint or not seen.change else theme.up_text if seen.change > 0 else theme.down_text
         painter.setPen(QColor(color))
         painter.drawText(inner, right | Qt.AlignmentFlag.AlignBottom, change)
         return width

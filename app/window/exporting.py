@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.access import complete
 from app.charts.plots import PLOTS
 from app.export import PICTURES, Figure, Look
 from app.export.figure import LOGICAL_DPI
@@ -83,6 +84,7 @@ class ExportDialog(QDialog):
         self._lay_out()
         self._show_look(figure.look)
         self._wire()
+        complete(self)
         self._follow_format()
         self.go.setFocus()
 

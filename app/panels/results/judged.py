@@ -205,7 +205,9 @@ class _PlotTab(QWidget):
         """Put a choice above the table."""
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(QLabel(label))
+        words = QLabel(label)
+        words.setBuddy(field)
+        row.addWidget(words)
         row.addWidget(field, 1)
         self._side.insertLayout(0, row)
 

@@ -1,0 +1,52 @@
+"""Names for what Qt builds inside a control: a screen reader that gets there is told what it belongs to."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("access", text)
+
+
+def complete(root: QWidget) -> None:
+    """Name the inner parts of all combo boxes, spin boxes, line edits and bars below a widget after the control they belong to.
+
+    Parts that have a name keep it. A list that drops down and a field that is typed in are called like their combo box; the cross in
+    a line edit says what it clears; what shows the rest of a bar says so.
+    """
+    for combo in root.findChildren(QComboBox):
+        name = _name(combo)
+        if _buddy(combo) is None and combo.parentWidget():
+            # On Linux the name of a combo box is its text; what it is for is told by the label that has it as its buddy.
+            label = QLabel(name, combo.parentWidget())
+            label.setBuddy(combo)
+            label.hide()
+        _give(combo.view(), name)
+        if combo.lineEdit():
+            _give(combo.lineEdit(), name)
+    for spin in root.findChildren(QAbstractSpinBox):
+        _give(spin.lineEdit(), _name(spin))
+    for edit in root.findChildren(QLineEdit):
+        for button in edit.findChildren(QToolButton):
+            _give(button, _tr("Clear {name}").format(name=_name(edit)))
+    for button in root.findChildren(QToolButton):
+        if button.objectName() in ("qt_toolbar_ext_button", "qt_menubar_ext_button"):
+            _give(button, _tr("More"))
+
+
+def _give(part: QWidget, name: str) -> None:
+    if not part.accessibleName():
+        part.setAccessibleName(name)
+
+
+def _name(control: QWidget) -> str:
+    """Return the name of a control, or the text of the label that is its buddy."""
+    buddy = _buddy(control)
+    return control.accessibleName() or (buddy.text().replace("&", "") if buddy else "")
+
+
+def _buddy(control: QWidget) -> QLabel | None:
+    parent = control.parentWidget()
+    return next((label for label in parent.findChildren(QLabel) if label.buddy() is control), None) if parent else None

@@ -1,0 +1,164 @@
+"""The window for those who do not see it or do not use a mouse: names, labels, focus, and one meaning for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fabricated import run, walk
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+from run_bench import finished
+from window_bench import idle, price_file, wait, window
+
+from app.export import EXPORTERS, Figure
+from app.panels.audit import AuditDialog
+from app.panels.differences import DifferenceDialog
+from app.panels.rates import RateDialog
+from app.panels.tickers import TickerDialog
+from app.theme import LIGHT
+from app.window import dialogs
+from app.window.exporting import ExportDialog
+from app.window.workbench import Workbench
+from forecasting.events import LearningRatesTried
+
+Role = QAccessible.Role
+INTERACTIVE = {
+    Role.PushButton, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton, Role.EditableText, Role.ComboBox, Role.SpinBox,
+    Role.Slider, Role.List, Role.Table, Role.Tree, Role.MenuItem, Role.PageTab, Role.Link, Role.Dial, Role.ProgressBar,
+}  # fmt: skip
+CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
+
+
+def walked(one: QAccessibleInterface | None, path: str = "") -> Iterator[tuple[QAccessibleInterface, str]]:
+    """Go through an accessible and all below it, with the way there; rows of lists and tables are data."""
+    if one is None or not one.isValid():
+        return
+    here = f"{path}/{one.role().name}:{one.text(QAccessible.Text.Name)[:24]}"
+    yield one, here
+    if one.role() not in (Role.List, Role.Table, Role.Tree):
+        for place in range(one.childCount()):
+            yield from walked(one.child(place), here)
+
+
+def unnamed(root: QWidget) -> list[str]:
+    """Return the way to everything that can be used and has no name; what is hidden for good reasons is not offered to anybody."""
+    found = []
+    for one, path in walked(QAccessible.queryAccessibleInterface(root)):
+        widget = one.object()
+        hidden = isinstance(widget, QWidget) and widget.isHidden() and not isinstance(widget, QAbstractItemView)
+        # The name of a combo box may be no more than its text: what it is for stands on a label.
+        called = (
+            bool(one.relations(QAccessible.RelationFlag.Label))
+            if isinstance(widget, QComboBox)
+            else bool(one.text(QAccessible.Text.Name).strip())
+        )
+        if one.role() in INTERACTIVE and not called and not hidden:
+            found.append(f"{path} ({type(widget).__name__} {widget.objectName() if widget else ''})")
+    return found
+
+
+def out_of_reach(root: QWidget) -> list[str]:
+    """Return the controls that Tab never gets to, and that no action stands for."""
+    found = []
+    for one in root.findChildren(QWidget):
+        own = isinstance(one, CONTROLS) and not isinstance(one, QScrollBar) and one.objectName()[:3] != "qt_" and not one.isHidden()
+        inside = isinstance(one.parentWidget(), (QLineEdit, QAbstractItemView, QComboBox, QAbstractSpinBox))
+        inner = inside or isinstance(one, QHeaderView)
+        commanded = isinstance(one, QAbstractButton) and bool(one.actions())
+        if own and not inner and not commanded and not one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.focusProxy() is None:
+            found.append(f"{type(one).__name__} {one.accessibleName()}")
+    return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+        yield bench
+        bench.session.unsaved = False
+
+
+def test_everything_in_the_window_has_a_name_and_can_be_reached(bench: Workbench) -> None:
+    assert unnamed(bench.window) == []
+    assert out_of_reach(bench.window) == []
+    bench.banner.show_fault("The file prices.csv holds no prices.", "Choose another one.", details=True, action="Import with options…")
+    finished(bench)
+    assert unnamed(bench.window) == []
+    assert out_of_reach(bench.window) == []
+    names = [one.text(QAccessible.Text.Name) for one, _ in walked(QAccessible.queryAccessibleInterface(bench.window))]
+    assert {"Train", "Price chart", "Lookback"} <= {name.split(":")[0] for name in names}, "the walk sees what there is"
+
+
+def test_every_dialog_has_names_and_can_be_reached(bench: Workbench, tmp_path: Path) -> None:
+    top, judged = bench.window, run(walk("ACME"))
+    bench.importer.open(price_file(tmp_path / "B.csv"))
+    assert bench.importer.dialog is not None
+    idle(bench)
+    rates = LearningRatesTried(np.array([1e-4, 1e-3, 1e-2]), np.array([1.0, 0.9, 2.0]), 1e-3)
+    shown: list[QDialog] = [
+        bench.importer.dialog,
+        ExportDialog(top, Figure(judged, "ACME", bench.chart), LIGHT, {key: one.label for key, one in EXPORTERS.items()}),
+        TickerDialog(parent=top),
+        AuditDialog(top),
+        DifferenceDialog(("1", "2"), [("Horizon", "4", "6")], top),
+        RateDialog(top, rates, LIGHT),
+        dialogs.show_about(top),
+        dialogs.show_shortcuts(top, bench.actions.shortcuts()),
+    ]
+    for one in shown:
+        one.show()
+        QApplication.processEvents()
+        assert unnamed(one) == [], type(one).__name__
+        assert out_of_reach(one) == [], type(one).__name__
+        assert one.windowTitle(), type(one).__name__
+        one.close()
+        one.deleteLater()
+
+
+def test_the_focus_is_seen_wherever_tab_takes_it(bench: Workbench) -> None:
+    bench.window.activateWindow()
+    wait(lambda: QApplication.activeWindow() is bench.window)
+    bench.actions.ticker_field.setFocus()
+    seen, unseen = [], []
+    for _ in range(150):
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        now = QApplication.focusWidget()
+        if now is None or now in seen:
+            break
+        seen.append(now)
+        focused = now.grab().toImage()
+        now.clearFocus()
+        if focused == now.grab().toImage():
+            unseen.append(f"{type(now).__name__} {now.accessibleName()}")
+        now.setFocus(Qt.FocusReason.TabFocusReason)
+    assert len(seen) > 20, "tab goes through the window"
+    assert unseen == []
+
+
+def test_every_key_means_one_thing(bench: Workbench) -> None:
+    keys = [action.shortcut().toString() for action in bench.window.actions() if not action.shortcut().isEmpty()]
+    assert len(keys) == len(set(keys)) > 30
+    told = bench.actions.shortcuts()
+    assert len(told) == len(keys), "F1 lists each of them"
+    for action in bench.window.actions():
+        if not action.shortcut().isEmpty():
+            assert action.shortcut().toString() in action.toolTip(), action.objectName()
+    in_menus = {action.objectName() for menu in bench.window.menuBar().findChildren(QWidget) for action in menu.actions()}
+    assert {action.objectName() for action in bench.window.actions()} <= in_menus
