@@ -129,9 +129,8 @@ def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[
     loaded = Panel(source(panel).load()[:series])
     config = RunConfig().changed(**settings, horizon=h, test_size=test, device="cpu")
     work = Work(loaded, config, BacktestConfig(refit=refit), tuple(levels), ())
-    batches = [
-        -(-len(split_panel(loaded, config.task, test_start=fold.test_start).train) // config.train.batch_size) for fold in folds_of(work)
-    ]
+    starts = [None if fold.number == 1 else fold.test_start for fold in folds_of(work)]
+    batches = [-(-len(split_panel(loaded, config.task, test_start=start).train) // config.train.batch_size) for start in starts]
     with measured() as run:
         walking = walk_forward(work, lambda: False)
         try:
