@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app import tasks
+from app.tasks import Refresh
 from app.watched import NOTED, Watched
 from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
@@ -33,7 +35,7 @@ from forecasting.events import (
     SplitMade,
 )
 from forecasting.series import Panel, PriceSeries
-from forecasting.sources.options import ReadOptions, Request
+from forecasting.sources.options import Request
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
 #: was told to stop.
@@ -41,9 +43,6 @@ State = Literal["idle", "loading", "preparing", "training", "paused", "searching
 
 #: What is done with the trained series: each begins once the engine is ready, and can be stopped or cancelled.
 Task = Literal["training", "searching", "backtesting", "auditing"]
-
-#: Whether tickers are fetched: when they are old, in any case, or not at all.
-Refresh = Literal["auto", "always", "never"]
 
 PULSE_MS = 33
 #: Finished trainings whose gradients stay at hand, to be compared with.
@@ -178,7 +177,7 @@ class Session(QObject):
     def warm_up(self) -> None:
         """Import torch in the background, unless that is done or under way."""
         if self.engine is None and self._warmer is None:
-            self._warmer = self._start(_warm_up, "engine")
+            self._warmer = self._start(tasks.warm_up, "engine")
 
     def load(
         self,
@@ -210,7 +209,7 @@ class Session(QObject):
         self._retire()
         self.refused = None
         self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead)
-        self._worker = self._start(_loading(self._asked.requests, refresh), "load")
+        self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
 
     def restore(self, watchlist: Watchlist, selected: int) -> None:
@@ -269,7 +268,7 @@ class Session(QObject):
         """Find out aside what a training would cost, where there is something to train and nothing else goes on."""
         panel = self.panel
         if panel is not None and self.engine is not None and not self.busy:
-            self.aside(COST, _estimating(panel, config))
+            self.aside(COST, tasks.estimating(panel, config))
 
     def _settle(self, name: str) -> None:
         """Give up what runs aside, and wait for its end: nothing else may draw random numbers while a network is trained."""
@@ -280,7 +279,7 @@ class Session(QObject):
 
     def search_rate(self, config: RunConfig) -> None:
         """Look for a learning rate; errors as :meth:`begin`."""
-        self.begin("searching", lambda panel: _searching(panel, config))
+        self.begin("searching", lambda panel: tasks.searching(panel, config))
 
     def train(self, config: RunConfig, resume: Path | None = None) -> None:
         """Train a network on what is loaded; errors as :meth:`begin`.
@@ -297,7 +296,7 @@ class Session(QObject):
                 self._kept_in = tempfile.TemporaryDirectory(prefix="candlecast-", ignore_cleanup_errors=True)
         pausing, keep = threading.Event(), self._kept
         self._planned = config
-        self.begin("training", lambda panel: _training(panel, config, pausing, resume, keep))
+        self.begin("training", lambda panel: tasks.training(panel, config, pausing, resume, keep))
         self._pausing = pausing
 
     def train_on(self, epochs: int) -> None:
@@ -593,71 +592,3 @@ class Session(QObject):
     def _tell(self, failure: Failure | None) -> None:
         if failure:
             self.failed.emit(failure)
-
-
-def _warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    from forecasting import jobs
-
-    yield from jobs.warm_up()
-
-
-def _loading(requests: Sequence[Request], refresh: Refresh) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.load(requests, should_stop=should_stop, refresh=refresh)
-
-    return job
-
-
-def understanding(path: str, options: ReadOptions) -> Job:
-    """Return the job that tells how a file is read."""
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.understand(path, options)
-
-    return job
-
-
-def _estimating(panel: Panel, config: RunConfig) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.estimate(panel, config)
-
-    return job
-
-
-def _searching(panel: Panel, config: RunConfig) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.find_learning_rate(panel, config, should_stop)
-
-    return job
-
-
-def unfinished(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    """Tell which trainings were cut short."""
-    from forecasting import jobs
-
-    yield from jobs.unfinished()
-
-
-def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    """Tell which tickers are in the price cache."""
-    from forecasting import jobs
-
-    yield from jobs.held_tickers()
-
-
-def _training(panel: Panel, config: RunConfig, pausing: threading.Event, resume: Path | None, keep: Path | None) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        autosave = jobs.autosave_path(panel, config)
-        yield from jobs.train(panel, config, should_stop, should_pause=pausing.is_set, resume=resume, autosave=autosave, keep=keep)
-
-    return job

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app.panels.audit import AuditDialog
 from app.session import Session
+from app.tasks import auditing
 from app.window.actions import Actions
 from app.window.layout import Layout
-from app.worker import Job
-from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.events import AuditFinished, Event, Progress
-from forecasting.series import Panel
+from forecasting.events import AuditFinished, Progress
 
 
 class Auditing(QObject):
@@ -56,7 +52,7 @@ class Auditing(QObject):
         """Audit the checked series with the settings of the model form."""
         try:
             config = self._model.config()
-            self._session.begin("auditing", lambda panel: _auditing(panel, config))
+            self._session.begin("auditing", lambda panel: auditing(panel, config))
         except CandlecastError as error:
             self.refused.emit(error)
             return
@@ -80,12 +76,3 @@ class Auditing(QObject):
             self.dialog.show_running(words.get(session.state, self.tr("Looking for leaks…")), stopping=session.state == "stopping")
         else:
             self.dialog.show_idle(ready=ready)
-
-
-def _auditing(panel: Panel, config: RunConfig) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.audit(panel, config, should_stop)
-
-    return job

@@ -8,7 +8,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
 from app.panels.importing import ImportDialog
-from app.session import Session, understanding
+from app.session import Session
+from app.tasks import understanding
 from app.theme import Theme
 from app.window.watching import Watching
 from app.worker import Failure

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, QTimerEvent
 
 from app.panels.rates import RateDialog
-from app.session import COST, Session, unfinished
+from app.session import COST, Session
+from app.tasks import unfinished
 from app.theme import LIGHT, Theme
 from app.window.actions import Actions
 from app.window.layout import Layout

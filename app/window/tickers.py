@@ -8,8 +8,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
 from app.panels.tickers import TickerDialog
-from app.session import Session, held_tickers
+from app.session import Session
 from app.settings import Preferences
+from app.tasks import held_tickers
 from app.watchlist import Choice
 from app.window.actions import Actions
 from app.window.watching import Watching, ticker_options

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimerEvent, Signal
 
 from app.panels.data import DataPanel
-from app.session import Refresh, Session
+from app.session import Session
 from app.settings import Preferences
+from app.tasks import Refresh
 from app.watchlist import Choice, Row, Watchlist
 from forecasting.errors import CandlecastError
 from forecasting.sources.options import USUAL, Request, TickerOptions

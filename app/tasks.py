@@ -1,0 +1,105 @@
+"""What workers run for the session: jobs of the engine, which is imported in the worker and never before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from app.worker import Job
+from forecasting.config import RunConfig
+from forecasting.events import Event
+from forecasting.series import Panel
+from forecasting.sources.options import ReadOptions, Request
+
+#: Whether tickers are fetched: when they are old, in any case, or not at all.
+Refresh = Literal["auto", "always", "never"]
+
+
+def warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Prepare the engine."""
+    from forecasting import jobs
+
+    yield from jobs.warm_up()
+
+
+def loading(requests: Sequence[Request], refresh: Refresh) -> Job:
+    """Return the job that loads series."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.load(requests, should_stop=should_stop, refresh=refresh)
+
+    return job
+
+
+def understanding(path: str, options: ReadOptions) -> Job:
+    """Return the job that tells how a file is read."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.understand(path, options)
+
+    return job
+
+
+def estimating(panel: Panel, config: RunConfig) -> Job:
+    """Return the job that tells what a training would cost."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.estimate(panel, config)
+
+    return job
+
+
+def searching(panel: Panel, config: RunConfig) -> Job:
+    """Return the job that looks for a learning rate."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.find_learning_rate(panel, config, should_stop)
+
+    return job
+
+
+def unfinished(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Tell which trainings were cut short."""
+    from forecasting import jobs
+
+    yield from jobs.unfinished()
+
+
+def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Tell which tickers are in the price cache."""
+    from forecasting import jobs
+
+    yield from jobs.held_tickers()
+
+
+def training(panel: Panel, config: RunConfig, pausing: threading.Event, resume: Path | None, keep: Path | None) -> Job:
+    """Return the job that trains a network, from the start or a file, and waits while ``pausing`` is set; its end goes to ``keep``."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        autosave = jobs.autosave_path(panel, config)
+        yield from jobs.train(panel, config, should_stop, should_pause=pausing.is_set, resume=resume, autosave=autosave, keep=keep)
+
+    return job
+
+
+def auditing(panel: Panel, config: RunConfig) -> Job:
+    """Return the job that looks for leaks."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.audit(panel, config, should_stop)
+
+    return job
