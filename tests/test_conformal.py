@@ -76,6 +76,17 @@ def test_what_is_right_stays_right(calibration: Calibration, quantiles: tuple[fl
     assert (found.values > 0).all()
 
 
+def test_bands_that_are_right_do_not_follow_noise() -> None:
+    """Single series of some 500 outcomes: without the shrinkage following misses costs them 0.8 % of CRPS, with it 0.3 %."""
+    cost = []
+    for seed in range(6):
+        plain = simulated(600, seed=seed)
+        late = plain.cutoff > np.datetime64("2000-06-01")
+        found = Aci().calibrate(plain)
+        cost.append(float(metrics.crps(part(found, late))) / float(metrics.crps(part(plain, late))) - 1)
+    assert np.mean(cost) < 0.004
+
+
 def test_a_crisis_is_answered_within_weeks() -> None:
     spread = np.ones(1001)
     spread[500:580] = 2.0
