@@ -113,7 +113,7 @@ def _network(panel: Panel, config: RunConfig, date: np.datetime64) -> tuple[bool
         split = split_panel(version, config.task, test_start=date + np.timedelta64(1, "us"))
         fitted = _finish(fit(version, split, config, lambda: False))
         found.append(fitted.predict(version, origins, QUANTILES))
-    return _told(found[0], found[1], f"{len(origins):,} forecasts by weights trained up to {date.astype('datetime64[D]')}")
+    return _told(found[0], found[1], f"The forecast of {len(origins):,} series by weights trained up to {date.astype('datetime64[D]')}")
 
 
 def _baseline(panel: Panel, config: RunConfig, date: np.datetime64, name: str) -> tuple[bool, str]:
@@ -123,7 +123,7 @@ def _baseline(panel: Panel, config: RunConfig, date: np.datetime64, name: str) -
         known = bars_before(version, date + np.timedelta64(1, "us"))
         [predictor] = fit_baselines(version, known, config.task.horizon, [name])
         found.append(predictor.predict(version, origins, QUANTILES))
-    return _told(found[0], found[1], f"{len(origins):,} forecasts")
+    return _told(found[0], found[1], f"The forecast of {len(origins):,} series")
 
 
 def _noise(panel: Panel, config: RunConfig) -> tuple[bool, str]:
