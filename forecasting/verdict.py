@@ -20,7 +20,9 @@ MIN_ORIGINS = 20
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
-#: A skill of less than this is not worth a word.
+#: A skill of less than this is a tie, however certain it is: of no use to anybody, and easily told apart by a large panel.
+MATTERS = 0.003
+#: A median that is worse than no change by more than this says so.
 CLEARLY = 0.02
 #: Lags at which the copycat check looks, in both directions.
 LAGS = 5
@@ -41,17 +43,19 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
         Key of the model; every other key is a baseline.
     tries : int
         How many configurations were tried on these origins, this one included: the p-value of a gain is corrected for
-        them (Sidak), because the best of many tries looks good by chance. That of a loss is not: choosing makes losses rarer.
+        them (Sidak), because the best of many tries looks good by chance. That of a loss is corrected for the number of
+        baselines instead: the best of many baselines looks good by chance as well.
 
     Returns
     -------
     Verdict
-        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 %, otherwise ``ties``.
+        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 % and the skill is at least
+        :data:`MATTERS`, otherwise ``ties``.
     """
     ours = outcomes[model]
     tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name != model}
     best = min(tests, key=lambda name: (_or(tests[name].skill, math.inf), name != RandomWalk.name))
-    test = tests[best].corrected(tries)
+    test = tests[best].corrected(tries, rivals=len(tests))
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     if best != RandomWalk.name and RandomWalk.name in tests:
         sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
@@ -88,16 +92,22 @@ class Comparison:
 
     @property
     def result(self) -> Result:
-        """``beats`` or ``loses`` where that is certain enough, otherwise ``ties``."""
-        if self.independent < MIN_ORIGINS or not self.p_value < SIGNIFICANCE:
+        """``beats`` or ``loses`` where that is certain enough and large enough, otherwise ``ties``."""
+        if not self.certain or abs(self.skill) < MATTERS:
             return "ties"
         return "beats" if self.skill > 0 else "loses"
 
-    def corrected(self, tries: int) -> Comparison:
-        """Return the comparison with the p-value of the best of ``tries`` independent tries; that of a loss stays."""
-        if tries <= 1 or not self.p_value < 1 or not self.skill > 0:
+    @property
+    def certain(self) -> bool:
+        """Whether the two are told apart, by however little."""
+        return self.independent >= MIN_ORIGINS and self.p_value < SIGNIFICANCE
+
+    def corrected(self, tries: int, rivals: int = 1) -> Comparison:
+        """Return the comparison with the p-value of a gain of the best of ``tries``, or of a loss to the best of ``rivals``."""
+        choices = tries if self.skill > 0 else rivals
+        if choices <= 1 or not self.p_value < 1:
             return self
-        return Comparison(self.skill, -math.expm1(tries * math.log1p(-self.p_value)), self.origins, self.independent)
+        return Comparison(self.skill, -math.expm1(choices * math.log1p(-self.p_value)), self.origins, self.independent)
 
 
 def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
@@ -282,7 +292,8 @@ def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Co
         return f"{model} cannot be compared with {_label(reference)}: a forecast is not a number."
     size = f"CRPS {_percent(test.skill)} {'lower' if test.skill > 0 else 'higher'}" if test.skill else "the same CRPS"
     origins = "1 origin" if test.origins == 1 else f"{test.origins} origins"
-    return f"{model} {_RELATIONS[test.result]} {_label(reference)}{rank} over {bars}: {size} on {origins}{_chance(test.p_value)}."
+    small = ", too little to matter" if test.certain and test.result == "ties" else ""
+    return f"{model} {_RELATIONS[test.result]} {_label(reference)}{rank} over {bars}: {size} on {origins}{_chance(test.p_value)}{small}."
 
 
 def _aside(reference: str, test: Comparison) -> str:
@@ -296,7 +307,8 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
         worth = max(1, round(test.independent))
         yield f"{test.origins} origins of {ours.horizon} bars each are worth about {worth} independent ones; {MIN_ORIGINS} are needed."
     if tries > 1:
-        after = f": p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that" if test.p_value != raw.p_value else ""
+        changed = raw.skill > 0 and test.p_value != raw.p_value
+        after = f": p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that" if changed else ""
         yield f"{tries} configurations were tried on this test part{after if math.isfinite(raw.p_value) else ''}."
     first = [float(np.nanmean(loss)) for loss in _losses(_first_step(ours), _first_step(reference)) if np.isfinite(loss).any()]
     if len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:

@@ -161,7 +161,20 @@ def test_many_tries_are_corrected() -> None:
     assert any(note.startswith("1" + 40 * "0" + " configurations were tried") for note in often.notes)
     assert Comparison(0.1, 0.01, 100, 100.0).corrected(5).p_value == pytest.approx(1 - 0.99**5)
     assert Comparison(-0.1, 0.01, 100, 100.0).corrected(5).result == "loses", "many tries excuse no loss"
+    assert Comparison(-0.1, 0.02, 100, 100.0).corrected(1, rivals=4).result == "ties", "the best of four baselines was lucky"
+    assert Comparison(0.1, 0.02, 100, 100.0).corrected(1, rivals=4).result == "beats", "who beats the best of four was not"
     assert often.tries == 10**40
+
+
+def test_what_is_certain_but_tiny_is_a_tie() -> None:
+    assert Comparison(0.002, 1e-9, 1000, 1000.0).result == Comparison(-0.002, 1e-9, 1000, 1000.0).result == "ties"
+    assert Comparison(0.004, 1e-9, 1000, 1000.0).result == "beats"
+    truth = walk(1500, 1, 10, 4)
+    found = judged(truth, moved(truth, 0.0, spread=1.07))
+    assert -0.003 < found.skill < 0
+    assert found.p_value < 0.01
+    assert found.outcome == "ties"
+    assert "too little to matter" in found.sentence
 
 
 def test_diebold_mariano_agrees_with_the_t_test_where_losses_are_independent() -> None:
