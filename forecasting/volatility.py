@@ -176,6 +176,11 @@ class Har:
     pooled: bool
     feedback: float = 0.0
 
+    def __post_init__(self) -> None:
+        needed = len(HAR_BARS) + len(_EWMA) + self.pooled + 1
+        if self.coefficients.ndim != 2 or len(self.coefficients) != needed:
+            raise ValueError(f"the volatility has coefficients of shape {list(self.coefficients.shape)}; {needed} a step are needed")
+
     @classmethod
     def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return", feedback: float = 0.0) -> Har:
         """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is looked at.

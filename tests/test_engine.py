@@ -15,6 +15,7 @@ import forecasting.features
 import forecasting.training
 from forecasting import jobs
 from forecasting.backtest import every, outcomes_of
+from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, RunFinished, SplitMade
@@ -284,6 +285,14 @@ def test_a_model_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.candle").write_bytes(b"PK\x03\x04 not a model")
     with pytest.raises(ModelFileError):
         Forecaster.load(tmp_path / "model.candle")
+
+
+def test_a_model_file_with_a_volatility_of_another_kind_is_refused(tmp_path: Path) -> None:
+    run(Panel((simulated(),)), quick(epochs=1)).forecaster.save(tmp_path / "model.candle")
+    manifest, arrays = read_bundle(tmp_path / "model.candle")
+    write_bundle(tmp_path / "older.candle", manifest, {**arrays, "scaling.har": arrays["scaling.har"][1:]})
+    with pytest.raises(ModelFileError, match="coefficients of shape"):
+        Forecaster.load(tmp_path / "older.candle")
 
 
 def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() -> None:
