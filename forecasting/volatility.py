@@ -176,10 +176,12 @@ class Har:
     pooled: bool
     feedback: float = 0.0
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Har:
+        """Return itself; raises ValueError for coefficients that are not those of the regressors, such as those of an older program."""
         needed = len(HAR_BARS) + len(_EWMA) + self.pooled + 1
         if self.coefficients.ndim != 2 or len(self.coefficients) != needed:
             raise ValueError(f"the volatility has coefficients of shape {list(self.coefficients.shape)}; {needed} a step are needed")
+        return self
 
     @classmethod
     def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return", feedback: float = 0.0) -> Har:

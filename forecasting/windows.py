@@ -272,7 +272,7 @@ class Scaling:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]) -> Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
         moves: Target = "difference" if target == "level" else target
-        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]))
+        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"])).checked()
         return cls(
             target,
             har,
