@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QLocale, QPointF, QRectF, Qt
+from PySide6.QtCore import QLocale, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
@@ -41,10 +43,9 @@ class Tick:
 
 @dataclass(frozen=True)
 class Tag:
-    """A price written on the axis in a filled box: the last close, the forecast."""
+    """A price marked on the axis in a filled box: the last close, the forecast."""
 
     place: float
-    label: str
     color: str
 
 
@@ -56,9 +57,12 @@ class Timeline:
     ds : ndarray of datetime64, shape [T]
     future : ndarray of datetime64, shape [H]
         Sessions after the last bar.
+    zone : str
+        IANA name of the zone of the dates, "" where it is not known.
     """
 
-    def __init__(self, ds: Dates = _EMPTY, future: Dates = _EMPTY) -> None:
+    def __init__(self, ds: Dates = _EMPTY, future: Dates = _EMPTY, zone: str = "") -> None:
+        self._zone = zone
         self.bars = int(ds.size)
         self.ds: Dates = np.concatenate([ds, future]).astype("datetime64[us]") if future.size else ds.astype("datetime64[us]")
         steps = np.diff(self.ds[:1000])
@@ -81,7 +85,18 @@ class Timeline:
         day = _words(self.ds[bar], "D", year=True)
         if weekday:
             day = f"{QLocale().dayName(stamp.isoweekday(), QLocale.FormatType.ShortFormat)} {day}"
-        return f"{day}  {stamp:%H:%M}" if self.intraday else day
+        return f"{day}  {stamp:%H:%M} {self.zone(bar)}".rstrip() if self.intraday else day
+
+    def zone(self, bar: int) -> str:
+        """Return the zone in which the time of a bar is written, such as EST or EDT; "" for days and where it is not known."""
+        if not self.intraday or not self._zone or not 0 <= bar < len(self):
+            return ""
+        try:
+            zone = ZoneInfo(self._zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return self._zone
+        name: str | None = self.ds[bar].item().replace(tzinfo=zone).tzname()
+        return self._zone if name is None else f"UTC{name}" if name[0] in "+-" else name
 
 
 def session_ticks(timeline: Timeline, low: float, high: float, pixels: float, measure: Callable[[str], float]) -> list[Tick]:
@@ -242,6 +257,13 @@ def number(value: float, decimals: int) -> str:
     return QLocale().toString(float(value), "f", decimals)
 
 
+def signed(percent: float, decimals: int) -> str:
+    """Write a change in percent with its sign, "+1.50 %"; what rounds to nothing has none."""
+    text = number(abs(percent), decimals)
+    sign = "" if float(f"{abs(percent):.{decimals}f}") == 0 else "+" if percent > 0 else "−"
+    return f"{sign}{text} %"
+
+
 def short_number(value: float) -> str:
     """Write a large number short: 950, 1.2K, 3.4M, 5.6B, 7.8T."""
     for size, sign in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
@@ -359,6 +381,30 @@ class SessionAxis(Axis):
             self._box(painter, QRectF(left, 3, width, metrics.height() + 6), text, self.theme.text)
 
 
+class ZoneCorner(pg.GraphicsWidget):  # type: ignore[misc]
+    """The zone of the times, in the corner between both axes."""
+
+    def __init__(self, dates: SessionAxis) -> None:
+        super().__init__()
+        self._dates = dates
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Write the zone of the last bar in view; an exception here would end the process, so it is kept for the chart to raise."""
+        dates = self._dates
+        view = dates.linkedView()
+        if view is None or not dates.isVisible():
+            return
+        try:
+            text = dates.timeline.zone(min(math.floor(view.viewRange()[0][1]), len(dates.timeline) - 1))
+            painter.setFont(dates.label_font)
+            painter.setPen(QColor(dates.theme.muted))
+            metrics = QFontMetricsF(dates.label_font)
+            shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.size().width() - 10)
+            painter.drawText(QPointF(9, 8 + metrics.ascent()), shown)
+        except Exception as error:
+            dates.faults.append(error)
+
+
 class CountAxis(Axis):
     """Whole numbers at the bottom: epochs."""
 
@@ -391,11 +437,22 @@ class CountAxis(Axis):
 
 
 class PriceAxis(Axis):
-    """Round prices at the right, linear or logarithmic, with tags for the last close and the pointer."""
+    """Round prices at the right, linear, logarithmic or in percent, with tags for the last close and the pointer.
+
+    Attributes
+    ----------
+    log : bool
+        Whether places are decimal logarithms of prices.
+    base : float or None
+        The price from which changes in percent are written in place of prices.
+    """
+
+    auto_wanted = Signal()
 
     def __init__(self, short: bool = False, rows: float = 42.0) -> None:
         super().__init__("right")
         self.log = False
+        self.base: float | None = None
         self.decimals = 2
         self.tags: Sequence[Tag] = ()
         self.pointer: float | None = None
@@ -403,14 +460,26 @@ class PriceAxis(Axis):
 
     def words(self, place: float) -> str:
         """Write the price at a place of the view."""
+        if self.base is not None:
+            return signed(100 * (place / self.base - 1), 2)
         price = 10.0**place if self.log else place
         return short_number(price) if self._short else number(price, self.decimals)
 
     def _version(self) -> object:
-        return (self.log, self.decimals)
+        return (self.log, self.decimals, self.base)
+
+    def mouseClickEvent(self, event: Any) -> None:  # noqa: N802 - pyqtgraph's name
+        """Ask on a double click for a range that follows what is in view."""
+        if event.double() and event.button() == Qt.MouseButton.LeftButton:
+            event.accept()
+            self.auto_wanted.emit()
 
     def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
         count = max(2.0, pixels / self._rows)
+        if self.base is not None:
+            shares = round_steps(*(100 * (place / self.base - 1) for place in (low, high)), count)
+            decimals = decimals_of(shares) if shares.size > 1 else 0
+            return [Tick(float(self.base * (1 + share / 100)), signed(share, decimals)) for share in shares]
         if not self.log:
             values = round_steps(low, high, count)
             places = values
@@ -424,7 +493,7 @@ class PriceAxis(Axis):
     def needed_width(self) -> float:
         """Return the width that the labels need, in steps of 8 pixels so that it seldom changes."""
         metrics = QFontMetricsF(self.label_font)
-        texts = [tick.label for tick in self.ticks()] + [tag.label for tag in self.tags]
+        texts = [tick.label for tick in self.ticks()] + [self.words(tag.place) for tag in self.tags]
         widest = max((metrics.horizontalAdvance(text) for text in texts), default=30.0)
         return math.ceil((widest + 18) / 8) * 8
 
@@ -455,7 +524,7 @@ class PriceAxis(Axis):
             if not any(box.top() - 2 < middle + height / 2 and middle - height / 2 < box.bottom() + 2 for box, _ in boxes):
                 painter.drawText(QPointF(9, middle + metrics.ascent() / 2 - 1.5), tick.label)
         for box, tag in boxes:
-            self._box(painter, box, tag.label, tag.color)
+            self._box(painter, box, self.words(tag.place), tag.color)
         if self.pointer is not None and low <= self.pointer <= high:
             middle = shown.bottom() - (self.pointer - low) * scale
             box = QRectF(3, middle - height / 2, self.size().width() - 6, height)

@@ -16,6 +16,15 @@ from forecasting.series import Floats, Forecast, Ints, Outcomes, Point
 LEVELS: tuple[int, ...] = (95, 80)
 
 
+#: Under which the line of the forecast can be hidden.
+POINT_KEY = "forecast"
+
+
+def band_key(level: int) -> str:
+    """Return under which a band of the forecast can be hidden."""
+    return f"band-{level}"
+
+
 @dataclass(frozen=True, eq=False)
 class Fan:
     """A forecast in bar indices: it begins at its cutoff and opens from there.
@@ -62,6 +71,13 @@ class Fan:
     def widest(self) -> tuple[Floats, Floats]:
         """Return the limits of the widest band, or the point forecast twice."""
         return self.bands[max(self.bands)] if self.bands else (self.point, self.point)
+
+    def seen(self, hidden: frozenset[str]) -> tuple[Floats, Floats] | None:
+        """Return the limits of what is drawn while some of it is hidden, None where nothing is; see :func:`band_key`."""
+        levels = [level for level in self.bands if band_key(level) not in hidden]
+        if levels:
+            return self.bands[max(levels)]
+        return None if POINT_KEY in hidden else (self.point, self.point)
 
 
 class SplitArtist:
@@ -150,6 +166,7 @@ class ForecastArtist:
     def __init__(self) -> None:
         self.fan: Fan | None = None
         self.final = True
+        self.hidden: frozenset[str] = frozenset()
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the fan."""
@@ -160,13 +177,15 @@ class ForecastArtist:
         x = frame.px(fan.x)
         theme = frame.theme
         for level, share in ((95, 0.16), (80, 0.24)):
-            if level not in fan.bands:
+            if level not in fan.bands or band_key(level) in self.hidden:
                 continue
             low, high = (frame.py(limit) for limit in fan.bands[level])
             _fill_between(painter, x, low, high, theme.forecast, share if self.final else share * 0.6)
             painter.setPen(line_pen(theme.forecast, 1.0, () if self.final else (1.5, 2.5)))
             painter.drawPolyline(polygon(x, low))
             painter.drawPolyline(polygon(x, high))
+        if POINT_KEY in self.hidden:
+            return
         painter.setPen(line_pen(theme.forecast, 2.0, (6.0, 3.0)))
         painter.drawPolyline(polygon(x, frame.py(fan.point)))
         if len(x) == 2:  # a horizon of one bar is a line of one step: mark its end
@@ -175,16 +194,58 @@ class ForecastArtist:
             painter.drawEllipse(QPointF(float(x[-1]), float(frame.py(fan.point)[-1])), 3.5, 3.5)
 
 
+class TruthArtist:
+    """What happened after a forecast: a dot at each close that its widest band held, a ring at each that it missed.
+
+    Attributes
+    ----------
+    fan : Fan or None
+    closes : ndarray, shape [H]
+        What happened, NaN where that is not known.
+    """
+
+    def __init__(self) -> None:
+        self.fan: Fan | None = None
+        self.closes: Floats = np.empty(0)
+
+    def show(self, fan: Fan | None, y: Floats) -> None:
+        """Compare a forecast with the closes of its series, ``y`` [T]."""
+        self.fan = fan
+        if fan is not None:
+            ahead = y[fan.cutoff + 1 : fan.last + 1]
+            self.closes = np.r_[ahead, np.full(fan.last - fan.cutoff - ahead.size, np.nan)]
+
+    @property
+    def known(self) -> bool:
+        """Whether anything of it has happened."""
+        return self.fan is not None and bool(np.isfinite(self.closes).any())
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the closes that are known."""
+        if self.fan is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        low, high = (limit[1:] for limit in self.fan.widest())
+        columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
+        for place in np.flatnonzero(np.isfinite(self.closes)):
+            inside = low[place] <= self.closes[place] <= high[place]
+            painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
+            painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
+            radius = 3.0 if inside else 4.0
+            painter.drawEllipse(QPointF(float(columns[place]), float(rows[place])), radius, radius)
+
+
 class BaselineArtist:
     """The baseline's band, faint: what doing nothing would have said."""
 
     def __init__(self) -> None:
         self.fan: Fan | None = None
+        self.hidden = False
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint dotted limits and a dotted median."""
         fan = self.fan
-        if fan is None or fan.last < frame.x[0] - 1 or fan.cutoff > frame.x[1] + 1:
+        if fan is None or self.hidden or fan.last < frame.x[0] - 1 or fan.cutoff > frame.x[1] + 1:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         x = frame.px(fan.x)
@@ -224,9 +285,9 @@ class PastArtist:
         self._starts = np.array([fan.cutoff for fan in self._fans], np.int64)
 
     @property
-    def shown(self) -> bool:
-        """Whether there is anything to see."""
-        return bool(self._fans) and not self.hidden
+    def known(self) -> bool:
+        """Whether there is anything that could be seen."""
+        return bool(self._fans)
 
     def in_view(self, low: float, high: float, bar_width: float) -> list[Fan]:
         """Return the fans that cross a range of bars; none where they would be mere specks."""

@@ -184,8 +184,12 @@ def visible(pyramid: Pyramid, frame: Frame, dense: float, reach: float = 1.0) ->
     ``reach`` is how many bars beyond the view still touch it: half a bar's own width, or the next point of a line.
     """
     start, stop = int(np.ceil(frame.x[0] - reach + 1e-9)), int(np.floor(frame.x[1] + reach - 1e-9)) + 1
-    step = 1 if frame.bar_width >= dense else int(2 ** max(1, np.ceil(np.log2(1.0 / frame.bar_width))))
-    return pyramid.bars(start, stop, step)
+    return pyramid.bars(start, stop, step_for(frame, dense))
+
+
+def step_for(frame: Frame, dense: float) -> int:
+    """Return how many bars to merge so that their distance is at least one pixel where it is below ``dense`` pixels."""
+    return 1 if frame.bar_width >= dense else int(2 ** max(1, np.ceil(np.log2(1.0 / frame.bar_width))))
 
 
 def _odd(width: float, scale: float) -> float:

@@ -12,7 +12,7 @@ from app.charts.axis import Timeline
 from app.charts.bands import Fan
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
-from app.charts.overlay import Entry
+from app.charts.legend import Entry
 from app.theme import Theme
 from forecasting.series import Dates, Forecast, PriceSeries
 
@@ -50,12 +50,23 @@ class Compared:
     label: str
     place: int
 
+    @property
+    def key(self) -> str:
+        """Under which it can be hidden."""
+        return f"compared-{self.place + 1}"
+
 
 class CompareArtist:
     """Medians as lines with a number at their end, between the faint limits of their 80 % bands."""
 
     def __init__(self) -> None:
         self.fans: list[tuple[Compared, Fan]] = []
+        self.hidden: frozenset[str] = frozenset()
+
+    @property
+    def seen(self) -> list[tuple[Compared, Fan]]:
+        """What is drawn."""
+        return [(one, fan) for one, fan in self.fans if one.key not in self.hidden]
 
     def show(self, compared: tuple[Compared, ...], series: PriceSeries | None, known: Timeline) -> Dates:
         """Place the forecasts of a series, and return the dates [F] behind its last bar that they need."""
@@ -73,12 +84,14 @@ class CompareArtist:
 
     def entries(self, theme: Theme) -> list[Entry]:
         """Return the legend of what is drawn."""
-        return [Entry(f"{one.place + 1}  {one.label}", hue(one.place, theme), "dashed", _DASHES[one.place]) for one, _ in self.fans]
+        return [
+            Entry(f"{one.place + 1}  {one.label}", hue(one.place, theme), "dashed", _DASHES[one.place], one.key) for one, _ in self.fans
+        ]
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint lines first, numbers over them."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        for one, fan in self.fans:
+        for one, fan in self.seen:
             color, x = hue(one.place, frame.theme), frame.px(fan.x)
             if 80 in fan.bands:
                 pale = QColor(color)
@@ -92,7 +105,7 @@ class CompareArtist:
             painter.drawPolyline(polygon(x, frame.py(fan.point)))
         metrics = QFontMetricsF(frame.font)
         size = metrics.height() * 0.95
-        for one, fan in self.fans:
+        for one, fan in self.seen:
             end = QPointF(float(frame.px(fan.x)[-1]), float(frame.py(fan.point)[-1]))
             left = min(end.x() + 3 + one.place % 2 * size, frame.width - size - 2)
             disc = QRectF(max(left, end.x() - size), end.y() - size / 2, size, size)

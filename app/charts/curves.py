@@ -15,7 +15,8 @@ from app.charts.axis import CountAxis, PriceAxis, SessionAxis, Timeline, number
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
-from app.charts.overlay import CrosshairArtist, Entry, LegendArtist
+from app.charts.legend import Entry, LegendArtist
+from app.charts.overlay import CrosshairArtist
 from app.charts.plots import Columns
 from forecasting.series import Dates, Floats
 

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QWidget
 from app.charts.axis import CountAxis, PriceAxis, Tick, log_steps, round_steps
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
-from app.charts.overlay import CrosshairArtist, LegendArtist
+from app.charts.legend import LegendArtist
+from app.charts.overlay import CrosshairArtist
 from app.charts.plots import Columns
 from forecasting.events import EpochEnd
 from forecasting.series import Floats

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.charts.axis import number
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart, short
-from app.charts.overlay import Entry
+from app.charts.legend import Entry
 from app.theme import mixed
 from forecasting.events import EpochEnd
 from forecasting.series import Floats

@@ -12,7 +12,7 @@ from app.charts.bands import write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart
-from app.charts.overlay import Entry
+from app.charts.legend import Entry
 from forecasting.events import EpochEnd
 
 

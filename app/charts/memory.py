@@ -17,7 +17,8 @@ from app.charts.bands import write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
-from app.charts.overlay import CrosshairArtist, Entry, LegendArtist
+from app.charts.legend import Entry, LegendArtist
+from app.charts.overlay import CrosshairArtist
 from app.charts.plots import Columns
 from forecasting.events import MemorySeen
 from forecasting.series import Floats, Ints

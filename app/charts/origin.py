@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QPainter
 
 from app.charts.axis import Timeline
-from app.charts.bands import CutoffArtist, Fan, ForecastArtist
-from app.charts.bars import line_pen
+from app.charts.bands import CutoffArtist, Fan, ForecastArtist, TruthArtist
 from app.charts.canvas import Frame
-from app.charts.overlay import Entry, read_past
+from app.charts.legend import Entry
+from app.charts.overlay import read_past
 from app.theme import Theme
-from forecasting.series import Floats, Forecast, PriceSeries
+from forecasting.series import Forecast, PriceSeries
+
+
+def truth_entries(theme: Theme) -> list[Entry]:
+    """Return the legend of what happened after a forecast."""
+    return [Entry("what happened", theme.text, "dots"), Entry("outside the band", theme.down, "rings")]
 
 
 class OriginArtist:
-    """A dot at each close that the widest band held, a ring at each that it missed; the fan is painted by :attr:`below`.
+    """The cutoff of a past forecast and what happened after it; the fan is painted by :attr:`below`.
 
     Attributes
     ----------
@@ -24,14 +28,12 @@ class OriginArtist:
         What is looked at.
     below : ForecastArtist
         Belongs under the prices.
-    closes : ndarray, shape [H]
-        What happened, NaN where that is not known.
     """
 
     def __init__(self) -> None:
         self.forecast: Forecast | None = None
         self.below = ForecastArtist()
-        self.closes: Floats = np.empty(0)
+        self._truth = TruthArtist()
         self._cutoff = CutoffArtist()
 
     @property
@@ -42,7 +44,7 @@ class OriginArtist:
     def place(self, series: PriceSeries | None, timeline: Timeline) -> None:
         """Put the forecast, if it is one of this series, on its bars."""
         forecast = self.forecast
-        self.below.fan, self._cutoff.bar = None, None
+        self.below.fan = self._truth.fan = self._cutoff.bar = None
         if forecast is None or series is None or forecast.symbol != series.symbol:
             return
         cutoff = int(timeline.index(np.array([forecast.cutoff]))[0])
@@ -50,12 +52,11 @@ class OriginArtist:
             return
         self.below.fan = fan = Fan.of(forecast, cutoff)
         self._cutoff.bar, self._cutoff.text = cutoff, f"Forecast of {timeline.text(cutoff, weekday=False)}"
-        ahead = series.y[cutoff + 1 : fan.last + 1]
-        self.closes = np.r_[ahead, np.full(fan.last - cutoff - ahead.size, np.nan)]
+        self._truth.show(fan, series.y)
 
     def entries(self, theme: Theme) -> list[Entry]:
         """Return what the legend says of it."""
-        return [] if self.fan is None else [Entry("what happened", theme.text, "dots"), Entry("outside the band", theme.down, "rings")]
+        return [] if self.fan is None else truth_entries(theme)
 
     def read(self, bar: int) -> str:
         """Return what was forecast for a bar, "" for bars that it does not reach."""
@@ -69,12 +70,4 @@ class OriginArtist:
         if self.fan is None:
             return
         self._cutoff.paint(painter, frame)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        low, high = (limit[1:] for limit in self.fan.widest())
-        columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
-        for place in np.flatnonzero(np.isfinite(self.closes)):
-            inside = low[place] <= self.closes[place] <= high[place]
-            painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
-            painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
-            radius = 3.0 if inside else 4.0
-            painter.drawEllipse(QPointF(float(columns[place]), float(rows[place])), radius, radius)
+        self._truth.paint(painter, frame)

@@ -134,6 +134,48 @@ class Pyramid:
         return merged
 
 
+class LinePyramid:
+    """Min/max pyramid of one line that may begin late: an indicator.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape [T]
+        NaN where there is nothing to draw.
+    """
+
+    def __init__(self, values: Floats) -> None:
+        self.values = values
+        self._levels: list[tuple[Floats, Floats]] = [(values, values)]
+        while self._levels[-1][0].size > Pyramid._TOP:
+            low, high = self._levels[-1]
+            self._levels.append((_extremes(low, Pyramid.FACTOR, np.fmin), _extremes(high, Pyramid.FACTOR, np.fmax)))
+
+    def points(self, start: int, stop: int, step: int = 1) -> tuple[Floats, Floats, Floats]:
+        """Return centres, lowest and highest values of the bars ``[start, stop)`` merged by ``step`` (a power of two), where known."""
+        start, stop = max(0, start), min(self.values.size, stop)
+        level, rest = 0, step
+        while rest >= Pyramid.FACTOR and level + 1 < len(self._levels):
+            level, rest = level + 1, rest // Pyramid.FACTOR
+        first, last = start // step, -(-max(stop, start) // step)
+        low, high = (column[first * rest : last * rest] for column in self._levels[level])
+        low, high = _extremes(low, rest, np.fmin), _extremes(high, rest, np.fmax)
+        known = np.isfinite(low)
+        return (np.arange(first, first + low.size, dtype=np.float64) * step + (step - 1) / 2)[known], low[known], high[known]
+
+    def extent(self, start: int, stop: int) -> tuple[float, float] | None:
+        """Return lowest and highest value of ``[start, stop)``, or None where there is none."""
+        _, low, high = self.points(start, stop, Pyramid._step_for(stop - start))
+        return (float(low.min()), float(high.max())) if low.size else None
+
+
+def _extremes(column: Floats, factor: int, choose: np.ufunc) -> Floats:
+    """Merge ``factor`` neighbours; the last group may be short."""
+    if factor == 1 or column.size == 0:
+        return column
+    merged: Floats = choose.reduceat(column, np.arange(0, column.size, factor))
+    return merged
+
+
 def _filled(column: Floats, close: Floats) -> Floats:
     """Return a column with the close where it is missing."""
     missing = np.isnan(column)

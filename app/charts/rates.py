@@ -12,7 +12,7 @@ from app.charts.bands import write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve, ValueAxis
-from app.charts.overlay import Entry, LegendArtist
+from app.charts.legend import Entry, LegendArtist
 from app.charts.plots import Columns
 from forecasting.events import LearningRatesTried
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.settings import SPANS
-from app.theme import Theme
+from app.theme import Theme, icon
 from forecasting.series import PriceSeries
 
 _MONTHS = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12, "5Y": 60}
@@ -83,6 +83,13 @@ class ChartHeader(QWidget):
         self._spans.setExclusive(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
+        self._indicators = QToolButton()
+        self._indicators.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._indicators.setText(self.tr("Indicators"))
+        self._indicators.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._indicators.setToolTip(self.tr("Draw averages, bands, RSI and MACD; hide and show what the legend lists"))
+        self._indicators.setAccessibleName(self.tr("Indicators"))
+        buttons.addWidget(self._indicators)
         for span in SPANS:
             buttons.addWidget(self._span_button(span))
         first.addLayout(buttons)
@@ -98,6 +105,10 @@ class ChartHeader(QWidget):
         self.setVisible(series is not None)
         self._color()
 
+    def show_menu(self, menu: QMenu) -> None:
+        """Open a menu under the button of the indicators."""
+        self._indicators.setMenu(menu)
+
     def show_span(self, span: str) -> None:
         """Mark a span as the one in view."""
         for button in self._spans.buttons():
@@ -106,6 +117,7 @@ class ChartHeader(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._theme = theme
+        self._indicators.setIcon(icon("indicators", theme))
         self._color()
 
     def _color(self) -> None:

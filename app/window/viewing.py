@@ -15,6 +15,7 @@ from app.session import Session
 from app.settings import SPANS, Preferences, Scale, Style
 from app.theme import Theme
 from app.window.actions import Actions
+from app.window.indicating import Indicating
 from app.window.layout import Layout
 
 
@@ -34,6 +35,8 @@ class Viewing(QObject):
     ----------
     theme : Theme
         The colours at hand.
+    indicating : Indicating
+        The menu of indicators.
     """
 
     def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
@@ -53,6 +56,8 @@ class Viewing(QObject):
             for value, action in actions.choices(group).items():
                 action.triggered.connect(_calling(chosen, value))
         actions["fit"].triggered.connect(self.fit)
+        self.indicating = Indicating(session, layout.chart, actions.submenus["Indicators"], preferences)
+        self._header.show_menu(actions.submenus["Indicators"])
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
 
     def color_also(self, set_theme: Callable[[Theme], None]) -> None:
@@ -66,6 +71,7 @@ class Viewing(QObject):
         self._color()
         self.set_style(self._preferences.style)
         self.set_scale(self._preferences.scale)
+        self.indicating.restore()
         self._actions.check("span", self._preferences.span)
         self._header.show_span(self._preferences.span)
 
