@@ -24,8 +24,9 @@ def complete(root: QWidget) -> None:
             label.setBuddy(combo)
             label.hide()
         _give(combo.view(), name)
-        if combo.lineEdit():
-            _give(combo.lineEdit(), name)
+        edit = combo.lineEdit()
+        if edit is not None:
+            _give(edit, name)
     for spin in root.findChildren(QAbstractSpinBox):
         _give(spin.lineEdit(), _name(spin))
     for edit in root.findChildren(QLineEdit):

@@ -28,6 +28,7 @@ from forecasting.events import (
     MemorySeen,
     Notice,
     NotLoaded,
+    Prediction,
     Progress,
     RunFinished,
     RunResult,
@@ -39,10 +40,10 @@ from forecasting.sources.options import Request
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
 #: was told to stop.
-State = Literal["idle", "loading", "preparing", "training", "paused", "searching", "backtesting", "auditing", "stopping"]
+State = Literal["idle", "loading", "preparing", "training", "paused", "searching", "backtesting", "auditing", "forecasting", "stopping"]
 
 #: What is done with the trained series: each begins once the engine is ready, and can be stopped or cancelled.
-Task = Literal["training", "searching", "backtesting", "auditing"]
+Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
 #: Finished trainings whose gradients stay at hand, to be compared with.
@@ -87,6 +88,7 @@ class Session(QObject):
         self.progress: Progress | None = None
         self.finished: RunFinished | None = None
         self.recalled: RunResult | None = None
+        self.predicted: Prediction | None = None
         self.unsaved = False
         self.split: SplitMade | None = None
         self.history: list[EpochEnd] = []
@@ -139,7 +141,8 @@ class Session(QObject):
     @property
     def shown_is_trained(self) -> bool:
         """Whether the series that is shown belongs to the run at hand, or to the one that has finished."""
-        panel = self.result.panel if self.result and self.state == "idle" else self._trained
+        shown = self.result or self.predicted
+        panel = shown.panel if shown and (self.state == "idle" or shown is self.predicted) else self._trained
         return panel is not None and any(one is self.series for one in panel)
 
     @property
@@ -372,9 +375,19 @@ class Session(QObject):
         """Show a run of an earlier time in the place of the last one."""
         self.forget_run()
         self.recalled = result
-        if not any(one is self.series for one in result.panel):
+        self._select_from(result.panel)
+
+    def foretell(self, prediction: Prediction) -> None:
+        """Show what a saved network says in the place of the last run."""
+        self.forget_run()
+        self.predicted = prediction
+        self._select_from(prediction.panel)
+
+    def _select_from(self, panel: Panel) -> None:
+        """Select a series of a panel, if it is not one of them that is selected."""
+        if not any(one is self.series for one in panel):
             rows = self.watchlist.rows
-            self.selected = next((place for place, row in enumerate(rows) if row.series is result.panel[0]), self.selected)
+            self.selected = next((place for place, row in enumerate(rows) if row.series is panel[0]), self.selected)
         self.list_changed.emit()
 
     def nudge(self) -> None:
@@ -539,7 +552,7 @@ class Session(QObject):
 
     def _clear_run(self) -> None:
         self.split, self.history, self.forecast, self.watched = None, [], None, Watched(RunConfig())
-        self.recalled = None
+        self.recalled = self.predicted = None
 
     def _ended(self) -> None:
         """Let go of every worker that has ended, after its last events; the sender may be gone already."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -112,17 +112,19 @@ def test_every_dialog_has_names_and_can_be_reached(bench: Workbench, tmp_path: P
     assert bench.importer.dialog is not None
     idle(bench)
     rates = LearningRatesTried(np.array([1e-4, 1e-3, 1e-2]), np.array([1.0, 0.9, 2.0]), 1e-3)
-    shown: list[QDialog] = [
-        bench.importer.dialog,
-        ExportDialog(top, Figure(judged, "ACME", bench.chart), LIGHT, {key: one.label for key, one in EXPORTERS.items()}),
-        TickerDialog(parent=top),
-        AuditDialog(top),
-        DifferenceDialog(("1", "2"), [("Horizon", "4", "6")], top),
-        RateDialog(top, rates, LIGHT),
-        dialogs.show_about(top),
-        dialogs.show_shortcuts(top, bench.actions.shortcuts()),
+    opened: list[Callable[[], QDialog]] = [
+        lambda: bench.importer.dialog or QDialog(),
+        lambda: ExportDialog(top, Figure(judged, "ACME", bench.chart), LIGHT, {key: one.label for key, one in EXPORTERS.items()}),
+        lambda: TickerDialog(parent=top),
+        lambda: AuditDialog(top),
+        lambda: DifferenceDialog(("1", "2"), [("Horizon", "4", "6")], top),
+        lambda: RateDialog(top, rates, LIGHT),
+        lambda: dialogs.show_about(top),
+        lambda: dialogs.show_shortcuts(top, bench.actions.shortcuts()),
+        bench.guiding.find,
     ]
-    for one in shown:
+    for make in opened:
+        one = make()
         one.show()
         QApplication.processEvents()
         assert unnamed(one) == [], type(one).__name__
@@ -132,13 +134,20 @@ def test_every_dialog_has_names_and_can_be_reached(bench: Workbench, tmp_path: P
         one.deleteLater()
 
 
+def test_the_tour_can_be_read_and_reached(bench: Workbench) -> None:
+    bench.guiding.tour.begin()
+    assert unnamed(bench.guiding.tour.card) == []
+    assert out_of_reach(bench.guiding.tour.card) == []
+    assert "1 of 3" in bench.guiding.tour.card.accessibleName()
+
+
 def test_the_focus_is_seen_wherever_tab_takes_it(bench: Workbench) -> None:
     bench.window.activateWindow()
     wait(lambda: QApplication.activeWindow() is bench.window)
     bench.actions.ticker_field.setFocus()
     seen, unseen = [], []
     for _ in range(150):
-        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        QTest.keyClick(QApplication.focusWidget() or bench.window, Qt.Key.Key_Tab)
         now = QApplication.focusWidget()
         if now is None or now in seen:
             break
@@ -160,5 +169,6 @@ def test_every_key_means_one_thing(bench: Workbench) -> None:
     for action in bench.window.actions():
         if not action.shortcut().isEmpty():
             assert action.shortcut().toString() in action.toolTip(), action.objectName()
+    assert {"F1", "F11", "Ctrl+K", "Ctrl+T", "Ctrl+O", "Ctrl+S", "Ctrl+Z", "F5", "Esc"} <= set(keys)
     in_menus = {action.objectName() for menu in bench.window.menuBar().findChildren(QWidget) for action in menu.actions()}
     assert {action.objectName() for action in bench.window.actions()} <= in_menus

@@ -36,7 +36,7 @@ def idle(bench: Workbench) -> None:
 
 def rested(bench: Workbench) -> None:
     """Wait until nothing runs and nothing waits for a pause in the typing: what a window that stays open must leave to the next test."""
-    wait(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)))
+    wait(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)) and not bench.steering._timer)
     idle(bench)
 
 

@@ -223,7 +223,8 @@ class DataPanel(QStackedWidget):
         menu.addAction(self.tr("&Ticker…")).triggered.connect(self.add_ticker_wanted)
         samples = menu.addMenu(self.tr("&Sample"))
         for name, sample in SAMPLES.items():
-            samples.addAction(sample.title).triggered.connect(lambda _checked=False, name=name: self.add_sample_wanted.emit(name))
+            sampled = samples.addAction(sample.title.replace("&", "&&"))
+            sampled.triggered.connect(lambda _checked=False, name=name: self.add_sample_wanted.emit(name))
         return menu
 
     def _show_trained(self, rows: tuple[Row, ...], shown: Row) -> None:

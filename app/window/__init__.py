@@ -132,7 +132,7 @@ class MainWindow(QMainWindow):
             importlib.import_module(self._imports.pop(0))
             QTimer.singleShot(0, self._prepare)
         else:
-            self.furnish()
+            self.furnish().guiding.welcome()
 
     def _place(self) -> None:
         """Take the remembered place, or a sensible one on this screen."""

@@ -44,6 +44,9 @@ COMMANDS: dict[str, Command] = {
     "autosave": Command("Save a&utomatically", help="Write a project to its file two seconds after each change", switch=True),
     "reload": Command("Refres&h", "F5", "refresh", "Read the loaded files again and bring tickers up to date"),
     "offline": Command("Work off&line", help="Take tickers from the price cache of this computer, and tell how old they are", switch=True),
+    "use_model": Command(
+        "&Forecast with a saved network…", "Ctrl+Shift+F", "forecast", "Let a network from a file forecast what is checked"
+    ),
     "save_model": Command("Save &model…", "Ctrl+Shift+M", "model", "Write the trained network to a file that holds no code"),
     "export": Command("&Export…", "Ctrl+E", "export", "Write the forecast as PNG, SVG, PDF, CSV, Parquet or HTML report"),
     "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
@@ -60,6 +63,9 @@ COMMANDS: dict[str, Command] = {
     "stop": Command("&Stop", "Esc", "stop", "Stop and keep the best network so far"),
     "cancel": Command("&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"),
     "fit": Command("&Fit", "Ctrl+0", "fit", "Show the whole chart"),
+    "full_screen": Command("F&ull screen", "F11", "", "Let the window fill the screen, or not", switch=True),
+    "palette": Command("&Find a command…", "Ctrl+K", "", "Find any command, recent file or sample by typing a few letters"),
+    "tour": Command("&Tour", "", "", "Be shown the three steps: load, train, judge"),
     "shortcuts": Command("&Shortcuts", "F1", "help", "List all shortcuts"),
     "log": Command("Open &log folder", "", "open", "Show the folder of the log: starts, loads and faults, never prices"),
     "about": Command("&About Candlecast", "", "info", "Version, licence, and what it is not"),
@@ -69,12 +75,12 @@ COMMANDS: dict[str, Command] = {
     },
     "scale-linear": Command("&Linear scale", "Ctrl+Shift+N", "linear", "Equal steps of price look equal", "scale"),
     "scale-log": Command("Lo&garithmic scale", "Ctrl+Shift+G", "log", "Equal changes in percent look equal", "scale"),
-    "scale-percent": Command(
-        "&Percent scale", "Ctrl+Shift+P", "percent", "Change in percent since the first bar in view; B chooses another", "scale"
-    ),
     **{f"span-{span}": Command(span, f"Alt+{place}", "", f"Show {span}", "span") for place, span in enumerate(SPANS, start=1)},
     **{f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme") for name in THEME_NAMES},
-    **{f"sample-{name}": Command(sample.title, "", "", "Load a sample that comes with the program") for name, sample in SAMPLES.items()},
+    **{
+        f"sample-{name}": Command(sample.title.replace("&", "&&"), "", "", "Load a sample that comes with the program")
+        for name, sample in SAMPLES.items()
+    },
 }
 assert set(SCALES) == {name.removeprefix("scale-") for name in COMMANDS if name.startswith("scale-")}
 
@@ -96,6 +102,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "reload",
             "offline",
             "-",
+            "use_model",
             "save_model",
             "export",
             "copy",
@@ -103,9 +110,25 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "quit",
         ),
     ),
-    ("&View", ("style-*", "-", "scale-*", "-", ">&Range:span-", "fit", "past_previous", "past_next", "-", ">&Indicators:", ">&Panels:", ">&Theme:theme-")),
+    (
+        "&View",
+        (
+            "style-*",
+            "-",
+            "scale-*",
+            "-",
+            ">&Range:span-",
+            "fit",
+            "past_previous",
+            "past_next",
+            "-",
+            ">&Panels:",
+            ">&Theme:theme-",
+            "full_screen",
+        ),
+    ),
     ("&Run", ("undo", "redo", "-", "train", "longer", "pause", "-", "backtest", "audit", "-", "stop", "cancel")),
-    ("&Help", ("shortcuts", "log", "about")),
+    ("&Help", ("palette", "tour", "shortcuts", "-", "log", "about")),
 )
 
 
@@ -117,7 +140,7 @@ class Actions:
     named : dict of str to QAction
         Every action under its name in :data:`COMMANDS`.
     submenus : dict of str to QMenu
-        Menus below menus by their title; "Recent", "Indicators" and "Panels" are for others to fill.
+        Menus below menus by their title; "Recent" and "Panels" are for others to fill.
     ticker_field : TickerField
     ticker_settings : TickerSettings
     """

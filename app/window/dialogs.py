@@ -131,6 +131,15 @@ def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) ->
     return files
 
 
+def ask_network(parent: QWidget, preferences: Preferences) -> str:
+    """Ask for the file of a saved network; "" when the user thinks better of it."""
+    kinds = _tr("Candlecast networks (*.candlecast);;All files (*)")
+    path, _kind = QFileDialog.getOpenFileName(parent, _tr("Forecast with a saved network"), preferences.folder, kinds)
+    if path:
+        preferences.folder = str(Path(path).parent)
+    return path
+
+
 def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: str, kinds: Mapping[str, str]) -> str:
     """Ask where to write a file; "" when the user thinks better of it.
 

@@ -128,7 +128,7 @@ class Keeping(QObject):
         """Return what is shown, for pictures that look like the screen."""
         session = self._session
         live = session.task == "training" and session.running
-        result = session.result if not live else None
+        result = (session.result or session.predicted) if not live else None
         theme: Literal["light", "dark"] = "dark" if self._viewing.theme.is_dark else "light"
         symbol = session.series.symbol if session.series else None
         if result is not None and symbol not in result.panel.symbols:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
@@ -91,7 +92,7 @@ class Running(QObject):
         self._show_moments()
         self._show_forecast()
         self._chart.show_outcomes(next(iter(result.outcomes.values()), None) if result and own else None)
-        self._results.show_result(result)
+        self._results.show_result(result, predicted=session.predicted is not None)
         self._training.show_split(split)
         self._training.show_history(history)
         self._show_memory()
@@ -131,6 +132,11 @@ class Running(QObject):
         replay, place = session.seen.replay, self._training.scrubber.place
         if place is not None and series is not None and session.shown_is_trained:
             self._chart.show_forecast(replay.forecast(place, series.symbol), baseline=baseline, final=True)
+            return
+        if session.predicted is not None and not live:
+            forecast = self._own(session.predicted.forecasts)
+            saved = replace(forecast, model=self.tr("{model} (saved)").format(model=forecast.model)) if forecast else None
+            self._chart.show_forecast(saved, baseline=None, final=True)
             return
         forecasts = result.forecasts if result else session.forecast.forecasts if session.forecast else ()
         self._chart.show_forecast(self._own(forecasts), baseline=baseline, final=result is not None)

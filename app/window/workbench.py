@@ -18,12 +18,14 @@ from app.window import dialogs
 from app.window.actions import Actions
 from app.window.auditing import Auditing
 from app.window.backtesting import Backtesting
+from app.window.guiding import Guiding
 from app.window.importer import Importer
 from app.window.journaling import Journaling
 from app.window.judging import Judging
 from app.window.keeping import Keeping
 from app.window.layout import Layout
 from app.window.projecting import Projecting
+from app.window.reusing import Reusing, is_network
 from app.window.running import Running
 from app.window.runs import RunsDesk
 from app.window.steering import Steering
@@ -58,7 +60,8 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling, auditing, running, runs, projecting, steering
+    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling, auditing, running, runs, projecting,
+    steering, reusing, guiding
         The desks: each wires one thing that people do.
     """
 
@@ -89,6 +92,8 @@ class Workbench(QObject):
         self.runs = RunsDesk(window, self.session, self.layout, self.watching, self.keeping.may_forget)
         self.projecting = Projecting(window, self.session, self.layout, self.actions, self.viewing, self.watching, self.runs, preferences)
         self.steering = Steering(self.session, self.layout, self.actions, self.watching, self.report)
+        self.reusing = Reusing(window, self.session, self.actions, self.keeping, self.journaling, preferences)
+        self.guiding = Guiding(window, self.session, self.layout, self.actions, self.viewing, preferences)
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
@@ -99,10 +104,11 @@ class Workbench(QObject):
         """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
         restored = self.watching.restore()
         self.projecting.start()
-        if references or not restored:
-            self.load(references or (FIRST_SAMPLE,))
-        else:
+        if all(map(is_network, references)) and restored:
             self.watching.start()
+        elif all(map(is_network, references)):
+            self.load((FIRST_SAMPLE,))
+        self.load(references)
         self.session.warm_up()
         self.journaling.read()
         self.runs.start()
@@ -110,12 +116,15 @@ class Workbench(QObject):
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:
-        """Load files, tickers or samples onto the watchlist; they are what is trained from then on."""
+        """Load files, tickers or samples onto the watchlist; they are what is trained from then on, and what a saved network forecasts."""
         project = next((one for one in references if is_project(one)), None)
         if project is not None:
             self.projecting.open(Path(project))
         else:
-            self.watching.load(tuple(references))
+            self.watching.load(tuple(one for one in references if not is_network(one)))
+        network = next((one for one in references if is_network(one)), None)
+        if network is not None:
+            self.reusing.open(network)
 
     def train(self) -> None:
         """Train with the settings of the form."""
@@ -223,6 +232,9 @@ class Workbench(QObject):
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_notice)
         self.keeping.refused.connect(self.report)
+        self.reusing.refused.connect(self.report)
+        self.reusing.told.connect(self.banner.show_notice)
+        self.reusing.shown.connect(self._show_series)
         self.backtesting.refused.connect(self.report)
         self.auditing.refused.connect(self.report)
         self.journaling.told.connect(self.banner.show_notice)
@@ -262,7 +274,6 @@ class Workbench(QObject):
         on("train", self.train)
         on("stop", self.session.stop)
         on("cancel", self.cancel)
-        on("shortcuts", lambda: dialogs.show_shortcuts(self.window, self.actions.shortcuts()))
         on("log", lambda: dialogs.show_folder(self.window, logbook.log_folder()))
         on("about", lambda: dialogs.show_about(self.window))
         for sample, action in self.actions.choices("sample").items():
@@ -363,7 +374,8 @@ class Workbench(QObject):
         for action in (*self.actions.submenus["Samples"].actions(), *self.actions.submenus["Recent"].actions()):
             action.setEnabled(not running)
         named.ticker_field.setEnabled(not running)
-        named["train"].setEnabled(ready)
+        for name in ("train", "use_model"):
+            named[name].setEnabled(ready)
         named["stop"].setEnabled(session.busy and state != "stopping")
         named["cancel"].setEnabled(session.busy)
         named["save_model"].setEnabled(session.finished is not None and not running)
@@ -379,6 +391,7 @@ class Workbench(QObject):
             "searching": self.tr("Looking for a learning rate…"),
             "backtesting": self.tr("Testing through history…"),
             "auditing": self.tr("Looking for leaks…"),
+            "forecasting": self.tr("Forecasting…"),
             "stopping": self.tr("Stopping…"),
         }
         if state == "idle":

@@ -34,8 +34,11 @@ class ResultsPanel(QStackedWidget):
         """The scores."""
         return self.judged.table
 
-    def show_result(self, result: RunResult | None) -> None:
-        """Show a finished run; None shows the empty state."""
+    def show_result(self, result: RunResult | None, *, predicted: bool = False) -> None:
+        """Show a finished run; None shows the empty state, and why there is no judgement on what a saved network has ``predicted``."""
+        heading = self.tr("Not judged") if predicted else ""
+        text = self.tr("A saved network made this forecast. Train here to see how such a network compares with the random walk.")
+        self._empty.tell(heading, text)
         self.setCurrentIndex(0 if result is None else 1)
         if result is not None:
             self.judged.show_judged(result.verdict, result.scores, result.outcomes, self._how_it_ran(result))

@@ -1,0 +1,264 @@
+"""Ways through the program as people go them: from the first start on, with the keyboard alone, and through every command once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabricated import forecast
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
+from run_bench import finished
+from window_bench import idle, price_file, rested, texts, wait, window
+
+from app.settings import Preferences
+from app.window import dialogs
+from app.window.palette import Palette, distance
+from app.window.workbench import Workbench
+from forecasting import jobs
+from forecasting.bundle import write_bundle
+from forecasting.config import RunConfig
+from forecasting.errors import ModelFileError
+from forecasting.events import EngineReady, Event, ForecastMade, Notice
+from forecasting.series import Panel
+from forecasting.store import Journal
+
+TINY = {
+    "epochs": 2, "hidden_size": 4, "members": 1, "input_size": 10, "horizon": 3, "val_size": 40, "test_size": 40, "baselines": "drift",
+}  # fmt: skip
+
+
+@pytest.fixture
+def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+        yield bench
+        bench.session.unsaved = False
+
+
+def press(*keys: Qt.Key | str, to: Any = None) -> None:
+    """Type at what has the focus."""
+    for key in keys:
+        target = to or QApplication.focusWidget()
+        assert target is not None
+        if isinstance(key, str):
+            QTest.keyClicks(target, key)
+        else:
+            QTest.keyClick(target, key)
+        QApplication.processEvents()
+
+
+def palette(bench: Workbench, typed: str = "") -> Palette:
+    bench.actions["palette"].trigger()
+    shown = next(one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible())
+    QTest.keyClicks(shown.field, typed)
+    return shown
+
+
+# The tour
+
+
+def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv")) as bench:
+        tour = bench.guiding.tour
+        bench.guiding.welcome()
+        assert not tour.card.isHidden()
+        assert "Load prices" in texts(tour.card)
+        QTest.keyClick(tour.card.next, Qt.Key.Key_Space)
+        assert "Train a network" in texts(tour.card)
+        tour.card.next.click()
+        assert "Not financial advice" in texts(tour.card)
+        assert not bench.layout.results.visibleRegion().isEmpty(), "what is told of is in front"
+        tour.card.back.click()
+        QTest.keyClick(tour.card.next, Qt.Key.Key_Escape)
+        assert tour.card.isHidden()
+        bench.guiding.welcome()
+        assert tour.card.isHidden(), "who has left it is left in peace"
+        bench.actions["tour"].trigger()
+        assert tour.card.isVisible(), "and may see it again"
+    assert Preferences(tmp_path / "settings" / "window.ini").toured
+
+
+def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench) -> None:
+    bench.guiding.tour.begin()
+    for size in ((1600, 1000), (900, 600)):
+        bench.window.resize(*size)
+        for _ in range(3):
+            QApplication.processEvents()
+            assert bench.window.rect().contains(bench.guiding.tour.card.geometry())
+            bench.guiding.tour.card.next.click()
+        bench.guiding.tour.begin()
+    bench.guiding.tour.end()
+    bench._preferences.toured, bench._preferences.safe = False, True
+    bench.guiding.welcome()
+    assert not bench.guiding.tour.shown
+
+
+# The palette
+
+
+def test_what_is_typed_finds_what_is_meant() -> None:
+    assert distance("train", "Train") == 0
+    near = [distance(typed, "Logarithmic scale") for typed in ("log", "scale log", "arith", "lgsc")]
+    assert None not in near
+    assert near == sorted(near, key=lambda one: one or 0), "the looser the farther"
+    assert distance("xyz", "Train") is None
+    assert distance("", "anything") == 0
+
+
+def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
+    shown = palette(bench, "loga")
+    assert shown.found[0].text == "Logarithmic scale"
+    assert "Ctrl+Shift+G" in shown.field.accessibleDescription(), "what is chosen is told to screen readers"
+    QTest.keyClick(shown.field, Qt.Key.Key_Return)
+    assert bench.actions["scale-log"].isChecked()
+    assert not shown.isVisible()
+
+    shown = palette(bench)
+    offered = {one.text for one in shown.found}
+    assert {"S&P 500 index, daily, 1999-2018", "Open", "Results"} <= offered
+    assert any("AAA.csv" in one.text for one in shown.found), "what was open lately is there, too"
+    QTest.keyClick(shown.field, Qt.Key.Key_Down)
+    assert shown.list.currentRow() == 1
+    QTest.keyClick(shown.field, Qt.Key.Key_Escape)
+    assert not shown.isVisible()
+
+    shown = palette(bench, "train longer")
+    assert [one.why for one in shown.found] == ["train first"]
+    QTest.keyClick(shown.field, Qt.Key.Key_Return)
+    assert shown.isVisible(), "what cannot be done is not done"
+    shown.field.setText("no such thing")
+    assert "Nothing is called" in texts(shown)
+    shown.close()
+
+    bench.layout.docks["training"].raise_()
+    shown = palette(bench, "runs")
+    QTest.keyClick(shown.field, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert not bench.layout.runs.visibleRegion().isEmpty(), "a panel that stood behind comes to the front, and none goes away"
+
+
+def test_full_screen_and_back(bench: Workbench) -> None:
+    bench.actions["full_screen"].trigger()
+    assert bench.window.isFullScreen()
+    bench.actions["full_screen"].trigger()
+    assert not bench.window.isFullScreen()
+
+
+# A saved network
+
+
+def network_file(folder: Path) -> Path:
+    path = folder / "gru.candlecast"
+    write_bundle(
+        path, {"kind": "candlecast-forecaster", "config": RunConfig().changed(model="gru", horizon=10).model_dump(mode="json")}, {}
+    )
+    return path
+
+
+def foreseen(panel: Panel, _file: object, _device: str = "auto") -> Iterator[Event]:
+    yield Notice("The network was not trained on AAA: taken for the mean of its series.")
+    yield ForecastMade(tuple(forecast(one) for one in panel), epoch=0, final=True)
+
+
+@pytest.fixture
+def engine(bench: Workbench) -> None:
+    bench.session.engine = EngineReady({"cpu": "CPU"}, {}, 0.0)
+
+
+def test_a_saved_network_forecasts_what_is_dropped_beside_it(
+    bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "predict", foreseen)
+    bench.load([price_file(tmp_path / "BBB.csv", 90, seed=3), str(network_file(tmp_path))])
+    wait(lambda: bench.session.predicted is not None)
+    idle(bench)
+    assert bench.session.series is not None
+    assert bench.session.series.symbol == "BBB", "prices come first, then the network"
+    assert "GRU (saved)" in bench.chart.summary()
+    assert "gru.candlecast" in bench.banner.text
+    assert "not trained on" in bench.banner.text
+    assert "not judged" in bench.banner.text
+    assert "Not judged" in texts(bench.results)
+    with Journal() as journal:
+        assert [entry.forecast.symbol for entry in journal.entries()] == ["BBB"]
+    target = tmp_path / "fan.csv"
+    assert bench.export(target)
+    assert "GRU-median" in target.read_text()
+    bench.load([price_file(tmp_path / "CCC.csv", 70)])
+    idle(bench)
+    assert bench.session.predicted is None, "other prices, no forecast"
+
+
+def test_a_damaged_network_is_refused_in_words(bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_panel: Panel, file: Path, _device: str = "auto") -> Iterator[Event]:
+        if file:
+            raise ModelFileError(f"{file} is not a Candlecast model.", "Choose a file written by 'Save model'.")
+        yield Notice("unheard")
+
+    finished(bench)
+    before = bench.session.result
+    monkeypatch.setattr(jobs, "predict", refused)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_a, **_k: (str(tmp_path / "bad.candlecast"), ""))
+    bench.actions["use_model"].trigger()
+    wait(lambda: "not a Candlecast model" in bench.banner.text)
+    idle(bench)
+    assert bench.session.result is before, "what was shown stays"
+
+
+# Every command
+
+
+@contextmanager
+def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close every question and window that a command opens, by the user thinking better of it."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_a, **_k: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_a, **_k: ([], ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: ("", ""))
+    monkeypatch.setattr(QMessageBox, "exec", lambda _self: 0)
+    monkeypatch.setattr(dialogs, "show_folder", lambda *_a: None)
+    monkeypatch.setattr("app.window.projecting.dialogs.ask_save_project", lambda *_a: "discard")
+    yield
+
+
+def leaves(bench: Workbench) -> list[QAction]:
+    return [action for name, action in bench.actions.named.items() if name not in ("quit", "new_project")]
+
+
+def signs(bench: Workbench) -> tuple[object, ...]:
+    """What a person could notice after a command."""
+    windows = tuple(sorted(type(one).__name__ for one in QApplication.topLevelWidgets() if one.isVisible()))
+    checked = tuple(name for name, action in bench.actions.named.items() if action.isChecked())
+    return windows, checked, bench.session.state, bench.banner.text, bench.window.windowTitle(), bench.window.statusBar().currentMessage()
+
+
+def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(bench)
+    bench.session.unsaved = False
+    begun: list[str] = []
+    monkeypatch.setattr(bench.session, "begin", lambda task, _make: begun.append(task))
+    with answered(monkeypatch):
+        for action in leaves(bench):
+            was = action.isEnabled()
+            action.trigger()
+            QApplication.processEvents()
+            for one in QApplication.topLevelWidgets():
+                if isinstance(one, QDialog) and one.isVisible():
+                    one.close()
+            idle(bench)
+            assert "Something went wrong" not in bench.banner.text, f"{action.objectName()} (enabled: {was})"
+    assert {"training", "backtesting", "auditing"} <= set(begun)
+    bench.actions["autosave"].setChecked(False)
+    bench.guiding.tour.end()
+    rested(bench)
+
+
+def test_every_command_has_somebody_who_listens(bench: Workbench) -> None:
+    for name, action in bench.actions.named.items():
+        assert action.receivers("2triggered(bool)") > (1 if action.actionGroup() else 0), f"{name} does nothing"
