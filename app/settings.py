@@ -12,7 +12,7 @@ from PySide6.QtCore import QByteArray, QSettings
 from app.theme import THEME_NAMES
 
 Style = Literal["candles", "bars", "line", "area"]
-Scale = Literal["linear", "log"]
+Scale = Literal["linear", "log", "percent"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -22,6 +22,9 @@ SPANS: tuple[str, ...] = ("1M", "3M", "6M", "YTD", "1Y", "5Y", "All")
 NameT = TypeVar("NameT", bound=str)
 
 RECENT = 10
+#: Most indicators on the price chart: as many as can be told apart.
+MOST_INDICATORS = 6
+_MOST_HIDDEN = 100
 _LONGEST = 4096
 _LARGEST = 1 << 20
 
@@ -81,6 +84,24 @@ class Preferences:
     @scale.setter
     def scale(self, name: str) -> None:
         self._store.setValue("chart/scale", name)
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators on the price chart, as their ``text`` writes them: whoever reads them validates them."""
+        return self._texts("chart/indicators")[:MOST_INDICATORS]
+
+    @indicators.setter
+    def indicators(self, texts: tuple[str, ...]) -> None:
+        self._store.setValue("chart/indicators", list(texts))
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Keys of what the legend of the price chart has hidden."""
+        return frozenset(self._texts("chart/hidden")[:_MOST_HIDDEN])
+
+    @hidden.setter
+    def hidden(self, keys: frozenset[str]) -> None:
+        self._store.setValue("chart/hidden", sorted(keys))
 
     @property
     def span(self) -> str:

@@ -75,6 +75,9 @@ COMMANDS: dict[str, Command] = {
     },
     "scale-linear": Command("&Linear scale", "Ctrl+Shift+N", "linear", "Equal steps of price look equal", "scale"),
     "scale-log": Command("Lo&garithmic scale", "Ctrl+Shift+G", "log", "Equal changes in percent look equal", "scale"),
+    "scale-percent": Command(
+        "&Percent scale", "Ctrl+Shift+P", "percent", "Change in percent since the first bar in view; B chooses another", "scale"
+    ),
     **{f"span-{span}": Command(span, f"Alt+{place}", "", f"Show {span}", "span") for place, span in enumerate(SPANS, start=1)},
     **{f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme") for name in THEME_NAMES},
     **{
@@ -122,6 +125,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "past_previous",
             "past_next",
             "-",
+            ">&Indicators:",
             ">&Panels:",
             ">&Theme:theme-",
             "full_screen",
@@ -140,7 +144,7 @@ class Actions:
     named : dict of str to QAction
         Every action under its name in :data:`COMMANDS`.
     submenus : dict of str to QMenu
-        Menus below menus by their title; "Recent" and "Panels" are for others to fill.
+        Menus below menus by their title; "Recent", "Indicators" and "Panels" are for others to fill.
     ticker_field : TickerField
     ticker_settings : TickerSettings
     """
