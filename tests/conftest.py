@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QObject, QSettings, QThread, QTimer
+from PySide6.QtCore import QEventLoop, QObject, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
 # The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -87,17 +88,26 @@ def no_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if started or {"qtbot", "qapp"} & set(request.fixturenames):
         # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
         gc.collect()
+        _come_to_rest(started)
     left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in _alive(started)]
     left += [f"window {name} is still there" for name in set(_windows()) - before]
     if left:
         pytest.fail(f"{request.node.name} leaves something behind: {'; '.join(left)}", pytrace=False)
 
 
+def _come_to_rest(started: list[weakref.ref[QObject]]) -> None:
+    """Let the events of a window that stays open for the next test run out: what ends by itself within two seconds is no leak."""
+    app, deadline = QApplication.instance(), time.monotonic() + 2
+    while app and _alive(started) and time.monotonic() < deadline:
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+        time.sleep(0.005)
+
+
 def _alive(started: list[weakref.ref[QObject]]) -> list[QObject]:
     from shiboken6 import isValid
 
-    found = [one for reference in started if (one := reference()) is not None and isValid(one)]
-    return [one for one in found if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
+    found = {id(one): one for reference in started if (one := reference()) is not None and isValid(one)}
+    return [one for one in found.values() if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
 
 
 def _windows() -> list[str]:
