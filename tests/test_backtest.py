@@ -158,7 +158,7 @@ def test_a_window_too_short_is_refused_in_words(panel: Panel) -> None:
 
 def test_any_executor_gives_the_same_numbers(panel: Panel) -> None:
     """Even one whose workers share a process and its random numbers."""
-    config = quick(epochs=6)
+    config = quick(epochs=2)
     with ThreadPoolExecutor(3) as threads:
         events = run(panel, config, executor=threads, workers=3)
         assert threads.submit(int, "7").result() == 7, "it is not ours to shut down"
