@@ -130,7 +130,7 @@ def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     assert not shown.isVisible()
 
     shown = palette(bench, "train longer")
-    assert [one.why for one in shown.found] == ["train first"]
+    assert (shown.found[0].text, shown.found[0].why) == ("Train longer", "train first")
     QTest.keyClick(shown.field, Qt.Key.Key_Return)
     assert shown.isVisible(), "what cannot be done is not done"
     shown.field.setText("no such thing")

@@ -25,6 +25,8 @@ from PySide6.QtWidgets import (
 
 #: Width in pixels at most, rows seen at once, and room around the text of a row.
 _WIDTH, _ROWS, _ROOM = 640, 12, 8
+#: Over how many times its length the letters of a word may be spread.
+_LOOSEST = 3.5
 _ENTRY = Qt.ItemDataRole.UserRole
 _SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
@@ -82,7 +84,8 @@ def _spread(word: str, text: str) -> float | None:
         if place < 0:
             return None
         first = place if first < 0 else first
-    return (place - first + 1) / len(word)
+    spread = (place - first + 1) / len(word)
+    return spread if spread <= _LOOSEST else None
 
 
 def _below(menu: QMenu, where: str, why: Callable[[QAction], str], *, enabled: bool) -> Iterator[Entry]:
@@ -195,10 +198,10 @@ class Palette(QDialog):
             self._seen_active = self._seen_active or self.isActiveWindow()
 
     def _filter(self, typed: str) -> None:
-        """Show what fits; what can be done comes before what cannot."""
-        near = [(bool(one.why), found, place) for place, one in enumerate(self._offered) if (found := _fit(typed, one)) is not None]
+        """Show what fits, the nearest first; what cannot be done now counts as farther away."""
+        near = [(found + bool(one.why), place) for place, one in enumerate(self._offered) if (found := _fit(typed, one)) is not None]
         self.list.clear()
-        for _, _, place in sorted(near):
+        for _, place in sorted(near):
             one = self._offered[place]
             item = QListWidgetItem(one.text, self.list)
             item.setData(_ENTRY, one)
@@ -206,7 +209,7 @@ class Palette(QDialog):
             if one.why:
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
         self._none.setVisible(not near)
-        if near and not self._offered[min(near)[2]].why:
+        if near and not self._offered[min(near)[1]].why:
             self.list.setCurrentRow(0)
         else:
             self._say(None)
