@@ -332,7 +332,7 @@ class TrainConfig(Settings):
     supervision: Literal["window", "sequence"] = _setting(
         "window",
         "Supervision",
-        "What one pass teaches: the answer at the end of each window, or those at all bars of a long chunk, many times cheaper.",
+        "What one pass teaches: the answer at the end of each window, or those at all bars of a long chunk, which is cheaper.",
         advanced=True,
         words={"window": "Windows", "sequence": "Sequences"},
     )
