@@ -56,6 +56,8 @@ class ProjectView(Settings):
     bars: tuple[Finite, Finite] | None = None
     prices: tuple[Finite, Finite] | None = None
     layout: str = Field("", max_length=2**20)
+    indicators: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
+    hidden: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> ProjectView:

@@ -224,9 +224,8 @@ class PriceChart(PriceScene):
         if self._scale == "percent" and self._price_axis.base is not None:
             since = "the first bar in view" if self._base.bar is None else self._timeline.text(self._base.bar)
             parts.append(f"The scale is in percent from {since}, {number(self._price_axis.base, self._price_axis.decimals)}.")
-        told = [
-            f"{entry.label}{f' {entry.value}' if entry.value else ''}" for entry in self._study_entries() if entry.key not in self.hidden
-        ]
+        drawn = [entry for entry in self._study_entries(len(self._series) - 1) if entry.key not in self.hidden]
+        told = [f"{entry.label} {entry.value}".rstrip() for entry in drawn]
         if told:
             parts.append(f"Indicators at the last bar: {'; '.join(told)}.")
         away = [entry.label for entry in self._legend.entries if entry.key in self.hidden]

@@ -37,6 +37,8 @@ from forecasting.indicators import Indicator
 from forecasting.series import Forecast, Outcomes, PriceSeries
 
 _VOLUME_SHARE, _STUDY_SHARE = 0.17, 0.24
+#: Below this height in pixels a legend tells names only.
+_BRIEF = 130
 
 
 class PriceScene(BarView):
@@ -329,14 +331,20 @@ class PriceScene(BarView):
         if self._truth.known:
             entries += truth_entries(theme)
         entries += self._origin.entries(theme) + self._compare.entries(theme)
-        return entries + self._study_entries()
+        return entries + self._study_entries(self._bar_told())
 
-    def _study_entries(self) -> list[Entry]:
-        """Return the legend of the indicators, with their values at the crosshair or the last bar."""
+    def _bar_told(self) -> int:
+        """Return the bar whose values the legend tells: that at the crosshair, or the last; -1 where there is no room for values."""
+        if self._series is None or self._price.height() < _BRIEF:
+            return -1
+        last = len(self._series) - 1
+        return last if self._crosshairs[0].bar is None else min(self._crosshairs[0].bar, last)
+
+    def _study_entries(self, bar: int) -> list[Entry]:
+        """Return the legend of the indicators, with their values at a bar; -1 for none."""
         if self._series is None:
             return []
-        last, decimals = len(self._series) - 1, price_decimals(float(self._series.y[-1]))
-        bar = last if self._crosshairs[0].bar is None else min(self._crosshairs[0].bar, last)
+        decimals = price_decimals(float(self._series.y[-1]))
         return [study.entry(self.theme, -1 if study.key in self.hidden else bar, decimals) for study in self._studies]
 
     # The view

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
@@ -37,15 +39,20 @@ class Indicating(QObject):
         chart.legend_changed.connect(self._remember)
 
     def restore(self) -> None:
-        """Draw what was drawn last; what cannot be read is left out."""
+        """Draw what was drawn last."""
+        self.take(self._preferences.indicators, self._preferences.hidden)
+
+    def take(self, texts: Sequence[str], hidden: frozenset[str]) -> None:
+        """Draw what settings or a project say, as :attr:`Indicator.text` writes it; what cannot be read is left out."""
         found = []
-        for text in self._preferences.indicators:
+        for text in texts:
             try:
                 found.append(Indicator.parse(text))
             except ConfigError:
                 continue
-        self._chart.hide_entries(self._preferences.hidden)
-        self.show(tuple(dict.fromkeys(found)))
+        self._chart.hide_entries(hidden)
+        self.show(tuple(dict.fromkeys(found))[:MOST_INDICATORS])
+        self._remember()
         self.fill()
 
     def show(self, indicators: tuple[Indicator, ...]) -> None:

@@ -271,6 +271,8 @@ class Projecting(QObject):
             bars=moved[0] if moved else None,
             prices=moved[1] if moved else None,
             layout=base64.b64encode(self._layout.state().data()).decode(),
+            indicators=tuple(one.text for one in self._viewing.indicating.indicators),
+            hidden=tuple(sorted(self._layout.chart.hidden)),
         )
 
     # Changes
@@ -391,6 +393,7 @@ class Projecting(QObject):
         self._viewing.set_style(view.style)
         self._viewing.set_scale(view.scale)
         self._viewing.set_span(view.span if view.span in SPANS else "1Y")
+        self._viewing.indicating.take(view.indicators, frozenset(view.hidden))
 
     def _at_rest(self, state: str) -> None:
         if state == "idle" and self._opening is not None:
