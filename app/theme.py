@@ -302,6 +302,8 @@ def style_sheet(theme: Theme) -> str:
         "faint": mixed(theme.muted, theme.window, 0.4),
         "check": asset("icons", f"check-on-{theme.name}.svg").as_posix(),
         "chevron": asset("icons", "chevron-down-mid.svg").as_posix(),
+        "dock_close": asset("icons", "dock-close-mid.svg").as_posix(),
+        "dock_float": asset("icons", "dock-float-mid.svg").as_posix(),
         "chevron_up": asset("icons", "chevron-up-mid.svg").as_posix(),
     }
     sheet = asset("style.qss").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
-Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER]`` (``docs/images`` by default).
+Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [gallery]]`` (``docs/images`` and both by default).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["CANDLECAST_HOME"] = tempfile.mkdtemp(prefix="candlecast-pictures-")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from PySide6.QtCore import QLocale
-from PySide6.QtGui import QPixmap
+import numpy as np
+from PySide6.QtCore import QLocale, QRect, Qt
+from PySide6.QtGui import QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QWidget
 
 from app import theme
@@ -27,6 +28,7 @@ from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.config import SHAPES, RunConfig
 from forecasting.shapes import describe
+from forecasting.sources.samples import SampleSource
 
 SIZE = (1280, 820)
 SMALL = (1024, 700)
@@ -49,7 +51,7 @@ def opened(name: str, size: tuple[int, int]) -> Workbench:
     """Open a window of a size in a theme, with the sample in it and the engine ready."""
     preferences = Preferences()
     preferences.clear()
-    preferences.theme = name
+    preferences.theme, preferences.toured = name, True
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     theme.apply(app, theme.current(name))
@@ -169,9 +171,141 @@ def shapes(path: Path) -> None:
     sheet.grab().save(str(path))
 
 
+#: Size of the gallery's windows, and that of a 4K screen that is set to 150 %.
+GALLERY_SIZE, FOUR_K = (1440, 900), (2560, 1440)
+
+
+def kept(widget: QWidget, path: Path, *, width: int = 0) -> None:
+    """Write a picture of a widget with no more colours than it needs, scaled down to a width where one is given."""
+    wait(lambda: True)
+    image = widget.grab().toImage()
+    if width:
+        image = image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    colors, counts = np.unique(np.frombuffer(image.constBits(), np.uint32), return_counts=True)
+    most = [int(color) for color in colors[np.argsort(-counts)][:256]]
+    few = image.convertToFormat(QImage.Format.Format_Indexed8, most, Qt.ImageConversionFlag.ThresholdDither)
+    few.save(str(path), "PNG", 0)
+
+
+def front(bench: Workbench, name: str) -> None:
+    """Bring a panel to the front, without a message above the chart."""
+    bench.layout.docks[name].raise_()
+    bench.banner.hide()
+    wait(lambda: True)
+
+
+def loaded(bench: Workbench) -> None:
+    """Put all real samples on the list, and train on the first."""
+    bench.load(["sample:sp500"])
+    wait(lambda: not bench.session.busy)
+    for name in ("nasdaq", "wti"):
+        bench.watching.load((f"sample:{name}",), "also")
+        wait(lambda: not bench.session.busy)
+    bench.watching.select(0)
+    bench.session.check_only(0)
+    wait(lambda: not bench.session.busy)
+
+
+def price_file(folder: Path) -> str:
+    """Write part of a sample as such files come: another dialect, the day first, a decimal comma."""
+    (series,) = SampleSource("sp500").load()
+    rows = ["Datum;Eröffnung;Hoch;Tief;Schluss;Umsatz"]
+    for day, bar in zip(series.ds[-400:], series.values[-400:], strict=True):
+        year, month, date = str(day)[:10].split("-")
+        rows.append(f"{date}.{month}.{year};" + ";".join(f"{value:.2f}".replace(".", ",") for value in bar))
+    path = folder / "Kurse 2018.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return str(path)
+
+
+def gallery(folder: Path) -> None:
+    """Write the pictures of docs/gallery.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = opened("light", GALLERY_SIZE)
+    bench.guiding.tour.begin()
+    kept(bench.window, folder / "gallery-tour.png")
+    bench.guiding.tour.end()
+    loaded(bench)
+    bench.train()
+    wait(lambda: len(bench.session.history) > 4 or not bench.session.busy)
+    wait(lambda: not bench.session.busy)
+    front(bench, "results")
+    kept(bench.window, folder / "gallery-results.png")
+    bench.results.judged.tabs.setCurrentIndex(2)
+    front(bench, "results")
+    kept(bench.window, folder / "gallery-calibration.png")
+    bench.results.judged.tabs.setCurrentIndex(0)
+    bench.window.resize(*SMALL)
+    kept(bench.window, folder / "gallery-small.png")
+    bench.window.resize(*GALLERY_SIZE)
+    front(bench, "training")
+    bench.training.show_view(2)
+    kept(bench.window, folder / "gallery-memory.png")
+    backtested(bench)
+    bench.stepping.step(-6)
+    front(bench, "backtest")
+    kept(bench.window, folder / "gallery-backtest.png")
+    bench.stepping.leave()
+    compared(bench)
+    kept(bench.window, folder / "gallery-runs.png")
+    bench.runs.compare([])
+    front(bench, "journal")
+    kept(bench.window, folder / "gallery-journal.png")
+    palette = bench.guiding.find()
+    palette.field.setText("sc")
+    over(bench, palette, folder / "gallery-palette.png")
+    palette.close()
+    bench.keeping.ask_export()
+    assert bench.keeping.dialog is not None
+    over(bench, bench.keeping.dialog, folder / "gallery-export.png")
+    bench.keeping.dialog.close()
+    with tempfile.TemporaryDirectory() as place:
+        bench.importer.open(price_file(Path(place)))
+        wait(lambda: not bench.session.busy and bench.session.threads == 0)
+        assert bench.importer.dialog is not None
+        kept(bench.importer.dialog, folder / "gallery-import.png")
+        bench.importer.dialog.close()
+    bench.set_theme("dark")
+    front(bench, "results")
+    kept(bench.window, folder / "gallery-dark.png")
+    bench.window.resize(*FOUR_K)
+    front(bench, "training")
+    bench.training.show_view(0)
+    kept(bench.window, folder / "gallery-4k.png", width=1600)
+    closed(bench)
+
+
+def over(bench: Workbench, dialog: QWidget, path: Path) -> None:
+    """Write a picture of a dialog over its window, as both are seen on a screen."""
+    wait(lambda: True)
+    sheet = QLabel(bench.window)
+    sheet.setPixmap(bench.window.grab())
+    sheet.resize(bench.window.size())
+    painter = QPainter(picture := sheet.pixmap())
+    corner = dialog.pos() - bench.window.pos()
+    painter.drawPixmap(corner, dialog.grab())
+    painter.setPen(theme.LIGHT.control)
+    painter.drawRect(QRect(corner, dialog.size()))
+    painter.end()
+    sheet.setPixmap(picture)
+    kept(sheet, path)
+    sheet.deleteLater()
+
+
+def backtested(bench: Workbench) -> None:
+    """Test the settings through history."""
+    bench.actions["backtest"].trigger()
+    wait(lambda: not bench.session.busy)
+
+
 if __name__ == "__main__":
     application = QApplication(sys.argv[:1])
     QLocale.setDefault(QLocale(QLocale.Language.English))
     images = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images"
-    pictures(images)
-    pictures_of_networks(images)
+    wanted = sys.argv[2:] or ["documents", "gallery"]
+    if "documents" in wanted:
+        pictures(images)
+        pictures_of_networks(images)
+    if "gallery" in wanted:
+        gallery(images)

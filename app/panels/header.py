@@ -140,5 +140,5 @@ class ChartHeader(QWidget):
 
 def _change_text(rise: float, before: float) -> str:
     arrow = "▲" if rise > 0 else "▼" if rise < 0 else "■"
-    share = f" ({rise / before:+.2%})" if before else ""
+    share = f" ({'+' if rise > 0 else '-' if rise < 0 else ''}{QLocale().toString(abs(rise / before) * 100, 'f', 2)} %)" if before else ""
     return f"{arrow} {price(abs(rise), before)}{share}"

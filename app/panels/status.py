@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app.panels.training import duration
 from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
+
+#: Seconds between two looks at the memory.
+_MEMORY_S = 2.0
 
 
 class StatusLine(QObject):
@@ -22,16 +28,18 @@ class StatusLine(QObject):
     def __init__(self, bar: QStatusBar) -> None:
         super().__init__(bar)
         self._bar = bar
-        self._message, self._left, self._series, self._engine = QLabel(), QLabel(), QLabel(), QLabel()
+        self._message, self._left, self._series, self._engine, self._memory = QLabel(), QLabel(), QLabel(), QLabel(), QLabel()
+        self._asked_at = -math.inf
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Progress"))
         self._series.setAccessibleName(self.tr("Shown series"))
         self._engine.setAccessibleName(self.tr("Engine"))
+        self._memory.setToolTip(self.tr("Memory that the program holds"))
         bar.setSizeGripEnabled(False)
         bar.addWidget(self._message, 1)
-        for part in (self._progress, self._left, self._series, self._engine):
+        for part in (self._progress, self._left, self._series, self._memory, self._engine):
             bar.addPermanentWidget(part)
         self.rest("")
 
@@ -64,3 +72,15 @@ class StatusLine(QObject):
             self._engine.setText(self.tr("Engine ready: {device}").format(device=next(iter(engine.devices.values()))))
         else:
             self._engine.setText(self.tr("Preparing the engine…") if warming else self.tr("Engine not loaded"))
+
+    def show_memory(self) -> None:
+        """Show how much memory the program holds; asked for as often as one likes, it looks every two seconds."""
+        now = time.monotonic()
+        if now - self._asked_at < _MEMORY_S:
+            return
+        import psutil
+
+        self._asked_at = now
+        size = QLocale().formattedDataSize(psutil.Process().memory_info().rss, 0, QLocale.DataSizeFormat.DataSizeTraditionalFormat)
+        self._memory.setText(size)
+        self._memory.setAccessibleName(self.tr("Memory: {size}").format(size=size))

@@ -129,7 +129,7 @@ class Layout(QObject):
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         height, width = window.height() - _BARS, window.width() - _LEFT
         window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
-        window.resizeDocks([docks["data"], docks["model"]], [height * 45 // 100, height * 55 // 100], down)
+        window.resizeDocks([docks["data"], docks["model"]], [height * 48 // 100, height * 52 // 100], down)
         if window.width() < _WIDE:
             for before, after in pairwise(("training", "results", "backtest", "journal", "runs")):
                 window.tabifyDockWidget(docks[before], docks[after])

@@ -36,7 +36,19 @@ from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import Advice, EngineReady, EpochEnd, Notice, Progress, RunFinished, SeriesLoaded, SplitMade
+from forecasting.events import (
+    Advice,
+    AuditFinished,
+    BacktestFinished,
+    EngineReady,
+    EpochEnd,
+    LearningRatesTried,
+    Notice,
+    Progress,
+    RunFinished,
+    SeriesLoaded,
+    SplitMade,
+)
 
 FIRST_SAMPLE = "sample:sp500"
 #: Milliseconds that a closing window waits for its threads.
@@ -315,6 +327,8 @@ class Workbench(QObject):
                 logbook.note(f"trained for {event.result.info.epochs} epochs in {event.result.info.seconds:.1f} s")
                 self.running.show_result()
                 QApplication.alert(self.window)
+            case BacktestFinished() | AuditFinished() | LearningRatesTried():
+                QApplication.alert(self.window)
 
     def _show_panel(self) -> None:
         """Show freshly loaded prices."""
@@ -424,6 +438,7 @@ class Workbench(QObject):
         """Repaint what has changed: the one place from which charts are drawn, 30 times a second at most."""
         self.running.draw()
         self.chart.refresh()
+        self._status.show_memory()
 
     def _show_recent(self) -> None:
         menu = self.actions.submenus["Recent"]
