@@ -319,6 +319,10 @@ def test_indicators_are_chosen_in_the_menu_and_remembered(qtbot: Any, tmp_path: 
         menu.actions()[0].trigger()
         assert bench.chart.hidden == {"sma:30"}
         bench.actions["scale-percent"].trigger()
+        view = bench.projecting._view()
+        indicating.take((), frozenset())
+        bench.projecting._apply_view(view)  # as a project does that is opened
+        assert ([one.text for one in indicating.indicators], bench.chart.hidden) == (["sma:30"], {"sma:30"})
         form = indicating.ask(Indicator("macd"))
         form.fields[0].setValue(50)
         assert not form._accept.isEnabled()

@@ -48,7 +48,7 @@ class PriceScene(BarView):
         self._build_artists()
         self._price, self._volume = Pane(), Pane()
         self._volume_axis = PriceAxis(short=True, rows=26)
-        studies = tuple(Row(Pane(), PriceAxis(rows=26), _STUDY_SHARE) for _ in PANES)
+        studies = tuple(Row(Pane(), PriceAxis(rows=20), _STUDY_SHARE) for _ in PANES)
         price, volume = Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE), Row(self._volume, self._volume_axis, _VOLUME_SHARE)
         super().__init__("Price chart", (price, volume, *studies), parent)
         self.setMinimumSize(280, 130)
