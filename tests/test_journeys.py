@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from fabricated import forecast
 from PySide6.QtCore import Qt
@@ -39,18 +39,6 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
     with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
         yield bench
         bench.session.unsaved = False
-
-
-def press(*keys: Qt.Key | str, to: Any = None) -> None:
-    """Type at what has the focus."""
-    for key in keys:
-        target = to or QApplication.focusWidget()
-        assert target is not None
-        if isinstance(key, str):
-            QTest.keyClicks(target, key)
-        else:
-            QTest.keyClick(target, key)
-        QApplication.processEvents()
 
 
 def palette(bench: Workbench, typed: str = "") -> Palette:
@@ -231,13 +219,6 @@ def leaves(bench: Workbench) -> list[QAction]:
     return [action for name, action in bench.actions.named.items() if name not in ("quit", "new_project")]
 
 
-def signs(bench: Workbench) -> tuple[object, ...]:
-    """What a person could notice after a command."""
-    windows = tuple(sorted(type(one).__name__ for one in QApplication.topLevelWidgets() if one.isVisible()))
-    checked = tuple(name for name, action in bench.actions.named.items() if action.isChecked())
-    return windows, checked, bench.session.state, bench.banner.text, bench.window.windowTitle(), bench.window.statusBar().currentMessage()
-
-
 def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(bench)
     bench.session.unsaved = False
@@ -262,3 +243,99 @@ def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: Non
 def test_every_command_has_somebody_who_listens(bench: Workbench) -> None:
     for name, action in bench.actions.named.items():
         assert action.receivers("2triggered(bool)") > (1 if action.actionGroup() else 0), f"{name} does nothing"
+
+
+# Whole ways
+
+
+def keyboard(bench: Workbench, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
+    """Press keys in the window, as a person does who has no mouse."""
+    bench.window.activateWindow()
+    wait(lambda: QApplication.activeWindow() is bench.window)
+    held = Qt.KeyboardModifier.NoModifier
+    for one in modifiers:
+        held |= one
+    QTest.keyClick(QApplication.focusWidget() or bench.window, key, held)
+    QApplication.processEvents()
+
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> None:
+    keyboard(bench, Qt.Key.Key_2, CTRL)
+    assert bench.actions["style-bars"].isChecked()
+    keyboard(bench, Qt.Key.Key_G, CTRL, SHIFT)
+    assert bench.actions["scale-log"].isChecked()
+    keyboard(bench, Qt.Key.Key_K, CTRL)
+    shown = next(one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible())
+    QTest.keyClicks(shown.field, "journal")
+    QTest.keyClick(shown.field, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert not bench.layout.journal.visibleRegion().isEmpty()
+    keyboard(bench, Qt.Key.Key_L, CTRL)
+    assert bench.actions.ticker_field.hasFocus()
+    keyboard(bench, Qt.Key.Key_F1)
+    listed = next(one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible())
+    assert "Ctrl+K" in texts(listed)
+    QTest.keyClick(listed, Qt.Key.Key_Escape)
+    assert not listed.isVisible()
+
+
+@pytest.mark.slow
+def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
+    bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.guiding.welcome()
+    for _ in range(3):
+        QTest.keyClick(bench.guiding.tour.card.next, Qt.Key.Key_Space)
+    bench.load(["sample:wti"])
+    idle(bench)
+    bench.model.show_config(RunConfig().changed(**TINY))
+    keyboard(bench, Qt.Key.Key_T, CTRL)
+    wait(lambda: bench.session.finished is not None, 240)
+    idle(bench)
+    assert "random walk" in texts(bench.results)
+    for suffix in (".png", ".svg", ".pdf", ".csv", ".html"):
+        assert bench.export(tmp_path / f"forecast{suffix}")
+        assert (tmp_path / f"forecast{suffix}").stat().st_size > 200
+    made = bench.session.finished
+    assert made is not None
+    network = tmp_path / "oil.candlecast"
+    assert bench.save_model(network)
+    bench.load([str(network)])
+    wait(lambda: bench.session.predicted is not None, 120)
+    idle(bench)
+    again = bench.session.predicted
+    assert again is not None
+    np.testing.assert_allclose(again.forecasts[0].values, made.result.forecasts[0].values, rtol=1e-5)
+    assert "oil.candlecast" in bench.banner.text
+    damaged = tmp_path / "hostile.candlecast"
+    damaged.write_bytes(network.read_bytes()[: network.stat().st_size // 2])
+    bench.load([str(damaged)])
+    wait(lambda: "hostile.candlecast" in bench.banner.text, 60)
+    idle(bench)
+    assert bench.session.predicted is again, "a damaged file takes nothing away"
+
+
+@pytest.mark.slow
+def test_a_watchlist_of_five_becomes_one_global_model(bench: Workbench, engine: None, tmp_path: Path) -> None:
+    bench.load([price_file(tmp_path / f"{name}.csv", 260, seed=place) for place, name in enumerate(("A1", "B2", "C3", "D4", "E5"))])
+    idle(bench)
+    assert bench.session.panel is not None
+    assert bench.session.panel.symbols == ("A1", "B2", "C3", "D4", "E5")
+    bench.model.show_config(RunConfig().changed(**TINY))
+    bench.actions["train"].trigger()
+    wait(lambda: bench.session.finished is not None, 240)
+    idle(bench)
+    assert bench.session.finished is not None
+    assert [one.symbol for one in bench.session.finished.result.forecasts] == ["A1", "B2", "C3", "D4", "E5"]
+    for place, symbol in enumerate(("A1", "B2", "C3", "D4", "E5")):
+        bench.watching.select(place + 1)
+        idle(bench)
+        assert bench.chart.summary().startswith(symbol)
+        assert "forecast" in bench.chart.summary()
+    bench.watching.select(0)
+    idle(bench)
+    assert bench.chart.summary().startswith("AAA")
+    assert "forecast" not in bench.chart.summary(), "what was not trained has none"
