@@ -20,7 +20,7 @@ from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, Fitted, Forecaster, fit
 from forecasting.training.gradients import clip_gradients
 from forecasting.training.loop import untrained
-from forecasting.training.supervision import supervision
+from forecasting.training.supervision import Pinball, supervision
 from forecasting.windows import Windows, split_panel
 
 PERIOD, BARS = 24, 360
@@ -327,6 +327,23 @@ def test_quantiles_cannot_cross_whatever_the_head_says(scale: float) -> None:
     baseline = torch.linspace(-2, 2, len(QUANTILES)).expand(4, -1)
     values = stretch(network(torch.randn(3, 6, 2)), baseline, baseline[:, len(QUANTILES) // 2])
     assert (values.diff(dim=-1) > 0).all()
+
+
+def test_the_loss_of_a_stretched_baseline_is_the_pinball_loss_written_out() -> None:
+    torch.manual_seed(0)
+    levels = torch.tensor([0.05, 0.3, 0.5, 0.7, 0.95], dtype=torch.float64)
+    baseline = torch.randn(3, 5, dtype=torch.float64).sort(1).values
+    median, target = baseline[:, 2].clone(), torch.randn(7, 3, dtype=torch.float64)
+    said = torch.randn(7, 3, 3, dtype=torch.float64, requires_grad=True)
+    shift, left, right = (said[..., k : k + 1] for k in range(3))
+    apart = baseline - median[:, None]
+    values = median[:, None] + shift + torch.where(apart < 0, left, right).exp() * apart
+    error = target[..., None] - values
+    written = torch.maximum(levels * error, (levels - 1) * error).mean((-2, -1))
+    losses = Pinball(levels, baseline, median)(said, target)
+    torch.testing.assert_close(stretch(said, baseline, median), values)
+    torch.testing.assert_close(losses, written)
+    torch.testing.assert_close(*(torch.autograd.grad(one.sum(), said)[0] for one in (losses, written)))
 
 
 def remembered(model: str, memory: int, steps: int, lag: int = 80) -> tuple[float, float]:

@@ -32,6 +32,8 @@ class QuantileHead(nn.Module):
     """
 
     basis: Tensor
+    farthest: Tensor
+    gain: Tensor
 
     def __init__(self, width: int, horizon: int) -> None:
         super().__init__()
@@ -39,15 +41,16 @@ class QuantileHead(nn.Module):
         place = 2 * steps / max(float(steps[-1]), 1.0) - 1 if horizon > 1 else steps
         powers = torch.stack([place**k for k in range(min(_DEGREE + 1, horizon))])
         self.register_buffer("basis", powers, persistent=False)
+        self.register_buffer("farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST]), persistent=False)
+        self.register_buffer("gain", torch.tensor([_SHIFT_GAIN, 1.0, 1.0]) / self.farthest, persistent=False)
         self.residual = nn.Linear(width, 3 * len(powers))
         nn.init.zeros_(self.residual.weight)
         nn.init.zeros_(self.residual.bias)
 
     def forward(self, state: Tensor) -> Tensor:
         """Map states [..., width] to shift, left and right log scale, [..., H, 3]."""
-        shift, left, right = (self.residual(state).unflatten(-1, (3, -1)) @ self.basis).unbind(-2)
-        bounded = [limit * torch.tanh(x / limit) for x, limit in ((_SHIFT_GAIN * shift, _FARTHEST), (left, _WIDEST), (right, _WIDEST))]
-        return torch.stack(bounded, dim=-1)
+        free = self.residual(state).view(*state.shape[:-1], 3, -1) @ self.basis
+        return self.farthest * torch.tanh(free.transpose(-1, -2) * self.gain)
 
 
 class KnownAhead(nn.Module):
@@ -91,4 +94,6 @@ def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
     """
     apart = baseline - median[:, None]
     shift, left, right = shape.unsqueeze(-1).unbind(-2)
-    return median[:, None] + shift + torch.where(apart < 0, left, right).exp() * apart
+    # Products with either side alone cost less, there and back, than a choice between the sides at each level.
+    below = torch.addcmul(median[:, None] + shift, left.exp(), apart.clamp(max=0))
+    return torch.addcmul(below, right.exp(), apart.clamp(min=0))

@@ -33,7 +33,8 @@ class Pinball:
     """
 
     def __init__(self, levels: Tensor, baseline: Tensor, median: Tensor) -> None:
-        self.levels, self.baseline, self.median = levels, baseline, median
+        self.above, self.below = levels, levels - 1
+        self.baseline, self.median = baseline, median
 
     def __call__(self, shape: Tensor, target: Tensor) -> Tensor:
         """Map shapes [..., H, 3] and what happened, [..., H], to losses [...], mean over steps and levels.
@@ -42,7 +43,7 @@ class Pinball:
         """
         steps = shape.shape[-2]
         error = target.unsqueeze(-1) - stretch(shape, self.baseline[:steps], self.median[:steps])
-        return torch.maximum(self.levels * error, (self.levels - 1) * error).mean((-2, -1))
+        return (torch.where(error < 0, self.below, self.above) * error).mean((-2, -1))
 
 
 class Supervision(ABC):
