@@ -180,7 +180,8 @@ def kept(widget: QWidget, path: Path, *, width: int = 0) -> None:
     wait(lambda: True)
     image = widget.grab().toImage()
     if width:
-        image = image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation)
+        image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation).save(str(path), "PNG", 0)
+        return
     image = image.convertToFormat(QImage.Format.Format_RGB32)
     colors, counts = np.unique(np.frombuffer(image.constBits(), np.uint32), return_counts=True)
     most = [int(color) for color in colors[np.argsort(-counts)][:256]]
@@ -211,7 +212,8 @@ def price_file(folder: Path) -> str:
     """Write part of a sample as such files come: another dialect, the day first, a decimal comma."""
     (series,) = SampleSource("sp500").load()
     rows = ["Datum;Eröffnung;Hoch;Tief;Schluss;Umsatz"]
-    for day, bar in zip(series.ds[-400:], series.values[-400:], strict=True):
+    chosen = [series.columns.index(name) for name in ("open", "high", "low", "close", "volume")]
+    for day, bar in zip(series.ds[-400:], series.values[-400:, chosen], strict=True):
         year, month, date = str(day)[:10].split("-")
         rows.append(f"{date}.{month}.{year};" + ";".join(f"{value:.2f}".replace(".", ",") for value in bar))
     path = folder / "Kurse 2018.csv"
@@ -242,14 +244,14 @@ def gallery(folder: Path) -> None:
     front(bench, "training")
     bench.training.show_view(2)
     kept(bench.window, folder / "gallery-memory.png")
+    compared(bench)
+    kept(bench.window, folder / "gallery-runs.png")
+    bench.runs.compare([])
     backtested(bench)
     bench.stepping.step(-6)
     front(bench, "backtest")
     kept(bench.window, folder / "gallery-backtest.png")
     bench.stepping.leave()
-    compared(bench)
-    kept(bench.window, folder / "gallery-runs.png")
-    bench.runs.compare([])
     front(bench, "journal")
     kept(bench.window, folder / "gallery-journal.png")
     palette = bench.guiding.find()
@@ -261,7 +263,8 @@ def gallery(folder: Path) -> None:
     over(bench, bench.keeping.dialog, folder / "gallery-export.png")
     bench.keeping.dialog.close()
     with tempfile.TemporaryDirectory() as place:
-        bench.importer.open(price_file(Path(place)))
+        os.chdir(place)
+        bench.importer.open(price_file(Path()))
         wait(lambda: not bench.session.busy and bench.session.threads == 0)
         assert bench.importer.dialog is not None
         kept(bench.importer.dialog, folder / "gallery-import.png")
@@ -283,7 +286,7 @@ def over(bench: Workbench, dialog: QWidget, path: Path) -> None:
     sheet.setPixmap(bench.window.grab())
     sheet.resize(bench.window.size())
     painter = QPainter(picture := sheet.pixmap())
-    corner = dialog.pos() - bench.window.pos()
+    corner = bench.window.rect().center() - dialog.rect().center()
     painter.drawPixmap(corner, dialog.grab())
     painter.setPen(theme.LIGHT.control)
     painter.drawRect(QRect(corner, dialog.size()))
@@ -302,7 +305,7 @@ def backtested(bench: Workbench) -> None:
 if __name__ == "__main__":
     application = QApplication(sys.argv[:1])
     QLocale.setDefault(QLocale(QLocale.Language.English))
-    images = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images"
+    images = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images"
     wanted = sys.argv[2:] or ["documents", "gallery"]
     if "documents" in wanted:
         pictures(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.machinery
 import importlib.util
 import os
@@ -14,6 +15,7 @@ import venv
 import zipfile
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 import pytest
 
@@ -159,3 +161,15 @@ def test_torch_comes_as_cpu_build_where_there_is_no_gpu(
     monkeypatch.setattr(run, "_installed", lambda _package: f"{locked}+cpu")
     assert run._install_torch() == f"{locked}+cpu, already there"
     assert seen == tried
+
+
+def test_the_desktop_entry_and_its_data_fit_the_program() -> None:
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.optionxform = str  # type: ignore[assignment,method-assign]
+    entry.read(ROOT / "assets" / "candlecast.desktop", encoding="utf-8")
+    told = entry["Desktop Entry"]
+    assert told["Exec"].split()[0] == told["Icon"] == "candlecast"
+    assert (ROOT / "assets" / f"{told['Icon']}.svg").is_file()
+    data = ElementTree.parse(ROOT / "assets" / "candlecast.metainfo.xml").getroot()
+    assert data.findtext("launchable") == "candlecast.desktop"
+    assert data.findtext("project_license") == "MIT"

@@ -169,6 +169,7 @@ class DataPanel(QStackedWidget):
         for words, field in ((self.tr("Bars"), self.resample), (self.tr("Calendar"), self.calendar)):
             label = _muted(words)
             label.setBuddy(field)
+            label.setContentsMargins(0, 4, 0, 4)  # as high as its field, so that both stand on one line
             self._shapes.addRow(label, field)
         scroll = QScrollArea()
         scroll.setWidget(details)

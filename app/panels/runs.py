@@ -27,6 +27,8 @@ from app.theme import Theme, icon
 from forecasting.store.runs import KeptRun
 
 _ROW_HEIGHT = 26
+#: Width in pixels of the number that a compared run is given.
+_BADGE = 24
 
 
 def _tr(text: str) -> str:
@@ -210,7 +212,8 @@ class RunsPanel(QStackedWidget):
         header = self.table.horizontalHeader()
         for column in range(NOTES):
             wide = max(self.table.sizeHintForColumn(column), header.sectionSizeHint(column))
-            header.resizeSection(column, min(wide, 220))
+            # The number that a compared run gets stands before the date.
+            header.resizeSection(column, min(wide + (_BADGE if column == 0 else 0), 220))
 
     def _enable(self) -> None:
         """Make what can be pressed fit what is selected."""

@@ -168,7 +168,11 @@ class ExportDialog(QDialog):
             ("", self.transparent),
             ("", self.footer),
         )
-        for label, field in rows:
+        for text, field in rows:
+            label = QLabel(text)
+            label.setContentsMargins(0, 4, 0, 4)  # as high as its field, so that both stand on one line
+            if isinstance(field, QWidget):
+                label.setBuddy(field)
             form.addRow(label, field)
         form.setRowVisible(self.plot, self.plot.count() > 1)
         left, across = QVBoxLayout(), QHBoxLayout()

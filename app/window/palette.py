@@ -108,6 +108,7 @@ class _Rows(QStyledItemDelegate):
         entry: Entry = index.data(_ENTRY)
         style = QApplication.style()
         blank = QStyleOptionViewItem(option)
+        blank.state &= ~QStyle.StateFlag.State_HasFocus
         style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, blank, painter, option.widget)
         palette: QPalette = option.palette
         inner: QRect = option.rect.adjusted(_ROOM + 2, 0, -_ROOM - 2, 0)
@@ -168,7 +169,6 @@ class Palette(QDialog):
             rows.addWidget(part)
         self._filter("")
         self.setFixedWidth(min(_WIDTH, window.width() - 40))
-        self.list.setFixedHeight(_ROWS * self.list.sizeHintForRow(0) + 4)
         self.adjustSize()
         corner = window.mapToGlobal(QPoint((window.width() - self.width()) // 2, 60))
         self.move(corner)
@@ -209,6 +209,9 @@ class Palette(QDialog):
             if one.why:
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
         self._none.setVisible(not near)
+        self.list.setVisible(bool(near))
+        self.list.setFixedHeight(min(len(near), _ROWS) * max(self.list.sizeHintForRow(0), 1) + 4)
+        self.adjustSize()
         if near and not self._offered[min(near)[1]].why:
             self.list.setCurrentRow(0)
         else:
