@@ -468,10 +468,22 @@ def _validated(cls: type[SettingsT], values: dict[str, Any]) -> SettingsT:
         raise _explained(error) from error
 
 
+#: What pydantic says in words of its own, and what is asked for where a pattern says it to machines only.
+_SAID = {"extra_forbidden": "there is no such setting", "string_pattern_mismatch": "it is not of the form that is asked for"}
+_FORMS = {
+    "device": "Choose auto, cpu, mps, cuda, or one of several as cuda:1.",
+    "baselines": "Choose auto, all, or names with commas between them, such as auto,ets.",
+}
+
+
 def _explained(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "the configuration"
-    return ConfigError(f"{name} = {first.get('input')!r}: {first['msg'].lower()}.", "Correct this value and try again.")
+    if first["type"] == "json_invalid":
+        return ConfigError(f"The configuration is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.", "Correct the file.")
+    said = _SAID.get(first["type"], first["msg"].lower())
+    hint = _FORMS.get(str(first["loc"][-1]) if first["loc"] else "", "Correct this value and try again.")
+    return ConfigError(f"{name} = {first.get('input')!r}: {said}.", hint)
 
 
 def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:

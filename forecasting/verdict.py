@@ -124,8 +124,15 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     skill = 1 - mine / base if base > 0 else 0.0 if mine == base else math.nan
     dates, place = np.unique(ours.cutoff[known], return_inverse=True)
     difference = np.bincount(place, (reference - loss)[known]) / np.bincount(place)
-    overlap = int(np.median(np.searchsorted(dates, ours.ds[known, -1]) - place - 1))
+    overlap = _overlap(ours)
     return Comparison(skill, diebold_mariano(difference, overlap), dates.size, dates.size / (overlap + 1))
+
+
+def _overlap(outcomes: Outcomes) -> int:
+    """Return how many later origins the outcomes of one overlap with, usually; of origins with a known outcome, of which there is one."""
+    known = np.isfinite(outcomes.y).any(axis=1)
+    dates, place = np.unique(outcomes.cutoff[known], return_inverse=True)
+    return int(np.median(np.searchsorted(dates, outcomes.ds[known, -1]) - place - 1))
 
 
 def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
@@ -343,12 +350,15 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
     right, called = metrics.calls(outcomes)
     place = np.unique(outcomes.cutoff, return_inverse=True)[1]
     surprise = np.bincount(place, (right - called * share / 100).sum(axis=1))
-    half = 196 * math.sqrt(float(surprise @ surprise) * outcomes.horizon) / int(called.sum())
+    shared = 1 + _overlap(outcomes)
+    told = surprise.size >= 2 * shared  # the calls of a single date do not differ from their own mean
+    half = 196 * math.sqrt(float(surprise @ surprise) * shared) / int(called.sum()) if told else math.inf
     up = 100 * float((outcomes.y > outcomes.y0[:, None])[called].mean())
     constant, rate = ("up", up) if up >= 50 else ("down", 100 - up)
     standing = "better than" if share - half > rate else "worse than" if share + half < 50 else "no better than"
+    spread = f"give or take {half:.1f}" if told else "too few origins to say within what limits"
     rival = "a coin" if standing == "worse than" else f"always calling {constant}, which was right {rate:.1f} %"
-    yield f"Its {outcomes.point_name} called the direction right {share:.1f} % of the time (give or take {half:.1f}): {standing} {rival}."
+    yield f"Its {outcomes.point_name} called the direction right {share:.1f} % of the time ({spread}): {standing} {rival}."
 
 
 def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]:

@@ -215,6 +215,8 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         (["forecast"], "SOURCE"),
         (["forecast", "sample:sp500", "--epochs", "0"], "--epochs"),
         (["forecast", "sample:sp500", "--model", "cnn"], "--model"),
+        (["forecast", "sample:sp500", "--horizon", "-3"], "'-3' is not possible for '--horizon'"),
+        (["forecast", "sample:sp500", "--device", "foo"], "Choose auto, cpu"),
         (["forecast", "sample:sp500", "--learning-rate", "0"], "learning_rate"),
         (["forecast", "sample:sp500", "--config", "missing.json"], "missing.json"),
         (["forecast", "sample:sp500", "--save", "/nowhere/at/all/m"], "/nowhere/at/all"),

@@ -242,6 +242,19 @@ def test_direction_is_measured_against_a_coin() -> None:
     assert words(-0.2 * coming).endswith("worse than a coin.")
 
 
+def test_the_limits_of_direction_go_by_the_origins_that_do_not_overlap() -> None:
+    def words(origins: int, step: int) -> str:
+        truth = walk(origins, 5, 1, 2, step)
+        return next(note for note in judged(truth, moved(truth, 0.001)).notes if "direction right" in note)
+
+    def limit(note: str) -> float:
+        return float(note.split("give or take ")[1].split(")")[0])
+
+    assert "too few origins" in words(1, 1)
+    assert ": no better than" in words(1, 1)
+    assert 0.5 < limit(words(400, 5)) / limit(words(2000, 1)) < 2, "the same bars tell about as much, every fifth or all of them"
+
+
 def test_rising_prices_are_no_skill_of_direction() -> None:
     truth = walk(400, 1, 3, 2)
     rising = replace(truth, y=truth.y * 1.005)

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CandlecastError as error:
         return _failed(error.message, error.hint)
     except typer.TyperException as error:
-        return _failed(error.format_message(), "candlecast --help, or --help after a command, shows what is possible.")
+        return _failed(_fault(error), "candlecast --help, or --help after a command, shows what is possible.")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing left to tell it
         return 1
@@ -94,6 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
         say("This is a fault of Candlecast. Run the command again with --debug for the details to report.")
         return 1
+
+
+def _fault(error: typer.TyperException) -> str:
+    """Return what was wrong with the words of a command; of a value that is out of its limits with the value itself."""
+    cause = error.__cause__ or error.__context__
+    if cause is None or not hasattr(cause, "errors"):
+        return error.format_message()
+    named = f"{cause.errors()[0]['input']!r} is not possible for"
+    return error.format_message().replace("Invalid value for", named).replace("Value error, ", "")
 
 
 def _failed(message: str, hint: str) -> int:

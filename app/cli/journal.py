@@ -99,7 +99,7 @@ def show(journal: Journal) -> None:
 def _sentence(cover: Coverage) -> str:
     bars = int(cover.bars.sum())
     if not bars:
-        return f"{cover.level:g} % band: nothing that was forecast is known yet."
+        return f"{cover.level:g} % band: no bar that was still to come when it was forecast is known yet."
     days = f"{bars:,} bar{'s' * (bars > 1)} of {cover.ds.size:,} day{'s' * (cover.ds.size > 1)}"
     return f"{cover.level:g} % band: held {cover.share:.1f} % of {days} forecast before they happened."
 

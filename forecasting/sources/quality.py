@@ -107,7 +107,7 @@ def session_gaps(series: PriceSeries) -> Finding | None:
     missing = missing_sessions(series)
     if missing.size == 0:
         return None
-    message = f"{missing.size} sessions of {series.calendar} between the first and the last bar have no bar."
+    message = f"Sessions of {series.calendar} without a bar, between the first and the last one: {missing.size}."
     return Finding("gaps", message, int(missing.size), "warning" if missing.size > 0.01 * len(series) else "info", "kept", shown(missing))
 
 
@@ -192,7 +192,7 @@ def _split_like(bars: Bars) -> Finding | None:
         places = places[~shared]
     if places.size == 0:
         return None
-    message = f"{places.size} steps may be splits that are not adjusted, such as a factor of {bars.ratios[places[0]]:.3g}."
+    message = f"Steps that may be splits that are not adjusted: {places.size}, such as a factor of {bars.ratios[places[0]]:.3g}."
     return Finding("split_like", message, int(places.size), "warning", dates=shown(bars.ds[places + 1]))
 
 

@@ -156,7 +156,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     unused = [c.name for c in columns if not c.role and c.filled.null_count != len(c.cells) and not c.counter and len(c.filled)]
     if unused:
         names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
-        findings.append(Finding("columns_unused", f"{len(unused)} columns are not used: {names}.", len(unused), "info", "dropped"))
+        findings.append(Finding("columns_unused", f"Columns that are not used: {names}.", len(unused), "info", "dropped"))
     if layout == "single" and any(c.role == "symbol" for c in columns):
         layout = "long"
     readings = tuple(ColumnReading(c.index, c.name, "" if c.role == UNUSED else c.role, c.symbol) for c in columns)

@@ -391,7 +391,7 @@ def _grid(top: list[list[str]], chunks: list[list[Any]], dialect: Dialect, odd: 
         findings.append(Finding("uneven_rows", message, odd["wide"], "warning", "dropped"))
     if odd["short"]:
         message = (
-            f"{odd['short']} rows have fewer cells than the table has columns ({frame.width}); the missing ones at their end are empty."
+            f"Rows with fewer cells than the table has columns ({frame.width}): {odd['short']}; the missing ones at their end are empty."
         )
         findings.append(Finding("short_rows", message, odd["short"], "info", "kept"))
     return Grid(columns, header, above, frame.header_rows, frame.first_row, tuple(findings))
