@@ -58,8 +58,13 @@ class Collector:
     would then be freed in a worker, and Qt crashes where a timer or widget ends in a thread that is not its own.
     """
 
+    def __init__(self) -> None:
+        self._automatic: bool | None = None
+
     def hold(self) -> None:
         """Stop automatic collection; from now on :meth:`collect` must be called from time to time."""
+        if self._automatic is None:
+            self._automatic = gc.isenabled()
         gc.disable()
 
     def collect(self) -> None:
@@ -72,8 +77,10 @@ class Collector:
             gc.collect(1 if middle > most_middle else 0)
 
     def release(self) -> None:
-        """Go back to automatic collection: only the thread of the window runs Python now."""
-        gc.enable()
+        """Go back to what was before: only the thread of the window runs Python now."""
+        automatic, self._automatic = self._automatic, None
+        if automatic:
+            gc.enable()
 
 
 class Mailbox:

@@ -24,6 +24,9 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+# A process of xdist has a second thread, in which a cycle that holds a Qt object must not be freed: the guards below collect instead.
+gc.disable()
+
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

@@ -99,15 +99,15 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     tested, stepper, chart = bench.backtesting.tested, bench.layout.stepper, bench.chart
     assert tested is not None
     outcomes = next(iter(tested.result.outcomes.values()))
-    assert chart._past.shown
+    assert chart._past.known
     before = chart._price.viewRange()[0]
     bench.actions["past_previous"].trigger()
     wait(lambda: chart._origin.fan is not None)
     assert stepper.isVisible()
     assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
     assert "in the 80 % band" in stepper.text
-    assert not chart._past.shown
-    assert chart._origin.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
+    assert chart._past.hidden
+    assert chart._origin._truth.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
     assert "median" in chart._read(chart._origin.fan.cutoff + 1)  # type: ignore[union-attr]
     buttons = stepper._buttons
     qtbot.mouseClick(buttons["previous"], Qt.MouseButton.LeftButton)
@@ -120,7 +120,7 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert not buttons["previous"].isEnabled()
     bench.window.grab()
     qtbot.mouseClick(buttons["cancel"], Qt.MouseButton.LeftButton)
-    wait(lambda: chart._past.shown)
+    wait(lambda: chart._past.known)
     assert not stepper.isVisible()
     assert chart._price.viewRange()[0] == pytest.approx(before)
     bench.actions["past_next"].trigger()

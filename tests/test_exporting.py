@@ -186,7 +186,6 @@ def test_copies_are_the_picture_and_the_numbers(loss: LossChart, result: RunResu
     rows = list(csv.reader(io.StringIO(QApplication.clipboard().text()), delimiter="\t"))
     assert len(rows) == 1 + len(result.history)
     assert float(rows[3][rows[0].index("val_loss")]) == result.history[2].val_loss
-    assert QApplication.clipboard().mimeData().hasFormat("text/csv")
     assert told == ["Copied as an image", f"Copied {len(result.history)} rows"]
 
 

@@ -268,6 +268,7 @@ def test_cycles_are_freed_in_the_thread_of_the_window_only(qtbot: Any, session: 
         yield Notice("done")
 
     freed: list[int] = []
+    gc.enable()
     jobs.train = wasteful  # type: ignore[method-assign]
     loaded(qtbot, session)
     qtbot.waitUntil(lambda: session.threads == 0)
@@ -276,6 +277,7 @@ def test_cycles_are_freed_in_the_thread_of_the_window_only(qtbot: Any, session: 
     session.train(RunConfig())
     qtbot.waitUntil(lambda: session.state == "idle" and session.threads == 0)
     qtbot.waitUntil(gc.isenabled)
+    gc.disable()
     gc.collect()
     assert len(freed) == 50
     assert set(freed) == {threading.get_ident()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, cast
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 
@@ -12,7 +12,7 @@ from app.charts.plots import Plot
 from app.export.figure import LOGICAL_DPI, Look
 from app.export.page import bare
 from app.export.pictures import image
-from app.export.tables import clipboard_text, csv_bytes
+from app.export.tables import clipboard_text
 from app.theme import Theme, icon
 from forecasting.errors import ExportError
 
@@ -112,12 +112,12 @@ class PlotMenu(QObject):
         self.told.emit(self.tr("Copied as an image"))
 
     def copy_data(self) -> None:
-        """Put the numbers onto the clipboard: with tabs as plain text, and as CSV."""
+        """Put the numbers onto the clipboard as text with tabs, which every table program takes apart.
+
+        Only what Qt itself makes is left there: an object of Python's would outlive Python at the end of the program.
+        """
         columns = self._plot.table()
-        data = QMimeData()
-        data.setText(clipboard_text(columns))
-        data.setData("text/csv", csv_bytes(columns))
-        QApplication.clipboard().setMimeData(data)
+        QApplication.clipboard().setText(clipboard_text(columns))
         rows = len(next(iter(columns.values()), ()))
         self.told.emit(self.tr("Copied {n} rows").format(n=rows))
 
