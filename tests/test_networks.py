@@ -12,7 +12,7 @@ import torch
 
 from forecasting.config import QUANTILES, SHAPES, ModelConfig, RunConfig
 from forecasting.events import EpochEnd, Event
-from forecasting.models import MODELS, Network
+from forecasting.models import MODELS, Network, fused
 from forecasting.models.decoding import added_up, fed_back
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import stretch
@@ -188,6 +188,46 @@ def test_kept_states_carry_the_whole_gradient(model: str, bidirectional: bool) -
         for t in range(8):
             ahead = gradients[9 + t + 1] * (1 - states[t + 1] ** 2) @ weight
             torch.testing.assert_close(gradients[9 + t], ahead)
+
+
+CELLS = {
+    "rnn": (torch.nn.RNN, {}, fused.Elman),
+    "rnn relu": (torch.nn.RNN, {"nonlinearity": "relu"}, fused.Elman),
+    "gru": (torch.nn.GRU, {}, fused.Gru),
+}
+
+
+@pytest.mark.parametrize("at_once", [1, 35, 1 << 16])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_fused_pass_gives_what_torch_gives(name: str, bidirectional: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs and last states, and the gradients that each of them and both give, with blocks of one, two and all bars."""
+    monkeypatch.setattr(fused, "_AT_ONCE", at_once)
+    torch.manual_seed(0)
+    kind, more, _ = CELLS[name]
+    cell = kind(4, 5, batch_first=True, bidirectional=bidirectional, **more)
+    read, start = torch.randn(3, 9, 4, requires_grad=True), torch.randn(1 + bidirectional, 3, 5, requires_grad=True)
+    theirs, ours, again = cell(read, start), fused.run(cell, read, start), fused.run(cell, read, start)
+    weights = [torch.randn_like(one) for one in theirs]
+    for some in (slice(0, 1), slice(1, 2), slice(0, 2)):
+        torch.testing.assert_close(ours[some], theirs[some], atol=1e-5, rtol=1e-5)
+        found = [
+            torch.autograd.grad(one[some], [read, start, *cell.parameters()], weights[some], retain_graph=True)
+            for one in (ours, theirs, again)
+        ]
+        torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+        assert all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True)), "not the same numbers every time"
+    torch.testing.assert_close(fused.run(cell, read, None)[0], cell(read)[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_gradients_of_a_fused_pass_are_those_of_its_outputs(name: str) -> None:
+    torch.manual_seed(0)
+    kind, more, function = CELLS[name]
+    weights = [weight.double().detach().requires_grad_() for weight in kind(3, 4, **more).parameters()]
+    read, start = (torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((6, 2, 3), (2, 4)))
+    flags = [bool(more)] if function is fused.Elman else []
+    assert torch.autograd.gradcheck(lambda *given: function.apply(*given, *flags), (read, start, *weights))
 
 
 @pytest.mark.parametrize("model", MODELS)

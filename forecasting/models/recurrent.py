@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
+from forecasting.models import fused
 
 #: What a layer carries from bar to bar: the state h, [1, B, hidden], of an LSTM (h, c).
 Carried = Tensor | tuple[Tensor, Tensor]
@@ -21,6 +22,8 @@ _SCANS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
     "lstm": torch.lstm,
     "gru": torch.gru,
 }
+#: Fewest bars that are read in a fused pass: of fewer torch's own costs as little.
+_FUSED_FROM = 8
 
 
 class RecurrentLayer(nn.Module):
@@ -53,8 +56,14 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, read: Tensor, carried: Carried | None = None) -> tuple[Tensor, Carried]:
         """Map what is read, [B, L, inputs], to outputs [B, L, width] and what is carried on; without a start from zeros."""
-        outputs, after = self.cell(read, carried)
+        outputs, after = self._run(read, carried)
         return self._around(read, outputs), after
+
+    def last(self, read: Tensor) -> Tensor:
+        """Return the outputs [B, width] at the last bar, of a layer in one direction; a fused pass makes no gradients of the others."""
+        outputs, after = self._run(read, None)
+        end = after[-1] if isinstance(after, Tensor) and self._fuses(read) else outputs[:, -1]
+        return self._around(read[:, -1], end)
 
     def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything later depends on.
@@ -81,6 +90,18 @@ class RecurrentLayer(nn.Module):
         by_cut = dict(zip(mirrored, others, strict=True))
         both = [state for cut, forward in zip(cuts, states, strict=True) for state in (forward, by_cut[length - 1 - cut])]
         return self._around(read, torch.cat([outputs, backward.flip(1)], dim=2)), both
+
+    def _fuses(self, read: Tensor) -> bool:
+        """Whether torch's own pass is the slower one; an LSTM's is fused in oneDNN, and those of a GPU in cuDNN."""
+        return read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM and not isinstance(self.cell, nn.LSTM)
+
+    def _run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+        if not self._fuses(read):
+            outputs, after = self.cell(read, carried)
+            return outputs, after
+        assert not isinstance(self.cell, nn.LSTM)
+        assert not isinstance(carried, tuple)
+        return fused.run(self.cell, read, carried)
 
     def _around(self, read: Tensor, outputs: Tensor) -> Tensor:
         normed: Tensor = self.norm(outputs)
@@ -144,7 +165,13 @@ class Recurrent(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to the last state, [B, width]."""
-        return self.last(self.read(window)[0])
+        if self.bidirectional:
+            return self.last(self.read(window)[0])
+        *lower, top = self.layers
+        assert isinstance(top, RecurrentLayer)
+        for number, layer in enumerate(lower):
+            window, _ = layer(self.between(window) if number else window)
+        return top.last(self.between(window) if lower else window)
 
     def read(self, bars: Tensor, carried: list[Carried] | None = None) -> tuple[Tensor, list[Carried]]:
         """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars are read with that."""
