@@ -38,6 +38,7 @@ from forecasting.training import OPTIMISERS, SCHEDULES, SGD, Fitted, RMSprop, Tr
 from forecasting.training.doctor import on_clipping, on_losses, on_memory, reach
 from forecasting.training.finder import suggested
 from forecasting.training.gradients import MemoryProbe, clip_gradients
+from forecasting.training.state import history_facts
 from forecasting.windows import split_panel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,6 +196,9 @@ def test_a_state_of_other_prices_settings_or_another_kind_is_refused(tmp_path: P
     with pytest.raises(ConfigError, match=r"hidden_size = 4 there and 5 here"):
         kept.check(panel, config.changed(hidden_size=5))
     kept.check(panel, config.changed(epochs=99, patience=3))
+    more = dataclasses.replace(kept, facts={**kept.facts, "history": history_facts([epoch(k) for k in range(4)])})
+    with pytest.raises(ConfigError, match=r"epochs = 2: the saved training has 3 already"):
+        more.check(panel, config.changed(epochs=2))
     damaged = dataclasses.replace(kept, arrays={k: v for k, v in kept.arrays.items() if not k.startswith("optimiser")})
     with pytest.raises(ModelFileError, match="does not fit together"):
         fitted(config, panel, resume=damaged)
@@ -317,6 +321,8 @@ def test_the_doctor_says_what_is_plain_to_see() -> None:
     assert "99 bars back is 1e-12" in vanishing.message
     assert "more than 1 back, of a lookback of 100" in vanishing.message
     assert [a.topic for a in on_memory(huge, config)] == ["exploding"]
+    [dead] = on_memory(MemorySeen(1, lags, np.array([[1.0, 0.0, 0.0, 0.0]])), config)
+    assert "99 bars back is zero: this LSTM learns nothing from bars before the last" in dead.message
     clipped = [epoch(k, clipped=0.9, grad_norm=5.0) for k in range(4)]
     assert "90% of the steps" in next(on_clipping(clipped, config)).message
     assert [a.topic for a in on_losses([epoch(0), epoch(1, 1.1)], "early")] == ["nothing-learned"]

@@ -74,8 +74,8 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
     elif used < lookback // 2:
         yield Advice(
             "vanishing",
-            f"The gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: this {name} learns nothing from bars "
-            f"more than {used} back, of a lookback of {lookback}.",
+            f"The gradient {memory.lags[-1]} bars back is {f'{share:.0e} times that of the last bar' if share else 'zero'}: this {name} "
+            f"learns nothing from bars {f'more than {used} back' if used else 'before the last'}, of a lookback of {lookback}.",
             _longer(config, max(used, 2)),
         )
 

@@ -90,7 +90,7 @@ class TrainingState:
             raise ModelFileError(f"{path} does not fit together: {str(error).splitlines()[0]}", "Train anew.") from error
 
     def check(self, panel: Panel, config: RunConfig) -> None:
-        """Refuse to go on with other prices or settings.
+        """Refuse to go on with other prices or settings, or with fewer epochs than there were.
 
         Raises
         ------
@@ -112,6 +112,10 @@ class TrainingState:
                 f"The saved training had other settings: {name} = {theirs[name]} there and {ours[name]} here.",
                 "Use the settings it had; epochs and patience may be others.",
             )
+        with self.explained():
+            done = max((epoch.epoch for epoch in self.history), default=0)
+        if config.train.epochs < done:
+            raise ConfigError(f"epochs = {config.train.epochs}: the saved training has {done} already.", "Ask for more epochs.")
 
     @contextmanager
     def explained(self) -> Iterator[None]:
