@@ -21,10 +21,9 @@ with measured() as IMPORTS:
     from forecasting.config import BacktestConfig
     from forecasting.events import EpochEnd, SplitMade
     from forecasting.training import Fitted, fit
-    from forecasting.training.forecaster import Forecaster, build
-    from forecasting.training.loop import TRAIN_LEVELS, Run
+    from forecasting.training.loop import TRAIN_LEVELS, Run, untrained
     from forecasting.training.state import Autosave
-    from forecasting.windows import Scaling, Split, Windows, split_panel
+    from forecasting.windows import Split, split_panel
 
 CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -58,10 +57,7 @@ def forecast(panel: str, into: str, year: int, settings: dict[str, Any], levels:
 
 def _run(panel: Panel, config: RunConfig) -> Run:
     split = split_panel(panel, config.task)
-    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
-    device = torch.device("cpu")
-    windows = Windows(panel, scaling, config.task, device)
-    forecaster = Forecaster(config, scaling, build(config, windows.inputs), device, split.val_start)
+    windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
     return Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
 
 
