@@ -143,7 +143,14 @@ def test_a_zone_decides_only_where_the_dates_do_not() -> None:
     assert infer_calendar("AAPL", every, "1D", "America/New_York") == "weekdays"
 
 
-@pytest.mark.parametrize(("first", "last"), [("1953-01-01", "1968-06-01"), ("1967-01-01", "1974-12-31"), ("2018-01-01", "2024-12-31")])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        pytest.param("1953-01-01", "1968-06-01", marks=pytest.mark.slow),
+        ("1967-01-01", "1974-12-31"),
+        pytest.param("2018-01-01", "2024-12-31", marks=pytest.mark.slow),
+    ],
+)
 def test_every_age_has_its_american_holidays(first: str, last: str) -> None:
     everyday = np.arange(first, last, dtype="datetime64[D]")
     nothing = series(everyday[[0, -1]], "1D")

@@ -158,8 +158,17 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
     np.testing.assert_allclose(first.forecasts[0].values, panel[0].y[-1] * np.exp(scaled), rtol=1e-5)
 
 
-@pytest.mark.parametrize("model", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize(("bidirectional", "members"), [(False, 1), (True, 3)])
+@pytest.mark.parametrize(
+    ("model", "bidirectional", "members"),
+    [
+        ("rnn", False, 1),
+        ("gru", False, 1),
+        ("lstm", True, 3),
+        pytest.param("lstm", False, 1, marks=pytest.mark.slow),
+        pytest.param("rnn", True, 3, marks=pytest.mark.slow),
+        pytest.param("gru", True, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectional: bool, members: int, tmp_path: Path) -> None:
     panel = Panel((simulated(), simulated(300, seed=1, symbol="B")))
     config = quick(model=model, bidirectional=bidirectional, members=members, indicators=bidirectional, layers=2, learning_rate=0.01)
