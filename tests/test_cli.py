@@ -18,6 +18,7 @@ import pytest
 from app.cli import _with_refit, main
 from app.cli.documents import stamps, to_json
 from app.cli.flags import pairs, quantile_levels
+from app.cli.loading import load
 from app.cli.outcomes import write_outcomes
 from app.cli.running import Stopper, UnfinishedError, finish
 from app.cli.tables import price_format
@@ -236,6 +237,20 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_refusals_are_one_message_with_a_hint(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert told in _refusal(capsys, *words)
+
+
+def test_a_series_shorter_than_the_lookback_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-03-01"))
+    rows = [f"{day},OLD,{100 + place % 7}" for place, day in enumerate(days)] + [
+        f"{day},NEW,{50 + day.astype(int) % 3}" for day in days[-9:]
+    ]
+    file = tmp_path / "two.csv"
+    file.write_text("date,symbol,close\n" + "\n".join(rows) + "\n")
+    loaded = load([str(file)], {}, None, 10)
+    assert loaded.panel.symbols == ("OLD",)
+    assert [refused["source"] for refused in loaded.refused] == ["NEW"]
+    assert "NEW has 9 bars" in capsys.readouterr().err
+    assert len(load([str(file)], {}, None).panel) == 2
 
 
 def test_a_fault_of_ours_is_short_unless_asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -180,7 +180,7 @@ def forecast(
     experiment = run_config(config, settings)
     if resume and train_on:
         raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
-    loaded = load(sources, settings, refresh)
+    loaded = load(sources, settings, refresh, experiment.task.input_size)
     panel = loaded.panel
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:

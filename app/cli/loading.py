@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.cli.flags import given, pairs
 from app.cli.journal import reconcile
-from app.cli.running import finish
+from app.cli.running import finish, say
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Loaded:
     refused: tuple[Mapping[str, str], ...] = ()
 
 
-def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None) -> Loaded:
+def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None, lookback: int = 0) -> Loaded:
     """Load the panel that the command line names, and tell the journal what its prices say.
 
     Parameters
@@ -34,6 +34,8 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
         Flags; those of :class:`ReadOptions` and :class:`TickerOptions` are looked at.
     refresh : bool or None
         Bring tickers up to date, or work offline; by their age where it is None.
+    lookback : int
+        Series of a panel with fewer bars are left out and told of: there is nothing to forecast them from.
 
     Raises
     ------
@@ -57,7 +59,15 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     job = noting(jobs.load(sources, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
-    return Loaded(panel, tuple(refused))
+    long = tuple(series for series in panel if len(series) >= lookback)
+    if not long or len(long) == len(panel):
+        return Loaded(panel, tuple(refused))
+    for series in panel:
+        if len(series) < lookback:
+            message = f"{series.symbol} has {len(series)} bars; the lookback of {lookback} needs more. It is left out."
+            say(f"Note: {message}")
+            refused.append({"source": series.symbol, "message": message})
+    return Loaded(replace(panel, series=long), tuple(refused))
 
 
 def read_options(settings: Mapping[str, Any]) -> ReadOptions:

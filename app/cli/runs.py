@@ -239,10 +239,10 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
     from rich.table import Table
 
     table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("Key", "Day", "Symbol", "Network", "Verdict"):
-        table.add_column(heading, no_wrap=True)
+    for heading, least in (("Key", 10), ("Day", 10), ("Symbol", None), ("Network", 4), ("Verdict", 7)):
+        table.add_column(heading, no_wrap=True, min_width=least, max_width=16)
     for heading in ("Bars", "Skill"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", no_wrap=True, min_width=5)
     noted = any(run.notes for run in runs)
     if noted:
         table.add_column("Notes")
