@@ -70,9 +70,22 @@ class IntBox(QSpinBox):
         self.setRange(int(limits.low), int(limits.high))
         self.setGroupSeparatorShown(True)
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-        self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
+        self._units = (f" {_tr(limits.unit.removesuffix('s'))}", f" {_tr(limits.unit)}") if limits.unit else ("", "")
         self.setSpecialValueText(limits.words.get(str(int(limits.low)), ""))
+        self._name_unit()
+        self.valueChanged.connect(self._follow)
+        self.editingFinished.connect(self._name_unit)
         _indent(self)
+
+    def _follow(self) -> None:
+        """Keep the unit as it is while a number is being typed: the text would change under the cursor."""
+        if not self.lineEdit().isModified():
+            self._name_unit()
+
+    def _name_unit(self) -> None:
+        """Say "1 bar" and "2 bars"."""
+        if self.suffix() != (suffix := self._units[self.value() != 1]):
+            self.setSuffix(suffix)
 
 
 class FloatBox(QDoubleSpinBox):

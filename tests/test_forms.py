@@ -78,7 +78,7 @@ def test_limits_units_and_special_values(qtbot: Any) -> None:
     assert isinstance(lookback, QSpinBox)
     assert size.text() == "15 % of history"
     lookback.setValue(0)
-    assert (lookback.value(), lookback.maximum(), lookback.suffix()) == (1, 5000, " bars")
+    assert (lookback.value(), lookback.maximum(), lookback.suffix()) == (1, 5000, " bar")
 
 
 def test_choices_show_their_names(qtbot: Any) -> None:
@@ -175,3 +175,17 @@ def test_a_field_of_an_unknown_kind_is_refused_while_building(qtbot: Any) -> Non
 
     with pytest.raises(TypeError, match="no form field"):
         SettingsForm(Odd)
+
+
+def test_one_bar_is_not_bars(qtbot: Any) -> None:
+    form = SettingsForm(TaskConfig)
+    qtbot.addWidget(form)
+    box = form.fields["horizon"]
+    assert isinstance(box, QSpinBox)
+    box.setValue(1)
+    assert box.text() == "1 bar"
+    box.selectAll()
+    qtbot.keyClicks(box, "15")
+    assert box.value() == 15
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert box.text() == "15 bars"
