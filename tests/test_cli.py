@@ -239,6 +239,11 @@ def test_refusals_are_one_message_with_a_hint(words: list[str], told: str, capsy
     assert told in _refusal(capsys, *words)
 
 
+def test_prices_are_found_again_from_another_folder(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(csv.parent)
+    assert load([csv.name], {}, None).panel[0].provenance.source == str(csv.resolve())
+
+
 def test_a_series_shorter_than_the_lookback_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-03-01"))
     rows = [f"{day},OLD,{100 + place % 7}" for place, day in enumerate(days)] + [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.cli.flags import given, pairs
@@ -56,7 +57,8 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
                 refused.append({"source": sources[event.place], "message": event.message})
             yield event
 
-    job = noting(jobs.load(sources, options, refresh=mode, ticker=ticker))
+    places = [str(Path(name).resolve()) if Path(name).is_file() else name for name in sources]  # journal and runs find them from anywhere
+    job = noting(jobs.load(places, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
     long = tuple(series for series in panel if len(series) >= lookback)
