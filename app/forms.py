@@ -77,6 +77,11 @@ class IntBox(QSpinBox):
         self.editingFinished.connect(self._name_unit)
         _indent(self)
 
+    def setValue(self, value: int) -> None:  # noqa: N802 - Qt's name
+        """Show a value and its unit."""
+        super().setValue(value)
+        self._name_unit()
+
     def _follow(self) -> None:
         """Keep the unit as it is while a number is being typed: the text would change under the cursor."""
         if not self.lineEdit().isModified():

@@ -189,3 +189,7 @@ def test_one_bar_is_not_bars(qtbot: Any) -> None:
     assert box.value() == 15
     qtbot.keyClick(box, Qt.Key.Key_Return)
     assert box.text() == "15 bars"
+    form.show_settings(TaskConfig(horizon=1))
+    assert box.text() == "1 bar"
+    form.show_settings(TaskConfig(horizon=20))
+    assert box.text() == "20 bars"
