@@ -175,7 +175,7 @@ class ModelConfig(Settings):
     model: Literal["rnn", "lstm", "gru", "transformer"] = _setting(
         "lstm",
         "Network",
-        "Kind of network; on a CPU the LSTM is the fastest.",
+        "Kind of network; on a CPU small LSTMs are faster than GRUs, large ones slower.",
         words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"},
     )
     shape: ShapeName = _setting(
