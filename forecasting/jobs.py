@@ -257,6 +257,7 @@ def _train(
 
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
+    panel = yield from _long_enough(panel, config.task.input_size)
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     made: list[SplitMade] = []
     training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
@@ -285,6 +286,18 @@ def _train(
         info=_info(config, [fitted], time.perf_counter() - started),
     )
     yield RunFinished(result, fitted.forecaster)
+
+
+def _long_enough(panel: Panel, lookback: int) -> Generator[Event, None, Panel]:
+    """Leave out, and tell, the series that nothing could be forecast of; all are kept where none is long enough, to be refused."""
+    usable = tuple(series for series in panel if len(series) >= lookback)
+    if not usable or len(usable) == len(panel):
+        return panel
+    for series in panel:
+        if len(series) < lookback:
+            message = f"{series.symbol} has {len(series)} bars; the lookback of {lookback} needs more. It is left out."
+            yield Notice(message, "Load more of its history, or choose a shorter lookback.")
+    return replace(panel, series=usable)
 
 
 def autosave_path(panel: Panel, config: RunConfig) -> Path:

@@ -18,7 +18,7 @@ from forecasting.backtest import every, outcomes_of
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import ConfigError, DataError, ModelFileError
-from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, RunFinished, SplitMade
+from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, Notice, RunFinished, SplitMade
 from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, Forecaster
@@ -310,6 +310,14 @@ def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() ->
     result = run(Panel((simulated(440), tail)), quick(test_size=60)).result
     assert np.isfinite(result.forecasts[1].values).all()
     assert np.isfinite(result.scores["LSTM"]["rmsse"])
+
+
+def test_a_series_shorter_than_the_lookback_is_left_out_before_the_training_and_told() -> None:
+    short = dataclasses.replace(simulated(seed=2, symbol="NEW"), ds=simulated().ds[-6:], values=simulated(seed=2).values[-6:])
+    *events, end = jobs.train(Panel((simulated(), short)), quick(epochs=1))
+    assert isinstance(end, RunFinished)
+    assert [series.symbol for series in end.result.panel] == ["SIM"]
+    assert any(isinstance(event, Notice) and "NEW has 6 bars" in event.message for event in events)
 
 
 def test_a_weekly_series_is_forecast_from_past_seasons_and_never_below_zero() -> None:
