@@ -477,7 +477,7 @@ class PriceAxis(Axis):
     def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
         count = max(2.0, pixels / self._rows)
         if self.base is not None:
-            shares = round_steps(*(100 * (place / self.base - 1) for place in (low, high)), count)
+            shares = round_steps(100 * (low / self.base - 1), 100 * (high / self.base - 1), count)
             decimals = decimals_of(shares) if shares.size > 1 else 0
             return [Tick(float(self.base * (1 + share / 100)), signed(share, decimals)) for share in shares]
         if not self.log:
