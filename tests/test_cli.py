@@ -17,7 +17,7 @@ import pytest
 
 from app.cli import _with_refit, main
 from app.cli.documents import stamps, to_json
-from app.cli.flags import pairs, quantile_levels
+from app.cli.flags import pairs, quantile_levels, run_config
 from app.cli.loading import load
 from app.cli.outcomes import write_outcomes
 from app.cli.running import Stopper, UnfinishedError, finish
@@ -417,3 +417,10 @@ def test_ctrl_c_from_outside(csv: Path, tmp_path: Path) -> None:
 
 def test_default_quantiles_hold_the_bands() -> None:
     assert {0.025, 0.1, 0.5, 0.9, 0.975} <= set(QUANTILES)
+
+
+def test_a_flag_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run_config(None, {"memory": 80, "model": "rnn", "layers": 2})
+    assert capsys.readouterr().err == "Note: --memory has no effect with --model rnn.\n"
+    run_config(None, {"memory": 80, "model": "lstm", "heads": None})
+    assert capsys.readouterr().err == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypeVar, get_origin
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Optional, TypeVar, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from app.cli.running import say
 from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings
 from forecasting.errors import ConfigError
 
@@ -84,7 +85,23 @@ def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
         A file that cannot be read, or a value outside its limits.
     """
     config = RunConfig.from_file(path) if path else RunConfig()
-    return config.changed(**given(settings, *GROUPS.values()))
+    flags = given(settings, *GROUPS.values())
+    config = config.changed(**flags)
+    for note in _without_effect(config, flags):
+        say(f"Note: {note}")
+    return config
+
+
+def _without_effect(config: RunConfig, flags: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each flag that was given and changes nothing, because of the value of another setting."""
+    values = {name: value for group in GROUPS for name, value in getattr(config, group)}
+    for group in GROUPS.values():
+        for name in flags.keys() & group.model_fields.keys():
+            extra = group.model_fields[name].json_schema_extra
+            unless: Any = extra.get("unless") if isinstance(extra, dict) else None
+            for other, idle in (unless or {}).items():
+                if values[other] in idle:
+                    yield f"--{name.replace('_', '-')} has no effect with --{other.replace('_', '-')} {values[other]}."
 
 
 def backtest_plan(settings: Mapping[str, Any]) -> BacktestConfig:
