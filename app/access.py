@@ -1,8 +1,8 @@
-"""Names for what Qt builds inside a control: a screen reader that gets there is told what it belongs to."""
+"""What Qt leaves to chance in a finished window: names of the parts inside controls, and whether a label takes text for markup."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
 
 
@@ -35,6 +35,13 @@ def complete(root: QWidget) -> None:
     for button in root.findChildren(QToolButton):
         if button.objectName() in ("qt_toolbar_ext_button", "qt_menubar_ext_button"):
             _give(button, _tr("More"))
+
+
+def take_literally(root: QWidget) -> None:
+    """Let every label below a widget that would guess show its text as it is: names in files are not to be read as markup."""
+    for label in root.findChildren(QLabel):
+        if label.textFormat() is Qt.TextFormat.AutoText:
+            label.setTextFormat(Qt.TextFormat.PlainText)
 
 
 def _give(part: QWidget, name: str) -> None:

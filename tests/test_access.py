@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QScrollBar,
     QWidget,
@@ -159,6 +160,14 @@ def test_the_focus_is_seen_wherever_tab_takes_it(bench: Workbench) -> None:
         now.setFocus(Qt.FocusReason.TabFocusReason)
     assert len(seen) > 20, "tab goes through the window"
     assert unseen == []
+
+
+def test_no_label_takes_a_name_for_markup(bench: Workbench) -> None:
+    labels = [label for label in bench.window.findChildren(QLabel) if label.text()]
+    assert [label.text() for label in labels if label.textFormat() is Qt.TextFormat.AutoText] == []
+    bench.banner.show_fault("<img src=x> is no price", "<b>Look</b>")
+    shown = {label.text(): label.textFormat() for label in bench.banner.findChildren(QLabel)}
+    assert shown["<img src=x> is no price"] is shown["<b>Look</b>"] is Qt.TextFormat.PlainText
 
 
 def test_every_key_means_one_thing(bench: Workbench) -> None:

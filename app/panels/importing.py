@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.access import complete
+from app.access import complete, take_literally
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
 from app.theme import Theme
@@ -212,6 +212,7 @@ class ImportDialog(QDialog):
         self.load = QPushButton(_tr("Load"))
         self._lay_out()
         complete(self)
+        take_literally(self)
         self.resize(_SIZE)
         self._show_settled()
         self._wait()

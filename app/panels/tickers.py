@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.access import complete
+from app.access import complete, take_literally
 from app.forms import SettingsForm
 from forecasting.sources.options import USUAL, Request, TickerOptions
 
@@ -263,6 +263,7 @@ class TickerDialog(QDialog):
         self.load = QPushButton(self.tr("Load") if request else self.tr("Add"))
         self._lay_out(adding=request is None)
         complete(self)
+        take_literally(self)
         self.field.textChanged.connect(self._check)
         self.recent.itemActivated.connect(lambda item: self._add_word(item.text()))
         self.recent.itemClicked.connect(lambda item: self._add_word(item.text()))

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.access import complete
+from app.access import complete, take_literally
 from app.charts.plots import PLOTS
 from app.export import PICTURES, Figure, Look
 from app.export.figure import LOGICAL_DPI
@@ -85,6 +85,7 @@ class ExportDialog(QDialog):
         self._show_look(figure.look)
         self._wire()
         complete(self)
+        take_literally(self)
         self._follow_format()
         self.go.setFocus()
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app import logbook
-from app.access import complete
+from app.access import complete, take_literally
 from app.project import is_project
 from app.session import Session
 from app.settings import Preferences
@@ -111,6 +111,7 @@ class Workbench(QObject):
         self._wire_actions()
         self._restore()
         complete(window)
+        take_literally(window)
 
     def start(self, references: Sequence[str] = ()) -> None:
         """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
