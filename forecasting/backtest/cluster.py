@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from forecasting.events import Notice
 
 _Value = TypeVar("_Value")
 _CONNECT_S = 15
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://\S+:\d+")
 _LOOK_S = 1.0
 
 
@@ -112,6 +114,8 @@ class Cluster(Workers):
 
 
 def _connected(address: str) -> Any:
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigError(f"'{address}' is no address of a Dask scheduler.", "Give it as tcp://host:8786.")
     try:
         from distributed import Client
     except ImportError as error:
