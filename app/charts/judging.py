@@ -22,6 +22,8 @@ _RIVALS: tuple[tuple[str, LineMark], ...] = (
     ("down", "dotted"),
     ("price", "dashed"),
 )
+#: What is said where there are no outcomes.
+_NOTHING = ("No outcomes at hand", "Train or backtest to see them; of earlier runs the scores are kept.")
 #: Points that are drawn at once; more would be one blot.
 _MOST_POINTS = 4000
 
@@ -30,7 +32,7 @@ class StepChart(CurveChart):
     """One metric by bars ahead, the network in front of the baselines."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Score by step ahead", "step", EmptyText("Nothing judged yet"), parent=parent)
+        super().__init__("Score by step ahead", "step", EmptyText(*_NOTHING), parent=parent)
 
     def show_metric(self, values: Mapping[str, Floats], unit: str, level: float | None = None) -> None:
         """Show a metric.
@@ -54,7 +56,7 @@ class CalibrationChart(CurveChart):
     """Realised against stated coverage: on the diagonal a band holds what it says, below it is too narrow."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Stated and realised coverage", "stated %", EmptyText("Nothing judged yet"), parent=parent)
+        super().__init__("Stated and realised coverage", "stated %", EmptyText(*_NOTHING), parent=parent)
 
     def show_calibration(self, found: Mapping[str, Calibration]) -> None:
         """Show what each model stated and what came true, the network first."""
@@ -70,7 +72,7 @@ class ResidualChart(CurveChart):
     """What happened less the median, by the date of the cutoff; rings lay outside the 95 % band."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Residuals", "cutoff", EmptyText("Nothing judged yet"), dates=True, parent=parent)
+        super().__init__("Residuals", "cutoff", EmptyText(*_NOTHING), dates=True, parent=parent)
         self._table: Columns = {}
 
     def show_residuals(self, outcomes: Outcomes | None, step: int = 1) -> None:
