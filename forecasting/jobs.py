@@ -257,7 +257,9 @@ def _train(
 
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
-    panel = yield from _long_enough(panel, config.task.input_size)
+    panel, left_out = long_enough(panel, config.task.input_size)
+    for why in left_out.values():
+        yield Notice(why, "Load more of its history, or choose a shorter lookback.")
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     made: list[SplitMade] = []
     training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
@@ -288,16 +290,27 @@ def _train(
     yield RunFinished(result, fitted.forecaster)
 
 
-def _long_enough(panel: Panel, lookback: int) -> Generator[Event, None, Panel]:
-    """Leave out, and tell, the series that nothing could be forecast of; all are kept where none is long enough, to be refused."""
+def long_enough(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
+    """Leave out the series that nothing could be forecast of; all are kept where none is long enough, to be refused.
+
+    Parameters
+    ----------
+    panel : Panel
+    lookback : int
+        Bars that a forecast reads.
+
+    Returns
+    -------
+    panel : Panel
+    left_out : dict of str to str
+        Why, by symbol.
+    """
     usable = tuple(series for series in panel if len(series) >= lookback)
     if not usable or len(usable) == len(panel):
-        return panel
-    for series in panel:
-        if len(series) < lookback:
-            message = f"{series.symbol} has {len(series)} bars; the lookback of {lookback} needs more. It is left out."
-            yield Notice(message, "Load more of its history, or choose a shorter lookback.")
-    return replace(panel, series=usable)
+        return panel, {}
+    short = (series for series in panel if len(series) < lookback)
+    why = {s.symbol: f"{s.symbol} has {len(s)} bars; the lookback of {lookback} needs more. It is left out." for s in short}
+    return replace(panel, series=usable), why
 
 
 def autosave_path(panel: Panel, config: RunConfig) -> Path:

@@ -490,6 +490,12 @@ class PriceAxis(Axis):
         texts = [short_number(v) if self._short else number(v, decimals) for v in values]
         return [Tick(float(place), text) for place, text in zip(places, texts, strict=True)]
 
+    def fit_width(self) -> None:
+        """Take the width that the labels need; a little more than that is left alone, so that the pane does not jump."""
+        needed = self.needed_width()
+        if not needed <= self.maximumWidth() <= needed + 8:
+            self.setWidth(needed)
+
     def needed_width(self) -> float:
         """Return the width that the labels need, in steps of 8 pixels so that it seldom changes."""
         metrics = QFontMetricsF(self.label_font)

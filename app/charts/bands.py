@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
@@ -131,6 +131,16 @@ def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground:
     painter.fillRect(QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2), patch)
     painter.setPen(QColor(frame.theme.muted))
     painter.drawText(place, text)
+
+
+def mark_column(painter: QPainter, frame: Frame, column: float, text: str, pen: QPen) -> None:
+    """Paint an upright line at a column (pixels), with words at its foot on the side where there is room."""
+    painter.setPen(pen)
+    painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
+    wide = QFontMetricsF(frame.font).horizontalAdvance(text)
+    left = column + 8 if column + wide + 14 < frame.width else column - wide - 8
+    painter.setPen(Qt.PenStyle.NoPen)
+    write_on(painter, frame, QPointF(left, frame.height - 8), text, frame.theme.surface)
 
 
 class CutoffArtist:

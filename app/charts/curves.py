@@ -215,9 +215,7 @@ class CurveChart(Chart):
         top, bottom = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.45), min(14.0, height * 0.1)
         unit = (high - low) / (height - top - bottom)
         self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
-        needed = self._values.needed_width()
-        if not needed <= self._values.maximumWidth() <= needed + 8:
-            self._values.setWidth(needed)
+        self._values.fit_width()
 
     def _pointer_moved(self, place: QPointF) -> None:
         x = self._grid_x()

@@ -158,9 +158,7 @@ class EpochChart(Chart):
         top, bottom = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.4), min(26.0, height * 0.15)
         unit = (high - low) / (height - top - bottom)
         self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
-        needed = self._values.needed_width()
-        if not needed <= self._values.maximumWidth() <= needed + 8:
-            self._values.setWidth(needed)
+        self._values.fit_width()
 
     def _pointer_moved(self, place: QPointF) -> None:
         if not self._history or not self._pane.sceneBoundingRect().contains(place):

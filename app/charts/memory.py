@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import Axis, CountAxis, Tick
-from app.charts.bands import write_on
+from app.charts.bands import mark_column, write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
@@ -176,13 +176,7 @@ class _Reach:
         if self.lag is None:
             return
         column = frame.column(self.lag + 0.5, crisp=True)
-        painter.setPen(line_pen(frame.theme.text, 1.4, (4.0, 3.0)))
-        painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
-        text = f"reaches {self.lag} bars"
-        wide = QFontMetricsF(frame.font).horizontalAdvance(text)
-        left = column + 8 if column + wide + 14 < frame.width else column - wide - 8
-        painter.setPen(Qt.PenStyle.NoPen)
-        write_on(painter, frame, QPointF(left, frame.height - 8), text, frame.theme.surface)
+        mark_column(painter, frame, column, f"reaches {self.lag} bars", line_pen(frame.theme.text, 1.4, (4.0, 3.0)))
 
 
 class MemoryChart(Chart):

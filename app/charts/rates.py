@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import CountAxis, Tick
-from app.charts.bands import write_on
+from app.charts.bands import mark_column
 from app.charts.bars import line_pen
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve, ValueAxis
@@ -38,13 +38,7 @@ class _Chosen:
         if self.rate <= 0:
             return
         column = frame.column(float(np.log10(self.rate)), crisp=True)
-        painter.setPen(line_pen(frame.theme.accent, 1.6))
-        painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
-        text = f"{self.rate:.2g}"
-        wide = QFontMetricsF(frame.font).horizontalAdvance(text)
-        left = column + 8 if column + wide + 14 < frame.width else column - wide - 8
-        painter.setPen(Qt.PenStyle.NoPen)
-        write_on(painter, frame, QPointF(left, frame.height - 8), text, frame.theme.surface)
+        mark_column(painter, frame, column, f"{self.rate:.2g}", line_pen(frame.theme.accent, 1.6))
 
 
 class RateChart(Chart):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,15 +61,11 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     job = noting(jobs.load(places, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
-    long = tuple(series for series in panel if len(series) >= lookback)
-    if not long or len(long) == len(panel):
-        return Loaded(panel, tuple(refused))
-    for series in panel:
-        if len(series) < lookback:
-            message = f"{series.symbol} has {len(series)} bars; the lookback of {lookback} needs more. It is left out."
-            say(f"Note: {message}")
-            refused.append({"source": series.symbol, "message": message})
-    return Loaded(replace(panel, series=long), tuple(refused))
+    panel, left_out = jobs.long_enough(panel, lookback)
+    for symbol, message in left_out.items():
+        say(f"Note: {message}")
+        refused.append({"source": symbol, "message": message})
+    return Loaded(panel, tuple(refused))
 
 
 def read_options(settings: Mapping[str, Any]) -> ReadOptions:

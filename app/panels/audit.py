@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.panels.findings import clear_rows
 from app.theme import Theme, icon
 from forecasting.events import Check, Progress
 
@@ -107,10 +108,7 @@ class AuditDialog(QDialog):
         self._fill()
 
     def _fill(self) -> None:
-        while (left := self._rows.takeAt(0)) is not None:
-            if (widget := left.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
+        clear_rows(self._rows)
         for place, check in enumerate(self._checks):
             mark, result, text = QLabel(), QLabel(), QLabel(check.detail)
             result.setText(self.tr("{name}: passed") if check.passed else self.tr("{name}: FAILED"))

@@ -25,6 +25,14 @@ def finding_text(finding: Finding) -> str:
     return f"{finding.message}{done}{f' ({shown})' if shown else ''}"
 
 
+def clear_rows(rows: QGridLayout) -> None:
+    """Take every widget out of a layout, at once for the eye."""
+    while (left := rows.takeAt(0)) is not None:
+        if (widget := left.widget()) is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
 class FindingList(QWidget):
     """Findings below each other, the gravest first."""
 
@@ -52,10 +60,7 @@ class FindingList(QWidget):
         self._fill()
 
     def _fill(self) -> None:
-        while (left := self._rows.takeAt(0)) is not None:
-            if (widget := left.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
+        clear_rows(self._rows)
         for place, finding in enumerate(self._findings):
             mark, text = QLabel(), QLabel(finding_text(finding))
             text.setWordWrap(True)

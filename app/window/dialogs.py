@@ -11,6 +11,7 @@ from typing import Literal
 from PySide6.QtCore import QCoreApplication, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QFontDatabase
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QDialog,
     QDialogButtonBox,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMessageBox,
     QPlainTextEdit,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,87 +35,75 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("dialogs", text)
 
 
-def ask_close_while_training(parent: QWidget) -> Answer:
-    """Ask what becomes of a run when the window is closed in the middle of it."""
+def _box(parent: QWidget, text: str, more: str = "", icon: QMessageBox.Icon = QMessageBox.Icon.Question) -> QMessageBox:
+    """Return a box with a question and what hangs on the answer, still without buttons."""
     box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
+    box.setIcon(icon)
     box.setWindowTitle("Candlecast")
-    box.setText(_tr("The network is still being trained."))
-    box.setInformativeText(_tr("Stopping keeps the best network so far; you can then save it."))
-    keep = box.addButton(_tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton(_tr("Discard and close"), QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton(_tr("Continue training"), QMessageBox.ButtonRole.RejectRole)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(text)
+    box.setInformativeText(more)
+    return box
+
+
+def _save_or_not(box: QMessageBox) -> Literal["save", "discard", "cancel"]:
+    """Ask with the buttons Save, Discard and Cancel."""
+    buttons = QMessageBox.StandardButton
+    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+    box.setDefaultButton(buttons.Save)
+    answer = box.exec()
+    box.deleteLater()
+    return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
+
+
+def _clicked(box: QMessageBox, stay: QPushButton) -> QAbstractButton:
+    """Ask, and return the button that was pressed; Return and Escape press the one that changes nothing."""
     box.setDefaultButton(stay)
     box.setEscapeButton(stay)
     box.exec()
     clicked = box.clickedButton()
     box.deleteLater()
+    return clicked
+
+
+def ask_close_while_training(parent: QWidget) -> Answer:
+    """Ask what becomes of a run when the window is closed in the middle of it."""
+    more = _tr("Stopping keeps the best network so far; you can then save it.")
+    box = _box(parent, _tr("The network is still being trained."), more)
+    keep = box.addButton(_tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton(_tr("Discard and close"), QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton(_tr("Continue training"), QMessageBox.ButtonRole.RejectRole)
+    clicked = _clicked(box, stay)
     return "keep" if clicked is keep else "discard" if clicked is discard else "continue"
 
 
 def ask_close_while_testing(parent: QWidget) -> bool:
     """Ask whether a backtest may be interrupted by closing the window."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Candlecast")
-    box.setText(_tr("The backtest is still running."))
-    box.setInformativeText(_tr("Folds that are done are kept: the same test goes on from there another time."))
+    more = _tr("Folds that are done are kept: the same test goes on from there another time.")
+    box = _box(parent, _tr("The backtest is still running."), more)
     leave = box.addButton(_tr("Interrupt and close"), QMessageBox.ButtonRole.AcceptRole)
     stay = box.addButton(_tr("Continue testing"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(stay)
-    box.setEscapeButton(stay)
-    box.exec()
-    left = box.clickedButton() is leave
-    box.deleteLater()
-    return left
+    return _clicked(box, stay) is leave
 
 
 def ask_save(parent: QWidget) -> Literal["save", "discard", "cancel"]:
     """Ask whether the trained network is to be saved before the window closes."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Candlecast")
-    box.setText(_tr("The trained network is not saved."))
-    buttons = QMessageBox.StandardButton
-    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
-    box.setDefaultButton(buttons.Save)
-    answer = box.exec()
-    box.deleteLater()
-    return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
+    return _save_or_not(_box(parent, _tr("The trained network is not saved.")))
 
 
 def ask_save_project(parent: QWidget, name: str) -> Literal["save", "discard", "cancel"]:
     """Ask whether the changes of a project are to be saved; ``name`` is that of its file, "" where it has none."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Candlecast")
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(_tr("Save the changes to {name}?").format(name=name) if name else _tr("Save what is on the list as a project?"))
-    box.setInformativeText(_tr("Without saving they are lost.") if name else _tr("Without a project the list begins anew."))
-    buttons = QMessageBox.StandardButton
-    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
-    box.setDefaultButton(buttons.Save)
-    answer = box.exec()
-    box.deleteLater()
-    return "save" if answer == buttons.Save else "discard" if answer == buttons.Discard else "cancel"
+    text = _tr("Save the changes to {name}?").format(name=name) if name else _tr("Save what is on the list as a project?")
+    more = _tr("Without saving they are lost.") if name else _tr("Without a project the list begins anew.")
+    return _save_or_not(_box(parent, text, more))
 
 
 def ask_overwrite(parent: QWidget, name: str) -> bool:
     """Ask whether a project is to be written over a file that something else has changed."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Candlecast")
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(_tr("{name} was changed by another program since it was opened.").format(name=name))
-    box.setInformativeText(_tr("Overwriting loses those changes; Save as keeps both."))
+    text = _tr("{name} was changed by another program since it was opened.").format(name=name)
+    box = _box(parent, text, _tr("Overwriting loses those changes; Save as keeps both."), QMessageBox.Icon.Warning)
     over = box.addButton(_tr("Overwrite"), QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton(QMessageBox.StandardButton.Cancel)
-    box.setDefaultButton(stay)
-    box.setEscapeButton(stay)
-    box.exec()
-    chosen = box.clickedButton() is over
-    box.deleteLater()
-    return chosen
+    return _clicked(box, box.addButton(QMessageBox.StandardButton.Cancel)) is over
 
 
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
