@@ -255,7 +255,8 @@ class EmptyText:
         middle = frame.height / 2
         wrap = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap)
         if self.hint:
-            painter.drawText(QRectF(16, middle - line * 1.5, frame.width - 32, line * 1.4), Qt.AlignmentFlag.AlignCenter, self.title)
+            upwards = wrap | int(Qt.AlignmentFlag.AlignBottom)
+            painter.drawText(QRectF(16, middle - line * 3.3, frame.width - 32, line * 3), upwards, self.title)
             painter.setFont(frame.font)
             painter.setPen(QColor(frame.theme.muted))
             painter.drawText(QRectF(16, middle + 4, frame.width - 32, frame.height / 2), wrap, self.hint)
