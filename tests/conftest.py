@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,18 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 gc.disable()
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a test of reliability be repeated as often as is wanted: the figures of docs/reliability.md say how often."""
+    parser.addoption("--times", type=int, default=None, help="how often each test of tests/reliability repeats what it does")
+
+
+@pytest.fixture
+def times(request: pytest.FixtureRequest) -> Callable[[int], int]:
+    """Return ``times(usual)``: how often to repeat, the usual number unless ``--times`` says another."""
+    asked = request.config.getoption("--times")
+    return lambda usual: usual if asked is None else int(asked)
 
 
 @pytest.fixture(autouse=True, scope="module")
