@@ -217,8 +217,12 @@ def apply(app: QApplication, theme: Theme) -> None:
     """Give the whole application a theme; may be called again at any time to switch."""
     if app.style().objectName().lower() != "fusion":
         app.setStyle("Fusion")  # the one style that follows a palette on each platform
-    app.setPalette(palette(theme))
-    app.setStyleSheet(style_sheet(theme))
+    sheet, colors = style_sheet(theme), palette(theme)
+    if app.styleSheet() == sheet and app.palette() == colors:
+        return
+    app.setStyleSheet("")  # a palette that changes under a sheet makes Qt style every widget once more, at five times the cost
+    app.setPalette(colors)
+    app.setStyleSheet(sheet)
 
 
 def asset(*parts: str) -> Path:
