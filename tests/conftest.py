@@ -1,12 +1,10 @@
-"""Guards around every test: folders of its own, no network, and no thread, timer or window left behind."""
+"""Guards around every test: folders of its own, no network, and no thread, timer, process or window left behind."""
 
 from __future__ import annotations
 
 import gc
 import os
 import socket
-import time
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEventLoop, QObject, QSettings, QThread, QTimer
-from PySide6.QtWidgets import QApplication
+from leaks import Leaks
+from PySide6.QtCore import QSettings
 
 # The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
@@ -84,49 +82,9 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that leaves a thread running, a timer ticking or a top-level widget alive."""
-    started: list[weakref.ref[QObject]] = []
-
-    def recorded(cls: type[QObject]) -> None:
-        start = cls.start  # type: ignore[attr-defined]
-
-        def wrapper(self: QObject, *args: Any) -> None:
-            started.append(weakref.ref(self))
-            start(self, *args)
-
-        monkeypatch.setattr(cls, "start", wrapper)
-
-    recorded(QThread)
-    recorded(QTimer)
-    before = set(_windows())
+    """Fail a test that leaves a thread, a timer, a process or a window behind."""
+    leaks = Leaks(monkeypatch)
     yield
-    if started or {"qtbot", "qapp"} & set(request.fixturenames):
-        # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
-        gc.collect()
-        _come_to_rest(started)
-    left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in _alive(started)]
-    left += [f"window {name} is still there" for name in set(_windows()) - before]
-    if left:
+    leaks.settle(qt=bool({"qtbot", "qapp"} & set(request.fixturenames)))
+    if left := leaks.found():
         pytest.fail(f"{request.node.name} leaves something behind: {'; '.join(left)}", pytrace=False)
-
-
-def _come_to_rest(started: list[weakref.ref[QObject]]) -> None:
-    """Let the events of a window that stays open for the next test run out: what ends by itself within two seconds is no leak."""
-    app, deadline = QApplication.instance(), time.monotonic() + 2
-    while app and _alive(started) and time.monotonic() < deadline:
-        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
-        time.sleep(0.005)
-
-
-def _alive(started: list[weakref.ref[QObject]]) -> list[QObject]:
-    from shiboken6 import isValid
-
-    found = {id(one): one for reference in started if (one := reference()) is not None and isValid(one)}
-    return [one for one in found.values() if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
-
-
-def _windows() -> list[str]:
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        return []
-    return [f"{type(one).__name__} {one.objectName()!r} {id(one)}" for one in app.topLevelWidgets() if one.isVisible()]

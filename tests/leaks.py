@@ -1,0 +1,122 @@
+"""What a test may not leave behind: threads, timers, processes and windows, found so cheaply that every test is looked after."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+from PySide6.QtCore import QEvent, QEventLoop, QObject, QThread, QTimer
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
+from shiboken6 import getCppPointer, isValid
+
+#: Seconds in which what ends by itself may end: a window that stays open for the next test comes to rest, too.
+_PATIENCE_S = 2.0
+#: Processes that Python keeps for as long as it lives once it has needed them.
+_KEPT = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
+class Leaks:
+    """What there is before a test, to be compared with what there is after it.
+
+    Parameters
+    ----------
+    patch : pytest.MonkeyPatch
+        Has the starts of Qt's threads and timers told here for as long as it holds.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._started: list[weakref.ref[QObject]] = []
+        self._record(patch, QThread)
+        self._record(patch, QTimer)
+        self._windows, self._threads, self._children = set(_windows()), set(_threads()), _children()
+
+    def settle(self, *, qt: bool) -> None:
+        """Let what ends by itself end; ``qt`` tells of a test that has used Qt, even where nothing was started."""
+        if qt or self._started or self._new_windows():
+            # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
+            gc.collect()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        app, end = QApplication.instance(), time.monotonic() + _PATIENCE_S
+        while self._unrest() and time.monotonic() < end:
+            if app:
+                app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+            time.sleep(0.005)
+
+    def found(self) -> list[str]:
+        """Return what was not there before, in words."""
+        left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in self._active()]
+        left += [f"thread {one.name!r} still runs" for one in self._new_threads()]
+        left += [f"process {_told(pid)} still runs" for pid in self._new_children()]
+        return left + [f"window {name} is still there" for name in self._new_windows()]
+
+    def _record(self, patch: pytest.MonkeyPatch, cls: type[QObject]) -> None:
+        start: Callable[..., None] = cls.start  # type: ignore[attr-defined]
+
+        def wrapper(one: QObject, *args: Any) -> None:
+            self._started.append(weakref.ref(one))
+            start(one, *args)
+
+        patch.setattr(cls, "start", wrapper)
+
+    def _unrest(self) -> bool:
+        return bool(self._active() or self._new_threads() or self._new_children())
+
+    def _active(self) -> list[QObject]:
+        found = {id(one): one for reference in self._started if (one := reference()) is not None and isValid(one)}
+        return [one for one in found.values() if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
+
+    def _new_windows(self) -> list[str]:
+        return [name for address, name in _windows().items() if address not in self._windows]
+
+    def _new_threads(self) -> list[threading.Thread]:
+        return [one for one in _threads() if one not in self._threads]
+
+    def _new_children(self) -> list[int]:
+        return [pid for pid in _children() - self._children if not any(name in _told(pid) for name in _KEPT)]
+
+
+def _threads() -> list[threading.Thread]:
+    """Return Python's threads; those of Qt and of C, of which Python only knows when they pass by, are none of them."""
+    return [one for one in threading.enumerate() if not isinstance(one, threading._DummyThread)]
+
+
+def _children() -> set[int]:
+    """Return the processes that this one has started and not yet heard the end of; asking is free while there are none."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return set()
+    return {one.pid for one in psutil.Process().children()}
+
+
+def _told(pid: int) -> str:
+    try:
+        return f"{pid} {' '.join(psutil.Process(pid).cmdline())}"
+    except psutil.ZombieProcess:
+        return f"{pid}, which has ended and was not waited for,"
+    except psutil.Error:
+        return str(pid)
+
+
+def _windows() -> dict[int, str]:
+    """Return windows by their addresses: those that are seen, and hidden ones of the program that nobody owns."""
+    app = QApplication.instance()
+    found = app.topLevelWidgets() if isinstance(app, QApplication) else []
+    return {
+        getCppPointer(one)[0]: f"{type(one).__name__} {one.objectName()!r}{'' if one.isVisible() else ' (hidden)'}"
+        for one in found
+        if one.isVisible() or (one.parent() is None and _is_ours(one))
+    }
+
+
+def _is_ours(one: QWidget) -> bool:
+    """Whether a hidden window is a leak where it stays: menus and tool tips are kept by Qt and pyqtgraph for the next time."""
+    return isinstance(one, QDialog | QMainWindow) or type(one).__module__.startswith("app.")
