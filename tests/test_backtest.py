@@ -166,6 +166,7 @@ def test_any_executor_gives_the_same_numbers(panel: Panel) -> None:
     assert sorted(event.fold for event in events if isinstance(event, FoldEnd)) == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_numbers_and_leave_none_behind(panel: Panel, here: BacktestFinished) -> None:
     events = run(panel, workers=2)
     assert same(here, events[-1])
