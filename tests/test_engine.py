@@ -21,7 +21,7 @@ from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, Notice, RunFinished, SplitMade
 from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import AdamW, Forecaster
+from forecasting.training import AdamW, Forecaster, optimisers
 from forecasting.volatility import Har
 from forecasting.windows import Scaling, Windows, split_panel
 
@@ -227,13 +227,18 @@ def test_training_that_explodes_falls_back_to_its_best_weights() -> None:
     assert min(e.val_loss for e in result.history) == pytest.approx(result.history[-1].best_loss)
 
 
-def test_adamw_takes_the_steps_of_torchs_own() -> None:
+@pytest.mark.parametrize("kernel", [True, False], ids=["torch's kernel", "without it"])
+def test_adamw_takes_the_steps_of_torchs_own(kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not kernel:  # as on a device or with a torch that has none
+        monkeypatch.setattr(optimisers, "_KERNEL", None)
+
     def weights() -> list[torch.nn.Parameter]:
         torch.manual_seed(0)
         return [torch.nn.Parameter(torch.randn(5, 3)), torch.nn.Parameter(torch.randn(7))]
 
     ours, theirs = weights(), weights()
     mine, reference = AdamW(ours, 0.1), torch.optim.AdamW(theirs, lr=0.01, weight_decay=0.1)
+    assert (mine.kernel is not None) == kernel
     for step in range(20):
         for parameters in (ours, theirs):
             sum(((p - step) ** 3).sum() for p in parameters).backward()

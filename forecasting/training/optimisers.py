@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +35,13 @@ class Optimiser(ABC):
     def step(self, learning_rate: float) -> None:
         """Move every parameter against its gradient and clear the gradients."""
         self.steps += 1
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
         torch._foreach_mul_(self.parameters, 1 - learning_rate * self.weight_decay)
-        self.move(gradients, learning_rate)
+        self.move(self.gradients(), learning_rate)
         self.clear()
+
+    def gradients(self) -> list[Tensor]:
+        """Return the gradient of each parameter; zeros where there is none."""
+        return [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
 
     @abstractmethod
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
@@ -66,21 +70,49 @@ class Optimiser(ABC):
         self.steps = steps
 
 
+#: The kernel behind ``torch.optim.AdamW(fused=True)``, one pass over all numbers; its name is private, so it may be missing.
+_KERNEL: Callable[..., None] | None = getattr(torch, "_fused_adamw_", None)
+_KERNEL_DEVICES = ("cpu", "cuda")
+
+
 class AdamW(Optimiser):
-    """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019); the steps of ``torch.optim.AdamW``."""
+    """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019); the steps of ``torch.optim.AdamW``.
+
+    Where torch has a fused kernel for the device it takes the whole step in one pass; elsewhere some few operations do.
+    """
 
     slots = ("mean", "square")
+    rates: ClassVar[dict[str, float]] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+
+    def __init__(self, parameters: Iterable[nn.Parameter], weight_decay: float) -> None:
+        super().__init__(parameters, weight_decay)
+        devices = {p.device.type for p in self.parameters}
+        self.kernel = _KERNEL if len(devices) == 1 and devices <= {*_KERNEL_DEVICES} else None
+        self._count = torch.zeros((), device=self.parameters[0].device) if self.kernel else None
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter against its gradient and clear the gradients."""
+        if self.kernel is None or self._count is None:
+            super().step(learning_rate)
+            return
+        self.steps += 1
+        counts = [self._count.fill_(self.steps)] * len(self.parameters)
+        mean, square = self.memory["mean"], self.memory["square"]
+        kinds: dict[str, Any] = {"lr": learning_rate, "weight_decay": self.weight_decay, "amsgrad": False, "maximize": False, **self.rates}
+        self.kernel(self.parameters, self.gradients(), mean, square, [], counts, **kinds)
+        self.clear()
 
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
         """Step by the mean of gradients over the root of the mean of their squares."""
-        first, second = 0.9, 0.999
+        first, second = self.rates["beta1"], self.rates["beta2"]
         mean, square = self.memory["mean"], self.memory["square"]
         torch._foreach_lerp_(mean, gradients, 1 - first)
         torch._foreach_mul_(square, second)
         torch._foreach_addcmul_(square, gradients, gradients, 1 - second)
         size = torch._foreach_sqrt(square)
         torch._foreach_div_(size, math.sqrt(1 - second**self.steps))
-        torch._foreach_add_(size, 1e-8)
+        torch._foreach_add_(size, self.rates["eps"])
         torch._foreach_addcdiv_(self.parameters, mean, size, -learning_rate / (1 - first**self.steps))
 
 
