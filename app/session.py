@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
 from app.tasks import Refresh
@@ -37,6 +36,7 @@ from forecasting.events import (
 )
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import Request
+from forecasting.writing import Scratch
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
 #: was told to stop.
@@ -97,7 +97,7 @@ class Session(QObject):
         self._planned, self._begun = RunConfig(), 0
         self.earlier: list[Watched] = []
         self._pausing = threading.Event()
-        self._kept_in: tempfile.TemporaryDirectory[str] | None = None
+        self._kept_in: Scratch | None = None
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
@@ -296,7 +296,7 @@ class Session(QObject):
         if self._kept_in is None:
             # Without a place for it a training cannot be made longer later on; nothing else is lost.
             with contextlib.suppress(OSError):
-                self._kept_in = tempfile.TemporaryDirectory(prefix="candlecast-", ignore_cleanup_errors=True)
+                self._kept_in = Scratch()
         pausing, keep = threading.Event(), self._kept
         self._planned = config
         self.begin("training", lambda panel: tasks.training(panel, config, pausing, resume, keep))
@@ -396,7 +396,7 @@ class Session(QObject):
             self._pulse.start()
 
     def close(self, timeout_ms: int = 30_000) -> bool:
-        """Give up everything and wait for all threads; True when none is left."""
+        """Give up everything and wait for all threads, so long for all of them together; True when none is left."""
         self.cancel()
         for name in tuple(self._asides):
             self.forget(name)
@@ -404,18 +404,20 @@ class Session(QObject):
             self._warmer.discard()
             self._retired.add(self._warmer)
             self._warmer = None
-        self._retired = {worker for worker in self._retired if not worker.wait(timeout_ms)}
+        deadline = QDeadlineTimer(timeout_ms)
+        self._retired = {worker for worker in self._retired if not worker.wait(deadline)}
         if not self._retired:
             self._rest()
-            if self._kept_in is not None:
-                self._kept_in.cleanup()
-                self._kept_in = None
+        if self._kept_in is not None:
+            # A training that still runs is given up: where it finds no place for its end it does without.
+            self._kept_in.cleanup()
+            self._kept_in = None
         return not self._retired
 
     @property
     def _kept(self) -> Path | None:
         """Where a training is left at its end, for as long as the program runs."""
-        return Path(self._kept_in.name) / "last.training" if self._kept_in else None
+        return self._kept_in.path / "last.training" if self._kept_in else None
 
     def _workers(self) -> list[Worker]:
         return [one for one in (self._worker, self._warmer, *self._asides.values(), *self._retired) if one is not None]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
-from forecasting.errors import CandlecastError, DataError
+from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.events import (
     AuditFinished,
     BacktestFinished,
@@ -39,6 +39,7 @@ from forecasting.events import (
     mean_of,
 )
 from forecasting.series import Forecast, Origins, Outcomes, Panel, Point, PriceSeries
+from forecasting.writing import Claim
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
     from forecasting.windows import Split
 
 Job = Iterator[Event]
+
+
+#: Trainings of the same prices and settings that are kept at once, each in a program of its own.
+_AT_ONCE = 9
 
 
 def _never() -> bool:
@@ -224,19 +229,41 @@ def train(
     ModelFileError
         That file is damaged, or something else.
     """
+    if resume is not None and Claim.is_taken(resume):
+        raise ConfigError("This training goes on in another Candlecast already.", "Wait for its end, or train anew.")
+    place, claim = _claimed(autosave)
+    kept = (place, resume if place is not None and resume is not None and resume.parent == place.parent else None)
     try:
-        yield from _train(panel, config, should_stop, should_pause, resume, autosave, keep)
+        yield from _train(panel, config, should_stop, should_pause, resume, place, keep)
+        _remove(*kept)
     except GeneratorExit:
-        _remove(autosave)
+        _remove(*kept)
         raise
-    _remove(autosave)
+    finally:
+        if claim is not None:
+            claim.release()
 
 
-def _remove(path: Path | None) -> None:
-    if path is not None:
+def _claimed(autosave: Path | None) -> tuple[Path | None, Claim | None]:
+    """Return where a training is kept, and what says that it goes on; one that goes on in another program keeps its file."""
+    if autosave is None:
+        return None, None
+    for number in range(1, _AT_ONCE + 1):
+        place = autosave if number == 1 else autosave.with_stem(f"{autosave.stem}-{number}")
+        claim = Claim(place)
+        if claim.take():
+            return place, claim
+        if not Claim.is_taken(place):
+            break
+    return autosave, None  # where nothing can be written, keeping it fails in words
+
+
+def _remove(*paths: Path | None) -> None:
+    for path in paths:
         # In a folder that cannot be used nothing was kept either, and a Notice has said so.
         with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+            if path is not None:
+                path.unlink(missing_ok=True)
 
 
 def _train(
@@ -327,7 +354,7 @@ def _kept_folder() -> Path:
 
 
 def unfinished() -> Job:
-    """Tell which trainings were cut short and can go on, latest first; files that cannot be read are passed over.
+    """Tell which trainings were cut short and can go on, latest first; not those that go on now, and no files that cannot be read.
 
     Yields
     ------
@@ -337,6 +364,8 @@ def unfinished() -> Job:
 
     found = []
     for path in _kept_folder().glob("*.training"):
+        if Claim.is_taken(path):
+            continue
         try:
             manifest, _ = read_bundle(path)
             facts = manifest["facts"]

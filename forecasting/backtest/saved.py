@@ -79,7 +79,7 @@ def write_fold(path: Path, run: FoldRun) -> None:
     arrays: dict[str, Any] = {"facts": np.array(json.dumps({**facts, "quantiles": levels}))}
     for place, one in enumerate(run.outcomes.values()):
         arrays |= {f"{place}.{name}": getattr(one, name) for name in _ARRAYS}
-    with replacing(path) as part, part.open("xb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 

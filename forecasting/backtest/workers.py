@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from forecasting.backtest.saved import read_fold, write_fold
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
+from forecasting.writing import Scratch
 
 #: Gradient steps from which processes of one's own, which take seconds to import torch, are worth their start.
 _PAYS_FROM = 8_000
@@ -121,10 +121,10 @@ class Processes(Workers):
     def __init__(self, work: Work, count: int) -> None:
         self._count = count
         self._context = multiprocessing.get_context("spawn")
-        self._folder = tempfile.TemporaryDirectory(prefix="candlecast-")
+        self._folder = Scratch()
         dates = np.unique(np.concatenate([s.ds for s in work.panel]))  # more folds than dates there cannot be
         self._shares = self._context.RawArray("d", 1 + dates.size)
-        self._bench = _Bench(work, Path(self._folder.name))
+        self._bench = _Bench(work, self._folder.path)
         self._pool = self._opened()
 
     @property

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding
+from forecasting.writing import Claim
 
 _Value = TypeVar("_Value")
 
@@ -82,6 +83,7 @@ class Database:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or store_path()
         self.findings: tuple[Finding, ...] = ()
+        self._file: tuple[int, int] | None = None
         self._db = self._opened()
 
     def __enter__(self) -> Self:
@@ -103,7 +105,7 @@ class Database:
         try:
             yield self._db
         finally:
-            self._db.execute("ROLLBACK")
+            _roll_back(self._db)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -111,45 +113,73 @@ class Database:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            if self._db.in_transaction:  # a full disk has ended it by itself
-                self._db.execute("ROLLBACK")
+            _roll_back(self._db)
             raise
-        self._db.execute("COMMIT")
 
     def _opened(self) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SourceError(f"The folder {self.path.parent} cannot be used: {error.strerror}.", _ELSEWHERE) from error
-        try:
-            return _connected(self.path)
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise SourceError(f"The store {self.path} cannot be opened: {error}.", _ELSEWHERE) from error
-            self._set_aside()
-            return _connected(self.path)
+        with self._explained("opened"):
+            try:
+                return self._connected()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self._set_aside()
+                return self._connected()
 
     def _guarded(self, work: Callable[[], _Value]) -> _Value:
         """Do the work; where the file turns out to be damaged, set it aside and do the work on an empty one."""
+        with self._explained("used"):
+            try:
+                return work()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                self._db.close()
+                self._set_aside()
+                self._db = self._connected()
+                return work()
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Tell what SQLite refuses in words, with what can be done about it."""
         try:
-            return work()
+            yield
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise SourceError(f"The store {self.path} cannot be used: {error}.", _ELSEWHERE) from error
-            self._db.close()
-            self._set_aside()
-            self._db = _connected(self.path)
-            return work()
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            raise SourceError(f"The store {self.path} cannot be {what}: {error}.", _NEXT.get(code, _ELSEWHERE)) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        """Open the file, bring its schema up to date, and remember which file it was."""
+        self._file = _identity(self.path)
+        db = _connect(self.path)
+        self._file = self._file or _identity(self.path)
+        return db
 
     def _set_aside(self) -> None:
+        """Give the damaged file another name, unless another program was first: then its new file stays."""
+        claim = Claim(self.path)
+        if not claim.take(_PATIENCE_S):
+            raise SourceError(f"The store {self.path} is damaged and cannot be set aside: it is in use.", _AGAIN)
+        try:
+            if self._file is None or self._file == _identity(self.path):
+                self._rename()
+        finally:
+            claim.release()
+
+    def _rename(self) -> None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         aside = self.path.with_name(f"{self.path.stem}.damaged-{stamp}{self.path.suffix}")
-        for tail in ("", "-wal", "-shm"):
+        for tail in ("-wal", "-shm", ""):  # the store itself last: without it, what is in the others would be thrown away
             file = self.path.with_name(self.path.name + tail)
             try:
                 file.rename(aside.with_name(aside.name + tail))
-            except FileNotFoundError:  # no such companion, or another process was first
+            except FileNotFoundError:
                 continue
             except OSError as error:
                 raise SourceError(f"The store {self.path} is damaged and cannot be set aside: {error.strerror}.", _ELSEWHERE) from error
@@ -158,11 +188,21 @@ class Database:
 
 
 _ELSEWHERE = "Set CANDLECAST_HOME to a folder that can be written."
+_AGAIN = "Another Candlecast is writing to it: try again in a moment."
+#: What can be done, by what SQLite says.
+_NEXT = {
+    sqlite3.SQLITE_BUSY: _AGAIN,
+    sqlite3.SQLITE_LOCKED: _AGAIN,
+    sqlite3.SQLITE_FULL: "Free some space there, or set CANDLECAST_HOME to a folder on another disk.",
+    sqlite3.SQLITE_IOERR: "Check that its disk or network is there, or set CANDLECAST_HOME to another folder.",
+}
+#: Seconds that another program is waited for.
+_PATIENCE_S = 5.0
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     """Open the file and bring its schema up to date."""
-    db = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+    db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
     try:
         if (have := _version(db)) > (know := len(MIGRATIONS)):
             raise SourceError(f"{path} is of version {have}; this program knows versions up to {know}.", "Update Candlecast.")
@@ -177,6 +217,20 @@ def _connected(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one that has taken its name; None where there is none."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:  # a full or failing disk has ended it by itself
+        db.execute("ROLLBACK")
+
+
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
@@ -189,10 +243,10 @@ def _migrate(db: sqlite3.Connection) -> None:
             for statement in MIGRATIONS[version]:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {version + 1}")
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        _roll_back(db)
         raise
-    db.execute("COMMIT")
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from forecasting.sources.files.roles import ColumnReading
 from forecasting.sources.files.swift import SMALL
 from forecasting.sources.files.text import Splitter, first_lines, read_dialect
 from forecasting.sources.options import AS_FOUND, ReadOptions
+from forecasting.writing import Scratch
 
 #: Bytes at the end of a large file that are looked at beside the first 256 KiB.
 _TAIL = 1 << 17
@@ -93,8 +93,8 @@ def _excerpt(opened: Opened) -> Iterator[tuple[Path, float | None]]:
             file.seek(-_TAIL, os.SEEK_END)
             part += file.read(_TAIL).partition(b"\n")[2]
     whole = len(opened.head) < 1 << 18
-    with tempfile.TemporaryDirectory(prefix="candlecast-") as folder:
-        small = Path(folder) / opened.path.name
+    with Scratch() as folder:
+        small = folder.path / opened.path.name
         small.write_bytes(part)
         yield small, 1.0 if whole else None if opened.packing else len(part) / size
 
