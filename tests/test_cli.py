@@ -30,7 +30,7 @@ from forecasting.series import Outcomes, PriceSeries
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT.parent / "shared" / "data" / "formats"
-QUICK = ("--epochs", "2", "--input-size", "12", "--horizon", "3", "--hidden-size", "4", "--device", "cpu")
+QUICK = ("--epochs", "2", "--lookback", "12", "--horizon", "3", "--hidden-size", "4", "--device", "cpu")
 FORECAST_FIELDS = ["symbol", "model", "cutoff", "forecast", "scores", "series_scores", "calibration", "verdict", "run", "not_loaded"]
 BANDS = {"ds", "median", "lo-80", "hi-80", "lo-95", "hi-95"}
 
@@ -224,6 +224,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         (["forecast", "sample:sp500", "--save", "/"], "cannot be written"),
         (["forecast", "sample:sp500", "--model-file", "m", "--epochs", "3"], "--epochs"),
         (["forecast", "sample:sp500", "--model-file", "missing"], "missing"),
+        (["forecast", "sample:sp500", "--model-file", "missing", "--export", "report.html"], "not judged"),
         (["forecast", "sample:sp500", "--baselines", "auto, arima"], "'arima'"),
         (["forecast", "sample:sp500", "--input-size", "5000"], "sp500"),
         (["backtest", "sample:sp500", "--quantiles", "0:1:0.1"], "--quantiles"),

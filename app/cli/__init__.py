@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.exporting import ExportOptions, check_folders, check_suffixes, options_from
+from app.cli.exporting import ExportOptions, check_folders, check_judged, check_suffixes, options_from
 from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
@@ -169,6 +169,7 @@ def forecast(
     if model_file is not None:
         others = {"save": save, "config": config, "resume": resume, "save_training": save_training, "train_on": train_on}
         _refuse_beside_model_file({**others, "by_step": by_step}, settings)
+        check_judged(targets)
         loaded = load(sources, settings, refresh)
         made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
         prediction = Prediction(settings_of(model_file), loaded.panel, made)

@@ -89,6 +89,16 @@ def check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
         raise ExportError(f"--export {bad}: there is no format '{bad.suffix}'.", f"Possible are {', '.join(known)}.")
 
 
+def check_judged(targets: Sequence[Path]) -> None:
+    """Refuse a report on what will not be judged, before the work rather than after it."""
+    report = next((path for path in targets if path.suffix.lower() == ".html"), None)
+    if report is not None:
+        raise ExportError(
+            f"--export {report}: a forecast by a saved network is not judged, so there is nothing to report on.",
+            "Export .svg or .csv instead.",
+        )
+
+
 def check_folders(targets: Sequence[Path]) -> None:
     """Refuse targets that cannot be written, before the work rather than after it."""
     for path in targets:

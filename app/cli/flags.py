@@ -22,6 +22,8 @@ HEADINGS = {
     "TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward", "TickerOptions": "Tickers",
     "ExportOptions": "Pictures of --export",
 }  # fmt: skip
+#: What a setting is called in the window, where people may look for that in the flags.
+_ALSO = {"input_size": ["--lookback"]}
 _MOST_QUANTILES = 999
 
 
@@ -53,6 +55,7 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
     kind: Any = info.annotation if plain else str
     option = typer.Option(
         f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}",
+        *_ALSO.get(name, []),
         help=f"{info.description} {_default(info)}".strip(),
         show_default=False,
         min=limits.get("ge"),
