@@ -407,7 +407,9 @@ class Windows:
             self._calendar = tensor([table for table, _ in calendars])
             places = np.concatenate([place + start for (_, place), start in zip(calendars, first, strict=False)])
             self._place = torch.as_tensor(places).to(device)
-        self._back = torch.arange(1 - task.input_size, 1, device=device)
+        # Row k is the window that begins at row k of the table: the same memory, read as overlapping rows.
+        begins = max(0, len(self.table) - task.input_size + 1)
+        self._windows = self.table.as_strided((begins, task.input_size * self.inputs), (self.inputs, 1))
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
 
     @property
@@ -421,7 +423,7 @@ class Windows:
 
     def window(self, rows: Tensor) -> Tensor:
         """Return the inputs that end at the cutoff rows, shape [B, L, C]; bars up to the cutoff only."""
-        return self.table[rows[:, None] + self._back]
+        return self._windows.index_select(0, rows + (1 - self.input_size)).view(len(rows), self.input_size, -1)
 
     def known_ahead(self, rows: Tensor) -> Tensor | None:
         """Return what the calendar says of each bar ahead, and its mean over the bars up to there, shape [..., H, 2 F].

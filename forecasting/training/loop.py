@@ -309,7 +309,7 @@ class Run:
         """Take one step against the gradient of some examples; loss, norms of the gradient and number of examples are added to ``seen``."""
         loss = self.lessons.loss(self.lessons.said(self.network, some), some, self.pinball)
         (self.members * loss).backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self.optimiser.parameters if p.grad is not None]
         clipping = clip_gradients(gradients, self.config, self.members)
         self.optimiser.step(rate)
         self.seen.append(torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(some))]))
