@@ -19,7 +19,7 @@ from forecasting.errors import CandlecastError
 from forecasting.series import PriceSeries
 from forecasting.sources.options import Request
 from forecasting.store.runs import LONGEST_NOTE, Curves, KeptRun, RunRecord, packed, unpacked
-from forecasting.writing import write_whole
+from forecasting.writing import sweep, write_whole
 
 SUFFIX = ".candleproject"
 #: Version of the file; a newer one is refused, and never overwritten.
@@ -31,6 +31,10 @@ _HINT = "Choose a project that Candlecast saved; its recovery copy, if there is 
 
 class ProjectError(CandlecastError):
     """A project file that is missing, damaged, too large or of a newer version."""
+
+
+class NewerProjectError(ProjectError):
+    """A project of a later version of the program."""
 
 
 Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
@@ -180,6 +184,7 @@ def read_project(path: Path) -> Project:
     ProjectError
         Says what is wrong with the file, and where in it.
     """
+    sweep(path.parent, path.name)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -209,7 +214,9 @@ def _explained(path: Path, error: ValidationError) -> ProjectError:
     if place == "candleproject":
         found = first.get("input")
         if isinstance(found, int) and found > VERSION:
-            return ProjectError(f"{path.name} was saved by a newer Candlecast (version {found}).", "Update Candlecast, then open it again.")
+            return NewerProjectError(
+                f"{path.name} was saved by a newer Candlecast (version {found}).", "Update Candlecast, then open it again."
+            )
     value = repr(first.get("input"))
     shown = value if len(value) <= 80 else f"{value[:77]}..."
     return ProjectError(f"{path.name} is damaged at {place or 'its beginning'}: {first['msg'].lower()}, not {shown}.", _HINT)

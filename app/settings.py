@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 import platformdirs
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QCoreApplication, QSettings, QTimer
 
 from app.theme import THEME_NAMES
+from forecasting.errors import CandlecastError, ExportError
+from forecasting.writing import Claim, next_step, set_aside, write_whole
 
 Style = Literal["candles", "bars", "line", "area"]
 Scale = Literal["linear", "log", "percent"]
@@ -27,6 +31,12 @@ MOST_INDICATORS = 6
 _MOST_HIDDEN = 100
 _LONGEST = 4096
 _LARGEST = 1 << 20
+#: What geometry and state of a window begin with in the file.
+_BYTES = "base64:"
+#: Seconds that another window which is writing the file is waited for.
+_PATIENCE_S = 0.5
+_KEY = re.compile(r"\w+(/\w+)?", re.ASCII)
+_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def settings_file() -> Path:
@@ -45,11 +55,20 @@ class Preferences:
         The file; :func:`settings_file` where left out.
     safe : bool
         Whether the program was started in safe mode, and is to say so.
+
+    Attributes
+    ----------
+    told : callable or None
+        Takes message and hint where the file cannot be written (told once), or was damaged and set aside.
     """
 
     def __init__(self, path: Path | None = None, *, safe: bool = False) -> None:
         self._given, self.safe = path, safe
-        self._store = QSettings(str(path or settings_file()), QSettings.Format.IniFormat)
+        self._file = path or settings_file()
+        self._values, _ = _read(self._file)
+        self._changed: set[str] = set()
+        self._asked = self._refused = False
+        self.told: Callable[[str, str], None] | None = None
 
     def data_file(self, name: str) -> Path:
         """Return where to keep a file of the user's data: beside settings that were given a place, else where the system wants it."""
@@ -65,7 +84,7 @@ class Preferences:
 
     @theme.setter
     def theme(self, name: str) -> None:
-        self._store.setValue("theme", name)
+        self._set("theme", name)
 
     @property
     def style(self) -> Style:
@@ -74,7 +93,7 @@ class Preferences:
 
     @style.setter
     def style(self, name: str) -> None:
-        self._store.setValue("chart/style", name)
+        self._set("chart/style", name)
 
     @property
     def scale(self) -> Scale:
@@ -83,7 +102,7 @@ class Preferences:
 
     @scale.setter
     def scale(self, name: str) -> None:
-        self._store.setValue("chart/scale", name)
+        self._set("chart/scale", name)
 
     @property
     def indicators(self) -> tuple[str, ...]:
@@ -92,7 +111,7 @@ class Preferences:
 
     @indicators.setter
     def indicators(self, texts: tuple[str, ...]) -> None:
-        self._store.setValue("chart/indicators", list(texts))
+        self._set("chart/indicators", list(texts))
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -101,7 +120,7 @@ class Preferences:
 
     @hidden.setter
     def hidden(self, keys: frozenset[str]) -> None:
-        self._store.setValue("chart/hidden", sorted(keys))
+        self._set("chart/hidden", sorted(keys))
 
     @property
     def span(self) -> str:
@@ -110,7 +129,7 @@ class Preferences:
 
     @span.setter
     def span(self, name: str) -> None:
-        self._store.setValue("chart/span", name)
+        self._set("chart/span", name)
 
     @property
     def run(self) -> str:
@@ -119,7 +138,7 @@ class Preferences:
 
     @run.setter
     def run(self, text: str) -> None:
-        self._store.setValue("run", text)
+        self._set("run", text)
 
     @property
     def plan(self) -> str:
@@ -128,7 +147,7 @@ class Preferences:
 
     @plan.setter
     def plan(self, text: str) -> None:
-        self._store.setValue("plan", text)
+        self._set("plan", text)
 
     @property
     def folder(self) -> str:
@@ -138,7 +157,7 @@ class Preferences:
 
     @folder.setter
     def folder(self, path: str | Path) -> None:
-        self._store.setValue("folder", str(path))
+        self._set("folder", str(path))
 
     @property
     def offline(self) -> bool:
@@ -147,7 +166,7 @@ class Preferences:
 
     @offline.setter
     def offline(self, offline: bool) -> None:
-        self._store.setValue("offline", "yes" if offline else "no")
+        self._set("offline", "yes" if offline else "no")
 
     @property
     def autosave(self) -> bool:
@@ -156,7 +175,7 @@ class Preferences:
 
     @autosave.setter
     def autosave(self, wanted: bool) -> None:
-        self._store.setValue("autosave", "yes" if wanted else "no")
+        self._set("autosave", "yes" if wanted else "no")
 
     @property
     def toured(self) -> bool:
@@ -165,7 +184,7 @@ class Preferences:
 
     @toured.setter
     def toured(self, toured: bool) -> None:
-        self._store.setValue("toured", "yes" if toured else "no")
+        self._set("toured", "yes" if toured else "no")
 
     @property
     def ticker(self) -> str:
@@ -174,7 +193,7 @@ class Preferences:
 
     @ticker.setter
     def ticker(self, text: str) -> None:
-        self._store.setValue("ticker", text)
+        self._set("ticker", text)
 
     @property
     def recent(self) -> tuple[str, ...]:
@@ -184,36 +203,108 @@ class Preferences:
     def remember(self, reference: str) -> None:
         """Put a reference in front of the recent ones."""
         rest = [one for one in self.recent if one != reference]
-        self._store.setValue("recent", [reference, *rest][:RECENT])
+        self._set("recent", [reference, *rest][:RECENT])
 
     def bytes(self, key: str) -> QByteArray:
         """Return geometry or state of a window under a key, empty where there is none; Qt checks its content."""
-        value = self._store.value(f"window/{key}")
+        value = self._values.get(f"window/{key}")
+        if isinstance(value, str) and value.startswith(_BYTES):
+            value = QByteArray.fromBase64(QByteArray(value.removeprefix(_BYTES).encode("ascii", "ignore")))
         return value if isinstance(value, QByteArray) and value.size() <= _LARGEST else QByteArray()
 
     def keep_bytes(self, key: str, value: QByteArray) -> None:
         """Keep geometry or state of a window."""
-        self._store.setValue(f"window/{key}", value)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._store.clear()
-        self._store.sync()
+        self._set(f"window/{key}", _BYTES + value.toBase64().toStdString())
 
     def save(self) -> bool:
-        """Write the file; False where that was not possible (a full disk, a read-only folder)."""
-        self._store.sync()
-        return self._store.status() is QSettings.Status.NoError
+        """Write what has changed into the file, beside what other windows have written there; False where that was not possible."""
+        self._asked = False
+        if not self._changed:
+            return True
+        claim = Claim(self._file)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            claim.take(_PATIENCE_S)
+            there, damaged = _read(self._file)
+            if damaged:
+                self._tell(f"The settings {self._file} were damaged and were set aside as {set_aside(self._file).name}.", "")
+            changed = {key: self._values[key] for key in self._changed}
+            if "recent" in changed:
+                changed["recent"] = list(dict.fromkeys([*self.recent, *_texts(there.get("recent"))]))[:RECENT]
+            write_whole(self._file, _written({**there, **changed}))
+        except (OSError, CandlecastError) as error:
+            self._refuse(error)
+            return False
+        finally:
+            claim.release()
+        self._changed.clear()
+        self._refused = False
+        return True
+
+    def _refuse(self, error: OSError | CandlecastError) -> None:
+        if isinstance(error, OSError):
+            error = ExportError(f"{self._file} cannot be written: {error.strerror or error}.", next_step(error))
+        if not self._refused:
+            self._refused = True
+            self._tell(f"The settings are not kept for the next start: {error.message}", error.hint)
+
+    def _tell(self, message: str, hint: str) -> None:
+        if self.told is not None:
+            self.told(message, hint)
+
+    def _set(self, key: str, value: object) -> None:
+        """Take a value, and write it as soon as nothing else is to be done."""
+        if self._values.get(key) == value:
+            return
+        self._values[key] = value
+        self._changed.add(key)
+        if not self._asked and QCoreApplication.instance() is not None:
+            self._asked = True
+            QTimer.singleShot(0, self._save_if_asked)
+
+    def _save_if_asked(self) -> None:
+        if self._asked:
+            self.save()
 
     def _choice(self, key: str, allowed: tuple[NameT, ...], default: NameT | None = None) -> NameT:
-        value = self._store.value(key)
+        value = self._values.get(key)
         return next((name for name in allowed if name == value), default or allowed[0])
 
     def _text(self, key: str) -> str:
-        value = self._store.value(key)
+        value = self._values.get(key)
         return value if isinstance(value, str) and len(value) <= _LONGEST else ""
 
     def _texts(self, key: str) -> tuple[str, ...]:
-        value = self._store.value(key)
-        values = value if isinstance(value, list) else [value]
-        return tuple(one for one in values if isinstance(one, str) and 0 < len(one) <= _LONGEST)
+        return _texts(self._values.get(key))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, str) and 0 < len(one) <= _LONGEST)
+
+
+def _read(file: Path) -> tuple[dict[str, object], bool]:
+    """Return the values of the file, and whether it is damaged. QSettings reads anything; what it writes on a full disk is lost unsaid."""
+    store = QSettings(str(file), QSettings.Format.IniFormat)
+    values = {key: store.value(key) for key in store.allKeys() if _KEY.fullmatch(key)}
+    return values, store.status() is QSettings.Status.FormatError
+
+
+def _written(values: Mapping[str, object]) -> bytes:
+    """Return the file, as QSettings reads it."""
+    groups: dict[str, list[str]] = {}
+    for key, value in sorted(values.items()):
+        group, _, name = key.rpartition("/")
+        if isinstance(value, QByteArray):
+            value = _BYTES + value.toBase64().toStdString()
+        if isinstance(value, (str, list)):
+            words = [value] if isinstance(value, str) else [one for one in value if isinstance(one, str)]
+            groups.setdefault(group or "General", []).append(f"{name}={', '.join(map(_quoted, words)) or '@Invalid()'}")
+    lines = [line for group, entries in groups.items() for line in (f"[{group}]", *entries, "")]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _quoted(text: str) -> str:
+    plain = "".join(one for one in text if one >= " " or one in _ESCAPED)
+    escaped = "".join(_ESCAPED.get(one, one) for one in plain)
+    return f'"{"@" * text.startswith("@")}{escaped}"'

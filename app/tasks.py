@@ -75,6 +75,18 @@ def unfinished(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     yield from jobs.unfinished()
 
 
+def sweeping(folder: Path) -> Job:
+    """Return the job that removes what programs that were killed left half written."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting.writing import sweep_own
+
+        sweep_own(folder)
+        yield from ()
+
+    return job
+
+
 def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """Tell which tickers are in the price cache."""
     from forecasting import jobs

@@ -24,6 +24,14 @@ MOST_ROWS = 5000
 Choice = Literal["only", "also", "as_before"]
 
 
+class WatchlistError(CandlecastError):
+    """A list that cannot be read: ``damaged``, or of another version."""
+
+    def __init__(self, message: str, hint: str = "", *, damaged: bool = True) -> None:
+        super().__init__(message, hint)
+        self.damaged = damaged
+
+
 class Glimpse(Settings):
     """What a row shows of its series, also before that is loaded again: the last closes, and the day of the last one."""
 
@@ -173,6 +181,22 @@ class Watchlist:
         rows.insert(target, rows.pop(source))
         return Watchlist(tuple(rows))
 
+    def merged(self, before: Watchlist, theirs: Watchlist) -> Watchlist:
+        """Return the list with what another window has added to and taken out of the list that both began with.
+
+        Parameters
+        ----------
+        before : Watchlist
+            As this window read or wrote it last.
+        theirs : Watchlist
+            As it is in the file.
+        """
+        known, there = {_named(row) for row in before.rows}, {_named(row) for row in theirs.rows}
+        kept = [row for row in self.rows if _named(row) in there or _named(row) not in known]
+        have = {_named(row) for row in kept}
+        added = [replace(row, checked=False) for row in theirs.rows if _named(row) not in known and _named(row) not in have]
+        return Watchlist((*kept, *added))
+
     def to_json(self, selected: int = 0) -> str:
         """Return what the next start needs: requests and glimpses, no series."""
         rows = [
@@ -186,7 +210,7 @@ class Watchlist:
 
         Raises
         ------
-        CandlecastError
+        WatchlistError
             Text that is no such list, or one of a newer version.
         """
         try:
@@ -194,7 +218,7 @@ class Watchlist:
         except ValidationError as error:
             newer = error.errors()[0]["loc"] == ("version",)
             told = "was written by another version of Candlecast" if newer else "is damaged"
-            raise CandlecastError(f"The watchlist {told}.", "Update Candlecast." if newer else "It was set aside.") from error
+            raise WatchlistError(f"The watchlist {told}.", "Update Candlecast." if newer else "", damaged=not newer) from error
         rows = tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in saved.rows)
         return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
 
@@ -214,6 +238,10 @@ class _Saved(Settings):
     version: Literal[1]
     selected: int = 0
     rows: tuple[_SavedRow, ...] = Field(max_length=MOST_ROWS)
+
+
+def _named(row: Row) -> tuple[str, str]:
+    return row.request.reference, row.symbol
 
 
 def same(one: Request, other: Request) -> bool:

@@ -187,6 +187,7 @@ def held_tickers() -> Job:
         return
     with PriceStore() as store:
         yield TickersHeld(tuple(dict.fromkeys(one.symbol for one in store.held())))
+        yield from (Notice(finding.message) for finding in store.findings)
 
 
 def train(
@@ -482,7 +483,9 @@ def _tries(panel: Panel, config: RunConfig, outcomes: Outcomes) -> Generator[Eve
 
     try:
         with Tries() as tally:
-            return tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max())
+            count = tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max())
+            yield from (Notice(finding.message) for finding in tally.findings)
+            return count
     except CandlecastError as error:
         yield Notice(f"Tries on this test part cannot be counted: {error.message}", error.hint)
         return 1

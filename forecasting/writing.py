@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -14,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
         target = Path(os.path.realpath(path))  # a link stays a link
         mode = _mode_of(target)
         sweep(target.parent, target.name)
-        part = target.with_name(f".{target.name[:_NAME]}.{secrets.token_hex(4)}.part")
+        part = target.with_name(f".{target.name[:_NAME]}.{os.urandom(4).hex()}.part")
         held = _hold(part)
         yield part
         if mode is not None:
@@ -73,6 +73,19 @@ def write_whole(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
+def set_aside(path: Path) -> Path:
+    """Give a damaged file the name of :func:`name_aside`, and return that; OSError where it cannot be renamed."""
+    aside = name_aside(path)
+    path.rename(aside)
+    return aside
+
+
+def name_aside(path: Path) -> Path:
+    """Return a name for a damaged file that no other file has, beside where it was."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+
+
 def next_step(error: OSError) -> str:
     """Return what a person can do about a file or folder that refused."""
     if error.errno in _FULL:
@@ -82,6 +95,14 @@ def next_step(error: OSError) -> str:
     if error.errno in _GONE:
         return "The folder is not there: connect its drive or network again, or choose another folder."
     return "Choose another folder or free some space."
+
+
+def data_folder() -> Path:
+    """Return the program's own folder: ``$CANDLECAST_HOME`` where that is set, else where the system wants the data of users."""
+    import platformdirs
+
+    home = os.environ.get("CANDLECAST_HOME")
+    return Path(home) if home else platformdirs.user_data_path("candlecast", appauthor=False)
 
 
 def sweep(folder: Path, name: str = "") -> None:

@@ -6,12 +6,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.exporting import ExportOptions, check_folders, check_judged, check_suffixes, options_from
+from app.cli.exporting import ExportOptions, check_folders, check_judged, check_suffixes, each_attempted, options_from, save_network
 from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
@@ -22,6 +23,7 @@ from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
+from forecasting.writing import Claim, data_folder, sweep_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
+        sweep_own(data_folder())
         status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
@@ -173,10 +176,10 @@ def forecast(
         loaded = load(sources, settings, refresh)
         made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
         prediction = Prediction(settings_of(model_file), loaded.panel, made)
-        _show_forecasts(made, loaded, None, as_json)
-        export_to(targets, prediction, pictures)
         if journal:
             keep(made, loaded.panel, prediction.config)
+        _show_forecasts(made, loaded, None, as_json)
+        export_to(targets, prediction, pictures)
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
@@ -187,15 +190,15 @@ def forecast(
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished)
-        _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
-        export_to(targets, finished.result, pictures)
-        if save:
-            finished.forecaster.save(save)
-            say(f"Wrote {save}")
         if journal:
             keep(finished.result.forecasts, panel, experiment)
         if keep_it:
             keep_run(finished.result, settings)
+        _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
+        with each_attempted() as attempt:
+            attempt(lambda: export_to(targets, finished.result, pictures))
+            if save:
+                attempt(lambda: save_network(finished.forecaster, save))
     return stopper.exit_status
 
 
@@ -255,6 +258,8 @@ def backtest(
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
         finished = finish(job, BacktestFinished)
+        if keep_it:
+            keep_backtest(finished, loaded.panel, settings)
         if as_json:
             from app.cli import documents
 
@@ -263,11 +268,9 @@ def backtest(
             from app.cli.tables import show_judgement
 
             show_judgement(finished.scores, finished.verdict, finished.outcomes if by_step else None)
-        for path in targets:
-            write_outcomes(path, finished.outcomes, levels)
-            say(f"Wrote {path}")
-        if keep_it:
-            keep_backtest(finished, loaded.panel, settings)
+        with each_attempted() as attempt:
+            for path in targets:
+                attempt(partial(write_outcomes, path, finished.outcomes, levels))
     return stopper.exit_status
 
 
@@ -358,7 +361,7 @@ def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
         others = [f"{', '.join(one.symbols[:3])} (epoch {one.epoch})" for one in jobs.unfinished() if isinstance(one, TrainingKept)]
         hint = f"Cut short were: {'; '.join(others)}." if others else "Leave --resume out."
         raise ConfigError("No training of these prices with these settings was cut short.", hint)
-    if not resume and path.is_file():
+    if not resume and path.is_file() and not Claim.is_taken(path):
         say(
             "Note: A training of these prices with these settings was cut short. This one begins anew; --resume would have gone on with it."
         )

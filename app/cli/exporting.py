@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,10 +19,12 @@ from app.cli.running import say
 from app.export import EXPORTERS, PICTURES, Look, write
 from app.export.figure import read_size
 from forecasting.config import Settings
-from forecasting.errors import ExportError
+from forecasting.errors import CandlecastError, ExportError
+from forecasting.writing import data_folder
 
 if TYPE_CHECKING:
     from forecasting.events import Prediction, RunResult
+    from forecasting.training import Forecaster
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 _ALL = "all"
@@ -69,17 +74,55 @@ def options_from(settings: Mapping[str, Any], targets: Sequence[Path]) -> Export
 
 def export(targets: Sequence[Path], result: RunResult | Prediction, options: ExportOptions) -> None:
     """Write the exports; a file that fails does not keep the others from being written."""
-    failed: list[ExportError] = []
     look = options.look()
-    for target in targets:
-        for path, symbol, kind in _parts(target, result, options):
-            try:
-                write(path, result, symbol=symbol, kind=kind, look=look)
-                say(f"Wrote {path}")
-            except ExportError as error:
-                failed.append(error)
+
+    def make(path: Path, symbol: str | None, kind: str) -> None:
+        write(path, result, symbol=symbol, kind=kind, look=look)
+        say(f"Wrote {path}")
+
+    with each_attempted() as attempt:
+        for target in targets:
+            for part in _parts(target, result, options):
+                attempt(partial(make, *part))
+
+
+@contextlib.contextmanager
+def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Hand out what tries something: whatever fails keeps nothing else from being tried, and is told in the end."""
+    failed: list[CandlecastError] = []
+
+    def attempt(do: Callable[[], object]) -> None:
+        try:
+            do()
+        except CandlecastError as error:
+            failed.append(error)
+
+    yield attempt
+    for error in failed[1:]:
+        say(f"Error: {error.message}\n{error.hint}".rstrip())
     if failed:
         raise failed[0]
+
+
+def save_network(forecaster: Forecaster, path: Path) -> None:
+    """Write a trained network; where that fails it is kept in the program's own folder, and the error says where.
+
+    Raises
+    ------
+    ExportError
+        It could not be written where it was wanted.
+    """
+    try:
+        forecaster.save(path)
+    except ExportError as error:
+        kept = data_folder() / "rescued" / f"{path.stem}-{secrets.token_hex(4)}.candlecast"
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            forecaster.save(kept)
+        except (OSError, CandlecastError):
+            raise error from None
+        raise ExportError(error.message, f"{error.hint}\nThe network is not lost: it was kept as {kept}.") from error
+    say(f"Wrote {path}")
 
 
 def check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from forecasting.config import RunConfig
     from forecasting.series import Forecast, Panel
     from forecasting.store import Coverage, Entry, Journal
+    from forecasting.store.database import Database
 
 _MOST_ROWS = 40
 
@@ -30,6 +31,7 @@ def reconcile(panel: Panel) -> None:
     try:
         with Journal() as journal:
             journal.reconcile(panel)
+        say_findings(journal)
     except CandlecastError as error:
         say(f"Note: The forecast journal was not brought up to date. {error.message} {error.hint}")
 
@@ -41,8 +43,15 @@ def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None
     try:
         with Journal() as journal:
             journal.add(forecasts, panel, config)
+        say_findings(journal)
     except CandlecastError as error:
         say(f"Note: The forecast was not entered in the journal. {error.message} {error.hint}")
+
+
+def say_findings(store: Database) -> None:
+    """Say what was wrong with the store, such as that a damaged one was set aside."""
+    for finding in store.findings:
+        say(f"Note: {finding.message}")
 
 
 def settings_of(model_file: Path) -> RunConfig:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.cli.running import say
 from forecasting.errors import ExportError
 from forecasting.writing import replacing
 
@@ -50,6 +51,7 @@ def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles
             writer.write_table(table)
         if writer is not None:
             writer.close()
+    say(f"Wrote {path}")
 
 
 def _parquet(path: Path, schema: pa.Schema) -> Any:

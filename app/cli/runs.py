@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.flags import given
+from app.cli.journal import say_findings
 from app.cli.running import Stopper, finish, say
 from forecasting.errors import CandlecastError, DataError
 from forecasting.sources.options import Request, TickerOptions
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from app.cli.documents import Document
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Panel
-    from forecasting.store import KeptRun, RunRecord
+    from forecasting.store import KeptRun, RunRecord, RunStore
 
 runs_cli = typer.Typer(
     no_args_is_help=True, help="The runs that were kept: every training that ended, with its settings, scores and forecast."
@@ -44,13 +46,23 @@ def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[st
 
 
 def _keep(recorded: tuple[RunRecord, bytes]) -> None:
-    from forecasting.store import RunStore
-
     try:
-        with RunStore() as store:
+        with _opened() as store:
             store.add(*recorded)
     except CandlecastError as error:
         say(f"Note: The run was not kept. {error.message} {error.hint}")
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[RunStore]:
+    """Open the store of runs, and say what was wrong with it."""
+    from forecasting.store import RunStore
+
+    with RunStore() as store:
+        try:
+            yield store
+        finally:
+            say_findings(store)
 
 
 def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -93,9 +105,7 @@ def show_list(
 @runs_cli.command("show")
 def show_run(key: Key, as_json: AsJson = False) -> None:
     """Show settings, scores, verdict, forecast and notes of a run."""
-    from forecasting.store import RunStore
-
-    with RunStore() as store:
+    with _opened() as store:
         run, curves = store.find(key)
     if as_json:
         from app.cli import documents
@@ -122,10 +132,9 @@ def show_run(key: Key, as_json: AsJson = False) -> None:
 @runs_cli.command("diff")
 def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
     """Show what two runs differ in: prices, settings, device, versions."""
-    from forecasting.store import RunStore
     from forecasting.store.runs import differences
 
-    with RunStore() as store:
+    with _opened() as store:
         runs = [store.find(key)[0] for key in (first, second)]
     rows = differences(*runs)
     if as_json:
@@ -152,9 +161,7 @@ def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
 @runs_cli.command("delete")
 def delete(keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Runs, by the first letters of their keys.")]) -> None:
     """Delete runs for good."""
-    from forecasting.store import RunStore
-
-    with RunStore() as store:
+    with _opened() as store:
         found = [store.find(key)[0].key for key in keys]
         store.delete(found)
     for key in found:
@@ -166,9 +173,8 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
     """Train a run again on the same prices with the same settings, and tell whether the numbers are the same."""
     from forecasting import jobs
     from forecasting.events import RunFinished, SeriesLoaded
-    from forecasting.store import RunStore
 
-    with RunStore() as store:
+    with _opened() as store:
         run, _curves = store.find(key)
     kept = dict.fromkeys((one.request, "" if one.request else one.reference) for one in run.record.series)
     requests = [_request(text, reference) for text, reference in kept]
@@ -220,10 +226,12 @@ def _same_series(run: KeptRun, panel: Panel) -> Panel:
 
 
 def _read() -> tuple[list[KeptRun], list[str]]:
-    from forecasting.store import RunStore, store_path
+    from forecasting.store import store_path
 
     if not store_path().is_file():
         return [], []
+    from forecasting.store import RunStore
+
     with RunStore() as store:
         return list(store.runs()), [finding.message for finding in store.findings]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,12 @@ class MainWindow(QMainWindow):
         All that the window holds, once the first paint is over.
     faulted : Signal
         An unexpected error, emitted from any thread.
+    painted : Signal
+        The window was seen for the first time; what is not needed for that waits until then.
     """
 
     faulted = Signal(object)
+    painted = Signal()
 
     def __init__(self, preferences: Preferences, references: Sequence[str] = ()) -> None:
         super().__init__()
@@ -58,7 +62,6 @@ class MainWindow(QMainWindow):
         self._imports = ["numpy", "forecasting.events", "forecasting.sources", "pyqtgraph", "app.window.workbench"]
         self.setObjectName("main")
         self.setWindowTitle("Candlecast")
-        self.setWindowIcon(theme.app_icon())
         self.setAcceptDrops(True)
         self.setMinimumSize(*_SMALLEST)
         self._place()
@@ -89,6 +92,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._preferences.keep_bytes("geometry", self.saveGeometry())
+        self._preferences.told = _say_in_the_end
         self._preferences.save()
         event.accept()
 
@@ -124,6 +128,8 @@ class MainWindow(QMainWindow):
         self._drop_hint.setGeometry(self.rect().adjusted(6, 6, -6, -6))
 
     def _painted(self) -> None:
+        self.painted.emit()
+        self.setWindowIcon(theme.app_icon())
         QTimer.singleShot(0, self._prepare)
 
     def _prepare(self) -> None:
@@ -150,6 +156,14 @@ class MainWindow(QMainWindow):
         )
         self._drop_hint.setVisible(shown)
         self._drop_hint.raise_()
+
+
+def _say_in_the_end(message: str, hint: str) -> None:
+    """Tell of settings that could not be kept once there is no window to tell it in."""
+    from app import logbook
+
+    logbook.note("the settings could not be kept")
+    print(f"{message} {hint}".rstrip(), file=sys.stderr, flush=True)
 
 
 def dropped_files(data: QMimeData) -> list[str]:

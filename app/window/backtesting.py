@@ -25,6 +25,7 @@ from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
 from forecasting.series import Panel, PriceSeries
+from forecasting.writing import Claim
 
 #: Interrupted tests whose folds are kept, each in a folder of its own.
 _KEPT_TESTS = 5
@@ -171,7 +172,7 @@ class Backtesting(QObject):
         if panel is not None and not self._session.busy and self._folder.is_dir():
             with contextlib.suppress(ConfigError, OSError):
                 folder = self._folder / self._name(panel, self._model.config(), self._panel.plan())
-                found = len(list(folder.glob("fold-*.npz")))
+                found = 0 if Claim.is_taken(folder) else len(list(folder.glob("fold-*.npz")))
         self._panel.offer_resume(found)
 
     def _name(self, panel: Panel, config: RunConfig, plan: BacktestConfig) -> str:
@@ -195,19 +196,26 @@ def _testing(panel: Panel, config: RunConfig, plan: BacktestConfig, workers: int
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        kept: Path | None = folder
+        claim, why = Claim(folder), ""
         try:
-            _make_room(folder, resume)
+            if not claim.take() and Claim.is_taken(folder):
+                why = "another Candlecast is running the same test"
+            else:
+                _make_room(folder, resume)
         except OSError as error:
-            kept = None
             why = error.strerror or str(error)
+        if why:
             yield Notice(f"Finished folds cannot be kept in {folder.parent}: {why}.", "A test that is cut short would begin anew.")
         count = workers if plan.refit else 1
-        with contextlib.closing(jobs.backtest(panel, config, plan, should_stop=should_stop, workers=count, resume=kept)) as events:  # type: ignore[type-var]
-            for event in events:
-                if isinstance(event, BacktestFinished) and event.info.stopped != "user":
-                    shutil.rmtree(folder, ignore_errors=True)
-                yield FoldScored.of(event) if isinstance(event, FoldEnd) else event
+        running = jobs.backtest(panel, config, plan, should_stop=should_stop, workers=count, resume=None if why else folder)
+        try:
+            with contextlib.closing(running) as events:  # type: ignore[type-var]
+                for event in events:
+                    if isinstance(event, BacktestFinished) and event.info.stopped != "user" and not why:
+                        shutil.rmtree(folder, ignore_errors=True)
+                    yield FoldScored.of(event) if isinstance(event, FoldEnd) else event
+        finally:
+            claim.release()
 
     return job
 
@@ -217,6 +225,7 @@ def _make_room(folder: Path, resume: bool) -> None:
     if not resume and folder.exists():
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    others = sorted((one for one in folder.parent.iterdir() if one != folder), key=lambda one: one.stat().st_mtime, reverse=True)
+    left = [one for one in folder.parent.iterdir() if one != folder and one.is_dir() and not Claim.is_taken(one)]
+    others = sorted(left, key=lambda one: one.stat().st_mtime, reverse=True)
     for old in others[_KEPT_TESTS - 1 :]:
         shutil.rmtree(old, ignore_errors=True)

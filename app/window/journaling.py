@@ -14,7 +14,7 @@ from app.window.watching import Watching
 from app.worker import Failure, Job
 from forecasting.config import RunConfig
 from forecasting.events import Event, RunFinished, SeriesLoaded
-from forecasting.series import Forecast, Panel
+from forecasting.series import Finding, Forecast, Panel
 
 _ADD, _RECONCILE, _READ = "journal-add", "journal-reconcile", "journal-read"
 
@@ -122,7 +122,7 @@ def _adding(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig, symb
 
         with Journal() as journal:
             journal.add(forecasts, panel, config)
-        yield from _reading(symbol)(should_stop)
+        yield from _reading(symbol, journal.findings)(should_stop)
 
     return job
 
@@ -134,13 +134,13 @@ def _reconciling(panel: Panel, symbol: str) -> Job:
         if store_path().is_file():
             with Journal() as journal:
                 journal.reconcile(panel)
-            yield from _reading(symbol)(should_stop)
+            yield from _reading(symbol, journal.findings)(should_stop)
 
     return job
 
 
-def _reading(symbol: str) -> Job:
-    """Return the job that reads the journal; without a store there is nothing to read."""
+def _reading(symbol: str, found: tuple[Finding, ...] = ()) -> Job:
+    """Return the job that reads the journal; without a store there is nothing to read. What was ``found`` just before is told, too."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting.store import Journal, store_path
@@ -150,7 +150,7 @@ def _reading(symbol: str) -> Job:
             with Journal() as journal:
                 entries = journal.entries(symbol or None)
                 coverage = {level: journal.coverage(level, symbol or None) for level in LEVELS}
-                read = JournalRead(entries, coverage, symbol, tuple(one.message for one in journal.findings))
+                read = JournalRead(entries, coverage, symbol, tuple(one.message for one in (*found, *journal.findings)))
         yield read
 
     return job

@@ -12,7 +12,19 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QByteArray, QObject, QTimerEvent, Signal
 from PySide6.QtWidgets import QMainWindow
 
-from app.project import SUFFIX, Project, ProjectError, ProjectRow, ProjectRun, ProjectView, content_of, read_project, rows_of, write_project
+from app.project import (
+    SUFFIX,
+    NewerProjectError,
+    Project,
+    ProjectError,
+    ProjectRow,
+    ProjectRun,
+    ProjectView,
+    content_of,
+    read_project,
+    rows_of,
+    write_project,
+)
 from app.session import Session
 from app.settings import SPANS, Preferences
 from app.watchlist import Watchlist
@@ -470,19 +482,31 @@ class Projecting(QObject):
             self._complain(error.message)
 
     def _offer(self) -> None:
-        """Offer the latest recovery copy; one that cannot be read is told of and thrown away."""
+        """Offer the latest recovery copy; one that cannot be read is told of and set aside, and one of a newer program is left to that."""
         self._offered = None
         for path in self._recovery.left_behind():
             try:
                 project = read_project(path)
+            except NewerProjectError as error:
+                self.told.emit(self.tr("A recovery copy cannot be read."), str(error))
+                self._recovery.leave(path)
+                continue
             except ProjectError as error:
-                self.told.emit(self.tr("A recovery copy cannot be read."), error.message)
-                self._recovery.remove(path)
+                self._put_aside(path, error)
                 continue
             self._offered = path
             self._layout.recovery.show_offer(Path(project.path).name, project.saved_at)
             return
         self._layout.recovery.hide()
+
+    def _put_aside(self, path: Path, error: ProjectError) -> None:
+        """Set a recovery copy that cannot be read aside, and say where it is."""
+        try:
+            where = self.tr("It is kept as {path}.").format(path=self._recovery.put_aside(path))
+        except OSError as refused:
+            self._recovery.leave(path)
+            where = self.tr("It stays at {path}: {why}.").format(path=path, why=refused.strerror or refused)
+        self.told.emit(self.tr("A recovery copy cannot be read."), f"{error.message} {where}")
 
 
 def _writing(path: Path, project: Project, rows: Callable[[], tuple[ProjectRow, ...]]) -> Job:

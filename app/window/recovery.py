@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QLockFile
 
 from app.project import SUFFIX
+from forecasting.writing import sweep
 
 
 class Recovery:
@@ -45,6 +46,11 @@ class Recovery:
     def left_behind(self) -> list[Path]:
         """Return the copies of programs that are gone, latest first; no other program is offered them meanwhile."""
         mine = [path for path in self._folder.glob(f"*{SUFFIX}") if path != self.file]
+        sweep(self._folder)
+        for file in self._folder.glob("*.lock"):
+            lock = _lock(file)
+            if file.with_suffix(SUFFIX) not in (*mine, self.file) and lock.tryLock(0):
+                lock.unlock()  # of a program that is gone and left no copy
         for path in mine:
             lock = _lock(path)
             if path not in self._found and lock.tryLock(0):
@@ -57,6 +63,19 @@ class Recovery:
         with contextlib.suppress(OSError):
             (path or self.file).unlink(missing_ok=True)
         if lock is not None and lock.isLocked():
+            lock.unlock()
+
+    def put_aside(self, path: Path) -> Path:
+        """Give a copy that cannot be read a name under which it is not offered again, and return that; OSError where nothing allows it."""
+        aside = path.with_suffix(".damaged")
+        path.rename(aside)
+        self.remove(path)
+        return aside
+
+    def leave(self, path: Path) -> None:
+        """Let go of a copy that was left behind, for another program."""
+        lock = self._found.pop(path, None)
+        if lock is not None:
             lock.unlock()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from app.window.layout import Layout
 from app.window.watching import Watching
 from app.worker import Failure, Job
 from forecasting.errors import CandlecastError
-from forecasting.events import BacktestFinished, Event, RunFinished
+from forecasting.events import BacktestFinished, Event, Notice, RunFinished
 from forecasting.series import Panel
 from forecasting.sources.options import Request
 from forecasting.store import store_path
@@ -361,6 +361,7 @@ def _keeping(make: Callable[[], tuple[RunRecord, bytes]]) -> Job:
             with RunStore() as store:
                 new = store.add(record, packed)
                 yield RunKept(store.runs(), {new.key: unpacked(record, packed)}, new=new)
+                yield from (Notice(finding.message) for finding in store.findings)
         except CandlecastError as error:
             new = KeptRun(f"unkept-{id(record)}", record)
             told = f"The run could not be kept; it stays until the program ends. {error.message} {error.hint}"

@@ -12,13 +12,15 @@ from app.panels.data import DataPanel
 from app.session import Session
 from app.settings import Preferences
 from app.tasks import Refresh
-from app.watchlist import Choice, Row, Watchlist
+from app.watchlist import Choice, Row, Watchlist, WatchlistError
 from forecasting.errors import CandlecastError
 from forecasting.sources.options import USUAL, Request, TickerOptions
-from forecasting.writing import write_whole
+from forecasting.writing import Claim, next_step, set_aside, write_whole
 
 #: Milliseconds from a change of the list to its file, so that many changes are one writing.
-_SAVE_MS = 2000
+_SAVE_MS = 1500
+#: Seconds that another window which is writing the list is waited for.
+_PATIENCE_S = 0.5
 
 
 class Watching(QObject):
@@ -49,6 +51,7 @@ class Watching(QObject):
         self._session, self._panel, self._preferences, self._report = session, panel, preferences, report
         self._file = preferences.data_file("watchlist.json")
         self._may_save, self._held = True, False
+        self._before, self._last = Watchlist(), (0, 0)
         self._timer = 0
         self._drawn: Row | None = None
         session.list_changed.connect(self._changed)
@@ -129,12 +132,23 @@ class Watching(QObject):
             return
         self.killTimer(self._timer)
         self._timer = 0
-        text = self._session.watchlist.to_json(self._session.selected)
+        claim = Claim(self._file)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._file, text.encode())
-        except (OSError, CandlecastError) as error:
+            claim.take(_PATIENCE_S)
+            mine = self._session.watchlist
+            theirs = self._theirs() if _stamp(self._file) != self._last else None
+            shown = mine if theirs is None else mine.merged(self._before, theirs)
+            if self._may_save:
+                write_whole(self._file, shown.to_json(self._session.selected).encode())
+                self._before, self._last = mine, _stamp(self._file) or (0, 0)
+        except OSError as error:
+            where = self.tr("{path} cannot be written: {why}.").format(path=self._file, why=error.strerror or error)
+            self.told.emit(self.tr("The watchlist could not be kept for the next start."), f"{where} {next_step(error)}")
+        except CandlecastError as error:
             self.told.emit(self.tr("The watchlist could not be kept for the next start."), str(error))
+        finally:
+            claim.release()
 
     def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802 - Qt's name
         """Write the list, some time after it changed."""
@@ -147,16 +161,40 @@ class Watching(QObject):
 
     def _read(self) -> tuple[Watchlist, int] | None:
         """Read the file; a damaged one is set aside, and one of another version is left alone."""
+        self._last = _stamp(self._file) or (0, 0)
         try:
-            return Watchlist.from_json(self._file.read_bytes())
+            read = Watchlist.from_json(self._file.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.told.emit(self.tr("The watchlist cannot be read."), str(error))
-        except CandlecastError as error:
-            self._may_save = "damaged" in error.message and _set_aside(self._file)
-            self.told.emit(error.message, error.hint)
+            self._may_save = False
+            self.told.emit(self.tr("The watchlist cannot be read, and is not kept."), f"{self._file}: {error.strerror or error}")
+        except WatchlistError as error:
+            self._put_aside(error)
+        else:
+            self._before = read[0]
+            return read
         return None
+
+    def _theirs(self) -> Watchlist | None:
+        """Return what another window has written since this one read or wrote the file; None where it cannot be read."""
+        try:
+            return Watchlist.from_json(self._file.read_bytes())[0]
+        except WatchlistError as error:
+            self._put_aside(error)
+        except FileNotFoundError:
+            pass
+        return None
+
+    def _put_aside(self, error: WatchlistError) -> None:
+        """Give a damaged list another name and say which; one of another version stays, and is not written over."""
+        self._may_save, hint = error.damaged, error.hint
+        if error.damaged:
+            try:
+                hint = self.tr("It was set aside as {name}.").format(name=set_aside(self._file).name)
+            except OSError as refused:
+                self._may_save, hint = False, self.tr("It cannot be set aside: {why}.").format(why=refused.strerror or refused)
+        self.told.emit(error.message, hint)
 
     def _changed(self) -> None:
         """Show the list after a change, draw another row if another one is selected, and keep the list soon."""
@@ -216,10 +254,10 @@ def ticker_options(preferences: Preferences) -> TickerOptions:
         return USUAL
 
 
-def _set_aside(file: Path) -> bool:
-    """Give a damaged file another name; False where that is not possible."""
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file that was written anew; None where there is none."""
     try:
-        file.replace(file.with_name(f"{file.stem}.damaged{file.suffix}"))
+        told = file.stat()
     except OSError:
-        return False
-    return True
+        return None
+    return told.st_mtime_ns, told.st_ino

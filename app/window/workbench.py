@@ -13,6 +13,7 @@ from app.access import complete, take_literally
 from app.project import is_project
 from app.session import Session
 from app.settings import Preferences
+from app.tasks import sweeping
 from app.watchlist import Choice
 from app.window import dialogs
 from app.window.actions import Actions
@@ -109,6 +110,7 @@ class Workbench(QObject):
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
+        preferences.told = self.banner.show_notice
         self._restore()
         complete(window)
         take_literally(window)
@@ -126,6 +128,7 @@ class Workbench(QObject):
         self.journaling.read()
         self.runs.start()
         self.steering.start()
+        self.session.aside("sweep", sweeping(self._preferences.data_file("watchlist.json").parent))
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:

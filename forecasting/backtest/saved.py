@@ -13,7 +13,7 @@ from forecasting import __version__
 from forecasting.backtest.work import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.series import Outcomes
-from forecasting.writing import replacing, write_whole
+from forecasting.writing import replacing, sweep, write_whole
 
 _FORMAT = 2
 _PLAN = "backtest.json"
@@ -42,6 +42,7 @@ class SavedFolds:
     def __init__(self, folder: Path, work: Work) -> None:
         self.folder = folder
         asked = _described(work)
+        sweep(folder, "" if (folder / _PLAN).is_file() else _PLAN)
         if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / _PLAN).is_file())):
             raise ConfigError(f"{folder} is there already and holds no folds of a backtest.", "Name a folder that is new or empty.")
         if (folder / _PLAN).is_file():

@@ -14,7 +14,7 @@ from forecasting.backtest.folds import folds_of, run_fold
 from forecasting.backtest.saved import SavedFolds
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.backtest.workers import Workers, own
-from forecasting.errors import CandlecastError
+from forecasting.errors import CandlecastError, ExportError
 from forecasting.events import Event, FoldEnd, Notice, Progress
 from forecasting.training import StopAsked
 
@@ -88,7 +88,11 @@ def _all(
         elif event.stopped != "user" or not runs:
             runs[event.number] = event
             if saved is not None and event.stopped != "user":
-                saved.keep(event)
+                try:
+                    saved.keep(event)
+                except ExportError as error:
+                    saved = None
+                    yield Notice(f"Finished folds are not kept from here on: {error.message}", f"{error.hint} The test goes on.")
             yield FoldEnd(event.number, len(folds), event.outcomes)
     return [runs[number] for number in sorted(runs)]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding
-from forecasting.writing import Claim
+from forecasting.writing import Claim, data_folder, name_aside
 
 _Value = TypeVar("_Value")
 
@@ -56,11 +54,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 def store_path() -> Path:
     """Return the file of the store: in ``$CANDLECAST_HOME`` where that is set, else in the system's folder for user data."""
-    import platformdirs
-
-    home = os.environ.get("CANDLECAST_HOME")
-    folder = Path(home) if home else platformdirs.user_data_path("candlecast", appauthor=False)
-    return folder / "candlecast.sqlite"
+    return data_folder() / "candlecast.sqlite"
 
 
 class Database:
@@ -173,8 +167,7 @@ class Database:
             claim.release()
 
     def _rename(self) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-        aside = self.path.with_name(f"{self.path.stem}.damaged-{stamp}{self.path.suffix}")
+        aside = name_aside(self.path)
         for tail in ("-wal", "-shm", ""):  # the store itself last: without it, what is in the others would be thrown away
             file = self.path.with_name(self.path.name + tail)
             try:
