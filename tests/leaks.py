@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -94,7 +95,10 @@ def _children() -> set[int]:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return set()
-    return {one.pid for one in psutil.Process().children()}
+    try:
+        return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    except OSError:  # not Linux, or a thread that has ended meanwhile
+        return {one.pid for one in psutil.Process().children()}
 
 
 def _told(pid: int) -> str:
