@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, cast
 
 import numpy as np
@@ -118,11 +119,12 @@ def ewma(values: Floats, decay: float) -> Floats:
     The weights of a bar k bars back are ``decay**k``, normalised from the first bar on, so that
     early values are not drawn to an arbitrary start.
     """
-    from scipy.signal import lfilter
+    return np.asarray(_decayed_sum(values, decay) / _decayed_sum(np.ones_like(values), decay), np.float64)
 
-    top = lfilter([1.0], [1.0, -decay], values)
-    bottom = lfilter([1.0], [1.0, -decay], np.ones_like(values))
-    return np.asarray(top / bottom, np.float64)
+
+def _decayed_sum(values: Floats, decay: float) -> Floats:
+    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]; the filter of scipy would import seconds of statistics."""
+    return np.fromiter(accumulate(values.tolist(), lambda total, value: value + decay * total), np.float64, len(values))
 
 
 def trailing_mean(values: Floats, bars: int) -> Floats:
