@@ -339,7 +339,7 @@ def test_files_and_samples_do_not_go_through_the_cache(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
-    monkeypatch.setattr(yahoo, "_BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(yahoo, "_BACKOFF_S", 0.01)
     with serving(AAPL=Market.made(300).until(290)) as running:
         yield running
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support grabbing th
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> Iterator[YahooServer]:
-    monkeypatch.setattr(yahoo, "_BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(yahoo, "_BACKOFF_S", 0.01)
     with serving(AAPL=Market.made(300), MSFT=Market.made(280), GOOG=Market.made(260)) as running:
         yield running
 

@@ -18,7 +18,7 @@ from forecasting.sources.yahoo import YahooSource, bounded_session
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> Iterator[YahooServer]:
-    monkeypatch.setattr(yahoo, "_BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(yahoo, "_BACKOFF_S", 0.01)
     with serving(AAPL=Market.made(300), EMPTY=Market.made(5, nulls=(0, 1, 2, 3, 4))) as running:
         yield running
 
@@ -77,16 +77,12 @@ def test_since_asks_for_the_tail_only(server: YahooServer) -> None:
     assert len(tail) == 7
 
 
-def test_429_then_fine_is_waited_for(server: YahooServer) -> None:
-    server.behaviours = ["429", "429", "ok"]
-    assert len(YahooSource("AAPL", period="max").load()[0]) == 300
-
-
 def test_429_for_ever_ends_in_words_and_leaves_yahoo_alone(server: YahooServer) -> None:
     server.behaviours = ["429"]
     with pytest.raises(SourceError, match=r"Yahoo takes no more requests for now \(status 429\); AAPL was not loaded") as told:
         YahooSource("AAPL").load()
-    assert "Try again in a minute" in told.value.hint
+    assert "Try again in 60 s" in told.value.hint
+    assert len(server.charts) == 1, "who has had enough is not asked once more"
     sent = len(server.requests)
     with pytest.raises(SourceError, match="Yahoo takes no more requests for now") as again:
         YahooSource("MSFT").load()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +21,76 @@ import numpy as np
 
 _NOT_FOUND = {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}}
 _NO_RANGE = {"chart": {"result": None, "error": {"code": "Unprocessable Entity", "description": "1m data not available for startTime=1."}}}
+
+#: Replies that do not depend on what was asked: status, body, and headers.
+REPLIES: dict[str, tuple[int, bytes, dict[str, str]]] = {
+    "429": (429, b"Too Many Requests", {}),
+    "429 for 5 minutes": (429, b"Too Many Requests", {"Retry-After": "300"}),
+    "401": (401, b'{"finance": {"error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}', {}),
+    "403": (403, b"<html>forbidden</html>", {}),
+    "404": (404, json.dumps(_NOT_FOUND).encode(), {}),
+    "422": (422, json.dumps(_NO_RANGE).encode(), {}),
+    "500": (500, b"<html>out of order</html>", {}),
+    "503": (503, b"", {"Retry-After": "1"}),
+    "empty": (200, b'{"chart": {"result": [], "error": null}}', {}),
+    "null": (200, b"null", {}),
+    "html": (200, b"<!DOCTYPE html><html>please agree</html>", {}),
+    "blank": (200, b"", {}),
+    "deep": (200, b"[" * 100_000, {}),
+    "latin": (200, b"\xff\xfe\x00{\xe9}", {}),
+    "not gzip": (200, b"plain", {"Content-Encoding": "gzip"}),
+    "thin": (200, b'{"chart": {"result": [{"meta": {}}], "error": null}}', {}),
+    "elsewhere": (302, b"", {"Location": "http://prices.example.com/AAPL"}),
+    "yahoo in the clear": (301, b"", {"Location": "http://query2.finance.yahoo.com/v8/finance/chart/AAPL"}),
+    "a look-alike": (302, b"", {"Location": "https://notyahoo.com/v8/finance/chart/AAPL"}),
+    "a file": (302, b"", {"Location": "file:///etc/passwd"}),
+    "into the house": (302, b"", {"Location": "https://127.0.0.1:22/"}),
+}
+
+
+def _quotes(result: dict[str, Any]) -> dict[str, Any]:
+    quotes: dict[str, Any] = result["indicators"]["quote"][0]
+    return quotes
+
+
+def _nulled(result: dict[str, Any]) -> None:
+    for values in (*_quotes(result).values(), result["indicators"]["adjclose"][0]["adjclose"]):
+        values[:] = [None] * len(values)
+
+
+def _many(result: dict[str, Any]) -> None:
+    count = 200_000
+    last = result["timestamp"][-1]
+    result["timestamp"] = [last - 60 * (count - 1 - place) for place in range(count)]
+    for name in ("open", "high", "low", "close", "volume"):
+        _quotes(result)[name] = [100.0 + place % 7 for place in range(count)]
+    result["indicators"]["adjclose"][0]["adjclose"] = list(_quotes(result)["close"])
+
+
+def _doubled(result: dict[str, Any]) -> None:
+    result["timestamp"].append(result["timestamp"][-1])
+    for values in (*_quotes(result).values(), result["indicators"]["adjclose"][0]["adjclose"]):
+        values.append(values[-1])
+
+
+#: What is wrong with a reply that is otherwise fine.
+SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "all null": _nulled,
+    "ragged": lambda result: _quotes(result)["close"].pop(),
+    "no quotes": lambda result: result["indicators"]["quote"].clear(),
+    "no such zone": lambda result: result["meta"].update(exchangeTimezoneName="Moon/Sea_of_Tranquility"),
+    "a zone that is a path": lambda result: result["meta"].update(exchangeTimezoneName="../../etc/passwd"),
+    "200,000 rows": _many,
+    "a stamp twice": _doubled,
+    "out of order": lambda result: result["timestamp"].reverse(),
+    "stamps beyond time": lambda result: result.update(timestamp=[10**17] * len(result["timestamp"])),
+    "another symbol": lambda result: result["meta"].update(symbol="MSFT"),
+    "no currency": lambda result: result["meta"].update(currency={"code": 7}),
+    "words for prices": lambda result: _quotes(result).update(close=["ten"] * len(result["timestamp"])),
+    "infinite": lambda result: _quotes(result).update(high=[float("inf")] * len(result["timestamp"])),
+    "one infinite close": lambda result: _quotes(result)["close"].__setitem__(0, float("-inf")),
+    "a long name": lambda result: result["meta"].update(longName="\x1b[31m\n" + "x" * 100_000),
+}
 
 
 @dataclass
@@ -55,7 +127,7 @@ class Market:
         zone = ZoneInfo(self.tz)
         return [int(datetime.fromisoformat(str(one)).replace(tzinfo=zone).timestamp()) for one in self.ds]
 
-    def chart(self, query: dict[str, list[str]]) -> dict[str, Any]:
+    def chart(self, query: dict[str, list[str]], symbol: str = "X") -> dict[str, Any]:
         """Return Yahoo's reply for ``period1``/``period2`` or ``range``."""
         stamps = self.stamps
         low, high = int(query.get("period1", ["0"])[0]), int(query.get("period2", [str(2**40)])[0])
@@ -69,14 +141,14 @@ class Market:
         quote = {"open": shown(self.close), "high": shown(self.close * 1.01), "low": shown(self.close * 0.99), "close": shown(self.close)}
         quote["volume"] = shown(np.full(self.close.shape, self.volume))
         indicators = {"quote": [quote if chosen else {}], "adjclose": [{"adjclose": shown(self.adj_close)}]}
-        result = {"meta": self._meta(), "indicators": indicators, **({"timestamp": [stamps[i] for i in chosen]} if chosen else {})}
+        result = {"meta": self._meta(symbol), "indicators": indicators, **({"timestamp": [stamps[i] for i in chosen]} if chosen else {})}
         return {"chart": {"result": [result], "error": None}}
 
-    def _meta(self) -> dict[str, Any]:
+    def _meta(self, symbol: str) -> dict[str, Any]:
         sessions = [self._session(day) for day in np.unique(self.ds.astype("datetime64[D]"))]
         now = sessions[-1]
         return {
-            "currency": self.currency, "symbol": "X", "instrumentType": "EQUITY", "exchangeTimezoneName": self.tz, "priceHint": 2,
+            "currency": self.currency, "symbol": symbol, "instrumentType": "EQUITY", "exchangeTimezoneName": self.tz, "priceHint": 2,
             "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "1mo", "1y", "max"], "regularMarketTime": now["start"],
             "longName": "Test Company", "currentTradingPeriod": {"pre": dict(now), "regular": dict(now), "post": dict(now)},
             "tradingPeriods": [[session] for session in sessions],
@@ -91,12 +163,14 @@ class Market:
 class YahooServer:
     """Markets by ticker, the behaviours to come (the last one stays) and the requests that came.
 
-    Behaviours: ok, 429, 404, 422, 500, empty, html, junk, blank, thin, drip, reset, silent. A ticker without a market is a 404.
+    Behaviours: ok, junk, those of ``SPOILT`` and ``REPLIES``, and those of which the server has a method: drip, reset, silent ... A ticker
+    without a market is a 404. ``crumb`` is what happens to requests for a crumb: ok, 429, html, silent.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)
     behaviours: list[str] = field(default_factory=lambda: ["ok"])
     requests: list[str] = field(default_factory=list)
+    crumb: str = "ok"
     port: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -105,7 +179,7 @@ class YahooServer:
         """Requests for prices: path and query."""
         return [request for request in self.requests if "/v8/finance/chart/" in request]
 
-    def transport(self) -> type[Any]:
+    def transport(self, scheme: str = "http") -> type[Any]:
         """Return a session class of curl_cffi that sends every request here instead."""
         from curl_cffi import requests
 
@@ -115,7 +189,7 @@ class YahooServer:
             def request(self, method: str, url: str, **kwargs: Any) -> Any:
                 parts = urlsplit(url)
                 assert str(parts.hostname).endswith("yahoo.com"), url
-                return super().request(method, urlunsplit(("http", f"127.0.0.1:{port}", parts.path or "/", parts.query, "")), **kwargs)
+                return super().request(method, urlunsplit((scheme, f"127.0.0.1:{port}", parts.path or "/", parts.query, "")), **kwargs)
 
         return Loop
 
@@ -132,41 +206,87 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.yahoo.requests.append(self.path)
         parts = urlsplit(self.path)
-        if parts.path.startswith("/v8/finance/chart/"):
-            with suppress(ConnectionError):
+        with suppress(ConnectionError):
+            if parts.path.startswith("/v8/finance/chart/"):
                 self._chart(parts.path.rsplit("/", 1)[1], parse_qs(parts.query))
-        elif parts.path == "/v1/test/getcrumb":
-            self._send(200, b"crumb", "text/plain")
-        else:
-            self._send(200, b"", "text/html")
+            elif parts.path == "/v1/test/getcrumb":
+                self._crumb()
+            else:
+                self._send(200, b"", **{"Content-Type": "text/html"})
+
+    def _crumb(self) -> None:
+        if self.yahoo.crumb == "silent":
+            self._silent(b"")
+        self._send(429 if self.yahoo.crumb == "429" else 200, {"ok": b"crumb", "html": b"<html>no</html>"}.get(self.yahoo.crumb, b"no"))
 
     def _chart(self, ticker: str, query: dict[str, list[str]]) -> None:
         market = self.yahoo.markets.get(ticker)
         behaviour = self.yahoo.next_behaviour()
-        if behaviour == "ok" and market is None:
+        if market is None and behaviour in ("ok", *SPOILT):
             behaviour = "404"
-        good = json.dumps(market.chart(query) if market else {}).encode()
-        replies = {
-            "ok": (200, good),
-            "429": (429, b"Too Many Requests"),
-            "404": (404, json.dumps(_NOT_FOUND).encode()),
-            "422": (422, json.dumps(_NO_RANGE).encode()),
-            "500": (500, b"<html>out of order</html>"),
-            "empty": (200, b'{"chart": {"result": [], "error": null}}'),
-            "html": (200, b"<!DOCTYPE html><html>please agree</html>"),
-            "junk": (200, good[: len(good) // 2]),
-            "blank": (200, b""),
-            "thin": (200, b'{"chart": {"result": [{"meta": {}}], "error": null}}'),
-        }
-        if behaviour in replies:
-            self._send(*replies[behaviour], "application/json")
-        elif behaviour == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-        elif behaviour == "drip":
-            self._drip(good)
+        told = market.chart(query, ticker) if market else {}
+        good = json.dumps(told).encode()
+        if behaviour in SPOILT:
+            SPOILT[behaviour](told["chart"]["result"][0])
+            self._send(200, json.dumps(told).encode())
+        elif behaviour == "ok":
+            self._send(200, good)
+        elif behaviour in REPLIES:
+            status, body, headers = REPLIES[behaviour]
+            self._send(status, body, **headers)
+        elif behaviour == "junk":
+            self._send(200, good[: len(good) // 2])
         else:
-            self.yahoo.closing.wait(30)
+            getattr(self, f"_{behaviour}")(good)
+
+    def _silent(self, _good: bytes) -> None:
+        self.yahoo.closing.wait(30)
+
+    def _slow(self, good: bytes) -> None:
+        self.yahoo.closing.wait(0.4)
+        self._send(200, good)
+
+    def _reset(self, _good: bytes) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _midway(self, good: bytes) -> None:
+        """Reset the connection in the middle of the body."""
+        self._half(good)
+        time.sleep(0.05)
+        self._reset(good)
+
+    def _half(self, good: bytes) -> None:
+        """Promise the whole body and send half of it."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(good)))
+        self.end_headers()
+        self.wfile.write(good[: len(good) // 2])
+        self.wfile.flush()
+        self.close_connection = True
+
+    def _bomb(self, _good: bytes) -> None:
+        """Send 1 GB that is packed into 1 MB."""
+        self._send(200, gzip.compress(bytes(2**24), 9) * 64, **{"Content-Encoding": "gzip"})
+
+    def _endless(self, _good: bytes) -> None:
+        """Promise a terabyte, and begin to send it."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(10**12))
+        self.end_headers()
+        while not self.yahoo.closing.is_set():
+            self.wfile.write(bytes(2**20))
+
+    def _flood(self, good: bytes) -> None:
+        """Send a megabyte of headers."""
+        self.send_response(200)
+        for number in range(1000):
+            self.send_header(f"X-{number}", "x" * 1000)
+        self.end_headers()
+        self.wfile.write(good)
+
+    def _loop(self, _good: bytes) -> None:
+        self._send(302, b"", Location=self.path)
 
     def _drip(self, body: bytes) -> None:
         self.send_response(200)
@@ -178,10 +298,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
 
-    def _send(self, status: int, body: bytes, kind: str) -> None:
+    def _send(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -220,6 +340,7 @@ def forget_yfinance() -> None:
     from yfinance import cache, data
 
     from forecasting.sources import yahoo
+    from forecasting.sources.bounded import Pause
 
     data.SingletonMeta._instances.clear()
     data.YfData.cache_get.cache_clear()
@@ -230,4 +351,4 @@ def forget_yfinance() -> None:
     yfinance.base._tz_info_fetch_ctr = 0
     yahoo._prepared.cache_clear()
     yahoo._session.cache_clear()
-    yahoo._Pause.until = 0.0
+    Pause.end()

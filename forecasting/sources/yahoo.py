@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,9 @@ from pydantic import Field, ValidationError
 
 from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
-from forecasting.errors import ConfigError, SourceError
+from forecasting.errors import ConfigError, DataError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.bounded import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: What may be a ticker: the text goes into an address unquoted.
 TICKER = re.compile(r"[A-Z0-9^][A-Z0-9.\-=^]{0,24}")
+_CURRENCY = re.compile(r"[A-Za-z]{3,4}")
+_SPACES = re.compile(r"[\s\x00-\x1f\x7f]+")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 #: Yahoo's intervals in our words, and how many days of them Yahoo keeps (0: all).
@@ -41,13 +43,11 @@ INTERVALS: dict[str, tuple[str, int]] = {
 
 _PERIOD_MONTHS = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "5y": 60, "10y": 120}
 _COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume"}
-_BACKOFF_S = (1.0, 3.0)
-_RETRIES = {"": 0, "again": 1, "limited": 2}
-_PAUSE_S = 60.0
-_CHART = "/v8/finance/chart/"
+_BACKOFF_S = 1.0
 _SPELLING = "Check the spelling. Outside the US a ticker has a suffix, such as SAP.DE. For a delisted company load a file."
-_LATER = "Try again in a minute. Tickers that were loaded before open from the cache."
-_CONNECTION = "Check the internet connection. Tickers that were loaded before open from the cache."
+_KEPT = "Tickers that were loaded before open from the cache."
+_LATER = f"Try again in a minute. {_KEPT}"
+_CONNECTION = f"Check the internet connection. {_KEPT}"
 
 #: yfinance keeps one session, one cookie and one cache for the whole process: one download at a time.
 _one_at_a_time = threading.Lock()
@@ -116,9 +116,12 @@ class YahooSource(Settings):
         SourceError
             Unknown ticker, no prices, no connection, too many requests, deadline passed, or a reply that makes no sense.
         """
-        with _one_at_a_time:
-            frame, about = _fetch(self, since)
-        return _series(self, frame, about)
+        if not _one_at_a_time.acquire(timeout=self.deadline_s):
+            raise SourceError(f"Another download is still under way after {self.deadline_s:g} s; {self.symbol} was not loaded.", _LATER)
+        try:
+            return _fetch(self, since)
+        finally:
+            _one_at_a_time.release()
 
     def finish(self, series: PriceSeries) -> PriceSeries:
         """Return what ``period`` and ``auto_adjust`` ask for out of a download.
@@ -155,53 +158,7 @@ def content_hash(ds: Dates, values: Floats) -> str:
     return digest.hexdigest()
 
 
-def bounded_session(transport: type[Any] | None = None) -> Any:
-    """Return a session that ends at a deadline of its own and asks Yahoo's chart service only.
-
-    Parameters
-    ----------
-    transport : type, optional
-        Session class of curl_cffi or requests that carries the requests; curl_cffi as a browser where it is left out.
-    """
-    if transport is not None:
-        return type("BoundedSession", (_Bounded, transport), {})()
-    from curl_cffi import requests
-
-    return type("BoundedSession", (_Bounded, requests.Session), {})(impersonate="chrome")
-
-
 YahooSource.session_factory = staticmethod(bounded_session)
-
-
-class _Bounded:
-    """Mixin for a session: yfinance's own ``timeout`` bounds one request of up to 37 and is not always passed on."""
-
-    deadline: float = 0.0
-    chart: Any = None
-
-    def request(self, method: str, url: str, **kwargs: Any) -> Any:
-        parts = urlsplit(url)
-        is_chart = parts.path.startswith(_CHART)
-        if not (is_chart or _opens_the_way(parts.hostname or "", parts.path)):
-            raise _NotNeededError(f"{parts.hostname}{parts.path} is not needed for prices")
-        left = self.deadline - time.monotonic()
-        if left <= 0.05:
-            raise TimeoutError("the deadline has passed")
-        # A cookie server that never answers must leave time for the prices, which can be had without a cookie.
-        kwargs["timeout"] = min(kwargs.get("timeout") or left, left if is_chart else left / 4)
-        response = super().request(method, url, **kwargs)  # type: ignore[misc]
-        if is_chart:
-            self.chart = response
-        return response
-
-
-class _NotNeededError(ConnectionError):
-    """yfinance wanted more than prices; to it, this looks like a line that is down."""
-
-
-def _opens_the_way(host: str, path: str) -> bool:
-    """Tell whether an address serves the cookie, the crumb or the consent that come before prices."""
-    return host in ("fc.yahoo.com", "guce.yahoo.com", "consent.yahoo.com") or path == "/v1/test/getcrumb"
 
 
 def _checked(symbol: str) -> str:
@@ -272,39 +229,28 @@ def _session(factory: Callable[[], Any]) -> Any:
     return factory()
 
 
-class _Pause:
-    """Until when Yahoo, having refused too many requests, is left alone."""
-
-    until: float = 0.0
-
-
-def _fetch(source: YahooSource, since: np.datetime64 | None) -> tuple[pd.DataFrame, Mapping[str, Any]]:
-    """Ask Yahoo, and again after a short pause where that can help, until the deadline."""
-    wait = _Pause.until - time.monotonic()
-    if wait > 0:
-        raise SourceError(f"Yahoo takes no more requests for now; {source.symbol} was not loaded.", f"Try again in {wait:.0f} s.")
+def _fetch(source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
+    """Ask Yahoo, and once more after a short pause where that can help, until the deadline."""
+    if Pause.left() > 0:
+        raise _left_alone(source.symbol, "Yahoo takes no more requests for now")
     yfinance = _prepared(_cache_folder())
     session = _session(YahooSource.session_factory)
-    session.deadline = time.monotonic() + source.deadline_s
-    attempt = 0
-    while True:
-        session.chart = None
+    end = time.monotonic() + source.deadline_s
+    for last in (False, True):
+        session.begin(end - time.monotonic())
         try:
             return _ask(yfinance, session, source, since)
         except Exception as error:  # yfinance lets through whatever goes wrong below it, from KeyError to peewee's errors
             # Failures would otherwise be answered from memory for the life of the process.
             yfinance.data.YfData.cache_get.cache_clear()
             again, told = _explained(error, session.chart, source)
-            late = attempt == _RETRIES[again] or time.monotonic() + _BACKOFF_S[attempt] >= session.deadline
-            if late:
-                if again == "limited":
-                    _Pause.until = time.monotonic() + _PAUSE_S
+            if last or not again or time.monotonic() + _BACKOFF_S >= end:
                 raise told from error
-            time.sleep(_BACKOFF_S[attempt])
-            attempt += 1
+            time.sleep(_BACKOFF_S)
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _ask(yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 | None) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+def _ask(yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
     ticker = yfinance.Ticker(source.symbol, session=session)
     kept = INTERVALS[source.interval][1]
     if since is not None and kept and _now() - since.astype("datetime64[us]") > np.timedelta64(kept, "D"):
@@ -314,34 +260,58 @@ def _ask(yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 
     frame = ticker.history(**span, interval=source.interval, auto_adjust=False, actions=False, keepna=True, timeout=source.deadline_s)
     if frame.empty or not np.isfinite(frame["Close"].to_numpy(np.float64)).any():
         raise _nothing(source)
-    return frame, ticker.get_history_metadata()
+    return _series(source, frame, ticker.get_history_metadata())
+
+
+def _left_alone(symbol: str, reason: str) -> SourceError:
+    """Return words for a server that takes no more requests, with how long it is left alone."""
+    wait = max(1.0, Pause.left())
+    words = f"{wait:.0f} s" if wait < 120 else f"{wait / 60:.0f} minutes"
+    return SourceError(f"{reason}; {symbol} was not loaded.", f"Try again in {words}. {_KEPT}")
 
 
 def _nothing(source: YahooSource) -> SourceError:
     return SourceError(f"Yahoo has no {INTERVALS[source.interval][0]} prices for {source.symbol}.", _SPELLING)
 
 
-def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[Literal["", "limited", "again"], SourceError]:
+def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool, SourceError]:
     """Return whether asking again may help, and the words for what happened; Yahoo's own reply goes before yfinance's reading."""
     kind, symbol = type(error).__name__, source.symbol
     status = getattr(chart, "status_code", 0)
     if isinstance(error, SourceError):
-        return "", error
-    if kind == "YFRateLimitError" or status == 429:
-        return "limited", SourceError(f"Yahoo takes no more requests for now (status 429); {symbol} was not loaded.", _LATER)
+        return False, error
+    if Pause.left() > 0:
+        return False, _left_alone(symbol, "Yahoo takes no more requests for now (status 429)")
     if status >= 500:
-        return "again", SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER)
+        return True, SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER)
     if status >= 400:
-        return "", _refusal(status, chart, source)
-    if isinstance(error, TimeoutError) or kind == "Timeout":
-        return "", SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
+        return False, _refusal(status, chart, source)
+    if isinstance(error, TimeoutError) or kind in ("Timeout", "ReadTimeout", "ConnectTimeout"):
+        return False, SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
+    if isinstance(error, TooLargeError | DataError):
+        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_short(error)}).", _LATER)
+    if type(error).__module__.partition(".")[0] in ("peewee", "sqlite3"):
+        words = f"The cookies in {_cache_folder()} cannot be read ({_short(error)}); {symbol} was not loaded."
+        return False, SourceError(words, "Close other programs that use this folder, or delete the folder.")
     if status == 0 or isinstance(error, OSError):
-        cut = kind in ("IncompleteRead", "ConnectionResetError") or any(f"curl: ({code})" in str(error) for code in (18, 52, 55, 56))
-        words = "The connection to Yahoo was cut" if cut else "Yahoo cannot be reached"
-        return "again" if cut else "", SourceError(f"{words}; {symbol} was not loaded ({_short(error)}).", _CONNECTION)
+        return _line_down(error, symbol)
     if kind == "YFPricesMissingError" or _result_of(chart) == []:
-        return "", _nothing(source)
-    return "", SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER)
+        return False, _nothing(source)
+    return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER)
+
+
+def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
+    """Return whether asking again may help, and the words, where no reply came at all."""
+    curl, cut = str(error), type(error).__name__ in ("IncompleteRead", "ConnectionResetError")
+    if isinstance(error, AstrayError):
+        words, hint = "Yahoo's address leads elsewhere", f"Is this a network that wants a sign-in first? {_CONNECTION}"
+    elif any(f"curl: ({code})" in curl for code in (35, 51, 53, 58, 59, 60, 77, 83, 91)):
+        words, hint = "No secure connection to Yahoo can be made", f"Check the date of this computer, and its proxy. {_KEPT}"
+    elif cut or any(f"curl: ({code})" in curl for code in (16, 18, 52, 55, 56, 92)):
+        cut, words, hint = True, "The connection to Yahoo was cut", _CONNECTION
+    else:
+        words, hint = "Yahoo cannot be reached", _CONNECTION
+    return cut, SourceError(f"{words}; {symbol} was not loaded ({_short(error)}).", hint)
 
 
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
@@ -390,23 +360,33 @@ def _now() -> np.datetime64:
 
 
 def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) -> PriceSeries:
+    _check_symbol(source.symbol, about)
     tz = str(about.get("exchangeTimezoneName") or "")
     freq = INTERVALS[source.interval][0]
     wall = frame.index.tz_localize(None) if frame.index.tz is not None else frame.index  # type: ignore[attr-defined]
     ds: Dates = wall.to_numpy().astype("datetime64[us]")
     values: Floats = frame[list(_COLUMNS)].to_numpy(np.float64)
+    values = np.where(np.isinf(values), np.nan, values)
     findings: list[Finding] = []
     keep = _kept(ds, values, findings, _open_from(source.interval, about, tz))
     if not keep.any():
         raise _nothing(source)
     ds, values = ds[keep], values[keep]
-    name = about.get("longName") or about.get("shortName")
+    name = _SPACES.sub(" ", str(about.get("longName") or about.get("shortName") or "")).strip()[:100]
     note = f"{name}; Yahoo Finance, for personal use" if name else "Yahoo Finance, for personal use"
     retrieved = f"{_now().astype('datetime64[s]')}Z"
     calendar = infer_calendar(source.symbol, ds, freq, tz)
     provenance = Provenance(f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note)
-    currency, columns = str(about.get("currency") or ""), tuple(_COLUMNS.values())
-    return PriceSeries(source.symbol, ds, columns, values, freq, tz, currency, calendar, provenance, tuple(findings))
+    currency, columns = _CURRENCY.fullmatch(str(about.get("currency") or "")), tuple(_COLUMNS.values())
+    return PriceSeries(source.symbol, ds, columns, values, freq, tz, currency[0] if currency else "", calendar, provenance, tuple(findings))
+
+
+def _check_symbol(symbol: str, about: Mapping[str, Any]) -> None:
+    """Refuse the prices of one ticker under the name of another."""
+    told = str(about.get("symbol") or symbol).upper()
+    if told != symbol:
+        told = _SPACES.sub(" ", told)[:25]
+        raise SourceError(f"Yahoo answered with the prices of {told} instead of {symbol}.", f"Load {told} if that is what you want.")
 
 
 def _kept(ds: Dates, values: Floats, findings: list[Finding], open_from: np.datetime64) -> npt.NDArray[np.bool_]:
