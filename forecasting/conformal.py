@@ -9,8 +9,8 @@ calibration says which x to read instead of the stated one. The median never mov
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from pydantic import Field
 
 from forecasting.config import Settings
 from forecasting.events import Predictor
-from forecasting.series import Floats, Ints, Origins, Outcomes, Panel
+from forecasting.series import Dates, Floats, Ints, Origins, Outcomes, Panel
 from forecasting.volatility import smoothed_steps
 
 #: Central bands (percent) at which intervals are tracked; other levels follow in between.
@@ -37,7 +37,7 @@ class Calibration(Settings, ABC):
     name: ClassVar[str]
     label: ClassVar[str]
 
-    def calibrate(self, outcomes: Outcomes, history: Outcomes | None = None) -> Outcomes:
+    def calibrate(self, outcomes: Outcomes, history: Outcomes | Scored | None = None) -> Outcomes:
         """Return the outcomes with calibrated quantiles.
 
         Parameters
@@ -45,7 +45,7 @@ class Calibration(Settings, ABC):
         outcomes : Outcomes
             Of one model, with the median among its quantiles. Outcomes not known yet are NaN: so a forecast of the real
             future is calibrated by what came before it.
-        history : Outcomes, optional
+        history : Outcomes or Scored, optional
             Earlier forecasts of the same model on the same levels, to learn from.
 
         Returns
@@ -53,15 +53,57 @@ class Calibration(Settings, ABC):
         Outcomes
             An origin's quantiles depend only on outcomes of ``history`` and ``outcomes`` dated at or before its cutoff.
         """
-        everything = outcomes if history is None else _joined(history, outcomes)
-        curve = _Curve.of(everything)
-        used = self._scores(everything, curve.scores(everything.y))
-        mine = slice(len(everything) - len(outcomes), None)
-        return replace(outcomes, values=_Curve.of(outcomes).read(used[mine]))
+        curve = _Curve.of(outcomes)
+        everything = Scored.of(outcomes, curve)
+        if history is not None:
+            everything = Scored.joined([Scored.of(history) if isinstance(history, Outcomes) else history, everything])
+        used = self._scores(everything, len(outcomes))
+        return replace(outcomes, values=curve.read(used))
 
     @abstractmethod
-    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
-        """Return the normal scores to read instead of the stated ones, [N, H, Q], given the outcomes' own scores [N, H]."""
+    def _scores(self, seen: Scored, count: int) -> Floats:
+        """Return the normal scores to read instead of the stated ones in the last ``count`` forecasts, [count, H, Q]."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What calibration learns from: where each outcome lay on its forecast's own curve, and when it was known.
+
+    Attributes
+    ----------
+    symbol : ndarray of str, shape [N]
+    cutoff : ndarray of datetime64[us], shape [N]
+    ds : ndarray of datetime64[us], shape [N, H]
+    z : ndarray of float64, shape [N, H]
+        Normal scores; NaN where the outcome is not known yet.
+    quantiles : tuple of float
+    """
+
+    symbol: npt.NDArray[np.str_]
+    cutoff: Dates
+    ds: Dates
+    z: Floats
+    quantiles: tuple[float, ...]
+
+    @classmethod
+    def of(cls, outcomes: Outcomes, curve: _Curve | None = None) -> Scored:
+        """Return the scores of forecasts, a hundredth or so of the numbers that the forecasts are."""
+        z = (curve or _Curve.of(outcomes)).scores(outcomes.y)
+        return cls(outcomes.symbol, outcomes.cutoff, outcomes.ds, z, outcomes.quantiles)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scored]) -> Scored:
+        """Join forecasts of the same levels and horizon."""
+        first, *others = ((part.quantiles, part.z.shape[1]) for part in parts)
+        if any(other != first for other in others):
+            raise ValueError(f"history has levels and horizon {first}, outcomes have {others[-1]}")
+
+        def all_of(of: Callable[[Scored], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+            return np.concatenate([of(part) for part in parts])
+
+        return cls(
+            all_of(lambda p: p.symbol), all_of(lambda p: p.cutoff), all_of(lambda p: p.ds), all_of(lambda p: p.z), parts[0].quantiles
+        )
 
 
 class SplitConformal(Calibration):
@@ -81,17 +123,17 @@ class SplitConformal(Calibration):
     window: int = Field(1250, title="Window", description="Last dates whose outcomes count.", ge=20)
     least: int = Field(100, title="Least", description="Outcomes needed before anything is changed.", ge=20)
 
-    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
-        levels = np.asarray(outcomes.quantiles)
-        stated = _normal_scores(levels)
-        used = np.broadcast_to(stated, (*z.shape, levels.size)).copy()
-        order = [np.argsort(outcomes.ds[:, h], kind="stable") for h in range(outcomes.horizon)]
-        dates = np.unique(outcomes.cutoff)
-        for place, date in enumerate(dates):
-            begin = dates[max(0, place - self.window)]
-            here = np.flatnonzero(outcomes.cutoff == date)
+    def _scores(self, seen: Scored, count: int) -> Floats:
+        levels, z = np.asarray(seen.quantiles), seen.z
+        first, stated = len(z) - count, _normal_scores(levels)
+        used = np.broadcast_to(stated, (count, z.shape[1], levels.size)).copy()
+        order = [np.argsort(seen.ds[:, h], kind="stable") for h in range(z.shape[1])]
+        dates, place = np.unique(seen.cutoff, return_inverse=True)
+        for number in np.unique(place[first:]):
+            begin, date = dates[max(0, number - self.window)], dates[number]
+            here = np.flatnonzero(place[first:] == number)
             for h, rows in enumerate(order):
-                target = outcomes.ds[rows, h]
+                target = seen.ds[rows, h]
                 last = z[rows[np.searchsorted(target, begin) : np.searchsorted(target, date, side="right")], h]
                 last = last[np.isfinite(last)]
                 if last.size >= self.least:
@@ -121,25 +163,25 @@ class Aci(Calibration):
     slow: float = Field(0.015, title="Slow rate", description="How strongly a miss widens its own band for good.", gt=0, le=1)
     common: float = Field(0.8, title="Common share", description="Share of each step that all series of a panel take together.", ge=0, le=1)
 
-    def _scores(self, outcomes: Outcomes, z: Floats) -> Floats:
+    def _scores(self, seen: Scored, count: int) -> Floats:
         knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
-        fast, slow = self._tracked(outcomes, np.abs(z), knots)
+        fast, slow = (layer[len(seen.z) - count :] for layer in self._tracked(seen, knots))
         widening = np.moveaxis(fast[:, :, None] + slow, 1, 0)  # neighbouring steps learn from nearly the same bars
         reach = np.maximum.accumulate(knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2)
-        stated = _normal_scores(np.asarray(outcomes.quantiles))
+        stated = _normal_scores(np.asarray(seen.quantiles))
         return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
 
-    def _tracked(self, outcomes: Outcomes, distance: Floats, knots: Floats) -> tuple[Floats, Floats]:
+    def _tracked(self, scored: Scored, knots: Floats) -> tuple[Floats, Floats]:
         """Return both layers, in log width, as they counted at each origin's cutoff: [N, H] and [N, H, K]."""
-        alpha = 1 - np.array(TRACKED) / 100
-        steps = np.arange(1, outcomes.horizon + 1)
-        names, series = np.unique(outcomes.symbol, return_inverse=True)
+        alpha, distance = 1 - np.array(TRACKED) / 100, np.abs(scored.z)
+        steps = np.arange(1, distance.shape[1] + 1)
+        names, series = np.unique(scored.symbol, return_inverse=True)
         fast, slow = np.zeros((names.size, steps.size)), np.zeros((names.size, steps.size, knots.size))
         seen = np.zeros((names.size, steps.size))
         # Of a share between -.5 and .5, and of a miss, where nothing is wrong.
         fast_noise, slow_noise = _Noise(steps.size, np.array([1 / 12])), _Noise(steps.size, alpha * (1 - alpha))
         fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
-        for issued, n, h in _in_time(outcomes, np.isfinite(distance)):
+        for issued, n, h in _in_time(scored, np.isfinite(distance)):
             if n.size:
                 s, far = series[n], distance[n, h]
                 out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
@@ -195,6 +237,8 @@ class _Noise:
 CALIBRATIONS: dict[str, Calibration] = {c.name: c for c in (SplitConformal(), Aci())}
 
 
+#: Values forecast at once, N x H x Q, while the past is scored: bounds the memory.
+_AT_ONCE = 2_000_000
 #: Levels at which the inner model is read besides those asked for: enough to follow its curve into the tails.
 _SUPPORT: tuple[float, ...] = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 
@@ -220,6 +264,7 @@ class Calibrated:
     start: tuple[int, ...]
     horizon: int
     lookback: int = 1
+    _past: dict[tuple[float, ...], _Past] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -234,15 +279,37 @@ class Calibrated:
         """
         levels = tuple(sorted({*quantiles, *_SUPPORT}))
         until = max(panel[int(s)].ds[b] for s, b in zip(origins.series, origins.bar, strict=True))
-        first = np.maximum(self.start, self.lookback - 1)
+        learned = self._learned(panel, levels, until)
+        made = _outcomes(self.inner, panel, origins, levels, self.horizon)
+        # What is asked for is among the past as well, and is learned from only once.
+        unknown = replace(made, y=np.full_like(made.y, np.nan))
+        found = self.calibration.calibrate(unknown, learned)
+        return found.values[:, :, [levels.index(q) for q in quantiles]]
+
+    def _learned(self, panel: Panel, levels: tuple[float, ...], until: np.datetime64) -> Scored | None:
+        """Return the scores of all forecasts from ``start`` to a date, None where there are none; earlier calls' are not made again."""
+        before = self._past.get(levels)
+        first, kept = np.maximum(self.start, self.lookback - 1), list[Scored]()
+        if before is not None and before.panel is panel and before.until <= until:
+            kept, first = [before.scored], np.maximum(first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel])
         past = [np.arange(bar, int(np.searchsorted(s.ds, until, side="right"))) for s, bar in zip(panel, first, strict=True)]
-        series = np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)] + [origins.series])
-        every = Origins(series, np.concatenate([*past, origins.bar]))
-        made = _outcomes(self.inner, panel, every, levels, self.horizon)
-        y = made.y.copy()
-        y[len(every) - len(origins) :] = np.nan  # what is asked for is among the past as well, and is learned from only once
-        found = self.calibration.calibrate(replace(made, y=y))
-        return found.values[len(every) - len(origins) :][:, :, [levels.index(q) for q in quantiles]]
+        every = Origins(np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]), np.concatenate(past))
+        chunk = max(1, _AT_ONCE // (self.horizon * len(levels)))
+        pieces = [every.take(slice(n, n + chunk)) for n in range(0, len(every), chunk)]
+        if not kept and not pieces:
+            return None
+        scored = Scored.joined([*kept, *(Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon)) for piece in pieces)])
+        self._past[levels] = _Past(panel, until, scored)
+        return scored
+
+
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """The scores of all forecasts of a panel up to a date."""
+
+    panel: Panel
+    until: np.datetime64
+    scored: Scored
 
 
 @dataclass(frozen=True)
@@ -321,43 +388,22 @@ def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
     return mapped
 
 
-def _in_time(outcomes: Outcomes, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
+def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Go through the cutoffs in time order.
 
     Yields, for each, the origins issued then, and origin and step of the outcomes that became known since the cutoff
     before, at or before this one.
     """
     n, h = np.nonzero(known)
-    order = np.argsort(outcomes.ds[n, h], kind="stable")
+    order = np.argsort(scored.ds[n, h], kind="stable")
     n, h = n[order], h[order]
-    dates, place = np.unique(outcomes.cutoff, return_inverse=True)
+    dates, place = np.unique(scored.cutoff, return_inverse=True)
     rows = np.argsort(place, kind="stable")
     first = np.searchsorted(place[rows], np.arange(dates.size + 1))
-    ready = np.concatenate([[0], np.searchsorted(outcomes.ds[n, h], dates, side="right")])
+    ready = np.concatenate([[0], np.searchsorted(scored.ds[n, h], dates, side="right")])
     for k in range(dates.size):
         news = slice(ready[k], ready[k + 1])
         yield rows[first[k] : first[k + 1]], n[news], h[news]
-
-
-def _joined(first: Outcomes, second: Outcomes) -> Outcomes:
-    if first.quantiles != second.quantiles or first.horizon != second.horizon:
-        raise ValueError(
-            f"history has levels {first.quantiles} and horizon {first.horizon}, outcomes {second.quantiles} and {second.horizon}"
-        )
-
-    def both(of: Callable[[Outcomes], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        return np.concatenate([of(first), of(second)])
-
-    return Outcomes(
-        second.model,
-        both(lambda o: o.symbol),
-        both(lambda o: o.cutoff),
-        both(lambda o: o.ds),
-        both(lambda o: o.y0),
-        both(lambda o: o.y),
-        second.quantiles,
-        both(lambda o: o.values),
-    )
 
 
 def _outcomes(inner: Predictor, panel: Panel, origins: Origins, levels: tuple[float, ...], horizon: int) -> Outcomes:

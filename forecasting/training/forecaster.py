@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -87,11 +88,11 @@ class Forecaster:
 
         For each origin it looks at bars up to its cutoff only.
         """
-        name = self.config.task.calibration
+        name, bound = self.config.task.calibration, _Bound(self, panel)
         if name == "none":
-            return self
+            return bound
         task = self.config.task
-        return Calibrated(self, CALIBRATIONS[name], bars_before(panel, self.val_start), task.horizon, task.input_size)
+        return Calibrated(bound, CALIBRATIONS[name], bars_before(panel, self.val_start), task.horizon, task.input_size)
 
     def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
@@ -163,6 +164,28 @@ class Forecaster:
             raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
         where = choose_device(device)
         return cls(config, scaling, network.to(where).eval(), where, val_start, trust)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """A forecaster that forecasts one panel time and again: features and scales are computed once."""
+
+    forecaster: Forecaster
+    panel: Panel
+
+    @property
+    def name(self) -> str:
+        return self.forecaster.name
+
+    @cached_property
+    def _windows(self) -> Windows:
+        return Windows(self.panel, self.forecaster.scaling, self.forecaster.config.task, self.forecaster.device)
+
+    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
+        if panel is not self.panel:
+            return self.forecaster.predict(panel, origins, quantiles)
+        check_lookback(panel, origins, self.forecaster.config.task.input_size)
+        return self.forecaster.predict_windows(self._windows, panel, origins, quantiles)
 
 
 def build(config: RunConfig, scaling: Scaling) -> Ensemble:
