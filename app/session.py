@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from forecasting.events import (
 )
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import Request
-from forecasting.writing import Scratch
+from forecasting.writing import Claim, data_folder
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
 #: was told to stop.
@@ -97,7 +98,8 @@ class Session(QObject):
         self._planned, self._begun = RunConfig(), 0
         self.earlier: list[Watched] = []
         self._pausing = threading.Event()
-        self._kept_in: Scratch | None = None
+        self._kept: Path | None = None
+        self._claim: Claim | None = None
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
@@ -293,10 +295,11 @@ class Session(QObject):
         resume : Path, optional
             File of a training of these prices and settings that goes on.
         """
-        if self._kept_in is None:
-            # Without a place for it a training cannot be made longer later on; nothing else is lost.
-            with contextlib.suppress(OSError):
-                self._kept_in = Scratch()
+        if self._claim is None:
+            # Without a place for it a training cannot be made longer later on, and an unsaved network not be found after a crash.
+            self._kept = data_folder() / "unfinished" / f"last-{secrets.token_hex(6)}.training"
+            self._claim = Claim(self._kept)
+            self._claim.take()
         pausing, keep = threading.Event(), self._kept
         self._planned = config
         self.begin("training", lambda panel: tasks.training(panel, config, pausing, resume, keep))
@@ -408,16 +411,16 @@ class Session(QObject):
         self._retired = {worker for worker in self._retired if not worker.wait(deadline)}
         if not self._retired:
             self._rest()
-        if self._kept_in is not None:
-            # A training that still runs is given up: where it finds no place for its end it does without.
-            self._kept_in.cleanup()
-            self._kept_in = None
+        self._let_go()
         return not self._retired
 
-    @property
-    def _kept(self) -> Path | None:
-        """Where a training is left at its end, for as long as the program runs."""
-        return self._kept_in.path / "last.training" if self._kept_in else None
+    def _let_go(self) -> None:
+        """Remove the training that was left at its end: a program that is closed in order has asked what becomes of it."""
+        if self._claim is not None and self._kept is not None:
+            with contextlib.suppress(OSError):
+                self._kept.unlink(missing_ok=True)
+            self._claim.release()
+            self._claim = self._kept = None
 
     def _workers(self) -> list[Worker]:
         return [one for one in (self._worker, self._warmer, *self._asides.values(), *self._retired) if one is not None]

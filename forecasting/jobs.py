@@ -215,7 +215,8 @@ def train(
         on there, and on the CPU of the same machine ends with the numbers of one that never was.
     autosave : Path, optional
         File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a minute old, and
-        newer after each best epoch. It is removed at the end, and left where the training is cut short by a fault.
+        newer after each best epoch. It is removed once the consumer asks for more than the last event, or closes the job, and
+        left where a fault cuts the training short, or the consumer throws one because the result could not be written.
     keep : Path, optional
         File in which the training is left at its end: given to ``resume`` with more ``epochs`` it is trained for longer.
 
@@ -230,10 +231,11 @@ def train(
     ModelFileError
         That file is damaged, or something else.
     """
-    if resume is not None and Claim.is_taken(resume):
+    if resume is not None and resume != keep and Claim.is_taken(resume):
         raise ConfigError("This training goes on in another Candlecast already.", "Wait for its end, or train anew.")
     place, claim = _claimed(autosave)
-    kept = (place, resume if place is not None and resume is not None and resume.parent == place.parent else None)
+    one_of_ours = place is not None and resume is not None and resume != keep and resume.parent == place.parent
+    kept = (place, resume if one_of_ours else None)
     try:
         yield from _train(panel, config, should_stop, should_pause, resume, place, keep)
         _remove(*kept)

@@ -17,7 +17,7 @@ from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, load
-from app.cli.running import Stopper, UnfinishedError, finish, say
+from app.cli.running import Stopper, UnfinishedError, finish, say, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from forecasting.config import RunConfig
     from forecasting.events import RunResult
-    from forecasting.series import Forecast, Panel
+    from forecasting.series import Forecast, Outcomes, Panel, Profile
 
 __all__ = ["cli", "main"]
 
@@ -189,16 +189,17 @@ def forecast(
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
-        finished = finish(job, RunFinished)
-        if journal:
-            keep(finished.result.forecasts, panel, experiment)
-        if keep_it:
-            keep_run(finished.result, settings)
-        _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
-        with each_attempted() as attempt:
-            attempt(lambda: export_to(targets, finished.result, pictures))
-            if save:
-                attempt(lambda: save_network(finished.forecaster, save))
+        finished = finish(job, RunFinished, to_the_end=False)
+        with settled(job):
+            if journal:
+                keep(finished.result.forecasts, panel, experiment)
+            if keep_it:
+                keep_run(finished.result, settings)
+            _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
+            with each_attempted() as attempt:
+                attempt(lambda: export_to(targets, finished.result, pictures))
+                if save:
+                    attempt(lambda: save_network(finished.forecaster, save))
     return stopper.exit_status
 
 
@@ -267,7 +268,7 @@ def backtest(
         else:
             from app.cli.tables import show_judgement
 
-            show_judgement(finished.scores, finished.verdict, finished.outcomes if by_step else None)
+            show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None)
         with each_attempted() as attempt:
             for path in targets:
                 attempt(partial(write_outcomes, path, finished.outcomes, levels))
@@ -380,7 +381,13 @@ def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunRe
 
     show_forecasts(forecasts, loaded.panel)
     if result is not None:
-        show_judgement(result.scores, result.verdict, result.outcomes if by_step else None)
+        show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None)
+
+
+def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:
+    from forecasting.metrics import profile
+
+    return {name: profile(one) for name, one in outcomes.items()}
 
 
 def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

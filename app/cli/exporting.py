@@ -23,8 +23,7 @@ from forecasting.errors import CandlecastError, ExportError
 from forecasting.writing import data_folder
 
 if TYPE_CHECKING:
-    from forecasting.events import Prediction, RunResult
-    from forecasting.training import Forecaster
+    from forecasting.events import Prediction, RunResult, Saveable
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 _ALL = "all"
@@ -104,7 +103,7 @@ def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
         raise failed[0]
 
 
-def save_network(forecaster: Forecaster, path: Path) -> None:
+def save_network(forecaster: Saveable, path: Path) -> None:
     """Write a trained network; where that fails it is kept in the program's own folder, and the error says where.
 
     Raises

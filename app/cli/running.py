@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -70,7 +70,7 @@ class Stopper:
                 signal.signal(signum, handler)
 
 
-def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
+def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = True) -> EventT:
     """Run a job to its end and return its last event of a kind; progress and notices go to stderr.
 
     Parameters
@@ -78,6 +78,8 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
     job : iterator of Event
     wanted : type of Event
         What the job is run for.
+    to_the_end : bool
+        Otherwise the job waits at the first such event, for :func:`settled`.
 
     Raises
     ------
@@ -92,6 +94,8 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
         for event in job:
             if isinstance(event, wanted):
                 found = event
+                if not to_the_end:
+                    break
             if isinstance(event, Notice):
                 say(f"Note: {event.message} {event.hint}".rstrip())
             elif isinstance(event, Advice) and sys.stderr.isatty():
@@ -103,6 +107,18 @@ def finish(job: Iterator[Event], wanted: type[EventT]) -> EventT:
     if found is None:
         raise UnfinishedError("Stopped before there was a result.", "Nothing was written.")
     return found
+
+
+@contextlib.contextmanager
+def settled(job: Iterator[Event]) -> Iterator[None]:
+    """Let a job end once all of its result is written; where that fails it keeps what it had kept in case it is cut short."""
+    try:
+        yield
+    except CandlecastError as error:
+        assert isinstance(job, Generator)
+        job.throw(error)
+    for _ in job:
+        pass
 
 
 @contextlib.contextmanager

@@ -58,7 +58,12 @@ class ResumeOffer(QFrame):
         if kept is None:
             return
         when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate).toLocalTime()
-        words = self.tr("The training of {series} ({model}, epoch {epoch} of {epochs}) was cut short on {when}.").format(
+        text = (
+            self.tr("The network of {series} ({model}, {epoch} epochs) was trained, but the program ended on {when} before it was closed.")
+            if kept.epoch >= kept.config.train.epochs
+            else self.tr("The training of {series} ({model}, epoch {epoch} of {epochs}) was cut short on {when}.")
+        )
+        words = text.format(
             series=", ".join(kept.symbols[:3]) + ("…" if len(kept.symbols) > 3 else ""),
             model=kept.config.model.model.upper(),
             epoch=kept.epoch,

@@ -206,9 +206,7 @@ class Watching(QObject):
         )
         if other and (row is None or row.series is not None or row.problem):
             self._draw(row)
-        if self._may_save and not self._held:
-            if self._timer:
-                self.killTimer(self._timer)
+        if self._may_save and not self._held and not self._timer:
             self._timer = self.startTimer(_SAVE_MS)
 
     def _show(self) -> None:
