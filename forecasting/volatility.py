@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal, cast
 
@@ -119,7 +120,12 @@ def ewma(values: Floats, decay: float) -> Floats:
     The weights of a bar k bars back are ``decay**k``, normalised from the first bar on, so that
     early values are not drawn to an arbitrary start.
     """
-    return np.asarray(_decayed_sum(values, decay) / _decayed_sum(np.ones_like(values), decay), np.float64)
+    return np.asarray(_decayed_sum(values, decay) / _total_weight(len(values), decay), np.float64)
+
+
+@lru_cache(maxsize=32)
+def _total_weight(bars: int, decay: float) -> Floats:
+    return _decayed_sum(np.ones(bars), decay)
 
 
 def _decayed_sum(values: Floats, decay: float) -> Floats:
