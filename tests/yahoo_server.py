@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -197,6 +198,11 @@ class YahooServer:
         return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
 
 
+@lru_cache(maxsize=1)
+def _bomb() -> bytes:
+    return gzip.compress(bytes(2**28), 1)
+
+
 class _Handler(BaseHTTPRequestHandler):
     yahoo: YahooServer
 
@@ -266,8 +272,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _bomb(self, _good: bytes) -> None:
-        """Send 1 GB that is packed into 1 MB."""
-        self._send(200, gzip.compress(bytes(2**24), 9) * 64, **{"Content-Encoding": "gzip"})
+        """Send 256 MB that are packed into 1 MB."""
+        self._send(200, _bomb(), **{"Content-Encoding": "gzip"})
 
     def _endless(self, _good: bytes) -> None:
         """Promise a terabyte, and begin to send it."""

@@ -115,15 +115,21 @@ class _Bounded:
             raise TimeoutError("the deadline has passed")
         # A cookie server that never answers must leave time for the prices, which can be had without a cookie.
         kwargs["timeout"] = min(kwargs.get("timeout") or left, left if is_chart else left / 4)
-        body = bytearray()
+        body, overfull = bytearray(), TooLargeError(f"it is longer than {_MOST_BYTES >> 20} MB")
 
         def more(part: bytes) -> int:
-            if len(body) + len(part) > _MOST_BYTES:
-                raise TooLargeError(f"it is longer than {_MOST_BYTES >> 20} MB")
+            nonlocal full
+            full = full or len(body) + len(part) > _MOST_BYTES
+            if full:
+                raise overfull
             body.extend(part)
             return len(part)
 
-        response = super().request(method, url, **{**kwargs, "allow_redirects": False, "content_callback": more})  # type: ignore[misc]
+        full = False
+        try:
+            response = super().request(method, url, **{**kwargs, "allow_redirects": False, "content_callback": more})  # type: ignore[misc]
+        except OSError as error:
+            raise overfull if full else error from None
         response.content = bytes(body)
         return response
 

@@ -288,14 +288,15 @@ def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool,
         return False, _refusal(status, chart, source)
     if isinstance(error, TimeoutError) or kind in ("Timeout", "ReadTimeout", "ConnectTimeout"):
         return False, SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
-    if isinstance(error, TooLargeError | DataError):
+    if isinstance(error, TooLargeError | DataError) or "curl: (61)" in str(error):  # 61: packed in a way that cannot be unpacked
         return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_short(error)}).", _LATER)
     if type(error).__module__.partition(".")[0] in ("peewee", "sqlite3"):
         words = f"The cookies in {_cache_folder()} cannot be read ({_short(error)}); {symbol} was not loaded."
         return False, SourceError(words, "Close other programs that use this folder, or delete the folder.")
     if status == 0 or isinstance(error, OSError):
         return _line_down(error, symbol)
-    if kind == "YFPricesMissingError" or _result_of(chart) == []:
+    result = _result_of(chart)
+    if result == [] or (kind == "YFPricesMissingError" and result is not None):
         return False, _nothing(source)
     return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER)
 
@@ -328,15 +329,15 @@ def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
 def _said(chart: Any) -> str:
     """Return Yahoo's own reason, or "" where the reply holds none."""
     try:
-        return str(chart.json()["chart"]["error"]["description"])[:200]
-    except (ValueError, KeyError, TypeError):
+        return str(chart.json()["chart"]["error"]["description"])[:200].rstrip(" .")
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
 def _result_of(chart: Any) -> Any:
     try:
         return chart.json()["chart"]["result"] or []
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

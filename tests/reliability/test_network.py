@@ -1,0 +1,298 @@
+"""Whatever a server does, a ticker ends in time, in prices or in words, and leaves nothing behind that hinders the next attempt."""
+
+from __future__ import annotations
+
+import re
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from yahoo_server import Market, YahooServer, forget_yfinance, serving
+
+from forecasting import store
+from forecasting.errors import SourceError
+from forecasting.sources import bounded, yahoo
+from forecasting.sources.bounded import Pause
+from forecasting.sources.yahoo import YahooSource
+
+pytestmark = pytest.mark.slow
+
+DEADLINE_S, LATE_S = 2.0, 0.5
+NONSENSE = r"Yahoo's reply for AAPL makes no sense"
+LEADS = r"Yahoo's address leads elsewhere"
+BUSY = r"Yahoo takes no more requests for now \(status 429\)"
+
+#: What the server does, and the words in which that is told; "" where the prices come all the same.
+BEHAVIOURS: dict[str, str] = {
+    "ok": "",
+    "out of order": "",
+    "slow": "",
+    "200,000 rows": "",
+    "a stamp twice": "",
+    "no currency": "",
+    "infinite": "",
+    "one infinite close": "",
+    "a long name": "",
+    "404": r"does not know the ticker AAPL, or it was delisted",
+    "429": BUSY,
+    "429 for 5 minutes": BUSY,
+    "401": r"Yahoo refuses to answer \(status 401\)",
+    "403": r"Yahoo refuses to answer \(status 403\)",
+    "422": r"refuses AAPL with status 422: 1m data not available",
+    "500": r"out of order \(status 500\)",
+    "503": r"out of order \(status 503\)",
+    "html": NONSENSE + r" \(a web page instead of prices\)",
+    "junk": NONSENSE + r" \(damaged data\)",
+    "null": NONSENSE,
+    "deep": NONSENSE,
+    "latin": NONSENSE,
+    "blank": NONSENSE + r" \(it is empty\)",
+    "thin": NONSENSE + r" \(parts of the prices are missing\)",
+    "ragged": NONSENSE,
+    "no quotes": NONSENSE,
+    "stamps beyond time": NONSENSE,
+    "words for prices": NONSENSE,
+    "no such zone": NONSENSE,
+    "a zone that is a path": NONSENSE,
+    "empty": r"Yahoo has no 1D prices for AAPL",
+    "all null": r"Yahoo has no 1D prices for AAPL",
+    "another symbol": r"the prices of MSFT instead of AAPL",
+    "half": r"The connection to Yahoo was cut",
+    "reset": r"The connection to Yahoo was cut",
+    "midway": r"The connection to Yahoo was cut",
+    "not gzip": NONSENSE,
+    "silent": r"Yahoo did not answer within 2 s",
+    "drip": r"Yahoo did not answer within 2 s",
+    "bomb": NONSENSE + r" \(it is longer than 32 MB\)",
+    "endless": NONSENSE + r" \(it is longer than 32 MB\)",
+    "flood": r"The connection to Yahoo was cut.*Too large response headers",
+    "loop": LEADS,
+    "elsewhere": LEADS + r".*http://prices\.example\.com",
+    "yahoo in the clear": LEADS + r".*http://query2\.finance\.yahoo\.com",
+    "a look-alike": LEADS + r".*https://notyahoo\.com",
+    "a file": LEADS + r".*file://",
+    "into the house": LEADS + r".*https://127\.0\.0\.1",
+}
+#: Behaviours of the requests that come before the prices, which can be had without them.
+CRUMBS = ("429", "html", "silent")
+
+
+@dataclass
+class Seen:
+    """What one download came to."""
+
+    seconds: float
+    requests: int
+    charts: int
+    error: SourceError | None
+    bars: int = 0
+
+
+@pytest.fixture
+def server(own_folders: Path) -> Iterator[YahooServer]:
+    with serving(AAPL=Market.made(300), MSFT=Market.made(30)) as running:
+        YahooSource("MSFT").load()  # the second and more that importing yfinance takes is not the server's
+        running.requests.clear()
+        yield running
+
+
+@pytest.fixture
+def cold(server: YahooServer) -> YahooServer:
+    """A server that this process has not talked to yet."""
+    forget_yfinance()
+    return server
+
+
+def seen(server: YahooServer, path: Path | None = None) -> Seen:
+    """Load a ticker through the store, and look at what comes."""
+    sent, charts, start = len(server.requests), len(server.charts), time.monotonic()
+    bars, error = 0, None
+    try:
+        (series,) = store.load(YahooSource("AAPL", period="max", deadline_s=DEADLINE_S), "always", path)
+    except SourceError as told:
+        error = told
+    else:
+        bars = len(series)
+        assert not np.isinf(series.values).any(), "nothing infinite"
+        assert np.isfinite(series["close"]).all()
+        assert len(series.provenance.note) < 200
+        assert series.provenance.note.isprintable()
+        assert series.currency in ("", "USD")
+    return Seen(time.monotonic() - start, len(server.requests) - sent, len(server.charts) - charts, error, bars)
+
+
+def ends_well(server: YahooServer, behaviour: str, told: str, path: Path) -> Seen:
+    """Check one behaviour: time, words, number of requests, nothing kept of a bad reply, and that a healthy server is heard again."""
+    server.behaviours = [behaviour]
+    first = seen(server, path)
+    assert first.seconds <= DEADLINE_S + LATE_S, f"{behaviour}: {first.seconds:.2f} s"
+    assert first.requests <= (6 if behaviour == "ok" else 16), f"{behaviour}: {first.requests} requests"
+    if told:
+        assert first.error is not None, f"{behaviour}: {first.bars} bars came"
+        assert re.search(told, first.error.message), f"{behaviour}: {first.error.message}"
+        assert first.error.hint
+        assert len(first.error.message) < 300
+        with store.PriceStore(path) as kept:
+            assert kept.held() == (), f"{behaviour}: something of a bad reply was kept"
+    else:
+        assert first.error is None, f"{behaviour}: {first.error}"
+    Pause.end()
+    server.behaviours = ["ok"]
+    again = seen(server, path.with_suffix(".again.sqlite"))
+    assert again.error is None, f"after {behaviour}: {again.error}"
+    assert again.bars == 300
+    return first
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_every_behaviour_ends_in_time_and_in_words_and_is_forgotten(server: YahooServer, tmp_path: Path, behaviour: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ends_well(server, behaviour, BEHAVIOURS[behaviour], tmp_path / "prices.sqlite")
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < 256, f"{behaviour}: {grown:.0f} MB more"
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_the_first_request_of_a_process_is_no_worse(cold: YahooServer, tmp_path: Path, behaviour: str) -> None:
+    first = ends_well(cold, behaviour, BEHAVIOURS[behaviour], tmp_path / "prices.sqlite")
+    print(f"{behaviour}: {first.seconds:.2f} s of {DEADLINE_S + LATE_S:g}, {first.requests} requests")
+
+
+@pytest.mark.parametrize("crumb", CRUMBS)
+def test_prices_come_without_a_crumb(cold: YahooServer, tmp_path: Path, crumb: str) -> None:
+    cold.crumb = crumb
+    ends_well(cold, "ok" if crumb == "429" else "slow", "", tmp_path / "prices.sqlite")
+
+
+def test_a_server_that_is_out_of_order_for_a_moment_is_asked_once_more(server: YahooServer) -> None:
+    server.behaviours = ["503", "503", "ok"]  # yfinance asks twice each time
+    assert seen(server).bars == 300
+
+
+def test_prices_kept_before_are_shown_whatever_the_server_does(server: YahooServer, tmp_path: Path) -> None:
+    path = tmp_path / "prices.sqlite"
+    assert seen(server, path).bars == 300
+    for behaviour, told in BEHAVIOURS.items():
+        if told:
+            server.behaviours = [behaviour]
+            (kept,) = store.load(YahooSource("AAPL", period="max", deadline_s=DEADLINE_S), "always", path)
+            assert len(kept) == 300, behaviour
+            assert any(finding.code == "outdated" and re.search(told, finding.message) for finding in kept.findings), behaviour
+            Pause.end()
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def requests_of_an_hour(server: YahooServer, clock: Clock) -> list[float]:
+    """Try every second for an hour while the server says 429; return when it was asked."""
+    asked = []
+    server.behaviours = ["429"]
+    for _ in range(3600):
+        found = seen(server)
+        assert found.error is not None
+        asked += [clock.now] * (found.requests if asked else found.charts)  # a cookie was asked for before it had enough
+        clock.now += 1
+    return asked
+
+
+def test_a_server_that_has_had_enough_is_asked_at_most_once_a_minute(server: YahooServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(bounded, "time", clock)
+    monkeypatch.setattr(yahoo, "time", clock)
+    asked = requests_of_an_hour(server, clock)
+    gaps = np.diff(asked)
+    assert (gaps >= 60).all(), f"asked again after {gaps.min():.0f} s"
+    assert gaps.tolist() == [60, 120, 240, 480, 960], "each pause is twice as long as the one before"
+    server.behaviours = ["ok"]
+    clock.now += 3600
+    assert seen(server).bars == 300, "in the end it answers"
+    assert Pause.length == 0
+
+
+def test_without_the_pause_it_would_be_asked_more_often(server: YahooServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pause, "begin", lambda *_: None)
+    server.behaviours = ["429"]
+    assert seen(server).requests + seen(server).requests > 2
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("300", 300), ("999999999999", 3600), ("7", 60), ("soon", 60), ("-5", 60)])
+def test_the_wish_of_a_server_is_followed_up_to_an_hour(said: str, seconds: float) -> None:
+    reply = type("Reply", (), {"headers": {"retry-after": said}})
+    Pause.begin(bounded._retry_after(reply))
+    left = Pause.left()
+    Pause.end()
+    assert left == pytest.approx(seconds, abs=1)
+
+
+def test_a_date_to_come_back_at_is_read() -> None:
+    from datetime import UTC, datetime, timedelta
+    from email.utils import format_datetime
+
+    reply = type("Reply", (), {"headers": {"retry-after": format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)}})
+    assert bounded._retry_after(reply) == pytest.approx(300, abs=2)
+
+
+# Each protection taken out, one at a time: the same check fails.
+
+
+def without_the_deadline(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bounded._Bounded, "begin", lambda self, _: setattr(self, "deadline", time.monotonic() + 5))
+
+
+def without_the_bound_on_size(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bounded, "_MOST_BYTES", 2**40)
+
+
+def with_redirects_everywhere(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bounded, "_followed", lambda *_: "https://query2.finance.yahoo.com/v8/finance/chart/MSFT")
+
+
+def with_sticky_failures(patch: pytest.MonkeyPatch) -> None:
+    from yfinance import data
+
+    patch.setattr(data.YfData.cache_get, "cache_clear", lambda: None)
+
+
+def without_a_look_at_the_symbol(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(yahoo, "_check_symbol", lambda *_: None)
+
+
+def with_all_its_requests(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bounded._Bounded, "_check_need", lambda *_: None)
+    patch.setattr(bounded.Pause, "begin", lambda *_: None)
+    patch.setattr(yahoo, "_BACKOFF_S", 0.0)
+    patch.setattr(yahoo, "_explained", lambda error, *_: (True, SourceError(str(error))))
+
+
+@pytest.mark.parametrize(
+    ("protection", "behaviour"),
+    [
+        (without_the_deadline, "silent"),
+        (without_the_deadline, "drip"),
+        (without_the_bound_on_size, "bomb"),
+        (with_redirects_everywhere, "elsewhere"),
+        (with_sticky_failures, "500"),
+        (without_a_look_at_the_symbol, "another symbol"),
+        (with_all_its_requests, "404"),
+    ],
+)
+def test_without_its_protection_the_check_fails(
+    cold: YahooServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protection: Callable[[pytest.MonkeyPatch], None], behaviour: str
+) -> None:
+    protection(monkeypatch)
+    with pytest.raises(AssertionError):
+        ends_well(cold, behaviour, BEHAVIOURS[behaviour], tmp_path / "prices.sqlite")
