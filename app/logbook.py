@@ -5,10 +5,10 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
-import platform
 import re
-from logging.handlers import RotatingFileHandler
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import platformdirs
 
@@ -17,6 +17,8 @@ from forecasting import __version__
 #: Bytes of a log file, and how many older ones are kept.
 MOST_BYTES, KEPT = 512 * 1024, 3
 _log = logging.getLogger("candlecast")
+#: The file that a crash of the process writes its stack to, while there is one.
+_crashes: list[TextIO] = []
 _KIND = re.compile(r"^([A-Za-z_][\w.]*)(: .*)?$")
 _WHOLE = re.compile(r"^(Traceback|The above|During|Python |(candlecast|PySide6-Essentials|pyqtgraph|numpy|pandas|torch) \S+$)")
 
@@ -27,8 +29,18 @@ def log_folder() -> Path:
     return Path(home) / "log" if home else platformdirs.user_log_path("candlecast", appauthor=False)
 
 
+def catch_crashes() -> None:
+    """Let a crash of the process leave its stack in the folder of the log; where that cannot be used the program goes on without."""
+    with suppress(OSError):
+        log_folder().mkdir(parents=True, exist_ok=True)
+        _crashes.append((log_folder() / "crash.log").open("a", encoding="utf-8"))
+        faulthandler.enable(_crashes[-1])
+
+
 def begin(words: int, *, safe: bool) -> None:
     """Open the log and note a start; where the folder cannot be used the program goes on without.
+
+    What rotates files is imported here: it brings sockets and pickles along, and the window is painted before.
 
     Parameters
     ----------
@@ -39,18 +51,19 @@ def begin(words: int, *, safe: bool) -> None:
     """
     if _log.handlers:
         return
+    import platform
+    from logging.handlers import RotatingFileHandler
+
     _log.propagate = False
     _log.setLevel(logging.INFO)
     try:
         log_folder().mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(log_folder() / "candlecast.log", maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
-        crashes = (log_folder() / "crash.log").open("a", encoding="utf-8")
     except OSError:
         _log.addHandler(logging.NullHandler())
         return
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
-    faulthandler.enable(crashes)
     versions = f"Candlecast {__version__}, Python {platform.python_version()}, {platform.platform()}"
     _log.info("start: %s, %d given%s", versions, words, ", safe mode" * safe)
 
@@ -58,8 +71,9 @@ def begin(words: int, *, safe: bool) -> None:
 def end() -> None:
     """Note the end, and close the log."""
     _log.info("end")
-    if faulthandler.is_enabled() and any(isinstance(one, RotatingFileHandler) for one in _log.handlers):
+    if _crashes:
         faulthandler.disable()
+        _crashes.pop().close()
     for handler in tuple(_log.handlers):
         _log.removeHandler(handler)
         handler.close()
