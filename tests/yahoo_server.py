@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -313,7 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(**markets: Market) -> Iterator[YahooServer]:
+def serving(*, tls: ssl.SSLContext | None = None, **markets: Market) -> Iterator[YahooServer]:
     """Run a server in a thread for the time of a ``with`` block, and point the Yahoo source at it.
 
     yfinance is made to forget before and after; a pause that Yahoo asked for is over.
@@ -323,6 +324,9 @@ def serving(**markets: Market) -> Iterator[YahooServer]:
     server = YahooServer(dict(markets))
     http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"yahoo": server}))
     http.daemon_threads = True
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
+        http.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.port = http.server_port
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

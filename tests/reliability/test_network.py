@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
+import shutil
+import socket
+import sqlite3
+import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from window_bench import idle, price_file, wait, window
 from yahoo_server import Market, YahooServer, forget_yfinance, serving
 
+from app.cli import main
 from forecasting import store
 from forecasting.errors import SourceError
-from forecasting.sources import bounded, yahoo
-from forecasting.sources.bounded import Pause
+from forecasting.sources import SOURCES, bounded, yahoo
+from forecasting.sources.bounded import Pause, bounded_session
 from forecasting.sources.yahoo import YahooSource
 
 pytestmark = pytest.mark.slow
@@ -239,11 +254,150 @@ def test_the_wish_of_a_server_is_followed_up_to_an_hour(said: str, seconds: floa
 
 
 def test_a_date_to_come_back_at_is_read() -> None:
-    from datetime import UTC, datetime, timedelta
-    from email.utils import format_datetime
-
     reply = type("Reply", (), {"headers": {"retry-after": format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)}})
     assert bounded._retry_after(reply) == pytest.approx(300, abs=2)
+
+
+# Lines that are no HTTP
+
+
+@contextmanager
+def talking_to(port: int, scheme: str = "http") -> Iterator[YahooServer]:
+    """Point the Yahoo source at a port."""
+    nobody = YahooServer(port=port)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(YahooSource, "session_factory", staticmethod(lambda: bounded_session(nobody.transport(scheme))))
+        forget_yfinance()
+        yield nobody
+        forget_yfinance()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate that nobody vouches for."""
+    tool = shutil.which("openssl")
+    if tool is None:
+        pytest.skip("no openssl here to make a certificate with")
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=query2.finance.yahoo.com"]
+    subprocess.run([tool, *words, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with serving(AAPL=Market.made(300), tls=context) as server, talking_to(server.port, "https"):
+        found = seen(server, tmp_path / "prices.sqlite")
+    assert found.error is not None
+    assert "No secure connection to Yahoo can be made" in found.error.message
+    assert found.seconds <= DEADLINE_S + LATE_S
+    assert server.requests == []
+
+
+def test_a_server_that_does_not_speak_tls_is_refused(server: YahooServer, tmp_path: Path) -> None:
+    with talking_to(server.port, "https"):
+        found = seen(server, tmp_path / "prices.sqlite")
+    assert found.error is not None
+    assert "No secure connection to Yahoo can be made" in found.error.message
+
+
+@pytest.mark.parametrize("backlog", [16, 0])
+def test_a_line_into_nothing_ends_in_time(own_folders: Path, tmp_path: Path, backlog: int) -> None:
+    """A server that accepts and never answers; with a full queue, one that does not even accept."""
+    with socket.socket() as hole, contextlib.ExitStack() as queue:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(backlog)
+        for _ in range(0 if backlog else 3):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(hole.getsockname())
+        with talking_to(hole.getsockname()[1]) as nobody:
+            found = seen(nobody, tmp_path / "prices.sqlite")
+    assert found.error is not None
+    assert "did not answer within 2 s" in found.error.message
+    assert found.seconds <= DEADLINE_S + LATE_S + (2.0 if backlog else 0), "the first also imports yfinance"
+
+
+def test_two_downloads_at_once_both_end_in_time(server: YahooServer) -> None:
+    server.behaviours = ["silent"]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: seen(server), range(4)))
+    print("4 at once on a silent server:", *(f"{one.seconds:.2f} s" for one in found))
+    assert all(one.error is not None for one in found)
+    assert max(one.seconds for one in found) <= 2 * DEADLINE_S + LATE_S, "one deadline to wait for the others, one for itself"
+
+
+def test_cookies_that_another_program_holds_are_said(cold: YahooServer, own_folders: Path, tmp_path: Path) -> None:
+    assert seen(cold).bars == 300
+    held = sqlite3.connect(own_folders / "cache" / "yfinance" / "tkr-tz.db", isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    forget_yfinance()
+    found = seen(cold)
+    held.execute("ROLLBACK")
+    held.close()
+    print(f"a cache that another program holds: {found.seconds:.2f} s, {found.error}")
+    assert found.error is None or "The cookies in" in found.error.message
+    forget_yfinance()
+    assert seen(cold).bars == 300
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database at all" * 100])
+def test_a_damaged_folder_of_cookies_is_said(cold: YahooServer, own_folders: Path, damage: bytes) -> None:
+    folder = own_folders / "cache" / "yfinance"
+    assert seen(cold).bars == 300
+    forget_yfinance()
+    for file in folder.glob("*.db"):
+        file.write_bytes(damage)
+    found = seen(cold)
+    assert found.error is None or "The cookies in" in found.error.message, found.error
+
+
+# The same as people meet it
+
+
+@pytest.mark.parametrize("behaviour", ["404", "429", "500", "html", "reset", "silent", "bomb", "elsewhere"])
+def test_the_command_line_ends_in_words(
+    server: YahooServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    def impatient(ticker: str, _read: Any, _wanted: Any) -> YahooSource:
+        return YahooSource(ticker, deadline_s=DEADLINE_S)
+
+    monkeypatch.setitem(SOURCES, "yahoo", impatient)
+    server.behaviours = [behaviour]
+    start = time.monotonic()
+    status = main(["inspect", "yahoo:AAPL"])
+    assert time.monotonic() - start < DEADLINE_S + 2
+    out, err = capfd.readouterr()
+    assert (status, out) == (2, "")
+    assert re.search(BEHAVIOURS[behaviour], " ".join(err.split())), err
+    assert "Traceback" not in err
+    server.behaviours = ["ok"]
+    Pause.end()
+    assert main(["inspect", "yahoo:AAPL"]) == 0
+
+
+@pytest.mark.parametrize("behaviour", ["404", "429", "500", "drip", "bomb"])
+def test_the_window_stays_usable_and_says_what_happened(qapp: Any, server: YahooServer, tmp_path: Path, behaviour: str) -> None:
+    with window(tmp_path, price_file(tmp_path / "start.csv")) as bench:
+        server.behaviours = [behaviour]
+        bench.actions.ticker_field.setText("AAPL")
+        QTest.keyClick(bench.actions.ticker_field, Qt.Key.Key_Return)
+        if behaviour == "drip":
+            wait(lambda: len(server.charts) > 0)
+            bench.actions["cancel"].trigger()
+            assert bench.session.state == "idle", "it can be given up"
+            server.closing.set()
+        idle(bench)
+        if behaviour != "drip":
+            assert re.search(BEHAVIOURS[behaviour], bench.banner.text), bench.banner.text
+        server.closing.clear()
+        server.behaviours = ["ok"]
+        Pause.end()
+        bench.actions.ticker_field.setText("AAPL")
+        QTest.keyClick(bench.actions.ticker_field, Qt.Key.Key_Return)
+        idle(bench)
+        assert [row.symbol for row in bench.session.watchlist.rows] == ["start", "AAPL"]
 
 
 # Each protection taken out, one at a time: the same check fails.
