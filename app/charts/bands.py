@@ -10,6 +10,7 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
+from app.charts.legend import words
 from forecasting.series import Floats, Forecast, Ints, Outcomes, Point
 
 #: Levels of the bands, in percent, widest first.
@@ -95,7 +96,7 @@ class SplitArtist:
         edges = [frame.column(bar - 0.5) for bar in (0, self.val, self.test, self.end)]
         parts = (("Train", ""), ("Validation", frame.theme.val), ("Test", frame.theme.test))
         spans = zip(parts, edges[:-1], edges[1:], strict=True)
-        seen = [(name, shade, max(start, 0.0), min(stop, frame.width)) for (name, shade), start, stop in spans]
+        seen = [(words(name), shade, max(start, 0.0), min(stop, frame.width)) for (name, shade), start, stop in spans]
         return [span for span in seen if span[3] > span[2]]
 
     def paint(self, painter: QPainter, frame: Frame) -> None:

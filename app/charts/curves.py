@@ -102,7 +102,7 @@ class CurveChart(Chart):
     def __init__(self, name: str, x_name: str, empty: EmptyText, *, dates: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
         self.setMinimumSize(160, 64)
-        self._x_name, self._by_date = x_name, dates
+        self._x_name, self._by_date, self._hint = x_name, dates, empty.hint
         self._lines: tuple[Line, ...] = ()
         self._timeline = Timeline()
         self._unit = ""
@@ -138,6 +138,11 @@ class CurveChart(Chart):
         self._lines, self._unit = tuple(lines), unit
         self._timeline = Timeline() if ds is None else Timeline(ds)
         self._point(None)
+        self.mark_dirty()
+
+    def say_lacking(self, why: str) -> None:
+        """Say, while there is no line, why there is none; "" says what was given at first."""
+        self._empty.hint = why or self._hint
         self.mark_dirty()
 
     def table(self) -> Columns:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from app.charts.axis import number
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart, short
-from app.charts.legend import Entry
+from app.charts.legend import Entry, words
 from app.theme import mixed
 from forecasting.events import EpochEnd
 from forecasting.series import Floats
@@ -39,7 +39,9 @@ class GradientChart(EpochChart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._norm, self._after, self._clipped = Curve(width=1.6), Curve(width=1.6, dash=(5.0, 3.0)), _ClippedShare()
-        super().__init__("Gradient norm by epoch", EmptyText("No gradients yet", "They are measured at every step of a training."), parent)
+        super().__init__(
+            "Gradient norm by epoch", EmptyText(words("No gradients yet"), words("They are measured at every step of a training.")), parent
+        )
 
     def _artists(self) -> list[Artist]:
         return [self._clipped, self._after, self._norm]
@@ -52,9 +54,9 @@ class GradientChart(EpochChart):
         self._use_log(self._norm.y, self._after.y)
         self._clipped.x, self._clipped.share = epochs, self._column("clipped")[trained]
         entries = [
-            Entry("before clipping", self.theme.price, "line"),
-            Entry("after", self.theme.val_loss, "dashed"),
-            Entry("clipped steps (of 100 %)", self.theme.baseline, "band"),
+            Entry(words("before clipping"), self.theme.price, "line"),
+            Entry(words("after"), self.theme.val_loss, "dashed"),
+            Entry(words("clipped steps (of 100 %)"), self.theme.baseline, "band"),
         ]
         self._legend.entries = entries if self._history else []
 

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QWidget
 
 from app.charts.canvas import EmptyText
 from app.charts.curves import CurveChart, Line, LineMark
+from app.charts.legend import words
 from app.charts.plots import Columns
-from forecasting.metrics import Calibration
-from forecasting.series import Dates, Floats, Outcomes
+from forecasting.metrics import residuals
+from forecasting.series import Calibration, Dates, Floats, Outcomes
 
 #: How the baselines are drawn, in their order: a colour of the theme and a dash.
 _RIVALS: tuple[tuple[str, LineMark], ...] = (
@@ -23,7 +24,7 @@ _RIVALS: tuple[tuple[str, LineMark], ...] = (
     ("price", "dashed"),
 )
 #: What is said where there are no outcomes.
-_NOTHING = ("No outcomes at hand", "Train or backtest to see them; of earlier runs the scores are kept.")
+_NOTHING = ("No outcomes at hand", "Train or backtest to see them here.")
 #: Points that are drawn at once; more would be one blot.
 _MOST_POINTS = 4000
 
@@ -32,7 +33,7 @@ class StepChart(CurveChart):
     """One metric by bars ahead, the network in front of the baselines."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Score by step ahead", "step", EmptyText(*_NOTHING), parent=parent)
+        super().__init__("Score by step ahead", "step", EmptyText(*map(words, _NOTHING)), parent=parent)
 
     def show_metric(self, values: Mapping[str, Floats], unit: str, level: float | None = None) -> None:
         """Show a metric.
@@ -48,7 +49,7 @@ class StepChart(CurveChart):
         steps = np.arange(1.0, 1 + max((v.size for v in values.values()), default=0))
         lines = [_line(place, name, steps, v) for place, (name, v) in enumerate(values.items())]
         if level is not None and steps.size:
-            lines.append(Line("stated", steps[[0, -1]], np.full(2, level), "muted", "dashed", guide=True, width=1.0))
+            lines.append(Line(words("stated"), steps[[0, -1]], np.full(2, level), "muted", "dashed", guide=True, width=1.0))
         self.show_lines(lines, f" {unit}" if unit and unit != "price" else "")
 
 
@@ -56,7 +57,7 @@ class CalibrationChart(CurveChart):
     """Realised against stated coverage: on the diagonal a band holds what it says, below it is too narrow."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Stated and realised coverage", "stated %", EmptyText(*_NOTHING), parent=parent)
+        super().__init__("Stated and realised coverage", "stated %", EmptyText(*map(words, _NOTHING)), parent=parent)
 
     def show_calibration(self, found: Mapping[str, Calibration]) -> None:
         """Show what each model stated and what came true, the network first."""
@@ -64,7 +65,7 @@ class CalibrationChart(CurveChart):
         if lines:
             lowest = max(0.0, min(float(one.level.min()) for one in found.values() if one.level.size) - 5)
             ends = np.array([lowest, 100.0])
-            lines.append(Line("as stated", ends, ends, "muted", "dashed", guide=True, width=1.0))
+            lines.append(Line(words("as stated"), ends, ends, "muted", "dashed", guide=True, width=1.0))
         self.show_lines(lines, " %")
 
 
@@ -72,7 +73,7 @@ class ResidualChart(CurveChart):
     """What happened less the median, by the date of the cutoff; rings lay outside the 95 % band."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Residuals", "cutoff", EmptyText(*_NOTHING), dates=True, parent=parent)
+        super().__init__("Residuals", "cutoff", EmptyText(*map(words, _NOTHING)), dates=True, parent=parent)
         self._table: Columns = {}
 
     def show_residuals(self, outcomes: Outcomes | None, step: int = 1) -> None:
@@ -96,8 +97,8 @@ class ResidualChart(CurveChart):
             "residual %" if relative else "residual": left,
         }
         lines = [
-            Line("outside the 95 % band", x[beyond], left[beyond], "down", "rings"),
-            Line(f"{outcomes.model}, {step} ahead", x[inside], left[inside], "forecast", "dots"),
+            Line(words("outside the 95 % band"), x[beyond], left[beyond], "down", "rings"),
+            Line(words("{model}, {step} ahead").format(model=outcomes.model, step=step), x[inside], left[inside], "forecast", "dots"),
         ]
         zero = Line("", np.array([0.0, ds.size - 1.0]), np.zeros(2), "muted", "dashed", guide=True, width=1.0)
         self.show_lines([*(line for line in lines if line.x.size), zero], " %" if relative else "", ds)
@@ -111,7 +112,7 @@ class CoverageChart(CurveChart):
     """Realised coverage of kept forecasts, of all days up to each, beside what was stated."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        empty = EmptyText("Nothing is known yet", "Coverage is drawn once what was forecast has happened.")
+        empty = EmptyText(words("Nothing is known yet"), words("Coverage is drawn once what was forecast has happened."))
         super().__init__("Coverage over time", "day", empty, dates=True, parent=parent)
 
     def show_coverage(self, ds: Dates, running: Mapping[float, Floats]) -> None:
@@ -123,21 +124,10 @@ class CoverageChart(CurveChart):
         looks: Sequence[tuple[str, LineMark]] = (("forecast", "line"), ("price", "line"), ("down", "line"))
         lines = []
         for (level, values), (color, mark) in zip(running.items(), looks, strict=False):
-            lines.append(Line(f"{level:g} % band", x, values, color, mark, width=1.8))
+            lines.append(Line(words("{level} % band").format(level=f"{level:g}"), x, values, color, mark, width=1.8))
             ends = np.array([0.0, max(ds.size - 1.0, 0.5)])
             lines.append(Line("", ends, np.full(2, level), color, "dashed", guide=True, width=1.0))
         self.show_lines(lines, " %", ds)
-
-
-def residuals(outcomes: Outcomes, step: int) -> tuple[Floats, bool]:
-    """Return what happened less the median at one step [N], and whether it is in percent of the value at the cutoff.
-
-    It is where all those values are positive; otherwise it is in the units of the series.
-    """
-    left = outcomes.y[:, step - 1] - outcomes.quantile(0.5)[:, step - 1]
-    if (outcomes.y0 > 0).all():
-        return 100 * left / outcomes.y0, True
-    return left, False
 
 
 def _outside(outcomes: Outcomes, step: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from app.charts.bars import line_pen
@@ -15,6 +15,11 @@ from app.charts.canvas import Frame
 #: How a legend shows what it names.
 Mark = Literal["line", "dashed", "dotted", "dots", "rings", "band", "wide-band", "past"]
 _ICON, _GAP, _VALUE = 28.0, 14.0, 6.0
+
+
+def words(text: str) -> str:
+    """Return words of a chart in the language of the user."""
+    return QCoreApplication.translate("Chart", text)
 
 
 @dataclass(frozen=True)

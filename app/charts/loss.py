@@ -12,7 +12,7 @@ from app.charts.bands import write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart
-from app.charts.legend import Entry
+from app.charts.legend import Entry, words
 from forecasting.events import EpochEnd
 
 
@@ -46,7 +46,7 @@ class LossChart(EpochChart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._train, self._val, self._level, self._best = Curve(dash=(5.0, 3.0), width=1.4), Curve(width=1.8), Curve(), _BestMark()
-        empty = EmptyText("No training yet", "Press Train to watch the loss here, epoch by epoch.")
+        empty = EmptyText(words("No training yet"), words("Press Train to watch the loss here, epoch by epoch."))
         super().__init__("Loss by epoch", empty, parent)
 
     def _artists(self) -> list[Artist]:
@@ -67,9 +67,9 @@ class LossChart(EpochChart):
         latest = self._history[-1] if self._history else None
         self._best.epoch = latest.best_epoch if latest else None
         self._best.loss = latest.best_loss if latest else float("nan")
-        entries = [Entry("validation", theme.val_loss, "line"), Entry("training", theme.train_loss, "dashed")]
+        entries = [Entry(words("validation"), theme.val_loss, "line"), Entry(words("training"), theme.train_loss, "dashed")]
         if start is not None:
-            entries.append(Entry("baseline (epoch 0)", theme.baseline, "dotted"))
+            entries.append(Entry(words("baseline (epoch 0)"), theme.baseline, "dotted"))
         self._legend.entries = entries if self._history else []
 
     def _baseline(self) -> float | None:

@@ -17,7 +17,7 @@ from app.charts.bands import mark_column, write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
-from app.charts.legend import Entry, LegendArtist
+from app.charts.legend import Entry, LegendArtist, words
 from app.charts.overlay import CrosshairArtist
 from app.charts.plots import Columns
 from forecasting.events import MemorySeen
@@ -197,7 +197,7 @@ class MemoryChart(Chart):
         self._map, self._reach, self._crosshair, self._legend = _Map(), _Reach(), CrosshairArtist(), LegendArtist()
         self._curves = (Curve(width=1.8), Curve(width=1.6, dash=(5.0, 3.0)))
         self._level, self._lines = Curve(width=1.2, dash=(2.0, 3.0)), Grid()
-        self._empty = EmptyText("No gradients yet", "While a network trains, this shows how far back it learns.")
+        self._empty = EmptyText(words("No gradients yet"), words("While a network trains, this shows how far back it learns."))
         self._pane, self._lags, self._powers, self._bar = Pane(), CountAxis("bars back"), PowerAxis(), ColorBar()
         self._pane.x_axis, self._pane.y_axis = self._lags, self._powers
         self._grid.addItem(self._pane, 0, 0)
@@ -280,7 +280,7 @@ class MemoryChart(Chart):
         self._level.x = np.array([-1.0, 2.0 * self._longest() + 2])
         self._level.y = np.full(2, _LEAST)
         if entries:
-            entries.append(Entry("below: learns nothing", self.theme.baseline, "dotted"))
+            entries.append(Entry(words("below: learns nothing"), self.theme.baseline, "dotted"))
         self._legend.entries = entries if self._view_of == "curves" else []
 
     def _longest(self) -> int:

@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter
 from app.charts.axis import Timeline
 from app.charts.bands import CutoffArtist, Fan, ForecastArtist, TruthArtist
 from app.charts.canvas import Frame
-from app.charts.legend import Entry
+from app.charts.legend import Entry, words
 from app.charts.overlay import read_past
 from app.theme import Theme
 from forecasting.series import Forecast, PriceSeries
@@ -16,7 +16,7 @@ from forecasting.series import Forecast, PriceSeries
 
 def truth_entries(theme: Theme) -> list[Entry]:
     """Return the legend of what happened after a forecast."""
-    return [Entry("what happened", theme.text, "dots"), Entry("outside the band", theme.down, "rings")]
+    return [Entry(words("what happened"), theme.text, "dots"), Entry(words("outside the band"), theme.down, "rings")]
 
 
 class OriginArtist:

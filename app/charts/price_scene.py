@@ -27,7 +27,7 @@ from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
 from app.charts.compare import CompareArtist, Compared
 from app.charts.indicators import PANES, PaneName, Study, StudyArtist
-from app.charts.legend import Entry, LegendArtist, Mark
+from app.charts.legend import Entry, LegendArtist, Mark, words
 from app.charts.origin import OriginArtist, truth_entries
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.pyramid import Pyramid
@@ -71,7 +71,10 @@ class PriceScene(BarView):
         self.refresh()
 
     def _build_artists(self) -> None:
-        self._grid_lines, self._empty = Grid(), EmptyText("Open a price file, or try the sample", "A CSV file, or a ticker such as AAPL.")
+        self._grid_lines, self._empty = (
+            Grid(),
+            EmptyText(words("Open a price file, or try the sample"), words("A CSV file, or a ticker such as AAPL.")),
+        )
         self._splits = (SplitArtist(), SplitArtist())
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
         self._prices, self._volumes = PriceArtist(), VolumeArtist()
@@ -310,16 +313,17 @@ class PriceScene(BarView):
             axis.update()
         self._base.price = base
         refused = self._scale == "percent" and base is None and series is not None
-        self._legend.note = "Percent need a positive first price: the scale is linear." if refused else ""
+        self._legend.note = words("Percent need a positive first price: the scale is linear.") if refused else ""
         if self._scale == "log" and not self.can_log:
-            self._legend.note = "A log scale needs positive prices: the scale is linear."
+            self._legend.note = words("A log scale needs positive prices: the scale is linear.")
 
     def _entries(self) -> list[Entry]:
         """Return the legend of what is drawn or hidden."""
         entries, theme = [], self.theme
         if self._fan.fan is not None and self._forecast is not None:
-            name = self._forecast.model if self._final else f"{self._forecast.model} (training)"
-            entries.append(Entry(f"{name} {self._fan.fan.point_name}", theme.forecast, "dashed", key=POINT_KEY))
+            told = words("{model} {point}") if self._final else words("{model} (training) {point}")
+            name = told.format(model=self._forecast.model, point=words(self._fan.fan.point_name))
+            entries.append(Entry(name, theme.forecast, "dashed", key=POINT_KEY))
             marks: dict[int, Mark] = {80: "band", 95: "wide-band"}
             entries += [Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level)) for level in sorted(self._fan.fan.bands)]
         if self._base_fan.fan is not None and self._baseline is not None:
@@ -327,7 +331,7 @@ class PriceScene(BarView):
             name = f"{self._baseline.model.replace('-', ' ')}{f' {max(bands)} %' if bands else ''}"
             entries.append(Entry(name, theme.baseline, "dotted", key="baseline"))
         if self._past.known and self._origin.fan is None:
-            entries.append(Entry("past forecasts", theme.forecast, "past", key="past"))
+            entries.append(Entry(words("past forecasts"), theme.forecast, "past", key="past"))
         if self._truth.known:
             entries += truth_entries(theme)
         entries += self._origin.entries(theme) + self._compare.entries(theme)

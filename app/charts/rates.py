@@ -12,7 +12,7 @@ from app.charts.bands import mark_column
 from app.charts.bars import line_pen
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve, ValueAxis
-from app.charts.legend import Entry, LegendArtist
+from app.charts.legend import Entry, LegendArtist, words
 from app.charts.plots import Columns
 from forecasting.events import LearningRatesTried
 
@@ -57,7 +57,7 @@ class RateChart(Chart):
         self.setMinimumSize(360, 200)
         self._tried: LearningRatesTried | None = None
         self._curve, self._level, self._mark, self._legend = Curve(width=1.8), Curve(width=1.2, dash=(2.0, 3.0)), _Chosen(), LegendArtist()
-        self._empty = EmptyText("Nothing tried yet")
+        self._empty = EmptyText(words("Nothing tried yet"))
         self._pane, self._rates, self._losses = Pane(), _RateAxis("learning rate"), ValueAxis(rows=34)
         self._pane.x_axis, self._pane.y_axis = self._rates, self._losses
         self._pane.artists = [Grid(), self._level, self._curve, self._mark, self._legend, self._empty]
@@ -97,7 +97,8 @@ class RateChart(Chart):
         self._curve.x = np.log10(tried.rates) if tried else np.empty(0)
         self._curve.y = tried.losses if tried else np.empty(0)
         self._level.x, self._level.y = np.array([-12.0, 4.0]), np.ones(2)
-        entries = [Entry("loss beside the baseline's", self.theme.price, "line"), Entry("the baseline", self.theme.baseline, "dotted")]
+        ours, theirs = words("loss beside the baseline's"), words("the baseline")
+        entries = [Entry(ours, self.theme.price, "line"), Entry(theirs, self.theme.baseline, "dotted")]
         self._legend.entries = entries if tried else []
         self._set_range()
 
