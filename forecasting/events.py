@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from forecasting.config import RunConfig
-from forecasting.series import Floats, Forecast, Ints, Origins, Outcomes, Panel
+from forecasting.series import Floats, Forecast, Ints, Origins, Outcomes, Panel, Profile
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,8 @@ class RunResult:
 
     ``outcomes`` and ``scores`` are keyed by model name, the network first, then the baselines; they
     come from the test part. ``split`` tells where the parts begin. ``history`` holds every epoch.
+    An earlier run that is shown again has of the outcomes the network's only, with the quantiles that are drawn: of every
+    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why.
     """
 
     config: RunConfig
@@ -306,6 +308,8 @@ class RunResult:
     scores: Mapping[str, Mapping[str, float]]
     verdict: Verdict
     info: RunInfo
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    lacking: str = ""
 
 
 @dataclass(frozen=True)

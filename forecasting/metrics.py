@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import Floats, Outcomes
+from forecasting.series import Calibration, Floats, Outcomes, Profile
 
 Axis = Literal[0, 1] | None
 
@@ -185,29 +185,6 @@ def by_step(outcomes: Outcomes) -> dict[str, Floats]:
     return {**scores, "directional_low": low, "directional_high": high}
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """What a forecast promised beside what happened, all in percent.
-
-    Attributes
-    ----------
-    level : ndarray, shape [K]
-        Stated coverage of each central band.
-    realised : ndarray, shape [K]
-        Share of outcomes inside it; NaN where nothing is known.
-    by_step : ndarray, shape [K, H]
-        The same for each step ahead.
-    quantile, below : ndarray, shape [Q]
-        Each quantile level, and the share of outcomes below the forecast quantile (or on it).
-    """
-
-    level: Floats
-    realised: Floats
-    by_step: Floats
-    quantile: Floats
-    below: Floats
-
-
 def calibration(outcomes: Outcomes) -> Calibration:
     """Compare stated with realised coverage, for every central band that the forecast has, narrowest first."""
     levels = [200 * q - 100 for q in outcomes.quantiles if q > 0.5 and any(abs(p - (1 - q)) < 1e-9 for p in outcomes.quantiles)]
@@ -219,6 +196,41 @@ def calibration(outcomes: Outcomes) -> Calibration:
         100 * np.asarray(outcomes.quantiles),
         np.array(below, np.float64),
     )
+
+
+def profile(outcomes: Outcomes) -> Profile:
+    """Return all figures that are shown of the outcomes of one model beside their scores."""
+    left = [residual_figures(outcomes, step) for step in range(1, outcomes.horizon + 1)]
+    return Profile(by_step(outcomes), calibration(outcomes), np.array(left, np.float64).reshape(-1, 4))
+
+
+def residuals(outcomes: Outcomes, step: int) -> tuple[Floats, bool]:
+    """Return what happened less the median at one step [N], and whether it is in percent of the value at the cutoff.
+
+    It is where all those values are positive; otherwise it is in the units of the series.
+    """
+    left = outcomes.y[:, step - 1] - outcomes.quantile(0.5)[:, step - 1]
+    if (outcomes.y0 > 0).all():
+        return 100 * left / outcomes.y0, True
+    return left, False
+
+
+def residual_figures(outcomes: Outcomes, step: int) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation, share above the median in percent, and memory of the residuals of one step.
+
+    Memory is the correlation with the residual of the same series whose horizon ended where this one begins.
+    """
+    left, _ = residuals(outcomes, step)
+    order = np.lexsort((outcomes.cutoff, outcomes.symbol))
+    order = order[np.isfinite(left[order])]
+    left, symbol = left[order], outcomes.symbol[order]
+    if left.size < 3:
+        return (np.nan,) * 4
+    same = symbol[:-step] == symbol[step:]
+    pairs = left[:-step][same], left[step:][same]
+    varied = pairs[0].size > 2 and all(part.std() > 0 for part in pairs)
+    memory = float(np.corrcoef(*pairs)[0, 1]) if varied else np.nan
+    return float(left.mean()), float(left.std()), float(100 * (left > 0).mean()), memory
 
 
 def _not_above(outcomes: Outcomes, place: int) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -396,3 +396,44 @@ class Outcomes:
                     self.values[n],
                     self.mean[n] if self.mean.size else None,
                 )
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a forecast promised beside what happened, all in percent.
+
+    Attributes
+    ----------
+    level : ndarray, shape [K]
+        Stated coverage of each central band.
+    realised : ndarray, shape [K]
+        Share of outcomes inside it; NaN where nothing is known.
+    by_step : ndarray, shape [K, H]
+        The same for each step ahead.
+    quantile, below : ndarray, shape [Q]
+        Each quantile level, and the share of outcomes below the forecast quantile (or on it).
+    """
+
+    level: Floats
+    realised: Floats
+    by_step: Floats
+    quantile: Floats
+    below: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """The figures of one model's outcomes beside its scores: what is left to show where the outcomes themselves were not kept.
+
+    Attributes
+    ----------
+    steps : mapping of str to ndarray, shape [H]
+        Metric to its value for each step ahead.
+    calibration : Calibration
+    residuals : ndarray, shape [H, 4]
+        For each step mean, standard deviation, share above the median in percent, and memory of what happened less the median.
+    """
+
+    steps: Mapping[str, Floats]
+    calibration: Calibration
+    residuals: Floats

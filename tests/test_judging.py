@@ -11,14 +11,14 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.charts.canvas import Chart
-from app.charts.judging import CalibrationChart, CoverageChart, ResidualChart, StepChart, residuals
+from app.charts.judging import CalibrationChart, CoverageChart, ResidualChart, StepChart
 from app.panels.results import ResultsPanel
 from app.panels.results.detail import Detail, detail_of
 from app.panels.results.judged import JudgedView
 from app.panels.sheets import SheetTable
 from forecasting.config import QUANTILES
 from forecasting.events import Verdict
-from forecasting.metrics import coverage, crps_bp
+from forecasting.metrics import coverage, crps_bp, residuals
 from forecasting.series import Outcomes
 
 N, H = 60, 4

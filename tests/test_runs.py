@@ -133,7 +133,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 
 def test_hostile_curves_and_records_are_refused() -> None:
-    record, curves = recorded(result())
+    record, curves, _ = recorded(result())
     bomb = zlib.compress(bytes(200_000_000), 9)
     for data in (bomb, b"", b"no zlib", curves[:-9], zlib.compress(os.urandom(64)), zlib.compress(b"\xff" * record.numbers * 8)):
         with pytest.raises(DataError, match="damaged"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,13 +66,26 @@ class PlotKind:
 
 def build(kind: str, result: RunResult | Prediction, symbol: str) -> Plot | None:
     """Return a new plot of a run, never shown; None where there is nothing of the kind, as in all but prices of an unjudged forecast."""
-    if isinstance(result, Prediction):
-        plot: Plot | None = _foreseen(result, symbol) if kind == "price" else None
-    else:
-        plot = PLOTS[kind].build(result, symbol)
+    with _undisturbed():
+        if isinstance(result, Prediction):
+            plot: Plot | None = _foreseen(result, symbol) if kind == "price" else None
+        else:
+            plot = PLOTS[kind].build(result, symbol)
     if plot is not None and hasattr(plot, "refresh"):
         plot.refresh()  # charts show nothing, and have nothing to say, before they are asked to
     return plot
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep Python's cycle collector away: Qt crashes where an earlier plot is freed while an item of the next one is half made."""
+    automatic = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if automatic:
+            gc.enable()
 
 
 def _foreseen(result: RunResult | Prediction, symbol: str) -> PriceChart:
@@ -131,8 +146,12 @@ def _calibration(result: RunResult, symbol: str) -> Plot | None:
     from app.charts.judging import CalibrationChart
     from forecasting.metrics import calibration
 
+    found = {name: one.calibration for name, one in result.profiles.items()}
+    found = found or {name: calibration(one) for name, one in result.outcomes.items()}
+    if not found:
+        return None
     chart = CalibrationChart()
-    chart.show_calibration({name: calibration(one) for name, one in result.outcomes.items()})
+    chart.show_calibration(found)
     return chart
 
 
@@ -142,7 +161,8 @@ def _by_step(metric: str) -> Callable[[RunResult, str], Plot | None]:
         from forecasting.metrics import METRICS
 
         known = METRICS[metric]
-        values = {name: known.compute(one, 0) for name, one in result.outcomes.items()}
+        values = {name: one.steps[metric] for name, one in result.profiles.items()}
+        values = values or {name: known.compute(one, 0) for name, one in result.outcomes.items()}
         if not any(np.isfinite(one).any() for one in values.values()):
             return None
         chart = StepChart()
@@ -160,8 +180,11 @@ def _first_of(*makers: Callable[[RunResult, str], Plot | None]) -> Callable[[Run
 def _residuals(result: RunResult, symbol: str) -> Plot | None:
     from app.charts.judging import ResidualChart
 
+    outcomes = next(iter(result.outcomes.values()), None)
+    if outcomes is None:
+        return None
     chart = ResidualChart()
-    chart.show_residuals(next(iter(result.outcomes.values()), None))
+    chart.show_residuals(outcomes)
     return chart
 
 

@@ -109,6 +109,8 @@ def _fault(error: typer.TyperException) -> str:
 
 
 def _failed(message: str, hint: str) -> int:
+    if not message:  # a group without a command has printed its help
+        return 2
     say(f"Error: {message}")
     if hint:
         say(hint)

@@ -17,7 +17,7 @@ from forecasting import metrics
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
     from forecasting.events import AuditFinished, BacktestFinished, LearningRatesTried, RunInfo, RunResult
-    from forecasting.series import Forecast, Outcomes, PriceSeries
+    from forecasting.series import Calibration, Forecast, Outcomes, PriceSeries, Profile
 
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
@@ -103,6 +103,12 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused 
     return document | (_by_step(finished.outcomes) if by_step else {})
 
 
+def profiles(kept: Mapping[str, Profile]) -> Document:
+    """Return what is kept of the outcomes of a run: the coverage of each band, and every metric for each bar ahead."""
+    steps = {model: {name: values.tolist() for name, values in one.steps.items()} for model, one in kept.items()}
+    return {"calibration": _promised({model: one.calibration for model, one in kept.items()}), "by_step": steps}
+
+
 def audit(finished: AuditFinished) -> Document:
     """Return the checks of an audit and whether all were passed."""
     return {"passed": finished.passed, "checks": [dataclasses.asdict(check) for check in finished.checks]}
@@ -146,7 +152,10 @@ def _scores_of(symbol: str, outcomes: Mapping[str, Outcomes]) -> Document:
 
 def _calibration(outcomes: Mapping[str, Outcomes]) -> Document:
     """Return, for each model, realised coverage by the stated coverage of each band, in percent."""
-    tables = {name: metrics.calibration(one) for name, one in outcomes.items()}
+    return _promised({name: metrics.calibration(one) for name, one in outcomes.items()})
+
+
+def _promised(tables: Mapping[str, Calibration]) -> Document:
     return {name: {f"{level:g}": share for level, share in zip(t.level, t.realised, strict=True)} for name, t in tables.items()}
 
 

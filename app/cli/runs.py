@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.flags import given
+from app.cli.exporting import ExportOptions, check_folders, options_from
+from app.cli.exporting import export as export_to
+from app.cli.flags import flagged, given
 from app.cli.journal import say_findings
 from app.cli.running import Stopper, finish, say
 from forecasting.errors import CandlecastError, DataError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Panel
     from forecasting.store import KeptRun, RunRecord, RunStore
+    from forecasting.store.outcomes import KeptOutcomes
+    from forecasting.store.runs import Curves
 
 runs_cli = typer.Typer(
     no_args_is_help=True, help="The runs that were kept: every training that ended, with its settings, scores and forecast."
@@ -45,7 +49,7 @@ def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[st
     _keep(recorded_backtest(finished, panel, _requests(panel, settings)))
 
 
-def _keep(recorded: tuple[RunRecord, bytes]) -> None:
+def _keep(recorded: tuple[RunRecord, bytes, bytes]) -> None:
     try:
         with _opened() as store:
             store.add(*recorded)
@@ -103,15 +107,39 @@ def show_list(
 
 
 @runs_cli.command("show")
-def show_run(key: Key, as_json: AsJson = False) -> None:
-    """Show settings, scores, verdict, forecast and notes of a run."""
+@flagged(ExportOptions)
+def show_run(
+    key: Key,
+    export: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Load its prices and write what forecast --export writes. Repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+    by_step: Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")] = False,
+    **settings: Any,
+) -> None:
+    """Show settings, scores, verdict, forecast and notes of a run; by step, and as pictures, tables and a report where wanted."""
+    from forecasting.store.outcomes import KeptOutcomes
+
+    targets = export or []
+    pictures = options_from(settings, targets)
+    check_folders(targets)
     with _opened() as store:
         run, curves = store.find(key)
+        told = store.outcomes(run.key) if by_step or targets else KeptOutcomes()
     if as_json:
         from app.cli import documents
 
-        print(documents.to_json(_document(run, full=True)))
-        return
+        kept = documents.profiles(told.profiles) | {"lacking": told.lacking} if by_step else {}
+        print(documents.to_json(_document(run, full=True) | kept))
+    else:
+        _print_run(run, curves, told, by_step)
+    if targets:
+        from forecasting.store.runs import restored
+
+        export_to(targets, restored(run, curves, _prices_of(run), told), pictures)
+
+
+def _print_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool) -> None:
     from app.cli.tables import SHOWN, show_judgement
     from forecasting.store.runs import restored_scores, restored_verdict
 
@@ -122,10 +150,13 @@ def show_run(key: Key, as_json: AsJson = False) -> None:
         print(f"  Notes: {run.notes}")
     unknown = dict.fromkeys(SHOWN, math.nan)
     scores = {model: unknown | row for model, row in restored_scores(run.record).items()}
-    show_judgement(scores, restored_verdict(run.record))
+    show_judgement(scores, restored_verdict(run.record), told.profiles if by_step else None)
+    if told.lacking:
+        print(told.lacking)
     for forecast in curves.forecasts:
         low, high = forecast.band(80)
-        print(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: median {forecast.median[-1]:,.6g}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
+        point = f"{forecast.point_name} {forecast.point[-1]:,.6g}"
+        print(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: {point}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
     print("Settings: candlecast runs show --json; again: candlecast runs reproduce " + run.key)
 
 
@@ -172,14 +203,11 @@ def delete(keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Runs, 
 def reproduce(key: Key, as_json: AsJson = False) -> int:
     """Train a run again on the same prices with the same settings, and tell whether the numbers are the same."""
     from forecasting import jobs
-    from forecasting.events import RunFinished, SeriesLoaded
+    from forecasting.events import RunFinished
 
     with _opened() as store:
         run, _curves = store.find(key)
-    kept = dict.fromkeys((one.request, "" if one.request else one.reference) for one in run.record.series)
-    requests = [_request(text, reference) for text, reference in kept]
-    panel = finish(jobs.load(requests), SeriesLoaded).panel
-    panel = _same_series(run, panel)
+    panel = _prices_of(run)
     with Stopper().listening() as stopper:
         finished = finish(jobs.train(panel, run.config, stopper), RunFinished)
     _keep_again(run, finished.result)
@@ -209,6 +237,16 @@ def _request(text: str, reference: str) -> Request:
         return Request.model_validate_json(text)
     except ValueError:
         return Request(reference=reference)
+
+
+def _prices_of(run: KeptRun) -> Panel:
+    """Load the prices of a run as they are now."""
+    from forecasting import jobs
+    from forecasting.events import SeriesLoaded
+
+    kept = dict.fromkeys((one.request, "" if one.request else one.reference) for one in run.record.series)
+    requests = [_request(text, reference) for text, reference in kept]
+    return _same_series(run, finish(jobs.load(requests), SeriesLoaded).panel)
 
 
 def _same_series(run: KeptRun, panel: Panel) -> Panel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.documents import LEVELS, stamps
-from forecasting import metrics
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from forecasting.events import LearningRatesTried, Verdict
-    from forecasting.series import Forecast, Outcomes, Panel, PriceSeries
+    from forecasting.series import Forecast, Panel, PriceSeries, Profile
 
 #: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
 SHOWN = {
@@ -33,7 +35,7 @@ _MOST_ROWS = 40
 
 def show_series(series: PriceSeries) -> None:
     """Print what a series holds, and its findings."""
-    out, stamp = Console(), stamps(series)
+    out, stamp = Console(), _written(series)
     form = price_format(float(series.y[-1]))
     facts = Table(title=escape(series.symbol), title_justify="left", show_header=False, box=None)
     rows = {
@@ -73,19 +75,19 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
     """Print the next sessions of each series."""
     out = Console()
     for fcst, series in zip(forecasts, panel, strict=True):
-        stamp, form = stamps(series), price_format(fcst.y0)
-        title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff).removesuffix(' 00:00:00')}, close {form(fcst.y0)}"
+        stamp, form = _written(series), price_format(fcst.y0)
+        title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff)}, close {form(fcst.y0)}"
         table = _table(title, "Session", [fcst.point_name.capitalize(), *(f"{level} % band" for level in LEVELS)])
         bands = [fcst.band(level) for level in LEVELS]
         for step in range(min(len(fcst), _MOST_ROWS)):
             limits = (f"{form(low[step])} - {form(high[step])}" for low, high in bands)
-            table.add_row(stamp(fcst.ds[step]).removesuffix(" 00:00:00"), form(fcst.point[step]), *limits)
+            table.add_row(stamp(fcst.ds[step]), form(fcst.point[step]), *limits)
         out.print(table)
         if len(fcst) > _MOST_ROWS:
             out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")
 
 
-def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, by_step: Mapping[str, Outcomes] | None = None) -> None:
+def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, by_step: Mapping[str, Profile] | None = None) -> None:
     """Print the scores of the network beside the baselines, those of the network for each bar ahead if wanted, and the verdict in words."""
     out = Console()
     table = _table("Test part", "Model", list(SHOWN.values()))
@@ -98,25 +100,36 @@ def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, 
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
-def _show_steps(out: Console, outcomes: Mapping[str, Outcomes]) -> None:
+def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
     """Print the network's scores for each bar ahead, and the coverage that each model's bands stated and had."""
-    model = next(iter(outcomes))
-    scores = metrics.by_step(outcomes[model])
+    model = next(iter(profiles))
+    scores, horizon = profiles[model].steps, len(profiles[model].residuals)
     table = _table(f"{model} by bar ahead", "Bar", list(SHOWN.values()))
-    for step in range(min(outcomes[model].horizon, _MOST_ROWS)):
+    for step in range(min(horizon, _MOST_ROWS)):
         table.add_row(str(step + 1), *(_figure(scores[name][step]) for name in SHOWN))
     out.print(table)
-    if outcomes[model].horizon > _MOST_ROWS:
-        out.print(f"  and {outcomes[model].horizon - _MOST_ROWS:,} more: --json has all of them")
-    coverage = {name: metrics.calibration(one) for name, one in outcomes.items()}
+    if horizon > _MOST_ROWS:
+        out.print(f"  and {horizon - _MOST_ROWS:,} more: --json has all of them")
+    coverage = {name: one.calibration for name, one in profiles.items()}
     table = _table("Outcomes inside the bands, in percent", "Model", [f"{level:g} % band" for level in coverage[model].level])
     for name, found in coverage.items():
         table.add_row(escape(name), *(_figure(share) for share in found.realised))
     out.print(table)
 
 
+def _written(series: PriceSeries) -> Callable[[np.datetime64], str]:
+    """Return how people read dates of a series: days, or times without seconds where there are none."""
+    stamp = stamps(series)
+    if (series.ds == series.ds.astype("datetime64[D]")).all():
+        return lambda ds: stamp(ds)[:10]
+    return lambda ds: re.sub(r"(?<=\d\d:\d\d):00(?!\d)", "", stamp(ds))
+
+
 def _figure(value: float) -> str:
-    return f"{value:,.4g}" if math.isfinite(value) else "-"
+    """Write a number with four significant digits, and with the zeros at its end, so that a column stands in line."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
@@ -16,10 +16,11 @@ from app.window.layout import Layout
 from app.window.watching import Watching
 from app.worker import Failure, Job
 from forecasting.errors import CandlecastError
-from forecasting.events import BacktestFinished, Event, Notice, RunFinished
+from forecasting.events import BacktestFinished, Event, Notice, RunFinished, RunResult
 from forecasting.series import Panel
 from forecasting.sources.options import Request
 from forecasting.store import store_path
+from forecasting.store.outcomes import NONE_KEPT, KeptOutcomes
 from forecasting.store.runs import Curves, Deleted, KeptRun, RunRecord, RunStore, recorded, recorded_backtest, restored
 
 _ASIDE = "runs"
@@ -27,10 +28,11 @@ _ASIDE = "runs"
 
 @dataclass(frozen=True)
 class RunsRead(Event):
-    """The runs of the store, after something was done with them; ``curves`` by key where they were asked for."""
+    """The runs of the store, after something was done with them; ``curves`` and ``told``, of outcomes, by key where they were asked for."""
 
     runs: tuple[KeptRun, ...]
     curves: Mapping[str, Curves] = field(default_factory=dict)
+    told: Mapping[str, KeptOutcomes] = field(default_factory=dict)
     deleted: Deleted | None = None
     problems: tuple[str, ...] = ()
 
@@ -62,6 +64,8 @@ class RunsDesk(QObject):
         Message and hint of something worth knowing.
     recalled : Signal
         An earlier run is shown.
+    filled : Signal
+        The outcomes of the run that is shown have been read.
     refused : Signal
         A CandlecastError.
     kept : Signal
@@ -73,6 +77,7 @@ class RunsDesk(QObject):
     told = Signal(str, str)
     refused = Signal(object)
     recalled = Signal()
+    filled = Signal()
     kept = Signal()
 
     def __init__(self, window: QMainWindow, session: Session, layout: Layout, watching: Watching, may_forget: Callable[[], bool]) -> None:
@@ -82,9 +87,11 @@ class RunsDesk(QObject):
         self._runs: dict[str, KeptRun] = {}
         self._unkept: dict[str, KeptRun] = {}
         self._curves: dict[str, Curves] = {}
+        self._told: dict[str, KeptOutcomes] = {}
+        self._quiet: tuple[str, RunResult] | None = None
         self._places: dict[str, int] = {}
         self._deleted: Deleted | None = None
-        self._then: tuple[tuple[str, ...], Callable[[], None]] | None = None
+        self._then: tuple[Callable[[], bool], Callable[[], None]] | None = None
         self._after_load: Callable[[], None] | None = None
         self.last: KeptRun | None = None
         panel = self._panel
@@ -124,17 +131,31 @@ class RunsDesk(QObject):
     def show(self, key: str) -> None:
         """Show a run as if it had just ended, on the prices that it was made of; they are loaded where they are not there."""
         run = self.find(key)
-        if run is not None:
-            self._with_curves((key,), lambda: self.recall(run, self._curves[key]))
+        if run is None:
+            return
+        self._then = (lambda: key in self._curves and key in self._told, lambda: self.recall(run, self._curves[key]))
+        if self._then[0]():
+            self._go_on()
+        else:
+            self._do(lambda store: _read_whole(store, key), f"{_ASIDE}-curves")
 
     def recall(self, run: KeptRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
         self._with_prices(run, lambda: self._recall_and_tell(run, curves))
 
     def recall_quietly(self, run: KeptRun, curves: Curves) -> bool:
-        """Show a run where its prices are loaded, without a word; False where it cannot be shown."""
+        """Show a run where its prices are loaded, without a word; False where it cannot be shown.
+
+        Its outcomes follow if the store has the run.
+        """
         self._curves[run.key] = curves
-        return self._recall(run, curves)
+        self._told.pop(run.key, None)
+        if not self._recall(run, curves):
+            return False
+        if run.key in self._runs and self._session.recalled is not None:
+            self._quiet = (run.key, self._session.recalled)
+            self._do(lambda store: _read_whole(store, run.key), f"{_ASIDE}-curves")
+        return True
 
     def reproduce(self, key: str) -> None:
         """Load the prices of a run and put its settings in the form; tells whether the prices are still the same."""
@@ -174,7 +195,7 @@ class RunsDesk(QObject):
             case RunsRead():
                 self._show(event)
 
-    def _keep(self, make: Callable[[], tuple[RunRecord, bytes]]) -> None:
+    def _keep(self, make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
         self._session.aside(f"{_ASIDE}-keep-{id(make)}", _keeping(make))
 
     def _requests(self) -> dict[str, str]:
@@ -184,6 +205,8 @@ class RunsDesk(QObject):
 
     def _show(self, event: RunsRead) -> None:
         self._curves |= event.curves
+        if event.told:  # no more than those of one run of the store are held
+            self._told = {key: told for key, told in self._told.items() if key in self._unkept} | dict(event.told)
         if isinstance(event, RunKept) and event.new is not None:
             self.last = event.new
             if event.problems:
@@ -198,11 +221,26 @@ class RunsDesk(QObject):
         for problem in event.problems:
             self.told.emit(problem, "")
         self._draw()
-        if self._then is not None and all(key in self._curves for key in self._then[0]):
-            then, self._then = self._then[1], None
-            then()
+        self._go_on()
+        self._fill(event.told)
         if isinstance(event, RunKept):
             self.kept.emit()
+
+    def _go_on(self) -> None:
+        """Do what had to wait for something of the store."""
+        if self._then is not None and self._then[0]():
+            then, self._then = self._then[1], None
+            then()
+
+    def _fill(self, told: Mapping[str, KeptOutcomes]) -> None:
+        """Show the outcomes of a run that was recalled quietly, if it is still shown."""
+        if self._quiet is None or self._quiet[0] not in told:
+            return
+        (key, shown), self._quiet = self._quiet, None
+        if self._session.recalled is shown:
+            have = told[key]
+            self._session.recalled = replace(shown, outcomes=have.outcomes, profiles=have.profiles, lacking=have.lacking)
+            self.filled.emit()
 
     def _fail(self, name: str, failure: Failure) -> None:
         if name.startswith(_ASIDE):
@@ -212,7 +250,7 @@ class RunsDesk(QObject):
         """Do something once the curves of these runs are at hand."""
         lacking = [key for key in keys if key not in self._curves]
         if lacking:
-            self._then = (tuple(keys), then)
+            self._then = (lambda: all(key in self._curves for key in keys), then)
             self._do(lambda store: _read_curves(store, lacking), f"{_ASIDE}-curves")
         else:
             then()
@@ -288,14 +326,16 @@ class RunsDesk(QObject):
 
     def _recall_and_tell(self, run: KeptRun, curves: Curves) -> None:
         if self._panel_of(run) is not None and self._may_forget() and self._recall(run, curves):
-            self.told.emit(*self._compared_prices(run, self.tr("The prices are unchanged since then.")))
+            told, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
+            lacking = self._told.get(run.key, NONE_KEPT).lacking
+            self.told.emit(told, f"{hint} {lacking}".strip())
 
     def _recall(self, run: KeptRun, curves: Curves) -> bool:
         panel = self._panel_of(run)
         if panel is None:
             return False  # why prices could not be loaded has been told
         try:
-            result = restored(run, curves, panel)
+            result = restored(run, curves, panel, self._told.get(run.key, NONE_KEPT))
         except CandlecastError as error:
             self.refused.emit(error)
             return False
@@ -345,29 +385,41 @@ def _job(work: Callable[[RunStore], RunsRead]) -> Job:
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         with RunStore() as store:
             read = work(store)
-            yield RunsRead(read.runs, read.curves, read.deleted, tuple(one.message for one in store.findings) + read.problems)
+            problems = tuple(one.message for one in store.findings) + read.problems
+            yield RunsRead(read.runs, read.curves, read.told, read.deleted, problems)
 
     return job
 
 
-def _keeping(make: Callable[[], tuple[RunRecord, bytes]]) -> Job:
+def _keeping(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> Job:
     """Return the job that keeps a run; where the store cannot be used the run comes back with the reason."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting.store.outcomes import unpack_outcomes
         from forecasting.store.runs import unpacked
 
-        record, packed = make()
+        record, packed, outcomes = make()
         try:
             with RunStore() as store:
-                new = store.add(record, packed)
+                new = store.add(record, packed, outcomes)
                 yield RunKept(store.runs(), {new.key: unpacked(record, packed)}, new=new)
                 yield from (Notice(finding.message) for finding in store.findings)
         except CandlecastError as error:
             new = KeptRun(f"unkept-{id(record)}", record)
             told = f"The run could not be kept; it stays until the program ends. {error.message} {error.hint}"
-            yield RunKept((), {new.key: unpacked(record, packed)}, problems=(told,), new=new)
+            have = {new.key: unpack_outcomes(outcomes) if outcomes else KeptOutcomes()}
+            yield RunKept((), {new.key: unpacked(record, packed)}, have, problems=(told,), new=new)
 
     return job
+
+
+def _read_whole(store: RunStore, key: str) -> RunsRead:
+    """Read all that was kept of a run; outcomes that are damaged are told of, and left out."""
+    read = _read_curves(store, (key,))
+    try:
+        return RunsRead(read.runs, read.curves, {key: store.outcomes(key)}, problems=read.problems)
+    except CandlecastError as error:
+        return RunsRead(read.runs, read.curves, {key: KeptOutcomes(lacking=error.message)}, problems=(*read.problems, error.message))
 
 
 def _read_curves(store: RunStore, keys: Sequence[str]) -> RunsRead:

@@ -11,7 +11,7 @@ from app.session import Session
 from app.window.actions import Actions
 from app.window.backtesting import Backtesting
 from app.window.layout import Layout
-from forecasting.events import BacktestFinished, RunFinished
+from forecasting.events import BacktestFinished, RunResult
 from forecasting.series import Floats, Forecast, Ints, Outcomes
 
 
@@ -34,7 +34,7 @@ class Stepping(QObject):
         self._chart, self._stepper = layout.chart, layout.stepper
         self._commands = (actions["past_previous"], actions["past_next"])
         self._tested_last = False
-        self._run: RunFinished | None = None
+        self._run: RunResult | None = None
         self._outcomes: Outcomes | None = None
         self._places: Ints = np.empty(0, np.int64)
         self._at: int | None = None
@@ -107,11 +107,11 @@ class Stepping(QObject):
 
     def _latest(self) -> Outcomes | None:
         """Return the network's outcomes of the last test."""
-        tested, run = self._backtesting.tested, self._session.finished
+        tested, run = self._backtesting.tested, self._session.result
         if run is not self._run:  # one that has ended, or an earlier one that is shown again
             self._run, self._tested_last = run, False
         live = self._session.task == "training" and self._session.running
-        ran = run.result.outcomes if run and not live and self._session.shown_is_trained else {}
+        ran = run.outcomes if run and not live and self._session.shown_is_trained else {}
         walked = tested.result.outcomes if tested else {}
         choices = (walked, ran) if self._tested_last else (ran, walked)
         return next((next(iter(one.values())) for one in choices if one), None)

@@ -261,6 +261,7 @@ class Workbench(QObject):
         self.runs.refused.connect(self.report)
         self.runs.told.connect(self.banner.show_notice)
         self.runs.recalled.connect(self._show_recalled)
+        self.runs.filled.connect(self._show_series)
         self.keeping.wrote.connect(self._title)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))

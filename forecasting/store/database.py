@@ -49,6 +49,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, made_at TEXT NOT NULL, record TEXT NOT NULL, curves BLOB NOT NULL,
             notes TEXT NOT NULL, checksum INTEGER NOT NULL)""",
     ),
+    (
+        """CREATE TABLE run_outcomes (
+            run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, told BLOB NOT NULL, checksum INTEGER NOT NULL)""",
+    ),
 )
 
 

@@ -18,8 +18,10 @@ from pydantic import Field, ValidationError, field_validator
 from forecasting.config import GROUPS, RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
-from forecasting.series import Finding, Floats, Forecast, Panel, PriceSeries
+from forecasting.metrics import profile
+from forecasting.series import Finding, Floats, Forecast, Outcomes, Panel, PriceSeries
 from forecasting.store.database import Database
+from forecasting.store.outcomes import NONE_KEPT, KeptOutcomes, is_date, pack_outcomes, unpack_outcomes
 
 Kind = Literal["training", "backtest"]
 
@@ -31,6 +33,7 @@ _TEXT, _LINE = 65_536, 4096
 _MARKUP = re.compile(r"<(?=[A-Za-z/!])")
 _ROW = "key, made_at, record, curves, notes, checksum"
 _INSERT = f"INSERT OR IGNORE INTO run ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of our own
+_INSERT_OUTCOMES = "INSERT OR IGNORE INTO run_outcomes (run, told, checksum) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM run WHERE key = ?)"
 
 
 class RunSeries(Settings):
@@ -75,17 +78,18 @@ class _Judged(Settings):
 
 
 class _Shape(Settings):
-    """What the numbers of one forecast are: which of them are dates, and which quantiles."""
+    """What the numbers of one forecast are: which of them are dates, and which quantiles; the mean comes last."""
 
     symbol: str = Field(max_length=400)
     model: str = Field(max_length=200)
     steps: int = Field(ge=1, le=1000)
     quantiles: tuple[float, ...] = Field(min_length=1, max_length=1000)
+    mean: bool = False
 
     @property
     def size(self) -> int:
-        """Numbers of the forecast: cutoff, value there, dates, values."""
-        return 2 + self.steps * (1 + len(self.quantiles))
+        """Numbers of the forecast: cutoff, value there, dates, values, and the mean where there is one."""
+        return 2 + self.steps * (1 + len(self.quantiles) + self.mean)
 
 
 class RunRecord(Settings):
@@ -209,12 +213,13 @@ class RunStore(Database):
     A damaged run is left out, and :attr:`findings` says so.
     """
 
-    def add(self, record: RunRecord, curves: bytes, notes: str = "") -> KeptRun:
-        """Keep a run; one that is there already stays as it is, notes included."""
+    def add(self, record: RunRecord, curves: bytes, outcomes: bytes = b"", notes: str = "") -> KeptRun:
+        """Keep a run, as :func:`recorded` made it; one that is there already stays as it is, notes included."""
         text = record.model_dump_json()
         key = hashlib.sha256(text.encode()).hexdigest()[:10]
         row = (key, record.made_at, text, curves, notes, _checksum(text, curves))
-        self._guarded(lambda: self._do(_INSERT, [row]))
+        told = [(key, outcomes, zlib.crc32(outcomes), key)] if outcomes else []
+        self._guarded(lambda: self._do((_INSERT, [row]), (_INSERT_OUTCOMES, told)))
         return KeptRun(key, record, notes)
 
     def runs(self) -> tuple[KeptRun, ...]:
@@ -239,28 +244,52 @@ class RunStore(Database):
             raise DataError(f"The run {name} is damaged.", "Delete it.")
         return kept, unpacked(kept.record, row[2])
 
+    def outcomes(self, key: str) -> KeptOutcomes:
+        """Return what was kept of the outcomes of a run, by its whole key; without any it says why.
+
+        Raises
+        ------
+        DataError
+            Outcomes that are damaged.
+        """
+        rows = self._guarded(lambda: self._told(key))
+        if not rows:
+            return NONE_KEPT
+        ((_, data, checksum, _),) = rows
+        if not isinstance(data, bytes) or zlib.crc32(data) != checksum:
+            raise DataError(f"The outcomes of the run {key} do not match their checksum.", "Delete the run, or reproduce it.")
+        return unpack_outcomes(data)
+
     def delete(self, keys: Iterable[str]) -> Deleted:
         """Take runs out, and return what :meth:`put_back` needs; keys that are not there are passed over."""
         wanted = tuple(keys)
 
-        def work() -> list[tuple[object, ...]]:
+        def work() -> Deleted:
             rows = [row for key in wanted for row in self._rows("WHERE key = ?", (key,))]
-            self._do("DELETE FROM run WHERE key = ?", [(key,) for key in wanted])
-            return rows
+            told = [row for key in wanted for row in self._told(key)]
+            self._do(("DELETE FROM run WHERE key = ?", [(key,) for key in wanted]))
+            return Deleted(tuple(rows), tuple(told))
 
-        return Deleted(tuple(self._guarded(work)))
+        return self._guarded(work)
 
     def put_back(self, deleted: Deleted) -> None:
         """Undo :meth:`delete`."""
-        self._guarded(lambda: self._do(_INSERT, deleted.rows))
+        self._guarded(lambda: self._do((_INSERT, deleted.rows), (_INSERT_OUTCOMES, deleted.outcomes)))
 
     def note(self, key: str, notes: str) -> None:
         """Write the notes of a run, at most :data:`LONGEST_NOTE` letters of them."""
-        self._guarded(lambda: self._do("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)]))
+        self._guarded(lambda: self._do(("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)])))
 
-    def _do(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    def _do(self, *work: tuple[str, Sequence[Sequence[object]]]) -> None:
+        """Carry out statements, each with all its rows: all of it or nothing."""
         with self._writing() as db:
-            db.executemany(statement, rows)
+            for statement, rows in work:
+                db.executemany(statement, rows)
+
+    def _told(self, key: str) -> list[tuple[Any, ...]]:
+        """Return the row of a run's outcomes as :data:`_INSERT_OUTCOMES` takes it."""
+        with self._reading() as db:
+            return db.execute("SELECT run, told, checksum, run FROM run_outcomes WHERE run = ?", (key,)).fetchall()
 
     def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._reading() as db:
@@ -286,14 +315,15 @@ class Deleted:
     """Runs that were taken out of the store, as they were there."""
 
     rows: tuple[tuple[object, ...], ...]
+    outcomes: tuple[tuple[object, ...], ...] = ()
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.rows)
 
 
-def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes]:
-    """Return a finished training as it is kept: the record and the packed curves.
+def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes, bytes]:
+    """Return a finished training as it is kept: the record, the packed curves and the packed outcomes.
 
     Parameters
     ----------
@@ -314,17 +344,23 @@ def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tu
         forecasts=tuple(_shape(one) for one in result.forecasts),
         baselines=tuple(_shape(one) for one in result.baseline_forecasts),
     )
-    return record, packed(Curves(result.history, result.forecasts, result.baseline_forecasts))
+    return record, packed(Curves(result.history, result.forecasts, result.baseline_forecasts)), _packed(result.outcomes)
 
 
-def recorded_backtest(finished: BacktestFinished, panel: Panel, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes]:
-    """Return a finished walk-forward test as it is kept; it has no curves. Parameters as :func:`recorded`."""
+def recorded_backtest(
+    finished: BacktestFinished, panel: Panel, requests: Mapping[str, str] | None = None
+) -> tuple[RunRecord, bytes, bytes]:
+    """Return a finished walk-forward test as it is kept, without curves. Parameters as :func:`recorded`."""
     record = RunRecord(
         **_common(finished.config, finished.info, finished.scores, finished.verdict),
         kind="backtest",
         series=tuple(RunSeries.of(one, (requests or {}).get(one.symbol, "")) for one in panel),
     )
-    return record, packed(Curves())
+    return record, packed(Curves()), _packed(finished.outcomes)
+
+
+def _packed(outcomes: Mapping[str, Outcomes]) -> bytes:
+    return pack_outcomes(outcomes, {name: profile(one) for name, one in outcomes.items()})
 
 
 def packed(curves: Curves) -> bytes:
@@ -332,7 +368,7 @@ def packed(curves: Curves) -> bytes:
     parts = [np.array([list(asdict(end).values()) for end in curves.history], np.float64).ravel()]
     for one in (*curves.forecasts, *curves.baselines):
         stamps = np.r_[one.cutoff.astype("datetime64[us]"), one.ds].astype(np.int64).astype(np.float64)
-        parts += [np.r_[stamps[:1], one.y0, stamps[1:]], one.values.ravel()]
+        parts += [np.r_[stamps[:1], one.y0, stamps[1:]], one.values.ravel(), one.mean if one.mean is not None else np.empty(0)]
     return zlib.compress(np.concatenate(parts).astype("<f8").tobytes())
 
 
@@ -365,8 +401,8 @@ def unpacked(record: RunRecord, data: bytes) -> Curves:
     return Curves(history, tuple(found[: len(record.forecasts)]), tuple(found[len(record.forecasts) :]))
 
 
-def restored(kept: KeptRun, curves: Curves, panel: Panel) -> RunResult:
-    """Return a kept training as a result to be shown beside the prices that are loaded now; without outcomes, which are not kept.
+def restored(kept: KeptRun, curves: Curves, panel: Panel, told: KeptOutcomes = NONE_KEPT) -> RunResult:
+    """Return a kept training as a result to be shown beside the prices that are loaded now.
 
     Raises
     ------
@@ -387,7 +423,8 @@ def restored(kept: KeptRun, curves: Curves, panel: Panel) -> RunResult:
     split = SplitMade(val_start, test_start, windows, record.parameters, record.device)
     info = RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
     drawn = (curves.history, curves.forecasts, curves.baselines)
-    return RunResult(kept.config, panel, split, *drawn, {}, restored_scores(record), restored_verdict(record), info)
+    judged = (told.outcomes, restored_scores(record), restored_verdict(record))
+    return RunResult(kept.config, panel, split, *drawn, *judged, info, told.profiles, told.lacking)
 
 
 def restored_verdict(record: RunRecord) -> Verdict:
@@ -451,16 +488,20 @@ def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, 
 
 
 def _shape(forecast: Forecast) -> _Shape:
-    return _Shape(symbol=forecast.symbol, model=forecast.model, steps=len(forecast), quantiles=forecast.quantiles)
+    mean = forecast.mean is not None
+    return _Shape(symbol=forecast.symbol, model=forecast.model, steps=len(forecast), quantiles=forecast.quantiles, mean=mean)
 
 
 def _forecast(shape: _Shape, numbers: Floats) -> Forecast:
     stamps = np.r_[numbers[:1], numbers[2 : 2 + shape.steps]]
-    if not np.isfinite(numbers).all() or np.abs(stamps).max() > 2**62:
+    if not np.isfinite(numbers).all():
         raise ValueError("numbers that are not finite")
+    if np.abs(stamps).max() > 2**62 or not is_date(stamps.astype(np.int64)):
+        raise ValueError("a date that is none")
     ds = stamps.astype(np.int64).view("datetime64[us]")
-    values = numbers[2 + shape.steps :].reshape(shape.steps, len(shape.quantiles))
-    return Forecast(shape.symbol, shape.model, ds[0], float(numbers[1]), ds[1:], shape.quantiles, values)
+    values = numbers[2 + shape.steps :][: shape.steps * len(shape.quantiles)].reshape(shape.steps, len(shape.quantiles))
+    mean = numbers[-shape.steps :] if shape.mean else None
+    return Forecast(shape.symbol, shape.model, ds[0], float(numbers[1]), ds[1:], shape.quantiles, values, mean)
 
 
 def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:

@@ -41,7 +41,8 @@ class ResultsPanel(QStackedWidget):
         self._empty.tell(heading, text)
         self.setCurrentIndex(0 if result is None else 1)
         if result is not None:
-            self.judged.show_judged(result.verdict, result.scores, result.outcomes, self._how_it_ran(result))
+            judged = (result.verdict, result.scores, result.outcomes, self._how_it_ran(result))
+            self.judged.show_judged(*judged, result.profiles, result.lacking)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

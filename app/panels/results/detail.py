@@ -1,4 +1,4 @@
-"""What takes a moment to work out of many outcomes, so that a worker does it: scores by step, and calibration."""
+"""What takes a moment to work out of many outcomes, so that a worker does it: scores by step, calibration and figures of residuals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from forecasting.events import Event
-from forecasting.metrics import Calibration, by_step, calibration
-from forecasting.series import Floats, Outcomes
+from forecasting.metrics import profile
+from forecasting.series import Outcomes, Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,17 +18,14 @@ class Detail(Event):
     ----------
     outcomes : mapping of str to Outcomes
         What it was made of, the network first.
-    steps : mapping
-        Model to metric to its values by step, shape [H].
-    calibration : mapping of str to Calibration
+    profiles : mapping of str to Profile
+        The figures of each model.
     """
 
     outcomes: Mapping[str, Outcomes]
-    steps: Mapping[str, Mapping[str, Floats]]
-    calibration: Mapping[str, Calibration]
+    profiles: Mapping[str, Profile]
 
 
 def detail_of(outcomes: Mapping[str, Outcomes]) -> Generator[Event, None, None]:
     """Work out the details, as a job."""
-    steps = {name: by_step(one) for name, one in outcomes.items()}
-    yield Detail(outcomes, steps, {name: calibration(one) for name, one in outcomes.items()})
+    yield Detail(outcomes, {name: profile(one) for name, one in outcomes.items()})

@@ -21,15 +21,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.charts.canvas import Chart
-from app.charts.judging import CalibrationChart, ResidualChart, StepChart, residuals
+from app.charts.judging import CalibrationChart, ResidualChart, StepChart
 from app.charts.plots import Columns
 from app.panels.results.detail import Detail
 from app.panels.results.scores import ScoreTable, aim_of, title_of
 from app.panels.sheets import SheetTable
 from app.theme import Theme
 from forecasting.events import Verdict
-from forecasting.metrics import METRICS
-from forecasting.series import Floats, Outcomes
+from forecasting.metrics import METRICS, residual_figures
+from forecasting.series import Floats, Outcomes, Profile
 
 
 class JudgedView(QWidget):
@@ -84,12 +84,20 @@ class JudgedView(QWidget):
         rows.addWidget(self.tabs, 1)
 
     @property
-    def charts(self) -> tuple[Chart, ...]:
+    def charts(self) -> tuple[StepChart, CalibrationChart, ResidualChart]:
         """The plots."""
         return (self.steps.chart, self.calibration.chart, self.residuals.chart)
 
-    def show_judged(self, verdict: Verdict, scores: Mapping[str, Mapping[str, float]], outcomes: Mapping[str, Outcomes], how: str) -> None:
-        """Show verdict and scores; the rest follows with :meth:`show_detail`.
+    def show_judged(
+        self,
+        verdict: Verdict,
+        scores: Mapping[str, Mapping[str, float]],
+        outcomes: Mapping[str, Outcomes],
+        how: str,
+        kept: Mapping[str, Profile] | None = None,
+        lacking: str = "",
+    ) -> None:
+        """Show verdict and scores; the rest follows with :meth:`show_detail`, unless it was kept.
 
         Parameters
         ----------
@@ -100,6 +108,10 @@ class JudgedView(QWidget):
             The ground of the scores.
         how : str
             How it came about, in one sentence.
+        kept : mapping of str to Profile, optional
+            The figures of each model, of an earlier run that is shown again.
+        lacking : str
+            Why not all of an earlier run can be shown.
         """
         self._verdict = verdict
         self._show_verdict(verdict)
@@ -108,19 +120,24 @@ class JudgedView(QWidget):
         if outcomes is self._outcomes:
             return
         self._outcomes, self._detail = outcomes, None
+        for chart in self.charts:
+            chart.say_lacking(lacking)
         self.steps.show_steps({})
-        self.calibration.show_detail(None)
-        self.residuals.show_outcomes(outcomes)
+        self.calibration.show_profiles({})
+        self.residuals.show_outcomes(outcomes, kept or {})
         self.changed.emit()
-        self.detail_wanted.emit(outcomes)
+        if kept:
+            self.show_detail(Detail(outcomes, kept))
+        elif outcomes:
+            self.detail_wanted.emit(outcomes)
 
     def show_detail(self, detail: Detail) -> None:
         """Fill in the details of the outcomes that are shown; those of others are passed over."""
         if detail.outcomes is not self._outcomes or detail is self._detail:
             return
         self._detail = detail
-        self.steps.show_steps(detail.steps)
-        self.calibration.show_detail(detail)
+        self.steps.show_steps({name: one.steps for name, one in detail.profiles.items()})
+        self.calibration.show_profiles(detail.profiles)
         self.changed.emit()
 
     def refresh(self) -> None:
@@ -260,9 +277,9 @@ class CalibrationTab(_PlotTab):
         self.chart, self.table = CalibrationChart(), SheetTable(self.tr("Stated and realised coverage"))
         self._set(self.chart, self.table)
 
-    def show_detail(self, detail: Detail | None) -> None:
-        """Show the calibration of all models; None shows nothing."""
-        found = detail.calibration if detail else {}
+    def show_profiles(self, profiles: Mapping[str, Profile]) -> None:
+        """Show the calibration of all models; of none, nothing."""
+        found = {name: one.calibration for name, one in profiles.items()}
         self.chart.show_calibration(found)
         first = next(iter(found.values()), None)
         columns: dict[str, Floats] = {}
@@ -290,12 +307,14 @@ class ResidualTab(_PlotTab):
         self.step.valueChanged.connect(self._show)
         self._choose(self.tr("Step"), self.step)
         self._outcomes: Mapping[str, Outcomes] = {}
+        self._kept: Mapping[str, Profile] = {}
 
-    def show_outcomes(self, outcomes: Mapping[str, Outcomes]) -> None:
-        """Show the residuals of the first model, and figures of all."""
-        self._outcomes = outcomes
+    def show_outcomes(self, outcomes: Mapping[str, Outcomes], kept: Mapping[str, Profile]) -> None:
+        """Show the residuals of the first model, and figures of all: those that were kept, or else those of the outcomes."""
+        self._outcomes, self._kept = outcomes, kept
+        steps = [*(one.horizon for one in outcomes.values()), *(len(one.residuals) for one in kept.values())]
         self.step.blockSignals(True)
-        self.step.setMaximum(max((one.horizon for one in outcomes.values()), default=1))
+        self.step.setMaximum(max(steps, default=1))
         self.step.blockSignals(False)
         self._show()
 
@@ -308,28 +327,15 @@ class ResidualTab(_PlotTab):
             "above": (self.tr("Above %"), self.tr("Outcomes above the median: 50 is right")),
             "memory": (self.tr("Memory"), self.tr("Correlation with the residual before it, where horizons do not overlap: 0 is right")),
         }
-        told = np.array([_figures(outcomes, step) for outcomes in self._outcomes.values()]).reshape(-1, len(names))
+        figures = (
+            {name: residual_figures(one, step) for name, one in self._outcomes.items()}
+            if not self._kept
+            else {name: tuple(one.residuals[step - 1]) for name, one in self._kept.items()}
+        )
+        told = np.array(list(figures.values())).reshape(-1, len(names))
         columns: Columns = {
-            self.tr("Model"): list(self._outcomes),
+            self.tr("Model"): list(figures),
             **{head: values for (head, _), values in zip(names.values(), told.T, strict=True)},
         }
         self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])
         self.changed.emit()
-
-
-def _figures(outcomes: Outcomes, step: int) -> tuple[float, float, float, float]:
-    """Return mean, standard deviation, share above the median in percent, and memory of the residuals of one step."""
-    left, _ = residuals(outcomes, step)
-    known = np.isfinite(left)
-    if known.sum() < 3:
-        return (np.nan,) * 4
-    before, after = [], []
-    for symbol in np.unique(outcomes.symbol):
-        mine = np.flatnonzero((outcomes.symbol == symbol) & known)
-        one = left[mine[np.argsort(outcomes.cutoff[mine])]]
-        before.append(one[:-step])
-        after.append(one[step:])
-    pairs = np.concatenate(before), np.concatenate(after)
-    varied = pairs[0].size > 2 and all(part.std() > 0 for part in pairs)
-    memory = float(np.corrcoef(*pairs)[0, 1]) if varied else np.nan
-    return float(left[known].mean()), float(left[known].std()), float(100 * (left[known] > 0).mean()), memory
