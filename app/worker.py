@@ -119,6 +119,11 @@ class Mailbox:
             self._room.notify_all()
         return events
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is taken any more."""
+        return self._closed
+
     def close(self) -> None:
         """Refuse further events, drop those that wait and release a waiting job."""
         with self._room:
@@ -151,13 +156,21 @@ class Worker(QThread):
     def run(self) -> None:
         """Iterate the job; every fault ends in :attr:`failure`, none escapes."""
         try:
-            events = self._job(self.isInterruptionRequested)
+            events = self._job(self._should_stop)
             for event in events:
                 if not self._mailbox.put(event):
                     events.close()
                     break
+        except GeneratorExit:
+            return  # from where the job asked
         except Exception as error:  # the one place: a fault in the background is never silent
             self.failure = Failure.of(error)
+
+    def _should_stop(self) -> bool:
+        """Tell the job whether it is to end early; one that is discarded ends where it asks, instead of making its best of what it has."""
+        if self._mailbox.closed:
+            raise GeneratorExit
+        return self.isInterruptionRequested()
 
     def take(self) -> list[Event]:
         """Return the events since the last call, oldest first."""
