@@ -89,15 +89,15 @@ def show(journal: Journal) -> None:
     if not entries:
         out.print("The journal is empty: every forecast that you make is entered, and compared with what happens.")
         return
-    table = Table(title="Forecast journal", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Made (UTC)", "Symbol", "Model", "From", "Bars"):
-        table.add_column(heading, no_wrap=True)
-    for level in LEVELS:
-        table.add_column(f"in {level} %", justify="right", no_wrap=True)
+    table = Table(title="Forecast journal", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading, most in (("Made", 10), ("Symbol", 11), ("Model", 11), ("From", 16)):
+        table.add_column(heading, no_wrap=True, max_width=most)
+    for heading in ("Bars", *(f"in {level} %" for level in LEVELS)):
+        table.add_column(heading, justify="right", no_wrap=True)
     for entry in entries[:_MOST_ROWS]:
         fcst, known = entry.forecast, int(entry.known.sum())
         inside = [f"{int(entry.hits(level).sum())} of {known}" if known else entry.state for level in LEVELS]
-        table.add_row(_time(entry.made_at)[:16], escape(fcst.symbol), fcst.model, _day(fcst.cutoff), str(len(fcst)), *inside)
+        table.add_row(_time(entry.made_at)[:10], escape(fcst.symbol), fcst.model, _day(fcst.cutoff), str(len(fcst)), *inside)
     out.print(table)
     if len(entries) > _MOST_ROWS:
         out.print(f"  and {len(entries) - _MOST_ROWS:,} more: --json has all of them")
@@ -147,4 +147,4 @@ def _time(ds: np.datetime64) -> str:
 
 
 def _day(ds: np.datetime64) -> str:
-    return _time(ds).removesuffix(" 00:00:00")
+    return _time(ds).removesuffix(" 00:00:00").removesuffix(":00")
