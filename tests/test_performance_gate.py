@@ -1,0 +1,131 @@
+"""What a training step costs beside time: facts that a machine's load does not change, each against a written ceiling."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from forecasting.config import RunConfig
+from forecasting.events import EpochEnd, Event
+from forecasting.series import Panel, PriceSeries
+from forecasting.training import fit
+from forecasting.training.loop import Run, untrained
+from forecasting.training.state import Autosave
+from forecasting.windows import split_panel
+
+#: What each network makes in one step (32 windows of 60 bars): calls of Python and C functions, operations, and tensors with memory.
+TODAY = {"rnn": (586, 1380, 111), "lstm": (253, 421, 117), "gru": (973, 3052, 115)}
+#: Room for another Python or torch; a loop over bars that was not there, or a second look at each step, takes more.
+ROOM = 1.15
+
+
+def walk(bars: int = 300) -> Panel:
+    close = 50 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.01, bars)))
+    ds = np.busday_offset("2015-01-05", np.arange(bars), roll="forward").astype("datetime64[us]")
+    return Panel((PriceSeries("WALK", ds, ("close",), close[:, None]),))
+
+
+def settings(model: str, **more: Any) -> RunConfig:
+    return RunConfig().changed(model=model, input_size=60, hidden_size=8, batch_size=32, device="cpu", **more)
+
+
+class Step:
+    """One gradient step of a training, to be taken again and again."""
+
+    def __init__(self, model: str) -> None:
+        panel, config = walk(), settings(model)
+        split = split_panel(panel, config.task)
+        windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
+        self.run = Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
+        self.run.network.train()
+        self.batch = self.run.lessons.drawn(torch.Generator().manual_seed(0))[:32]
+
+    def __call__(self) -> None:
+        self.run.step(self.batch, 5e-4)
+        self.run._exploded(last=False)
+
+
+def calls_of(step: Step) -> int:
+    count = 0
+
+    def seen(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        step()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("model", TODAY)
+def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
+    step = Step(model)
+    for _ in range(2):  # what is made once is made by now
+        step()
+    calls = calls_of(step)
+    # Of torch's profilers the one that does not import its compiler, which takes seconds.
+    profiler = pytest.importorskip("torch.autograd.profiler_legacy")
+    with profiler.profile(profile_memory=True) as profiled:
+        step()
+    events = profiled.function_events
+    allocated = sum(event.self_cpu_memory_usage > 0 for event in events)
+    found = (calls, sum(event.name.startswith("aten::") for event in events), allocated)
+    for name, now, then in zip(("calls", "operations", "tensors allocated"), found, TODAY[model], strict=True):
+        assert now <= ROOM * then, f"A step of {model} makes {now} {name}; it made {then}. All: {found}"
+
+
+def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    from forecasting.models import fused
+
+    honest = fused._begun
+
+    def wasteful(start: torch.Tensor, length: int) -> torch.Tensor:
+        for _ in range(length):
+            start = start + 0
+        return honest(start, length)
+
+    monkeypatch.setattr(fused, "_begun", wasteful)
+    with pytest.raises(AssertionError, match="A step of rnn makes"):
+        test_a_step_makes_no_more_calls_and_tensors_than_it_did("rnn")
+
+
+def of_the_compiler(work: Any) -> set[str]:
+    """Do some work; return which functions of torch's compiler, or of what imports it, were called."""
+    found = set()
+
+    def seen(frame: Any, event: str, argument: Any) -> None:
+        name = frame.f_globals.get("__name__", "")
+        if event == "call" and name.startswith(("torch._dynamo", "torch._compile")):
+            found.add(f"{name}.{frame.f_code.co_qualname}")
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def test_training_does_without_torchs_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Once another test has imported the compiler, it stands around this one.
+    monkeypatch.setattr(torch, "manual_seed", torch.random.manual_seed)
+    panel, config = walk(), settings("lstm", epochs=1)
+    split, events = split_panel(panel, config.task), list[Event]()
+    assert not of_the_compiler(lambda: events.extend(fit(panel, split, config, lambda: False)))
+    assert sum(isinstance(event, EpochEnd) for event in events) == 2
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+
+    def optimiser() -> None:
+        with pytest.raises(ImportError):
+            torch._compile._disable_dynamo(len)([])  # as torch's own optimisers are wrapped
+
+    assert of_the_compiler(optimiser)
