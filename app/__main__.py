@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
     from PySide6.QtCore import QMessageLogContext, QtMsgType
     from PySide6.QtWidgets import QApplication
 
-    from app.settings import Preferences
     from app.window import MainWindow
 
 _PREFIXES = ("sample:", "yahoo:")
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 where there is no display to open a window on; for commands see :func:`app.cli.main`.
+        2 where there is no display to open a window on; a window that was open ends the process itself.
+        For commands see :func:`app.cli.main`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if all(word in _SWITCHES or _is_reference(word) for word in words):
@@ -91,7 +93,7 @@ def _load_c10() -> None:
             ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "c10.dll"))
 
 
-def _run(app: object, references: Sequence[str], switches: Collection[str]) -> int:
+def _run(app: object, references: Sequence[str], switches: Collection[str]) -> NoReturn:
     from PySide6.QtCore import QLocale
     from PySide6.QtWidgets import QApplication
 
@@ -110,7 +112,8 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> i
         print(_reset(), file=sys.stderr, flush=True)
     safe = "--safe-mode" in switches
     logbook.catch_crashes()
-    preferences = _safe_preferences() if safe else Preferences()
+    folder = _safe_folder() if safe else None
+    preferences = Preferences(Path(folder.name) / "window.ini", safe=True) if folder else Preferences()
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
     app.window = window  # type: ignore[attr-defined]
@@ -119,11 +122,23 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> i
     window.show()
     status = app.exec()
     logbook.end()
-    if window.bench and not window.bench.session.close(_CLOSE_MS):
-        # Only a job that cannot be interrupted is left, such as the import of torch: it holds nothing to be saved.
-        sys.stdout.flush()
-        os._exit(status)
-    return status
+    ended = window.bench is None or window.bench.session.close(_CLOSE_MS)
+    if folder:
+        folder.cleanup()
+    _end(app if ended else None, status)
+
+
+def _end(app: QApplication | None, status: int) -> NoReturn:
+    """End the process at once: to take torch, pandas and Qt apart piece by piece takes Python seconds, for nothing.
+
+    Where a job that cannot be interrupted still runs, such as the import of torch, ``app`` is left alone, too: nothing is to be saved.
+    """
+    if app is not None:
+        app.shutdown()  # hands the clipboard over
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status)
 
 
 def _application() -> QApplication:
@@ -159,16 +174,11 @@ def _reset() -> str:
     return f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs and prices are untouched."
 
 
-def _safe_preferences() -> Preferences:
-    """Return default settings in a folder that goes away with the program: nothing of before is read, and nothing of it overwritten."""
-    import atexit
-    import tempfile
+def _safe_folder() -> TemporaryDirectory[str]:
+    """Return a folder for settings that goes away with the program: nothing of before is read, and nothing of it overwritten."""
+    from tempfile import TemporaryDirectory
 
-    from app.settings import Preferences
-
-    folder = tempfile.TemporaryDirectory(prefix="candlecast-safe-", ignore_cleanup_errors=True)
-    atexit.register(folder.cleanup)
-    return Preferences(Path(folder.name) / "window.ini", safe=True)
+    return TemporaryDirectory(prefix="candlecast-safe-", ignore_cleanup_errors=True)
 
 
 def _catch_faults(window: MainWindow) -> None:
