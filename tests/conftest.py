@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
@@ -15,6 +13,7 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from leaks import Leaks
+from network_guard import NetworkGuard, Trap
 from PySide6.QtCore import QSettings
 
 # The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -24,8 +23,6 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # A process of xdist has a second thread, in which a cycle that holds a Qt object must not be freed: the guards below collect instead.
 gc.disable()
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,24 +57,22 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     return home
 
 
+@pytest.fixture(scope="session")
+def trap() -> Trap:
+    """The proxy that is no proxy, for libraries in C."""
+    return Trap()
+
+
 @pytest.fixture(autouse=True)
-def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that leaves this machine, except in tests marked ``network``."""
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, trap: Trap) -> Iterator[None]:
+    """Fail a test that tries to leave this machine, whatever becomes of the error; except those marked ``network``."""
     if request.node.get_closest_marker("network"):
+        yield
         return
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        if isinstance(address, tuple) and address[0] not in _LOOPBACK:
-            raise AssertionError(f"a test tried to reach {address[0]}")
-        connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-    # Libraries in C (curl) do not come through Python's sockets: a proxy that is not there stops them.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, ",".join(_LOOPBACK))
+    guard = NetworkGuard(monkeypatch, trap)
+    yield
+    if guard.tried:
+        pytest.fail(f"{request.node.name} tried to reach {', '.join(dict.fromkeys(guard.tried))}", pytrace=False)
 
 
 @pytest.fixture(autouse=True)
