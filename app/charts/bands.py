@@ -145,12 +145,12 @@ def mark_column(painter: QPainter, frame: Frame, column: float, text: str, pen: 
 
 
 class CutoffArtist:
-    """The last bar that the model saw, as an upright line with its date."""
+    """The last bar that the model saw, as an upright line with its date, ``lines`` above where the last one's stands."""
 
-    def __init__(self, label: bool = True) -> None:
+    def __init__(self, label: bool = True, lines: int = 0) -> None:
         self.bar: int | None = None
         self.text = ""
-        self._label = label
+        self._label, self._lines = label, lines
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the line half a bar behind the cutoff."""
@@ -167,8 +167,9 @@ class CutoffArtist:
         wide = metrics.horizontalAdvance(self.text)
         at_right = column + wide + 12 < frame.width
         # At the left it would cover the name of the last part, so it stands a line higher there.
-        place = QPointF(column + 7, frame.height - 8) if at_right else QPointF(column - wide - 7, frame.height - 12 - metrics.height())
-        write_on(painter, frame, place, self.text, frame.theme.surface)
+        lines = self._lines or (0 if at_right else 1)
+        left = column + 7 if at_right else column - wide - 7
+        write_on(painter, frame, QPointF(left, frame.height - 8 - lines * (metrics.height() + 4)), self.text, frame.theme.surface)
 
 
 class ForecastArtist:

@@ -34,7 +34,7 @@ class OriginArtist:
         self.forecast: Forecast | None = None
         self.below = ForecastArtist()
         self._truth = TruthArtist()
-        self._cutoff = CutoffArtist()
+        self._cutoff = CutoffArtist(lines=2)  # clear of that of the forecast itself, on whichever side it is
 
     @property
     def fan(self) -> Fan | None:
@@ -51,7 +51,7 @@ class OriginArtist:
         if cutoff < 0:
             return
         self.below.fan = fan = Fan.of(forecast, cutoff)
-        self._cutoff.bar, self._cutoff.text = cutoff, f"Forecast of {timeline.text(cutoff, weekday=False)}"
+        self._cutoff.bar, self._cutoff.text = cutoff, words("Forecast of {day}").format(day=timeline.text(cutoff, weekday=False))
         self._truth.show(fan, series.y)
 
     def entries(self, theme: Theme) -> list[Entry]:

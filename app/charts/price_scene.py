@@ -285,7 +285,7 @@ class PriceScene(BarView):
             split.val, split.test = starts
             split.end = len(series) if series is not None else 0
             cutoff.bar = None if fan is None else fan.cutoff
-            cutoff.text = "" if fan is None else f"Cutoff {self._timeline.text(fan.cutoff, weekday=False)}"
+            cutoff.text = "" if fan is None else words("Cutoff {day}").format(day=self._timeline.text(fan.cutoff, weekday=False))
 
     def _update_words(self) -> None:
         """Write legend, tags and the last price."""

@@ -35,7 +35,7 @@ class Command:
 
 #: The commands by name. Those with a group are choices, of which one is checked.
 COMMANDS: dict[str, Command] = {
-    "open": Command("&Open…", "Ctrl+O", "open", "Load prices from files; several files make one panel"),
+    "open": Command("&Open…", "Ctrl+O", "open", "Open prices, a project or a saved network; several files of prices make one panel"),
     "import": Command("&Import…", "Ctrl+I", "settings", "Look at a file and settle how it is read, then load it"),
     "ticker": Command("&Ticker…", "Ctrl+L", "ticker", "Load prices from Yahoo Finance (data for personal use)"),
     "new_project": Command("&New project", "Ctrl+N", "project", "Begin with an empty watchlist and the default settings"),

@@ -31,6 +31,10 @@ from forecasting import __version__
 Answer = Literal["keep", "discard", "continue"]
 
 
+#: Names that files of prices usually have; they are told by their content, and any other name is behind "All files".
+_PRICES = "*.csv *.tsv *.txt *.dat *.data *.xlsx *.xlsm *.xls *.parquet *.pq *.gz *.bz2 *.xz *.zip"
+
+
 def _tr(text: str) -> str:
     return QCoreApplication.translate("dialogs", text)
 
@@ -107,15 +111,16 @@ def ask_overwrite(parent: QWidget, name: str) -> bool:
 
 
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
-    """Ask for price files, or for one; empty when the user thinks better of it."""
-    kinds = _tr(
-        "Prices and projects (*.csv *.txt *.tsv *.gz *.zip *.xlsx *.parquet *.candleproject);;Projects (*.candleproject);;All files (*)"
-    )
+    """Ask for whatever can be opened, or for one file of prices; empty when the user thinks better of it."""
+    prices, everything = f"{_tr('Prices')} ({_PRICES})", f"{_tr('All files')} (*)"
     if one:
-        file, _kind = QFileDialog.getOpenFileName(parent, _tr("Import prices"), preferences.folder, kinds)
+        file, _kind = QFileDialog.getOpenFileName(parent, _tr("Import prices"), preferences.folder, f"{prices};;{everything}")
         files = [file] if file else []
     else:
-        files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices or a project"), preferences.folder, kinds)
+        projects, networks = f"{_tr('Projects')} (*.candleproject)", f"{_tr('Candlecast networks')} (*.candlecast)"
+        known = f"{_tr('Prices, projects and networks')} ({_PRICES} *.candleproject *.candlecast)"
+        kinds = ";;".join((known, prices, projects, networks, everything))
+        files, _kind = QFileDialog.getOpenFileNames(parent, _tr("Open prices, a project or a network"), preferences.folder, kinds)
     if files:
         preferences.folder = str(Path(files[0]).parent)
     return files

@@ -457,7 +457,7 @@ class Workbench(QObject):
 
     def _ask_open(self, choice: Choice = "only") -> None:
         files = dialogs.ask_open(self.window, self._preferences)
-        if any(is_project(file) for file in files):
+        if any(is_project(file) or is_network(file) for file in files):
             self.load(files)
         else:
             self.watching.load(files, choice)
