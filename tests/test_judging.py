@@ -15,10 +15,11 @@ from app.charts.judging import CalibrationChart, CoverageChart, ResidualChart, S
 from app.panels.results import ResultsPanel
 from app.panels.results.detail import Detail, detail_of
 from app.panels.results.judged import JudgedView
+from app.panels.results.scores import ScoreTable
 from app.panels.sheets import SheetTable
 from forecasting.config import QUANTILES
 from forecasting.events import Verdict
-from forecasting.metrics import coverage, crps_bp, residuals
+from forecasting.metrics import METRICS, coverage, crps_bp, residuals
 from forecasting.series import Outcomes
 
 N, H = 60, 4
@@ -165,3 +166,19 @@ def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:
     assert QApplication.clipboard().text() == "name\tvalue\tday\nb\t9.0\t2024-01-02\n"
     table.activated.emit(model.index(1, 0))
     assert chosen == [1]
+
+
+def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
+    table = ScoreTable("scores")
+    table.show_scores({model: dict.fromkeys(METRICS, 123.4) for model in ("GRU", "random-walk", "drift", "garch-t", "har")})
+    table.resize(900, 200)
+    table.show()
+    QApplication.processEvents()
+    wide, first = table.columnWidth(0), table.item(0, 0)
+    table.resize(table.minimumWidth(), 200)
+    QApplication.processEvents()
+    assert table.columnWidth(0) < wide
+    assert sum(table.columnWidth(column) for column in range(6)) <= table.viewport().width(), "nothing is out of sight"
+    assert first is not None
+    assert first.toolTip().startswith(first.text())
+    table.close()

@@ -14,6 +14,8 @@ from forecasting.metrics import METRICS
 
 _BEST = "★"
 _SAME = 1e-9
+#: Characters below which titles of rows are not shortened for the sake of the figures.
+_LEAST_TITLE = 14
 
 
 def best_models(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -31,7 +33,7 @@ def best_models(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[
 
 
 class ScoreTable(QTableWidget):
-    """A table as high as its rows; its columns share the width, none narrower than its content."""
+    """A table as high as its rows; its columns share the width, none but the titles narrower than its content."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -51,10 +53,13 @@ class ScoreTable(QTableWidget):
         """Fit the columns to content and width, and the height to the rows."""
         header = self.horizontalHeader()
         widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(self.columnCount())]
-        self.setMinimumWidth(sum(widths) + 2 * self.frameWidth())
-        spare = max(0, self.viewport().width() - sum(widths)) // max(1, len(widths) - 1)
-        for column, width in enumerate(widths):
-            header.resizeSection(column, width + (spare if column else 0))
+        titles, *figures = widths or [0]
+        least = min(titles, _LEAST_TITLE * self.fontMetrics().averageCharWidth())
+        self.setMinimumWidth(least + sum(figures) + 2 * self.frameWidth())
+        spare = self.viewport().width() - titles - sum(figures)
+        for column, width in enumerate(figures, start=1):
+            header.resizeSection(column, width + max(0, spare) // len(figures))
+        header.resizeSection(0, max(least, titles + min(0, spare)))
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
         self.setFixedHeight(header.sizeHint().height() + rows + 2 * self.frameWidth())
 
@@ -83,7 +88,7 @@ class ScoreTable(QTableWidget):
         name = QTableWidgetItem(title_of(metric))
         known = METRICS[metric]
         what = (getattr(known.compute, "func", known.compute).__doc__ or "").partition("\n")[0]
-        name.setToolTip(f"{what}\n{aim}".strip())
+        name.setToolTip("\n".join(filter(None, (name.text(), what, aim))))
         self.setItem(row, 0, name)
         leaders = best_models(metric, scores)
         for column, model in enumerate(models, start=1):
