@@ -320,7 +320,10 @@ def test_the_doctor_says_what_is_plain_to_see() -> None:
     [vanishing] = on_memory(gone, config)
     assert "99 bars back is 1e-12" in vanishing.message
     assert "more than 1 back, of a lookback of 100" in vanishing.message
+    assert "lookback of 5." in vanishing.hint
     assert [a.topic for a in on_memory(huge, config)] == ["exploding"]
+    [near] = on_memory(MemorySeen(1, np.array([0, 14, 29]), np.array([[1.0, 0.1, 1e-6]])), quick(input_size=30))
+    assert "or a lookback" not in near.hint, "the lookback that there is is no advice"
     [dead] = on_memory(MemorySeen(1, lags, np.array([[1.0, 0.0, 0.0, 0.0]])), config)
     assert "99 bars back is zero: this LSTM learns nothing from bars before the last" in dead.message
     clipped = [epoch(k, clipped=0.9, grad_norm=5.0) for k in range(4)]

@@ -81,14 +81,15 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
 
 
 def _longer(config: RunConfig, used: int) -> str:
-    nearer = f"or a lookback of {_round(2 * used)}"
+    lookback, nearer = config.task.input_size, _round(2 * used)
+    shorter = f", or a lookback of {nearer}" if nearer < lookback else ""
     if config.model.model == "rnn":
-        return f"Try an LSTM or GRU with an initial memory of {config.task.input_size} bars, {nearer}."
+        return f"Try an LSTM or GRU with an initial memory of {lookback} bars{shorter}."
     if config.model.model == "transformer":
-        return f"Try learned positions, {nearer}."
-    if config.model.memory < config.task.input_size:
-        return f"Try an initial memory of {config.task.input_size} bars, {nearer}."
-    return f"Try a Transformer, {nearer}."
+        return f"Try learned positions{shorter}."
+    if config.model.memory < lookback:
+        return f"Try an initial memory of {lookback} bars{shorter}."
+    return f"Try a Transformer{shorter}."
 
 
 def _round(bars: int) -> int:
