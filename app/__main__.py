@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from tempfile import TemporaryDirectory
 
     from PySide6.QtCore import QMessageLogContext, QtMsgType
     from PySide6.QtWidgets import QApplication
 
     from app.window import MainWindow
+    from forecasting.writing import Scratch
 
 _PREFIXES = ("sample:", "yahoo:")
 #: What may stand beside references when the window is opened.
@@ -113,7 +113,7 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     safe = "--safe-mode" in switches
     logbook.catch_crashes()
     folder = _safe_folder() if safe else None
-    preferences = Preferences(Path(folder.name) / "window.ini", safe=True) if folder else Preferences()
+    preferences = Preferences(folder.path / "window.ini", safe=True) if folder else Preferences()
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
     app.window = window  # type: ignore[attr-defined]
@@ -174,11 +174,11 @@ def _reset() -> str:
     return f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs and prices are untouched."
 
 
-def _safe_folder() -> TemporaryDirectory[str]:
+def _safe_folder() -> Scratch:
     """Return a folder for settings that goes away with the program: nothing of before is read, and nothing of it overwritten."""
-    from tempfile import TemporaryDirectory
+    from forecasting.writing import Scratch
 
-    return TemporaryDirectory(prefix="candlecast-safe-", ignore_cleanup_errors=True)
+    return Scratch()
 
 
 def _catch_faults(window: MainWindow) -> None:
