@@ -47,6 +47,8 @@ State = Literal["idle", "loading", "preparing", "training", "paused", "searching
 Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
+#: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
+_LOADING_MS, _SHOWING_MS = 3_000, 60
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
 #: What runs aside under this name tells what a training would cost.
@@ -113,6 +115,9 @@ class Session(QObject):
         self._pulse.setObjectName("pulse")
         self._pulse.setInterval(PULSE_MS)
         self._pulse.timeout.connect(self._beat)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(lambda: self.warm_up())
 
     @property
     def panel(self) -> Panel | None:
@@ -183,6 +188,10 @@ class Session(QObject):
         """Import torch in the background, unless that is done or under way."""
         if self.engine is None and self._warmer is None:
             self._warmer = self._start(tasks.warm_up, "engine")
+
+    def warm_up_soon(self) -> None:
+        """Prepare the engine once what is being loaded is shown: until then torch would only hold that up."""
+        self._soon.start(_LOADING_MS if self.state == "loading" else 0)
 
     def load(
         self,
@@ -400,6 +409,7 @@ class Session(QObject):
 
     def close(self, timeout_ms: int = 30_000) -> bool:
         """Give up everything and wait for all threads, so long for all of them together; True when none is left."""
+        self._soon.stop()
         self.cancel()
         for name in tuple(self._asides):
             self.forget(name)
@@ -493,8 +503,10 @@ class Session(QObject):
                 self.engine = event
             case SeriesLoaded():
                 self._list(event)
-            case SplitMade():
-                self.split = event
+                if self._soon.isActive():
+                    self._soon.start(_SHOWING_MS)
+            case SplitMade():  # a second one where training begins anew on the CPU
+                self.split, self.history = event, []
             case EpochEnd():
                 self.history.append(event)
                 self.progress = self._progress_at(event)

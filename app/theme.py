@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -225,6 +226,7 @@ def apply(app: QApplication, theme: Theme) -> None:
     app.setStyleSheet(sheet)
 
 
+@cache
 def asset(*parts: str) -> Path:
     """Return the path of a file of ``assets``, in a checkout and in an installed wheel.
 

@@ -124,7 +124,7 @@ class Workbench(QObject):
         elif all(map(is_network, references)):
             self.load((FIRST_SAMPLE,))
         self.load(references)
-        self.session.warm_up()
+        self.session.warm_up_soon()
         self.journaling.read()
         self.runs.start()
         self.steering.start()
@@ -262,6 +262,7 @@ class Workbench(QObject):
         self.runs.told.connect(self.banner.show_notice)
         self.runs.recalled.connect(self._show_recalled)
         self.runs.filled.connect(self._show_series)
+        self.runs.tested.connect(self.backtesting.recall)
         self.keeping.wrote.connect(self._title)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
