@@ -109,7 +109,7 @@ def project(order: Order) -> int:
         bench.model.show_config(bench.model.config().changed(seed=number[0]))
         bench.model.config_changed.emit()
         say("edit", number[0], time.time())
-        if (number[0] - base) % 15 == 0 and bench.projecting.save_to(path):
+        if (number[0] - base) % 35 == 0 and bench.projecting.save_to(path):
             say("saved", number[0])
 
     return _window([order["prices"]], act, every_ms=100, turns=50)

@@ -156,7 +156,7 @@ def judge_project(subject: Subject, ended: Ended, found: dict[str, Any]) -> None
     assert not old or best >= old[-1], (
         f"edit {old[-1]} was made {ended.at - dict(edits)[old[-1]]:.2f} s before the kill, and {best} is there"
     )
-    if old and old[-1] > saved + 15:
+    if old and old[-1] > saved:
         assert "not closed properly" in found["recovery"], found["recovery"]
     if found["recovery"]:
         subject.tally.offers += 1
