@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from app import theme
 from app.charts.canvas import Chart
@@ -182,3 +182,12 @@ def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
     assert first is not None
     assert first.toolTip().startswith(first.text())
     table.close()
+    around = QScrollArea()
+    around.setWidgetResizable(True)
+    around.setWidget(table)
+    around.resize(table.minimumWidth() // 2, 200)
+    around.show()
+    table.spread()
+    QApplication.processEvents()
+    assert table.columnWidth(0) == wide, "what has to be scrolled anyway is not shortened"
+    around.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QFont, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QScrollArea, QTableWidget, QTableWidgetItem, QWidget
 
 from app.panels.sheets import figure
 from forecasting.metrics import METRICS
@@ -54,14 +54,23 @@ class ScoreTable(QTableWidget):
         header = self.horizontalHeader()
         widths = [max(self.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in range(self.columnCount())]
         titles, *figures = widths or [0]
-        least = min(titles, _LEAST_TITLE * self.fontMetrics().averageCharWidth())
-        self.setMinimumWidth(least + sum(figures) + 2 * self.frameWidth())
+        least, frame = min(titles, _LEAST_TITLE * self.fontMetrics().averageCharWidth()), 2 * self.frameWidth()
+        if least + sum(figures) + frame > self._room():  # it scrolls anyway
+            least = titles
+        self.setMinimumWidth(least + sum(figures) + frame)
         spare = self.viewport().width() - titles - sum(figures)
         for column, width in enumerate(figures, start=1):
             header.resizeSection(column, width + max(0, spare) // len(figures))
         header.resizeSection(0, max(least, titles + min(0, spare)))
         rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
         self.setFixedHeight(header.sizeHint().height() + rows + 2 * self.frameWidth())
+
+    def _room(self) -> int:
+        """Return the width of what is seen at once: that of the area in which the table is scrolled."""
+        seen: QWidget | None = self.parentWidget()
+        while seen is not None and not isinstance(seen, QScrollArea):
+            seen = seen.parentWidget()
+        return self.width() if seen is None else seen.viewport().width()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Share the new width."""
