@@ -14,12 +14,13 @@ from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAccessible
 from window_bench import idle, price_file, texts, wait, window
 
+from app.panels.data import _where_from
 from app.theme import DARK, LIGHT
 from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
 from app.window.workbench import Workbench
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Progress, SeriesLoaded
-from forecasting.series import Panel, PriceSeries
+from forecasting.series import Panel, PriceSeries, Provenance
 from forecasting.sources import ReadOptions, Request, TickerOptions
 
 
@@ -345,3 +346,9 @@ def test_a_glimpse_tells_changes_only_where_there_are_some() -> None:
     assert Row(asked("a")[0], "a").glimpse is None
     change = Glimpse.of(series("A", 2, 110.0)).change
     assert change == pytest.approx(0.1)
+
+
+def test_the_source_of_a_resampled_file_is_still_named() -> None:
+    assert _where_from(Provenance("/data/prices.csv", note="resampled from 1D to 1W")) == "prices.csv; resampled from 1D to 1W"
+    assert _where_from(Provenance("/data/prices.csv")) == "prices.csv"
+    assert _where_from(Provenance("sample:sp500", note="S&P 500 index")) == "S&P 500 index"

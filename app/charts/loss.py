@@ -46,7 +46,7 @@ class LossChart(EpochChart):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._train, self._val, self._level, self._best = Curve(dash=(5.0, 3.0), width=1.4), Curve(width=1.8), Curve(), _BestMark()
-        empty = EmptyText(words("No training yet"), words("Press Train to watch the loss here, epoch by epoch."))
+        empty = EmptyText(words("No epoch yet"), words("The loss is drawn here as the network learns, epoch by epoch."))
         super().__init__("Loss by epoch", empty, parent)
 
     def _artists(self) -> list[Artist]:
@@ -88,7 +88,7 @@ class LossChart(EpochChart):
     def summary(self) -> str:
         """Return the state of the training in one sentence."""
         if not self._history:
-            return "No training yet."
+            return "No epoch yet."
         last = self._history[-1]
         text = (
             f"Epoch {last.epoch} of {last.epochs}: training loss {number(last.train_loss, 5)}, validation loss {number(last.val_loss, 5)}"

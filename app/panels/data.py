@@ -29,7 +29,7 @@ from app.panels.series_list import SeriesList, spacing_word
 from app.theme import Theme, icon
 from app.watchlist import Row
 from forecasting.calendars import SUFFIXES
-from forecasting.series import PriceSeries
+from forecasting.series import PriceSeries, Provenance
 from forecasting.sources import SAMPLES
 from forecasting.sources.resample import RESAMPLES
 
@@ -276,7 +276,7 @@ class DataPanel(QStackedWidget):
         told = [
             (self.tr("Period"), f"{first} – {last}"),
             (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted, series.tz)))),
-            (self.tr("Source"), source.note or Path(source.source).name),
+            (self.tr("Source"), _where_from(source)),
             (self.tr("Fetched"), _moment(source.retrieved_at) if source.source.startswith("yahoo:") else ""),
         ]
         return [(name, value) for name, value in told if value]
@@ -285,8 +285,14 @@ class DataPanel(QStackedWidget):
         """List what was noticed; nothing is said of what is not loaded."""
         count = len(series.findings) if series else 0
         self._quality.setVisible(series is not None)
-        self._quality.setText(self.tr("Checks: {n} findings").format(n=count) if count else self.tr("Checks: nothing to report"))
+        self._quality.setText(self.tr("Findings: {n}").format(n=count) if count else self.tr("Checks: nothing to report"))
         self._findings.show_findings(series.findings if series else ())
+
+
+def _where_from(source: Provenance) -> str:
+    """Return the name of the file or ticker, and what a reader should know of it; of a sample its description alone."""
+    name = "" if source.source.startswith("sample:") else Path(source.source).name
+    return "; ".join(filter(None, (name, source.note)))
 
 
 class _Trouble(QFrame):

@@ -138,7 +138,7 @@ def _nonpositive(bars: Bars) -> Finding | None:
     if count == 0:
         return None
     what = "price" if bars.has_range else "value"
-    message = f"{count} bars have a {what} of zero or below, for which there is no log return."
+    message = f"Bars with a {what} of zero or below, for which there is no log return: {count}."
     return Finding("nonpositive", message, count, "warning" if bars.has_range else "info", dates=shown(bars.ds[bad]))
 
 
@@ -154,7 +154,7 @@ def _high_below_low(bars: Bars) -> Finding | None:
     bad = bad[clear]
     if bad.size == 0:
         return None
-    message = f"{bad.size} bars have a high below the low ({int(crossed.sum())}), or an open or close outside of both."
+    message = f"Bars with a high below the low ({int(crossed.sum())}), or an open or close outside of both: {bad.size}."
     severe = bad.size > 0.2 * bars.ds.size
     return Finding("high_below_low", message, int(bad.size), "error" if severe else "warning", dates=shown(bars.ds[bad]))
 
@@ -173,7 +173,7 @@ def _stale(bars: Bars) -> Finding | None:
     if not long.any():
         return None
     count = int(lengths[long].sum())
-    message = f"{int(long.sum())} runs of 10 or more bars repeat the same close, the longest {int(lengths.max())} bars."
+    message = f"Runs of 10 or more bars that repeat the same close: {int(long.sum())}, the longest of {int(lengths.max())} bars."
     return Finding("stale", message, count, "warning" if count > 0.05 * bars.ds.size else "info", dates=shown(bars.ds[starts[long]]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.calendars import infer_calendar, infer_freq
-from forecasting.errors import SourceError
+from forecasting.errors import SourceError, presentable
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.files.convert import Converted, close_of
 from forecasting.sources.files.grid import Grid, cell_kind
@@ -26,6 +26,10 @@ Mask = npt.NDArray[np.bool_]
 _RECENT = 50_000
 
 _PIECE = 8192
+
+#: Most series of a file: as many as the list of the window keeps.
+MAX_SERIES = 5000
+_LONGEST_SYMBOL = 100
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def assemble(grid: Grid, roles: Roles, read: Converted, options: ReadOptions, ab
     groups = list(_by_symbol(grid, roles, read, dated, name))
     if options.symbol:
         groups = _chosen(groups, options.symbol)
+    if len(groups) > MAX_SERIES:
+        raise SourceError(f"The file holds {len(groups):,} symbols; at most {MAX_SERIES:,} are read.", "Split the file, or name a symbol.")
     found = [one for rows in groups if (one := _series(rows, about_all)) is not None]
     if not found:
         raise SourceError("No row has both a date and a close.", "Say which column is the close: columns close=NAME.")
@@ -97,15 +103,14 @@ def _undated(grid: Grid, roles: Roles, dated: Mask) -> list[Finding]:
     rest = int(rows.size) - blank - len(odd)
     findings = []
     if odd:
-        message = (
-            f"{len(odd)} dates cannot be read like the others, such as {grid.columns[place][odd[0]].as_py()!r}; their rows are left out."
-        )
+        example = grid.columns[place][odd[0]].as_py()
+        message = f"Dates that cannot be read like the others: {len(odd)}, such as {example!r}; their rows are left out."
         findings.append(Finding("unreadable_dates", message, len(odd), "warning", "dropped"))
     if rest > 0:
         what = "repeat the header" if len(heads) == rest else "have no date"
         example = next(text for row, text in texts.items() if row not in odd) if len(texts) > len(odd) else ""
         many = rest > 5 and rest > 0.05 * dated.size and len(heads) < rest
-        message = f"{rest} rows {what} and are no bars, such as: {example[:80]}"
+        message = f"Rows that {what} and are no bars: {rest}, such as: {example[:80]}"
         findings.append(Finding("not_bars", message, rest, "warning" if many else "info", "dropped"))
     return findings
 
@@ -227,7 +232,7 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
     freq = infer_freq(recent)
     findings.extend(examine(Bars(ds, columns, freq, read.tz)))  # before the table is made: its scratch memory is used again for that
     return PriceSeries(
-        symbol=rows.symbol,
+        symbol=presentable(rows.symbol, _LONGEST_SYMBOL).replace("\n", " "),
         ds=ds,
         columns=tuple(columns),
         values=_table(list(columns.values()), shared.block),
@@ -272,11 +277,11 @@ def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
     empty = lost[~rows.bad_close[lost]]
     findings = []
     if text.size:
-        message = f"{text.size} rows have text where the close should be (dividends, splits, notes); they are no bars."
+        message = f"Rows with text where the close should be (dividends, splits, notes), which are no bars: {text.size}."
         severe = text.size > 0.05 * keep.size
         findings.append(Finding("not_bars", message, text.size, "warning" if severe else "info", "dropped", shown(rows.ds[text])))
     if empty.size:
-        message = f"{empty.size} rows have a date but no close."
+        message = f"Rows with a date but no close: {empty.size}."
         findings.append(Finding("missing_close", message, empty.size, "warning", "dropped", shown(rows.ds[empty])))
     return findings
 
@@ -317,7 +322,7 @@ def _duplicates(ds: Dates, columns: dict[str, Floats], double: npt.NDArray[np.in
     unlike = int(np.count_nonzero(~same))
     place = "first" if reversed_ else "last"
     told = f"{unlike} of them with other values; the row that stands {place} in the file is kept" if unlike else "all with the same values"
-    message = f"{double.size} bars repeat a date, {told}."
+    message = f"Bars that repeat a date: {double.size}, {told}."
     stacked = unlike > 0.2 * ds.size
     if stacked:
         message += " The file may hold several series one below the other, without a column that tells them apart."
