@@ -4,7 +4,8 @@ from forecasting.training.doctor import Doctor
 from forecasting.training.finder import find_learning_rate
 from forecasting.training.forecaster import Forecaster, build, forecasts_from
 from forecasting.training.hardware import choose_device, devices, self_test, set_threads
-from forecasting.training.loop import TRAIN_LEVELS, Fitted, StopAsked, fit
+from forecasting.training.ladder import fit
+from forecasting.training.loop import TRAIN_LEVELS, Fitted, StopAsked
 from forecasting.training.optimisers import OPTIMISERS, SGD, AdamW, Optimiser, RMSprop
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.state import TrainingState, run_name

@@ -20,7 +20,7 @@ from forecasting.features import AHEAD
 from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
-from forecasting.training.hardware import choose_device
+from forecasting.training.hardware import choose_device, fits
 from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
 #: Windows that are evaluated at a time where memory allows.
@@ -204,14 +204,13 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     """
     size, done, found = _MOST, 0, []
     while done < len(rows):
-        try:
-            found.append(evaluate(rows[done : done + size]))
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
+        some = rows[done : done + size]
+        if fits(lambda some=some: found.append(evaluate(some))):  # type: ignore[misc]
+            done += size
+        elif size == 1:
+            raise torch.OutOfMemoryError("out of memory: not even one window fits")
+        else:
             size = min(size, len(rows)) // 2 or 1
-            continue
-        done += size
     return torch.cat(found)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from forecasting.config import TrainConfig
 from forecasting.events import MemorySeen
 from forecasting.models import Ensemble, Network
+from forecasting.training.hardware import is_out_of_memory
 
 #: Lags that a probe shows at most, windows it looks at, seconds between two looks, and the share of time they may take.
 _LAGS, _WINDOWS, _EVERY_S, _SHARE = 24, 16, 1.0, 0.02
@@ -95,7 +96,9 @@ class MemoryProbe:
             shape, layers = member.kept(self.window, cuts)
             flat = [state for states in layers for state in states]
             gradients = torch.autograd.grad(self.loss(shape, self.rows).sum(), flat)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             self.due = math.inf
             return None
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -12,6 +14,15 @@ from forecasting.errors import ConfigError
 
 #: Largest difference between a device's numbers and the CPU's in the self-test; TF32 and fused kernels stay well below it.
 _TOLERANCE = 1e-2
+#: What libraries say where memory is short: PyTorch on the CPU says it as a plain RuntimeError, cuDNN and cuBLAS in words of their own.
+_SHORT_OF_MEMORY = (
+    "out of memory",
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_SUPPORTED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -36,13 +47,20 @@ def devices() -> dict[str, str]:
     found = {}
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            facts = torch.cuda.get_device_properties(index)
-            found[f"cuda:{index}"] = f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
+            found[f"cuda:{index}"] = _described(index)
     if torch.backends.mps.is_available():
         found["mps"] = "Apple GPU"
     threads = torch.get_num_threads()
     found["cpu"] = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return found
+
+
+def _described(index: int) -> str:
+    try:
+        facts = torch.cuda.get_device_properties(index)
+    except (RuntimeError, AssertionError):  # a driver that does not answer: the self-test will say so
+        return f"CUDA device {index}"
+    return f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
 
 
 def tested_device(wanted: str) -> tuple[torch.device, str]:
@@ -75,10 +93,40 @@ def self_test(device: torch.device | str) -> str:
         try:
             ours = _gradient(network, window)
             theirs = _gradient(network.to(device), window.to(device))
-        except RuntimeError as error:
-            return str(error).splitlines()[0]
+        except (RuntimeError, TypeError, AssertionError) as error:  # no driver, no float64, a build without CUDA
+            return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     apart = float((ours - theirs).abs().max())
     return "" if apart <= _TOLERANCE else f"its numbers differ from the CPU's by {apart:.1e}"
+
+
+def fits(work: Callable[[], object]) -> bool:
+    """Do something, and tell whether memory was enough for it; on return nothing holds on to what was allocated.
+
+    Other errors go through.
+    """
+    try:
+        work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that the memory of a device, or of the computer, was too small."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORT_OF_MEMORY)
+
+
+def release(device: torch.device) -> None:
+    """Give back what is kept of a device's memory though nothing uses it."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def _gradient(network: nn.LSTM, window: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Training: fit() is a generator of events that returns a Forecaster."""
+"""Training on one device: fit_on() is a generator of events that returns a Forecaster."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from forecasting.series import Floats, Origins, Panel
 from forecasting.training.doctor import Doctor
 from forecasting.training.forecaster import Forecaster, build, forecasts_from, in_parts
 from forecasting.training.gradients import MemoryProbe, clip_gradients
-from forecasting.training.hardware import set_threads, tested_device
+from forecasting.training.hardware import fits, release
 from forecasting.training.optimisers import OPTIMISERS
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.state import (
@@ -53,75 +53,37 @@ _LOOK_EVERY = 32
 _LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
 
 
-def _never() -> bool:
-    return False
-
-
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What fit() returns: the forecaster, every epoch, and why training ended."""
+    """What training returns: the forecaster, every epoch, and why training ended."""
 
     forecaster: Forecaster
     history: tuple[EpochEnd, ...]
     stopped: Stopped
 
 
-def fit(
+def fit_on(
+    device: torch.device,
     panel: Panel,
     split: Split,
     config: RunConfig,
     should_stop: StopAsked,
-    *,
-    should_pause: StopAsked = _never,
-    resume: TrainingState | None = None,
-    autosave: Path | None = None,
-    keep: Path | None = None,
+    should_pause: StopAsked,
+    resume: TrainingState | None,
+    autosave: Path | None,
+    keep: Path | None,
 ) -> Generator[Event, None, Fitted]:
-    """Train a network and keep the weights of the best validation loss.
-
-    Parameters
-    ----------
-    panel : Panel
-    split : Split
-        Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility and
-        baseline are brought up to ``split.test_start`` at the end. No bar from that date on is looked at.
-    config : RunConfig
-    should_stop : callable
-        Polled every batch; once true, training ends with the best weights so far.
-    should_pause : callable
-        Polled every batch; training waits for as long as it is true.
-    resume : TrainingState, optional
-        Go on from there, with the numbers of a training that was never cut short (same machine, on the CPU).
-    autosave : Path, optional
-        File in which the state is kept while training goes on.
-    keep : Path, optional
-        File in which the state is left at the end, from which a longer training can go on.
-
-    Yields
-    ------
-    Event
-        SplitMade, Progress, Notice, MemorySeen, Advice, EpochEnd (epoch 0 is the baseline itself; of a resumed training all
-        epochs so far come at once), and after each of these a ForecastMade: the real future as the network sees it at that moment.
-
-    Returns
-    -------
-    Fitted
+    """Train on one device; parameters, events and result as of :func:`forecasting.training.ladder.fit`.
 
     Raises
     ------
-    ConfigError
-        The state belongs to other prices or settings, the device cannot be used, or steps that do not add up were to be.
+    torch.OutOfMemoryError, RuntimeError, MemoryError
+        Memory is too small even for one window at a time; :func:`forecasting.training.hardware.is_out_of_memory` tells.
     """
-    if resume is not None:
-        resume.check(panel, config)
-    device, excuse = tested_device(config.train.device)
-    set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
     windows, forecaster = untrained(panel, split, config, device)
     scaling, network = forecaster.scaling, forecaster.network
     yield _split_made(split, network, device)
-    if excuse:
-        yield Notice(excuse)
     run = Run(forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave))
     provisional = _provisional(run, panel)
     if resume is None:
@@ -291,9 +253,8 @@ class Run:
             if self.should_pause():
                 yield from self._pause()
                 continue
-            try:
-                self.step(order[self.place : self.place + self.batch_size], rate)
-            except torch.OutOfMemoryError:
+            some = order[self.place : self.place + self.batch_size]
+            if not fits(lambda some=some: self.step(some, rate)):  # type: ignore[misc]
                 yield self._halve()
                 continue
             if self._exploded(last=self.place >= len(order)):
@@ -396,11 +357,10 @@ class Run:
             A batch of one is too large.
         """
         if self.batch_size == 1:
-            raise
+            raise torch.OutOfMemoryError(f"out of memory: not even one of the {self.lessons.unit} fits")
         self.optimiser.clear()
         self.batch_size = max(1, min(self.batch_size, self.lessons.count) // 2)
-        if self.windows.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release(self.windows.device)
         return Notice(
             f"The device's memory was too small, so batches now have {self.batch_size} {self.lessons.unit}.",
             "Lower the batch, or the network's size.",

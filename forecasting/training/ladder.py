@@ -1,0 +1,94 @@
+"""The way down where memory is short: a device, with smaller and smaller batches, then the CPU, and words where that fails too."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import torch
+
+from forecasting.config import RunConfig
+from forecasting.errors import ConfigError
+from forecasting.events import Event, Notice
+from forecasting.series import Panel
+from forecasting.training.hardware import devices, is_out_of_memory, release, set_threads, tested_device
+from forecasting.training.loop import Fitted, StopAsked, fit_on
+from forecasting.training.state import TrainingState
+from forecasting.windows import Split
+
+
+def _never() -> bool:
+    return False
+
+
+def fit(
+    panel: Panel,
+    split: Split,
+    config: RunConfig,
+    should_stop: StopAsked,
+    *,
+    should_pause: StopAsked = _never,
+    resume: TrainingState | None = None,
+    autosave: Path | None = None,
+    keep: Path | None = None,
+) -> Generator[Event, None, Fitted]:
+    """Train a network and keep the weights of the best validation loss.
+
+    Parameters
+    ----------
+    panel : Panel
+    split : Split
+        Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility and
+        baseline are brought up to ``split.test_start`` at the end. No bar from that date on is looked at.
+    config : RunConfig
+    should_stop : callable
+        Polled every batch; once true, training ends with the best weights so far.
+    should_pause : callable
+        Polled every batch; training waits for as long as it is true.
+    resume : TrainingState, optional
+        Go on from there, with the numbers of a training that was never cut short (same machine, on the CPU).
+    autosave : Path, optional
+        File in which the state is kept while training goes on.
+    keep : Path, optional
+        File in which the state is left at the end, from which a longer training can go on.
+
+    Yields
+    ------
+    Event
+        SplitMade, Progress, Notice, MemorySeen, Advice, EpochEnd (epoch 0 is the baseline itself; of a resumed training all
+        epochs so far come at once), and after each of these a ForecastMade: the real future as the network sees it at that moment.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    ConfigError
+        The state belongs to other prices or settings, the device cannot be used, or steps that do not add up were to be.
+    """
+    if resume is not None:
+        resume.check(panel, config)
+    device, excuse = tested_device(config.train.device)
+    if excuse:
+        yield Notice(excuse)
+    set_threads(config.model, config.train)
+    if device != torch.device("cpu"):
+        try:
+            return (yield from fit_on(device, panel, split, config, should_stop, should_pause, resume, autosave, keep))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        release(device)
+        yield Notice(
+            f"The memory of {devices().get(str(device), str(device))} is too small even for one window at a time: "
+            "training begins anew on the CPU.",
+            "Lower the network's size, or the lookback, to train on the device.",
+        )
+    try:
+        return (yield from fit_on(torch.device("cpu"), panel, split, config, should_stop, should_pause, resume, autosave, keep))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        words = f"The memory of this computer is too small for this network, even for one window at a time ({str(error)[:120]})."
+        raise ConfigError(words, "Lower the network's size, the lookback or the number of members.") from error
