@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+#: Most letters of a message or a hint: what a file holds may be quoted in it.
+_MOST = 1500
+
 
 class CandlecastError(Exception):
     """A fault that is told to the user as one message and one hint, never as a traceback.
@@ -15,13 +20,36 @@ class CandlecastError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
+        message, self.hint = presentable(message), presentable(hint)
         super().__init__(message)
         self.message = message
-        self.hint = hint
 
     def __str__(self) -> str:
         """Return message and hint as one text of one or two lines."""
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def presentable(text: str, most: int = _MOST) -> str:
+    """Return a text that can be shown, printed and kept anywhere, shortened to ``most`` letters.
+
+    What steers a terminal, turns the direction of writing or is no text at all is replaced; line ends stay.
+    """
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    if text.isprintable():
+        return text
+    return "".join(
+        "\ufffd" if unicodedata.category(sign) in _UNSEEN and sign not in "\n\u200c\u200d" else sign for sign in text.replace("\t", " ")
+    )
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written: those of files may hold bytes that are no letters of the system."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
+#: Control and format characters, halves of surrogates, and separators of lines.
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class SourceError(CandlecastError):
