@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from typing import Literal, cast
 
 import numpy as np
@@ -27,6 +26,8 @@ HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
 _EWMA = (0.97, 0.9)
 _MOST_STEPS = 24
 _YEAR, _PRIOR_BARS = 250, 60
+#: Weight below which the past of an exponentially weighted mean does not count.
+_FORGOTTEN = 1e-40
 #: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
 _CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
 
@@ -129,8 +130,15 @@ def _total_weight(bars: int, decay: float) -> Floats:
 
 
 def _decayed_sum(values: Floats, decay: float) -> Floats:
-    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]; the filter of scipy would import seconds of statistics."""
-    return np.fromiter(accumulate(values.tolist(), lambda total, value: value + decay * total), np.float64, len(values))
+    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]: each pass doubles how far back it reaches.
+
+    The filter of scipy does the same, and imports its statistics first, which takes a second.
+    """
+    total, reach = np.array(values, np.float64), 1
+    while reach < len(total) and decay**reach > _FORGOTTEN:
+        total[reach:] += decay**reach * total[:-reach]
+        reach *= 2
+    return total
 
 
 def trailing_mean(values: Floats, bars: int) -> Floats:
@@ -203,21 +211,22 @@ class Har:
         designs = _regressors(panel, target, pooled)
         if target == "seasonal":
             return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
-        x, y = [], []
+        # Sums over the series, so that all their rows need not be side by side.
+        width, count = designs[0].shape[1], 0
+        gram, cross = np.zeros((width, width)), np.zeros((width, len(steps)))
         for variance, design, known in zip(panel_variances(panel, target), designs, insample, strict=True):
             total = np.concatenate([[0.0], np.cumsum(variance[:known])])
             first = min(22, known // 4)
             bars = np.arange(first, max(first, known - int(steps[-1])))
-            x.append(design[bars])
-            y.append(np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
-        rows, answers = np.concatenate(x), np.concatenate(y)
-        if len(rows) < 250:
-            law = _constant(rows.shape[1], horizon)
+            rows, answers = design[bars], np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1))
+            gram, cross, count = gram + rows.T @ rows, cross + rows.T @ answers, count + len(rows)
+        if count < 250:
+            law = _constant(width, horizon)
             law[-1] = np.log(np.arange(1, horizon + 1))
             return cls(target, law, pooled, feedback)
-        ridge = 1e-4 * len(rows) * np.eye(rows.shape[1])
+        ridge = 1e-4 * count * np.eye(width)
         ridge[-1, -1] = 0.0
-        solved = np.linalg.solve(rows.T @ rows + ridge, rows.T @ answers)
+        solved = np.linalg.solve(gram + ridge, cross)
         every = np.stack([np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved])
         return cls(target, every, pooled, feedback)
 
@@ -226,18 +235,18 @@ class Har:
 
         Row t of X looks at bars up to t of the panel only.
         """
-        designs = _regressors(panel, self.target, self.pooled)
         weights = 0.5 * self.coefficients
+        designs = _regressors(panel, self.target, self.pooled, room=1 if self.feedback else 0)
         if not self.feedback:
             return tuple(designs), weights
-        misses = [_misses(m, np.exp(x @ weights[:, 0])) for m, x in zip(panel_moves(panel, self.target), designs, strict=True)]
-        with_misses = tuple(np.column_stack([x, m]) for x, m in zip(designs, misses, strict=True))
-        return with_misses, np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
+        for move, design in zip(panel_moves(panel, self.target), designs, strict=True):
+            design[:, -1] = _misses(move, np.exp(design[:, :-1] @ weights[:, 0]))
+        return tuple(designs), np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
 
-    def scale(self, panel: Panel) -> tuple[Floats, ...]:
-        """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves."""
+    def scale(self, panel: Panel, steps: int | None = None) -> tuple[Floats, ...]:
+        """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves; H may be cut to fewer."""
         designs, weights = self.log_scale(panel)
-        return tuple(np.exp(x @ weights) for x in designs)
+        return tuple(np.exp(x @ weights[:, :steps]) for x in designs)
 
 
 def _misses(move: Floats, scale: Floats) -> Floats:
@@ -261,18 +270,22 @@ def _constant(regressors: int, horizon: int) -> Floats:
     return coefficients
 
 
-def _regressors(panel: Panel, target: Target, pooled: bool) -> list[Floats]:
-    designs = []
+def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> list[Floats]:
+    """Return the regressors of each series, [T, P], behind them ``room`` for further columns."""
+    own, designs = len(HAR_BARS) + len(_EWMA), []
     for series, variance, move in zip(panel, panel_variances(panel, target), panel_moves(panel, target), strict=True):
         squared = np.maximum(move**2, _floor(series, target))
         squared[0] = variance[0]
-        columns = [np.log(trailing_mean(variance, bars)) for bars in HAR_BARS]
-        columns += [np.log(ewma(squared, decay)) for decay in _EWMA]
-        designs.append(columns)
+        design = np.ones((len(series), own + pooled + 1 + room))
+        for place, bars in enumerate(HAR_BARS):
+            design[:, place] = np.log(trailing_mean(variance, bars))
+        for place, decay in enumerate(_EWMA, start=len(HAR_BARS)):
+            design[:, place] = np.log(ewma(squared, decay))
+        designs.append(design)
     if pooled:
-        for columns, market in zip(designs, mean_by_date(panel, [d[1] for d in designs]), strict=True):
-            columns.append(market)
-    return [np.stack([*columns, np.ones_like(columns[0])], axis=1) for columns in designs]
+        for design, market in zip(designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True):
+            design[:, own] = market
+    return designs
 
 
 def mean_by_date(panel: Panel, columns: Sequence[Floats]) -> list[Floats]:

@@ -15,7 +15,7 @@ from forecasting.config import InputConfig, TaskConfig
 from forecasting.errors import DataError
 from forecasting.features import features, known_ahead
 from forecasting.seasonal import Season, anchors, deseasonalised, with_season
-from forecasting.series import Dates, Floats, Origins, Panel, PriceSeries
+from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
@@ -163,6 +163,14 @@ class Scaling:
         DataError
             Log returns are wanted of a series that is not positive throughout, or a season of one that has none.
         """
+        fitted = cls._without_features(panel, insample, task, inputs)
+        known_rows = np.concatenate([table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)])
+        sd = known_rows.std(axis=0)
+        return replace(fitted, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0))
+
+    @classmethod
+    def _without_features(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
+        """Fit volatility and baseline alone."""
         target, season = _resolved(panel, task, insample)
         if target == "log-return":
             _require_positive(panel)
@@ -171,16 +179,14 @@ class Scaling:
         draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback)
         moves = draft.moves_target
         draft = replace(draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK))
-        scales = tuple(np.exp(x @ weights) for x, weights in draft.log_scale(panel, task.horizon))
-        known_rows = np.concatenate([table[:known] for table, known in zip(draft.tables(panel), insample, strict=True)])
-        sd = known_rows.std(axis=0)
-        quantiles = _baseline_quantiles(panel, insample, scales, draft.lines(panel), draft.starts(panel, task.horizon))
-        return replace(draft, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0), quantiles=quantiles)
+        scales = draft.log_scale(panel, task.horizon)
+        return replace(draft, quantiles=_baseline_quantiles(panel, insample, scales, draft.lines(panel), draft.starts(panel, task.horizon)))
 
     def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Fit volatility and baseline anew on more bars, keeping target, season and feature scales, with which the network was trained."""
         season = self.season if self.season != "none" else "auto"
-        fresh = Scaling.fit(panel, insample, task.model_copy(update={"target": self.target, "season": season}), self.inputs)
+        same = task.model_copy(update={"target": self.target, "season": season})
+        fresh = Scaling._without_features(panel, insample, same, self.inputs)
         return replace(self, har=fresh.har, quantiles=fresh.quantiles)
 
     @property
@@ -228,7 +234,7 @@ class Scaling:
     def tables(self, panel: Panel) -> tuple[Floats, ...]:
         """Return the features as they are before scaling, [T, C] a series; of a level also how far it is from its mean, in its spread."""
         plain = self.plain(panel)
-        tables = features(plain, [scale[:, 0] for scale in self.har.scale(plain)], self.moves_target, self.inputs)
+        tables = features(plain, [scale[:, 0] for scale in self.har.scale(plain, steps=1)], self.moves_target, self.inputs)
         if self.target != "level":
             return tables
         around = [_around(s.y, self.lookback) for s in plain]
@@ -325,7 +331,7 @@ def _normal(levels: Floats) -> Floats:
 
 
 def _baseline_quantiles(
-    panel: Panel, insample: Sequence[int], scales: Sequence[Floats], lines: Sequence[Floats], starts: Sequence[Floats] | None
+    panel: Panel, insample: Sequence[int], scales: Sequence[tuple[Floats, Floats]], lines: Sequence[Floats], starts: Sequence[Floats] | None
 ) -> Floats:
     """Return quantiles [H, K] of the known moves over their scale, the drift shrunk by its own uncertainty.
 
@@ -333,17 +339,17 @@ def _baseline_quantiles(
     moves are known the sample's quantiles are drawn to those of a normal of the same spread. The sizes of moves
     of several series on one date are worth as many as the variance of their mean tells.
     """
-    normal, horizon = _normal(LEVELS), scales[0].shape[1]
-    out = np.empty((horizon, len(LEVELS)))
+    normal, horizon = _normal(LEVELS), scales[0][1].shape[1]
+    out, days = np.empty((horizon, len(LEVELS))), _days(panel)
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for place, (series, scale, line, known) in enumerate(zip(panel, scales, lines, insample, strict=True)):
+        for place, (day, (x, weights), line, known) in enumerate(zip(days, scales, lines, insample, strict=True)):
             bars = np.arange(min(22, known // 4), known - h)
             start = starts[place][bars, h - 1] if starts else line[bars]
-            pieces.append((line[bars + h] - start) / scale[bars, h - 1])
-            when.append(series.ds[bars])
+            pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
+            when.append(day[bars])
         z, dates = np.concatenate(pieces), np.concatenate(when)
-        independent = max(1.0, len(np.unique(dates)) / h)
+        independent = max(1.0, np.count_nonzero(np.bincount(dates)) / h)
         sizes = np.abs(z)
         together = _by_date(sizes, dates).var()
         worth = independent * (max(1.0, sizes.var() / together) if together > 0 else 1.0)
@@ -353,7 +359,7 @@ def _baseline_quantiles(
     return np.maximum.accumulate(smoothed_steps(out), axis=1)
 
 
-def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
+def _shrunk_mean(z: Floats, dates: Ints, independent: float) -> float:
     """Return the mean of z times ``1 - 1/t^2`` (0 where t is below 1), t its ratio to its standard error.
 
     Series of one date move together, so the error is that of the means by date (James and Stein 1961).
@@ -363,10 +369,17 @@ def _shrunk_mean(z: Floats, dates: Dates, independent: float) -> float:
     return mean * max(0.0, 1.0 - (error / mean) ** 2) if mean else 0.0
 
 
-def _by_date(values: Floats, dates: Dates) -> Floats:
-    """Return the mean of the values of each date, in order of time."""
-    _, place = np.unique(dates, return_inverse=True)
-    return np.asarray(np.bincount(place, values) / np.bincount(place), np.float64)
+def _by_date(values: Floats, dates: Ints) -> Floats:
+    """Return the mean of the values of each date that there is, in order of time; dates are numbered."""
+    count = np.bincount(dates)
+    there = count > 0
+    return np.asarray(np.bincount(dates, values)[there] / count[there], np.float64)
+
+
+def _days(panel: Panel) -> list[Ints]:
+    """Return the number of each bar's date among all dates of the panel, [T] a series."""
+    _, place = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
+    return np.split(place, np.cumsum([len(s) for s in panel])[:-1])
 
 
 class Windows:
@@ -388,15 +401,19 @@ class Windows:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
 
-        def tensor(arrays: Sequence[Floats]) -> Tensor:
-            return torch.as_tensor(np.concatenate(arrays).astype(np.float32)).to(device)
+        def tensor(arrays: Sequence[npt.NDArray[Any]]) -> Tensor:
+            return torch.as_tensor(np.concatenate(arrays, dtype=np.float32, casting="same_kind")).to(device)
 
         self.device, self.panel, self.scaling = device, panel, scaling
+        self.table = tensor(
+            [
+                _numbered((table - scaling.mean) / scaling.sd, series, scaling.symbols).astype(np.float32)
+                for table, series in zip(scaling.tables(panel), panel, strict=True)
+            ]
+        )
         scales = scaling.log_scale(panel, task.horizon)
-        scaled = [(table - scaling.mean) / scaling.sd for table in scaling.tables(panel)]
-        self.table = tensor([_numbered(table, series, scaling.symbols) for table, series in zip(scaled, panel, strict=True)])
-        self.regressors = tensor([regressors for regressors, _ in scales])
-        self.weights = tensor([scales[0][1]])
+        self.regressors, self.weights = tensor([regressors for regressors, _ in scales]), tensor([scales[0][1]])
+        del scales
         self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
         self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
