@@ -16,6 +16,7 @@ from app.settings import Scale, Style
 from app.watchlist import MOST_ROWS, Glimpse, Row, Watchlist
 from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError
+from forecasting.reading import read_ordinary
 from forecasting.series import PriceSeries
 from forecasting.sources.options import Request
 from forecasting.store.runs import LONGEST_NOTE, Curves, KeptRun, RunRecord, packed, unpacked
@@ -118,7 +119,7 @@ class Project(Settings):
     rows: tuple[ProjectRow, ...] = Field((), max_length=MOST_ROWS)
     selected: int = Field(0, ge=0)
     config: dict[str, Any] = Field({}, max_length=20)
-    compared: tuple[str, ...] = Field((), max_length=100)
+    compared: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
     shown: ProjectRun | None = None
     view: ProjectView = ProjectView()
     path: str = Field("", max_length=4096)
@@ -186,14 +187,11 @@ def read_project(path: Path) -> Project:
     """
     sweep(path.parent, path.name)
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_ordinary(path, MOST_BYTES)
     except FileNotFoundError as error:
         raise ProjectError(f"There is no project {path}.", "It may have been moved or renamed.") from error
     except OSError as error:
         raise ProjectError(f"{path} cannot be read: {error.strerror or error}.", "Check the path and your permissions.") from error
-    if len(data) > MOST_BYTES:
-        raise ProjectError(f"{path.name} is larger than the {MOST_BYTES:,} bytes that a project may have.", _HINT)
     try:
         project = Project.model_validate_json(data)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QByteArray, QCoreApplication, QSettings, QTimer
 
 from app.theme import THEME_NAMES
 from forecasting.errors import CandlecastError, ExportError
+from forecasting.reading import read_ordinary
 from forecasting.writing import Claim, next_step, set_aside, write_whole
 
 Style = Literal["candles", "bars", "line", "area"]
@@ -36,6 +37,10 @@ _BYTES = "base64:"
 #: Seconds that another window which is writing the file is waited for.
 _PATIENCE_S = 0.5
 _KEY = re.compile(r"\w+(/\w+)?", re.ASCII)
+#: Most bytes of the file.
+_MOST_BYTES = 16 * 2**20
+_ESCAPE = re.compile(r"\\x([0-9a-fA-F]+)|\\([0-7]+)|\\\r?\n|\\(.)")
+_OBJECT = re.compile(r"(?<!@)@(?:Variant|DateTime)\(")
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -283,8 +288,32 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(one for one in values if isinstance(one, str) and 0 < len(one) <= _LONGEST)
 
 
+def is_harmless(file: Path) -> bool:
+    """Whether a file of settings holds text and bytes only; one that is not there does.
+
+    Qt makes of ``@Variant`` and ``@DateTime`` whatever they describe, and PySide takes Python objects in them out of a pickle, which
+    runs code. They are looked for as Qt will see them: without escapes, quotes and line ends that are continued.
+    """
+    try:
+        text = read_ordinary(file, _MOST_BYTES).decode("latin-1")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    text = _ESCAPE.sub(_meant, text).replace('"', "")
+    return not _OBJECT.search(text)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """Return what an escape stands for; Qt keeps the last 16 bits of a number."""
+    number = int(escape[1][-4:], 16) if escape[1] else int(escape[2][-12:], 8) & 0xFFFF if escape[2] else 0
+    return chr(number) if number else escape[3] or ""
+
+
 def _read(file: Path) -> tuple[dict[str, object], bool]:
     """Return the values of the file, and whether it is damaged. QSettings reads anything; what it writes on a full disk is lost unsaid."""
+    if not is_harmless(file):
+        return {}, True
     store = QSettings(str(file), QSettings.Format.IniFormat)
     values = {key: store.value(key) for key in store.allKeys() if _KEY.fullmatch(key)}
     return values, store.status() is QSettings.Status.FormatError

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from forecasting.config import Settings
 from forecasting.errors import CandlecastError
+from forecasting.reading import read_ordinary
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import Request
 
@@ -19,6 +20,8 @@ from forecasting.sources.options import Request
 SPARK = 60
 #: Rows that are kept between two starts, far more than anybody watches.
 MOST_ROWS = 5000
+#: Most bytes of the file of a list.
+MOST_BYTES = 32 * 2**20
 
 #: What loading does to the choice of what is trained: only the new series, the new ones too, or no change.
 Choice = Literal["only", "also", "as_before"]
@@ -218,9 +221,14 @@ class Watchlist:
         except ValidationError as error:
             newer = error.errors()[0]["loc"] == ("version",)
             told = "was written by another version of Candlecast" if newer else "is damaged"
-            raise WatchlistError(f"The watchlist {told}.", "Update Candlecast." if newer else "", damaged=not newer) from error
+            raise WatchlistError(f"The watchlist {told}.", "Update Candlecast." if newer else "It is set aside; a new one is begun.", damaged=not newer) from error
         rows = tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in saved.rows)
         return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
+
+
+def read_watchlist(path: Path) -> tuple[Watchlist, int]:
+    """Read a list from its file; errors as :meth:`Watchlist.from_json`, and OSError where it cannot be read."""
+    return Watchlist.from_json(read_ordinary(path, MOST_BYTES))
 
 
 #: Version of the file; another one is refused, and never overwritten.

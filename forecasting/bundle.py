@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import ModelFileError
+from forecasting.reading import open_zip, ordinary
 from forecasting.writing import write_whole
 
 Tensors = dict[str, npt.NDArray[np.generic]]
@@ -88,14 +89,14 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
     """
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with ordinary(path).open("rb") as file, open_zip(file) as archive:
             _check_entries(path, archive)
             manifest = _manifest(path, _read(path, archive, _MANIFEST))
             weights = _read(path, archive, _WEIGHTS)
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no file {path}.", "Check the path.") from error
     except zipfile.BadZipFile as error:
-        raise _bad(path, "is not a model file, or it is damaged") from error
+        raise _bad(path, f"is not a model file, or it is damaged ({error})") from error
     except (NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise _bad(path, f"cannot be unpacked ({error})") from error
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from forecasting.errors import ConfigError
+from forecasting.reading import read_ordinary
 
 ShapeName = Literal["many-to-one", "one-to-one", "one-to-many", "many-to-many", "encoder-decoder"]
 Strategy = Literal["direct", "recursive", "seq2seq"]
@@ -22,6 +23,8 @@ class Shape(NamedTuple):
     strategies: tuple[Strategy, ...]
 
 
+#: Most bytes of a file of settings.
+_MOST_BYTES = 2**20
 _ONE, _SEVERAL, _ANY = range(1, 2), range(2, 5001), range(1, 5001)
 
 #: Every shape that a network's inputs and outputs can have.
@@ -447,9 +450,9 @@ class RunConfig(Settings):
     def from_file(cls, path: str | Path) -> Self:
         """Read an experiment from a JSON file; errors as :meth:`from_json`."""
         try:
-            return cls.from_json(Path(path).read_bytes())
+            return cls.from_json(read_ordinary(Path(path), _MOST_BYTES))
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Check the path given to --config.") from error
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}.", "Check the path given to --config.") from error
 
 
 #: The groups of a run in the order in which forms show them.

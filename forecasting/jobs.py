@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
-from forecasting.errors import CandlecastError, ConfigError, DataError
+from forecasting.errors import CandlecastError, ConfigError, DataError, is_text
 from forecasting.events import (
     AuditFinished,
     BacktestFinished,
@@ -114,9 +114,14 @@ def load(
     CandlecastError
         The only reference cannot be loaded, or none of several.
     """
-    from forecasting.sources.options import AS_FOUND, USUAL, Request
+    from forecasting.sources.options import AS_FOUND, LONGEST_REFERENCE, USUAL, Request
     from forecasting.sources.quality import with_session_gaps
 
+    for one in references:
+        if isinstance(one, str) and not 0 < len(one) <= LONGEST_REFERENCE:
+            raise DataError(f"A source is named with {len(one):,} letters: {one[:60]!r}.", "Give a file, yahoo:TICKER or sample:NAME.")
+        if isinstance(one, str) and not is_text(one):
+            raise DataError(f"The name {one} is no text of this system.", "Rename the file.")
     wanted = [
         one if isinstance(one, Request) else Request(reference=one, read=options or AS_FOUND, ticker=ticker or USUAL) for one in references
     ]

@@ -12,7 +12,7 @@ from app.panels.data import DataPanel
 from app.session import Session
 from app.settings import Preferences
 from app.tasks import Refresh
-from app.watchlist import Choice, Row, Watchlist, WatchlistError
+from app.watchlist import Choice, Row, Watchlist, WatchlistError, read_watchlist
 from forecasting.errors import CandlecastError
 from forecasting.sources.options import USUAL, Request, TickerOptions
 from forecasting.writing import Claim, next_step, set_aside, write_whole
@@ -163,7 +163,7 @@ class Watching(QObject):
         """Read the file; a damaged one is set aside, and one of another version is left alone."""
         self._last = _stamp(self._file) or (0, 0)
         try:
-            read = Watchlist.from_json(self._file.read_bytes())
+            read = read_watchlist(self._file)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -179,7 +179,7 @@ class Watching(QObject):
     def _theirs(self) -> Watchlist | None:
         """Return what another window has written since this one read or wrote the file; None where it cannot be read."""
         try:
-            return Watchlist.from_json(self._file.read_bytes())[0]
+            return read_watchlist(self._file)[0]
         except WatchlistError as error:
             self._put_aside(error)
         except FileNotFoundError:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from forecasting import __version__
 from forecasting.backtest.work import FoldRun, Work
 from forecasting.errors import CandlecastError, ConfigError, ExportError
+from forecasting.reading import open_zip, ordinary, read_ordinary
 from forecasting.series import Outcomes
 from forecasting.writing import replacing, sweep, write_whole
 
 _FORMAT = 2
+#: Most bytes of the description of a test.
+_MOST_BYTES = 8 * 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _PLAN = "backtest.json"
 _FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped")
 _ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")
@@ -87,15 +93,26 @@ def write_fold(path: Path, run: FoldRun) -> None:
 def read_fold(path: Path) -> FoldRun | None:
     """Read what :func:`write_fold` wrote; None where there is no file, or a damaged one: its fold has to be run again."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            facts = json.loads(str(arrays["facts"]))
-            outcomes = {}
-            for place, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
-                fields = {field: arrays[f"{place}.{field}"] for field in _ARRAYS}
-                outcomes[name] = Outcomes(model=name, quantiles=tuple(quantiles), **fields)
-            return FoldRun(outcomes=outcomes, **facts)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        with ordinary(path).open("rb") as file:
+            _check_size(file)
+            with np.load(file, allow_pickle=False) as arrays:
+                facts = json.loads(str(arrays["facts"]))
+                outcomes = {}
+                for place, (name, quantiles) in enumerate(facts.pop("quantiles").items()):
+                    fields = {field: arrays[f"{place}.{field}"] for field in _ARRAYS}
+                    outcomes[name] = Outcomes(model=name, quantiles=tuple(quantiles), **fields)
+                return FoldRun(outcomes=outcomes, **facts)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError, *_DAMAGED):
         return None
+
+
+def _check_size(file: BinaryIO) -> None:
+    """Refuse an archive that would unpack to more than any fold has: arrays are kept as they are, not packed."""
+    size = file.seek(0, os.SEEK_END)
+    with open_zip(file) as archive:
+        if sum(info.file_size for info in archive.infolist()) > size:
+            raise zipfile.BadZipFile("it is packed")
+    file.seek(0)
 
 
 def _described(work: Work) -> dict[str, Any]:
@@ -114,8 +131,8 @@ def _described(work: Work) -> dict[str, Any]:
 def _refuse_another(folder: Path, asked: dict[str, Any]) -> None:
     """Compare the description in the folder with that of the test at hand; the first difference is told."""
     try:
-        found = json.loads((folder / _PLAN).read_bytes())
-    except (OSError, ValueError) as error:
+        found = json.loads(read_ordinary(folder / _PLAN, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{folder / _PLAN} cannot be read: {error}.", "Name a new folder.") from error
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise ConfigError(f"{folder} was written by another version of the program.", "Name a new folder.")

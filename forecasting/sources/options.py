@@ -73,6 +73,9 @@ class TickerOptions(Settings):
     raw: bool = _option(False, "As traded (raw)", "Take a ticker's prices as they were traded, not corrected for dividends.")
 
 
+#: Most letters of a reference.
+LONGEST_REFERENCE = 4096
+
 #: Ten years of daily, adjusted prices.
 USUAL = TickerOptions()
 
@@ -90,7 +93,7 @@ class Request(Settings):
         How much of a ticker is fetched.
     """
 
-    reference: str = Field(min_length=1, max_length=4096)
+    reference: str = Field(min_length=1, max_length=LONGEST_REFERENCE)
     read: ReadOptions = AS_FOUND
     ticker: TickerOptions = USUAL
 

@@ -16,15 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar, cast
+from typing import IO, BinaryIO, Literal, TypeVar, cast
 
-from forecasting.errors import SourceError
+from forecasting.errors import SourceError, is_text
+from forecasting.reading import open_zip
 
 #: Largest file, packed and unpacked, that is opened.
 MAX_BYTES = 512 * 2**20
 
-#: Most cells of a sheet, counted as the rectangle that holds them: calamine allocates all of it.
-MAX_CELLS = 20_000_000
+#: Most times that a packed file may be larger than it lies on disk, once it unpacks to more than :data:`FREE_BYTES`. Prices pack ten-fold.
+MAX_RATIO = 30
+FREE_BYTES = 8 * 2**20
 
 Kind = Literal["text", "excel", "parquet"]
 Taken = TypeVar("Taken")
@@ -40,8 +42,7 @@ _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it first."),
     (b"Rar!", "a RAR archive", "Unpack it first."),
     (b"\x28\xb5\x2f\xfd", "packed with Zstandard", "Unpack it first."),
-    (b"\x80\x04\x95", "a Python pickle, which can run code", "Save the data as CSV or Parquet."),
-    (b"\x80\x05\x95", "a Python pickle, which can run code", "Save the data as CSV or Parquet."),
+    *((bytes((0x80, protocol)), "a Python pickle, which can run code", "Save the data as CSV or Parquet.") for protocol in range(2, 6)),
 )
 
 
@@ -113,10 +114,13 @@ class Unpacked:
     def __init__(self, stream: BinaryIO, hashing: _Hashing, name: str) -> None:
         self._stream, self._hashing, self._name = stream, hashing, name
         self._count = 0
+        hashing.seek(0, os.SEEK_END)
+        self._most = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * hashing.tell()))
+        hashing.seek(0)
 
     def read(self, size: int = -1) -> bytes:
         """Return up to ``size`` bytes (all that is left for -1); SourceError beyond the limit or for damaged packing."""
-        block = self._tried(lambda: self._stream.read(size if size >= 0 else MAX_BYTES + 1 - self._count))
+        block = self._tried(lambda: self._stream.read(size if size >= 0 else self._most + 1 - self._count))
         self._note(len(block))
         return block
 
@@ -137,10 +141,18 @@ class Unpacked:
 
     def _note(self, count: int) -> None:
         self._count += count
-        if self._count > MAX_BYTES:
+        if self._count > self._most:
             raise SourceError(
-                f"{self._name} unpacks to more than {MAX_BYTES >> 20} MB.", "Split the file, or keep only the columns needed."
+                f"{self._name} unpacks to more than {self._most >> 20} MB.", "Split the file, or keep only the columns needed."
             )
+
+    def refuse_bomb(self) -> None:
+        """Look a little further, and to the end where that is packed more densely than prices are; errors as of :meth:`read`."""
+        while self._count < FREE_BYTES // 2 and self.read(1 << 20):
+            pass
+        if self._count > MAX_RATIO * self._hashing.tell():
+            while self.read(1 << 20):
+                pass
 
     def hexdigest(self) -> str:
         """Return the SHA-256 (hex) of the file on disk."""
@@ -182,7 +194,9 @@ def inspect_file(path: str | Path, member: str = "") -> Opened:
     opened = Opened(path, "text", packing, member, b"")
     with unpacked(opened) as stream:
         head = stream.read(1 << 18)
-    _refuse(path, head)
+        _refuse(path, head)
+        if packing:
+            stream.refuse_bomb()
     return Opened(path, "text", packing, member, head)
 
 
@@ -200,10 +214,17 @@ def unpacked(opened: Opened) -> Iterator[Unpacked]:
             with lzma.LZMAFile(cast("BinaryIO", hashing)) as xz:
                 yield Unpacked(cast("BinaryIO", xz), hashing, name)
         elif opened.packing == "zip":
-            with opened.path.open("rb") as other, zipfile.ZipFile(other) as archive, archive.open(opened.member) as inner:
+            with opened.path.open("rb") as other, open_zip(other) as archive, _member(archive, opened) as inner:
                 yield Unpacked(cast("BinaryIO", inner), hashing, name)
         else:
             yield Unpacked(cast("BinaryIO", hashing), hashing, name)
+
+
+def _member(archive: zipfile.ZipFile, opened: Opened) -> IO[bytes]:
+    try:
+        return archive.open(opened.member)
+    except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{opened.path.name}: {opened.member} cannot be unpacked: {error}.", "Unpack it by hand.") from error
 
 
 def whole_file(opened: Opened) -> tuple[bytes, str]:
@@ -212,52 +233,16 @@ def whole_file(opened: Opened) -> tuple[bytes, str]:
         return stream.read(), stream.hexdigest()
 
 
-def check_workbook(data: bytes, name: str) -> None:
-    """Refuse a workbook whose sheets claim more cells than :data:`MAX_CELLS` or unpack to more than :data:`MAX_BYTES`.
-
-    calamine allocates the whole rectangle up to the last cell, and a failed allocation ends the process.
-    """
-    if not data.startswith(b"PK"):
-        return
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
-            raise SourceError(f"{name} unpacks to more than {MAX_BYTES >> 20} MB.", "Save the sheet with the prices as CSV.")
-        for info in archive.infolist():
-            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", info.filename):
-                rows, columns = _extent(archive, info)
-                if rows * columns > MAX_CELLS:
-                    raise SourceError(f"{name}: a sheet spans {rows:,} rows and {columns:,} columns.", "Save the table alone as CSV.")
-
-
-def _extent(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, int]:
-    """Return the last row and column that the cells of a sheet name."""
-    last_row, columns, rest, total = 0, {"A"}, b"", 0
-    with archive.open(info) as sheet:
-        while block := sheet.read(1 << 20):
-            total += len(block)
-            if total > MAX_BYTES:
-                raise SourceError(f"{info.filename} unpacks to more than {MAX_BYTES >> 20} MB.", "Save the table as CSV.")
-            text = rest + block
-            for letters, digits in set(re.findall(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{1,9})["']""", text)):
-                last_row = max(last_row, int(digits))
-                columns.add(letters.decode().upper() or "A")
-            rest = text[-40:]
-    return last_row, max(_column_number(letters) for letters in columns)
-
-
-def _column_number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
 def _checked(path: str | Path) -> Path:
     """Return the path of an existing file of bearable size."""
     if re.match(r"^[A-Za-z][A-Za-z0-9+.\-]+:/", str(path)) or "\0" in str(path):
         raise SourceError(f"{path} is an address; only files on this computer are opened.", "Download it first, then open the file.")
-    path = Path(path).expanduser()
+    if str(path).startswith("\\\\"):
+        raise SourceError(f"{path} lies on another computer, or is a device.", "Give the folder a drive letter, or copy the file.")
+    if not is_text(str(path)):
+        raise SourceError(f"The name {path} is no text of this system.", "Rename the file.")
     try:
+        path = Path(path).expanduser()
         if path.is_dir():
             raise SourceError(f"{path} is a folder.", "Choose a file in it.")
         if not path.exists():
@@ -267,8 +252,8 @@ def _checked(path: str | Path) -> Path:
         if not path.is_file():
             raise SourceError(f"{path} is not an ordinary file.", "Choose a file with prices.")
         size = path.stat().st_size
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    except (OSError, RuntimeError) as error:
+        raise SourceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.", "Check the path.") from error
     if size == 0:
         raise SourceError(f"{path.name} is empty.", "Choose a file with a date column and prices.")
     if size > MAX_BYTES:
@@ -281,8 +266,9 @@ def _checked(path: str | Path) -> Path:
 def _zip_member(path: Path, member: str) -> str:
     """Return the text file to read from a zip archive; "" for a workbook."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX")]
+        with path.open("rb") as file, open_zip(file) as archive:
+            sizes = {info.filename: (info.file_size, info.compress_size) for info in archive.infolist()}
+            names = members_of(archive)
     except zipfile.BadZipFile as error:
         raise SourceError(f"{path.name} is a damaged zip file: {error}.", "Fetch the file again.") from error
     if any(name.startswith("xl/") for name in names):
@@ -295,7 +281,16 @@ def _zip_member(path: Path, member: str) -> str:
     if len(wanted) != 1:
         shown = ", ".join(names[:8]) or "none"
         raise SourceError(f"{path.name} holds {len(names)} files: {shown}.", "Unpack it, or name one of them as the sheet.")
+    unpacked_size, packed_size = sizes[wanted[0]]
+    if unpacked_size > max(FREE_BYTES, MAX_RATIO * packed_size):
+        raise SourceError(f"{path.name} packs {wanted[0]} more than {MAX_RATIO}-fold, which no prices are.", "Fetch the file again.")
     return wanted[0]
+
+
+def members_of(archive: zipfile.ZipFile) -> list[str]:
+    """Return the files in a zip archive, without folders and what macOS adds."""
+    names = (info.filename for info in archive.infolist())
+    return [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
 
 
 def _refuse(path: Path, head: bytes) -> None:

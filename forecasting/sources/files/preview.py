@@ -11,8 +11,9 @@ from pathlib import Path
 
 from forecasting.errors import SourceError
 from forecasting.events import Event
+from forecasting.reading import open_zip, ordinary
 from forecasting.sources.files.grid import Frame, header_lines, pad
-from forecasting.sources.files.opening import Opened, inspect_file
+from forecasting.sources.files.opening import Opened, inspect_file, members_of
 from forecasting.sources.files.reader import understand
 from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import ColumnReading
@@ -72,11 +73,12 @@ def preview(path: str | Path, options: ReadOptions | None = None) -> FileUnderst
 
 def _members(path: Path) -> tuple[str, ...]:
     """Return the files in a zip archive; none for anything else, a workbook included."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with ordinary(path).open("rb") as file, open_zip(file) as archive:
+            names = members_of(archive)
+    except (OSError, zipfile.BadZipFile):
         return ()
-    with zipfile.ZipFile(path) as archive:
-        names = tuple(info.filename for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX"))
-    return () if any(name.startswith("xl/") or name == "content.xml" for name in names) else names
+    return () if any(name.startswith("xl/") or name == "content.xml" for name in names) else tuple(names)
 
 
 @contextmanager

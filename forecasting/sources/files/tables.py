@@ -10,7 +10,15 @@ from typing import Any
 from forecasting.errors import SourceError
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
 from forecasting.sources.files.labels import levels_of
-from forecasting.sources.files.opening import Opened, check_workbook, whole_file
+from forecasting.sources.files.opening import MAX_RATIO, Opened, whole_file
+from forecasting.sources.files.workbooks import check_workbook
+
+#: Most bytes of a name or of metadata in a Parquet file.
+_THRIFT_BYTES = 16 * 2**20
+#: Seconds from 1970 to the first and the last day that calendars have.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
+#: Bytes that a Parquet file may always fill.
+_FREE_BYTES = 64 * 2**20
 
 
 def read_workbook(opened: Opened, sheet: str = "", form: str = "", header: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
@@ -49,7 +57,7 @@ def read_workbook(opened: Opened, sheet: str = "", form: str = "", header: str =
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except calamine.PasswordError as error:
         raise SourceError(f"{opened.path.name} is protected by a password.", "Save it without one, or as CSV.") from error
-    except (calamine.CalamineError, OSError, ValueError) as error:
+    except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
         raise SourceError(f"{opened.path.name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV.") from error
     names = tuple(book.sheet_names)
     if sheet and sheet not in names:
@@ -59,7 +67,7 @@ def read_workbook(opened: Opened, sheet: str = "", form: str = "", header: str =
         try:
             rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
             return _sheet_grid(rows, form, header), digest, name, names
-        except (calamine.CalamineError, SourceError) as error:
+        except (calamine.CalamineError, SourceError, ValueError, OverflowError) as error:
             failures.append(f"{name}: {error}")
     raise SourceError(f"{opened.path.name} holds no price table. {' '.join(failures[:3])}", "Choose a sheet with a date column and prices.")
 
@@ -118,12 +126,18 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
     data, digest = whole_file(opened)
     name = opened.path.name
     try:
-        about = pq.ParquetFile(pa.BufferReader(data))
+        about = pq.ParquetFile(pa.BufferReader(data), thrift_string_size_limit=_THRIFT_BYTES, thrift_container_size_limit=100_000)
         rows, width = about.metadata.num_rows, about.metadata.num_columns
         if rows > MAX_ROWS or width > MAX_COLUMNS:
             raise SourceError(f"{name} has {rows:,} rows and {width:,} columns.", f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.")
-        table = about.read()
-    except (pa.ArrowException, OSError) as error:
+        most = max(_FREE_BYTES, MAX_RATIO * len(data))
+        if rows * width * 8 > most or _unpacked_bytes(about.metadata) > most:
+            raise SourceError(f"{name} packs {rows:,} rows of {width:,} columns more than {MAX_RATIO}-fold.", "Save the prices as CSV.")
+        texts = [column.path for column in about.schema if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0]
+        table = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts).read()
+        if sum(_text_bytes(column) for column in table.columns) > most:
+            raise SourceError(f"{name} holds texts of more than {most >> 20} MB.", "Keep only the columns needed.")
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
         raise SourceError(f"{name} is no Parquet file that can be read: {error}.", "Write it again, or save it as CSV.") from error
     if table.num_rows == 0 or table.num_columns < 2:
         raise SourceError(f"{name} has {table.num_rows} rows and {table.num_columns} columns.", "A date column and a value are needed.")
@@ -131,6 +145,34 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
     depth = max(map(len, labels))
     header = tuple(tuple(label[level] if level < len(label) else "" for label in labels) for level in range(depth))
     return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header), digest
+
+
+def _unpacked_bytes(about: Any) -> int:
+    groups = (about.row_group(place) for place in range(about.num_row_groups))
+    return sum(int(group.column(place).total_uncompressed_size) for group in groups for place in range(group.num_columns))
+
+
+def _text_bytes(column: Any) -> int:
+    """Return how large a column of texts becomes where each cell has its own; 0 for other columns."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if not pa.types.is_dictionary(kind) or not (pa.types.is_string(kind.value_type) or pa.types.is_binary(kind.value_type)):
+        return 0
+    sizes = (pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0 for chunk in column.chunks)
+    return sum(int(size) for size in sizes)
+
+
+def _in_calendar(column: Any) -> Any:
+    """Return time stamps, those beyond the years 1 to 9999 missing: no calendar has them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 0}[column.type.unit]  # all nanoseconds of 64 bits lie within
+    ticks = column.cast(pa.int64())
+    known = pc.and_(pc.greater_equal(ticks, _FIRST_S * scale), pc.less_equal(ticks, _LAST_S * scale))
+    return pc.if_else(known, column, None) if scale else column
 
 
 def _plain(column: Any) -> Any:
@@ -143,6 +185,8 @@ def _plain(column: Any) -> Any:
         kind = column.type
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         column = column.cast(pa.string())
+    elif pa.types.is_timestamp(kind):
+        column = _in_calendar(column)
     elif pa.types.is_decimal(kind):
         column = column.cast(pa.float64(), safe=False)
     elif pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):

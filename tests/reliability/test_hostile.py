@@ -1,0 +1,199 @@
+"""A corpus of hostile files, each opened as the program opens it in a child that is watched: nothing runs, nothing leaks, all is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile_files import Hostile, corpus, good_csv, put
+
+pytestmark = [pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux")]
+
+_MOST_BYTES, _MOST_S = 256 * 2**20, 1.0
+#: Seconds that a file may take on a machine that is busy with other things; the figure that is printed is the true one.
+_PATIENCE_S = 5.0
+_HERE = Path(__file__).parent
+
+
+class Opener:
+    """A child that opens files, with a home, a folder for temporary files and a place for files of the enemy, all below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.canary = folder, folder / "canary"
+        for name in ("home", "tmp", "a/b/c"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        homes = dict.fromkeys(("HOME", "CANDLECAST_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder / "home"))
+        more = {"TMPDIR": str(folder / "tmp"), "CANARY": str(self.canary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        paths = os.pathsep.join((str(_HERE), str(_HERE.parent), str(_HERE.parent.parent)))
+        environment = {**os.environ, **homes, **more, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": paths}
+        self._child = subprocess.Popen(
+            [sys.executable, str(_HERE / "hostile_opener.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder / "a/b/c", env=environment, text=True,
+            stderr=(folder / "stderr").open("w"),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def ask(self, patience: float = 8.0, **question: str) -> dict[str, Any]:
+        """Return the child's answer; one that hangs or ends has crashed."""
+        stdin, stdout = self._child.stdin, self._child.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(json.dumps(question) + "\n")
+            stdin.flush()
+            answered = bool(select.select([stdout], [], [], patience)[0])
+            line = stdout.readline() if answered else ""
+        except OSError:
+            answered, line = True, ""
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        what = f"the process ended with {self._child.wait(5)}" if answered else f"no answer in {patience:g} s"
+        return {"outcome": "crashed", "message": what, "hint": "", "seconds": patience, "bytes": 0, "broken": []}
+
+    @property
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def open(self, hostile: Hostile) -> tuple[dict[str, Any], list[str]]:
+        """Let the child open a file; return its answer and what is wrong with it."""
+        place = self.folder / "a/b/c"
+        path = hostile.put(place)
+        before = self.seen()
+        answer = self.ask(kind=hostile.kind, path=path)
+        wrong = judged(hostile, answer, path)
+        kept = () if hostile.kind == "store" else sorted(self.seen() - before)
+        wrong += [f"made {name}" for name in kept]
+        wrong += ["ran the code of a pickle"] * self.canary.exists()
+        self.sweep(place)
+        return answer, wrong
+
+    def seen(self) -> set[str]:
+        """Return all files but those where the program may write."""
+        found = {str(one.relative_to(self.folder)) for one in self.folder.rglob("*")}
+        return {name for name in found if name.split("/")[0] not in ("home", "tmp")}
+
+    def sweep(self, place: Path) -> None:
+        import shutil
+
+        self.canary.unlink(missing_ok=True)
+        shutil.rmtree(place)
+        place.mkdir()
+        for one in (self.folder / "home", self.folder / "tmp"):
+            shutil.rmtree(one, ignore_errors=True)
+            one.mkdir()
+
+
+def judged(hostile: Hostile, answer: dict[str, Any], path: str) -> list[str]:
+    """Return what is wrong with the answer of the child."""
+    wrong = [f"did what is forbidden: {one}" for one in answer["broken"]]
+    if answer["outcome"] == "crashed":
+        return [*wrong, f"crashed: {answer['message']}\n{answer['hint']}"]
+    if answer["bytes"] > _MOST_BYTES:
+        wrong.append(f"took {answer['bytes'] >> 20} MB")
+    if answer["seconds"] > _PATIENCE_S:
+        wrong.append(f"took {answer['seconds']:.1f} s")
+    if hostile.refused and answer["outcome"] != "refused":
+        wrong.append(f"was opened: {answer['message'][:200]}")
+    if answer["outcome"] == "refused":
+        wrong += told(answer, path)
+    return wrong
+
+
+def told(answer: dict[str, Any], path: str) -> list[str]:
+    """Return what is wrong with a complaint: it names the file or the value, has a next step, is short and can be shown anywhere."""
+    message, hint = answer["message"], answer["hint"]
+    wrong = []
+    if not hint.strip():
+        wrong.append(f"gives no hint: {message}")
+    if len(message) > 2000 or len(hint) > 2000:
+        wrong.append(f"says {len(message)} letters: {message[:200]}")
+    odd = {sign for sign in message + hint if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") and sign != "\n"}
+    if odd:
+        wrong.append(f"says {sorted(odd)!r}: {message[:200]!r}")
+    if not re.search(r"\w", message) or message.strip() in ("None.", "None"):
+        wrong.append(f"says nothing: {message!r}")
+    return wrong
+
+
+@contextmanager
+def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Opener]:
+    """Hand out a child that has imported what files of some kinds need, with some protections taken out."""
+    child = Opener(folder)
+    try:
+        for hostile in _warm():
+            if hostile.kind in kinds:
+                child.open(hostile)
+        for name in without:
+            child.ask(without=name)
+        yield child
+    finally:
+        child.close()
+
+
+def _warm() -> Iterator[Hostile]:
+    """Files that nothing is wrong with, so that what is measured later is not the import of a library."""
+    from hostile_models import bundle, good_model, good_training
+    from hostile_tables import _DAYS, _PRICES, _rows, parquet, sheet, workbook
+
+    yield Hostile("prices", "good", good_csv())
+    yield Hostile("prices", "good", parquet({"date": _DAYS, "close": _PRICES}), "f.parquet")
+    yield Hostile("prices", "good", workbook(sheet(_rows())), "f.xlsx")
+    yield Hostile("model", "good", lambda folder: put(folder / "f.candlecast", bundle(*good_model())))
+    yield Hostile("training", "good", lambda folder: put(folder / "f.training", bundle(*good_training())))
+    yield Hostile("prices", "latin", "Datum;Schluß\n".encode("latin-1") + b"01.02.2020;5\n02.02.2020;6\n" * 9)
+    for kind in ("project", "watchlist", "config", "settings", "folds"):
+        yield Hostile(kind, "empty", b"{}")
+    yield Hostile("resumed", "none", b"{}")
+    yield Hostile("store", "none", b"")
+
+
+def open_all(folder: Path, files: Iterable[Hostile]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Open files one after the other; return what went wrong, and the answers."""
+    wrong, answers = [], []
+    waiting = list(files)
+    while waiting:
+        with opener(folder, {one.kind for one in waiting}) as child:
+            while waiting and child.alive:
+                hostile = waiting.pop(0)
+                answer, faults = child.open(hostile)
+                if os.environ.get("HOSTILE_LIVE"):
+                    print(
+                        f"{answer['seconds']:.2f} {answer['bytes'] >> 20} {hostile.kind}: {hostile.name} {answer['outcome']} {faults}"[
+                            :300
+                        ],
+                        flush=True,
+                    )
+                answers.append(answer | {"name": f"{hostile.kind}: {hostile.name}"})
+                wrong += [f"{hostile.kind}: {hostile.name}: {fault}" for fault in faults]
+                if answer["outcome"] == "crashed" and "no answer" in answer["message"]:
+                    break
+    return wrong, answers
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_no_file_of_an_enemy_does_anything(tmp_path: Path) -> None:
+    files = corpus()
+    assert len(files) >= 300
+    wrong, answers = open_all(tmp_path, files)
+    slow = [one for one in answers if one["seconds"] > _MOST_S]
+    longest, largest = max(answers, key=lambda one: one["seconds"]), max(answers, key=lambda one: one["bytes"])
+    refused = sum(one["outcome"] == "refused" for one in answers)
+    print(f"\n{len(answers)} hostile files: {refused} refused, {len(answers) - refused} opened harmlessly, {len(wrong)} faults")
+    print(
+        f"longest {longest['seconds']:.2f} s ({longest['name']}), {len(slow)} over {_MOST_S:g} s; most memory {largest['bytes'] >> 20} MB ({largest['name']})"
+    )
+    assert not wrong, "\n".join(wrong)
