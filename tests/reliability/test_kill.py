@@ -238,9 +238,8 @@ def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothin
     print(f"\n{kills} kills in {time.monotonic() - begun:.0f} s: {sum(one.unreadable for one in tallies.values())} unreadable files,")
     print("no temporary file after the next start, or beside what the user wrote after the next writing of it")
     for name, one in tallies.items():
-        print(
-            f"  {name}: {one.kills} kills, {one.stray} temporary files until the next writing, {one.offers} offers, at most {one.worst:.2f} s lost"
-        )
+        later = f"{one.stray} temporary files beside targets until these were next written"
+        print(f"  {name}: {one.kills} kills, {later}, {one.offers} offers, at most {one.worst:.2f} s lost")
 
 
 @pytest.mark.parametrize(
