@@ -23,8 +23,8 @@ from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.training.hardware import choose_device, fits
 from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
-#: Windows that are evaluated at a time where memory allows.
-_MOST = 4096
+#: Windows that are evaluated at a time where memory allows, and numbers that one layer makes of them: more is no faster.
+_MOST, _NUMBERS = 4096, 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Forecaster:
             shape = self.trust * self.network.dated(self.network.together(windows.window(some)), windows.known_ahead(some))
             return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
 
-        values = in_parts(scaled, rows).numpy().astype(np.float64)
+        values = in_parts(scaled, rows, at_once(self.config, windows.inputs)).numpy().astype(np.float64)
         self.network.train(training)
         return values
 
@@ -194,7 +194,12 @@ def build(config: RunConfig, scaling: Scaling) -> Ensemble:
     return Ensemble(config.model, len(scaling.mean), config.task.horizon, config.task.input_size, len(scaling.symbols), ahead)
 
 
-def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+def at_once(config: RunConfig, inputs: int) -> int:
+    """Return how many windows of so many inputs a bar are evaluated at a time."""
+    return max(64, min(_MOST, _NUMBERS // (config.task.input_size * max(inputs, config.model.hidden_size))))
+
+
+def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MOST) -> Tensor:
     """Evaluate rows part by part and join the results; parts become smaller where a device's memory asks for it.
 
     Raises
@@ -202,7 +207,7 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
     torch.OutOfMemoryError
         Not even one row fits.
     """
-    size, done, found = _MOST, 0, []
+    done, found = 0, []
     while done < len(rows):
         some = rows[done : done + size]
         if fits(lambda some=some: found.append(evaluate(some))):  # type: ignore[misc]

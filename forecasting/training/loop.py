@@ -21,7 +21,7 @@ from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, Memor
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Origins, Panel
 from forecasting.training.doctor import Doctor
-from forecasting.training.forecaster import Forecaster, build, forecasts_from, in_parts
+from forecasting.training.forecaster import Forecaster, at_once, build, forecasts_from, in_parts
 from forecasting.training.gradients import MemoryProbe, clip_gradients
 from forecasting.training.hardware import fits, release
 from forecasting.training.optimisers import OPTIMISERS
@@ -214,7 +214,8 @@ class Run:
     def val_losses(self) -> Tensor:
         """Return the losses of the members' median from each validation origin, shape [N]."""
         self.network.eval()
-        return in_parts(lambda rows: self.losses(self.network.together(self.windows.window(rows)), rows), self.val_rows)
+        size = at_once(self.forecaster.config, self.windows.inputs)
+        return in_parts(lambda rows: self.losses(self.network.together(self.windows.window(rows)), rows), self.val_rows, size)
 
     def validate(self) -> float:
         """Return the mean loss on the validation part."""
