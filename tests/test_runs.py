@@ -16,7 +16,8 @@ from forecasting.errors import DataError, SourceError
 from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
 from forecasting.series import Forecast, Panel, PriceSeries, Provenance
 from forecasting.store import RunStore, store_path
-from forecasting.store.runs import Curves, differences, packed, read_record, recorded, recorded_backtest, restored, unpacked
+from forecasting.store.differences import differences
+from forecasting.store.runs import Curves, packed, read_record, recorded, recorded_backtest, restored, unpacked
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
 

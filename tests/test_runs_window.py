@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from app.charts.compare import MOST, hue
 from app.panels.differences import DifferenceDialog
 from app.panels.run_table import COLUMNS
 from app.theme import DARK, LIGHT, contrast
+from app.window import dialogs
 from app.window.workbench import Workbench
+from forecasting.errors import SourceError
 from forecasting.events import BacktestFinished
 from forecasting.series import Outcomes
-from forecasting.store import store_path
+from forecasting.store import RunStore, store_path
 
 
 @pytest.fixture
@@ -163,5 +166,106 @@ def test_a_backtest_is_kept_with_the_series_it_went_through(bench: Workbench, tm
     (run,) = bench.runs._runs.values()
     assert run.record.series[0].fingerprint == series[0].fingerprint, "of two series of one name the one that was checked"
     choose(bench, 0)
-    assert not bench.layout.runs.acts["show"].isEnabled()
     assert bench.layout.runs.acts["reproduce"].isEnabled()
+    bench.layout.runs.acts["show"].trigger()
+    wait(lambda: bench.backtesting.tested is not None)
+    idle(bench)
+    judged = bench.layout.backtest.judged
+    assert not judged.calibration.chart.table(), "one quantile has no band"
+    assert judged.residuals.table.sheet["Model"] == ["GRU"]
+    assert not judged.tabs.isTabVisible(judged.tabs.count() - 1), "what came of each fold is not kept"
+    assert bench.stepping._latest() is not None, "its forecasts are on the chart"
+    assert "An earlier test" in texts(bench.layout.backtest)
+
+
+def tabs(bench: Workbench) -> list[dict[str, list[str]]]:
+    """Return all that the tabs of the judgement say, for each metric and each step."""
+    idle(bench)
+    judged, found = bench.results.judged, []
+    for place in range(judged.steps.metrics.count()):
+        judged.steps.metrics.setCurrentIndex(place)
+        found.append(judged.steps.table.sheet)
+    found.append(judged.calibration.table.sheet)
+    for step in range(1, judged.residuals.step.maximum() + 1):
+        judged.residuals.step.setValue(step)
+        found += [judged.residuals.table.sheet, judged.residuals.chart.table()]
+    return [{head: [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values] for head, values in one.items()} for one in found]
+
+
+def show_first(bench: Workbench) -> None:
+    bench.session.forget_run()
+    bench.running.show_run()
+    assert bench.results.currentIndex() == 0
+    choose(bench, 0)
+    bench.layout.runs.acts["show"].trigger()
+    wait(lambda: bench.session.recalled is not None)
+    idle(bench)
+
+
+@pytest.mark.slow
+def test_an_earlier_run_has_the_tabs_that_it_had(bench: Workbench) -> None:
+    finished(bench, horizon=3)
+    before = tabs(bench)
+    assert len(before) > 10
+    assert all(before[:5])
+    show_first(bench)
+    assert tabs(bench) == before
+    assert bench.actions["past_previous"].isEnabled(), "its past forecasts can be gone through"
+    bench.session.forget_run()
+    finished(bench, horizon=5, seed=1)
+    assert tabs(bench) != before
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_version_says_why_its_tabs_are_empty(bench: Workbench) -> None:
+    finished(bench)
+    with sqlite3.connect(store_path()) as db:
+        db.execute("DELETE FROM run_outcomes")
+    db.close()
+    show_first(bench)
+    assert "earlier version" in bench.banner.text
+    for chart in bench.results.judged.charts:
+        assert "earlier version" in chart._empty.hint
+    bench.session.forget_run()
+    finished(bench, seed=1)
+    assert all("earlier version" not in chart._empty.hint for chart in bench.results.judged.charts)
+
+
+@pytest.mark.slow
+def test_outcomes_that_are_damaged_are_told_and_the_run_is_shown(bench: Workbench) -> None:
+    finished(bench)
+    with sqlite3.connect(store_path()) as db:
+        db.execute("UPDATE run_outcomes SET told = x'00'")
+    db.close()
+    show_first(bench)
+    assert "do not match their checksum" in bench.banner.text
+    assert bench.session.result is not None
+    assert bench.session.result.forecasts
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_in_the_store_has_its_tabs_too(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise SourceError("The disk is full.")
+
+    monkeypatch.setattr(RunStore, "add", refuse)
+    finished(bench)
+    before = tabs(bench)
+    show_first(bench)
+    assert tabs(bench) == before
+
+
+@pytest.mark.slow
+def test_a_project_brings_back_the_tabs_of_its_run_from_the_store(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(bench)
+    before = tabs(bench)
+    path = tmp_path / "mine.candleproject"
+    assert bench.projecting.save_to(path)
+    bench.session.forget_run()
+    monkeypatch.setattr(dialogs, "ask_save_project", lambda *_: "discard")
+    bench.load([str(path)])
+    wait(lambda: bench.session.recalled is not None and bool(bench.session.recalled.profiles))
+    idle(bench)
+    assert tabs(bench) == before

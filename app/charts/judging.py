@@ -61,9 +61,9 @@ class CalibrationChart(CurveChart):
 
     def show_calibration(self, found: Mapping[str, Calibration]) -> None:
         """Show what each model stated and what came true, the network first."""
-        lines = [_line(place, name, one.level, one.realised) for place, (name, one) in enumerate(found.items())]
+        lines = [_line(place, name, one.level, one.realised) for place, (name, one) in enumerate(found.items()) if one.level.size]
         if lines:
-            lowest = max(0.0, min(float(one.level.min()) for one in found.values() if one.level.size) - 5)
+            lowest = max(0.0, min(float(line.x.min()) for line in lines) - 5)
             ends = np.array([lowest, 100.0])
             lines.append(Line(words("as stated"), ends, ends, "muted", "dashed", guide=True, width=1.0))
         self.show_lines(lines, " %")

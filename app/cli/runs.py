@@ -163,7 +163,7 @@ def _print_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool) 
 @runs_cli.command("diff")
 def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
     """Show what two runs differ in: prices, settings, device, versions."""
-    from forecasting.store.runs import differences
+    from forecasting.store.differences import differences
 
     with _opened() as store:
         runs = [store.find(key)[0] for key in (first, second)]

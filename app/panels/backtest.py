@@ -30,6 +30,7 @@ from app.theme import Theme, icon
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
 from forecasting.metrics import crps
+from forecasting.store.outcomes import KeptOutcomes
 
 
 class Crew(Settings):
@@ -183,9 +184,11 @@ class BacktestPanel(QWidget):
         for table in self._fold_tables:
             table.show_sheet(columns, tips)
 
-    def show_finished(self, finished: BacktestFinished, folds: int) -> None:
-        """Show the judgement."""
-        self.judged.show_judged(finished.verdict, finished.scores, finished.outcomes, self._how_it_ran(finished, folds))
+    def show_finished(self, finished: BacktestFinished, folds: int, kept: KeptOutcomes) -> None:
+        """Show the judgement; of an earlier test, whose folds are not known, with what was ``kept`` of it."""
+        judged = (finished.verdict, finished.scores, finished.outcomes, self._how_it_ran(finished, folds))
+        self.judged.show_judged(*judged, kept.profiles, kept.lacking)
+        self.judged.tabs.setTabVisible(self.judged.tabs.indexOf(self._fold_tables[1]), folds > 0)
         self._stage.setCurrentWidget(self.judged)
 
     def set_theme(self, theme: Theme) -> None:
@@ -215,11 +218,14 @@ class BacktestPanel(QWidget):
         }
 
     def _how_it_ran(self, finished: BacktestFinished, folds: int) -> str:
-        info, outcomes = finished.info, next(iter(finished.outcomes.values()))
-        number = QLocale().toString
+        info, number = finished.info, QLocale().toString
+        count = len(next(iter(finished.outcomes.values()), ()))
+        if not folds:
+            words = self.tr("An earlier test: {epochs} epochs in {time} on {device}, seed {seed}.")
+            return words.format(epochs=number(info.epochs), time=duration(info.seconds), device=info.device, seed=info.seed)
         words = self.tr("{n} forecasts of {folds} folds, {epochs} epochs in {time} on {device}, seed {seed}{stopped}.")
         return words.format(
-            n=number(len(outcomes)),
+            n=number(count),
             folds=number(folds),
             epochs=number(info.epochs),
             time=duration(info.seconds),

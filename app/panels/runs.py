@@ -219,8 +219,9 @@ class RunsPanel(QStackedWidget):
         """Make what can be pressed fit what is selected."""
         chosen = self.chosen
         runs = {run.key: run for run in self.model.runs}
-        curves = len(chosen) == 1 and bool(runs[chosen[0]].record.forecasts)
-        fits = {"show": curves, "difference": len(chosen) == 2, "reproduce": len(chosen) == 1, "delete": bool(chosen)}
+        one = runs[chosen[0]].record if len(chosen) == 1 else None
+        shown = one is not None and (bool(one.forecasts) or one.kind == "backtest")
+        fits = {"show": shown, "difference": len(chosen) == 2, "reproduce": len(chosen) == 1, "delete": bool(chosen)}
         for name, able in fits.items():
             self.acts[name].setEnabled(able)
 
@@ -238,7 +239,7 @@ class RunsPanel(QStackedWidget):
 
 #: Icon, text and tool tip of what can be done with runs.
 _ACTS: dict[str, tuple[str, str, str]] = {
-    "show": ("results", "Show", "Show the run as if it had just ended: forecast, verdict and loss"),
+    "show": ("results", "Show", "Show the run as if it had just ended: verdict, forecast, loss, and the forecasts of its test part"),
     "difference": ("compare", "Differences", "What two selected runs differ in"),
     "reproduce": ("refresh", "Reproduce", "Load its prices and put its settings in the form, to train it again"),
     "delete": ("delete", "Delete", "Delete the selected runs (Delete)"),

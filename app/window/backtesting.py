@@ -8,7 +8,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -25,6 +25,7 @@ from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
 from forecasting.series import Panel, PriceSeries
+from forecasting.store.outcomes import KeptOutcomes
 from forecasting.writing import Claim
 
 #: Interrupted tests whose folds are kept, each in a folder of its own.
@@ -38,6 +39,7 @@ class Tested:
     panel: Panel
     result: BacktestFinished
     folds: tuple[FoldScored, ...]
+    kept: KeptOutcomes = field(default_factory=KeptOutcomes)
 
 
 class Backtesting(QObject):
@@ -102,7 +104,7 @@ class Backtesting(QObject):
         """
         try:
             config, plan, workers = self._model.config(), self._panel.plan(), self._panel.workers
-            self._banner.hide()
+            self._banner.pass_on()
             self._dock.show()
             self._dock.raise_()
             self._session.begin("backtesting", self._starter(config, plan, workers, resume))
@@ -110,6 +112,14 @@ class Backtesting(QObject):
             self.refused.emit(error)
             return
         self._preferences.plan = plan.model_dump_json()
+
+    def recall(self, panel: Panel, result: BacktestFinished, kept: KeptOutcomes) -> None:
+        """Show an earlier test in the place of the last one."""
+        self.tested = Tested(panel, result, (), kept)
+        self._show_last()
+        self._dock.show()
+        self._dock.raise_()
+        self.finished.emit()
 
     def _starter(self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool) -> Callable[[Panel], Job]:
         def make(panel: Panel) -> Job:
@@ -154,7 +164,7 @@ class Backtesting(QObject):
             self._panel.show_idle()
         else:
             self._panel.show_folds(self.tested.folds)
-            self._panel.show_finished(self.tested.result, len(self.tested.folds))
+            self._panel.show_finished(self.tested.result, len(self.tested.folds), self.tested.kept)
 
     def _list_changed(self) -> None:
         """Forget a test whose series are gone."""

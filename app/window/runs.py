@@ -21,7 +21,7 @@ from forecasting.series import Panel
 from forecasting.sources.options import Request
 from forecasting.store import store_path
 from forecasting.store.outcomes import NONE_KEPT, KeptOutcomes
-from forecasting.store.runs import Curves, Deleted, KeptRun, RunRecord, RunStore, recorded, recorded_backtest, restored
+from forecasting.store.runs import Curves, Deleted, KeptRun, RunRecord, RunStore, recorded, recorded_backtest, restored, restored_backtest
 
 _ASIDE = "runs"
 
@@ -62,8 +62,12 @@ class RunsDesk(QObject):
     ----------
     told : Signal
         Message and hint of something worth knowing.
+    warned : Signal
+        Message and hint of what must be seen: a damaged store, a run that could not be kept.
     recalled : Signal
         An earlier run is shown.
+    tested : Signal
+        An earlier backtest is to be shown: its panel, what came of it, and what was kept of its outcomes.
     filled : Signal
         The outcomes of the run that is shown have been read.
     refused : Signal
@@ -75,8 +79,10 @@ class RunsDesk(QObject):
     """
 
     told = Signal(str, str)
+    warned = Signal(str, str)
     refused = Signal(object)
     recalled = Signal()
+    tested = Signal(object, object, object)
     filled = Signal()
     kept = Signal()
 
@@ -141,7 +147,8 @@ class RunsDesk(QObject):
 
     def recall(self, run: KeptRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
-        self._with_prices(run, lambda: self._recall_and_tell(run, curves))
+        again = self._test_again if run.record.kind == "backtest" else lambda one: self._recall_and_tell(one, curves)
+        self._with_prices(run, lambda: again(run))
 
     def recall_quietly(self, run: KeptRun, curves: Curves) -> bool:
         """Show a run where its prices are loaded, without a word; False where it cannot be shown.
@@ -219,7 +226,7 @@ class RunsDesk(QObject):
         shown = {**self._unkept, **self._runs}
         self._panel.show_runs(tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True)))
         for problem in event.problems:
-            self.told.emit(problem, "")
+            self.warned.emit(problem, "")
         self._draw()
         self._go_on()
         self._fill(event.told)
@@ -271,7 +278,7 @@ class RunsDesk(QObject):
         self._session.nudge()
 
     def _show_difference(self, first: str, second: str) -> None:
-        from forecasting.store.runs import differences
+        from forecasting.store.differences import differences
 
         runs = sorted((self._runs[key] for key in (first, second)), key=lambda run: run.record.made_at)
         try:
@@ -326,9 +333,24 @@ class RunsDesk(QObject):
 
     def _recall_and_tell(self, run: KeptRun, curves: Curves) -> None:
         if self._panel_of(run) is not None and self._may_forget() and self._recall(run, curves):
-            told, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
-            lacking = self._told.get(run.key, NONE_KEPT).lacking
-            self.told.emit(told, f"{hint} {lacking}".strip())
+            self._tell_prices(run)
+
+    def _test_again(self, run: KeptRun) -> None:
+        """Show an earlier backtest."""
+        panel, told = self._panel_of(run), self._told.get(run.key, NONE_KEPT)
+        if panel is None:
+            return
+        try:
+            self.tested.emit(panel, restored_backtest(run, told), told)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._tell_prices(run)
+
+    def _tell_prices(self, run: KeptRun) -> None:
+        """Tell whether the prices of a run that is shown are what they were, and what of it is not there."""
+        told, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
+        self.told.emit(told, f"{hint} {self._told.get(run.key, NONE_KEPT).lacking}".strip())
 
     def _recall(self, run: KeptRun, curves: Curves) -> bool:
         panel = self._panel_of(run)

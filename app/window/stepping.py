@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject
 
 from app.session import Session
 from app.window.actions import Actions
-from app.window.backtesting import Backtesting
+from app.window.backtesting import Backtesting, Tested
 from app.window.layout import Layout
-from forecasting.events import BacktestFinished, RunResult
+from forecasting.events import RunResult
 from forecasting.series import Floats, Forecast, Ints, Outcomes
 
 
@@ -35,6 +35,7 @@ class Stepping(QObject):
         self._commands = (actions["past_previous"], actions["past_next"])
         self._tested_last = False
         self._run: RunResult | None = None
+        self._test: Tested | None = None
         self._outcomes: Outcomes | None = None
         self._places: Ints = np.empty(0, np.int64)
         self._at: int | None = None
@@ -42,7 +43,6 @@ class Stepping(QObject):
         self._stepper.close_wanted.connect(self.leave)
         for action, steps in zip(self._commands, (-1, 1), strict=True):
             action.triggered.connect(self._stepping(steps))
-        session.delivered.connect(self._note)
         backtesting.finished.connect(self.show_past)
 
     def show_past(self) -> None:
@@ -101,13 +101,11 @@ class Stepping(QObject):
         self._chart.show_origin(forecast)
         self._session.nudge()
 
-    def _note(self, event: object) -> None:
-        if isinstance(event, BacktestFinished):
-            self._tested_last = True
-
     def _latest(self) -> Outcomes | None:
         """Return the network's outcomes of the last test."""
         tested, run = self._backtesting.tested, self._session.result
+        if tested is not self._test:
+            self._test, self._tested_last = tested, tested is not None
         if run is not self._run:  # one that has ended, or an earlier one that is shown again
             self._run, self._tested_last = run, False
         live = self._session.task == "training" and self._session.running

@@ -42,7 +42,6 @@ from forecasting.events import (
     AuditFinished,
     BacktestFinished,
     EngineReady,
-    EpochEnd,
     LearningRatesTried,
     Notice,
     Progress,
@@ -86,6 +85,7 @@ class Workbench(QObject):
         self._fault: Failure | None = None
         self._fault_shown = False
         self._refused = ""
+        self._progress_shown: Progress | None = None
         self.session = Session()
         self.actions = Actions(window)
         self.layout = Layout(window, self.actions.submenus["Panels"])
@@ -110,7 +110,7 @@ class Workbench(QObject):
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
-        preferences.told = self.banner.show_notice
+        preferences.told = self.banner.show_lasting
         self._restore()
         complete(window)
         take_literally(window)
@@ -150,7 +150,7 @@ class Workbench(QObject):
             self.banner.show_fault(error.message, error.hint)
             return
         self._preferences.run = config.to_json()
-        self.banner.hide()
+        self.banner.pass_on()
         self.attempt(lambda: self.session.train(config))
 
     def cancel(self) -> None:
@@ -246,20 +246,21 @@ class Workbench(QObject):
         self.viewing.color_also(self.steering.set_theme)
         self.chart.readout.connect(self._status.show_readout)
         self.watching.shown.connect(self._show_series)
-        self.watching.told.connect(self.banner.show_notice)
+        self.watching.told.connect(self.banner.show_lasting)
         self.keeping.refused.connect(self.report)
         self.reusing.refused.connect(self.report)
         self.reusing.told.connect(self.banner.show_notice)
         self.reusing.shown.connect(self._show_series)
         self.backtesting.refused.connect(self.report)
         self.auditing.refused.connect(self.report)
-        self.journaling.told.connect(self.banner.show_notice)
+        self.journaling.told.connect(self.banner.show_lasting)
         self.viewing.color_also(self.auditing.dialog.set_theme)
         self.projecting.refused.connect(self.report)
-        self.projecting.told.connect(self.banner.show_notice)
+        self.projecting.told.connect(self.banner.show_lasting)
         self.projecting.changed.connect(self._show_project)
         self.runs.refused.connect(self.report)
         self.runs.told.connect(self.banner.show_notice)
+        self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
         self.runs.filled.connect(self._show_series)
         self.runs.tested.connect(self.backtesting.recall)
@@ -317,8 +318,6 @@ class Workbench(QObject):
             case EngineReady():
                 self.model.offer_devices(event.devices)
                 self._status.show_engine(event, warming=False)
-            case Progress():
-                self._show_progress(event)
             case Notice():
                 self.banner.show_notice(event.message, event.hint)
                 self.running.show_notices()
@@ -327,8 +326,6 @@ class Workbench(QObject):
                     self.banner.show_notice(event.message, event.hint)
             case SplitMade():
                 self.running.show_split(event)
-            case EpochEnd() if self.session.progress:
-                self._show_progress(self.session.progress)
             case RunFinished():
                 logbook.note(f"trained for {event.result.info.epochs} epochs in {event.result.info.seconds:.1f} s")
                 self.running.show_result()
@@ -339,7 +336,7 @@ class Workbench(QObject):
     def _show_panel(self) -> None:
         """Show freshly loaded prices."""
         session = self.session
-        self.banner.hide()
+        self.banner.pass_on()
         for reference in reversed(session.references):
             self._preferences.remember(reference)
         self._show_recent()
@@ -368,6 +365,7 @@ class Workbench(QObject):
         self.running.show_result()
 
     def _show_progress(self, progress: Progress) -> None:
+        self._progress_shown = progress
         if self.session.running or self.session.state == "loading":
             self._status.show_progress(progress)
         self.running.show_progress(progress)
@@ -441,7 +439,9 @@ class Workbench(QObject):
         self.window.setWindowModified(self.projecting.dirty or self.session.unsaved)
 
     def _draw(self) -> None:
-        """Repaint what has changed: the one place from which charts are drawn, 30 times a second at most."""
+        """Repaint what has changed: the one place from which charts are drawn and progress is told, 30 times a second at most."""
+        if self.session.progress is not None and self.session.progress is not self._progress_shown:
+            self._show_progress(self.session.progress)
         self.running.draw()
         self.chart.refresh()
         self._status.show_memory()

@@ -216,11 +216,8 @@ def _outcomes(model: str, told: _Forecasts, wide: list[_Array], narrow: list[_Ar
         raise ValueError("a series that is not there")
     if not all(is_date(one) for one in (cutoff, ds)):
         raise ValueError("a date that is none")
-    if (
-        list(told.quantiles) != sorted(set(told.quantiles))
-        or 0.5 not in told.quantiles
-        or not 0 < told.quantiles[0] < told.quantiles[-1] < 1
-    ):
+    quantiles = told.quantiles
+    if list(quantiles) != sorted(set(quantiles)) or 0.5 not in quantiles or quantiles[0] <= 0 or quantiles[-1] >= 1:
         raise ValueError("quantiles that are none")
     with np.errstate(over="ignore", invalid="ignore"):
         values, *mean = (y0.reshape(-1, *[1] * (one.ndim - 1)) + one.astype(np.float64) for one in narrow)
@@ -229,7 +226,7 @@ def _outcomes(model: str, told: _Forecasts, wide: list[_Array], narrow: list[_Ar
     stamps = (cutoff.view("datetime64[us]"), ds.view("datetime64[us]"))
     scale, rms_scale = scales or (np.empty(0), np.empty(0))
     points = mean[0] if mean else np.empty(0)
-    return Outcomes(model, np.array(told.symbols)[place], *stamps, y0, y, told.quantiles, values, scale, rms_scale, points)
+    return Outcomes(model, np.array(told.symbols)[place], *stamps, y0, y, quantiles, values, scale, rms_scale, points)
 
 
 def is_date(stamps: npt.NDArray[np.int64]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
-from forecasting.config import GROUPS, RunConfig, Settings
+from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
 from forecasting.metrics import profile
@@ -421,10 +421,15 @@ def restored(kept: KeptRun, curves: Curves, panel: Panel, told: KeptOutcomes = N
     have = record.windows
     windows: dict[Literal["train", "val", "test"], int] = {name: have.get(name, 0) for name in ("train", "val", "test")}
     split = SplitMade(val_start, test_start, windows, record.parameters, record.device)
-    info = RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
     drawn = (curves.history, curves.forecasts, curves.baselines)
     judged = (told.outcomes, restored_scores(record), restored_verdict(record))
-    return RunResult(kept.config, panel, split, *drawn, *judged, info, told.profiles, told.lacking)
+    return RunResult(kept.config, panel, split, *drawn, *judged, _info(record), told.profiles, told.lacking)
+
+
+def restored_backtest(kept: KeptRun, told: KeptOutcomes = NONE_KEPT) -> BacktestFinished:
+    """Return a kept walk-forward test as it ended; ConfigError for settings that this program does not know."""
+    record = kept.record
+    return BacktestFinished(kept.config, told.outcomes, restored_scores(record), restored_verdict(record), _info(record))
 
 
 def restored_verdict(record: RunRecord) -> Verdict:
@@ -436,38 +441,6 @@ def restored_verdict(record: RunRecord) -> Verdict:
 def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
     """Return the scores of a kept run, by model and metric; NaN where there is none."""
     return {model: {name: _number(value) for name, value in row.items()} for model, row in record.scores.items()}
-
-
-def differences(one: KeptRun, other: KeptRun) -> list[tuple[str, str, str]]:
-    """Return what two runs differ in, as label and both values in words: prices and settings first, then how it went.
-
-    Raises
-    ------
-    ConfigError
-        Settings that this program does not know.
-    """
-    rows = [("Series", one.symbols, other.symbols)]
-    prints = [{series.symbol: series.fingerprint for series in run.record.series} for run in (one, other)]
-    rows += [(f"Prices of {name}", mark, prints[1][name]) for name, mark in prints[0].items() if name in prints[1]]
-    settings = [_settings(run.config) for run in (one, other)]
-    rows += [(name, words, settings[1][name]) for name, words in settings[0].items()]
-    rows.append(("Device used", one.record.device, other.record.device))
-    versions = (one.record.versions, other.record.versions)
-    names = sorted({*versions[0], *versions[1]})
-    rows += [(f"Version of {name}", versions[0].get(name, "–"), versions[1].get(name, "–")) for name in names]
-    return [row for row in rows if row[1] != row[2]]
-
-
-def _settings(config: RunConfig) -> dict[str, str]:
-    """Return every setting by its label, in words."""
-    found = {}
-    for group, cls in GROUPS.items():
-        for name, field in cls.model_fields.items():
-            value, extra = getattr(getattr(config, group), name), field.json_schema_extra
-            words = extra.get("words") if isinstance(extra, dict) else None
-            told = words.get(str(value)) if isinstance(words, dict) else None
-            found[field.title or name] = str(told or value)
-    return found
 
 
 def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> dict[str, object]:
@@ -510,6 +483,10 @@ def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:
     whole = ("epoch", "epochs", "best_epoch")
     values = {one.name: told.get(one.name, 0.0 if one.name in whole else math.nan) for one in fields(EpochEnd)}
     return EpochEnd(**{name: int(value) if name in whole else value for name, value in values.items()})
+
+
+def _info(record: RunRecord) -> RunInfo:
+    return RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
 
 
 def _or_none(value: float) -> float | None:
