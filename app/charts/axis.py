@@ -30,6 +30,8 @@ _LADDER: tuple[tuple[str, int], ...] = (
 _RANKS: tuple[str, ...] = ("Y", "M", "D", "m", "s")
 _EMPTY: Dates = np.empty(0, "datetime64[us]")
 _GAP = 14.0
+#: Widths of texts that an axis keeps at most.
+_MOST_WIDTHS = 2_000
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,11 @@ def _boundaries(timeline: Timeline, first: int, last: int, unit: str, count: int
     high = (timeline.ds[last].astype(f"datetime64[{base}]").astype(np.int64) + offset) // size
     edges = (np.arange(low, high + 1) * size - offset).astype(f"datetime64[{base}]").astype("datetime64[us]")
     edges = edges[edges >= begin]
-    return [int(bar) for bar in np.unique(np.searchsorted(timeline.ds, edges)) if first <= bar <= last]
+    bars = first + np.searchsorted(timeline.ds[first : last + 1], edges)
+    fresh = np.ones(bars.size, np.bool_)
+    fresh[1:] = bars[1:] != bars[:-1]
+    found: list[int] = bars[fresh & (bars <= last)].tolist()
+    return found
 
 
 def _rank(timeline: Timeline, bar: int) -> str:
@@ -343,6 +349,7 @@ class SessionAxis(Axis):
 
     def __init__(self) -> None:
         super().__init__("bottom")
+        self._widths: dict[str, float] = {}
         self._timeline = Timeline()
         self.pointer: int | None = None
 
@@ -360,7 +367,21 @@ class SessionAxis(Axis):
         return self._timeline
 
     def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
-        return session_ticks(self._timeline, low, high, pixels, QFontMetricsF(self.label_font).horizontalAdvance)
+        return session_ticks(self._timeline, low, high, pixels, self._width)
+
+    def _width(self, text: str) -> float:
+        """Return the width of a text; the same few hundred are asked for again and again while the view moves."""
+        known = self._widths.get(text)
+        if known is None:
+            if len(self._widths) > _MOST_WIDTHS:
+                self._widths.clear()
+            known = self._widths[text] = QFontMetricsF(self.label_font).horizontalAdvance(text)
+        return known
+
+    def set_look(self, theme: Theme, font: QFont) -> None:
+        """Take colours and the font of the labels."""
+        self._widths.clear()
+        super().set_look(theme, font)
 
     def _paint(self, painter: QPainter, metrics: QFontMetricsF) -> None:
         """Write the dates, and the date under the pointer."""
