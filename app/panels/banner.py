@@ -30,6 +30,7 @@ class Banner(QFrame):
         self.setAccessibleName(self.tr("Message"))
         self._theme: Theme | None = None
         self._kind = "warning"
+        self._lasting: list[tuple[str, str]] = []
         self._picture = QLabel()
         self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._message, self._hint = QLabel(), QLabel()
@@ -55,7 +56,7 @@ class Banner(QFrame):
         self._dismiss = QToolButton()
         self._dismiss.setAccessibleName(self.tr("Dismiss"))
         self._dismiss.setToolTip(self.tr("Dismiss"))
-        self._dismiss.clicked.connect(self.hide)
+        self._dismiss.clicked.connect(self._next)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)
@@ -79,6 +80,25 @@ class Banner(QFrame):
     def show_notice(self, message: str, hint: str = "") -> None:
         """Show something that is worth knowing and stops nothing."""
         self._show("info", message, hint)
+
+    def show_lasting(self, message: str, hint: str = "") -> None:
+        """Show something that must be seen: it stays, or comes back after other messages, until it is dismissed."""
+        if (message, hint) not in self._lasting:
+            self._lasting.append((message, hint))
+        self.show_notice(message, hint)
+
+    def pass_on(self) -> None:
+        """Take away what concerned the work before; what lasts is shown again."""
+        if self._lasting:
+            self.show_notice(*self._lasting[-1])
+        else:
+            self.hide()
+
+    def _next(self) -> None:
+        """Forget what is shown, and show what lasts besides."""
+        shown = (self._message.text(), self._hint.text())
+        self._lasting = [one for one in self._lasting if one != shown]
+        self.pass_on()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""

@@ -35,10 +35,13 @@ class Journaling(QObject):
     Attributes
     ----------
     told : Signal
+        Message and hint of something worth knowing.
+    warned : Signal
         Message and hint where something could not be kept or read; nothing else is lost by that.
     """
 
     told = Signal(str, str)
+    warned = Signal(str, str)
 
     def __init__(self, session: Session, layout: Layout, watching: Watching, stepping: Stepping) -> None:
         super().__init__(layout)
@@ -81,7 +84,7 @@ class Journaling(QObject):
                 for text in event.findings:
                     if text not in self._found:
                         self._found.add(text)
-                        self.told.emit(text, "")
+                        self.warned.emit(text, "")
 
     def _series_shown(self) -> None:
         if self._panel.only.isChecked():
@@ -109,7 +112,7 @@ class Journaling(QObject):
         }
         for start, text in words.items():
             if name.startswith(start):
-                self.told.emit(text.format(why=failure.message), failure.hint)
+                self.warned.emit(text.format(why=failure.message), failure.hint)
 
     def _draw(self) -> None:
         if self._panel.chart.isVisible():

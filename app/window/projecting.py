@@ -85,12 +85,15 @@ class Projecting(QObject):
         Another project, or its dirty mark has changed.
     told : Signal
         Message and hint of something worth knowing.
+    warned : Signal
+        Message and hint of what could not be kept or read.
     refused : Signal
         A CandlecastError.
     """
 
     changed = Signal()
     told = Signal(str, str)
+    warned = Signal(str, str)
     refused = Signal(object)
 
     def __init__(
@@ -345,7 +348,7 @@ class Projecting(QObject):
         """Tell once that nothing can be kept."""
         if not self._complained:
             self._complained = True
-            self.told.emit(
+            self.warned.emit(
                 self.tr("What you change is not kept for the case of a crash: {why}").format(why=why), self.tr("Save the project.")
             )
 
@@ -488,7 +491,7 @@ class Projecting(QObject):
             try:
                 project = read_project(path)
             except NewerProjectError as error:
-                self.told.emit(self.tr("A recovery copy cannot be read."), str(error))
+                self.warned.emit(self.tr("A recovery copy cannot be read."), str(error))
                 self._recovery.leave(path)
                 continue
             except ProjectError as error:
@@ -506,7 +509,7 @@ class Projecting(QObject):
         except OSError as refused:
             self._recovery.leave(path)
             where = self.tr("It stays at {path}: {why}.").format(path=path, why=refused.strerror or refused)
-        self.told.emit(self.tr("A recovery copy cannot be read."), f"{error.message} {where}")
+        self.warned.emit(self.tr("A recovery copy cannot be read."), f"{error.message} {where}")
 
 
 def _writing(path: Path, project: Project, rows: Callable[[], tuple[ProjectRow, ...]]) -> Job:
