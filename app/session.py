@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,8 @@ State = Literal["idle", "loading", "preparing", "training", "paused", "searching
 Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
+#: Seconds that taking in events may last before the window is let go on, and events between two looks at the clock.
+_TAKE_S, _PORTION = 0.015, 32
 #: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
 _LOADING_MS, _SHOWING_MS = 3_000, 60
 #: Finished trainings whose gradients stay at hand, to be compared with.
@@ -475,6 +478,8 @@ class Session(QObject):
         for worker in (self._warmer, self._worker, *self._asides.values()):
             if worker:
                 self._receive(worker)
+        if any(worker.isFinished() for worker in self._workers()):
+            self._ended()
         if self._workers():
             self._collector.collect()
         else:
@@ -485,8 +490,17 @@ class Session(QObject):
         self._pulse.stop()
         self._collector.release()
 
-    def _receive(self, worker: Worker) -> None:
-        for event in worker.take():
+    def _receive(self, worker: Worker) -> bool:
+        """Take what has come, for as long as the window may stand still; True when nothing more waits."""
+        end = time.monotonic() + _TAKE_S
+        while events := worker.take(_PORTION):
+            self._take_in(events)
+            if time.monotonic() > end:
+                return False
+        return True
+
+    def _take_in(self, events: Iterable[Event]) -> None:
+        for event in events:
             if isinstance(event, SeriesLoaded) and self._asked.listed:
                 self._list_again(event)
             elif isinstance(event, NotLoaded):
@@ -574,25 +588,24 @@ class Session(QObject):
     def _ended(self) -> None:
         """Let go of every worker that has ended, after its last events; the sender may be gone already."""
         self._retired = {worker for worker in self._retired if not (worker.isFinished() and worker.wait())}
-        if self._warmer and self._warmer.isFinished():
-            warmer, self._warmer = self._warmer, None
-            warmer.wait()
-            self._receive(warmer)
+        if (warmer := self._warmer) and self._has_ended(warmer) and warmer is self._warmer:
+            self._warmer = None
             self._warmed(warmer.failure)
-        for name, worker in [(name, one) for name, one in self._asides.items() if one.isFinished()]:
-            del self._asides[name]
-            worker.wait()
-            self._receive(worker)
-            if worker.failure:
-                self.aside_failed.emit(name, worker.failure)
-        if self._worker and self._worker.isFinished():
-            worker, self._worker = self._worker, None
-            worker.wait()
-            self._receive(worker)
+        for name, aside in tuple(self._asides.items()):
+            if self._has_ended(aside) and aside is self._asides.get(name):
+                del self._asides[name]
+                if aside.failure:
+                    self.aside_failed.emit(name, aside.failure)
+        if (worker := self._worker) and self._has_ended(worker) and worker is self._worker:
+            self._worker = None
             if self.state == "loading":
                 self._refuse(worker.failure)
             self._enter("idle")
             self._tell(worker.failure)
+
+    def _has_ended(self, worker: Worker) -> bool:
+        """Whether a worker has ended and all it had to tell is told; what is still waiting comes with the next beats."""
+        return worker.isFinished() and worker.wait() and self._receive(worker)
 
     def _warmed(self, failure: Failure | None) -> None:
         """Start the run that waited for the engine, or give it up."""

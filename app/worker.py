@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import islice
 
 from PySide6.QtCore import QThread
 
@@ -111,11 +112,11 @@ class Mailbox:
                 self._events[key] = event
             return not self._closed
 
-    def take(self) -> list[Event]:
-        """Return what waits, in the order of arrival, and empty the mailbox."""
+    def take(self, most: int | None = None) -> list[Event]:
+        """Return what waits, in the order of arrival, and take it out: all of it, or so many events."""
         with self._room:
-            events = list(self._events.values())
-            self._events.clear()
+            keys = list(islice(self._events, most))
+            events = [self._events.pop(key) for key in keys]
             self._room.notify_all()
         return events
 
@@ -172,9 +173,9 @@ class Worker(QThread):
             raise GeneratorExit
         return self.isInterruptionRequested()
 
-    def take(self) -> list[Event]:
-        """Return the events since the last call, oldest first."""
-        return self._mailbox.take()
+    def take(self, most: int | None = None) -> list[Event]:
+        """Return the events since the last call, oldest first; no more than ``most``, where the rest can wait."""
+        return self._mailbox.take(most)
 
     def stop(self) -> None:
         """Ask the job to end early and keep what it has."""
