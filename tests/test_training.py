@@ -34,7 +34,7 @@ from forecasting.events import (
     TrainingKept,
 )
 from forecasting.series import Panel, PriceSeries
-from forecasting.training import OPTIMISERS, SCHEDULES, SGD, Fitted, RMSprop, TrainingState, devices, fit, self_test
+from forecasting.training import OPTIMISERS, SCHEDULES, SGD, AdamW, Fitted, RMSprop, TrainingState, devices, fit, self_test
 from forecasting.training.doctor import on_clipping, on_losses, on_memory, reach
 from forecasting.training.finder import suggested
 from forecasting.training.gradients import MemoryProbe, clip_gradients
@@ -488,3 +488,18 @@ def test_lr_find_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     assert "Suggested: --learning-rate" in capsys.readouterr().out
     assert main([*words, "--json"]) == 0
     assert '"suggestion"' in capsys.readouterr().out
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_what_the_cpu_learns_with_the_fused_step() -> None:
+    panel = Panel((walk(),))
+    losses = []
+    for device in ("cpu", "cuda"):
+        config = quick(device=device, dropout=0.0)
+        events, result = fitted(config, panel)
+        assert str(result.forecaster.device).startswith(device)
+        assert not [event for event in events if isinstance(event, Notice)]
+        losses.append([epoch.val_loss for epoch in result.history])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    network = torch.nn.Linear(3, 2).to("cuda")
+    assert AdamW(network.parameters(), 0.0).kernel is not None
