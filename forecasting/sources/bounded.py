@@ -117,6 +117,8 @@ class _Bounded:
         kwargs["timeout"] = min(kwargs.get("timeout") or left, left if is_chart else left / 4)
         body, overfull = bytearray(), TooLargeError(f"it is longer than {_MOST_BYTES >> 20} MB")
 
+        full = False
+
         def more(part: bytes) -> int:
             nonlocal full
             full = full or len(body) + len(part) > _MOST_BYTES
@@ -125,7 +127,6 @@ class _Bounded:
             body.extend(part)
             return len(part)
 
-        full = False
         try:
             response = super().request(method, url, **{**kwargs, "allow_redirects": False, "content_callback": more})  # type: ignore[misc]
         except OSError as error:
