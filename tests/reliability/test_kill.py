@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import itertools
 import json
 import os
@@ -213,9 +214,11 @@ def kill(subject: Subject, count: int, start: Start, seed: int, without: str = "
         assert not left, f"left beside what was written: {left}"
 
 
+@pytest.mark.timeout(0)
 def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothing(
     times: Callable[[int], int], tmp_path: Path, market: int
 ) -> None:
+    faulthandler.cancel_dump_traceback_later()  # with many kills this takes longer than any other test
     begun, share = time.monotonic(), -(-times(30) // 6)
     names = ("train", "backtest", "download", "export", "project", "load")
     with programs() as first, programs() as second:
@@ -229,6 +232,7 @@ def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothin
                 kill(made[name], share, start, seed=names.index(name))
             finally:
                 free[id(start)].release()
+                print(f"  {name}: {made[name].tally}", flush=True)
 
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(work, name) for name in names]:
