@@ -195,8 +195,30 @@ class YahooServer:
 
         return Loop
 
+    def prepare(self, behaviour: str, ticker: str) -> None:
+        """Make a reply that takes long to make beforehand, so that a test measures the program and not its server."""
+        if behaviour == "200,000 rows":
+            _large(self.markets[ticker], ticker)
+        elif behaviour == "bomb":
+            _bomb()
+
     def next_behaviour(self) -> str:
         return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
+
+
+def _spoilt(behaviour: str, told: dict[str, Any]) -> bytes:
+    SPOILT[behaviour](told["chart"]["result"][0])
+    return json.dumps(told).encode()
+
+
+_large_replies: dict[int, bytes] = {}
+
+
+def _large(market: Market, ticker: str) -> bytes:
+    if id(market) not in _large_replies:
+        _large_replies.clear()
+        _large_replies[id(market)] = _spoilt("200,000 rows", market.chart({}, ticker))
+    return _large_replies[id(market)]
 
 
 @lru_cache(maxsize=1)
@@ -234,8 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
         told = market.chart(query, ticker) if market else {}
         good = json.dumps(told).encode()
         if behaviour in SPOILT:
-            SPOILT[behaviour](told["chart"]["result"][0])
-            self._send(200, json.dumps(told).encode())
+            self._send(200, _large(market, ticker) if behaviour == "200,000 rows" else _spoilt(behaviour, told))
         elif behaviour == "ok":
             self._send(200, good)
         elif behaviour in REPLIES:

@@ -143,6 +143,7 @@ def seen(server: YahooServer, path: Path | None = None) -> Seen:
 def ends_well(server: YahooServer, behaviour: str, told: str, path: Path) -> Seen:
     """Check one behaviour: time, words, number of requests, nothing kept of a bad reply, and that a healthy server is heard again."""
     server.behaviours = [behaviour]
+    server.prepare(behaviour, "AAPL")
     first = seen(server, path)
     assert first.seconds <= DEADLINE_S + LATE_S, f"{behaviour}: {first.seconds:.2f} s"
     assert first.requests <= (6 if behaviour == "ok" else 16), f"{behaviour}: {first.requests} requests"
@@ -194,6 +195,7 @@ def test_prices_kept_before_are_shown_whatever_the_server_does(server: YahooServ
     for behaviour, told in BEHAVIOURS.items():
         if told:
             server.behaviours = [behaviour]
+            server.prepare(behaviour, "AAPL")
             (kept,) = store.load(YahooSource("AAPL", period="max", deadline_s=DEADLINE_S), "always", path)
             assert len(kept) == 300, behaviour
             assert any(finding.code == "outdated" and re.search(told, finding.message) for finding in kept.findings), behaviour
