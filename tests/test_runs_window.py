@@ -165,7 +165,10 @@ def test_a_backtest_is_kept_with_the_series_it_went_through(bench: Workbench, tm
     assert cell(bench, 0, "Network") == "GRU · backtest"
     (run,) = bench.runs._runs.values()
     assert run.record.series[0].fingerprint == series[0].fingerprint, "of two series of one name the one that was checked"
+    bench.load(["sample:sp500"])
+    idle(bench)
     choose(bench, 0)
+    assert bench.layout.runs.table.model().index(0, 0).data(Qt.ItemDataRole.CheckStateRole) is None, "it has no forecast to draw"
     assert bench.layout.runs.acts["reproduce"].isEnabled()
     bench.layout.runs.acts["show"].trigger()
     wait(lambda: bench.backtesting.tested is not None)
@@ -175,6 +178,7 @@ def test_a_backtest_is_kept_with_the_series_it_went_through(bench: Workbench, tm
     assert judged.residuals.table.sheet["Model"] == ["GRU"]
     assert not judged.tabs.isTabVisible(judged.tabs.count() - 1), "what came of each fold is not kept"
     assert bench.stepping._latest() is not None, "its forecasts are on the chart"
+    assert bench.chart._series is bench.session.series is series[0], "and so are its prices"
     assert "An earlier test" in texts(bench.layout.backtest)
 
 

@@ -191,7 +191,7 @@ class RunsModel(QAbstractTableModel):
                 return (Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ToolTipRole:
                 return run.record.verdict.sentence if index.column() < NOTES else run.notes or _tr(column.tip)
-            case Qt.ItemDataRole.CheckStateRole if index.column() == 0:
+            case Qt.ItemDataRole.CheckStateRole if index.column() == 0 and run.record.forecasts:
                 return Qt.CheckState.Checked if run.key in self.shown else Qt.CheckState.Unchecked
             case Qt.ItemDataRole.DecorationRole if index.column() == 0 and run.key in self.shown:
                 return _mark(self.shown[run.key], self._theme)

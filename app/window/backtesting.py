@@ -114,8 +114,12 @@ class Backtesting(QObject):
         self._preferences.plan = plan.model_dump_json()
 
     def recall(self, panel: Panel, result: BacktestFinished, kept: KeptOutcomes) -> None:
-        """Show an earlier test in the place of the last one."""
+        """Show an earlier test in the place of the last one, with one of its series on the chart."""
         self.tested = Tested(panel, result, (), kept)
+        session = self._session
+        if not any(one is session.series for one in panel):
+            session.select(next(place for place, row in enumerate(session.watchlist.rows) if row.series is panel[0]))
+            session.list_changed.emit()
         self._show_last()
         self._dock.show()
         self._dock.raise_()

@@ -266,6 +266,7 @@ class Workbench(QObject):
         self.runs.recalled.connect(self._show_recalled)
         self.runs.filled.connect(self._show_series)
         self.runs.tested.connect(self.backtesting.recall)
+        self.runs.tested.connect(lambda *_: self._show_series())
         self.keeping.wrote.connect(self._title)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
@@ -438,7 +439,7 @@ class Workbench(QObject):
         shown = " – ".join(filter(None, (series.symbol if series else "", project)))
         program = self.tr("Candlecast (safe mode)") if self._preferences.safe else "Candlecast"
         self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}{program}")
-        self.window.setWindowModified(self.projecting.dirty or self.session.unsaved)
+        self.window.setWindowModified(self.projecting.dirty if project else self.session.unsaved)
 
     def _draw(self) -> None:
         """Repaint what has changed: the one place from which charts are drawn and progress is told, 30 times a second at most."""
