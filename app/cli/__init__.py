@@ -192,7 +192,7 @@ def forecast(
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished, to_the_end=False)
-        with settled(job):
+        with settled(job, kept):
             if journal:
                 keep(finished.result.forecasts, panel, experiment)
             if keep_it:

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -110,12 +111,14 @@ def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = Tru
 
 
 @contextlib.contextmanager
-def settled(job: Iterator[Event]) -> Iterator[None]:
-    """Let a job end once all of its result is written; where that fails it keeps what it had kept in case it is cut short."""
+def settled(job: Iterator[Event], kept: Path) -> Iterator[None]:
+    """Let a training end once all of its result is written; where that fails, what is ``kept`` in case it is cut short stays."""
     try:
         yield
     except CandlecastError as error:
         assert isinstance(job, Generator)
+        if kept.is_file():
+            error.hint += "\nThe training is kept: the same command with --resume brings its result back."
         job.throw(error)
     for _ in job:
         pass
