@@ -331,3 +331,17 @@ def test_indicators_are_chosen_in_the_menu_and_remembered(qtbot: Any, tmp_path: 
     assert (kept.indicators, kept.hidden, kept.scale) == (("sma:30",), frozenset({"sma:30"}), "percent")
     with window(tmp_path) as bench:
         assert [entry.label for entry in bench.chart.entries if entry.key in bench.chart.hidden] == ["SMA 30"]
+
+
+def test_the_prices_keep_most_of_a_low_chart(qapp: object) -> None:
+    chart = PriceChart()
+    chart.show_series(walk(300))
+    chart.show_indicators([Indicator("rsi"), Indicator("macd")])
+    chart.resize(600, 230)
+    chart.show()
+    chart.refresh()
+    QApplication.processEvents()
+    first, *others = (row.pane.height() for row in chart._rows)
+    assert first > 2 * max(others)
+    assert first >= 0.45 * (first + sum(others))
+    chart.close()

@@ -16,6 +16,8 @@ from app.charts.canvas import Chart, Pane
 
 #: Fewest bars in view, so that one cannot get lost inside a candle.
 _CLOSEST = 8.0
+#: Heights in pixels of the first row and of one below it; what a chart has more or less is shared out.
+_TALL, _LOW = 80.0, 28.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,8 @@ class BarView(Chart):
         self._before_origin: tuple[float, float, bool] | None = None
         for place, row in enumerate(rows):
             row.pane.x_axis, row.pane.y_axis = self._dates, row.axis
+            for item in (row.pane, row.axis):
+                item.setPreferredHeight(_LOW if place else _TALL)
             self._grid.addItem(row.pane, place, 0)
             self._grid.addItem(row.axis, place, 1)
             row.axis.linkToView(row.pane)
