@@ -264,7 +264,8 @@ class Workbench(QObject):
         self.runs.told.connect(self.banner.show_notice)
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
-        self.runs.filled.connect(self._show_series)
+        for show in (self.running.show_run, self.stepping.show_past):
+            self.runs.filled.connect(show)
         self.runs.tested.connect(self.backtesting.recall)
         self.runs.tested.connect(lambda *_: self._show_series())
         self.keeping.wrote.connect(self._title)
