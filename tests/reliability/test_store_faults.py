@@ -107,6 +107,11 @@ def content(path: Path) -> dict[str, list[Any]]:
         return {name: db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}
 
 
+def sizes(rows: dict[str, list[Any]]) -> dict[str, int]:
+    """Return how many rows each table has."""
+    return {name: len(found) for name, found in rows.items()}
+
+
 def earlier(path: Path, version: int, rows: dict[str, list[Any]]) -> None:
     """Write the store as that version of the program did: its schema, and the rows of the tables that it had."""
     with closing(sqlite3.connect(path)) as db, db:
@@ -326,7 +331,7 @@ def _ending(connect: Callable[[Path], sqlite3.Connection], place: int) -> Callab
 
     def connected(path: Path) -> sqlite3.Connection:
         db = connect(path)
-        db.set_progress_handler(end, 40)
+        db.set_progress_handler(end, 1)
         return db
 
     return connected
@@ -336,8 +341,11 @@ def _ending(connect: Callable[[Path], sqlite3.Connection], place: int) -> Callab
 def test_a_write_that_is_broken_off_anywhere_changes_nothing(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, attempt, connect = tmp_path / "candlecast.sqlite", attempts()[what], database._connect
     fill(path)
-    before, broken = content(path), 0
-    for place in range(1, 400):
+    shutil.copy(path, tmp_path / "done.sqlite")
+    attempt(tmp_path / "done.sqlite")
+    before, all_of_it, broken, place = content(path), sizes(content(tmp_path / "done.sqlite")), 0, 0
+    while True:
+        place = max(place + 1, int(1.04 * place))
         with monkeypatch.context() as patch:
             patch.setattr(database, "_connect", _ending(connect, place))
             refused = _refused(attempt, path)
@@ -349,8 +357,11 @@ def test_a_write_that_is_broken_off_anywhere_changes_nothing(what: str, tmp_path
         now = content(path)
         if what == "deleting runs":  # of two writes the first may have been done
             now["run"] = before["run"]
+        if sizes(now) == all_of_it and now != before:
+            break  # broken off after it was all written
         assert now == before, f"broken off at {place}: half of it is there"
     print(f"\n{what}: broken off at {broken} places")
+    assert broken > 30
     assert list(tmp_path.glob("*damaged*")) == []
 
 
