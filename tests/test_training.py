@@ -449,7 +449,8 @@ def test_kill_9_in_mid_training_then_resume(tmp_path: Path, own_folders: Path, c
 
 
 def _epochs(folder: Path) -> int:
-    return max((kept.epoch for kept in jobs.unfinished() if isinstance(kept, TrainingKept)), default=0) if folder.is_dir() else 0
+    states = (TrainingState.load(path) for path in folder.glob("*.training"))
+    return max((epoch.epoch for state in states for epoch in state.history), default=0)
 
 
 def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
