@@ -66,7 +66,7 @@ class Timeline:
     def __init__(self, ds: Dates = _EMPTY, future: Dates = _EMPTY, zone: str = "") -> None:
         self._zone = zone
         self.bars = int(ds.size)
-        self.ds: Dates = np.concatenate([ds, future]).astype("datetime64[us]") if future.size else ds.astype("datetime64[us]")
+        self.ds: Dates = np.concatenate([ds, future]).astype("datetime64[us]") if future.size else ds.astype("datetime64[us]", copy=False)
         steps = np.diff(self.ds[:1000])
         self.step: np.timedelta64 = np.median(steps).astype(steps.dtype) if steps.size else np.timedelta64(1, "D").astype("m8[us]")
         self.intraday = bool(self.step < np.timedelta64(20, "h"))
