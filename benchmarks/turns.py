@@ -1,4 +1,4 @@
-"""Contestants take turns in processes of their own, and medians of their ratios are written down: shared by the benchmarks of the window."""
+"""Contestants take turns in processes of their own, and medians of their ratios are written down."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QLabel, QMainWindow
+from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QWidget
 
 from app import theme
 from app.settings import Preferences
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _FIRST_SIZE = (1280, 820)
 _SMALLEST = (900, 600)
+#: What the workbench needs, in pieces that each take a tenth of a second at most.
+_IMPORTS = (
+    *("numpy", "pydantic", "forecasting.config", "forecasting.events", "forecasting.sources", "pyqtgraph", "app.charts.price"),
+    *("app.session", "app.forms", "app.panels.model", "app.panels.training", "app.panels.results", "app.panels.backtest"),
+    *("app.window.layout", "app.window.workbench"),
+)
 
 
 class _FirstPaint(QLabel):
@@ -59,7 +65,7 @@ class MainWindow(QMainWindow):
         self.bench: Workbench | None = None
         self._preferences = preferences
         self._references = tuple(references)
-        self._imports = ["numpy", "forecasting.events", "forecasting.sources", "pyqtgraph", "app.window.workbench"]
+        self._imports = list(_IMPORTS)
         self.setObjectName("main")
         self.setWindowTitle("Candlecast")
         self.setAcceptDrops(True)
@@ -115,6 +121,16 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.bench.load(files)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
+        """Pass by what lies behind other panels: focus that is out of sight helps nobody."""
+        first = QApplication.focusWidget()
+        while super().focusNextPrevChild(forward):
+            now = QApplication.focusWidget()
+            if now is None or now is first or not _is_behind(now):
+                return True
+            first = first or now
+        return False
+
     def open_file(self, path: str) -> None:
         """Open a file that the system hands over, as at a double click: at once, or as soon as the window is furnished."""
         if self.bench:
@@ -156,6 +172,13 @@ class MainWindow(QMainWindow):
         )
         self._drop_hint.setVisible(shown)
         self._drop_hint.raise_()
+
+
+def _is_behind(widget: QWidget | None) -> bool:
+    """Whether a widget is in a panel that another one covers."""
+    while widget is not None and not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget is not None and widget.visibleRegion().isEmpty()
 
 
 def _say_in_the_end(message: str, hint: str) -> None:
