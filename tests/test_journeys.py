@@ -88,6 +88,22 @@ def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench
     assert not bench.guiding.tour.shown
 
 
+def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
+    bench.window.activateWindow()
+    bench.layout.docks["results"].raise_()
+    bench.chart.setFocus()
+    for key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+        met = set()
+        for _ in range(60):
+            QApplication.processEvents()
+            focus = QApplication.focusWidget()
+            assert focus is not None
+            assert not focus.visibleRegion().isEmpty() or focus.window() is not bench.window, focus.accessibleName() or focus.property("text")
+            met.add(focus)
+            QTest.keyClick(focus, key)
+        assert {bench.chart, bench.layout.model.train_button} <= met, "and round it goes"
+
+
 # The palette
 
 

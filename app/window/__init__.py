@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QScrollArea, QWidget
 
 from app import theme
 from app.settings import Preferences
@@ -122,11 +122,12 @@ class MainWindow(QMainWindow):
             self.bench.load(files)
 
     def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
-        """Pass by what lies behind other panels: focus that is out of sight helps nobody."""
+        """Pass by what lies behind other panels, and scroll to what has the focus: out of sight it helps nobody."""
         first = QApplication.focusWidget()
         while super().focusNextPrevChild(forward):
             now = QApplication.focusWidget()
             if now is None or now is first or not _is_behind(now):
+                _scroll_to(now)
                 return True
             first = first or now
         return False
@@ -179,6 +180,15 @@ def _is_behind(widget: QWidget | None) -> bool:
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()
     return widget is not None and widget.visibleRegion().isEmpty()
+
+
+def _scroll_to(widget: QWidget | None) -> None:
+    """Scroll the area that a widget is in, if it is in one."""
+    area = widget
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    if area is not None and widget is not None and area is not widget:
+        area.ensureWidgetVisible(widget)
 
 
 def _say_in_the_end(message: str, hint: str) -> None:
