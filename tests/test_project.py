@@ -172,6 +172,14 @@ def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(tmp_path: Path, be
 
 
 @pytest.mark.slow
+def test_a_saved_project_has_no_star_though_the_network_is_in_no_file(tmp_path: Path, bench: Workbench) -> None:
+    finished(bench)
+    bench.session.unsaved = True
+    bench.projecting.save_to(tmp_path / "mine.candleproject")
+    bench._title()
+    assert not bench.window.isWindowModified(), "the star is about the project"
+
+
 def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
     bench.projecting.save_to(path)
