@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from fabricated import SENTENCE, run, walk
 from PySide6.QtWidgets import QApplication
@@ -17,11 +18,12 @@ from app import export
 from app.charts.plots import PLOTS
 from app.cli.flags import run_config
 from app.export.drawing import Palette
+from app.export.figure import day
 from app.export.report import command
 from app.theme import DARK, LIGHT
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
-from forecasting.series import Finding
+from forecasting.series import Finding, Panel
 
 NASTY = "<script>alert('x')</script>&\"=1"
 
@@ -124,6 +126,19 @@ def test_its_command_makes_the_same_settings(result: RunResult) -> None:
         name = flags.pop(0).removeprefix("--").replace("-", "_")
         settings[name.removeprefix("no_")] = flags.pop(0) if flags and not flags[0].startswith("--") else not name.startswith("no_")
     assert run_config(None, settings) == asked
+
+
+def test_its_command_joins_bars_where_they_were_joined(result: RunResult) -> None:
+    weekly = [replace(one, freq="1W", findings=(Finding("resampled", "Joined.", 1, "info", "joined"),)) for one in result.panel]
+    words = shlex.split(command(replace(result, panel=Panel(tuple(weekly)))))
+    assert words[words.index("--resample") + 1] == "1W"
+    assert "--resample" not in command(result)
+
+
+def test_times_are_written_as_people_do() -> None:
+    assert [day(np.datetime64(ds, "us")) for ds in ("2024-03-01", "2024-03-01T10:00", "2024-03-01T10:00:30")] == [
+        *("2024-03-01", "2024-03-01 10:00", "2024-03-01 10:00:30")
+    ]
 
 
 def test_it_names_no_folder_of_this_machine(page: str) -> None:

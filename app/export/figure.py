@@ -195,7 +195,7 @@ class Figure:
         sentence = "Forecast by a saved network; it was not judged on these prices."
         if isinstance(result, RunResult):
             sentence = result.verdict.sentence
-            parts += [f"seed {result.info.seed}", f"best of {result.info.epochs} epochs: {result.info.best_epoch}"]
+            parts += [f"seed {result.info.seed}", f"best epoch {result.info.best_epoch} of {result.info.epochs}"]
         else:
             parts.append(f"seed {result.config.train.seed}")
         return sentence, "  ·  ".join([*parts, "Candlecast", "Not financial advice"])
@@ -224,5 +224,5 @@ def adjusted(series: PriceSeries) -> str:
 
 
 def day(date: np.datetime64) -> str:
-    """Return one ISO date, with the time where there is one."""
-    return iso(np.array([date]))[0]
+    """Return one date, with the time where there is one."""
+    return iso(np.array([date]))[0].replace("T", " ").removesuffix(":00")

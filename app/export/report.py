@@ -238,7 +238,7 @@ def _settings(config: RunConfig) -> str:
         rows = []
         for name, info in cls.model_fields.items():
             value = getattr(chosen, name)
-            text = escape(str(value))
+            text = escape({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
             rows.append((info.title or name, f"<b>{text}</b>" if value != info.default else text))
         cells = "".join(f"<tr><th scope='row'>{escape(label)}</th><td>{value}</td></tr>" for label, value in rows)
         parts.append(f"<div><h3>{escape(group.capitalize())}</h3><table class='facts'>{cells}</table></div>")
@@ -268,6 +268,8 @@ def command(result: RunResult) -> str:
     """Return the command line that makes the same run: sources, and every setting that differs from its default."""
     sources: list[str] = list(dict.fromkeys(source_name(series) for series in result.panel))
     words = ["candlecast", "forecast", *sources]
+    joined = {series.freq for series in result.panel if any(one.code == "resampled" for one in series.findings)}
+    words += [word for freq in sorted(joined) for word in ("--resample", freq)]
     for group, cls in GROUPS.items():
         for name, info in cls.model_fields.items():
             value = getattr(getattr(result.config, group), name)
