@@ -54,6 +54,9 @@ def loading(requests: Sequence[Request], refresh: Refresh) -> Job:
         from forecasting import jobs
 
         yield from jobs.load(requests, should_stop=should_stop, refresh=refresh)
+        arrow = sys.modules.get("pyarrow")
+        if arrow is not None:  # what reading has needed for a while is given back
+            arrow.default_memory_pool().release_unused()
 
     return job
 
