@@ -62,10 +62,15 @@ def begin(words: int, *, safe: bool) -> None:
     except OSError:
         _log.addHandler(logging.NullHandler())
         return
+    handler.handleError = _unwritten  # type: ignore[method-assign]
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     versions = f"Candlecast {__version__}, Python {platform.python_version()}, {platform.platform()}"
     _log.info("start: %s, %d given%s", versions, words, ", safe mode" * safe)
+
+
+def _unwritten(record: logging.LogRecord) -> None:
+    """Go on where a line cannot be written, as on a full disk: what a person has to know is told in the window."""
 
 
 def end() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import resource
 import signal
@@ -17,7 +19,7 @@ from fabricated import run, walk
 from failing_disk import ERRORS, failing
 from window_bench import idle, price_file, wait, window
 
-from app import export
+from app import export, logbook
 from app.cli import main
 from app.cli.outcomes import write_outcomes
 from app.export import tables
@@ -385,6 +387,24 @@ def test_a_training_state_that_cannot_be_written_stops_nothing(tmp_path: Path, m
         assert type(events[-1]).__name__ == "RunFinished"
         assert sum("cannot be kept" in event.message for event in events if isinstance(event, Notice)) <= 1
         assert list(file.parent.iterdir()) == [], place
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(own_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logbook.begin(0, safe=False)
+    handler = logging.getLogger("candlecast").handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handler, "stream", Full())
+        logbook.note("a line that finds no room")
+    logbook.note("a line that does")
+    logbook.end()
+    assert "a line that does" in (own_folders / "log" / "candlecast.log").read_text()
+    assert capsys.readouterr().err == ""
 
 
 def test_limits_are_as_they_were() -> None:
