@@ -57,7 +57,7 @@ def work(stage: str, panel: Any, lookback: int, steps: int) -> int:
     from forecasting.windows import split_panel
 
     supervision = "sequence" if "sequences" in stage else "window"
-    same = {"input_size": lookback, "batch_size": 256, "supervision": supervision, "device": "cpu"}
+    same = {"input_size": lookback, "batch_size": 256, "supervision": supervision, "device": "cpu", "val_size": 60}
     config = RunConfig().changed(**same)
     split = split_panel(panel, config.task)
     if stage == "windows":

@@ -2,10 +2,10 @@
 
 Usage: python -m benchmarks.sequence PANEL.csv.gz [--series 20] [--models lstm gru] [--horizons 1 5] [--seeds 3] [--out FOLDER]
 
-One pass over a chunk of 64 bars answers at each of them, after as many bars of run-up as the lookback has; a window answers once. The mark
-is the best validation loss of the training on windows with the settings as shipped. Sequences get the same settings, and once more four times
-as many epochs (and patience), for an epoch has an eighth of the steps. The last 250 dates are the test part: CRPS of calibrated forecasts
-of the log return, in basis points. One thread; contestants take turns, seed by seed.
+One pass over a chunk of 64 bars answers at each of them, after as many bars of run-up as the lookback has; a window answers once. The
+mark is the best validation loss of the training on windows with the settings as shipped. Sequences get the same settings, and once more
+four times as many epochs (and patience), for an epoch has an eighth of the steps. The last 250 dates are the test part: CRPS of
+calibrated forecasts of the log return, in basis points. One thread; contestants take turns, seed by seed.
 """
 
 from __future__ import annotations

@@ -217,11 +217,16 @@ def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: Inp
     names, moved = feature_names(inputs), panel_moves(panel, target)
     scaled = [m / np.concatenate([s[:1], s[:-1]]) for m, s in zip(moved, scales, strict=True)]
     market, spread = mean_by_date(panel, scaled), mean_by_date(panel, [np.abs(s) for s in scaled])
-    parts = zip(panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
-    return tuple(_table(Bars(s, target, *rest), names) for s, *rest in parts)
+    ends = np.cumsum([len(s) for s in panel])
+    tables = np.split(np.zeros((ends[-1], len(names))), ends[:-1])
+    parts = zip(tables, panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
+    for table, series, *rest in parts:
+        _fill(table, Bars(series, target, *rest), names)
+    return tuple(tables)
 
 
-def _table(bars: Bars, names: Sequence[str]) -> Floats:
-    columns = [FEATURES[name](bars) for name in names]
-    table = np.stack([np.zeros(len(bars.series)) if c is None else c for c in columns], axis=1)
-    return np.clip(np.nan_to_num(table, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)
+def _fill(table: Floats, bars: Bars, names: Sequence[str]) -> None:
+    for place, name in enumerate(names):
+        column = FEATURES[name](bars)
+        if column is not None:
+            table[:, place] = np.clip(np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)

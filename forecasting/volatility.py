@@ -272,16 +272,17 @@ def _constant(regressors: int, horizon: int) -> Floats:
 
 def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> list[Floats]:
     """Return the regressors of each series, [T, P], behind them ``room`` for further columns."""
-    own, designs = len(HAR_BARS) + len(_EWMA), []
-    for series, variance, move in zip(panel, panel_variances(panel, target), panel_moves(panel, target), strict=True):
+    own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
+    # One block for all: many small ones would leave holes where they were.
+    designs = np.split(np.ones((ends[-1], own + pooled + 1 + room)), ends[:-1])
+    parts = zip(panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True)
+    for series, variance, move, design in parts:
         squared = np.maximum(move**2, _floor(series, target))
         squared[0] = variance[0]
-        design = np.ones((len(series), own + pooled + 1 + room))
         for place, bars in enumerate(HAR_BARS):
             design[:, place] = np.log(trailing_mean(variance, bars))
         for place, decay in enumerate(_EWMA, start=len(HAR_BARS)):
             design[:, place] = np.log(ewma(squared, decay))
-        designs.append(design)
     if pooled:
         for design, market in zip(designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True):
             design[:, own] = market

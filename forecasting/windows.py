@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ Part = Literal["train", "val", "test"]
 #: What may be learned: moves from the last bar, from past seasons, or from the mean of the lookback.
 LearnedTarget = Literal["log-return", "difference", "level", "seasonal"]
 
+#: Most bars over which a level is compared with its mean.
+_MOST_LOOKBACK = 5000
 #: Share of the history that the validation and the test part take where no size is given.
 AUTO_SHARE = 0.15
 #: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 % lower than without).
@@ -279,7 +281,7 @@ class Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
         moves: Target = "difference" if target == "level" else target
         har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"])).checked()
-        return cls(
+        made = cls(
             target,
             har,
             arrays["scaling.mean"],
@@ -290,6 +292,21 @@ class Scaling:
             int(kind["lookback"]),
             tuple(kind["symbols"]),
         )
+        return made.checked()
+
+    def checked(self) -> Scaling:
+        """Return itself; raises ValueError for numbers that no fit gives, such as those of a stranger's file."""
+        if self.target not in get_args(LearnedTarget) or self.season not in get_args(Season):
+            raise ValueError(f"target is {self.target!r} and season {self.season!r}")
+        if not (0 <= self.har.feedback <= 1 and 0 <= self.lookback <= _MOST_LOOKBACK and all(isinstance(one, str) for one in self.symbols)):
+            raise ValueError(f"feedback is {self.har.feedback:g} and lookback {self.lookback}")
+        if self.mean.ndim != 1 or self.mean.shape != self.sd.shape or not (self.sd > 0).all():
+            raise ValueError(f"the features have means of shape {list(self.mean.shape)} and deviations of {list(self.sd.shape)}, above 0")
+        if self.quantiles.ndim != 2 or self.quantiles.shape[1] != len(LEVELS) or (np.diff(self.quantiles, axis=1) < 0).any():
+            raise ValueError(f"the baseline has quantiles of shape {list(self.quantiles.shape)}, increasing")
+        if self.har.coefficients.shape[1] != len(self.quantiles):
+            raise ValueError(f"volatility is of {self.har.coefficients.shape[1]} steps, the baseline of {len(self.quantiles)}")
+        return self
 
 
 def _resolved(panel: Panel, task: TaskConfig, insample: Sequence[int]) -> tuple[LearnedTarget, Season]:
@@ -405,16 +422,12 @@ class Windows:
             return torch.as_tensor(np.concatenate(arrays, dtype=np.float32, casting="same_kind")).to(device)
 
         self.device, self.panel, self.scaling = device, panel, scaling
-        self.table = tensor(
-            [
-                _numbered((table - scaling.mean) / scaling.sd, series, scaling.symbols).astype(np.float32)
-                for table, series in zip(scaling.tables(panel), panel, strict=True)
-            ]
-        )
+        self.table = torch.as_tensor(self._scaled()).to(device)
         scales = scaling.log_scale(panel, task.horizon)
         self.regressors, self.weights = tensor([regressors for regressors, _ in scales]), tensor([scales[0][1]])
         del scales
         self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
+        self._check_finite()
         self.anchors = scaling.starts(panel, task.horizon)
         if self.anchors is not None:
             self.value, self.anchor = tensor(scaling.lines(panel)), tensor(self.anchors)
@@ -428,6 +441,29 @@ class Windows:
         begins = max(0, len(self.table) - task.input_size + 1)
         self._windows = self.table.as_strided((begins, task.input_size * self.inputs), (self.inputs, 1))
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
+
+    def _scaled(self) -> npt.NDArray[np.float32]:
+        """Return the table's rows; with a column for the number of the series where there are embeddings."""
+        scaling = self.scaling
+        found = np.empty((self.starts[-1], len(scaling.mean) + bool(scaling.symbols)), np.float32)
+        for start, table, series in zip(self.starts, scaling.tables(self.panel), self.panel, strict=False):
+            if table.shape[1] != len(scaling.mean):
+                raise DataError(f"The network reads {len(scaling.mean)} features; its settings make {table.shape[1]}.", "Train a new one.")
+            found[start : start + len(table)] = _numbered((table - scaling.mean) / scaling.sd, series, scaling.symbols)
+        return found
+
+    def _check_finite(self) -> None:
+        """Refuse a series whose numbers are beyond what a network reckons with, naming it."""
+        for tensor in (self.table, self.regressors, self.move):
+            bad = ~tensor.isfinite()
+            if bad.any():
+                row = int(bad.reshape(len(bad), -1).any(1).nonzero()[0, 0])
+                series = self.panel[int(np.searchsorted(self.starts, row, side="right")) - 1]
+                low, high = np.abs(series.y).min(), np.abs(series.y).max()
+                raise DataError(
+                    f"{series.symbol} has values of sizes from {low:.3g} to {high:.3g}: too large, or too far apart, to be learned from.",
+                    "Divide them by a power of ten, or leave out the bars that cannot be right.",
+                )
 
     @property
     def inputs(self) -> int:

@@ -100,9 +100,10 @@ def fit_on(
     yield from run.conclusions()
     network.load_state_dict(run.best)
     network.eval()
-    known = bars_before(panel, split.test_start)
-    forecaster = replace(forecaster, scaling=scaling.brought_up_to(panel, known, config.task), trust=run.trust(panel, split))
-    return Fitted(forecaster, tuple(run.history), run.stopped)
+    trust, history, stopped = run.trust(panel, split), tuple(run.history), run.stopped
+    del run, provisional, windows  # what follows needs their memory
+    fresh = scaling.brought_up_to(panel, bars_before(panel, split.test_start), config.task)
+    return Fitted(replace(forecaster, scaling=fresh, trust=trust), history, stopped)
 
 
 def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> tuple[Windows, Forecaster]:
