@@ -51,6 +51,8 @@ from forecasting.events import (
 )
 
 FIRST_SAMPLE = "sample:sp500"
+#: What runs aside under this name clears away what earlier starts left; no desk listens to it.
+SWEEP = "sweep"
 #: Milliseconds that a closing window waits for its threads.
 _CLOSE_MS = 300
 
@@ -83,6 +85,7 @@ class Workbench(QObject):
         self._preferences = preferences
         self._closing = False
         self._fault: Failure | None = None
+        self._noted: Failure | None = None
         self._fault_shown = False
         self._refused = ""
         self._progress_shown: Progress | None = None
@@ -128,7 +131,7 @@ class Workbench(QObject):
         self.journaling.read()
         self.runs.start()
         self.steering.start()
-        self.session.aside("sweep", sweeping(self._preferences.data_file("watchlist.json").parent))
+        self.session.aside(SWEEP, sweeping(self._preferences.data_file("watchlist.json").parent))
         self._show_state()
 
     def load(self, references: Sequence[str]) -> None:
@@ -180,14 +183,21 @@ class Workbench(QObject):
         """Tell of a fault: ours in the banner, any other with all details."""
         failure = fault if isinstance(fault, Failure) else Failure.of(fault)
         self._fault = failure
-        if failure.details:
-            logbook.fault(failure.details)
+        self._note("", failure)
         if not failure.details:
             self._refused = self.importer.offers()
             self.banner.show_fault(failure.message, failure.hint, action=self.tr("Import with options…") if self._refused else "")
             return
         self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
         self._show_details()
+
+    def _note(self, name: str, failure: Failure) -> None:
+        """Write an unexpected fault into the log, once; where no desk tells of what failed aside, tell of it."""
+        if failure.details and failure is not self._noted:
+            self._noted = failure
+            logbook.fault(failure.details)
+        if name == SWEEP:
+            self.report(failure)
 
     def may_close(self) -> bool:
         """Ask where a run would be lost, then end all threads; False when the window is to stay.
@@ -237,6 +247,7 @@ class Workbench(QObject):
     def _wire_session(self) -> None:
         self.session.delivered.connect(self._show_event)
         self.session.failed.connect(self.report)
+        self.session.aside_failed.connect(self._note)
         self.session.state_changed.connect(self._show_state)
         self.session.list_changed.connect(self._enable)
         self.session.pulsed.connect(self._draw)
