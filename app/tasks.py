@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -23,28 +20,9 @@ Refresh = Literal["auto", "always", "never"]
 
 def warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """Prepare the engine."""
-    _load_libraries()
     from forecasting import jobs
 
     yield from jobs.warm_up()
-
-
-def _load_libraries() -> None:
-    """Load torch's largest libraries before ``import`` does, which would hold up the window's thread for as long as that takes.
-
-    Python keeps its lock while it loads an extension module, and .2 s of torch's import are spent there without a break. A function of C
-    that is called through ctypes runs without the lock. Where a library is not found, nothing is lost.
-    """
-    if sys.platform == "win32":
-        return
-    spec = find_spec("torch")
-    if spec is None or spec.origin is None:
-        return
-    load = ctypes.CDLL(None).dlopen
-    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
-    suffix = "dylib" if sys.platform == "darwin" else "so"
-    for name in ("libtorch_cpu", "libtorch_python"):
-        load(os.fsencode(Path(spec.origin).parent / "lib" / f"{name}.{suffix}"), os.RTLD_NOW)
 
 
 def loading(requests: Sequence[Request], refresh: Refresh) -> Job:

@@ -7,11 +7,16 @@ the time it takes is spent where it can be shown.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import math
+import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,6 +65,24 @@ def _never() -> bool:
     return False
 
 
+def _load_libraries() -> None:
+    """Load torch's largest libraries before ``import`` does, which would hold up the window's thread for as long as that takes.
+
+    Python keeps its lock while it loads an extension module, and .2 s of torch's import are spent there without a break. A function of C
+    that is called through ctypes runs without the lock. Where a library is not found, nothing is lost.
+    """
+    if sys.platform == "win32":
+        return
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return
+    load = ctypes.CDLL(None).dlopen
+    load.restype, load.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    for name in ("libtorch_cpu", "libtorch_python"):
+        load(os.fsencode(Path(spec.origin).parent / "lib" / f"{name}.{suffix}"), os.RTLD_NOW)
+
+
 def warm_up() -> Job:
     """Import torch and take one small training step, so that the user's first one is not the slow one.
 
@@ -69,6 +92,7 @@ def warm_up() -> Job:
     """
     started = time.perf_counter()
     yield Progress(0, 0, "Preparing the engine")
+    _load_libraries()
     import torch
 
     from forecasting.models import Network
@@ -236,7 +260,7 @@ def train(
     ModelFileError
         That file is damaged, or something else.
     """
-    if resume is not None and resume != keep and Claim.is_taken(resume):
+    if resume is not None and resume != keep and resume.is_file() and Claim.is_taken(resume):
         raise ConfigError("This training goes on in another Candlecast already.", "Wait for its end, or train anew.")
     place, claim = _claimed(autosave)
     one_of_ours = place is not None and resume is not None and resume != keep and resume.parent == place.parent
@@ -542,6 +566,9 @@ def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "med
     last = Origins.last(panel)
     values = predictor.predict(panel, last, QUANTILES)
     means = mean_of(predictor, panel, last) if point == "mean" else None
+    symbol = next((one for one, value in zip(panel.symbols, values.sum(axis=(1, 2)), strict=True) if not math.isfinite(value)), "")
+    if symbol:
+        raise DataError(f"The forecast of {symbol} by {predictor.name} is no number.", "Check its prices, or train another network.")
     return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES, means)
 
 
