@@ -15,6 +15,7 @@ from PySide6.QtGui import QAccessible
 from window_bench import idle, price_file, texts, wait, window
 
 from app.panels.data import _where_from
+from app.panels.series_list import SeriesList
 from app.theme import DARK, LIGHT
 from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
 from app.window.workbench import Workbench
@@ -352,3 +353,13 @@ def test_the_source_of_a_resampled_file_is_still_named() -> None:
     assert _where_from(Provenance("/data/prices.csv", note="resampled from 1D to 1W")) == "prices.csv; resampled from 1D to 1W"
     assert _where_from(Provenance("/data/prices.csv")) == "prices.csv"
     assert _where_from(Provenance("sample:sp500", note="S&P 500 index")) == "S&P 500 index"
+
+
+def test_rows_are_as_high_as_two_lines_of_their_font(qapp: object) -> None:
+    rows = SeriesList()
+    usual, font = rows.row_height, rows.font()
+    font.setPixelSize(24)
+    rows.setFont(font)
+    assert rows.row_height > usual
+    assert rows.row_height >= 2 * rows.fontMetrics().height()
+    rows.deleteLater()

@@ -22,7 +22,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QColor, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.panels.header import price
@@ -31,7 +31,7 @@ from app.watchlist import Row
 
 _MIME = "application/x-candlecast-row"
 _ROW = Qt.ItemDataRole.UserRole
-_HEIGHT, _BOX, _EDGE, _GAP = 46, 14, 9, 8
+_LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
 #: Width in pixels of the line of closes, and of a row from which there is room for one.
 _SPARK, _ROOMY = 62, 250
 
@@ -169,9 +169,9 @@ class RowDelegate(QStyledItemDelegate):
         self.theme = theme
         self._warning = icon("warning", theme, theme.danger)
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 - Qt's name
         """All rows are of one height."""
-        return QSize(120, _HEIGHT)
+        return QSize(120, _height(option.fontMetrics))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one row."""
@@ -364,13 +364,13 @@ class SeriesList(QListView):
     @property
     def row_height(self) -> int:
         """Height of a row in pixels."""
-        return _HEIGHT
+        return _height(self.fontMetrics())
 
     def fit(self, most: int) -> None:
         """Be as high as the rows, up to a number of them but no lower than two."""
         count = max(1, self._rows.rowCount())
         rows = min(count, max(most, 2))
-        self.setFixedHeight(rows * _HEIGHT + 2 * self.frameWidth() + 2)
+        self.setFixedHeight(rows * self.row_height + 2 * self.frameWidth() + 2)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Move, remove and load by keys."""
@@ -412,3 +412,8 @@ class SeriesList(QListView):
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():
             self.chosen.emit(index.row())
+
+
+def _height(metrics: QFontMetrics) -> int:
+    """Return the height of a row in pixels: room for two lines of a font."""
+    return max(_LOWEST, 2 * metrics.height() + 14)
