@@ -221,7 +221,9 @@ class Watchlist:
         except ValidationError as error:
             newer = error.errors()[0]["loc"] == ("version",)
             told = "was written by another version of Candlecast" if newer else "is damaged"
-            raise WatchlistError(f"The watchlist {told}.", "Update Candlecast." if newer else "It is set aside; a new one is begun.", damaged=not newer) from error
+            raise WatchlistError(
+                f"The watchlist {told}.", "Update Candlecast." if newer else "It is set aside; a new one is begun.", damaged=not newer
+            ) from error
         rows = tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in saved.rows)
         return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
 
