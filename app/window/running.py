@@ -18,6 +18,8 @@ from forecasting.series import Forecast
 
 #: Seconds between two live drawings: more often than that only slows the training down.
 _LOSS_S, _FORECAST_S = 0.1, 0.3
+#: What is read with the doctor and told nowhere else: on prices, every network forgets what is long ago, mostly with good reason.
+_CALM = (NOTED, "vanishing")
 
 
 class Running(QObject):
@@ -68,9 +70,9 @@ class Running(QObject):
             self._training.show_progress(progress)
 
     def show_advice(self, advice: Advice) -> bool:
-        """Add a piece of advice to the doctor's; True for the first of a training, which is worth telling at once."""
+        """Add a piece of advice to the doctor's; True for the first of a training that is worth telling at once."""
         self.show_notices()
-        said = [one for one in self._session.watched.advice if one.topic != NOTED]
+        said = [one for one in self._session.watched.advice if one.topic not in _CALM]
         return said[:1] == [advice]
 
     def show_notices(self) -> None:
