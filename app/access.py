@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from html import escape
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
 
 
@@ -42,6 +45,11 @@ def take_literally(root: QWidget) -> None:
     for label in root.findChildren(QLabel):
         if label.textFormat() is Qt.TextFormat.AutoText:
             label.setTextFormat(Qt.TextFormat.PlainText)
+
+
+def literal(text: str) -> str:
+    """Return a tool tip that shows a text as it is: Qt guesses, and would load pictures that the names in a file ask for."""
+    return f"<qt>{escape(text).replace(chr(10), '<br/>')}</qt>" if Qt.mightBeRichText(text) else text
 
 
 def _give(part: QWidget, name: str) -> None:

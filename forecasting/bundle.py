@@ -26,6 +26,8 @@ _MANIFEST, _WEIGHTS, _METRICS = "manifest.json", "model.safetensors", "metrics.j
 _MAX_ENTRIES = 16
 _MAX_BYTES = 64 * 2**20
 _MAX_RATIO = 100
+#: Most bytes of JSON: reading it takes far longer than copying weights.
+_MAX_JSON = 16 * 2**20
 _NAME_LENGTH = 200
 _CHUNK = 2**16
 _DTYPES = ("float32", "float64", "float16", "int64", "int32", "bool")
@@ -65,10 +67,10 @@ def write_bundle(
     entries = {_MANIFEST: _to_json(path, {**manifest, "schema": SCHEMA}), _WEIGHTS: save(arrays)}
     if metrics is not None:
         entries[_METRICS] = _to_json(path, dict(metrics))
-    large = next((name for name, data in entries.items() if len(data) > _MAX_BYTES), None)
+    large = next((name for name, data in entries.items() if len(data) > _most(name)), None)
     if large is not None:
         raise ModelFileError(
-            f"{path.name}: {large} has {len(entries[large]):,} bytes; at most {_MAX_BYTES:,} are allowed.", "Train a smaller network."
+            f"{path.name}: {large} has {len(entries[large]):,} bytes; at most {_most(large):,} are allowed.", "Train a smaller network."
         )
     write_whole(path, _zipped(entries))
 
@@ -123,10 +125,15 @@ def _check_entries(path: Path, archive: zipfile.ZipFile) -> None:
     if missing:
         raise _bad(path, f"lacks {min(missing)}")
     for info in infos:
-        if info.file_size > _MAX_BYTES:
-            raise _bad(path, f"claims {info.file_size:,} bytes for {info.filename}; at most {_MAX_BYTES:,} are allowed")
+        most = _most(info.filename)
+        if info.file_size > most:
+            raise _bad(path, f"claims {info.file_size:,} bytes for {info.filename}; at most {most:,} are allowed")
         if info.file_size > _MAX_RATIO * max(info.compress_size, 1):
             raise _bad(path, f"packs {info.filename} more than {_MAX_RATIO}-fold, which no model file does")
+
+
+def _most(name: str) -> int:
+    return min(_MAX_BYTES, _MAX_BYTES if name == _WEIGHTS else _MAX_JSON)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:

@@ -300,6 +300,8 @@ class Scaling:
             raise ValueError(f"target is {self.target!r} and season {self.season!r}")
         if not (0 <= self.har.feedback <= 1 and 0 <= self.lookback <= _MOST_LOOKBACK and all(isinstance(one, str) for one in self.symbols)):
             raise ValueError(f"feedback is {self.har.feedback:g} and lookback {self.lookback}")
+        if any(array.dtype.kind not in "fi" for array in (self.mean, self.sd, self.quantiles, self.har.coefficients)):
+            raise ValueError("scales are no numbers")
         if self.mean.ndim != 1 or self.mean.shape != self.sd.shape or not (self.sd > 0).all():
             raise ValueError(f"the features have means of shape {list(self.mean.shape)} and deviations of {list(self.sd.shape)}, above 0")
         if self.quantiles.ndim != 2 or self.quantiles.shape[1] != len(LEVELS) or (np.diff(self.quantiles, axis=1) < 0).any():

@@ -46,7 +46,7 @@ def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles
         raise ExportError(f"{path.name}: outcomes cannot be written as '{path.suffix}'.", f"Possible are {', '.join(WRITERS)}.")
     with replacing(path) as part:
         writer = None
-        for table in _tables(outcomes, quantiles):
+        for table in _tables(outcomes, quantiles, path.suffix.lower() == ".csv"):
             writer = writer or make(part, table.schema)
             writer.write_table(table)
         if writer is not None:
@@ -70,22 +70,27 @@ def _csv(path: Path, schema: pa.Schema) -> Any:
 WRITERS: dict[str, Callable[[Path, Any], Any]] = {".parquet": _parquet, ".csv": _csv}
 
 
-def _tables(outcomes: Mapping[str, Outcomes], quantiles: Sequence[float]) -> Iterator[pa.Table]:
-    """Cut the outcomes into tables of bounded size, model by model."""
+def _tables(outcomes: Mapping[str, Outcomes], quantiles: Sequence[float], text: bool = False) -> Iterator[pa.Table]:
+    """Cut the outcomes into tables of bounded size, model by model; in a ``text`` no name is one that spreadsheets take for a formula."""
+    from app.export.tables import cell_text
+
     unit = "s" if all(_whole_seconds(one) for one in outcomes.values()) else "us"
     for name, one in outcomes.items():
         origins = max(1, _ROWS // one.horizon)
         for start in range(0, len(one), origins):
-            yield _table(name, one, slice(start, start + origins), quantiles, unit)
+            names = [str(symbol) for symbol in one.symbol[start : start + origins]]
+            yield _table(
+                name, [cell_text(symbol) for symbol in names] if text else names, one, slice(start, start + origins), quantiles, unit
+            )
 
 
-def _table(name: str, one: Outcomes, part: slice, quantiles: Sequence[float], unit: str) -> pa.Table:
+def _table(name: str, symbols: Sequence[str], one: Outcomes, part: slice, quantiles: Sequence[float], unit: str) -> pa.Table:
     import pyarrow as pa
 
     ds, horizon = one.ds[part], one.horizon
     columns: dict[str, Any] = {
         "model": pa.array(np.full(ds.size, name)),
-        "unique_id": pa.array(np.repeat(one.symbol[part], horizon)),
+        "unique_id": pa.array(np.repeat(np.array(symbols), horizon)),
         "cutoff": pa.array(np.repeat(one.cutoff[part], horizon).astype(f"datetime64[{unit}]")),
         "ds": pa.array(ds.reshape(-1).astype(f"datetime64[{unit}]")),
         "y0": pa.array(np.repeat(one.y0[part], horizon)),

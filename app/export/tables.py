@@ -100,7 +100,7 @@ TABLES: dict[str, tuple[str, Callable[[Columns], bytes]]] = {
 def _separated(columns: Columns, delimiter: str) -> str:
     text = io.StringIO()
     table = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    table.writerow([_cell(name) for name in columns])
+    table.writerow([cell_text(name) for name in columns])
     table.writerows(zip(*(_cells(values) for values in columns.values()), strict=True))
     return text.getvalue()
 
@@ -114,9 +114,9 @@ def _cells(values: Any) -> Iterator[str]:
         return ("" if np.isnan(one) else repr(float(one)) for one in array)
     if array.dtype.kind in "iu":
         return (str(int(one)) for one in array)
-    return (_cell(str(one)) for one in array)
+    return (cell_text(str(one)) for one in array)
 
 
-def _cell(text: str) -> str:
+def cell_text(text: str) -> str:
     """Keep a text from being read as a formula by spreadsheets (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0")) else text

@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 
 _WIDE, _HIGH = 620, 360
 
+from app.access import literal
+
 
 class DifferenceDialog(QDialog):
     """A table of label and both values.
@@ -72,7 +74,7 @@ class DifferenceDialog(QDialog):
         for row, words in enumerate(rows):
             for column, text in enumerate(words):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(literal(text))
                 table.setItem(row, column, item)
         for column in range(3):
             head = table.horizontalHeaderItem(column)

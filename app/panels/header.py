@@ -7,6 +7,7 @@ from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
+from app.access import literal
 from app.settings import SPANS
 from app.theme import Theme, icon
 from forecasting.series import PriceSeries
@@ -46,7 +47,7 @@ class ElidedLabel(QLabel):
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show a text, as much of it as fits."""
         super().setText(text)
-        self.setToolTip(text)
+        self.setToolTip(literal(text))
         self.setMinimumWidth(min(60, self.sizeHint().width()))
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

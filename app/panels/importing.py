@@ -157,7 +157,7 @@ class PreviewTable(QTableWidget):
         lost = bool(role and before.strip() and not after)
         item = QTableWidgetItem(before if self._raw or lost or not role else after)
         if before != after and role:
-            item.setToolTip(_tr("cannot be read: {cell}").format(cell=before) if lost else _tr("in the file: {cell}").format(cell=before))
+            item.setToolTip(literal((_tr("cannot be read: {cell}") if lost else _tr("in the file: {cell}")).format(cell=before)))
         if role not in ("", "date", "time", "symbol"):
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if self._theme and (lost or not role):
@@ -334,7 +334,7 @@ class ImportDialog(QDialog):
             self._summary.style().unpolish(self._summary)
             self._summary.style().polish(self._summary)
         self.load.setEnabled(ready)
-        self.load.setToolTip("" if ready else summary)
+        self.load.setToolTip("" if ready else literal(summary))
         self.load.setAccessibleDescription("" if ready else summary)
 
     def _show_settled(self) -> None:

@@ -21,6 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QTableView
 
+from app.access import literal
 from app.charts.compare import MOST, hue
 from app.panels.training import duration
 from app.theme import LIGHT, Theme
@@ -190,7 +191,7 @@ class RunsModel(QAbstractTableModel):
             case Qt.ItemDataRole.TextAlignmentRole:
                 return (Qt.AlignmentFlag.AlignRight if column.number else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ToolTipRole:
-                return run.record.verdict.sentence if index.column() < NOTES else run.notes or _tr(column.tip)
+                return literal(run.record.verdict.sentence if index.column() < NOTES else run.notes or _tr(column.tip))
             case Qt.ItemDataRole.CheckStateRole if index.column() == 0 and run.record.forecasts:
                 return Qt.CheckState.Checked if run.key in self.shown else Qt.CheckState.Unchecked
             case Qt.ItemDataRole.DecorationRole if index.column() == 0 and run.key in self.shown:

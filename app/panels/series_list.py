@@ -25,6 +25,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from app.access import literal
 from app.panels.header import price
 from app.theme import Theme, icon, mixed
 from app.watchlist import Row
@@ -98,7 +99,7 @@ class SeriesModel(QAbstractListModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 return ", ".join(filter(None, (row.symbol, *self._told(row))))
             case Qt.ItemDataRole.ToolTipRole:
-                return "\n".join(filter(None, (row.request.reference, *self._told(row))))
+                return literal("\n".join(filter(None, (row.request.reference, *self._told(row)))))
             case _:
                 return row if role == _ROW else None
 

@@ -37,7 +37,7 @@ class QuantileHead(nn.Module):
 
     def __init__(self, width: int, horizon: int) -> None:
         super().__init__()
-        steps = torch.linspace(1, horizon, horizon).log()
+        steps = torch.linspace(1, horizon, horizon, device="cpu").log()  # also where the rest has shapes only
         place = 2 * steps / max(float(steps[-1]), 1.0) - 1 if horizon > 1 else steps
         powers = torch.stack([place**k for k in range(min(_DEGREE + 1, horizon))])
         self.register_buffer("basis", powers, persistent=False)

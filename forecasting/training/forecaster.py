@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
-from forecasting.errors import ModelFileError
+from forecasting.errors import CandlecastError, ModelFileError
 from forecasting.events import Predictor
 from forecasting.features import AHEAD
 from forecasting.models import Ensemble
@@ -154,9 +154,13 @@ class Forecaster:
             config = RunConfig.model_validate(manifest["config"])
             scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
+            weights = {k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")}
+            _check_shapes(config, scaling, weights)
             network = build(config, scaling)
-            network.load_state_dict({k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")})
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            network.load_state_dict(weights)
+            if not 0 <= trust <= 1 or np.isnat(val_start):
+                raise ValueError(f"trust is {trust:g} and the validation part begins at {val_start}")
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, CandlecastError) as error:
             raise ModelFileError(
                 f"{path} does not fit together: {str(error).splitlines()[0]}", "Save the model again, or train a new one."
             ) from error
@@ -197,6 +201,16 @@ def build(config: RunConfig, scaling: Scaling) -> Ensemble:
 def at_once(config: RunConfig, inputs: int) -> int:
     """Return how many windows of so many inputs a bar are evaluated at a time."""
     return max(64, min(_MOST, _NUMBERS // (config.task.input_size * max(inputs, config.model.hidden_size))))
+
+
+def _check_shapes(config: RunConfig, scaling: Scaling, weights: Mapping[str, Tensor]) -> None:
+    """Compare weights with the network that they are meant for, before that takes any memory; raises ValueError where they differ."""
+    with torch.device("meta"):
+        wanted = build(config, scaling).state_dict()
+    for name in {**wanted, **weights}:
+        have, need = (list(one[name].shape) if name in one else "missing" for one in (weights, wanted))
+        if have != need:
+            raise ValueError(f"the weight {name[:200]} is {have}; the settings ask for {need}")
 
 
 def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MOST) -> Tensor:

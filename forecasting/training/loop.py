@@ -51,6 +51,8 @@ _LOOK_EVERY = 32
 #: A validation loss of so many times the baseline's is a training that has lost its way; the share of the learning rate
 #: with which it goes on from its best weights, and how often that is tried.
 _LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
+#: More steps than any training takes.
+_MOST_COUNTED = 2**48
 
 
 @dataclass(frozen=True, eq=False)
@@ -456,5 +458,18 @@ class Run:
             self.slower, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
             self.order.set_state(as_bytes(arrays["random.order"]))
             restore_random(arrays, self.windows.device)
+            self._check_restored(int(facts["steps"]), float(facts["seconds"]))
         self.stopped = None if self.place else self._finished()
         self.started = time.perf_counter() - float(facts["seconds"])
+
+    def _check_restored(self, steps: int, seconds: float) -> None:
+        """Raise ValueError for counters and weights that no training has left."""
+        here = self.network.state_dict()
+        if {k: v.shape for k, v in self.best.items()} != {k: v.shape for k, v in here.items()}:
+            raise ValueError("its best weights are those of another network")
+        if (self.place > 0) != bool(self.seen) or any(one.shape != (5,) for one in self.seen):
+            raise ValueError(f"it was at window {self.place} of an epoch, and tells of {len(self.seen)} steps")
+        counts = {"place": self.place, "batch_size": self.batch_size - 1, "steps": steps, "rollbacks": self.rollbacks}
+        bad = next((name for name, count in counts.items() if not 0 <= count < _MOST_COUNTED), None)
+        if bad or not (math.isfinite(seconds) and 0 <= self.slower <= 1):
+            raise ValueError(f"{bad or 'seconds or slower'} is beyond all counting")

@@ -122,7 +122,7 @@ class TrainingState:
         """Turn whatever does not fit together while the state is taken up into a :class:`ModelFileError`."""
         try:
             yield
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        except (KeyError, ValueError, TypeError, RuntimeError, IndexError, AttributeError, OverflowError) as error:
             raise ModelFileError(f"The saved training does not fit together: {str(error).splitlines()[0]}", "Train anew.") from error
 
     @property

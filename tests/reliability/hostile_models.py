@@ -22,6 +22,8 @@ from safetensors.numpy import save
 from forecasting.bundle import read_bundle
 
 _DEEP = 200_000
+#: What may be anything in a model or a training: it is told or not looked at, and decides nothing.
+_HARMLESS = ("torch", "saved_at", "sources", "target", "val_start", "schema", "facts.rollbacks", "facts.slower")
 
 
 @cache
@@ -93,7 +95,7 @@ def model_files() -> Iterator[Hostile]:
         yield hostile(
             f"{place} = {str(value)[:30]}",
             changed(manifest, place, value),
-            refused=place not in ("target", "scale.symbols", "scale.lookback"),
+            refused=place not in ("target", "scale.symbols", "scale.lookback", "config.train.device", "config.model.embedding"),
         )
     for value in (-1, "1e999", None, [], "x", -1e308):
         yield hostile(f"trust = {value!r}", changed(manifest, "trust", value))
@@ -154,7 +156,7 @@ def bundles(kind: str, manifest: dict[str, Any], tensors: dict[str, Any], file: 
         header = json.dumps({"w": entry}).encode()
         yield hostile(f"weights: {what}", bundle(manifest, struct.pack("<Q", len(header)) + header + b"\0\0\0\0"))
     for name in ("../../x", "a b", "", "x" * 10_000, "__class__", "network.\u202e", "a\0b"):
-        yield hostile(f"a weight called {name[:20]!r}", bundle(manifest, {**tensors, name: np.ones(2)}))
+        yield hostile(f"a weight called {name[:20]!r}", bundle(manifest, {**tensors, name: np.ones(2)}), refused=name != "__class__")
     for value in (np.nan, np.inf, -np.inf):
         yield hostile(f"weights of {value}", bundle(manifest, {name: np.full(array.shape, value) for name, array in tensors.items()}))
     for what, about in {
@@ -162,19 +164,13 @@ def bundles(kind: str, manifest: dict[str, Any], tensors: dict[str, Any], file: 
         "a number of a million digits": b'{"schema": ' + b"9" * 10**6 + b"}", "newer": b'{"schema": 99}', "no schema": b"{}", "schema of text": b'{"schema": "1"}',
         "only a schema": b'{"schema": 1}', "kind only": b'{"schema": 1, "kind": "candlecast-forecaster"}', "kind of training only": b'{"schema": 1, "kind": "candlecast-training"}',
         "kind that is a list": b'{"schema": 1, "kind": ["candlecast-forecaster"]}', "settings that are code": b'{"schema": 1, "kind": "candlecast-forecaster", "config": "__import__(\'os\')"}',
-        "doubled keys": b'{"schema": 1, "schema": 2}', "a million keys": b'{"schema": 1,' + b",".join(b'"%d":1' % n for n in range(10**6)) + b"}",
+        "doubled keys": b'{"schema": 1, "schema": 2}', "two million keys": b'{"schema": 1,' + b",".join(b'"%d":1' % n for n in range(2 * 10**6)) + b"}",
     }.items():  # fmt: skip
         yield hostile(f"a manifest: {what}", bundle(about, tensors))
     for place in [*manifest, *(f"facts.{name}" for name in manifest.get("facts", {}))]:
         for value in (None, [], {}, "x", -1, 10**30):
-            known = (
-                place in ("torch", "schema", "saved_at", "sources")
-                or place.endswith("seconds")
-                or place in ("facts.rollbacks", "facts.slower")
-            )
-            yield hostile(
-                f"{place} = {value!r}", bundle(changed(manifest, place, value), tensors), refused=not known and place not in ("target",)
-            )
+            name = f"{place} = {value!r}"
+            yield hostile(name, bundle(changed(manifest, place, value), tensors), refused=place not in _HARMLESS and "seconds" not in place)
     for name, data in broken(bundle(manifest, tensors), 4, 15):
         yield hostile(name, data, refused=False)
 

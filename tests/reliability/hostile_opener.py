@@ -88,7 +88,7 @@ def training(path: str) -> str:
     from forecasting import jobs
     from forecasting.events import RunFinished
 
-    if os.path.isfile(path):
+    if os.path.isfile(path) and not path.startswith("/proc") and os.path.getsize(path) < 2**30:
         kept = Path(os.environ["CANDLECAST_HOME"]) / "unfinished"
         kept.mkdir(exist_ok=True)
         shutil.copy(path, kept / "a.training")
@@ -215,7 +215,9 @@ def opened(kind: str, path: str) -> dict[str, Any]:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     answer: dict[str, Any] = {"outcome": "opened", "message": "", "hint": ""}
     started, used = time.perf_counter(), time.process_time()
-    os.environ["MAY_WRITE"] = str(Path(path).parent) if kind == "store" else os.environ["TMPDIR"]  # its damaged file is set aside there
+    os.environ["MAY_WRITE"] = (
+        str(Path(path).parent) if kind in ("store", "training") else os.environ["TMPDIR"]
+    )  # set aside, or locked, there
     try:
         with watched():
             answer["message"] = OPENERS[kind](path)

@@ -74,7 +74,7 @@ class Opener:
         before = self.seen()
         answer = self.ask(patience, kind=hostile.kind, path=path)
         wrong = judged(hostile, answer, path)
-        kept = () if hostile.kind == "store" else sorted(self.seen() - before)
+        kept = () if hostile.kind in ("store", "training") else sorted(self.seen() - before)
         wrong += [f"made {name}" for name in kept]
         wrong += ["ran the code of a pickle"] * self.canary.exists()
         self.sweep(place)

@@ -169,9 +169,10 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Put the name of the file into every complaint about it."""
+    """Put the name of the file into every complaint about it; numbers beyond all bounds are told as findings, not by NumPy."""
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except SourceError as error:
         if path.name in error.message:
             raise
