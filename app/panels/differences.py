@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-_WIDE, _HIGH = 620, 360
-
 from app.access import literal
+
+_WIDE, _HIGH = 620, 360
 
 
 class DifferenceDialog(QDialog):

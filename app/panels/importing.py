@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.access import complete, take_literally
+from app.access import complete, literal, take_literally
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
 from app.theme import Theme
