@@ -1,5 +1,7 @@
 """Files as an enemy would write them, made by code from a seed: one entry a file, with what opens it and whether it must be refused."""
 
+# ruff: noqa: E501  (what an enemy writes is long)
+
 from __future__ import annotations
 
 import bz2
@@ -322,9 +324,9 @@ def places() -> Iterator[Hostile]:
         for device in devices:
             if not (kind == "config" and device == "/dev/stdin"):
                 yield Hostile(kind, f"the device {device}", at(device))
-        yield Hostile(kind, "a named pipe", _pipe)
+        yield Hostile(kind, "a named pipe", pipe)
         yield Hostile(kind, "a link to itself", _loop)
-        yield Hostile(kind, "a link to a pipe", lambda folder: _link(folder, _pipe(folder)))
+        yield Hostile(kind, "a link to a pipe", lambda folder: _link(folder, pipe(folder)))
         yield Hostile(kind, "a link to nowhere", lambda folder: _link(folder, folder / "nowhere"))
         yield Hostile(kind, "a name that is no text", lambda folder: put(folder / os.fsdecode(b"\xff\xfe.csv"), b"x"))
         yield Hostile(kind, "an empty file", b"")
@@ -348,7 +350,7 @@ def places() -> Iterator[Hostile]:
         yield Hostile("prices", f"a good table called {name[:20]!r}", lambda folder, n=name: put(folder / n, good_csv()), refused=False)
 
 
-def _pipe(folder: Path) -> Path:
+def pipe(folder: Path) -> Path:
     os.mkfifo(folder / "pipe")
     return folder / "pipe"
 

@@ -1,5 +1,7 @@
 """Hostile models, trainings, folds, projects, watchlists, settings and stores, for :mod:`hostile_files`."""
 
+# ruff: noqa: E501  (what an enemy writes is long)
+
 from __future__ import annotations
 
 import copy

@@ -1,4 +1,4 @@
-"""A child process that opens strangers' files through the program's own entries, and tells what became of it, of the memory and of the disk.
+"""A child process that opens strangers' files through the program's own entries, and tells what became of it and what it cost.
 
 Reads one JSON line a file from stdin (kind and path), answers with one on stdout. Run as a script by :mod:`test_hostile`.
 """
@@ -19,7 +19,8 @@ from typing import Any
 
 #: What a file that is only read has no reason to do: events of Python's audit hooks.
 FORBIDDEN = (
-    "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.startfile", "pty.spawn", "socket.connect", "socket.getaddrinfo",
+    "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.startfile", "pty.spawn", "socket.connect",
+    "socket.getaddrinfo",
     "ctypes.dlopen", "webbrowser.open", "pickle.find_class", "urllib.Request", "ftplib.connect",
 )  # fmt: skip
 CHANGING = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "shutil.rmtree", "shutil.move")
@@ -65,7 +66,8 @@ def prices(path: str) -> str:
     panel = next(event.panel for event in jobs.load([path]) if isinstance(event, SeriesLoaded))
     for series in panel:
         bad = [sign for sign in series.symbol if not sign.isprintable()]
-        assert not bad and 0 < len(series.symbol) <= 200, f"the symbol {series.symbol[:80]!r} is not fit to be shown"
+        assert not bad, f"the symbol {series.symbol[:80]!r} is not fit to be shown"
+        assert 0 < len(series.symbol) <= 200, f"the symbol {series.symbol[:80]!r} is not fit to be shown"
     return f"{len(panel)} series"
 
 

@@ -1,5 +1,7 @@
 """Damaged price files without number: each ends in series that are fit for training or in a clear refusal, within bounds of time."""
 
+# ruff: noqa: E501  (what an enemy writes is long)
+
 from __future__ import annotations
 
 import bz2
@@ -194,7 +196,7 @@ DAMAGES: tuple[Callable[[Rng, bytes], bytes], ...] = (_bytes, _bytes, _cut, _row
 
 def damaged(seed: int) -> bytes:
     """Return a damaged file; the same seed gives the same file."""
-    rng = Rng(seed)  # noqa: S311
+    rng = Rng(seed)
     data = rng.choice(originals())
     binary = data[:2] == b"PK" or data[:4] == b"PAR1"
     for _ in range(rng.choice((1, 1, 2, 3))):

@@ -1,7 +1,11 @@
 """A corpus of hostile files, each opened as the program opens it in a child that is watched: nothing runs, nothing leaks, all is told."""
 
+# ruff: noqa: E501  (what an enemy writes is long)
+
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -11,11 +15,23 @@ import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_files import Hostile, corpus, good_csv, put
+from fabricated import run, walk
+from hostile_files import Hostile, corpus, good_csv, pipe, put
+from hostile_opener import OPENERS
+from PySide6.QtGui import Qt
+
+from app.access import literal
+from app.cli.outcomes import write_outcomes
+from app.export.figure import Figure
+from app.export.report import report
+from app.export.tables import clipboard_text, csv_bytes, forecasts
+from forecasting.errors import CandlecastError, presentable
 
 pytestmark = [pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux")]
 
@@ -148,11 +164,11 @@ def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Open
 def _warm() -> Iterator[Hostile]:
     """Files that nothing is wrong with, so that what is measured later is not the import of a library."""
     from hostile_models import bundle, good_model, good_training
-    from hostile_tables import _DAYS, _PRICES, _rows, parquet, sheet, workbook
+    from hostile_tables import DAYS, PRICES, filled, parquet, sheet, workbook
 
     yield Hostile("prices", "good", good_csv())
-    yield Hostile("prices", "good", parquet({"date": _DAYS, "close": _PRICES}), "f.parquet")
-    yield Hostile("prices", "good", workbook(sheet(_rows())), "f.xlsx")
+    yield Hostile("prices", "good", parquet({"date": DAYS, "close": PRICES}), "f.parquet")
+    yield Hostile("prices", "good", workbook(sheet(filled())), "f.xlsx")
     yield Hostile("model", "good", lambda folder: put(folder / "f.candlecast", bundle(*good_model())))
     yield Hostile("training", "good", lambda folder: put(folder / "f.training", bundle(*good_training())))
     yield Hostile("prices", "latin", "Datum;Schluß\n".encode("latin-1") + b"01.02.2020;5\n02.02.2020;6\n" * 9)
@@ -199,3 +215,105 @@ def test_no_file_of_an_enemy_does_anything(tmp_path: Path) -> None:
         f"longest {longest['seconds']:.2f} s ({longest['name']}), {len(slow)} over {_MOST_S:g} s; most memory {largest['bytes'] >> 20} MB ({largest['name']})"
     )
     assert not wrong, "\n".join(wrong)
+
+
+_TRAPS: dict[str, tuple[str, str, str]] = {
+    "settings": ("settings", "theme is a pickle protocol 4", "ran the code"),
+    "bundle": ("model", "pickle protocol 4", "ran the code"),
+    "limits": ("prices", "gz bomb of one bar", "crashed|took"),
+    "ordinary files": ("project", "a named pipe", "no answer"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("protection", _TRAPS)
+def test_without_a_protection_its_files_do_harm(protection: str, tmp_path: Path) -> None:
+    kind, name, harm = _TRAPS[protection]
+    hostile = next(one for one in corpus() if one.kind == kind and one.name == name)
+    with opener(tmp_path, {kind}) as child:
+        assert not child.open(hostile)[1]
+    with opener(tmp_path, {kind}, protection) as child:
+        assert re.search(harm, "\n".join(child.open(hostile, patience=6)[1]))
+
+
+@pytest.mark.parametrize("kind", ["config", "watchlist", "settings", "project"])
+def test_small_files_in_this_process(kind: str, tmp_path: Path) -> None:
+    """A slice of the corpus without a child, so that a mistake is seen before the long test is run."""
+    from hostile_models import projects, settings_files
+
+    files = {"project": projects, "settings": settings_files}.get(
+        kind, lambda: (Hostile(kind, "deep", b"[" * 10**5), Hostile(kind, "a pipe", pipe))
+    )()
+    for hostile in islice(files, 14):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        path = hostile.put(folder)
+        complaint: CandlecastError | None = None
+        try:
+            OPENERS[kind](path)
+        except CandlecastError as error:
+            complaint = error
+        assert complaint or not hostile.refused, hostile.name
+        assert complaint is None or not told({"message": complaint.message, "hint": complaint.hint}, path), hostile.name
+        assert not (folder / "canary").exists()
+
+
+_NAMES = (
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "<img src=file:///etc/passwd>",
+    "<script>alert(1)</script>",
+    '"onload="x',
+    "A&lt;b&gt;",
+    "\x1b[2J",
+)
+
+
+_ADDRESSES = ("src", "href", "xlink:href", "action", "data", "srcset", "background")
+
+
+def assert_nothing_loads(page: str) -> None:
+    """Check that a page holds no element or address that its own writer did not put there."""
+    found: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            found.extend([tag] if tag in ("script", "img", "iframe", "object", "embed", "link", "form", "base") else [])
+            found.extend(
+                name for name, value in attributes if name.startswith("on") or (name in _ADDRESSES and not (value or "").startswith("#"))
+            )
+
+    Reader().feed(page)
+    assert not found
+
+
+def test_names_of_an_enemy_do_nothing_in_what_leaves_the_program(tmp_path: Path, qapp: object) -> None:
+    result = run(*(walk(name, 200, seed) for seed, name in enumerate((*_NAMES[:1], *_NAMES[4:7]))), sentence="<script>alert(1)</script>")
+    page = report(Figure(result, _NAMES[4])).decode()
+    assert_nothing_loads(page)
+    with pytest.raises(AssertionError):
+        assert_nothing_loads(page.replace("&lt;", "<"))
+    write_outcomes(tmp_path / "o.csv", result.outcomes, (0.5,))
+    for text in (csv_bytes(forecasts(result)).decode(), clipboard_text(forecasts(result)), (tmp_path / "o.csv").read_text()):
+        cells = [cell for row in csv.reader(io.StringIO(text), delimiter="\t" if "\t" in text.splitlines()[0] else ",") for cell in row]
+        assert any(cell.lstrip("'").startswith("=cmd") for cell in cells)
+        assert not [cell for cell in cells if cell[:1] in "=+@\t\r\0" and cell and not _is_number(cell)]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def test_names_of_an_enemy_are_taken_literally_in_tool_tips() -> None:
+    for name in _NAMES:
+        tip = literal(f"in the file: {name}")
+        assert not Qt.mightBeRichText(f"in the file: {name}") or (tip.startswith("<qt>") and "<" not in tip[4:].replace("</qt>", ""))
+    assert Qt.mightBeRichText(f"in the file: {_NAMES[4]}"), "without the guard Qt would load the picture"
+    assert presentable("a\x1b[2J\ud800\u202e\n") == "a\ufffd[2J\ufffd\ufffd\n"
