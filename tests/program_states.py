@@ -241,6 +241,8 @@ def _ready(window: MainWindow, state: str) -> bool:
     if state == "first paint" or window.bench is None:
         return state == "first paint" and window.isVisible()
     session = window.bench.session
-    if state in ("engine starting", "preparing"):
+    if state == "engine starting":
+        return session.warming
+    if state == "preparing":
         return session.panel is not None and session.state == "idle" and session.engine is None
     return session.panel is not None and session.engine is not None and session.threads == 0

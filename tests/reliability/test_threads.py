@@ -59,12 +59,12 @@ def ended_well(ended: Ended) -> None:
     assert ended.seconds <= CLOSED_S
 
 
-def closed_often(program: Program, state: str, often: int, prices: str, folder: Path) -> None:
+def closed_often(program: Program, state: str, often: int, prices: str, folder: Path, longest: float = 0.15) -> None:
     """Close a program in a state at moments that differ, by its window and by quitting."""
     moments, took = random.Random(state), []
     for number in range(often):
         home = folder / f"{number}"
-        ended = program(state, home, prices=prices, delay=moments.uniform(0, 0.15), end=("close", "quit")[number % 2])
+        ended = program(state, home, prices=prices, delay=moments.uniform(0, longest), end=("close", "quit")[number % 2])
         ended_well(ended)
         took.append(ended.seconds)
     print(
@@ -86,7 +86,7 @@ def test_a_closed_program_ends_well_in_every_state(program: Program, prices: str
 @pytest.mark.parametrize("state", ["engine starting", "preparing"])
 def test_a_program_closed_while_its_engine_starts_ends_well(prices: str, tmp_path: Path, times: Times, state: str) -> None:
     with programs(torch=False) as program:
-        closed_often(program, state, times(3), prices, tmp_path)
+        closed_often(program, state, times(3), prices, tmp_path, longest=2.0)
 
 
 @forks
