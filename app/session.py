@@ -268,6 +268,17 @@ class Session(QObject):
             worker.discard()
             self._retired.add(worker)
 
+    def finish(self, name: str, timeout_ms: int) -> bool:
+        """Wait for what runs aside under a name, and tell what came of it; False where that takes longer."""
+        worker = self._asides.get(name)
+        if worker is None:
+            return True
+        if not worker.wait(QDeadlineTimer(timeout_ms)):
+            return False
+        while self._asides.get(name) is worker:
+            self._ended()
+        return True
+
     @property
     def seen(self) -> Watched:
         """What was seen of the training at hand, or of the last one that has finished."""

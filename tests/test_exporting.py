@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
-from window_bench import window
+from window_bench import wait, window
 
 from app.charts.loss import LossChart
 from app.charts.plots import PLOTS
@@ -27,8 +29,10 @@ from app.export.tables import clipboard_text, write_table
 from app.theme import DARK, LIGHT
 from app.window.exporting import ExportDialog
 from app.window.plot_menu import PlotMenu, plots_in
+from app.worker import Failure
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
+from forecasting.writing import write_whole
 
 FORMATS = {suffix: exporter.label for suffix, exporter in EXPORTERS.items()}
 
@@ -200,17 +204,64 @@ def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(tmp_path: P
         assert dialog is not None
         assert [dialog.format.itemData(n) for n in range(dialog.format.count())] == [".png", ".svg", ".pdf"]
         dialog.go.click()
+        assert not dialog.go.isEnabled(), "one file at a time"
+        wait(lambda: not bench.keeping.writing)
         assert QImage(str(tmp_path / "saved.png")).width() == 3000
         assert bench.keeping.dialog is None
         bench.keeping._ask_data(bench.chart)
+        wait(lambda: not bench.keeping.writing)
         assert (tmp_path / "saved.csv").read_text().startswith("unique_id,ds,")
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "saved.svg"), ""))
         bench.actions["export"].trigger()
         dialog = bench.keeping.dialog
         dialog.go.click()
+        wait(lambda: not bench.keeping.writing)
         assert "cannot be written" in bench.banner.text
         assert bench.keeping.dialog is dialog  # it stays, so that another place can be chosen
+        assert dialog.go.isEnabled()
         dialog.reject()
+
+
+def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps_it_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with window(tmp_path / "home", "sample:wti") as bench:
+        begun = threading.Event()
+
+        def slowly(path: Path, data: bytes) -> None:
+            begun.set()
+            time.sleep(0.05)
+            write_whole(path, data)
+
+        monkeypatch.setattr("app.export.write_whole", slowly)
+        for name in ("first.png", "second.svg"):
+            bench.export(tmp_path / name)
+        wait(begun.is_set)
+        bench.export(tmp_path / "no" / "third.svg")
+        assert not bench.window.close(), "it could not be written"
+        assert "third.svg cannot be written" in bench.banner.text
+        assert QImage(str(tmp_path / "first.png")).width() == 3000
+        assert (tmp_path / "second.svg").read_bytes().endswith(b"</svg>\n")
+        assert not bench.keeping.writing
+        bench.export(tmp_path / "last.png")
+        assert bench.window.close()
+        assert QImage(str(tmp_path / "last.png")).width() == 3000
+
+
+def test_a_fault_in_a_drawing_is_told_and_the_next_file_is_written(tmp_path: Path) -> None:
+    def broken() -> Generator[None, None, Callable[[], None]]:
+        yield
+        raise ZeroDivisionError("drawn badly")
+
+    with window(tmp_path / "home", "sample:wti") as bench:
+        told: list[Failure] = []
+        bench.keeping.refused.disconnect()
+        bench.keeping.refused.connect(told.append)
+        bench.keeping._begin(tmp_path / "x.svg", broken())
+        bench.export(tmp_path / "y.svg")
+        wait(lambda: not bench.keeping.writing)
+        assert [one.message for one in told] == ["ZeroDivisionError: drawn badly"]
+        assert (tmp_path / "y.svg").is_file()
 
 
 # Tables

@@ -14,7 +14,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
 from run_bench import finished
-from window_bench import idle, price_file, rested, texts, wait, window
+from window_bench import exported, idle, price_file, rested, texts, wait, window
 
 from app.settings import Preferences
 from app.window import dialogs
@@ -98,7 +98,9 @@ def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
             QApplication.processEvents()
             focus = QApplication.focusWidget()
             assert focus is not None
-            assert not focus.visibleRegion().isEmpty() or focus.window() is not bench.window, focus.accessibleName() or focus.property("text")
+            assert not focus.visibleRegion().isEmpty() or focus.window() is not bench.window, focus.accessibleName() or focus.property(
+                "text"
+            )
             met.add(focus)
             QTest.keyClick(focus, key)
         assert {bench.chart, bench.layout.model.train_button} <= met, "and round it goes"
@@ -193,7 +195,7 @@ def test_a_saved_network_forecasts_what_is_dropped_beside_it(
     with Journal() as journal:
         assert [entry.forecast.symbol for entry in journal.entries()] == ["BBB"]
     target = tmp_path / "fan.csv"
-    assert bench.export(target)
+    assert exported(bench, target)
     assert "GRU-median" in target.read_text()
     bench.load([price_file(tmp_path / "CCC.csv", 70)])
     idle(bench)
@@ -313,7 +315,7 @@ def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
     idle(bench)
     assert "random walk" in texts(bench.results)
     for suffix in (".png", ".svg", ".pdf", ".csv", ".html"):
-        assert bench.export(tmp_path / f"forecast{suffix}")
+        assert exported(bench, tmp_path / f"forecast{suffix}")
         assert (tmp_path / f"forecast{suffix}").stat().st_size > 200
     made = bench.session.finished
     assert made is not None

@@ -16,7 +16,7 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QDialog, QLineEdit, QWidget
-from window_bench import rested
+from window_bench import exported, rested
 
 from app import theme
 from app.panels.header import bars_in
@@ -209,8 +209,8 @@ def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbenc
 
 
 def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
-    assert bench.export(tmp_path / "prices.png")
-    assert not bench.export(tmp_path / "nothing.csv")
+    assert exported(bench, tmp_path / "prices.png")
+    assert not exported(bench, tmp_path / "nothing.csv")
     assert bench.banner.text
     assert not bench.actions["save_model"].isEnabled()
     trained(qtbot, bench)
@@ -218,7 +218,7 @@ def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Work
     starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF", ".csv": b"unique_id"}
     for suffix, start in starts.items():
         path = tmp_path / f"plot{suffix}"
-        assert bench.export(path)
+        assert exported(bench, path)
         assert path.read_bytes().startswith(start)
     assert not bench.window.isWindowModified()
     assert bench.save_model(tmp_path / "net.candlecast")
@@ -239,7 +239,7 @@ def test_a_file_name_gets_the_suffix_of_the_chosen_kind(monkeypatch: pytest.Monk
 
 def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
     trained(qtbot, bench)
-    assert not bench.export(tmp_path / "missing" / "plot.png")
+    assert not exported(bench, tmp_path / "missing" / "plot.png")
     assert "plot.png" in bench.banner.text
     assert bench.window.isWindowModified()
 

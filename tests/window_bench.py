@@ -34,6 +34,20 @@ def idle(bench: Workbench) -> None:
     wait(lambda: bench.session.state == "idle" and bench.session.threads == 0 and not bench.session._pulse.isActive())
 
 
+def exported(bench: Workbench, path: Path) -> bool:
+    """Export what is shown, and wait for the file; False where it is refused."""
+    refused: list[object] = []
+
+    def refuse(fault: object) -> None:
+        refused.append(fault)
+
+    bench.keeping.refused.connect(refuse)
+    begun = bench.export(path)
+    wait(lambda: not bench.keeping.writing)
+    bench.keeping.refused.disconnect(refuse)
+    return begun and not refused
+
+
 def rested(bench: Workbench) -> None:
     """Wait until nothing runs and nothing waits for a pause in the typing: what a window that stays open must leave to the next test."""
     wait(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)) and not bench.steering._timer)

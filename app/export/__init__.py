@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +12,20 @@ from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.writing import write_whole
 
-__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "write", "write_figure"]
+__all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
+
+#: Draws piece by piece in the thread of the window, which may do something else at every pause; ends with what makes the bytes of the
+#: file, in any thread.
+Drawing = Generator[None, None, Callable[[], bytes]]
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """One format: what people call it, whether it is a picture of one plot, and what makes the bytes of the file."""
+    """One format: what people call it, whether it is a picture of one plot, and what draws it."""
 
     label: str
     picture: bool
-    encode: Callable[[Figure], bytes]
+    draw: Callable[[Figure], Drawing]
 
 
 def write(
@@ -60,51 +64,65 @@ def write(
     ExportError
         An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be written.
     """
-    write_figure(path, Figure(result, symbol, chart, kind, title, look or Look()))
+    pieces = begin(path, Figure(result, symbol, chart, kind, title, look or Look()))
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            end.value()
+            return
 
 
-def write_figure(path: str | Path, figure: Figure) -> None:
-    """Write a figure to a file whose suffix decides on the format; see :func:`write`."""
+def begin(path: str | Path, figure: Figure) -> Generator[None, None, Callable[[], None]]:
+    """Draw a figure piece by piece, in the thread of the window; returns what writes the file, in any thread.
+
+    The suffix decides on the format; errors as :func:`write`. What is on screen is drawn before the first pause.
+    """
     path = Path(path)
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
         known = ", ".join(EXPORTERS)
         raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}.")
-    write_whole(path, exporter.encode(figure))
+    encode = yield from exporter.draw(figure)
+    return lambda: write_whole(path, encode())
 
 
-def _picture(name: str) -> Callable[[Figure], bytes]:
-    """Wrap an encoder: Qt is imported only when something is drawn."""
+def _picture(name: str) -> Callable[[Figure], Drawing]:
+    """Wrap a painter: Qt is imported only when something is drawn."""
 
-    def encode(figure: Figure) -> bytes:
+    def draw(figure: Figure) -> Drawing:
         try:
             from app.export import pictures
             from app.export.page import drawn
         except ImportError as error:
             raise ExportError(f"Pictures need Qt, which cannot be loaded: {error}.", "Run 'candlecast doctor', or export .csv.") from error
-        encoder: Callable[..., bytes] = getattr(pictures, name)
+        painter: Callable[..., Callable[[], bytes]] = getattr(pictures, name)
         with drawn(figure) as page:
-            return encoder(page)
+            encode = painter(page)
+        yield from ()
+        return encode
 
-    return encode
+    return draw
 
 
-def _forecasts(name: str) -> Callable[[Figure], bytes]:
-    """Wrap an encoder of tables: what is written are the forecasts of all series."""
+def _forecasts(name: str) -> Callable[[Figure], Drawing]:
+    """Wrap an encoder of tables: what is written are the forecasts of all series, and nothing of it is drawn."""
 
-    def encode(figure: Figure) -> bytes:
+    def draw(figure: Figure) -> Drawing:
         from app.export import tables
 
         encoder: Callable[..., bytes] = getattr(tables, name)
-        return encoder(tables.forecasts(figure.result))
+        result = figure.result  # not the figure: its chart belongs to the thread of the window
+        yield from ()
+        return lambda: encoder(tables.forecasts(result))
 
-    return encode
+    return draw
 
 
-def _report(figure: Figure) -> bytes:
+def _report(figure: Figure) -> Drawing:
     from app.export.report import report
 
-    return report(figure)
+    return (yield from report(figure))
 
 
 #: The formats, by suffix. A new one is a new entry here.

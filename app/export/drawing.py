@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from itertools import count
 from xml.sax.saxutils import quoteattr
 
@@ -45,8 +46,8 @@ class Palette:
         return f"@media screen and (prefers-color-scheme:dark){{{rules}}}"
 
 
-def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tall: float = 0.36) -> str:
-    """Return a plot as an ``<svg>`` element, or "" where the run has nothing of the kind.
+def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tall: float = 0.36) -> Generator[None, None, str]:
+    """Return a plot as an ``<svg>`` element, or "" where the run has nothing of the kind; pauses between its parts.
 
     It is drawn in both themes: only colours differ, and each pair of them becomes a rule of the palette.
 
@@ -75,7 +76,12 @@ def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tal
     if plot is None:
         return ""
     looks = [Look((_WIDE, round(_WIDE * tall, 2)), LOGICAL_DPI, theme, transparent=True) for theme in ("light", "dark")]
-    light, dark = (svg(bare(plot, look, kind)).decode() for look in looks)
+    documents = []
+    for look in looks:
+        yield
+        documents.append(svg(bare(plot, look, kind))().decode())
+    light, dark = documents
+    yield
     if _COLOR.sub("", light) != _COLOR.sub("", dark):
         raise ExportError(f"{kind}: the plot has another shape in dark than in light.", "Please report this.")
     colors = iter([palette.color(*pair) for pair in zip(_COLOR.findall(light), _COLOR.findall(dark), strict=True)])

@@ -1,8 +1,9 @@
-"""Encoders of pictures: each hands a page to another painter, and returns the bytes of the file."""
+"""Pictures: each hands a page to another painter, in the thread of the window, and returns what encodes it, in any thread."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QColor, QFontInfo, QImage, QPageSize, QPaintDevice, QPainter, QPdfWriter
@@ -43,20 +44,24 @@ def preview(page: Page, width: int) -> QImage:
     return made
 
 
-def png(page: Page) -> bytes:
-    """Return the page as a PNG file."""
+def png(page: Page) -> Callable[[], bytes]:
+    """Draw the page; return what makes a PNG file of it, which takes longer."""
     drawn = image(page)
     drawn.setText("Software", "Candlecast")
     drawn.setText("Title", page.title)
     drawn.setText("Description", page.description)
-    data, buffer = _buffer()
-    if not drawn.save(buffer, "PNG"):  # type: ignore[call-overload]
-        raise ExportError("Qt could not encode the picture as PNG.", "Try .svg or .pdf.")
-    return bytes(data.data())
+
+    def encode() -> bytes:
+        data, buffer = _buffer()
+        if not drawn.save(buffer, "PNG"):  # type: ignore[call-overload]
+            raise ExportError("Qt could not encode the picture as PNG.", "Try .svg or .pdf.")
+        return bytes(data.data())
+
+    return encode
 
 
-def svg(page: Page) -> bytes:
-    """Return the page as an SVG 1.1 document, in which text stays text."""
+def svg(page: Page) -> Callable[[], bytes]:
+    """Draw the page; return what makes an SVG 1.1 document of it, in which text stays text."""
     width, height = page.look.logical
     data, buffer = _buffer()
     generator = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
@@ -69,11 +74,12 @@ def svg(page: Page) -> bytes:
     _draw(page, generator, width, height)
     # Qt names one family; readers without it would take a serif.
     family = QFontInfo(font(12)).family()
-    return re.sub(rb'font-family="[^"]*"', f'font-family="{family}, Verdana, Arial, sans-serif"'.encode(), bytes(data.data()))
+    document = bytes(data.data())
+    return lambda: re.sub(rb'font-family="[^"]*"', f'font-family="{family}, Verdana, Arial, sans-serif"'.encode(), document)
 
 
-def pdf(page: Page) -> bytes:
-    """Return the page as a PDF file of one page of the size asked for, as vectors."""
+def pdf(page: Page) -> Callable[[], bytes]:
+    """Draw the page as a PDF file of one page of the size asked for, as vectors: the painter encodes, and nothing is left to be done."""
     data, buffer = _buffer()
     writer = QPdfWriter(buffer)
     writer.setResolution(1200)
@@ -82,7 +88,8 @@ def pdf(page: Page) -> bytes:
     writer.setTitle(page.title)
     writer.setCreator("Candlecast")
     _draw(page, writer, writer.width(), writer.height())
-    return bytes(data.data())
+    document = bytes(data.data())
+    return lambda: document
 
 
 def _draw(page: Page, device: QPaintDevice, width: float, height: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -18,6 +18,9 @@ from forecasting.errors import ExportError
 from forecasting.events import RunResult
 from forecasting.metrics import METRICS
 from forecasting.series import Forecast, PriceSeries
+
+#: Parts of a page as they are made; None where the window may do something else.
+Parts = Generator[str | None, None, None]
 
 #: Plots of the whole run, in the order of the report, with what each shows in one sentence.
 _SAYS = {
@@ -35,10 +38,10 @@ _MOST_SERIES, _MOST_BYTES = 12, 600_000
 _MOST_ROWS = 60
 
 
-def report(figure: Figure) -> bytes:
-    """Return a finished run as a page of its own: no scripts, nothing loaded from elsewhere, all text escaped.
+def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
+    """Make a page of its own of a finished run: no scripts, nothing loaded from elsewhere, all text escaped.
 
-    Plots are SVG whose colours follow the reader's light or dark preference.
+    Plots are SVG whose colours follow the reader's light or dark preference. Pauses after every part; returns what makes the file.
 
     Raises
     ------
@@ -54,17 +57,21 @@ def report(figure: Figure) -> bytes:
 
     palette = Palette()
     style = asset("report.css").read_text(encoding="utf-8")
-    body = "\n".join(_sections(figure, result, palette))
+    parts: list[str] = []
+    for part in _sections(figure, result, palette):
+        parts += [part] if part is not None else []
+        yield
     head = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>"
         f'<meta name="generator" content="Candlecast {escape(__version__)}"/><title>{escape(_title(result))}</title>'
     )
-    return f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n{body}\n</main></body></html>\n".encode()
+    head = f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n"
+    return lambda: "".join((head, "\n".join(parts), "\n</main></body></html>\n")).encode()
 
 
-def _sections(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Make the parts of the report: first the verdict, last how to come by the same."""
     yield _verdict(result)
     yield from _series_plots(figure, result, palette)
@@ -99,13 +106,13 @@ def _verdict(result: RunResult) -> str:
     )
 
 
-def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Draw prices and forecast, the chosen series first."""
     first = figure.symbol
     symbols = sorted(result.panel.symbols, key=lambda symbol: symbol != first)
     drawn = 0
     for place, symbol in enumerate(symbols[:_MOST_SERIES]):
-        drawing = plot_svg("price", result, symbol, palette, tall=0.5)
+        drawing = yield from plot_svg("price", result, symbol, palette, tall=0.5)
         drawn += len(drawing)
         yield _plot(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
         if drawn > _MOST_BYTES and place + 1 < len(symbols):
@@ -115,12 +122,12 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterat
         yield f"<p class='muted'>{left} more series are in the table of forecasts below.</p>"
 
 
-def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Iterator[str]:
+def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Draw the plots that judge the run, and those of the training."""
     symbol = figure.symbol or result.panel.symbols[0]
     size = 0
     for kind, says in _SAYS.items():
-        drawing = plot_svg(kind, result, symbol, palette) if kind in PLOTS and size < _MOST_BYTES else ""
+        drawing = (yield from plot_svg(kind, result, symbol, palette)) if kind in PLOTS and size < _MOST_BYTES else ""
         size += len(drawing)
         if drawing:
             yield _plot(PLOTS[kind].title, says, drawing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.charts.plots import Plot
-from app.export import EXPORTERS, PICTURES, Figure, Look, write_figure
+from app.export import EXPORTERS, PICTURES, Figure, Look, begin
 from app.export.tables import TABLES, write_table
 from app.session import Session
 from app.settings import Preferences
@@ -20,6 +20,8 @@ from app.window.exporting import ExportDialog
 from app.window.layout import Layout
 from app.window.plot_menu import PlotMenu, plots_in
 from app.window.viewing import Viewing
+from app.window.writing import Pieces, Writing
+from app.worker import Failure
 from forecasting.errors import CandlecastError
 from forecasting.events import RunResult
 
@@ -47,7 +49,7 @@ class Keeping(QObject):
     dialog : ExportDialog or None
         The one that is open.
     wrote, refused : Signal
-        Something was written; it could not be (a CandlecastError).
+        Something was written; it could not be (a CandlecastError or a Failure).
     """
 
     wrote = Signal()
@@ -59,17 +61,39 @@ class Keeping(QObject):
         self._chart, self._status = layout.chart, layout.status
         self._menus: dict[QWidget, PlotMenu] = {}
         self.dialog: ExportDialog | None = None
+        self._writing = Writing(self, session)
         for plot in plots_in(window):
             self.offer(plot)
 
     def export(self, path: str | Path) -> bool:
-        """Write what is shown; the suffix decides on the format, and tables need a finished run. True when it was written."""
-        return self._session.series is not None and self._write(path, lambda: write_figure(path, self._figure()), settles=True)
+        """Begin to write what is shown; the suffix decides on the format, and tables need a finished run. False where there is nothing."""
+        if self._session.series is None:
+            return False
+        self._begin(path, begin(path, self._figure()), settles=True)
+        return True
+
+    @property
+    def writing(self) -> bool:
+        """Whether a file is still to be written."""
+        return self._writing.busy
+
+    def settle(self) -> bool:
+        """Write now what is still to be written; False where that fails, or takes too long."""
+        return self._writing.settle()
 
     def save_model(self, path: str | Path) -> bool:
         """Write the network of the last run to a file. True when it was written."""
         finished = self._session.finished
-        return finished is not None and self._write(path, lambda: finished.forecaster.save(Path(path)), settles=True)
+        if finished is None:
+            return False
+        try:
+            finished.forecaster.save(Path(path))
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return False
+        self._session.unsaved = False
+        self._tell_written(path)
+        return True
 
     def offer(self, plot: QWidget) -> None:
         """Let a plot be copied and exported by its context menu; those that stood in the window at its start are offered already."""
@@ -101,7 +125,8 @@ class Keeping(QObject):
         name = f"{self._stem()}-{plot.accessibleName().lower().replace(' ', '-')}"
         path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Save the data"), name, kinds)
         if path:
-            self._write(path, lambda: write_table(path, cast(Plot, plot).table()))
+            columns = cast(Plot, plot).table()
+            self._begin(path, _undrawn(lambda: write_table(path, columns)))
 
     def _ask(self, figure: Figure) -> None:
         judged = isinstance(figure.result, RunResult) and not figure.title
@@ -114,12 +139,12 @@ class Keeping(QObject):
         dialog.open()
 
     def _ask_path(self, suffix: str, figure: Figure) -> None:
-        """Ask where to write what was chosen in the dialog; it closes when that is done."""
+        """Ask where to write what was chosen in the dialog; it closes once that is done."""
         stem = self._stem() + (f"-{figure.kind}" if figure.chart is None and suffix in PICTURES else "")
         kinds = {suffix: EXPORTERS[suffix].label}
         path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export"), stem, kinds)
-        if path and self._write(path, lambda: write_figure(path, figure), settles=not figure.title) and self.dialog is not None:
-            self.dialog.accept()
+        if path:
+            self._begin(path, begin(path, figure), settles=not figure.title, dialog=self.dialog)
 
     def _closed(self) -> None:
         self.dialog = None
@@ -157,14 +182,33 @@ class Keeping(QObject):
         network = [finished.result.config.model.model.upper()] if finished else []
         return "-".join([symbol, *network, str(series.ds[-1])[:10]])
 
-    def _write(self, path: str | Path, do: Callable[[], object], *, settles: bool = False) -> bool:
-        """Write, and tell of it; what ``settles`` leaves nothing unsaved."""
-        try:
-            do()
-        except CandlecastError as error:
-            self.refused.emit(error)
-            return False
-        self._session.unsaved = self._session.unsaved and not settles
+    def _begin(self, path: str | Path, pieces: Pieces, *, settles: bool = False, dialog: ExportDialog | None = None) -> None:
+        """Begin to write, and tell of the end; what ``settles`` leaves nothing unsaved of the run that is there now."""
+        finished = self._session.finished
+
+        def tell(failure: Failure | None) -> None:
+            if dialog is not None and dialog is self.dialog:
+                dialog.go.setEnabled(True)
+            if failure is not None:
+                self.refused.emit(failure)
+                return
+            if settles and self._session.finished is finished:
+                self._session.unsaved = False
+            if dialog is not None and dialog is self.dialog:
+                dialog.accept()
+            self._tell_written(path)
+
+        if dialog is not None:
+            dialog.go.setEnabled(False)
+        self._status.rest(self.tr("Writing {path}…").format(path=path))
+        self._writing.begin(pieces, tell)
+
+    def _tell_written(self, path: str | Path) -> None:
         self._status.rest(self.tr("Wrote {path}").format(path=path))
         self.wrote.emit()
-        return True
+
+
+def _undrawn(write: Callable[[], None]) -> Generator[None, None, Callable[[], None]]:
+    """Return what writes a file of which nothing is drawn."""
+    yield from ()
+    return write

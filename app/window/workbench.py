@@ -161,7 +161,7 @@ class Workbench(QObject):
         self.session.cancel()
 
     def export(self, path: str | Path) -> bool:
-        """Write what is shown; see :meth:`Keeping.export`."""
+        """Begin to write what is shown; see :meth:`Keeping.export`."""
         return self.keeping.export(path)
 
     def save_model(self, path: str | Path) -> bool:
@@ -204,6 +204,8 @@ class Workbench(QObject):
 
         What cannot be interrupted, such as the import of torch, is waited for by whoever runs the program.
         """
+        if not self.keeping.settle():
+            return False
         if self.running.live and not self._leave_run():
             return False
         if self.backtesting.live and not dialogs.ask_close_while_testing(self.window):

@@ -28,8 +28,7 @@ from PySide6.QtGui import Qt
 
 from app.access import literal
 from app.cli.outcomes import write_outcomes
-from app.export.figure import Figure
-from app.export.report import report
+from app.export import write
 from app.export.tables import clipboard_text, csv_bytes, forecasts
 from forecasting.errors import CandlecastError, presentable
 
@@ -292,7 +291,8 @@ def assert_nothing_loads(page: str) -> None:
 
 def test_names_of_an_enemy_do_nothing_in_what_leaves_the_program(tmp_path: Path, qapp: object) -> None:
     result = run(*(walk(name, 200, seed) for seed, name in enumerate((*_NAMES[:1], *_NAMES[4:7]))), sentence="<script>alert(1)</script>")
-    page = report(Figure(result, _NAMES[4])).decode()
+    write(tmp_path / "o.html", result, symbol=_NAMES[4])
+    page = (tmp_path / "o.html").read_text()
     assert_nothing_loads(page)
     with pytest.raises(AssertionError):
         assert_nothing_loads(page.replace("&lt;", "<"))

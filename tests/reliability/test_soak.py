@@ -16,7 +16,7 @@ import pytest
 from program_states import ENDLESS
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
-from window_bench import price_file, rested, wait, window
+from window_bench import exported, price_file, rested, wait, window
 
 from app.window.workbench import Workbench
 from forecasting import jobs
@@ -140,7 +140,7 @@ def test_loads_leave_nothing(bench: Workbench, prices: list[str], times: Times) 
 @pytest.mark.timeout(0)
 def test_exports_leave_nothing(bench: Workbench, tmp_path: Path, times: Times) -> None:
     suffixes = (".png", ".svg", ".pdf")
-    soaked(bench, "exports", times(40), lambda number: bench.export(tmp_path / f"chart{suffixes[number % 3]}"))
+    soaked(bench, "exports", times(40), lambda number: exported(bench, tmp_path / f"chart{suffixes[number % 3]}"))
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from fabricated import run, walk
 from failing_disk import ERRORS, failing
-from window_bench import idle, price_file, wait, window
+from window_bench import exported, idle, price_file, wait, window
 
 from app import export, logbook
 from app.cli import main
@@ -292,7 +292,7 @@ def test_the_window_says_what_cannot_be_written_and_keeps_the_work(bench: Workbe
     for what, error in ERRORS.items():
         with failing(folder, error, 1):
             assert not bench.projecting.save_to(path)
-            assert not bench.export(folder / "chart.png")
+            assert not exported(bench, folder / "chart.png")
         assert "chart.png" in bench.banner.text
         assert os.strerror(error) in bench.banner.text, what
         assert path.read_bytes() == old
@@ -300,7 +300,7 @@ def test_the_window_says_what_cannot_be_written_and_keeps_the_work(bench: Workbe
     elsewhere = tmp_path / "elsewhere.candleproject"
     assert bench.projecting.save_to(elsewhere), "the work is still there, and can be saved elsewhere"
     assert read_project(elsewhere).run_config.task.horizon == 7
-    assert bench.export(folder / "chart.png")
+    assert exported(bench, folder / "chart.png")
 
 
 def test_lists_and_recovery_copies_that_cannot_be_kept_are_told(bench: Workbench, tmp_path: Path) -> None:
