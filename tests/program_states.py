@@ -23,11 +23,11 @@ TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3,
 ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 #: What takes its time in a state, so that it is met at work: attribute of a module or of a class of it.
 _SLOW = {
-    "loading": ("forecasting.jobs", "_series_of"),
+    "loading": ("forecasting.jobs.loading", "_series_of"),
     "first batch": ("forecasting.training.loop", "Run.step"),
     "validating": ("forecasting.training.loop", "Run.validate"),
     "finishing": ("forecasting.verdict", "judge"),
-    "preparing": ("forecasting.jobs", "versions"),
+    "preparing": ("forecasting.jobs.engine", "versions"),
     "backtesting": ("forecasting.training.loop", "Run.validate"),
 }
 _LONGER_S = 0.1

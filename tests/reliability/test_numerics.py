@@ -17,6 +17,7 @@ from forecasting import jobs
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.events import EpochEnd, ForecastMade, Notice, RunFinished
+from forecasting.jobs import predicting
 from forecasting.series import Floats, Panel, PriceSeries
 from forecasting.training import Fitted, fit, loop
 from forecasting.training.supervision import AtTheEnd
@@ -224,6 +225,6 @@ def test_without_the_guards_the_checks_fail(monkeypatch: pytest.MonkeyPatch) -> 
             assert_best_kept(config(epochs=2), 5e-4)
     with monkeypatch.context() as patch:
         patch.setattr(Windows, "_check_finite", lambda self: None)
-        patch.setattr(jobs, "math", SimpleNamespace(isfinite=lambda value: True))
+        patch.setattr(predicting, "math", SimpleNamespace(isfinite=lambda value: True))
         with pytest.raises((AssertionError, ValueError, ArithmeticError)):
             forecast(SERIES["1e300"], config(target="difference"))

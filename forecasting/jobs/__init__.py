@@ -1,0 +1,31 @@
+"""The verbs of the program, each a generator of events that a window, a terminal or a test iterates.
+
+torch and all that needs it is imported inside the jobs, so that importing this package is cheap and
+the time it takes is spent where it can be shown.
+"""
+
+from forecasting.jobs.engine import versions, warm_up
+from forecasting.jobs.job import Job
+from forecasting.jobs.judging import audit, backtest
+from forecasting.jobs.loading import held_tickers, load, understand
+from forecasting.jobs.predicting import future, predict
+from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, long_enough, train, unfinished
+
+__all__ = [
+    "Job",
+    "audit",
+    "autosave_path",
+    "backtest",
+    "estimate",
+    "find_learning_rate",
+    "future",
+    "held_tickers",
+    "load",
+    "long_enough",
+    "predict",
+    "train",
+    "understand",
+    "unfinished",
+    "versions",
+    "warm_up",
+]

@@ -1,0 +1,123 @@
+"""Settings tested through history, and looked through for leaks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecasting.config import QUANTILES, BacktestConfig, RunConfig
+from forecasting.errors import CandlecastError
+from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, Progress, RunInfo
+from forecasting.jobs.engine import versions
+from forecasting.jobs.job import Job, never
+from forecasting.series import Outcomes, Panel
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from forecasting.backtest import FoldRun
+
+
+def backtest(
+    panel: Panel,
+    config: RunConfig,
+    plan: BacktestConfig = BacktestConfig(),  # noqa: B008 - frozen
+    quantiles: tuple[float, ...] = QUANTILES,
+    should_stop: Callable[[], bool] = never,
+    *,
+    workers: int = 1,
+    cluster: str = "",
+    executor: Executor | None = None,
+    resume: Path | None = None,
+) -> Job:
+    """Walk forward through the test part, network and baselines from the same origins.
+
+    The numbers do not depend on where folds are run.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+    plan : BacktestConfig
+    quantiles : tuple of float
+        Levels to be forecast, increasing; 0.5 and the limits of the bands are added for the scores.
+    should_stop : callable
+        Once true, folds at hand are given up and those finished are judged; a first fold in this process is finished with the
+        weights so far.
+    workers : int
+        Processes among which folds are shared out; 1 stays in this one, 0 takes one a core where that pays. A program that asks
+        for more than one needs the usual ``if __name__ == "__main__":`` around it.
+    cluster : str
+        Address of a Dask scheduler (``tcp://host:8786``) that folds are handed to instead.
+    executor : Executor, optional
+        Any executor of ``concurrent.futures`` that folds are handed to instead; it is not shut down.
+    resume : Path, optional
+        Folder in which finished folds are kept; those of the same test that are there are not run again.
+
+    Yields
+    ------
+    Progress, Notice, FoldEnd, BacktestFinished
+        Nothing is finished where it was stopped before the first fold was.
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.backtest import Work, hired
+    from forecasting.baselines import chosen_baselines
+
+    started = time.perf_counter()
+    work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
+    with hired(work, workers, cluster, executor) or nullcontext() as crew:
+        from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
+
+        if workers > 1 and not plan.refit:
+            yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
+        runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
+    if runs:
+        yield from _backtested(panel, config, runs, time.perf_counter() - started)
+
+
+def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> Job:
+    from forecasting.backtest import joined
+    from forecasting.metrics import score
+    from forecasting.verdict import judge
+
+    outcomes = joined([run.outcomes for run in runs])
+    last = runs[-1]
+    stopped = "user" if len(runs) < last.folds else last.stopped
+    epochs = sum(run.epochs for run in runs)
+    info = RunInfo(seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions())
+    model = next(iter(outcomes))
+    tries = yield from count_tries(panel, config, outcomes[model])
+    verdict = judge(outcomes, model, tries=tries)
+    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info)
+
+
+def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = never) -> Job:
+    """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays.
+
+    Yields
+    ------
+    Progress, AuditFinished
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.audit import audit as checks
+    from forecasting.baselines import chosen_baselines
+
+    found = yield from checks(panel, config, chosen_baselines(panel, config.task.baselines), should_stop)
+    yield AuditFinished(tuple(found))
+
+
+def count_tries(panel: Panel, config: RunConfig, outcomes: Outcomes) -> Generator[Event, None, int]:
+    """Count the configuration among those that were judged on this test part, and return how many there are."""
+    from forecasting.store import Tries
+
+    try:
+        with Tries() as tally:
+            count = tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max())
+            yield from (Notice(finding.message) for finding in tally.findings)
+            return count
+    except CandlecastError as error:
+        yield Notice(f"Tries on this test part cannot be counted: {error.message}", error.hint)
+        return 1

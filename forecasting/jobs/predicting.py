@@ -1,0 +1,47 @@
+"""The next sessions, as a network sees them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from forecasting.config import QUANTILES
+from forecasting.errors import DataError
+from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
+from forecasting.jobs.job import Job
+from forecasting.series import Forecast, Origins, Panel, Point
+
+
+def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
+    """Forecast the real future with a saved model, without training.
+
+    Yields
+    ------
+    Notice, ForecastMade
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.training import Forecaster
+
+    forecaster = Forecaster.load(model_file, device)
+    known = forecaster.scaling.symbols
+    strange = [symbol for symbol in panel.symbols if symbol not in known] if known else []
+    if strange:
+        yield Notice(
+            f"The network was not trained on {', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its series."
+        )
+    task = forecaster.config.task
+    yield ForecastMade(future(forecaster.calibrated(panel), panel, task.horizon, task.point), epoch=0, final=True)
+
+
+def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "median") -> tuple[Forecast, ...]:
+    """Forecast the next ``horizon`` sessions of each series from its last bar; with their means where ``point`` is the mean."""
+    from forecasting.calendars import future_sessions
+    from forecasting.training import forecasts_from
+
+    last = Origins.last(panel)
+    values = predictor.predict(panel, last, QUANTILES)
+    means = mean_of(predictor, panel, last) if point == "mean" else None
+    symbol = next((one for one, value in zip(panel.symbols, values.sum(axis=(1, 2)), strict=True) if not math.isfinite(value)), "")
+    if symbol:
+        raise DataError(f"The forecast of {symbol} by {predictor.name} is no number.", "Check its prices, or train another network.")
+    return forecasts_from(values, predictor.name, panel, [future_sessions(s, horizon) for s in panel], QUANTILES, means)

@@ -1,0 +1,265 @@
+"""A network trained and judged, what was cut short gone on with, and what a training would cost."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import CandlecastError, ConfigError
+from forecasting.events import EpochEnd, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
+from forecasting.jobs.engine import versions
+from forecasting.jobs.job import Job, never, noting
+from forecasting.jobs.judging import count_tries
+from forecasting.jobs.predicting import future
+from forecasting.series import Origins, Panel
+from forecasting.writing import Claim
+
+if TYPE_CHECKING:
+    from forecasting.training import Fitted
+    from forecasting.windows import Split
+
+#: Trainings of the same prices and settings that are kept at once, each in a program of its own.
+_AT_ONCE = 9
+
+
+def train(
+    panel: Panel,
+    config: RunConfig,
+    should_stop: Callable[[], bool] = never,
+    *,
+    should_pause: Callable[[], bool] = never,
+    resume: Path | None = None,
+    autosave: Path | None = None,
+    keep: Path | None = None,
+) -> Job:
+    """Train a network, score it beside the baselines on the test part, forecast the real future.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+    should_stop : callable
+        Polled every batch; once true the best weights so far are scored and delivered.
+    should_pause : callable
+        Polled every batch; training waits for as long as it is true.
+    resume : Path, optional
+        File of a training of the same prices and settings (``epochs`` and ``patience`` may be others) that was cut short: it goes
+        on there, and on the CPU of the same machine ends with the numbers of one that never was.
+    autosave : Path, optional
+        File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a minute old, and
+        newer after each best epoch. It is removed once the consumer asks for more than the last event, or closes the job, and
+        left where a fault cuts the training short, or the consumer throws one because the result could not be written.
+    keep : Path, optional
+        File in which the training is left at its end: given to ``resume`` with more ``epochs`` it is trained for longer.
+
+    Yields
+    ------
+    SplitMade, Progress, EpochEnd, ForecastMade, MemorySeen, Advice, Notice, RunFinished
+
+    Raises
+    ------
+    ConfigError
+        The file to go on from was made of other prices or settings.
+    ModelFileError
+        That file is damaged, or something else.
+    """
+    if resume is not None and resume != keep and resume.is_file() and Claim.is_taken(resume):
+        raise ConfigError("This training goes on in another Candlecast already.", "Wait for its end, or train anew.")
+    place, claim = _claimed(autosave)
+    one_of_ours = place is not None and resume is not None and resume != keep and resume.parent == place.parent
+    kept = (place, resume if one_of_ours else None)
+    try:
+        yield from _train(panel, config, should_stop, should_pause, resume, place, keep)
+        _remove(*kept)
+    except GeneratorExit:
+        _remove(*kept)
+        raise
+    finally:
+        if claim is not None:
+            claim.release()
+
+
+def _claimed(autosave: Path | None) -> tuple[Path | None, Claim | None]:
+    """Return where a training is kept, and what says that it goes on; one that goes on in another program keeps its file."""
+    if autosave is None:
+        return None, None
+    for number in range(1, _AT_ONCE + 1):
+        place = autosave if number == 1 else autosave.with_stem(f"{autosave.stem}-{number}")
+        claim = Claim(place)
+        if claim.take():
+            return place, claim
+        if not Claim.is_taken(place):
+            break
+    return autosave, None  # where nothing can be written, keeping it fails in words
+
+
+def _remove(*paths: Path | None) -> None:
+    for path in paths:
+        # In a folder that cannot be used nothing was kept either, and a Notice has said so.
+        with contextlib.suppress(OSError):
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+
+def _train(
+    panel: Panel,
+    config: RunConfig,
+    should_stop: Callable[[], bool],
+    should_pause: Callable[[], bool],
+    resume: Path | None,
+    autosave: Path | None,
+    keep: Path | None,
+) -> Job:
+    from forecasting.backtest import fit_baselines, outcomes_of
+    from forecasting.baselines import chosen_baselines
+    from forecasting.metrics import score
+    from forecasting.training import TrainingState, fit
+    from forecasting.verdict import judge
+    from forecasting.windows import bars_before, split_panel
+
+    started = time.perf_counter()
+    state = TrainingState.load(resume) if resume else None
+    panel, left_out = long_enough(panel, config.task.input_size)
+    for why in left_out.values():
+        yield Notice(why, "Load more of its history, or choose a shorter lookback.")
+    split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
+    made: list[SplitMade] = []
+    training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
+    fitted = yield from noting(training, made)
+    yield Progress(0, 0, "Scoring against the baselines")
+    horizon = config.task.horizon
+    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, names)
+    network = fitted.forecaster.calibrated(panel)
+    origins = _thinned(panel, split, horizon)
+    outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES, config.task.point) for p in (network, *rivals)}
+    tries = yield from count_tries(panel, config, outcomes[network.name])
+    judged = judge(outcomes, network.name, tries=tries)
+    verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
+    forecasts = future(network, panel, horizon, config.task.point)
+    yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
+    result = RunResult(
+        config=config,
+        panel=panel,
+        split=made[0],
+        history=fitted.history,
+        forecasts=forecasts,
+        baseline_forecasts=future(rivals[0], panel, horizon, config.task.point),
+        outcomes=outcomes,
+        scores={name: score(o) for name, o in outcomes.items()},
+        verdict=verdict,
+        info=_info(config, [fitted], time.perf_counter() - started),
+    )
+    yield RunFinished(result, fitted.forecaster)
+
+
+def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
+    """Return the test origins, of large panels every k-th date, so that scoring stays quick."""
+    from forecasting.backtest import every
+
+    if not len(split.test):
+        raise CandlecastError("The test part holds no origin to score.", "Use a larger test size.")
+    step = max(1, len(split.test) * horizon // 2_000_000)
+    return every(panel, split.test, step)
+
+
+def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInfo:
+    last: EpochEnd = fitted[-1].history[-1]
+    epochs = sum(len(f.history) - 1 for f in fitted)
+    return RunInfo(seconds, epochs, last.best_epoch, str(fitted[-1].forecaster.device), config.train.seed, fitted[-1].stopped, versions())
+
+
+def _learned(trust: float) -> str:
+    if trust == 0:
+        return "On the validation part the network did no better than the baseline it starts from, so the forecast is the baseline's."
+    return f"On the validation part the network did better than the baseline it starts from; its changes to it count {trust:.0%}."
+
+
+def autosave_path(panel: Panel, config: RunConfig) -> Path:
+    """Return the file in which a training of these prices with these settings is kept, in the folder for user data."""
+    from forecasting.training import run_name
+
+    return _kept_folder() / run_name(panel, config)
+
+
+def _kept_folder() -> Path:
+    from forecasting.store import store_path
+
+    return store_path().parent / "unfinished"
+
+
+def unfinished() -> Job:
+    """Tell which trainings were cut short and can go on, latest first; not those that go on now, and no files that cannot be read.
+
+    Yields
+    ------
+    TrainingKept
+    """
+    from forecasting.bundle import read_bundle
+
+    found = []
+    for path in _kept_folder().glob("*.training"):
+        if Claim.is_taken(path):
+            continue
+        try:
+            manifest, _ = read_bundle(path)
+            facts = manifest["facts"]
+            config = RunConfig.model_validate(manifest["config"])
+            symbols, sources = tuple(manifest["prices"]), tuple(manifest["sources"])
+            found.append(TrainingKept(path, config, sources, symbols, len(facts["history"]) - 1, str(manifest["saved_at"])))
+        except (CandlecastError, KeyError, TypeError, ValueError):
+            continue
+    yield from sorted(found, key=lambda kept: kept.saved_at, reverse=True)
+
+
+def estimate(panel: Panel, config: RunConfig) -> Job:
+    """Tell what a training would cost. Not to be run while one goes on: it draws from the same random numbers.
+
+    Yields
+    ------
+    CostEstimated
+    """
+    from forecasting.estimate import estimate as cost
+
+    yield cost(panel, config)
+
+
+def find_learning_rate(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = never) -> Job:
+    """Try ever larger learning rates and suggest one.
+
+    Yields
+    ------
+    Progress, Notice, LearningRatesTried
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    from forecasting.training import find_learning_rate as find
+    from forecasting.windows import split_panel
+
+    yield from find(panel, split_panel(panel, config.task), config, should_stop)
+
+
+def long_enough(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
+    """Leave out the series that nothing could be forecast of; all are kept where none is long enough, to be refused.
+
+    Parameters
+    ----------
+    panel : Panel
+    lookback : int
+        Bars that a forecast reads.
+
+    Returns
+    -------
+    panel : Panel
+    left_out : dict of str to str
+        Why, by symbol.
+    """
+    usable = tuple(series for series in panel if len(series) >= lookback)
+    if not usable or len(usable) == len(panel):
+        return panel, {}
+    short = (series for series in panel if len(series) < lookback)
+    why = {s.symbol: f"{s.symbol} has {len(s)} bars; the lookback of {lookback} needs more. It is left out." for s in short}
+    return replace(panel, series=usable), why
