@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_program_and_its_assets(wheel: Path) -> None:
         info = f"candlecast-{__version__}.dist-info"
         assert "candlecast = app.__main__:main" in archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
-    assert {"app/__main__.py", "app/py.typed", "forecasting/jobs.py", "forecasting/py.typed", f"{info}/licenses/LICENSE"} <= names
+    assert {"app/__main__.py", "app/py.typed", "forecasting/jobs/__init__.py", "forecasting/py.typed", f"{info}/licenses/LICENSE"} <= names
     assets = {f"app/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "assets").rglob("*") if path.is_file()}
     assert assets <= names
     sources = {path.relative_to(ROOT).as_posix() for room in ("app", "forecasting") for path in (ROOT / room).rglob("*.py")}
