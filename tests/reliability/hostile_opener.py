@@ -40,8 +40,14 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR))
         if writes and isinstance(path, str | bytes | os.PathLike) and _outside(path):
             broken.append(f"open for writing {path!r}")
-    elif event in CHANGING and arguments and isinstance(arguments[0], str | bytes | os.PathLike) and _outside(arguments[0]):
+    elif event in CHANGING and arguments and isinstance(arguments[0], str | bytes | os.PathLike) and _outside(_placed(event, arguments)):
         broken.append(f"{event} {arguments!r}"[:300])
+
+
+def _placed(event: str, arguments: tuple[Any, ...]) -> str:
+    """Return the path that is changed, also where it is named from an open folder."""
+    folder = arguments[1] if event in ("os.remove", "os.rmdir") else -1
+    return os.path.join(os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else "", os.fsdecode(arguments[0]))
 
 
 def _outside(path: Any) -> bool:

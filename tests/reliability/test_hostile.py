@@ -45,16 +45,22 @@ class Opener:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.canary = folder, folder / "canary"
-        for name in ("home", "tmp", "a/b/c"):
+        for name in ("home", "tmp", "a/b/c", "here"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         homes = dict.fromkeys(("HOME", "CANDLECAST_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder / "home"))
         more = {"TMPDIR": str(folder / "tmp"), "CANARY": str(self.canary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         paths = os.pathsep.join((str(_HERE), str(_HERE.parent), str(_HERE.parent.parent)))
         environment = {**os.environ, **homes, **more, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": paths}
-        self._child = subprocess.Popen(
-            [sys.executable, str(_HERE / "hostile_opener.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder / "a/b/c", env=environment, text=True,
-            stderr=(folder / "stderr").open("w"),
-        )  # fmt: skip
+        with (folder / "stderr").open("w") as errors:
+            self._child = subprocess.Popen(
+                [sys.executable, str(_HERE / "hostile_opener.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=folder / "here",
+                env=environment,
+                text=True,
+            )
 
     def close(self) -> None:
         self._child.kill()
@@ -152,7 +158,8 @@ def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Open
     try:
         for hostile in _warm():
             if hostile.kind in kinds:
-                child.open(hostile, patience=120)
+                answer = child.open(hostile, patience=120)[0]
+                assert child.alive, f"{hostile.kind}: {answer['message']}: {(folder / 'stderr').read_text()[-2000:]}"
         for name in without:
             child.ask(without=name)
         yield child
