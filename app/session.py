@@ -526,6 +526,7 @@ class Session(QObject):
                 self.progress = event
             case EngineReady():
                 self.engine = event
+                self._collector.set_apart()
             case SeriesLoaded():
                 self._list(event)
                 if self._soon.isActive():
