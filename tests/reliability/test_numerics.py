@@ -155,14 +155,15 @@ def test_a_learning_rate_of_a_million_is_refused() -> None:
 def trained(settings: RunConfig, rate: float) -> tuple[Fitted, list[Any], Panel]:
     """Train with a rate that no settings allow."""
     panel = Panel((walk("AAA", _BARS),))
-    wild = settings.model_copy(update={"train": settings.train.model_copy(update={"learning_rate": rate})})
-    training = fit(panel, split_panel(panel, wild.task), wild, lambda: False)
     events: list[Any] = []
-    while True:
-        try:
-            events.append(next(training))
-        except StopIteration as end:
-            return end.value, events, panel
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Run, "learning_rate", property(lambda self: rate * self.slower))
+        training = fit(panel, split_panel(panel, settings.task), settings, lambda: False)
+        while True:
+            try:
+                events.append(next(training))
+            except StopIteration as end:
+                return end.value, events, panel
 
 
 def assert_best_kept(settings: RunConfig, rate: float) -> list[Any]:
