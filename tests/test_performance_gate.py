@@ -129,3 +129,21 @@ def test_training_does_without_torchs_compiler(monkeypatch: pytest.MonkeyPatch) 
             torch._compile._disable_dynamo(len)([])  # as torch's own optimisers are wrapped
 
     assert of_the_compiler(optimiser)
+
+
+def test_numbers_near_zero_are_flushed_in_a_step_and_nowhere_else() -> None:
+    step, seen = Step("lstm"), []
+    tiny = torch.tensor([1e-30])
+    loss = step.run.lessons.loss
+
+    def looking(*args: Any) -> torch.Tensor:
+        seen.append(float(tiny * 1e-10))
+        return loss(*args)
+
+    step.run.lessons.loss = looking  # type: ignore[method-assign]
+    step()
+    afterwards = float(tiny * 1e-10)
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot")
+    assert seen == [0.0]
+    assert afterwards > 0
