@@ -324,3 +324,24 @@ def test_names_of_an_enemy_are_taken_literally_in_tool_tips() -> None:
         assert not Qt.mightBeRichText(f"in the file: {name}") or (tip.startswith("<qt>") and "<" not in tip[4:].replace("</qt>", ""))
     assert Qt.mightBeRichText(f"in the file: {_NAMES[4]}"), "without the guard Qt would load the picture"
     assert presentable("a\x1b[2J\ud800\u202e\n") == "a\ufffd[2J\ufffd\ufffd\n"
+
+
+_LOADS_CODE = re.compile(
+    r"import pickle|pickle\.loads?\(|torch\.load\(|allow_pickle=True|weights_only=False|(?<![.\w])(?:eval|exec)\(|yaml\.load\(|joblib|marshal|shelve"
+)
+
+
+def loading_code(text: str) -> list[str]:
+    """Return what in a source could make code of data."""
+    return _LOADS_CODE.findall(text)
+
+
+def test_nothing_in_the_tree_makes_code_of_data() -> None:
+    """Beside ruff's rules S102, S301, S302 and S307, which are on for the program and nowhere switched off."""
+    root = _HERE.parent.parent
+    sources = [*root.glob("app/**/*.py"), *root.glob("forecasting/**/*.py"), root / "run", root / "test"]
+    assert len(sources) > 150
+    found = {str(one): loads for one in sources if (loads := loading_code(one.read_text(encoding="utf-8")))}
+    assert not found
+    assert not [one for one in sources if re.search(r"noqa: ?S(?!608)", one.read_text(encoding="utf-8"))]
+    assert loading_code("x = torch.load(path, weights_only=False)"), "the search finds what it is for"
