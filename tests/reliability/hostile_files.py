@@ -71,7 +71,7 @@ class Canary:
     """Makes a file where a pickle is loaded that holds one."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open, (os.environ.get("CANARY", "canary"), "w")
+        return open, ("canary", "w")
 
 
 @cache

@@ -44,11 +44,11 @@ class Opener:
     """A child that opens files, with a home, a folder for temporary files and a place for files of the enemy, all below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.canary = folder, folder / "canary"
+        self.folder, self.canary = folder, folder / "here/canary"
         for name in ("home", "tmp", "a/b/c", "here"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         homes = dict.fromkeys(("HOME", "CANDLECAST_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder / "home"))
-        more = {"TMPDIR": str(folder / "tmp"), "CANARY": str(self.canary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        more = {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         paths = os.pathsep.join((str(_HERE), str(_HERE.parent), str(_HERE.parent.parent)))
         environment = {**os.environ, **homes, **more, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": paths}
         with (folder / "stderr").open("w") as errors:
