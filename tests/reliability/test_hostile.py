@@ -244,7 +244,7 @@ def test_without_a_protection_its_files_do_harm(protection: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["config", "watchlist", "settings", "project"])
-def test_small_files_in_this_process(kind: str, tmp_path: Path) -> None:
+def test_small_files_in_this_process(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slice of the corpus without a child, so that a mistake is seen before the long test is run."""
     from hostile_models import projects, settings_files
 
@@ -254,6 +254,7 @@ def test_small_files_in_this_process(kind: str, tmp_path: Path) -> None:
     for hostile in islice(files, 14):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
+        monkeypatch.chdir(folder)
         path = hostile.put(folder)
         complaint: CandlecastError | None = None
         try:
