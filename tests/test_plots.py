@@ -20,7 +20,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.charts.plots import PLOTS, build
-from app.export import Figure, Look, write_figure
+from app.export import Look, write
 from app.export.page import bare
 from app.export.pictures import image
 from app.theme import DARK, LIGHT, Theme
@@ -220,7 +220,7 @@ def test_every_kind_in_every_format_theme_and_density(
     chart = made(kind)
     look = Look((SIZE[0] / 96, SIZE[1] / 96), 96 * scale, theme)
     path = tmp_path / f"plot{suffix}"
-    write_figure(path, Figure(result, "ACME", chart, title=kind, look=look))
+    write(path, result, symbol="ACME", chart=chart, title=kind, look=look)
     CHECKS[suffix](path, look)
     assert chart.table()
     assert len({len(column) for column in chart.table().values()}) == 1
