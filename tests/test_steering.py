@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QLabel
-from window_bench import price_file, texts, wait
+from window_bench import price_file, rested, texts, wait
 
 from app import theme
 from app.settings import Preferences
@@ -146,8 +146,9 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     def weights() -> str:
         return next((label.text().split()[0] for label in bench.model.findChildren(QLabel) if " weights · " in label.text()), "")
 
-    wait(lambda: bool(weights()))
+    rested(bench)  # until then the cost of the settings before is shown
     small = weights()
+    assert small
     bench.model.show_config(TINY.changed(hidden_size=40))
     wait(lambda: weights() != small)
     bench.model.undo()
