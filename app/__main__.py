@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-
     from PySide6.QtCore import QMessageLogContext, QtMsgType
     from PySide6.QtWidgets import QApplication
 
@@ -59,6 +58,7 @@ def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> i
         _load_c10()
     try:
         from PySide6.QtCore import qInstallMessageHandler
+
         _import_plainly()
         from PySide6.QtWidgets import QApplication  # noqa: F401 - fails where a system library is missing
     except ImportError as error:
