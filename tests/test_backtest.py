@@ -204,6 +204,7 @@ class Unlucky(Workers):
         pass
 
 
+@pytest.mark.slow
 def test_a_fold_that_lost_its_worker_is_run_again_and_told(panel: Panel, here: BacktestFinished) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {2: 1, 3: 2})

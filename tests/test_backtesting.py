@@ -127,6 +127,7 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert not stepper.isVisible()
 
 
+@pytest.mark.slow
 def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
     if bench.backtesting.tested is None:
         bench.backtesting.start()
@@ -141,6 +142,7 @@ def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
     assert bench.layout.backtest.judged.isVisibleTo(bench.layout.backtest)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_used_costs_a_notice_not_the_test(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

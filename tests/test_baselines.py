@@ -246,6 +246,7 @@ def test_defaults_suit_the_data() -> None:
     assert "garch-t" not in default_baselines(panel("stale"))
 
 
+@pytest.mark.slow
 def test_reference_figures_on_real_prices() -> None:
     if not DATA.is_dir():
         pytest.skip("the shared data folder is not here")

@@ -149,6 +149,7 @@ def test_encrypted_part(path: Path) -> None:
     refused(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_random_damage_never_escapes(path: Path, data: st.DataObject) -> None:

@@ -161,9 +161,9 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
 @pytest.mark.parametrize(
     ("model", "bidirectional", "members"),
     [
-        ("rnn", False, 1),
-        ("gru", False, 1),
         ("lstm", True, 3),
+        pytest.param("rnn", False, 1, marks=pytest.mark.slow),
+        pytest.param("gru", False, 1, marks=pytest.mark.slow),
         pytest.param("lstm", False, 1, marks=pytest.mark.slow),
         pytest.param("rnn", True, 3, marks=pytest.mark.slow),
         pytest.param("gru", True, 3, marks=pytest.mark.slow),

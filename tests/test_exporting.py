@@ -222,6 +222,7 @@ def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(tmp_path: P
         dialog.reject()
 
 
+@pytest.mark.slow
 def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps_it_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +249,7 @@ def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps
         assert QImage(str(tmp_path / "last.png")).width() == 3000
 
 
+@pytest.mark.slow
 def test_a_fault_in_a_drawing_is_told_and_the_next_file_is_written(tmp_path: Path) -> None:
     def broken() -> Generator[None, None, Callable[[], None]]:
         yield

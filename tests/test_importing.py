@@ -152,6 +152,7 @@ def settled(dialog: ImportDialog) -> None:
 
 
 @pytest.mark.skipif(not EXPECTED, reason="the folder shared/data/formats is not here")
+@pytest.mark.slow
 def test_the_real_files_are_shown_as_they_are(opened: Callable[..., ImportDialog]) -> None:
     for want in EXPECTED.values():
         dialog = opened(FORMATS / want["file"])
@@ -208,6 +209,7 @@ def test_everything_found_can_be_overruled_live(qtbot: Any, opened: Callable[...
     assert column(dialog, "date")[1] == "2020-02-03"
 
 
+@pytest.mark.slow
 def test_a_pattern_can_be_typed_and_a_wrong_one_is_told(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     line = dialog.fields["date_format"].lineEdit()

@@ -102,6 +102,7 @@ def test_a_forecast_is_kept_and_compared_with_what_happened(
     bench.window.grab()
 
 
+@pytest.mark.slow
 def test_only_the_shown_series_is_listed_where_that_is_wanted(
     qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_locked_store_costs_a_notice_only(bench: Workbench, monkeypatch: pytes
     assert list(bench.layout.journal.table.sheet["Symbol"]) == ["walk"]
 
 
+@pytest.mark.slow
 def test_a_forecast_of_a_series_that_is_not_loaded_says_so(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kept(bench, monkeypatch)
     bench.watching.load([price_file(tmp_path / "other.csv", seed=1)], "only")

@@ -73,6 +73,7 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
     assert Preferences(tmp_path / "settings" / "window.ini").toured
 
 
+@pytest.mark.slow
 def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench) -> None:
     bench.guiding.tour.begin()
     for size in ((1600, 1000), (900, 600)):
@@ -88,6 +89,7 @@ def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench
     assert not bench.guiding.tour.shown
 
 
+@pytest.mark.slow
 def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
     bench.window.activateWindow()
     bench.layout.docks["results"].raise_()
@@ -202,6 +204,7 @@ def test_a_saved_network_forecasts_what_is_dropped_beside_it(
     assert bench.session.predicted is None, "other prices, no forecast"
 
 
+@pytest.mark.slow
 def test_a_damaged_network_is_refused_in_words(bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_panel: Panel, file: Path, _device: str = "auto") -> Iterator[Event]:
         if file:

@@ -68,7 +68,7 @@ USUAL = {
     "sequences": {"model": "lstm"},
 }
 EVERY = [
-    pytest.param({**network, **way}, id=f"{kind}, {name}", marks=() if kind == "usual" else pytest.mark.slow)
+    pytest.param({**network, **way}, id=f"{kind}, {name}", marks=() if (kind, name) == ("usual", "encoder-decoder") else pytest.mark.slow)
     for kind, pairs in (
         ("usual", [(name, WAYS[name], network) for name, network in USUAL.items()]),
         *((model, [(name, way, {"model": model}) for name, way in WAYS.items()]) for model in MODELS),

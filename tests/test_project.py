@@ -180,6 +180,7 @@ def test_a_saved_project_has_no_star_though_the_network_is_in_no_file(tmp_path: 
     assert not bench.window.isWindowModified(), "the star is about the project"
 
 
+@pytest.mark.slow
 def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
     bench.projecting.save_to(path)

@@ -133,6 +133,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         assert len(store.runs()) == 1
 
 
+@pytest.mark.slow
 def test_hostile_curves_and_records_are_refused() -> None:
     record, curves, _ = recorded(result())
     bomb = zlib.compress(bytes(200_000_000), 9)

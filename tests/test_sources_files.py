@@ -37,6 +37,7 @@ def test_real_file(key: str) -> None:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not here")
+@pytest.mark.slow
 def test_real_panels() -> None:
     wide = read(DATA / "nn5_wide.csv.gz")
     assert (len(wide), wide[0].symbol, wide[0].columns) == (111, "NN5-001", ("close",))

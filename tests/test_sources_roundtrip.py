@@ -282,6 +282,7 @@ def survive(data: bytes, folder: Path) -> None:
 
 @given(data=mutants())
 @quick
+@pytest.mark.slow
 def test_broken_files_end_in_series_or_a_clear_error(data: bytes, tmp_path: Path) -> None:
     survive(data, tmp_path)
 

@@ -265,6 +265,7 @@ def test_a_day_with_tickers(qtbot: Any, bench: Workbench, server: YahooServer) -
     idle(bench)
 
 
+@pytest.mark.slow
 def test_tickers_are_added_and_changed_by_the_dialog(qtbot: Any, bench: Workbench) -> None:
     bench.data._buttons["add"].menu().actions()[1].trigger()
     dialog = bench.tickers.dialog
@@ -301,6 +302,7 @@ def test_what_is_fetched_is_remembered(qtbot: Any, server: YahooServer, tmp_path
         assert isinstance(bench.session.series, object)
 
 
+@pytest.mark.slow
 def test_a_load_that_takes_long_can_be_given_up(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
     server.behaviours = ["silent"]
     bench.watching.load(["yahoo:AAPL", "yahoo:MSFT"])

@@ -453,6 +453,7 @@ def _epochs(folder: Path) -> int:
     return max((epoch.epoch for state in states for epoch in state.history), default=0)
 
 
+@pytest.mark.slow
 def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     series = walk()
     rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))

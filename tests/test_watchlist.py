@@ -333,6 +333,7 @@ def test_the_list_is_written_some_time_after_a_change_and_only_once(qtbot: Any, 
     assert len(written) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "left"), [("{broken", "watchlist.damaged-*.json"), ('{"version": 9, "rows": []}', "watchlist.json")])
 def test_a_list_that_cannot_be_read_is_never_lost(qtbot: Any, files: list[str], tmp_path: Path, text: str, left: str) -> None:
     (tmp_path / "watchlist.json").write_text(text)

@@ -192,6 +192,7 @@ def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -
     wait(lambda: bench.session.threads == 0)
 
 
+@pytest.mark.slow
 def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(ENDLESS)
     bench.train()
@@ -237,6 +238,7 @@ def test_a_file_name_gets_the_suffix_of_the_chosen_kind(monkeypatch: pytest.Monk
     assert preferences.folder == str(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
     trained(qtbot, bench)
     assert not exported(bench, tmp_path / "missing" / "plot.png")
@@ -244,7 +246,7 @@ def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, benc
     assert bench.window.isWindowModified()
 
 
-@pytest.mark.parametrize("answer", ["continue", "discard", "keep"])
+@pytest.mark.parametrize("answer", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")), "keep"])
 def test_closing_in_mid_training_asks(
     qtbot: Any, own: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
 ) -> None:
@@ -321,6 +323,7 @@ def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: py
     assert asked == [("yahoo:AAPL", "yahoo:^GSPC")]
 
 
+@pytest.mark.slow
 def test_several_files_make_a_panel_to_choose_from(qtbot: Any, bench: Workbench, prices: Path) -> None:
     other = prices.with_name("other.csv")
     bench.load([str(prices), str(other)])

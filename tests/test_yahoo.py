@@ -125,6 +125,7 @@ def test_a_ticker_whose_bars_are_all_null_has_no_prices(server: YahooServer) -> 
 
 
 @pytest.mark.parametrize("behaviour", ["silent", "drip"])
+@pytest.mark.slow
 def test_the_deadline_holds(server: YahooServer, behaviour: str) -> None:
     server.behaviours = [behaviour]
     start = time.monotonic()
@@ -146,6 +147,7 @@ def test_a_refused_connection_means_offline(monkeypatch: pytest.MonkeyPatch, own
     forget_yfinance()
 
 
+@pytest.mark.slow
 def test_a_server_that_accepts_and_says_nothing_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> None:
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
