@@ -232,6 +232,7 @@ def test_nothing_begins_while_something_runs(bench: Workbench) -> None:
     assert not bench.actions["backtest"].isEnabled()
 
 
+@pytest.mark.slow
 def test_a_training_ends_in_the_journal(bench: Workbench) -> None:
     bench.actions["train"].trigger()
     idle(bench)

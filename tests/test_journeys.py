@@ -261,6 +261,7 @@ def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: Non
     rested(bench)
 
 
+@pytest.mark.slow
 def test_every_command_has_somebody_who_listens(bench: Workbench) -> None:
     for name, action in bench.actions.named.items():
         assert action.receivers("2triggered(bool)") > (1 if action.actionGroup() else 0), f"{name} does nothing"

@@ -481,6 +481,7 @@ def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
     assert main([*words, "--train-on", str(tmp_path / "nothing")]) == 2
 
 
+@pytest.mark.slow
 def test_lr_find_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     series = walk()
     rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))

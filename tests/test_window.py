@@ -279,6 +279,7 @@ def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench:
     assert bench.banner.text == ""
 
 
+@pytest.mark.slow
 def test_too_little_history_is_told_with_the_next_step(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(input_size=5000))
     bench.train()

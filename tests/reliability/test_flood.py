@@ -87,6 +87,7 @@ def flooded(bench: Workbench, flood: Flood) -> Heartbeat:
     return heart
 
 
+@pytest.mark.slow
 def test_of_much_progress_the_latest_is_shown_and_the_last_word_heard(bench: Workbench) -> None:
     flooded(bench, Flood(events=3000, spread=0.1))
 
@@ -95,6 +96,7 @@ def test_many_epochs_wait_their_turn_and_none_is_lost(bench: Workbench) -> None:
     flooded(bench, Flood(epoch_every=2, events=2000, spread=0.05))
 
 
+@pytest.mark.slow
 def test_without_the_bound_of_the_mailbox_the_flood_is_caught(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_LATEST_ONLY", ())
     with pytest.raises(AssertionError, match="events waited"):
