@@ -21,6 +21,8 @@ from shiboken6 import getCppPointer, isValid
 _PATIENCE_S = 2.0
 #: Processes that Python keeps for as long as it lives once it has needed them.
 _KEPT = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+#: Threads that Dask keeps for the next cluster, by the beginning of their names.
+_DASKS = ("Dask-Offload", "IO loop")
 
 
 class Leaks:
@@ -84,8 +86,8 @@ class Leaks:
 
 
 def _threads() -> list[threading.Thread]:
-    """Return Python's threads; those of Qt and of C, of which Python only knows when they pass by, are none of them."""
-    return [one for one in threading.enumerate() if not isinstance(one, threading._DummyThread)]
+    """Return Python's threads; those of Qt and of C, of which Python only knows when they pass by, are none of them, nor are Dask's."""
+    return [one for one in threading.enumerate() if not isinstance(one, threading._DummyThread) and not one.name.startswith(_DASKS)]
 
 
 def _children() -> set[int]:

@@ -395,8 +395,8 @@ def test_ctrl_c_from_outside(csv: Path, tmp_path: Path) -> None:
     """A real SIGINT to a real process: the model is written and the exit status tells."""
     script = (
         "import sys; from forecasting import jobs; from app.cli import main; real = jobs.train\n"
-        "def train(*args):\n"
-        "    for event in real(*args):\n"
+        "def train(*args, **more):\n"
+        "    for event in real(*args, **more):\n"
         "        yield event\n"
         "        if getattr(event, 'epoch', 0) == 1: print('training', file=sys.stderr, flush=True)\n"
         "jobs.train = train\n"
