@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,16 @@ class Step:
         self.run._exploded(last=False)
 
 
+def profiled(work: Callable[[], object], seen: Callable[[Any, str, Any], None]) -> None:
+    """Do some work, and tell of each call in it."""
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+
+
 def calls_of(step: Step) -> int:
     count = 0
 
@@ -56,12 +67,7 @@ def calls_of(step: Step) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        step()
-    finally:
-        sys.setprofile(before)
+    profiled(step, seen)
     return count
 
 
@@ -73,9 +79,9 @@ def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
     calls = calls_of(step)
     # Of torch's profilers the one that does not import its compiler, which takes seconds.
     profiler = pytest.importorskip("torch.autograd.profiler_legacy")
-    with profiler.profile(profile_memory=True) as profiled:
+    with profiler.profile(profile_memory=True) as recorded:
         step()
-    events = profiled.function_events
+    events = recorded.function_events
     allocated = sum(event.self_cpu_memory_usage > 0 for event in events)
     found = (calls, sum(event.name.startswith("aten::") for event in events), allocated)
     for name, now, then in zip(("calls", "operations", "tensors allocated"), found, TODAY[model], strict=True):
@@ -97,7 +103,7 @@ def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch
         test_a_step_makes_no_more_calls_and_tensors_than_it_did("rnn")
 
 
-def of_the_compiler(work: Any) -> set[str]:
+def of_the_compiler(work: Callable[[], object]) -> set[str]:
     """Do some work; return which functions of torch's compiler, or of what imports it, were called."""
     found = set()
 
@@ -106,12 +112,7 @@ def of_the_compiler(work: Any) -> set[str]:
         if event == "call" and name.startswith(("torch._dynamo", "torch._compile")):
             found.add(f"{name}.{frame.f_code.co_qualname}")
 
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
+    profiled(work, seen)
     return found
 
 

@@ -220,12 +220,17 @@ def test_an_earlier_run_has_the_tabs_that_it_had(bench: Workbench) -> None:
     assert tabs(bench) != before
 
 
+def spoil(statement: str) -> None:
+    """Change the store behind the program's back."""
+    with sqlite3.connect(store_path()) as db:
+        db.execute(statement)
+    db.close()
+
+
 @pytest.mark.slow
 def test_a_run_of_an_earlier_version_says_why_its_tabs_are_empty(bench: Workbench) -> None:
     finished(bench)
-    with sqlite3.connect(store_path()) as db:
-        db.execute("DELETE FROM run_outcomes")
-    db.close()
+    spoil("DELETE FROM run_outcomes")
     show_first(bench)
     assert "earlier version" in bench.banner.text
     for chart in bench.results.judged.charts:
@@ -238,9 +243,7 @@ def test_a_run_of_an_earlier_version_says_why_its_tabs_are_empty(bench: Workbenc
 @pytest.mark.slow
 def test_outcomes_that_are_damaged_are_told_and_the_run_is_shown(bench: Workbench) -> None:
     finished(bench)
-    with sqlite3.connect(store_path()) as db:
-        db.execute("UPDATE run_outcomes SET told = x'00'")
-    db.close()
+    spoil("UPDATE run_outcomes SET told = x'00'")
     show_first(bench)
     assert "do not match their checksum" in bench.banner.text
     assert bench.session.result is not None

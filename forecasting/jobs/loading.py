@@ -49,17 +49,9 @@ def load(
     CandlecastError
         The only reference cannot be loaded, or none of several.
     """
-    from forecasting.sources.options import AS_FOUND, LONGEST_REFERENCE, USUAL, Request
     from forecasting.sources.quality import with_session_gaps
 
-    for one in references:
-        if isinstance(one, str) and not 0 < len(one) <= LONGEST_REFERENCE:
-            raise DataError(f"A source is named with {len(one):,} letters: {one[:60]!r}.", "Give a file, yahoo:TICKER or sample:NAME.")
-        if isinstance(one, str) and not is_text(one):
-            raise DataError(f"The name {one} is no text of this system.", "Rename the file.")
-    wanted = [
-        one if isinstance(one, Request) else Request(reference=one, read=options or AS_FOUND, ticker=ticker or USUAL) for one in references
-    ]
+    wanted = _requests(references, options, ticker)
     found: list[PriceSeries] = []
     places: list[int] = []
     refusals: list[CandlecastError] = []
@@ -83,6 +75,19 @@ def load(
     compared = tuple(with_session_gaps(one) for one in found)
     if any(new is not old for new, old in zip(compared, found, strict=True)):
         yield SeriesLoaded(Panel(compared), tuple(places))
+
+
+def _requests(references: Sequence[str | Request], options: ReadOptions | None, ticker: TickerOptions | None) -> list[Request]:
+    """Return what is asked for; a name that cannot be one is refused before anything is read."""
+    from forecasting.sources.options import AS_FOUND, LONGEST_REFERENCE, USUAL, Request
+
+    for one in references:
+        if isinstance(one, str) and not 0 < len(one) <= LONGEST_REFERENCE:
+            raise DataError(f"A source is named with {len(one):,} letters: {one[:60]!r}.", "Give a file, yahoo:TICKER or sample:NAME.")
+        if isinstance(one, str) and not is_text(one):
+            raise DataError(f"The name {one} is no text of this system.", "Rename the file.")
+    usual = {"read": options or AS_FOUND, "ticker": ticker or USUAL}
+    return [one if isinstance(one, Request) else Request(reference=one, **usual) for one in references]
 
 
 def _series_of(request: Request, refresh: Literal["auto", "always", "never"], taken: Collection[str]) -> tuple[PriceSeries, ...]:

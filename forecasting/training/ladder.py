@@ -73,22 +73,31 @@ def fit(
     if excuse:
         yield Notice(excuse)
     set_threads(config.model, config.train)
-    if device != torch.device("cpu"):
-        try:
-            return (yield from fit_on(device, panel, split, config, should_stop, should_pause, resume, autosave, keep))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
+
+    def on(where: torch.device) -> Generator[Event, None, Fitted]:
+        return fit_on(where, panel, split, config, should_stop, should_pause, resume, autosave, keep)
+
+    cpu = torch.device("cpu")
+    made = yield from _attempted(on(device))
+    if not isinstance(made, Fitted) and device != cpu:
         release(device)
         yield Notice(
             f"The memory of {devices().get(str(device), str(device))} is too small even for one window at a time: "
             "training begins anew on the CPU.",
             "Lower the network's size, or the lookback, to train on the device.",
         )
+        made = yield from _attempted(on(cpu))
+    if isinstance(made, Fitted):
+        return made
+    words = f"The memory of this computer is too small for this network, even for one window at a time ({str(made)[:120]})."
+    raise ConfigError(words, "Lower the network's size, the lookback or the number of members.") from made
+
+
+def _attempted(training: Generator[Event, None, Fitted]) -> Generator[Event, None, Fitted | Exception]:
+    """Pass a training on; return what it made, or the error where memory was too short, without the frames that would hold its tensors."""
     try:
-        return (yield from fit_on(torch.device("cpu"), panel, split, config, should_stop, should_pause, resume, autosave, keep))
+        return (yield from training)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        words = f"The memory of this computer is too small for this network, even for one window at a time ({str(error)[:120]})."
-        raise ConfigError(words, "Lower the network's size, the lookback or the number of members.") from error
+        return error.with_traceback(None)
