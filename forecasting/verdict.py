@@ -20,6 +20,8 @@ MIN_ORIGINS = 20
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
+#: Share of outcomes (percent) in its 80 and its 95 % band from which a baseline counts as far too wide.
+BROKEN_80, BROKEN_95 = 95.0, 99.0
 #: A skill of less than this is a tie, however certain it is: of no use to anybody, and easily told apart by a large panel.
 MATTERS = 0.003
 #: A median that is worse than no change by more than this says so.
@@ -318,8 +320,31 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
         after = f": p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that" if changed else ""
         yield f"{tries} configurations were tried on this test part{after if math.isfinite(raw.p_value) else ''}."
     first = [float(np.nanmean(loss)) for loss in _losses(_first_step(ours), _first_step(reference)) if np.isfinite(loss).any()]
-    if len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:
+    broken = broken_band(reference)
+    if broken:
+        yield broken
+    elif len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:
         yield f"A skill of {_percent(1 - first[0] / first[1])} one bar ahead is rare: check for a leak before believing it."
+
+
+def broken_band(baseline: Outcomes) -> str:
+    """Return a sentence where a baseline's bands are far too wide to measure a model by, otherwise "".
+
+    Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %, on enough independent
+    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it.
+    """
+    dates = np.unique(baseline.cutoff[np.isfinite(baseline.y).any(axis=1)]).size
+    if dates == 0 or dates / (_overlap(baseline) + 1) < MIN_ORIGINS:
+        return ""
+    inner = float(metrics.coverage(baseline, level=80))
+    outer = float(metrics.coverage(baseline, level=95))
+    if not (inner >= BROKEN_80 and outer >= BROKEN_95):
+        return ""
+    name = _label(baseline.model)
+    return (
+        f"The baseline is broken: the 95 % band of {name} held {outer:.1f} % of outcomes and its 80 % band {inner:.1f} %. "
+        "Its spread is far too wide here, so that a lower CRPS shows nothing. Look at the findings about the data."
+    )
 
 
 def _first_step(o: Outcomes) -> Outcomes:

@@ -86,6 +86,17 @@ def test_real_skill_beats() -> None:
     assert any("check for a leak" in note for note in found.notes)
 
 
+def test_a_baseline_that_is_far_too_wide_is_called_broken() -> None:
+    truth = walk(250, 1, 3, 4)
+    wide = moved(truth, 0.0, 4.0, "random-walk")
+    found = judged(wide, moved(truth, 0.0))
+    assert any("baseline is broken" in note and "95 % band of the random walk held 100.0 %" in note for note in found.notes)
+    assert not any("leak" in note for note in found.notes)
+    assert verdict.broken_band(truth) == ""
+    few = walk(15, 1, 1, 4)
+    assert verdict.broken_band(moved(few, 0.0, 4.0, "random-walk")) == "", "too few origins to tell"
+
+
 def test_a_bad_model_loses() -> None:
     truth = walk(250, 5, 3, 5)
     found = judged(truth, moved(truth, 0.01, 0.7))
