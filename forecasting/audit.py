@@ -22,6 +22,8 @@ from forecasting.windows import Scaling, Windows, bars_before, split_panel
 _EPOCHS = 3
 #: Largest skill on simulated random walks that is still noise, beside a verdict that calls it a tie.
 _NOISE = 0.02
+#: Relative change below which a number is the same: processors round sums of 32 bits in different orders.
+_ROUNDING = 1e-6
 
 
 def audit(panel: Panel, config: RunConfig, baselines: tuple[str, ...], should_stop: StopAsked) -> Generator[Event, None, list[Check]]:
@@ -80,10 +82,11 @@ def _other_future(series: PriceSeries, known: int, draw: np.random.Generator) ->
     return replace(series, values=values)
 
 
-def _told(before: npt.NDArray[np.generic], after: npt.NDArray[np.generic], what: str) -> tuple[bool, str]:
-    if np.array_equal(before, after, equal_nan=True):
+def _told(before: npt.NDArray[np.generic], after: npt.NDArray[np.generic], what: str, least: float = 0.0) -> tuple[bool, str]:
+    """Compare numbers up to rounding: relative, or below ``least`` where a number may be about 0."""
+    changed = float(np.mean(~np.isclose(before, after, rtol=_ROUNDING, atol=least, equal_nan=True)))
+    if not changed:
         return True, f"{what} did not change when every later bar was replaced."
-    changed = float(np.mean(~np.isclose(before, after, rtol=0, atol=0, equal_nan=True)))
     return False, f"{what} changed ({changed:.0%} of its numbers) when only later bars were replaced: the future leaks into the past."
 
 
@@ -97,7 +100,7 @@ def _inputs(panel: Panel, config: RunConfig, date: np.datetime64) -> tuple[bool,
         rows = np.concatenate([start + np.arange(n) for start, n in zip(windows.starts, known, strict=False)])
         origins = Origins(np.repeat(np.arange(len(panel)), known), np.concatenate([np.arange(n) for n in known]))
         found.append(np.concatenate([windows.table.numpy()[rows], windows.scale(windows.rows(origins)).numpy()], axis=1))
-    return _told(found[0], found[1], f"{found[0].size:,} inputs and volatilities")
+    return _told(found[0], found[1], f"{found[0].size:,} inputs and volatilities", _ROUNDING)
 
 
 def _last_known(panel: Panel, date: np.datetime64, needed: int) -> Origins:

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from forecasting.config import Settings
 from forecasting.events import Predictor
-from forecasting.series import Dates, Floats, Ints, Origins, Outcomes, Panel
+from forecasting.series import Dates, Floats, Ints, Origins, Outcomes, Panel, within
 from forecasting.volatility import smoothed_steps
 
 #: Central bands (percent) at which intervals are tracked; other levels follow in between.
@@ -329,13 +329,18 @@ class _Curve:
         return cls(_normal_scores(np.asarray(outcomes.quantiles)), _logged(outcomes.values, log), log, outcomes.values)
 
     def scores(self, y: Floats) -> Floats:
-        """Return the normal score at which each outcome lies on its curve, [N, H]; NaN for an unknown outcome."""
+        """Return the normal score at which each outcome lies on its curve, [N, H]; NaN for an unknown outcome.
+
+        An outcome that a forecast without spread gave, up to rounding, lies in its middle.
+        """
         target = _logged(y, self.log)[:, :, None]
         above = np.clip((self.v <= target).sum(axis=2, keepdims=True), 1, self.x.size - 1)
         low, high = (np.take_along_axis(self.v, k, axis=2) for k in (above - 1, above))
         share = (target - low) / np.maximum(high - low, _TINY)
         found = self.x[above - 1] + share * (self.x[above] - self.x[above - 1])
-        return np.where(np.isfinite(y), found[:, :, 0], np.nan)
+        bottom, top = self.values[:, :, 0], self.values[:, :, -1]
+        certain = within(top, bottom, top) & within(bottom, y, top)
+        return np.where(np.isfinite(y), np.where(certain, 0.0, found[:, :, 0]), np.nan)
 
     def read(self, used: Floats) -> Floats:
         """Return the values at other normal scores, [N, H, Q]; exactly the old ones where a score is the stated one."""

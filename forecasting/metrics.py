@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import Calibration, Floats, Outcomes, Profile
+from forecasting.series import Calibration, Floats, Outcomes, Profile, within
 
 Axis = Literal[0, 1] | None
 
@@ -92,7 +92,7 @@ def crps_bp(outcomes: Outcomes, axis: Axis = None) -> Floats:
 def coverage(outcomes: Outcomes, axis: Axis = None, *, level: float = 80) -> Floats:
     """Share of outcomes inside the central band of ``level`` percent, limits included, in percent."""
     low, high = _band(outcomes, level)
-    inside = np.where(np.isnan(low + high), np.nan, (outcomes.y >= low) & (outcomes.y <= high))
+    inside = np.where(np.isnan(low + high), np.nan, within(low, outcomes.y, high))
     return 100 * _mean(inside, outcomes, axis)
 
 

@@ -34,6 +34,22 @@ def _frozen(array: npt.NDArray[ScalarT]) -> npt.NDArray[ScalarT]:
     return view
 
 
+#: Differences below this share of a value are rounding, not a miss of a band or another forecast.
+ROUNDING = 1e-9
+
+
+def within(low: Floats, y: Floats, high: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which values lie inside a band, limits included, up to :data:`ROUNDING`; False where one of the three is NaN.
+
+    Parameters
+    ----------
+    low, y, high : ndarray of float64
+        Shapes that broadcast.
+    """
+    slack = ROUNDING * np.abs(y)
+    return np.asarray((low - slack <= y) & (y <= high + slack))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was noticed in the data, and what was done about it.

@@ -491,8 +491,16 @@ class Windows:
         return torch.cat([own, own.cumsum(-2) / self._ahead.unsqueeze(-1)], dim=-1)
 
     def scale(self, rows: Tensor) -> Tensor:
-        """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff."""
-        return torch.exp(self.regressors[rows] @ self.weights)
+        """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff.
+
+        Regressors are added one by one: a matrix product rounds differently for other numbers of rows on some processors,
+        and a forecast must not depend on which others are asked for with it.
+        """
+        columns = self.regressors[rows].unsqueeze(-1).unbind(1)
+        total = columns[0] * self.weights[0]
+        for column, weights in zip(columns[1:], self.weights[1:], strict=True):
+            total = total + column * weights
+        return torch.exp(total)
 
     def target(self, rows: Tensor) -> Tensor:
         """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at bars after the cutoff."""

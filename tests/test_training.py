@@ -397,7 +397,7 @@ def test_autosave_is_removed_at_the_end_on_cancel_but_not_by_a_fault(monkeypatch
     resumed = list(jobs.train(panel, config, resume=file, autosave=file))[-1]
     assert isinstance(uninterrupted, RunFinished)
     assert isinstance(resumed, RunFinished)
-    assert np.array_equal(resumed.result.forecasts[0].values, uninterrupted.result.forecasts[0].values)
+    np.testing.assert_allclose(resumed.result.forecasts[0].values, uninterrupted.result.forecasts[0].values, rtol=1e-6)
     assert not file.exists()
 
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
 from app.charts.legend import words
-from forecasting.series import Floats, Forecast, Ints, Outcomes, Point
+from forecasting.series import Floats, Forecast, Ints, Outcomes, Point, within
 
 #: Levels of the bands, in percent, widest first.
 LEVELS: tuple[int, ...] = (95, 80)
@@ -239,8 +239,9 @@ class TruthArtist:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         low, high = (limit[1:] for limit in self.fan.widest())
         columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
+        hits = within(low, self.closes, high)
         for place in np.flatnonzero(np.isfinite(self.closes)):
-            inside = low[place] <= self.closes[place] <= high[place]
+            inside = bool(hits[place])
             painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
             painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
             radius = 3.0 if inside else 4.0

@@ -16,7 +16,7 @@ from app.charts.plots import Columns
 from app.charts.price_scene import PriceScene
 from app.charts.price_table import price_table
 from app.settings import Scale
-from forecasting.series import Floats, PriceSeries
+from forecasting.series import Floats, PriceSeries, within
 
 #: Pixels within which a price catches the crosshair.
 _CATCH = 12.0
@@ -219,7 +219,7 @@ class PriceChart(PriceScene):
         if self._truth.known and self._truth.fan is not None:
             low, high = (limit[1:] for limit in self._truth.fan.widest())
             known = np.isfinite(self._truth.closes)
-            held = int(((self._truth.closes >= low) & (self._truth.closes <= high))[known].sum())
+            held = int(within(low, self._truth.closes, high)[known].sum())
             parts.append(f"Of {int(known.sum())} bars that are known by now, {held} lie within its widest band.")
         if self._scale == "percent" and self._price_axis.base is not None:
             since = "the first bar in view" if self._base.bar is None else self._timeline.text(self._base.bar)

@@ -33,6 +33,8 @@ runs_cli = typer.Typer(
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A run, by the first letters of its key.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 _MOST_ROWS = 60
+#: Largest difference of the skills of one run trained twice that is rounding: the last decimal that is printed.
+_SKILL_ROUNDING = 1e-6
 
 
 def keep_run(result: RunResult, settings: Mapping[str, Any]) -> None:
@@ -216,14 +218,20 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
         from app.cli import documents
 
         unchanged = all(one.fingerprint == series.fingerprint for one, series in zip(run.record.series, panel, strict=True))
-        print(documents.to_json({"key": run.key, "prices_unchanged": unchanged, "skill_then": then, "skill_now": now}))
+        found = {"key": run.key, "prices_unchanged": unchanged, "skill_then": then, "skill_now": now}
+        print(documents.to_json(found | {"same": _same_skill(then, now), "rounding": _SKILL_ROUNDING}))
     else:
         from app.cli.tables import show_judgement
 
         show_judgement(finished.result.scores, finished.result.verdict)
-        same = math.isclose(now, then, rel_tol=1e-9, abs_tol=1e-12)
-        print(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}.")
+        same = _same_skill(then, now)
+        print(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}, to {_SKILL_ROUNDING:.4%}.")
     return stopper.exit_status
+
+
+def _same_skill(then: float, now: float) -> bool:
+    """Tell whether two skills are the same up to :data:`_SKILL_ROUNDING`; two that are not known are."""
+    return math.isclose(now, then, rel_tol=0.0, abs_tol=_SKILL_ROUNDING) or (math.isnan(now) and math.isnan(then))
 
 
 def _keep_again(run: KeptRun, result: RunResult) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from app.panels.header import ElidedLabel, price
 from app.theme import Theme, icon
-from forecasting.series import Floats, Forecast
+from forecasting.series import Floats, Forecast, within
 
 
 class Stepper(QWidget):
@@ -90,7 +90,7 @@ class Stepper(QWidget):
                 low, high = forecast.band(level)
             except KeyError:
                 continue
-            inside = int(((low <= y) & (y <= high))[known].sum())
+            inside = int(within(low, y, high)[known].sum())
             told.append(self.tr("{n} of {all} in the {level} % band").format(n=inside, all=int(known.sum()), level=level))
         last = int(np.flatnonzero(known)[-1])
         miss = y[last] - forecast.point[last]

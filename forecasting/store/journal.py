@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.config import RunConfig
-from forecasting.series import Dates, Finding, Floats, Forecast, Ints, Panel, PriceSeries, Provenance
+from forecasting.series import Dates, Finding, Floats, Forecast, Ints, Panel, PriceSeries, Provenance, within
 from forecasting.store.database import Database
 
 Mask = npt.NDArray[np.bool_]
@@ -78,8 +78,7 @@ class Entry:
     def hits(self, level: float) -> Mask:
         """Return which known bars lay in the central band of ``level`` percent, shape [H]; KeyError where there is no such band."""
         low, high = self.forecast.band(level)
-        with np.errstate(invalid="ignore"):
-            return self.known & (low <= self.y) & (self.y <= high)
+        return self.known & within(low, self.y, high)
 
 
 @dataclass(frozen=True, eq=False)
