@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from app.interrupts import SIGNALS, end_at_signals
+
+if __name__ == "__main__":
+    end_at_signals()
+
 import os
 import signal
 import sys
@@ -38,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         2 where there is no display to open a window on; a window that was open ends the process itself.
         For commands see :func:`app.cli.main`.
     """
+    if arguments is None:
+        end_at_signals()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if all(word in _SWITCHES or _is_reference(word) for word in words):
         return _open_window([word for word in words if word not in _SWITCHES], {word for word in words if word in _SWITCHES})
@@ -107,7 +114,8 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     app.setDesktopFileName("candlecast")
     if QLocale().language() is QLocale.Language.C:
         QLocale.setDefault(QLocale(QLocale.Language.English))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for signum in SIGNALS:  # Qt's event loop lets no handler of Python's run
+        signal.signal(signum, signal.SIG_DFL)
     if "--reset-settings" in switches:
         print(_reset(), file=sys.stderr, flush=True)
     safe = "--safe-mode" in switches

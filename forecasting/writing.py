@@ -47,6 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
         mode = _mode_of(target)
         sweep(target.parent, target.name)
         part = target.with_name(f".{target.name[:_NAME]}.{os.urandom(4).hex()}.part")
+        _unfinished.add(part)
         held = _hold(part)
         yield part
         if mode is not None:
@@ -65,6 +66,21 @@ def replacing(path: Path) -> Iterator[Path]:
         if part != path:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
+        _unfinished.discard(part)
+
+
+#: Temporary files and folders that this process has in use.
+_unfinished: set[Path] = set()
+
+
+def abandon() -> None:
+    """Remove the temporary files and folders of this process, which is about to end in the middle of its work."""
+    for path in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -190,6 +206,7 @@ class Scratch:
         _sweep_scratch()
         self._folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
         self.path = Path(self._folder.name)
+        _unfinished.add(self.path)
         self._alive: int | None = _hold(self.path / _ALIVE)
 
     def __enter__(self) -> Self:
@@ -206,6 +223,7 @@ class Scratch:
             os.close(self._alive)
             self._alive = None
         self._folder.cleanup()
+        _unfinished.discard(self.path)
 
 
 def _mode_of(target: Path) -> int | None:

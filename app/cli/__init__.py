@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,8 +16,9 @@ from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, load
-from app.cli.running import Stopper, UnfinishedError, finish, say, settled
+from app.cli.running import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
+from app.cli.terminal import OutputError, prepare, say, show, written
 from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from forecasting.config import RunConfig
-    from forecasting.events import RunResult
+    from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Forecast, Outcomes, Panel, Profile
 
 __all__ = ["cli", "main"]
+
+_LESS_MEMORY = "Close other programs, raise the limit of memory, or use fewer series, a shorter history or a smaller batch."
 
 cli = typer.Typer(
     add_completion=False,
@@ -41,7 +43,7 @@ cli = typer.Typer(
     help="The honest forecasting workbench for price series. Without a command it opens the window "
     "(--safe-mode: with default settings, restoring nothing; --reset-settings: with those of before set aside).",
     epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
-    "130 stopped by Ctrl-C with everything written.",
+    "130 ended by Ctrl-C, 143 by SIGTERM; while training, with everything written.",
 )
 cli.add_typer(runs_cli, name="runs")
 
@@ -76,24 +78,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    prepare()
     try:
         sweep_own(data_folder())
         status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
-        sys.stdout.flush()
+        with written():
+            sys.stdout.flush()
         return int(status or 0)
     except UnfinishedError as error:
         say(f"{error.message} {error.hint}")
+        return error.exit_status
+    except OutputError as error:
+        say(f"Note: {error}")
         return error.exit_status
     except CandlecastError as error:
         return _failed(error.message, error.hint)
     except typer.TyperException as error:
         return _failed(_fault(error), "candlecast --help, or --help after a command, shows what is possible.")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: nothing left to tell it
-        return 1
+    except MemoryError as error:
+        if debug:
+            say(traceback.format_exc())
+        return _failed(f"There is not enough memory for this. {error}".rstrip(), _LESS_MEMORY)
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            say(traceback.format_exc())
         say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
         say("This is a fault of Candlecast. Run the command again with --debug for the details to report.")
         return 1
@@ -128,7 +136,7 @@ def _with_refit(words: Any) -> list[str]:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"candlecast {__version__}")
+        show(f"candlecast {__version__}")
         raise typer.Exit
 
 
@@ -178,10 +186,11 @@ def forecast(
         loaded = load(sources, settings, refresh)
         made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
         prediction = Prediction(settings_of(model_file), loaded.panel, made)
-        if journal:
-            keep(made, loaded.panel, prediction.config)
-        _show_forecasts(made, loaded, None, as_json)
-        export_to(targets, prediction, pictures)
+        with each_attempted() as attempt:
+            attempt(lambda: export_to(targets, prediction, pictures))
+            if journal:
+                keep(made, loaded.panel, prediction.config)
+            attempt(lambda: _show_forecasts(made, loaded, None, as_json))
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
@@ -192,16 +201,16 @@ def forecast(
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(job, RunFinished, to_the_end=False)
-        with settled(job, kept):
+        result = finished.result
+        with settled(job, kept), each_attempted() as attempt:
+            if save:
+                attempt(lambda: save_network(finished.forecaster, save))
+            attempt(lambda: export_to(targets, result, pictures))
             if journal:
-                keep(finished.result.forecasts, panel, experiment)
+                keep(result.forecasts, panel, experiment)
             if keep_it:
-                keep_run(finished.result, settings)
-            _show_forecasts(finished.result.forecasts, loaded, finished.result, as_json, by_step)
-            with each_attempted() as attempt:
-                attempt(lambda: export_to(targets, finished.result, pictures))
-                if save:
-                    attempt(lambda: save_network(finished.forecaster, save))
+                keep_run(result, settings)
+            attempt(lambda: _show_forecasts(result.forecasts, loaded, result, as_json, by_step))
     return stopper.exit_status
 
 
@@ -219,7 +228,7 @@ def lr_find(sources: Sources, config: ConfigFile = None, as_json: AsJson = False
     if as_json:
         from app.cli import documents
 
-        print(documents.to_json(documents.learning_rates(tried)))
+        show(documents.to_json(documents.learning_rates(tried)))
     else:
         from app.cli.tables import show_learning_rates
 
@@ -261,19 +270,12 @@ def backtest(
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
         finished = finish(job, BacktestFinished)
-        if keep_it:
-            keep_backtest(finished, loaded.panel, settings)
-        if as_json:
-            from app.cli import documents
-
-            print(documents.to_json(documents.backtest(finished, plan, loaded.refused, by_step)))
-        else:
-            from app.cli.tables import show_judgement
-
-            show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None)
         with each_attempted() as attempt:
             for path in targets:
                 attempt(partial(write_outcomes, path, finished.outcomes, levels))
+            if keep_it:
+                keep_backtest(finished, loaded.panel, settings)
+            attempt(lambda: _show_backtest(finished, plan, loaded, as_json, by_step))
     return stopper.exit_status
 
 
@@ -291,10 +293,10 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
     if as_json:
         from app.cli import documents
 
-        print(documents.to_json(documents.audit(finished)))
+        show(documents.to_json(documents.audit(finished)))
     else:
         for check in finished.checks:
-            print(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
+            show(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
     return stopper.exit_status or int(not finished.passed)
 
 
@@ -307,7 +309,7 @@ def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, 
         from app.cli import documents
 
         found = [documents.inspection(series, loaded.refused) for series in loaded.panel]
-        print(documents.to_json(found if len(found) > 1 else found[0]))
+        show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_series
 
@@ -339,7 +341,7 @@ def show_journal(
         if as_json:
             from app.cli import documents
 
-            print(documents.to_json(shown.document(journal)))
+            show(documents.to_json(shown.document(journal)))
         else:
             shown.show(journal)
         for finding in journal.findings:
@@ -377,13 +379,24 @@ def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunRe
 
         pairs = zip(forecasts, loaded.panel, strict=True)
         found = [documents.forecast(fcst, series, result, loaded.refused, by_step) for fcst, series in pairs]
-        print(documents.to_json(found if len(found) > 1 else found[0]))
+        show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_forecasts, show_judgement
 
     show_forecasts(forecasts, loaded.panel)
     if result is not None:
         show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None)
+
+
+def _show_backtest(finished: BacktestFinished, plan: BacktestConfig, loaded: Loaded, as_json: bool, by_step: bool) -> None:
+    if as_json:
+        from app.cli import documents
+
+        show(documents.to_json(documents.backtest(finished, plan, loaded.refused, by_step)))
+        return
+    from app.cli.tables import show_judgement
+
+    show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None)
 
 
 def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:

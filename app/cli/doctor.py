@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from app.cli.running import finish
+from app.cli.terminal import show
 from forecasting import __version__
 from forecasting.errors import CandlecastError
+from forecasting.writing import Scratch
 
 #: Packages whose versions matter when something is reported.
 PACKAGES = ("torch", "numpy", "pandas", "PySide6-Essentials", "pyqtgraph", "pydantic", "arch", "exchange-calendars", "yfinance", "pyarrow")
@@ -22,17 +23,17 @@ _ROUNDING = 1e-6
 
 def examine() -> int:
     """Print what was found and return 0 where all is well, 1 otherwise."""
-    print(f"Candlecast {__version__} on Python {platform.python_version()}, {platform.platform()}")
+    show(f"Candlecast {__version__} on Python {platform.python_version()}, {platform.platform()}")
     for name in PACKAGES:
-        print(f"  {name:<20} {_version(name)}")
-    print("Self-test")
-    with tempfile.TemporaryDirectory() as folder:
+        show(f"  {name:<20} {_version(name)}")
+    show("Self-test")
+    with Scratch() as scratch:
         trials: dict[str, Callable[[Path], str]] = {
             "assets": _assets,
             "engine": _engine,
             "train, save, draw": _journey,
         }
-        passed = [_try(name, trial, Path(folder)) for name, trial in trials.items()]
+        passed = [_try(name, trial, scratch.path) for name, trial in trials.items()]
     return 0 if all(passed) else 1
 
 
@@ -41,9 +42,9 @@ def _try(name: str, trial: Callable[[Path], str], folder: Path) -> bool:
     try:
         note = trial(folder)
     except Exception as error:  # whatever it is, it is the finding
-        print(f"  FAILED {name}: {type(error).__name__}: {error}")
+        show(f"  FAILED {name}: {type(error).__name__}: {error}")
         return False
-    print(f"  ok     {name}: {note} ({time.perf_counter() - start:.1f} s)")
+    show(f"  ok     {name}: {note} ({time.perf_counter() - start:.1f} s)")
     return True
 
 

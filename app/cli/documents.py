@@ -27,8 +27,8 @@ Refused = Sequence[Mapping[str, str]]
 
 
 def to_json(document: Document | list[Document]) -> str:
-    """Return a document as JSON; what is not finite becomes null, which JSON can hold."""
-    return json.dumps(_plain(document), indent=2, allow_nan=False)
+    """Return a document as ASCII JSON; what is not finite becomes null, and control characters are escaped."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def inspection(series: PriceSeries, refused: Refused = ()) -> Document:

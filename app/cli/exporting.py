@@ -15,7 +15,7 @@ from pydantic import Field
 
 from app.charts.plots import PLOTS
 from app.cli.flags import given
-from app.cli.running import say
+from app.cli.terminal import say
 from app.export import EXPORTERS, PICTURES, Look, write
 from app.export.figure import read_size
 from forecasting.config import Settings
@@ -81,26 +81,48 @@ def export(targets: Sequence[Path], result: RunResult | Prediction, options: Exp
 
     with each_attempted() as attempt:
         for target in targets:
-            for part in _parts(target, result, options):
-                attempt(partial(make, *part))
+            attempt(partial(_export_one, target, result, options, make))
+
+
+def _export_one(
+    target: Path,
+    result: RunResult | Prediction,
+    options: ExportOptions,
+    make: Callable[[Path, str | None, str], None],
+) -> None:
+    """Write all files of one ``--export``."""
+    with each_attempted() as attempt:
+        for part in _parts(target, result, options):
+            attempt(partial(make, *part))
 
 
 @contextlib.contextmanager
 def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Hand out what tries something: whatever fails keeps nothing else from being tried, and is told in the end."""
-    failed: list[CandlecastError] = []
+    """Hand out what tries something: whatever fails keeps nothing else from being tried, and is told in the end.
+
+    Raises
+    ------
+    Exception
+        The first failure, once all others were told.
+    """
+    failed: list[Exception] = []
 
     def attempt(do: Callable[[], object]) -> None:
         try:
             do()
-        except CandlecastError as error:
+        except Exception as error:  # whatever it is, it must not cost the other files
             failed.append(error)
 
     yield attempt
     for error in failed[1:]:
-        say(f"Error: {error.message}\n{error.hint}".rstrip())
+        say(f"Error: {said(error)}")
     if failed:
         raise failed[0]
+
+
+def said(error: Exception) -> str:
+    """Return what a failure says: message and hint, or kind and message of a fault of the program."""
+    return str(error) if isinstance(error, CandlecastError) else f"{type(error).__name__}: {error}"
 
 
 def save_network(forecaster: Saveable, path: Path) -> None:

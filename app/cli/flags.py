@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Optional, TypeVar, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from app.cli.running import say
+from app.cli.terminal import say
 from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings
 from forecasting.errors import ConfigError
 

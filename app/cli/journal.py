@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.documents import LEVELS, Document
-from app.cli.running import say
+from app.cli.terminal import say
 from forecasting.errors import CandlecastError
 
 if TYPE_CHECKING:
@@ -28,24 +29,29 @@ def reconcile(panel: Panel) -> None:
 
     if not store_path().is_file():
         return
-    try:
-        with Journal() as journal:
-            journal.reconcile(panel)
+    with noted("The forecast journal was not brought up to date."), Journal() as journal:
+        journal.reconcile(panel)
         say_findings(journal)
-    except CandlecastError as error:
-        say(f"Note: The forecast journal was not brought up to date. {error.message} {error.hint}")
 
 
 def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None:
     """Enter final forecasts; a journal that cannot be used costs a note, not the forecast."""
     from forecasting.store import Journal
 
-    try:
-        with Journal() as journal:
-            journal.add(forecasts, panel, config)
+    with noted("The forecast was not entered in the journal."), Journal() as journal:
+        journal.add(forecasts, panel, config)
         say_findings(journal)
+
+
+@contextlib.contextmanager
+def noted(consequence: str) -> Iterator[None]:
+    """Let whatever goes wrong with the store cost a note that begins with the consequence, never the result."""
+    try:
+        yield
     except CandlecastError as error:
-        say(f"Note: The forecast was not entered in the journal. {error.message} {error.hint}")
+        say(f"Note: {consequence} {error.message} {error.hint}".rstrip())
+    except Exception as error:
+        say(f"Note: {consequence} {type(error).__name__}: {error}")
 
 
 def say_findings(store: Database) -> None:
@@ -81,11 +87,12 @@ def document(journal: Journal) -> Document:
 def show(journal: Journal) -> None:
     """Print the journal, latest forecast first, and the realised coverage; ``past`` is what was known already and never counts."""
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    out, entries = Console(), journal.entries()
+    from app.cli.console import console
+
+    out, entries = console(), journal.entries()
     if not entries:
         out.print("The journal is empty: every forecast that you make is entered, and compared with what happens.")
         return

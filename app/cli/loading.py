@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from app.cli.flags import given, pairs
 from app.cli.journal import reconcile
-from app.cli.running import finish, say
+from app.cli.running import finish
+from app.cli.terminal import say
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.cli.running import say
+from app.cli.terminal import say
 from forecasting.errors import ExportError
 from forecasting.writing import replacing
 

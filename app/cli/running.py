@@ -9,19 +9,16 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
+from app.cli.terminal import OutputError, PlainStream, plain, say
+from app.interrupts import SIGNALS
 from forecasting.errors import CandlecastError
 
 if TYPE_CHECKING:
     from forecasting.events import Event, Progress
 
 EventT = TypeVar("EventT", bound="Event")
-
-
-def say(text: str) -> None:
-    """Tell the user something beside the result: on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 class UnfinishedError(CandlecastError):
@@ -41,6 +38,7 @@ class Stopper:
 
     def __init__(self) -> None:
         self.signum = 0
+        self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
         """Tell whether a stop was asked for."""
@@ -51,9 +49,9 @@ class Stopper:
         """0, or 130 after Ctrl-C and 143 after SIGTERM, as shells count."""
         return 128 + self.signum if self.signum else 0
 
-    def _asked(self, signum: int, _frame: FrameType | None) -> None:
+    def _asked(self, signum: int, frame: FrameType | None) -> None:
         if self.signum:
-            raise KeyboardInterrupt
+            self._abort(signum, frame)
         self.signum = signum
         say("Stopping: keeping the best so far and writing what was asked. Once more aborts.")
 
@@ -63,12 +61,19 @@ class Stopper:
         if threading.current_thread() is not threading.main_thread():
             yield self  # only the main thread may handle signals
             return
-        before = {signum: signal.signal(signum, self._asked) for signum in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {signum: signal.signal(signum, self._asked) for signum in SIGNALS}
         try:
             yield self
         finally:
-            for signum, handler in before.items():
+            for signum, handler in self._before.items():
                 signal.signal(signum, handler)
+
+    def _abort(self, signum: int, frame: FrameType | None) -> None:
+        """Do what the signal meant before the job: the program ends at once."""
+        before = self._before.get(signal.Signals(signum))
+        if callable(before):
+            before(signum, frame)
+        raise KeyboardInterrupt
 
 
 def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = True) -> EventT:
@@ -91,7 +96,8 @@ def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = Tru
 
     found: EventT | None = None
     loss = ""
-    with _bar() as show, contextlib.redirect_stdout(sys.stderr):
+    watched = sys.stderr.isatty()
+    with _bar() as show, _libraries_plain():
         for event in job:
             if isinstance(event, wanted):
                 found = event
@@ -99,7 +105,7 @@ def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = Tru
                     break
             if isinstance(event, Notice):
                 say(f"Note: {event.message} {event.hint}".rstrip())
-            elif isinstance(event, Advice) and sys.stderr.isatty():
+            elif isinstance(event, Advice) and watched:
                 say(f"Advice: {event.message} {event.hint}".rstrip())
             elif isinstance(event, EpochEnd):
                 loss = f"loss {event.val_loss:.4f}, best {event.best_loss:.4f} in epoch {event.best_epoch}"
@@ -115,13 +121,28 @@ def settled(job: Iterator[Event], kept: Path) -> Iterator[None]:
     """Let a training end once all of its result is written; where that fails, what is ``kept`` in case it is cut short stays."""
     try:
         yield
-    except CandlecastError as error:
+    except Exception as error:
         assert isinstance(job, Generator)
+        if isinstance(error, OutputError) and error.closed:
+            job.close()
+            raise
         if kept.is_file():
-            error.hint += "\nThe training is kept: the same command with --resume brings its result back."
+            hint = "The training is kept: the same command with --resume brings its result back."
+            if isinstance(error, CandlecastError):
+                error.hint = f"{error.hint}\n{hint}".strip()
+            else:
+                say(f"Note: {hint}")
         job.throw(error)
     for _ in job:
         pass
+
+
+@contextlib.contextmanager
+def _libraries_plain() -> Iterator[None]:
+    """Send what libraries print to stderr, without control characters: stdout belongs to the result."""
+    stream = cast("TextIO", PlainStream(sys.stderr))
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
 
 
 @contextlib.contextmanager
@@ -134,13 +155,13 @@ def _bar() -> Iterator[Callable[[Progress, str], None]]:
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(16), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
-    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(16), TaskProgressColumn(), TextColumn("{task.fields[note]}"))
+    with Bar(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("Starting", total=None, note="")
 
         def show(event: Progress, note: str) -> None:
             notes = "  ".join(text for text in (_left(event.eta_s), note) if text)
-            bar.update(task, completed=event.done, total=event.total or None, description=event.message, note=notes)
+            bar.update(task, completed=event.done, total=event.total or None, description=plain(event.message), note=notes)
 
         yield show
 

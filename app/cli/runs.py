@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.exporting import ExportOptions, check_folders, options_from
+from app.cli.exporting import ExportOptions, check_folders, each_attempted, options_from
 from app.cli.exporting import export as export_to
 from app.cli.flags import flagged, given
-from app.cli.journal import say_findings
-from app.cli.running import Stopper, finish, say
-from forecasting.errors import CandlecastError, DataError
+from app.cli.journal import noted, say_findings
+from app.cli.running import Stopper, finish
+from app.cli.terminal import say, show
+from forecasting.errors import DataError
 from forecasting.sources.options import Request, TickerOptions
 
 if TYPE_CHECKING:
@@ -41,22 +42,19 @@ def keep_run(result: RunResult, settings: Mapping[str, Any]) -> None:
     """Keep a finished training; a store that cannot be used costs a note, not the result."""
     from forecasting.store.runs import recorded
 
-    _keep(recorded(result, _requests(result.panel, settings)))
+    _keep(lambda: recorded(result, _requests(result.panel, settings)))
 
 
 def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[str, Any]) -> None:
     """Keep a finished walk-forward test; as :func:`keep_run`."""
     from forecasting.store.runs import recorded_backtest
 
-    _keep(recorded_backtest(finished, panel, _requests(panel, settings)))
+    _keep(lambda: recorded_backtest(finished, panel, _requests(panel, settings)))
 
 
-def _keep(recorded: tuple[RunRecord, bytes, bytes]) -> None:
-    try:
-        with _opened() as store:
-            store.add(*recorded)
-    except CandlecastError as error:
-        say(f"Note: The run was not kept. {error.message} {error.hint}")
+def _keep(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
+    with noted("The run was not kept."), _opened() as store:
+        store.add(*make())
 
 
 @contextlib.contextmanager
@@ -99,9 +97,9 @@ def show_list(
     if as_json:
         from app.cli import documents
 
-        print(documents.to_json([_document(run) for run in runs]))
+        show(documents.to_json([_document(run) for run in runs]))
     elif not runs:
-        print("No runs: every training that ends is kept." if not wanted else "No run holds these words.")
+        show("No runs: every training that ends is kept." if not wanted else "No run holds these words.")
     else:
         _print_table(runs)
     for problem in problems:
@@ -121,6 +119,7 @@ def show_run(
 ) -> None:
     """Show settings, scores, verdict, forecast and notes of a run; by step, and as pictures, tables and a report where wanted."""
     from forecasting.store.outcomes import KeptOutcomes
+    from forecasting.store.runs import restored
 
     targets = export or []
     pictures = options_from(settings, targets)
@@ -128,38 +127,41 @@ def show_run(
     with _opened() as store:
         run, curves = store.find(key)
         told = store.outcomes(run.key) if by_step or targets else KeptOutcomes()
-    if as_json:
-        from app.cli import documents
+    with each_attempted() as attempt:
+        if targets:
+            attempt(lambda: export_to(targets, restored(run, curves, _prices_of(run), told), pictures))
+        attempt(lambda: _show_run(run, curves, told, by_step, as_json))
 
-        kept = documents.profiles(told.profiles) | {"lacking": told.lacking} if by_step else {}
-        print(documents.to_json(_document(run, full=True) | kept))
-    else:
+
+def _show_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool, as_json: bool) -> None:
+    if not as_json:
         _print_run(run, curves, told, by_step)
-    if targets:
-        from forecasting.store.runs import restored
+        return
+    from app.cli import documents
 
-        export_to(targets, restored(run, curves, _prices_of(run), told), pictures)
+    kept = documents.profiles(told.profiles) | {"lacking": told.lacking} if by_step else {}
+    show(documents.to_json(_document(run, full=True) | kept))
 
 
 def _print_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool) -> None:
     from app.cli.tables import SHOWN, show_judgement
     from forecasting.store.runs import restored_scores, restored_verdict
 
-    print(f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon {run.horizon}, seed {run.record.seed}")
+    show(f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon {run.horizon}, seed {run.record.seed}")
     for one in run.record.series:
-        print(f"  {one.symbol}: {one.reference or 'memory'}, {one.fingerprint}")
+        show(f"  {one.symbol}: {one.reference or 'memory'}, {one.fingerprint}")
     if run.notes:
-        print(f"  Notes: {run.notes}")
+        show(f"  Notes: {run.notes}")
     unknown = dict.fromkeys(SHOWN, math.nan)
     scores = {model: unknown | row for model, row in restored_scores(run.record).items()}
     show_judgement(scores, restored_verdict(run.record), told.profiles if by_step else None)
     if told.lacking:
-        print(told.lacking)
+        show(told.lacking)
     for forecast in curves.forecasts:
         low, high = forecast.band(80)
         point = f"{forecast.point_name} {forecast.point[-1]:,.6g}"
-        print(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: {point}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
-    print("Settings: candlecast runs show --json; again: candlecast runs reproduce " + run.key)
+        show(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: {point}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
+    show("Settings: candlecast runs show --json; again: candlecast runs reproduce " + run.key)
 
 
 @runs_cli.command("diff")
@@ -173,22 +175,23 @@ def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
     if as_json:
         from app.cli import documents
 
-        print(documents.to_json([{"what": what, runs[0].key: one, runs[1].key: other} for what, one, other in rows]))
+        show(documents.to_json([{"what": what, runs[0].key: one, runs[1].key: other} for what, one, other in rows]))
         return
     if not rows:
-        print("Both runs had the same settings and the same prices.")
+        show("Both runs had the same settings and the same prices.")
         return
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from app.cli.console import console
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", *(f"{run.key} {run.model}" for run in runs)):
         table.add_column(heading)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    console().print(table)
 
 
 @runs_cli.command("delete")
@@ -219,13 +222,13 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
 
         unchanged = all(one.fingerprint == series.fingerprint for one, series in zip(run.record.series, panel, strict=True))
         found = {"key": run.key, "prices_unchanged": unchanged, "skill_then": then, "skill_now": now}
-        print(documents.to_json(found | {"same": _same_skill(then, now), "rounding": _SKILL_ROUNDING}))
+        show(documents.to_json(found | {"same": _same_skill(then, now), "rounding": _SKILL_ROUNDING}))
     else:
         from app.cli.tables import show_judgement
 
         show_judgement(finished.result.scores, finished.result.verdict)
         same = _same_skill(then, now)
-        print(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}, to {_SKILL_ROUNDING:.4%}.")
+        show(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}, to {_SKILL_ROUNDING:.4%}.")
     return stopper.exit_status
 
 
@@ -237,7 +240,7 @@ def _same_skill(then: float, now: float) -> bool:
 def _keep_again(run: KeptRun, result: RunResult) -> None:
     from forecasting.store.runs import recorded
 
-    _keep(recorded(result, {one.symbol: one.request for one in run.record.series}))
+    _keep(lambda: recorded(result, {one.symbol: one.request for one in run.record.series}))
 
 
 def _request(text: str, reference: str) -> Request:
@@ -288,9 +291,10 @@ def _told(run: KeptRun) -> str:
 
 def _print_table(runs: Sequence[KeptRun]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from app.cli.console import console
 
     table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading, least in (("Key", 10), ("Day", 10), ("Symbol", None), ("Network", 4), ("Verdict", 7)):
@@ -306,7 +310,7 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
         skill = f"{run.skill:.1%}" if math.isfinite(run.skill) else "-"
         words = (run.key, record.made_at[:10], run.symbols, kind, record.verdict.outcome)
         table.add_row(*map(escape, words), str(run.horizon), skill, *([escape(run.notes)] if noted else []))
-    out = Console()
+    out = console()
     out.print(table)
     if len(runs) > _MOST_ROWS:
         out.print(f"  and {len(runs) - _MOST_ROWS:,} more: --json has all of them")

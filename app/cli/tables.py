@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.cli.console import console
 from app.cli.documents import LEVELS, stamps
 
 if TYPE_CHECKING:
     import numpy as np
+    from rich.console import Console
 
     from forecasting.events import LearningRatesTried, Verdict
     from forecasting.series import Forecast, Panel, PriceSeries, Profile
@@ -35,7 +36,7 @@ _MOST_ROWS = 40
 
 def show_series(series: PriceSeries) -> None:
     """Print what a series holds, and its findings."""
-    out, stamp = Console(), _written(series)
+    out, stamp = console(), _written(series)
     form = price_format(float(series.y[-1]))
     facts = Table(title=escape(series.symbol), title_justify="left", show_header=False, box=None)
     rows = {
@@ -60,7 +61,7 @@ def show_series(series: PriceSeries) -> None:
 
 def show_learning_rates(tried: LearningRatesTried) -> None:
     """Print the rates tried, some of them, with the loss beside the baseline's, and the suggestion."""
-    out = Console()
+    out = console()
     table = Table(box=box.SIMPLE, pad_edge=False)
     for heading in ("learning rate", "loss / baseline's"):
         table.add_column(heading, justify="right")
@@ -73,7 +74,7 @@ def show_learning_rates(tried: LearningRatesTried) -> None:
 
 def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
     """Print the next sessions of each series."""
-    out = Console()
+    out = console()
     for fcst, series in zip(forecasts, panel, strict=True):
         stamp, form = _written(series), price_format(fcst.y0)
         title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff)}, close {form(fcst.y0)}"
@@ -89,7 +90,7 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
 
 def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, by_step: Mapping[str, Profile] | None = None) -> None:
     """Print the scores of the network beside the baselines, those of the network for each bar ahead if wanted, and the verdict in words."""
-    out = Console()
+    out = console()
     table = _table("Test part", "Model", list(SHOWN.values()))
     for model, values in scores.items():
         table.add_row(escape(model), *(_figure(values[name]) for name in SHOWN))

@@ -83,14 +83,25 @@ def need_application() -> None:
     """
     application = QApplication.instance()
     if not isinstance(application, QApplication):
-        # A platform plugin that reaches for a display which is not there ends the process.
-        headless = sys.platform.startswith("linux") and not os.environ.get("QT_QPA_PLATFORM")
-        application = QApplication(["candlecast", *(("-platform", "offscreen") if headless else ())])
+        application = QApplication(_without_display())
         _applications.append(application)
     if not QFontDatabase.families():
         raise ExportError("There are no fonts on this machine, so the picture would have no text.", "Install fonts such as DejaVu Sans.")
 
 
+def _without_display() -> list[str]:
+    """Return the words of an application that only draws pictures, whatever the environment says of displays.
+
+    A platform that is not there, or that reaches for a display, would end the process.
+    """
+    for name in _MISLEADING:
+        os.environ.pop(name, None)
+    platform = {"win32": "windows", "darwin": "cocoa"}.get(sys.platform, "offscreen")
+    return ["candlecast", "-platform", platform]
+
+
+#: What other programs leave in the environment that keeps Qt from starting, or makes it end at a warning.
+_MISLEADING = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_PLUGIN_PATH", "QT_FATAL_WARNINGS")
 #: Applications made here live as long as the process: Qt allows one, and ends badly when it goes.
 _applications: list[QApplication] = []
 
