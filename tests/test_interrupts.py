@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_signal_in_the_middle_of_the_work_leaves_no_traceback_and_no_file(sign
 @pytest.mark.parametrize("signum", STATUS)
 def test_an_interrupted_set_up_ends_with_the_status_of_its_signal(signum: signal.Signals) -> None:
     loader = SourceFileLoader("run_script", str(ROOT / "run"))
-    run = ModuleType(loader.name)
+    run = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
     loader.exec_module(run)
     with pytest.raises(SystemExit) as ended:
         run.interrupt(signum)
