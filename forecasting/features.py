@@ -12,7 +12,8 @@ import numpy as np
 from forecasting.calendars import timeline
 from forecasting.config import InputConfig
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
-from forecasting.volatility import Target, mean_by_date, panel_moves, panel_variances, trailing_mean
+from forecasting.spikes import as_known
+from forecasting.volatility import Target, bar_variance, known_moves, mean_by_date, moves, panel_variances, trailing_mean
 
 #: Bars over which slow features compare.
 _LONG, _MONTH = 250, 22
@@ -212,17 +213,30 @@ def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: Inp
     -------
     tuple of ndarray of float64, shape [T, C], one a series
         Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs. Row t
-        looks at bars up to t only, and at the date of bar t+1.
+        looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar on at which
+        they were over.
     """
-    names, moved = feature_names(inputs), panel_moves(panel, target)
-    scaled = [m / np.concatenate([s[:1], s[:-1]]) for m, s in zip(moved, scales, strict=True)]
+    names, moved = feature_names(inputs), known_moves(panel, target)
+    # One wrong bar must not say what the whole panel did.
+    scaled = [np.clip(m / np.concatenate([s[:1], s[:-1]]), -_LIMIT, _LIMIT) for m, s in zip(moved, scales, strict=True)]
     market, spread = mean_by_date(panel, scaled), mean_by_date(panel, [np.abs(s) for s in scaled])
     ends = np.cumsum([len(s) for s in panel])
     tables = np.split(np.zeros((ends[-1], len(names))), ends[:-1])
-    parts = zip(tables, panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
-    for table, series, *rest in parts:
-        _fill(table, Bars(series, target, *rest), names)
+    if target == "seasonal":
+        parts = zip(tables, panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
+        for table, series, *rest in parts:
+            _fill(table, Bars(series, target, *rest), names)
+        return tuple(tables)
+    for table, series, *shared in zip(tables, panel, scales, market, spread, strict=True):
+        table[:] = as_known(series, lambda one: _table(one, target, names, *shared))  # noqa: B023 - called at once
     return tuple(tables)
+
+
+def _table(series: PriceSeries, target: Target, names: Sequence[str], scale: Floats, market: Floats, spread: Floats) -> Floats:
+    """Return the features of one series whose moves are those from bar to bar, [T, C]."""
+    table = np.zeros((len(series), len(names)))
+    _fill(table, Bars(series, target, moves(series, target), bar_variance(series, target), scale, market, spread), names)
+    return table
 
 
 def _fill(table: Floats, bars: Bars, names: Sequence[str]) -> None:

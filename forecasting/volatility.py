@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting.seasonal import anchors, is_seasonal
 from forecasting.series import Floats, Ints, Panel, PriceSeries
+from forecasting.spikes import as_known, without_spikes
 
 Target = Literal["log-return", "difference", "seasonal"]
 
@@ -28,6 +30,8 @@ _MOST_STEPS = 24
 _YEAR, _PRIOR_BARS = 250, 60
 #: Weight below which the past of an exponentially weighted mean does not count.
 _FORGOTTEN = 1e-40
+#: A bar's range is believed up to so many usual variances of a bar, or so many squared moves of its close: a wrong high is neither.
+_MOST_RANGE, _MOST_MOVE = 400.0, 9.0
 #: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
 _CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
 
@@ -69,6 +73,13 @@ def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
     return tuple(np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, said, strict=True))
 
 
+def known_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
+    """Return the moves as of :func:`panel_moves` as they were known at each bar: spikes that were over then are held, [T] a series."""
+    if target == "seasonal":
+        return panel_moves(panel, target)
+    return tuple(as_known(s, lambda version: moves(version, target)) for s in panel)
+
+
 def panel_variances(panel: Panel, target: Target) -> tuple[Floats, ...]:
     """Return each series' variance of each bar's move, shape [T]; element t looks at bars up to t only."""
     if target != "seasonal":
@@ -80,7 +91,8 @@ def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
     """Estimate the variance of each bar's move from that bar alone.
 
     With open, high and low it is the squared overnight move plus the estimator of Garman and Klass,
-    ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move.
+    ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move. So it is where the range is
+    beyond belief: 20 usual deviations of the last 250 bars, and 3 times the move of the close.
 
     Parameters
     ----------
@@ -105,8 +117,16 @@ def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
             overnight = np.log(o / np.concatenate([o[:1], c[:-1]])) ** 2
             ranged = overnight + 0.5 * np.log(h / low) ** 2 - (2 * np.log(2) - 1) * np.log(c / o) ** 2
         usable = np.isfinite(ranged) & (h >= low)
-        squared = np.where(usable, ranged, squared)
+        squared = np.where(usable & _credible(ranged, squared, usable), ranged, squared)
     return np.maximum(squared, _floor(series, target))
+
+
+def _credible(ranged: Floats, squared: Floats, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which variances from ranges [T] are not far beyond the usual one and the squared move; each looks back only."""
+    logs = np.log(np.maximum(np.where(usable, ranged, squared), FLOOR))
+    # Logs are shifted to be positive, as the mean asks; one wrong bar moves their mean by little.
+    usual = np.exp(trailing_mean(logs - np.log(FLOOR) + 1.0, _YEAR) - 1.0 + np.log(FLOOR))
+    return np.asarray(ranged <= np.maximum(_MOST_RANGE * usual, _MOST_MOVE * squared), np.bool_)
 
 
 def _floor(series: PriceSeries, target: Target) -> Floats:
@@ -203,11 +223,13 @@ class Har:
     def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return", feedback: float = 0.0) -> Har:
         """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is looked at.
 
-        Where there are fewer than 250 usable bars in all, the regression would be noise: the scale is
-        then the EWMA volatility times the square root of h.
+        Spikes that were over by then are held. Where there are fewer than 250 usable bars in all, the
+        regression would be noise: the scale is then the EWMA volatility times the square root of h.
         """
         pooled = len(panel) > 4
         steps = _steps(horizon)
+        if target != "seasonal":
+            panel = without_spikes(panel, insample)
         designs = _regressors(panel, target, pooled)
         if target == "seasonal":
             return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
@@ -239,7 +261,7 @@ class Har:
         designs = _regressors(panel, self.target, self.pooled, room=1 if self.feedback else 0)
         if not self.feedback:
             return tuple(designs), weights
-        for move, design in zip(panel_moves(panel, self.target), designs, strict=True):
+        for move, design in zip(known_moves(panel, self.target), designs, strict=True):
             design[:, -1] = _misses(move, np.exp(design[:, :-1] @ weights[:, 0]))
         return tuple(designs), np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
 
@@ -271,22 +293,31 @@ def _constant(regressors: int, horizon: int) -> Floats:
 
 
 def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> list[Floats]:
-    """Return the regressors of each series, [T, P], behind them ``room`` for further columns."""
+    """Return the regressors of each series, [T, P], behind them ``room`` for further columns; spikes are held where known."""
     own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
     # One block for all: many small ones would leave holes where they were.
     designs = np.split(np.ones((ends[-1], own + pooled + 1 + room)), ends[:-1])
-    parts = zip(panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True)
-    for series, variance, move, design in parts:
-        squared = np.maximum(move**2, _floor(series, target))
-        squared[0] = variance[0]
-        for place, bars in enumerate(HAR_BARS):
-            design[:, place] = np.log(trailing_mean(variance, bars))
-        for place, decay in enumerate(_EWMA, start=len(HAR_BARS)):
-            design[:, place] = np.log(ewma(squared, decay))
+    if target == "seasonal":
+        # What past seasons say is of the whole panel.
+        for series, variance, move, design in zip(panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True):
+            design[:, :own] = _own_regressors(variance, move, _floor(series, target))
+    else:
+        for series, design in zip(panel, designs, strict=True):
+            design[:, :own] = as_known(
+                series, lambda one: _own_regressors(bar_variance(one, target), moves(one, target), _floor(one, target))
+            )
     if pooled:
         for design, market in zip(designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True):
             design[:, own] = market
     return designs
+
+
+def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
+    """Return the regressors that are a series' own, [T, P], from variance, move and least variance of each bar, [T] each."""
+    squared = np.maximum(move**2, floor)
+    squared[0] = variance[0]
+    means = [trailing_mean(variance, bars) for bars in HAR_BARS]
+    return np.log(np.stack([*means, *(ewma(squared, decay) for decay in _EWMA)], axis=1))
 
 
 def mean_by_date(panel: Panel, columns: Sequence[Floats]) -> list[Floats]:

@@ -16,6 +16,7 @@ from forecasting.errors import DataError
 from forecasting.features import features, known_ahead
 from forecasting.seasonal import Season, anchors, deseasonalised, with_season
 from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
+from forecasting.spikes import without_spikes
 from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
@@ -158,7 +159,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
-        """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at.
+        """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at. Spikes that were over by then are held.
 
         Raises
         ------
@@ -176,6 +177,8 @@ class Scaling:
         target, season = _resolved(panel, task, insample)
         if target == "log-return":
             _require_positive(panel)
+        if target != "seasonal":
+            panel = without_spikes(panel, insample)
         lookback = max(task.input_size, _LEVEL_BARS) if target == "level" else 0
         blank = np.zeros(0)
         draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.series import Dates, Finding, PriceSeries
-from forecasting.sources.quality import Bars, examine, quality_report, session_gaps
+from forecasting.sources.quality import Bars, examine, lone_gaps, quality_report, session_gaps
 
 NAMES = ("open", "high", "low", "close", "volume")
 
@@ -120,6 +120,70 @@ def test_typos() -> None:
         wrong = changed(series, "close", [250], factor, factor=True)
         assert one(wrong, "outliers").dates == (str(series.ds[250])[:10],)
         assert "split_like" not in {found.code for found in quality_report(wrong)}
+
+
+@pytest.mark.parametrize(("factor", "severity"), [(10.0, "error"), (0.01, "error"), (2.0, "error"), (1.35, "warning")])
+def test_a_spike_that_no_price_makes_is_an_error(factor: float, severity: str) -> None:
+    wrong = changed(prices(), "close", [250, 251], factor, factor=True)
+    finding = one(wrong, "outliers") if factor != 1.35 else one(changed(prices(), "close", [250], factor, factor=True), "outliers")
+    assert finding.severity == severity
+    assert finding.dates[0] == str(wrong.ds[250])[:10]
+    if severity == "error":
+        assert finding.count == 2
+        assert f"such as {wrong.y[250]:.6g} after {wrong.y[249]:.6g}" in finding.message
+        assert finding.message.endswith("nothing is fitted to them.")
+
+
+def test_spikes_of_a_yield_and_of_oil() -> None:
+    rng = np.random.default_rng(4)
+    y = np.cumsum(rng.normal(0, 0.05, 500)) + np.linspace(2.0, -1.0, 500)
+    typed = y.copy()
+    typed[100] = 10 * y[100]
+    rates = [PriceSeries("rate", weekdays(500), ("close",), one[:, None]) for one in (y, typed)]
+    assert "outliers" not in {finding.code for finding in quality_report(rates[0])}
+    assert one(rates[1], "outliers").severity == "error"
+    oil = changed(changed(prices(), "close", [250], -37.63), "close", [251], 10.0)
+    assert one(oil, "outliers").severity == "warning", "oil has been below zero"
+
+
+def test_missing_prices_written_as_zero() -> None:
+    close = np.array(prices().y)
+    assert not lone_gaps(close).any()
+    for places, values in (([100], 0.0), ([100, 101, 300], 0.0), ([499], 0.0), ([0], 0.0), ([200], -close[200])):
+        wrong = close.copy()
+        wrong[places] = values
+        assert np.flatnonzero(lone_gaps(wrong)).tolist() == places
+    oil = close.copy()
+    oil[200] = -37.63
+    rate = np.round(np.abs(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 500))), 2)
+    short_rate = np.maximum(rate, 0.01)
+    short_rate[50 + np.argmin(short_rate[50:])] = 0.0
+    sold = np.random.default_rng(2).poisson(3.0, 500).astype(float)
+    ended = close.copy()
+    ended[480:] = 0.0
+    for legitimate in (oil, rate, short_rate, sold, ended, np.zeros(50)):
+        assert not lone_gaps(legitimate).any()
+
+
+def test_zeros_at_the_ends_and_prices_that_stopped() -> None:
+    ended = changed(prices(), "close", slice(480, 500), 0.0)
+    assert (one(ended, "zero_padding").severity, one(ended, "zero_padding").count) == ("error", 20)
+    assert one(changed(prices(), "close", slice(0, 9), 0.0), "zero_padding").count == 9
+    sold = PriceSeries("sold", weekdays(200), ("close",), np.random.default_rng(2).poisson(0.7, (200, 1)).astype(float))
+    assert "zero_padding" not in {finding.code for finding in quality_report(sold)}
+    stopped = one(changed(prices(), "close", slice(470, 500), 99.0), "constant_tail")
+    assert (stopped.severity, stopped.count) == ("warning", 30)
+    constant = PriceSeries("c", weekdays(200), ("close",), np.full((200, 1), 10.0))
+    assert "constant_tail" not in {finding.code for finding in quality_report(constant)}
+
+
+def test_a_day_written_twice_and_a_last_close_of_another_size() -> None:
+    series = prices()
+    values = series.values.copy()
+    values[300] = values[299]
+    assert one(replace(series, values=values), "repeated").dates == (str(series.ds[300])[:10],)
+    finding = one(changed(series, "close", [499], 10.0, factor=True), "last_jump")
+    assert (finding.severity, finding.dates) == ("error", (str(series.ds[499])[:10],))
 
 
 def test_a_wild_series_is_not_full_of_typos() -> None:

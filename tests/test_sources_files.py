@@ -226,6 +226,21 @@ def test_stacked_series_are_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("wrong", ["0", "0.00", "-{}"])
+def test_a_lone_zero_or_sign_flip_is_a_missing_close(wrong: str, newest_first: bool, tmp_path: Path) -> None:
+    lines = [f"{bar.ds:%Y-%m-%d},{100 + 0.1 * n}" for n, bar in enumerate(DAYS[:40])]
+    lines[20] = f"{DAYS[20].ds:%Y-%m-%d},{wrong.format(102.1)}"
+    content = "\n".join(["Date,Close", *(reversed(lines) if newest_first else lines)]) + "\n"
+    (series,) = source(str(put(tmp_path, content, "x.csv"))).load()
+    assert len(series) == 39
+    assert series.y.min() == 100
+    [finding] = [found for found in series.findings if found.code == "missing_close"]
+    assert (finding.count, finding.action, finding.dates) == (1, "dropped", (f"{DAYS[20].ds:%Y-%m-%d}",))
+    with pytest.raises(SourceError, match="taken as missing"):
+        read(put(tmp_path, content, "x.csv"), ReadOptions(repair=False))
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
 def test_open_and_close_are_told_apart_by_time(newest_first: bool, tmp_path: Path) -> None:
     for form in ("{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "{d:%Y-%m-%d},{c},{l},{h},{o},{v}", "{d:%Y-%m-%d},{h},{c},{o},{l},{v}"):
         for head in ("", "dat,p1,p2,p3,p4,p5"):

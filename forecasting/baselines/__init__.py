@@ -64,12 +64,10 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
 def default_baselines(panel: Panel) -> tuple[str, ...]:
     """Return the names of the baselines that are scored beside every network on this panel.
 
-    Random walk and drift always; the volatility models where all values are positive, as prices are; the seasonal ones
-    where bars have no open, high and low, and three seasons are there.
+    Random walk, drift and the volatility models always; the seasonal ones where bars have no open, high
+    and low, and three seasons are there.
     """
-    names = [RandomWalk.name, Drift.name]
-    if all(bool((s.y > 0).all()) for s in panel):
-        names += [GarchT.name, RangeHar.name]
+    names = [RandomWalk.name, Drift.name, GarchT.name, RangeHar.name]
     if all(not s.has_range and 1 < season_length(s) <= len(s) // 3 for s in panel):
         names += [SeasonalNaive.name, SeasonalMedian.name]
     return tuple(names)

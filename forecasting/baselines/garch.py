@@ -10,14 +10,18 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved
+from forecasting.baselines.spread import winsorised
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.spikes import as_seen, without_spikes
 from forecasting.volatility import Target, moves, resolve_target
 
 #: Mean, omega, alpha, beta, degrees of freedom (variance 1): usual values of daily returns, where no series is long enough.
 _USUAL = (0.0, 0.02, 0.06, 0.92, 6.0)
 _MOST_PERSISTENT = 0.999
 _FEWEST_FREEDOMS = 2.1
+#: Changes beyond so many robust deviations count as that many where parameters are fitted; the t distribution copes with less.
+_MOST_DEVIATIONS = 12.0
 
 
 class GarchT(Baseline):
@@ -25,7 +29,9 @@ class GarchT(Baseline):
 
     Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The variance of an
     h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one bar. A series with
-    fewer than ``least`` in-sample bars takes the median parameters of the others and its own variance so far.
+    fewer than ``least`` in-sample bars takes the median parameters of the others and its own variance so far. Changes
+    are log returns where all values of the panel are positive, otherwise differences. Spikes are held where they are
+    over, and parameters are fitted to changes of at most 12 robust deviations.
     """
 
     name: ClassVar[str] = "garch-t"
@@ -36,12 +42,15 @@ class GarchT(Baseline):
         """Fit every series to its in-sample bars."""
         target = resolve_target(panel)
         own: dict[int, Floats] = {}
-        for index, (series, known) in enumerate(zip(panel, insample, strict=True)):
+        units = np.zeros(len(panel))
+        for index, (series, known) in enumerate(zip(without_spikes(panel, insample), insample, strict=True)):
             if known > self.least and np.ptp(series.y[:known]) > 0:
-                own[index] = _estimate(moves(series, target)[1:known])
+                changes = winsorised(moves(series, target)[None, 1:known], _MOST_DEVIATIONS)[0]
+                units[index] = changes.std()
+                own[index] = _estimate(changes)
         others = np.median([*own.values()], axis=0) if own else np.array(_USUAL)
         parameters = np.array([own.get(index, others) for index in range(len(panel))])
-        return _Garch(self.name, horizon, target, parameters, tuple(known if i in own else 0 for i, known in enumerate(insample)))
+        return _Garch(self.name, horizon, target, parameters, units)
 
 
 def _estimate(returns: Floats) -> Floats:
@@ -55,34 +64,33 @@ def _estimate(returns: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class _Garch:
-    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``known`` bars give a series' unit, 0: all seen so far."""
+    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``units`` [S] they are in, 0: the deviation of all seen so far."""
 
     name: str
     horizon: int
     target: Target
     parameters: Floats
-    known: tuple[int, ...]
+    units: Floats
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
         for index, place, bars in by_series(origins):
             mean, _, _, _, freedoms = self.parameters[index]
-            unit, deviation = self._filtered(panel, index, bars)
             steps = np.arange(1, self.horizon + 1)
             shape = _t_quantiles(max(freedoms, _FEWEST_FREEDOMS), quantiles)
-            change = (mean * unit[:, None] * steps)[:, :, None] + deviation[:, :, None] * shape
-            values[place] = moved(panel[index].y[bars], change, self.target == "log-return")
+            for seen, version in as_seen(panel[index], bars):
+                unit, deviation = self._filtered(moves(version, self.target), index, bars[seen])
+                change = (mean * unit[:, None] * steps)[:, :, None] + deviation[:, :, None] * shape
+                values[place[seen]] = moved(panel[index].y[bars[seen]], change, self.target == "log-return")
         return values
 
-    def _filtered(self, panel: Panel, index: int, bars: Ints) -> tuple[Floats, Floats]:
-        """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], looking at bars up to each only."""
+    def _filtered(self, line: Floats, index: int, bars: Ints) -> tuple[Floats, Floats]:
+        """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], of moves [T] up to each bar only."""
         from scipy.signal import lfilter
 
         mean, omega, alpha, beta, _ = self.parameters[index]
-        line = moves(panel[index], self.target)
-        known = self.known[index]
         so_far = np.sqrt(np.cumsum(line**2) / np.maximum(np.arange(line.size), 1))
-        unit = np.full(line.size, line[1:known].std()) if known else so_far
+        unit = np.full(line.size, self.units[index]) if self.units[index] else so_far
         shocks = omega * unit**2 + alpha * (line - mean * unit) ** 2
         ahead, _ = lfilter([1.0], [1.0, -beta], shocks, zi=[beta * unit[0] ** 2])
         persistence = min(alpha + beta, _MOST_PERSISTENT)

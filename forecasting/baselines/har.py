@@ -12,6 +12,7 @@ from pydantic import Field
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
 from forecasting.events import Predictor
 from forecasting.series import Floats, Origins, Panel
+from forecasting.spikes import without_spikes
 from forecasting.volatility import Har, path, resolve_target
 
 _LEAST = 50
@@ -36,7 +37,9 @@ class RangeHar(Baseline):
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Fit the regression, then collect standardised moves that ended in sample."""
-        har = Har.fit(panel, insample, horizon, resolve_target(panel))
+        target = resolve_target(panel)
+        panel = without_spikes(panel, insample)
+        har = Har.fit(panel, insample, horizon, target)
         moves: list[list[Floats]] = [[] for _ in range(horizon)]
         for series, scale, known in zip(panel, har.scale(panel), insample, strict=True):
             line = path(series, har.target)[:known]

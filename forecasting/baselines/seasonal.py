@@ -13,7 +13,8 @@ from forecasting.baselines.baseline import Baseline, by_series
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.seasonal import phases, season_length
-from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
+from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.spikes import as_seen
 
 
 class SeasonalNaive(Baseline):
@@ -62,19 +63,24 @@ class _Seasonal:
                     "Load more history.",
                 )
             phase = phases(series, length)
-            ahead = (phase[bars, None] + np.arange(1, self.horizon + 1)) % length
-            centre = _typical(series.y, phase, bars[:, None], ahead, self.seasons)
-            errors = self._errors(series, phase, length)
-            spread = np.stack([self._quantiles(errors[max(0, bar + 1 - self.window) : bar + 1], quantiles) for bar in bars])
-            growth = np.sqrt(np.ceil(np.arange(1, self.horizon + 1) / length)) if self.wandering else np.ones(self.horizon)
-            values[place] = centre[:, :, None] + growth[:, None] * spread[:, None, :]
+            for seen, version in as_seen(series, bars):
+                values[place[seen]] = self._forecast(version.y, phase, length, bars[seen], quantiles)
         return values
 
-    def _errors(self, series: PriceSeries, phase: Ints, length: int) -> Floats:
+    def _forecast(self, y: Floats, phase: Ints, length: int, bars: Ints, quantiles: tuple[float, ...]) -> Floats:
+        """Return the quantiles [n, H, Q] of what comes after some bars [n] of values [T] in places [T] of a season."""
+        ahead = (phase[bars, None] + np.arange(1, self.horizon + 1)) % length
+        centre = _typical(y, phase, bars[:, None], ahead, self.seasons)
+        errors = self._errors(y, phase, length)
+        spread = np.stack([self._quantiles(errors[max(0, bar + 1 - self.window) : bar + 1], quantiles) for bar in bars])
+        growth = np.sqrt(np.ceil(np.arange(1, self.horizon + 1) / length)) if self.wandering else np.ones(self.horizon)
+        return np.asarray(centre[:, :, None] + growth[:, None] * spread[:, None, :], np.float64)
+
+    def _errors(self, y: Floats, phase: Ints, length: int) -> Floats:
         """Return the error of each bar's forecast from one bar before, shape [T]; NaN where there was none."""
-        errors = np.full(len(series), np.nan)
-        bars = np.arange(length, len(series))
-        errors[bars] = series.y[bars] - _typical(series.y, phase, bars - 1, phase[bars], self.seasons)
+        errors = np.full(y.size, np.nan)
+        bars = np.arange(length, y.size)
+        errors[bars] = y[bars] - _typical(y, phase, bars - 1, phase[bars], self.seasons)
         return errors
 
     @staticmethod

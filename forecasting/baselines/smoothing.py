@@ -11,10 +11,12 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
+from forecasting.baselines.spread import winsorised
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.seasonal import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.spikes import as_seen, without_spikes
 from forecasting.volatility import Target, path, resolve_target
 
 #: A season longer than this is too long to be estimated state by state.
@@ -50,7 +52,7 @@ class _Smoothing(Baseline):
         """Fit every series to its in-sample bars; one with fewer than 20 is refused when it is to be forecast."""
         target = resolve_target(panel)
         fitted: list[tuple[int, Any] | None] = []
-        for series, known in zip(panel, insample, strict=True):
+        for series, known in zip(without_spikes(panel, insample), insample, strict=True):
             if known < _LEAST:
                 fitted.append(None)
                 continue
@@ -94,12 +96,19 @@ class _Smoothed:
                     "Load more history, or leave this series out.",
                 )
             season, parameters = fitted
-            line = path(series, self.target)
-            smooth = self.baseline._smooth(line, phases(series, season), season, parameters, self.horizon)
-            spread = np.array([np.nanstd(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars])
-            change = (smooth.ahead[bars] - line[bars, None])[:, :, None] + spread[:, None, None] * smooth.growth[:, None] * normal
-            values[place] = moved(series.y[bars], change, self.target == "log-return")
+            for seen, version in as_seen(series, bars):
+                line = path(version, self.target)
+                smooth = self.baseline._smooth(line, phases(version, season), season, parameters, self.horizon)
+                spread = np.array([_spread(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars[seen]])
+                change = (smooth.ahead[bars[seen]] - line[bars[seen], None])[:, :, None]
+                change = change + spread[:, None, None] * smooth.growth[:, None] * normal
+                values[place[seen]] = moved(series.y[bars[seen]], change, self.target == "log-return")
         return values
+
+
+def _spread(errors: Floats) -> float:
+    """Return the deviation of the winsorised errors [W]; those not known are NaN."""
+    return float(winsorised(errors[np.isfinite(errors)][None]).std())
 
 
 class Ets(_Smoothing):

@@ -10,9 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
+from forecasting.baselines.spread import robust_deviation, winsorised
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
+from forecasting.spikes import as_seen, without_spikes
+from forecasting.volatility import Target, moves, resolve_target
 
 _LEAST = 2
 
@@ -20,7 +23,8 @@ _LEAST = 2
 class RandomWalk(Baseline):
     """No change: the last value, with normal changes of the size seen lately, growing with the root of time.
 
-    Log returns where the last ``window`` bars are all positive, otherwise differences.
+    Log returns where all values of the panel are positive, otherwise differences, at every origin. Spikes
+    that are over by then are held, and changes beyond 6 robust deviations count as that many.
     """
 
     name: ClassVar[str] = "random-walk"
@@ -29,7 +33,7 @@ class RandomWalk(Baseline):
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
-        return _Walk(self.name, horizon, self.window, _normal, np.zeros((len(panel), 2)))
+        return _Walk(self.name, horizon, self.window, _normal, resolve_target(panel), np.zeros(len(panel)))
 
 
 class Drift(Baseline):
@@ -41,8 +45,10 @@ class Drift(Baseline):
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Take the mean change of each series over its in-sample bars."""
-        drift = np.array([_mean_changes(s.y[:n]) for s, n in zip(panel, insample, strict=True)])
-        return _Walk(self.name, horizon, self.window, _normal, drift)
+        target = resolve_target(panel)
+        held = without_spikes(panel, insample)
+        drift = np.array([_mean_change(moves(s, target)[1:n]) for s, n in zip(held, insample, strict=True)])
+        return _Walk(self.name, horizon, self.window, _normal, target, drift)
 
 
 class Ewma(Baseline):
@@ -55,7 +61,9 @@ class Ewma(Baseline):
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
-        return _Walk(self.name, horizon, self.window, lambda moves, q: _weighted(moves, q, self.decay), np.zeros((len(panel), 2)))
+        return _Walk(
+            self.name, horizon, self.window, lambda moves, q: _weighted(moves, q, self.decay), resolve_target(panel), np.zeros(len(panel))
+        )
 
 
 class HistoricalSimulation(Baseline):
@@ -67,21 +75,22 @@ class HistoricalSimulation(Baseline):
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
-        return _Walk(self.name, horizon, self.window, _empirical, np.zeros((len(panel), 2)))
+        return _Walk(self.name, horizon, self.window, _empirical, resolve_target(panel), np.zeros(len(panel)))
 
 
-#: From the last changes [n, W] and the levels to the quantiles of the next change [n, Q].
+#: From the last changes [n, W] to the quantiles of the next change [n, Q].
 _Shape = Callable[[Floats, tuple[float, ...]], Floats]
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """``drift`` [S, 2] is the mean one-bar change: as log return, and as difference."""
+    """``drift`` [S] is the mean one-bar change, in units of ``target``."""
 
     name: str
     horizon: int
     window: int
     shape: _Shape
+    target: Target
     drift: Floats
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
@@ -89,53 +98,50 @@ class _Walk:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
         for index, place, bars in by_series(origins):
             series = panel[index]
-            for some, log, moves in _last_moves(series, bars, self.window):
-                change = self.drift[index, 0 if log else 1] * steps + np.sqrt(steps) * self.shape(moves, quantiles)[:, None, :]
-                values[place[some]] = moved(series.y[bars[some]], change, log)
+            _check_bars(series, bars)
+            for seen, version in as_seen(series, bars):
+                line = moves(version, self.target)
+                for some, last in _last_moves(line, bars[seen], self.window):
+                    change = self.drift[index] * steps + np.sqrt(steps) * self.shape(last, quantiles)[:, None, :]
+                    values[place[seen[some]]] = moved(series.y[bars[seen[some]]], change, self.target == "log-return")
         return values
 
 
-def _last_moves(series: PriceSeries, bars: Ints, window: int) -> Iterator[tuple[Ints, bool, Floats]]:
-    """Group bars: places among them [n], whether their moves are log returns, and the last moves [n, W] up to each bar.
-
-    W is ``window``, or all the moves there are for an early bar.
-    """
+def _check_bars(series: PriceSeries, bars: Ints) -> None:
     if bars.min() < _LEAST:
         raise DataError(
             f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a random walk needs {_LEAST + 1}.",
             "Load more history.",
         )
-    y = series.y
-    negatives = np.concatenate([[0], np.cumsum(y <= 0)])
-    log = negatives[bars + 1] == negatives[np.maximum(bars - window, 0)]
-    moves = {False: np.diff(y), True: np.diff(np.log(np.where(y > 0, y, np.nan)))}
+
+
+def _last_moves(line: Floats, bars: Ints, window: int) -> Iterator[tuple[Ints, Floats]]:
+    """Group bars: places among them [n], and the last moves [n, W] up to each, of the moves [T] of a series.
+
+    W is ``window``, or all the moves there are for an early bar.
+    """
     early = bars < window
-    for kind in np.unique(log):
-        full = np.flatnonzero((log == kind) & ~early)
-        if full.size:
-            yield full, bool(kind), np.lib.stride_tricks.sliding_window_view(moves[bool(kind)], window)[bars[full] - window]
+    full = np.flatnonzero(~early)
+    if full.size:
+        yield full, np.lib.stride_tricks.sliding_window_view(line, window)[bars[full] - window + 1]
     for n in np.flatnonzero(early):
-        yield np.array([n]), bool(log[n]), moves[bool(log[n])][None, : bars[n]]
+        yield np.array([n]), line[None, 1 : bars[n] + 1]
 
 
-def _normal(moves: Floats, quantiles: tuple[float, ...]) -> Floats:
-    spread: Floats = moves.std(axis=1, ddof=1)
+def _normal(changes: Floats, quantiles: tuple[float, ...]) -> Floats:
+    return robust_deviation(changes)[:, None] * normal_quantiles(quantiles)
+
+
+def _weighted(changes: Floats, quantiles: tuple[float, ...], decay: float) -> Floats:
+    weights = decay ** np.arange(changes.shape[1] - 1, -1, -1.0)
+    spread: Floats = np.sqrt(winsorised(changes) ** 2 @ weights / weights.sum())
     return spread[:, None] * normal_quantiles(quantiles)
 
 
-def _weighted(moves: Floats, quantiles: tuple[float, ...], decay: float) -> Floats:
-    weights = decay ** np.arange(moves.shape[1] - 1, -1, -1.0)
-    spread: Floats = np.sqrt(moves**2 @ weights / weights.sum())
-    return spread[:, None] * normal_quantiles(quantiles)
+def _empirical(changes: Floats, quantiles: tuple[float, ...]) -> Floats:
+    return np.quantile(changes, quantiles, axis=1).T
 
 
-def _empirical(moves: Floats, quantiles: tuple[float, ...]) -> Floats:
-    return np.quantile(moves, quantiles, axis=1).T
-
-
-def _mean_changes(y: Floats) -> tuple[float, float]:
-    """Return the mean one-bar change: as log return (0 where a value is not positive), and as difference."""
-    if y.size < _LEAST:
-        return 0.0, 0.0
-    log = float(np.log(y[-1] / y[0])) / (y.size - 1) if y[0] > 0 and y[-1] > 0 else 0.0
-    return log, float(y[-1] - y[0]) / (y.size - 1)
+def _mean_change(changes: Floats) -> float:
+    """Return the mean of the winsorised changes [N], 0 where there is none: a wrong last bar is no trend."""
+    return float(winsorised(changes[None]).mean()) if changes.size else 0.0

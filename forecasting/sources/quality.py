@@ -11,12 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import Dates, Finding, Floats, PriceSeries
+from forecasting.spikes import Spike, deviation_of, find_spikes
 
 #: Fewest bars with which a forecast can be judged at all.
 SHORT = 100
 
 #: Factors by which shares are usually split or merged.
 SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
+
+#: Factor from which a spike is no price, and deviations where there is no factor.
+_IMPOSSIBLE, _IMPOSSIBLE_DEVIATIONS = 1.8, 30.0
+#: Most closes of zero or below that may be missing prices: a share of the bars, or a number; bars that one gap lasts.
+_LONE_SHARE, _LONE, _LONGEST_GAP = 0.005, 3, 5
+#: How near to the level before the price is after a gap, and a sign flip at it, in levels; the level in deviations of a change.
+_NEAR, _FAR_FROM_ZERO = 0.25, 15.0
+#: Bars at either end that repeat one value, from which they are told; factor of a last jump that no series makes.
+_TAIL, _LAST_FACTOR = 10, 5.0
 
 _DAY_US = 86_400_000_000
 _PRICES = ("open", "high", "low", "close")
@@ -96,7 +106,20 @@ def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Find
 
 def examine(bars: Bars) -> tuple[Finding, ...]:
     """Look bars over, without their exchange."""
-    checks = (_short, _nonpositive, _high_below_low, _stale, _split_like, _outliers, _mixed_frequency, _dst)
+    checks = (
+        _short,
+        _zero_padding,
+        _nonpositive,
+        _high_below_low,
+        _stale,
+        _constant_tail,
+        _repeated,
+        _split_like,
+        _outliers,
+        _last_jump,
+        _mixed_frequency,
+        _dst,
+    )
     return tuple(finding for check in checks if (finding := check(bars)) is not None)
 
 
@@ -197,16 +220,127 @@ def _split_like(bars: Bars) -> Finding | None:
 
 
 def _outliers(bars: Bars) -> Finding | None:
-    """Find single bars that leave the level of their neighbours and come back at once."""
-    large = bars.large[bars.large < bars.ratios.size - 1]
-    if large.size == 0:
+    """Find bars that leave the level of their neighbours and come back at once; an error where no price does so."""
+    lone = bars.large[bars.large < bars.ratios.size - 1]
+    there = bars.step(lone)
+    places = set((lone[np.abs(there + bars.step(lone + 1)) < 0.25 * np.abs(there)] + 1).tolist())
+    spikes = find_spikes(bars.close) if bars.large.size or not bars.ratios.size else ()
+    for spike in spikes:
+        places |= set(range(spike.first, spike.back))
+    if not places:
         return None
-    there = bars.step(large)
-    spikes = large[np.abs(there + bars.step(large + 1)) < 0.25 * np.abs(there)] + 1
-    if spikes.size == 0:
+    found = np.array(sorted(places))
+    message = f"{found.size} {'bar jumps' if found.size == 1 else 'bars jump'} away from the level and back, as mistyped prices do"
+    severe = next((spike for spike in spikes if _impossible(bars, spike)), None)
+    if severe is not None:
+        before, wrong = bars.close[severe.first - 1], bars.close[severe.first]
+        message += f", such as {wrong:.6g} after {before:.6g}"
+    message += "; nothing is fitted to them." if spikes else "."
+    return Finding("outliers", message, int(found.size), "warning" if severe is None else "error", dates=shown(bars.ds[found]))
+
+
+def _impossible(bars: Bars, spike: Spike) -> bool:
+    """Tell whether no price makes such a spike. A value far below zero has been a price: oil on 20 April 2020."""
+    wrong, before = bars.close[spike.first], bars.close[spike.first - 1]
+    if wrong < 0 < before:
+        return False
+    if wrong > 0 and before > 0:
+        return bool(max(wrong / before, before / wrong) >= _IMPOSSIBLE)
+    return spike.deviations >= _IMPOSSIBLE_DEVIATIONS
+
+
+def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which closes of zero or below are missing prices, shape [T].
+
+    They are few, far below what a positive series does, last 5 bars at most, and the price after them
+    is near the one before. A negative one counts only where it is that price with its sign flipped:
+    others have been prices. Zeros and negative values of a series that moves about zero stay.
+
+    Parameters
+    ----------
+    close : ndarray, shape [T]
+        In order of time.
+    """
+    missing = np.zeros(close.size, bool)
+    if close.min(initial=1.0) > 0:
+        return missing
+    bad = close <= 0
+    count = int(np.count_nonzero(bad))
+    if count > max(_LONE, _LONE_SHARE * close.size) or close.size - count < 3:
+        return missing
+    deviation = deviation_of(np.abs(np.diff(close[~bad])))
+    edges = np.flatnonzero(np.diff(bad.astype(np.int8), prepend=0, append=0))
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        around = [float(close[place]) for place in (first - 1, after) if 0 <= place < close.size]
+        level, length = around[0], after - first
+        near = abs(around[-1] - level) <= _NEAR * level and (len(around) == 2 or length == 1)
+        if near and length <= _LONGEST_GAP and level >= _FAR_FROM_ZERO * deviation:
+            values = close[first:after]
+            missing[first:after] = (values == 0) | (np.abs(-values - level) <= _NEAR * level)
+    return missing
+
+
+def _zero_padding(bars: Bars) -> Finding | None:
+    """Find zeros before the first or after the last price."""
+    close = bars.close
+    if close[0] != 0 and close[-1] != 0:
         return None
-    message = f"{spikes.size} bars jump away from both neighbours and back, as mistyped prices do."
-    return Finding("outliers", message, int(spikes.size), "warning", dates=shown(bars.ds[spikes]))
+    filled = np.flatnonzero(close)
+    if filled.size < 3:
+        return None
+    inner = close[filled[0] : filled[-1] + 1]
+    count = close.size - inner.size
+    far = np.median(np.abs(inner)) >= _FAR_FROM_ZERO * deviation_of(np.abs(np.diff(inner)))
+    if count < (2 if inner.min() > 0 else _TAIL) or not far:
+        return None
+    padding = np.ones(close.size, bool)
+    padding[filled[0] : filled[-1] + 1] = False
+    message = f"Zeros before the first or after the last price: {count}. They are no prices; cut them off."
+    return Finding("zero_padding", message, count, "error", dates=shown(bars.ds[padding]))
+
+
+def _constant_tail(bars: Bars) -> Finding | None:
+    """Find a series whose last bars only repeat one close, after it had moved."""
+    if bars.close.size <= _TAIL or (bars.close[-_TAIL:] != bars.close[-1]).any() or bars.close[-1] == 0:
+        return None
+    changes = np.flatnonzero(bars.close[1:] != bars.close[:-1])
+    if changes.size == 0:
+        return None
+    count = int(bars.close.size - 1 - changes[-1])
+    if count <= 2 * np.diff(changes, prepend=-1).max():
+        return None
+    message = f"The last {count} bars repeat the same close, {bars.close[-1]:.6g}: the series may have ended, or been suspended."
+    return Finding("constant_tail", message, count, "warning", dates=shown(bars.ds[changes[-1] + 1 :]))
+
+
+def _repeated(bars: Bars) -> Finding | None:
+    """Find bars that repeat all numbers of the bar before, with a range and a volume, as a day that was written twice does."""
+    volume = bars.columns.get("volume")
+    if not bars.has_range or volume is None:
+        return None
+    same = np.flatnonzero((bars.close[1:] == bars.close[:-1]) & (volume[1:] == volume[:-1]) & (volume[1:] > 0)) + 1
+    same = same[bars.columns["high"][same] > bars.columns["low"][same]]
+    for column in bars.columns.values():
+        same = same[column[same] == column[same - 1]]
+    if same.size == 0:
+        return None
+    message = f"Bars that repeat all numbers of the bar before, volume too: {same.size}. A day may have been written twice."
+    return Finding("repeated", message, int(same.size), "warning", dates=shown(bars.ds[same]))
+
+
+def _last_jump(bars: Bars) -> Finding | None:
+    """Find a jump at the very end that nothing after it explains: a forecast begins at the wrong level."""
+    if bars.ratios.size < SHORT // 2 or bars.large.size == 0 or bars.large[-1] != bars.ratios.size - 1:
+        return None
+    ratio = float(bars.ratios[-1])
+    factor = max(ratio, 1 / ratio)
+    if factor < _LAST_FACTOR:
+        return None
+    message = (
+        f"The last close is {bars.close[-1]:.6g} after {bars.close[-2]:.6g}, a factor of {factor:.3g}: "
+        "the forecast begins there. Leave the bar out if it is mistyped; adjust the bars before if it is a split."
+    )
+    return Finding("last_jump", message, 1, "error", dates=shown(bars.ds[-1:]))
 
 
 def _mixed_frequency(bars: Bars) -> Finding | None:

@@ -20,6 +20,7 @@ from forecasting.errors import CandlecastError
 from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Origins, Panel
+from forecasting.spikes import without_spikes
 from forecasting.training.doctor import Doctor
 from forecasting.training.forecaster import Forecaster, at_once, build, forecasts_from, in_parts
 from forecasting.training.gradients import MemoryProbe, clip_gradients
@@ -111,6 +112,8 @@ def fit_on(
 def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> tuple[Windows, Forecaster]:
     """Return the windows of a panel and a network that has learned nothing yet; scales are fitted before ``split.val_start``.
 
+    Spikes that were over before ``split.test_start`` are held in the windows: nothing is learned from a wrong bar.
+
     Raises
     ------
     ConfigError
@@ -120,7 +123,8 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
     config.changed(target=scaling.target)  # refused where the target that was found does not go with the other settings
     if config.model.embedding:
         scaling = replace(scaling, symbols=panel.symbols)
-    windows = Windows(panel, scaling, config.task, device)
+    learned_from = panel if scaling.target == "seasonal" else without_spikes(panel, bars_before(panel, split.test_start))
+    windows = Windows(learned_from, scaling, config.task, device)
     network = build(config, scaling).to(device)
     network.feed_back_in(scaling.sd.tolist())
     return windows, Forecaster(config, scaling, network, device, split.val_start)

@@ -18,7 +18,7 @@ from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.roles import Roles
 from forecasting.sources.files.vocabulary import plain
 from forecasting.sources.options import ReadOptions
-from forecasting.sources.quality import Bars, examine, shown
+from forecasting.sources.quality import Bars, examine, lone_gaps, shown
 
 Mask = npt.NDArray[np.bool_]
 
@@ -225,6 +225,8 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
     columns = {name: column for name, column in some.items() if column is not None}
     ds, columns, order = _in_order(rows.ds[whole], columns)
     findings.extend(order)
+    ds, columns, gaps = _priced(ds, columns)
+    findings.extend(gaps)
     refused = [finding for finding in findings if finding.action in ("dropped", "sorted") and finding.code in _REPAIRS]
     if refused and not options.repair:
         raise SourceError(f"{rows.symbol}: {refused[0].message}", "Repairs are switched off; switch them on, or correct the file.")
@@ -314,6 +316,18 @@ def _in_order(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, F
         keep[double] = False
         ds, columns = ds[keep], {name: column[keep] for name, column in columns.items()}
     return ds, columns, findings
+
+
+def _priced(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, Floats], list[Finding]]:
+    """Leave out the bars, in order of time, whose close of zero or below is how a vendor writes a missing price."""
+    lone = lone_gaps(columns["close"])
+    if not lone.any():
+        return ds, columns, []
+    count = int(np.count_nonzero(lone))
+    example = columns["close"][np.argmax(lone)]
+    message = f"Closes of zero, or with the sign flipped, among positive prices, taken as missing: {count}, such as {example:g}."
+    finding = Finding("missing_close", message, count, "warning", "dropped", shown(ds[lone]))
+    return ds[~lone], {name: column[~lone] for name, column in columns.items()}, [finding]
 
 
 def _duplicates(ds: Dates, columns: dict[str, Floats], double: npt.NDArray[np.int64], reversed_: bool) -> Finding:

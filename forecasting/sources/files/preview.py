@@ -26,7 +26,10 @@ from forecasting.writing import Scratch
 _TAIL = 1 << 17
 _ROWS = 20
 #: Findings about the bars themselves, which mean nothing where the middle of the file is left out.
-_OF_BARS = ("short", "nonpositive", "high_below_low", "stale", "split_like", "outliers", "mixed_frequency", "dst")
+_OF_BARS = (
+    *("short", "zero_padding", "nonpositive", "high_below_low", "stale", "constant_tail", "repeated"),
+    *("split_like", "outliers", "last_jump", "mixed_frequency", "dst"),
+)
 
 
 @dataclass(frozen=True)
