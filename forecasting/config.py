@@ -23,6 +23,8 @@ class Shape(NamedTuple):
     strategies: tuple[Strategy, ...]
 
 
+#: Most bars, origins or epochs that a setting may name: more than any file has, and few enough for every library's integers.
+_MOST_BARS = 1_000_000_000
 #: Most bytes of a file of settings.
 _MOST_BYTES = 2**20
 _ONE, _SEVERAL, _ANY = range(1, 2), range(2, 5001), range(1, 5001)
@@ -88,6 +90,7 @@ class TaskConfig(Settings):
         advanced=True,
         words={0: "15 % of history"},
         ge=0,
+        le=_MOST_BARS,
     )
     test_size: int = _setting(
         0,
@@ -97,6 +100,7 @@ class TaskConfig(Settings):
         advanced=True,
         words={0: "15 % of history"},
         ge=0,
+        le=_MOST_BARS,
     )
     calibration: Literal["aci", "split", "none"] = _setting(
         "aci",
@@ -142,6 +146,7 @@ class TaskConfig(Settings):
         advanced=True,
         words={"auto": "Usual", "auto, ets, theta": "Usual, ETS, Theta", "all": "All"},
         pattern=r"^[a-z][a-z-]*(\s*,\s*[a-z][a-z-]*)*$",
+        max_length=1000,
     )
 
 
@@ -330,6 +335,7 @@ class TrainConfig(Settings):
         advanced=True,
         words={0.0: "Off"},
         ge=0.0,
+        le=1e6,
         unless={"clip": ("off",)},
     )
     supervision: Literal["window", "sequence"] = _setting(
@@ -355,7 +361,7 @@ class TrainConfig(Settings):
         "While training, recursive and seq2seq decoders read what truly happened at the last step, not what they said of it.",
         advanced=True,
     )
-    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1)
+    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1, le=_MOST_BARS)
     seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)
     device: str = _setting(
         "auto",
@@ -363,19 +369,19 @@ class TrainConfig(Settings):
         "auto, cpu, mps, cuda or cuda:1.",
         advanced=True,
         words={"auto": "Automatic"},
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$",
     )
 
 
 class BacktestConfig(Settings):
     """How a walk-forward test moves through history."""
 
-    step_size: int = _setting(1, "Step", "Bars between one origin and the next.", "bars", ge=1)
+    step_size: int = _setting(1, "Step", "Bars between one origin and the next.", "bars", ge=1, le=_MOST_BARS)
     refit: int = _setting(
-        0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0
+        0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0, le=_MOST_BARS
     )
     window: int = _setting(
-        0, "Window", "Train on the last so many bars only; 0 takes all that lie before.", "bars", words={0: "All before"}, ge=0
+        0, "Window", "Train on the last so many bars only; 0 takes all that lie before.", "bars", words={0: "All before"}, ge=0, le=_MOST_BARS
     )
 
 
@@ -395,7 +401,7 @@ class RunConfig(Settings):
         if not isinstance(values, Mapping) or not isinstance(task := values.get("task", {}), Mapping):
             return values
         model = values.get("model", {})
-        rule = SHAPES.get(model.get("shape", "") if isinstance(model, Mapping) else model.shape)
+        rule = _rule(model.get("shape") if isinstance(model, Mapping) else getattr(model, "shape", None))
         if rule is None:
             return values
         return {**values, "task": {**_set_by(rule, {}), **task}}
@@ -417,7 +423,7 @@ class RunConfig(Settings):
             alone, lookback, horizon and decoding become what it asks for.
         """
         groups: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in GROUPS}
-        if rule := SHAPES.get(values.get("shape", "")):
+        if rule := _rule(values.get("shape")):
             groups["task"].update(_set_by(rule, groups["task"]))
             if self.model.decoding not in ("auto", *rule.strategies):
                 groups["model"]["decoding"] = "auto"
@@ -487,6 +493,11 @@ def _explained(error: ValidationError) -> ConfigError:
     said = _SAID.get(first["type"], first["msg"].lower())
     hint = _FORMS.get(str(first["loc"][-1]) if first["loc"] else "", "Correct this value and try again.")
     return ConfigError(f"{name} = {first.get('input')!r}: {said}.", hint)
+
+
+def _rule(shape: object) -> Shape | None:
+    """Return what a shape asks for; None for anything that is no name of a shape, which the validation refuses."""
+    return next((rule for name, rule in SHAPES.items() if name == shape), None)
 
 
 def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:

@@ -125,7 +125,7 @@ def pairs(text: str) -> dict[str, str | int]:
         role, _, column = (word.strip() for word in part.partition("="))
         if not role or not column:
             raise ConfigError(f"--columns: '{part.strip()}' is not of the form ROLE=COLUMN.", "For example: --columns date=Datum,close=4")
-        found[role] = int(column) if column.isdigit() else column
+        found[role] = int(column) if column.isdecimal() and len(column) < 10 else column
     return found
 
 
