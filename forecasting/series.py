@@ -394,9 +394,19 @@ class Outcomes:
 
     def of(self, symbol: str) -> Outcomes:
         """Return the outcomes of one series; empty where there are none."""
-        mine = self.symbol == symbol
+        return self._take(self.symbol == symbol)
+
+    def by_symbol(self) -> dict[str, Outcomes]:
+        """Return the outcomes of each series by its symbol, as :meth:`of` does, in one pass over all of them."""
+        order = np.argsort(self.symbol, kind="stable")
+        symbols, starts = np.unique(self.symbol[order], return_index=True)
+        places = np.split(order, starts[1:])
+        return {str(symbol): self._take(place) for symbol, place in zip(symbols, places, strict=True)} if order.size else {}
+
+    def _take(self, index: npt.NDArray[np.bool_] | Ints) -> Outcomes:
+        """Return some origins, by mask or index."""
         arrays = {name: getattr(self, name) for name in ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")}
-        return replace(self, **{name: array[mine] if array.size else array for name, array in arrays.items()})
+        return replace(self, **{name: array[index] if array.size else array for name, array in arrays.items()})
 
     def forecasts(self, symbols: Sequence[str] | None = None) -> Iterator[Forecast]:
         """Iterate over the outcomes as forecasts, of some symbols only if wanted."""

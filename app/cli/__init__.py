@@ -23,7 +23,7 @@ from forecasting import __version__
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
-from forecasting.writing import Claim, data_folder, sweep_own
+from forecasting.writing import Claim, data_folder, next_step, sweep_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             say(traceback.format_exc())
         return _failed(f"There is not enough memory for this. {error}".rstrip(), _LESS_MEMORY)
+    except OSError as error:
+        if debug:
+            say(traceback.format_exc())
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{error.strerror or error}.", next_step(error))
     except Exception as error:
         if debug:
             say(traceback.format_exc())
@@ -377,8 +382,7 @@ def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunRe
     if as_json:
         from app.cli import documents
 
-        pairs = zip(forecasts, loaded.panel, strict=True)
-        found = [documents.forecast(fcst, series, result, loaded.refused, by_step) for fcst, series in pairs]
+        found = documents.forecasts(forecasts, loaded.panel.series, result, loaded.refused, by_step)
         show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_forecasts, show_judgement

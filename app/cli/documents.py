@@ -58,25 +58,32 @@ def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
     } | ({"not_loaded": list(refused)} if refused else {})
 
 
-def forecast(fcst: Forecast, series: PriceSeries, result: RunResult | None, refused: Refused = (), by_step: bool = False) -> Document:
-    """Return the forecast of one series.
+def forecasts(
+    made: Sequence[Forecast],
+    panel: Sequence[PriceSeries],
+    result: RunResult | None,
+    refused: Refused = (),
+    by_step: bool = False,
+) -> list[Document]:
+    """Return the forecast of each series of a panel.
 
-    All but ``forecast`` and ``series_scores`` is of the whole panel; without training it is empty.
+    All but ``forecast`` and ``series_scores`` is of the whole panel, and computed once; without training it is empty.
     """
-    stamp = stamps(series)
-    document: Document = {
-        "symbol": fcst.symbol,
-        "model": fcst.model,
-        "cutoff": stamp(fcst.cutoff),
-        "forecast": _rows(fcst, stamp),
+    whole: Document = {
         "scores": result.scores if result else {},
-        "series_scores": _scores_of(fcst.symbol, result.outcomes) if result else {},
+        "series_scores": {},
         "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
         "run": _run(result.info) if result else None,
         "not_loaded": list(refused),
-    }
-    return document | (_by_step(result.outcomes) if result and by_step else {})
+    } | (_by_step(result.outcomes) if result and by_step else {})
+    scores = _series_scores(result.outcomes) if result else {}
+    found = []
+    for fcst, series in zip(made, panel, strict=True):
+        stamp = stamps(series)
+        own: Document = {"symbol": fcst.symbol, "model": fcst.model, "cutoff": stamp(fcst.cutoff), "forecast": _rows(fcst, stamp)}
+        found.append(own | whole | {"series_scores": scores.get(fcst.symbol, {})})
+    return found
 
 
 def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused = (), by_step: bool = False) -> Document:
@@ -94,7 +101,7 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused 
         "step_size": plan.step_size,
         "refit": plan.refit,
         "scores": finished.scores,
-        "series_scores": {symbol: _scores_of(symbol, finished.outcomes) for symbol in symbols},
+        "series_scores": _series_scores(finished.outcomes),
         "calibration": _calibration(finished.outcomes),
         "verdict": dataclasses.asdict(finished.verdict),
         "run": _run(finished.info),
@@ -144,10 +151,13 @@ def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Documen
     return rows
 
 
-def _scores_of(symbol: str, outcomes: Mapping[str, Outcomes]) -> Document:
-    """Return the scores of each model on one series; none where the series has no origin in the test part."""
-    found = {name: one.of(symbol) for name, one in outcomes.items()}
-    return {name: metrics.score(one) for name, one in found.items() if len(one)}
+def _series_scores(outcomes: Mapping[str, Outcomes]) -> Document:
+    """Return the scores of each model on each series that has an origin in the test part, by symbol."""
+    found: Document = {}
+    for model, one in outcomes.items():
+        for symbol, mine in one.by_symbol().items():
+            found.setdefault(symbol, {})[model] = metrics.score(mine)
+    return found
 
 
 def _calibration(outcomes: Mapping[str, Outcomes]) -> Document:

@@ -17,6 +17,10 @@ from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import as_seen
 
 
+#: Windows whose errors are in memory at once.
+_AT_ONCE = 10_000
+
+
 class SeasonalNaive(Baseline):
     """The last bar of the same season (weekday, hour, month); the spread is that of past changes from season to season."""
 
@@ -72,7 +76,7 @@ class _Seasonal:
         ahead = (phase[bars, None] + np.arange(1, self.horizon + 1)) % length
         centre = _typical(y, phase, bars[:, None], ahead, self.seasons)
         errors = self._errors(y, phase, length)
-        spread = np.stack([self._quantiles(errors[max(0, bar + 1 - self.window) : bar + 1], quantiles) for bar in bars])
+        spread = _spread(errors, bars, self.window, quantiles)
         growth = np.sqrt(np.ceil(np.arange(1, self.horizon + 1) / length)) if self.wandering else np.ones(self.horizon)
         return np.asarray(centre[:, :, None] + growth[:, None] * spread[:, None, :], np.float64)
 
@@ -83,11 +87,43 @@ class _Seasonal:
         errors[bars] = y[bars] - _typical(y, phase, bars - 1, phase[bars], self.seasons)
         return errors
 
-    @staticmethod
-    def _quantiles(errors: Floats, quantiles: tuple[float, ...]) -> Floats:
-        """Return the quantiles of the known errors about their median, so that the median stays the seasonal one."""
-        known = errors[np.isfinite(errors)]
-        return np.asarray(np.quantile(known, quantiles) - np.median(known), np.float64)
+
+def _spread(errors: Floats, bars: Ints, window: int, quantiles: Sequence[float]) -> Floats:
+    """Return quantiles of the known errors of the last bars about their median, so that the median stays the seasonal one.
+
+    Parameters
+    ----------
+    errors : ndarray, shape [T]
+        NaN where nothing is known.
+    bars : ndarray of int, shape [N]
+        Last bars that may be looked at.
+    window : int
+        Bars up to each of them whose errors count.
+    quantiles : sequence of float, length Q
+
+    Returns
+    -------
+    ndarray, shape [N, Q]
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(window - 1, np.nan), errors]), window)
+    levels = np.array([*quantiles, 0.5])
+    found = np.empty((bars.size, levels.size))
+    for start in range(0, bars.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        found[part] = _quantiles_of_known(windows[bars[part]], levels)
+    return found[:, :-1] - found[:, -1:]
+
+
+def _quantiles_of_known(values: Floats, levels: Floats) -> Floats:
+    """Return quantiles [N, Q] of each row of values [N, W], NaN left out, by linear interpolation as ``np.quantile``."""
+    rows = np.sort(values, axis=1)  # NaN comes last
+    count = np.isfinite(rows).sum(axis=1)[:, None]
+    place = levels * np.maximum(count - 1, 0)
+    low = np.floor(place).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    below = np.take_along_axis(rows, low, axis=1)
+    above = np.take_along_axis(rows, high, axis=1)
+    return below + (above - below) * (place - low)
 
 
 def _typical(y: Floats, phase: Ints, bars: Ints, wanted: Ints, seasons: int) -> Floats:
@@ -105,6 +141,6 @@ def _typical(y: Floats, phase: Ints, bars: Ints, wanted: Ints, seasons: int) -> 
         values = np.where(back >= 0, y[same[np.maximum(back, 0)]], np.nan) if same.size else np.full(back.shape, np.nan)
         some = back[:, 0] >= 0
         chosen = result[here]
-        chosen[some] = np.nanmedian(values[some], axis=1)
+        chosen[some] = _quantiles_of_known(values[some], np.array([0.5]))[:, 0]
         result[here] = chosen
     return result
