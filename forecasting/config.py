@@ -361,7 +361,9 @@ class TrainConfig(Settings):
         "While training, recursive and seq2seq decoders read what truly happened at the last step, not what they said of it.",
         advanced=True,
     )
-    patience: int = _setting(8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1, le=_MOST_BARS)
+    patience: int = _setting(
+        8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1, le=_MOST_BARS
+    )
     seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)
     device: str = _setting(
         "auto",
@@ -381,7 +383,13 @@ class BacktestConfig(Settings):
         0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0, le=_MOST_BARS
     )
     window: int = _setting(
-        0, "Window", "Train on the last so many bars only; 0 takes all that lie before.", "bars", words={0: "All before"}, ge=0, le=_MOST_BARS
+        0,
+        "Window",
+        "Train on the last so many bars only; 0 takes all that lie before.",
+        "bars",
+        words={0: "All before"},
+        ge=0,
+        le=_MOST_BARS,
     )
 
 

@@ -205,7 +205,7 @@ def forecast(
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
-        finished = finish(job, RunFinished, to_the_end=False)
+        finished = finish(stopper.following(job), RunFinished, to_the_end=False)
         result = finished.result
         with settled(job, kept), each_attempted() as attempt:
             if save:
@@ -229,7 +229,7 @@ def lr_find(sources: Sources, config: ConfigFile = None, as_json: AsJson = False
     experiment = run_config(config, settings)
     panel = load(sources, settings, refresh).panel
     with Stopper().listening() as stopper:
-        tried = finish(jobs.find_learning_rate(panel, experiment, stopper), LearningRatesTried)
+        tried = finish(stopper.following(jobs.find_learning_rate(panel, experiment, stopper)), LearningRatesTried)
     if as_json:
         from app.cli import documents
 
@@ -274,7 +274,7 @@ def backtest(
     loaded = load(sources, settings, refresh)
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
-        finished = finish(job, BacktestFinished)
+        finished = finish(stopper.following(job), BacktestFinished)
         with each_attempted() as attempt:
             for path in targets:
                 attempt(partial(write_outcomes, path, finished.outcomes, levels))
@@ -293,8 +293,7 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
 
     experiment = run_config(config, settings)
     panel = load(sources, settings, refresh).panel
-    with Stopper().listening() as stopper:
-        finished = finish(jobs.audit(panel, experiment, stopper), AuditFinished)
+    finished = finish(jobs.audit(panel, experiment), AuditFinished)
     if as_json:
         from app.cli import documents
 
@@ -302,7 +301,7 @@ def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, 
     else:
         for check in finished.checks:
             show(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
-    return stopper.exit_status or int(not finished.passed)
+    return int(not finished.passed)
 
 
 @cli.command()

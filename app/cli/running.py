@@ -30,14 +30,19 @@ class UnfinishedError(CandlecastError):
 class Stopper:
     """The ``should_stop`` of a job: turns True at the first SIGINT or SIGTERM; the second one aborts.
 
+    A signal aborts at once, too, while there is nothing to keep yet, and once the result is being written.
+
     Attributes
     ----------
     signum : int
         The signal that came, 0 before.
+    keeps : bool
+        Whether stopping keeps something; otherwise the first signal aborts.
     """
 
     def __init__(self) -> None:
         self.signum = 0
+        self.keeps = True
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
@@ -50,7 +55,7 @@ class Stopper:
         return 128 + self.signum if self.signum else 0
 
     def _asked(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum:
+        if self.signum or not self.keeps:
             self._abort(signum, frame)
         self.signum = signum
         say("Stopping: keeping the best so far and writing what was asked. Once more aborts.")
@@ -67,6 +72,17 @@ class Stopper:
         finally:
             for signum, handler in self._before.items():
                 signal.signal(signum, handler)
+
+    def following(self, job: Iterator[Event]) -> Iterator[Event]:
+        """Pass the events of a job on; before it has done a part of its work, and after its end, a signal aborts."""
+        from forecasting.events import EpochEnd, FoldEnd, Progress, RunFinished
+
+        self.keeps = False
+        for event in job:
+            begun = isinstance(event, EpochEnd | FoldEnd) or (isinstance(event, Progress) and event.done > 0)
+            self.keeps = (self.keeps or begun) and not isinstance(event, RunFinished)
+            yield event
+        self.keeps = False
 
     def _abort(self, signum: int, frame: FrameType | None) -> None:
         """Do what the signal meant before the job: the program ends at once."""

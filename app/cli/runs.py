@@ -214,7 +214,7 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
         run, _curves = store.find(key)
     panel = _prices_of(run)
     with Stopper().listening() as stopper:
-        finished = finish(jobs.train(panel, run.config, stopper), RunFinished)
+        finished = finish(stopper.following(jobs.train(panel, run.config, stopper)), RunFinished)
     _keep_again(run, finished.result)
     now, then = finished.result.verdict.skill, run.skill
     if as_json:

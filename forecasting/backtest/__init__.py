@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecasting.backtest.folds import folds_of, run_fold
-    from forecasting.backtest.outcomes import every, fit_baselines, joined, outcomes_of
+    from forecasting.backtest.outcomes import compared, every, fit_baselines, joined, outcomes_of
     from forecasting.backtest.saved import SavedFolds
     from forecasting.backtest.walk import walk_forward
     from forecasting.backtest.work import Fold, FoldRun, Work
@@ -19,6 +19,7 @@ __all__ = [
     "SavedFolds",
     "Work",
     "Workers",
+    "compared",
     "every",
     "fit_baselines",
     "folds_of",
@@ -37,6 +38,7 @@ _HOMES = {
     "Work": "work",
     "Workers": "workers",
     "every": "outcomes",
+    "compared": "outcomes",
     "fit_baselines": "outcomes",
     "folds_of": "folds",
     "hired": "workers",

@@ -10,11 +10,11 @@ import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be l
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.backtest.outcomes import cutoffs, every, fit_baselines, outcomes_of
+from forecasting.backtest.outcomes import compared, cutoffs, every
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
-from forecasting.events import Event, Predictor, SplitMade
+from forecasting.events import Event, SplitMade
 from forecasting.series import Origins, Outcomes, Panel, PriceSeries
 from forecasting.training import Fitted, StopAsked, fit
 from forecasting.windows import Split, bars_before, split_panel
@@ -80,16 +80,18 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         panel, origins = _within(work, fold)
         split = _split(work, fold, panel)
         fitted = yield from _trained(panel, split, work.config, should_stop)
-        outcomes = _judged(work, panel, origins, split, fitted)
+        outcomes = _judged(work, panel, origins, split, fitted, should_stop)
     last, device = fitted.history[-1], str(fitted.forecaster.device)
     return FoldRun(fold.number, fold.folds, outcomes, len(fitted.history) - 1, last.best_epoch, device, fitted.stopped)
 
 
-def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted) -> dict[str, Outcomes]:
-    horizon = work.config.task.horizon
-    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, work.baselines)
-    predictors: list[Predictor] = [fitted.forecaster.calibrated(panel), *rivals]
-    return {p.name: outcomes_of(p, panel, origins, horizon, work.quantiles, work.config.task.point) for p in predictors}
+def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted, should_stop: StopAsked) -> dict[str, Outcomes]:
+    task = work.config.task
+    network, insample = fitted.forecaster.calibrated(panel), bars_before(panel, split.test_start)
+    _, outcomes, _ = compared(
+        network, work.baselines, panel, origins, insample, task.horizon, work.quantiles, task.point, should_stop
+    )  # fmt: skip
+    return outcomes
 
 
 def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 
 from forecasting.baselines import BASELINES
+from forecasting.cancellation import CancelledWorkError, cancellable
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
 
@@ -62,6 +64,58 @@ def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Se
     return [BASELINES[name].fit(panel, insample, horizon) for name in names]
 
 
+def compared(
+    network: Predictor,
+    names: Sequence[str],
+    panel: Panel,
+    origins: Origins,
+    insample: Sequence[int],
+    horizon: int,
+    quantiles: tuple[float, ...],
+    point: Point,
+    should_stop: Callable[[], bool],
+) -> tuple[list[Predictor], dict[str, Outcomes], tuple[str, ...]]:
+    """Forecast from the same origins with the network and the baselines.
+
+    Parameters
+    ----------
+    network : Predictor
+    names : sequence of str
+        Baselines; the first one is always judged.
+    panel, origins, horizon, quantiles, point
+        As of :func:`outcomes_of`.
+    insample : sequence of int
+        First bars of each series that the baselines are fitted to.
+    should_stop : callable
+        Some seconds after it turned true, baselines that are not done are left out.
+
+    Returns
+    -------
+    predictors : list of Predictor
+        The baselines that were judged.
+    outcomes : dict of str to Outcomes
+        By model, the network first.
+    left_out : tuple of str
+        Names of baselines that were not judged.
+    """
+    outcomes = {network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)}
+    judged: list[Predictor] = []
+    with cancellable(should_stop):
+        for place, name in enumerate(names):
+            try:
+                with nullcontext() if place else cancellable(_never):
+                    (rival,) = fit_baselines(panel, insample, horizon, [name])
+                    outcomes[rival.name] = outcomes_of(rival, panel, origins, horizon, quantiles, point)
+            except CancelledWorkError:
+                return judged, outcomes, tuple(names[place:])
+            judged.append(rival)
+    return judged, outcomes, ()
+
+
+def _never() -> bool:
+    return False
+
+
 def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
     """Keep the origins of every ``step_size``-th date of the panel, counted from the first origin."""
     dates = cutoffs(panel, origins)
@@ -78,8 +132,9 @@ def cutoffs(panel: Panel, origins: Origins) -> Dates:
 
 
 def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:
-    """Join the outcomes of several folds, model by model."""
-    return {name: _concatenate([fold[name] for fold in outcomes]) for name in outcomes[0]}
+    """Join the outcomes of several folds, model by model; a model that one of them lacks, as it was stopped, is left out."""
+    common = [name for name in outcomes[0] if all(name in fold for fold in outcomes)]
+    return {name: _concatenate([fold[name] for fold in outcomes]) for name in common}
 
 
 def _concatenate(parts: Sequence[Outcomes]) -> Outcomes:

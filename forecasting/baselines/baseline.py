@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.cancellation import check_cancelled
 from forecasting.config import Settings
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Panel
@@ -43,6 +44,7 @@ def by_series(origins: Origins) -> Iterator[tuple[int, Ints, Ints]]:
     order = np.argsort(origins.series, kind="stable")
     indices, starts = np.unique(origins.series[order], return_index=True)
     for index, place in zip(indices, np.split(order, starts[1:]), strict=True):
+        check_cancelled()
         yield int(index), place, origins.bar[place]
 
 

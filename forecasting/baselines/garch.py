@@ -11,6 +11,7 @@ from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved
 from forecasting.baselines.spread import winsorised
+from forecasting.cancellation import check_cancelled
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import as_seen, without_spikes
@@ -44,6 +45,7 @@ class GarchT(Baseline):
         own: dict[int, Floats] = {}
         units = np.zeros(len(panel))
         for index, (series, known) in enumerate(zip(without_spikes(panel, insample), insample, strict=True)):
+            check_cancelled()
             if known > self.least and np.ptp(series.y[:known]) > 0:
                 changes = winsorised(moves(series, target)[None, 1:known], _MOST_DEVIATIONS)[0]
                 units[index] = changes.std()

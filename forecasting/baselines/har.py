@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
+from forecasting.cancellation import check_cancelled
 from forecasting.events import Predictor
 from forecasting.series import Floats, Origins, Panel
 from forecasting.spikes import without_spikes
@@ -42,6 +43,7 @@ class RangeHar(Baseline):
         har = Har.fit(panel, insample, horizon, target)
         moves: list[list[Floats]] = [[] for _ in range(horizon)]
         for series, scale, known in zip(panel, har.scale(panel), insample, strict=True):
+            check_cancelled()
             line = path(series, har.target)[:known]
             first = min(self.warm_up, known // 4)
             for h in range(1, min(horizon, known - first - 1) + 1):

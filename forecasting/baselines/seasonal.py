@@ -16,7 +16,6 @@ from forecasting.seasonal import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import as_seen
 
-
 #: Windows whose errors are in memory at once.
 _AT_ONCE = 10_000
 
@@ -123,7 +122,8 @@ def _quantiles_of_known(values: Floats, levels: Floats) -> Floats:
     high = np.minimum(low + 1, np.maximum(count - 1, 0))
     below = np.take_along_axis(rows, low, axis=1)
     above = np.take_along_axis(rows, high, axis=1)
-    return below + (above - below) * (place - low)
+    found: Floats = below + (above - below) * (place - low)
+    return found
 
 
 def _typical(y: Floats, phase: Ints, bars: Ints, wanted: Ints, seasons: int) -> Floats:

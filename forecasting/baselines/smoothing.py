@@ -12,6 +12,7 @@ from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved, normal_quantiles
 from forecasting.baselines.spread import winsorised
+from forecasting.cancellation import check_cancelled
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.seasonal import phases, season_length
@@ -53,6 +54,7 @@ class _Smoothing(Baseline):
         target = resolve_target(panel)
         fitted: list[tuple[int, Any] | None] = []
         for series, known in zip(without_spikes(panel, insample), insample, strict=True):
+            check_cancelled()
             if known < _LEAST:
                 fitted.append(None)
                 continue

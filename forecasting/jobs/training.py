@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Trainings of the same prices and settings that are kept at once, each in a program of its own.
 _AT_ONCE = 9
+#: Most bars that are forecast to judge a training, so that scoring stays quick; and where a stop was asked for.
+_MOST_JUDGED, _MOST_STOPPED = 2_000_000, 200_000
 
 
 def train(
@@ -115,7 +117,7 @@ def _train(
     autosave: Path | None,
     keep: Path | None,
 ) -> Job:
-    from forecasting.backtest import fit_baselines, outcomes_of
+    from forecasting.backtest import compared
     from forecasting.baselines import chosen_baselines
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
@@ -133,10 +135,14 @@ def _train(
     fitted = yield from noting(training, made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
-    rivals = fit_baselines(panel, bars_before(panel, split.test_start), horizon, names)
     network = fitted.forecaster.calibrated(panel)
-    origins = _thinned(panel, split, horizon)
-    outcomes = {p.name: outcomes_of(p, panel, origins, horizon, QUANTILES, config.task.point) for p in (network, *rivals)}
+    origins = _thinned(panel, split, horizon, _MOST_STOPPED if should_stop() else _MOST_JUDGED)
+    insample = bars_before(panel, split.test_start)
+    rivals, outcomes, lacking = compared(
+        network, names, panel, origins, insample, horizon, QUANTILES, config.task.point, should_stop
+    )  # fmt: skip
+    if lacking:
+        yield Notice(f"Stopped before these baselines were judged: {', '.join(lacking)}.", "Train again to compare with them, too.")
     tries = yield from count_tries(panel, config, outcomes[network.name])
     judged = judge(outcomes, network.name, tries=tries)
     verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
@@ -157,13 +163,13 @@ def _train(
     yield RunFinished(result, fitted.forecaster)
 
 
-def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
-    """Return the test origins, of large panels every k-th date, so that scoring stays quick."""
+def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:
+    """Return the test origins, of large panels every k-th date, so that at most so many bars are forecast."""
     from forecasting.backtest import every
 
     if not len(split.test):
         raise CandlecastError("The test part holds no origin to score.", "Use a larger test size.")
-    step = max(1, len(split.test) * horizon // 2_000_000)
+    step = max(1, len(split.test) * horizon // most)
     return every(panel, split.test, step)
 
 
