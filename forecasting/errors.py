@@ -53,7 +53,19 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class SourceError(CandlecastError):
-    """A file, ticker or sample that could not be read or fetched."""
+    """A file, ticker or sample that could not be read or fetched.
+
+    Parameters
+    ----------
+    message, hint : str
+        As for :class:`CandlecastError`.
+    suggestions : tuple of str
+        References that may be meant instead, likeliest first, such as ``yahoo:BRK-B``.
+    """
+
+    def __init__(self, message: str, hint: str = "", suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.suggestions = suggestions
 
 
 class DataError(CandlecastError):

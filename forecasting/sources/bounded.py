@@ -56,19 +56,21 @@ class Pause:
         cls.until = cls.length = 0.0
 
 
-def bounded_session(transport: type[Any] | None = None) -> Any:
+def bounded_session(transport: type[Any] | None = None, certificates: str = "") -> Any:
     """Return a session that ends at a deadline of its own and asks Yahoo's chart service only.
 
     Parameters
     ----------
     transport : type, optional
         Session class of curl_cffi that carries the requests; its own as a browser where it is left out.
+    certificates : str
+        File or folder of trusted certificates; those of curl_cffi where it is empty.
     """
     if transport is not None:
         return type("BoundedSession", (_Bounded, transport), {})()
     from curl_cffi import requests
 
-    return type("BoundedSession", (_Bounded, requests.Session), {})(impersonate="chrome")
+    return type("BoundedSession", (_Bounded, requests.Session), {})(impersonate="chrome", verify=certificates or True)
 
 
 class _Bounded:

@@ -25,6 +25,8 @@ from forecasting.errors import ConfigError, DataError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.bounded import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period
+from forecasting.sources.proxies import certificate_bundle, explain_connection
+from forecasting.sources.ticker_spelling import suggest_tickers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +46,8 @@ INTERVALS: dict[str, tuple[str, int]] = {
 _PERIOD_MONTHS = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "5y": 60, "10y": 120}
 _COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume"}
 _BACKOFF_S = 1.0
-_SPELLING = "Check the spelling. Outside the US a ticker has a suffix, such as SAP.DE. For a delisted company load a file."
+_DELISTED = "For a delisted company load a file."
+_SPELLING = f"Check the spelling. Outside the US a ticker has a suffix, such as SAP.DE. {_DELISTED}"
 _KEPT = "Tickers that were loaded before open from the cache."
 _LATER = f"Try again in a minute. {_KEPT}"
 _CONNECTION = f"Check the internet connection. {_KEPT}"
@@ -158,7 +161,12 @@ def content_hash(ds: Dates, values: Floats) -> str:
     return digest.hexdigest()
 
 
-YahooSource.session_factory = staticmethod(bounded_session)
+def _own_session() -> Any:
+    """Return a session that trusts the certificates which the environment names."""
+    return bounded_session(certificates=certificate_bundle(_cache_folder()))
+
+
+YahooSource.session_factory = staticmethod(_own_session)
 
 
 def _checked(symbol: str) -> str:
@@ -166,10 +174,8 @@ def _checked(symbol: str) -> str:
     if _ISIN.fullmatch(ticker):
         raise SourceError(f"{ticker} is an ISIN; Yahoo needs a ticker.", "Look the company up on finance.yahoo.com and use its ticker.")
     if not TICKER.fullmatch(ticker):
-        raise SourceError(
-            f"{symbol.strip()[:40]!r} is not a ticker: needed are up to 25 letters, digits and . - = ^.",
-            "Tickers look like AAPL or SAP.DE.",
-        )
+        message = f"{symbol.strip()[:40]!r} is not a ticker: needed are up to 25 letters, digits and . - = ^."
+        raise SourceError(message, *_spelling_help(ticker[:40], "Tickers look like AAPL or SAP.DE."))
     return ticker
 
 
@@ -271,7 +277,18 @@ def _left_alone(symbol: str, reason: str) -> SourceError:
 
 
 def _nothing(source: YahooSource) -> SourceError:
-    return SourceError(f"Yahoo has no {INTERVALS[source.interval][0]} prices for {source.symbol}.", _SPELLING)
+    message = f"Yahoo has no {INTERVALS[source.interval][0]} prices for {source.symbol}."
+    return SourceError(message, *_spelling_help(source.symbol, _SPELLING))
+
+
+def _spelling_help(ticker: str, otherwise: str) -> tuple[str, tuple[str, ...]]:
+    """Return a hint that proposes how Yahoo spells a ticker, and the references it proposes."""
+    suggested = suggest_tickers(ticker)
+    if not suggested:
+        return otherwise, ()
+    listed = " or ".join(filter(None, (", ".join(suggested[:-1]), suggested[-1])))
+    verb = "spells it" if len(suggested) == 1 else "may have it as"
+    return f"Yahoo {verb} {listed}. {_DELISTED}", tuple(f"yahoo:{one}" for one in suggested)
 
 
 def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool, SourceError]:
@@ -306,8 +323,8 @@ def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
     curl, cut = str(error), type(error).__name__ in ("IncompleteRead", "ConnectionResetError")
     if isinstance(error, AstrayError):
         words, hint = "Yahoo's address leads elsewhere", f"Is this a network that wants a sign-in first? {_CONNECTION}"
-    elif any(f"curl: ({code})" in curl for code in (35, 51, 53, 58, 59, 60, 77, 83, 91)):
-        words, hint = "No secure connection to Yahoo can be made", f"Check the date of this computer, and its proxy. {_KEPT}"
+    elif found := explain_connection(curl):
+        words, hint = found[0], f"{found[1]} {_KEPT}"
     elif cut or any(f"curl: ({code})" in curl for code in (16, 18, 52, 55, 56, 92)):
         cut, words, hint = True, "The connection to Yahoo was cut", _CONNECTION
     else:
@@ -318,7 +335,8 @@ def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
     said = _said(chart)
     if status == 404:
-        return SourceError(f"Yahoo does not know the ticker {source.symbol}, or it was delisted{f' ({said})' if said else ''}.", _SPELLING)
+        message = f"Yahoo does not know the ticker {source.symbol}, or it was delisted{f' ({said})' if said else ''}."
+        return SourceError(message, *_spelling_help(source.symbol, _SPELLING))
     if status in (401, 403):
         return SourceError(f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.", _LATER)
     return SourceError(
