@@ -22,7 +22,7 @@ import pytest
 from forecasting import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock", "requirements-cluster.lock")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,19 @@ def test_a_finished_set_up_is_not_repeated(run: ModuleType, tmp_path: Path, monk
     run.PYTHON.unlink()
     run.prepare(lock)
     assert len(built) == 4
+
+
+def test_optional_parts_are_installed_from_a_lock_of_their_own(run: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["backtest", "prices.csv", "--cluster", "tcp://127.0.0.1:8786"]
+    assert run.optional_part(words) == (ROOT / LOCKS[0], words)
+    assert run.optional_part(["--with", "cluster", *words]) == (ROOT / LOCKS[3], words)
+    assert re.search(r"^distributed==", (ROOT / LOCKS[3]).read_text(), re.MULTILINE)
+    runtime = {line for line in (ROOT / LOCKS[0]).read_text().splitlines() if "==" in line}
+    assert runtime <= set((ROOT / LOCKS[3]).read_text().splitlines()), "the runtime is the same with and without it"
+    with pytest.raises(SystemExit) as refused:
+        run.optional_part(["--with", "clusters"])
+    assert refused.value.code == 2
+    assert "the optional parts are cluster" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,14 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 #: Headings of the groups of settings in ``--help``.
 HEADINGS = {
-    "TaskConfig": "Task", "ModelConfig": "Network", "TrainConfig": "Training", "BacktestConfig": "Walk-forward", "TickerOptions": "Tickers",
+    "TaskConfig": "Task",
+    "InputConfig": "Inputs",
+    "ModelConfig": "Network",
+    "TrainConfig": "Training",
+    "BacktestConfig": "Walk-forward",
+    "TickerOptions": "Tickers",
     "ExportOptions": "Pictures of --export",
-}  # fmt: skip
+}
 #: What a setting is called in the window, where people may look for that in the flags.
 _ALSO = {"input_size": ["--lookback"]}
 _MOST_QUANTILES = 999

@@ -120,7 +120,8 @@ def _connected(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise ConfigError(
-            "--cluster needs the package 'distributed', which is not installed.", "Install it: pip install 'candlecast[cluster]'"
+            "--cluster needs the package 'distributed', which is not installed.",
+            "In a checkout: ./run --with cluster backtest ...; otherwise: pip install 'candlecast[cluster]'.",
         ) from error
     try:
         return Client(address, timeout=_CONNECT_S, set_as_default=False, name="candlecast")  # type: ignore[no-untyped-call]

@@ -66,7 +66,7 @@ def certificate_bundle(folder: Path) -> str:
     named = [path.resolve() for path in named_certificates().values()]
     files = [path for path in dict.fromkeys(named) if path.is_file()]
     if len(files) <= 1:
-        return str((files or named or [""])[0])
+        return str(next(iter(files or named), ""))
     try:
         content = b"\n".join(path.read_bytes() for path in files)
     except OSError:
