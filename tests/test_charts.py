@@ -13,11 +13,12 @@ from PySide6.QtGui import QColor, QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.charts.axis import Timeline, log_steps, price_decimals, round_steps, session_ticks, short_number
+from app.charts.axis import Timeline, log_steps, round_steps, session_ticks
 from app.charts.gradient import GradientChart
 from app.charts.loss import LossChart
 from app.charts.price import PriceChart
 from app.charts.pyramid import Pyramid
+from app.number_format import price_decimals, short_number
 from app.theme import DARK, LIGHT
 from forecasting.config import QUANTILES
 from forecasting.events import EpochEnd, SplitMade

@@ -428,7 +428,7 @@ start.main([])
 """
 #: Our own modules that the first paint needs, and how many others may come with them (13 with Python 3.11 on Linux).
 PAINTED_BY = {"app", "app.__main__", "app.logbook", "app.settings", "app.theme", "app.window", "forecasting", "forecasting.errors"}
-PAINTED_BY |= {"forecasting.reading", "forecasting.writing"}
+PAINTED_BY |= {"app.interrupts", "forecasting.reading", "forecasting.writing"}
 MOST_OTHERS = 24
 
 

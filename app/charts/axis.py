@@ -14,6 +14,7 @@ from PySide6.QtCore import QLocale, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from app.number_format import number, short_number, signed
 from app.theme import LIGHT, Theme, contrast
 from forecasting.series import Dates, Floats, Ints
 
@@ -250,34 +251,6 @@ def decimals_of(values: Floats) -> int:
     gap = float(np.diff(values).min())
     digits = max(0, -math.floor(math.log10(gap) + 1e-9))
     return digits + (0 if abs(round(gap, digits) - gap) < gap * 1e-6 else 1)
-
-
-def price_decimals(price: float) -> int:
-    """Return the decimals in which a price of this size is quoted: cents, more below 2."""
-    size = abs(price)
-    return 2 if size >= 2 or size == 0 or not math.isfinite(size) else min(10, 4 - math.floor(math.log10(size)))
-
-
-def number(value: float, decimals: int) -> str:
-    """Write a number in the user's locale."""
-    return QLocale().toString(float(value), "f", decimals)
-
-
-def signed(percent: float, decimals: int) -> str:
-    """Write a change in percent with its sign, "+1.50 %"; what rounds to nothing has none."""
-    text = number(abs(percent), decimals)
-    sign = "" if float(f"{abs(percent):.{decimals}f}") == 0 else "+" if percent > 0 else "−"
-    return f"{sign}{text} %"
-
-
-def short_number(value: float) -> str:
-    """Write a large number short: 950, 1.2K, 3.4M, 5.6B, 7.8T."""
-    for size, sign in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if abs(value) >= size:
-            part = value / size
-            digits = next(d for d in (0, 1, 2) if d == 2 or abs(round(part, d) - part) < 0.005)
-            return number(part, digits) + sign
-    return number(value, 0)
 
 
 class Axis(pg.AxisItem):  # type: ignore[misc]

@@ -11,13 +11,14 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.charts.axis import CountAxis, PriceAxis, SessionAxis, Timeline, number
+from app.charts.axis import CountAxis, PriceAxis, SessionAxis, Timeline
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
 from app.charts.legend import Entry, LegendArtist
 from app.charts.overlay import CrosshairArtist
 from app.charts.plots import Columns
+from app.number_format import number
 from forecasting.series import Dates, Floats
 
 LineMark = Literal["line", "dashed", "dotted", "dots", "rings"]

@@ -7,10 +7,10 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.charts.axis import number
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart, short
 from app.charts.legend import Entry, words
+from app.number_format import number
 from app.theme import mixed
 from forecasting.events import EpochEnd
 from forecasting.series import Floats

@@ -9,12 +9,12 @@ from pyqtgraph.Qt.internals import PrimitiveArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
-from app.charts.axis import number
 from app.charts.bands import write_on
 from app.charts.bars import line_pen, polygon, step_for
 from app.charts.canvas import Frame
 from app.charts.legend import Entry
 from app.charts.pyramid import LinePyramid
+from app.number_format import number
 from app.theme import Theme
 from forecasting.indicators import KINDS, Indicator
 from forecasting.series import Floats, PriceSeries

@@ -7,12 +7,12 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.charts.axis import number
 from app.charts.bands import write_on
 from app.charts.bars import line_pen
 from app.charts.canvas import Artist, EmptyText, Frame
 from app.charts.epochs import Curve, EpochChart
 from app.charts.legend import Entry, words
+from app.number_format import number
 from forecasting.events import EpochEnd
 
 

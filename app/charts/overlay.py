@@ -6,10 +6,11 @@ import numpy as np
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QPainter
 
-from app.charts.axis import Timeline, number, price_decimals, short_number, signed
+from app.charts.axis import Timeline
 from app.charts.bands import Fan
 from app.charts.bars import line_pen
 from app.charts.canvas import Frame
+from app.number_format import number, price_decimals, short_number, signed
 from forecasting.series import PriceSeries
 
 

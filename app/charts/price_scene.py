@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySide6.QtWidgets import QWidget
 
-from app.charts.axis import PriceAxis, Tag, Timeline, price_decimals
+from app.charts.axis import PriceAxis, Tag, Timeline
 from app.charts.bands import (
     POINT_KEY,
     BaselineArtist,
@@ -31,6 +31,7 @@ from app.charts.legend import Entry, LegendArtist, Mark, words
 from app.charts.origin import OriginArtist, truth_entries
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.pyramid import Pyramid
+from app.number_format import price_decimals
 from app.settings import Scale
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator

@@ -144,5 +144,5 @@ def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
 def price_format(typical: float) -> Callable[[float], str]:
     """Return how prices of about this size are written: with some five figures, and at least cents."""
     size = math.floor(math.log10(abs(typical))) if typical and math.isfinite(typical) else 0
-    decimals = min(max(4 - size, 2), 10)
+    decimals = min(max(4 - size, 2), 14)
     return lambda value: f"{value:,.{decimals}f}"

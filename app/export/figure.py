@@ -11,6 +11,7 @@ import numpy as np
 
 from app.charts.plots import PLOTS, Plot, build
 from app.export.tables import iso
+from app.number_format import price_decimals
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.series import Forecast, PriceSeries
@@ -208,7 +209,7 @@ def horizon_words(series: PriceSeries, forecast: Forecast) -> tuple[str, ...]:
     return (
         f"Cutoff {day(forecast.cutoff)}",
         f"horizon {len(forecast)} {unit} to {day(forecast.ds[-1])}",
-        f"{name} {end:,.2f}" if abs(end) >= 1 else f"{name} {end:.6g}",
+        f"{name} {end:,.{price_decimals(end)}f}",
     )
 
 

@@ -297,4 +297,4 @@ def _number(value: float, least: int = 0) -> str:
     if not math.isfinite(value):
         return "–"
     digits = max(least, 4 - math.floor(math.log10(abs(value)))) if value else 0
-    return f"{value:,.{min(digits, 8)}f}"
+    return f"{value:,.{digits}f}" if digits <= 12 else f"{value:.4e}"

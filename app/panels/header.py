@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QWidget
 
 from app.access import literal
+from app.number_format import number, price_decimals
 from app.settings import SPANS
 from app.theme import Theme, icon
 from forecasting.series import PriceSeries
@@ -30,9 +31,9 @@ def bars_in(series: PriceSeries, span: str) -> int | None:
 
 
 def price(value: float, beside: float | None = None) -> str:
-    """Write a price, or a change of the price ``beside`` it, as people of this locale read it: two decimals, more where it is small."""
-    digits = 2 if abs(value if beside is None else beside) >= 1 else 6
-    return QLocale().toString(float(value), "f", digits) if np.isfinite(value) else "–"
+    """Write a price, or a change of the price ``beside`` it, with the decimals in which a price of that size is quoted."""
+    decimals = price_decimals(value if beside is None else beside)
+    return number(value, decimals) if np.isfinite(value) else "–"
 
 
 class ElidedLabel(QLabel):
@@ -142,5 +143,5 @@ class ChartHeader(QWidget):
 
 def _change_text(rise: float, before: float) -> str:
     arrow = "▲" if rise > 0 else "▼" if rise < 0 else "■"
-    share = f" ({'+' if rise > 0 else '-' if rise < 0 else ''}{QLocale().toString(abs(rise / before) * 100, 'f', 2)} %)" if before else ""
+    share = f" ({'+' if rise > 0 else '-' if rise < 0 else ''}{number(abs(rise / before) * 100, 2)} %)" if before else ""
     return f"{arrow} {price(abs(rise), before)}{share}"

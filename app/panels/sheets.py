@@ -13,18 +13,11 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTab
 
 from app.charts.plots import Columns
 from app.export.tables import clipboard_text
+from app.number_format import significant
 
 _Index = QModelIndex | QPersistentModelIndex
 #: Rows whose content decides on the widths of columns.
 _MEASURED = 200
-
-
-def figure(value: float) -> str:
-    """Write a number with four significant digits in the style of the locale; a dash where there is none."""
-    if not math.isfinite(value):
-        return "–"
-    digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 1
-    return QLocale().toString(float(value), "f", min(digits, 6))
 
 
 class SheetModel(QAbstractTableModel):
@@ -144,7 +137,7 @@ def _is_number(value: object) -> bool:
 
 def _shown(value: object) -> str:
     if isinstance(value, float | np.floating):
-        return figure(float(value))
+        return significant(float(value))
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return QLocale().toString(int(value))
     return _date(value) if isinstance(value, np.datetime64) else str(value)

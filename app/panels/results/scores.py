@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QScrollArea, QTableWidget, QTableWidgetItem, QWidget
 
-from app.panels.sheets import figure
+from app.number_format import significant
 from forecasting.metrics import METRICS
 
 _BEST = "★"
@@ -103,7 +103,7 @@ class ScoreTable(QTableWidget):
         for column, model in enumerate(models, start=1):
             value = scores[model].get(metric, math.nan)
             lead = model in leaders and len(leaders) < len(models)
-            item = QTableWidgetItem(f"{_BEST} {figure(value)}" if lead else figure(value))
+            item = QTableWidgetItem(f"{_BEST} {significant(value)}" if lead else significant(value))
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if lead:
                 font = QFont(self.font())

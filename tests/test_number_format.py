@@ -1,0 +1,40 @@
+"""Numbers keep their significant digits, however small or large the price is."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from PySide6.QtCore import QLocale
+
+from app.number_format import number, price_decimals, significant
+from app.panels.header import price
+
+
+@pytest.fixture(autouse=True)
+def plain_locale() -> None:
+    QLocale.setDefault(QLocale.c())
+
+
+@pytest.mark.parametrize("size", [3e-13, 1.1234e-9, 1.1234e-5, 0.0567, 0.98, 1.0845, 45.2, 714_530.0])
+def test_a_price_of_any_size_shows_at_least_three_digits(size: float) -> None:
+    text = price(size).replace(",", "")
+    assert float(text) == pytest.approx(size, rel=1e-2)
+    assert len(text.replace(".", "").lstrip("0")) >= 3
+
+
+def test_a_change_is_written_like_the_price_beside_it() -> None:
+    assert price(5.13e-7, 1.1234e-5) == "0.000000513"
+    assert price(0.5, 714_530.0) == "0.50"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(8.448e-7, "0.0000008448"), (1.5e-25, "1.500e-25"), (0.0, "0.0"), (12345.6, "12346"), (math.nan, "–")]
+)
+def test_a_score_keeps_four_digits(value: float, text: str) -> None:
+    assert significant(value).replace(",", "") == text
+
+
+def test_decimals_follow_the_size_of_a_price() -> None:
+    assert [price_decimals(one) for one in (714_530.0, 2.0, 1.0845, 1.1e-5)] == [2, 2, 4, 9]
+    assert number(1.1e-5, price_decimals(1.1e-5)) == "0.000011000"
