@@ -30,8 +30,6 @@ def end(signum: int, _frame: FrameType | None = None) -> None:
 
     Raising an exception instead would print a traceback where an import, a callback or a library's C code is interrupted.
     """
-    for ignored in SIGNALS:
-        signal.signal(ignored, signal.SIG_IGN)
     writing = sys.modules.get("forecasting.writing")
     abandon = getattr(writing, "abandon", None)
     try:

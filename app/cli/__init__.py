@@ -204,6 +204,7 @@ def forecast(
     panel = loaded.panel
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
+        stopper.kept = kept
         job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
         finished = finish(stopper.following(job), RunFinished, to_the_end=False)
         result = finished.result

@@ -12,12 +12,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from app.cli.terminal import OutputError, PlainStream, plain, say
-from app.interrupts import SIGNALS
+from app.interrupts import SIGNALS, end
 from forecasting.errors import CandlecastError
 
 if TYPE_CHECKING:
     from forecasting.events import Event, Progress
 
+#: Seconds after a stop in which the result has to be there.
+_LONGEST_S = 20
 EventT = TypeVar("EventT", bound="Event")
 
 
@@ -38,11 +40,15 @@ class Stopper:
         The signal that came, 0 before.
     keeps : bool
         Whether stopping keeps something; otherwise the first signal aborts.
+    kept : Path or None
+        File in which a training is kept while it goes on.
     """
 
     def __init__(self) -> None:
         self.signum = 0
         self.keeps = True
+        self.kept: Path | None = None
+        self._deadline: threading.Timer | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
@@ -59,6 +65,18 @@ class Stopper:
             self._abort(signum, frame)
         self.signum = signum
         say("Stopping: keeping the best so far and writing what was asked. Once more aborts.")
+        if self._before.get(signal.Signals(signum)) is end:
+            self._deadline = threading.Timer(_LONGEST_S, self._give_up)
+            self._deadline.daemon = True
+            self._deadline.start()
+
+    def _give_up(self) -> None:
+        """End the process: judging what was trained takes longer than anyone waits who has asked for a stop."""
+        if self.keeps:
+            there = self.kept is not None and self.kept.is_file()
+            hint = "The training is kept: the same command with --resume brings its result back." if there else "Nothing was written."
+            say(f"Judging was given up after {_LONGEST_S} s. {hint}")
+            end(self.signum)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Stopper]:
@@ -72,6 +90,8 @@ class Stopper:
         finally:
             for signum, handler in self._before.items():
                 signal.signal(signum, handler)
+            if self._deadline is not None:
+                self._deadline.cancel()
 
     def following(self, job: Iterator[Event]) -> Iterator[Event]:
         """Pass the events of a job on; before it has done a part of its work, and after its end, a signal aborts."""

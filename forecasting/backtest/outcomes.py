@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from forecasting.baselines import BASELINES
-from forecasting.cancellation import CancelledWorkError, cancellable
+from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
 
@@ -98,12 +98,15 @@ def compared(
     left_out : tuple of str
         Names of baselines that were not judged.
     """
-    outcomes = {network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)}
     judged: list[Predictor] = []
     with cancellable(should_stop):
+        check_cancelled()  # the time that the network takes counts, too
+        with cancellable(_never):
+            outcomes = {network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)}
         for place, name in enumerate(names):
             try:
-                with nullcontext() if place else cancellable(_never):
+                with cancellable(_never) if not place else nullcontext():
+                    check_cancelled()
                     (rival,) = fit_baselines(panel, insample, horizon, [name])
                     outcomes[rival.name] = outcomes_of(rival, panel, origins, horizon, quantiles, point)
             except CancelledWorkError:
