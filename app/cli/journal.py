@@ -103,7 +103,7 @@ def show(journal: Journal) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for entry in entries[:_MOST_ROWS]:
         fcst, known = entry.forecast, int(entry.known.sum())
-        inside = [f"{int(entry.hits(level).sum())} of {known}" if known else entry.state for level in LEVELS]
+        inside = [f"{_hits(entry, level)} of {known}" if known else entry.state for level in LEVELS]
         table.add_row(_time(entry.made_at)[:10], escape(fcst.symbol), fcst.model, _day(fcst.cutoff), str(len(fcst)), *inside)
     out.print(table)
     if len(entries) > _MOST_ROWS:
@@ -122,7 +122,7 @@ def _sentence(cover: Coverage) -> str:
 
 def _entry(entry: Entry) -> Document:
     fcst = entry.forecast
-    limits = {level: fcst.band(level) for level in LEVELS}
+    limits = {level: fcst.band(level) for level in LEVELS if _hits(entry, level) is not None}
     rows: list[dict[str, Any]] = []
     for step, ds in enumerate(fcst.ds):
         row: dict[str, Any] = {"ds": _time(ds), "median": fcst.median[step]}
@@ -139,9 +139,17 @@ def _entry(entry: Entry) -> Document:
         "adjusted": entry.provenance.adjusted,
         "state": entry.state,
         "known": int(entry.known.sum()),
-        "hits": {str(level): int(entry.hits(level).sum()) for level in LEVELS},
+        "hits": {str(level): _hits(entry, level) for level in LEVELS},
         "forecast": rows,
     }
+
+
+def _hits(entry: Entry, level: float) -> int | None:
+    """Return how many known bars lay in a band; None where the forecast has no such band."""
+    try:
+        return int(entry.hits(level).sum())
+    except KeyError:
+        return None
 
 
 def _coverage(cover: Coverage) -> Document:

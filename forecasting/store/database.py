@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import numpy as np
+
 from forecasting.errors import SourceError
 from forecasting.series import Finding
 from forecasting.writing import Claim, data_folder, name_aside
@@ -116,6 +118,23 @@ class Database:
             _roll_back(self._db)
             raise
 
+    def _decoded(self, decode: Callable[[], _Value], code: str, text: str) -> _Value | None:
+        """Return what a row holds; of a row that holds anything else, None and a finding that it is left out.
+
+        Parameters
+        ----------
+        decode : callable
+            May raise whatever damaged values make it raise.
+        code, text : str
+            Of the finding.
+        """
+        try:
+            return decode()
+        except Exception:  # a damaged row can hold values of any type
+            if not any(finding.message == text for finding in self.findings):
+                self.findings += (Finding(code, text, severity="warning", action="left out"),)
+            return None
+
     def _opened(self) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +202,22 @@ class Database:
         text = f"The store {self.path} was damaged; it was set aside as {aside.name}, and a new one was begun."
         self.findings += (Finding("store_damaged", text, severity="warning", action="set aside"),)
 
+
+def text_of(*values: object) -> None:
+    """Check that columns hold text; ValueError otherwise."""
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("a column does not hold text")
+
+
+def date_of(microseconds: object) -> np.datetime64:
+    """Return a date of a column of microseconds since 1970; ValueError for anything that is no date in the years 1 to 9999."""
+    if not isinstance(microseconds, int) or not _FIRST <= microseconds <= _LAST:
+        raise ValueError("a column does not hold a date")
+    return np.datetime64(microseconds, "us")
+
+
+#: The first and the last date there is, in microseconds since 1970.
+_FIRST, _LAST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31"))
 
 _ELSEWHERE = "Set CANDLECAST_HOME to a folder that can be written."
 _AGAIN = "Another Candlecast is writing to it: try again in a moment."

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.config import RunConfig
-from forecasting.series import Dates, Finding, Floats, Forecast, Ints, Panel, PriceSeries, Provenance, within
-from forecasting.store.database import Database
+from forecasting.series import Dates, Floats, Forecast, Ints, Panel, PriceSeries, Provenance, within
+from forecasting.store.database import Database, date_of, text_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -207,13 +207,11 @@ class Journal(Database):
             rows = db.execute(f"{_SELECT_ENTRIES} {where}", values).fetchall()
             steps = [db.execute(_SELECT_STEPS, row[:1]).fetchall() for row in rows]
         for (number, *about), mine in zip(rows, steps, strict=True):
-            found = _entry(about, mine)
-            if found is None:
-                text = f"A forecast of {about[2]} in the journal does not match its checksum and is left out."
-                if not any(finding.message == text for finding in self.findings):
-                    self.findings += (Finding("journal_damaged", text, severity="warning", action="left out"),)
-                continue
-            yield number, *found
+            name = about[2] if isinstance(about[2], str) else "an unknown symbol"
+            text = f"A forecast of {name} in the journal is damaged and is left out."
+            found = self._decoded(partial(_entry, about, mine), "journal_damaged", text)
+            if found is not None:
+                yield number, *found
 
     def _enter(self, series: PriceSeries, now: np.datetime64) -> int:
         waiting = "WHERE symbol = ? AND freq = ? AND id IN (SELECT entry FROM journal_step WHERE y IS NULL)"
@@ -247,21 +245,23 @@ def _row(fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetim
     return about, fcst.ds, now < _known_from(series, fcst.ds)
 
 
-def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]]) -> tuple[Entry, Floats] | None:
-    """Return an entry and its past as they were written; None where they are damaged."""
+def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]]) -> tuple[Entry, Floats]:
+    """Return an entry and its past as they were written; any error where a column does not hold what it should."""
     _, made_at, symbol, model, freq, tz, cutoff, y0, levels, values, closes, config, *source, checksum = about
+    text_of(symbol, model, freq, tz, levels, config, *source)
     if _checksum(levels, values, closes) != checksum:
-        return None
-    quantiles = tuple(json.loads(levels))
-    ds = np.array([step[0] for step in steps], np.int64).view("datetime64[us]")
-    table = np.frombuffer(values, "<f8").astype(np.float64)
-    if table.size != ds.size * len(quantiles):
-        return None
-    fcst = Forecast(symbol, model, _date(cutoff), y0, ds, quantiles, table.reshape(ds.size, len(quantiles)))
-    counts = np.array([bool(step[1]) for step in steps])
+        raise ValueError("it does not match its checksum")
+    quantiles = tuple(float(level) for level in json.loads(levels))
+    ds = np.array([date_of(step[0]) for step in steps], "datetime64[us]")
+    table = np.frombuffer(values, "<f8").astype(np.float64).reshape(ds.size, len(quantiles))
     y = np.array([np.nan if step[2] is None else step[2] for step in steps], np.float64)
     past = np.frombuffer(closes, "<f8").astype(np.float64).reshape(-1, 2)
-    return Entry(fcst, _date(made_at), freq, tz, Provenance(*source), config, counts, y), past
+    if not np.isfinite([y0, *table.ravel(), *past.ravel()]).all() or np.isinf(y).any() or not ds.size:
+        raise ValueError("numbers that are not finite")
+    counts = np.array([bool(int(step[1])) for step in steps])
+    fcst = Forecast(symbol, model, date_of(cutoff), float(y0), ds, quantiles, table)
+    _ = fcst.median
+    return Entry(fcst, date_of(made_at), freq, tz, Provenance(*source), config, counts, y), past
 
 
 def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats:
@@ -384,7 +384,3 @@ def _checksum(levels: str, values: bytes, closes: bytes) -> int:
 
 def _now() -> np.datetime64:
     return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
-
-
-def _date(microseconds: int) -> np.datetime64:
-    return np.datetime64(microseconds, "us")

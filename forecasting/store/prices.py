@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from forecasting.errors import SourceError
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
-from forecasting.store.database import Database
+from forecasting.store.database import Database, date_of, text_of
 
 Refresh = Literal["auto", "always", "never"]
 
@@ -143,7 +146,9 @@ class PriceStore(Database):
         query = """SELECT key, symbol, count(*), min(ds), max(ds), retrieved_at FROM price_series JOIN price_bar ON series = id
                    GROUP BY id ORDER BY retrieved_at DESC, key"""
         rows = self._guarded(lambda: self._db.execute(query).fetchall())
-        return tuple(Held(key, symbol, bars, _date(first), _date(last), at) for key, symbol, bars, first, last, at in rows)
+        told = "A series in the price cache is damaged and is left out."
+        found = (self._decoded(partial(_held, row), "kept_damaged", told) for row in rows)
+        return tuple(one for one in found if one is not None)
 
     def forget(self, key: str) -> None:
         """Drop one series from the cache; a key that is not there is no error."""
@@ -170,18 +175,9 @@ class PriceStore(Database):
             bars = db.execute(_SELECT_BARS, (row[0],)).fetchall() if row else []
         if row is None:
             return None
-        _, symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings, checksum = row
-        columns = tuple(json.loads(names))
-        ds = np.array([bar[0] for bar in bars], np.int64).view("datetime64[us]")
-        places = [COLUMNS.index(name) for name in columns]
-        values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[:, places]
-        if _checksum(ds, values) != checksum:
-            text = f"The kept prices of {symbol} do not match their checksum and were not used."
-            self.findings += (Finding("kept_damaged", text, len(bars), "warning", "fetched again"),)
-            return None
-        told = tuple(Finding(**{**finding, "dates": tuple(finding["dates"])}) for finding in json.loads(findings))
-        provenance = Provenance(source, adjusted, at, "", note)
-        return PriceSeries(symbol, ds, columns, values, freq, tz, currency, calendar, provenance, told)
+        name = row[1] if isinstance(row[1], str) else key
+        text = f"The kept prices of {name} are damaged and were not used."
+        return self._decoded(lambda: _series(row, bars), "kept_damaged", text)
 
     def _write(self, key: str, series: PriceSeries) -> None:
         provenance = series.provenance
@@ -197,6 +193,35 @@ class PriceStore(Database):
             number = db.execute(_INSERT_SERIES, about).lastrowid
             stamps = series.ds.astype(np.int64).tolist()
             db.executemany(_INSERT_BAR, ((number, stamp, *bar) for stamp, bar in zip(stamps, bars.tolist(), strict=True)))
+
+
+def _held(row: Sequence[Any]) -> Held:
+    """Return what a row of the cache's list says; any error where a column does not hold what it should."""
+    key, symbol, bars, first, last, at = row
+    text_of(key, symbol, at)
+    return Held(key, symbol, bars, date_of(first), date_of(last), at)
+
+
+def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
+    """Return a series as it was written; any error where a column does not hold what it should."""
+    _, symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings, checksum = row
+    text_of(symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings)
+    columns = tuple(json.loads(names))
+    stamps = np.array([bar[0] for bar in bars], np.int64)
+    for extreme in (stamps.min(), stamps.max()):
+        date_of(int(extreme))
+    ds = stamps.view("datetime64[us]")
+    places = [COLUMNS.index(name) for name in columns]
+    values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[:, places]
+    if _checksum(ds, values) != checksum:
+        raise ValueError("it does not match its checksum")
+    told = tuple(Finding(**{**finding, "dates": tuple(finding["dates"])}) for finding in json.loads(findings))
+    for one in told:
+        text_of(one.code, one.message, one.severity, one.action, *one.dates)
+    series = PriceSeries(symbol, ds, columns, values, freq, tz, currency, calendar, Provenance(source, adjusted, at, "", note), told)
+    if tz:
+        ZoneInfo(tz)
+    return series
 
 
 def _refreshed(source: Refreshable, kept: PriceSeries | None) -> tuple[PriceSeries, tuple[Finding, ...]]:
@@ -276,6 +301,7 @@ def _age_s(kept: PriceSeries) -> float:
         then = datetime.fromisoformat(kept.provenance.retrieved_at)
     except ValueError:
         return np.inf
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
     return (datetime.now(UTC) - then).total_seconds()
 
 
@@ -295,7 +321,3 @@ def _checksum(ds: Dates, values: Floats) -> int:
     # SQLite knows neither minus zero nor kinds of NaN.
     plain = np.where(np.isnan(values), np.nan, values + 0.0)
     return zlib.crc32(plain.astype("<f8").tobytes(), zlib.crc32(ds.astype("<M8[us]").tobytes()))
-
-
-def _date(microseconds: int) -> np.datetime64:
-    return np.datetime64(microseconds, "us")

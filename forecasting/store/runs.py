@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +19,8 @@ from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
 from forecasting.metrics import profile
-from forecasting.series import Finding, Floats, Forecast, Outcomes, Panel, PriceSeries
-from forecasting.store.database import Database
+from forecasting.series import Floats, Forecast, Outcomes, Panel, PriceSeries
+from forecasting.store.database import Database, text_of
 from forecasting.store.outcomes import NONE_KEPT, KeptOutcomes, is_date, pack_outcomes, unpack_outcomes
 
 Kind = Literal["training", "backtest"]
@@ -296,18 +296,17 @@ class RunStore(Database):
             return db.execute(f"SELECT {_ROW} FROM run {where} ORDER BY made_at DESC, id DESC", values).fetchall()  # noqa: S608
 
     def _kept(self, key: object, row: Sequence[object]) -> KeptRun | None:
-        _made_at, text, curves, notes, checksum = row
-        try:
-            assert isinstance(text, str)
-            assert isinstance(curves, bytes)
-            if _checksum(text, curves) != checksum:
-                raise ValueError(key)
-            return KeptRun(str(key), RunRecord.model_validate_json(text), str(notes))
-        except (AssertionError, ValueError):
-            found = f"The run {key} in the store does not match its checksum and is left out."
-            if not any(finding.message == found for finding in self.findings):
-                self.findings += (Finding("run_damaged", found, severity="warning", action="left out"),)
-            return None
+        text = f"The run {key} in the store is damaged and is left out."
+        return self._decoded(partial(_run, key, row), "run_damaged", text)
+
+
+def _run(key: object, row: Sequence[Any]) -> KeptRun:
+    """Return a run as it was written, without its curves; any error where a column does not hold what it should."""
+    _made_at, text, curves, notes, checksum = row
+    text_of(key, text, notes)
+    if _checksum(text, curves) != checksum:
+        raise ValueError("it does not match its checksum")
+    return KeptRun(str(key), RunRecord.model_validate_json(text), notes)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from forecasting.config import RunConfig
-from forecasting.series import Panel
-from forecasting.store.database import Database
+from forecasting.series import Dates, Panel, PriceSeries
+from forecasting.store.database import Database, text_of
 from forecasting.store.journal import PAST, comparable, same_series
 
 #: Two test parts are one where they share this much of the shorter.
@@ -53,13 +56,23 @@ class Tries(Database):
             db.execute("INSERT OR IGNORE INTO tried (panel, settings, first, last, past, tried_at) VALUES (?, ?, ?, ?, ?, ?)", row)
         stamps = comparable(series.ds, series.freq)
         there = {settings}
-        for other, begin, end, blob in rows:
-            shared = min(last, end) - max(first, begin)
-            if other not in there and shared >= _SHARED * min(last - first, end - begin):
-                closes = np.frombuffer(blob, "<f8").astype(np.float64).reshape(-1, 2)
-                if same_series(closes, stamps, series):
-                    there.add(other)
+        for row_there in rows:
+            text = "A try on this test part is damaged in the store and is not counted."
+            other = self._decoded(partial(_same_part, row_there, first, last, stamps, series), "try_damaged", text)
+            if other:
+                there.add(other)
         return len(there)
+
+
+def _same_part(row: Sequence[Any], first: int, last: int, stamps: Dates, series: PriceSeries) -> str:
+    """Return the settings of a try if it was on the same part of the same prices, else ""; any error where the row is damaged."""
+    settings, begin, end, blob = row
+    text_of(settings)
+    shared = min(last, end) - max(first, begin)
+    if shared < _SHARED * min(last - first, end - begin):
+        return ""
+    closes = np.frombuffer(blob, "<f8").astype(np.float64).reshape(-1, 2)
+    return settings if same_series(closes, stamps, series) else ""
 
 
 def _digest(text: str) -> str:
