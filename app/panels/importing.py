@@ -32,7 +32,7 @@ from app.theme import Theme
 from app.worker import Failure
 from forecasting.sources.files import ROLES, Reading
 from forecasting.sources.files.preview import FileUnderstood
-from forecasting.sources.files.roles import UNUSED
+from forecasting.sources.files.roles import SHARED, UNUSED
 from forecasting.sources.options import AS_FOUND, ReadOptions
 
 #: Milliseconds of rest after a change before the file is read again.
@@ -49,12 +49,16 @@ DECIMALS = {".": "Point: 1234.5", ",": "Comma: 1234,5"}
 DATE_FORMATS = {
     "dmy": "Day, month, year", "mdy": "Month, day, year", "ymd": "Year, month, day", "ydm": "Year, day, month",
     "epoch-s": "Seconds since 1970", "epoch-ms": "Milliseconds since 1970", "epoch-us": "Microseconds since 1970",
-    "epoch-ns": "Nanoseconds since 1970", "excel": "Days of Excel",
+    "epoch-ns": "Nanoseconds since 1970", "excel": "Days of Excel", "yyyy.mm": "Years and months: 1990.01",
+    "decimal-year": "Years with a fraction: 1990.083", "year": "Years", "roc": "Years of Taiwan (112 is 2023)",
+    "buddhist": "Buddhist years (2566 is 2023)", "persian": "Persian calendar (1402 begins in 2023)",
 }  # fmt: skip
 HEADERS = {"none": "None", **{str(line): f"Line {line}" for line in range(1, 6)}, "1-2": "Lines 1 and 2", "2-3": "Lines 2 and 3"}
 _WORDS = {
     "": "–", "date": "Date", "time": "Time", "symbol": "Symbol", "open": "Open", "high": "High", "low": "Low", "close": "Close",
-    "adj_close": "Adj. close", "volume": "Volume", "bid": "Bid", "ask": "Ask",
+    "adj_close": "Adj. close", "volume": "Volume", "bid": "Bid", "ask": "Ask", "year": "Year",
+    "quarter": "Quarter", "month": "Month", "week": "ISO week", "day": "Day", "dayofyear": "Day of the year", "hour": "Hour",
+    "minute": "Minute",
 }  # fmt: skip
 #: What changes which cells belong to which column: roles given to columns do not outlive it.
 _CUTS = ("delimiter", "sheet", "header")
@@ -191,6 +195,7 @@ class ImportDialog(QDialog):
         self._asked: ReadOptions | None = None
         self._good: ReadOptions | None = None
         self._columns: tuple[str, ...] = ()
+        self._roles: tuple[str, ...] = ()
         self.setWindowTitle(_tr("Import {name}").format(name=Path(path).name))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._rest = QTimer(self)
@@ -231,6 +236,7 @@ class ImportDialog(QDialog):
         if self._asked is not None and found.reading.options != self._asked:
             return
         self._columns = tuple(column.name for column in found.reading.columns)
+        self._roles = tuple(column.role for column in found.reading.columns)
         self._good = None if found.problem else found.reading.options
         self.table.show_reading(found.reading)
         self._show_facts(found.reading)
@@ -272,7 +278,7 @@ class ImportDialog(QDialog):
             "header": FactField(_tr("Header"), _words(HEADERS)),
             "delimiter": FactField(_tr("Delimiter"), _words(DELIMITERS)),
             "encoding": FactField(_tr("Encoding"), ENCODINGS, typed=_tr("name of an encoding")),
-            "sheet": FactField(_tr("Sheet"), {}),
+            "sheet": FactField(_tr("Sheet or table"), {}),
         }
         for name, field in made.items():
             field.settled.connect(lambda name=name: self._field_settled(name))
@@ -284,20 +290,32 @@ class ImportDialog(QDialog):
             self._settle(**{name: value}, **({"columns": {}} if name in _CUTS else {}))
 
     def _role_chosen(self, place: int, role: str) -> None:
-        """Give a column a role: another column that was given it, and what this one was given before, are free again."""
-        kept = {known: self._index(where) for known, where in self._settled.columns.items() if known != UNUSED}
-        unused = [self._index(part) for part in str(self._settled.columns.get(UNUSED, "")).split("|") if part]
-        columns: dict[str, str | int] = {known: where for known, where in kept.items() if where not in (place, -1) and known != role}
-        unused = sorted({where for where in unused if where not in (place, -1)} | ({place} if not role else set()))
-        if role:
-            columns[role] = place
-        if unused:
-            columns[UNUSED] = "|".join(map(str, unused))
+        """Give a column a role.
+
+        What this column was given before is free again, and so is another column of the role, unless several may have it:
+        several symbol columns name a series together.
+        """
+        given = {known: self._indexes(where) for known, where in self._settled.columns.items()}
+        if role in SHARED and role not in given:
+            given[role] = [index for index, found in enumerate(self._roles) if found == role]
+        columns: dict[str, str | int] = {}
+        for known, indexes in given.items():
+            kept = sorted({index for index in indexes if index not in (place, -1)})
+            if kept and (known != role or known in SHARED):
+                columns[known] = "|".join(map(str, kept)) if known in SHARED else kept[0]
+        chosen = role or UNUSED
+        shared = [part for part in str(columns.get(chosen, "")).split("|") if part] if chosen in SHARED else []
+        columns[chosen] = "|".join([*shared, str(place)]) if chosen in SHARED else place
         self._settle(columns=columns)
+
+    def _indexes(self, where: str | int) -> list[int]:
+        """Return the places of the columns that are given for a role."""
+        whole = self._index(where)
+        return [whole] if whole >= 0 else [self._index(part) for part in str(where).split("|") if part]
 
     def _index(self, where: str | int) -> int:
         """Return the place of a column that is given by place or by name; -1 where there is none."""
-        if isinstance(where, int) or where.isdigit():
+        if isinstance(where, int) or where.isdecimal():
             return int(where)
         return self._columns.index(where) if where in self._columns else -1
 
@@ -362,8 +380,12 @@ class ImportDialog(QDialog):
         for name, field in self.fields.items():
             settled = getattr(self._settled, name)
             field.show_found("" if settled or not reading.symbols else found[name], settled, choices.get(name))
-        shown = {"delimiter": reading.kind == "text", "encoding": reading.kind == "text", "sheet": bool(reading.sheets)}
-        for name, visible in {**shown, "header": reading.kind != "parquet"}.items():
+        shown = {
+            "delimiter": reading.kind == "text",
+            "encoding": reading.kind == "text",
+            "sheet": len(reading.sheets) > 1 or reading.kind == "excel",
+        }
+        for name, visible in {**shown, "header": reading.kind in ("text", "excel")}.items():
             self._form.setRowVisible(self.fields[name], visible)
 
     def _lay_out(self) -> None:

@@ -32,7 +32,10 @@ Answer = Literal["keep", "discard", "continue"]
 
 
 #: Names that files of prices usually have; they are told by their content, and any other name is behind "All files".
-_PRICES = "*.csv *.tsv *.txt *.dat *.data *.xlsx *.xlsm *.xls *.parquet *.pq *.gz *.bz2 *.xz *.zip"
+_PRICES = (
+    "*.csv *.tsv *.txt *.dat *.data *.xlsx *.xlsm *.xls *.parquet *.pq *.feather *.arrow *.json *.jsonl *.ndjson *.sqlite *.sqlite3 "
+    "*.db *.gz *.bz2 *.xz *.zip"
+)
 
 
 def _tr(text: str) -> str:

@@ -24,19 +24,22 @@ class ReadOptions(Settings):
     """
 
     date_format: str = _option(
-        "", "Date format", "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, excel, or a pattern such as %d.%m.%Y."
+        "",
+        "Date format",
+        "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, excel, year, yyyy.mm, roc, buddhist, persian, or a pattern such as "
+        "%d.%m.%Y.",
     )
     decimal: str = _option("", "Decimal mark", "'.' or ','.")
     columns: dict[str, str | int] = _option(
         {},
         "Columns",
-        "Role to header or index (0 is the first column): date, time, symbol, open, high, low, close, adj_close, volume, bid, ask, "
-        "unused (several by |).",
+        "Role to header or index (0 is the first column): date, time, symbol (several keys by |), open, high, low, close, adj_close, "
+        "volume, bid, ask, unused (several by |); a date in several columns: year, quarter, month, week, day, dayofyear, hour, minute.",
     )
     symbol: str = _option("", "Symbol", "The series of a panel to take, or the name to give to a single series.")
     delimiter: str = _option("", "Delimiter", "What stands between cells: a sign, or tab, space, comma, semicolon, pipe.")
     header: str = _option("", "Header", "Lines that name the columns, counted from 1: 3, or 1-2 for two of them, or none.")
-    sheet: str = _option("", "Sheet", "Sheet of a workbook, or member of an archive.")
+    sheet: str = _option("", "Sheet", "Sheet of a workbook, table of a database or a JSON document, or member of an archive.")
     encoding: str = _option("", "Encoding", "Text encoding, such as utf-8 or cp1252.")
     repair: bool = _option(True, "Repair", "Sort bars, drop duplicates and rows without a close; when off these are errors.")
     trading_calendar: str = _option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,8 +14,10 @@ from forecasting.calendars import infer_calendar, infer_freq
 from forecasting.errors import SourceError, presentable
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.files.convert import Converted, close_of
+from forecasting.sources.files.ends import without_zero_ends
 from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.roles import Roles
+from forecasting.sources.files.ticks import join_ticks
 from forecasting.sources.files.vocabulary import plain
 from forecasting.sources.options import ReadOptions
 from forecasting.sources.quality import Bars, examine, lone_gaps, shown
@@ -30,6 +32,9 @@ _PIECE = 8192
 #: Most series of a file: as many as the list of the window keeps.
 MAX_SERIES = 5000
 _LONGEST_SYMBOL = 100
+
+#: What stands between the keys in the name of a series.
+_BETWEEN_KEYS = " / "
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def _undated(grid: Grid, roles: Roles, dated: Mask) -> list[Finding]:
     """Tell of the filled rows that have no date: repeated headers, footers and notes, or dates that cannot be read."""
     if dated.all():
         return []
-    place = roles.index("date")
+    place = next(iter(roles.date_parts.values()), roles.index("date"))
     assert place is not None
     rows = np.flatnonzero(~dated)
     looked = rows[:1000].tolist()
@@ -126,11 +131,11 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
         yield from _wide(roles, read, dated)
         return
     columns = {c.role: read.numbers[c.index] for c in roles.columns if c.index in read.numbers}
-    place = roles.index("symbol")
+    places = roles.indexes("symbol")
     close = next(role for role in ("close", "adj_close", "bid", "bid_close") if role in columns)
     groups: list[tuple[str, Any]]
-    if place is not None:
-        groups = _groups(grid.columns[place], dated, name)
+    if places:
+        groups = _groups([grid.columns[place] for place in places], dated, name)
     else:
         named = next((c.symbol for c in roles.columns if c.symbol), "")
         groups = [(named or name, slice(None) if dated.all() else np.flatnonzero(dated))]
@@ -141,14 +146,13 @@ def _by_symbol(grid: Grid, roles: Roles, read: Converted, dated: Mask, name: str
         yield _Rows(symbol, read.ds[take], values, bad, other)
 
 
-def _groups(cells: Any, dated: Mask, name: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
+def _groups(columns: Sequence[Any], dated: Mask, name: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
     """Return each symbol with its rows, in order of first appearance; a file of ``BTC/USD`` and ``BTCUSD`` holds one."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_floating(cells.type):
-        cells = cells.cast(pa.int64(), safe=False)
-    encoded = pc.utf8_trim_whitespace(cells.cast(pa.string()).fill_null("")).dictionary_encode()
+    texts = [_key_text(cells) for cells in columns]
+    joined = texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, _BETWEEN_KEYS)
+    encoded = joined.dictionary_encode()
     names = [text or name for text in encoded.dictionary.to_pylist()]
     index = encoded.indices.to_numpy(zero_copy_only=False)
     if len({"".join(sign for sign in text.casefold() if sign.isalnum()) for text in names}) == 1:
@@ -158,6 +162,16 @@ def _groups(cells: Any, dated: Mask, name: str) -> list[tuple[str, npt.NDArray[n
     starts = np.searchsorted(index[order_of_rows], np.arange(len(names) + 1))
     groups = [(names[code], order_of_rows[starts[code] : starts[code + 1]]) for code in range(len(names))]
     return [(symbol, rows) for symbol, rows in groups if rows.size]
+
+
+def _key_text(cells: Any) -> Any:
+    """Return a column of symbols or keys as text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(cells.type):
+        cells = cells.cast(pa.int64(), safe=False)
+    return pc.utf8_trim_whitespace(cells.cast(pa.string()).fill_null(""))
 
 
 def _wide(roles: Roles, read: Converted, dated: Mask) -> Iterator[_Rows]:
@@ -212,18 +226,22 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
     values, made = close_of(rows.values)
     if made == "mid":
         findings.append(Finding("mid_price", "Prices are the middle of bid and ask.", rows.ds.size, "info", "computed"))
+    values["close"], zeros = without_zero_ends(rows.ds, values["close"])
+    findings.extend(zeros)
     keep = np.isfinite(values["close"])
     if not keep.any():
         return None
     if not keep.all():
-        findings.extend(_without_close(rows, keep))
+        findings.extend(_without_close(rows, keep, zeros))
     if rows.bad_other:
         message = f"{rows.bad_other} cells beside the close are no numbers and count as missing."
         findings.append(Finding("unreadable_cells", message, rows.bad_other, "warning", "emptied"))
     whole: Any = slice(None) if keep.all() else keep
     some = {name: _finite(values[name][whole]) for name in COLUMNS if name in values}
     columns = {name: column for name, column in some.items() if column is not None}
-    ds, columns, order = _in_order(rows.ds[whole], columns)
+    ds, columns, joined = join_ticks(rows.ds[whole], columns)
+    findings.extend(joined)
+    ds, columns, order = _in_order(ds, columns)
     findings.extend(order)
     ds, columns, gaps = _priced(ds, columns)
     findings.extend(gaps)
@@ -272,8 +290,8 @@ def _table(columns: list[Floats], block: Floats | None) -> Floats:
 _REPAIRS = ("unsorted", "duplicates", "missing_close", "unreadable_close")
 
 
-def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
-    """Tell of the dated rows that have no close: events, text, or nothing."""
+def _without_close(rows: _Rows, keep: Mask, zeros: Sequence[Finding]) -> list[Finding]:
+    """Tell of the dated rows that have no close: events, text, or nothing; of zeros at the ends is told already."""
     lost = np.flatnonzero(~keep)
     text = lost[rows.bad_close[lost]]
     empty = lost[~rows.bad_close[lost]]
@@ -282,7 +300,7 @@ def _without_close(rows: _Rows, keep: Mask) -> list[Finding]:
         message = f"Rows with text where the close should be (dividends, splits, notes), which are no bars: {text.size}."
         severe = text.size > 0.05 * keep.size
         findings.append(Finding("not_bars", message, text.size, "warning" if severe else "info", "dropped", shown(rows.ds[text])))
-    if empty.size:
+    if empty.size > sum(one.count for one in zeros):
         message = f"Rows with a date but no close: {empty.size}."
         findings.append(Finding("missing_close", message, empty.size, "warning", "dropped", shown(rows.ds[empty])))
     return findings

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from forecasting.errors import SourceError
 from forecasting.series import Dates, Finding, Floats
-from forecasting.sources.files.dates import NO_ZONE, ORDERS, DateColumn, read_dates, read_times
+from forecasting.sources.files.damage import refuse_damaged
+from forecasting.sources.files.dates import NO_ZONE, ORDERS, DateColumn, iso_week, read_dates, read_times
+from forecasting.sources.files.eras import CALENDAR_NAMES
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.numbers import MarkEvidence, NumberColumn, mark_evidence, read_numbers
 from forecasting.sources.files.roles import Roles
-from forecasting.sources.files.serials import FORMS
-from forecasting.sources.files.vocabulary import plain
+from forecasting.sources.files.serials import FORMS, full_year, stamps
+from forecasting.sources.files.vocabulary import DATE_PARTS, months, plain
 from forecasting.sources.options import ReadOptions
 
 _NAT = np.datetime64("NaT", "us")
@@ -82,38 +84,98 @@ def convert(grid: Grid, roles: Roles, options: ReadOptions, sample: Grid, delimi
     """
     findings: list[Finding] = []
     found, ds, tz = _dates(grid, roles, options, findings)
-    used = [c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol")]
+    used = [c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol", *DATE_PARTS)]
+    refuse_damaged(grid, roles)
     marks = _marks(grid, sample, used, roles.foreign, delimiter, options.decimal, findings)
     numbers = {place: read_numbers(grid.columns[place], marks.get(place, ".")) for place in used}
     return Converted(ds, tz, numbers, marks, found, tuple(findings))
 
 
 def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Finding]) -> tuple[DateColumn, Dates, str]:
-    place = roles.index("date")
-    assert place is not None
     form = options.date_format
     if form and "%" not in form and form not in (*ORDERS, *FORMS):
         raise SourceError(
             f"There is no date format {form!r}.", f"Use a pattern such as %d.%m.%Y, or one of {', '.join((*ORDERS, *FORMS))}."
         )
-    found = read_dates(grid.columns[place], options.date_format, "dmy" if roles.foreign else "")
+    parts = roles.date_parts
+    if parts:
+        ds = _from_parts(grid, parts)
+        _check_dates(grid, parts["year"], ds, options)
+        return DateColumn(ds, " ".join(parts)), ds, ""
+    place = roles.index("date")
+    assert place is not None
+    found = read_dates(grid.columns[place], options.date_format, "dmy" if roles.foreign else "", roles.era)
     ds = found.ds
-    time = roles.index("time")
+    time, hour = roles.index("time"), roles.index("hour")
     if time is not None:
         ds = ds + read_times(grid.columns[time])
-    _check_dates(grid, place, ds, options)
+    elif hour is not None:
+        ds = ds + _whole(grid.columns[hour]).astype("timedelta64[h]")
+    _check_dates(grid, place, ds, options, found.calendar)
+    if found.calendar:
+        message = f"The years are those of {CALENDAR_NAMES[found.calendar]}; they are read as years of our own."
+        findings.append(Finding("other_calendar", message, int(ds.size), "info", f"read as {found.calendar}"))
     if found.alternative and not options.date_format:
         chosen = _ORDER_WORDS.get(found.order, found.form)
         other = _ORDER_WORDS.get(found.alternative, found.alternative)
         message = f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set the date format to {found.alternative}."
         findings.append(Finding("date_order", message, int(ds.size), "warning", f"read as {found.order or found.form}"))
     ds, tz = _settle_zone(ds, found, findings)
+    ds, tz = _in_zone_of_table(ds, tz, found, grid.zone)
     if not tz and {"utc", "gmt"} & set(plain(grid.names[place]).split()):
         tz = "UTC"
     return found, ds, tz
 
 
-def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions) -> None:
+def _in_zone_of_table(ds: Dates, tz: str, found: DateColumn, named: str) -> tuple[Dates, str]:
+    """Return dates by the clock of the zone that a document names beside its table; epochs of a day each lose their time of day."""
+    zone = _zone(named) if named else None
+    if zone is None or found.offset is not None or tz not in ("", "UTC"):
+        return ds, tz
+    if not found.form.startswith("epoch"):
+        return ds, tz or named
+    import pandas as pd
+
+    local = pd.DatetimeIndex(ds).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
+    days = local.astype("datetime64[D]")
+    apart = np.unique(days).size == days.size and days.size > 1
+    return (days.astype("datetime64[us]"), "") if apart else (local, named)
+
+
+def _from_parts(grid: Grid, parts: dict[str, int]) -> Dates:
+    """Return dates [T] from columns of years, months or quarters or weeks, days, hours and minutes; NaT where one is missing."""
+    number = {part: _whole(grid.columns[place]) for part, place in parts.items()}
+    if "month" in parts:
+        number["month"] = np.where(number["month"] > 0, number["month"], _month_names(grid.columns[parts["month"]]))
+    year = full_year(number["year"])
+    one = np.ones_like(year)
+    if "week" in parts:
+        ds = iso_week(year, number["week"], one)
+    elif "dayofyear" in parts:
+        ds = stamps(year, one, one) + (number["dayofyear"] - 1).astype("timedelta64[D]")
+    else:
+        month = 3 * number["quarter"] - 2 if "quarter" in parts else number.get("month", one)
+        ds = stamps(year, month, number.get("day", one))
+    for part, unit in (("hour", "h"), ("minute", "m")):
+        if part in parts:
+            ds = ds + np.maximum(number[part], 0).astype(f"timedelta64[{unit}]")
+    return ds
+
+
+def _whole(column: Any) -> npt.NDArray[np.int64]:
+    """Return the whole numbers of a column, shape [T]; -1 where there is none."""
+    values = read_numbers(column).values
+    sound = np.isfinite(values) & (np.abs(values) < 1e6)
+    return np.where(sound, np.round(np.where(sound, values, 0)), -1).astype(np.int64)
+
+
+def _month_names(column: Any) -> npt.NDArray[np.int64]:
+    """Return the numbers of months that are written as names, shape [T]; 0 for anything else."""
+    known = months()
+    return np.array([known.get(plain(str(cell)).replace(" ", ""), 0) for cell in column.to_pylist()], np.int64)
+
+
+def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions, calendar: str = "") -> None:
     """Refuse a date column of which less than half can be read."""
     unread = np.flatnonzero(np.isnat(ds))
     if unread.size == 0:
@@ -123,6 +185,8 @@ def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions) -> Non
     if len(filled) > 0.5 * max(1, ds.size - (unread[:2000].size - len(filled))):
         examples = ", ".join(repr(str(cells[row].as_py())) for row in filled[:3])
         tried = f"the date format {options.date_format}" if options.date_format else "every known form"
+        if calendar == "islamic":
+            tried += f" (the years are of {CALENDAR_NAMES[calendar]})"
         raise SourceError(
             f"{len(filled)} of {ds.size} dates in {grid.names[place]} cannot be read with {tried}, such as {examples}.",
             f"Give the date format: a pattern such as %d.%m.%Y, one of dmy, mdy, ymd, or one of {', '.join(FORMS)}.",

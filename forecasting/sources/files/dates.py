@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import Dates
+from forecasting.sources.files.eras import CALENDARS, in_our_years, other_calendar, without_eras
 from forecasting.sources.files.serials import FORMS, full_year, read_serials, stamps, strangeness
 from forecasting.sources.files.vocabulary import ZONES, months, plain
 
@@ -43,7 +44,12 @@ _PATTERNS: dict[str, str] = {
     "yM": rf"^(?P<c>\d{{4}})[-/.\s]*{_MONTH}\.?$",
     "ym": r"^(?P<c>\d{4})[-/](?P<b>\d{1,2})$",
     "my": r"^(?P<b>\d{1,2})[-/](?P<c>\d{4})$",
-    "ymd": r"^(?P<c>(?:1[6-9]|2[01])\d{2})(?P<b>\d{2})(?P<a>\d{2})[T ]+(?P<h>\d{1,2}):?(?P<n>\d{2})"
+    "yQ": r"(?i)^(?P<c>\d{4})\s?[-/.:_]?\s?(?:q|t|k|quarter\s?|qtr\s?)(?P<b>[1-4])$",
+    "Qy": r"(?i)^(?:q|t|quarter\s?|qtr\s?)(?P<b>[1-4])[-/.:_,'\s]*(?P<c>\d{4}|\d{2})$",
+    "nQy": r"(?i)^(?P<b>[1-4])(?:st|nd|rd|th|\.)?\s?(?:q|t|quarter|qtr|trim|kw?artal)\.?[-/.:_,'\s]*(?P<c>\d{4}|\d{2})$",
+    "yxm": r"(?i)^(?P<c>\d{4})[-\s]?m(?P<b>\d{1,2})$",
+    "yW": r"(?i)^(?P<c>\d{4})[-\s]?w(?P<b>\d{1,2})(?:-?(?P<a>[1-7]))?$",
+    "ymd": r"^(?P<c>(?:1[6-9]|2[01])\d{2})(?P<b>\d{2})(?P<a>\d{2})[T -]+(?P<h>\d{1,2}):?(?P<n>\d{2})"
     rf"(?::?(?P<s>\d{{2}})(?:[.,]?(?P<f>\d{{1,9}}))?)?\s*{_ZONE}$",
 }
 _LAYOUTS = tuple(_PATTERNS)
@@ -55,6 +61,11 @@ _SHOWN = {
     "yM": "%Y %b",
     "ym": "%Y-%m",
     "my": "%m/%Y",
+    "yQ": "quarters",
+    "Qy": "quarters",
+    "nQy": "quarters",
+    "yxm": "%YM%m",
+    "yW": "weeks",
     "ymd": "%Y%m%d",
 }
 
@@ -77,6 +88,9 @@ class DateColumn:
         IANA name written in the cells, ``UTC`` for epochs, else "".
     offset : ndarray of int16, shape [T], or None
         Minutes east of UTC that a cell names; :data:`NO_ZONE` where it names none. None where no cell does.
+    calendar : str
+        Calendar that the years are counted in, as of :func:`forecasting.sources.files.eras.other_calendar`; "" for our own.
+        ``islamic`` leaves every date unread.
     """
 
     ds: Dates
@@ -85,6 +99,7 @@ class DateColumn:
     alternative: str = ""
     zone: str = ""
     offset: npt.NDArray[np.int16] | None = None
+    calendar: str = ""
 
     @property
     def readable(self) -> float:
@@ -92,7 +107,7 @@ class DateColumn:
         return float(np.mean(~np.isnat(self.ds))) if self.ds.size else 0.0
 
 
-def read_dates(column: Any, form: str = "", prefer: str = "") -> DateColumn:
+def read_dates(column: Any, form: str = "", prefer: str = "", era: str = "") -> DateColumn:
     """Read a column of dates.
 
     Parameters
@@ -103,6 +118,8 @@ def read_dates(column: Any, form: str = "", prefer: str = "") -> DateColumn:
         Known order, numeric form or strptime pattern; "" decides from the whole column.
     prefer : str
         Order to take when nothing in the column tells ``dmy`` from ``mdy``.
+    era : str
+        Calendar that years of two digits are of, as far as the language of the file tells, or "".
 
     Returns
     -------
@@ -116,12 +133,15 @@ def read_dates(column: Any, form: str = "", prefer: str = "") -> DateColumn:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         numbers = column if column.null_count == 0 else column.cast(pa.float64())
         ds, name, rival = read_serials(numbers.to_numpy(zero_copy_only=False), form if form in FORMS else "")
-        return DateColumn(ds, name, alternative=rival)
+        return DateColumn(ds, name, alternative=rival, calendar=name if name in CALENDARS else "")
     if not pa.types.is_string(column.type):
         return DateColumn(np.full(len(column), _NAT))
     encoded = column.fill_null("").dictionary_encode()
     index = encoded.indices.to_numpy(zero_copy_only=False)
-    found = _from_text(_cleaned(encoded.dictionary), index, form, prefer)
+    cells, eras = without_eras(_cleaned(encoded.dictionary))
+    found = _from_text(cells, index, form, prefer, era)
+    if eras:
+        found = replace(found, calendar="japanese")
     return replace(found, ds=found.ds[index], offset=None if found.offset is None else found.offset[index])
 
 
@@ -174,6 +194,7 @@ def _cleaned(text: Any) -> Any:
     text = pc.utf8_trim_whitespace(text)
     if not pc.all(pc.string_is_ascii(text)).as_py():
         text = pc.utf8_normalize(text, form="NFKC")
+        text = pc.replace_substring_regex(text, r"^(?:中華)?民國\s*", "")
         text = pc.replace_substring_regex(text, r"\s*[年月년월]\s*", "-")
         text = pc.replace_substring_regex(text, r"\s*[日일]\.?|-$", "")
     if pc.any(pc.match_substring_regex(text, r"[()\t']|\s\s")).as_py():
@@ -182,7 +203,7 @@ def _cleaned(text: Any) -> Any:
     return text
 
 
-def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) -> DateColumn:
+def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
     """Read the distinct cells ``text``; ``index`` tells in which order they stand in the file."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -190,16 +211,17 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str) 
     if "%" in form:
         return _by_pattern(text, form)
     plain = pc.match_substring_regex(text, r"^[-+]?\d*[.,]?\d*$").to_numpy(zero_copy_only=False)
-    found = DateColumn(np.full(len(text), _NAT)) if form in FORMS or plain.all() else _by_layouts(text, ~plain, index, form, prefer)
+    serial = form in FORMS and (form not in CALENDARS or bool(plain.all()))
+    found = DateColumn(np.full(len(text), _NAT)) if serial or plain.all() else _by_layouts(text, ~plain, index, form, prefer, era)
     left = pc.match_substring_regex(text, r"^\d+(?:\.\d*)?$").to_numpy(zero_copy_only=False) if plain.any() else plain
-    if form in ORDERS or not left.any():
+    if form in ORDERS or not left.any() or (form in CALENDARS and not serial):
         return found
     numbers = text.filter(pa.array(left))
     whole = not pc.any(pc.match_substring_regex(numbers, r"\.|^\d{19}")).as_py()
     value = numbers.cast(pa.int64() if whole else pa.float64()).to_numpy()
     ds, name, rival = read_serials(value, form)
     if found.readable < 0.5:
-        found = replace(found, form=name, alternative=rival)
+        found = replace(found, form=name, alternative=rival, calendar=name if name in CALENDARS else found.calendar)
     both = found.ds.copy()
     both[left] = ds
     return replace(found, ds=both)
@@ -238,7 +260,7 @@ class _Parts:
         self.offset = np.full(self.size, NO_ZONE, np.int16)
 
 
-def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], form: str, prefer: str) -> DateColumn:
+def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
     """Read the chosen cells by the patterns, then settle the order of those that are all digits."""
     parts = _Parts(len(text))
     for layout, pattern in (("abc", _SWIFT), *_PATTERNS.items()):
@@ -248,9 +270,12 @@ def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.
         _match(text, rest, layout, pattern, parts)
     found = DateColumn(np.full(len(text), _NAT), _shown(text, parts), zone=parts.zone)
     named = parts.layout > 0
-    found.ds[named] = stamps(parts.c[named], parts.b[named], parts.a[named])
+    fields = parts.c[named], parts.b[named], parts.a[named]
+    calendar = other_calendar(*fields)
+    found.ds[named] = stamps(*(in_our_years(calendar, *fields) if calendar else fields))
+    found = replace(found, calendar=calendar)
     if (parts.layout == 0).any():
-        found = _settle_order(found, parts, index, form, prefer)
+        found = _settle_order(found, parts, index, form, prefer, era)
     offset = parts.offset if (parts.offset != NO_ZONE).any() else None
     return replace(found, ds=found.ds + parts.time, offset=offset)
 
@@ -272,10 +297,33 @@ def _match(text: Any, rest: npt.NDArray[np.int64], layout: str, pattern: str, pa
     parts.c[where] = year if layout == "abc" else full_year(year)
     if layout == "abc":
         parts.year_first |= pc.max(pc.utf8_length(groups["a"])).as_py() > 2
+    if "Q" in layout:
+        parts.b[where] = 3 * parts.b[where] - 2
+    if "W" in layout:
+        _to_mondays(parts, where)
     if "h" in groups:
         parts.time[where] = _time_of_day(groups)
     if "z" in groups:
         _note_zones(groups["z"], where, parts)
+
+
+def _to_mondays(parts: _Parts, where: npt.NDArray[np.int64]) -> None:
+    """Turn years and ISO weeks, which stand where months do, into the date of the Monday or of the weekday named."""
+    ds = iso_week(parts.c[where], parts.b[where], np.maximum(parts.a[where], 1))
+    months = ds.astype("datetime64[M]")
+    sound = ~np.isnat(ds)
+    parts.c[where] = np.where(sound, ds.astype("datetime64[Y]").astype(np.int64) + 1970, 0)
+    parts.b[where] = np.where(sound, months.astype(np.int64) % 12 + 1, 0)
+    parts.a[where] = np.where(sound, (ds.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1, 0)
+
+
+def iso_week(year: npt.NDArray[np.int64], week: npt.NDArray[np.int64], weekday: npt.NDArray[np.int64]) -> Dates:
+    """Return the days of ISO weeks as datetime64[us], weekday 1 for Monday; NaT where the week is not 1 to 53."""
+    fourth = stamps(year, np.ones_like(year), np.full_like(year, 4)).astype("datetime64[D]")
+    monday = fourth - (fourth.astype(np.int64) + 3) % 7
+    ds = (monday + 7 * (week - 1) + weekday - 1).astype("datetime64[us]")
+    ds[(week < 1) | (week > 53)] = _NAT
+    return ds
 
 
 def _month_numbers(names: Any) -> npt.NDArray[np.int64]:
@@ -314,7 +362,7 @@ def _offset_of(zone: str) -> int | None:
     return (int(found[2]) * 60 + int(found[3] or 0)) * (-1 if found[1] == "-" else 1)
 
 
-def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64], form: str, prefer: str) -> DateColumn:
+def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
     """Choose the order of day, month and year that the whole column speaks for."""
     numeric = parts.layout == 0
     fields = parts.a[numeric], parts.b[numeric], parts.c[numeric]
@@ -324,7 +372,8 @@ def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64]
         candidates = ("ymd", "ydm")
     else:
         candidates = ("dmy", "mdy") if (fields[2] > 31).any() else ("dmy", "mdy", "ymd")
-    readings = {order: _in_order(order, *fields) for order in candidates}
+    calendars = {order: _calendar_of(order, fields, form, era) for order in candidates}
+    readings = {order: _in_order(order, calendars[order], *fields) for order in candidates}
     valid = {order: int(np.count_nonzero(~np.isnat(ds))) for order, ds in readings.items()}
     fitting = [order for order in candidates if valid[order] == max(valid.values())]
     if len(fitting) > 1 and not parts.year_first:
@@ -341,12 +390,26 @@ def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64]
     shown = found.form
     for place_, letter in enumerate(order, start=1):
         shown = shown.replace(f"%{place_}", {"y": "%Y", "m": "%m", "d": "%d"}[letter])
-    return replace(found, ds=ds, order=order, form=shown, alternative=rival)
+    return replace(found, ds=ds, order=order, form=shown, alternative=rival, calendar=calendars[order] or found.calendar)
 
 
-def _in_order(order: str, *fields: npt.NDArray[np.int64]) -> Dates:
+def _calendar_of(order: str, fields: tuple[npt.NDArray[np.int64], ...], form: str, era: str) -> str:
+    """Return the calendar of dates whose fields stand in an order: the one named, the one that the years tell, or that of the language."""
     part = dict(zip(order, fields, strict=True))
-    return stamps(full_year(part["y"]), part["m"], part["d"])
+    if form in CALENDARS:
+        return form
+    told = other_calendar(part["y"], part["m"], part["d"])
+    if told or not era or part["y"].max(initial=0) > 99:
+        return told
+    return era if era == "buddhist" or (order == "ymd" and int(part["y"].min(initial=99)) > 31) else ""
+
+
+def _in_order(order: str, calendar: str, *fields: npt.NDArray[np.int64]) -> Dates:
+    part = dict(zip(order, fields, strict=True))
+    if not calendar:
+        return stamps(full_year(part["y"]), part["m"], part["d"])
+    year = part["y"] + 2500 * ((calendar == "buddhist") & (part["y"] < 100))
+    return stamps(*in_our_years(calendar, year, part["m"], part["d"]))
 
 
 def _groups(text: Any, pattern: str) -> tuple[npt.NDArray[np.bool_], dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding, Floats
+from forecasting.sources.files.eras import JAPANESE
 from forecasting.sources.files.numbers import MISSING
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
 
@@ -24,9 +25,14 @@ _DATE_DIGITS = re.compile(r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DATE_SIGNS = re.compile(r"[\w\s\-/.,:'()+º]{5,60}")
 _DATE_SERIAL = re.compile(
-    r"(?:1[89]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T]?\d{4,9})?|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
+    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T-]*\d{4,9}|[ T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?"
+    r"|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
-_DATE_MONTH = re.compile(r"(?:1[89]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[89]|20|21)\d{2}")
+_DATE_MONTH = re.compile(r"(?:1[0-9]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[0-9]|20|21)\d{2}")
+_DATE_PERIOD = re.compile(
+    r"(?i)(?:1\d|2[01])\d\d\s?[-/.:_]?\s?(?:(?:q|t|k|quarter\s?|qtr\s?)[1-4]|m(?:0?[1-9]|1[0-2])|w[0-5]?\d(?:-?[1-7])?)"
+    r"|(?:(?:q|t|quarter\s?|qtr\s?)[1-4]|[1-4](?:st|nd|rd|th|\.)?\s?(?:q|t|quarter|qtr|trim|kw?artal)\.?)[-/.:_,'\s]*(?:\d{4}|\d{2})"
+)
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
 
@@ -51,6 +57,10 @@ class Grid:
         What was odd about the rows.
     block : ndarray of float64, shape [C, T], or None
         The numbers of several columns together in memory, where they are.
+    zone : str
+        IANA zone that a document names beside the table, or "".
+    symbol : str
+        Symbol that a document names beside the table, or "".
     """
 
     columns: tuple[Any, ...]
@@ -60,6 +70,8 @@ class Grid:
     first_row: int = 0
     findings: tuple[Finding, ...] = ()
     block: Floats | None = None
+    zone: str = ""
+    symbol: str = ""
 
     @property
     def rows(self) -> int:
@@ -111,9 +123,11 @@ def cell_kind(cell: str, form: str = "") -> str:
         return "D" if _DATE_SERIAL.fullmatch(cell) else "N"
     possible = _DATE_SIGNS.fullmatch(cell) is not None
     if (
-        (possible and (_DATE_DIGITS.match(cell) or re.match(r"\d{4}\s?[年년]", cell)))
+        (possible and (_DATE_DIGITS.match(cell) or re.match(r"(?:民國\s?)?\d{2,4}\s?[年년]", cell)))
         or _DATE_SERIAL.fullmatch(cell)
         or _DATE_MONTH.fullmatch(cell)
+        or _DATE_PERIOD.fullmatch(cell)
+        or JAPANESE.fullmatch(cell)
     ):
         return "D"
     named = possible and any(plain(word).replace(" ", "") in months() for word in _WORD.findall(cell))
@@ -189,7 +203,7 @@ def _date_column(kinds: Sequence[Sequence[str]]) -> int:
 def _is_data(row: Sequence[str], column: int) -> bool:
     if column < 0:
         numbers = row.count("N")
-        return numbers >= 2 and numbers >= len(row) - row.count("E") - 1
+        return numbers >= 2 and numbers >= (len(row) - row.count("E")) / 2
     if column >= len(row) or row[column] != "D" or len(row) < 2:
         return False
     others = [kind for place, kind in enumerate(row) if place != column]

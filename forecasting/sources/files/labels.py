@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forecasting.sources.files.vocabulary import UNIT_WORDS, VETO_WORDS, plain, role_ranks, words_of
+from forecasting.sources.files.vocabulary import DATE_PARTS, DERIVED_WORDS, UNIT_WORDS, VETO_WORDS, plain, role_ranks, words_of
 
 #: Roles of columns that hold prices or volumes.
 PRICE_ROLES = ("open", "high", "low", "close", "adj_close", "volume", "bid", "ask")
@@ -106,7 +106,7 @@ def _with_rest(text: str, words: list[str]) -> Label:
             roles = known.get(phrase, ())
             if not roles or roles[0][0] not in PRICE_ROLES or phrase in _ALONE or len(phrase) < 3:
                 continue
-            if set(rest) & VETO_WORDS:
+            if set(rest) & VETO_WORDS or any(word.rstrip("0123456789") in VETO_WORDS for word in rest):
                 return Label("ignored")
             symbol = "" if set(rest) <= UNIT_WORDS else _cut(text, piece)
             return Label(roles[0][0], roles[0][1] + 100, symbol, tuple((role, rank + 100) for role, rank in roles))
@@ -118,6 +118,19 @@ def _cut(text: str, piece: list[str]) -> str:
     pattern = r"[\W_]*".join(map(re.escape, piece))
     rest = re.sub(rf"^{pattern}(?=[\W_])|(?<=[\W_]){pattern}[\W_]*$", "", text.strip(), flags=re.IGNORECASE)
     return rest.strip(" _-./|:()[]'\",")
+
+
+def date_part(texts: Sequence[str]) -> str:
+    """Return the part of a date that the header texts of a column name, "" where they name none."""
+    name = plain(" ".join(text for text in texts if text))
+    name = re.sub(r"^(?:date|calendar|fiscal) | ?(?:of year|number|no|num|nr)$", "", name).replace(" ", "")
+    return next((part for part, words in DATE_PARTS.items() if name in words), "")
+
+
+def is_derived(name: str) -> bool:
+    """Tell whether a name is that of an indicator, a lag or a return, which are worked out from prices."""
+    words = plain(name).split()
+    return any(word in DERIVED_WORDS or word.rstrip("0123456789") in DERIVED_WORDS for word in words)
 
 
 def _is_unit(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import io
@@ -28,17 +29,23 @@ MAX_BYTES = 512 * 2**20
 MAX_RATIO = 30
 FREE_BYTES = 8 * 2**20
 
-Kind = Literal["text", "excel", "parquet"]
+Kind = Literal["text", "excel", "parquet", "arrow", "sqlite", "json"]
 Taken = TypeVar("Taken")
 _PACKED: dict[str, bytes] = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}
+SQLITE = b"SQLite format 3\0"
+#: How an Arrow stream begins: a mark, and the length of the first message.
+_ARROW_STREAM = re.compile(rb"\xff\xff\xff\xff[\x00-\xff]{2}[\x00-\x7f]\x00")
+#: How JSON begins that may hold a table: an object, or a list of objects, lists, numbers or texts.
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]]|-?\d|$))")
 _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", "Export the table as CSV first."),
     (b"\x89PNG", "a picture", "Choose a file with prices."),
     (b"\xff\xd8\xff", "a picture", "Choose a file with prices."),
     (b"GIF8", "a picture", "Choose a file with prices."),
-    (b"SQLite format 3", "an SQLite database", "Export the table as CSV first."),
+    (SQLITE, "a packed SQLite database", "Unpack it first."),
     (b"\x89HDF", "an HDF5 file", "Export the table as CSV or Parquet first."),
-    (b"ARROW1", "an Arrow file", "Save it as Parquet or CSV."),
+    (b"ARROW1", "a packed Arrow file", "Unpack it first."),
+    (b"FEA1", "a Feather file of the first version", "Write it again with pandas: to_feather makes the second one."),
     (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it first."),
     (b"Rar!", "a RAR archive", "Unpack it first."),
     (b"\x28\xb5\x2f\xfd", "packed with Zstandard", "Unpack it first."),
@@ -54,7 +61,7 @@ class Opened:
     ----------
     path : Path
     kind : str
-        ``text``, ``excel`` or ``parquet``: what is inside, once unpacked.
+        ``text``, ``excel``, ``parquet``, ``arrow``, ``sqlite`` or ``json``: what is inside, once unpacked.
     packing : str
         ``gzip``, ``bzip2``, ``xz``, ``zip`` or "".
     member : str
@@ -177,13 +184,17 @@ def inspect_file(path: str | Path, member: str = "") -> Opened:
     path = _checked(path)
     try:
         with path.open("rb") as file:
-            first = file.read(8)
+            first = file.read(16)
             file.seek(-min(4, path.stat().st_size), os.SEEK_END)
             last = file.read(4)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.") from error
     if first[:4] == b"PAR1" and last == b"PAR1":
         return Opened(path, "parquet", "", "", first)
+    if first[:6] == b"ARROW1" or _ARROW_STREAM.match(first):
+        return Opened(path, "arrow", "", "", first)
+    if first == SQLITE:
+        return Opened(path, "sqlite", "", "", first)
     if first[:4] == b"\xd0\xcf\x11\xe0":
         return Opened(path, "excel", "", "", first)
     packing = next((name for name, magic in _PACKED.items() if first.startswith(magic)), "")
@@ -191,13 +202,19 @@ def inspect_file(path: str | Path, member: str = "") -> Opened:
         packing, member = "zip", _zip_member(path, member)
         if not member:
             return Opened(path, "excel", "", "", first)
+    member = member if packing == "zip" else ""
     opened = Opened(path, "text", packing, member, b"")
     with unpacked(opened) as stream:
         head = stream.read(1 << 18)
         _refuse(path, head)
         if packing:
             stream.refuse_bomb()
-    return Opened(path, "text", packing, member, head)
+    return Opened(path, "json" if _is_json(head) else "text", packing, member, head)
+
+
+def _is_json(head: bytes) -> bool:
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return _JSON.match(head[2:400].replace(b"\0", b"") if wide else head[:200]) is not None
 
 
 @contextmanager
@@ -305,6 +322,3 @@ def _refuse(path: Path, head: bytes) -> None:
         raise SourceError(
             f"{path.name} is a web page or XML, not a table.", "Use the download button of the site, or save the table as CSV."
         )
-    if start.startswith((b"{", b"[{", b"[[")):
-        begin = " ".join(start[:120].decode("utf-8", "replace").split())
-        raise SourceError(f"{path.name} is JSON, not a table: {begin}", "If that is an answer of a data service, it says what went wrong.")

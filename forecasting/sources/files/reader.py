@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,20 +13,30 @@ import numpy as np
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding, PriceSeries, Provenance
+from forecasting.sources.files.arrow_tables import read_arrow
 from forecasting.sources.files.assemble import assemble
 from forecasting.sources.files.convert import Converted, convert
 from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.json_tables import read_json
 from forecasting.sources.files.opening import Opened, inspect_file, whole_file
 from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import Roles, assign_roles
+from forecasting.sources.files.sqlite_tables import read_sqlite, sqlite_tables
 from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
-from forecasting.sources.files.tables import read_parquet, read_workbook
+from forecasting.sources.files.tables import Workbook, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
 
 _PREVIEW = 20
 _SAMPLE = 300
+#: Endings of names of files, those of packed ones first.
+_SUFFIXES = (
+    ".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet", ".pq", ".dat", ".data", ".json",
+    ".jsonl", ".ndjson", ".feather", ".arrow", ".arrows", ".sqlite", ".sqlite3", ".db",
+)  # fmt: skip
+#: Most tables of one file that are tried.
+_MOST_TABLES = 50
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     Parameters
     ----------
     path : str or Path
-        CSV or other delimited text (also packed by gzip, bzip2, xz or zip), Excel or Parquet; told by content, not by name.
+        CSV or other delimited text, JSON (both also packed by gzip, bzip2, xz or zip), Excel, Parquet, Feather or SQLite; told by
+        content, not by name.
     options : ReadOptions, optional
         What is settled beforehand; the rest is found in the file.
 
@@ -116,6 +127,7 @@ def _read(found: _Understood, rows: range) -> tuple[tuple[str, ...], ...]:
     """Return some rows as they were understood: dates and numbers in one form, "" where there is none, the rest as it stands."""
     cells = [[_shown(column[row].as_py()) for row in rows] for column in found.grid.columns]
     place = found.roles.index("date")
+    place = found.roles.date_parts.get("year") if place is None else place
     for index, numbers in found.read.numbers.items():
         cells[index] = [f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else "" for row in rows]
     if place is not None:
@@ -144,12 +156,14 @@ def _series(found: _Understood, options: ReadOptions) -> tuple[PriceSeries, ...]
 
 def _name_of(opened: Opened, grid: Grid) -> str:
     """Return the name of a series that no column names: a note above the header, else the name of the file."""
+    if grid.symbol:
+        return grid.symbol
     for row in grid.above:
         filled = [cell for cell in row if cell]
         if len(filled) == 2 and filled[0].rstrip(":").strip().lower() in ("symbol", "ticker", "security", "instrument", "code"):
             return filled[1]
     name = opened.path.name
-    for suffix in (".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet", ".pq", ".dat", ".data"):
+    for suffix in _SUFFIXES:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[: -len(suffix)]
     return name
@@ -161,10 +175,61 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
     if opened.kind == "text":
         return _understand_text(opened, options)
     if opened.kind == "excel":
-        grid, digest, sheet, sheets = read_workbook(opened, options.sheet, options.date_format, options.header)
-        return _finish(opened, grid, digest, options, sheet=sheet, sheets=sheets)
-    grid, digest = read_parquet(opened)
+        book = Workbook(opened, options.date_format, options.header)
+        return _first_table(opened, book.names, book.grid, book.digest, options, "sheet", book.filled)
+    if opened.kind == "sqlite":
+        names, digest = sqlite_tables(opened)
+        return _first_table(opened, names, lambda name: read_sqlite(opened, name), digest, options, "table")
+    if opened.kind == "json":
+        tables, digest = read_json(opened)
+        named = {table.name or f"table {place}": table for place, table in enumerate(tables, start=1)}
+        return _first_table(opened, tuple(named), lambda name: named[name].grid(), digest, options, "table")
+    grid, digest = read_arrow(opened) if opened.kind == "arrow" else read_parquet(opened)
     return _finish(opened, grid, digest, options)
+
+
+def _first_table(
+    opened: Opened,
+    names: tuple[str, ...],
+    grid_of: Callable[[str], Grid],
+    digest: str,
+    options: ReadOptions,
+    what: str,
+    filled: Callable[[str], bool] = lambda _name: True,
+) -> _Understood:
+    """Read the table that is wanted, or the first one of a file that holds prices; a finding names the others.
+
+    Raises
+    ------
+    SourceError
+        No such table, or none with dates and prices.
+    """
+    file, wanted = opened.path.name, options.sheet if options.sheet != opened.member else ""
+    if wanted and wanted not in names:
+        raise SourceError(f"{file} has no {what} '{wanted}'.", f"There are: {', '.join(names[:20])}.")
+    failures: list[tuple[str, SourceError]] = []
+    for name in (wanted,) if wanted else names[:_MOST_TABLES]:
+        try:
+            found = _finish(opened, grid_of(name), digest, options, sheet=name, sheets=names)
+        except SourceError as error:
+            failures.append((name, error))
+            continue
+        failed = {name for name, _ in failures}
+        left = [other for other in names if other != name and other not in failed and filled(other)]
+        return found if wanted or not left else _with_finding(found, _left(what, name, left))
+    told = " ".join(f"{name}: {failure.message}" if len(names) > 1 else failure.message for name, failure in failures[:3])
+    hint = failures[0][1].hint if len(failures) == 1 else ""
+    raise SourceError(f"{file} holds no price table. {told}", hint or f"Choose a {what} with a date column and prices.")
+
+
+def _left(what: str, taken: str, left: Sequence[str]) -> Finding:
+    names = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
+    message = f"Of several {what}s, {taken} is read. Not read: {names}. Choose another one as the {what}: --sheet NAME."
+    return Finding("tables_left", message, len(left), "info", f"read {taken}")
+
+
+def _with_finding(found: _Understood, finding: Finding) -> _Understood:
+    return replace(found, grid=replace(found.grid, findings=(*found.grid.findings, finding)))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ class Reading:
     ----------
     path : str
     kind : str
-        ``text``, ``excel`` or ``parquet``.
+        ``text``, ``excel``, ``parquet``, ``arrow``, ``sqlite`` or ``json``.
     packing : str
         ``gzip``, ``bzip2``, ``xz``, ``zip`` or "".
     encoding, delimiter : str
@@ -34,7 +34,7 @@ class Reading:
     layout : str
         ``single``, ``long`` (a symbol column) or ``wide`` (columns by symbol).
     sheet : str
-        The sheet or archive member taken; ``sheets`` are all of a workbook.
+        The sheet, table or archive member taken; ``sheets`` are all of a workbook, a database or a JSON document.
     header_rows : tuple of int
         Rows that name the columns, counted from 0; empty where there is none.
     first_row : int
@@ -59,7 +59,7 @@ class Reading:
     """
 
     path: str
-    kind: Literal["text", "excel", "parquet"]
+    kind: Literal["text", "excel", "parquet", "arrow", "sqlite", "json"]
     packing: str
     encoding: str
     delimiter: str

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import Dates
+from forecasting.sources.files.eras import in_our_years, other_calendar
 
 Numbers = npt.NDArray[Any]
 Whole = npt.NDArray[np.int64]
@@ -19,8 +20,8 @@ _EXCEL_DAY_0 = -25_569 * 86_400_000_000
 
 
 def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
-    """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is outside 1600-2261."""
-    sound = (year >= 1600) & (year <= 2261) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is outside 1000-2261."""
+    sound = (year >= 1000) & (year <= 2261) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     first = (np.where(sound, year, 1970) - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.where(sound, month - 1, 0)
     days = first.astype("datetime64[D]") + np.where(sound, day - 1, 0)
     sound &= days.astype("datetime64[M]") == first
@@ -70,7 +71,7 @@ def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
         value = np.where(known, value, 0)
     best: Dates = np.full(value.shape, np.datetime64("NaT", "us"))
     chosen, most = "", 0
-    for name in (form,) if form else ("yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year"):
+    for name in (form,) if form else _GUESSED:
         ds = _READERS[name](value)
         ds[~known] = np.datetime64("NaT")
         count = int(np.count_nonzero(~np.isnat(ds)))
@@ -78,12 +79,20 @@ def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
             best, chosen, most = ds, name, count
     if chosen == "epoch":
         chosen = _epoch_name(float(np.median(np.abs(value[known]))))
+    if chosen == "yymmdd" and not form and _counts_years(value[known]):
+        return _year(value), "year", ""
     if chosen == "yyyymm" and not form:
         other = _yymmdd(value)
         if np.count_nonzero(~np.isnat(other)) == most:
             rival = strangeness(other) < strangeness(best)
             return (other, "yymmdd", "yyyymm") if rival else (best, "yyyymm", "yymmdd")
     return best, chosen, ""
+
+
+def _counts_years(value: Numbers) -> bool:
+    """Tell whether numbers of four digits go up or down by one."""
+    steps = np.abs(np.diff(value))
+    return bool(steps.size and value.min() >= 1000 and value.max() < 2262 and np.all(steps == 1))
 
 
 def _epoch_name(value: float) -> str:
@@ -101,7 +110,7 @@ def _groups(value: Numbers, *bases: int) -> list[Whole]:
     return [*groups, whole]
 
 
-def _within(year: Whole, low: int = 1800) -> Whole:
+def _within(year: Whole, low: int = 1500) -> Whole:
     return np.where((year >= low) & (year < 2200), year, 0)
 
 
@@ -137,7 +146,49 @@ def _yyyymm(value: Numbers) -> Dates:
 def _year(value: Numbers) -> Dates:
     (year,) = _groups(value)
     one = np.ones_like(year)
-    return stamps(_within(year), one, one)
+    return stamps(_within(year, 1000), one, one)
+
+
+def _year_and_month(value: Numbers) -> Dates:
+    """Read 1990.01 as January and 1990.1, where a number has lost its last zero, as October."""
+    year = np.floor(value).astype(np.int64)
+    hundredths = (value - year) * 100
+    month = np.round(hundredths).astype(np.int64)
+    written = np.abs(hundredths - month) < 1e-4
+    ds = stamps(_within(year, 1000), np.where(written, month, 0), np.ones_like(month))
+    return ds if written.all() and _in_steps_of_months(ds) else np.full(value.shape, np.datetime64("NaT", "us"))
+
+
+def _in_steps_of_months(ds: Dates) -> bool:
+    """Tell whether dates go month by month, one way."""
+    months = ds[~np.isnat(ds)].astype("datetime64[M]").astype(np.int64)
+    steps = np.diff(months)
+    return bool(months.size > 1 and np.mean(np.abs(steps) == 1) > 0.9)
+
+
+def _decimal_year(value: Numbers) -> Dates:
+    """Read years with a fraction that is a month's beginning or middle: 1990.0833 and 1990.125 are February."""
+    year = np.floor(value).astype(np.int64)
+    twelfths = (value - year) * 12
+    halves = np.round(twelfths * 2) / 2
+    written = np.abs(twelfths - halves) < 0.03
+    whole = bool(np.all(value == year))
+    month = np.floor(halves + 1e-9).astype(np.int64)
+    year, month = np.where(month > 11, year + 1, year), month % 12 + 1
+    ds = stamps(_within(year, 1000), month, np.ones_like(month))
+    steps = np.abs(np.diff(ds[~np.isnat(ds)].astype("datetime64[M]").astype(np.int64)))
+    usual = steps.size > 0 and bool(np.isin(steps, (1, 3, 6)).mean() > 0.9)
+    return ds if written.all() and usual and not whole else np.full(value.shape, np.datetime64("NaT", "us"))
+
+
+def _in_calendar(calendar: str, value: Numbers) -> Dates:
+    """Read yyyymmdd, of Taiwan yyymmdd, with the years of another calendar."""
+    day, month, year = _groups(value, 100, 100)
+    likely = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    known = likely & (year > 0)
+    if not known.any() or other_calendar(year[known], month[known], day[known]) != calendar:
+        return np.full(value.shape, np.datetime64("NaT", "us"))
+    return stamps(*in_our_years(calendar, np.where(known, year, 0), month, day))
 
 
 def _excel(value: Numbers) -> Dates:
@@ -171,11 +222,21 @@ _READERS: dict[str, Callable[[Numbers], Dates]] = {
     "yymmdd": _yymmdd,
     "ddmmyyyy": _ddmmyyyy,
     "year": _year,
+    "yyyy.mm": _year_and_month,
+    "decimal-year": _decimal_year,
+    "buddhist": lambda value: _in_calendar("buddhist", value),
+    "persian": lambda value: _in_calendar("persian", value),
+    "roc": lambda value: _in_calendar("roc", value),
     "epoch-s": lambda value: _epoch(value, "s"),
     "epoch-ms": lambda value: _epoch(value, "ms"),
     "epoch-us": lambda value: _epoch(value, "us"),
     "epoch-ns": lambda value: _epoch(value, "ns"),
 }
+
+#: Forms that are looked for where none is named, in order: of several that fit as many numbers, the first is taken.
+_GUESSED = (
+    "yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year", "yyyy.mm", "decimal-year", "buddhist", "persian", "roc",
+)  # fmt: skip
 
 #: Numeric forms that a user may name.
 FORMS: tuple[str, ...] = tuple(name for name in _READERS if name != "epoch")

@@ -9,67 +9,79 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
-from forecasting.sources.files.labels import levels_of
+from forecasting.sources.files.labels import PRICE_ROLES, levels_of, read_label
 from forecasting.sources.files.opening import MAX_RATIO, Opened, whole_file
+from forecasting.sources.files.typed import raw_bytes
 from forecasting.sources.files.workbooks import check_workbook
 
 #: Most bytes of a name or of metadata in a Parquet file.
 _THRIFT_BYTES = 16 * 2**20
 #: Seconds from 1970 to the first and the last day that calendars have.
 _FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
-#: Bytes that a Parquet file may always fill.
-_FREE_BYTES = 64 * 2**20
+#: Workbooks of fewer bytes are looked at whole for the sheets that are filled.
+_SMALL_WORKBOOK = 4 * 2**20
+#: Bytes that a packed table may always fill.
+FREE_BYTES = 64 * 2**20
 
 
-def read_workbook(opened: Opened, sheet: str = "", form: str = "", header: str = "") -> tuple[Grid, str, str, tuple[str, ...]]:
-    """Read a sheet of an Excel workbook.
+class Workbook:
+    """The sheets of an Excel workbook.
 
     Parameters
     ----------
     opened : Opened
-    sheet : str
-        Name of the sheet; "" takes the first that holds dates and numbers.
     form : str
         Known strptime pattern of dates that are text, or "".
     header : str
         Known rows of the header, as of :func:`forecasting.sources.files.grid.header_lines`.
 
-    Returns
-    -------
-    grid : Grid
+    Attributes
+    ----------
+    names : tuple of str
+        All sheets.
     digest : str
         SHA-256 (hex) of the file.
-    sheet : str
-        The sheet taken.
-    sheets : tuple of str
-        All sheets.
 
     Raises
     ------
     SourceError
-        A damaged, protected or oversized workbook, or one without a price table.
+        A damaged, protected or oversized workbook.
     """
-    import python_calamine as calamine
 
-    data, digest = whole_file(opened)
-    check_workbook(data, opened.path.name)
-    try:
-        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-    except calamine.PasswordError as error:
-        raise SourceError(f"{opened.path.name} is protected by a password.", "Save it without one, or as CSV.") from error
-    except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
-        raise SourceError(f"{opened.path.name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV.") from error
-    names = tuple(book.sheet_names)
-    if sheet and sheet not in names:
-        raise SourceError(f"{opened.path.name} has no sheet '{sheet}'.", f"Sheets are: {', '.join(names)}.")
-    failures = []
-    for name in (sheet,) if sheet else names:
+    def __init__(self, opened: Opened, form: str = "", header: str = "") -> None:
+        import python_calamine as calamine
+
+        self._form, self._header = form, header
+        data, self.digest = whole_file(opened)
+        name = opened.path.name
+        check_workbook(data, name)
         try:
-            rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            return _sheet_grid(rows, form, header), digest, name, names
-        except (calamine.CalamineError, SourceError, ValueError, OverflowError) as error:
-            failures.append(f"{name}: {error}")
-    raise SourceError(f"{opened.path.name} holds no price table. {' '.join(failures[:3])}", "Choose a sheet with a date column and prices.")
+            self._book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+        except calamine.PasswordError as error:
+            raise SourceError(f"{name} is protected by a password.", "Save it without one, or as CSV.") from error
+        except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
+            raise SourceError(f"{name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV.") from error
+        self.names: tuple[str, ...] = tuple(self._book.sheet_names)
+        self._small = len(data) < _SMALL_WORKBOOK
+
+    def grid(self, sheet: str) -> Grid:
+        """Return the table of a sheet; SourceError where it holds none."""
+        import python_calamine as calamine
+
+        try:
+            rows = self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+            return _sheet_grid(rows, self._form, self._header)
+        except (calamine.CalamineError, ValueError, OverflowError) as error:
+            raise SourceError(f"The sheet cannot be read: {error}.", "Save it as CSV.") from error
+
+    def filled(self, sheet: str) -> bool:
+        """Tell whether a sheet has cells, as far as it takes no long time to find out."""
+        import python_calamine as calamine
+
+        try:
+            return not self._small or bool(self._book.get_sheet_by_name(sheet).total_height)
+        except (calamine.CalamineError, ValueError, OverflowError):
+            return False
 
 
 def _sheet_grid(rows: Sequence[Sequence[Any]], form: str, named: str = "") -> Grid:
@@ -130,21 +142,38 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
         rows, width = about.metadata.num_rows, about.metadata.num_columns
         if rows > MAX_ROWS or width > MAX_COLUMNS:
             raise SourceError(f"{name} has {rows:,} rows and {width:,} columns.", f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.")
-        most = max(_FREE_BYTES, MAX_RATIO * len(data))
+        most = max(FREE_BYTES, MAX_RATIO * len(data))
         if rows * width * 8 > most or _unpacked_bytes(about.metadata) > most:
             raise SourceError(f"{name} packs {rows:,} rows of {width:,} columns more than {MAX_RATIO}-fold.", "Save the prices as CSV.")
         texts = [column.path for column in about.schema if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0]
         table = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts).read()
-        if sum(_text_bytes(column) for column in table.columns) > most:
+        if sum(text_bytes(column) for column in table.columns) > most:
             raise SourceError(f"{name} holds texts of more than {most >> 20} MB.", "Keep only the columns needed.")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
         raise SourceError(f"{name} is no Parquet file that can be read: {error}.", "Write it again, or save it as CSV.") from error
+    return grid_of(table, name), digest
+
+
+def grid_of(table: Any, name: str) -> Grid:
+    """Return an Arrow table as cells.
+
+    Raises
+    ------
+    SourceError
+        No rows, a single column, or prices that are no numbers but raw bytes or lists.
+    """
+    import pyarrow as pa
+
     if table.num_rows == 0 or table.num_columns < 2:
         raise SourceError(f"{name} has {table.num_rows} rows and {table.num_columns} columns.", "A date column and a value are needed.")
+    for field in table.schema:
+        binary = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type) or pa.types.is_fixed_size_binary(field.type)
+        if (binary or pa.types.is_nested(field.type)) and read_label((field.name,)).role in PRICE_ROLES:
+            raise raw_bytes(name, field.name)
     labels = [levels_of(column) for column in table.column_names]
     depth = max(map(len, labels))
     header = tuple(tuple(label[level] if level < len(label) else "" for label in labels) for level in range(depth))
-    return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header), digest
+    return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header)
 
 
 def _unpacked_bytes(about: Any) -> int:
@@ -152,7 +181,7 @@ def _unpacked_bytes(about: Any) -> int:
     return sum(int(group.column(place).total_uncompressed_size) for group in groups for place in range(group.num_columns))
 
 
-def _text_bytes(column: Any) -> int:
+def text_bytes(column: Any) -> int:
     """Return how large a column of texts becomes where each cell has its own; 0 for other columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -189,7 +218,13 @@ def _plain(column: Any) -> Any:
         column = _in_calendar(column)
     elif pa.types.is_decimal(kind):
         column = column.cast(pa.float64(), safe=False)
-    elif pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+    elif (
+        pa.types.is_nested(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+    ):
         column = pa.chunked_array([pa.nulls(len(column), pa.string())])
     whole = column.combine_chunks()
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

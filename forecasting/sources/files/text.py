@@ -66,16 +66,21 @@ class Splitter:
         Whole lines stand in quotes.
     joined : int
         Cell that belongs together with the next one, since a date holds the delimiter (``Dec 24, 2020``); -1 for none.
+    edges : tuple of int
+        Where the cells of a printed table end, by which the names above them are told apart; empty for any other file.
     """
 
     delimiter: str
     wrapped: bool = False
     joined: int = -1
+    edges: tuple[int, ...] = ()
 
     def cells(self, line: str) -> list[str]:
         """Return the cells of a line, none for a blank one; a broken quote spoils its own line only."""
         if not line.strip():
             return []
+        if self.edges and (placed := self._placed(line)):
+            return placed
         try:
             cells = next(csv.reader((line,), delimiter=self.delimiter, skipinitialspace=True), [])
             if self.wrapped and len(cells) == 1:
@@ -87,6 +92,18 @@ class Splitter:
         place = self.joined
         if 0 <= place < len(cells) - 1 and _YEAR.fullmatch(cells[place + 1].strip()):
             cells[place : place + 2] = [f"{cells[place]}, {cells[place + 1].strip()}"]
+        return cells
+
+    def _placed(self, line: str) -> list[str]:
+        """Return the cells of a line that has fewer than the table, each above the column that it ends or begins with."""
+        spans = [(found.start(), found.end(), found[0]) for found in re.finditer(r"\S+", line)]
+        if len(spans) >= len(self.edges):
+            return []
+        cells = [""] * len(self.edges)
+        for start, end, text in spans:
+            if end not in self.edges and start > 0:
+                return []
+            cells[self.edges.index(end) if end in self.edges else 0] = text
         return cells
 
     def rows(self, lines: Iterable[str]) -> list[list[str]]:
@@ -183,6 +200,8 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str
     name, guessed, lines = first_lines(head, encoding)
     splitter = _splitter(lines, form, _known_delimiter(delimiter))
     rows = splitter.rows(lines)
+    if splitter.delimiter == " " and any(len(row) > 1 and set(row) <= {"...", "..", ""} for row in rows):
+        raise SourceError("The table was printed shortened: rows are left out where '...' stands.", "Write it with to_csv, and load that.")
     try:
         frame = find_frame(rows, form, header)
     except SourceError as error:
@@ -262,8 +281,17 @@ def _splitter(lines: list[str], form: str, known: str = "") -> Splitter:
             return Splitter(better, True)
     rows = [row for row in best.rows(sample[:100]) if len(row) > 1]
     torn = Counter(place for row in rows for place in range(len(row) - 1) if _is_torn(row[place], row[place + 1]))
+    if best.delimiter == " ":
+        return Splitter(" ", edges=_edges(sample))
     place, count = torn.most_common(1)[0] if torn else (-1, 0)
     return Splitter(best.delimiter, joined=place) if count > 0.8 * len(rows) - 3 and count else best
+
+
+def _edges(lines: list[str]) -> tuple[int, ...]:
+    """Return where the cells of a table end that is printed in columns, none where its lines do not agree."""
+    ends = Counter(tuple(found.end() for found in re.finditer(r"\S+", line)) for line in lines)
+    edges, count = max(ends.items(), key=lambda pair: (pair[1], len(pair[0])))
+    return edges if count > 0.8 * len(lines) - 3 and len(edges) > 2 else ()
 
 
 def _is_torn(cell: str, other: str) -> bool:

@@ -20,7 +20,9 @@ ROLE_WORDS: dict[str, str] = {
         |period start|month|year month|yearmonth|week|period|unix|unix time|unix timestamp|unixtime|epoch|t|ts|time|index|datum
         |datum zeit|tag|zeitpunkt|data|data sesji|dzien|fecha|dia|data pregao|jour|seance|giorno|tarih|дата|день|время|日期|日時
         |日付|日付け|交易日期|交易日|时间|날짜|일자|ngay|tanggal|dato|pvm|paivamaara|paivays|ημερομηνια|תאריך|التاريخ|วันที่
-        |תאריך מסחר|datums|kuupaev|datas|nap|дата торгов|tradedate|caldt""",
+        |תאריך מסחר|datums|kuupaev|datas|nap|дата торгов|tradedate|caldt|基準日|年月日|期間|月|quarter|qtr|year quarter|yearqtr
+        |year|years|jahr|annee|ano|anno|rok|ar|vuosi|год|年|年度|period end|period ending|reference date|time period|fecha hora
+        |date decimal|decimal date|stichtag|valeurdatum|mois|monat|mes|mese""",
     "time": "time|zeit|uhrzeit|hora|heure|ora|godzina|czas|время|时间|時刻|saat|tijd|tid|hour|time of day|bar start time",
     "symbol": """symbol|ticker|tic|unique id|name|stock|stock symbol|instrument|security|sec code|secid|ts code|stock code|code|isin|wkn
         |asset|asset id|company|company name|pair|coin|contract|stockname|stock name|scrip|sc code|permno|series id|item id
@@ -39,7 +41,7 @@ ROLE_WORDS: dict[str, str] = {
         |premin|minim|lag""",
     "close": """close|close last|closing|closing price|close price|market close|c|last|last price|last trade|last sale|px last
         |price close|settle|settlement|settlement price|settle price|price|y|value|nav|rate|fixing|mid|mid price|index value
-        |level|exchange rate|spot price|spot|quote|kurs|schluss|schlusskurs|schlusskurs eur|zuletzt|letzter|zamkniecie
+        |level|exchange rate|spot price|spot|quote|kurs|schluss|prices|schlusskurs|schlusskurs eur|zuletzt|letzter|zamkniecie
         |kurs zamkniecia|ostatnio|cena|wartosc|cierre|ultimo|ultima|precio|precio cierre|fechamento|preco|cloture|dernier|cours
         |chiusura|ult|prezzo|закрытие|закр|цена|цена закрытия|послед|последняя|курс|收盘|收盘价|收盤|收盤價|終値|現在値|종가
         |현재가|kapanis|simdi|son|senaste|slutkurs|stangning|siste|seneste|lukukurssi|viimeisin|slot|slotkoers|laatste|koers
@@ -49,11 +51,13 @@ ROLE_WORDS: dict[str, str] = {
         |adj closing price|adjusted price|adj price|adjusted|close split adjusted|5 adjusted close|bereinigt
         |schlusskurs bereinigt|cierre ajustado|fechamento ajustado|cloture ajustee|chiusura rettificata|slutkurs justerad
         |prccd adj|zamkniecie skorygowane|后复权收盘价""",
-    "volume": """stuecke|stucke|stuck|volume|vol|v|trade volume|share volume|shares traded|total volume|base volume|volume base|tickvol
+    "volume": """volumes|total volumes
+        |stuecke|stucke|stuck|volume|vol|v|trade volume|share volume|shares traded|total volume|base volume|volume base|tickvol
         |tick volume|tickvolume|ticks volume|5 volume|6 volume|px volume|wolumen|wol|wolumen obrotu|volumen|umsatz stuck|umsatz
         |gehandelte stucke|volume btc|volume shares|number of shares|no of shares|shares|total traded quantity
         |total trade quantity|ttl trd qnty|traded quantity|quantity|qty|contracts|titres|quantite|quantidade|cantidad|quantita
-        |titoli|quatot|成交量|交易量|成交量股|出来高|거래량|объем|обьем|объем торгов|hacim|hac|volym|omsattning antal|omsatning
+        |titoli|quatot|成交量|交易量|成交量股|成交股數|成交數量|成交股数|成交張數
+        |出来高|거래량|объем|обьем|объем торгов|hacim|hac|volym|omsattning antal|omsatning
         |mangde|antal|maara|vaihto kpl|aantal|mnozstvi|objem|forgalom|kl|khoi luong|ογκος|נפח|حجم|حجم التداول|ปริมาณ|volum""",
     "bid": "bid|bid price|best bid|geld|kupno|demand|bidprice",
     "ask": "ask|ask price|best ask|offer|brief|sprzedaz|askprice",
@@ -64,8 +68,43 @@ VETO_WORDS = words_of(
     """int interest prev previous pre change chg pct percent ex 52w 52 week avg average weighted wap vwap sma ema wma rsi macd
     mean std median trades trade count number turnover amount taker quote dividend dividends split splits factor ratio adj
     adjusted time yield return returns range diff difference signal cap market limit ma upper lower band atr spread asset
-    delta gap rank year lag log pred predicted forecast target ret rolling volatility var days ago bar buy sell currency"""
+    delta gap rank year lag log pred predicted forecast target ret rolling volatility var days ago bar buy sell currency gain loss"""
 )
+
+#: A column of such a name is worked out from prices; beside a close it is no series of its own. Digits at its end do not matter.
+DERIVED_WORDS = words_of(
+    """sma ema wma ma dma rsi macd atr signal hist histogram bollinger bb bbu bbl bbm upper lower band vwap obv adx cci roc stoch
+    lag lead shift return returns ret logret pct change chg diff volatility vol var std mean rolling momentum gain loss zscore
+    drawdown pred predicted prediction forecast target label rank feature"""
+)
+
+#: Names of a close that fit a column of anything: beside columns of other names they are one among several values.
+WEAK_CLOSES = words_of("value rate level quote target usd bpi y c nav mid fixing spot")
+
+#: Names of the parts of a date that stands in several columns.
+DATE_PARTS: dict[str, frozenset[str]] = {
+    "year": words_of("year yr yyyy jahr annee ano anno rok ar vuosi год 年"),
+    "quarter": words_of("quarter qtr q quartal trimestre"),
+    "month": words_of("month mo mon mm monat mois mes mese kuukausi месяц 月"),
+    "week": words_of("week wk isoweek weekofyear kw woche semaine semana"),
+    "day": words_of("day dd dom dayofmonth mday tag jour dia giorno день 日"),
+    "dayofyear": words_of("dayofyear doy yday julianday"),
+    "hour": words_of("hour hr hh stunde heure hora ora час 時"),
+    "minute": words_of("minute minutes"),
+}
+
+#: A column of whole numbers or of text with one of these words in its name says whose value a row holds.
+KEY_WORDS = words_of(
+    """id nr nbr store shop item product sku family category region state country city county province department dept
+    warehouse outlet customer brand branch channel segment location zone station meter sensor site location area entity
+    group series subject indicator measure geo cbsa fips code key market commodity ticker symbol"""
+)
+
+#: Names of the value of a table that has keys, likeliest first.
+VALUE_WORDS = (
+    "sales", "weekly sales", "unit sales", "units sold", "demand", "units", "revenue", "consumption", "load", "quantity", "amount",
+    "num sold", "qty sold", "orders", "count", "total", "obs value", "observation value",
+)  # fmt: skip
 
 #: Units that may stand beside a role in a name.
 UNIT_WORDS = words_of(
@@ -111,11 +150,9 @@ def plain(name: str) -> str:
     """Return a name in lower case without accents, signs and bullets: ``Adj Close**`` -> ``adj close``."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     name = name.replace("ł", "l").replace("Ł", "l").replace("ø", "o").replace("Ø", "o").replace("ß", "ss").replace("ı", "i")
+    name = re.sub(r"^\s*\d\s*[.):]\s*(?=\D)", "", name)
     folded = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
-    words = re.sub(r"[\W_]+", " ", folded.lower()).split()
-    if len(words) > 1 and words[0].isdigit() and len(words[0]) == 1:
-        words = words[1:]
-    return " ".join(words)
+    return " ".join(re.sub(r"[\W_]+", " ", folded.lower()).split())
 
 
 @cache
