@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from forecasting.config import RunConfig
+from forecasting.evidence import MIN_ORIGINS
 from forecasting.series import Floats, Forecast, Ints, Origins, Outcomes, Panel, Profile
 
 
@@ -228,6 +229,22 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
+class NetworkAdds:
+    """What the network adds to the model that it starts from: its forecast beside the same one without it.
+
+    Attributes
+    ----------
+    skill : float
+        1 - CRPS with the network / CRPS without it; 0 where both are the same forecast.
+    p_value : float
+        Diebold-Mariano test of equal CRPS; NaN where there are too few independent origins, or no difference.
+    """
+
+    skill: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The judgement on a run, in numbers and in one sentence.
 
@@ -247,6 +264,10 @@ class Verdict:
         Further plain sentences (calibration, copycat check, few origins, ...).
     tries : int
         Configurations tried on this test part so far, this one included.
+    independent : float
+        Origins whose outcomes do not overlap, about; NaN in runs of versions that did not keep it.
+    network_adds : NetworkAdds, optional
+        None where the forecast without its network was not made.
     """
 
     outcome: Literal["beats", "ties", "loses"]
@@ -256,6 +277,13 @@ class Verdict:
     reference: str
     notes: tuple[str, ...] = ()
     tries: int = 1
+    independent: float = math.nan
+    network_adds: NetworkAdds | None = None
+
+    @property
+    def few(self) -> bool:
+        """Whether too few independent origins were there to decide anything."""
+        return self.independent < MIN_ORIGINS
 
 
 class Predictor(Protocol):

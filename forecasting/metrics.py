@@ -10,15 +10,17 @@ errors small. Shares are in percent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting import evidence
+from forecasting.evidence import Share, share_of
 from forecasting.series import Calibration, Floats, Outcomes, Profile, within
 
 Axis = Literal[0, 1] | None
@@ -64,12 +66,12 @@ def theil_u(outcomes: Outcomes, axis: Axis = None) -> Floats:
 
 
 def pinball(outcomes: Outcomes, axis: Axis = None) -> Floats:
-    """Pinball (quantile) loss, mean over the quantile levels (Koenker & Bassett 1978), in price units."""
+    """Pinball (quantile) loss, mean over the levels ``outcomes.scored`` (Koenker & Bassett 1978), in price units."""
     return _mean(_pinball(outcomes, _identity), outcomes, axis)
 
 
 def crps(outcomes: Outcomes, axis: Axis = None) -> Floats:
-    """Continuous ranked probability score, in price units: 2 x the plain mean of the pinball loss over the levels.
+    """Continuous ranked probability score, in price units: 2 x the plain mean of the pinball loss over ``outcomes.scored``.
 
     With levels .01, .02 ... .99 this is the usual approximation of the CRPS integral (Gneiting & Raftery 2007).
     With few, unevenly spaced levels it is a weighted CRPS: compare models only on the same levels.
@@ -90,10 +92,32 @@ def crps_bp(outcomes: Outcomes, axis: Axis = None) -> Floats:
 
 
 def coverage(outcomes: Outcomes, axis: Axis = None, *, level: float = 80) -> Floats:
-    """Share of outcomes inside the central band of ``level`` percent, limits included, in percent."""
+    """Share of outcomes inside the central band of ``level`` percent, limits included, in percent.
+
+    A value that differs from a limit by rounding only (1e-9 of its size) lies on it.
+    """
+    return 100 * _mean(_inside(outcomes, level), outcomes, axis)
+
+
+def coverage_share(outcomes: Outcomes, level: float, step: int | None = None) -> Share:
+    """Return the coverage of a band with its interval on independent origins, of all steps or of one (from 1)."""
+    inside, known = _inside(outcomes, level), np.isfinite(outcomes.y)
+    if not np.isfinite(inside[known]).all():
+        return evidence.UNKNOWN
+    return _share((inside == 1) & known, known, outcomes, step)
+
+
+def _inside(outcomes: Outcomes, level: float) -> Floats:
+    """Return 1 where an outcome lies in a band, 0 where not, NaN where there is no band or no outcome; shape [N, H]."""
     low, high = _band(outcomes, level)
-    inside = np.where(np.isnan(low + high), np.nan, within(low, outcomes.y, high))
-    return 100 * _mean(inside, outcomes, axis)
+    return np.where(np.isnan(low + high + outcomes.y), np.nan, within(low, outcomes.y, high))
+
+
+def _share(hits: npt.NDArray[np.bool_], counts: npt.NDArray[np.bool_], outcomes: Outcomes, step: int | None = None) -> Share:
+    """Return the share of hits among what counts, both [N, H], over all steps or at one."""
+    chosen = slice(None) if step is None else slice(step - 1, step)
+    hits, counts = hits[:, chosen], counts[:, chosen]
+    return share_of(evidence.counted(hits), evidence.counted(counts), outcomes.cutoff, outcomes.ds[:, chosen][:, -1])
 
 
 def width(outcomes: Outcomes, axis: Axis = None, *, level: float = 80) -> Floats:
@@ -122,20 +146,16 @@ def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
     return 100 * _ratio(right.sum(axis, dtype=np.float64), called.sum(axis, dtype=np.float64))
 
 
-def directional_interval(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> tuple[Floats, Floats]:
-    """Lower and upper limit of the binomial interval of the directional accuracy, in percent (Wilson 1927).
-
-    Calls are taken as independent. Overlapping horizons and series that move together are not: then the true
-    interval is wider. It spans 50 where the calls are no better than a coin.
-    """
+def directional_share(outcomes: Outcomes, step: int | None = None) -> Share:
+    """Return the directional accuracy with its interval on independent origins, of all steps or of one (from 1)."""
     right, called = calls(outcomes)
-    n = np.asarray(called.sum(axis, dtype=np.float64))
-    z = NormalDist().inv_cdf((1 + level / 100) / 2)
-    share = _ratio(right.sum(axis, dtype=np.float64), n)
-    n = np.where(n > 0, n, np.nan)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return 100 * (centre - half), 100 * (centre + half)
+    return _share(right, called, outcomes, step)
+
+
+def directional_interval(outcomes: Outcomes) -> tuple[float, float]:
+    """Return the limits of the 95 % interval of the directional accuracy in percent; NaN where too few origins give none."""
+    share = directional_share(outcomes)
+    return (share.low, share.high) if share.told else (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -171,31 +191,71 @@ METRICS: dict[str, Metric] = {
 def score(outcomes: Outcomes) -> dict[str, float]:
     """Return every metric of :data:`METRICS` over all origins and steps; NaN where a metric does not apply.
 
-    Beside them, ``directional_low`` and ``directional_high``: the 95 % interval of the directional accuracy.
+    Beside them, ``directional_low`` and ``directional_high``, ``coverage_80_low`` and so on: the 95 % interval of each
+    share by :mod:`forecasting.evidence`, NaN where too few independent origins give none.
     """
-    low, high = directional_interval(outcomes)
     scores = {name: float(metric.compute(outcomes)) for name, metric in METRICS.items()}
-    return {**scores, "directional_low": float(low), "directional_high": float(high)}
+    return scores | _limits(outcomes)
 
 
 def by_step(outcomes: Outcomes) -> dict[str, Floats]:
-    """Return what :func:`score` does for each step ahead: every metric, and the interval of the directional accuracy, [H] each."""
-    low, high = directional_interval(outcomes, 0)
+    """Return what :func:`score` does for each step ahead: every metric, and the intervals of shares, [H] each."""
     scores = {name: metric.compute(outcomes, 0) for name, metric in METRICS.items()}
-    return {**scores, "directional_low": low, "directional_high": high}
+    limits = [_limits(outcomes, step) for step in range(1, outcomes.horizon + 1)]
+    return scores | {name: np.array([one[name] for one in limits], np.float64) for name in limits[0]}
+
+
+def _limits(outcomes: Outcomes, step: int | None = None) -> dict[str, float]:
+    """Return the intervals of direction and coverage, over all steps or at one (from 1)."""
+    shares = {
+        "directional": directional_share(outcomes, step),
+        "coverage_80": coverage_share(outcomes, 80, step),
+        "coverage_95": coverage_share(outcomes, 95, step),
+    }
+    found = {}
+    for name, share in shares.items():
+        found[f"{name}_low"] = share.low if share.told else math.nan
+        found[f"{name}_high"] = share.high if share.told else math.nan
+    return found
 
 
 def calibration(outcomes: Outcomes) -> Calibration:
     """Compare stated with realised coverage, for every central band that the forecast has, narrowest first."""
     levels = [200 * q - 100 for q in outcomes.quantiles if q > 0.5 and any(abs(p - (1 - q)) < 1e-9 for p in outcomes.quantiles)]
     below = [100 * _mean(_not_above(outcomes, place), outcomes, None) for place in range(len(outcomes.quantiles))]
+    shares = [coverage_share(outcomes, level) for level in levels]
     return Calibration(
         np.array(levels).round(9),
         np.array([coverage(outcomes, level=level) for level in levels], np.float64),
         np.array([coverage(outcomes, 0, level=level) for level in levels], np.float64).reshape(-1, outcomes.horizon),
         100 * np.asarray(outcomes.quantiles),
         np.array(below, np.float64),
+        np.array([share.low if share.told else np.nan for share in shares], np.float64),
+        np.array([share.high if share.told else np.nan for share in shares], np.float64),
     )
+
+
+def leaders(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Return the models that are best by a metric: all that look level in a table, none where that tells nothing.
+
+    Figures are compared with the four significant digits that tables show. A share that should hit a level, as coverage
+    should, is best where its interval holds that level; without intervals the closest is.
+    """
+    known = {model: row[metric] for model, row in scores.items() if np.isfinite(row.get(metric, np.nan))}
+    if len(known) < 2:
+        return []
+    better = METRICS[metric].better if metric in METRICS else "low"
+    if not isinstance(better, str):
+        limits = {model: (scores[model].get(f"{metric}_low", np.nan), scores[model].get(f"{metric}_high", np.nan)) for model in known}
+        best = [model for model, (low, high) in limits.items() if low <= better <= high]
+        if not best and np.isfinite(list(limits.values())).all():
+            return []
+        known = {model: abs(value - better) for model, value in known.items()}
+    else:
+        best = []
+        known = {model: float(f"{value:.4g}") * (-1 if better == "high" else 1) for model, value in known.items()}
+    best = best or [model for model, value in known.items() if value == min(known.values())]
+    return best if len(best) < len(known) else []
 
 
 def profile(outcomes: Outcomes) -> Profile:
@@ -290,13 +350,13 @@ def _band(outcomes: Outcomes, level: float) -> tuple[Floats, Floats]:
 
 
 def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Floats:
-    """Return the pinball loss of transformed values, mean over levels, [N, H]; one level at a time to save memory."""
+    """Return the pinball loss of transformed values, mean over the scored levels, [N, H]; one level at a time to save memory."""
     y = transform(np.where(np.isfinite(outcomes.y), outcomes.y, 1.0))
     total: Floats = np.zeros(outcomes.y.shape)
-    for place, q in enumerate(outcomes.quantiles):
-        error = y - transform(outcomes.values[:, :, place])
+    for q in outcomes.scored_levels:
+        error = y - transform(outcomes.quantile(q))
         total += np.maximum(q * error, (q - 1) * error)
-    mean: Floats = total / len(outcomes.quantiles)
+    mean: Floats = total / len(outcomes.scored_levels)
     return mean
 
 

@@ -357,6 +357,8 @@ class Outcomes:
         In-sample root mean squared one-bar change up to the first origin: the unit of RMSSE.
     mean : ndarray of float64, shape [N, H]
         Mean of the forecast, where it is the point forecast instead of the median; empty otherwise.
+    scored : tuple of float
+        Levels over which CRPS and pinball loss are averaged; empty for all of ``quantiles``.
     """
 
     model: str
@@ -370,6 +372,7 @@ class Outcomes:
     scale: Floats = field(default_factory=lambda: np.empty(0))
     rms_scale: Floats = field(default_factory=lambda: np.empty(0))
     mean: Floats = field(default_factory=lambda: np.empty(0))
+    scored: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of origins N."""
@@ -379,6 +382,11 @@ class Outcomes:
     def horizon(self) -> int:
         """Return the number of bars ahead, H."""
         return int(self.y.shape[1])
+
+    @property
+    def scored_levels(self) -> tuple[float, ...]:
+        """Return the levels over which CRPS and pinball loss are averaged."""
+        return self.scored or self.quantiles
 
     def quantile(self, q: float) -> Floats:
         """Return one quantile, shape [N, H]; KeyError where it is lacking."""
@@ -438,6 +446,8 @@ class Calibration:
         The same for each step ahead.
     quantile, below : ndarray, shape [Q]
         Each quantile level, and the share of outcomes below the forecast quantile (or on it).
+    low, high : ndarray, shape [K] or empty
+        The 95 % interval of ``realised`` on independent origins; NaN where these are too few, empty where it was not kept.
     """
 
     level: Floats
@@ -445,6 +455,8 @@ class Calibration:
     by_step: Floats
     quantile: Floats
     below: Floats
+    low: Floats = field(default_factory=lambda: np.empty(0))
+    high: Floats = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)

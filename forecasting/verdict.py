@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from forecasting import metrics
-from forecasting.baselines import BASELINES
+from forecasting import evidence, metrics
+from forecasting.baselines import BASELINES, NO_NETWORK
 from forecasting.baselines.walks import RandomWalk
-from forecasting.events import Verdict
+from forecasting.events import NetworkAdds, Verdict
+from forecasting.evidence import MIN_ORIGINS
+from forecasting.sentences import percent, tell
 from forecasting.series import Floats, Outcomes
 
-#: Fewer origins whose outcomes do not overlap decide nothing.
-MIN_ORIGINS = 20
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
@@ -28,25 +28,28 @@ MATTERS = 0.003
 CLEARLY = 0.02
 #: Lags at which the copycat check looks, in both directions.
 LAGS = 5
-
-_RELATIONS = {"beats": "beats", "ties": "ties with", "loses": "loses to"}
+#: Losses relative to the size of the values, below which they are rounding.
+_ROUNDING = 1e-12
 
 Result = Literal["beats", "ties", "loses"]
 
 
-def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Verdict:
+def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1, start: str = "the volatility model") -> Verdict:
     """Judge a model against the best baseline on the same origins, and tell how it stands against the random walk.
 
     Parameters
     ----------
     outcomes : mapping of str to Outcomes
-        The model and the baselines, from the same origins and on the same quantile levels.
+        The model and the baselines, from the same origins and on the same quantile levels. The same forecast without
+        its network, :data:`NO_NETWORK`, is no rival: it tells what the network adds.
     model : str
         Key of the model; every other key is a baseline.
     tries : int
         How many configurations were tried on these origins, this one included: the p-value of a gain is corrected for
         them (Sidak), because the best of many tries looks good by chance. That of a loss is corrected for the number of
         baselines instead: the best of many baselines looks good by chance as well.
+    start : str
+        What the network starts from, in words.
 
     Returns
     -------
@@ -55,20 +58,24 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1) -> Ve
         :data:`MATTERS`, otherwise ``ties``.
     """
     ours = outcomes[model]
-    tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name != model}
+    tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name not in (model, NO_NETWORK)}
     best = min(tests, key=lambda name: (_or(tests[name].skill, math.inf), name != RandomWalk.name))
     test = tests[best].corrected(tries, rivals=len(tests))
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
-    if best != RandomWalk.name and RandomWalk.name in tests:
-        sentence += f" {_aside(RandomWalk.name, tests[RandomWalk.name].corrected(tries))}"
-    worse = RandomWalk.name in tests and tests[RandomWalk.name].skill < -CLEARLY
+    walk = tests.get(RandomWalk.name)
+    if best != RandomWalk.name and walk is not None and test.enough:
+        sentence += f" {_aside(RandomWalk.name, walk.corrected(tries))}"
+    worse = walk is not None and walk.certain and walk.skill < -CLEARLY
+    added = compare(ours, outcomes[NO_NETWORK]).corrected(tries) if NO_NETWORK in outcomes else None
     notes = [
+        *(_added(added, start) if added is not None and added.origins else ()),
         *_doubts(ours, outcomes[best], test, tests[best], tries),
         *_calibration(ours),
         *_direction(ours),
         *_copy_words(copycat(ours), ours.point_name, worse),
     ]
-    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries)
+    adds = None if added is None else NetworkAdds(added.skill, added.p_value)
+    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries, test.independent, adds)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Comparison:
     skill : float
         1 - CRPS / CRPS of the reference; positive is better.
     p_value : float
-        Two-sided, of equal CRPS; NaN where there is nothing to test.
+        Two-sided, of equal CRPS; NaN where there is nothing to test, or too few independent origins for a test.
     origins : int
         Dates from which forecasts were made.
     independent : float
@@ -100,9 +107,14 @@ class Comparison:
         return "beats" if self.skill > 0 else "loses"
 
     @property
+    def enough(self) -> bool:
+        """Whether there are enough independent origins to decide anything."""
+        return self.independent >= MIN_ORIGINS
+
+    @property
     def certain(self) -> bool:
         """Whether the two are told apart, by however little."""
-        return self.independent >= MIN_ORIGINS and self.p_value < SIGNIFICANCE
+        return self.enough and self.p_value < SIGNIFICANCE
 
     def corrected(self, tries: int, rivals: int = 1) -> Comparison:
         """Return the comparison with the p-value of a gain of the best of ``tries``, or of a loss to the best of ``rivals``."""
@@ -127,14 +139,15 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     dates, place = np.unique(ours.cutoff[known], return_inverse=True)
     difference = np.bincount(place, (reference - loss)[known]) / np.bincount(place)
     overlap = _overlap(ours)
-    return Comparison(skill, diebold_mariano(difference, overlap), dates.size, dates.size / (overlap + 1))
+    independent = dates.size / (overlap + 1)
+    p_value = diebold_mariano(difference, overlap) if independent >= MIN_ORIGINS else math.nan
+    return Comparison(skill, p_value, dates.size, independent)
 
 
 def _overlap(outcomes: Outcomes) -> int:
     """Return how many later origins the outcomes of one overlap with, usually; of origins with a known outcome, of which there is one."""
     known = np.isfinite(outcomes.y).any(axis=1)
-    dates, place = np.unique(outcomes.cutoff[known], return_inverse=True)
-    return int(np.median(np.searchsorted(dates, outcomes.ds[known, -1]) - place - 1))
+    return evidence.overlap(outcomes.cutoff[known], outcomes.ds[known, -1])
 
 
 def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
@@ -163,22 +176,9 @@ def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
         return math.nan
     from scipy.special import stdtr
 
-    centred = difference - difference.mean()
-    covariances = np.array(
-        [centred[lag:] @ centred[: n - lag] for lag in range(min(n, max(2 * overlap + 3, math.ceil(1.3 * math.sqrt(n)) + 1)))]
-    )
-    covariances /= n
-    steps, mean = overlap + 1, float(difference.mean())
-    bandwidth = covariances.size
-    wide = float(covariances[0] + 2 * (1 - np.arange(1, bandwidth) / bandwidth) @ covariances[1:])
-    share = bandwidth / n
-    critical = (1.96 + 2.9694 * share + 0.416 * share**2 - 0.5324 * share**3) / 1.96
-    p_value = 2 * stdtr(n - 1, -abs(mean) / math.sqrt(wide / n) / critical)
-    narrow = float(covariances[0] + 2 * covariances[1:steps].sum())
-    if narrow > 0:
-        factor = max(n + 1 - 2 * steps + steps * (steps - 1) / n, 0.0) / n
-        p_value = max(p_value, 2 * stdtr(max(n / steps - 1, 1.0), -abs(mean) / math.sqrt(narrow / n) * math.sqrt(factor)))
-    return float(p_value)
+    mean = abs(float(difference.mean()))
+    found = evidence.mean_variances(difference, overlap)
+    return max(float(2 * stdtr(freedom, -mean / math.sqrt(variance))) for variance, freedom in found)
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,26 @@ class Copycat:
     share : float
         Share of the variance of forecast changes that the last known change explains, 0 to 1.
     pairs : int
-        Changes that were compared.
+        Changes that were compared, of all series.
+    dates : int
+        Changes that were compared of the longest series: those of one date count once, because series move together.
     """
 
     lag: int
     correlations: Floats
     share: float
     pairs: int
+    dates: int
+
+    @property
+    def error(self) -> float:
+        """Two standard errors of a correlation of zero."""
+        return 2 / math.sqrt(self.dates)
+
+    @property
+    def is_no_copy(self) -> bool:
+        """Whether the forecast clearly does more than repeat the last value."""
+        return bool(self.correlations[LAGS + 1] + self.error < 0.5 or self.correlations[LAGS] > self.error)
 
     @property
     def is_copy(self) -> bool:
@@ -223,16 +236,16 @@ def copycat(outcomes: Outcomes) -> Copycat | None:
     Copycat or None
         None where origins are further apart than the horizon, fewer than 30 follow each other, or medians never change.
     """
-    sums, pairs, series = np.zeros(2 * LAGS + 1), 0, 0
+    sums, pairs, series, dates = np.zeros(2 * LAGS + 1), 0, 0, 0
     for forecast, actual in _changes(outcomes):
         if forecast.size < 30 or np.ptp(forecast) == 0 or np.ptp(actual) == 0:
             continue
         sums += [np.corrcoef(*_lagged(forecast, actual, lag))[0, 1] for lag in range(-LAGS, LAGS + 1)]
-        pairs, series = pairs + forecast.size, series + 1
+        pairs, series, dates = pairs + forecast.size, series + 1, max(dates, forecast.size)
     if not series:
         return None
     mean = sums / series
-    return Copycat(int(np.argmax(mean)) - LAGS, mean, float(mean[LAGS + 1] ** 2), pairs)
+    return Copycat(int(np.argmax(mean)) - LAGS, mean, float(mean[LAGS + 1] ** 2), pairs, dates)
 
 
 def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
@@ -269,9 +282,15 @@ def _losses(ours: Outcomes, theirs: Outcomes) -> tuple[Floats, Floats]:
     """Return the loss of both models by origin in one unit, [N] each; NaN where no outcome is known."""
     a, b = metrics.crps_bp(ours, 1), metrics.crps_bp(theirs, 1)
     if np.isfinite(a).any() and np.isfinite(b).any():
-        return a, b
+        return _exact(a, 1e4), _exact(b, 1e4)
     unit = ours.scale if ours.scale.size and (ours.scale > 0).all() else 1.0
-    return metrics.crps(ours, 1) / unit, metrics.crps(theirs, 1) / unit
+    size = np.abs(ours.y0) / unit
+    return _exact(metrics.crps(ours, 1) / unit, size), _exact(metrics.crps(theirs, 1) / unit, size)
+
+
+def _exact(loss: Floats, size: Floats | float) -> Floats:
+    """Return losses [N] with 0 for those that are rounding beside values of this size."""
+    return np.where(loss <= _ROUNDING * np.asarray(size), 0.0, loss)
 
 
 def _or(value: float, otherwise: float) -> float:
@@ -282,49 +301,89 @@ def _label(name: str) -> str:
     return BASELINES[name].label if name in BASELINES else name
 
 
-def _percent(share: float) -> str:
-    return f"{100 * abs(share):.1f} %"
-
-
 def _chance(p_value: float) -> str:
-    if not math.isfinite(p_value):
-        return ""
-    return " (p < 0.001)" if p_value < 0.001 else f" (p = {p_value:.3f})" if p_value < 0.1 else f" (p = {p_value:.2f})"
+    return f" ({_p(p_value)})" if math.isfinite(p_value) else ""
+
+
+def _p(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.1 else f"p = {p_value:.2f}"
+
+
+def _how(test: Comparison) -> str:
+    """Return which of the sentences on a comparison holds."""
+    if test.skill == 0:
+        return "same"
+    if not test.enough:
+        return "few"
+    if test.result != "ties":
+        return test.result
+    return "small" if test.certain else "chance"
+
+
+def _side(skill: float) -> str:
+    return "lower" if skill > 0 else "higher"
 
 
 def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Comparison) -> str:
     bars = "1 bar" if horizon == 1 else f"{horizon} bars"
-    rank = f", the best of {baselines} baselines," if baselines > 1 else ""
     if test.origins == 0:
-        return f"{model} cannot be judged yet: none of its outcomes over {bars} is known."
+        return tell("unknown", model=model, bars=bars)
     if not math.isfinite(test.skill):
-        return f"{model} cannot be compared with {_label(reference)}: a forecast is not a number."
-    size = f"CRPS {_percent(test.skill)} {'lower' if test.skill > 0 else 'higher'}" if test.skill else "the same CRPS"
-    origins = "1 origin" if test.origins == 1 else f"{test.origins} origins"
-    small = ", too little to matter" if test.certain and test.result == "ties" else ""
-    return f"{model} {_RELATIONS[test.result]} {_label(reference)}{rank} over {bars}: {size} on {origins}{_chance(test.p_value)}{small}."
+        return tell("no-number", model=model, reference=_label(reference))
+    how = _how(test)
+    return tell(
+        {"small": "ties-small", "chance": "ties-chance"}.get(how, how),
+        model=model,
+        reference=_label(reference),
+        rank=f", the best of {baselines} baselines," if baselines > 1 else "",
+        bars=bars,
+        size=percent(test.skill),
+        side=_side(test.skill),
+        origins=_origins(test.origins),
+        chance=_chance(test.p_value),
+    )
+
+
+def _origins(count: int) -> str:
+    return "1 origin" if count == 1 else f"{count} origins"
 
 
 def _aside(reference: str, test: Comparison) -> str:
-    size = f"CRPS {_percent(test.skill)} {'lower' if test.skill > 0 else 'higher'}" if test.skill else "the same CRPS"
-    return f"It {_RELATIONS[test.result]} {_label(reference)}: {size}{_chance(test.p_value)}."
+    """Return how the model stands against the random walk, where that is not the best baseline."""
+    if not math.isfinite(test.skill):
+        return tell("no-number", model="It", reference=_label(reference))
+    told = {"size": percent(test.skill), "side": _side(test.skill), "chance": _chance(test.p_value)}
+    return tell(f"walk-{_how(test)}", reference=_label(reference), **told)
+
+
+def _added(test: Comparison, start: str) -> Iterator[str]:
+    """Yield what the network adds to what it starts from."""
+    if not math.isfinite(test.skill):
+        return
+    how = _how(test)
+    if how in ("small", "chance"):
+        how = "small" if abs(test.skill) < MATTERS else "chance"
+    names = {"same": "adds-none", "few": "adds-few", "small": "adds-little", "chance": "adds-chance", "beats": "adds", "loses": "harms"}
+    chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
+    yield tell(names[how], start=start, size=percent(test.skill), side=_side(test.skill), chance=chance)
 
 
 def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparison, tries: int) -> Iterator[str]:
     """Yield what weakens the verdict."""
-    if 0 < test.independent < MIN_ORIGINS:
+    if test.origins and not test.enough:
         worth = max(1, round(test.independent))
-        yield f"{test.origins} origins of {ours.horizon} bars each are worth about {worth} independent ones; {MIN_ORIGINS} are needed."
+        bars = "1 bar" if ours.horizon == 1 else f"{ours.horizon} bars"
+        told = {"origins": _origins(test.origins), "bars": bars, "needed": MIN_ORIGINS}
+        yield tell("worth", worth=worth, ones="one" if worth == 1 else "ones", **told)
     if tries > 1:
-        changed = raw.skill > 0 and test.p_value != raw.p_value
-        after = f": p was {raw.p_value:.2g} and is {test.p_value:.2g} after correction for that" if changed else ""
-        yield f"{tries} configurations were tried on this test part{after if math.isfinite(raw.p_value) else ''}."
-    first = [float(np.nanmean(loss)) for loss in _losses(_first_step(ours), _first_step(reference)) if np.isfinite(loss).any()]
-    broken = broken_band(reference)
+        changed = raw.skill > 0 and math.isfinite(raw.p_value) and test.p_value != raw.p_value
+        corrected = {"before": f"{raw.p_value:.2g}", "after": f"{test.p_value:.2g}"}
+        yield tell("tries-corrected", tries=tries, **corrected) if changed else tell("tries", tries=tries)
+    broken, first = broken_band(reference), compare(_first_step(ours), _first_step(reference))
     if broken:
         yield broken
-    elif len(first) == 2 and first[1] > 0 and 1 - first[0] / first[1] > LEAK_SKILL:
-        yield f"A skill of {_percent(1 - first[0] / first[1])} one bar ahead is rare: check for a leak before believing it."
+    elif first.certain and first.skill > LEAK_SKILL:
+        yield tell("leak", size=percent(first.skill))
 
 
 def broken_band(baseline: Outcomes) -> str:
@@ -338,13 +397,9 @@ def broken_band(baseline: Outcomes) -> str:
         return ""
     inner = float(metrics.coverage(baseline, level=80))
     outer = float(metrics.coverage(baseline, level=95))
-    if not (inner >= BROKEN_80 and outer >= BROKEN_95):
+    if not (inner >= BROKEN_80 and outer >= BROKEN_95) or _flat(baseline, 95):
         return ""
-    name = _label(baseline.model)
-    return (
-        f"The baseline is broken: the 95 % band of {name} held {outer:.1f} % of outcomes and its 80 % band {inner:.1f} %. "
-        "Its spread is far too wide here, so that a lower CRPS shows nothing. Look at the findings about the data."
-    )
+    return tell("broken", reference=_label(baseline.model), outer=f"{outer:.1f}", inner=f"{inner:.1f}")
 
 
 def _first_step(o: Outcomes) -> Outcomes:
@@ -352,53 +407,51 @@ def _first_step(o: Outcomes) -> Outcomes:
 
 
 def _calibration(outcomes: Outcomes) -> Iterator[str]:
-    """Yield stated beside realised coverage; off the mark means by more than a point and two standard errors, by date."""
-    dates = np.unique(outcomes.cutoff, return_inverse=True)[1]
+    """Yield stated beside realised coverage, with what is known of their difference."""
     for level in (80, 95):
-        held = metrics.coverage(outcomes, 1, level=level)
-        known = np.isfinite(held)
-        if not known.any():
+        held = metrics.coverage_share(outcomes, level)
+        if not math.isfinite(held.percent):
             continue
-        counts = np.bincount(dates[known])
-        daily = (np.bincount(dates[known], held[known]) / np.maximum(counts, 1))[counts > 0]
-        share = float(metrics.coverage(outcomes, level=level))
-        error = 2 * float(daily.std()) * math.sqrt(outcomes.horizon / daily.size)
-        word = "about right" if abs(share - level) <= max(1.0, error) else "too narrow" if share < level else "too wide"
-        yield f"The {level} % band held {share:.1f} % of outcomes: {word}."
+        if _flat(outcomes, level):
+            yield tell("band-flat", level=level, share=f"{held.percent:.1f}")
+            continue
+        name = {"right": "band-right", "low": "band-narrow", "high": "band-wide", "few": "band-few"}[held.stands(level)]
+        yield tell(name, level=level, share=f"{held.percent:.1f}", low=f"{held.low:.1f}", high=f"{held.high:.1f}")
+
+
+def _flat(outcomes: Outcomes, level: float) -> bool:
+    """Return whether a band has no width on most of the bars whose outcome is known."""
+    known = np.isfinite(outcomes.y)
+    tail = (1 - level / 100) / 2
+    width = (outcomes.quantile(1 - tail) - outcomes.quantile(tail))[known]
+    return bool((width <= 1e-9 * np.abs(outcomes.y[known])).mean() > 0.5) if known.any() else False
 
 
 def _direction(outcomes: Outcomes) -> Iterator[str]:
     """Yield how often the median called the direction right, with an interval by date, and what one constant call would have got."""
-    share = float(metrics.directional_accuracy(outcomes))
-    if not math.isfinite(share):
+    share = metrics.directional_share(outcomes)
+    if not math.isfinite(share.percent):
         return
-    right, called = metrics.calls(outcomes)
-    place = np.unique(outcomes.cutoff, return_inverse=True)[1]
-    surprise = np.bincount(place, (right - called * share / 100).sum(axis=1))
-    shared = 1 + _overlap(outcomes)
-    told = surprise.size >= 2 * shared  # the calls of a single date do not differ from their own mean
-    half = 196 * math.sqrt(float(surprise @ surprise) * shared) / int(called.sum()) if told else math.inf
+    said = {"point": outcomes.point_name, "share": f"{share.percent:.1f}"}
+    if share.independent < MIN_ORIGINS:
+        yield tell("direction-few", **said)
+        return
+    _, called = metrics.calls(outcomes)
     up = 100 * float((outcomes.y > outcomes.y0[:, None])[called].mean())
     constant, rate = ("up", up) if up >= 50 else ("down", 100 - up)
-    standing = "better than" if share - half > rate else "worse than" if share + half < 50 else "no better than"
-    spread = f"give or take {half:.1f}" if told else "too few origins to say within what limits"
-    rival = "a coin" if standing == "worse than" else f"always calling {constant}, which was right {rate:.1f} %"
-    yield f"Its {outcomes.point_name} called the direction right {share:.1f} % of the time ({spread}): {standing} {rival}."
+    if share.high < 50:
+        name = "direction-worse"
+    elif share.percent <= rate:
+        name = "direction-no-better"
+    else:
+        name = "direction-better" if share.low > rate else "direction-open"
+    yield tell(name, **said, low=f"{share.low:.1f}", high=f"{share.high:.1f}", constant=constant, rate=f"{rate:.1f}")
 
 
 def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]:
     if check is None:
         return
-    known, coming = check.correlations[LAGS + 1], check.correlations[LAGS]
+    name = "no-copy" if check.is_no_copy else "copy-open"
     if check.is_copy:
-        meaning = (
-            "It copies, and does so worse than no change would."
-            if worse
-            else "For prices that is honest, but the line itself tells no direction."
-        )
-        yield (
-            f"The {point} repeats the last value: its changes go with the change already known (correlation {known:.2f}), not with the one "
-            f"to come ({coming:.2f}). {meaning}"
-        )
-    else:
-        yield f"The {point} is no copy of the last value: correlation with the change to come {coming:.2f}, with the last one {known:.2f}."
+        name = "copy-worse" if worse else "copy"
+    yield tell(name, point=point, known=f"{check.correlations[LAGS + 1]:.2f}", coming=f"{check.correlations[LAGS]:.2f}")

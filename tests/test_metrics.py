@@ -166,8 +166,35 @@ def test_direction_counts_calls_only() -> None:
     o = make(np.array([[[99, 100, 101]], [[99, 101, 102]], [[97, 98, 99]], [[99, 101, 102]]], float), [[105], [105], [105], [100]])
     assert float(metrics.directional_accuracy(o)) == 50, "no change forecast: no call; no change happened: no direction"
     assert np.isnan(metrics.directional_accuracy(make([99, 100, 101], [[105], [95]])))
+    mixed = metrics.directional_interval(make(np.array([99, 101, 102.0]), [[105], [95], [105], [95], [105]] * 20))
+    assert mixed == pytest.approx((49.7, 69.7), abs=0.3), "Clopper and Pearson's interval of 60 out of 100"
     low, high = metrics.directional_interval(make(np.array([99, 101, 102.0]), [[105]] * 60 + [[95]] * 40))
-    assert (float(low), float(high)) == pytest.approx((50.2, 69.06), abs=0.01), "Wilson's interval of 60 out of 100"
+    assert high - low > 40, "what comes in two long runs is worth few independent calls"
+
+
+def test_the_best_are_those_that_look_best() -> None:
+    scores = {"GRU": {"mae": 1.23412}, "har": {"mae": 1.23408}, "drift": {"mae": 1.3}}
+    assert metrics.leaders("mae", scores) == ["GRU", "har"], "the fourth digit is the last that is shown"
+    assert metrics.leaders("mae", {"GRU": {"mae": 1.23412}, "har": {"mae": 1.23408}}) == [], "all level: none is best"
+    held = {"GRU": {"coverage_80": 79.0, "coverage_80_low": 74.0, "coverage_80_high": 84.0}}
+    held["har"] = {"coverage_80": 82.0, "coverage_80_low": 77.0, "coverage_80_high": 86.0}
+    held["drift"] = {"coverage_80": 89.0, "coverage_80_low": 85.0, "coverage_80_high": 92.0}
+    assert metrics.leaders("coverage_80", held) == ["GRU", "har"], "both may be right"
+    assert metrics.leaders("coverage_80", {"drift": held["drift"], "GRU": held["drift"]}) == [], "none is right"
+
+
+def test_crps_goes_by_the_levels_that_are_scored() -> None:
+    o = normal(40, 2, QUANTILES)
+    few = (0.1, 0.5, 0.9)
+    part = replace(o, quantiles=few, values=np.stack([o.quantile(q) for q in few], axis=2))
+    assert float(metrics.crps(replace(o, scored=few))) == pytest.approx(float(metrics.crps(part)))
+    assert float(metrics.coverage(replace(o, scored=few), level=95)) == float(metrics.coverage(o, level=95))
+
+
+def test_a_value_on_the_limit_of_its_band_is_held() -> None:
+    level = 10.0
+    o = make(np.array([level * (1 + 2e-16)] * 3), np.full((30, 2), level), y0=level)
+    assert float(metrics.coverage(o)) == 100
 
 
 def test_engine_stays_light() -> None:

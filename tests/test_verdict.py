@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from forecasting import verdict
+from forecasting import metrics, sentences, verdict
 from forecasting.config import QUANTILES
-from forecasting.series import Floats, Outcomes
+from forecasting.evidence import share_of
+from forecasting.series import Dates, Floats, Outcomes
 from forecasting.verdict import Comparison, compare, copycat, diebold_mariano, judge
 
 SHAPE = np.array([NormalDist().inv_cdf(q) for q in QUANTILES])
@@ -129,7 +132,125 @@ def test_few_origins_decide_nothing() -> None:
     found = judged(truth, moved(truth, 0.01, 0.5))
     assert found.skill < -0.1
     assert found.outcome == "ties"
+    assert found.few
+    assert np.isnan(found.p_value)
+    assert found.sentence == "Too few independent origins to say whether GRU beats the random walk over 20 bars."
     assert found.notes[0] == "100 origins of 20 bars each are worth about 5 independent ones; 20 are needed."
+    assert not any("p " in note or "lower" in note or "leak" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("origins", "horizon"), [(46, 30), (2, 3), (1, 1), (19, 1)])
+def test_nothing_is_concluded_from_few_origins(origins: int, horizon: int) -> None:
+    truth = walk(origins, horizon, 1, 3)
+    coming = np.log(truth.y / truth.y0[:, None])
+    everything = {"GRU": moved(truth, 0.0), "random-walk": moved(truth, 0.0, 3.0, "random-walk"), "no-network": truth}
+    everything["GRU"] = replace(everything["GRU"], values=truth.values * np.exp(0.9 * coming)[:, :, None])
+    found = judge(everything, "GRU", tries=3)
+    told = " ".join((found.sentence, *found.notes))
+    assert found.outcome == "ties"
+    assert not re.search(r"lower|higher|p [<=]|give or take|beats the|better than", told.replace("whether GRU beats", ""))
+    assert "Too few independent origins to say whether the network adds anything to the volatility model." in found.notes
+    assert any("; too few independent origins to say whether that is more than chance." in note for note in found.notes)
+    assert ("leak" in told) == (origins >= 20), "one bar ahead, 46 outcomes do not overlap"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.525, 1.0])
+def test_two_origins_say_nothing_of_a_band(share: float) -> None:
+    found = share_of(np.full(46, share * 30), np.full(46, 30), *_dates(46, 30))
+    assert found.independent == pytest.approx(46 / 30)
+    assert {found.stands(80), found.stands(95)} == {"few"}
+
+
+def test_three_answers_about_a_band() -> None:
+    rng = np.random.default_rng(0)
+
+    def answer(n: int, share: float, stated: float) -> str:
+        return share_of(1.0 * (rng.permutation(n) < share * n), np.ones(n), *_dates(n, 1)).stands(stated)
+
+    assert [answer(500, share, 80) for share in (0.8, 0.7, 0.9)] == ["right", "low", "high"]
+    assert [answer(n, 0.95, 95) for n in (20, 60, 500)] == ["few", "few", "right"]
+    assert answer(40, 0.2, 80) == "low", "what is certain from 40 is said"
+    assert answer(20_000, 0.805, 80) == "right", "half a point is of no account, however certain"
+
+
+def test_a_panel_that_moves_as_one_is_worth_its_dates() -> None:
+    rng = np.random.default_rng(1)
+    together, apart = np.repeat(rng.random(200) < 0.8, 50), rng.random(10_000) < 0.8
+    cutoff, end = (np.repeat(one, 50) for one in _dates(200, 1))
+    tied, free = (share_of(1.0 * hits, np.ones(10_000), cutoff, end) for hits in (together, apart))
+    assert tied.independent <= 220
+    assert free.independent > 3000
+    assert tied.high - tied.low > 4 * (free.high - free.low)
+
+
+def test_intervals_hold_what_they_say() -> None:
+    """Coverage of overlapping, clustered outcomes: the 95 % interval misses the truth rarely."""
+    missed = 0
+    for seed in range(200):
+        truth = walk(260, 5, 3, seed)
+        inside = metrics.coverage_share(truth, 80)
+        missed += not inside.low <= 80 <= inside.high
+    assert missed <= 20  # 10 is 5 %
+
+
+def _dates(origins: int, horizon: int) -> tuple[Dates, Dates]:
+    cutoff = np.datetime64("2020-01-01", "us") + np.arange(origins) * np.timedelta64(1, "D")
+    return cutoff, cutoff + np.timedelta64(horizon, "D")
+
+
+def test_what_the_network_adds() -> None:
+    truth = walk(250, 1, 3, 5)
+    coming = np.log(truth.y / truth.y0[:, None])
+    rivals = {"random-walk": moved(truth, 0.0, 1.5, "random-walk")}
+
+    def added(model: Outcomes) -> tuple[str, verdict.Verdict]:
+        found = judge({"GRU": model, **rivals, "no-network": replace(truth, model="no-network")}, "GRU")
+        return found.notes[0], found
+
+    same, nothing = added(replace(truth, model="GRU"))
+    assert same == "The network adds nothing: its forecast is that of the volatility model."
+    assert nothing.network_adds is not None
+    assert nothing.network_adds.skill == 0
+    assert nothing.reference == "random-walk", "the network's own start is no rival"
+    assert "of 2 baselines" not in nothing.sentence
+    little, found = added(moved(truth, 0.00005))
+    assert re.fullmatch(r"The network adds nothing beyond the volatility model \(CRPS 0\.\d\d % (lower|higher), p = [\d.]+\)\.", little)
+    assert found.network_adds is not None
+    assert abs(found.network_adds.skill) < 0.003
+    much, found = added(moved(truth, 0.3 * coming, 0.85))
+    assert much.startswith("The network improves on the volatility model (CRPS ")
+    worse, found = added(moved(truth, 0.0, 2.0))
+    assert worse.startswith("The network makes the forecast worse than the volatility model alone (CRPS ")
+    assert judge({"GRU": truth, **rivals}, "GRU").network_adds is None
+
+
+def test_a_price_that_never_moves() -> None:
+    truth = walk(60, 2, 1, 0)
+    still = replace(
+        truth, y0=np.full(60, 10.0), y=np.full((60, 2), 10.0), values=np.full((60, 2, len(QUANTILES)), 10.0), scale=np.zeros(60)
+    )
+    found = judged(still, replace(still, model="GRU", values=still.values * (1 + 2e-16)))
+    assert "the same CRPS" in found.sentence
+    assert any("80 % band has no width" in note and "held 100.0 %" in note for note in found.notes)
+
+
+def test_the_list_of_sentences_is_current() -> None:
+    path = Path(__file__).parent.parent / "docs" / "verdicts.md"
+    assert path.read_text(encoding="utf-8") == sentences.document(), "python -m forecasting.sentences > docs/verdicts.md"
+    for name, sentence in sentences.SENTENCES.items():
+        text = sentence.text.format(**sentence.example)
+        assert sentences.recognised(text) in {name, "copy", "copy-worse"}, text
+
+
+def test_every_word_of_a_verdict_is_in_the_list() -> None:
+    truth = walk(250, 1, 3, 5)
+    coming = np.log(truth.y / truth.y0[:, None])
+    models = [truth, moved(truth, 0.01, 0.7), moved(truth, 0.3 * coming, 0.85), moved(truth, -0.2 * coming), moved(truth, 0.0, 1.5)]
+    for short in (truth, walk(60, 20, 1, 3)):
+        for model in [short, *(models if short is truth else ())]:
+            found = judge({"GRU": model, "random-walk": moved(short, 0.0, 1.2), "har": short, "no-network": short}, "GRU", tries=3)
+            for said in (found.sentence.split(". It ")[0].removesuffix(".") + ".", *found.notes):
+                assert sentences.recognised(said), said
 
 
 def test_unknown_outcomes() -> None:
@@ -236,7 +357,9 @@ def test_copies_are_found_at_any_spacing_that_chains() -> None:
 
 def test_calibration_is_told_in_words() -> None:
     truth = walk(500, 1, 5, 11)
-    assert [n.split(": ")[1] for n in judged(truth, truth).notes[:2]] == ["about right.", "about right."]
+    right = judged(truth, truth).notes[:2]
+    assert [n.split(": ")[1] for n in right] == ["about right.", "about right."]
+    assert re.match(r"The 80 % band held \d+\.\d % of outcomes \(interval 7\d\.\d to 8\d\.\d %\)", right[0])
     assert [n.split(": ")[1] for n in judged(truth, moved(truth, 0.0, 1.5)).notes[:2]] == ["too wide.", "too wide."]
 
 
@@ -248,7 +371,7 @@ def test_direction_is_measured_against_a_coin() -> None:
         return next((note for note in judged(truth, moved(truth, shift)).notes if "direction right" in note), "")
 
     assert words(0.0) == "", "a random walk makes no calls"
-    assert ": no better than always calling " in words(0.001)
+    assert any(said in words(0.001) for said in (": no better than always calling ", ": not clearly better than always calling "))
     assert ": better than always calling " in words(0.2 * coming)
     assert words(-0.2 * coming).endswith("worse than a coin.")
 
@@ -258,12 +381,14 @@ def test_the_limits_of_direction_go_by_the_origins_that_do_not_overlap() -> None
         truth = walk(origins, 5, 1, 2, step)
         return next(note for note in judged(truth, moved(truth, 0.001)).notes if "direction right" in note)
 
-    def limit(note: str) -> float:
-        return float(note.split("give or take ")[1].split(")")[0])
+    def width(note: str) -> float:
+        low, high = note.split("(interval ")[1].split(" %)")[0].split(" to ")
+        return float(high) - float(low)
 
-    assert "too few origins" in words(1, 1)
-    assert ": no better than" in words(1, 1)
-    assert 0.5 < limit(words(400, 5)) / limit(words(2000, 1)) < 2, "the same bars tell about as much, every fifth or all of them"
+    assert words(1, 1) == (
+        "Its median called the direction right 20.0 % of the time; too few independent origins to say whether that is more than chance."
+    )
+    assert 0.5 < width(words(400, 5)) / width(words(2000, 1)) < 2, "the same bars tell about as much, every fifth or all of them"
 
 
 def test_rising_prices_are_no_skill_of_direction() -> None:

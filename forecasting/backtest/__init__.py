@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecasting.backtest.folds import folds_of, run_fold
-    from forecasting.backtest.outcomes import compared, every, fit_baselines, joined, outcomes_of
+    from forecasting.backtest.outcomes import compared, every, fit_baselines, joined, outcomes_of, unaided
     from forecasting.backtest.saved import SavedFolds
     from forecasting.backtest.walk import walk_forward
     from forecasting.backtest.work import Fold, FoldRun, Work
@@ -27,6 +27,7 @@ __all__ = [
     "joined",
     "outcomes_of",
     "run_fold",
+    "unaided",
     "walk_forward",
 ]
 
@@ -45,6 +46,7 @@ _HOMES = {
     "joined": "outcomes",
     "outcomes_of": "outcomes",
     "run_fold": "folds",
+    "unaided": "outcomes",
     "walk_forward": "walk",
 }
 

@@ -10,7 +10,7 @@ import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be l
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.backtest.outcomes import compared, cutoffs, every
+from forecasting.backtest.outcomes import compared, cutoffs, every, unaided
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
@@ -91,7 +91,7 @@ def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fi
     _, outcomes, _ = compared(
         network, work.baselines, panel, origins, insample, task.horizon, work.quantiles, task.point, should_stop
     )  # fmt: skip
-    return outcomes
+    return outcomes | unaided(fitted.forecaster, outcomes[network.name], panel, origins, task.point, should_stop)
 
 
 def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecasting.baselines import BASELINES
+from forecasting.baselines import BASELINES, NO_NETWORK
 from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
+
+if TYPE_CHECKING:
+    from forecasting.training import Forecaster
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
@@ -57,6 +62,36 @@ def outcomes_of(
             scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
     symbol = np.array(panel.symbols)[origins.series]
     return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale, rms_scale, np.concatenate(means))
+
+
+def unaided(
+    forecaster: Forecaster, aided: Outcomes, panel: Panel, origins: Origins, point: Point, should_stop: Callable[[], bool]
+) -> dict[str, Outcomes]:
+    """Forecast from the same origins with the network left at zero: scale, shape and a calibration of its own.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    aided : Outcomes
+        What it forecasts with its network, calibrated.
+    panel, origins, point
+        As of :func:`outcomes_of`.
+    should_stop : callable
+        Some seconds after it turned true, the work is given up.
+
+    Returns
+    -------
+    dict of str to Outcomes
+        By :data:`NO_NETWORK`; empty where it was given up.
+    """
+    if forecaster.trust == 0:
+        return {NO_NETWORK: replace(aided, model=NO_NETWORK)}
+    try:
+        with cancellable(should_stop):
+            bare = forecaster.without_network(panel)
+            return {NO_NETWORK: outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)}
+    except CancelledWorkError:
+        return {}
 
 
 def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:
@@ -135,7 +170,10 @@ def cutoffs(panel: Panel, origins: Origins) -> Dates:
 
 
 def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:
-    """Join the outcomes of several folds, model by model; a model that one of them lacks, as it was stopped, is left out."""
+    """Join the outcomes of several folds, model by model; a model that one of them lacks is left out.
+
+    A fold lacks those that were not judged when it was stopped, or that its version of the program did not know.
+    """
     common = [name for name in outcomes[0] if all(name in fold for fold in outcomes)]
     return {name: _concatenate([fold[name] for fold in outcomes]) for name in common}
 

@@ -17,7 +17,10 @@ from forecasting.errors import ConfigError
 from forecasting.seasonal import season_length
 from forecasting.series import Panel
 
-__all__ = ["BASELINES", "Baseline", "chosen_baselines", "default_baselines", "season_length"]
+__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "season_length", "title_of"]
+
+#: Name of the network's own forecast with the network left at zero, which is judged beside it as a baseline.
+NO_NETWORK = "no-network"
 
 #: Every baseline by name, with its default settings.
 BASELINES: dict[str, Baseline] = {
@@ -35,6 +38,13 @@ BASELINES: dict[str, Baseline] = {
         Theta(),
     )
 }
+
+
+def title_of(model: str) -> str:
+    """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's name stays as it is."""
+    if model == NO_NETWORK:
+        return "No network"
+    return BASELINES[model].title if model in BASELINES else model
 
 
 def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:

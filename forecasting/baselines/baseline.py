@@ -17,10 +17,11 @@ from forecasting.series import Floats, Ints, Origins, Panel
 
 
 class Baseline(Settings, ABC):
-    """A forecast without a network. ``name`` stands in tables and exports, ``label`` in sentences."""
+    """A forecast without a network. ``name`` stands in exports, ``title`` in tables, ``label`` in sentences."""
 
     name: ClassVar[str]
     label: ClassVar[str]
+    title: ClassVar[str]
 
     @abstractmethod
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:

@@ -37,6 +37,7 @@ class GarchT(Baseline):
 
     name: ClassVar[str] = "garch-t"
     label: ClassVar[str] = "GARCH(1,1)-t"
+    title: ClassVar[str] = "GARCH-t"
     least: int = Field(250, title="Shortest series", description="In-sample bars from which parameters are fitted.", ge=50)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:

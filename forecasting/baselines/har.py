@@ -34,6 +34,7 @@ class RangeHar(Baseline):
 
     name: ClassVar[str] = "har"
     label: ClassVar[str] = "HAR volatility"
+    title: ClassVar[str] = "HAR volatility"
     warm_up: int = Field(250, title="Warm-up", description="First bars whose moves are left out, while averages fill.", ge=0)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:

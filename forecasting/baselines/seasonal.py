@@ -25,6 +25,7 @@ class SeasonalNaive(Baseline):
 
     name: ClassVar[str] = "seasonal-naive"
     label: ClassVar[str] = "the last season repeated"
+    title: ClassVar[str] = "Seasonal naive"
     window: int = Field(250, title="Window", description="Last bars whose errors give the spread.", ge=10)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
@@ -37,6 +38,7 @@ class SeasonalMedian(Baseline):
 
     name: ClassVar[str] = "seasonal-median"
     label: ClassVar[str] = "the median of the last seasons"
+    title: ClassVar[str] = "Seasonal median"
     window: int = Field(250, title="Window", description="Last bars whose errors give the spread.", ge=10)
     seasons: int = Field(8, title="Seasons", description="Last seasons whose median is taken.", ge=2)
 

@@ -122,6 +122,7 @@ class Ets(_Smoothing):
 
     name: ClassVar[str] = "ets"
     label: ClassVar[str] = "exponential smoothing"
+    title: ClassVar[str] = "ETS"
 
     def _parameters(self, line: Floats, phase: Ints, season: int) -> tuple[bool, bool, Floats]:
         seasonal = bool(_seasons(line, phase, season).any())
@@ -179,6 +180,7 @@ class Theta(_Smoothing):
 
     name: ClassVar[str] = "theta"
     label: ClassVar[str] = "Theta"
+    title: ClassVar[str] = "Theta"
 
     def _parameters(self, line: Floats, phase: Ints, season: int) -> tuple[float, float, Floats]:
         from statsmodels.tsa.forecasting.theta import ThetaModel

@@ -29,6 +29,7 @@ class RandomWalk(Baseline):
 
     name: ClassVar[str] = "random-walk"
     label: ClassVar[str] = "the random walk"
+    title: ClassVar[str] = "Random walk"
     window: int = Field(250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
@@ -41,6 +42,7 @@ class Drift(Baseline):
 
     name: ClassVar[str] = "drift"
     label: ClassVar[str] = "the drift"
+    title: ClassVar[str] = "Drift"
     window: int = Field(250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
@@ -56,6 +58,7 @@ class Ewma(Baseline):
 
     name: ClassVar[str] = "ewma"
     label: ClassVar[str] = "the random walk with EWMA volatility"
+    title: ClassVar[str] = "EWMA volatility"
     decay: float = Field(0.94, title="Decay", description="Weight of a squared change relative to that of the next.", gt=0.5, lt=1.0)
     window: int = Field(250, title="Window", description="Last changes that are weighted.", ge=_LEAST)
 
@@ -71,6 +74,7 @@ class HistoricalSimulation(Baseline):
 
     name: ClassVar[str] = "historical-simulation"
     label: ClassVar[str] = "historical simulation"
+    title: ClassVar[str] = "Historical simulation"
     window: int = Field(250, title="Window", description="Last changes whose quantiles are taken.", ge=_LEAST)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def backtest(
     config : RunConfig
     plan : BacktestConfig
     quantiles : tuple of float
-        Levels to be forecast, increasing; 0.5 and the limits of the bands are added for the scores.
+        Levels to be forecast, over which CRPS and pinball loss are averaged; 0.5 and the limits of the bands are added
+        for the other scores.
     should_stop : callable
         Once true, folds at hand are given up and those finished are judged; a first fold in this process is finished with the
         weights so far.
@@ -75,23 +77,42 @@ def backtest(
             yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
-        yield from _backtested(panel, config, runs, time.perf_counter() - started)
+        yield from _backtested(panel, config, runs, quantiles, time.perf_counter() - started)
 
 
-def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], seconds: float) -> Job:
+def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], quantiles: tuple[float, ...], seconds: float) -> Job:
     from forecasting.backtest import joined
     from forecasting.metrics import score
     from forecasting.verdict import judge
 
-    outcomes = joined([run.outcomes for run in runs])
+    levels = tuple(sorted(set(quantiles)))
+    outcomes = {name: replace(one, scored=levels) for name, one in joined([run.outcomes for run in runs]).items()}
     last = runs[-1]
     stopped = "user" if len(runs) < last.folds else last.stopped
     epochs = sum(run.epochs for run in runs)
     info = RunInfo(seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions())
     model = next(iter(outcomes))
     tries = yield from count_tries(panel, config, outcomes[model])
-    verdict = judge(outcomes, model, tries=tries)
+    verdict = judge(outcomes, model, tries=tries, start=start_words(_target(panel, config, outcomes[model])))
     yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info)
+
+
+def start_words(target: str) -> str:
+    """Return what a network of a target starts from, in words."""
+    known = {"seasonal": "the past seasons", "level": "the mean of the lookback"}
+    return known.get(target, "the volatility model")
+
+
+def _target(panel: Panel, config: RunConfig, outcomes: Outcomes) -> str:
+    """Return the target of the first fold, which its past decides where the settings leave it open."""
+    from forecasting.volatility import resolve_target
+    from forecasting.windows import bars_before
+
+    task = config.task
+    if task.target != "auto":
+        return task.target
+    insample = bars_before(panel, outcomes.cutoff.min()) if task.season == "auto" else None
+    return resolve_target(panel, "auto", insample)
 
 
 def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = never) -> Job:

@@ -14,8 +14,9 @@ from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import EpochEnd, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
 from forecasting.jobs.engine import versions
 from forecasting.jobs.job import Job, never, noting
-from forecasting.jobs.judging import count_tries
+from forecasting.jobs.judging import count_tries, start_words
 from forecasting.jobs.predicting import future
+from forecasting.sentences import tell
 from forecasting.series import Origins, Panel
 from forecasting.writing import Claim
 
@@ -117,7 +118,7 @@ def _train(
     autosave: Path | None,
     keep: Path | None,
 ) -> Job:
-    from forecasting.backtest import compared
+    from forecasting.backtest import compared, unaided
     from forecasting.baselines import chosen_baselines
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
@@ -143,8 +144,9 @@ def _train(
     )  # fmt: skip
     if lacking:
         yield Notice(f"Stopped before these baselines were judged: {', '.join(lacking)}.", "Train again to compare with them, too.")
+    outcomes |= unaided(fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop)
     tries = yield from count_tries(panel, config, outcomes[network.name])
-    judged = judge(outcomes, network.name, tries=tries)
+    judged = judge(outcomes, network.name, tries=tries, start=start_words(fitted.forecaster.scaling.target))
     verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
     forecasts = future(network, panel, horizon, config.task.point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
@@ -180,9 +182,7 @@ def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInf
 
 
 def _learned(trust: float) -> str:
-    if trust == 0:
-        return "On the validation part the network did no better than the baseline it starts from, so the forecast is the baseline's."
-    return f"On the validation part the network did better than the baseline it starts from; its changes to it count {trust:.0%}."
+    return tell("learned", trust=f"{trust:.0%}".replace("%", " %")) if trust else tell("not-learned")
 
 
 def autosave_path(panel: Panel, config: RunConfig) -> Path:

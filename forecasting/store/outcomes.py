@@ -65,11 +65,13 @@ class _Model(Settings):
     metrics: tuple[str, ...] = Field(max_length=100)
     levels: int = Field(ge=0, le=1000)
     quantiles: int = Field(ge=0, le=2000)
+    intervals: bool = False
 
     def shapes(self, steps: int) -> list[tuple[int, ...]]:
         """Return the shapes of its arrays."""
         levels, quantiles = (self.levels,), (self.quantiles,)
-        return [(len(self.metrics), steps), levels, levels, (self.levels, steps), quantiles, quantiles, (steps, 4)]
+        limits = [levels, levels] if self.intervals else []
+        return [(len(self.metrics), steps), levels, levels, (self.levels, steps), quantiles, quantiles, *limits, (steps, 4)]
 
 
 class _Forecasts(Settings):
@@ -117,8 +119,7 @@ def pack_outcomes(outcomes: Mapping[str, Outcomes], profiles: Mapping[str, Profi
     if not outcomes or not len(next(iter(outcomes.values()))):
         return b""
     network = next(iter(outcomes.values()))
-    models = [_Model(name=name, metrics=tuple(p.steps), levels=p.calibration.level.size, quantiles=p.calibration.quantile.size)
-              for name, p in profiles.items()]  # fmt: skip
+    models = [_model(name, one) for name, one in profiles.items()]
     wide: list[_Array] = [array for one in profiles.values() for array in _figures(one)]
     narrow: list[_Array] = []
     told, lacking = _described(network)
@@ -234,10 +235,23 @@ def is_date(stamps: npt.NDArray[np.int64]) -> bool:
     return bool(((stamps >= _FIRST) & (stamps <= _LAST)).all())
 
 
+def _model(name: str, profile: Profile) -> _Model:
+    """Return what the figures of a model are."""
+    found = profile.calibration
+    return _Model(
+        name=name,
+        metrics=tuple(profile.steps),
+        levels=found.level.size,
+        quantiles=found.quantile.size,
+        intervals=found.low.size == found.level.size,
+    )
+
+
 def _figures(profile: Profile) -> list[_Array]:
     found = profile.calibration
     steps = np.array(list(profile.steps.values()), np.float64)
-    return [steps, found.level, found.realised, found.by_step, found.quantile, found.below, profile.residuals]
+    limits = [found.low, found.high] if found.low.size == found.level.size else []
+    return [steps, found.level, found.realised, found.by_step, found.quantile, found.below, *limits, profile.residuals]
 
 
 def _profile(model: _Model, numbers: Iterator[_Array]) -> Profile:
@@ -245,8 +259,9 @@ def _profile(model: _Model, numbers: Iterator[_Array]) -> Profile:
     found = [next(numbers) for _ in model.shapes(1)]
     if any(np.isinf(one).any() for one in found):
         raise ValueError("numbers that are not finite")
-    unknown = dict.fromkeys(METRICS, np.full(found[6].shape[0], np.nan))
-    return Profile({**unknown, **dict(zip(model.metrics, found[0], strict=True))}, Calibration(*found[1:6]), found[6])
+    steps, *calibration, residuals = found
+    unknown = dict.fromkeys(METRICS, np.full(residuals.shape[0], np.nan))
+    return Profile({**unknown, **dict(zip(model.metrics, steps, strict=True))}, Calibration(*calibration), residuals)
 
 
 def _why(header: _Header) -> str:

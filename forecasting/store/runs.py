@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
-from forecasting.events import BacktestFinished, EpochEnd, RunInfo, RunResult, SplitMade, Verdict
+from forecasting.events import BacktestFinished, EpochEnd, NetworkAdds, RunInfo, RunResult, SplitMade, Verdict
 from forecasting.metrics import profile
 from forecasting.series import Floats, Forecast, Outcomes, Panel, PriceSeries
 from forecasting.store.database import Database, text_of
@@ -61,6 +61,11 @@ class RunSeries(Settings):
         return cls(symbol=series.symbol, reference=series.provenance.source, request=request, fingerprint=series.fingerprint)
 
 
+class _Adds(Settings):
+    skill: float | None
+    p_value: float | None
+
+
 class _Judged(Settings):
     outcome: Literal["beats", "ties", "loses"]
     sentence: str = Field(max_length=_LINE)
@@ -69,6 +74,8 @@ class _Judged(Settings):
     reference: str = Field(max_length=200)
     notes: tuple[str, ...] = Field((), max_length=100)
     tries: int = 1
+    independent: float | None = None
+    network_adds: _Adds | None = None
 
     @field_validator("sentence", "reference", "notes")
     @classmethod
@@ -434,7 +441,10 @@ def restored_backtest(kept: KeptRun, told: KeptOutcomes = NONE_KEPT) -> Backtest
 def restored_verdict(record: RunRecord) -> Verdict:
     """Return the verdict of a kept run."""
     judged = record.verdict
-    return Verdict(**{**judged.model_dump(), "skill": _number(judged.skill), "p_value": _number(judged.p_value)})
+    adds = judged.network_adds
+    numbers = {name: _number(getattr(judged, name)) for name in ("skill", "p_value", "independent")}
+    added = None if adds is None else NetworkAdds(_number(adds.skill), _number(adds.p_value))
+    return Verdict(**{**judged.model_dump(), **numbers, "network_adds": added})
 
 
 def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
@@ -443,7 +453,9 @@ def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
 
 
 def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> dict[str, object]:
-    judged = {**asdict(verdict), "skill": _or_none(verdict.skill), "p_value": _or_none(verdict.p_value)}
+    judged = {**asdict(verdict), **{name: _or_none(getattr(verdict, name)) for name in ("skill", "p_value", "independent")}}
+    if verdict.network_adds is not None:
+        judged["network_adds"] = {name: _or_none(value) for name, value in asdict(verdict.network_adds).items()}
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "config": config.to_json(),

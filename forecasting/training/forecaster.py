@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecasting.baselines import NO_NETWORK
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
@@ -88,11 +89,18 @@ class Forecaster:
 
         For each origin it looks at bars up to its cutoff only.
         """
-        name, bound = self.config.task.calibration, _Bound(self, panel)
-        if name == "none":
-            return bound
+        return self._calibrated(_Bound(self, panel))
+
+    def without_network(self, panel: Panel) -> Predictor:
+        """Return the same predictor with the network left at zero: scale, shape and a calibration of its own."""
+        return self._calibrated(_Bound(replace(self, trust=0.0), panel, NO_NETWORK))
+
+    def _calibrated(self, bound: _Bound) -> Predictor:
         task = self.config.task
-        return Calibrated(bound, CALIBRATIONS[name], bars_before(panel, self.val_start), task.horizon, task.input_size)
+        if task.calibration == "none":
+            return bound
+        start = bars_before(bound.panel, self.val_start)
+        return Calibrated(bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size)
 
     def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
@@ -107,12 +115,18 @@ class Forecaster:
         self.network.eval()
 
         def scaled(some: Tensor) -> Tensor:
-            shape = self.trust * self.network.dated(self.network.together(windows.window(some)), windows.known_ahead(some))
+            shape = self._shape(windows, some)
             return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
 
         values = in_parts(scaled, rows, at_once(self.config, windows.inputs)).numpy().astype(np.float64)
         self.network.train(training)
         return values
+
+    def _shape(self, windows: Windows, some: Tensor) -> Tensor:
+        """Return what the network says of some rows as far as it counts, [B, H, 3]; it is not asked where it does not count."""
+        if self.trust == 0:
+            return torch.zeros(len(some), self.config.task.horizon, 3, device=self.device)
+        return self.trust * self.network.dated(self.network.together(windows.window(some)), windows.known_ahead(some))
 
     def table(self, levels: Floats) -> Tensor:
         """Return the baseline's quantiles, [H, Q], as a tensor on the device."""
@@ -176,10 +190,11 @@ class _Bound:
 
     forecaster: Forecaster
     panel: Panel
+    renamed: str = ""
 
     @property
     def name(self) -> str:
-        return self.forecaster.name
+        return self.renamed or self.forecaster.name
 
     @cached_property
     def _windows(self) -> Windows:
