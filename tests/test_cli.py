@@ -129,7 +129,8 @@ def test_flags_override_the_file(csv: Path, capsys: pytest.CaptureFixture[str], 
     saved.write_text(RunConfig().changed(model="rnn", horizon=2, epochs=1, input_size=12, hidden_size=4, seed=7).to_json())
     found = _document(capsys, "forecast", csv, "--config", saved, "--horizon", "4", "--baselines", "ets,theta", "--json")
     assert (found["model"], len(found["forecast"]), found["run"]["seed"]) == ("RNN", 4, 7)
-    assert list(found["scores"]) == ["RNN", "random-walk", "ets", "theta"]
+    assert list(found["scores"]) == ["RNN", "random-walk", "ets", "theta", "no-network"]
+    assert set(found["verdict"]["network_adds"]) == {"skill", "p_value"}
 
 
 def test_every_setting_is_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
