@@ -13,6 +13,7 @@ import numpy.typing as npt
 from forecasting.calendars import future_sessions, timeline
 from forecasting.errors import DataError
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
+from forecasting.spikes import without_spikes
 
 #: How a season is taken off: not at all, as what is added on its days, or as a share of the level.
 Season = Literal["none", "additive", "multiplicative"]
@@ -67,7 +68,9 @@ def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
 
     Compares the mean absolute errors over one season ahead, in the first ``insample[s]`` bars of each
     series, and takes the majority. Series with open, high and low are prices and never seasonal.
+    Spikes that were over by then are held: one wrong bar makes any last value a bad forecast.
     """
+    panel = without_spikes(panel, insample)
     if any(s.has_range or not 1 < season_length(s) <= n // 4 for s, n in zip(panel, insample, strict=True)):
         return False
     votes = 0

@@ -31,6 +31,10 @@ _BACK, _BACK_DEVIATIONS, _BACK_MOST = 0.1, 3.0, 0.15
 _OFF = 0.4
 #: A change of so many smallest steps of the price may be a rare trade.
 _TICKS = 5.0
+#: Factor from which a spike is no price, and deviations where there is no factor.
+_IMPOSSIBLE, _IMPOSSIBLE_DEVIATIONS = 1.8, 30.0
+#: How near to a flipped sign a value below zero must be, in values, to be one.
+_SIGN = 0.25
 #: Most spikes: this share of the bars seen so far, or this number. More are what the series is like.
 _MOST_SHARE, _MOST = 0.02, 3
 #: Recent changes whose mean size is the other estimate of the deviation.
@@ -54,6 +58,10 @@ class Spike(NamedTuple):
         Change from the bar before ``first``: of the logarithm, or of the value where not all values are positive.
     deviations : float
         Size of the jump in robust deviations of the changes before; infinite where there were none.
+    impossible : bool
+        Whether no price does so: a factor of 1.8 or more, or 30 deviations where there is no factor. A value
+        below zero among positive ones may be real, as that of oil on 20 April 2020, unless it is the price
+        with its sign flipped.
     """
 
     first: int
@@ -61,6 +69,7 @@ class Spike(NamedTuple):
     known: int
     jump: float
     deviations: float
+    impossible: bool
 
 
 def find_spikes(y: Floats) -> tuple[Spike, ...]:
@@ -96,6 +105,29 @@ def find_spikes(y: Floats) -> tuple[Spike, ...]:
             wrong[spike.first : spike.back] = True
             size[spike.back] = abs(path[spike.back] - path[spike.first - 1])
     return tuple(found)
+
+
+def open_jump(y: Floats, spikes: Sequence[Spike]) -> int | None:
+    """Return the bar of a jump as large as a spike's among the last 5, after which the series is not back yet.
+
+    Parameters
+    ----------
+    y : ndarray, shape [T]
+    spikes : sequence of Spike
+        Those of ``y`` that are known.
+    """
+    if y.size < _WINDOW or y.size <= LONGEST:
+        return None
+    path = np.log(y) if y.min() > 0 else y
+    size = np.abs(np.diff(path, prepend=path[:1]))
+    wrong = np.zeros(y.size, bool)
+    for spike in spikes:
+        wrong[spike.first : spike.back + 1] = True
+    for first in range(y.size - LONGEST, y.size):
+        before = size[max(1, first - _WINDOW) : first][~wrong[max(1, first - _WINDOW) : first]]
+        if before.size >= _RECENT and not wrong[first] and size[first] >= _least_jump(before):
+            return first
+    return None
 
 
 def _candidates(path: Floats, size: Floats) -> Ints:
@@ -148,12 +180,25 @@ def _spike(y: Floats, path: Floats, size: Floats, wrong: npt.NDArray[np.bool_], 
         least = steps[steps > 0].min(initial=np.inf)
         apart = abs(y[first] - y[first - 1])
         rare = apart <= _TICKS * least if np.isfinite(least) else False
-        third = np.partition(changes, -3)[-3]
-        large = abs(jump) >= max(_DEVIATIONS * deviation, _TIMES * third)
-        if large and not rare and abs(path[back] - path[first - 1]) <= near:
+        if abs(jump) >= _least_jump(changes) and not rare and abs(path[back] - path[first - 1]) <= near:
             times = abs(jump) / deviation if deviation > 0 else np.inf
-            return Spike(first, back, max(back, until - 1), jump, float(times))
+            impossible = _impossible(float(y[first - 1]), float(y[first]), float(times))
+            return Spike(first, back, max(back, until - 1), jump, float(times), impossible)
     return None
+
+
+def _impossible(before: float, wrong: float, deviations: float) -> bool:
+    if wrong < 0 < before:
+        return abs(before + wrong) <= _SIGN * before
+    if wrong > 0 and before > 0:
+        return max(wrong / before, before / wrong) >= _IMPOSSIBLE
+    return deviations >= _IMPOSSIBLE_DEVIATIONS
+
+
+def _least_jump(changes: Floats) -> float:
+    """Return the size from which a jump after some absolute changes is that of a spike."""
+    third = float(np.partition(changes, -3)[-3])
+    return max(_DEVIATIONS * deviation_of(changes), _TIMES * third)
 
 
 def deviation_of(changes: Floats) -> float:
@@ -180,8 +225,9 @@ def without_spikes(panel: Panel, known: Sequence[int] | None = None) -> Panel:
     ----------
     panel : Panel
     known : sequence of int, optional
-        Bars of each series that may be looked at: a spike is held where it was known by the last of them.
-        All bars by default.
+        Bars of each series that may be looked at: a spike is held where it was known by the last of them. So
+        is a jump of a spike's size among the last 5 of them, which cannot be told from one yet. All bars by
+        default.
 
     Returns
     -------
@@ -189,8 +235,25 @@ def without_spikes(panel: Panel, known: Sequence[int] | None = None) -> Panel:
         The same panel where there is nothing to hold.
     """
     lengths = [len(s) for s in panel] if known is None else known
-    held = tuple(_held(s, [k for k in spikes_of(s) if k.known < n]) for s, n in zip(panel, lengths, strict=True))
+    held = tuple(_held_until(s, n) for s, n in zip(panel, lengths, strict=True))
     return panel if all(one is other for one, other in zip(held, panel, strict=True)) else Panel(held)
+
+
+def _held_until(series: PriceSeries, known: int) -> PriceSeries:
+    """Return the series with the spikes held that were known in its first bars, and with a jump that was open then."""
+    spikes = [spike for spike in spikes_of(series) if spike.known < known]
+    jump = open_jump(series.y[:known], spikes)
+    if jump is not None:
+        spikes.append(Spike(jump, known, known, 0.0, 0.0, False))
+    return _held(series, spikes)
+
+
+def impossible_bars(series: PriceSeries) -> npt.NDArray[np.bool_]:
+    """Tell which bars are part of a spike that no price makes, shape [T]: neither forecasts from them nor of them are judged."""
+    wrong = np.zeros(len(series), bool)
+    for spike in spikes_of(series):
+        wrong[spike.first : spike.back] |= spike.impossible
+    return wrong
 
 
 def as_seen(series: PriceSeries, bars: Ints) -> Iterator[tuple[Ints, PriceSeries]]:

@@ -131,7 +131,7 @@ def test_a_spike_that_no_price_makes_is_an_error(factor: float, severity: str) -
     if severity == "error":
         assert finding.count == 2
         assert f"such as {wrong.y[250]:.6g} after {wrong.y[249]:.6g}" in finding.message
-        assert finding.message.endswith("nothing is fitted to them.")
+        assert finding.message.endswith("nothing is fitted to them, and no forecast is judged by them.")
 
 
 def test_spikes_of_a_yield_and_of_oil() -> None:

@@ -13,6 +13,7 @@ from forecasting.baselines import BASELINES, NO_NETWORK
 from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
+from forecasting.spikes import impossible_bars, without_spikes
 
 if TYPE_CHECKING:
     from forecasting.training import Forecaster
@@ -42,7 +43,8 @@ def outcomes_of(
     Returns
     -------
     Outcomes
-        In price units.
+        In price units. What was forecast from a bar that is no price, or of one, counts as not known:
+        a model is not judged by a mistyped number.
     """
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
     pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
@@ -55,9 +57,12 @@ def outcomes_of(
     for place in np.unique(origins.series):
         series, mine = panel[int(place)], origins.series == place
         bars = origins.bar[mine]
-        cutoff[mine], y0[mine] = series.ds[bars], series.y[bars]
-        ds[mine], y[mine] = series.ds[bars[:, None] + ahead], series.y[bars[:, None] + ahead]
-        changes = np.diff(series.y[: bars[0] + 1])
+        due = bars[:, None] + ahead
+        cutoff[mine], y0[mine], ds[mine] = series.ds[bars], series.y[bars], series.ds[due]
+        wrong = impossible_bars(series)
+        y[mine] = np.where(wrong[bars][:, None] | wrong[due], np.nan, series.y[due])
+        [held] = without_spikes(Panel((series,)), [int(bars[0]) + 1])
+        changes = np.diff(held.y[: bars[0] + 1])
         if len(changes):
             scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
     symbol = np.array(panel.symbols)[origins.series]

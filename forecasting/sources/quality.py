@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.series import Dates, Finding, Floats, PriceSeries
-from forecasting.spikes import Spike, deviation_of, find_spikes
+from forecasting.spikes import deviation_of, find_spikes
 
 #: Fewest bars with which a forecast can be judged at all.
 SHORT = 100
@@ -19,8 +19,6 @@ SHORT = 100
 #: Factors by which shares are usually split or merged.
 SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
 
-#: Factor from which a spike is no price, and deviations where there is no factor.
-_IMPOSSIBLE, _IMPOSSIBLE_DEVIATIONS = 1.8, 30.0
 #: Most closes of zero or below that may be missing prices: a share of the bars, or a number; bars that one gap lasts.
 _LONE_SHARE, _LONE, _LONGEST_GAP = 0.005, 3, 5
 #: How near to the level before the price is after a gap, and a sign flip at it, in levels; the level in deviations of a change.
@@ -231,22 +229,13 @@ def _outliers(bars: Bars) -> Finding | None:
         return None
     found = np.array(sorted(places))
     message = f"{found.size} {'bar jumps' if found.size == 1 else 'bars jump'} away from the level and back, as mistyped prices do"
-    severe = next((spike for spike in spikes if _impossible(bars, spike)), None)
+    severe = next((spike for spike in spikes if spike.impossible), None)
     if severe is not None:
         before, wrong = bars.close[severe.first - 1], bars.close[severe.first]
-        message += f", such as {wrong:.6g} after {before:.6g}"
-    message += "; nothing is fitted to them." if spikes else "."
+        message += f", such as {wrong:.6g} after {before:.6g}; nothing is fitted to them, and no forecast is judged by them."
+    else:
+        message += "; nothing is fitted to them." if spikes else "."
     return Finding("outliers", message, int(found.size), "warning" if severe is None else "error", dates=shown(bars.ds[found]))
-
-
-def _impossible(bars: Bars, spike: Spike) -> bool:
-    """Tell whether no price makes such a spike. A value far below zero has been a price: oil on 20 April 2020."""
-    wrong, before = bars.close[spike.first], bars.close[spike.first - 1]
-    if wrong < 0 < before:
-        return False
-    if wrong > 0 and before > 0:
-        return bool(max(wrong / before, before / wrong) >= _IMPOSSIBLE)
-    return spike.deviations >= _IMPOSSIBLE_DEVIATIONS
 
 
 def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
