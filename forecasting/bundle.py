@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
-from forecasting.errors import ModelFileError
+from forecasting.config import RunConfig
+from forecasting.errors import ConfigError, ModelFileError
 from forecasting.reading import open_zip, ordinary
 from forecasting.writing import write_whole
 
@@ -104,6 +106,34 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.", "Check the path and your permissions.") from error
     return manifest, _tensors(path, weights)
+
+
+def settings_in(path: str | Path, manifest: Mapping[str, Any]) -> RunConfig:
+    """Return the settings that a manifest holds.
+
+    Raises
+    ------
+    ModelFileError
+        Settings or values of settings that this version does not know: names the first.
+    """
+    name = Path(path).name
+    kept = manifest.get("config")
+    if not isinstance(kept, Mapping):
+        raise ModelFileError(f"{name} does not hold its settings.", _HINT)
+    try:
+        return RunConfig.model_validate(kept)
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"]) or "config"
+        value = repr(first.get("input"))[:_NAME_LENGTH]
+        saved_by = manifest.get("candlecast")
+        by = f" It was saved by Candlecast {saved_by}." if isinstance(saved_by, str) else ""
+        said = "which this version does not know" if first["type"] == "extra_forbidden" else f"which is not possible here: {first['msg']}"
+        raise ModelFileError(
+            f"{name} has the setting {setting} = {value}, {said}.{by}", "Open it with the version that saved it, or update Candlecast."
+        ) from error
+    except ConfigError as error:
+        raise ModelFileError(f"{name} has settings that do not go together: {error.message}", _HINT) from error
 
 
 def _bad(path: Path, words: str) -> ModelFileError:

@@ -46,6 +46,13 @@ class NotLoaded(Notice):
 
 
 @dataclass(frozen=True)
+class LeftOut(Notice):
+    """Some series are not forecast, because they are too short or ended before the others: ``why``, by symbol."""
+
+    why: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EngineReady(Event):
     """torch is imported and warm. ``devices`` maps a device's name (``cpu``, ``cuda:0``) to words for people."""
 
@@ -323,7 +330,8 @@ class RunResult:
     ``outcomes`` and ``scores`` are keyed by model name, the network first, then the baselines; they
     come from the test part. ``split`` tells where the parts begin. ``history`` holds every epoch.
     An earlier run that is shown again has of the outcomes the network's only, with the quantiles that are drawn: of every
-    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why.
+    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why. ``left_out`` tells by symbol
+    why a series has no forecast: it is too short and no part of ``panel``, or it ended before the others.
     """
 
     config: RunConfig
@@ -338,6 +346,7 @@ class RunResult:
     info: RunInfo
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     lacking: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -359,13 +368,14 @@ class RunFinished(Event):
 
 @dataclass(frozen=True)
 class BacktestFinished(Event):
-    """A walk-forward test is done (``stopped`` if cut short: the folds so far)."""
+    """A walk-forward test is done (``stopped`` if cut short: the folds so far); ``left_out`` tells which series are too short."""
 
     config: RunConfig
     outcomes: Mapping[str, Outcomes]
     scores: Mapping[str, Mapping[str, float]]
     verdict: Verdict
     info: RunInfo
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from forecasting.checks import check_sizes
 from forecasting.config import InputConfig, TaskConfig
 from forecasting.errors import DataError
 from forecasting.events import MEAN_LEVELS
@@ -87,7 +88,10 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
     ------
     DataError
         Too few bars for one window of each part; says how many there are and are needed.
+    ConfigError
+        A validation or test part shorter than the horizon.
     """
+    check_sizes(task)
     dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
     horizon = task.horizon
     usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
@@ -117,6 +121,11 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
         raise DataError(
             f"No series of the panel is long enough for lookback {task.input_size} and horizon {horizon}.",
             "Load more history, or lower the lookback or the horizon.",
+        )
+    if test_start is None and not len(parts["test"]):
+        raise DataError(
+            f"No series has {horizon} bars after a forecast in the test part, which begins on {str(test_date)[:10]}.",
+            "Use a larger test size, lower the horizon, or leave out series that ended before.",
         )
     return Split(val_date, test_date, tuple(insample), parts["train"], parts["val"], parts["test"])
 

@@ -149,7 +149,7 @@ def test_a_series_that_ended_before_the_window_is_left_out() -> None:
 def test_a_window_too_short_is_refused_in_words(panel: Panel) -> None:
     with pytest.raises(DataError, match="lookback 12 and horizon 3"):
         run(panel, plan=BacktestConfig(step_size=10, window=15))
-    with pytest.raises(DataError, match="has no origin"):
+    with pytest.raises(ConfigError, match="2 test bars are fewer than the horizon of 3"):
         run(panel, quick(test_size=2))
 
 

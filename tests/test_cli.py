@@ -31,7 +31,10 @@ from forecasting.series import Outcomes, PriceSeries
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT.parent / "shared" / "data" / "formats"
 QUICK = ("--epochs", "2", "--lookback", "12", "--horizon", "3", "--hidden-size", "4", "--device", "cpu")
-FORECAST_FIELDS = ["symbol", "model", "cutoff", "forecast", "scores", "series_scores", "calibration", "verdict", "run", "not_loaded"]
+FORECAST_FIELDS = [
+    "symbol", "model", "cutoff", "forecast", "scores", "series_scores", "calibration", "verdict", "run", "findings",
+    "not_loaded", "left_out",
+]  # fmt: skip
 BANDS = {"ds", "median", "lo-80", "hi-80", "lo-95", "hi-95"}
 
 

@@ -11,15 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.exporting import ExportOptions, check_folders, check_judged, check_suffixes, each_attempted, options_from, save_network
+from app.cli.exporting import (
+    ExportOptions,
+    check_drawable,
+    check_judged,
+    check_names,
+    check_suffixes,
+    check_targets,
+    each_attempted,
+    options_from,
+    save_network,
+)
 from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
 from app.cli.journal import keep, settings_of
-from app.cli.loading import Loaded, load
+from app.cli.loading import Loaded, accept, load
 from app.cli.running import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
 from forecasting import __version__
+from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
@@ -59,6 +70,9 @@ Refresh = Annotated[
     ),
 ]
 KeepRun = Annotated[bool, typer.Option("--keep-run/--no-keep-run", help="Keep the run in the store: see candlecast runs.")]
+AcceptFindings = Annotated[
+    bool, typer.Option("--accept-findings", help="Go on with data that has errors (see inspect); without it they end the command.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
 BySteps = Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")]
 
@@ -174,6 +188,7 @@ def forecast(
     by_step: BySteps = False,
     journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
     keep_it: KeepRun = True,
+    accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -183,18 +198,22 @@ def forecast(
 
     targets = export or []
     pictures = options_from(settings, targets)
-    check_folders([*targets, *(path for path in (save, save_training) if path)])
+    check_targets([*targets, *(path for path in (save, save_training) if path)], sources)
     if model_file is not None:
         others = {"save": save, "config": config, "resume": resume, "save_training": save_training, "train_on": train_on}
         _refuse_beside_model_file({**others, "by_step": by_step}, settings)
         check_judged(targets)
-        loaded = load(sources, settings, refresh)
+        check_drawable(pictures)
+        saved = settings_of(model_file)
+        loaded = load(sources, settings, refresh, saved.task.input_size)
+        accept(loaded.panel, accept_findings)
+        check_names(targets, living(loaded.panel), pictures)
         made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
-        prediction = Prediction(settings_of(model_file), loaded.panel, made)
+        prediction = Prediction(saved, living(loaded.panel), made)
         with each_attempted() as attempt:
             attempt(lambda: export_to(targets, prediction, pictures))
             if journal:
-                keep(made, loaded.panel, prediction.config)
+                keep(made, prediction.panel, prediction.config)
             attempt(lambda: _show_forecasts(made, loaded, None, as_json))
         return 0
     experiment = run_config(config, settings)
@@ -202,6 +221,8 @@ def forecast(
         raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
     loaded = load(sources, settings, refresh, experiment.task.input_size)
     panel = loaded.panel
+    accept(panel, accept_findings)
+    check_names(targets, living(panel), pictures)
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         stopper.kept = kept
@@ -222,13 +243,21 @@ def forecast(
 
 @cli.command()
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
-def lr_find(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> int:
+def lr_find(
+    sources: Sources,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    accept_findings: AcceptFindings = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> int:
     """Try ever larger learning rates for some steps, and suggest the one at which the loss falls fastest."""
     from forecasting import jobs
     from forecasting.events import LearningRatesTried
 
     experiment = run_config(config, settings)
-    panel = load(sources, settings, refresh).panel
+    panel = load(sources, settings, refresh, experiment.task.input_size).panel
+    accept(panel, accept_findings)
     with Stopper().listening() as stopper:
         tried = finish(stopper.following(jobs.find_learning_rate(panel, experiment, stopper)), LearningRatesTried)
     if as_json:
@@ -259,6 +288,7 @@ def backtest(
     cluster: Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786.")] = "",
     resume: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep finished folds there, and do not run them again.")] = None,
     keep_it: KeepRun = True,
+    accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
@@ -271,8 +301,9 @@ def backtest(
     levels = quantile_levels(quantiles) if quantiles else QUANTILES
     targets = export or []
     check_suffixes(targets, WRITERS)
-    check_folders(targets)
-    loaded = load(sources, settings, refresh)
+    check_targets(targets, sources)
+    loaded = load(sources, settings, refresh, experiment.task.input_size)
+    accept(loaded.panel, accept_findings)
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
         finished = finish(stopper.following(job), BacktestFinished)
@@ -287,13 +318,21 @@ def backtest(
 
 @cli.command()
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
-def audit(sources: Sources, config: ConfigFile = None, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> int:
+def audit(
+    sources: Sources,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    accept_findings: AcceptFindings = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> int:
     """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays."""
     from forecasting import jobs
     from forecasting.events import AuditFinished
 
     experiment = run_config(config, settings)
-    panel = load(sources, settings, refresh).panel
+    panel = load(sources, settings, refresh, experiment.task.input_size).panel
+    accept(panel, accept_findings)
     finished = finish(jobs.audit(panel, experiment), AuditFinished)
     if as_json:
         from app.cli import documents
@@ -379,15 +418,21 @@ def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
 
 
 def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunResult | None, as_json: bool, by_step: bool = False) -> None:
+    panel = {series.symbol: series for series in loaded.panel}
+    left_out = {**loaded.left_out, **ended(loaded.panel)}
     if as_json:
         from app.cli import documents
 
-        found = documents.forecasts(forecasts, loaded.panel.series, result, loaded.refused, by_step)
+        living_ones = [panel[one.symbol] for one in forecasts]
+        found = documents.forecasts(forecasts, living_ones, result, loaded.refused, by_step)
+        found = [one | {"left_out": documents.left_out(left_out)} for one in found]
         show(documents.to_json(found if len(found) > 1 else found[0]))
         return
-    from app.cli.tables import show_forecasts, show_judgement
+    from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
 
-    show_forecasts(forecasts, loaded.panel)
+    show_findings(loaded.panel)
+    show_forecasts(forecasts, [panel[one.symbol] for one in forecasts])
+    show_left_out(left_out)
     if result is not None:
         show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None)
 
@@ -396,11 +441,15 @@ def _show_backtest(finished: BacktestFinished, plan: BacktestConfig, loaded: Loa
     if as_json:
         from app.cli import documents
 
-        show(documents.to_json(documents.backtest(finished, plan, loaded.refused, by_step)))
+        found = documents.backtest(finished, plan, loaded.refused, by_step)
+        panel = {"findings": documents.findings_of_all(loaded.panel), "left_out": documents.left_out(loaded.left_out)}
+        show(documents.to_json(found | panel))
         return
-    from app.cli.tables import show_judgement
+    from app.cli.tables import show_findings, show_judgement, show_left_out
 
+    show_findings(loaded.panel)
     show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None)
+    show_left_out(loaded.left_out)
 
 
 def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:

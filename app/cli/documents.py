@@ -17,7 +17,7 @@ from forecasting import metrics
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
     from forecasting.events import AuditFinished, BacktestFinished, LearningRatesTried, RunInfo, RunResult
-    from forecasting.series import Calibration, Forecast, Outcomes, PriceSeries, Profile
+    from forecasting.series import Calibration, Forecast, Outcomes, Panel, PriceSeries, Profile
 
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
@@ -51,11 +51,23 @@ def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
         "source": series.provenance.source,
         "retrieved_at": series.provenance.retrieved_at or None,
         "content_hash": series.provenance.content_hash or None,
-        "findings": [
-            {"code": f.code, "count": f.count, "message": f.message, "severity": f.severity, "action": f.action, "dates": list(f.dates)}
-            for f in series.findings
-        ],
+        "findings": findings(series),
     } | ({"not_loaded": list(refused)} if refused else {})
+
+
+def findings(series: PriceSeries) -> list[Document]:
+    """Return what was noticed in the data of a series."""
+    return [dataclasses.asdict(one) for one in series.findings]
+
+
+def findings_of_all(panel: Panel) -> list[Document]:
+    """Return what was noticed in the data of all series, each finding with the symbol."""
+    return [{"symbol": series.symbol, **one} for series in panel for one in findings(series)]
+
+
+def left_out(why: Mapping[str, str]) -> list[Document]:
+    """Return the series that are not forecast or not judged: ``{symbol, message}`` each."""
+    return [{"symbol": symbol, "message": message} for symbol, message in why.items()]
 
 
 def forecasts(
@@ -75,6 +87,7 @@ def forecasts(
         "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
         "run": _run(result.info) if result else None,
+        "findings": [],
         "not_loaded": list(refused),
     } | (_by_step(result.outcomes) if result and by_step else {})
     scores = _series_scores(result.outcomes) if result else {}
@@ -82,7 +95,7 @@ def forecasts(
     for fcst, series in zip(made, panel, strict=True):
         stamp = stamps(series)
         own: Document = {"symbol": fcst.symbol, "model": fcst.model, "cutoff": stamp(fcst.cutoff), "forecast": _rows(fcst, stamp)}
-        found.append(own | whole | {"series_scores": scores.get(fcst.symbol, {})})
+        found.append(own | whole | {"series_scores": scores.get(fcst.symbol, {}), "findings": findings(series)})
     return found
 
 

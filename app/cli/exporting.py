@@ -24,9 +24,14 @@ from forecasting.writing import data_folder
 
 if TYPE_CHECKING:
     from forecasting.events import Prediction, RunResult, Saveable
+    from forecasting.series import Panel
 
 _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 _ALL = "all"
+#: Most bytes of the name of a file on the usual file systems.
+_LONGEST_NAME = 255
+#: Plots that a forecast by a saved network has.
+_WITHOUT_TRAINING = ("price",)
 
 
 class ExportOptions(Settings):
@@ -163,14 +168,84 @@ def check_judged(targets: Sequence[Path]) -> None:
         )
 
 
+def check_drawable(options: ExportOptions) -> None:
+    """Refuse plots of a training where there is none, before the work rather than after it.
+
+    Raises
+    ------
+    ExportError
+    """
+    bad = next((kind for kind in options.kinds() if options.plot != _ALL and kind not in _WITHOUT_TRAINING), None)
+    if bad is not None:
+        raise ExportError(
+            f"--plot {bad}: a forecast by a saved network has no such plot, since nothing is trained or judged.",
+            f"Possible are {', '.join(_WITHOUT_TRAINING)}.",
+        )
+
+
 def check_folders(targets: Sequence[Path]) -> None:
-    """Refuse targets that cannot be written, before the work rather than after it."""
+    """Refuse targets that cannot be written, before the work rather than after it.
+
+    Raises
+    ------
+    ExportError
+        No such folder, no permission, a folder in the place of the file, or a name that is too long.
+    """
     for path in targets:
         folder = path.absolute().parent
+        _check_length(path)
         if not folder.is_dir():
             raise ExportError(f"{path}: the folder {folder} does not exist.", "Make it first, or choose another.")
         if path.is_dir() or not os.access(folder, os.W_OK):
             raise ExportError(f"{path} cannot be written.", "Choose another name or folder.")
+
+
+def check_targets(targets: Sequence[Path], sources: Sequence[str]) -> None:
+    """Refuse targets that cannot be written, that are named twice, or that are one of the sources.
+
+    Raises
+    ------
+    ExportError
+    """
+    check_folders(targets)
+    read = {Path(source).resolve() for source in sources if Path(source).is_file()}
+    taken: set[Path] = set()
+    for path in targets:
+        whole = path.resolve()
+        if whole in read:
+            raise ExportError(f"{path} is one of the sources: writing it would destroy the prices.", "Choose another name.")
+        if whole in taken:
+            raise ExportError(f"{path} is named twice: the second file would replace the first.", "Choose another name.")
+        taken.add(whole)
+
+
+def check_names(targets: Sequence[Path], panel: Panel, options: ExportOptions) -> None:
+    """Refuse targets whose names become too long with the symbols of a panel, before the work rather than after it.
+
+    Raises
+    ------
+    ExportError
+    """
+    for target in targets:
+        if target.suffix.lower() in PICTURES:
+            for kind in options.kinds():
+                for symbol in panel.symbols if PLOTS[kind].per_series else ():
+                    _check_length(_named(target, kind, symbol, options.kinds()[0], panel.symbols[0]))
+
+
+def _check_length(path: Path) -> None:
+    length = len(os.fsencode(path.name))
+    if length > _LONGEST_NAME:
+        raise ExportError(
+            f"The name {path.name[:40]}… has {length} bytes; file systems allow {_LONGEST_NAME}.",
+            "Choose a shorter name.",
+        )
+
+
+def _named(target: Path, kind: str, symbol: str, first_kind: str, first_symbol: str) -> Path:
+    """Return the file of one plot of one series."""
+    words = [*([] if kind == first_kind else [kind]), *([] if symbol == first_symbol else [_NOT_IN_NAMES.sub("_", symbol)])]
+    return target.with_stem("-".join([target.stem, *words]))
 
 
 def _parts(target: Path, result: RunResult | Prediction, options: ExportOptions) -> Iterator[tuple[Path, str | None, str]]:
@@ -183,13 +258,13 @@ def _parts(target: Path, result: RunResult | Prediction, options: ExportOptions)
         yield target, None, "price"
         return
     kinds = options.kinds()
+    forecast = [one.symbol for one in result.forecasts] or list(result.panel.symbols)
     for kind in kinds:
-        symbols = result.panel.symbols if PLOTS[kind].per_series else result.panel.symbols[:1]
+        symbols = forecast if PLOTS[kind].per_series else forecast[:1]
         for symbol in symbols:
             if options.plot == _ALL and not _drawable(kind, result, symbol):
                 continue
-            words = [*([] if kind == kinds[0] else [kind]), *([] if symbol == symbols[0] else [_NOT_IN_NAMES.sub("_", symbol)])]
-            yield target.with_stem("-".join([target.stem, *words])), symbol, kind
+            yield _named(target, kind, symbol, kinds[0], forecast[0]), symbol, kind
 
 
 def _drawable(kind: str, result: RunResult | Prediction, symbol: str) -> bool:

@@ -62,11 +62,10 @@ def say_findings(store: Database) -> None:
 
 def settings_of(model_file: Path) -> RunConfig:
     """Return the settings that a model was trained with."""
-    from forecasting.bundle import read_bundle
-    from forecasting.config import RunConfig
+    from forecasting.bundle import read_bundle, settings_in
 
     manifest, _ = read_bundle(model_file)
-    return RunConfig.model_validate(manifest["config"])
+    return settings_in(model_file, manifest)
 
 
 def open_sources(journal: Journal) -> list[str]:

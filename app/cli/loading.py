@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was loaded, and which of several sources were not: ``{source, message}`` each."""
+    """What was loaded.
+
+    Attributes
+    ----------
+    panel : Panel
+    refused : tuple of mapping
+        Sources that were not loaded and series that are too short: ``{source, message}`` each.
+    left_out : dict of str to str
+        Why a series is too short, by symbol.
+    """
 
     panel: Panel
     refused: tuple[Mapping[str, str], ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None, lookback: int = 0) -> Loaded:
@@ -66,7 +76,21 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     for symbol, message in left_out.items():
         say(f"Note: {message}")
         refused.append({"source": symbol, "message": message})
-    return Loaded(panel, tuple(refused))
+    return Loaded(panel, tuple(refused), left_out)
+
+
+def accept(panel: Panel, accepted: bool) -> None:
+    """Refuse data with findings of severity *error*, unless they are accepted.
+
+    Raises
+    ------
+    DataError
+        Names the first.
+    """
+    from forecasting.checks import check_findings
+
+    if not accepted:
+        check_findings(panel, "Look at the data with candlecast inspect. --accept-findings goes on with it as it is.")
 
 
 def read_options(settings: Mapping[str, Any]) -> ReadOptions:

@@ -32,6 +32,7 @@ SHOWN = {
     "directional_accuracy": "up/down %",
 }
 _MOST_ROWS = 40
+_MOST_FINDINGS = 6
 
 
 def show_series(series: PriceSeries) -> None:
@@ -72,7 +73,29 @@ def show_learning_rates(tried: LearningRatesTried) -> None:
     out.print(f"Suggested: --learning-rate {tried.suggestion:.1e}", markup=False, highlight=False)
 
 
-def show_forecasts(forecasts: Sequence[Forecast], panel: Panel) -> None:
+def show_findings(panel: Panel) -> None:
+    """Print errors and warnings of the data; of a large panel the first ones, and how many more there are."""
+    from forecasting.checks import serious
+
+    out, found = console(), serious(panel)
+    for symbol, finding in found[:_MOST_FINDINGS]:
+        words = f"{finding.severity.capitalize()} in the data of {symbol}: {finding.message}"
+        out.print(words, markup=False, highlight=False, soft_wrap=True)
+    if len(found) > _MOST_FINDINGS:
+        more = f"And {len(found) - _MOST_FINDINGS:,} more errors and warnings: candlecast inspect lists them."
+        out.print(more, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_left_out(why: Mapping[str, str]) -> None:
+    """Print which series have no forecast or no judgement, and why; of many the first ones and the names of all."""
+    out = console()
+    for message in list(why.values())[:_MOST_FINDINGS]:
+        out.print(message, markup=False, highlight=False, soft_wrap=True)
+    if len(why) > _MOST_FINDINGS:
+        out.print(f"Left out in all: {', '.join(why)}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) -> None:
     """Print the next sessions of each series."""
     out = console()
     for fcst, series in zip(forecasts, panel, strict=True):

@@ -125,15 +125,14 @@ def _forecasting(panel: Panel, path: Path) -> Job:
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
-        from forecasting.bundle import read_bundle
-        from forecasting.config import RunConfig
+        from forecasting.bundle import read_bundle, settings_in
 
         notes: list[str] = []
         for event in jobs.predict(panel, path):
             if isinstance(event, Notice):
                 notes.append(event.message)
             elif isinstance(event, ForecastMade):
-                config = RunConfig.model_validate(read_bundle(path)[0]["config"])
+                config = settings_in(path, read_bundle(path)[0])
                 yield Foretold(Prediction(config, panel, event.forecasts), path, tuple(notes))
             else:
                 yield event

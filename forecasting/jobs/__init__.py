@@ -4,12 +4,13 @@ torch and all that needs it is imported inside the jobs, so that importing this 
 the time it takes is spent where it can be shown.
 """
 
+from forecasting.checks import long_enough
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.job import Job
 from forecasting.jobs.judging import audit, backtest
 from forecasting.jobs.loading import held_tickers, load, understand
 from forecasting.jobs.predicting import future, predict
-from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, long_enough, train, unfinished
+from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
 
 __all__ = [
     "Job",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,13 @@ from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, Progress, RunInfo
 from forecasting.jobs.engine import versions
 from forecasting.jobs.job import Job, never
+from forecasting.jobs.preparing import prepared
 from forecasting.series import Outcomes, Panel
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from forecasting.backtest import FoldRun
+    from forecasting.backtest import FoldRun, Work
 
 
 def backtest(
@@ -69,6 +70,7 @@ def backtest(
     from forecasting.baselines import chosen_baselines
 
     started = time.perf_counter()
+    panel, short = yield from prepared(panel, config)
     work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
     with hired(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
@@ -77,14 +79,15 @@ def backtest(
             yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
-        yield from _backtested(panel, config, runs, quantiles, time.perf_counter() - started)
+        yield from _backtested(work, runs, quantiles, time.perf_counter() - started, short)
 
 
-def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], quantiles: tuple[float, ...], seconds: float) -> Job:
+def _backtested(work: Work, runs: Sequence[FoldRun], quantiles: tuple[float, ...], seconds: float, short: Mapping[str, str]) -> Job:
     from forecasting.backtest import joined
     from forecasting.metrics import score
     from forecasting.verdict import judge
 
+    panel, config = work.panel, work.config
     levels = tuple(sorted(set(quantiles)))
     outcomes = {name: replace(one, scored=levels) for name, one in joined([run.outcomes for run in runs]).items()}
     last = runs[-1]
@@ -94,7 +97,7 @@ def _backtested(panel: Panel, config: RunConfig, runs: Sequence[FoldRun], quanti
     model = next(iter(outcomes))
     tries = yield from count_tries(panel, config, outcomes[model])
     verdict = judge(outcomes, model, tries=tries, start=start_words(_target(panel, config, outcomes[model])))
-    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info)
+    yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info, short)
 
 
 def start_words(target: str) -> str:
@@ -126,6 +129,7 @@ def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = nev
     from forecasting.audit import audit as checks
     from forecasting.baselines import chosen_baselines
 
+    panel, _ = yield from prepared(panel, config)
     found = yield from checks(panel, config, chosen_baselines(panel, config.task.baselines), should_stop)
     yield AuditFinished(tuple(found))
 

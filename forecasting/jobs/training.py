@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecasting.checks import check_distances, check_sizes, long_enough
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import EpochEnd, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
+from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
 from forecasting.jobs.engine import versions
 from forecasting.jobs.job import Job, never, noting
 from forecasting.jobs.judging import count_tries, start_words
 from forecasting.jobs.predicting import future
+from forecasting.jobs.preparing import prepared, told_ended
 from forecasting.sentences import tell
 from forecasting.series import Origins, Panel
 from forecasting.writing import Claim
@@ -127,13 +129,12 @@ def _train(
 
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
-    panel, left_out = long_enough(panel, config.task.input_size)
-    for why in left_out.values():
-        yield Notice(why, "Load more of its history, or choose a shorter lookback.")
+    panel, short = yield from prepared(panel, config)
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
+    gone = yield from told_ended(panel, "It is learned from and judged with the others.")
     made: list[SplitMade] = []
     training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
-    fitted = yield from noting(training, made)
+    fitted = yield from noting(_forecasting_others(training, gone), made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
     network = fitted.forecaster.calibrated(panel)
@@ -161,16 +162,28 @@ def _train(
         scores={name: score(o) for name, o in outcomes.items()},
         verdict=verdict,
         info=_info(config, [fitted], time.perf_counter() - started),
+        left_out={**short, **gone},
     )
-    yield RunFinished(result, fitted.forecaster)
+    yield RunFinished(result, fitted.forecaster.taught(panel))
+
+
+def _forecasting_others(training: Generator[Event, None, Fitted], gone: Collection[str]) -> Generator[Event, None, Fitted]:
+    """Pass on the events of a training, without the forecasts of series that ended before the others."""
+    while True:
+        try:
+            event = next(training)
+        except StopIteration as finished:
+            fitted: Fitted = finished.value
+            return fitted
+        if gone and isinstance(event, ForecastMade):
+            event = replace(event, forecasts=tuple(one for one in event.forecasts if one.symbol not in gone))
+        yield event
 
 
 def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:
     """Return the test origins, of large panels every k-th date, so that at most so many bars are forecast."""
     from forecasting.backtest import every
 
-    if not len(split.test):
-        raise CandlecastError("The test part holds no origin to score.", "Use a larger test size.")
     step = max(1, len(split.test) * horizon // most)
     return every(panel, split.test, step)
 
@@ -231,6 +244,9 @@ def estimate(panel: Panel, config: RunConfig) -> Job:
     """
     from forecasting.estimate import estimate as cost
 
+    check_sizes(config.task)
+    panel, _ = long_enough(panel, config.task.input_size)
+    check_distances(panel)
     yield cost(panel, config)
 
 
@@ -245,27 +261,5 @@ def find_learning_rate(panel: Panel, config: RunConfig, should_stop: Callable[[]
     from forecasting.training import find_learning_rate as find
     from forecasting.windows import split_panel
 
+    panel, _ = yield from prepared(panel, config)
     yield from find(panel, split_panel(panel, config.task), config, should_stop)
-
-
-def long_enough(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
-    """Leave out the series that nothing could be forecast of; all are kept where none is long enough, to be refused.
-
-    Parameters
-    ----------
-    panel : Panel
-    lookback : int
-        Bars that a forecast reads.
-
-    Returns
-    -------
-    panel : Panel
-    left_out : dict of str to str
-        Why, by symbol.
-    """
-    usable = tuple(series for series in panel if len(series) >= lookback)
-    if not usable or len(usable) == len(panel):
-        return panel, {}
-    short = (series for series in panel if len(series) < lookback)
-    why = {s.symbol: f"{s.symbol} has {len(s)} bars; the lookback of {lookback} needs more. It is left out." for s in short}
-    return replace(panel, series=usable), why

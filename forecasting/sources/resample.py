@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from forecasting.calendars import future_sessions, known_until
-from forecasting.calendars.exchange import DAY, UNITS_US, US_A_DAY, crosses_midnight, exchange_clock
+from forecasting.calendars.exchange import DAY, US_A_DAY, crosses_midnight, exchange_clock
+from forecasting.checks import distance_of, usual_distance
 from forecasting.errors import DataError
 from forecasting.series import Dates, Finding, Floats, Ints, PriceSeries
 from forecasting.sources.options import ReadOptions
@@ -21,7 +22,6 @@ RESAMPLES: dict[str, str] = {
     "4h": "4 hours", "1D": "Daily", "1W": "Weekly", "1M": "Monthly",
 }  # fmt: skip
 
-_UNITS = {**UNITS_US, "D": US_A_DAY, "W": 7 * US_A_DAY, "M": 30 * US_A_DAY}
 #: Findings that speak of the number or the distance of bars, and so do not outlive it.
 _OF_THE_BARS = ("short", "mixed_frequency", "dst")
 
@@ -123,28 +123,16 @@ def _check(series: PriceSeries, freq: str) -> None:
 
 def _fits(series: PriceSeries, freq: str) -> bool:
     """Tell whether bars of a distance consist of whole bars of the series; weeks do not fill months."""
-    have, wanted = _length(series), _length_of(freq)
+    have, wanted = usual_distance(series), distance_of(freq)
     whole = wanted % have == 0 if wanted < US_A_DAY and series.freq else not (freq == "1M" and series.freq.endswith("W"))
     return have < wanted and whole
-
-
-def _length(series: PriceSeries) -> int:
-    """Return the distance of bars in microseconds; of irregular bars the usual one."""
-    if series.freq:
-        return _length_of(series.freq)
-    return int(np.median(np.diff(series.ds).astype(np.int64))) if len(series) > 1 else 0
-
-
-def _length_of(freq: str) -> int:
-    unit = freq.lstrip("0123456789")
-    return int(freq.removesuffix(unit) or 1) * _UNITS[unit]
 
 
 def _grouping(clock: Dates, freq: str) -> tuple[Callable[[Dates], Ints], Callable[[Dates, Ints, Ints], Dates]]:
     """Return what gives each stamp [T] the number of its bar, and what names the bars from their first and last members."""
     if freq in ("1D", "1W", "1M"):
         return lambda stamps: _days(stamps, freq), _named_by_last
-    step = np.timedelta64(_length_of(freq), "us")
+    step = np.timedelta64(distance_of(freq), "us")
     first = _opening(clock)
 
     def starts_of(stamps: Dates) -> Dates:

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from forecasting import __version__
 from forecasting.baselines import NO_NETWORK
-from forecasting.bundle import read_bundle, write_bundle
+from forecasting.bundle import read_bundle, settings_in, write_bundle
+from forecasting.checks import check_distances
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import CandlecastError, ModelFileError
@@ -22,6 +24,7 @@ from forecasting.models import Ensemble
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.training.hardware import choose_device, fits
+from forecasting.training.trained_on import TrainedOn, Unit, check_positive
 from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
 #: Windows that are evaluated at a time where memory allows, and numbers that one layer makes of them: more is no faster.
@@ -45,6 +48,8 @@ class Forecaster:
         better on the validation part.
     val_start : datetime64[us]
         First date that the weights were not trained on: calibration learns from the misses since then.
+    trained_on : TrainedOn, optional
+        Frequency, columns and usual moves of the bars learned from; None for files of versions that did not keep them.
     """
 
     config: RunConfig
@@ -53,6 +58,7 @@ class Forecaster:
     device: torch.device
     val_start: np.datetime64
     trust: float = 1.0
+    trained_on: TrainedOn | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +89,30 @@ class Forecaster:
         """
         check_lookback(panel, origins, self.config.task.input_size)
         return self.predict_windows(Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles)
+
+    def taught(self, panel: Panel) -> Forecaster:
+        """Return the forecaster with what is to be remembered of the bars it learned from."""
+        return replace(self, trained_on=TrainedOn.of(panel, self._unit))
+
+    def checked(self, panel: Panel) -> tuple[str, ...]:
+        """Compare a panel with what was learned from, and return a sentence for each difference.
+
+        Raises
+        ------
+        DataError
+            Bars of another distance, of several distances, or values of zero and below where log returns were learned.
+        """
+        if self.scaling.target == "log-return":
+            check_positive(panel)
+        if self.trained_on is None:
+            check_distances(panel)
+            return ("This file does not say on which bars the network was trained: whether these suit it is unknown.",)
+        self.trained_on.check(panel)
+        return tuple(self.trained_on.notes(panel, self.scaling.inputs, self._unit))
+
+    @property
+    def _unit(self) -> Unit:
+        return "log-return" if self.scaling.target == "log-return" else "difference"
 
     def calibrated(self, panel: Panel) -> Predictor:
         """Return a predictor whose bands learn from this one's misses in the panel, as the settings say.
@@ -149,7 +179,10 @@ class Forecaster:
             "val_start": str(self.val_start),
             "trust": self.trust,
             "torch": torch.__version__,
+            "candlecast": __version__,
         }
+        if self.trained_on is not None:
+            manifest["trained_on"] = self.trained_on.to_json()
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
 
     @classmethod
@@ -164,14 +197,15 @@ class Forecaster:
         manifest, arrays = read_bundle(Path(path))
         if manifest.get("kind") != "candlecast-forecaster":
             raise ModelFileError(f"{path} is not a Candlecast model.", "Choose a file written by 'Save model'.")
+        config = settings_in(path, manifest)
         try:
-            config = RunConfig.model_validate(manifest["config"])
             scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
             weights = {k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")}
             _check_shapes(config, scaling, weights)
             network = build(config, scaling)
             network.load_state_dict(weights)
+            trained_on = TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
             if not 0 <= trust <= 1 or np.isnat(val_start):
                 raise ValueError(f"trust is {trust:g} and the validation part begins at {val_start}")
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, CandlecastError) as error:
@@ -181,7 +215,7 @@ class Forecaster:
         if scaling.quantiles.shape[0] != config.task.horizon:
             raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
         where = choose_device(device)
-        return cls(config, scaling, network.to(where).eval(), where, val_start, trust)
+        return cls(config, scaling, network.to(where).eval(), where, val_start, trust, trained_on)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from forecasting.bundle import Tensors, read_bundle, write_bundle
+from forecasting.bundle import Tensors, read_bundle, settings_in, write_bundle
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError, ModelFileError
 from forecasting.events import EpochEnd, Notice
@@ -83,8 +83,8 @@ class TrainingState:
         manifest, arrays = read_bundle(path)
         if manifest.get("kind") != KIND:
             raise ModelFileError(f"{path} is not a saved training.", "Choose a file that was kept while a network was trained.")
+        config = settings_in(path, manifest)
         try:
-            config = RunConfig.model_validate(manifest["config"])
             return cls(config, dict(manifest["prices"]), tuple(manifest["sources"]), dict(manifest["facts"]), arrays)
         except (KeyError, ValueError, TypeError) as error:
             raise ModelFileError(f"{path} does not fit together: {str(error).splitlines()[0]}", "Train anew.") from error
