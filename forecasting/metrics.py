@@ -235,10 +235,10 @@ def calibration(outcomes: Outcomes) -> Calibration:
     )
 
 
-def leaders(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+def leaders(metric: str, scores: Mapping[str, Mapping[str, float]], digits: int = 4) -> list[str]:
     """Return the models that are best by a metric: all that look level in a table, none where that tells nothing.
 
-    Figures are compared with the four significant digits that tables show. A share that should hit a level, as coverage
+    Figures are compared with the significant ``digits`` that a table shows. A share that should hit a level, as coverage
     should, is best where its interval holds that level; without intervals the closest is.
     """
     known = {model: row[metric] for model, row in scores.items() if np.isfinite(row.get(metric, np.nan))}
@@ -253,7 +253,7 @@ def leaders(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]
         known = {model: abs(value - better) for model, value in known.items()}
     else:
         best = []
-        known = {model: float(f"{value:.4g}") * (-1 if better == "high" else 1) for model, value in known.items()}
+        known = {model: float(f"{value:.{digits}g}") * (-1 if better == "high" else 1) for model, value in known.items()}
     best = best or [model for model, value in known.items() if value == min(known.values())]
     return best if len(best) < len(known) else []
 

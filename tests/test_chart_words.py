@@ -14,7 +14,7 @@ from app.charts.plots import build
 from forecasting.events import RunResult
 
 #: What is not of any language: names of models and figures.
-NAMES = ("GRU", "random-walk", "random walk 95 %", "80 %", "95 %")
+NAMES = ("GRU", "Random walk", "Random walk 95 %", "80 %", "95 %")
 
 
 class Marking(QTranslator):

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT.parent / "shared" / "data" / "formats"
 QUICK = ("--epochs", "2", "--lookback", "12", "--horizon", "3", "--hidden-size", "4", "--device", "cpu")
 FORECAST_FIELDS = [
-    "symbol", "model", "cutoff", "forecast", "scores", "series_scores", "calibration", "verdict", "run", "findings",
+    "symbol", "model", "cutoff", "forecast", "quantiles", "scores", "series_scores", "calibration", "verdict", "run", "findings",
     "not_loaded", "left_out",
 ]  # fmt: skip
 BANDS = {"ds", "median", "lo-80", "hi-80", "lo-95", "hi-95"}
@@ -123,7 +123,10 @@ def test_tables_name_every_model_and_the_verdict(csv: Path, capsys: pytest.Captu
     out, err = capsys.readouterr()
     assert all(name in out for name in ("LSTM by bar ahead", "90 % band"))
     assert "2023-08-14" in out
-    assert all(name in out for name in ("LSTM", "random-walk", "drift", " over 3 bars"))
+    assert all(
+        name in out
+        for name in ("LSTM", "Random walk", "Drift", "HAR volatility", "No network", " over 3 bars", "CRPS over the levels 0.025, ")
+    )
     assert err == ""  # nothing but the result where nobody looks on
 
 
@@ -172,6 +175,9 @@ def test_backtest_writes_long_rows(csv: Path, capsys: pytest.CaptureFixture[str]
     assert (np.diff(table[levels], axis=1) >= 0).all()
     for model, rows in table.groupby("model"):
         assert abs(rows["y"] - rows["q0.5"]).mean() == pytest.approx(found["scores"][model]["mae"])
+        losses = [np.maximum(q * (rows["y"] - rows[f"q{q:g}"]), (q - 1) * (rows["y"] - rows[f"q{q:g}"])) for q in found["quantiles"]]
+        assert 2 * np.mean(losses) == pytest.approx(found["scores"][model]["crps"]), "the file gives the CRPS that is printed"
+    assert found["quantiles"] == pytest.approx([n / 10 for n in range(1, 10)])
     truth = pd.read_csv(csv, parse_dates=["Date"]).set_index("Date")["Close"]
     assert np.allclose(table["y"], truth.loc[table["ds"]])
     assert np.allclose(table["y0"], truth.loc[table["cutoff"]])

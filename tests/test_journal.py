@@ -215,6 +215,9 @@ def test_coverage_over_time(journal: Journal) -> None:
     assert (np.diff(cover.ds) > np.timedelta64(0, "D")).all()
     assert journal.coverage(95).share > cover.share > journal.coverage(50).share
     assert np.isnan(journal.coverage(80, "NONE").share)
+    assert cover.independent == 80, "forecasts of one bar from 80 days do not overlap"
+    assert cover.held.low < cover.share < cover.held.high
+    assert journal.coverage(80, "NONE").held.stands(80) == "few"
     assert journal.coverage(33).bars.size == 0, "no such band"
 
 
@@ -318,7 +321,9 @@ def test_forecasts_are_entered_and_reconciled_by_the_commands(tmp_path: Path, ca
     told(capsys, "forecast", csv, "--model-file", model)  # the same settings, the same cutoff: the same forecast
     found = json.loads(told(capsys, "journal", "--json")[0])
     assert [(entry["symbol"], entry["state"], entry["known"]) for entry in found["entries"]] == [("ACME", "open", 0)]
-    assert found["coverage"]["80"] == {"bars": 0, "hits": 0, "percent": None}
+    assert found["coverage"]["80"] == {
+        "bars": 0, "hits": 0, "percent": None, "low": None, "high": None, "independent": 0, "answer": "few",
+    }  # fmt: skip
     clock(LONG_AFTER)
     written(csv, market())
     out, err = told(capsys, "journal", "--update")

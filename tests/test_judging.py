@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QScrollArea
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 
 from app import theme
 from app.charts.canvas import Chart
@@ -60,14 +61,19 @@ def view(qtbot: Any) -> JudgedView:
 def test_every_tab_shows_what_the_metrics_say(view: JudgedView) -> None:
     table = dict(view.steps.chart.table())
     assert view.steps.metrics.currentData() == "crps_bp"
-    assert list(table) == ["step", "GRU", "random-walk"]
+    assert list(table) == ["step", "GRU", "Random walk"]
     assert table["GRU"] == pytest.approx(crps_bp(JUDGED["GRU"], 0))
     view.steps.metrics.setCurrentIndex(view.steps.metrics.findData("coverage_80"))
-    assert view.steps.chart.table()["random-walk"] == pytest.approx(coverage(JUDGED["random-walk"], 0))
+    assert view.steps.chart.table()["Random walk"] == pytest.approx(coverage(JUDGED["random-walk"], 0))
     assert [line.guide for line in view.steps.chart._lines] == [False, False, True]
     stated = view.calibration.chart.table()
     assert stated["stated %"].tolist() == [50, 80, 90, 95]  # type: ignore[union-attr]
-    assert stated["random-walk"][1] < 50 < stated["GRU"][1]  # type: ignore[operator]
+    assert stated["Random walk"][1] < 50 < stated["GRU"][1]  # type: ignore[operator]
+    shown = view.calibration.table.sheet
+    low, high = (np.asarray(shown[name], float) for name in ("From %", "To %"))
+    assert (low < np.asarray(shown["GRU"], float)).all()
+    assert (high > np.asarray(shown["GRU"], float)).all()
+    assert "95 % interval" in [entry.name for entry in view.calibration.chart._legend.entries], "intervals are drawn"
     for place in range(view.tabs.count()):
         view.tabs.setCurrentIndex(place)
         view.refresh()
@@ -82,7 +88,7 @@ def test_residuals_follow_the_step_and_tell_what_the_band_missed(view: JudgedVie
     assert relative
     assert table["residual %"] == pytest.approx(left)
     figures = view.residuals.table.sheet
-    assert list(figures["Model"]) == ["GRU", "random-walk"]
+    assert list(figures["Model"]) == ["GRU", "Random walk"]
     assert figures["Mean"][0] == pytest.approx(left.mean())
     assert view.residuals.step.maximum() == H
     view.residuals.chart.show_residuals(outcomes("GRU", 0.1))
@@ -191,3 +197,13 @@ def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
     QApplication.processEvents()
     assert table.columnWidth(0) == wide, "what has to be scrolled anyway is not shortened"
     around.close()
+
+
+def test_no_best_is_marked_where_too_few_origins_decide(view: JudgedView) -> None:
+    scores = {"GRU": {"crps": 1.0}, "random-walk": {"crps": 1.1}}
+    view.show_judged(replace(VERDICT, independent=250.0), scores, JUDGED, "")
+    assert view.table.item(0, 1).text().startswith("★")  # type: ignore[union-attr]
+    view.show_judged(replace(VERDICT, independent=2.0), scores, JUDGED, "")
+    assert "★" not in view.table.item(0, 1).text()  # type: ignore[union-attr]
+    assert view.findChild(QLabel).text() == "TOO FEW"  # type: ignore[union-attr]
+    assert view.table.horizontalHeaderItem(2).text() == "Random walk"  # type: ignore[union-attr]

@@ -53,7 +53,7 @@ def test_it_has_all_parts_the_verdict_first(page: str, result: RunResult) -> Non
         text.index(part) for part in ("ACME, OTHER – GRU forecast", "TIES", SENTENCE, "Scores on the test part", "SHA-256", "How to come")
     ]
     assert places == sorted(places)
-    for part in ("The 80 % band held 79 %.", "random-walk", "3 sessions are missing.", "abab", "prices.csv", "seed 42", "torch", "2.6"):
+    for part in ("The 80 % band held 79 %.", "Random walk", "3 sessions are missing.", "abab", "prices.csv", "seed 42", "torch", "2.6"):
         assert part in text, part
     titles = [heading.text for heading in body.iter("h2")]
     for kind in ("past", "loss", "steps", "step_coverage", "calibration"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PySide6.QtWidgets import QWidget
@@ -11,6 +12,7 @@ from app.charts.canvas import EmptyText
 from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
 from app.charts.plots import Columns
+from forecasting.baselines import model_title
 from forecasting.metrics import residuals
 from forecasting.series import Calibration, Dates, Floats, Outcomes
 
@@ -47,21 +49,30 @@ class StepChart(CurveChart):
             What it should be, where there is such a number.
         """
         steps = np.arange(1.0, 1 + max((v.size for v in values.values()), default=0))
-        lines = [_line(place, name, steps, v) for place, (name, v) in enumerate(values.items())]
+        lines = [_line(place, model_title(name), steps, v) for place, (name, v) in enumerate(values.items())]
         if level is not None and steps.size:
             lines.append(Line(words("stated"), steps[[0, -1]], np.full(2, level), "muted", "dashed", guide=True, width=1.0))
         self.show_lines(lines, f" {unit}" if unit and unit != "price" else "")
 
 
 class CalibrationChart(CurveChart):
-    """Realised against stated coverage: on the diagonal a band holds what it says, below it is too narrow."""
+    """Realised against stated coverage: on the diagonal a band holds what it says, below it is too narrow.
+
+    A band whose interval crosses the diagonal may be right.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Stated and realised coverage", "stated %", EmptyText(*map(words, _NOTHING)), parent=parent)
 
     def show_calibration(self, found: Mapping[str, Calibration]) -> None:
-        """Show what each model stated and what came true, the network first."""
-        lines = [_line(place, name, one.level, one.realised) for place, (name, one) in enumerate(found.items()) if one.level.size]
+        """Show what each model stated and what came true, the network first with its 95 % intervals."""
+        lines = [
+            _line(place, model_title(name), one.level, one.realised) for place, (name, one) in enumerate(found.items()) if one.level.size
+        ]
+        first = next(iter(found.values()), None)
+        if lines and first is not None and first.low.size:
+            stems = [_stem(*limits) for limits in zip(first.level, first.low, first.high, strict=True) if np.isfinite(limits).all()]
+            lines += [replace(stem, name=words("95 % interval") if place == 0 else "") for place, stem in enumerate(stems)]
         if lines:
             lowest = max(0.0, min(float(line.x.min()) for line in lines) - 5)
             ends = np.array([lowest, 100.0])
@@ -138,6 +149,12 @@ def _outside(outcomes: Outcomes, step: int) -> np.ndarray[tuple[int, ...], np.dt
     except KeyError:
         return np.zeros(y.size, bool)
     return (y < low) | (y > high)
+
+
+def _stem(level: float, low: float, high: float) -> Line:
+    """Draw an interval as a vertical line with short ends."""
+    x = np.array([-0.6, 0.6, 0.0, 0.0, -0.6, 0.6]) + level
+    return Line("", x, np.array([low, low, low, high, high, high]), "forecast", "line", guide=True, width=1.2)
 
 
 def _line(place: int, name: str, x: Floats, y: Floats) -> Line:

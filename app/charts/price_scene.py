@@ -33,6 +33,7 @@ from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.pyramid import Pyramid
 from app.number_format import price_decimals
 from app.settings import Scale
+from forecasting.baselines import model_title
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
 from forecasting.series import Forecast, Outcomes, PriceSeries
@@ -329,7 +330,7 @@ class PriceScene(BarView):
             entries += [Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level)) for level in sorted(self._fan.fan.bands)]
         if self._base_fan.fan is not None and self._baseline is not None:
             bands = self._base_fan.fan.bands
-            name = f"{self._baseline.model.replace('-', ' ')}{f' {max(bands)} %' if bands else ''}"
+            name = f"{model_title(self._baseline.model)}{f' {max(bands)} %' if bands else ''}"
             entries.append(Entry(name, theme.baseline, "dotted", key="baseline"))
         if self._past.known and self._origin.fan is None:
             entries.append(Entry(words("past forecasts"), theme.forecast, "past", key="past"))

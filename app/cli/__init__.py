@@ -434,7 +434,8 @@ def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunRe
     show_forecasts(forecasts, [panel[one.symbol] for one in forecasts])
     show_left_out(left_out)
     if result is not None:
-        show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None)
+        levels = next(iter(result.outcomes.values())).scored_levels
+        show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None, levels)
 
 
 def _show_backtest(finished: BacktestFinished, plan: BacktestConfig, loaded: Loaded, as_json: bool, by_step: bool) -> None:
@@ -448,7 +449,8 @@ def _show_backtest(finished: BacktestFinished, plan: BacktestConfig, loaded: Loa
     from app.cli.tables import show_findings, show_judgement, show_left_out
 
     show_findings(loaded.panel)
-    show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None)
+    levels = next(iter(finished.outcomes.values())).scored_levels
+    show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None, levels)
     show_left_out(loaded.left_out)
 
 

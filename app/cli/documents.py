@@ -82,6 +82,7 @@ def forecasts(
     All but ``forecast`` and ``series_scores`` is of the whole panel, and computed once; without training it is empty.
     """
     whole: Document = {
+        "quantiles": list(_scored_levels(result.outcomes)) if result else [],
         "scores": result.scores if result else {},
         "series_scores": {},
         "calibration": _calibration(result.outcomes) if result else {},
@@ -113,6 +114,7 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused 
         "horizon": origins.horizon,
         "step_size": plan.step_size,
         "refit": plan.refit,
+        "quantiles": list(_scored_levels(finished.outcomes)),
         "scores": finished.scores,
         "series_scores": _series_scores(finished.outcomes),
         "calibration": _calibration(finished.outcomes),
@@ -121,6 +123,11 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused 
         "not_loaded": list(refused),
     }
     return document | (_by_step(finished.outcomes) if by_step else {})
+
+
+def _scored_levels(outcomes: Mapping[str, Outcomes]) -> tuple[float, ...]:
+    """Return the levels over which CRPS and pinball loss are averaged; of a backtest, those of its export."""
+    return next(iter(outcomes.values())).scored_levels
 
 
 def profiles(kept: Mapping[str, Profile]) -> Document:

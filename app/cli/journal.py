@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.documents import LEVELS, Document
 from app.cli.terminal import say
 from forecasting.errors import CandlecastError
+from forecasting.sentences import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,10 +114,13 @@ def show(journal: Journal) -> None:
 
 def _sentence(cover: Coverage) -> str:
     bars = int(cover.bars.sum())
+    level = f"{cover.level:g}"
     if not bars:
-        return f"{cover.level:g} % band: no bar that was still to come when it was forecast is known yet."
+        return tell("journal-none", level=level)
     days = f"{bars:,} bar{'s' * (bars > 1)} of {cover.ds.size:,} day{'s' * (cover.ds.size > 1)}"
-    return f"{cover.level:g} % band: held {cover.share:.1f} % of {days} forecast before they happened."
+    held = cover.held
+    name = {"right": "journal-right", "low": "journal-narrow", "high": "journal-wide", "few": "journal-few"}[held.stands(cover.level)]
+    return tell(name, level=level, share=f"{held.percent:.1f}", bars=days, low=f"{held.low:.1f}", high=f"{held.high:.1f}")
 
 
 def _entry(entry: Entry) -> Document:
@@ -152,8 +156,17 @@ def _hits(entry: Entry, level: float) -> int | None:
 
 
 def _coverage(cover: Coverage) -> Document:
-    share = cover.share
-    return {"bars": int(cover.bars.sum()), "hits": int(cover.hits.sum()), "percent": share if math.isfinite(share) else None}
+    held = cover.held
+    told = held.told and cover.bars.size > 0
+    return {
+        "bars": int(cover.bars.sum()),
+        "hits": int(cover.hits.sum()),
+        "percent": held.percent if math.isfinite(held.percent) else None,
+        "low": held.low if told else None,
+        "high": held.high if told else None,
+        "independent": held.independent,
+        "answer": held.stands(cover.level),
+    }
 
 
 def _time(ds: np.datetime64) -> str:

@@ -307,8 +307,9 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
     for run in runs[:_MOST_ROWS]:
         record = run.record
         kind = f"{run.model} backtest" if record.kind == "backtest" else run.model
-        skill = f"{run.skill:.1%}" if math.isfinite(run.skill) else "-"
-        words = (run.key, record.made_at[:10], run.symbols, kind, record.verdict.outcome)
+        few = record.verdict.few
+        skill = f"{run.skill:.1%}" if math.isfinite(run.skill) and not few else "-"
+        words = (run.key, record.made_at[:10], run.symbols, kind, "too few" if few else record.verdict.outcome)
         table.add_row(*map(escape, words), str(run.horizon), skill, *([escape(run.notes)] if noted else []))
     out = console()
     out.print(table)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from app.cli.console import console
 from app.cli.documents import LEVELS, stamps
+from forecasting.baselines import model_title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ SHOWN = {
 }
 _MOST_ROWS = 40
 _MOST_FINDINGS = 6
+_MOST_LEVELS = 9
 
 
 def show_series(series: PriceSeries) -> None:
@@ -111,13 +113,31 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) 
             out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")
 
 
-def show_judgement(scores: Mapping[str, Mapping[str, float]], verdict: Verdict, by_step: Mapping[str, Profile] | None = None) -> None:
-    """Print the scores of the network beside the baselines, those of the network for each bar ahead if wanted, and the verdict in words."""
+def show_judgement(
+    scores: Mapping[str, Mapping[str, float]],
+    verdict: Verdict,
+    by_step: Mapping[str, Profile] | None = None,
+    levels: Sequence[float] = (),
+) -> None:
+    """Print the scores of the network beside the baselines, and the verdict in words.
+
+    Parameters
+    ----------
+    scores : mapping
+        Model to metric to value, the network first.
+    verdict : Verdict
+    by_step : mapping of str to Profile, optional
+        Figures by model, of which those of the network are printed for each bar ahead.
+    levels : sequence of float
+        Quantile levels over which CRPS is averaged, to be named; none where they are not known.
+    """
     out = console()
     table = _table("Test part", "Model", list(SHOWN.values()))
     for model, values in scores.items():
-        table.add_row(escape(model), *(_figure(values[name]) for name in SHOWN))
+        table.add_row(escape(model_title(model)), *(_figure(values[name]) for name in SHOWN))
     out.print(table)
+    if levels:
+        out.print(f"CRPS over {_levels(levels)}.", markup=False, highlight=False, soft_wrap=True)
     if by_step:
         _show_steps(out, by_step)
     for sentence in (verdict.sentence, *verdict.notes):
@@ -137,8 +157,17 @@ def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
     coverage = {name: one.calibration for name, one in profiles.items()}
     table = _table("Outcomes inside the bands, in percent", "Model", [f"{level:g} % band" for level in coverage[model].level])
     for name, found in coverage.items():
-        table.add_row(escape(name), *(_figure(share) for share in found.realised))
+        table.add_row(escape(model_title(name)), *(_figure(share) for share in found.realised))
     out.print(table)
+
+
+def _levels(levels: Sequence[float]) -> str:
+    """Name quantile levels: all of up to nine, otherwise their number, the first and the last."""
+    if len(levels) == 1:
+        return f"the level {levels[0]:g}"
+    if len(levels) <= _MOST_LEVELS:
+        return f"the levels {', '.join(f'{level:g}' for level in levels)}"
+    return f"{len(levels)} levels from {levels[0]:g} to {levels[-1]:g}"
 
 
 def _written(series: PriceSeries) -> Callable[[np.datetime64], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from html import escape
 
@@ -13,10 +13,11 @@ from app.export.drawing import Palette, plot_svg
 from app.export.figure import Figure, day, horizon_words, source_name
 from app.export.tables import forecasts, iso
 from forecasting import __version__
+from forecasting.baselines import model_title
 from forecasting.config import GROUPS, RunConfig
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
-from forecasting.metrics import METRICS
+from forecasting.metrics import METRICS, leaders
 from forecasting.series import Forecast, PriceSeries
 
 #: Parts of a page as they are made; None where the window may do something else.
@@ -27,7 +28,8 @@ _SAYS = {
     "past": "Forecasts from the test part, end to end, over what then happened.",
     "steps": "How far off the forecast is, by bars ahead. Lower is better.",
     "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all cases.",
-    "calibration": "How often each band held beside how often it said it would. On the diagonal it is honest; below, too narrow.",
+    "calibration": "How often each band held beside how often it said it would. On the diagonal it is honest; below, too narrow. "
+    "Where the interval crosses the diagonal, the band may be right.",
     "residuals": "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 % band.",
     "loss": "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
     "gradient": "The size of the gradient by epoch.",
@@ -99,9 +101,10 @@ def _verdict(result: RunResult) -> str:
     under = "  ·  ".join(horizon_words(result.panel[0], forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
     tries = f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
+    badge = "TOO FEW" if verdict.few else escape(verdict.outcome.upper())
     return (
         f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
-        f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{escape(verdict.outcome.upper())}</p>'
+        f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{badge}</p>'
         f"<p class='sentence'>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
     )
 
@@ -148,30 +151,24 @@ def _scores(result: RunResult) -> str:
     for name in names:
         metric = METRICS[name]
         values = [result.scores[model].get(name, math.nan) for model in models]
-        best = _best(values, metric.better)
+        best = [] if result.verdict.few else leaders(name, result.scores, digits=5)
         unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
-        marks = ["best" if place in best else "n" for place in range(len(values))]
+        marks = ["best" if model in best else "n" for model in models]
         cells = "".join(f"<td class='{mark}'>{_number(value)}</td>" for mark, value in zip(marks, values, strict=True))
         rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
-    heads = "".join(f"<th scope='col' class='n'>{escape(model)}</th>" for model in models)
+    heads = "".join(f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models)
+    stars = "No best is marked: too few independent origins tell them apart." if result.verdict.few else "★ marks the best."
     return (
         "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from the same days, on which no network "
-        f"was trained. ★ marks the best.</p><div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
+        f"was trained. {stars} {_levels(result)}</p>"
+        f"<div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
     )
 
 
-def _best(values: Sequence[float], better: object) -> set[int]:
-    """Return the places of the best values; none where all are level or only one is known."""
-    ranks = {
-        place: -value if better == "high" else value if better == "low" else abs(value - float(str(better)))
-        for place, value in enumerate(values)
-        if math.isfinite(value)
-    }
-    if len(ranks) < 2:
-        return set()
-    lead = min(ranks.values())
-    found = {place for place, rank in ranks.items() if math.isclose(rank, lead, rel_tol=1e-9, abs_tol=1e-12)}
-    return found if len(found) < len(ranks) else set()
+def _levels(result: RunResult) -> str:
+    """Return over which quantile levels CRPS is averaged; "" where the outcomes were not kept whole."""
+    levels = next(iter(result.outcomes.values())).scored_levels if len(result.outcomes) > 1 else ()
+    return f"CRPS is averaged over {len(levels)} quantile levels, {levels[0]:g} to {levels[-1]:g}." if levels else ""
 
 
 def _forecast_table(result: RunResult) -> str:

@@ -27,6 +27,7 @@ from app.panels.results.judged import JudgedView
 from app.panels.sheets import SheetTable
 from app.panels.training import duration
 from app.theme import Theme, icon
+from forecasting.baselines import NO_NETWORK, model_title
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
 from forecasting.metrics import crps
@@ -72,7 +73,7 @@ class FoldScored(Event):
     def of(cls, end: FoldEnd) -> FoldScored:
         """Score a fold."""
         one = next(iter(end.outcomes.values()))
-        scores = {name: float(crps(outcomes)) for name, outcomes in end.outcomes.items()}
+        scores = {name: float(crps(outcomes)) for name, outcomes in end.outcomes.items() if name != NO_NETWORK}
         return cls(end.fold, end.folds, len(one), one.cutoff.min(), one.cutoff.max(), scores)
 
 
@@ -213,7 +214,7 @@ class BacktestPanel(QWidget):
             self.tr("To"): np.array([one.last for one in folds]),
             self.tr("Origins"): np.array([one.origins for one in folds]),
             f"CRPS {model}": np.array(ours),
-            self.tr("Best baseline"): best,
+            self.tr("Best baseline"): [model_title(name) for name in best],
             self.tr("Skill %"): skill,
         }
 

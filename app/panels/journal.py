@@ -147,8 +147,15 @@ class JournalPanel(QStackedWidget):
         number, told = QLocale().toString, []
         for level, cover in self._read.coverage.items():
             if cover.ds.size:
-                share = number(cover.share, "f", 1)
-                told.append(self.tr("{share} % lay in the {level} % band").format(share=share, level=f"{level:g}"))
+                answers = {
+                    "right": self.tr("about right"),
+                    "low": self.tr("too narrow"),
+                    "high": self.tr("too wide"),
+                    "few": self.tr("too few independent forecasts to say whether that is right"),
+                }
+                words = self.tr("{share} % lay in the {level} % band ({answer})")
+                share, answer = number(cover.share, "f", 1), answers[cover.held.stands(level)]
+                told.append(words.format(share=share, level=f"{level:g}", answer=answer))
         if not told:
             return self.tr("Nothing that was forecast is known yet.")
         bars = int(next(iter(self._read.coverage.values())).bars.sum())
@@ -178,7 +185,7 @@ class JournalPanel(QStackedWidget):
             self.tr("The last bar that the network saw"),
             self.tr("Bars forecast"),
             self.tr("Bars that have happened since; what was known already when the forecast was made never counts"),
-            *[self.tr("Share of the known bars inside the band, in percent")] * len(LEVELS),
+            *[self.tr("Share of the known bars inside the band, in percent; one forecast alone says little")] * len(LEVELS),
             self.tr("Last known close less the median, in percent of the close at the cutoff"),
             self.tr("Open: its last bar is still to come. Known before: its bars had happened when it was made, so that it never counts"),
             "",

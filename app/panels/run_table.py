@@ -70,11 +70,15 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "Verdict",
         "Beside the best simple forecast",
-        lambda run: _tr(_WORDS[run.record.verdict.outcome]),
+        lambda run: _tr("? too few" if run.record.verdict.few else _WORDS[run.record.verdict.outcome]),
         lambda run: ("beats", "ties", "loses").index(run.record.verdict.outcome),
     ),
     Column(
-        "Skill", "Gain in CRPS over the reference; more is better", lambda run: _figure(run.skill, 1, True), lambda run: run.skill, True
+        "Skill",
+        "Gain in CRPS over the reference; more is better. None where too few independent origins decide",
+        lambda run: "–" if run.record.verdict.few else _figure(run.skill, 1, True),
+        lambda run: math.nan if run.record.verdict.few else run.skill,
+        True,
     ),
     Column(
         "CRPS",

@@ -17,7 +17,7 @@ from forecasting.errors import ConfigError
 from forecasting.seasonal import season_length
 from forecasting.series import Panel
 
-__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "season_length", "title_of"]
+__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "model_title", "season_length"]
 
 #: Name of the network's own forecast with the network left at zero, which is judged beside it as a baseline.
 NO_NETWORK = "no-network"
@@ -40,7 +40,7 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def title_of(model: str) -> str:
+def model_title(model: str) -> str:
     """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's name stays as it is."""
     if model == NO_NETWORK:
         return "No network"

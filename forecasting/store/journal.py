@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.config import RunConfig
+from forecasting.evidence import UNKNOWN, Share, clopper_pearson, disjoint
 from forecasting.series import Dates, Floats, Forecast, Ints, Panel, PriceSeries, Provenance, within
 from forecasting.store.database import Database, date_of, text_of
 
@@ -93,12 +94,24 @@ class Coverage:
         Days on which forecast bars fell and are known, increasing.
     hits, bars : ndarray of int64, shape [N]
         Bars of that day in the band, and all.
+    independent : int
+        Most forecasts among them whose known bars do not overlap in time: series move together, so that forecasts of
+        several series, or of several networks, from one day count once.
     """
 
     level: float
     ds: Dates
     hits: Ints
     bars: Ints
+    independent: int = 0
+
+    @property
+    def held(self) -> Share:
+        """Realised coverage with its interval on the independent forecasts."""
+        if not self.bars.size:
+            return UNKNOWN
+        low, high = clopper_pearson(self.share / 100, self.independent)
+        return Share(self.share, 100 * low, 100 * high, self.independent)
 
     @property
     def share(self) -> float:
@@ -175,18 +188,25 @@ class Journal(Database):
         """
         days: list[Dates] = []
         hits: list[Mask] = []
+        spans: list[tuple[np.datetime64, np.datetime64]] = []
         for entry in self.entries(symbol):
             try:
                 inside = entry.hits(level)
             except KeyError:
                 continue
+            if not entry.known.any():
+                continue
+            spans.append((entry.forecast.cutoff, entry.forecast.ds[entry.known][-1]))
             days.append(entry.forecast.ds[entry.known].astype("datetime64[D]"))
             hits.append(inside[entry.known])
         if not days:
             return Coverage(level, np.empty(0, "datetime64[D]"), np.empty(0, np.int64), np.empty(0, np.int64))
         ds, place = np.unique(np.concatenate(days), return_inverse=True)
         inside = np.concatenate(hits)
-        return Coverage(level, ds, np.bincount(place[inside], minlength=ds.size), np.bincount(place, minlength=ds.size))
+        begin, end = np.array(spans, "datetime64[us]").T
+        return Coverage(
+            level, ds, np.bincount(place[inside], minlength=ds.size), np.bincount(place, minlength=ds.size), disjoint(begin, end)
+        )
 
     def _insert(self, rows: Sequence[tuple[tuple[Any, ...], Dates, Mask]]) -> int:
         added = 0

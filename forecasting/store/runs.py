@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator
 from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
 from forecasting.events import BacktestFinished, EpochEnd, NetworkAdds, RunInfo, RunResult, SplitMade, Verdict
+from forecasting.evidence import MIN_ORIGINS
 from forecasting.metrics import profile
 from forecasting.series import Floats, Forecast, Outcomes, Panel, PriceSeries
 from forecasting.store.database import Database, text_of
@@ -76,6 +77,11 @@ class _Judged(Settings):
     tries: int = 1
     independent: float | None = None
     network_adds: _Adds | None = None
+
+    @property
+    def few(self) -> bool:
+        """Whether too few independent origins were there to decide anything; False in runs that did not keep their number."""
+        return self.independent is not None and self.independent < MIN_ORIGINS
 
     @field_validator("sentence", "reference", "notes")
     @classmethod

@@ -27,9 +27,10 @@ from app.panels.results.detail import Detail
 from app.panels.results.scores import ScoreTable, aim_of, title_of
 from app.panels.sheets import SheetTable
 from app.theme import Theme
+from forecasting.baselines import model_title
 from forecasting.events import Verdict
 from forecasting.metrics import METRICS, residual_figures
-from forecasting.series import Floats, Outcomes, Profile
+from forecasting.series import Calibration, Floats, Outcomes, Profile
 
 
 class JudgedView(QWidget):
@@ -116,7 +117,7 @@ class JudgedView(QWidget):
         self._verdict = verdict
         self._show_verdict(verdict)
         self._how.setText(how)
-        self.table.show_scores(scores)
+        self.table.show_scores(scores, starred=not verdict.few)
         if outcomes is self._outcomes:
             return
         self._outcomes, self._detail = outcomes, None
@@ -176,8 +177,9 @@ class JudgedView(QWidget):
 
     def _show_verdict(self, verdict: Verdict) -> None:
         words = {"beats": self.tr("BEATS"), "ties": self.tr("TIES"), "loses": self.tr("LOSES")}
-        self._badge.setText(words[verdict.outcome])
-        self._badge.setAccessibleName(self.tr("Verdict: {word}").format(word=words[verdict.outcome]))
+        word = self.tr("TOO FEW") if verdict.few else words[verdict.outcome]
+        self._badge.setText(word)
+        self._badge.setAccessibleName(self.tr("Verdict: {word}").format(word=word))
         self._sentence.setText(verdict.sentence)
         self._notes.setText("\n".join(f"• {note}" for note in verdict.notes))
         self._notes.setVisible(bool(verdict.notes))
@@ -264,7 +266,8 @@ class StepTab(_PlotTab):
         level = known.better if known and not isinstance(known.better, str) else None
         self.chart.show_metric(values, known.unit if known else "", level)
         horizon = max((v.size for v in values.values()), default=0)
-        columns = {self.tr("Step"): np.arange(1, horizon + 1), **values} if horizon else {}
+        titled = {model_title(model): row for model, row in values.items()}
+        columns = {self.tr("Step"): np.arange(1, horizon + 1), **titled} if horizon else {}
         self.table.show_sheet(columns, [self.tr("Bars ahead"), *[aim_of(name)] * len(values)] if name else ())
         self.changed.emit()
 
@@ -286,10 +289,17 @@ class CalibrationTab(_PlotTab):
         if first is not None:
             columns = {
                 self.tr("Stated %"): first.level,
-                **{name: one.realised for name, one in found.items() if len(one.level) == len(first.level)},
+                **self._limits(first),
+                **{model_title(name): one.realised for name, one in found.items() if len(one.level) == len(first.level)},
             }
         tip = self.tr("Share of outcomes inside the band, in percent")
-        self.table.show_sheet(columns, [self.tr("Stated coverage of the band"), *[tip] * len(columns)])
+        limits = self.tr("95 % interval of the network's share, on independent origins: where it holds the stated level, that may be right")
+        tips = [limits] * (2 * bool(first is not None and first.low.size))
+        self.table.show_sheet(columns, [self.tr("Stated coverage of the band"), *tips, *[tip] * len(columns)])
+
+    def _limits(self, found: Calibration) -> dict[str, Floats]:
+        """Return the limits of the network's intervals as columns; none of a run that did not keep them."""
+        return {self.tr("From %"): found.low, self.tr("To %"): found.high} if found.low.size else {}
 
 
 class ResidualTab(_PlotTab):
@@ -334,7 +344,7 @@ class ResidualTab(_PlotTab):
         )
         told = np.array(list(figures.values())).reshape(-1, len(names))
         columns: Columns = {
-            self.tr("Model"): list(figures),
+            self.tr("Model"): [model_title(name) for name in figures],
             **{head: values for (head, _), values in zip(names.values(), told.T, strict=True)},
         }
         self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])

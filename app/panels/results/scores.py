@@ -10,26 +10,12 @@ from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QScrollArea, QTableWidget, QTableWidgetItem, QWidget
 
 from app.number_format import significant
-from forecasting.metrics import METRICS
+from forecasting.baselines import model_title
+from forecasting.metrics import METRICS, leaders
 
 _BEST = "★"
-_SAME = 1e-9
 #: Characters below which titles of rows are not shortened for the sake of the figures.
 _LEAST_TITLE = 14
-
-
-def best_models(metric: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Return the models that are best by a metric: several where they are level, none where nothing is known."""
-    better = METRICS[metric].better if metric in METRICS else "low"
-    ranks: dict[str, float] = {}
-    for model, row in scores.items():
-        value = row.get(metric, math.nan)
-        if math.isfinite(value):
-            ranks[model] = -value if better == "high" else value if better == "low" else abs(value - better)
-    if len(ranks) < 2:
-        return []
-    lead = min(ranks.values())
-    return [model for model, rank in ranks.items() if rank - lead <= _SAME * max(1.0, abs(lead))]
 
 
 class ScoreTable(QTableWidget):
@@ -77,32 +63,32 @@ class ScoreTable(QTableWidget):
         super().resizeEvent(event)
         self.spread()
 
-    def show_scores(self, scores: Mapping[str, Mapping[str, float]]) -> None:
-        """Show every metric that any model has, the best of each row with a star."""
+    def show_scores(self, scores: Mapping[str, Mapping[str, float]], *, starred: bool = True) -> None:
+        """Show every metric that any model has, the best of each row with a star unless too few origins tell them apart."""
         models = list(scores)
         metrics = [name for name in METRICS if any(name in row for row in scores.values())]
         self.setColumnCount(len(models) + 1)
         self.setRowCount(len(metrics))
-        for column, title in enumerate((self.tr("Test part"), *models)):
+        for column, title in enumerate((self.tr("Test part"), *map(model_title, models))):
             head = QTableWidgetItem(title)
             side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
             head.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
             self.setHorizontalHeaderItem(column, head)
         for row, metric in enumerate(metrics):
-            self._fill_row(row, metric, models, scores)
+            self._fill_row(row, metric, models, scores, starred)
         self.spread()
 
-    def _fill_row(self, row: int, metric: str, models: Sequence[str], scores: Mapping[str, Mapping[str, float]]) -> None:
+    def _fill_row(self, row: int, metric: str, models: Sequence[str], scores: Mapping[str, Mapping[str, float]], starred: bool) -> None:
         aim = aim_of(metric)
         name = QTableWidgetItem(title_of(metric))
         known = METRICS[metric]
         what = (getattr(known.compute, "func", known.compute).__doc__ or "").partition("\n")[0]
         name.setToolTip("\n".join(filter(None, (name.text(), what, aim))))
         self.setItem(row, 0, name)
-        leaders = best_models(metric, scores)
+        best = leaders(metric, scores) if starred else []
         for column, model in enumerate(models, start=1):
             value = scores[model].get(metric, math.nan)
-            lead = model in leaders and len(leaders) < len(models)
+            lead = model in best
             item = QTableWidgetItem(f"{_BEST} {significant(value)}" if lead else significant(value))
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             if lead:
