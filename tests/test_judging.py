@@ -73,7 +73,7 @@ def test_every_tab_shows_what_the_metrics_say(view: JudgedView) -> None:
     low, high = (np.asarray(shown[name], float) for name in ("From %", "To %"))
     assert (low < np.asarray(shown["GRU"], float)).all()
     assert (high > np.asarray(shown["GRU"], float)).all()
-    assert "95 % interval" in [entry.name for entry in view.calibration.chart._legend.entries], "intervals are drawn"
+    assert "95 % interval" in [line.name for line in view.calibration.chart._lines], "intervals are drawn"
     for place in range(view.tabs.count()):
         view.tabs.setCurrentIndex(place)
         view.refresh()
