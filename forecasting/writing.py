@@ -20,8 +20,9 @@ from typing import Self
 
 from forecasting.errors import ExportError
 
-_PART = re.compile(r"^\.(?P<name>.+)\.[0-9a-f]{8}\.part$", re.DOTALL)
-_SCRATCH, _ALIVE, _LOCK = "candlecast-", ".alive", ".lock"
+#: Names that no other program gives its files: what bears them may be removed where its program is gone.
+_PART = re.compile(r"^\.(?P<name>.+)\.[0-9a-f]{8}\.candlecast-part$", re.DOTALL)
+_SCRATCH, _ALIVE, _LOCK = "candlecast-", ".candlecast-alive", ".candlecast-lock"
 #: Letters of a file's name that its temporary one has, so that this is not too long for the disk.
 _NAME = 40
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -46,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
         target = Path(os.path.realpath(path))  # a link stays a link
         mode = _mode_of(target)
         sweep(target.parent, target.name)
-        part = target.with_name(f".{target.name[:_NAME]}.{os.urandom(4).hex()}.part")
+        part = target.with_name(f".{target.name[:_NAME]}.{os.urandom(4).hex()}.candlecast-part")
         _unfinished.add(part)
         held = _hold(part)
         yield part

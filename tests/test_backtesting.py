@@ -205,11 +205,22 @@ def test_begin_anew_drops_the_folds_of_this_test_and_those_left_long_ago(tmp_pat
         folder = tmp_path / f"test-{place}"
         folder.mkdir()
         (folder / "fold-00001.npz").write_bytes(b"")
+        (folder / "backtest.json").write_bytes(b"{}")
         os.utime(folder, (place, place))
     _make_room(tmp_path / "test-7", resume=True)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6", "test-7"]
     _make_room(tmp_path / "test-7", resume=False)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6"]
+
+
+def test_a_folder_of_someone_else_is_not_dropped(tmp_path: Path) -> None:
+    for place in range(9):
+        folder = tmp_path / f"photos-{place}"
+        folder.mkdir()
+        (folder / "backtest.json").write_bytes(b"{}")
+        (folder / "picture.png").write_bytes(b"")
+    _make_room(tmp_path / "test", resume=True)
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 @pytest.mark.slow

@@ -298,7 +298,7 @@ def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: l
         bench.watching.select(2)
     kept = tmp_path / "watchlist.json"
     assert kept.is_file()
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.candlecast-part"))
     Path(files[2]).rename(f"{files[2]}.away")
     try:
         with window(tmp_path) as bench:

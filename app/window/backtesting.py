@@ -239,7 +239,13 @@ def _make_room(folder: Path, resume: bool) -> None:
     if not resume and folder.exists():
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    left = [one for one in folder.parent.iterdir() if one != folder and one.is_dir() and not Claim.is_taken(one)]
+    left = [one for one in folder.parent.iterdir() if one != folder and _is_saved_test(one) and not Claim.is_taken(one)]
     others = sorted(left, key=lambda one: one.stat().st_mtime, reverse=True)
     for old in others[_KEPT_TESTS - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_saved_test(folder: Path) -> bool:
+    """Tell whether a folder holds the folds of a test and nothing else; whatever it is otherwise, it is not ours to remove."""
+    names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    return "backtest.json" in names and all(name == "backtest.json" or name.startswith("fold-") or name.startswith(".") for name in names)

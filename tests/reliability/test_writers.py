@@ -224,13 +224,30 @@ def test_links_and_permissions_stay_as_they_were(tmp_path: Path) -> None:
 
 
 def test_only_what_a_killed_program_left_is_swept(tmp_path: Path) -> None:
-    for name in (".mine.csv.0123abcd.part", ".other.csv.0123abcd.part", ".hidden", "mine.part", ".x.0123abc.part"):
+    ours = (".mine.csv.0123abcd.candlecast-part", ".other.csv.0123abcd.candlecast-part")
+    others = (".hidden", ".mine.csv.0123abcd.part", "mine.candlecast-part", ".x.0123abc.candlecast-part", "empty.lock", "poetry.lock")
+    for name in (*ours, *others):
         (tmp_path / name).write_text("")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "yarn.lock").touch()
     with writing.replacing(tmp_path / "mine.csv") as part:
         part.write_bytes(b"x")
-        writing.sweep(tmp_path)
+        writing.sweep_own(tmp_path)
         assert part.exists(), "what is being written stays"
-    assert sorted(one.name for one in tmp_path.iterdir()) == [".hidden", ".x.0123abc.part", "mine.csv", "mine.part"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([*others, "below", "mine.csv"])
+    assert (tmp_path / "below" / "yarn.lock").exists()
+
+
+def test_a_claim_of_a_program_that_is_gone_is_swept(tmp_path: Path) -> None:
+    claim = writing.Claim(tmp_path / "store.sqlite")
+    assert claim.take()
+    writing.sweep_own(tmp_path)
+    assert claim.path.exists()
+    name = claim.path.name
+    claim.release()
+    (tmp_path / name).touch()
+    writing.sweep_own(tmp_path)
+    assert not (tmp_path / name).exists()
 
 
 # Settings
