@@ -85,9 +85,12 @@ class Backtesting(QObject):
         session.delivered.connect(self._show_event)
         session.state_changed.connect(self._show_state)
         session.list_changed.connect(self._list_changed)
-        with contextlib.suppress(ValueError):
-            self._panel.show_plan(BacktestConfig.model_validate_json(preferences.plan))
         self._show_state()
+
+    def restore(self) -> None:
+        """Show the plan that was tested last."""
+        with contextlib.suppress(ValueError):
+            self._panel.show_plan(BacktestConfig.model_validate_json(self._preferences.plan))
 
     @property
     def live(self) -> bool:

@@ -26,6 +26,7 @@ from app.window.judging import Judging
 from app.window.keeping import Keeping
 from app.window.layout import Layout
 from app.window.projecting import Projecting
+from app.window.restoring import Restoring
 from app.window.reusing import Reusing, is_network
 from app.window.running import Running
 from app.window.runs import RunsDesk
@@ -89,6 +90,7 @@ class Workbench(QObject):
         self._fault_shown = False
         self._refused = ""
         self._progress_shown: Progress | None = None
+        self._restoring = Restoring()
         self.session = Session()
         self.actions = Actions(window)
         self.layout = Layout(window, self.actions.submenus["Panels"])
@@ -120,19 +122,21 @@ class Workbench(QObject):
 
     def start(self, references: Sequence[str] = ()) -> None:
         """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
-        restored = self.watching.restore()
-        self.projecting.start()
+        back = self._restoring
+        restored = back.attempt(self.tr("the watchlist"), self.watching.restore)
+        back.attempt(self.tr("the project"), self.projecting.start)
         if all(map(is_network, references)) and restored:
-            self.watching.start()
+            back.attempt(self.tr("the watchlist"), self.watching.start)
         elif all(map(is_network, references)):
             self.load((FIRST_SAMPLE,))
         self.load(references)
         self.session.warm_up_soon()
-        self.journaling.read()
-        self.runs.start()
-        self.steering.start()
+        back.attempt(self.tr("the journal"), self.journaling.read)
+        back.attempt(self.tr("the runs"), self.runs.start)
+        back.attempt(self.tr("trainings that were cut short"), self.steering.start)
         self.session.aside(SWEEP, sweeping(self._preferences.data_file("watchlist.json").parent))
         self._show_state()
+        back.tell(self.banner.show_lasting)
 
     def load(self, references: Sequence[str]) -> None:
         """Load files, tickers or samples onto the watchlist; they are what is trained from then on, and what a saved network forecasts."""
@@ -317,15 +321,20 @@ class Workbench(QObject):
 
     def _restore(self) -> None:
         """Show what was remembered; what does not fit any more is left at its default."""
-        self.viewing.restore()
+        back = self._restoring
+        back.attempt(self.tr("the view of the chart"), self.viewing.restore)
+        back.attempt(self.tr("the settings of the last run"), self._restore_config)
+        back.attempt(self.tr("the settings of the last backtest"), self.backtesting.restore)
+        back.attempt(self.tr("the places of the panels"), lambda: self.layout.restore(self._preferences))
+        back.attempt(self.tr("the recent files"), self._show_recent)
+        self._show_state()
+
+    def _restore_config(self) -> None:
         if self._preferences.run:
             try:
                 self.model.show_config(RunConfig.from_json(self._preferences.run))
             except ConfigError:
                 self._preferences.run = ""
-        self.layout.restore(self._preferences)
-        self._show_recent()
-        self._show_state()
 
     def _show_event(self, event: object) -> None:
         match event:
