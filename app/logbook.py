@@ -13,6 +13,7 @@ from typing import TextIO
 import platformdirs
 
 from forecasting import __version__
+from forecasting.errors import presentable
 
 #: Bytes of a log file, and how many older ones are kept.
 MOST_BYTES, KEPT = 512 * 1024, 3
@@ -63,10 +64,19 @@ def begin(words: int, *, safe: bool) -> None:
         _log.addHandler(logging.NullHandler())
         return
     handler.handleError = _unwritten  # type: ignore[method-assign]
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     versions = f"Candlecast {__version__}, Python {platform.python_version()}, {platform.platform()}"
     _log.info("start: %s, %d given%s", versions, words, ", safe mode" * safe)
+
+
+class _Plain(logging.Formatter):
+    """Lines without control characters: what a file holds must not steer the terminal in which the log is read."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line or lines of a record."""
+        text = super().format(record)
+        return presentable(text, len(text) + 1)
 
 
 def _unwritten(record: logging.LogRecord) -> None:
@@ -86,7 +96,7 @@ def end() -> None:
 
 def note(text: str) -> None:
     """Write a line; whoever writes it sees to it that no price is in it."""
-    _log.info("%s", text)
+    _log.info("%s", " ".join(text.splitlines()))
 
 
 def fault(details: str) -> None:

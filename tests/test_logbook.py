@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import __main__ as program
+from app import logbook
 from app.logbook import without_values
 from app.worker import Failure
 
@@ -91,3 +92,12 @@ def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
     assert "ValueError" in log
     assert "secret" not in log
     assert "2506" not in log, "no price is in it"
+
+
+def test_no_control_character_reaches_the_log(own_folders: Path) -> None:
+    logbook.begin(0, safe=False)
+    logbook.note("loaded \x1b[31mred\u202e\u009b\nforged line")
+    logbook.end()
+    lines = (own_folders / "log" / "candlecast.log").read_text(encoding="utf-8").splitlines()
+    assert lines[1].endswith("loaded \ufffd[31mred\ufffd\ufffd forged line")
+    assert len(lines) == 3

@@ -386,3 +386,19 @@ def assert_same(quick: tuple[PriceSeries, ...], careful: tuple[PriceSeries, ...]
 def test_minutes_are_used(tmp_path: Path) -> None:
     (series,) = read(put(tmp_path, rows(MINUTES, "{d},{c}", "Date,Close")))
     assert series.freq == "1min"
+
+
+def test_a_zip_archive_damaged_anywhere_is_refused_in_words_or_read(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "Date,Close\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29)))
+    whole, path, refused = packed.getvalue(), tmp_path / "a.zip", 0
+    directory = whole.index(b"PK\1\2")
+    for place in [*range(4, 60), *range(directory, len(whole))]:
+        for value in (0, 255):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            try:
+                opening.whole_file(opening.inspect_file(path))
+            except SourceError:
+                refused += 1
+    assert refused > 50

@@ -10,6 +10,7 @@ import io
 import lzma
 import os
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +29,12 @@ MAX_BYTES = 512 * 2**20
 #: Most times that a packed file may be larger than it lies on disk, once it unpacks to more than :data:`FREE_BYTES`. Prices pack ten-fold.
 MAX_RATIO = 30
 FREE_BYTES = 8 * 2**20
+
+#: What damaged packing makes Python's readers raise.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, OverflowError, RuntimeError, struct.error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, zipfile.LargeZipFile),
+)
 
 Kind = Literal["text", "excel", "parquet", "arrow", "sqlite", "json"]
 Taken = TypeVar("Taken")
@@ -143,7 +150,7 @@ class Unpacked:
     def _tried(self, take: Callable[[], Taken]) -> Taken:
         try:
             return take()
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise SourceError(f"{self._name} is damaged: {error}.", "Fetch the file again, or unpack it by hand.") from error
 
     def _note(self, count: int) -> None:
@@ -240,7 +247,7 @@ def unpacked(opened: Opened) -> Iterator[Unpacked]:
 def _member(archive: zipfile.ZipFile, opened: Opened) -> IO[bytes]:
     try:
         return archive.open(opened.member)
-    except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise SourceError(f"{opened.path.name}: {opened.member} cannot be unpacked: {error}.", "Unpack it by hand.") from error
 
 
@@ -286,7 +293,7 @@ def _zip_member(path: Path, member: str) -> str:
         with path.open("rb") as file, open_zip(file) as archive:
             sizes = {info.filename: (info.file_size, info.compress_size) for info in archive.infolist()}
             names = members_of(archive)
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise SourceError(f"{path.name} is a damaged zip file: {error}.", "Fetch the file again.") from error
     if any(name.startswith("xl/") for name in names):
         if "xl/workbook.bin" in names:
