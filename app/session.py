@@ -14,6 +14,7 @@ from typing import Literal
 from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
+from app.heap import bound_heap
 from app.tasks import Refresh
 from app.watched import NOTED, Watched
 from app.watchlist import Choice, Row, Watchlist, same
@@ -105,6 +106,7 @@ class Session(QObject):
         self._pausing = threading.Event()
         self._kept: Path | None = None
         self._claim: Claim | None = None
+        bound_heap()
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()

@@ -14,6 +14,7 @@ from itertools import islice
 
 from PySide6.QtCore import QThread
 
+from app.heap import trim_heap
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, MemorySeen, Progress
 
@@ -173,6 +174,8 @@ class Worker(QThread):
             return  # from where the job asked
         except Exception as error:  # the one place: a fault in the background is never silent
             self.failure = Failure.of(error)
+        finally:
+            trim_heap()
 
     def _should_stop(self) -> bool:
         """Tell the job whether it is to end early; one that is discarded ends where it asks, instead of making its best of what it has."""

@@ -1,0 +1,37 @@
+"""Memory of C libraries given back to the system: without that, a window that trains again and again grows.
+
+glibc keeps what was freed, in one arena a thread, and oneDNN keeps a compiled kernel for each shape it has seen. Measured
+on random use of the window (100 trainings, loads and exports): 703 MB without, 593 MB with what is here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+_ARENAS = 2
+_KERNELS = "64"
+
+
+def bound_heap() -> None:
+    """Let the threads share two arenas of glibc, and let oneDNN keep 64 kernels; to be called before threads start."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, _ARENAS)
+
+
+def trim_heap() -> None:
+    """Give memory that was freed back to the system, where the C library keeps it; a few milliseconds, for a worker's thread."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
