@@ -321,7 +321,9 @@ def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Floats:
 
 
 def _error(outcomes: Outcomes) -> Floats:
-    return outcomes.y - point(outcomes)
+    """Return what happened less the point forecast, shape [N, H]; 0 where they differ by rounding only."""
+    told = point(outcomes)
+    return np.where(within(told, outcomes.y, told), 0.0, outcomes.y - told)
 
 
 def _unit(outcomes: Outcomes, scale: Floats) -> Floats:

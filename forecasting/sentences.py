@@ -91,7 +91,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "few": Sentence(
         _VERDICT,
-        "Too few independent origins to say whether {model} beats {reference}{rank} over {bars}.",
+        "Too few independent origins to say whether {model} beats {reference} over {bars}.",
         f"{_FEW} The outcome is *ties*; no p-value is given.",
         {**_JUDGED, "bars": "30 bars"},
     ),

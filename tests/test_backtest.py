@@ -21,12 +21,13 @@ import psutil
 import pytest
 
 from forecasting import jobs
-from forecasting.backtest import Fold, FoldRun, Work, Workers, folds_of, hired, run_fold, walk_forward, workers
+from forecasting.backtest import Fold, FoldRun, Work, Workers, folds_of, hired, joined, run_fold, walk_forward, workers
 from forecasting.baselines import default_baselines
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
 from forecasting.series import Outcomes, Panel, PriceSeries
+from forecasting.verdict import compare
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -292,6 +293,22 @@ def test_a_stop_elsewhere_gives_up_the_folds_at_hand(panel: Panel) -> None:
     crew = Unlucky(work, {})
     crew.submit = lambda fold: Future()  # type: ignore[method-assign]
     assert finish(walk_forward(work, lambda: True, crew)) == []
+
+
+def test_the_forecast_without_its_network_is_judged_beside_it(panel: Panel, here: BacktestFinished) -> None:
+    with_network, without = here.outcomes["LSTM"], here.outcomes["no-network"]
+    adds = here.verdict.network_adds
+    assert adds is not None
+    assert adds.skill == pytest.approx(compare(with_network, without).skill)
+    assert (with_network.cutoff == without.cutoff).all()
+    assert here.verdict.reference != "no-network"
+    assert any("network" in note for note in here.verdict.notes)
+
+
+def test_folds_of_a_version_without_that_baseline_still_count(here: BacktestFinished) -> None:
+    new = dict(here.outcomes)
+    old = {name: one for name, one in new.items() if name != "no-network"}
+    assert list(joined([new, old])) == list(joined([old, new])) == list(old)
 
 
 def test_a_test_cut_short_goes_on_where_it_was(panel: Panel, here: BacktestFinished, tmp_path: Path) -> None:

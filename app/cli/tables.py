@@ -186,7 +186,7 @@ def _figure(value: float) -> str:
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column(first, no_wrap=True)
     for heading in numbers:
         table.add_column(heading, justify="right")

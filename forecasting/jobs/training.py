@@ -121,7 +121,7 @@ def _train(
     keep: Path | None,
 ) -> Job:
     from forecasting.backtest import compared, unaided
-    from forecasting.baselines import chosen_baselines
+    from forecasting.baselines import chosen_baselines, model_title
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
     from forecasting.verdict import judge
@@ -144,7 +144,9 @@ def _train(
         network, names, panel, origins, insample, horizon, QUANTILES, config.task.point, should_stop
     )  # fmt: skip
     if lacking:
-        yield Notice(f"Stopped before these baselines were judged: {', '.join(lacking)}.", "Train again to compare with them, too.")
+        yield Notice(
+            f"Stopped before these baselines were judged: {', '.join(map(model_title, lacking))}.", "Train again to compare with them, too."
+        )
     outcomes |= unaided(fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop)
     tries = yield from count_tries(panel, config, outcomes[network.name])
     judged = judge(outcomes, network.name, tries=tries, start=start_words(fitted.forecaster.scaling.target))
