@@ -552,3 +552,39 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     data[100:4000] = bytes(range(256)) * 15 + bytes(60)
     with pytest.raises(SourceError, match="SQLite"):
         one(tmp_path, bytes(data), "damaged.db")
+
+
+def test_half_a_letter_in_json(tmp_path: Path) -> None:
+    records = [{**record, "symbol": "\U0001f600\ud83d"} for record in _records(DAYS)]
+    series = one(tmp_path, json.dumps(records), "letters.json")
+    assert series.symbol == "\U0001f600\ufffd"
+
+
+# More of the same kinds
+
+
+def test_a_row_a_year_with_a_column_a_month(tmp_path: Path) -> None:
+    head = "Year,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec,Annual"
+    lines = [f"{year}," + ",".join(f"{year + month / 100:.2f}" for month in range(1, 13)) + ",5" for year in range(1950, 1960)]
+    series = one(tmp_path, "\n".join([head, *lines]))
+    assert len(series) == 120
+    assert (str(series.ds[16])[:7], series.y[16]) == ("1951-05", 1951.05)
+    assert "months_in_columns" in codes(series)
+
+
+def test_times_of_digits_without_a_header(tmp_path: Path) -> None:
+    assert_bars(one(tmp_path, rows(MINUTES, "{d:%Y%m%d},{d:%H%M%S},{o},{h},{l},{c},{v}")), MINUTES)
+
+
+def test_several_answers_in_one_document(tmp_path: Path) -> None:
+    results = [
+        {"symbol": name, "response": [{"timestamp": [epoch(b.ds) for b in DAYS], "close": [b.close for b in DAYS]}]}
+        for name in ("AA", "BB")
+    ]
+    panel = read(put(tmp_path, json.dumps({"spark": {"result": results}}), "spark.json"))
+    assert [series.symbol for series in panel] == ["AA", "BB"]
+
+
+def test_a_dollar_beside_other_currencies_is_one_of_a_panel(tmp_path: Path) -> None:
+    panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{o}", "Date,USD,GBP")))
+    assert [series.symbol for series in panel] == ["USD", "GBP"]

@@ -372,10 +372,14 @@ def _hole(folder: Path) -> Path:
 
 
 def tables() -> Iterator[Hostile]:
+    from hostile_documents import databases, documents, feather_files
     from hostile_tables import parquet_files, workbooks
 
     yield from parquet_files()
     yield from workbooks()
+    yield from documents()
+    yield from feather_files()
+    yield from databases()
 
 
 def broken(data: bytes, seed: int, count: int) -> Iterator[tuple[str, bytes]]:

@@ -17,9 +17,13 @@ from forecasting.sources.files.typed import column_of
 
 #: Most bytes of a document, and most objects, lists and values in it: Python's take many times the room of their text.
 MAX_JSON_BYTES = 64 * 2**20
-MAX_NESTED, MAX_VALUES = 400_000, 4_000_000
+MAX_NESTED, MAX_VALUES = 300_000, 4_000_000
 #: How deep tables are looked for, and in how many members of a list or an object.
 _DEEPEST, _WIDEST = 10, 5000
+#: A table of more cells than this has to be filled in part.
+_FREE_CELLS, _FILLED = 500_000, 0.1
+#: Half of a letter that takes two escapes, without the other half.
+_LONE_HALF = re.compile(r"\\u[dD][89abAB]\w\w(?!\\u[dD][c-fC-F]\w\w)|(?<!\\u[dD][89abAB]\w\w)\\u[dD][c-fC-F]\w\w")
 
 #: Where documents name what their table is about, and the zone of its times, likeliest first.
 _SYMBOL_KEYS = ("symbol", "ticker", "2 symbol", "instrument", "pair", "dataset code", "series id")
@@ -125,6 +129,8 @@ def _parsed(data: bytes, name: str) -> Any:
         )
     encoding, _ = detect_encoding(data, whole=True)
     text = data.decode(encoding, "replace").strip().lstrip("\ufeff")
+    if "\\u" in text:
+        text = _LONE_HALF.sub(r"\\ufffd", text)
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -156,7 +162,7 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
         return
     found = _as_table(node, path)
     if found is not None:
-        yield found
+        yield replace(found, symbol=_find_text(node, _SYMBOL_KEYS)) if isinstance(node, dict) else found
         return
     inside = list(_inside(node, path, depth))
     if inside or not isinstance(node, list):
@@ -200,8 +206,9 @@ def _is_scalar(value: Any) -> bool:
 def _from_records(records: Sequence[Mapping[str, Any]], path: Path) -> JsonTable | None:
     """Make a table of objects with the same keys; an object inside a record gives columns of its own."""
     flat = [_flat(record) for record in records]
-    names = list(dict.fromkeys(name for record in flat for name in record))[: MAX_COLUMNS + 1]
-    if len(names) < 2:
+    names = list(dict.fromkeys(name for record in flat for name in record))
+    cells = len(names) * len(records)
+    if not 1 < len(names) <= MAX_COLUMNS or (cells > _FREE_CELLS and sum(map(len, flat)) < _FILLED * cells):
         return None
     return JsonTable(path, tuple(names), tuple([record.get(name) for record in flat] for name in names))
 

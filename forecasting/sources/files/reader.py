@@ -18,10 +18,11 @@ from forecasting.sources.files.assemble import assemble
 from forecasting.sources.files.convert import Converted, convert
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.json_tables import read_json
+from forecasting.sources.files.months import by_month
 from forecasting.sources.files.opening import Opened, inspect_file, whole_file
 from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import Roles, assign_roles
-from forecasting.sources.files.sqlite_tables import read_sqlite, sqlite_tables
+from forecasting.sources.files.sqlite_tables import has_unwritten_changes, read_sqlite, sqlite_tables
 from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.tables import Workbook, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
@@ -179,7 +180,8 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
         return _first_table(opened, book.names, book.grid, book.digest, options, "sheet", book.filled)
     if opened.kind == "sqlite":
         names, digest = sqlite_tables(opened)
-        return _first_table(opened, names, lambda name: read_sqlite(opened, name), digest, options, "table")
+        found = _first_table(opened, names, lambda name: read_sqlite(opened, name), digest, options, "table")
+        return _with_finding(found, _unwritten()) if has_unwritten_changes(opened) else found
     if opened.kind == "json":
         tables, digest = read_json(opened)
         named = {table.name or f"table {place}": table for place, table in enumerate(tables, start=1)}
@@ -226,6 +228,11 @@ def _left(what: str, taken: str, left: Sequence[str]) -> Finding:
     names = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
     message = f"Of several {what}s, {taken} is read. Not read: {names}. Choose another one as the {what}: --sheet NAME."
     return Finding("tables_left", message, len(left), "info", f"read {taken}")
+
+
+def _unwritten() -> Finding:
+    message = "Another program has changes in a -wal file beside the database that are not part of it yet; they are not read."
+    return Finding("unwritten_changes", message, 1, "warning", "left out")
 
 
 def _with_finding(found: _Understood, finding: Finding) -> _Understood:
@@ -287,6 +294,7 @@ def _finish(
     sheets: tuple[str, ...] = (),
 ) -> _Understood:
     """Find roles from the first rows and some of the others, then read all rows."""
+    grid = by_month(grid)
     spread = np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64) if grid.rows > _SAMPLE + 100 else np.arange(_SAMPLE, grid.rows)
     sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
     roles = assign_roles(sample, options)

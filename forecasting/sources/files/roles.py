@@ -216,10 +216,19 @@ def _assign_time(columns: Sequence[Column]) -> None:
             column.role = "hour"
             return
         clock = read_times(column.filled)
-        spread = column.typed or any(":" in cell for cell in column.filled.to_pylist()[:5])
-        if np.mean(~np.isnat(clock)) >= 0.8 and (named or spread) and not (column.typed and not named):
+        spread = column.typed or any(":" in cell for cell in column.filled.to_pylist()[:5]) or _is_clock_of_digits(column, date)
+        if np.mean(~np.isnat(clock)) >= (0.8 if named else 0.95) and (named or spread) and not (column.typed and not named):
             column.role = "time"
             return
+
+
+def _is_clock_of_digits(column: Column, date: Column) -> bool:
+    """Tell whether cells beside dates that come again are times of day such as 093000, all of six or all of four digits."""
+    if date.distinct > 0.5 * len(date.filled):
+        return False
+    cells = column.filled.to_pylist()
+    lengths = {len(cell) for cell in cells}
+    return len(lengths) == 1 and lengths <= {4, 6} and all(cell.isdecimal() for cell in cells) and cells[0] != cells[-1]
 
 
 def _looks_dated(column: Column) -> bool:

@@ -88,6 +88,15 @@ def read_sqlite(opened: Opened, table: str) -> Grid:
     return Grid(tuple(column_of(cells) for cells in parts), (tuple(columns),))
 
 
+def has_unwritten_changes(opened: Opened) -> bool:
+    """Tell whether a journal lies beside the database, with changes that a program has not written into it yet."""
+    journal = opened.path.with_name(opened.path.name + "-wal")
+    try:
+        return journal.stat().st_size > 0
+    except OSError:
+        return False
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database so that nothing is written beside it and nothing in it is trusted."""

@@ -30,14 +30,14 @@ ROLE_WORDS: dict[str, str] = {
     "open": """open|opening|opening price|open price|px open|o|first|1 open|day open|open last|start|otwarcie|kurs otwarcia|erster
         |eroffnung|eroffn|eroffnungskurs|eroeffnung|anfang|apertura|abertura|ouverture|ouv|aper|открытие|откр|цена открытия|开盘
         |开盘价|開盤|開盤價|始値|시가|acilis|oppning|oppningskurs|apning|abning|avaus|openingskoers|opening koers|otevreni|nyito
-        |pembukaan|mo|mo cua|ανοιγμα|פתיחה|مفتوح|الفتح|เปิด|preabe|deschidere""",
+        |pembukaan|mo|mo cua|ανοιγμα|פתיחה|مفتوح|الفتح|เปิด|ราคาเปิด|preabe|deschidere""",
     "high": """high|highest|high price|px high|max|maximum|h|day high|hi|hoch|hochst|hochstkurs|tageshoch|najwyzszy|najwyzsza
         |kurs maksymalny|maximo|maxima|max price|plus haut|haut|massimo|alto|alta|макс|максимум|max kurs|最高|最高价|最高價|高
         |高値|고가|yuksek|en yuksek|hogsta|hojeste|hoyeste|hoog|hoogste|ylin|korkein|nejvyssi|legmagasabb|tertinggi|cao|cao nhat
-        |υψηλο|גבוה|أعلى|مرتفع|สูงสุด|premax|maxim|hog""",
+        |υψηλο|גבוה|أعلى|مرتفع|ราคาสูงสุด|สูงสุด|premax|maxim|hog""",
     "low": """low|lowest|low price|px low|min|minimum|l|day low|lo|tief|tiefst|tiefstkurs|tagestief|najnizszy|najnizsza|kurs minimalny
         |minimo|minima|min price|plus bas|bas|basso|baixa|мин|минимум|min kurs|最低|最低价|最低價|低|安値|저가|dusuk|en dusuk
-        |lagsta|laveste|laag|laagste|alin|matalin|nejnizsi|legalacsonyabb|terendah|thap|thap nhat|χαμηλο|נמוך|أدنى|منخفض|ต่ำสุด
+        |lagsta|laveste|laag|laagste|alin|matalin|nejnizsi|legalacsonyabb|terendah|thap|thap nhat|χαμηλο|נמוך|أدنى|منخفض|ต่ำสุด|ราคาต่ำสุด
         |premin|minim|lag""",
     "close": """close|close last|closing|closing price|close price|market close|c|last|last price|last trade|last sale|px last
         |price close|settle|settlement|settlement price|settle price|price|y|value|nav|rate|fixing|mid|mid price|index value
@@ -46,7 +46,7 @@ ROLE_WORDS: dict[str, str] = {
         |chiusura|ult|prezzo|закрытие|закр|цена|цена закрытия|послед|последняя|курс|收盘|收盘价|收盤|收盤價|終値|現在値|종가
         |현재가|kapanis|simdi|son|senaste|slutkurs|stangning|siste|seneste|lukukurssi|viimeisin|slot|slotkoers|laatste|koers
         |slutt|zaver|posledni|utolso|zaro|terakhir|penutupan|lan cuoi|dong cua|τελευταια|κλεισιμο|אחרון|שער|آخر|الإغلاق|ล่าสุด
-        |ราคา|preult|inchidere|ultim|zarooar|legalcloseprice|target|usd|bpi""",
+        |ราคา|ราคาปิด|ปิด|preult|inchidere|ultim|zarooar|legalcloseprice|target|usd|bpi""",
     "adj_close": """adj close|adjusted close|adjclose|close adj|close adjusted|adjusted closing price|adjusted closing|adj closing
         |adj closing price|adjusted price|adj price|adjusted|close split adjusted|5 adjusted close|bereinigt
         |schlusskurs bereinigt|cierre ajustado|fechamento ajustado|cloture ajustee|chiusura rettificata|slutkurs justerad
