@@ -83,6 +83,7 @@ class Session(QObject):
     failed = Signal(object)
     aside_failed = Signal(str, object)
     list_changed = Signal()
+    selected_changed = Signal()
     pulsed = Signal()
 
     def __init__(self) -> None:
@@ -188,6 +189,7 @@ class Session(QObject):
         if not 0 <= index < len(self.watchlist):
             raise IndexError(index)
         self.selected = index
+        self.selected_changed.emit()
 
     def warm_up(self) -> None:
         """Import torch in the background, unless that is done or under way."""

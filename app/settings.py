@@ -192,6 +192,15 @@ class Preferences:
         self._set("toured", "yes" if toured else "no")
 
     @property
+    def docks(self) -> str:
+        """Sizes of the docks as JSON, or "": whoever reads them validates them."""
+        return self._text("window/docks")
+
+    @docks.setter
+    def docks(self, text: str) -> None:
+        self._set("window/docks", text)
+
+    @property
     def ticker(self) -> str:
         """How much of a ticker is fetched, as JSON, or "": whoever reads it validates it."""
         return self._text("ticker")

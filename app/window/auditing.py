@@ -37,12 +37,12 @@ class Auditing(QObject):
 
     def __init__(self, window: QMainWindow, session: Session, layout: Layout, actions: Actions) -> None:
         super().__init__(window)
-        self._session, self._model, self._action = session, layout.model, actions["audit"]
+        self._session, self._model = session, layout.model
         self.dialog = AuditDialog(window)
         self.dialog.start_wanted.connect(self.start)
         self.dialog.stop_wanted.connect(session.stop)
         layout.backtest.audit_wanted.connect(self.start)
-        self._action.triggered.connect(lambda _checked=False: self.start())
+        actions["audit"].triggered.connect(lambda _checked=False: self.start())
         session.delivered.connect(self._show_event)
         session.state_changed.connect(self._show_state)
         session.list_changed.connect(self._show_state)
@@ -70,7 +70,6 @@ class Auditing(QObject):
     def _show_state(self) -> None:
         session = self._session
         ready = session.panel is not None and not session.busy
-        self._action.setEnabled(ready)
         if session.task == "auditing" and session.busy:
             words = {"preparing": self.tr("Preparing the engine…"), "stopping": self.tr("Stopping after the check at hand…")}
             self.dialog.show_running(words.get(session.state, self.tr("Looking for leaks…")), stopping=session.state == "stopping")

@@ -71,7 +71,7 @@ class Backtesting(QObject):
     def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
         super().__init__(layout)
         self._session, self._panel, self._model, self._preferences = session, layout.backtest, layout.model, preferences
-        self._dock, self._banner, self._action = layout.docks["backtest"], layout.banner, actions["backtest"]
+        self._dock, self._banner = layout.docks["backtest"], layout.banner
         self._folder = preferences.data_file("unfinished-backtests")
         self._running: Panel | None = None
         self._folds: list[FoldScored] = []
@@ -81,7 +81,7 @@ class Backtesting(QObject):
         self._panel.stop_wanted.connect(session.stop)
         self._panel.changed.connect(self._offer)
         self._model.config_changed.connect(self._offer)
-        self._action.triggered.connect(lambda: self.start(resume=True))
+        actions["backtest"].triggered.connect(lambda: self.start(resume=True))
         session.delivered.connect(self._show_event)
         session.state_changed.connect(self._show_state)
         session.list_changed.connect(self._list_changed)
@@ -156,7 +156,6 @@ class Backtesting(QObject):
         running = mine and session.state != "idle"
         ready = session.panel is not None and not session.busy
         self._panel.show_running(running=running, stopping=session.state == "stopping", ready=ready)
-        self._action.setEnabled(ready)
         words = {"preparing": self.tr("Preparing the engine…"), "stopping": self.tr("Stopping…")}
         if running:
             self._panel.show_state(words.get(session.state, self.tr("Testing through history…")))

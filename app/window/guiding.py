@@ -70,7 +70,8 @@ class Guiding(QObject):
             for one in entries(menus, self._why)
         )
         palette = Palette(self._window, found)
-        palette.open()
+        palette.show()  # not modal: a click elsewhere leaves it
+        palette.activateWindow()
         return palette
 
     def fill_screen(self, filled: bool) -> None:

@@ -25,6 +25,7 @@ from app.panels.stepper import Stepper
 from app.panels.training import TrainingPanel
 from app.settings import Preferences
 from app.theme import Theme
+from app.window.dock_sizes import DockSizes
 
 #: First sizes in pixels: window width from which the lower panels stand side by side, left column, and all bars together.
 _WIDE, _LEFT, _BARS = 1700, 290, 140
@@ -70,6 +71,7 @@ class Layout(QObject):
         window.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}
         self._dock_panels(panels_menu)
+        self._sizes = DockSizes(window, self.docks, self._share_room)
 
     def show_chart(self, shown: bool, heading: str = "", text: str = "") -> None:
         """Show the chart, or why there is nothing to draw, or what to do about it."""
@@ -96,8 +98,18 @@ class Layout(QObject):
 
     def restore(self, preferences: Preferences) -> None:
         """Put the docks where they were; without a memory of it, where they fit this window."""
-        if not self.take_state(preferences.bytes("state")):
-            QTimer.singleShot(0, self._share_room)
+        state = preferences.bytes("state")
+        known = self.take_state(state)
+        if known:
+            self._sizes.begin(preferences.docks, lambda: self.take_state(state))
+            return
+        QTimer.singleShot(0, self, self._arrange)
+        self._sizes.begin("", None)
+
+    def remember(self, preferences: Preferences) -> None:
+        """Keep where the docks are, and how large, for the next start."""
+        preferences.keep_bytes("state", self.state())
+        preferences.docks = self._sizes.text()
 
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
@@ -123,17 +135,21 @@ class Layout(QObject):
         self.docks["results"].raise_()
         self._window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
 
+    def _arrange(self) -> None:
+        """Put the lower docks side by side at a first start only where there is room for both."""
+        if self._window.width() < _WIDE:
+            for before, after in pairwise(("training", "results", "backtest", "journal", "runs")):
+                self._window.tabifyDockWidget(self.docks[before], self.docks[after])
+            self.docks["training"].raise_()
+
     def _share_room(self) -> None:
-        """Give the docks their first sizes, once they are laid out; side by side at the bottom only where there is room for both."""
+        """Give the docks the sizes of a first start."""
         window, docks = self._window, self.docks
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         height, width = window.height() - _BARS, window.width() - _LEFT
         window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
         window.resizeDocks([docks["data"], docks["model"]], [height * 48 // 100, height * 52 // 100], down)
-        if window.width() < _WIDE:
-            for before, after in pairwise(("training", "results", "backtest", "journal", "runs")):
-                window.tabifyDockWidget(docks[before], docks[after])
-            docks["training"].raise_()
-        else:
-            window.resizeDocks([docks["training"], docks["results"]], [width * 45 // 100, width * 55 // 100], across)
-        window.resizeDocks([docks["training"], docks["results"]], [height * 43 // 100] * 2, down)
+        below = [docks["training"], docks["results"]]
+        if docks["results"] not in window.tabifiedDockWidgets(docks["training"]):
+            window.resizeDocks(below, [width * 45 // 100, width * 55 // 100], across)
+        window.resizeDocks(below, [height * 43 // 100] * 2, down)

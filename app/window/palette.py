@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QFont, QKeyEvent, QKeySequence, QPainter, QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -190,12 +190,21 @@ class Palette(QDialog):
         return super().eventFilter(watched, event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Close once another window is used."""
+        """Close once another window is used.
+
+        Hiding a window deactivates it: to close it once more in the midst of that would leave Qt with
+        a modal window that is never taken off its list, and the whole program deaf to the mouse.
+        """
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ActivationChange:
+        if event.type() == QEvent.Type.ActivationChange and self.isVisible():
             if self._seen_active and not self.isActiveWindow():
-                self.reject()
+                QTimer.singleShot(0, self, self._leave)
             self._seen_active = self._seen_active or self.isActiveWindow()
+
+    def _leave(self) -> None:
+        """Close if still open and still not the window in use."""
+        if self.isVisible() and not self.isActiveWindow():
+            self.reject()
 
     def _filter(self, typed: str) -> None:
         """Show what fits, the nearest first; what cannot be done now counts as farther away."""

@@ -172,9 +172,6 @@ class Steering(QObject):
         session, state = self._session, self._session.state
         training = session.task == "training"
         pausing, paused = training and state == "training", state == "paused"
-        self._actions["pause"].setEnabled(pausing or paused)
-        self._actions["pause"].setChecked(paused)
-        self._actions["longer"].setEnabled(not session.busy and session.can_train_on)
         self._training.show_control(pausing=pausing, paused=paused, longer=not session.busy and session.can_train_on)
         self._actions["undo"].setEnabled(self._model.can_undo)
         self._actions["redo"].setEnabled(self._model.can_redo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QChildEvent, QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMainWindow, QPushButton, QVBoxLayout, QWidget
 
@@ -84,6 +84,7 @@ class Card(QFrame):
         # What a label that breaks its lines needs in height follows from the width alone.
         inner = _WIDTH - 36
         for label in (self._heading, self._text):
+            label.ensurePolished()  # the style sheet sets the size of the font
             label.setFixedHeight(label.heightForWidth(inner))
         self.adjustSize()
 
@@ -97,6 +98,46 @@ class Card(QFrame):
                 self.left.emit()
                 return True
         return super().event(event)
+
+
+class OnTop(QObject):
+    """Keeps widgets above their siblings, also above those that are raised or added later.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Parent of all of them. Laying out its docks anew raises its central widget, for one.
+    widgets : sequence of QWidget
+        From the lowest to the highest.
+    """
+
+    def __init__(self, parent: QWidget, widgets: Sequence[QWidget]) -> None:
+        super().__init__(parent)
+        self._widgets = tuple(widgets)
+        for widget in widgets:
+            widget.setProperty("overlay", True)
+        parent.installEventFilter(self)
+        for child in parent.children():
+            self._watch(child)
+
+    def lift(self) -> None:
+        """Raise those of the widgets that are shown above all siblings."""
+        for widget in self._widgets:
+            if widget.isVisible():
+                widget.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Lift once a sibling was raised or has come; not at once, as a dock looks whether it is the topmost when it is raised."""
+        if event.type() == QEvent.Type.ZOrderChange:
+            QTimer.singleShot(0, self, self.lift)
+        elif isinstance(event, QChildEvent) and event.added():
+            self._watch(event.child())
+            QTimer.singleShot(0, self, self.lift)
+        return super().eventFilter(watched, event)
+
+    def _watch(self, child: QObject) -> None:
+        if isinstance(child, QWidget) and not child.isWindow() and child not in self._widgets:
+            child.installEventFilter(self)
 
 
 class Tour(QObject):
@@ -124,6 +165,7 @@ class Tour(QObject):
         self.card = Card(window)
         self.card.moved.connect(self._move)
         self.card.left.connect(self.end)
+        self._on_top = OnTop(window, (self._mark, self.card))
         window.installEventFilter(self)
 
     @property
@@ -165,7 +207,7 @@ class Tour(QObject):
         self.card.show_step(self._steps[self._at], self._at, len(self._steps))
         for part in (self._mark, self.card):
             part.show()
-            part.raise_()
+        self._on_top.lift()
         self._place()
         self.card.next.setFocus()
 

@@ -18,6 +18,7 @@ from app.watchlist import Choice
 from app.window import dialogs
 from app.window.actions import Actions
 from app.window.auditing import Auditing
+from app.window.availability import DECIDED, available
 from app.window.backtesting import Backtesting
 from app.window.guiding import Guiding
 from app.window.importer import Importer
@@ -220,7 +221,7 @@ class Workbench(QObject):
             return False
         self.projecting.close()
         self._remember_settings()
-        self._preferences.keep_bytes("state", self.layout.state())
+        self.layout.remember(self._preferences)
         self.watching.save()
         self.session.close(_CLOSE_MS)
         return True
@@ -256,6 +257,7 @@ class Workbench(QObject):
         self.session.aside_failed.connect(self._note)
         self.session.state_changed.connect(self._show_state)
         self.session.list_changed.connect(self._enable)
+        self.session.selected_changed.connect(self._enable)
         self.session.pulsed.connect(self._draw)
 
     def _wire_panels(self) -> None:
@@ -406,25 +408,19 @@ class Workbench(QObject):
         self._title()
 
     def _enable(self) -> None:
-        """Make everything that can be pressed fit the state of the session and of the watchlist."""
+        """Make everything that can be pressed fit the state of the session, the watchlist and the row that is shown."""
         session, state = self.session, self.session.state
         running = state not in ("idle", "loading")
         ready = session.panel is not None and not session.busy
         self.model.show_running(running=running, stopping=state == "stopping", ready=ready)
         named = self.actions
-        for name in ("open", "import", "ticker", "new_project"):
-            named[name].setEnabled(not running)
-        named["reload"].setEnabled(not running and session.row is not None)
+        can = available(session)
+        for name in DECIDED:
+            named[name].setEnabled(name in can)
+        named["pause"].setChecked(state == "paused")
         for action in (*self.actions.submenus["Samples"].actions(), *self.actions.submenus["Recent"].actions()):
-            action.setEnabled(not running)
-        named.ticker_field.setEnabled(not running)
-        for name in ("train", "use_model"):
-            named[name].setEnabled(ready)
-        named["stop"].setEnabled(session.busy and state != "stopping")
-        named["cancel"].setEnabled(session.busy)
-        named["save_model"].setEnabled(session.finished is not None and not running)
-        for name in ("export", "copy", "fit"):
-            named[name].setEnabled(session.series is not None)
+            action.setEnabled("open" in can)
+        named.ticker_field.setEnabled("ticker" in can)
 
     def _say_state(self, state: str) -> None:
         words = {

@@ -1,0 +1,23 @@
+"""The stage: these tests need an X server with a window manager, which ``./test`` and ``stage.py`` start."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+
+from hands import on_xcb
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what lies in this folder where there is no X server to run it on."""
+    if on_xcb():
+        return
+    here = Path(__file__).resolve().parent
+    skip = pytest.mark.skip(reason="needs an X server: ./test tests/desktop starts one, and so does tests/desktop/stage.py")
+    for item in items:
+        if here in Path(item.path).parents:
+            item.add_marker(skip)
