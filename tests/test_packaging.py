@@ -35,10 +35,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture
-def run() -> ModuleType:
-    """Return the command ``./run`` as a module."""
-    loader = importlib.machinery.SourceFileLoader("candlecast_run", str(ROOT / "run"))
+def script(name: str) -> ModuleType:
+    """Return one of the commands of the checkout as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"candlecast_{name}", str(ROOT / name))
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -46,6 +45,42 @@ def run() -> ModuleType:
     loader.exec_module(module)
     sys.dont_write_bytecode = before
     return module
+
+
+@pytest.fixture
+def run() -> ModuleType:
+    """Return the command ``./run`` as a module."""
+    return script("run")
+
+
+@pytest.mark.parametrize(
+    ("words", "offscreen", "desktop"),
+    [
+        ([], [], ["DESKTOP"]),
+        (["-k", "windows"], ["-k", "windows"], ["DESKTOP", "-k", "windows"]),
+        (["tests/desktop", "-x"], None, ["-x", "tests/desktop"]),
+        (["tests/desktop/test_severe.py::test_a"], None, ["tests/desktop/test_severe.py::test_a"]),
+        (["tests/test_cli.py", "-k", "ctrl"], ["-k", "ctrl", "tests/test_cli.py"], None),
+        (["tests/test_cli.py", "tests/desktop"], ["tests/test_cli.py"], ["tests/desktop"]),
+        (["tests"], ["tests"], ["DESKTOP"]),
+    ],
+)
+def test_words_of_the_test_command_reach_the_step_that_they_name(
+    words: list[str], offscreen: list[str] | None, desktop: list[str] | None
+) -> None:
+    folder = str(ROOT / "tests" / "desktop")
+    expected = [folder if word == "DESKTOP" else word for word in desktop] if desktop is not None else None
+    assert script("test").split(words) == (offscreen, expected)
+
+
+def test_a_machine_without_an_x_server_skips_the_desktop_and_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = script("test")
+    monkeypatch.setattr(test.stage.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(test.stage.sys, "platform", "linux")
+    assert test.desktop(Path(sys.executable), []) is None
+    assert "apt-get install openbox xdotool xvfb" in capsys.readouterr().out
 
 
 def test_the_wheel_holds_the_program_and_its_assets(wheel: Path) -> None:

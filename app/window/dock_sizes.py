@@ -138,7 +138,8 @@ class DockSizes(QObject):
         restore_state()
         for dock in fronts:
             dock.raise_()
-        if self._window.centralWidget().height() < _LEAST_CHART * self._window.height():
+        middle = self._window.centralWidget()
+        if middle is not None and middle.height() < _LEAST_CHART * self._window.height():
             self._default()
 
     def _height(self, dock: QDockWidget) -> int:
@@ -156,4 +157,3 @@ class DockSizes(QObject):
         tabs = [dock, *self._window.tabifiedDockWidgets(dock)]
         inside = self._window.rect()
         return next((one for one in tabs if not one.isFloating() and inside.intersects(one.geometry())), None)
-

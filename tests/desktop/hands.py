@@ -267,5 +267,3 @@ def mouse_to_corner() -> None:
     """Move the mouse where it hovers over nothing."""
     size = QGuiApplication.primaryScreen().geometry().size() * QGuiApplication.primaryScreen().devicePixelRatio()
     _xdotool("mousemove", size.width() - 1, size.height() - 1)
-
-

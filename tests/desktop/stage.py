@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,6 +126,7 @@ def main() -> int:
     """Run a command on a stage of its own and return its exit status."""
     if lacking := missing():
         sys.exit(f"{sys.argv[0]}: needs {', '.join(lacking)} (Debian: apt-get install {' '.join(PROGRAMS[one] for one in lacking)})")
+    signal.signal(signal.SIGTERM, lambda signum, _frame: sys.exit(128 + signum))  # the servers end with this
     with stage() as environment:
         return subprocess.run(sys.argv[1:], env={**os.environ, **environment}, check=False).returncode
 
