@@ -67,21 +67,28 @@ def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
     """Tell whether past seasons forecast a panel better than its last value does.
 
     Compares the mean absolute errors over one season ahead, in the first ``insample[s]`` bars of each
-    series, and takes the majority. Series with open, high and low are prices and never seasonal.
-    Spikes that were over by then are held: one wrong bar makes any last value a bad forecast.
+    series that show four, and takes the majority of the panel. Series with open, high and low are prices and never
+    seasonal. Spikes that were over by then are held: one wrong bar makes any last value a bad forecast.
     """
     panel = without_spikes(panel, insample)
-    if any(s.has_range or not 1 < season_length(s) <= n // 4 for s, n in zip(panel, insample, strict=True)):
+    if any(s.has_range for s in panel):
         return False
+    able = [(s, n) for s, n in zip(panel, insample, strict=True) if 1 < season_length(s) <= n // 4]
     votes = 0
-    for series, known in zip(panel, insample, strict=True):
+    for series, known in able:
         length = season_length(series)
         table, phase, y = _profile(series, length), phases(series, length), series.y
         bars = np.arange(2 * length, known - length)
         ahead = bars[:, None] + np.arange(1, length + 1)
         seasonal = np.abs(y[ahead] - table[bars[:, None], phase[ahead]]).mean()
         votes += bool(seasonal < np.abs(y[ahead] - y[bars][:, None]).mean())
+    # What is forecast from past seasons is the whole panel: most of its series must have shown one.
     return 2 * votes > len(panel)
+
+
+def shows_season(series: PriceSeries) -> bool:
+    """Tell whether a series without open, high and low is long enough to show its season three times."""
+    return not series.has_range and 1 < season_length(series) <= len(series) // 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +261,40 @@ def _typical(values: Floats, here: npt.NDArray[np.bool_], seasons: int) -> Float
     typical = pd.Series(np.where(here, values, np.nan))
     typical[here] = typical[here].rolling(seasons, min_periods=1).median()
     return np.asarray(typical.ffill().to_numpy(), np.float64)
+
+
+def mean_by_phase(line: Floats, phase: Ints, length: int) -> Floats:
+    """Return what each place in the season adds to the level (mean 0) as it is known at each bar, shape [T, m].
+
+    Classical decomposition: the mean of the last 26 distances from the centred moving average over one season. A
+    distance is known half a season after its bar, so row t looks at bars up to t only. 0 where nothing is known yet.
+
+    Parameters
+    ----------
+    line : ndarray, shape [T]
+    phase : ndarray of int, shape [T]
+        Place of each bar in the season.
+    length : int
+        Bars of a season, m.
+    """
+    import pandas as pd
+
+    weights = np.ones(length + 1 - length % 2)
+    if length % 2 == 0:
+        weights[[0, -1]] = 0.5
+    half, bars = weights.size // 2, line.size
+    table = np.zeros((bars, length))
+    if bars < weights.size:
+        return table
+    away = np.full(bars, np.nan)
+    place = np.full(bars, -1)
+    away[2 * half :] = line[half : bars - half] - np.convolve(line, weights / length, "valid")
+    place[2 * half :] = phase[half : bars - half]
+    for one in range(length):
+        known = pd.Series(np.where(place == one, away, np.nan))
+        known[place == one] = known[place == one].rolling(_SHAPE, min_periods=1).mean()
+        table[:, one] = known.ffill().fillna(0.0)
+    return np.asarray(table - table.mean(axis=1, keepdims=True), np.float64)
 
 
 def _yearly(panel: Panel, estimates: Sequence[Floats], horizon: int) -> Floats:

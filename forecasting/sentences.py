@@ -149,6 +149,12 @@ SENTENCES: dict[str, Sentence] = {
         "The gain on the validation part is larger than its standard error; the share is 1 - 1/t².",
         {"trust": "72 %"},
     ),
+    "smoothed": Sentence(
+        _NETWORK,
+        "The network starts from exponential smoothing, which forecast the validation part better than the usual start.",
+        "Series of weeks, months, quarters, years or with a season, without open, high and low; target and season are left to the program.",
+        {},
+    ),
     "adds-none": Sentence(
         _NETWORK,
         "The network adds nothing: its forecast is that of {start}.",

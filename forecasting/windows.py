@@ -18,12 +18,15 @@ from forecasting.events import MEAN_LEVELS
 from forecasting.features import features, known_ahead
 from forecasting.seasonal import Season, anchors, deseasonalised, with_season
 from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
+from forecasting.smoothing import smoothed
 from forecasting.spikes import without_spikes
-from forecasting.volatility import Har, Target, panel_moves, path, resolve_target, smoothed_steps
+from forecasting.volatility import Har, Target, ewma, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
 #: What may be learned: moves from the last bar, from past seasons, or from the mean of the lookback.
 LearnedTarget = Literal["log-return", "difference", "level", "seasonal"]
+#: From what the forecast starts: the last bar or past seasons, as the target says, or exponential smoothing.
+Base = Literal["usual", "smoothed"]
 
 #: Most bars over which a level is compared with its mean.
 _MOST_LOOKBACK = 5000
@@ -31,6 +34,10 @@ _MOST_LOOKBACK = 5000
 AUTO_SHARE = 0.15
 #: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 % lower than without).
 FEEDBACK = 0.6
+#: Decay of the squared one-bar errors of exponential smoothing whose mean is its scale; least share of the moves that they have.
+_ERROR_DECAY, _LEAST_ERROR, _PRIOR_ERRORS = 0.95, 0.05, 4.0
+#: Bar from which what exponential smoothing says of its own errors is believed.
+_FIRST_BELIEVED = 8
 #: Fewest bars whose mean and deviation a level is measured by.
 _LEVEL_BARS = 20
 #: Levels at which the baseline's distribution is kept; any other is interpolated.
@@ -161,6 +168,9 @@ class Scaling:
         Bars over which a level is compared with its mean; 0 for other targets.
     symbols : tuple of str
         Series that have an embedding, in its order; none where series are treated alike.
+    base : str
+        ``smoothed``: moves are measured from what :func:`forecasting.smoothing.smoothed` says, in units of its
+        errors. ``usual``: as the target says.
     """
 
     target: LearnedTarget
@@ -172,9 +182,10 @@ class Scaling:
     season: Season = "none"
     lookback: int = 0
     symbols: tuple[str, ...] = ()
+    base: Base = "usual"
 
     @classmethod
-    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
+    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig, base: Base = "usual") -> Scaling:
         """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at. Spikes that were over by then are held.
 
         Raises
@@ -182,38 +193,42 @@ class Scaling:
         DataError
             Log returns are wanted of a series that is not positive throughout, or a season of one that has none.
         """
-        fitted = cls._without_features(panel, insample, task, inputs)
+        fitted = cls._without_features(panel, insample, task, inputs, base)
         known_rows = np.concatenate([table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)])
         sd = known_rows.std(axis=0)
         return replace(fitted, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0))
 
     @classmethod
-    def _without_features(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig) -> Scaling:
+    def _without_features(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig, base: Base) -> Scaling:
         """Fit volatility and baseline alone."""
         target, season = _resolved(panel, task, insample)
+        if base == "smoothed" and target == "seasonal":
+            target = resolve_target(panel, "auto")
         if target == "log-return":
             _require_positive(panel)
         if target != "seasonal":
             panel = without_spikes(panel, insample)
         lookback = max(task.input_size, _LEVEL_BARS) if target == "level" else 0
         blank = np.zeros(0)
-        draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback)
+        draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback, base=base)
         moves = draft.moves_target
         draft = replace(draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK))
         scales = draft.log_scale(panel, task.horizon)
-        return replace(draft, quantiles=_baseline_quantiles(panel, insample, scales, draft.lines(panel), draft.starts(panel, task.horizon)))
+        lines, starts = draft.lines(panel), draft.starts(panel, task.horizon)
+        least = _FIRST_BELIEVED if base == "smoothed" else 0
+        return replace(draft, quantiles=_baseline_quantiles(panel, insample, scales, lines, starts, least))
 
     def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Fit volatility and baseline anew on more bars, keeping target, season and feature scales, with which the network was trained."""
         season = self.season if self.season != "none" else "auto"
         same = task.model_copy(update={"target": self.target, "season": season})
-        fresh = Scaling._without_features(panel, insample, same, self.inputs)
+        fresh = Scaling._without_features(panel, insample, same, self.inputs, self.base)
         return replace(self, har=fresh.har, quantiles=fresh.quantiles)
 
     @property
     def adds_up(self) -> bool:
         """Whether moves are measured from bar to bar, so that those of several bars add up."""
-        return self.target in ("log-return", "difference") and self.season == "none"
+        return self.base == "usual" and self.target in ("log-return", "difference") and self.season == "none"
 
     @property
     def moves_target(self) -> Target:
@@ -235,6 +250,8 @@ class Scaling:
         """
         if self.adds_up:
             return None
+        if self.base == "smoothed":
+            return smoothed(panel, horizon, self.target == "log-return")
         if self.target == "seasonal":
             return anchors(panel, horizon, self.season)
         plain = self.plain(panel)
@@ -246,6 +263,9 @@ class Scaling:
 
     def log_scale(self, panel: Panel, horizon: int) -> list[tuple[Floats, Floats]]:
         """Return regressors X [T, P] and weights W [P, H] of each series: the log of the scale is X W. Row t looks at bars up to t."""
+        if self.base == "smoothed":
+            said = smoothed(panel, horizon, self.target == "log-return")
+            return [(_error_size(line, one)[:, None], np.ones((1, horizon))) for line, one in zip(self.lines(panel), said, strict=True)]
         if self.target == "level":
             spreads = [np.log(_around(s.y, self.lookback)[1])[:, None] for s in self.plain(panel)]
             return [(spread, np.ones((1, horizon))) for spread in spreads]
@@ -293,6 +313,7 @@ class Scaling:
             "season": self.season,
             "lookback": self.lookback,
             "symbols": list(self.symbols),
+            "base": self.base,
         }
 
     @classmethod
@@ -310,6 +331,7 @@ class Scaling:
             kind["season"],
             int(kind["lookback"]),
             tuple(kind["symbols"]),
+            kind.get("base", "usual"),
         )
         return made.checked()
 
@@ -317,6 +339,8 @@ class Scaling:
         """Return itself; raises ValueError for numbers that no fit gives, such as those of a stranger's file."""
         if self.target not in get_args(LearnedTarget) or self.season not in get_args(Season):
             raise ValueError(f"target is {self.target!r} and season {self.season!r}")
+        if self.base not in get_args(Base) or (self.base == "smoothed" and self.target not in ("log-return", "difference")):
+            raise ValueError(f"the start is {self.base!r} with the target {self.target!r}")
         if not (0 <= self.har.feedback <= 1 and 0 <= self.lookback <= _MOST_LOOKBACK and all(isinstance(one, str) for one in self.symbols)):
             raise ValueError(f"feedback is {self.har.feedback:g} and lookback {self.lookback}")
         if any(array.dtype.kind not in "fi" for array in (self.mean, self.sd, self.quantiles, self.har.coefficients)):
@@ -352,6 +376,20 @@ def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
     return rolling.mean().to_numpy(np.float64), np.maximum(spread, 1e-3 * size + 1e-12)
 
 
+def _error_size(line: Floats, said: Floats) -> Floats:
+    """Return the log of how large the one-bar errors of forecasts [T, H] of a path [T] lately were, [T]; looks back only."""
+    errors = np.zeros_like(line)
+    errors[1:] = line[1:] - said[:-1, 0]
+    moves = np.diff(line, prepend=line[:1])
+    usual = np.cumsum(moves**2) / np.maximum(np.arange(len(line)), 1)
+    size = np.sqrt(np.cumsum(line**2) / np.arange(1, len(line) + 1))
+    least = np.maximum(_LEAST_ERROR * np.sqrt(usual), 1e-6 * size + 1e-12)
+    # Few errors tell little of their size, and are drawn to that of the moves.
+    seen = np.minimum(np.arange(len(line)), 1 / (1 - _ERROR_DECAY))
+    mean = (seen * ewma(errors**2, _ERROR_DECAY) + _PRIOR_ERRORS * usual) / (seen + _PRIOR_ERRORS)
+    return np.asarray(np.log(np.maximum(np.sqrt(mean), least)), np.float64)
+
+
 def _require_positive(panel: Panel) -> None:
     for series in panel:
         if not (series.y > 0).all():
@@ -369,7 +407,12 @@ def _normal(levels: Floats) -> Floats:
 
 
 def _baseline_quantiles(
-    panel: Panel, insample: Sequence[int], scales: Sequence[tuple[Floats, Floats]], lines: Sequence[Floats], starts: Sequence[Floats] | None
+    panel: Panel,
+    insample: Sequence[int],
+    scales: Sequence[tuple[Floats, Floats]],
+    lines: Sequence[Floats],
+    starts: Sequence[Floats] | None,
+    least: int = 0,
 ) -> Floats:
     """Return quantiles [H, K] of the known moves over their scale.
 
@@ -389,13 +432,15 @@ def _baseline_quantiles(
         What is forecast.
     starts : sequence of ndarray [T, H], optional
         From where moves are measured; None is the last bar. The median is then held close to no change.
+    least : int
+        First bar of a series whose scale is believed.
     """
     normal, horizon = _normal(LEVELS), scales[0][1].shape[1]
     out, days = np.empty((horizon, len(LEVELS))), _days(panel)
     for h in range(1, horizon + 1):
         pieces, when = [], []
         for place, (day, (x, weights), line, known) in enumerate(zip(days, scales, lines, insample, strict=True)):
-            bars = np.arange(min(22, known // 4), known - h)
+            bars = np.arange(max(least, min(22, known // 4)), known - h)
             start = starts[place][bars, h - 1] if starts else line[bars]
             pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
             when.append(day[bars])

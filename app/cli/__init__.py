@@ -23,9 +23,9 @@ from app.cli.exporting import (
     save_network,
 )
 from app.cli.exporting import export as export_to
-from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config
+from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
 from app.cli.journal import keep, settings_of
-from app.cli.loading import Loaded, accept, load
+from app.cli.loading import Loaded, accept, load, long_enough_of
 from app.cli.running import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
@@ -219,7 +219,7 @@ def forecast(
     experiment = run_config(config, settings)
     if resume and train_on:
         raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
-    loaded = load(sources, settings, refresh, experiment.task.input_size)
+    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
     panel = loaded.panel
     accept(panel, accept_findings)
     check_names(targets, living(panel), pictures)
@@ -256,7 +256,8 @@ def lr_find(
     from forecasting.events import LearningRatesTried
 
     experiment = run_config(config, settings)
-    panel = load(sources, settings, refresh, experiment.task.input_size).panel
+    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    panel = loaded.panel
     accept(panel, accept_findings)
     with Stopper().listening() as stopper:
         tried = finish(stopper.following(jobs.find_learning_rate(panel, experiment, stopper)), LearningRatesTried)
@@ -302,7 +303,7 @@ def backtest(
     targets = export or []
     check_suffixes(targets, WRITERS)
     check_targets(targets, sources)
-    loaded = load(sources, settings, refresh, experiment.task.input_size)
+    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
     accept(loaded.panel, accept_findings)
     with Stopper().listening() as stopper:
         job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
@@ -331,7 +332,8 @@ def audit(
     from forecasting.events import AuditFinished
 
     experiment = run_config(config, settings)
-    panel = load(sources, settings, refresh, experiment.task.input_size).panel
+    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    panel = loaded.panel
     accept(panel, accept_findings)
     finished = finish(jobs.audit(panel, experiment), AuditFinished)
     if as_json:
@@ -469,3 +471,9 @@ def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, 
             f"--{refused[0].replace('_', '-')} does not go with --model-file, which holds its own settings and is not trained.",
             "Leave one of the two out.",
         )
+
+
+def _suited(experiment: RunConfig, loaded: Loaded, config: Path | None, settings: Mapping[str, Any]) -> tuple[RunConfig, Loaded]:
+    """Return the settings that suit the loaded series, and the series that are long enough for them."""
+    experiment = suit_config(experiment, loaded.panel, config, settings)
+    return experiment, long_enough_of(loaded, experiment.task.input_size)

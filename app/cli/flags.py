@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from app.cli.terminal import say
 from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings
 from forecasting.errors import ConfigError
+from forecasting.series import Panel
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -97,6 +98,18 @@ def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
     config = config.changed(**flags)
     for note in _without_effect(config, flags):
         say(f"Note: {note}")
+    return config
+
+
+def suit_config(config: RunConfig, panel: Panel, path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
+    """Return the experiment with the defaults that suit the loaded series, and say which; a file's settings and flags stay."""
+    from forecasting.jobs import suited
+
+    if path is not None:
+        return config
+    config, told = suited(panel, config, given(settings, *GROUPS.values()))
+    if told:
+        say(f"Note: {told}")
     return config
 
 

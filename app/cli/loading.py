@@ -72,11 +72,18 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     job = noting(jobs.load(places, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
-    panel, left_out = jobs.long_enough(panel, lookback)
-    for symbol, message in left_out.items():
+    return long_enough_of(Loaded(panel, tuple(refused), {}), lookback)
+
+
+def long_enough_of(loaded: Loaded, lookback: int) -> Loaded:
+    """Return what was loaded without the series that have fewer bars than the lookback, and say which."""
+    from forecasting import jobs
+
+    panel, left_out = jobs.long_enough(loaded.panel, lookback)
+    for message in left_out.values():
         say(f"Note: {message}")
-        refused.append({"source": symbol, "message": message})
-    return Loaded(panel, tuple(refused), left_out)
+    refused = [{"source": symbol, "message": message} for symbol, message in left_out.items()]
+    return Loaded(panel, (*loaded.refused, *refused), {**loaded.left_out, **left_out})
 
 
 def accept(panel: Panel, accepted: bool) -> None:

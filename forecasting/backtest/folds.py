@@ -82,7 +82,9 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         fitted = yield from _trained(panel, split, work.config, should_stop)
         outcomes = _judged(work, panel, origins, split, fitted, should_stop)
     last, device = fitted.history[-1], str(fitted.forecaster.device)
-    return FoldRun(fold.number, fold.folds, outcomes, len(fitted.history) - 1, last.best_epoch, device, fitted.stopped)
+    return FoldRun(
+        fold.number, fold.folds, outcomes, len(fitted.history) - 1, last.best_epoch, device, fitted.stopped, fitted.forecaster.scaling.base
+    )
 
 
 def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted, should_stop: StopAsked) -> dict[str, Outcomes]:

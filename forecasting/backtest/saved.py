@@ -23,7 +23,7 @@ _FORMAT = 2
 _MOST_BYTES = 8 * 2**20
 _DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 _PLAN = "backtest.json"
-_FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped")
+_FACTS = ("number", "folds", "epochs", "best_epoch", "device", "stopped", "base")
 _ARRAYS = ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")
 
 

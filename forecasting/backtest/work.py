@@ -59,7 +59,10 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class FoldRun:
-    """What a fold leaves: outcomes of every model from its origins, the network first, and how its training went."""
+    """What a fold leaves: outcomes of every model from its origins, the network first, and how its training went.
+
+    ``base`` is what the network started from, as of :class:`forecasting.windows.Scaling`.
+    """
 
     number: int
     folds: int
@@ -68,3 +71,4 @@ class FoldRun:
     best_epoch: int
     device: str
     stopped: Literal["epochs", "early", "user"]
+    base: str = "usual"

@@ -14,13 +14,16 @@ from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
 from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
 from forecasting.errors import ConfigError
-from forecasting.seasonal import season_length
+from forecasting.seasonal import is_seasonal, season_length, shows_season
 from forecasting.series import Panel
 
-__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "model_title", "season_length"]
+__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "model_title", "season_length", "suits_smoothing"]
 
 #: Name of the network's own forecast with the network left at zero, which is judged beside it as a baseline.
 NO_NETWORK = "no-network"
+
+#: Last letters of the frequencies at which sales and statistics are counted, rather than prices.
+_GENERAL = frozenset("WMQYA")
 
 #: Every baseline by name, with its default settings.
 BASELINES: dict[str, Baseline] = {
@@ -74,10 +77,24 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
 def default_baselines(panel: Panel) -> tuple[str, ...]:
     """Return the names of the baselines that are scored beside every network on this panel.
 
-    Random walk, drift and the volatility models always; the seasonal ones where bars have no open, high
-    and low, and three seasons are there.
+    Random walk, drift and the volatility models always; the seasonal ones where a series without open, high and
+    low shows a season three times; ETS and Theta where :func:`suits_smoothing` says so. What a series is too
+    short for is forecast of it without a season.
     """
     names = [RandomWalk.name, Drift.name, GarchT.name, RangeHar.name]
-    if all(not s.has_range and 1 < season_length(s) <= len(s) // 3 for s in panel):
+    seasonal = any(shows_season(s) for s in panel)
+    if seasonal:
         names += [SeasonalNaive.name, SeasonalMedian.name]
+    if suits_smoothing(panel, seasonal=seasonal and is_seasonal(panel, [len(s) for s in panel])):
+        names += [Ets.name, Theta.name]
     return tuple(names)
+
+
+def suits_smoothing(panel: Panel, *, seasonal: bool) -> bool:
+    """Tell whether exponential smoothing is a usual forecast of such series: of weeks, months, quarters, years or with a season.
+
+    Never where bars have open, high and low, as prices have.
+    """
+    if any(s.has_range for s in panel):
+        return False
+    return seasonal or all(s.freq[-1] in _GENERAL for s in panel)

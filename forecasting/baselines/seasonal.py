@@ -13,9 +13,11 @@ from forecasting.baselines.baseline import Baseline, by_series
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.seasonal import phases, season_length
-from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.spikes import as_seen
 
+#: Fewest bars before a forecast.
+_LEAST = 2
 #: Windows whose errors are in memory at once.
 _AT_ONCE = 10_000
 
@@ -61,15 +63,24 @@ class _Seasonal:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
         for index, place, bars in by_series(origins):
             series = panel[index]
-            length = season_length(series)
-            if bars.min() < length + 1:
+            if bars.min() < _LEAST:
                 raise DataError(
-                    f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a season of {length} needs {length + 2}.",
+                    f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; {_LEAST + 1} are needed.",
                     "Load more history.",
                 )
-            phase = phases(series, length)
-            for seen, version in as_seen(series, bars):
-                values[place[seen]] = self._forecast(version.y, phase, length, bars[seen], quantiles)
+            length = season_length(series)
+            # Where a season has not been seen once, the last value stands for it.
+            early = bars <= length
+            for some, m in ((early, 1), (~early, length)):
+                if some.any():
+                    values[place[some]] = self._of_series(series, m, bars[some], quantiles)
+        return values
+
+    def _of_series(self, series: PriceSeries, length: int, bars: Ints, quantiles: tuple[float, ...]) -> Floats:
+        values = np.empty((bars.size, self.horizon, len(quantiles)))
+        phase = phases(series, length)
+        for seen, version in as_seen(series, bars):
+            values[seen] = self._forecast(version.y, phase, length, bars[seen], quantiles)
         return values
 
     def _forecast(self, y: Floats, phase: Ints, length: int, bars: Ints, quantiles: tuple[float, ...]) -> Floats:

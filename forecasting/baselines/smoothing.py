@@ -16,13 +16,13 @@ from forecasting.cancellation import check_cancelled
 from forecasting.errors import DataError
 from forecasting.events import Predictor
 from forecasting.seasonal import phases, season_length
-from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.spikes import as_seen, without_spikes
 from forecasting.volatility import Target, path, resolve_target
 
 #: A season longer than this is too long to be estimated state by state.
 _LONGEST_SEASON = 60
-_LEAST = 20
+_LEAST, _LEAST_BEFORE = 20, 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Smoothing(Baseline):
     window: int = Field(250, title="Window", description="Last one-bar errors that give the standard deviation.", ge=10)
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
-        """Fit every series to its in-sample bars; one with fewer than 20 is refused when it is to be forecast."""
+        """Fit every series to its in-sample bars; one with fewer than 20 stays where it is."""
         target = resolve_target(panel)
         fitted: list[tuple[int, Any] | None] = []
         for series, known in zip(without_spikes(panel, insample), insample, strict=True):
@@ -75,7 +75,7 @@ class _Smoothing(Baseline):
 
 @dataclass(frozen=True)
 class _Smoothed:
-    """``fitted`` holds season length and parameters of each series, None for one that was too short."""
+    """``fitted`` holds season length and parameters of each series, None for one that was too short: a random walk."""
 
     baseline: _Smoothing
     horizon: int
@@ -92,20 +92,27 @@ class _Smoothed:
         for index, place, bars in by_series(origins):
             series = panel[index].head(int(bars.max()) + 1)
             fitted = self.fitted[index]
-            if fitted is None:
+            if bars.min() < _LEAST_BEFORE:
                 raise DataError(
-                    f"{series.symbol} has too few bars in the training part; {self.baseline.label} needs {_LEAST}.",
+                    f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; {_LEAST_BEFORE + 1} are needed.",
                     "Load more history, or leave this series out.",
                 )
-            season, parameters = fitted
             for seen, version in as_seen(series, bars):
                 line = path(version, self.target)
-                smooth = self.baseline._smooth(line, phases(version, season), season, parameters, self.horizon)
+                smooth = self._smooth(line, version, fitted)
                 spread = np.array([_spread(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars[seen]])
                 change = (smooth.ahead[bars[seen]] - line[bars[seen], None])[:, :, None]
                 change = change + spread[:, None, None] * smooth.growth[:, None] * normal
                 values[place[seen]] = moved(series.y[bars[seen]], change, self.target == "log-return")
         return values
+
+    def _smooth(self, line: Floats, series: PriceSeries, fitted: tuple[int, Any] | None) -> _Smooth:
+        """Filter a path with what was fitted; where that is nothing, repeat each value."""
+        if fitted is None:
+            steps = np.arange(1.0, self.horizon + 1)
+            return _Smooth(np.repeat(line[:, None], self.horizon, axis=1), np.diff(line, prepend=np.nan), np.sqrt(steps))
+        season, parameters = fitted
+        return self.baseline._smooth(line, phases(series, season), season, parameters, self.horizon)
 
 
 def _spread(errors: Floats) -> float:

@@ -5,6 +5,7 @@ the time it takes is spent where it can be shown.
 """
 
 from forecasting.checks import long_enough
+from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.job import Job
 from forecasting.jobs.judging import audit, backtest
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "long_enough",
     "predict",
+    "suited",
     "train",
     "understand",
     "unfinished",

@@ -96,12 +96,14 @@ def _backtested(work: Work, runs: Sequence[FoldRun], quantiles: tuple[float, ...
     info = RunInfo(seconds, epochs, last.best_epoch, last.device, config.train.seed, stopped, versions())
     model = next(iter(outcomes))
     tries = yield from count_tries(panel, config, outcomes[model])
-    verdict = judge(outcomes, model, tries=tries, start=start_words(_target(panel, config, outcomes[model])))
+    verdict = judge(outcomes, model, tries=tries, start=start_words(_target(panel, config, outcomes[model]), last.base))
     yield BacktestFinished(config, outcomes, {name: score(o) for name, o in outcomes.items()}, verdict, info, short)
 
 
-def start_words(target: str) -> str:
-    """Return what a network of a target starts from, in words."""
+def start_words(target: str, base: str = "usual") -> str:
+    """Return what a network of a target starts from, in words; ``base`` as of :class:`forecasting.windows.Scaling`."""
+    if base == "smoothed":
+        return "exponential smoothing"
     known = {"seasonal": "the past seasons", "level": "the mean of the lookback"}
     return known.get(target, "the volatility model")
 

@@ -23,7 +23,7 @@ from forecasting.series import Origins, Panel
 from forecasting.writing import Claim
 
 if TYPE_CHECKING:
-    from forecasting.training import Fitted
+    from forecasting.training import Fitted, Forecaster
     from forecasting.windows import Split
 
 #: Trainings of the same prices and settings that are kept at once, each in a program of its own.
@@ -149,8 +149,9 @@ def _train(
         )
     outcomes |= unaided(fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop)
     tries = yield from count_tries(panel, config, outcomes[network.name])
-    judged = judge(outcomes, network.name, tries=tries, start=start_words(fitted.forecaster.scaling.target))
-    verdict = replace(judged, notes=(_learned(fitted.forecaster.trust), *judged.notes))
+    scaling = fitted.forecaster.scaling
+    judged = judge(outcomes, network.name, tries=tries, start=start_words(scaling.target, scaling.base))
+    verdict = replace(judged, notes=(*_learned(fitted.forecaster), *judged.notes))
     forecasts = future(network, panel, horizon, config.task.point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
     result = RunResult(
@@ -196,8 +197,12 @@ def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInf
     return RunInfo(seconds, epochs, last.best_epoch, str(fitted[-1].forecaster.device), config.train.seed, fitted[-1].stopped, versions())
 
 
-def _learned(trust: float) -> str:
-    return tell("learned", trust=f"{trust:.0%}".replace("%", " %")) if trust else tell("not-learned")
+def _learned(forecaster: Forecaster) -> Iterator[str]:
+    """Yield what the network learned, and from what it started where that was chosen on the validation part."""
+    trust = forecaster.trust
+    yield tell("learned", trust=f"{trust:.0%}".replace("%", " %")) if trust else tell("not-learned")
+    if forecaster.scaling.base == "smoothed":
+        yield tell("smoothed")
 
 
 def autosave_path(panel: Panel, config: RunConfig) -> Path:

@@ -27,6 +27,7 @@ from forecasting.training.gradients import MemoryProbe, clip_gradients
 from forecasting.training.hardware import fits, release
 from forecasting.training.optimisers import OPTIMISERS
 from forecasting.training.schedules import SCHEDULES
+from forecasting.training.start import fitted_scaling
 from forecasting.training.state import (
     Autosave,
     TrainingState,
@@ -39,7 +40,7 @@ from forecasting.training.state import (
     to_tensors,
 )
 from forecasting.training.supervision import Pinball, supervision
-from forecasting.windows import Scaling, Split, Windows, bars_before
+from forecasting.windows import Split, Windows, bars_before
 
 StopAsked = Callable[[], bool]
 Stopped = Literal["epochs", "early", "user"]
@@ -119,7 +120,7 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
     ConfigError
         A network that forecasts step by step, and a target whose steps do not add up.
     """
-    scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
+    scaling = fitted_scaling(panel, split, config, device)
     config.changed(target=scaling.target)  # refused where the target that was found does not go with the other settings
     if config.model.embedding:
         scaling = replace(scaling, symbols=panel.symbols)
