@@ -236,8 +236,28 @@ def test_smoothing_needs_bars() -> None:
     s = series(np.arange(1.0, 30))
     for name in ("ets", "theta"):
         fitted = BASELINES[name].fit(Panel((s,)), [10], 2)
-        with pytest.raises(DataError, match="A has too few bars in the training part"):
-            fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([15])), LEVELS)
+        values = fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([15])), LEVELS)
+        assert values[0, :, LEVELS.index(0.5)] == pytest.approx(s.y[15])  # too few to fit: a random walk
+        with pytest.raises(DataError, match="A has too few bars before a forecast"):
+            fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([1])), LEVELS)
+
+
+def test_one_short_series_takes_no_season_from_the_others() -> None:
+    months = [monthly(bars, seed) for seed, bars in enumerate((80, 20))]
+    assert {"seasonal-naive", "seasonal-median", "ets", "theta"} <= set(default_baselines(Panel(tuple(months))))
+    origins = Origins(np.array([0, 1, 1]), np.array([70, 9, 19]))
+    for name in ("seasonal-naive", "seasonal-median"):
+        fitted = BASELINES[name].fit(Panel(tuple(months)), [60, 15], 3)
+        assert np.isfinite(fitted.predict(Panel(tuple(months)), origins, LEVELS)).all()
+        early = fitted.predict(Panel(tuple(months)), Origins(np.array([1]), np.array([9])), LEVELS)
+        assert early[0, :, LEVELS.index(0.5)] == pytest.approx(np.full(3, months[1].y[9]), rel=0.5)
+
+
+def monthly(bars: int, seed: int) -> PriceSeries:
+    draw = np.random.default_rng(seed)
+    ds = np.datetime64("2010-01") + np.arange(bars)
+    y = 100 + 20 * np.sin(np.arange(bars) * np.pi / 6) + draw.normal(0, 2, bars)
+    return PriceSeries(f"M{seed}", ds.astype("datetime64[us]"), ("close",), y[:, None], freq="1M", calendar="24/7")
 
 
 def test_defaults_suit_the_data() -> None:
