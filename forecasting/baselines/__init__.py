@@ -17,7 +17,16 @@ from forecasting.errors import ConfigError
 from forecasting.seasonal import is_seasonal, season_length, shows_season
 from forecasting.series import Panel
 
-__all__ = ["BASELINES", "NO_NETWORK", "Baseline", "chosen_baselines", "default_baselines", "model_title", "season_length", "suits_smoothing"]
+__all__ = [
+    "BASELINES",
+    "NO_NETWORK",
+    "Baseline",
+    "chosen_baselines",
+    "default_baselines",
+    "model_title",
+    "season_length",
+    "suits_smoothing",
+]
 
 #: Name of the network's own forecast with the network left at zero, which is judged beside it as a baseline.
 NO_NETWORK = "no-network"
