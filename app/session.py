@@ -19,6 +19,7 @@ from app.tasks import Refresh
 from app.watched import NOTED, Watched
 from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
+from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
@@ -37,7 +38,7 @@ from forecasting.events import (
     SeriesLoaded,
     SplitMade,
 )
-from forecasting.series import Panel, PriceSeries
+from forecasting.series import Finding, Panel, PriceSeries
 from forecasting.sources.options import Request
 from forecasting.writing import Claim, data_folder
 
@@ -116,6 +117,8 @@ class Session(QObject):
         self._trained: Panel | None = None
         self.task: Task | None = None
         self._waiting: Callable[[Panel], Job] | None = None
+        self._held: tuple[Task, Callable[[Panel], Job]] | None = None
+        self._accepted: list[tuple[str, Finding]] = []
         self._collector = Collector()
         self._pulse = QTimer(self)
         self._pulse.setObjectName("pulse")
@@ -364,11 +367,16 @@ class Session(QObject):
         ------
         CandlecastError
             Where nothing is loaded, or something runs.
+        MixedDistancesError, UnacceptedFindingsError
+            The checked series cannot be learned together, or their data has errors: see :meth:`begin_anyway`.
         """
         if self.panel is None:
             raise CandlecastError("There are no prices to work on.", "Open a file, type a ticker or choose a sample.")
         if self.busy:
             raise CandlecastError("The program is still at work.", "Wait for it to end, or cancel it.")
+        self._held = (task, make)
+        check_distances(self.panel)
+        check_findings(self.panel, self.tr("Look at the data first, or go on with it as it is."), self._accepted)
         self._settle(COST)
         self.task, self._waiting = task, make
         if self.engine is None:
@@ -376,6 +384,13 @@ class Session(QObject):
             self._enter("preparing")
         else:
             self._begin(self.panel)
+
+    def begin_anyway(self) -> None:
+        """Begin what was refused because of errors in the data, which are accepted from now on; errors as :meth:`begin`."""
+        if self._held is None or self.panel is None:
+            return
+        self._accepted = [*self._accepted, *grave(self.panel)]
+        self.begin(*self._held)
 
     def stop(self) -> None:
         """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""

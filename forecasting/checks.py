@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,23 @@ _ALIKE = 2.5
 _ENDED_DAYS, _ENDED_INTRADAY_DAYS, _ENDED_BARS = 14, 7, 3
 #: Names that one message lists.
 _MOST_NAMES = 5
+
+
+class MixedDistancesError(DataError):
+    """Bars of different distances: ``groups`` has the symbols of each, the finest first, ``common`` what all can be joined to."""
+
+    def __init__(self, message: str, hint: str, groups: Sequence[tuple[Frequency, list[str]]], common: str) -> None:
+        super().__init__(message, hint)
+        self.groups = groups
+        self.common = common
+
+
+class UnacceptedFindingsError(DataError):
+    """Data with errors that nobody has accepted: ``symbol`` has the first."""
+
+    def __init__(self, message: str, hint: str, symbol: str) -> None:
+        super().__init__(message, hint)
+        self.symbol = symbol
 
 
 @dataclass(frozen=True)
@@ -152,17 +169,15 @@ def check_distances(panel: Panel) -> None:
 
     Raises
     ------
-    DataError
+    MixedDistancesError
         Names the distances, the series of each, and the distance to which all can be joined.
     """
     groups = by_distance(panel)
     if len(groups) < 2:
         return
     told = "; ".join(f"{frequency.words}: {some_names(symbols)}" for frequency, symbols in groups)
-    raise DataError(
-        f"Bars of different distances cannot be learned together ({told}).",
-        _way_out([frequency for frequency, _ in groups]),
-    )
+    common = common_distance(frequency for frequency, _ in groups)
+    raise MixedDistancesError(f"Bars of different distances cannot be learned together ({told}).", _way_out(common), groups, common)
 
 
 def by_distance(panel: Panel) -> list[tuple[Frequency, list[str]]]:
@@ -196,8 +211,7 @@ def _joins(fine: Frequency, coarse: Frequency) -> bool:
     return coarse.distance >= _DAY_US or (bool(fine.distance) and coarse.distance % fine.distance == 0)
 
 
-def _way_out(frequencies: Sequence[Frequency]) -> str:
-    common = common_distance(frequencies)
+def _way_out(common: str) -> str:
     if not common:
         return "Train them one distance at a time."
     return f"Train them one distance at a time, or join the finer bars: --resample {common}."
@@ -243,7 +257,7 @@ def serious(panel: Panel) -> list[tuple[str, Finding]]:
     return sorted(found, key=lambda one: one[1].severity != "error")
 
 
-def check_findings(panel: Panel, way: str) -> None:
+def check_findings(panel: Panel, way: str, accepted: Collection[tuple[str, Finding]] = ()) -> None:
     """Refuse data with errors.
 
     Parameters
@@ -251,17 +265,19 @@ def check_findings(panel: Panel, way: str) -> None:
     panel : Panel
     way : str
         How to go on nevertheless, for the hint.
+    accepted : collection of (str, Finding)
+        Errors that were accepted, as of :func:`grave`.
 
     Raises
     ------
-    DataError
+    UnacceptedFindingsError
     """
-    found = grave(panel)
+    found = [one for one in grave(panel) if one not in accepted]
     if not found:
         return
     symbol, first = found[0]
     more = f" And {len(found) - 1:,} more errors." if len(found) > 1 else ""
-    raise DataError(f"The data of {symbol} has an error. {first.message}{more}", way)
+    raise UnacceptedFindingsError(f"The data of {symbol} has an error. {first.message}{more}", way, symbol)
 
 
 def _span(distance: int) -> str:

@@ -14,6 +14,7 @@ from app.export.figure import Figure, day, horizon_words, source_name
 from app.export.tables import forecasts, iso
 from forecasting import __version__
 from forecasting.baselines import model_title
+from forecasting.checks import serious
 from forecasting.config import GROUPS, RunConfig
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
@@ -37,6 +38,8 @@ _SAYS = {
 }
 #: Series that get a plot of their own, and bytes after which no further one is drawn: a report must fit a mail.
 _MOST_SERIES, _MOST_BYTES = 12, 600_000
+#: Findings, and series without a forecast, that are named beside the verdict.
+_MOST_NOTES = 8
 _MOST_ROWS = 60
 
 
@@ -98,7 +101,8 @@ def _title(result: RunResult) -> str:
 def _verdict(result: RunResult) -> str:
     verdict = result.verdict
     forecast = result.forecasts[0] if result.forecasts else None
-    under = "  ·  ".join(horizon_words(result.panel[0], forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
+    own = next((one for one in result.panel if forecast and one.symbol == forecast.symbol), result.panel[0])
+    under = "  ·  ".join(horizon_words(own, forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
     tries = f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
     badge = "TOO FEW" if verdict.few else escape(verdict.outcome.upper())
@@ -106,7 +110,20 @@ def _verdict(result: RunResult) -> str:
         f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
         f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{badge}</p>'
         f"<p class='sentence'>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
+        f"{_data_notes(result)}"
     )
+
+
+def _data_notes(result: RunResult) -> str:
+    """List errors and warnings of the data, and the series that have no forecast."""
+    found = [f"{one.severity.capitalize()} in the data of {symbol}: {one.message}" for symbol, one in serious(result.panel)]
+    lines = [*found[:_MOST_NOTES], *list(result.left_out.values())[:_MOST_NOTES]]
+    if len(found) > _MOST_NOTES:
+        lines.append(f"And {len(found) - _MOST_NOTES:,} more errors and warnings: all are listed below.")
+    if len(result.left_out) > _MOST_NOTES:
+        lines.append(f"Without a forecast in all: {', '.join(result.left_out)}.")
+    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<section><h2>What to know of the data</h2><ul>{told}</ul></section>" if told else ""
 
 
 def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:

@@ -16,12 +16,13 @@ class Banner(QFrame):
     ----------
     details_wanted : Signal
         The user asks for everything there is to know about the message.
-    action_wanted : Signal
-        The user takes the next step that was offered.
+    action_wanted, other_wanted : Signal
+        The user takes the next step that was offered, or the other one.
     """
 
     details_wanted = Signal()
     action_wanted = Signal()
+    other_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +50,9 @@ class Banner(QFrame):
         self._action = QPushButton()
         self._action.hide()
         self._action.clicked.connect(self.action_wanted)
+        self._other = QPushButton()
+        self._other.hide()
+        self._other.clicked.connect(self.other_wanted)
         self._copy = QToolButton()
         self._copy.setAccessibleName(self.tr("Copy details"))
         self._copy.setToolTip(self.tr("Copy details: this message, and the versions of the program"))
@@ -63,6 +67,7 @@ class Banner(QFrame):
         row.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._other, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._details, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
@@ -73,9 +78,14 @@ class Banner(QFrame):
         """Message and hint as shown, one a line; "" while hidden."""
         return "\n".join(filter(None, (self._message.text(), self._hint.text()))) if not self.isHidden() else ""
 
-    def show_fault(self, message: str, hint: str = "", *, details: bool = False, action: str = "") -> None:
-        """Show what went wrong; ``details`` offers more of it, ``action`` names a next step that is offered."""
-        self._show("warning", message, hint, details=details, action=action)
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The next steps that are offered, as their buttons name them."""
+        return tuple(button.text() for button in (self._action, self._other) if not button.isHidden())
+
+    def show_fault(self, message: str, hint: str = "", *, details: bool = False, action: str = "", other: str = "") -> None:
+        """Show what went wrong; ``details`` offers more of it, ``action`` and ``other`` name next steps that are offered."""
+        self._show("warning", message, hint, details=details, action=action, other=other)
 
     def show_notice(self, message: str, hint: str = "") -> None:
         """Show something that is worth knowing and stops nothing."""
@@ -107,7 +117,7 @@ class Banner(QFrame):
         self._copy.setIcon(icon("copy", theme))
         self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
 
-    def _show(self, kind: str, message: str, hint: str, *, details: bool = False, action: str = "") -> None:
+    def _show(self, kind: str, message: str, hint: str, *, details: bool = False, action: str = "", other: str = "") -> None:
         self._kind = kind
         self._message.setText(message)
         self._hint.setText(hint)
@@ -115,6 +125,8 @@ class Banner(QFrame):
         self._details.setVisible(details)
         self._action.setText(action)
         self._action.setVisible(bool(action))
+        self._other.setText(other)
+        self._other.setVisible(bool(other))
         self._copy.setVisible(kind == "warning")
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:

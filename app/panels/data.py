@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import QDateTime, QLocale, QSize, Qt, Signal
@@ -29,6 +30,7 @@ from app.panels.series_list import SeriesList, spacing_word
 from app.theme import Theme, icon
 from app.watchlist import Row
 from forecasting.calendars import SUFFIXES
+from forecasting.checks import some_names
 from forecasting.series import PriceSeries, Provenance
 from forecasting.sources import SAMPLES
 from forecasting.sources.resample import RESAMPLES
@@ -113,15 +115,23 @@ class DataPanel(QStackedWidget):
         self.addWidget(self._empty)
         self.addWidget(self._laid_out())
 
-    def show_list(self, rows: tuple[Row, ...], selected: int) -> None:
-        """Show the rows of the watchlist, and all about the selected one; without rows the empty state."""
+    def show_list(self, rows: tuple[Row, ...], selected: int, too_short: Collection[str] = ()) -> None:
+        """Show the rows of the watchlist, and all about the selected one; without rows the empty state.
+
+        Parameters
+        ----------
+        rows : tuple of Row
+        selected : int
+        too_short : collection of str
+            Symbols that were left out of the run at hand.
+        """
         self.setCurrentIndex(1 if rows else 0)
         self.list.show_rows(rows, selected)
         self._share()
         self._row = rows[selected] if rows else None
         if self._row is None:
             return
-        self._show_trained(rows, self._row)
+        self._show_trained(rows, self._row, too_short)
         self._buttons["up"].setEnabled(selected > 0)
         self._buttons["down"].setEnabled(selected < len(rows) - 1)
         self._buttons["options"].setEnabled(self._row.request.kind != "sample")
@@ -131,6 +141,11 @@ class DataPanel(QStackedWidget):
         self._show_choices(self._row)
         self._show_facts(self._row)
         self._show_findings(self._row.series)
+
+    @property
+    def trained_words(self) -> str:
+        """What is said of the series that are trained; "" where nothing is."""
+        return "" if self._trained.isHidden() else self._trained.text()
 
     def show_busy(self, *, busy: bool) -> None:
         """Refuse what loads something while a network is trained."""
@@ -228,9 +243,10 @@ class DataPanel(QStackedWidget):
             sampled.triggered.connect(lambda _checked=False, name=name: self.add_sample_wanted.emit(name))
         return menu
 
-    def _show_trained(self, rows: tuple[Row, ...], shown: Row) -> None:
+    def _show_trained(self, rows: tuple[Row, ...], shown: Row, too_short: Collection[str]) -> None:
         """Say which series are trained, where the list alone does not make that plain."""
-        checked = [row for row in rows if row.checked and row.series is not None]
+        chosen = [row for row in rows if row.checked and row.series is not None]
+        checked = [row for row in chosen if row.symbol not in too_short]
         if len(rows) == 1 and checked:
             self._trained.hide()
             return
@@ -241,6 +257,9 @@ class DataPanel(QStackedWidget):
             text = self.tr("Trained: {symbol}.").format(symbol=checked[0].symbol)
         else:
             text = self.tr("Trained together: {n} of {all}.").format(n=number(len(checked)), all=number(len(rows)))
+        if len(checked) < len(chosen):
+            names = some_names([row.symbol for row in chosen if row.symbol in too_short])
+            text += " " + self.tr("Too short: {symbols}.").format(symbols=names)
         if checked and not shown.checked and shown.series is not None:
             text += " " + self.tr("{symbol} is only shown.").format(symbol=shown.symbol)
         self._trained.setText(text)

@@ -171,6 +171,7 @@ class Backtesting(QObject):
         else:
             self._panel.show_folds(self.tested.folds)
             self._panel.show_finished(self.tested.result, len(self.tested.folds), self.tested.kept)
+            self._panel.judged.show_data(self.tested.panel, self.tested.result.left_out)
 
     def _list_changed(self) -> None:
         """Forget a test whose series are gone."""

@@ -24,8 +24,11 @@ from app.window.writing import Pieces, Writing
 from app.worker import Failure
 from forecasting.errors import CandlecastError
 from forecasting.events import RunResult
+from forecasting.series import PriceSeries
 
 MODEL_SUFFIX = ".candlecast"
+#: Letters of a symbol that a proposed file name begins with.
+_LONGEST_SYMBOL = 60
 #: A run that took this many seconds is not closed away without a question.
 _WORTH_ASKING_S = 60
 
@@ -163,7 +166,7 @@ class Keeping(QObject):
     def ask_save_model(self) -> bool:
         """Ask for a file and write the network to it."""
         kinds = {MODEL_SUFFIX: self.tr("Candlecast network")}
-        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Save the network"), self._stem(), kinds)
+        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Save the network"), self._network_stem(), kinds)
         return bool(path) and self.save_model(path)
 
     def may_forget(self) -> bool:
@@ -176,11 +179,23 @@ class Keeping(QObject):
 
     def _stem(self) -> str:
         """Return a file name without suffix for what is shown: symbol, network if there is one, last date."""
-        finished, series = self._session.finished, self._session.series
+        series = self._session.series
         assert series is not None
+        return self._named(series)
+
+    def _network_stem(self) -> str:
+        """Return a file name without suffix for the network: after the series that is shown, or else after one that it learned from."""
+        finished = self._session.finished
+        assert finished is not None
+        panel = finished.result.panel
+        shown = self._session.series
+        return self._named(shown if shown is not None and shown.symbol in panel.symbols else panel[0])
+
+    def _named(self, series: PriceSeries) -> str:
+        finished = self._session.finished
         symbol = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in series.symbol)
         network = [finished.result.config.model.model.upper()] if finished else []
-        return "-".join([symbol, *network, str(series.ds[-1])[:10]])
+        return "-".join([symbol[:_LONGEST_SYMBOL], *network, str(series.ds[-1])[:10]])
 
     def _begin(self, path: str | Path, pieces: Pieces, *, settles: bool = False, dialog: ExportDialog | None = None) -> None:
         """Begin to write, and tell of the end; what ``settles`` leaves nothing unsaved of the run that is there now."""

@@ -210,7 +210,7 @@ class Watching(QObject):
             self._timer = self.startTimer(_SAVE_MS)
 
     def _show(self) -> None:
-        self._panel.show_list(self._session.watchlist.rows, self._session.selected)
+        self._panel.show_list(self._session.watchlist.rows, self._session.selected, self._too_short())
         self._panel.show_busy(busy=self._running)
 
     def _draw(self, row: Row | None) -> None:
@@ -219,6 +219,13 @@ class Watching(QObject):
 
     def _show_state(self) -> None:
         self._panel.show_busy(busy=self._running)
+        if self._session.state == "idle" and self._too_short():
+            self._show()
+
+    def _too_short(self) -> list[str]:
+        """Return the series that were left out of the run that is shown."""
+        result = self._session.result
+        return [symbol for symbol in result.left_out if symbol not in result.panel.symbols] if result else []
 
     def _check(self, places: Sequence[int], checked: bool) -> None:
         self._session.check(places, checked)

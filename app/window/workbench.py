@@ -29,6 +29,7 @@ from app.window.layout import Layout
 from app.window.projecting import Projecting
 from app.window.restoring import Restoring
 from app.window.reusing import Reusing, is_network
+from app.window.reviewing import Reviewing, Step
 from app.window.running import Running
 from app.window.runs import RunsDesk
 from app.window.steering import Steering
@@ -77,7 +78,7 @@ class Workbench(QObject):
     chart, banner, header, data, model, training, results
         The parts of the layout.
     viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling, auditing, running, runs, projecting,
-    steering, reusing, guiding
+    steering, reviewing, reusing, guiding
         The desks: each wires one thing that people do.
     """
 
@@ -90,6 +91,7 @@ class Workbench(QObject):
         self._noted: Failure | None = None
         self._fault_shown = False
         self._refused = ""
+        self._steps: tuple[Step, ...] = ()
         self._progress_shown: Progress | None = None
         self._restoring = Restoring()
         self.session = Session()
@@ -111,6 +113,7 @@ class Workbench(QObject):
         self.runs = RunsDesk(window, self.session, self.layout, self.watching, self.keeping.may_forget)
         self.projecting = Projecting(window, self.session, self.layout, self.actions, self.viewing, self.watching, self.runs, preferences)
         self.steering = Steering(self.session, self.layout, self.actions, self.watching, self.report)
+        self.reviewing = Reviewing(self.session, self.layout, self.watching)
         self.reusing = Reusing(window, self.session, self.actions, self.keeping, self.journaling, preferences)
         self.guiding = Guiding(window, self.session, self.layout, self.actions, self.viewing, preferences)
         self._wire_session()
@@ -190,11 +193,22 @@ class Workbench(QObject):
         self._fault = failure
         self._note("", failure)
         if not failure.details:
-            self._refused = self.importer.offers()
-            self.banner.show_fault(failure.message, failure.hint, action=self.tr("Import with options…") if self._refused else "")
+            self._steps = self.reviewing.steps(fault) if isinstance(fault, CandlecastError) else ()
+            self._refused = "" if self._steps else self.importer.offers()
+            names = [name for name, _ in self._steps] or ([self.tr("Import with options…")] if self._refused else [])
+            action, other = (*names, "", "")[:2]
+            self.banner.show_fault(failure.message, failure.hint, action=action, other=other)
             return
         self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
         self._show_details()
+
+    def _take_step(self, number: int) -> None:
+        """Take one of the next steps that the banner offers."""
+        if not self._steps:
+            self.importer.open(self._refused)
+            return
+        self.banner.pass_on()
+        self.attempt(self._steps[number][1])
 
     def _note(self, name: str, failure: Failure) -> None:
         """Write an unexpected fault into the log, once; where no desk tells of what failed aside, tell of it."""
@@ -292,7 +306,8 @@ class Workbench(QObject):
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
         self.data.add_ticker_wanted.connect(self.tickers.add)
         self.data.options_wanted.connect(self._ask_options)
-        self.banner.action_wanted.connect(lambda: self.importer.open(self._refused))
+        self.banner.action_wanted.connect(lambda: self._take_step(0))
+        self.banner.other_wanted.connect(lambda: self._take_step(1))
         self.data.sample_wanted.connect(lambda: self.load((FIRST_SAMPLE,)))
         self.model.train_wanted.connect(self.train)
         self.model.stop_wanted.connect(self.session.stop)

@@ -43,6 +43,7 @@ class ResultsPanel(QStackedWidget):
         if result is not None:
             judged = (result.verdict, result.scores, result.outcomes, self._how_it_ran(result))
             self.judged.show_judged(*judged, result.profiles, result.lacking)
+            self.judged.show_data(result.panel, result.left_out)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

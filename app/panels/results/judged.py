@@ -28,9 +28,13 @@ from app.panels.results.scores import ScoreTable, aim_of, title_of
 from app.panels.sheets import SheetTable
 from app.theme import Theme
 from forecasting.baselines import model_title
+from forecasting.checks import serious
 from forecasting.events import Verdict
 from forecasting.metrics import METRICS, residual_figures
-from forecasting.series import Calibration, Floats, Outcomes, Profile
+from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
+
+#: Findings, and series that are left out, that are shown beside a verdict.
+_MOST_LINES = 4
 
 
 class JudgedView(QWidget):
@@ -54,10 +58,12 @@ class JudgedView(QWidget):
         self._outcomes: Mapping[str, Outcomes] = {}
         self._detail: Detail | None = None
         self._badge, self._sentence, self._notes, self._how = QLabel(), QLabel(), QLabel(), QLabel()
+        self._data = QLabel()
+        self._data.setTextFormat(Qt.TextFormat.PlainText)
         self._sentence.setProperty("role", "heading")
         self._notes.setProperty("role", "muted")
         self._how.setProperty("role", "muted")
-        for label in (self._sentence, self._notes, self._how):
+        for label in (self._sentence, self._notes, self._data, self._how):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
@@ -132,6 +138,26 @@ class JudgedView(QWidget):
         elif outcomes:
             self.detail_wanted.emit(outcomes)
 
+    @property
+    def data_notes(self) -> str:
+        """What is said of the data beside the verdict."""
+        return self._data.text()
+
+    def show_data(self, panel: Panel | None, left_out: Mapping[str, str]) -> None:
+        """Show errors and warnings of the data beside the verdict, and which series have no forecast."""
+        found = serious(panel) if panel is not None else []
+        lines = [f"{self._gravity(one)} {symbol}: {one.message}" for symbol, one in found[:_MOST_LINES]]
+        if len(found) > _MOST_LINES:
+            lines.append(self.tr("And {n} more errors and warnings: see the Data panel.").format(n=len(found) - _MOST_LINES))
+        lines += list(left_out.values())[:_MOST_LINES]
+        if len(left_out) > _MOST_LINES:
+            lines.append(self.tr("{n} series are left out in all.").format(n=len(left_out)))
+        self._data.setText("\n".join(lines))
+        self._data.setVisible(bool(lines))
+
+    def _gravity(self, finding: Finding) -> str:
+        return self.tr("Error in the data of") if finding.severity == "error" else self.tr("Warning in the data of")
+
     def show_detail(self, detail: Detail) -> None:
         """Fill in the details of the outcomes that are shown; those of others are passed over."""
         if detail.outcomes is not self._outcomes or detail is self._detail:
@@ -166,7 +192,7 @@ class JudgedView(QWidget):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 6, 0, 8)
         rows.setSpacing(6)
-        for part in (self.table, self._notes, self._how):
+        for part in (self._data, self.table, self._notes, self._how):
             rows.addWidget(part)
         rows.addStretch(1)
         scroll = QScrollArea()

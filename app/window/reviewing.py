@@ -1,0 +1,76 @@
+"""Next steps where the checked series cannot be trained as they are: errors in their data, or bars of different distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from app.session import Session
+from app.watchlist import Watchlist
+from app.window.layout import Layout
+from app.window.watching import Watching
+from forecasting.checks import Frequency, MixedDistancesError, UnacceptedFindingsError
+from forecasting.errors import CandlecastError
+
+#: What a button says, and what it does.
+Step = tuple[str, Callable[[], None]]
+
+
+class Reviewing(QObject):
+    """Offers what can be done about series that were refused.
+
+    Parameters
+    ----------
+    session : Session
+    layout : Layout
+        Its data panel comes to the front.
+    watching : Watching
+        Loads series with joined bars.
+    """
+
+    def __init__(self, session: Session, layout: Layout, watching: Watching) -> None:
+        super().__init__(layout)
+        self._session = session
+        self._data = layout.docks["data"]
+        self._watching = watching
+
+    def steps(self, error: CandlecastError) -> tuple[Step, ...]:
+        """Return two steps at most that help against an error; none where there is nothing to choose."""
+        if isinstance(error, UnacceptedFindingsError):
+            return (
+                (self.tr("Go on anyway"), self._session.begin_anyway),
+                (self.tr("Look at the data"), lambda: self.look_at(error.symbol)),
+            )
+        if isinstance(error, MixedDistancesError):
+            return self._separations(error)
+        return ()
+
+    def look_at(self, symbol: str) -> None:
+        """Select a series, and bring what is known of its data to the front."""
+        rows = self._session.watchlist.rows
+        place = next((n for n, row in enumerate(rows) if row.symbol == symbol and row.checked), None)
+        if place is not None:
+            self._watching.select(place)
+        self._data.show()
+        self._data.raise_()
+
+    def keep_only(self, symbols: list[str]) -> None:
+        """Leave only some of the checked series checked."""
+        rows = self._session.watchlist.rows
+        self._session.check([n for n, row in enumerate(rows) if row.checked and row.symbol not in symbols], False)
+
+    def join(self, freq: str) -> None:
+        """Load the checked series again, with their bars joined to a distance."""
+        rows = self._session.watchlist.rows
+        finer = Watchlist(tuple(row for row in rows if row.checked and row.series is not None and row.series.freq != freq))
+        wanted = [one.model_copy(update={"read": one.read.model_copy(update={"resample": freq})}) for one in finer.requests]
+        self._watching.load(wanted, "as_before")
+
+    def _separations(self, error: MixedDistancesError) -> tuple[Step, ...]:
+        frequency, symbols = max(error.groups, key=lambda group: len(group[1]))
+        only = (self.tr("Train only the {words} bars").format(words=frequency.words), lambda: self.keep_only(symbols))
+        if not error.common:
+            return (only,)
+        words = Frequency(error.common, 1).words
+        return (only, (self.tr("Join to {words} bars").format(words=words), lambda: self.join(error.common)))
