@@ -18,6 +18,7 @@ from app.theme import DARK, LIGHT
 from forecasting.config import GROUPS, SHAPES, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.events import CostEstimated, LearningRatesTried
+from forecasting.series import Panel, PriceSeries
 
 
 @pytest.fixture
@@ -62,6 +63,19 @@ def test_presets_set_what_they_name_and_nothing_else(qtbot: Any, panel: ModelPan
         assert [one.isChecked() for one in panel._presets] == [one is button for one in panel._presets]
     choose(panel, "train", "epochs", 77)
     assert not any(one.isChecked() for one in panel._presets)
+
+
+def test_defaults_follow_the_loaded_series_until_they_are_changed(panel: ModelPanel) -> None:
+    ds = (np.datetime64("2010-01") + np.arange(80)).astype("datetime64[us]")
+    months = Panel((PriceSeries("M", ds, ("close",), np.full((80, 1), 5.0), freq="1M"),))
+    panel.suit(months)
+    assert panel.config().task.input_size == 15
+    assert any("monthly" in label.text() for label in panel.findChildren(QLabel))
+    panel.suit(None)
+    assert panel.config() == RunConfig()
+    panel.show_config(RunConfig().changed(input_size=33))
+    panel.suit(months)
+    assert panel.config().task.input_size == 33
 
 
 def test_undo_and_redo_by_key_even_from_inside_a_field(qtbot: Any, panel: ModelPanel) -> None:

@@ -17,6 +17,8 @@ from app.theme import Theme, icon
 from forecasting.config import GROUPS, RunConfig, Settings
 from forecasting.errors import ConfigError
 from forecasting.events import CostEstimated
+from forecasting.jobs import suited
+from forecasting.series import Panel
 from forecasting.shapes import describe
 
 #: Steps back that are kept; changes of one field within so many seconds are one step.
@@ -67,6 +69,7 @@ class ModelPanel(QWidget):
         super().__init__()
         self._forms: dict[str, SettingsForm[Settings]] = {}
         self._last = RunConfig()
+        self._usual = RunConfig()
         self._past: list[RunConfig] = []
         self._future: list[RunConfig] = []
         self._noted: tuple[str, float] = ("", 0.0)
@@ -80,7 +83,12 @@ class ModelPanel(QWidget):
         rows.addSpacing(4)
         self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
-        self._defaults.clicked.connect(lambda: self.show_config(RunConfig()))
+        self._defaults.clicked.connect(lambda: self.show_config(self._usual))
+        self._suits = QLabel()
+        self._suits.setProperty("role", "muted")
+        self._suits.setWordWrap(True)
+        self._suits.setVisible(False)
+        rows.addWidget(self._suits)
         rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)
         rows.addStretch(1)
         self._scroll = QScrollArea()
@@ -125,6 +133,24 @@ class ModelPanel(QWidget):
         """Fill the form."""
         self._fill(config)
         self._changed()
+
+    def suit(self, panel: Panel | None) -> None:
+        """Take the defaults that suit the loaded series, and say which; settings that are no defaults stay.
+
+        Parameters
+        ----------
+        panel : Panel or None
+            None where nothing is loaded.
+        """
+        usual, told = (RunConfig(), "") if panel is None else suited(panel, RunConfig())
+        if usual == self._usual:
+            return
+        untouched = self._last == self._usual
+        self._usual = usual
+        self._suits.setText(told)
+        self._suits.setVisible(bool(told))
+        if untouched:
+            self.show_config(usual)
 
     def undo(self) -> None:
         """Take the last change of settings back."""

@@ -60,6 +60,7 @@ class Steering(QObject):
         self._model.rate_wanted.connect(self.search_rate)
         self._model.config_changed.connect(self._settings_changed)
         session.list_changed.connect(self._rest)
+        session.list_changed.connect(self._suit)
         session.aside_failed.connect(self._aside_failed)
         session.delivered.connect(self._hear)
         session.state_changed.connect(self._show_state)
@@ -145,6 +146,10 @@ class Steering(QObject):
         self.killTimer(event.timerId())
         self._timer = 0
         self._estimate()
+
+    def _suit(self) -> None:
+        """Let the form know which series are loaded: defaults depend on their kind."""
+        self._model.suit(self._session.panel)
 
     def _rest(self) -> None:
         """Wait until nothing changes any more."""
