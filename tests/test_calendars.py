@@ -224,12 +224,15 @@ def test_known_holidays(last: str, calendar: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("last", "calendar", "expected"),
     [
-        ("2299-12-29", "XNYS", ["2300-01-01", "2300-01-02"]),  # nanoseconds end in 2262
-        ("2099-12-31", "XSHG", ["2100-01-01", "2100-01-04"]),
+        ("2299-12-29", "XNYS", ["2300-01-02", "2300-01-03"]),  # nanoseconds end in 2262
+        ("2099-12-31", "XSHG", ["2100-01-04", "2100-01-05"]),
+        ("2026-12-31", "XBOM", ["2027-01-01", "2027-01-04"]),
+        ("2027-01-25", "XBOM", ["2027-01-27", "2027-01-28"]),  # Republic Day, which comes back every year
+        ("2027-03-25", "XSES", ["2027-03-29", "2027-03-30"]),  # Good Friday; Singapore has no Easter Monday
         ("1990-04-27", "XTKS", ["1990-04-30", "1990-05-01"]),  # exchange_calendars knows Tokyo from 1997 on
     ],
 )
-def test_beyond_what_is_known_weekdays_stand_in(last: str, calendar: str, expected: list[str]) -> None:
+def test_beyond_what_is_known_the_last_known_years_go_on(last: str, calendar: str, expected: list[str]) -> None:
     assert days(future_sessions(series(np.array([np.datetime64(last)]), "1D", calendar), 2)) == expected
 
 

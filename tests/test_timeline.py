@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from forecasting.calendars import future_sessions, timeline
-from forecasting.calendars.exchange import WORKWEEK, sessions_between
+from forecasting.calendars.exchange import sessions_between
+from forecasting.calendars.week import WORKDAYS
 from forecasting.series import PriceSeries
 
 
@@ -22,7 +23,7 @@ def _dated() -> dict[str, PriceSeries]:
     hours = np.arange(10, 16) * np.timedelta64(1, "h")
     sessions = np.busday_offset("2024-01-02", np.arange(70), roll="forward").astype("datetime64[us]")
     return {
-        "exchange": _bars(sessions_between("XNYS", np.datetime64("2023-11-01"), np.datetime64("2024-05-01"), WORKWEEK), "1D", "XNYS"),
+        "exchange": _bars(sessions_between("XNYS", np.datetime64("2023-11-01"), np.datetime64("2024-05-01"), WORKDAYS), "1D", "XNYS"),
         "weekdays": _bars(np.busday_offset("2024-01-02", np.arange(90), roll="forward"), "1D", "weekdays"),
         "every day": _bars(np.arange("2024-01-01", "2024-04-01", dtype="datetime64[D]"), "1D", "24/7"),
         "weeks": _bars(np.arange("2022-01-07", "2024-01-07", 7, dtype="datetime64[D]"), "1W", "XNYS"),

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from forecasting.errors import DataError
-from forecasting.series import Dates, Ints, PriceSeries
+from forecasting.calendars.rules import bare_of, calendar_class, needs_rules, quiet, sessions_by_rule, usual_closes
+from forecasting.calendars.week import DAY, TradingWeek
+from forecasting.series import Dates, PriceSeries
 
-Mask = npt.NDArray[np.bool_]
-
-DAY = np.timedelta64(1, "D")
-WORKWEEK = np.array([True] * 5 + [False] * 2)
 UNITS_US = {"s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
 US_A_DAY = 86_400_000_000
 
@@ -26,8 +20,7 @@ US_A_DAY = 86_400_000_000
 def known_until(calendar: str) -> np.datetime64:
     """Return the last day [D] whose sessions are known; beyond it weekdays stand in.
 
-    NaT for ``24/7`` and ``weekdays``, which have no end. The day before all others, 0001-01-01, for a calendar that
-    exchange_calendars has but cannot build. Some exchanges publish a year at a time: ``XSHG`` and ``XBOM`` end soon.
+    NaT for ``24/7`` and ``weekdays``, which have no end. Some exchanges publish a year at a time: ``XSHG`` and ``XBOM`` end soon.
 
     Raises
     ------
@@ -36,19 +29,7 @@ def known_until(calendar: str) -> np.datetime64:
     """
     if calendar in ("24/7", "weekdays"):
         return np.datetime64("NaT", "D")
-    kind = _kind(calendar)
-    return np.datetime64("0001-01-01") if kind is None else _as_day(kind.bound_max(), "2259-12-31")
-
-
-def weekday_of(days: Dates | np.datetime64) -> Ints:
-    """Return 0 for Monday ... 6 for Sunday."""
-    return (np.asarray(days).astype("datetime64[D]").astype(np.int64) + 3) % 7
-
-
-def weekdays_seen(days: Dates) -> Mask:
-    """Return which weekdays have bars [7]; Monday to Friday count as seen where fewer than 20 days are there to tell."""
-    shares = np.bincount(weekday_of(np.unique(days)), minlength=7) / max(np.unique(days).size, 1)
-    return shares >= 0.05 if np.unique(days).size >= 20 else (shares > 0) | WORKWEEK
+    return _as_day(calendar_class(calendar).bound_max(), "2259-12-31")
 
 
 def crosses_midnight(ds: Dates) -> bool:
@@ -56,12 +37,6 @@ def crosses_midnight(ds: Dates) -> bool:
     gaps = np.diff(ds)
     nights = np.diff(ds.astype("datetime64[D]")) == DAY
     return bool(nights.any() and np.median(gaps[nights].astype(np.int64)) <= 3 * np.median(gaps.astype(np.int64)))
-
-
-def days_between(first: np.datetime64, last: np.datetime64, mask: Mask) -> Dates:
-    """Return the days from ``first`` to ``last``, both included, whose weekday is in ``mask`` [7]."""
-    days: Dates = np.arange(first, last + DAY, dtype="datetime64[D]")
-    return days[mask[weekday_of(days)]]
 
 
 @dataclass(frozen=True)
@@ -76,36 +51,42 @@ class Exchange:
 
 
 @lru_cache(maxsize=64)
-def _kind(code: str) -> Any:
-    """Return the class of an exchange's calendar; None where exchange_calendars cannot build it, such as XTAE and ASEX in 4.13."""
-    import exchange_calendars
-
-    try:
-        with _quiet():
-            return type(exchange_calendars.get_calendar(code))
-    except exchange_calendars.errors.InvalidCalendarName as error:
-        raise DataError(f"The calendar '{code}' is unknown.", "Choose 24/7, weekdays or a code such as XNYS.") from error
-    except (ValueError, NotImplementedError):
-        return None
-
-
-@lru_cache(maxsize=64)
 def _exchange(code: str, first_decade: int, last_decade: int) -> Exchange | None:
     """Return the sessions of whole decades (196 is 1960-1969); None where exchange_calendars knows nothing of them."""
-    kind = _kind(code)
-    if kind is None:
-        return None
+    kind = calendar_class(code)
     # Nanosecond stamps, which exchange_calendars uses, end in 2262.
     start = max(np.datetime64(f"{max(first_decade, 168):03d}0-01-01"), _as_day(kind.bound_min(), "1680-01-01"))
     end = min(np.datetime64(f"{min(last_decade, 225):03d}9-12-31"), _as_day(kind.bound_max(), "2259-12-31"))
     if start > end:
         return None
-    with _quiet():
-        calendar = kind(start=str(start), end=str(end))
-        days = calendar.sessions.to_numpy().astype("datetime64[D]")
-        closes = calendar.closes.dt.tz_convert(calendar.tz).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-        real = ~np.isin(days, _forgotten_holidays(calendar, start, end))
-    return Exchange(days[real], closes[real], str(calendar.tz), start, end)
+    with quiet():
+        bare = bare_of(kind)
+        calendar = _built(kind, start, end)
+        if calendar is not None:
+            days = calendar.sessions.to_numpy().astype("datetime64[D]")
+            closes = calendar.closes.dt.tz_convert(calendar.tz).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+            real = ~np.isin(days, _forgotten_holidays(calendar, start, end))
+            days, closes = days[real], closes[real]
+        if calendar is None or needs_rules(bare):
+            ruled = sessions_by_rule(bare, start, end)
+            days, closes = (ruled, usual_closes(bare, ruled)) if calendar is None else _overlaid(bare, ruled, days, closes)
+    return Exchange(days, closes, str(bare.tz), start, end)
+
+
+def _built(kind: Any, start: np.datetime64, end: np.datetime64) -> Any:
+    """Return a calendar; None where exchange_calendars cannot build it."""
+    try:
+        return kind(start=str(start), end=str(end))
+    except (ValueError, NotImplementedError):
+        return None
+
+
+def _overlaid(bare: Any, ruled: Dates, days: Dates, closes: Dates) -> tuple[Dates, Dates]:
+    """Return the sessions by rule with the closes of those that the built calendar has too."""
+    known = usual_closes(bare, ruled)
+    there = np.isin(ruled, days)
+    known[there] = closes[np.searchsorted(days, ruled[there])]
+    return ruled, known
 
 
 def _forgotten_holidays(calendar: Any, start: np.datetime64, end: np.datetime64) -> Dates:
@@ -115,14 +96,6 @@ def _forgotten_holidays(calendar: Any, start: np.datetime64, end: np.datetime64)
         return np.empty(0, "datetime64[D]")
     days: Dates = calendar.regular_holidays.holidays(str(start), str(end)).to_numpy().astype("datetime64[D]")
     return days
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the deprecations of pandas 3.1 that exchange_calendars 4.13 makes use of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
 
 
 def _as_day(stamp: Any, otherwise: str) -> np.datetime64:
@@ -136,17 +109,39 @@ def exchange_for(calendar: str, first: np.datetime64, last: np.datetime64) -> Ex
     return _exchange(calendar, *(int(str(day.astype("datetime64[Y]"))) // 10 for day in (first, last)))
 
 
-def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64, mask: Mask) -> Dates:
-    """Return the sessions from ``first`` to ``last``, both included, as days; ``mask`` [7] where no exchange tells."""
+def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek) -> Dates:
+    """Return the sessions from ``first`` to ``last``, both included, as days.
+
+    Where no exchange tells, the trading week of the series stands in. After the last day that an exchange_calendars calendar knows,
+    the exchange's own last trading week and yearly holidays are continued.
+    """
     if calendar == "24/7":
-        return days_between(first, last, np.ones(7, bool))
+        return np.arange(first, last + DAY, dtype="datetime64[D]")
     exchange = exchange_for(calendar, first, last)
     if exchange is None:
-        return days_between(first, last, mask)
+        return (continued(calendar) or week).sessions(first, last) if first > _end_of(calendar) else week.sessions(first, last)
     known = exchange.days[(exchange.days >= first) & (exchange.days <= last)]
-    before = days_between(first, min(last, exchange.first - DAY), mask)
-    after = days_between(max(first, exchange.last + DAY), last, mask)
+    before = week.sessions(first, min(last, exchange.first - DAY))
+    after = known[:0]
+    if last > exchange.last:
+        after = (continued(calendar) or week).sessions(max(first, exchange.last + DAY), last)
     return np.concatenate([before, known, after])
+
+
+def _end_of(calendar: str) -> np.datetime64:
+    """Return the last day known; the last of all days where there is no end."""
+    end = known_until(calendar)
+    return np.datetime64("9999-12-31") if np.isnat(end) else end
+
+
+@lru_cache(maxsize=64)
+def continued(calendar: str) -> TradingWeek | None:
+    """Return the trading week and yearly holidays of an exchange's last known years; None where nothing is known."""
+    end = known_until(calendar)
+    if np.isnat(end):
+        return None
+    exchange = exchange_for(calendar, end - np.timedelta64(8 * 366, "D"), end)
+    return None if exchange is None else TradingWeek(exchange.days)
 
 
 def exchange_clock(series: PriceSeries) -> tuple[Dates, Callable[[Dates], Dates]]:

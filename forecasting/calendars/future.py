@@ -10,21 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.calendars.exchange import (
-    DAY,
     UNITS_US,
     US_A_DAY,
-    WORKWEEK,
     Exchange,
-    Mask,
     crosses_midnight,
-    days_between,
     exchange_clock,
     exchange_for,
     rezoned,
     sessions_between,
-    weekday_of,
-    weekdays_seen,
 )
+from forecasting.calendars.week import DAY, WORKDAYS, WORKWEEK, Mask, TradingWeek, weekday_of
 from forecasting.errors import DataError
 from forecasting.series import Dates, PriceSeries
 
@@ -37,9 +32,9 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     that the series has shown in its last 60 sessions, on the next sessions, and end at the close of half days; with ``24/7`` they
     step on. Irregular bars step on by the median of their last 250 distances, in whole days where that is a day or more.
 
-    Where a date lies outside of what exchange_calendars knows of an exchange (see :func:`known_until`), the weekdays seen in the
-    series stand in for sessions. ``weekdays`` means the same: Monday to Friday where the series is too short to tell, otherwise
-    the weekdays it has.
+    ``weekdays`` means the trading week that the newest bars of the series show (Monday to Friday where it is too short to tell),
+    without the holidays that come back every year in it (:class:`TradingWeek`). Beyond what exchange_calendars knows of an exchange
+    (see :func:`known_until`), the trading week and the yearly holidays of the exchange's last known years are continued.
 
     Parameters
     ----------
@@ -108,7 +103,7 @@ def missing_sessions(series: PriceSeries) -> Dates:
         # The hour that summer time repeats has one wall-clock time for two moments: it is there if either is.
         return np.setdiff1d(rezoned(stamps[0] + gone * step_us, "UTC", series.tz), series.ds)
     days = exchange_clock(series)[0].astype("datetime64[D]")
-    return _missing_of(sessions_between(series.calendar, days[0], days[-1], weekdays_seen(days)), days)
+    return _missing_of(sessions_between(series.calendar, days[0], days[-1], TradingWeek(np.unique(days))), days)
 
 
 def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -172,9 +167,10 @@ def _next_days(series: PriceSeries, count: int, horizon: int) -> Dates:
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
     clock = most_frequent((ds - days)[-20:])
-    mask, span = weekdays_seen(days), np.timedelta64(2 * count * horizon + 30, "D")
+    week = TradingWeek(np.unique(days))
+    span = np.timedelta64(2 * count * horizon + 30, "D")
     while True:
-        found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, mask)[count - 1 :: count]
+        found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, week)[count - 1 :: count]
         if found.size >= horizon:
             return back((found[:horizon] + clock).astype("datetime64[us]"))
         span = span * 2
@@ -194,11 +190,11 @@ def _next_intraday(series: PriceSeries, step: np.timedelta64, horizon: int) -> D
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
     clocks = _clocks(ds, step)
-    mask = weekdays_seen(days)
+    week = TradingWeek(np.unique(days))
     most = max(times.size for times in clocks)
     span = np.timedelta64(3 * (horizon // most) + 15, "D")
     while True:
-        stamps = _stamps_between(series.calendar, days[-1], days[-1] + span, clocks, mask)
+        stamps = _stamps_between(series.calendar, days[-1], days[-1] + span, clocks, week)
         stamps = stamps[stamps > ds[-1]]
         moved: Dates = np.unique(back(stamps))
         moved = moved[moved > series.ds[-1]]
@@ -214,28 +210,30 @@ def intraday_stamps(series: PriceSeries, step: np.timedelta64, horizon: int) -> 
     """
     ds, _ = exchange_clock(series)
     days = ds.astype("datetime64[D]")
-    clocks, mask = _clocks(ds, step), weekdays_seen(days)
+    clocks = _clocks(ds, step)
+    week = TradingWeek(np.unique(days))
     span = np.timedelta64(3 * (horizon // max(times.size for times in clocks)) + 15, "D")
     while True:
-        stamps = _stamps_between(series.calendar, days[0], days[-1] + span, clocks, mask)
+        stamps = _stamps_between(series.calendar, days[0], days[-1] + span, clocks, week)
         if (stamps > ds[-1]).sum() > horizon:
             return stamps
         span = span * 2
 
 
 def _stamps_between(
-    calendar: str, first: np.datetime64, last: np.datetime64, clocks: list[npt.NDArray[np.timedelta64]], mask: Mask
+    calendar: str, first: np.datetime64, last: np.datetime64, clocks: list[npt.NDArray[np.timedelta64]], week: TradingWeek
 ) -> Dates:
-    sessions = _intraday_days(calendar, first, last, mask)
+    sessions = _intraday_days(calendar, first, last, week)
     stamps = np.concatenate([day + clocks[weekday_of(day)] for day in sessions] or [np.empty(0, "datetime64[us]")])
     return _until_close(stamps, exchange_for(calendar, first, last), max(times.max() for times in clocks if times.size))
 
 
-def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, mask: Mask) -> Iterable[np.datetime64]:
+def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek) -> Iterable[np.datetime64]:
     """Return the sessions and those weekdays that the series has but the calendar never: futures open on Sunday evening."""
-    sessions = sessions_between(calendar, first, last, mask)
+    sessions = sessions_between(calendar, first, last, week)
     always = np.bincount(weekday_of(sessions), minlength=7) > 0
-    return np.union1d(sessions, days_between(first, last, mask & ~always & ~WORKWEEK))
+    others = week.weekdays(first, last)
+    return np.union1d(sessions, others[~(always | WORKWEEK)[weekday_of(others)]])
 
 
 def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]]:
@@ -306,11 +304,11 @@ def month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
         return days
 
     def last_session(months: Dates) -> Dates:
-        sessions = sessions_between(calendar, first(months[:1])[0], last(months[-1:])[0], WORKWEEK)
+        sessions = sessions_between(calendar, first(months[:1])[0], last(months[-1:])[0], WORKDAYS)
         return sessions[np.searchsorted(sessions, first(months + np.timedelta64(1, "M"))) - 1]
 
     def first_session(months: Dates) -> Dates:
-        sessions = sessions_between(calendar, first(months[:1])[0], last(months[-1:])[0], WORKWEEK)
+        sessions = sessions_between(calendar, first(months[:1])[0], last(months[-1:])[0], WORKDAYS)
         return sessions[np.searchsorted(sessions, first(months))]
 
     months = days.astype("datetime64[M]")

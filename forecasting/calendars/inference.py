@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from forecasting.calendars.exchange import DAY, UNITS_US, US_A_DAY, WORKWEEK, crosses_midnight, days_between, weekday_of
+from forecasting.calendars.exchange import UNITS_US, US_A_DAY, crosses_midnight
+from forecasting.calendars.week import DAY, WORKWEEK, days_between, weekday_of
 from forecasting.series import Dates
 
 #: exchange_calendars codes by the suffix of a ticker: Yahoo's, and Stooq's .US, .UK and .JP.
@@ -106,7 +107,7 @@ def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     dense = bool(freq) and freq[-1] not in "WM"
     if dense and (_trades_weekends(days) or _trades_through_a_weekend(np.asarray(ds), freq)):
         return "24/7"
-    named = _calendar_of_ticker(symbol.strip().upper())
+    named = calendar_of_ticker(symbol.strip().upper())
     if named:
         return named
     evidence = _keeps_us_holidays(days) if dense else None
@@ -115,7 +116,8 @@ def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     return "XNYS" if evidence else "weekdays"
 
 
-def _calendar_of_ticker(ticker: str) -> str:
+def calendar_of_ticker(ticker: str) -> str:
+    """Return the calendar that a ticker in capitals names, or ""."""
     if _CRYPTO.fullmatch(ticker):
         return "24/7"
     if ticker.endswith("=X"):

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecasting.calendars.exchange import DAY, UNITS_US, exchange_clock, rezoned, sessions_between, weekdays_seen
+from forecasting.calendars.exchange import UNITS_US, exchange_clock, rezoned, sessions_between
 from forecasting.calendars.future import (
     intraday_stamps,
     median_step,
@@ -16,6 +16,7 @@ from forecasting.calendars.future import (
     parsed,
     usual_weekday_near,
 )
+from forecasting.calendars.week import DAY, TradingWeek
 from forecasting.series import Dates, Ints, PriceSeries
 
 
@@ -83,14 +84,15 @@ def _stepping(due: Dates, ds: Dates) -> Timeline:
 def _days(series: PriceSeries, count: int, horizon: int) -> Timeline:
     ds, _ = exchange_clock(series)
     days = ds.astype("datetime64[D]")
-    mask, span = weekdays_seen(days), np.timedelta64(2 * count * horizon + 30, "D")
+    week = TradingWeek(np.unique(days))
+    span = np.timedelta64(2 * count * horizon + 30, "D")
     while True:
-        due = sessions_between(series.calendar, days[0], days[-1] + span, mask)
+        due = sessions_between(series.calendar, days[0], days[-1] + span, week)
         due = due[due > days[-1]][count - 1 :: count]
         if due.size >= horizon:
             break
         span = span * 2
-    known = sessions_between(series.calendar, days[0], days[-1], mask)[::-1][::count][::-1]
+    known = sessions_between(series.calendar, days[0], days[-1], week)[::-1][::count][::-1]
     grid = np.unique(np.concatenate([days[:1], known, due[:horizon]]))
     clock = most_frequent((ds - days)[-20:])
     return Timeline((grid + clock).astype("datetime64[us]"), np.searchsorted(grid, days, side="right") - 1)

@@ -42,7 +42,7 @@ def load(
     ------
     Progress, NotLoaded, SeriesLoaded
         Of several references one that fails costs a :class:`NotLoaded`, not the others. The panel comes as soon as it is read,
-        and a second time where its bars, compared with the sessions of their exchanges, turn out to have gaps.
+        and a second time where its dates, compared with the sessions of all exchanges, tell its exchange, or show gaps.
 
     Raises
     ------
@@ -50,6 +50,7 @@ def load(
         The only reference cannot be loaded, or none of several.
     """
     from forecasting.sources.quality import with_session_gaps
+    from forecasting.sources.trading import with_exchange
 
     wanted = _requests(references, options, ticker)
     found: list[PriceSeries] = []
@@ -72,7 +73,7 @@ def load(
         raise refusals[0]
     yield SeriesLoaded(Panel(tuple(found)), tuple(places))
     yield Progress(len(wanted), len(wanted), "Comparing with the exchange's sessions")
-    compared = tuple(with_session_gaps(one) for one in found)
+    compared = tuple(with_session_gaps(with_exchange(one, wanted[place].read)) for one, place in zip(found, places, strict=True))
     if any(new is not old for new, old in zip(compared, found, strict=True)):
         yield SeriesLoaded(Panel(compared), tuple(places))
 
@@ -95,9 +96,10 @@ def _series_of(request: Request, refresh: Literal["auto", "always", "never"], ta
     from forecasting import store
     from forecasting.sources import source
     from forecasting.sources.resample import shaped
+    from forecasting.sources.running import without_running_bar
 
     loaded = store.load(source(request.reference, request.read, request.ticker), refresh)
-    series = tuple(shaped(one, request.read) for one in loaded)
+    series = tuple(without_running_bar(shaped(one, request.read)) for one in loaded)
     double = next((one.symbol for one in series if one.symbol in taken), "")
     if double:
         raise DataError(

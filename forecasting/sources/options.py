@@ -45,6 +45,9 @@ class ReadOptions(Settings):
     trading_calendar: str = _option(
         "", "Calendar", "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out."
     )
+    timezone: str = _option(
+        "", "Time zone", "Zone of times that name none: UTC or a name such as America/New_York; the dates tell if left out."
+    )
     resample: str = _option("", "Resample", "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.")
 
 

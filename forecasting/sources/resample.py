@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from forecasting.calendars import future_sessions, known_until
-from forecasting.calendars.exchange import DAY, US_A_DAY, crosses_midnight, exchange_clock
+from forecasting.calendars.exchange import US_A_DAY, crosses_midnight, exchange_clock
+from forecasting.calendars.week import DAY
 from forecasting.checks import distance_of, usual_distance
 from forecasting.errors import DataError
 from forecasting.series import Dates, Finding, Floats, Ints, PriceSeries
 from forecasting.sources.options import ReadOptions
 from forecasting.sources.quality import Bars, examine
+from forecasting.sources.trading import with_timezone
 
 #: Distances of bars that a series can be brought to, with what they are called.
 RESAMPLES: dict[str, str] = {
@@ -27,7 +29,9 @@ _OF_THE_BARS = ("short", "mixed_frequency", "dst")
 
 
 def shaped(series: PriceSeries, options: ReadOptions) -> PriceSeries:
-    """Return a series with the calendar and the distance of bars that the options ask for, the calendar first."""
+    """Return a series with the zone, the calendar and the distance of bars that the options ask for, in this order."""
+    if options.timezone:
+        series = with_timezone(series, options.timezone)
     if options.trading_calendar:
         series = with_calendar(series, options.trading_calendar)
     return resample(series, options.resample) if options.resample else series

@@ -1,0 +1,311 @@
+"""Which exchange a file is of, told by its own dates: holidays, hours and weeks of exchange_calendars are the judge."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import exchange_calendars
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecasting import jobs
+from forecasting.calendars import future_sessions, missing_sessions
+from forecasting.calendars.exchange import exchange_for
+from forecasting.calendars.recognition import recognise
+from forecasting.calendars.week import TradingWeek, easter, orthodox_easter
+from forecasting.errors import DataError
+from forecasting.events import SeriesLoaded
+from forecasting.series import PriceSeries
+from forecasting.sources import ReadOptions
+from forecasting.sources.running import without_running_bar
+
+DAY = np.timedelta64(1, "D")
+MINUTE = np.timedelta64(1, "m")
+
+
+@lru_cache(maxsize=64)
+def _judge(code: str) -> exchange_calendars.ExchangeCalendar:
+    """Return what exchange_calendars itself says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return exchange_calendars.get_calendar(code, start="2021-06-01", end="2025-06-30")
+
+
+def _sessions(code: str) -> np.ndarray:
+    if code == "XTAE":  # exchange_calendars gets it wrong under pandas 3
+        found = exchange_for(code, np.datetime64("2021-06-01"), np.datetime64("2025-06-30"))
+        assert found is not None
+        return found.days[(found.days >= np.datetime64("2021-06-01")) & (found.days <= np.datetime64("2025-06-30"))]
+    return _judge(code).sessions.to_numpy().astype("datetime64[D]")
+
+
+def _hours(code: str, step: int, bars: int, zone: str) -> np.ndarray:
+    """Return stamps of bars named by their start, the last 260 sessions and some before, in a zone."""
+    judge = _judge(code)
+    chosen = judge.schedule.loc["2023-06-01":"2025-06-30"]  # type: ignore[misc]
+    stamps = []
+    for _, row in chosen.iterrows():
+        times = pd.date_range(row["open"], row["close"], freq=f"{step}min", inclusive="left")
+        lunch = pd.notna(row["break_start"])
+        kept = times[(times < row["break_start"]) | (times >= row["break_end"])] if lunch else times
+        stamps.append(kept)
+    every = stamps[0].append(stamps[1:]).tz_convert(zone).tz_localize(None)
+    return every.to_numpy().astype("datetime64[us]")
+
+
+def _write(folder: Path, ds: np.ndarray, name: str = "prices.csv", suffix: str = "") -> Path:
+    rng = np.random.default_rng(1)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, ds.size)))
+    daily = not (ds - ds.astype("datetime64[D]")).any()
+    texts = ds.astype("datetime64[D]" if daily else "datetime64[s]").astype(str)
+    rows = [f"{day.replace('T', ' ')}{suffix},{value:.4f}" for day, value in zip(texts, close, strict=True)]
+    path = folder / name
+    path.write_text("Date,Close\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def _load(path: Path, **options: str) -> PriceSeries:
+    events = list(jobs.load([str(path)], ReadOptions(**options)))
+    return next(event for event in reversed(events) if isinstance(event, SeriesLoaded)).panel[0]
+
+
+def _codes(series: PriceSeries) -> dict[str, str]:
+    return {finding.code: finding.message for finding in series.findings}
+
+
+def _days(ds: np.ndarray) -> list[str]:
+    return [str(day) for day in ds.astype("datetime64[D]")]
+
+
+FEW = ("XNYS", "XLON", "XTKS", "XSHG", "XSAU", "XTAE")
+MANY = (
+    "XNYS", "XLON", "XETR", "XPAR", "XSWX", "XMIL", "XMAD", "XSTO", "XOSL", "XCSE", "XHEL", "XWAR", "XPRA", "XBUD", "ASEX", "XIST",
+    "XTAE", "XSAU", "XJSE", "XBOM", "XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XASX", "XNZE", "XTSE",
+    "XMEX", "BVMF", "XBUE", "XSGO", "XBOG", "XLIM", "CMES", "XMOS",
+)  # fmt: skip
+
+
+def _check_days(code: str, cut: str) -> None:
+    sessions = _sessions(code)
+    place = int(np.searchsorted(sessions, np.datetime64(cut)))
+    past = sessions[max(0, place - 620) : place]
+    plain = PriceSeries("prices", past.astype("datetime64[us]"), ("close",), np.ones((past.size, 1)), "1D")
+    found = recognise(plain)
+    assert found.calendar, f"{code} is not recognised"
+    own = PriceSeries("prices", plain.ds, ("close",), plain.values, "1D", calendar=found.calendar)
+    assert _days(future_sessions(own, 30)) == _days(sessions[place : place + 30]) or found.rivals, code
+
+
+@pytest.mark.parametrize("code", FEW)
+def test_an_exchange_is_told_by_its_holidays(code: str) -> None:
+    _check_days(code, "2024-12-20")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", ["2024-03-15", "2024-04-25", "2024-09-20", "2024-12-20"])
+@pytest.mark.parametrize("code", MANY)
+def test_every_large_exchange_is_told_by_its_holidays(code: str, cut: str) -> None:
+    _check_days(code, cut)
+
+
+def _check_hours(code: str, zone: str, named: bool, folder: Path) -> None:
+    own = str(_judge(code).tz)
+    stamps = _hours(code, 60, 7, zone or own)
+    cut = int(np.searchsorted(stamps, np.datetime64("2025-03-06T12:00")))
+    cut = int(np.searchsorted(stamps.astype("datetime64[D]"), stamps[cut].astype("datetime64[D]")))
+    path = _write(folder, stamps[:cut], suffix="Z" if named else "")
+    series = _load(path)
+    assert np.array_equal(future_sessions(series, 60), stamps[cut : cut + 60]), (code, zone, series.calendar, series.tz)
+
+
+@pytest.mark.parametrize(("code", "zone", "named"), [("XNYS", "UTC", True), ("XLON", "UTC", False), ("XTKS", "", False)])
+def test_hours_of_an_exchange_go_on_in_its_clock(code: str, zone: str, named: bool, tmp_path: Path) -> None:
+    _check_hours(code, zone, named, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("zone", "named"), [("UTC", True), ("UTC", False), ("", False)])
+@pytest.mark.parametrize(
+    "code", ["XNYS", "XLON", "XETR", "XTKS", "XHKG", "XSHG", "XTSE", "XASX", "XBOM", "BVMF", "XSWX", "XSTO", "XJSE", "XKRX"]
+)
+def test_hours_of_every_large_exchange(code: str, zone: str, named: bool, tmp_path: Path) -> None:
+    _check_hours(code, zone, named, tmp_path)
+
+
+def test_hours_in_utc_open_on_the_half_day_after_thanksgiving(tmp_path: Path) -> None:
+    stamps = _hours("XNYS", 60, 7, "UTC")
+    past = stamps[(stamps > np.datetime64("2024-09-05")) & (stamps < np.datetime64("2024-11-28"))]
+    series = _load(_write(tmp_path, past, suffix="Z"))
+    assert series.calendar == "XNYS"
+    assert [str(one)[5:16] for one in future_sessions(series, 5)] == [
+        "11-29T14:30", "11-29T15:30", "11-29T16:30", "11-29T17:30", "12-02T14:30",
+    ]  # fmt: skip
+
+
+def test_xetra_rests_over_christmas_and_a_rival_is_named(tmp_path: Path) -> None:
+    sessions = _sessions("XETR")
+    past = sessions[(sessions >= np.datetime64("2022-08-22")) & (sessions <= np.datetime64("2024-12-20"))]
+    series = _load(_write(tmp_path, past))
+    assert series.calendar == "XFRA"
+    assert _days(future_sessions(series, 4)) == ["2024-12-23", "2024-12-27", "2024-12-30", "2025-01-02"]
+    assert "XPAR" in _codes(series)["calendar"]
+    assert "gaps" not in _codes(series)
+
+
+def test_an_unknown_exchange_skips_the_holidays_that_its_file_shows(tmp_path: Path) -> None:
+    days = np.arange("2018-01-01", "2024-12-20", dtype="datetime64[D]")
+    days = days[(days.astype(np.int64) + 3) % 7 < 5]
+    years = np.arange(2018, 2025)
+    closed = [f"{year}-{day}" for year in years for day in ("01-01", "12-25", "03-17", "08-05", "10-09")]
+    feast = easter(years) - 2 * DAY
+    moving = [f"{2018 + place}-{day}" for place, day in enumerate(("06-05", "05-29", "05-19", "05-11", "04-28", "04-20", "04-09"))]
+    series = _load(_write(tmp_path, days[~np.isin(days, np.array([*closed, *moving], "datetime64[D]")) & ~np.isin(days, feast)]))
+    assert series.calendar == "weekdays"
+    message = _codes(series)["calendar"]
+    assert "25 December" in message
+    assert "Good Friday" in message
+    assert "17 March" in message
+    assert "2024-12-25" not in _days(future_sessions(series, 6))
+    future = _days(future_sessions(series, 90))
+    assert not {"2025-01-01", "2025-03-17", "2025-04-18"} & set(future)
+    assert "2025-01-02" in future
+
+
+def test_a_plain_week_without_holidays_says_nothing(tmp_path: Path) -> None:
+    days = np.arange("2021-01-01", "2024-12-20", dtype="datetime64[D]")
+    series = _load(_write(tmp_path, days[(days.astype(np.int64) + 3) % 7 < 5]))
+    assert "calendar" not in _codes(series)
+    assert _days(future_sessions(series, 4))[-1] == "2024-12-25"
+
+
+def test_random_gaps_are_no_holidays(tmp_path: Path) -> None:
+    days = np.arange("2018-01-01", "2024-12-20", dtype="datetime64[D]")
+    days = days[(days.astype(np.int64) + 3) % 7 < 5]
+    kept = days[np.random.default_rng(3).random(days.size) > 0.04]
+    series = _load(_write(tmp_path, kept))
+    assert series.calendar == "weekdays"
+    assert TradingWeek(kept).holidays.rules == ()
+
+
+def test_gaps_do_not_hide_an_exchange() -> None:
+    sessions = _sessions("XTKS")[-800:]
+    kept = sessions[np.random.default_rng(3).random(sessions.size) > 0.03]
+    found = recognise(PriceSeries("x", kept.astype("datetime64[us]"), ("close",), np.ones((kept.size, 1)), "1D"))
+    assert found.calendar == "XTKS"
+
+
+# --- the trading week
+
+
+@pytest.mark.parametrize("weeks", [6, 30, 150])
+def test_the_week_of_the_newest_bars_goes_on(weeks: int) -> None:
+    every = np.arange("2019-01-06", "2022-01-01", dtype="datetime64[D]")
+    before = every[np.isin((every.astype(np.int64) + 3) % 7, (6, 0, 1, 2, 3))]
+    after = np.arange(np.datetime64("2022-01-03"), np.datetime64("2022-01-03") + 7 * weeks * DAY)
+    after = after[(after.astype(np.int64) + 3) % 7 < 5]
+    days = np.concatenate([before, after])
+    series = PriceSeries("dubai", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D")
+    ahead = future_sessions(series, 10)
+    assert set(((ahead.astype("datetime64[D]").astype(np.int64) + 3) % 7).tolist()) == {0, 1, 2, 3, 4}
+    assert missing_sessions(series).size == 0
+
+
+def test_saturdays_of_long_ago_are_over() -> None:
+    days = np.arange("1945-01-01", "1960-01-01", dtype="datetime64[D]")
+    week = (days.astype(np.int64) + 3) % 7
+    days = days[(week < 5) | ((week == 5) & (days < np.datetime64("1952-06-01")))]
+    series = PriceSeries("dow", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D")
+    assert (week_of(future_sessions(series, 20)) < 5).all()
+    assert missing_sessions(series).size == 0
+
+
+def week_of(ds: np.ndarray) -> np.ndarray:
+    return (ds.astype("datetime64[D]").astype(np.int64) + 3) % 7
+
+
+def test_easter_of_both_churches() -> None:
+    years = np.array([1961, 2000, 2024, 2025, 2038])
+    assert _days(easter(years)) == ["1961-04-02", "2000-04-23", "2024-03-31", "2025-04-20", "2038-04-25"]
+    assert _days(orthodox_easter(years)) == ["1961-04-09", "2000-04-30", "2024-05-05", "2025-04-20", "2038-04-25"]
+
+
+# --- the end of knowledge, the zone
+
+
+def test_the_end_of_a_calendar_is_said(tmp_path: Path) -> None:
+    days = np.arange("2025-06-02", "2026-11-28", dtype="datetime64[D]")
+    path = _write(tmp_path, days[(days.astype(np.int64) + 3) % 7 < 5])
+    series = _load(path, trading_calendar="XBOM")
+    message = _codes(series)["calendar_end"]
+    assert "2026-12-31" in message
+    assert "26 January" in message
+    assert "2027-01-26" not in _days(future_sessions(series, 60))
+
+
+def test_a_zone_can_be_named(tmp_path: Path) -> None:
+    stamps = _hours("XNYS", 60, 7, "UTC")[-70:-7]
+    series = _load(_write(tmp_path, stamps), timezone="UTC", trading_calendar="XNYS")
+    assert series.tz == "UTC"
+    assert str(future_sessions(series, 1)[0]) == str(_hours("XNYS", 60, 7, "UTC")[-7])[:26]
+    with pytest.raises(DataError, match="The time zone 'Mars' is unknown"):
+        _load(_write(tmp_path, stamps), timezone="Mars")
+
+
+def test_short_stretches_without_a_zone_ask(tmp_path: Path) -> None:
+    stamps = _hours("XNYS", 60, 7, "UTC")[-70:]
+    message = _codes(_load(_write(tmp_path, stamps)))["calendar"]
+    assert "Name the exchange" in message
+
+
+# --- weeks and months that are not over
+
+
+def _bars(ds: np.ndarray, freq: str, columns: tuple[str, ...] = ("close",)) -> PriceSeries:
+    return PriceSeries("x", ds.astype("datetime64[us]"), columns, np.ones((ds.size, len(columns))), freq)
+
+
+MONDAYS = np.arange("2024-01-01", "2024-10-22", 7, dtype="datetime64[D]")
+FRIDAYS = np.arange("2024-01-05", "2024-10-19", 7, dtype="datetime64[D]")
+MONTHS = np.arange("2020-01", "2024-10", dtype="datetime64[M]").astype("datetime64[D]")
+ENDS = np.arange("2020-02", "2024-10", dtype="datetime64[M]").astype("datetime64[D]") - DAY
+QUARTERS = np.arange("2010-01", "2024-09", 3, dtype="datetime64[M]").astype("datetime64[D]")
+PAST = np.datetime64("2025-06-01")
+
+
+@pytest.mark.parametrize(
+    ("ds", "last", "freq", "dropped"),
+    [
+        (MONDAYS, "2024-10-25", "1W", True),
+        (MONDAYS, "2024-10-22", "1W", True),
+        (MONDAYS, "2024-10-31", "1W", True),
+        (MONDAYS, "2024-10-28", "1W", False),
+        (MONDAYS, "2024-10-29", "1W", False),  # after a holiday on Monday
+        (FRIDAYS, "2024-10-22", "1W", True),
+        (FRIDAYS, "2024-10-25", "1W", False),
+        (FRIDAYS, "2024-10-24", "1W", False),  # before a holiday on Friday
+        (MONTHS, "2024-09-20", "1M", True),
+        (MONTHS, "2024-10-18", "1M", True),
+        (MONTHS, "2024-10-01", "1M", False),
+        (MONTHS, "2024-10-03", "1M", False),
+        (ENDS, "2024-10-18", "1M", True),
+        (ENDS, "2024-10-31", "1M", False),
+        (ENDS, "2024-10-29", "1M", False),
+        (QUARTERS, "2024-08-20", "3M", True),
+        (QUARTERS, "2024-11-20", "3M", True),
+        (QUARTERS, "2024-10-01", "3M", False),
+    ],
+)  # fmt: skip
+def test_a_bar_that_is_not_over_is_dropped(ds: np.ndarray, last: str, freq: str, dropped: bool) -> None:
+    series = without_running_bar(_bars(np.append(ds, np.datetime64(last)), freq), PAST)
+    assert len(series) == ds.size + (not dropped)
+    assert [finding.code for finding in series.findings] == ["unfinished"] * dropped
+
+
+def test_a_week_on_its_monday_is_over_on_saturday() -> None:
+    series = _bars(MONDAYS, "1W", ("open", "high", "low", "close"))
+    assert len(without_running_bar(series, np.datetime64("2024-10-24"))) == MONDAYS.size - 1
+    assert len(without_running_bar(series, np.datetime64("2024-10-26"))) == MONDAYS.size
+    assert len(without_running_bar(_bars(MONDAYS, "1W"), np.datetime64("2024-10-24"))) == MONDAYS.size
