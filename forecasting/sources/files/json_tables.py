@@ -167,7 +167,7 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
     inside = list(_inside(node, path, depth))
     if inside or not isinstance(node, list):
         yield from inside
-    elif isinstance(node[0], dict):
+    elif isinstance(node[0], dict) and len(node[0]) <= MAX_COLUMNS:
         records = _from_records(node, path)
         if records is not None:
             yield records
@@ -185,6 +185,10 @@ def _inside(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
 
 def _as_table(node: Any, path: Path) -> JsonTable | None:
     """Return a node as a table, None where it is none."""
+    if any(len(one) > MAX_COLUMNS for one in (node if isinstance(node, list) else ()) if isinstance(one, dict)):
+        return None
+    if isinstance(node, dict) and len(node) > MAX_COLUMNS:
+        return _from_dated(node, path)
     if isinstance(node, list):
         if all(isinstance(one, dict) for one in node):
             return _from_records(node, path) if all(map(_is_record, node)) else None
@@ -317,7 +321,7 @@ def _from_lists(node: Mapping[str, Any], path: Path) -> JsonTable | None:
 
 def _value_lists(node: Any, depth: int, name: Path = ()) -> Iterator[tuple[Path, list[Any]]]:
     """Yield the lists of single values in an object, each under its name, through objects and through lists of one member."""
-    if depth > _DEEPEST:
+    if depth > _DEEPEST or (isinstance(node, dict) and len(node) > MAX_COLUMNS):
         return
     if isinstance(node, dict):
         for key, value in node.items():
