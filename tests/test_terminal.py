@@ -139,7 +139,7 @@ def test_one_export_that_fails_costs_neither_the_others_nor_the_tables(
     out, err = capsys.readouterr()
     assert [target.exists() for target in targets] == [False, True, True]
     assert csv.with_name("m").exists()
-    assert "random-walk" in out
+    assert "Random walk" in out
     assert "inside a library" in err
 
 

@@ -185,7 +185,8 @@ class Column:
         if not self.dates.form.startswith(("epoch", "yyyymmdd")) or len(self.filled) != len(date.filled):
             return False
         distance = np.abs(self.dates.ds - date.dates.ds)
-        return bool(np.mean(distance[~np.isnat(distance)] < np.timedelta64(_SAME_TIME_DAYS, "D")) > 0.9) if distance.size else False
+        known = distance[~np.isnat(distance)]
+        return known.size > 0 and bool(np.mean(known < np.timedelta64(_SAME_TIME_DAYS, "D")) > 0.9)
 
 
 def described(sample: Grid, form: str, era: str) -> list[Column]:
