@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
-from PySide6.QtCore import QLocale, QSize, Qt, Signal
+from PySide6.QtCore import QLocale, QSize, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -23,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.charts.plots import Columns
 from app.forms import SettingsForm
 from app.panels.empty import EmptyState
+from app.panels.form_scroll import FormScroll
 from app.panels.results.judged import JudgedView
 from app.panels.sheets import SheetTable
 from app.panels.training import duration
@@ -246,13 +245,7 @@ class BacktestPanel(QWidget):
             rows.addWidget(form)
         rows.addLayout(self._buttons())
         rows.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFixedWidth(inside.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width() + 8)
-        return scroll
+        return FormScroll(inside, fixed=True)
 
     def _buttons(self) -> QVBoxLayout:
         self.start_button, self.stop_button = QPushButton(self.tr("Backtest")), QPushButton(self.tr("Stop"))

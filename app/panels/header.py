@@ -108,6 +108,11 @@ class ChartHeader(QWidget):
         self.setVisible(series is not None)
         self._color()
 
+    def set_compact(self, compact: bool) -> None:
+        """Fit into a small window: the button of the indicators shows its icon alone."""
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        self._indicators.setToolButtonStyle(style)
+
     def show_menu(self, menu: QMenu) -> None:
         """Open a menu under the button of the indicators."""
         self._indicators.setMenu(menu)

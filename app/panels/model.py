@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.charts.shapes import ShapePicture
 from app.forms import SettingsForm
+from app.panels.form_scroll import FormScroll
 from app.panels.training import duration
 from app.theme import Theme, icon
 from forecasting.config import GROUPS, RunConfig, Settings
@@ -91,12 +92,7 @@ class ModelPanel(QWidget):
         rows.addWidget(self._suits)
         rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)
         rows.addStretch(1)
-        self._scroll = QScrollArea()
-        self._scroll.setWidget(inside)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setMinimumWidth(inside.minimumSizeHint().width() + self._scroll.verticalScrollBar().sizeHint().width())
+        self._scroll = FormScroll(inside)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)

@@ -13,8 +13,8 @@ from app.settings import SCALES, SPANS, STYLES
 from app.theme import THEME_NAMES, Theme, icon
 from forecasting.sources import SAMPLES
 
-#: Width in pixels of the box for tickers.
-_TICKERS = 190
+#: Width in pixels of the box for tickers, and in a small window.
+_TICKERS, _TICKERS_COMPACT = 190, 130
 
 
 def _tr(text: str) -> str:
@@ -152,6 +152,7 @@ class Actions:
     def __init__(self, window: QMainWindow) -> None:
         self._window = window
         self.named: dict[str, QAction] = {}
+        self._with_text: list[QToolButton] = []
         self._groups: dict[str, QActionGroup] = {}
         for name, command in COMMANDS.items():
             self.named[name] = self._action(name, command)
@@ -161,10 +162,18 @@ class Actions:
         self.ticker_field, self.ticker_settings = TickerField(), TickerSettings()
         self.ticker_field.setFixedWidth(_TICKERS)
         self._toolbar()
+        self.set_compact(compact=False)
 
     def __getitem__(self, name: str) -> QAction:
         """Return an action by its name."""
         return self.named[name]
+
+    def set_compact(self, compact: bool) -> None:
+        """Fit the toolbar into a small window: a shorter box for tickers, and Train and Stop as icons."""
+        self.ticker_field.setFixedWidth(_TICKERS_COMPACT if compact else _TICKERS)
+        style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        for button in self._with_text:
+            button.setToolButtonStyle(style)
 
     def choices(self, group: str) -> dict[str, QAction]:
         """Return the actions of a group, or of all commands that begin with it, under what they choose."""
@@ -243,7 +252,9 @@ class Actions:
         bar.addWidget(room)
         for name in ("train", "stop"):
             bar.addAction(self.named[name])
-            _with_text(bar.widgetForAction(self.named[name]))
+            button = bar.widgetForAction(self.named[name])
+            assert isinstance(button, QToolButton)
+            self._with_text.append(button)
         bar.addSeparator()
         bar.addAction(self.named["save_model"])
         bar.addAction(self.named["export"])
@@ -252,8 +263,3 @@ class Actions:
             if button is not None and action.toolTip():
                 button.setAccessibleName(action.iconText())
         self._window.addToolBar(bar)
-
-
-def _with_text(button: QWidget) -> None:
-    assert isinstance(button, QToolButton)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from itertools import pairwise
 
-from PySide6.QtCore import QByteArray, QObject, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
@@ -27,6 +27,8 @@ from app.settings import Preferences
 from app.theme import Theme
 from app.window.dock_sizes import DockSizes
 
+#: Width of the window in pixels below which its bars are compact.
+_COMPACT = 1100
 #: First sizes in pixels: window width from which the lower panels stand side by side, left column, and all bars together.
 _WIDE, _LEFT, _BARS = 1700, 290, 140
 
@@ -46,11 +48,16 @@ class Layout(QObject):
         The parts.
     docks : dict of str to QDockWidget
         ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``.
+    compact_changed : Signal
+        The window has become narrow (True), or wide again.
     """
+
+    compact_changed = Signal(bool)
 
     def __init__(self, window: QMainWindow, panels_menu: QMenu) -> None:
         super().__init__(window)
         self._window = window
+        self._compact: bool | None = None
         self.banner, self.header, self.stepper, self.chart = Banner(), ChartHeader(), Stepper(), PriceChart()
         self.data, self.model, self.training, self.results = DataPanel(), ModelPanel(), TrainingPanel(), ResultsPanel()
         self.resume = ResumeOffer()
@@ -72,6 +79,20 @@ class Layout(QObject):
         self.docks: dict[str, QDockWidget] = {}
         self._dock_panels(panels_menu)
         self._sizes = DockSizes(window, self.docks, self._share_room)
+        self.compact_changed.connect(self.header.set_compact)
+        window.installEventFilter(self)
+
+    @property
+    def compact(self) -> bool:
+        """Whether the window is so narrow that its bars are to be compact."""
+        return self._window.width() < _COMPACT
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Tell when the window becomes narrow, or wide again."""
+        if watched is self._window and event.type() in (QEvent.Type.Resize, QEvent.Type.Show) and self.compact != self._compact:
+            self._compact = self.compact
+            self.compact_changed.emit(self._compact)
+        return super().eventFilter(watched, event)
 
     def show_chart(self, shown: bool, heading: str = "", text: str = "") -> None:
         """Show the chart, or why there is nothing to draw, or what to do about it."""

@@ -120,6 +120,9 @@ class Workbench(QObject):
         self._wire_panels()
         self._wire_actions()
         preferences.told = self.banner.show_lasting
+        self.layout.compact_changed.connect(self.actions.set_compact)
+        self.actions.set_compact(self.layout.compact)
+        self.header.set_compact(self.layout.compact)
         self._restore()
         complete(window)
         take_literally(window)
