@@ -19,7 +19,7 @@ from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
 from forecasting.models import Ensemble
-from forecasting.series import Floats, Origins, Panel
+from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
 from forecasting.training.doctor import Doctor
 from forecasting.training.forecaster import Forecaster, at_once, build, forecasts_from, in_parts
@@ -160,6 +160,16 @@ def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitM
     return SplitMade(split.val_start, split.test_start, counts, parameters, str(device))
 
 
+def _error_by_series(gain: Floats, series: Ints) -> float:
+    """Return the standard error of the mean of gains [N] as told by the means of their series [N]; infinite for one series.
+
+    It stands beside that by date where the dates are too few to tell: all gains of one date have no spread by date.
+    """
+    count = np.bincount(series)
+    means = np.bincount(series, gain)[count > 0] / count[count > 0]
+    return float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else math.inf
+
+
 class Run:
     """The state of one training: what changes from step to step.
 
@@ -241,6 +251,8 @@ class Run:
         _, place = np.unique(cutoffs, return_inverse=True)
         by_date = np.bincount(place, gain) / np.bincount(place)
         error = by_date.std() * math.sqrt(self.windows.horizon / len(by_date))
+        if len(by_date) < 2 * self.windows.horizon:
+            error = max(error, _error_by_series(gain, split.val.series))
         mean = by_date.mean()
         return float(max(0.0, 1 - (error / mean) ** 2)) if mean > 0 else 0.0
 
