@@ -175,12 +175,12 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
 
 def _inside(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
     members = node.items() if isinstance(node, dict) else enumerate(node)
+    own = _text_of(node, _SYMBOL_KEYS) if isinstance(node, dict) else ""
     for place, (key, member) in enumerate(members):
         if place >= _WIDEST:
             return
         for table in _tables(member, (*path, str(key)), depth + 1):
-            symbol = table.symbol or (_text_of(node, _SYMBOL_KEYS) if isinstance(node, dict) else "")
-            yield replace(table, symbol=symbol)
+            yield replace(table, symbol=table.symbol or own)
 
 
 def _as_table(node: Any, path: Path) -> JsonTable | None:
