@@ -232,3 +232,31 @@ def test_nothing_of_the_commands_prints_past_the_one_way() -> None:
             text = path.read_text(encoding="utf-8")
             assert " print(" not in text, path
             assert "Console()" not in text, path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_too_little_memory_is_told_before_a_library_waits_for_it(
+    csv: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (1_500_000_000, resource.RLIM_INFINITY))
+    assert main(["forecast", str(csv), *QUICK]) == 2
+    assert "1,500 MB" in capsys.readouterr().err
+    assert main(["inspect", str(csv)]) == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError("an array"), ImportError("x.so: failed to map segment from shared object")])
+def test_memory_that_runs_out_is_no_fault_of_the_program(
+    error: Exception, csv: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from forecasting import jobs
+
+    def load(*_args: object, **_more: object) -> object:
+        raise error
+
+    monkeypatch.setattr(jobs, "load", load)
+    assert main(["inspect", str(csv)]) == 2
+    told = capsys.readouterr().err
+    assert "not enough memory" in told
+    assert "fault of" not in told

@@ -26,6 +26,7 @@ from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, accept, load, long_enough_of
+from app.cli.memory import HINT, check_memory, is_out_of_memory
 from app.cli.running import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from forecasting.series import Forecast, Outcomes, Panel, Profile
 
 __all__ = ["cli", "main"]
-
-_LESS_MEMORY = "Close other programs, raise the limit of memory, or use fewer series, a shorter history or a smaller batch."
 
 cli = typer.Typer(
     add_completion=False,
@@ -94,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     prepare()
     try:
+        check_memory(words)
         sweep_own(data_folder())
         status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
         with written():
@@ -109,18 +109,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error.message, error.hint)
     except typer.TyperException as error:
         return _failed(_fault(error), "candlecast --help, or --help after a command, shows what is possible.")
-    except MemoryError as error:
-        if debug:
-            say(traceback.format_exc())
-        return _failed(f"There is not enough memory for this. {error}".rstrip(), _LESS_MEMORY)
     except OSError as error:
         if debug:
             say(traceback.format_exc())
+        if is_out_of_memory(error):
+            return _failed(f"There is not enough memory for this: {error}", HINT)
         place = f"{error.filename}: " if error.filename else ""
         return _failed(f"{place}{error.strerror or error}.", next_step(error))
     except Exception as error:
         if debug:
             say(traceback.format_exc())
+        if is_out_of_memory(error):
+            return _failed(f"There is not enough memory for this: {error}".rstrip(": "), HINT)
         say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
         say("This is a fault of Candlecast. Run the command again with --debug for the details to report.")
         return 1
