@@ -309,3 +309,44 @@ def test_a_week_on_its_monday_is_over_on_saturday() -> None:
     assert len(without_running_bar(series, np.datetime64("2024-10-24"))) == MONDAYS.size - 1
     assert len(without_running_bar(series, np.datetime64("2024-10-26"))) == MONDAYS.size
     assert len(without_running_bar(_bars(MONDAYS, "1W"), np.datetime64("2024-10-24"))) == MONDAYS.size
+
+
+# --- the hour that comes twice
+
+
+@pytest.mark.parametrize(("zone", "around"), [("America/New_York", "2024-11-03"), ("Europe/Berlin", "2024-10-27")])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_repeated_hour_in_autumn_is_no_duplicate(zone: str, around: str, newest_first: bool, tmp_path: Path) -> None:
+    utc = pd.date_range(pd.Timestamp(around) - pd.Timedelta(days=8), periods=48 * 12, freq="30min", tz="UTC")
+    local = utc.tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
+    series = _load(_write(tmp_path, local[::-1] if newest_first else local))
+    assert len(series) == local.size
+    assert series.tz == "UTC"
+    assert np.array_equal(series.ds, utc.tz_localize(None).to_numpy().astype("datetime64[us]"))
+    assert zone in _codes(series)["time_zone"]
+    assert "duplicates" not in _codes(series)
+
+
+def test_other_repeated_times_stay_duplicates(tmp_path: Path) -> None:
+    local = np.arange("2024-06-03T00:00", "2024-06-12T00:00", 60, dtype="datetime64[m]").astype("datetime64[us]")
+    series = _load(_write(tmp_path, np.sort(np.append(local, local[50:52]))))
+    assert len(series) == local.size
+    assert "duplicates" in _codes(series)
+
+
+def test_exports_keep_the_zone() -> None:
+    import io
+
+    import pyarrow.parquet as pq
+
+    from app.charts.price_table import price_table
+    from app.export.tables import csv_bytes, parquet_bytes
+
+    ds = np.array(["2024-11-01T09:30", "2024-11-04T09:30"], "datetime64[us]")
+    table = price_table(PriceSeries("S", ds, ("close",), np.ones((2, 1)), "1D", "America/New_York"), (), 0, 1)
+    assert [row.split(",")[1] for row in csv_bytes(table).decode().splitlines()[1:]] == [
+        "2024-11-01T09:30:00-04:00", "2024-11-04T09:30:00-05:00",
+    ]  # fmt: skip
+    read = pq.read_table(io.BytesIO(parquet_bytes(table)))
+    assert read.schema.field("ds").type.tz == "America/New_York"
+    assert [one.hour for one in read["ds"].to_pylist()] == [9, 9]

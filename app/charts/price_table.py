@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series import Forecast, PriceSeries
+from forecasting.series import Dates, Forecast, PriceSeries
 
 #: Levels of the bands in tables, in percent, in the order of their columns.
 LEVELS: tuple[int, ...] = (80, 95)
@@ -26,6 +27,24 @@ def forecast_columns(forecast: Forecast) -> dict[str, npt.NDArray[np.float64]]:
         low, high = forecast.band(level)
         columns |= {f"{forecast.model}-lo-{level}": low, f"{forecast.model}-hi-{level}": high}
     return columns
+
+
+def zoned(ds: Dates, tz: str) -> npt.NDArray[Any]:
+    """Return dates for a table: aware datetimes [T] where they have a time of day and a known zone, otherwise as they are.
+
+    Parameters
+    ----------
+    ds : ndarray of datetime64, shape [T]
+        Wall-clock in ``tz``.
+    tz : str
+        IANA zone, or "" where unknown.
+    """
+    if not tz or not (ds != ds.astype("datetime64[D]")).any():
+        return ds
+    zone = ZoneInfo(tz)
+    aware = np.empty(ds.size, object)
+    aware[:] = [one.replace(tzinfo=zone) for one in ds.astype("datetime64[us]").tolist()]
+    return aware
 
 
 def price_table(series: PriceSeries, forecasts: Sequence[Forecast], first: int, last: int) -> dict[str, npt.NDArray[Any]]:
@@ -49,7 +68,7 @@ def price_table(series: PriceSeries, forecasts: Sequence[Forecast], first: int, 
         column[at] = values
         return column
 
-    table: dict[str, npt.NDArray[Any]] = {"unique_id": np.full(ds.size, series.symbol), "ds": ds}
+    table: dict[str, npt.NDArray[Any]] = {"unique_id": np.full(ds.size, series.symbol), "ds": zoned(ds, series.tz)}
     table |= {name: spread(series[name][part], rows) for name in series.columns}
     for one in forecasts:
         at = np.searchsorted(ds, one.ds)

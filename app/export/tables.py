@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from app.charts.plots import Columns
-from app.charts.price_table import LEVELS, forecast_columns
+from app.charts.price_table import LEVELS, forecast_columns, zoned
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.series import Dates
@@ -23,6 +25,8 @@ __all__ = ["LEVELS", "TABLES", "clipboard_text", "csv_bytes", "forecasts", "iso"
 def forecasts(result: RunResult | Prediction | None) -> Columns:
     """Return the forecasts of all series, one row a bar, columns as Nixtla's libraries name them.
 
+    Dates of bars with a time and a known zone are aware datetimes.
+
     Raises
     ------
     ExportError
@@ -32,9 +36,12 @@ def forecasts(result: RunResult | Prediction | None) -> Columns:
         raise ExportError("There is no forecast to write.", "Train a network first.")
     made = result.forecasts
     parts = [forecast_columns(one) for one in made]
+    zones = {series.symbol: series.tz for series in result.panel}
+    dates = [zoned(one.ds, zones.get(one.symbol, "")) for one in made]
+    mixed = len({one.dtype.kind for one in dates}) > 1
     table: dict[str, Any] = {
         "unique_id": np.concatenate([np.full(len(one), one.symbol) for one in made]).astype(object),
-        "ds": np.concatenate([one.ds for one in made]),
+        "ds": np.concatenate([one.ds for one in made] if mixed else dates),
     }
     return table | {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -56,7 +63,10 @@ def write_table(path: str | Path, columns: Columns) -> None:
 
 
 def csv_bytes(columns: Columns) -> bytes:
-    """Return a table as CSV in UTF-8: ISO dates, decimal points, an empty cell for what is unknown."""
+    """Return a table as CSV in UTF-8: ISO dates, decimal points, an empty cell for what is unknown.
+
+    Dates of a known zone carry their offset.
+    """
     return _separated(columns, ",").encode("utf-8")
 
 
@@ -66,7 +76,10 @@ def clipboard_text(columns: Columns) -> str:
 
 
 def parquet_bytes(columns: Columns) -> bytes:
-    """Return a table as a Parquet file: numbers as doubles or integers, dates as timestamps."""
+    """Return a table as a Parquet file: numbers as doubles or integers, dates as timestamps, in their zone where it is known.
+
+    Dates of several zones are kept in UTC.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -74,11 +87,19 @@ def parquet_bytes(columns: Columns) -> bytes:
         array = np.asarray(values)
         if array.dtype.kind == "M":
             return pa.array(array.astype("datetime64[us]"))
+        if _is_aware(array):
+            zones = {str(one.tzinfo) for one in array}
+            utc = [one.astimezone(UTC) for one in array]
+            return pa.array(utc, pa.timestamp("us", tz=zones.pop() if len(zones) == 1 else "UTC"))
         return pa.array(array if array.dtype.kind in "fiub" else [str(one) for one in array])
 
     buffer = io.BytesIO()
     pq.write_table(pa.table({name: column(values) for name, values in columns.items()}), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _is_aware(array: npt.NDArray[Any]) -> bool:
+    return array.dtype == object and array.size > 0 and all(isinstance(one, datetime) for one in array)
 
 
 def iso(ds: Dates) -> list[str]:
@@ -110,6 +131,8 @@ def _cells(values: Any) -> Iterator[str]:
     array = np.asarray(values)
     if array.dtype.kind == "M":
         return iter(iso(array))
+    if _is_aware(array):
+        return (one.isoformat() for one in array)
     if array.dtype.kind == "f":
         return ("" if np.isnan(one) else repr(float(one)) for one in array)
     if array.dtype.kind in "iu":

@@ -47,7 +47,9 @@ def with_timezone(series: PriceSeries, zone: str) -> PriceSeries:
     daily = not (series.ds - series.ds.astype("datetime64[D]")).any()
     if not series.tz or daily:
         return replace(series, tz=name)
-    return replace(series, ds=np.unique(rezoned(series.ds, series.tz, name)), tz=name)
+    moved = rezoned(series.ds, series.tz, name)
+    # The hour that comes twice in autumn has one wall-clock time for two moments: such series stay in their zone.
+    return replace(series, ds=moved, tz=name) if (moved[1:] > moved[:-1]).all() else series
 
 
 def with_exchange(series: PriceSeries, options: ReadOptions) -> PriceSeries:

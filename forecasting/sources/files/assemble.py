@@ -13,6 +13,7 @@ import numpy.typing as npt
 from forecasting.calendars import infer_calendar, infer_freq
 from forecasting.errors import SourceError, presentable
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.files.autumn import unfolded
 from forecasting.sources.files.convert import Converted, close_of
 from forecasting.sources.files.ends import without_zero_ends
 from forecasting.sources.files.grid import Grid, cell_kind
@@ -241,6 +242,8 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
     columns = {name: column for name, column in some.items() if column is not None}
     ds, columns, joined = join_ticks(rows.ds[whole], columns)
     findings.extend(joined)
+    ds, tz, folded = unfolded(ds, read.tz, options.timezone)
+    findings.extend(folded)
     ds, columns, order = _in_order(ds, columns)
     findings.extend(order)
     ds, columns, gaps = _priced(ds, columns)
@@ -250,16 +253,16 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
         raise SourceError(f"{rows.symbol}: {refused[0].message}", "Repairs are switched off; switch them on, or correct the file.")
     recent = ds[-_RECENT:]
     freq = infer_freq(recent)
-    findings.extend(examine(Bars(ds, columns, freq, read.tz)))  # before the table is made: its scratch memory is used again for that
+    findings.extend(examine(Bars(ds, columns, freq, tz)))  # before the table is made: its scratch memory is used again for that
     return PriceSeries(
         symbol=presentable(rows.symbol, _LONGEST_SYMBOL).replace("\n", " "),
         ds=ds,
         columns=tuple(columns),
         values=_table(list(columns.values()), shared.block),
         freq=freq,
-        tz=read.tz,
+        tz=tz,
         currency=shared.currency,
-        calendar=infer_calendar(rows.symbol, recent, freq, read.tz),
+        calendar=infer_calendar(rows.symbol, recent, freq, tz),
         provenance=replace(shared.provenance, adjusted=_adjusted(tuple(columns), made)),
         findings=tuple(findings),
     )
