@@ -332,6 +332,14 @@ def test_the_rest_of_a_begun_day_comes_first() -> None:
     assert [str(one)[5:16] for one in future] == ["10-31T13:30", "10-31T14:30", "10-31T15:30", "11-01T09:30"]
 
 
+@pytest.mark.parametrize("winter_days", [4, 20])
+def test_openings_of_summer_and_winter_are_not_put_together(winter_days: int) -> None:
+    all_days = np.busday_offset("2024-09-02", np.arange(60))
+    past = np.concatenate([hours(all_days[:-winter_days], 13 * 60 + 30, 60, 7), hours(all_days[-winter_days:], 14 * 60 + 30, 60, 7)])
+    future = future_sessions(series(past, "1h", "weekdays"), 14)
+    assert sorted({str(one)[11:16] for one in future}) == [f"{hour}:30" for hour in range(14, 21)]
+
+
 def test_lunch_is_kept() -> None:
     tokyo = sessions("2018-06-01", "2018-06-29", "XTKS")
     past = np.sort(np.concatenate([hours(tokyo, 540, 30, 5), hours(tokyo, 750, 30, 5)]))

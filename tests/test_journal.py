@@ -111,6 +111,29 @@ def test_what_happened_is_entered_as_it_becomes_known(journal: Journal, known: P
     assert journal.entries("NONE") == ()
 
 
+@pytest.mark.parametrize("calendar", ["weekdays", "XNYS"])
+def test_a_forecast_date_that_was_a_holiday_stands_for_the_next_session(journal: Journal, calendar: str) -> None:
+    whole = market(calendar=calendar)
+    past = until(whole, "2024-03-27")
+    days = np.busday_offset("2024-03-28", np.arange(5)).astype("datetime64[us]")  # Good Friday among them
+    fcst = replace(forecast(past), ds=days)
+    kept(journal, past, fcst, np.datetime64("2024-03-27T21:30"))
+    journal.reconcile(Panel((until(whole, "2024-03-28"),)), LONG_AFTER)
+    journal.reconcile(Panel((whole,)), LONG_AFTER)
+    (entry,) = journal.entries()
+    assert entry.state == "closed"
+    np.testing.assert_allclose(entry.y, whole.y[len(past) : len(past) + 5], rtol=1e-12)
+
+
+def test_a_session_without_a_bar_is_no_holiday(journal: Journal, known: PriceSeries) -> None:
+    kept(journal, known)
+    truth = market()
+    keep = np.arange(len(truth)) != len(known) + 1
+    journal.reconcile(Panel((replace(truth, ds=truth.ds[keep], values=truth.values[keep]),)), LONG_AFTER)
+    (entry,) = journal.entries()
+    assert np.isfinite(entry.y).tolist() == [True, False, True, True, True]
+
+
 def test_a_bar_still_under_way_is_left_for_later(journal: Journal, known: PriceSeries) -> None:
     kept(journal, known)
     monday = until(market(), "2024-03-11")

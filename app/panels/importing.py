@@ -61,6 +61,16 @@ _WORDS = {
     "minute": "Minute",
 }  # fmt: skip
 #: What changes which cells belong to which column: roles given to columns do not outlive it.
+_ZONES = (
+    "UTC",
+    "America/New_York",
+    "America/Chicago",
+    "Europe/London",
+    "Europe/Berlin",
+    "Asia/Tokyo",
+    "Asia/Hong_Kong",
+    "Australia/Sydney",
+)
 _CUTS = ("delimiter", "sheet", "header")
 
 
@@ -274,6 +284,7 @@ class ImportDialog(QDialog):
         made = {
             "symbol": FactField(_tr("Symbol"), {}, typed=_tr("all, or a name")),
             "date_format": FactField(_tr("Dates"), _words(DATE_FORMATS), typed="%d.%m.%Y"),
+            "timezone": FactField(_tr("Time zone"), {name: name for name in _ZONES}, typed="America/New_York"),
             "decimal": FactField(_tr("Decimal mark"), _words(DECIMALS)),
             "header": FactField(_tr("Header"), _words(HEADERS)),
             "delimiter": FactField(_tr("Delimiter"), _words(DELIMITERS)),
@@ -369,6 +380,7 @@ class ImportDialog(QDialog):
             "delimiter": _tr(DELIMITERS.get(reading.delimiter, reading.delimiter)),
             "decimal": _tr(DECIMALS.get(reading.decimal, "")),
             "date_format": reading.date_format,
+            "timezone": reading.timezone or _tr("as the dates tell"),
             "header": (_tr("line {n}") if len(reading.header_rows) == 1 else _tr("lines {n}")).format(n=header) if header else _tr("none"),
             "sheet": reading.sheet,
             "symbol": reading.symbols[0] if len(reading.symbols) == 1 else _tr("{n} series").format(n=len(reading.symbols)),

@@ -239,12 +239,14 @@ def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, wee
 def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]]:
     """Return for each weekday the times of day at which bars occur, from the last 60 days that have bars.
 
-    A time counts when at least a tenth of the days have it. A weekday with fewer than three days in sight takes the times of all
-    working days, because the one that is there may have been a half day; and where fewer than five days are there and bars go on
-    through the night, all times of day.
+    Days before the last lasting change of the opening are left out: clocks that do not follow the exchange's summer time open an
+    hour later in winter, and the two belong to no common day. A time counts when at least a tenth of the days have it.
+
+    A weekday with fewer than three days in sight takes the times of all working days, because the one that is there may have been a
+    half day; and where fewer than five days are there and bars go on through the night, all times of day.
     """
     days = ds.astype("datetime64[D]")
-    recent = days >= np.unique(days)[-60:][0]
+    recent = days >= _last_opening(ds, np.unique(days)[-60:])
     days, clock = days[recent], (ds - days)[recent]
     weekday = weekday_of(days)
     pooled = _frequent_times(days, clock, weekday < 5)
@@ -256,6 +258,27 @@ def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]
         enough = np.unique(days[own]).size >= (3 if day < 5 else 1)
         clocks.append(_frequent_times(days, clock, own) if enough else pooled)
     return clocks
+
+
+def _last_opening(ds: Dates, days: Dates) -> np.datetime64:
+    """Return the first of ``days`` since which sessions open at the present time of day.
+
+    An opening counts as changed after three days of another one in a row, an hour apart, to the present one: late openings of single
+    days are no change, nor are sessions that go on through the night.
+    """
+    first: np.datetime64 = days[0]
+    if days.size < 6 or crosses_midnight(ds):
+        return first
+    starts = ds[np.searchsorted(ds, days.astype(ds.dtype))]
+    clock = (starts - starts.astype("datetime64[D]")).astype(np.int64)
+    weekly = clock[weekday_of(days) < 5]
+    days = days[weekday_of(days) < 5]
+    if weekly.size < 6:
+        return first
+    present = int(most_frequent(weekly[-5:]))
+    other = np.abs(weekly - present) == UNITS_US["h"]
+    run = np.flatnonzero(other[2:] & other[1:-1] & other[:-2])
+    return days[run[-1] + 3] if run.size and run[-1] + 3 < days.size else first
 
 
 def _frequent_times(days: Dates, clock: npt.NDArray[np.timedelta64], chosen: Mask) -> npt.NDArray[np.timedelta64]:

@@ -291,7 +291,7 @@ def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats
     cutoff = _place(stamps, comparable(np.array([fcst.cutoff]), series.freq))[0]
     if cutoff < 0 or not same_series(past, stamps, series):
         return y
-    place = _place(stamps, wanted)
+    place = _bars_of(series, stamps, int(cutoff), wanted)
     there = place >= 0
     now = series.y[cutoff]
     if fcst.y0 > 0 and now > 0:
@@ -299,6 +299,28 @@ def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats
     else:
         y[there] = series.y[place[there]]
     return y
+
+
+def _bars_of(series: PriceSeries, stamps: Dates, cutoff: int, wanted: Dates) -> Ints:
+    """Return the bar of each forecast date [H]; -1 where it is not known.
+
+    The h-th date of a daily forecast stands for the h-th session after the cutoff. Where a date turned out to be a holiday, it and
+    the dates after it are those of the next sessions. Sessions are those of the exchange, or the bars where none is known.
+    """
+    place = _place(stamps, wanted)
+    if series.freq != "1D" or not stamps.size or not ((place < 0) & (wanted < stamps[-1])).any():
+        return place
+    from forecasting.calendars.exchange import exchange_for, sessions_between
+    from forecasting.calendars.week import WORKDAYS
+
+    bars = stamps[cutoff + 1 :].astype("datetime64[D]")
+    first, last = stamps[cutoff].astype("datetime64[D]") + _DAY, stamps[-1].astype("datetime64[D]")
+    known = series.calendar == "24/7" or exchange_for(series.calendar, first, last) is not None
+    due = np.union1d(bars, sessions_between(series.calendar, first, last, WORKDAYS)) if known else bars
+    moved = np.full(wanted.size, -1)
+    count = min(due.size, wanted.size)
+    moved[:count] = _place(stamps, due[:count].astype("datetime64[us]"))
+    return moved
 
 
 def same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
