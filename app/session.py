@@ -574,7 +574,7 @@ class Session(QObject):
     def _progress_at(self, end: EpochEnd) -> Progress:
         """Return how far a run is after an epoch: short epochs report nothing before their end."""
         eta = end.seconds / end.epoch * (end.epochs - end.epoch) if end.epoch else None
-        return Progress(end.epoch, end.epochs, self.tr("Epoch {n} of {all}").format(n=end.epoch, all=end.epochs), eta)
+        return Progress(end.epoch, end.epochs, self.tr("{n} of {all} epochs done").format(n=end.epoch, all=end.epochs), eta)
 
     def _request(self, reference: str | Request) -> Request:
         if isinstance(reference, Request):

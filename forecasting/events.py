@@ -99,7 +99,9 @@ class EpochEnd(Event):
 
     Losses are mean pinball losses in units of the series' own volatility. Epoch 0 is the untrained
     network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping and
-    ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped.
+    ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped. ``share`` is the share
+    of the epoch's windows that were learned from: below 1 where the user stopped within it, and then only
+    the losses on the validation part compare with those of other epochs.
     """
 
     epoch: int
@@ -113,6 +115,12 @@ class EpochEnd(Event):
     clipped: float
     seconds: float
     grad_norm_after: float = math.nan
+    share: float = 1.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all windows of the epoch were learned from."""
+        return not self.share < 1.0
 
 
 @dataclass(frozen=True)
@@ -161,13 +169,27 @@ class LearningRatesTried(Event):
         Increasing.
     losses : ndarray of float64, shape [N]
         Smoothed loss of the batches at these rates, as a share of what the baseline loses on the same batches.
-    suggestion : float
-        The rate to train with.
+    suggestion : float or None
+        The rate to train with; None where no rate stands out from the others.
+    current : float
+        The rate of the settings; NaN where it is not known.
     """
 
     rates: Floats
     losses: Floats
-    suggestion: float
+    suggestion: float | None
+    current: float = math.nan
+
+    @property
+    def finding(self) -> str:
+        """What the search found, in one or two sentences."""
+        if self.suggestion is not None:
+            return f"The loss falls fastest at a learning rate of about {self.suggestion:.2g}."
+        fall = max(0.0, 1.0 - float(self.losses.min())) if len(self.losses) else 0.0
+        kept = f" Keep the present rate, {self.current:.2g}." if math.isfinite(self.current) else ""
+        return (
+            f"No learning rate stands out: at best the loss was {100 * fall:.1f} % below the baseline's, hardly more than it wavers.{kept}"
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QLocale, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from app.charts.axis import Timeline, log_steps, round_steps, session_ticks
 from app.charts.gradient import GradientChart
@@ -19,6 +19,7 @@ from app.charts.loss import LossChart
 from app.charts.price import PriceChart
 from app.charts.pyramid import Pyramid
 from app.number_format import price_decimals, short_number
+from app.panels.training.views import LossView
 from app.theme import DARK, LIGHT
 from forecasting.config import QUANTILES
 from forecasting.events import EpochEnd, SplitMade
@@ -635,6 +636,32 @@ def test_loss_chart_marks_best_epoch_and_baseline(qapp: QApplication) -> None:
     chart.refresh()
     assert chart._empty.visible
     chart.deleteLater()
+
+
+def test_an_unfinished_epoch_is_not_drawn_as_one(qapp: QApplication) -> None:
+    told: list[str] = []
+    cut = EpochEnd(7, 30, 0.1, 0.46, 7, 0.46, 1e-3, 0.8, 0.25, 1.0, share=0.25)
+    for chart in (LossChart(), GradientChart()):
+        chart.lay_out(500, 240)
+        chart.show_history((*history(6), cut))
+        chart.refresh()
+        curves = [chart._train, chart._val] if isinstance(chart, LossChart) else [chart._norm, chart._after]
+        assert all(curve.x[-1] == 6 for curve in curves)
+        chart.readout.connect(told.append)
+        chart._point(7)
+        assert len(chart.table()["epoch"]) == 8
+        chart.deleteLater()
+    assert told[0] == "epoch 7   validation 0.46000   stopped after 25 % of the epoch"
+
+
+def test_what_was_not_measured_is_a_dash(qapp: QApplication) -> None:
+    view = LossView()
+    view.show_history((EpochEnd(0, 30, float("nan"), 0.5, 0, 0.5, 1e-3, 0.0, 0.0, 0.0),))
+    view.chart.refresh()
+    texts = [label.text() for label in view.findChildren(QLabel)]
+    assert "– / 0.50000" in texts
+    assert not any("nan" in text for text in (*texts, view.chart.summary()))
+    view.deleteLater()
 
 
 def test_not_finite_losses_leave_a_gap(qapp: QApplication) -> None:

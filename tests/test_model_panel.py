@@ -173,6 +173,14 @@ def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
     assert taken == [0.0027]
 
 
+def test_a_search_without_a_finding_keeps_the_present_rate(qtbot: Any) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    dialog = RateDialog(window, LearningRatesTried(np.geomspace(1e-6, 1, 60), np.ones(60), None, 5e-4), LIGHT)
+    assert dialog.use.text() == "Keep 0.0005"
+    assert "No learning rate stands out" in " ".join(label.text() for label in dialog.findChildren(QLabel))
+
+
 def test_nothing_tried_is_said(qtbot: Any) -> None:
     chart = RateChart()
     qtbot.addWidget(chart)

@@ -26,6 +26,7 @@ from forecasting.events import (
     Advice,
     EpochEnd,
     Event,
+    ForecastMade,
     LearningRatesTried,
     MemorySeen,
     Notice,
@@ -176,6 +177,24 @@ def test_training_longer_goes_on_from_the_last_epoch(tmp_path: Path) -> None:
     _, longer = fitted(long, panel, resume=TrainingState.load(file))
     _, whole = fitted(long, panel)
     assert_same(longer, whole)
+
+
+def test_an_epoch_that_was_stopped_within_is_none_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    panel, file, asked = Panel((walk(),)), tmp_path / "kept.training", 0
+    config = quick(epochs=2, schedule="constant", learning_rate=0.2, patience=50)
+
+    def stop_after_two_steps() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    events, cut = fitted(config, panel, stop_after_two_steps, keep=file)
+    assert (len(cut.history), cut.stopped) == (1, "user")
+    assert sum(isinstance(event, ForecastMade) for event in events) == 1
+    _, longer = fitted(config, panel, resume=TrainingState.load(file))
+    _, whole = fitted(config, panel)
+    assert_same(longer, whole)
+    assert all(one.complete for one in whole.history)
 
 
 def test_a_training_that_cannot_be_kept_is_not_lost(tmp_path: Path) -> None:
@@ -343,7 +362,20 @@ def test_the_rate_suggested_lies_where_the_loss_falls_fastest() -> None:
     rates = np.geomspace(1e-6, 10, 120)
     losses = 1 - 0.3 / (1 + (1e-3 / rates) ** 2) + rates
     assert 3e-4 < suggested(rates, losses) < 3e-3
-    assert suggested(rates, 1 + rates) == pytest.approx(1e-7)
+    assert suggested(rates, 1 + rates) is None
+
+
+def test_no_rate_is_proposed_off_a_flat_curve() -> None:
+    rates, rng = np.geomspace(1e-6, 10, 120), np.random.default_rng(1)
+    flat = 1 + 0.002 * np.convolve(rng.normal(size=129), np.full(10, 0.1), "valid") + np.maximum(rates - 0.3, 0)
+    assert suggested(rates, flat) is None
+    tried = LearningRatesTried(rates, flat, None, 5e-4)
+    assert tried.finding.startswith("No learning rate stands out")
+    assert tried.finding.endswith("Keep the present rate, 0.0005.")
+    edge = 1 - 0.02 / (1 + (0.1 / rates) ** 2) + np.maximum(rates - 0.3, 0)
+    found = suggested(rates, edge)
+    assert found is not None
+    assert found <= 0.1 * rates[np.argmin(edge)]
 
 
 def test_searching_for_a_learning_rate_tells_its_curve() -> None:

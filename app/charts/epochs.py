@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPointF, Signal
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
@@ -94,7 +95,7 @@ class EpochChart(Chart):
         self.refresh()
 
     def show_history(self, history: tuple[EpochEnd, ...]) -> None:
-        """Show the epochs so far; epoch 0 is the untrained network."""
+        """Show the epochs so far; epoch 0 is the untrained network. Curves leave out epochs that were stopped within."""
         if history != self._history:
             self._history = history
             self.mark_dirty()
@@ -123,6 +124,11 @@ class EpochChart(Chart):
     def _read(self, epoch: EpochEnd) -> str:
         """Return the numbers of an epoch in words."""
         raise NotImplementedError
+
+    @property
+    def _complete(self) -> npt.NDArray[np.bool_]:
+        """Which epochs a curve goes through: those that learned from all windows."""
+        return np.array([epoch.complete for epoch in self._history], np.bool_)
 
     def _column(self, name: str) -> Floats:
         """Return one number of every epoch."""

@@ -47,7 +47,7 @@ class GradientChart(EpochChart):
         return [self._clipped, self._after, self._norm]
 
     def _update_curves(self) -> None:
-        trained = np.array([epoch.epoch > 0 for epoch in self._history], bool)
+        trained = np.array([epoch.epoch > 0 and epoch.complete for epoch in self._history], bool)
         epochs = self._column("epoch")[trained]
         for curve, name, color in ((self._norm, "grad_norm", self.theme.price), (self._after, "grad_norm_after", self.theme.val_loss)):
             curve.color, curve.x, curve.y = color, epochs, self._column(name)[trained]

@@ -16,12 +16,18 @@ from app.number_format import number
 from forecasting.events import EpochEnd
 
 
+def loss_text(loss: float) -> str:
+    """Write a loss with five decimals; a dash where it was not measured."""
+    return number(loss, 5) if np.isfinite(loss) else "–"
+
+
 class _BestMark:
     """The epoch whose weights are kept: a ring on the validation curve and its number."""
 
     def __init__(self) -> None:
         self.epoch: int | None = None
         self.loss = float("nan")
+        self.complete = True
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint an upright line, the ring and the words."""
@@ -34,7 +40,7 @@ class _BestMark:
         painter.setPen(line_pen(frame.theme.val_loss, 2.0))
         painter.setBrush(QColor(frame.theme.surface))
         painter.drawEllipse(place, 5.0, 5.0)
-        text = f"best: epoch {self.epoch}"
+        text = f"best: epoch {self.epoch}" if self.complete else f"best: stopped in epoch {self.epoch}"
         wide = QFontMetricsF(frame.font).horizontalAdvance(text)
         left = place.x() + 9 if place.x() + wide + 14 < frame.width else place.x() - wide - 9
         painter.setPen(Qt.PenStyle.NoPen)
@@ -53,8 +59,9 @@ class LossChart(EpochChart):
         return [self._level, self._train, self._val, self._best]
 
     def _update_curves(self) -> None:
-        theme, epochs = self.theme, self._column("epoch")
-        losses = {name: self._column(name) for name in ("train_loss", "val_loss")}
+        theme, whole = self.theme, self._complete
+        epochs = self._column("epoch")[whole]
+        losses = {name: self._column(name)[whole] for name in ("train_loss", "val_loss")}
         self._use_log(*losses.values())
         self._train.color, self._val.color, self._level.color = theme.train_loss, theme.val_loss, theme.baseline
         self._train.x = self._val.x = epochs
@@ -67,6 +74,7 @@ class LossChart(EpochChart):
         latest = self._history[-1] if self._history else None
         self._best.epoch = latest.best_epoch if latest else None
         self._best.loss = latest.best_loss if latest else float("nan")
+        self._best.complete = all(epoch.complete for epoch in self._history if epoch.epoch == self._best.epoch)
         entries = [Entry(words("validation"), theme.val_loss, "line"), Entry(words("training"), theme.train_loss, "dashed")]
         if start is not None:
             entries.append(Entry(words("baseline (epoch 0)"), theme.baseline, "dotted"))
@@ -78,21 +86,26 @@ class LossChart(EpochChart):
         return first.val_loss if first is not None and first.epoch == 0 and np.isfinite(first.val_loss) else None
 
     def _extent(self) -> tuple[float, float] | None:
-        values = np.concatenate([self._column("train_loss"), self._column("val_loss")])
+        values = np.concatenate([self._train.y, self._val.y, [self._best.loss]])
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if values.size else None
 
     def _read(self, epoch: EpochEnd) -> str:
-        return f"epoch {epoch.epoch}   validation {number(epoch.val_loss, 5)}   training {number(epoch.train_loss, 5)}"
+        told = f"epoch {epoch.epoch}   validation {loss_text(epoch.val_loss)}"
+        if not epoch.complete:
+            return f"{told}   stopped after {number(100 * epoch.share, 0)} % of the epoch"
+        return f"{told}   training {loss_text(epoch.train_loss)}"
 
     def summary(self) -> str:
         """Return the state of the training in one sentence."""
         if not self._history:
             return "No epoch yet."
         last = self._history[-1]
-        text = (
-            f"Epoch {last.epoch} of {last.epochs}: training loss {number(last.train_loss, 5)}, validation loss {number(last.val_loss, 5)}"
-        )
-        text += f", best {number(last.best_loss, 5)} at epoch {last.best_epoch}"
+        text = f"Epoch {last.epoch} of {last.epochs}: "
+        if not last.complete:
+            text += f"stopped after {number(100 * last.share, 0)} % of it, "
+        elif np.isfinite(last.train_loss):
+            text += f"training loss {loss_text(last.train_loss)}, "
+        text += f"validation loss {loss_text(last.val_loss)}, best {loss_text(last.best_loss)} at epoch {last.best_epoch}"
         start = self._baseline()
         return f"{text}; the baseline has {number(start, 5)}." if start is not None else f"{text}."

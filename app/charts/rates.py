@@ -81,7 +81,7 @@ class RateChart(Chart):
         """Show a search and its suggestion."""
         self._tried = tried
         self.mark_dirty()
-        self._take(tried.suggestion)
+        self._take(tried.current if tried.suggestion is None else tried.suggestion)
 
     def table(self) -> Columns:
         """Return rates and losses."""
@@ -127,7 +127,7 @@ class RateChart(Chart):
         self._take(self.rate * 10.0 ** (0.05 if event.key() == Qt.Key.Key_Right else -0.05))
 
     def _take(self, rate: float) -> None:
-        if self._tried is not None and len(self._tried.rates):
+        if self._tried is not None and len(self._tried.rates) and np.isfinite(rate):
             lowest, highest = float(self._tried.rates[0]), float(self._tried.rates[-1])
             self._mark.rate = float(f"{min(max(rate, lowest), highest):.2g}")
             self.setAccessibleDescription(self.summary())
@@ -138,4 +138,4 @@ class RateChart(Chart):
         """Return the suggestion and what is taken in one sentence."""
         if self._tried is None:
             return "Nothing tried yet."
-        return f"{len(self._tried.rates)} learning rates were tried; {self._tried.suggestion:.2g} is suggested, {self.rate:.2g} is taken."
+        return f"{len(self._tried.rates)} learning rates were tried. {self._tried.finding} Chosen: {self.rate:.2g}."

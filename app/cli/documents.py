@@ -142,8 +142,8 @@ def audit(finished: AuditFinished) -> Document:
 
 
 def learning_rates(tried: LearningRatesTried) -> Document:
-    """Return the suggestion of a search for the learning rate, and its curve."""
-    return {"suggestion": tried.suggestion, "rates": tried.rates.tolist(), "losses": tried.losses.tolist()}
+    """Return the suggestion of a search for the learning rate, in numbers and in words, and its curve."""
+    return {"suggestion": tried.suggestion, "finding": tried.finding, "rates": tried.rates.tolist(), "losses": tried.losses.tolist()}
 
 
 def stamps(series: PriceSeries) -> Callable[[np.datetime64], str]:

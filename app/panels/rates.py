@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
@@ -25,9 +27,9 @@ class RateDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Learning rate"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        words = QLabel(
-            self.tr("The rate was raised step by step. Take one where the loss falls fastest; click in the curve to take another.")
-        )
+        self._tried = tried
+        click = self.tr("The rate was raised step by step; click in the curve to choose another one.")
+        words = QLabel(f"{tried.finding} {click}")
         words.setWordWrap(True)
         self.chart = RateChart()
         self.chart.set_theme(theme)
@@ -52,7 +54,9 @@ class RateDialog(QDialog):
         self.chart.refresh()
 
     def _name_rate(self, rate: float) -> None:
-        self.use.setText(self.tr("Use {rate}").format(rate=f"{rate:.2g}"))
+        present = self._tried.current
+        kept = math.isclose(rate, present, rel_tol=0.01)
+        self.use.setText((self.tr("Keep {rate}") if kept else self.tr("Use {rate}")).format(rate=f"{rate:.2g}"))
 
     def _take(self) -> None:
         self.rate_wanted.emit(self.chart.rate)

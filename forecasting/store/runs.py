@@ -7,7 +7,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -495,10 +495,12 @@ def _forecast(shape: _Shape, numbers: Floats) -> Forecast:
 
 
 def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:
-    """Return an epoch; a value that was not kept is NaN, one that is no longer known is left out."""
+    """Return an epoch; a value that was not kept has its default, or is NaN; one that is no longer known is left out."""
     told = dict(zip(columns, row.tolist(), strict=True))
     whole = ("epoch", "epochs", "best_epoch")
-    values = {one.name: told.get(one.name, 0.0 if one.name in whole else math.nan) for one in fields(EpochEnd)}
+    lacking = {one.name: math.nan if one.default is MISSING else one.default for one in fields(EpochEnd)}
+    lacking.update(dict.fromkeys(whole, 0.0))
+    values = {name: told.get(name, default) for name, default in lacking.items()}
     return EpochEnd(**{name: int(value) if name in whole else value for name, value in values.items()})
 
 

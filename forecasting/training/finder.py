@@ -19,6 +19,9 @@ from forecasting.windows import Split
 
 #: Rates that are tried, the first and the last of them, how losses are smoothed, and where the search has seen enough.
 _TRIED, _LOWEST, _HIGHEST, _SMOOTH, _ENOUGH = 120, 1e-6, 10.0, 0.9, 1.5
+#: A loss stands out if it falls by this share of the baseline's and so many times its largest rise on the way; rates over
+#: which its slope is measured; the largest suggestion as a share of the rate of the lowest loss.
+_LEAST_FALL, _CLEAR, _SPAN, _BELOW_LOWEST = 0.002, 3.0, 7, 0.1
 
 
 def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, None]:
@@ -39,7 +42,7 @@ def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_sto
     Yields
     ------
     Progress, Notice, LearningRatesTried
-        The suggestion is the rate at which the smoothed loss falls fastest.
+        The suggestion is :func:`suggested`'s.
 
     References
     ----------
@@ -62,7 +65,8 @@ def find_learning_rate(panel: Panel, split: Split, config: RunConfig, should_sto
             reported = time.perf_counter()
             yield Progress(len(losses), len(rates), f"Trying a learning rate of {rate:.1e}")
     known = np.array([loss for loss in losses if math.isfinite(loss)])
-    yield LearningRatesTried(rates[: len(known)], known, suggested(rates[: len(known)], known))
+    rates = rates[: len(known)]
+    yield LearningRatesTried(rates, known, suggested(rates, known), config.train.learning_rate)
 
 
 def _tried(run: Run, rates: Floats) -> Iterator[float]:
@@ -84,19 +88,36 @@ def _tried(run: Run, rates: Floats) -> Iterator[float]:
         yield ours / theirs if theirs else math.nan
 
 
-def suggested(rates: Floats, losses: Floats) -> float:
-    """Return the rate at which the loss falls fastest over log rates, before its lowest point.
-
-    Where it never falls, a tenth of the rate of the lowest loss.
+def suggested(rates: Floats, losses: Floats) -> float | None:
+    """Return the rate at which the loss falls fastest over log rates, at most a tenth of the rate of the lowest loss.
 
     Parameters
     ----------
     rates, losses : ndarray, shape [N]
+        As of :class:`forecasting.events.LearningRatesTried`.
+
+    Returns
+    -------
+    float or None
+        None where no rate stands out: the loss falls too little, or not clearly more than it wavers on its way
+        down. The steepest place of such a curve is chance, mostly just before the loss explodes.
     """
-    if not len(losses):
-        return float(_LOWEST)
-    lowest = int(np.argmin(losses))
-    if lowest < 2:
-        return float(rates[lowest] / 10)
-    slope = np.gradient(losses[: lowest + 1], np.log(rates[: lowest + 1]))
-    return float(rates[int(np.argmin(slope))])
+    lowest = int(np.argmin(losses)) if len(losses) else 0
+    way_down = losses[: lowest + 1]
+    if lowest < _SPAN or fall(losses) < max(_LEAST_FALL, _CLEAR * wavering(losses)):
+        return None
+    even = np.convolve(np.pad(way_down, _SPAN // 2, mode="edge"), np.full(_SPAN, 1 / _SPAN), mode="valid")
+    slope = np.gradient(even, np.log(rates[: lowest + 1]))
+    below = rates[: lowest + 1] <= rates[lowest] * _BELOW_LOWEST
+    return float(rates[int(np.argmin(np.where(below, slope, np.inf)))]) if below.any() else None
+
+
+def fall(losses: Floats) -> float:
+    """Return how far the loss falls below the baseline's, as a share of it."""
+    return float(max(0.0, 1.0 - losses.min())) if len(losses) else 0.0
+
+
+def wavering(losses: Floats) -> float:
+    """Return the largest rise of the loss on the way to its lowest point."""
+    way_down = losses[: int(np.argmin(losses)) + 1] if len(losses) else losses
+    return float((way_down - np.minimum.accumulate(way_down)).max(initial=0.0))

@@ -97,8 +97,10 @@ def fit_on(
     yield from run.history
     yield provisional()
     while run.stopped is None:
+        before = len(run.history)
         yield from run.epoch()
-        yield provisional()
+        if len(run.history) > before:
+            yield provisional()
     if keep is not None:
         yield from _left(run, keep)
     yield from run.conclusions()
@@ -262,7 +264,11 @@ class Run:
         return self.config.learning_rate * self.slower * SCHEDULES[self.config.schedule](self.history, self.config)
 
     def epoch(self) -> Iterator[Event]:
-        """Train one epoch, or what is left of it, validate, and decide whether to go on."""
+        """Train one epoch, or what is left of it, validate, and decide whether to go on.
+
+        An epoch in which the user stops is noted only where its weights are the best so far; otherwise the
+        training can go on within it later (:meth:`state`).
+        """
         self.network.train()
         self.epoch_order = self.order.get_state()
         order = self.lessons.drawn(self.order)
@@ -285,7 +291,7 @@ class Run:
                 reported = time.perf_counter()
                 yield from self._report()
         if self.seen:
-            yield from self._validated(rate)
+            yield from self._validated(rate, self.place / len(order))
 
     def step(self, some: Tensor, rate: float) -> None:
         """Take one step against the gradient of some examples; loss, norms of the gradient and number of examples are added to ``seen``."""
@@ -308,15 +314,17 @@ class Run:
         due = len(self.seen) % every == 0 or last
         return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
 
-    def _validated(self, rate: float) -> Iterator[Event]:
-        """Close an epoch: note it, or go back where it has ruined the weights."""
+    def _validated(self, rate: float, share: float) -> Iterator[Event]:
+        """Close an epoch of which a share is done: note it, or go back where it has ruined the weights."""
         val_loss = self.validate()
         if not math.isfinite(val_loss):
             yield self._roll_back(f"The validation loss was not finite any more after epoch {len(self.history)}", rate)
             return
+        if share < 1 and val_loss >= self.best_loss:
+            return
         seen = torch.stack(self.seen)
         train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
-        event = self.note_epoch(train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate)
+        event = self.note_epoch(train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0))
         yield event
         if val_loss > _LOST * self.history[0].val_loss and self.stopped is None:
             yield self._roll_back(f"The validation loss was far above the baseline's after epoch {event.epoch}", rate)
@@ -324,7 +332,14 @@ class Run:
         if self.autosave.due(best=event.best_epoch == event.epoch):
             yield from self._save()
 
-    def note_epoch(self, train_loss: float, val_loss: float, norms: Floats, rate: float | None = None) -> EpochEnd:
+    def note_epoch(
+        self,
+        train_loss: float,
+        val_loss: float,
+        norms: Floats,
+        rate: float | None = None,
+        share: float = 1.0,
+    ) -> EpochEnd:
         """Add an epoch to the history: keep the weights if they are the best, stop if it is time to.
 
         ``norms`` holds the means of the gradient's norm before and after clipping and of the steps clipped.
@@ -344,6 +359,7 @@ class Run:
             clipped=float(norms[2]),
             seconds=time.perf_counter() - self.started,
             grad_norm_after=float(norms[1]),
+            share=share,
         )
         self.history.append(event)
         self.place, self.seen, self.epoch_order = 0, [], self.order.get_state()
@@ -406,7 +422,7 @@ class Run:
         done, total = self._steps()
         spent = time.perf_counter() - self.started
         eta = spent / max(1, done) * (total - done)
-        yield self._progress(f"Epoch {len(self.history)} of {self.config.epochs}", eta)
+        yield self._progress(f"{len(self.history) - 1} of {self.config.epochs} epochs done", eta)
         seen = self.probe.look_if_due(len(self.history))
         if seen is not None:
             self.memory = seen

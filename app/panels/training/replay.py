@@ -46,7 +46,7 @@ class Scrubber(QWidget):
 
     def show_moments(self, epochs: Sequence[int], *, final: bool = False) -> None:
         """Offer epochs, and the final forecast after them; what was chosen stays chosen."""
-        names = [self.tr("Epoch {n}").format(n=epoch) for epoch in epochs]
+        names = [self.tr("After epoch {n}").format(n=epoch) for epoch in epochs]
         names += [self.tr("Final forecast")] if final else []
         wanted = self._names[self.slider.value()] if self._names and not self._follows else None
         self._names = tuple(names)

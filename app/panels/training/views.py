@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.charts.gradient import GradientChart
 from app.charts.loss import LossChart
 from app.charts.memory import MemoryChart, Trace, share_text
+from app.number_format import significant
 from app.panels.empty import EmptyState
 from app.theme import Theme
 from forecasting.events import Advice, EpochEnd, SplitMade
@@ -110,9 +111,11 @@ class LossView(QWidget):
         """Show all epochs so far, and the figures of the last one."""
         self.chart.show_history(tuple(history))
         last = history[-1] if history else None
-        self._facts.tell("best", self.tr("{loss} at epoch {n}").format(loss=f"{last.best_loss:.5g}", n=last.best_epoch) if last else "")
-        self._facts.tell("loss", f"{last.train_loss:.5g} / {last.val_loss:.5g}" if last else "")
-        self._facts.tell("rate", f"{last.learning_rate:.3g}" if last else "")
+        whole = next((epoch for epoch in reversed(history) if epoch.complete), None)
+        best = self.tr("{loss} at epoch {n}").format(loss=significant(last.best_loss, 5), n=last.best_epoch) if last else ""
+        self._facts.tell("best", best)
+        self._facts.tell("loss", f"{significant(whole.train_loss, 5)} / {significant(whole.val_loss, 5)}" if whole else "")
+        self._facts.tell("rate", significant(last.learning_rate, 3) if last else "")
 
 
 class GradientView(QWidget):
@@ -138,7 +141,7 @@ class GradientView(QWidget):
     def show_history(self, history: Sequence[EpochEnd]) -> None:
         """Show all epochs so far, and the figures of the last one."""
         self.chart.show_history(tuple(history))
-        trained = [epoch for epoch in history if epoch.epoch > 0]
+        trained = [epoch for epoch in history if epoch.epoch > 0 and epoch.complete]
         last = trained[-1] if trained else None
         self._facts.tell("before", f"{last.grad_norm:.3g}" if last else "")
         self._facts.tell("after", f"{last.grad_norm_after:.3g}" if last else "")
