@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from forecasting import jobs
-from forecasting.calendars import future_sessions, missing_sessions
+from forecasting.calendars import future_sessions, missing_sessions, recognition
 from forecasting.calendars.exchange import exchange_for
 from forecasting.calendars.recognition import recognise
 from forecasting.calendars.week import TradingWeek, easter, orthodox_easter
@@ -35,7 +35,7 @@ def _judge(code: str) -> exchange_calendars.ExchangeCalendar:
 
 
 def _sessions(code: str) -> np.ndarray:
-    if code == "XTAE":  # exchange_calendars gets it wrong under pandas 3
+    if code in ("XTAE", "ASEX", "XMOS"):  # exchange_calendars gets them wrong under pandas 3
         found = exchange_for(code, np.datetime64("2021-06-01"), np.datetime64("2025-06-30"))
         assert found is not None
         return found.days[(found.days >= np.datetime64("2021-06-01")) & (found.days <= np.datetime64("2025-06-30"))]
@@ -97,6 +97,42 @@ def _check_days(code: str, cut: str) -> None:
     assert found.calendar, f"{code} is not recognised"
     own = PriceSeries("prices", plain.ds, ("close",), plain.values, "1D", calendar=found.calendar)
     assert _days(future_sessions(own, 30)) == _days(sessions[place : place + 30]) or found.rivals, code
+
+
+@pytest.mark.parametrize(
+    ("code", "open_on", "closed_on"),
+    [
+        ("ASEX", ["2024-03-28", "2024-05-02"], ["2024-03-18", "2024-05-03", "2024-05-06", "2024-06-24"]),
+        ("XTAE", ["2024-04-21", "2024-03-31"], ["2024-04-22", "2024-04-23", "2024-04-29", "2024-05-14", "2024-10-03", "2024-10-17"]),
+        ("XMOS", ["2024-04-27", "2024-11-02", "2024-12-28"], ["2024-05-09", "2024-11-04"]),
+        ("XBOM", ["2024-01-20", "2025-02-01"], ["2024-01-26", "2024-01-27"]),
+    ],
+)
+def test_calendars_that_go_wrong_under_pandas_3_are_mended(code: str, open_on: list[str], closed_on: list[str]) -> None:
+    found = exchange_for(code, np.datetime64("2024-01-01"), np.datetime64("2025-12-31"))
+    assert found is not None
+    assert np.isin(np.array(open_on, "datetime64[D]"), found.days).all()
+    assert not np.isin(np.array(closed_on, "datetime64[D]"), found.days).any()
+    assert found.closes.shape == found.days.shape
+    assert (found.closes > found.days).all()
+
+
+def test_a_damaged_table_of_exchanges_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path))
+    path = recognition._cache_file()
+    before = recognition.candidates()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(recognition._packed(before)[:500])
+    recognition.candidates.cache_clear()
+    made = recognition.candidates()
+    recognition.candidates.cache_clear()
+    read = recognition.candidates()
+    for table in (made, read):
+        assert table.codes == before.codes
+        assert table.zones == before.zones
+        assert np.array_equal(table.trading, before.trading)
+        assert np.array_equal(table.known, before.known)
+        assert [set(one) for one in table.opens] == [set(one) for one in before.opens]
 
 
 @pytest.mark.parametrize("code", FEW)

@@ -60,8 +60,9 @@ _WORDS = {
     "quarter": "Quarter", "month": "Month", "week": "ISO week", "day": "Day", "dayofyear": "Day of the year", "hour": "Hour",
     "minute": "Minute",
 }  # fmt: skip
-#: What changes which cells belong to which column: roles given to columns do not outlive it.
+#: Zones that are offered; any other can be typed.
 _ZONES = (
+    #: What changes which cells belong to which column: roles given to columns do not outlive it.
     "UTC",
     "America/New_York",
     "America/Chicago",

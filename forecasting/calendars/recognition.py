@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +19,12 @@ from forecasting.calendars.exchange import crosses_midnight, rezoned
 from forecasting.calendars.future import most_frequent, parsed
 from forecasting.calendars.rules import bare_of, calendar_class, quiet, sessions_by_rule
 from forecasting.calendars.week import DAY, Mask, TradingWeek, learned_holidays, without_holes
+from forecasting.errors import CandlecastError
 from forecasting.series import Dates, Floats, Ints, PriceSeries
+from forecasting.writing import write_whole
+
+#: Form of the cached table; raise it where its computation changes.
+_FORM = 1
 
 #: Days of which the holidays of all exchanges are held.
 _FIRST, _LAST = np.datetime64("1990-01-01"), np.datetime64("2035-12-31")
@@ -89,14 +100,63 @@ class Recognised:
 
 @lru_cache(maxsize=1)
 def candidates() -> Candidates:
-    """Return sessions and hours of all exchanges, from their rules alone: building each calendar would take seconds."""
+    """Return sessions and hours of all exchanges; computed once for each version of exchange_calendars, then read from the cache."""
+    path = _cache_file()
+    try:
+        return _stored(path.read_bytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        made = _computed()
+    with contextlib.suppress(OSError, CandlecastError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, _packed(made))
+    return made
+
+
+def _cache_file() -> Path:
+    """Return where the table is kept: it holds for one version of exchange_calendars and of pandas, which computes the holidays."""
+    import platformdirs
+
+    home = os.environ.get("CANDLECAST_HOME")
+    root = Path(home) / "cache" if home else platformdirs.user_cache_path("candlecast", appauthor=False)
+    return root / f"exchanges-{_FORM}-{version('exchange_calendars')}-{version('pandas')}.npz"
+
+
+def _packed(made: Candidates) -> bytes:
+    """Return a table as a compressed archive of arrays, without objects."""
+    buffer = io.BytesIO()
+    hours = [[";".join(map(str, sorted(one))) for one in part] for part in (made.opens, made.closes)]
+    np.savez_compressed(
+        buffer,
+        codes=np.array(made.codes),
+        zones=np.array(made.zones),
+        trading=np.packbits(made.trading, axis=1),
+        known=made.known,
+        hours=np.array(hours),
+    )
+    return buffer.getvalue()
+
+
+def _stored(packed: bytes) -> Candidates:
+    """Return the table of an archive; ValueError or KeyError where it is none."""
+    size = int((_LAST - _FIRST).astype(np.int64)) + 1
+    with np.load(io.BytesIO(packed), allow_pickle=False) as found:
+        codes, zones = tuple(found["codes"].tolist()), tuple(found["zones"].tolist())
+        trading = np.unpackbits(found["trading"], axis=1, count=size).astype(bool)
+        known = found["known"].astype(np.int64)
+        opens, closes = (tuple(tuple(int(one) for one in text.split(";")) for text in row) for row in found["hours"].tolist())
+    if not (len(codes) == len(zones) == len(trading) == len(known) == len(opens) == len(closes) > 0 and known.shape[1] == 2):
+        raise ValueError("the arrays are not of one length")
+    return Candidates(codes, zones, trading, known, opens, closes)
+
+
+def _computed() -> Candidates:
+    """Compute the table from the rules of the calendars alone: building each calendar would take seconds."""
     import exchange_calendars
 
     size = int((_LAST - _FIRST).astype(np.int64)) + 1
     names = exchange_calendars.get_calendar_names(include_aliases=False)
-    ordered = sorted((one for one in names if one not in _LEFT_OUT), key=lambda one: (_rank(one), one))
     rows = []
-    for code in ordered:
+    for code in sorted((one for one in names if one not in _LEFT_OUT), key=lambda one: (_rank(one), one)):
         try:
             with quiet():
                 rows.append((code, *_rules_of(calendar_class(code), size)))
