@@ -101,10 +101,10 @@ def _load_c10() -> None:
 
 
 def _run(app: object, references: Sequence[str], switches: Collection[str]) -> NoReturn:
-    from PySide6.QtCore import QLocale
     from PySide6.QtWidgets import QApplication
 
     from app import logbook, theme
+    from app.number_format import use_english
     from app.settings import Preferences
     from app.window import MainWindow
 
@@ -112,8 +112,7 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     app.setApplicationName("candlecast")
     app.setApplicationDisplayName("Candlecast")
     app.setDesktopFileName("candlecast")
-    if QLocale().language() is QLocale.Language.C:
-        QLocale.setDefault(QLocale(QLocale.Language.English))
+    use_english()
     for signum in SIGNALS:  # Qt's event loop lets no handler of Python's run
         signal.signal(signum, signal.SIG_DFL)
     if "--reset-settings" in switches:

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.number_format import read_decimal, read_whole
 from forecasting.config import Settings
 from forecasting.errors import ConfigError
 
@@ -62,7 +63,50 @@ class _Limits:
         self.words: dict[str, str] = {str(k): _tr(str(v)) for k, v in words.items()} if isinstance(words, dict) else {}
 
 
-class IntBox(QSpinBox):
+class WholeBox(QSpinBox):
+    """A whole number: a typed decimal mark is refused, and never read as a mark between thousands."""
+
+    def valueFromText(self, text: str) -> int:  # noqa: N802 - Qt's name
+        """Read what was typed; what is no whole number leaves the value as it is."""
+        if self.specialValueText() and text == self.specialValueText():
+            return self.minimum()
+        value = read_whole(self._bare(text))
+        return self.value() if value is None else value
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Accept a whole number within the limits; let digits and marks be typed on, and nothing else."""
+        bare, state = self._bare(text), QValidator.State
+        value = read_whole(bare)
+        if (self.specialValueText() and text == self.specialValueText()) or (
+            value is not None and self.minimum() <= value <= self.maximum()
+        ):
+            return state.Acceptable, text, position
+        typing = all(letter.isdecimal() or letter in "+-., " for letter in bare)
+        return (state.Intermediate if typing else state.Invalid), text, position
+
+    def _bare(self, text: str) -> str:
+        return text.removeprefix(self.prefix()).removesuffix(self.suffix()).strip()
+
+
+class DecimalBox(QDoubleSpinBox):
+    """A number, typed with a decimal point or a decimal comma."""
+
+    def valueFromText(self, text: str) -> float:  # noqa: N802 - Qt's name
+        """Read what was typed, also as 1e-3; what is no number leaves the value as it is."""
+        value = read_decimal(self._bare(text))
+        return self.value() if value is None else value
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Accept a number within the limits; let everything else be typed on."""
+        value = read_decimal(self._bare(text))
+        good = value is not None and self.minimum() <= value <= self.maximum()
+        return (QValidator.State.Acceptable if good else QValidator.State.Intermediate, text, position)
+
+    def _bare(self, text: str) -> str:
+        return text.removesuffix(self.suffix()).strip()
+
+
+class IntBox(WholeBox):
     """A whole number with its unit; the lowest value may have a name of its own."""
 
     def __init__(self, limits: _Limits) -> None:
@@ -93,7 +137,7 @@ class IntBox(QSpinBox):
             self.setSuffix(suffix)
 
 
-class FloatBox(QDoubleSpinBox):
+class FloatBox(DecimalBox):
     """A number of any size: shows what was meant (0.001, not 0.00), and steps by a tenth of its size."""
 
     def __init__(self, limits: _Limits) -> None:
@@ -108,36 +152,16 @@ class FloatBox(QDoubleSpinBox):
         """Write up to six significant digits."""
         return f"{value:.6g}"
 
-    def valueFromText(self, text: str) -> float:  # noqa: N802 - Qt's name
-        """Read what was typed, also as 1e-3."""
-        return _number(self._bare(text), self.value())
-
-    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept a number within the limits; let everything else be typed on."""
-        value = _number(self._bare(text), math.nan)
-        good = self.minimum() <= value <= self.maximum()
-        return (QValidator.State.Acceptable if good else QValidator.State.Intermediate, text, position)
-
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
         """Step by a tenth of the value's power of ten, so that 0.001 goes to 0.0011."""
         size = max(abs(self.value()), 10 * _SMALLEST)
         self.setSingleStep(10.0 ** (math.floor(math.log10(size)) - 1) if self.value() else 0.1)
         super().stepBy(steps)
 
-    def _bare(self, text: str) -> str:
-        return text.removesuffix(self.suffix()).strip()
-
 
 def _indent(box: QAbstractSpinBox) -> None:
     """Keep the text off the edge: Qt leaves the padding of a style sheet out of a spin box with buttons of its own."""
     box.lineEdit().setTextMargins(7, 0, 0, 0)
-
-
-def _number(text: str, otherwise: float) -> float:
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        return otherwise
 
 
 class ChoiceBox(QComboBox):

@@ -1,11 +1,42 @@
-"""Numbers as people of the window's locale read them, with the decimals that their size asks for."""
+"""Numbers and times as the window writes them: in English whatever the system's locale is, with as many decimals as their size asks for."""
 
 from __future__ import annotations
 
 import math
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QDateTime
 
 #: Decimals of the smallest number that is written without an exponent.
 _MOST_DECIMALS = 18
+
+
+#: A whole number with commas between its thousands.
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+
+
+def read_decimal(text: str) -> float | None:
+    """Read a number as people type it, with a decimal point or a decimal comma; None where it is none.
+
+    "0,005" is 0.005. With both marks the later one is the decimal mark: "1,234.5" and "1.234,5" are one number.
+    """
+    marks = [letter for letter in text if letter in ".,"]
+    if len(marks) > 1:
+        decimal = marks[-1] if marks.count(marks[-1]) == 1 else ""
+        text = "".join("." if letter == decimal else letter for letter in text if letter not in ".," or letter == decimal)
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def read_whole(text: str) -> int | None:
+    """Read a whole number, perhaps with commas between thousands; None for everything else, such as "0,005" or "1.5"."""
+    bare = text.replace(",", "") if _GROUPED.fullmatch(text) else text
+    return int(bare) if re.fullmatch(r"[+-]?[0-9]+", bare) else None
 
 
 def price_decimals(price: float) -> int:
@@ -16,8 +47,26 @@ def price_decimals(price: float) -> int:
     return min(_MOST_DECIMALS, 4 - math.floor(math.log10(size)))
 
 
+def use_english() -> None:
+    """Make English the locale of every number, date and month name of the window.
+
+    The window's texts are in English. A decimal comma or a point between thousands beside them,
+    as the system's locale may ask for, would be misread: 53.174 windows, but a loss of 0.33849.
+    """
+    from PySide6.QtCore import QLocale
+
+    QLocale.setDefault(QLocale(QLocale.Language.English, QLocale.Country.UnitedStates))
+
+
+def moment(when: QDateTime) -> str:
+    """Write a date and time as the clock on the wall shows it: "29 Nov 2026, 14:51"."""
+    from PySide6.QtCore import QLocale
+
+    return QLocale().toString(when.toLocalTime(), "d MMM yyyy, HH:mm")
+
+
 def number(value: float, decimals: int) -> str:
-    """Write a number in the user's locale."""
+    """Write a number in the locale of the window."""
     from PySide6.QtCore import QLocale  # tables of exports are written without Qt
 
     return QLocale().toString(float(value), "f", decimals)

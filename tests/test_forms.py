@@ -9,7 +9,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox
 
-from app.forms import FloatBox, SettingsForm, TextBox
+from app.forms import DecimalBox, FloatBox, SettingsForm, TextBox, WholeBox
+from app.number_format import use_english
 from forecasting.config import GROUPS, BacktestConfig, ModelConfig, Settings, TaskConfig, TrainConfig
 from forecasting.errors import ConfigError
 
@@ -193,3 +194,22 @@ def test_one_bar_is_not_bars(qtbot: Any) -> None:
     assert box.text() == "1 bar"
     form.show_settings(TaskConfig(horizon=20))
     assert box.text() == "20 bars"
+
+
+def test_a_comma_is_never_lost_from_a_typed_number(qtbot: Any) -> None:
+    use_english()
+    form = SettingsForm(TrainConfig)
+    qtbot.addWidget(form)
+    for name, typed, value in (
+        ("learning_rate", "0,005", 0.005),
+        ("epochs", "0,005", 20),
+        ("epochs", "1,5", 1),
+        ("epochs", "1,200", 1200),
+    ):
+        form.show_settings(TrainConfig(epochs=20))
+        box = form.fields[name]
+        assert isinstance(box, WholeBox | DecimalBox)
+        box.selectAll()
+        qtbot.keyClicks(box, typed)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+        assert box.value() == value, typed

@@ -113,10 +113,12 @@ def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
 
 def test_what_is_typed_finds_what_is_meant() -> None:
     assert distance("train", "Train") == 0
-    near = [distance(typed, "Logarithmic scale") for typed in ("log", "scale log", "arith", "lgsc")]
+    near = [distance(typed, "Logarithmic scale", "exponential") for typed in ("log", "scale log", "losc", "expo", "arith")]
     assert None not in near
     assert near == sorted(near, key=lambda one: one or 0), "the looser the farther"
     assert distance("xyz", "Train") is None
+    assert distance("rsi", "Forecast with a saved network") is None, "letters that lie apart mean nothing"
+    assert distance("macd", "West Texas Intermediate crude oil") is None
     assert distance("", "anything") == 0
 
 
@@ -150,6 +152,19 @@ def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     QTest.keyClick(shown.field, Qt.Key.Key_Return)
     QApplication.processEvents()
     assert not bench.layout.runs.visibleRegion().isEmpty(), "a panel that stood behind comes to the front, and none goes away"
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("rsi", "Relative strength index"), ("macd", "Moving average convergence divergence"), ("ema", "Exponential moving average"),
+        ("exit", "Quit"), ("night", "Dark"), ("png", "Export"), ("candlestick", "Candles"), ("walk forward", "Backtest"),
+    ],
+)  # fmt: skip
+def test_the_palette_knows_other_words_for_a_command(bench: Workbench, typed: str, first: str) -> None:
+    shown = palette(bench, typed)
+    assert shown.found[0].text.startswith(first)
+    shown.close()
 
 
 def test_full_screen_and_back(bench: Workbench) -> None:

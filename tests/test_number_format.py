@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QDateTime, QLocale
 
-from app.number_format import number, price_decimals, significant
+from app.number_format import moment, number, price_decimals, read_decimal, read_whole, significant, use_english
 from app.panels.header import price
 
 
@@ -38,3 +38,35 @@ def test_a_score_keeps_four_digits(value: float, text: str) -> None:
 def test_decimals_follow_the_size_of_a_price() -> None:
     assert [price_decimals(one) for one in (714_530.0, 2.0, 1.0845, 1.1e-5)] == [2, 2, 4, 9]
     assert number(1.1e-5, price_decimals(1.1e-5)) == "0.000011000"
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("0,005", 0.005),
+        ("0.005", 0.005),
+        ("1e-3", 0.001),
+        ("1,234.5", 1234.5),
+        ("1.234,5", 1234.5),
+        ("1,000,000", 1e6),
+        ("5,", 5.0),
+        ("x", None),
+    ],
+)
+def test_a_decimal_comma_is_a_decimal_mark(typed: str, value: float | None) -> None:
+    assert read_decimal(typed) == value
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("1000", 1000), ("1,000", 1000), ("-12,345,678", -12_345_678), ("0,005", None), ("1,5", None), ("1.5", None)]
+)
+def test_a_whole_number_is_never_read_out_of_a_fraction(typed: str, value: int | None) -> None:
+    assert read_whole(typed) == value
+
+
+def test_the_window_is_in_english_whatever_the_system_says() -> None:
+    QLocale.setDefault(QLocale("de_DE"))
+    use_english()
+    assert number(53174, 0) == "53,174"
+    assert number(0.005, 3) == "0.005"
+    assert moment(QDateTime(2026, 3, 9, 14, 51, 0)) == "9 Mar 2026, 14:51"

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.number_format import moment
 from app.panels.empty import EmptyState
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
@@ -348,8 +349,8 @@ _PICTURES = {"add": "plus", "up": "up", "down": "down", "options": "settings", "
 
 def _moment(stamp: str) -> str:
     """Write a moment that is given in UTC as the clock on the wall shows it."""
-    moment = QDateTime.fromString(stamp, Qt.DateFormat.ISODate)
-    return QLocale().toString(moment.toLocalTime(), QLocale.FormatType.ShortFormat) if moment.isValid() else stamp
+    when = QDateTime.fromString(stamp, Qt.DateFormat.ISODate)
+    return moment(when) if when.isValid() else stamp
 
 
 def _muted(text: str) -> QLabel:

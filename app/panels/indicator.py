@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QDoubleSpinBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from app.forms import DecimalBox
 from forecasting.errors import ConfigError
 from forecasting.indicators import Indicator
 
@@ -24,7 +25,7 @@ class IndicatorForm(QDialog):
     ----------
     chosen : Signal
         The Indicator that is wanted.
-    fields : list of QDoubleSpinBox
+    fields : list of DecimalBox
         One a parameter.
     """
 
@@ -39,9 +40,9 @@ class IndicatorForm(QDialog):
         rows.setContentsMargins(20, 18, 20, 16)
         rows.setSpacing(12)
         form = QFormLayout()
-        self.fields: list[QDoubleSpinBox] = []
+        self.fields: list[DecimalBox] = []
         for parameter, value in zip(indicator.kind.parameters, indicator.values, strict=True):
-            field = QDoubleSpinBox()
+            field = DecimalBox()
             field.setDecimals(parameter.decimals)
             field.setRange(parameter.low, parameter.high)
             field.setSingleStep(10.0**-parameter.decimals)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
+from PySide6.QtCore import QDateTime, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
 
+from app.number_format import moment
 from app.theme import Theme, icon
 
 
@@ -53,13 +54,13 @@ class RecoveryOffer(QFrame):
 
     def show_offer(self, name: str, saved_at: str) -> None:
         """Offer a recovery copy of a project, or of work that had no file yet; ``saved_at`` is ISO time (UTC)."""
-        when = QDateTime.fromString(saved_at, Qt.DateFormat.ISODate).toLocalTime()
-        moment = QLocale().toString(when, QLocale.FormatType.ShortFormat) if when.isValid() else saved_at
+        when = QDateTime.fromString(saved_at, Qt.DateFormat.ISODate)
+        told = moment(when) if when.isValid() else saved_at
         words = (
             self.tr("Candlecast was not closed properly. A recovery copy of {name} from {when} is there.")
             if name
             else self.tr("Candlecast was not closed properly. A recovery copy of what you worked on, from {when}, is there.")
-        ).format(name=name, when=moment)
+        ).format(name=name, when=told)
         self._words.setText(words)
         self.setAccessibleDescription(words)
         self.show()

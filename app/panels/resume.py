@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QDateTime, QLocale, Qt, Signal
+from PySide6.QtCore import QDateTime, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
 
+from app.number_format import moment
 from app.theme import Theme, icon
 from forecasting.events import TrainingKept
 
@@ -57,7 +58,7 @@ class ResumeOffer(QFrame):
         self.setVisible(kept is not None)
         if kept is None:
             return
-        when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate).toLocalTime()
+        when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate)
         text = (
             self.tr("The network of {series} ({model}, {epoch} epochs) was trained, but the program ended on {when} before it was closed.")
             if kept.epoch >= kept.config.train.epochs
@@ -68,7 +69,7 @@ class ResumeOffer(QFrame):
             model=kept.config.model.model.upper(),
             epoch=kept.epoch,
             epochs=kept.config.train.epochs,
-            when=QLocale().toString(when, QLocale.FormatType.ShortFormat),
+            when=moment(when),
         )
         more = self.tr(" {n} more wait.").format(n=count - 1) if count > 1 else ""
         self._words.setText(words + more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,8 +26,25 @@ from PySide6.QtWidgets import (
 
 #: Width in pixels at most, rows seen at once, and room around the text of a row.
 _WIDTH, _ROWS, _ROOM = 640, 12, 8
-#: Over how many times its length the letters of a word may be spread.
-_LOOSEST = 3.5
+#: Letters from which on a word is also looked for within words, and words that an acronym passes over.
+_INSIDE = 3
+_SMALL = frozenset({"a", "an", "and", "as", "for", "of", "on", "the", "to", "with"})
+#: Other words for commands, by the name of their action.
+_ALSO = {
+    "open": "load file read", "import": "csv excel columns dates format load file", "ticker": "stock symbol yahoo download quote",
+    "new_project": "clear empty start", "save_project": "store write", "reload": "refresh update again", "quit": "exit close leave",
+    "offline": "network internet cache", "use_model": "predict load inference apply", "save_model": "network weights store write",
+    "export": "save picture image png svg pdf csv html report write", "copy": "clipboard picture image", "train": "fit learn run start",
+    "undo": "revert back", "redo": "again", "pause": "wait resume hold", "longer": "continue more epochs further",
+    "backtest": "walk forward cross validation history evaluate test", "audit": "leakage look-ahead lookahead check",
+    "past_previous": "replay history back", "past_next": "replay history forward", "stop": "halt end finish keep",
+    "cancel": "abort discard",
+    "fit": "reset zoom all whole everything", "full_screen": "maximise maximize", "tour": "tutorial guide introduction help welcome",
+    "shortcuts": "keys keyboard hotkeys help", "log": "errors faults folder", "about": "version licence license",
+    "style-candles": "candlestick ohlc",
+    "style-bars": "ohlc", "scale-log": "exponential", "scale-percent": "relative change compare", "theme-dark": "night black mode",
+    "theme-light": "day white mode", "theme-system": "automatic mode",
+}  # fmt: skip
 _ENTRY = Qt.ItemDataRole.UserRole
 _SCROLLING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
@@ -42,6 +60,8 @@ class Entry:
     why : str
         Why it cannot be done now; "" where it can.
     do : callable
+    also : str
+        Other words under which it is found.
     """
 
     text: str
@@ -49,6 +69,7 @@ class Entry:
     keys: str
     why: str
     do: Callable[[], object]
+    also: str = ""
 
 
 def entries(menus: Sequence[QMenu], why: Callable[[QAction], str]) -> Iterator[Entry]:
@@ -57,35 +78,55 @@ def entries(menus: Sequence[QMenu], why: Callable[[QAction], str]) -> Iterator[E
         yield from _below(menu, menu.title().replace("&", ""), why, enabled=True)
 
 
-def distance(query: str, text: str) -> float | None:
+def distance(query: str, text: str, also: str = "") -> float | None:
     """Return how far a text is from what was typed; None where it does not fit.
 
-    Each word of the query has to be found: at the start of a word (0), within one (1), or as letters spread in this order (2 and more).
+    Each word of the query has to be found: as the beginning of a word (0), as the beginnings of words in
+    a row, such as "rsi" of "Relative strength index" (0.5), as a word of ``also`` (1), or, from three
+    letters on, within a word (2). Letters that are only somewhere in the text do not count.
     """
-    lower, total = text.casefold(), 0.0
-    for word in query.casefold().split():
-        place = lower.find(word)
-        if place < 0:
-            spread = _spread(word, lower)
-            if spread is None:
-                return None
-            total += 2 + spread
-        else:
-            total += 0 if f" {word}" in f" {lower}" else 1
-            total += place / 1000
+    words, others = _words(text), _words(also)
+    total = 0.0
+    for typed in query.casefold().split():
+        found = _found(typed, words, others)
+        if found is None:
+            return None
+        total += found
     return total
 
 
-def _spread(word: str, text: str) -> float | None:
-    """Return over how many times its length the letters of a word are spread in a text; None where they do not all come in this order."""
-    place, first = -1, -1
-    for letter in word:
-        place = text.find(letter, place + 1)
-        if place < 0:
-            return None
-        first = place if first < 0 else first
-    spread = (place - first + 1) / len(word)
-    return spread if spread <= _LOOSEST else None
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:[.'’&-][^\W_]+)*", text.casefold())
+
+
+def _found(typed: str, words: Sequence[str], others: Sequence[str]) -> float | None:
+    """Return how far one typed word is from a text; see :func:`distance`. Earlier words of the text are a little nearer."""
+    for place, word in enumerate(words):
+        if word.startswith(typed):
+            return place / 1000
+    for place in range(len(words)):
+        if _beginnings(typed, words[place:]):
+            return 0.5 + place / 1000
+    if any(word.startswith(typed) for word in others):
+        return 1.0
+    if len(typed) >= _INSIDE:
+        for place, word in enumerate(words):
+            if typed in word:
+                return 2 + place / 1000
+    return None
+
+
+def _beginnings(typed: str, words: Sequence[str]) -> bool:
+    """Whether a word is made of beginnings of words in a row, each of one letter or more; short words may be passed over."""
+    if not typed:
+        return True
+    if not words:
+        return False
+    word, rest = words[0], words[1:]
+    longest = next((n for n in range(min(len(typed), len(word)), -1, -1) if typed[:n] == word[:n]), 0)
+    if any(_beginnings(typed[n:], rest) for n in range(longest, 0, -1)):
+        return True
+    return word in _SMALL and _beginnings(typed, rest)
 
 
 def _below(menu: QMenu, where: str, why: Callable[[QAction], str], *, enabled: bool) -> Iterator[Entry]:
@@ -95,7 +136,14 @@ def _below(menu: QMenu, where: str, why: Callable[[QAction], str], *, enabled: b
             yield from _below(below, f"{where} › {below.title().replace('&', '')}", why, enabled=enabled and action.isEnabled())
         elif not action.isSeparator() and action.isVisible():
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            yield Entry(action.iconText(), where, keys, "" if action.isEnabled() and enabled else why(action), action.trigger)
+            yield Entry(
+                action.iconText(),
+                where,
+                keys,
+                "" if action.isEnabled() and enabled else why(action),
+                action.trigger,
+                _ALSO.get(action.objectName(), ""),
+            )
 
 
 class _Rows(QStyledItemDelegate):
@@ -240,7 +288,7 @@ class Palette(QDialog):
 
 def _fit(typed: str, entry: Entry) -> float | None:
     """Return how far an entry is from what was typed; its name counts for more than where it stands."""
-    named = distance(typed, entry.text)
-    within = distance(typed, f"{entry.where} {entry.text}")
+    named = distance(typed, entry.text, entry.also)
+    within = distance(typed, f"{entry.where} {entry.text}", entry.also)
     fit = named if named is not None else within + 1 if within is not None else None
     return fit + len(entry.text) / 10_000 if fit is not None and typed.strip() else fit
