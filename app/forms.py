@@ -12,16 +12,20 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QValidator
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
+    QButtonGroup,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
+    QWhatsThis,
     QWidget,
 )
 
@@ -56,6 +60,11 @@ class _Limits:
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         self.unit = str(extra.get("unit", ""))
         self.advanced = bool(extra.get("advanced", False))
+        #: A second sentence of help.
+        self.more = _tr(str(extra.get("more", "")))
+        shown = extra.get("shown", 0)
+        #: How many values are a button each; 0 where all are in a list.
+        self.shown = shown if isinstance(shown, int) else 0
         unless = extra.get("unless", {})
         #: Values of other fields at which this one has no effect.
         self.unless: dict[str, list[Any]] = {str(k): list(v) for k, v in unless.items()} if isinstance(unless, dict) else {}  # type: ignore[arg-type]
@@ -174,6 +183,86 @@ class ChoiceBox(QComboBox):
         self.setMinimumContentsLength(6)
 
 
+class ChoiceButtons(QWidget):
+    """One of the declared values, the first of them as buttons; the last button opens the others and shows the chosen one.
+
+    Parameters
+    ----------
+    values : tuple
+    limits : _Limits
+        Its ``shown`` says how many values are a button each.
+
+    Attributes
+    ----------
+    buttons : dict of object to QToolButton
+        By value.
+    more : QToolButton
+        Its menu has the other values.
+    changed : Signal
+        Another value was chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, values: tuple[Any, ...], limits: _Limits) -> None:
+        super().__init__()
+        self._names = {value: limits.words.get(str(value), str(value)) for value in values}
+        self._value: Any = values[0]
+        self._group = QButtonGroup(self)
+        self.buttons = {value: self._button(self._names[value]) for value in values[: limits.shown]}
+        self.more = self._button("")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.more)
+        for value in values[limits.shown :]:
+            menu.addAction(self._names[value]).triggered.connect(lambda _checked=False, value=value: self._choose(value))
+        self.more.setMenu(menu)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for value, button in self.buttons.items():
+            button.clicked.connect(lambda _checked=False, value=value: self._choose(value))
+            row.addWidget(button)
+        row.addWidget(self.more)
+        self.setFocusProxy(next(iter(self.buttons.values())))
+        self.show_value(self._value)
+
+    def value(self) -> Any:
+        """Return the chosen value."""
+        return self._value
+
+    def show_value(self, value: Any) -> None:
+        """Choose a value."""
+        other = value not in self.buttons
+        changed = value != self._value
+        self._value = value
+        self.buttons.get(value, self.more).setChecked(True)
+        self.more.setText(self._names[value] if other else self.tr("More"))
+        self.setFocusProxy(self.buttons.get(value, self.more))
+        if changed:
+            self.changed.emit()
+
+    def describe(self, title: str, text: str) -> None:
+        """Name the buttons for screen readers after the setting and the value, and give them its help."""
+        for value, button in self.buttons.items():
+            button.setAccessibleName(f"{title}: {self._names[value]}")
+        self.more.setAccessibleName(f"{title}: {self.tr('More')}")
+        for button in (*self.buttons.values(), self.more):
+            button.setToolTip(text)
+
+    def _button(self, text: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setMinimumHeight(28)
+        self._group.addButton(button)
+        return button
+
+    def _choose(self, value: Any) -> None:
+        self.show_value(value)
+
+
 class TextBox(QComboBox):
     """Free text with suggestions, each of which may have a name."""
 
@@ -256,6 +345,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         self._labels: list[QLabel] = []
         self._unless: dict[str, dict[str, list[Any]]] = {}
         self._beside: dict[str, QLabel] = {}
+        self._helps: dict[str, QToolButton] = {}
         self._folded = QWidget()
         plain, folded = _rows(), _rows()
         self._columns = (plain, folded)
@@ -332,6 +422,16 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         assert isinstance(field, TextBox)
         field.offer(choices)
 
+    def take(self, name: str) -> tuple[QLabel, QWidget]:
+        """Give the label and the field of a setting away, to stand elsewhere; the form goes on to read and fill it."""
+        label, field = self._beside[name], self.fields[name]
+        for rows in self._columns:
+            for part in (label, field, self._helps[name]):
+                rows.removeWidget(part)
+        self._helps.pop(name).deleteLater()
+        self._labels.remove(label)
+        return label, field
+
     def _add(self, rows: QGridLayout, name: str, info: FieldInfo, limits: _Limits) -> None:
         field = _field(info, limits)
         title, text = _tr(info.title or name), _tr(info.description or "")
@@ -339,7 +439,9 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         field.setAccessibleName(title)
         field.setAccessibleDescription(text)
         field.setToolTip(text)
-        field.setWhatsThis(f"<b>{title}</b><br>{text}{_range_text(limits)}")
+        field.setWhatsThis(f"<b>{title}</b><br>{' '.join(filter(None, (text, limits.more)))}{_range_text(limits)}")
+        if isinstance(field, ChoiceButtons):
+            field.describe(title, text)
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         field.installEventFilter(self._guard)
         field.installEventFilter(self._keys)
@@ -350,6 +452,8 @@ class SettingsForm(QWidget, Generic[SettingsT]):
             self._unless[name] = limits.unless
         _changed_signal(field).connect(self._changed)
         place = rows.rowCount()
+        self._helps[name] = _help_button(title, field)
+        rows.addWidget(self._helps[name], place, 2)
         if isinstance(field, QCheckBox):
             field.setText(title)
             rows.addWidget(field, place, 1)
@@ -374,6 +478,8 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         for name, rule in self._unless.items():
             idle = any(other in self.fields and _value(self.fields[other]) in values for other, values in rule.items())
             self.fields[name].setVisible(not idle)
+            if name in self._helps:
+                self._helps[name].setVisible(not idle)
             if name in self._beside:
                 self._beside[name].setVisible(not idle)
 
@@ -393,6 +499,19 @@ def _rows() -> QGridLayout:
     rows.setVerticalSpacing(6)
     rows.setColumnStretch(1, 1)
     return rows
+
+
+def _help_button(title: str, field: QWidget) -> QToolButton:
+    """Return the button that explains a field; by key Shift+F1 does, so it is left out of the round of the Tab key."""
+    button = QToolButton()
+    button.setText("?")
+    button.setAccessibleName(_tr("About {name}").format(name=title))
+    button.setToolTip(field.whatsThis())
+    button.setAutoRaise(True)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setStyleSheet("QToolButton { padding: 2px 4px; }")
+    button.clicked.connect(lambda: QWhatsThis.showText(button.mapToGlobal(button.rect().bottomLeft()), field.whatsThis(), button))
+    return button
 
 
 def _fold_button(text: str, folded: QWidget) -> QToolButton:
@@ -417,7 +536,7 @@ def _fold_button(text: str, folded: QWidget) -> QToolButton:
 def _field(info: FieldInfo, limits: _Limits) -> QWidget:
     kind = info.annotation
     if get_origin(kind) is Literal:
-        return ChoiceBox(get_args(kind), limits)
+        return (ChoiceButtons if limits.shown else ChoiceBox)(get_args(kind), limits)
     if kind is bool:
         return QCheckBox()
     if kind is int:
@@ -431,6 +550,8 @@ def _field(info: FieldInfo, limits: _Limits) -> QWidget:
 
 def _changed_signal(field: QWidget) -> Any:
     match field:
+        case ChoiceButtons():
+            return field.changed
         case QCheckBox():
             return field.toggled
         case QSpinBox() | QDoubleSpinBox():
@@ -450,7 +571,7 @@ def _value(field: QWidget) -> Any:
             return float(f"{field.value():.12g}")
         case QSpinBox():
             return field.value()
-        case TextBox():
+        case TextBox() | ChoiceButtons():
             return field.value()
         case QComboBox():
             return field.currentData()
@@ -463,7 +584,7 @@ def _show(field: QWidget, value: Any) -> None:
             field.setChecked(value)
         case QSpinBox() | QDoubleSpinBox():
             field.setValue(value)
-        case TextBox():
+        case TextBox() | ChoiceButtons():
             field.show_value(value)
         case QComboBox():
             field.setCurrentIndex(field.findData(value))

@@ -51,14 +51,17 @@ def _setting(
     advanced: bool = False,
     words: dict[Any, str] | None = None,
     unless: dict[str, tuple[Any, ...]] | None = None,
+    more: str = "",
+    shown: int = 0,
     **limits: Any,
 ) -> Any:
     """Declare one setting.
 
     Label, one sentence of help, unit, rank in forms, values with a name of their own, values of other settings of the group at
-    which this one has no effect, and limits.
+    which this one has no effect, a second sentence of help for forms, how many of its values forms show as buttons, and limits.
     """
     extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
+    extra.update(more=more, shown=shown)
     extra["unless"] = {name: list(values) for name, values in (unless or {}).items()}
     return Field(default, title=label, description=text, json_schema_extra=extra, **limits)
 
@@ -67,8 +70,9 @@ class Settings(BaseModel):
     """A frozen group of settings that refuses unknown names.
 
     Each field carries its label (``title``), help (``description``) and limits; ``json_schema_extra`` adds its
-    ``unit``, whether it is ``advanced``, ``words`` for single values, and ``unless``, the values of others at which
-    it has no effect: forms and flags are made from them.
+    ``unit``, whether it is ``advanced``, ``words`` for single values, ``unless``, the values of others at which it has
+    no effect, ``more``, a second sentence of help, and ``shown``, how many values are a button each: forms and flags
+    are made from them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,8 +84,16 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 class TaskConfig(Settings):
     """What is to be forecast, from how much history, and which bars judge it."""
 
-    input_size: int = _setting(60, "Lookback", "Bars the network reads before each forecast.", "bars", ge=1, le=5000)
-    horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000)
+    input_size: int = _setting(
+        60,
+        "Lookback",
+        "Bars the network reads before each forecast.",
+        "bars",
+        ge=1,
+        le=5000,
+        more="A longer lookback sees more history and leaves fewer windows to learn from.",
+    )
+    horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000, more="Each step ahead has bands of its own.")
     val_size: int = _setting(
         0,
         "Validation",
@@ -91,6 +103,7 @@ class TaskConfig(Settings):
         words={0: "15 % of history"},
         ge=0,
         le=_MOST_BARS,
+        more="The weights of the epoch with the lowest loss on these bars are kept.",
     )
     test_size: int = _setting(
         0,
@@ -101,6 +114,7 @@ class TaskConfig(Settings):
         words={0: "15 % of history"},
         ge=0,
         le=_MOST_BARS,
+        more="More bars make the verdict surer, and leave fewer to learn from.",
     )
     calibration: Literal["aci", "split", "none"] = _setting(
         "aci",
@@ -108,6 +122,7 @@ class TaskConfig(Settings):
         "How bands learn from their own misses: adaptively (answers a crisis within days), from a moving window, or not at all.",
         advanced=True,
         words={"aci": "Adaptive", "split": "Window", "none": "None"},
+        more="None leaves the bands as the network gives them.",
     )
     target: Literal["auto", "log-return", "difference", "level", "seasonal"] = _setting(
         "auto",
@@ -137,6 +152,7 @@ class TaskConfig(Settings):
         "The one line that is drawn, exported and scored by point metrics: the median keeps absolute errors small, the mean squared ones.",
         advanced=True,
         words={"median": "Median", "mean": "Mean"},
+        more="The bands are the same for both.",
     )
     baselines: str = _setting(
         "auto",
@@ -157,19 +173,38 @@ class InputConfig(Settings):
     bar of the horizon it moves the forecast of that bar. :data:`KNOWN_AHEAD` tells the two kinds apart.
     """
 
-    volume: bool = _setting(True, "Volume", "Known up to the cutoff: how much was traded beside the last month.")
-    gaps: bool = _setting(True, "Gaps", "Known up to the cutoff: how far the open was from the last close.")
+    volume: bool = _setting(
+        True,
+        "Volume",
+        "Known up to the cutoff: how much was traded beside the last month.",
+        more="A series without volume is read without it.",
+    )
+    gaps: bool = _setting(
+        True,
+        "Gaps",
+        "Known up to the cutoff: how far the open was from the last close.",
+        more="A series without opens is read without them.",
+    )
     dates: bool = _setting(
         False,
         "Calendar (known ahead)",
         "Known ahead, for each bar of the horizon: weekday, hour, time of year, turn of the month, closed days before and after it.",
         advanced=True,
+        more="Choose it where a series follows the week, the hour or the time of year.",
     )
     market: bool = _setting(
-        False, "Market", "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).", advanced=True
+        False,
+        "Market",
+        "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).",
+        advanced=True,
+        more="It tells a move of one series from a move of all.",
     )
     indicators: bool = _setting(
-        False, "Indicators", "Known up to the cutoff: RSI, MACD, Bollinger position, ADX and stochastic.", advanced=True
+        False,
+        "Indicators",
+        "Known up to the cutoff: RSI, MACD, Bollinger position, ADX and stochastic.",
+        advanced=True,
+        more="Each looks at past bars alone, so nothing leaks.",
     )
 
 
@@ -185,6 +220,8 @@ class ModelConfig(Settings):
         "Network",
         "Kind of network; on a CPU small LSTMs are faster than GRUs, large ones slower.",
         words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"},
+        shown=3,
+        more="LSTM and GRU remember over many bars, a plain RNN forgets sooner, and a Transformer looks at all bars at once.",
     )
     shape: ShapeName = _setting(
         "many-to-one",
@@ -198,6 +235,7 @@ class ModelConfig(Settings):
             "many-to-many": "Many to many",
             "encoder-decoder": "Encoder-decoder",
         },
+        more="The picture below shows it; lookback and horizon follow where they do not fit.",
     )
     decoding: Literal["auto", "direct", "recursive", "seq2seq"] = _setting(
         "auto",
@@ -205,10 +243,23 @@ class ModelConfig(Settings):
         "How steps ahead are made: all at once, one by one with each fed back, or by a second network; auto takes what suits the shape.",
         advanced=True,
         words={"auto": "Automatic", "direct": "Direct", "recursive": "Recursive", "seq2seq": "Sequence to sequence"},
+        more="Steps that are fed back pass their errors on to later ones.",
     )
-    hidden_size: int = _setting(8, "Hidden size", "Units of each layer.", "units", ge=1, le=2048)
-    layers: int = _setting(1, "Layers", "Layers on top of each other.", ge=1, le=8)
-    dropout: float = _setting(0.5, "Dropout", "Share of units silenced at random while training.", advanced=True, ge=0.0, le=0.9)
+    hidden_size: int = _setting(
+        8, "Hidden size", "Units of each layer.", "units", ge=1, le=2048, more="More units can learn more, and overfit sooner."
+    )
+    layers: int = _setting(
+        1, "Layers", "Layers on top of each other.", ge=1, le=8, more="Each layer reads the outputs of the one below it."
+    )
+    dropout: float = _setting(
+        0.5,
+        "Dropout",
+        "Share of units silenced at random while training.",
+        advanced=True,
+        ge=0.0,
+        le=0.9,
+        more="It holds overfitting back; 0 leaves it out.",
+    )
     bidirectional: bool = _setting(
         False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
     )
@@ -219,6 +270,7 @@ class ModelConfig(Settings):
         advanced=True,
         words={"tanh": "tanh", "relu": "ReLU"},
         unless={"model": ("lstm", "gru", "transformer")},
+        more="The other networks have fixed activations.",
     )
     memory: int = _setting(
         0,
@@ -230,6 +282,7 @@ class ModelConfig(Settings):
         ge=0,
         le=5000,
         unless={"model": ("rnn", "transformer")},
+        more="It helps where what matters lies far back.",
     )
     layer_norm: bool = _setting(
         False,
@@ -254,12 +307,27 @@ class ModelConfig(Settings):
         words={0: "None"},
         ge=0,
         le=512,
+        more="It picks out short patterns, and never sees later bars.",
     )
     conv_channels: int = _setting(
-        8, "Conv. channels", "Outputs of the convolution.", advanced=True, ge=1, le=1024, unless={"conv_kernel": (0,)}
+        8,
+        "Conv. channels",
+        "Outputs of the convolution.",
+        advanced=True,
+        ge=1,
+        le=1024,
+        unless={"conv_kernel": (0,)},
+        more="Each is one pattern that it can pick out.",
     )
     heads: int = _setting(
-        2, "Heads", "Attention heads of each layer of a Transformer.", advanced=True, ge=1, le=64, unless={"model": ("rnn", "lstm", "gru")}
+        2,
+        "Heads",
+        "Attention heads of each layer of a Transformer.",
+        advanced=True,
+        ge=1,
+        le=64,
+        unless={"model": ("rnn", "lstm", "gru")},
+        more="Each head can look at other bars.",
     )
     positions: Literal["sinusoidal", "learned"] = _setting(
         "sinusoidal",
@@ -268,6 +336,7 @@ class ModelConfig(Settings):
         advanced=True,
         words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
         unless={"model": ("rnn", "lstm", "gru")},
+        more="Learned positions add weights for each lag of the lookback.",
     )
     embedding: int = _setting(
         0,
@@ -280,7 +349,13 @@ class ModelConfig(Settings):
         le=256,
     )
     members: int = _setting(
-        1, "Members", "Networks trained side by side from different starts; the forecast is their median.", advanced=True, ge=1, le=50
+        1,
+        "Members",
+        "Networks trained side by side from different starts; the forecast is their median.",
+        advanced=True,
+        ge=1,
+        le=50,
+        more="More members make a steadier forecast, and take longer in proportion.",
     )
 
     @property
@@ -292,16 +367,40 @@ class ModelConfig(Settings):
 class TrainConfig(Settings):
     """How the network is trained."""
 
-    epochs: int = _setting(30, "Epochs", "Most passes over the training windows.", ge=1, le=100_000)
-    batch_size: int = _setting(64, "Batch", "Windows in each gradient step.", "windows", advanced=True, ge=1, le=65_536)
+    epochs: int = _setting(
+        30,
+        "Epochs",
+        "Most passes over the training windows.",
+        ge=1,
+        le=100_000,
+        more="Training stops sooner where the validation loss stops falling.",
+    )
+    batch_size: int = _setting(
+        64,
+        "Batch",
+        "Windows in each gradient step.",
+        "windows",
+        advanced=True,
+        ge=1,
+        le=65_536,
+        more="Small batches make many noisy steps, large ones few steady ones.",
+    )
     optimiser: Literal["adamw", "sgd", "rmsprop"] = _setting(
         "adamw",
         "Optimiser",
         "How steps are made from gradients; SGD wants a learning rate some hundred times that of the others.",
         advanced=True,
         words={"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
+        more="AdamW is the usual choice.",
     )
-    learning_rate: float = _setting(5e-4, "Learning rate", "Largest step size of the optimiser.", gt=0.0, le=10.0)
+    learning_rate: float = _setting(
+        5e-4,
+        "Learning rate",
+        "Largest step size of the optimiser.",
+        gt=0.0,
+        le=10.0,
+        more="Too large a rate makes the loss jump; the button below looks for one that fits.",
+    )
     momentum: float = _setting(
         0.9,
         "Momentum",
@@ -310,9 +409,16 @@ class TrainConfig(Settings):
         ge=0.0,
         le=0.999,
         unless={"optimiser": ("adamw", "rmsprop")},
+        more="More of it passes flat parts faster, and overshoots sooner.",
     )
     weight_decay: float = _setting(
-        0.3, "Weight decay", "Pull of the weights towards zero, apart from the gradient.", advanced=True, ge=0.0, le=10.0
+        0.3,
+        "Weight decay",
+        "Pull of the weights towards zero, apart from the gradient.",
+        advanced=True,
+        ge=0.0,
+        le=10.0,
+        more="It holds overfitting back; 0 leaves it out.",
     )
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = _setting(
         "cosine",
@@ -320,6 +426,7 @@ class TrainConfig(Settings):
         "How the learning rate moves over the epochs: one cycle rises first; plateau halves it when the validation loss stalls.",
         advanced=True,
         words={"constant": "Constant", "cosine": "Cosine", "one-cycle": "One cycle", "plateau": "Plateau"},
+        more="A rate that falls lets the last epochs settle.",
     )
     clip: Literal["norm", "value", "off"] = _setting(
         "norm",
@@ -327,6 +434,7 @@ class TrainConfig(Settings):
         "Hold back large gradients: as a whole, keeping their direction, or each element by itself.",
         advanced=True,
         words={"norm": "By norm", "value": "By value", "off": "Off"},
+        more="It keeps one odd batch from undoing what was learned.",
     )
     clip_norm: float = _setting(
         1.0,
@@ -337,6 +445,7 @@ class TrainConfig(Settings):
         ge=0.0,
         le=1e6,
         unless={"clip": ("off",)},
+        more="Smaller gradients are left as they are.",
     )
     supervision: Literal["window", "sequence"] = _setting(
         "window",
@@ -344,6 +453,7 @@ class TrainConfig(Settings):
         "What one pass teaches: the answer at the end of each window, or those at all bars of a long chunk, which is cheaper.",
         advanced=True,
         words={"window": "Windows", "sequence": "Sequences"},
+        more="Windows match how the forecast is made.",
     )
     chunk: int = _setting(
         64,
@@ -354,17 +464,34 @@ class TrainConfig(Settings):
         ge=2,
         le=5000,
         unless={"supervision": ("window",)},
+        more="A longer chunk carries states further.",
     )
     teacher_forcing: bool = _setting(
         True,
         "Teacher forcing",
         "While training, recursive and seq2seq decoders read what truly happened at the last step, not what they said of it.",
         advanced=True,
+        more="It learns faster, and meets its own errors only later.",
     )
     patience: int = _setting(
-        8, "Patience", "Epochs without a better validation loss before training stops.", "epochs", advanced=True, ge=1, le=_MOST_BARS
+        8,
+        "Patience",
+        "Epochs without a better validation loss before training stops.",
+        "epochs",
+        advanced=True,
+        ge=1,
+        le=_MOST_BARS,
+        more="The weights of the best epoch are kept in any case.",
     )
-    seed: int = _setting(0, "Seed", "Same seed, machine and device: same numbers.", advanced=True, ge=0, le=2**31 - 1)
+    seed: int = _setting(
+        0,
+        "Seed",
+        "Same seed, machine and device: same numbers.",
+        advanced=True,
+        ge=0,
+        le=2**31 - 1,
+        more="Another seed starts from other weights, and shows how much of a result is luck.",
+    )
     device: str = _setting(
         "auto",
         "Device",
@@ -372,6 +499,7 @@ class TrainConfig(Settings):
         advanced=True,
         words={"auto": "Automatic"},
         pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$",
+        more="Automatic chooses one that passes its test.",
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QValidator, QWheelEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox, QToolButton
 
-from app.forms import DecimalBox, FloatBox, SettingsForm, TextBox, WholeBox
+from app.forms import ChoiceButtons, DecimalBox, FloatBox, SettingsForm, TextBox, WholeBox
 from app.number_format import use_english
 from forecasting.config import GROUPS, BacktestConfig, ModelConfig, Settings, TaskConfig, TrainConfig
 from forecasting.errors import ConfigError
@@ -38,6 +39,17 @@ def test_every_field_has_a_name_help_and_a_buddy(qtbot: Any, cls: type[Settings]
         assert field.toolTip() == info.description
         assert info.description in field.whatsThis()
         assert isinstance(field, QCheckBox) or field in buddies
+
+
+def test_a_button_beside_every_field_explains_it_in_two_sentences(qtbot: Any, cls: type[Settings]) -> None:
+    form = SettingsForm(cls)
+    qtbot.addWidget(form)
+    for name, field in form.fields.items():
+        button = next(one for one in form.findChildren(QToolButton) if one.accessibleName() == f"About {field.accessibleName()}")
+        assert button.text() == "?"
+        if cls in GROUPS.values():
+            told = field.whatsThis().split("<br>")[1]
+            assert len([one for one in re.split(r"(?<=\w)[.;:](?:\s|$)", told) if one]) >= 2, name
 
 
 @pytest.mark.parametrize(
@@ -85,11 +97,33 @@ def test_limits_units_and_special_values(qtbot: Any) -> None:
 def test_choices_show_their_names(qtbot: Any) -> None:
     form = SettingsForm(ModelConfig)
     qtbot.addWidget(form)
-    choice = form.fields["model"]
+    choice = form.fields["shape"]
     assert isinstance(choice, QComboBox)
-    assert [choice.itemText(place) for place in range(choice.count())] == ["RNN", "LSTM", "GRU", "Transformer"]
-    choice.setCurrentText("GRU")
+    shapes = ["Many to one", "One to one", "One to many", "Many to many", "Encoder-decoder"]
+    assert [choice.itemText(place) for place in range(choice.count())] == shapes
+    choice.setCurrentText("One to one")
+    assert form.settings().shape == "one-to-one"
+
+
+def test_the_networks_are_buttons_and_the_others_are_behind_more(qtbot: Any) -> None:
+    form = SettingsForm(ModelConfig)
+    qtbot.addWidget(form)
+    form.show()
+    choice = form.fields["model"]
+    assert isinstance(choice, ChoiceButtons)
+    assert [button.text() for button in (*choice.buttons.values(), choice.more)] == ["RNN", "LSTM", "GRU", "More"]
+    qtbot.mouseClick(choice.buttons["gru"], Qt.MouseButton.LeftButton)
     assert form.settings().model == "gru"
+    assert [button.isChecked() for button in choice.buttons.values()] == [False, False, True]
+    with qtbot.waitSignal(form.changed):
+        choice.more.menu().actions()[0].trigger()
+    assert form.settings().model == "transformer"
+    assert choice.more.text() == "Transformer"
+    assert choice.more.isChecked()
+    assert not any(button.isChecked() for button in choice.buttons.values())
+    form.show_settings(ModelConfig(model="rnn"))
+    assert choice.buttons["rnn"].isChecked()
+    assert choice.more.text() == "More"
 
 
 def test_a_bad_text_is_explained_under_the_field(qtbot: Any) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QSpinBox
 
 from app.charts.rates import RateChart
+from app.forms import ChoiceButtons
 from app.panels.model import PRESETS, ModelPanel
 from app.panels.rates import RateDialog
 from app.theme import DARK, LIGHT
@@ -44,6 +45,8 @@ def choose(panel: ModelPanel, group: str, name: str, value: Any) -> None:
     field = panel._forms[group].fields[name]
     if isinstance(field, QComboBox):
         field.setCurrentIndex(field.findData(value))
+    elif isinstance(field, ChoiceButtons):
+        field.show_value(value)
     else:
         assert isinstance(field, QSpinBox)
         field.setValue(value)
@@ -51,6 +54,20 @@ def choose(panel: ModelPanel, group: str, name: str, value: Any) -> None:
 
 def told(panel: ModelPanel) -> str:
     return " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+
+
+def test_what_people_come_for_stands_first_and_never_scrolls_away(qtbot: Any, panel: ModelPanel) -> None:
+    panel.window().resize(320, 280)
+    fields = panel._forms["model"].fields | panel._forms["task"].fields
+    parts = [fields["model"], fields["input_size"], fields["horizon"], panel.train_button]
+    for part in parts:
+        assert part.isVisible()
+        assert part.visibleRegion().boundingRect() == part.rect()
+    tops = [part.mapTo(panel, QPoint(0, 0)).y() for part in parts]
+    assert tops == sorted(tops)
+    panel._forms["train"].show_advanced(True)
+    panel._scroll.verticalScrollBar().setValue(10_000)
+    assert panel.train_button.visibleRegion().boundingRect() == panel.train_button.rect()
 
 
 def test_presets_set_what_they_name_and_nothing_else(qtbot: Any, panel: ModelPanel) -> None:

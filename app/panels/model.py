@@ -1,4 +1,4 @@
-"""The experiment as a form: presets, what a choice looks like and costs, undo, and the two buttons that matter below it."""
+"""The experiment as a form: what people come for first (network, lookback, horizon, Train), all else below it, with undo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.charts.shapes import ShapePicture
 from app.forms import SettingsForm
@@ -78,10 +78,12 @@ class ModelPanel(QWidget):
         self._running = False
         inside = QWidget()
         rows = QVBoxLayout(inside)
-        rows.setContentsMargins(10, 8, 10, 10)
+        rows.setContentsMargins(10, 4, 10, 10)
         rows.setSpacing(6)
         rows.addLayout(self._preset_row())
         rows.addSpacing(4)
+        self._make_forms()
+        chosen_first = self._chosen_first()
         self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
         self._defaults.clicked.connect(lambda: self.show_config(self._usual))
@@ -96,9 +98,10 @@ class ModelPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(self._scroll, 1)
-        whole.addWidget(self._cost)
+        whole.addLayout(chosen_first)
         whole.addLayout(self._buttons())
+        whole.addWidget(self._cost)
+        whole.addWidget(self._scroll, 1)
         self.show_config(RunConfig())
         self._past.clear()
         self._show_choice()
@@ -182,7 +185,7 @@ class ModelPanel(QWidget):
         self.stop_button.setEnabled(running and not stopping)
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
         self.rate_button.setEnabled(ready and not running)
-        for part in (*self._forms.values(), *self._presets, self._defaults):
+        for part in (*self._forms.values(), *self._first, *self._presets, self._defaults):
             part.setEnabled(not running)
 
     def set_theme(self, theme: Theme) -> None:
@@ -278,6 +281,30 @@ class ModelPanel(QWidget):
         row.addStretch(1)
         return row
 
+    def _make_forms(self) -> None:
+        for group, cls in GROUPS.items():
+            form: SettingsForm[Settings] = SettingsForm(cls)
+            form.changed.connect(self._changed)
+            self._forms[group] = form
+
+    def _chosen_first(self) -> QGridLayout:
+        """Return the rows that never scroll away: the network, how far back it looks, and how far ahead."""
+        rows = QGridLayout()
+        rows.setContentsMargins(10, 8, 10, 0)
+        rows.setHorizontalSpacing(10)
+        rows.setVerticalSpacing(6)
+        rows.setColumnStretch(1, 1)
+        label, network = self._forms["model"].take("model")
+        label.deleteLater()
+        rows.addWidget(network, 0, 0, 1, 2)
+        self._first = [network]
+        for place, name in enumerate(("input_size", "horizon"), start=1):
+            label, field = self._forms["task"].take(name)
+            rows.addWidget(label, place, 0)
+            rows.addWidget(field, place, 1)
+            self._first.append(field)
+        return rows
+
     def _add_groups(self, rows: QVBoxLayout) -> None:
         headings = {
             "task": self.tr("What to forecast"),
@@ -292,13 +319,11 @@ class ModelPanel(QWidget):
         for label in (self._sentence, self._cost):
             label.setProperty("role", "muted")
             label.setWordWrap(True)
-        self._cost.setContentsMargins(10, 6, 10, 0)
-        for group, cls in GROUPS.items():
+        self._cost.setContentsMargins(10, 0, 10, 6)
+        self._cost.hide()
+        for group, form in self._forms.items():
             heading = QLabel(headings.get(group, group))
             heading.setProperty("role", "heading")
-            form: SettingsForm[Settings] = SettingsForm(cls)
-            form.changed.connect(self._changed)
-            self._forms[group] = form
             rows.addWidget(heading)
             rows.addWidget(form)
             if group == "model":
@@ -319,7 +344,7 @@ class ModelPanel(QWidget):
         self.train_button.clicked.connect(self.train_wanted)
         self.stop_button.clicked.connect(self.stop_wanted)
         row = QHBoxLayout()
-        row.setContentsMargins(10, 8, 10, 10)
+        row.setContentsMargins(10, 8, 10, 6)
         row.setSpacing(8)
         for button, stretch in ((self.train_button, 2), (self.stop_button, 1)):
             button.setMinimumHeight(36)
