@@ -94,6 +94,7 @@ class Session(QObject):
         self.watchlist = Watchlist()
         self.selected = 0
         self.refused: Request | None = None
+        self.misnamed: Request | None = None
         self.progress: Progress | None = None
         self.finished: RunFinished | None = None
         self.recalled: RunResult | None = None
@@ -181,6 +182,11 @@ class Session(QObject):
         """How many threads have not ended yet."""
         return len(self._workers())
 
+    @property
+    def asked_anew(self) -> bool:
+        """Whether what was loaded last was asked for by the user, and not brought back or read again as before."""
+        return self._asked.choice != "as_before"
+
     def select(self, index: int) -> None:
         """Show another series of the watchlist.
 
@@ -231,7 +237,7 @@ class Session(QObject):
         if self.state not in ("idle", "loading"):
             raise CandlecastError("The program is still at work.", "Stop or cancel it before you load other prices.")
         self._retire()
-        self.refused = None
+        self.refused = self.misnamed = None
         self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead)
         self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
@@ -657,9 +663,10 @@ class Session(QObject):
         if asked.refusals and not failure:
             first, count = asked.refusals[0], len(asked.refusals)
             many = self.tr("{n} of {all} could not be loaded. {first}").format(n=count, all=len(asked.requests), first=first.message)
-            self.delivered.emit(Notice(many if count > 1 else first.message, first.hint))
+            self.misnamed = asked.requests[first.place]
+            self.delivered.emit(Notice(many if count > 1 else first.message, first.hint, suggestions=first.suggestions))
         if failure and len(asked.requests) == 1 and not asked.listed:
-            self.refused = asked.requests[0]
+            self.refused = self.misnamed = asked.requests[0]
             listed = asked.instead or self.refused
             self._relist(self.watchlist.with_problem(listed, failure.message, failure.hint, add=False), self.selected)
 

@@ -27,17 +27,21 @@ _PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas",
 
 @dataclass(frozen=True)
 class Failure:
-    """A fault on its way to the window; ``details`` is empty for a fault that the user can mend."""
+    """A fault on its way to the window; ``details`` is empty for a fault that the user can mend.
+
+    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first.
+    """
 
     message: str
     hint: str = ""
     details: str = ""
+    suggestions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Tell a fault of ours by its message and hint, any other with traceback and versions."""
         if isinstance(error, CandlecastError):
-            return cls(error.message, error.hint)
+            return cls(error.message, error.hint, suggestions=getattr(error, "suggestions", ()))
         trace = "".join(traceback.format_exception(error))
         return cls(f"{type(error).__name__}: {error}", "", f"{trace}\n{versions()}")
 

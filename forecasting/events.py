@@ -32,10 +32,14 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """Something the user should know that stops nothing (device fall-back, slow network, ...)."""
+    """Something the user should know that stops nothing (device fall-back, slow network, ...).
+
+    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first.
+    """
 
     message: str
     hint: str = ""
+    suggestions: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

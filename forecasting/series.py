@@ -68,6 +68,8 @@ class Finding:
         What was done: ``kept``, ``dropped``, ``sorted``, ``filled``, ``read as`` ...
     dates : tuple of str
         ISO dates of the first few bars concerned.
+    remedy : tuple of str
+        Where another reading is as likely: the name of the reading option that settles it, and its value.
     """
 
     code: str
@@ -76,6 +78,7 @@ class Finding:
     severity: Literal["info", "warning", "error"] = "info"
     action: str = "kept"
     dates: tuple[str, ...] = ()
+    remedy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
 def test_everything_in_the_window_has_a_name_and_can_be_reached(bench: Workbench) -> None:
     assert unnamed(bench.window) == []
     assert out_of_reach(bench.window) == []
-    bench.banner.show_fault("The file prices.csv holds no prices.", "Choose another one.", details=True, action="Import with options…")
+    bench.banner.show_fault("The file prices.csv holds no prices.", "Choose another one.", details=True, choices=["Import with options…"])
     finished(bench)
     assert unnamed(bench.window) == []
     assert out_of_reach(bench.window) == []

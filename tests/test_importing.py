@@ -264,6 +264,29 @@ def test_an_answer_to_what_is_no_longer_asked_is_left_alone(qtbot: Any, tmp_path
     assert dialog.load.isEnabled()
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_enter_loads_wherever_the_focus_is(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path, early: bool) -> None:
+    dialog = opened(put(tmp_path, AMBIGUOUS))
+    accepted: list[bool] = []
+    dialog.accepted.connect(lambda: accepted.append(True))
+    if early:
+        choose(dialog.fields["date_format"], "mdy")
+        assert not dialog.load.isEnabled()
+    qtbot.keyClick(dialog.table if early else dialog.fields["decimal"], Qt.Key.Key_Return)
+    wait(lambda: bool(accepted))
+
+
+def test_a_finding_of_two_likely_readings_has_a_button_that_settles_it(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
+    dialog = opened(put(tmp_path, AMBIGUOUS))
+    button = next(one for one in dialog.findChildren(QAbstractButton) if one.text() == "Read as day/month")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    settled(dialog)
+    assert dialog.options.date_format == "dmy"
+    assert dialog.fields["date_format"].value == "dmy"
+
+
 def test_all_that_can_be_pressed_has_a_name(opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     QApplication.processEvents()
@@ -330,6 +353,21 @@ def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(qtbot
     idle(bench)
     assert bench.session.series.y[0] == pytest.approx(1.5)
     assert [row.symbol for row in bench.session.watchlist.rows].count("prices") == 1
+
+
+def test_dates_that_fit_two_orders_are_told_when_opened_with_a_button(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+    bench.load([str(put(tmp_path, AMBIGUOUS, "either.csv"))])
+    idle(bench)
+    assert "Every date fits" in bench.banner.text
+    assert bench.session.series is not None
+    before = bench.session.series.ds[1]
+    button = next(one for one in bench.banner.findChildren(QAbstractButton) if one.text() == "Read as day/month")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert bench.session.series.ds[1] != before
+    assert bench.session.row is not None
+    assert bench.session.row.request.read.date_format == "dmy"
+    assert bench.banner.text == ""
 
 
 def test_a_file_is_imported_from_the_menu(qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -318,3 +318,19 @@ def test_a_load_that_takes_long_can_be_given_up(qtbot: Any, bench: Workbench, se
 def test_a_single_reference_that_fails_is_an_error() -> None:
     with pytest.raises(CandlecastError):
         list(jobs.load([Request(reference="/nowhere/at/all.csv")]))
+
+
+@pytest.mark.parametrize(("typed", "listed"), [("NASDAQ:AAPL", "start AAPL*"), ("NASDAQ:AAPL, MSFT", "start MSFT* AAPL*")])
+def test_a_ticker_in_another_spelling_is_loaded_by_the_button_beside_the_error(
+    qtbot: Any, bench: Workbench, typed: str, listed: str
+) -> None:
+    field = bench.actions.ticker_field
+    field.setText(typed)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    idle(bench)
+    assert bench.banner.choices == ("Load AAPL",)
+    button = next(one for one in bench.banner.findChildren(QAbstractButton) if one.text() == "Load AAPL")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    idle(bench)
+    assert rows(bench) == listed
+    assert bench.banner.text == ""

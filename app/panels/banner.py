@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
 
@@ -83,13 +85,13 @@ class Banner(QFrame):
         """The next steps that are offered, as their buttons name them."""
         return tuple(button.text() for button in (self._action, self._other) if not button.isHidden())
 
-    def show_fault(self, message: str, hint: str = "", *, details: bool = False, action: str = "", other: str = "") -> None:
-        """Show what went wrong; ``details`` offers more of it, ``action`` and ``other`` name next steps that are offered."""
-        self._show("warning", message, hint, details=details, action=action, other=other)
+    def show_fault(self, message: str, hint: str = "", *, details: bool = False, choices: Sequence[str] = ()) -> None:
+        """Show what went wrong; ``details`` offers more of it, ``choices`` name two next steps at most that are offered."""
+        self._show("warning", message, hint, details=details, choices=choices)
 
-    def show_notice(self, message: str, hint: str = "") -> None:
-        """Show something that is worth knowing and stops nothing."""
-        self._show("info", message, hint)
+    def show_notice(self, message: str, hint: str = "", *, choices: Sequence[str] = ()) -> None:
+        """Show something that is worth knowing and stops nothing; ``choices`` as for :meth:`show_fault`."""
+        self._show("info", message, hint, choices=choices)
 
     def show_lasting(self, message: str, hint: str = "") -> None:
         """Show something that must be seen: it stays, or comes back after other messages, until it is dismissed."""
@@ -117,7 +119,8 @@ class Banner(QFrame):
         self._copy.setIcon(icon("copy", theme))
         self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
 
-    def _show(self, kind: str, message: str, hint: str, *, details: bool = False, action: str = "", other: str = "") -> None:
+    def _show(self, kind: str, message: str, hint: str, *, details: bool = False, choices: Sequence[str] = ()) -> None:
+        action, other = (*choices, "", "")[:2]
         self._kind = kind
         self._message.setText(message)
         self._hint.setText(hint)

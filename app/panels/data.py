@@ -57,7 +57,7 @@ class DataPanel(QStackedWidget):
     check_wanted, only_wanted, move_wanted, remove_wanted : Signal
         Rows are to be trained or not; one alone is; one is to go elsewhere; rows are to be taken off the list.
     shape_wanted : Signal
-        Place of a row, ``trading_calendar`` or ``resample``, and the value: "" for what was found.
+        Place of a row, the name of a reading option such as ``resample``, and its value: "" for what was found.
     add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
         Something is to be added; the last with the sample's name.
     open_wanted, sample_wanted : Signal
@@ -113,6 +113,7 @@ class DataPanel(QStackedWidget):
         self._quality = QLabel()
         self._quality.setProperty("role", "heading")
         self._findings = FindingList()
+        self._findings.remedy_wanted.connect(lambda what, value: self.shape_wanted.emit(self.list.current, what, value))
         self.addWidget(self._empty)
         self.addWidget(self._laid_out())
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
 from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from app.theme import Theme, icon
 from forecasting.series import Finding
@@ -25,6 +25,13 @@ def finding_text(finding: Finding) -> str:
     return f"{finding.message}{done}{f' ({shown})' if shown else ''}"
 
 
+def remedy_text(finding: Finding) -> str:
+    """Return what the button of a finding with a remedy says."""
+    words = {"mdy": "month/day", "dmy": "day/month", "ymd": "year/month/day", "ydm": "year/day/month"}
+    value = finding.remedy[-1]
+    return QCoreApplication.translate("FindingList", "Read as {how}").format(how=words.get(value, value))
+
+
 def clear_rows(rows: QGridLayout) -> None:
     """Take every widget out of a layout, at once for the eye."""
     while (left := rows.takeAt(0)) is not None:
@@ -34,7 +41,15 @@ def clear_rows(rows: QGridLayout) -> None:
 
 
 class FindingList(QWidget):
-    """Findings below each other, the gravest first."""
+    """Findings below each other, the gravest first; below one that can be settled is a button that does so.
+
+    Attributes
+    ----------
+    remedy_wanted : Signal
+        Name and value of the reading option that settles a finding.
+    """
+
+    remedy_wanted = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +76,7 @@ class FindingList(QWidget):
 
     def _fill(self) -> None:
         clear_rows(self._rows)
-        for place, finding in enumerate(self._findings):
+        for place, finding in zip(range(0, 2 * len(self._findings), 2), self._findings, strict=True):
             mark, text = QLabel(), QLabel(finding_text(finding))
             text.setWordWrap(True)
             text.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,6 +87,10 @@ class FindingList(QWidget):
                 mark.setPixmap(_sign(finding, self._theme))
             self._rows.addWidget(mark, place, 0, Qt.AlignmentFlag.AlignTop)
             self._rows.addWidget(text, place, 1)
+            if finding.remedy:
+                button = QPushButton(remedy_text(finding))
+                button.clicked.connect(lambda _checked=False, finding=finding: self.remedy_wanted.emit(*finding.remedy))
+                self._rows.addWidget(button, place + 1, 1, Qt.AlignmentFlag.AlignLeft)
 
 
 def _sign(finding: Finding, theme: Theme) -> QPixmap:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QColor
+from PySide6.QtGui import QCloseEvent, QColor, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -205,6 +205,7 @@ class ImportDialog(QDialog):
         self._settled = options
         self._asked: ReadOptions | None = None
         self._good: ReadOptions | None = None
+        self._waiting = self._load_when_read = False
         self._columns: tuple[str, ...] = ()
         self._roles: tuple[str, ...] = ()
         self.setWindowTitle(_tr("Import {name}").format(name=Path(path).name))
@@ -223,6 +224,7 @@ class ImportDialog(QDialog):
         self.repair.setToolTip(_tr("Sort bars, drop duplicates and rows without a close; when off, these are errors"))
         self.repair.toggled.connect(lambda on: self._settle(repair=on))
         self._noticed, self._findings = QLabel(_tr("Noticed")), FindingList()
+        self._findings.remedy_wanted.connect(self._remedy)
         self._noticed.setProperty("role", "heading")
         self.buttons = QDialogButtonBox()
         self.load = QPushButton(_tr("Load"))
@@ -258,16 +260,30 @@ class ImportDialog(QDialog):
             self._say(_summary(found.reading), partly)
         self._noticed.setVisible(bool(found.reading.findings))
         self._findings.show_findings(found.reading.findings)
+        self._waiting = False
+        if self._load_when_read and self.load.isEnabled():
+            self.accept()
+        self._load_when_read = False
 
     def show_failure(self, failure: Failure) -> None:
         """Say why nothing of the file can be shown."""
-        self._good = None
+        self._good, self._waiting, self._load_when_read = None, False, False
         self._say(failure.message, failure.hint, "danger")
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self.table.set_theme(theme)
         self._findings.set_theme(theme)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Load by Enter wherever the focus is, except on a button; while the file is still read, as soon as that is done."""
+        focus = self.focusWidget()
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or isinstance(focus, QPushButton):
+            super().keyPressEvent(event)
+        elif self.load.isEnabled():
+            self.accept()
+        else:
+            self._load_when_read = self._waiting
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Ask for nothing any more."""
@@ -295,6 +311,11 @@ class ImportDialog(QDialog):
         for name, field in made.items():
             field.settled.connect(lambda name=name: self._field_settled(name))
         return made
+
+    def _remedy(self, name: str, value: str) -> None:
+        """Settle what a finding asks about."""
+        self._settle(**{name: value})
+        self._show_settled()
 
     def _field_settled(self, name: str) -> None:
         value = self.fields[name].value
@@ -352,6 +373,7 @@ class ImportDialog(QDialog):
 
     def _wait(self) -> None:
         """Refuse to load before the answer to the present choice is there."""
+        self._waiting = True
         self._say(_tr("Reading…"), "", "muted")
 
     def _say(self, summary: str, hint: str, role: str = "heading") -> None:

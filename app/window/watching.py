@@ -62,7 +62,7 @@ class Watching(QObject):
         panel.move_wanted.connect(session.move)
         panel.remove_wanted.connect(session.remove)
         panel.load_wanted.connect(self._load_again)
-        panel.shape_wanted.connect(self._shape)
+        panel.shape_wanted.connect(self.shape)
         panel.add_sample_wanted.connect(lambda name: self.load((f"sample:{name}",), "also"))
 
     @property
@@ -244,8 +244,8 @@ class Watching(QObject):
     def _load_again(self, place: int) -> None:
         self.load((self._session.watchlist[place].request,), "as_before")
 
-    def _shape(self, place: int, what: str, value: str) -> None:
-        """Load a series once more with another calendar or distance of bars; what is kept of a ticker is enough for that."""
+    def shape(self, place: int, what: str, value: str) -> None:
+        """Load a series once more with another value of a reading option; what is kept of a ticker is enough for that."""
         before = self._session.watchlist[place].request
         read = before.read.model_copy(update={what: value})
         self.load((before.model_copy(update={"read": read}),), "as_before", instead=before)

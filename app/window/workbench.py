@@ -196,14 +196,19 @@ class Workbench(QObject):
         self._fault = failure
         self._note("", failure)
         if not failure.details:
-            self._steps = self.reviewing.steps(fault) if isinstance(fault, CandlecastError) else ()
+            helps = self.reviewing.steps(fault) if isinstance(fault, CandlecastError) else ()
+            self._steps = helps or self.reviewing.corrections(failure.suggestions)
             self._refused = "" if self._steps else self.importer.offers()
             names = [name for name, _ in self._steps] or ([self.tr("Import with options…")] if self._refused else [])
-            action, other = (*names, "", "")[:2]
-            self.banner.show_fault(failure.message, failure.hint, action=action, other=other)
+            self.banner.show_fault(failure.message, failure.hint, choices=names)
             return
         self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
         self._show_details()
+
+    def _tell(self, message: str, hint: str, steps: tuple[Step, ...]) -> None:
+        """Tell of something worth knowing, with next steps as buttons."""
+        self._steps = steps
+        self.banner.show_notice(message, hint, choices=[name for name, _ in steps])
 
     def _take_step(self, number: int) -> None:
         """Take one of the next steps that the banner offers."""
@@ -361,11 +366,14 @@ class Workbench(QObject):
             case SeriesLoaded():
                 logbook.note(f"loaded {len(event.panel)} series of {sum(map(len, event.panel))} bars in all")
                 self._show_panel()
+                told, steps = self.reviewing.settlements(event.panel) if self.session.asked_anew else ("", ())
+                if told:
+                    self._tell(told, "", steps)
             case EngineReady():
                 self.model.offer_devices(event.devices)
                 self._status.show_engine(event, warming=False)
             case Notice():
-                self.banner.show_notice(event.message, event.hint)
+                self._tell(event.message, event.hint, self.reviewing.corrections(event.suggestions))
                 self.running.show_notices()
             case Advice():
                 if self.running.show_advice(event):

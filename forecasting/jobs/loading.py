@@ -65,7 +65,7 @@ def load(
         except CandlecastError as error:
             refusals.append(error)
             if len(wanted) > 1:
-                yield NotLoaded(error.message, error.hint, place)
+                yield NotLoaded(error.message, error.hint, place, suggestions=getattr(error, "suggestions", ()))
             continue
         found.extend(series)
         places.extend([place] * len(series))

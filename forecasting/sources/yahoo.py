@@ -306,10 +306,10 @@ def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool,
     if isinstance(error, TimeoutError) or kind in ("Timeout", "ReadTimeout", "ConnectTimeout"):
         return False, SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
     if isinstance(error, TooLargeError | DataError) or "curl: (61)" in str(error):  # 61: packed in a way that cannot be unpacked
-        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_short(error)}).", _LATER)
+        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense.", f"{_LATER} ({_short(error)})")
     if type(error).__module__.partition(".")[0] in ("peewee", "sqlite3"):
-        words = f"The cookies in {_cache_folder()} cannot be read ({_short(error)}); {symbol} was not loaded."
-        return False, SourceError(words, "Close other programs that use this folder, or delete the folder.")
+        words = f"The cookies in {_cache_folder()} cannot be read; {symbol} was not loaded."
+        return False, SourceError(words, f"Close other programs that use this folder, or delete the folder. ({_short(error)})")
     if status == 0 or isinstance(error, OSError):
         return _line_down(error, symbol)
     result = _result_of(chart)
@@ -329,7 +329,7 @@ def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
         cut, words, hint = True, "The connection to Yahoo was cut", _CONNECTION
     else:
         words, hint = "Yahoo cannot be reached", _CONNECTION
-    return cut, SourceError(f"{words}; {symbol} was not loaded ({_short(error)}).", hint)
+    return cut, SourceError(f"{words}; {symbol} was not loaded.", f"{hint} ({_short(error)})")
 
 
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:

@@ -215,9 +215,11 @@ def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
     values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[:, places]
     if _checksum(ds, values) != checksum:
         raise ValueError("it does not match its checksum")
-    told = tuple(Finding(**{**finding, "dates": tuple(finding["dates"])}) for finding in json.loads(findings))
+    told = tuple(
+        Finding(**{**finding, **{name: tuple(finding.get(name, ())) for name in ("dates", "remedy")}}) for finding in json.loads(findings)
+    )
     for one in told:
-        text_of(one.code, one.message, one.severity, one.action, *one.dates)
+        text_of(one.code, one.message, one.severity, one.action, *one.dates, *one.remedy)
     series = PriceSeries(symbol, ds, columns, values, freq, tz, currency, calendar, Provenance(source, adjusted, at, "", note), told)
     if tz:
         ZoneInfo(tz)

@@ -119,7 +119,8 @@ def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Findin
         chosen = _ORDER_WORDS.get(found.order, found.form)
         other = _ORDER_WORDS.get(found.alternative, found.alternative)
         message = f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set the date format to {found.alternative}."
-        findings.append(Finding("date_order", message, int(ds.size), "warning", f"read as {found.order or found.form}"))
+        settled = ("date_format", found.alternative)
+        findings.append(Finding("date_order", message, int(ds.size), "warning", f"read as {found.order or found.form}", remedy=settled))
     ds, tz = _settle_zone(ds, found, findings)
     ds, tz = _in_zone_of_table(ds, tz, found, grid.zone)
     if not tz and {"utc", "gmt"} & set(plain(grid.names[place]).split()):
