@@ -421,6 +421,28 @@ def test_past_forecasts_are_end_to_end(chart: PriceChart) -> None:
     assert "past forecasts" in [entry.label for entry in chart._legend.entries]
 
 
+def test_a_forecast_of_one_bar_can_be_seen_over_a_year(chart: PriceChart) -> None:
+    series = walk(500)
+    shown(chart, series)
+    chart.show_range(260)
+    chart.refresh()
+    without = count(picture(chart), chart.theme.forecast)
+    one = fan(series, 1, spread=0.02)
+    chart.show_forecast(one)
+    chart.refresh()
+    assert count(picture(chart), chart.theme.forecast) > without + 20  # a bar of 14 by 2.5 pixels, not a speck
+    cutoffs = np.arange(300, 498)
+    fans = [fan(series, 1, cutoff=int(c)) for c in cutoffs]
+    past = Outcomes(
+        "GRU", np.repeat(["WALK"], cutoffs.size), series.ds[cutoffs], np.array([f.ds for f in fans]), series.y[cutoffs],
+        series.y[cutoffs + 1][:, None], QUANTILES, np.array([f.values for f in fans]),
+    )  # fmt: skip
+    chart.show_outcomes(past)
+    chart.refresh()
+    assert len(chart._past.in_view(240, 500, 3.0)) == cutoffs.size
+    assert count(picture(chart), chart.theme.forecast) > without + 40
+
+
 # What is painted
 
 

@@ -15,6 +15,8 @@ from forecasting.series import Floats, Forecast, Ints, Outcomes, Point, within
 
 #: Levels of the bands, in percent, widest first.
 LEVELS: tuple[int, ...] = (95, 80)
+#: Pixels below which a forecast is too narrow to be read as a fan.
+_NARROW = 14.0
 
 
 #: Under which the line of the forecast can be hidden.
@@ -188,6 +190,9 @@ class ForecastArtist:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         x = frame.px(fan.x)
         theme = frame.theme
+        if x[-1] - x[0] < _NARROW:
+            self._paint_end(painter, frame, fan, float(x[-1]))
+            return
         for level, share in ((95, 0.16), (80, 0.24)):
             if level not in fan.bands or band_key(level) in self.hidden:
                 continue
@@ -200,10 +205,22 @@ class ForecastArtist:
             return
         painter.setPen(line_pen(theme.forecast, 2.0, (6.0, 3.0)))
         painter.drawPolyline(polygon(x, frame.py(fan.point)))
-        if len(x) == 2:  # a horizon of one bar is a line of one step: mark its end
-            painter.setBrush(QColor(theme.forecast))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.drawEllipse(QPointF(float(x[-1]), float(frame.py(fan.point)[-1])), 3.5, 3.5)
+
+    def _paint_end(self, painter: QPainter, frame: Frame, fan: Fan, column: float) -> None:
+        """Paint the last bar of a forecast that is too narrow for a fan: a box for each band, wide enough to be seen, and a bar."""
+        theme = frame.theme
+        for level, share, half in ((95, 0.16, 0.5 * _NARROW), (80, 0.24, 0.35 * _NARROW)):
+            if level not in fan.bands or band_key(level) in self.hidden:
+                continue
+            low, high = (float(frame.py(limit)[-1]) for limit in fan.bands[level])
+            box = QRectF(column - half, high, 2 * half, max(low - high, 1.0))
+            _fill_box(painter, box, theme.forecast, share if self.final else share * 0.6)
+            painter.setPen(line_pen(theme.forecast, 1.0, () if self.final else (1.5, 2.5)))
+            painter.drawRect(box)
+        if POINT_KEY not in self.hidden:
+            row = float(frame.py(fan.point)[-1])
+            painter.setPen(line_pen(theme.forecast, 2.5))
+            painter.drawLine(QPointF(column - 0.5 * _NARROW, row), QPointF(column + 0.5 * _NARROW, row))
 
 
 class TruthArtist:
@@ -303,8 +320,8 @@ class PastArtist:
         return bool(self._fans)
 
     def in_view(self, low: float, high: float, bar_width: float) -> list[Fan]:
-        """Return the fans that cross a range of bars; none where they would be mere specks."""
-        if self.hidden or not self._fans or bar_width * (self._fans[0].x.size - 1) < 6:
+        """Return the fans that cross a range of bars; none where they would be mere specks that cannot be joined."""
+        if self.hidden or not self._fans or (self._specks(bar_width) and self._fans[0].x.size > 2):
             return []
         first = max(0, int(np.searchsorted(self._starts, low)) - 1)
         return self._fans[first : int(np.searchsorted(self._starts, high))]
@@ -312,12 +329,31 @@ class PastArtist:
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the fans in view."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        for fan in self.in_view(*frame.x, frame.bar_width):
+        fans = self.in_view(*frame.x, frame.bar_width)
+        if fans and self._specks(frame.bar_width):
+            self._paint_joined(painter, frame, fans)
+            return
+        for fan in fans:
             x = frame.px(fan.x)
             low, high = (frame.py(limit) for limit in fan.widest())
             _fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
             painter.drawPolyline(polygon(x, frame.py(fan.point)))
+
+    def _specks(self, bar_width: float) -> bool:
+        """Whether the fans are too narrow to be seen one by one."""
+        return bar_width * (self._fans[0].x.size - 1) < 6
+
+    def _paint_joined(self, painter: QPainter, frame: Frame, fans: list[Fan]) -> None:
+        """Paint forecasts of one bar as one band: what was said each day of the next."""
+        x = frame.px(np.array([fan.last for fan in fans], np.float64))
+        limits = [fan.widest() for fan in fans]
+        low, high = (frame.py(np.array([pair[side][-1] for pair in limits])) for side in (0, 1))
+        middle = frame.py(np.array([fan.point[-1] for fan in fans]))
+        for part in np.split(np.arange(x.size), np.flatnonzero(np.diff(x) > 3 * frame.bar_width) + 1):
+            _fill_between(painter, x[part], low[part], high[part], frame.theme.forecast, 0.16)
+            painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
+            painter.drawPolyline(polygon(x[part], middle[part]))
 
 
 def _forecast(outcomes: Outcomes, place: int) -> Forecast:
@@ -325,6 +361,13 @@ def _forecast(outcomes: Outcomes, place: int) -> Forecast:
     y0, ds, values = float(outcomes.y0[place]), outcomes.ds[place], outcomes.values[place]
     mean = outcomes.mean[place] if outcomes.mean.size else None
     return Forecast(str(outcomes.symbol[place]), outcomes.model, outcomes.cutoff[place], y0, ds, outcomes.quantiles, values, mean)
+
+
+def _fill_box(painter: QPainter, box: QRectF, color: str, share: float) -> None:
+    """Fill a rectangle with a tint."""
+    fill = QColor(color)
+    fill.setAlphaF(share)
+    painter.fillRect(box, fill)
 
 
 def _fill_between(painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float) -> None:

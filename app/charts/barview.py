@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
@@ -33,7 +33,14 @@ class BarView(Chart):
     """A chart over bar indices. Its view follows what is new until the user moves it, and never moves by itself afterwards.
 
     y of the first row follows what is in view until the user scales it. Other rows always fit.
+
+    Signals
+    -------
+    range_moved : bool
+        What is in view has changed: whether it is the range that was asked for by :meth:`show_range`.
     """
+
+    range_moved = Signal(bool)
 
     def __init__(self, name: str, rows: tuple[Row, ...], parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
@@ -98,7 +105,17 @@ class BarView(Chart):
     def show_range(self, bars: int | None) -> None:
         """Show the last ``bars`` bars and the forecast; None shows all."""
         self._bars, self._follows, self._auto_y = bars, True, True
+        self._pointer_left()
         self.mark_dirty()
+        self._tell_range()
+
+    @property
+    def in_range(self) -> bool:
+        """Whether a number of bars that was asked for is in view, and the user has not moved away from it."""
+        return self._follows and self._bars != 0
+
+    def _tell_range(self) -> None:
+        self.range_moved.emit(self.in_range)
 
     @property
     def view(self) -> tuple[tuple[float, float], tuple[float, float] | None] | None:
@@ -111,6 +128,7 @@ class BarView(Chart):
     def show_view(self, bars: tuple[float, float], prices: tuple[float, float] | None = None) -> None:
         """Show these bars, and prices where they are given, until the user moves on; see :attr:`view`."""
         self._follows, self._auto_y = False, prices is None
+        self._tell_range()
         self._price.setXRange(*bars, padding=0)
         if prices is not None:
             self._price.setYRange(*prices, padding=0)
@@ -212,6 +230,7 @@ class BarView(Chart):
         before = min(0.3 * wide, max(10.0, 2.0 * horizon))
         if wide < high - low or low > cutoff - before or high < cutoff + horizon + 1:
             self._follows = False
+            self._tell_range()
             left = cutoff + horizon - 0.7 * wide
             self._price.setXRange(left, left + wide, padding=0)
 
@@ -219,6 +238,7 @@ class BarView(Chart):
         """Go back to where the view was before it reached for a forecast, unless it follows again."""
         if self._before_origin is not None and not self._follows:
             low, high, self._follows = self._before_origin
+            self._tell_range()
             self._price.setXRange(low, high, padding=0)
         self._before_origin = None
 
@@ -231,6 +251,7 @@ class BarView(Chart):
 
     def _pan(self, bars: float, prices: float) -> None:
         self._follows = False
+        self._tell_range()
         low, high = self._price.viewRange()[0]
         if not self._auto_y and self.sender() in (self, self._price, None):
             bottom, top = self._price.viewRange()[1]
@@ -239,6 +260,7 @@ class BarView(Chart):
 
     def _zoom(self, factor: float, centre: float) -> None:
         self._follows = False
+        self._tell_range()
         low, high = self._price.viewRange()[0]
         most = max(self._total() * 1.1, 40.0)
         factor = min(max(factor, _CLOSEST / (high - low)), most / (high - low))

@@ -106,6 +106,7 @@ class PriceScene(BarView):
         self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = self._before_origin = None
         self._bars, self._follows, self._auto_y = 0, True, True
         self._base.bar = None
+        self._tell_range()
         self._make_studies()
         self.mark_dirty()
 

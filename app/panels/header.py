@@ -14,6 +14,8 @@ from app.theme import Theme, icon
 from forecasting.series import PriceSeries
 
 _MONTHS = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12, "5Y": 60}
+#: Fewest bars that a range is worth: fewer do not show how a price moves.
+FEWEST_BARS = 12
 
 
 def bars_in(series: PriceSeries, span: str) -> int | None:
@@ -28,6 +30,23 @@ def bars_in(series: PriceSeries, span: str) -> int | None:
         start = (month - _MONTHS[span]).astype(series.ds.dtype) + (last - month.astype(series.ds.dtype))
     count = len(series) - int(np.searchsorted(series.ds, start, side="left"))
     return min(max(count, 2), len(series))
+
+
+def ranges(series: PriceSeries) -> dict[str, int | None]:
+    """Return the spans of :data:`app.settings.SPANS` that cover enough bars of a series, with how many of the last bars each covers.
+
+    A span that covers fewer than :data:`FEWEST_BARS`, such as a month of weekly bars, is left out; "All" is always there.
+    """
+    found = {span: bars_in(series, span) for span in SPANS}
+    return {span: bars for span, bars in found.items() if bars is None or bars >= FEWEST_BARS}
+
+
+def fitting(series: PriceSeries, span: str) -> str:
+    """Return a span, or the shortest one beyond it that covers enough bars of a series."""
+    enough = ranges(series)
+    wanted = bars_in(series, span) or 0
+    longer = [(bars or len(series), name) for name, bars in enough.items() if (bars or len(series)) >= wanted]
+    return span if span in enough else min(longer, key=lambda pair: pair[0])[1]
 
 
 def price(value: float, beside: float | None = None) -> str:
@@ -106,6 +125,7 @@ class ChartHeader(QWidget):
         before = float(series.y[-2]) if series and len(series) > 1 else 0.0
         self._change.setText(_change_text(self._rise, before) if series else "")
         self.setVisible(series is not None)
+        self._offer_spans(series)
         self._color()
 
     def set_compact(self, compact: bool) -> None:
@@ -118,9 +138,26 @@ class ChartHeader(QWidget):
         self._indicators.setMenu(menu)
 
     def show_span(self, span: str) -> None:
-        """Mark a span as the one in view."""
+        """Mark a span as the one in view; "" where none is."""
+        self._spans.setExclusive(False)
         for button in self._spans.buttons():
             button.setChecked(button.text() == span)
+        self._spans.setExclusive(True)
+
+    @property
+    def span(self) -> str:
+        """The span that is marked, "" for none."""
+        button = self._spans.checkedButton()
+        return button.text() if button else ""
+
+    def _offer_spans(self, series: PriceSeries | None) -> None:
+        """Enable the spans that cover enough bars of a series."""
+        enough = ranges(series) if series else {}
+        for button in self._spans.buttons():
+            span = button.text()
+            button.setEnabled(span in enough)
+            few = self.tr("{span} has fewer than {n} bars here").format(span=span, n=FEWEST_BARS)
+            button.setToolTip(few if series and span not in enough else self._span_tip(span))
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -133,13 +170,16 @@ class ChartHeader(QWidget):
             color = self._theme.down_text if self._rise < 0 else self._theme.up_text
             self._change.setStyleSheet(f"color: {color}; font-weight: 600;")
 
+    def _span_tip(self, span: str) -> str:
+        long = {"YTD": self.tr("this year"), "All": self.tr("the whole history")}.get(span, span)
+        return self.tr("Show {span}").format(span=long)
+
     def _span_button(self, span: str) -> QToolButton:
         button = QToolButton()
         button.setText(span)
         button.setCheckable(True)
         button.setMinimumWidth(button.fontMetrics().horizontalAdvance(span) + 18)
-        long = {"YTD": self.tr("this year"), "All": self.tr("the whole history")}.get(span, span)
-        button.setToolTip(self.tr("Show {span}").format(span=long))
+        button.setToolTip(self._span_tip(span))
         button.setAccessibleName(button.toolTip())
         button.clicked.connect(lambda: self.span_chosen.emit(span))
         self._spans.addButton(button)

@@ -180,8 +180,9 @@ class Actions:
         return {name.removeprefix(f"{group}-"): action for name, action in self.named.items() if name.startswith(f"{group}-")}
 
     def check(self, group: str, value: str) -> None:
-        """Mark the choice of a group that holds."""
-        self.named[f"{group}-{value}"].setChecked(True)
+        """Mark the choice of a group that holds; "" marks none."""
+        for choice, action in self.choices(group).items():
+            action.setChecked(choice == value)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw all icons in the colours of a theme."""

@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from app import theme
-from app.panels.header import bars_in
+from app.panels.header import bars_in, fitting
 from app.session import Session
 from app.settings import SPANS, Preferences, Scale, Style
 from app.theme import Theme
@@ -46,6 +46,7 @@ class Viewing(QObject):
         self.theme: Theme = theme.current(preferences.theme)
         self._colored: list[Callable[[Theme], None]] = [actions.set_theme, layout.set_theme]
         self._header.span_chosen.connect(self.set_span)
+        self._chart.range_moved.connect(self._mark_span)
         choose: dict[str, Callable[[Any], None]] = {
             "style": self.set_style,
             "scale": self.set_scale,
@@ -73,7 +74,6 @@ class Viewing(QObject):
         self.set_scale(self._preferences.scale)
         self.indicating.restore()
         self._actions.check("span", self._preferences.span)
-        self._header.show_span(self._preferences.span)
 
     def set_theme(self, name: str) -> None:
         """Switch the whole program to a theme: ``system``, ``light`` or ``dark``."""
@@ -102,15 +102,21 @@ class Viewing(QObject):
         assert span in SPANS
         self._preferences.span = span
         self._actions.check("span", span)
-        self._header.show_span(span)
         self.show_span()
 
     def show_span(self) -> None:
-        """Show the chosen span of the selected series."""
+        """Show the chosen span of the selected series, or the next longer one that has enough bars."""
         series = self._session.series
         if series:
-            self._chart.show_range(bars_in(series, self._preferences.span))
+            self._chart.show_range(bars_in(series, fitting(series, self._preferences.span)))
             self._session.nudge()
+
+    def _mark_span(self, in_range: bool) -> None:
+        """Mark the span that is in view; none once the user has moved away from it."""
+        series = self._session.series
+        shown = fitting(series, self._preferences.span) if series and in_range else ""
+        self._header.show_span(shown)
+        self._actions.check("span", shown)
 
     def fit(self) -> None:
         """Show the whole chart."""
