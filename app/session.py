@@ -567,7 +567,7 @@ class Session(QObject):
             case MemorySeen():
                 self.watched.memory = event
             case Advice():
-                self.watched.advice.append(event)
+                self.watched.hear(event)
             case Notice() if self.task == "training" and self.running:
                 self.watched.advice.append(Advice(NOTED, event.message, event.hint))
             case RunFinished():

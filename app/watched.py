@@ -99,6 +99,10 @@ class Watched:
     replay: Replay = field(default_factory=Replay)
     finished: RunFinished | None = None
 
+    def hear(self, advice: Advice) -> None:
+        """Take in what the doctor says; it replaces what was said of the same topic before."""
+        self.advice = [one for one in self.advice if one.topic != advice.topic] + [advice]
+
     @property
     def name(self) -> str:
         """What the training is called beside others: its number, its network, and what matters for its memory."""

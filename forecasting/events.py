@@ -147,16 +147,26 @@ class MemorySeen(Event):
     norms: Floats
 
     @property
+    def shares(self) -> Floats:
+        """Norms as a share of the largest of their layer, shape [layers, K]."""
+        shares: Floats = self.norms / np.maximum(self.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        return shares
+
+    @property
     def reach(self) -> int:
         """The largest lag at which a layer still gets a thousandth of the largest gradient it gets at any lag."""
-        share = self.norms / np.maximum(self.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        alive = np.flatnonzero((share >= 1e-3).any(axis=0))
+        alive = np.flatnonzero((self.shares >= 1e-3).any(axis=0))
         return int(self.lags[alive[-1]]) if len(alive) else 0
+
+    @property
+    def farthest(self) -> float:
+        """The share that arrives at the largest lag, of the layer that gets most there."""
+        return float(self.shares[:, -1].max())
 
 
 @dataclass(frozen=True)
 class Advice(Event):
-    """What the gradient doctor says of a training: ``topic`` is a short stable name, said at most once a run."""
+    """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said later of a topic replaces the earlier."""
 
     topic: str
     message: str

@@ -14,15 +14,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.charts.axis import Timeline, log_steps, round_steps, session_ticks
+from app.charts.canvas import Chart
 from app.charts.gradient import GradientChart
 from app.charts.loss import LossChart
+from app.charts.memory import MemoryChart, Trace
 from app.charts.price import PriceChart
 from app.charts.pyramid import Pyramid
 from app.number_format import price_decimals, short_number
 from app.panels.training.views import LossView
 from app.theme import DARK, LIGHT
 from forecasting.config import QUANTILES
-from forecasting.events import EpochEnd, SplitMade
+from forecasting.events import EpochEnd, MemorySeen, SplitMade
 from forecasting.series import Dates, Forecast, Outcomes, PriceSeries
 
 
@@ -85,7 +87,7 @@ def y_range(chart: PriceChart) -> tuple[float, float]:
     return low, high
 
 
-def picture(chart: PriceChart | LossChart | GradientChart, width: int = 900, height: int = 500) -> QImage:
+def picture(chart: Chart, width: int = 900, height: int = 500) -> QImage:
     image = QImage(width, height, QImage.Format.Format_RGB32)
     image.fill(QColor(chart.theme.surface))
     painter = QPainter(image)
@@ -674,6 +676,24 @@ def test_an_unfinished_epoch_is_not_drawn_as_one(qapp: QApplication) -> None:
         assert len(chart.table()["epoch"]) == 8
         chart.deleteLater()
     assert told[0] == "epoch 7   validation 0.46000   stopped after 25 % of the epoch"
+
+
+def test_each_network_has_its_own_mark_in_the_memory_map(qapp: QApplication) -> None:
+    lags = np.arange(80)
+    near, far = (MemorySeen(5, lags, np.exp(-lags / length)[None]) for length in (2.0, 40.0))
+    chart = MemoryChart()
+    chart.lay_out(500, 240)
+    chart.show_traces([Trace("#7 LSTM", far), Trace("#6 RNN", near)])
+    chart.refresh()
+    lstm, rnn = chart.reaches
+    assert (lstm.text, lstm.top, lstm.bottom) == ("#7 LSTM reaches 79 bars", 0.0, 0.5)
+    assert (rnn.text, rnn.top, rnn.bottom) == ("#6 RNN reaches 13 bars", 0.5, 1.0)
+    picture(chart, 500, 240)
+    chart.set_view("curves")
+    assert {(one.top, one.bottom) for one in chart.reaches} == {(0.0, 1.0)}
+    chart.show_traces([Trace("#6 RNN", near)])
+    assert [one.text for one in chart.reaches] == ["reaches 13 bars"]
+    chart.deleteLater()
 
 
 def test_what_was_not_measured_is_a_dash(qapp: QApplication) -> None:

@@ -36,7 +36,7 @@ from forecasting.events import (
 )
 from forecasting.series import Panel, PriceSeries
 from forecasting.training import OPTIMISERS, SCHEDULES, SGD, AdamW, Fitted, RMSprop, TrainingState, devices, fit, self_test
-from forecasting.training.doctor import on_clipping, on_losses, on_memory, reach
+from forecasting.training.doctor import on_clipping, on_losses, on_memory
 from forecasting.training.finder import suggested
 from forecasting.training.gradients import MemoryProbe, clip_gradients
 from forecasting.training.state import history_facts
@@ -323,12 +323,17 @@ def test_the_memory_of_a_plain_rnn_vanishes_and_that_of_an_lstm_with_open_gates_
     for model, memory in (("rnn", 0), ("lstm", 60)):
         config = quick(model=model, memory=memory, input_size=60, epochs=2)
         events, _ = fitted(config)
-        found[model] = reach([e for e in events if isinstance(e, MemorySeen)][-1])
+        seen = [e for e in events if isinstance(e, MemorySeen)][-1]
+        found[model] = seen.reach
         said = [e for e in events if isinstance(e, Advice) and e.topic == "vanishing"]
         assert bool(said) is (model == "rnn")
         if said:
             assert "this RNN learns nothing from bars more than" in said[0].message
             assert "LSTM or GRU" in said[0].hint
+            # The last word has the figures that the memory chart shows, and names their epoch.
+            assert f"Epoch {seen.epoch}: " in said[-1].message
+            assert f"more than {seen.reach} back" in said[-1].message
+            assert f"{seen.farthest:.2g} of the strongest" in said[-1].message
     assert found["rnn"] < 30 < found["lstm"]
 
 

@@ -136,14 +136,37 @@ def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground:
     painter.drawText(place, text)
 
 
-def mark_column(painter: QPainter, frame: Frame, column: float, text: str, pen: QPen) -> None:
-    """Paint an upright line at a column (pixels), with words at its foot on the side where there is room."""
+def mark_column(
+    painter: QPainter,
+    frame: Frame,
+    column: float,
+    text: str,
+    pen: QPen,
+    rows: tuple[float, float] | None = None,
+    lines: int = 0,
+) -> None:
+    """Paint an upright line at a column (pixels), with words at its foot on the side where there is room.
+
+    Parameters
+    ----------
+    painter : QPainter
+    frame : Frame
+    column : float
+    text : str
+    pen : QPen
+    rows : tuple of float, optional
+        Pixels from which to which the line goes; over the whole height without it.
+    lines : int
+        How many lines of text the words stand above the foot.
+    """
+    top, bottom = rows or (0.0, frame.height)
     painter.setPen(pen)
-    painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
-    wide = QFontMetricsF(frame.font).horizontalAdvance(text)
+    painter.drawLine(QPointF(column, top), QPointF(column, bottom))
+    metrics = QFontMetricsF(frame.font)
+    wide = metrics.horizontalAdvance(text)
     left = column + 8 if column + wide + 14 < frame.width else column - wide - 8
     painter.setPen(Qt.PenStyle.NoPen)
-    write_on(painter, frame, QPointF(left, frame.height - 8), text, frame.theme.surface)
+    write_on(painter, frame, QPointF(left, bottom - 8 - lines * (metrics.height() + 4)), text, frame.theme.surface)
 
 
 class CutoffArtist:

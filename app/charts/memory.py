@@ -42,9 +42,7 @@ class Trace:
     @property
     def shares(self) -> Floats:
         """Norms as a share of the largest of their layer, [layers, K]."""
-        norms = self.memory.norms
-        shares: Floats = norms / np.maximum(norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return shares
+        return self.memory.shares
 
     @property
     def strongest(self) -> Floats:
@@ -165,18 +163,38 @@ class _Map:
             write_on(painter, frame, QPointF(left, top + tall / 2 + frame.font.pixelSize() / 2 - 1), name, frame.theme.surface)
 
 
-class _Reach:
-    """The farthest bar that still teaches something."""
+@dataclass(frozen=True)
+class Reach:
+    """The farthest bar that still teaches a network something, and the part of the height that belongs to this network.
+
+    Attributes
+    ----------
+    text : str
+    lag : int
+    top, bottom : float
+        From 0 (top of the pane) to 1.
+    """
+
+    text: str
+    lag: int
+    top: float
+    bottom: float
+
+
+class _Reaches:
+    """A mark for each network, inside its own strip."""
 
     def __init__(self) -> None:
-        self.lag: int | None = None
+        self.marks: tuple[Reach, ...] = ()
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint an upright line and its words."""
-        if self.lag is None:
-            return
-        column = frame.column(self.lag + 0.5, crisp=True)
-        mark_column(painter, frame, column, f"reaches {self.lag} bars", line_pen(frame.theme.text, 1.4, (4.0, 3.0)))
+        """Paint an upright line and its words at the foot of each strip; strips that overlap share the foot, line above line."""
+        pen = line_pen(frame.theme.text, 1.4, (4.0, 3.0))
+        for place, mark in enumerate(self.marks):
+            column = frame.column(mark.lag + 0.5, crisp=True)
+            below = sum(other.bottom == mark.bottom for other in self.marks[place + 1 :])
+            top, bottom = mark.top * frame.height, mark.bottom * frame.height
+            mark_column(painter, frame, column, mark.text, pen, (top, bottom), lines=below)
 
 
 class MemoryChart(Chart):
@@ -194,7 +212,7 @@ class MemoryChart(Chart):
         super().__init__("Memory: gradient by lag", parent)
         self._traces: tuple[Trace, ...] = ()
         self._view_of: View = "map"
-        self._map, self._reach, self._crosshair, self._legend = _Map(), _Reach(), CrosshairArtist(), LegendArtist()
+        self._map, self._reaches, self._crosshair, self._legend = _Map(), _Reaches(), CrosshairArtist(), LegendArtist()
         self._curves = (Curve(width=1.8), Curve(width=1.6, dash=(5.0, 3.0)))
         self._level, self._lines = Curve(width=1.2, dash=(2.0, 3.0)), Grid()
         self._empty = EmptyText(words("No gradients yet"), words("While a network trains, this shows how far back it learns."))
@@ -216,6 +234,19 @@ class MemoryChart(Chart):
         """Show the gradients of a training, and of one to compare it with."""
         self._traces = tuple(traces)
         self.mark_dirty()
+
+    @property
+    def reaches(self) -> tuple[Reach, ...]:
+        """How far back each network learns, one mark each: in the map within the strip of its layers."""
+        layers = [len(trace.memory.norms) for trace in self._traces]
+        ends = np.cumsum([0, *layers]) / max(sum(layers), 1)
+        many = len(layers) > 1
+        marks = []
+        for trace, top, bottom in zip(self._traces, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            text = f"{trace.name} reaches {trace.memory.reach} bars" if many else f"reaches {trace.memory.reach} bars"
+            place = (top, bottom) if self._view_of == "map" else (0.0, 1.0)
+            marks.append(Reach(text, trace.memory.reach, *place))
+        return tuple(marks)
 
     def set_view(self, view: View) -> None:
         """Show colours by layer and lag, or curves against the lag."""
@@ -251,9 +282,9 @@ class MemoryChart(Chart):
         self._bar.setWidth(self._bar.needed_width() if shown and mapped else 0)
         self._lags.setHeight(round(self._font.pixelSize() * 1.4) + 10)
         artists: list[Artist] = [self._map] if mapped else [self._lines, self._level, *reversed(self._curves)]
-        self._pane.artists = [*artists, self._reach, self._legend, self._crosshair, self._empty]
+        self._pane.artists = [*artists, self._reaches, self._legend, self._crosshair, self._empty]
         self._pane.log = not mapped
-        self._reach.lag = self._traces[0].memory.reach if shown else None
+        self._reaches.marks = self.reaches
         self._update_map()
         self._update_curves()
         self._set_range()

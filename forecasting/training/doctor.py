@@ -9,14 +9,14 @@ import numpy as np
 from forecasting.config import RunConfig
 from forecasting.events import Advice, EpochEnd, MemorySeen
 
-#: Below this share of the last bar's gradient a bar teaches nothing; above that one an early bar drowns the others.
-_VANISHED, _EXPLODED = 1e-3, 1e3
+#: Above this share of the last bar's gradient an early bar drowns the others.
+_EXPLODED = 1e3
 #: Epochs before gradients are judged; share of clipped steps that is worth a word; rise of the loss that is.
 _SETTLED, _OFTEN, _WORSE = 3, 0.5, 0.01
 
 
 class Doctor:
-    """Says each thing at most once a run.
+    """Says each thing once while training goes on, and once more at its end where its figures have changed.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Doctor:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.said: set[str] = set()
+        self.said: dict[str, str] = {}
 
     def during(self, history: Sequence[EpochEnd], memory: MemorySeen | None) -> Iterator[Advice]:
         """Say what can be said while training goes on: what the gradients do on their way back."""
@@ -35,23 +35,18 @@ class Doctor:
     def after(self, history: Sequence[EpochEnd], memory: MemorySeen | None, stopped: str | None) -> Iterator[Advice]:
         """Say what the whole training shows."""
         if memory is not None:
-            yield from self._once(on_memory(memory, self.config))
+            yield from self._once(on_memory(memory, self.config), again=True)
         if len(history) > 1:
             yield from self._once(on_clipping(history, self.config))
             yield from self._once(on_losses(history, stopped))
 
-    def _once(self, found: Iterator[Advice]) -> Iterator[Advice]:
+    def _once(self, found: Iterator[Advice], *, again: bool = False) -> Iterator[Advice]:
+        """Yield what was not said yet; ``again`` also what was said in other words."""
         for advice in found:
-            if advice.topic not in self.said:
-                self.said.add(advice.topic)
+            before = self.said.get(advice.topic)
+            if before is None or (again and before != advice.message):
+                self.said[advice.topic] = advice.message
                 yield advice
-
-
-def reach(memory: MemorySeen) -> int:
-    """Return the largest lag at which a layer still gets a thousandth of the largest gradient it gets at any lag."""
-    share = memory.norms / np.maximum(memory.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    alive = np.flatnonzero((share >= _VANISHED).any(axis=0))
-    return int(memory.lags[alive[-1]]) if len(alive) else 0
 
 
 def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
@@ -62,19 +57,21 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
     Bengio, Simard and Frasconi (1994); Pascanu, Mikolov and Bengio (2013).
     """
     lookback, name = config.task.input_size, config.model.model.upper()
-    used = reach(memory)
+    used, farthest = memory.reach, memory.farthest
     first = memory.norms.max(axis=0)
     share = first[-1] / first[0] if first[0] else 0.0
     if share > _EXPLODED:
         yield Advice(
             "exploding",
-            f"The gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: it explodes on its way.",
+            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: "
+            "it explodes on its way.",
             "Clip by norm, lower the learning rate, or choose tanh instead of ReLU, or an LSTM.",
         )
     elif used < lookback // 2:
         yield Advice(
             "vanishing",
-            f"The gradient {memory.lags[-1]} bars back is {f'{share:.0e} times that of the last bar' if share else 'zero'}: this {name} "
+            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is "
+            f"{f'{farthest:.2g} of the strongest' if farthest else 'zero'}: this {name} "
             f"learns nothing from bars {f'more than {used} back' if used else 'before the last'}, of a lookback of {lookback}.",
             _longer(config, max(used, 2)),
         )

@@ -161,6 +161,7 @@ class MemoryView(QWidget):
             {
                 "reach": (self.tr("Reaches back"), self.tr("The farthest bar that still gets a thousandth of the strongest gradient")),
                 "first": (self.tr("Farthest bar"), self.tr("Its gradient beside the strongest one")),
+                "epoch": (self.tr("Epoch"), self.tr("The epoch in which these gradients were measured")),
             },
             "000 of 000 bars",
         )
@@ -216,7 +217,8 @@ class MemoryView(QWidget):
         lags = shown.memory.lags if shown else None
         told = self.tr("{n} of {all} bars").format(n=shown.memory.reach, all=lags[-1]) if shown and lags is not None else ""
         self._facts.tell("reach", told)
-        self._facts.tell("first", share_text(float(shown.strongest[-1])) if shown else "")
+        self._facts.tell("first", share_text(shown.memory.farthest) if shown else "")
+        self._facts.tell("epoch", str(shown.memory.epoch) if shown else "")
 
 
 class DoctorView(QListWidget):
