@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from fabricated import forecast
 
 from app.cli import main
 from app.cli.journal import show
-from app.cli.tables import _figure, show_series
+from app.cli.tables import SHOWN, _figure, show_forecasts, show_judgement, show_series
 from forecasting.config import RunConfig
+from forecasting.events import Verdict
 from forecasting.series import Panel, PriceSeries
 from forecasting.store import Journal
 
@@ -37,6 +40,32 @@ def test_figures_of_a_column_stand_in_line() -> None:
     assert [_figure(value) for value in (92.9, 47.4, 3.4, 0.5, 201, 16_587.28, float("nan"))] == [
         *("92.90", "47.40", "3.400", "0.5000", "201.0", "16,587", "-")
     ]
+
+
+@pytest.mark.parametrize("price", [1.0725e-5, 1.0725e-9, 3.4e-6, 0.61, 92.9, 655_000, 1.5e9])
+def test_no_figure_is_cut_whatever_the_size_of_prices(price: float, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = dict.fromkeys(SHOWN, 78.9) | dict.fromkeys(("mae", "rmse"), price * 0.0081234)
+    verdict = Verdict("ties", "It ties.", 0.0, 0.9, "random-walk", ())
+    show_judgement({"LSTM": scores, "seasonal-median": scores}, verdict)
+    series = PriceSeries(
+        "A", np.datetime64("2024-01-01", "us") + np.arange(30) * np.timedelta64(1, "D"), ("close",), np.full((30, 1), price)
+    )
+    show_forecasts([forecast(series, "LSTM", horizon=2)], [series])
+    out = capsys.readouterr().out
+    assert "…" not in out
+    row = next(line for line in out.splitlines() if line.startswith(" Seasonal median"))
+    digits = [re.sub(r"e-?\d+$|[.,]|^0[.0]*", "", word) for word in row.split()[2:]]
+    assert all(len(figure) >= 3 for figure in digits), row
+    assert max(map(len, out.splitlines())) <= 80 or not 1e-8 < price < 1e8, out
+
+
+def test_a_terminal_too_narrow_folds_headings_and_cuts_no_figure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    scores = dict.fromkeys(SHOWN, 8.41234e-7)
+    show_judgement({"LSTM": scores}, Verdict("ties", "It ties.", 0.0, 0.9, "random-walk", ()))
+    assert capsys.readouterr().out.count("8.41e-7") == len(SHOWN)
 
 
 def test_the_journal_fits_eighty_columns(own_folders: object, capsys: pytest.CaptureFixture[str]) -> None:

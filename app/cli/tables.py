@@ -35,6 +35,9 @@ SHOWN = {
 _MOST_ROWS = 40
 _MOST_FINDINGS = 6
 _MOST_LEVELS = 9
+#: Powers of ten of the prices that are written with decimals and without an exponent.
+_LEAST_SIZE = -5
+_MOST_SIZE = 7
 
 
 def show_series(series: PriceSeries) -> None:
@@ -109,7 +112,7 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) 
         for step in range(min(len(fcst), _MOST_ROWS)):
             limits = (f"{form(low[step])} - {form(high[step])}" for low, high in bands)
             table.add_row(stamp(fcst.ds[step]), form(fcst.point[step]), *limits)
-        out.print(table)
+        _print_table(out, table)
         if len(fcst) > _MOST_ROWS:
             out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")
 
@@ -136,7 +139,7 @@ def show_judgement(
     table = _table("Test part", "Model", list(SHOWN.values()))
     for model, values in scores.items():
         table.add_row(escape(model_title(model)), *(_figure(values[name]) for name in SHOWN))
-    out.print(table)
+    _print_table(out, table)
     if levels:
         out.print(f"CRPS over {_levels(levels)}.", markup=False, highlight=False, soft_wrap=True)
     if by_step:
@@ -152,14 +155,14 @@ def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
     table = _table(f"{model} by bar ahead", "Bar", list(SHOWN.values()))
     for step in range(min(horizon, _MOST_ROWS)):
         table.add_row(str(step + 1), *(_figure(scores[name][step]) for name in SHOWN))
-    out.print(table)
+    _print_table(out, table)
     if horizon > _MOST_ROWS:
         out.print(f"  and {horizon - _MOST_ROWS:,} more: --json has all of them")
     coverage = {name: one.calibration for name, one in profiles.items()}
     table = _table("Outcomes inside the bands, in percent", "Model", [f"{level:g} % band" for level in coverage[model].level])
     for name, found in coverage.items():
         table.add_row(escape(model_title(name)), *(_figure(share) for share in found.realised))
-    out.print(table)
+    _print_table(out, table)
 
 
 def _levels(levels: Sequence[float]) -> str:
@@ -180,10 +183,25 @@ def _written(series: PriceSeries) -> Callable[[np.datetime64], str]:
 
 
 def _figure(value: float) -> str:
-    """Write a number with four significant digits, and with the zeros at its end, so that a column stands in line."""
+    """Write a number with four significant digits, and with the zeros at its end, so that a column stands in line.
+
+    Numbers below .01 and from ten million on have three digits, the very small and large ones an exponent: 8.42e-7.
+    """
     if not math.isfinite(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+    if abs(value) >= 10**_MOST_SIZE:
+        return _with_exponent(value, 3)
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if 0 < abs(value) < 1e-3:
+        return _with_exponent(value, 3)
+    return f"{value:#.3g}" if 0 < abs(value) < 1e-2 else f"{value:#.4g}"
+
+
+def _with_exponent(value: float, digits: int) -> str:
+    """Write a number as mantissa and exponent without a leading zero: 8.42e-7."""
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
@@ -194,8 +212,20 @@ def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
     return table
 
 
+def _print_table(out: Console, table: Table) -> None:
+    """Print a table of :func:`_table`; where the terminal is too narrow, headings fold and lines are longer, but no figure is cut."""
+    for column in table.columns:
+        column.min_width = max((len(str(cell)) for cell in column.cells), default=1)
+    out.print(table, crop=False)
+
+
 def price_format(typical: float) -> Callable[[float], str]:
-    """Return how prices of about this size are written: with some five figures, and at least cents."""
+    """Return how prices of about this size are written: with five significant digits, and at least cents.
+
+    Prices from ten million on have no cents; prices below .00001 have an exponent, so that a band fits a line.
+    """
     size = math.floor(math.log10(abs(typical))) if typical and math.isfinite(typical) else 0
-    decimals = min(max(4 - size, 2), 14)
+    if size < _LEAST_SIZE:
+        return lambda value: _with_exponent(value, 5)
+    decimals = 0 if size >= _MOST_SIZE else max(4 - size, 2)
     return lambda value: f"{value:,.{decimals}f}"
