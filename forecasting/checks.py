@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting.config import TaskConfig
+from forecasting.config import RunConfig, TaskConfig
 from forecasting.errors import ConfigError, DataError
 from forecasting.series import Finding, Panel, PriceSeries
 
@@ -47,6 +47,18 @@ class UnacceptedFindingsError(DataError):
     def __init__(self, message: str, hint: str, symbol: str) -> None:
         super().__init__(message, hint)
         self.symbol = symbol
+
+
+def cautions(config: RunConfig) -> tuple[str, ...]:
+    """Return what is allowed of a network but does nothing: a memory, or a convolution, longer than the lookback."""
+    lookback, model = config.task.input_size, config.model
+    bars = f"the lookback of {lookback} {'bar' if lookback == 1 else 'bars'}"
+    found = []
+    if model.model in ("lstm", "gru") and model.memory > lookback:
+        found.append(f"The initial memory of {model.memory} bars is longer than {bars}: what lies before it is not read.")
+    if model.conv_kernel > lookback:
+        found.append(f"The convolution over {model.conv_kernel} bars is longer than {bars}: it reads zeros before it.")
+    return tuple(found)
 
 
 @dataclass(frozen=True)

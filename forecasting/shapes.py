@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from forecasting.config import RunConfig, ShapeName, Strategy
+from forecasting.config import ModelConfig, RunConfig, ShapeName, Strategy
 
-CellKind = Literal["input", "state", "output", "gap"]
+CellKind = Literal["input", "convolution", "state", "output", "gap"]
 ArrowKind = Literal["reads", "carries", "carries back", "says", "fed back"]
 
 #: Columns that are drawn in full; of more the middle is left out.
@@ -37,11 +38,12 @@ class Cell:
     Attributes
     ----------
     kind : str
-        ``input`` (lowest row), ``state`` (middle), ``output`` (top), or ``gap``: columns that are left out here.
+        ``input`` (lowest row), ``convolution`` (above it, where there is one), ``state``, ``output`` (top), or ``gap``:
+        columns that are left out here.
     column : int
         Place from left to right, 0 first; a column is a moment in time.
     label : str
-        Such as ``t``, ``t-59`` or ``t+1…t+20``; of a state the network's name; of a gap ``…``.
+        Such as ``t``, ``t-59`` or ``t+1…t+20``; of a state the network's name and layers, of a convolution its bars; of a gap ``…``.
     decoder : bool
         Whether it belongs to the second network, or to what follows the last bar that was seen.
     """
@@ -74,11 +76,13 @@ class Diagram:
     inputs, states, outputs : int
         How many there are in truth, those left out included.
     layers : int
-        Recurrent layers that stand for each state.
+        Layers that stand for each state.
+    convolution : bool
+        Whether a convolution stands between inputs and states.
     feedback : bool
         Whether what was said is read again.
     sentence : str
-        One sentence on the shape and one on the decoding.
+        One sentence on the shape and one on the decoding, and one each on a convolution, several layers and several members.
     """
 
     cells: tuple[Cell, ...]
@@ -88,6 +92,7 @@ class Diagram:
     states: int
     outputs: int
     layers: int
+    convolution: bool
     feedback: bool
     sentence: str
 
@@ -105,7 +110,7 @@ def describe(config: RunConfig) -> Diagram:
     """
     lookback, horizon, strategy = config.task.input_size, config.task.horizon, config.model.strategy
     synchronous, stepwise = config.model.shape == "many-to-many", strategy != "direct" and horizon > 1
-    drawn = _Drawing(config.model.model.upper())
+    drawn = _Drawing(config)
     seen = _shown([f"t-{lag}" if lag else "t" for lag in range(lookback - 1, -1, -1)])
     answer = "t+1" if stepwise or horizon == 1 else f"t+1…t+{horizon}"
     for place, label in enumerate(seen):
@@ -128,9 +133,20 @@ def describe(config: RunConfig) -> Diagram:
         states=lookback + steps,
         outputs=(lookback if synchronous else 0 if own else 1) + steps,
         layers=config.model.layers,
+        convolution=config.model.conv_kernel > 0,
         feedback=stepwise,
-        sentence=f"{SENTENCES[config.model.shape]} {STRATEGIES[strategy]}",
+        sentence=" ".join((SENTENCES[config.model.shape], STRATEGIES[strategy], *_more(config.model))),
     )
+
+
+def _more(model: ModelConfig) -> Iterator[str]:
+    """Yield a sentence on each thing that a network has beside its shape."""
+    if model.conv_kernel:
+        yield f"A convolution reads {model.conv_kernel} bars at a time and hands {model.conv_channels} channels on."
+    if model.layers > 1:
+        yield f"{model.layers} layers stand on top of each other."
+    if model.members > 1:
+        yield f"{model.members} such networks are trained; the forecast is their median."
 
 
 def _shown(labels: list[str]) -> list[str]:
@@ -145,8 +161,13 @@ def _said(label: str, answer: str, last: bool) -> str:
 class _Drawing:
     """Cells and arrows, put down column by column."""
 
-    def __init__(self, network: str) -> None:
-        self.network, self.columns = network, 0
+    def __init__(self, config: RunConfig) -> None:
+        model = config.model
+        name = "Transformer" if model.model == "transformer" else model.model.upper()
+        self.network = f"{name} ×{model.layers}" if model.layers > 1 else name
+        self.filter = f"conv {model.conv_kernel}" if model.conv_kernel else ""
+        self.decoder_filters = model.strategy == "recursive"
+        self.columns = 0
         self.cells: list[Cell] = []
         self.arrows: list[Arrow] = []
         self.state = self.said = -1
@@ -162,14 +183,23 @@ class _Drawing:
                 self._arrow(said, self.state, "fed back")
                 self.said = self.state
         else:
+            entry = self._entry(decoder) if reads or self.decoder_filters else self.state
             if reads:
-                self._arrow(self._cell("input", label, decoder), self.state, "reads")
+                self._arrow(self._cell("input", label, decoder), entry, "reads")
             elif said >= 0:
-                self._arrow(said, self.state, "fed back")
+                self._arrow(said, entry, "fed back")
             if says:
                 self.said = self._cell("output", says, decoder)
                 self._arrow(self.state, self.said, "says")
         self.columns += 1
+
+    def _entry(self, decoder: bool) -> int:
+        """Return the cell that a bar enters: the convolution below the state, where there is one, or the state itself."""
+        if not self.filter:
+            return self.state
+        state, entry = self.state, self._cell("convolution", self.filter, decoder)
+        self._arrow(entry, state, "reads")
+        return entry
 
     def mute(self) -> None:
         """Take the outputs away that were put down so far: an encoder says nothing."""

@@ -161,6 +161,29 @@ def test_a_shape_brings_lookback_and_horizon_that_fit(qtbot: Any, panel: ModelPa
         assert not panel.picture.grab().isNull()
 
 
+def test_looking_at_shapes_loses_no_lookback_and_no_horizon(qtbot: Any, panel: ModelPanel) -> None:
+    choose(panel, "task", "input_size", 80)
+    choose(panel, "task", "horizon", 1)
+    for shape in ("encoder-decoder", "one-to-many", "one-to-one", "many-to-many", "many-to-one"):
+        choose(panel, "model", "shape", shape)
+        assert panel.config().model.shape == shape
+    assert (panel.config().task.input_size, panel.config().task.horizon) == (80, 1)
+    # What is set while a shape is looked at is the user's newer wish.
+    choose(panel, "model", "shape", "one-to-many")
+    choose(panel, "task", "horizon", 7)
+    choose(panel, "model", "shape", "many-to-one")
+    assert (panel.config().task.input_size, panel.config().task.horizon) == (80, 7)
+    # Settings from elsewhere are taken as they are.
+    choose(panel, "model", "shape", "one-to-one")
+    panel.show_config(RunConfig())
+    assert panel.config() == RunConfig()
+
+
+def test_a_caution_stands_below_the_picture(qtbot: Any, panel: ModelPanel) -> None:
+    panel.show_config(RunConfig().changed(model="lstm", memory=80, input_size=20))
+    assert "The initial memory of 80 bars is longer than the lookback of 20 bars" in told(panel)
+
+
 def test_what_contradicts_itself_is_said_beside_the_buttons(qtbot: Any, panel: ModelPanel) -> None:
     choose(panel, "model", "shape", "one-to-one")
     choose(panel, "task", "input_size", 20)

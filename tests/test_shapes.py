@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from forecasting.checks import cautions
 from forecasting.config import SHAPES, ModelConfig, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.features import feature_names
@@ -96,6 +97,33 @@ def test_a_shape_is_described_for_drawing(values: dict[str, Any], inputs: int, s
         start, end = found.cells[arrow.start], found.cells[arrow.end]
         assert {"reads": ("input", "state"), "says": ("state", "output")}.get(arrow.kind, (start.kind, end.kind)) == (start.kind, end.kind)
     assert found.sentence.count(".") >= 2
+
+
+def test_a_convolution_layers_and_members_are_in_the_picture() -> None:
+    config = RunConfig().changed(model="lstm", conv_kernel=30, layers=2, members=5)
+    found, plain = describe(config), describe(RunConfig().changed(model="lstm"))
+    boxes = [cell for cell in found.cells if cell.kind == "convolution"]
+    assert found.convolution
+    assert {cell.label for cell in boxes} == {"conv 30"}
+    assert len(boxes) == sum(cell.kind == "input" for cell in found.cells) == len(found.cells) - len(plain.cells)
+    ends = {(found.cells[arrow.start].kind, found.cells[arrow.end].kind) for arrow in found.arrows if arrow.kind == "reads"}
+    assert ends == {("input", "convolution"), ("convolution", "state")}
+    assert {cell.label for cell in found.cells if cell.kind == "state"} == {"LSTM ×2"}
+    for said in ("reads 30 bars at a time", "2 layers", "5 such networks"):
+        assert said in found.sentence
+        assert said not in plain.sentence
+    recursive = describe(RunConfig().changed(shape="one-to-many", conv_kernel=4, horizon=3))
+    fed = [arrow for arrow in recursive.arrows if arrow.kind == "fed back"]
+    assert {recursive.cells[arrow.end].kind for arrow in fed} == {"convolution"}
+
+
+def test_a_memory_longer_than_the_lookback_is_cautioned_against() -> None:
+    config = RunConfig().changed(model="lstm", shape="one-to-one", memory=80, conv_kernel=30)
+    memory, convolution = cautions(config)
+    assert memory == "The initial memory of 80 bars is longer than the lookback of 1 bar: what lies before it is not read."
+    assert "30 bars" in convolution
+    assert cautions(RunConfig().changed(model="lstm", memory=60)) == ()
+    assert cautions(RunConfig().changed(model="rnn", memory=80)) == ()
 
 
 def test_what_is_fed_back_stands_first_among_the_inputs() -> None:

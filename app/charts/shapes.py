@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.theme import LIGHT, Theme, mixed
 from forecasting.shapes import Arrow, Cell, Diagram
 
-_ROWS = {"input": 2, "state": 1, "gap": 1, "output": 0}
+#: Rows from the top; inputs stand a row lower where a convolution comes between.
+_ROWS = {"output": 0, "state": 1, "gap": 1, "convolution": 2, "input": 2}
 #: Length of an arrow's head, width of a gap, and of a cell at most, in pixels.
 _HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
 
@@ -31,6 +32,7 @@ class ShapePicture(QWidget):
         self._diagram = diagram
         self.setToolTip(diagram.sentence)
         self.setAccessibleDescription(diagram.sentence)
+        self.updateGeometry()
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
@@ -40,7 +42,7 @@ class ShapePicture(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size that shows all rows."""
-        return QSize(220, 112)
+        return QSize(220, 150 if self._diagram is not None and self._diagram.convolution else 112)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Paint the picture."""
@@ -53,7 +55,8 @@ class ShapePicture(QWidget):
         """Paint a shape into a rectangle of any painter."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         font = self.font()
-        font.setPixelSize(max(9, round(min(rect.height() / 10, 11))))
+        rows = 4 if diagram.convolution else 3
+        font.setPixelSize(max(9, round(min(rect.height() / (3.3 * rows), 11))))
         painter.setFont(font)
         boxes = [self._box(rect, cell, diagram) for cell in diagram.cells]
         for arrow in diagram.arrows:
@@ -64,15 +67,17 @@ class ShapePicture(QWidget):
 
     @staticmethod
     def _box(rect: QRectF, cell: Cell, diagram: Diagram) -> QRectF:
-        wide, tall = rect.width() / diagram.columns, rect.height() / 3
-        left, top = rect.left() + cell.column * wide, rect.top() + _ROWS[cell.kind] * tall
+        wide, tall = rect.width() / diagram.columns, rect.height() / (4 if diagram.convolution else 3)
+        row = 3 if diagram.convolution and cell.kind == "input" else _ROWS[cell.kind]
+        left, top = rect.left() + cell.column * wide, rect.top() + row * tall
         across = _GAP if cell.label == "…" else min(wide * 0.7, _WIDEST)
         return QRectF(left + (wide - across) / 2, top + tall * 0.2, across, tall * 0.6)
 
     def _cell(self, painter: QPainter, box: QRectF, cell: Cell, metrics: QFontMetricsF) -> None:
         theme = self.theme
         if cell.kind != "gap" and cell.label != "…":
-            color = {"input": theme.price, "state": theme.baseline, "output": theme.forecast}[cell.kind]
+            colors = {"input": theme.price, "convolution": theme.val_loss, "state": theme.baseline, "output": theme.forecast}
+            color = colors[cell.kind]
             painter.setPen(QPen(QColor(color), 1.2, Qt.PenStyle.DashLine if cell.decoder else Qt.PenStyle.SolidLine))
             painter.setBrush(QColor(mixed(theme.surface, color, 0.16)))
             painter.drawRoundedRect(box, 4, 4)

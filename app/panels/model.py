@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from app.forms import SettingsForm
 from app.panels.form_scroll import FormScroll
 from app.panels.training import duration
 from app.theme import Theme, icon
+from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings
 from forecasting.errors import ConfigError
 from forecasting.events import CostEstimated
@@ -24,6 +26,8 @@ from forecasting.shapes import describe
 
 #: Steps back that are kept; changes of one field within so many seconds are one step.
 _STEPS, _ONE_STEP_S = 200, 1.0
+#: Settings that a shape changes where they do not fit it.
+_SET_BY_SHAPE = ("input_size", "horizon", "decoding")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class ModelPanel(QWidget):
         self._usual = RunConfig()
         self._past: list[RunConfig] = []
         self._future: list[RunConfig] = []
+        self._aside: dict[str, Any] = {}
         self._noted: tuple[str, float] = ("", 0.0)
         self._filling = False
         self._running = False
@@ -130,6 +135,8 @@ class ModelPanel(QWidget):
 
     def show_config(self, config: RunConfig) -> None:
         """Fill the form."""
+        if config.model.shape != self._last.model.shape:
+            self._aside = {}
         self._fill(config)
         self._changed()
 
@@ -215,16 +222,35 @@ class ModelPanel(QWidget):
         self.config_changed.emit()
 
     def _following_shape(self) -> RunConfig:
-        """Return what the form says; a shape that was just chosen sets lookback, horizon and decoding where they do not fit it."""
-        try:
-            return self.config()
-        except ConfigError:
-            shape = dict(self._forms["model"].settings())["shape"]
-            if shape == self._last.model.shape:
-                raise
-            followed = self._last.changed(shape=shape)
-            self._fill(followed)
-            return followed
+        """Return what the form says; a shape that was just chosen sets lookback, horizon and decoding where they do not fit it.
+
+        What a shape has set aside comes back with the first shape that it fits, unless the user has set it anew meanwhile.
+        """
+        shape = dict(self._forms["model"].settings())["shape"]
+        if shape == self._last.model.shape:
+            config = self.config()
+            ours, theirs = _plain(config), _plain(self._last)
+            self._aside = {name: value for name, value in self._aside.items() if ours[name] == theirs[name]}
+            return config
+        if not self._aside:
+            with contextlib.suppress(ConfigError):
+                return self.config()
+        followed = self._shaped(shape)
+        self._fill(followed)
+        return followed
+
+    def _shaped(self, shape: str) -> RunConfig:
+        """Return the last settings in another shape, with all that was set aside for a shape before and fits this one."""
+        before = {**_plain(self._last), **self._aside}
+        back: dict[str, Any] = {}
+        for name, value in self._aside.items():
+            with contextlib.suppress(ConfigError):
+                self._last.changed(shape=shape, **back, **{name: value})
+                back[name] = value
+        shaped = self._last.changed(shape=shape, **back)
+        now = _plain(shaped)
+        self._aside = {name: before[name] for name in _SET_BY_SHAPE if now[name] != before[name]}
+        return shaped
 
     def _note(self, config: RunConfig) -> None:
         """Keep what was there before a change; a run of changes of one field is one step."""
@@ -247,7 +273,7 @@ class ModelPanel(QWidget):
         """Show the shape of what is chosen, and which preset it is."""
         diagram = describe(self._last)
         self.picture.show_diagram(diagram)
-        self._sentence.setText(diagram.sentence)
+        self._sentence.setText(" ".join((diagram.sentence, *cautions(self._last))))
         values = _plain(self._last)
         self._choice.setExclusive(False)
         for preset, button in zip(PRESETS, self._presets, strict=True):

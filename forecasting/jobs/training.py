@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.checks import check_distances, check_sizes, long_enough
+from forecasting.checks import cautions, check_distances, check_sizes, long_enough
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
@@ -130,6 +130,7 @@ def _train(
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
     panel, short = yield from prepared(panel, config)
+    yield from (Notice(caution, "Raise the lookback, or lower it.") for caution in cautions(config))
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     gone = yield from told_ended(panel, "It is learned from and judged with the others.")
     made: list[SplitMade] = []
