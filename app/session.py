@@ -20,7 +20,7 @@ from app.watched import NOTED, Watched
 from app.watchlist import Choice, Row, Watchlist, same
 from app.worker import Collector, Failure, Job, Worker
 from forecasting.checks import check_distances, check_findings, grave
-from forecasting.config import RunConfig
+from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
     Advice,
@@ -58,6 +58,8 @@ _LOADING_MS, _SHOWING_MS = 3_000, 60
 _EARLIER = 8
 #: What runs aside under this name tells what a training would cost.
 COST = "cost"
+#: What runs aside under this name tells folds and time of a backtest.
+PLAN = "plan"
 
 
 @dataclass
@@ -311,6 +313,12 @@ class Session(QObject):
         if panel is not None and self.engine is not None and not self.busy:
             self.aside(COST, tasks.estimating(panel, config))
 
+    def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> None:
+        """Find out aside what a backtest would do, where there is something to test and nothing else goes on."""
+        panel = self.panel
+        if panel is not None and self.engine is not None and not self.busy:
+            self.aside(PLAN, tasks.planning(panel, config, plan))
+
     def _settle(self, name: str) -> None:
         """Give up what runs aside, and wait for its end: nothing else may draw random numbers while a network is trained."""
         self.forget(name)
@@ -384,6 +392,7 @@ class Session(QObject):
         check_distances(self.panel)
         check_findings(self.panel, self.tr("Look at the data first, or go on with it as it is."), self._accepted)
         self._settle(COST)
+        self._settle(PLAN)
         self.task, self._waiting = task, make
         if self.engine is None:
             self.warm_up()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.worker import Job
-from forecasting.config import RunConfig
+from forecasting.config import BacktestConfig, RunConfig
 from forecasting.events import Event
 from forecasting.series import Panel
 from forecasting.sources.options import ReadOptions, Request
@@ -57,6 +57,17 @@ def estimating(panel: Panel, config: RunConfig) -> Job:
         from forecasting import jobs
 
         yield from jobs.estimate(panel, config)
+
+    return job
+
+
+def planning(panel: Panel, config: RunConfig, plan: BacktestConfig) -> Job:
+    """Return the job that tells folds and time of a backtest."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.plan_backtest(panel, config, plan)
 
     return job
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from forecasting.backtest import Work, folds_of
+from forecasting.backtest.outcomes import cutoffs
 from forecasting.config import RunConfig
-from forecasting.events import CostEstimated
+from forecasting.events import BacktestPlanned, CostEstimated
 from forecasting.features import feature_names
 from forecasting.series import Panel
 from forecasting.training import build
-from forecasting.windows import split_panel
+from forecasting.windows import bars_before, split_panel
 
 #: CPU seconds for each bar that is read in training, per layer and direction, and for each bar and weight: measured with one thread.
 _BAR = {"rnn": 1.2e-6, "lstm": 1.2e-6, "gru": 2.7e-6, "transformer": 2.5e-6}
@@ -35,6 +39,22 @@ def estimate(panel: Panel, config: RunConfig) -> CostEstimated:
     split = split_panel(panel, config.task)
     parameters = sum(weights.numel() for weights in build(config, _unfitted(panel, config)).parameters())
     return CostEstimated(len(split.train), parameters, config.train.epochs * _epoch(config, len(split.train), parameters))
+
+
+def plan_of(work: Work) -> BacktestPlanned:
+    """Count folds and origins of a walk-forward test, and guess the seconds of its trainings; see :func:`estimate`.
+
+    Raises
+    ------
+    DataError
+        Too few bars for the parts, or no origin in the test part.
+    """
+    folds = folds_of(work)
+    before = [sum(bars_before(work.panel, fold.test_start)) for fold in folds]
+    most = work.plan.window * len(work.panel) if work.plan.window else max(before)
+    share = sum(min(bars, most) for bars in before) / max(before[0], 1)
+    origins = sum(len(np.unique(cutoffs(work.panel, fold.origins))) for fold in folds)
+    return BacktestPlanned(len(folds), origins, work.plan.refit, share * estimate(work.panel, work.config).seconds)
 
 
 def _epoch(config: RunConfig, windows: int, parameters: int) -> float:

@@ -216,6 +216,40 @@ class CostEstimated(Event):
 
 
 @dataclass(frozen=True)
+class BacktestPlanned(Event):
+    """What a walk-forward test will do, told before it begins.
+
+    Attributes
+    ----------
+    folds : int
+        How often the network is trained.
+    origins : int
+        Dates from which it forecasts.
+    refit : int
+        Origins after which it is to be trained anew; 0 for never.
+    seconds : float
+        About how long all trainings take, one after the other, if each goes through all its epochs.
+    """
+
+    folds: int
+    origins: int
+    refit: int
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """Folds, origins and time in one or two sentences."""
+        origins = "1 origin" if self.origins == 1 else f"{self.origins} origins"
+        folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
+        minutes = self.seconds / 60
+        time = f"{max(1, round(self.seconds))} s" if minutes < 2 else f"{round(minutes)} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+        told = f"{origins} in {folds}, trainings of at most about {time} in all."
+        if self.refit > self.origins:
+            told += f" Refit every {self.refit} origins is more than there are: the network is trained once."
+        return told
+
+
+@dataclass(frozen=True)
 class TrainingKept(Event):
     """A training that was cut short can go on from a file.
 

@@ -117,6 +117,22 @@ def test_folds_part_the_origins_and_know_nothing_of_their_own_future(panel: Pane
         assert all(s.ds[np.searchsorted(s.ds, fold.test_start) - 1] <= first for s in panel)
 
 
+def test_folds_and_time_are_told_before_a_test(panel: Panel) -> None:
+    folds = folds_of(work_of(panel))
+    [planned] = jobs.plan_backtest(panel, quick(), PLAN)
+    assert planned.folds == len(folds)
+    assert planned.origins == sum(len(fold.origins) for fold in folds)
+    assert planned.seconds > 0
+    [once] = jobs.plan_backtest(panel, quick(), PLAN.model_copy(update={"refit": 500}))
+    assert once.folds == 1
+    assert f"{planned.origins} origins in 1 fold" in once.sentence
+    assert "Refit every 500 origins is more than there are: the network is trained once." in once.sentence
+    [never] = jobs.plan_backtest(panel, quick(), PLAN.model_copy(update={"refit": 0}))
+    assert "Refit" not in never.sentence
+    first = next(event for event in jobs.backtest(panel, quick(), PLAN) if not isinstance(event, Progress | Notice))
+    assert first == planned
+
+
 def test_a_rolling_window_forgets_what_lies_before_it(panel: Panel) -> None:
     plan = BacktestConfig(step_size=4, refit=3, window=120)
     work = work_of(panel, plan=plan)

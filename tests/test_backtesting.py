@@ -92,6 +92,18 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     assert BacktestConfig.model_validate_json(bench._preferences.plan) == PLAN
 
 
+def test_folds_and_time_are_told_before_and_during_a_test(qtbot: Any, bench: Workbench) -> None:
+    panel = bench.layout.backtest
+    bench.backtesting._dock.raise_()
+    bench.layout.backtest.show_plan(BacktestConfig(step_size=4, refit=200))
+    panel.changed.emit()
+    wait(lambda: "in 1 fold" in texts(panel))
+    assert "Refit every 200 origins is more than there are" in texts(panel)
+    panel.show_folds(())
+    panel.show_state("Testing through history…")
+    assert "No fold is finished yet" in texts(panel)
+
+
 def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbench) -> None:
     if bench.backtesting.tested is None:
         bench.backtesting.start()

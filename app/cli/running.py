@@ -128,7 +128,7 @@ def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = Tru
     UnfinishedError
         The job ended without one: it was stopped too early.
     """
-    from forecasting.events import Advice, EpochEnd, Notice, Progress
+    from forecasting.events import Advice, BacktestPlanned, EpochEnd, Notice, Progress
 
     found: EventT | None = None
     loss = ""
@@ -143,6 +143,8 @@ def finish(job: Iterator[Event], wanted: type[EventT], *, to_the_end: bool = Tru
                 say(f"Note: {event.message} {event.hint}".rstrip())
             elif isinstance(event, Advice) and watched:
                 say(f"Advice: {event.message} {event.hint}".rstrip())
+            elif isinstance(event, BacktestPlanned):
+                say(event.sentence)
             elif isinstance(event, EpochEnd):
                 loss = f"loss {event.val_loss:.4f}, best {event.best_loss:.4f} in epoch {event.best_epoch}"
             elif isinstance(event, Progress):

@@ -103,6 +103,11 @@ class BacktestPanel(QWidget):
         text = self.tr("Press Backtest: the network forecasts from every past date of the test part, knowing only what came before it.")
         self._empty = EmptyState("backtest", self.tr("Not tested through history yet"), text)
         self._headline, self._time, self._bar = QLabel(), QLabel(), QProgressBar()
+        self._planned = QLabel()
+        self._planned.setProperty("role", "muted")
+        self._planned.setWordWrap(True)
+        self._planned.setVisible(False)
+        self._no_fold = EmptyState("backtest", self.tr("No fold is finished yet"), "")
         self._fold_tables = (SheetTable(self.tr("Folds so far")), SheetTable(self.tr("Folds")))
         self.judged = JudgedView()
         self.judged.tabs.addTab(self._fold_tables[1], self.tr("Folds"))
@@ -134,6 +139,14 @@ class BacktestPanel(QWidget):
     def show_plan(self, plan: BacktestConfig) -> None:
         """Fill the form."""
         self._plan.show_settings(plan)
+
+    def show_planned(self, sentence: str, *, fault: bool = False) -> None:
+        """Say what the test does and about how long it takes, or why it cannot be begun; "" where that is not known."""
+        self._planned.setText(sentence)
+        self._planned.setProperty("role", "danger" if fault else "muted")
+        self._planned.style().polish(self._planned)
+        self._planned.setVisible(bool(sentence))
+        self._no_fold.tell(self.tr("No fold is finished yet"), "" if fault else sentence)
 
     def show_running(self, *, running: bool, stopping: bool, ready: bool) -> None:
         """Enable what makes sense."""
@@ -183,6 +196,8 @@ class BacktestPanel(QWidget):
         )
         for table in self._fold_tables:
             table.show_sheet(columns, tips)
+        self._no_fold.setVisible(not folds)
+        self._fold_tables[0].setVisible(bool(folds))
 
     def show_finished(self, finished: BacktestFinished, folds: int, kept: KeptOutcomes) -> None:
         """Show the judgement; of an earlier test, whose folds are not known, with what was ``kept`` of it."""
@@ -194,6 +209,7 @@ class BacktestPanel(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
+        self._no_fold.set_theme(theme)
         self.judged.set_theme(theme)
         self.start_button.setIcon(icon("backtest", replace(theme, text=theme.on_accent)))
         self.stop_button.setIcon(icon("stop", theme))
@@ -243,6 +259,7 @@ class BacktestPanel(QWidget):
         for form in (self._plan, self._crew):
             form.set_label_width(width)
             rows.addWidget(form)
+        rows.addWidget(self._planned)
         rows.addLayout(self._buttons())
         rows.addStretch(1)
         return FormScroll(inside, fixed=True)
@@ -284,5 +301,6 @@ class BacktestPanel(QWidget):
         rows.setSpacing(6)
         rows.addLayout(top)
         rows.addWidget(self._bar)
+        rows.addWidget(self._no_fold, 1)
         rows.addWidget(self._fold_tables[0], 1)
         return page

@@ -11,25 +11,27 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.panels.backtest import FoldScored
-from app.session import Session
+from app.session import PLAN, Session
 from app.settings import Preferences
 from app.window.actions import Actions
 from app.window.layout import Layout
-from app.worker import Job
+from app.worker import Failure, Job
 from forecasting import __version__
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
+from forecasting.events import BacktestFinished, BacktestPlanned, Event, FoldEnd, Notice, Progress
 from forecasting.series import Panel, PriceSeries
 from forecasting.store.outcomes import KeptOutcomes
 from forecasting.writing import Claim
 
 #: Interrupted tests whose folds are kept, each in a folder of its own.
 _KEPT_TESTS = 5
+#: Milliseconds that settings rest before it is asked what they cost.
+_REST_MS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,12 @@ class Backtesting(QObject):
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
         session.delivered.connect(self._show_event)
+        session.aside_failed.connect(self._aside_failed)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REST_MS)
+        self._soon.timeout.connect(self._plan)
+        self._dock.visibilityChanged.connect(self._seen)
         session.state_changed.connect(self._show_state)
         session.list_changed.connect(self._list_changed)
         self._show_state()
@@ -138,6 +146,8 @@ class Backtesting(QObject):
 
     def _show_event(self, event: object) -> None:
         match event:
+            case BacktestPlanned():
+                self._panel.show_planned(event.sentence)
             case Progress() if self._session.task == "backtesting":
                 self._panel.show_progress(event)
             case FoldScored():
@@ -182,8 +192,30 @@ class Backtesting(QObject):
                 self.finished.emit()
         self._show_state()
 
+    def _seen(self, visible: bool) -> None:
+        if visible:
+            self._soon.start()
+
+    def _plan(self) -> None:
+        """Ask what the test would do, once the settings rest and somebody looks."""
+        if not self._panel.isVisible() or self._session.busy:
+            return
+        try:
+            config, plan = self._model.config(), self._panel.plan()
+        except ConfigError as error:
+            self._panel.show_planned(f"{error.message} {error.hint}", fault=True)
+            return
+        if self._session.panel is None:
+            self._panel.show_planned("")
+        self._session.plan_backtest(config, plan)
+
+    def _aside_failed(self, name: str, failure: Failure) -> None:
+        if name == PLAN and not failure.details:
+            self._panel.show_planned(f"{failure.message} {failure.hint}", fault=True)
+
     def _offer(self) -> None:
-        """Offer to go on where folds of a test of these prices and settings are kept."""
+        """Offer to go on where folds of a test of these prices and settings are kept, and say soon what the test would do."""
+        self._soon.start()
         panel = self._session.panel
         found = 0
         if panel is not None and not self._session.busy and self._folder.is_dir():

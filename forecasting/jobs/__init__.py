@@ -8,7 +8,7 @@ from forecasting.checks import long_enough
 from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.job import Job
-from forecasting.jobs.judging import audit, backtest
+from forecasting.jobs.judging import audit, backtest, plan_backtest
 from forecasting.jobs.loading import held_tickers, load, understand
 from forecasting.jobs.predicting import future, predict
 from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
@@ -24,6 +24,7 @@ __all__ = [
     "held_tickers",
     "load",
     "long_enough",
+    "plan_backtest",
     "predict",
     "suited",
     "train",

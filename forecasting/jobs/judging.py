@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecasting.checks import check_distances, check_sizes, long_enough
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, Progress, RunInfo
@@ -62,7 +63,7 @@ def backtest(
 
     Yields
     ------
-    Progress, Notice, FoldEnd, BacktestFinished
+    Progress, Notice, BacktestPlanned, FoldEnd, BacktestFinished
         Nothing is finished where it was stopped before the first fold was.
     """
     yield Progress(0, 0, "Preparing the engine")
@@ -74,12 +75,31 @@ def backtest(
     work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
     with hired(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
+        from forecasting.estimate import plan_of
 
+        yield plan_of(work)
         if workers > 1 and not plan.refit:
             yield Notice("There is one fold only, so that several workers have nothing to share.", "--refit N trains anew every N origins.")
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
         yield from _backtested(work, runs, quantiles, time.perf_counter() - started, short)
+
+
+def plan_backtest(panel: Panel, config: RunConfig, plan: BacktestConfig) -> Job:
+    """Tell how many folds a backtest has and about how long it takes. Not to be run while a network is trained: it draws random numbers.
+
+    Yields
+    ------
+    BacktestPlanned
+    """
+    from forecasting.backtest import Work
+    from forecasting.baselines import chosen_baselines
+    from forecasting.estimate import plan_of
+
+    check_sizes(config.task)
+    panel, _ = long_enough(panel, config.task.input_size)
+    check_distances(panel)
+    yield plan_of(Work(panel, config, plan, QUANTILES, chosen_baselines(panel, config.task.baselines)))
 
 
 def _backtested(work: Work, runs: Sequence[FoldRun], quantiles: tuple[float, ...], seconds: float, short: Mapping[str, str]) -> Job:
