@@ -160,9 +160,14 @@ class Session(QObject):
     @property
     def shown_is_trained(self) -> bool:
         """Whether the series that is shown belongs to the run at hand, or to the one that has finished."""
-        shown = self.result or self.predicted
-        panel = shown.panel if shown and (self.state == "idle" or shown is self.predicted) else self._trained
+        panel = self.run_panel
         return panel is not None and any(one is self.series for one in panel)
+
+    @property
+    def run_panel(self) -> Panel | None:
+        """The series of the run at hand, or of the one that is shown; None without a run."""
+        shown = self.result or self.predicted
+        return shown.panel if shown and (self.state == "idle" or shown is self.predicted) else self._trained
 
     @property
     def busy(self) -> bool:

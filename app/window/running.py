@@ -10,6 +10,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject
 
 from app.charts.memory import Trace
+from app.panels.results import named
 from app.session import Session
 from app.watched import NOTED, Watched
 from app.window.layout import Layout
@@ -51,7 +52,7 @@ class Running(QObject):
 
     def enter(self, state: str, words: str) -> None:
         """Say what goes on with a training; once it begins, its panel comes to the front."""
-        self._training.show_state(words, running=True)
+        self._training.show_state(self._named(words), running=True)
         self._training.show_progress(Progress(0, 0, words))
         if state == "training" and not self._session.history:
             self._docks["training"].raise_()
@@ -66,7 +67,7 @@ class Running(QObject):
     def show_progress(self, progress: Progress) -> None:
         """Show how far the training is."""
         if self.live:
-            self._training.show_state(progress.message, running=True)
+            self._training.show_state(self._named(progress.message), running=True)
             self._training.show_progress(progress)
 
     def show_advice(self, advice: Advice) -> bool:
@@ -101,10 +102,17 @@ class Running(QObject):
         self._training.show_advice(session.seen.advice)
         self._epochs_shown, self._forecast_shown = len(history), session.forecast
         if not live and history:
-            self._training.show_state(self.tr("Finished") if result else self.tr("Ended without a result"), running=False)
+            self._training.show_state(self._named(self.tr("Finished") if result else self.tr("Ended without a result")), running=False)
         elif not live:
             self._training.clear()
+        elif session.progress is not None:
+            self.show_progress(session.progress)
         session.nudge()
+
+    def _named(self, words: str) -> str:
+        """Return words on the run; with its series in front while another one is on the chart."""
+        panel = self._session.run_panel
+        return words if panel is None or self._session.shown_is_trained else f"{named(panel.symbols)}: {words}"
 
     def draw(self) -> None:
         """Take over what has changed since the last drawing, as often as it is worth it."""

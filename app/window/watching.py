@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from PySide6.QtCore import QObject, QTimerEvent, Signal
+from PySide6.QtCore import QObject, QTimer, QTimerEvent, Signal
 
 from app.panels.data import DataPanel
 from app.session import Session
@@ -54,6 +54,7 @@ class Watching(QObject):
         self._before, self._last = Watchlist(), (0, 0)
         self._timer = 0
         self._drawn: Row | None = None
+        self._waiting: Row | None = None
         session.list_changed.connect(self._changed)
         session.state_changed.connect(self._show_state)
         panel.series_chosen.connect(self.select)
@@ -115,10 +116,13 @@ class Watching(QObject):
         row = self._session.row
         assert row is not None
         self._show()
-        if row.series is None and not row.problem and not self._running:
+        self._waiting = None
+        resting = row.series is None and not row.problem
+        if resting and self._session.state in ("idle", "loading"):
             self.load((row.request,), "as_before")
-        elif row.series is not None or row.problem:
-            self._draw(row)
+            return
+        self._waiting = row if resting else None
+        self._draw(row)
 
     def hold(self, held: bool) -> None:
         """Leave the kept list alone while the rows belong to a project."""
@@ -221,6 +225,15 @@ class Watching(QObject):
         self._panel.show_busy(busy=self._running)
         if self._session.state == "idle" and self._too_short():
             self._show()
+        if self._session.state == "idle" and self._waiting is not None:
+            QTimer.singleShot(0, self, self._load_waiting)
+
+    def _load_waiting(self) -> None:
+        """Load the row that was selected while something else ran, if it is still selected."""
+        waiting, self._waiting = self._waiting, None
+        row = self._session.row
+        if waiting is not None and row is not None and (row.symbol, row.request) == (waiting.symbol, waiting.request):
+            self.select(self._session.selected)
 
     def _too_short(self) -> list[str]:
         """Return the series that were left out of the run that is shown."""

@@ -399,7 +399,10 @@ class Workbench(QObject):
     def _show_series(self) -> None:
         """Show the selected series and all that is known of it."""
         series, row = self.session.series, self.session.row
-        why = (self.tr("{symbol} is not loaded").format(symbol=row.symbol), row.problem) if row and row.problem else ("", "")
+        why = ("", "")
+        if row is not None and row.series is None:
+            later = self.tr("It is loaded once what runs now has ended.") if self.session.busy else ""
+            why = (self.tr("{symbol} is not loaded").format(symbol=row.symbol), row.problem or later)
         self.layout.show_chart(series is not None, *why)
         self.header.show_series(series)
         self._status.show_series(series)
@@ -478,10 +481,10 @@ class Workbench(QObject):
         self.window.close()
 
     def _title(self) -> None:
-        series, progress = self.session.series, self.session.progress
+        row, progress = self.session.row, self.session.progress
         share = f"[{progress.done * 100 // progress.total} %] " if self.session.running and progress and progress.total > 0 else ""
         project = self.projecting.path.name if self.projecting.path else ""
-        shown = " – ".join(filter(None, (series.symbol if series else "", project)))
+        shown = " – ".join(filter(None, (row.symbol if row else "", project)))
         program = self.tr("Candlecast (safe mode)") if self._preferences.safe else "Candlecast"
         self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}{program}")
         self.window.setWindowModified(self.projecting.dirty if project else self.session.unsaved)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtWidgets import QStackedWidget
 
 from app.panels.empty import EmptyState
@@ -10,6 +12,11 @@ from app.panels.results.scores import ScoreTable
 from app.panels.training import duration
 from app.theme import Theme
 from forecasting.events import RunResult
+
+
+def named(symbols: Sequence[str]) -> str:
+    """Name the series of a run: one, two, or the first and how many more."""
+    return " and ".join(symbols) if len(symbols) < 3 else f"{symbols[0]} and {len(symbols) - 1} more"
 
 
 class ResultsPanel(QStackedWidget):
@@ -53,6 +60,13 @@ class ResultsPanel(QStackedWidget):
     def _how_it_ran(self, result: RunResult) -> str:
         info = result.info
         why = {"epochs": self.tr("all epochs done"), "early": self.tr("no better loss any more"), "user": self.tr("stopped by you")}
-        return self.tr("{n} epochs in {time} on {device}, best at {best}, seed {seed}: {why}.").format(
-            n=info.epochs, time=duration(info.seconds), device=info.device, best=info.best_epoch, seed=info.seed, why=why[info.stopped]
+        words = self.tr("{series}: {n} epochs in {time} on {device}, best at {best}, seed {seed}: {why}.")
+        return words.format(
+            series=named(result.panel.symbols),
+            n=info.epochs,
+            time=duration(info.seconds),
+            device=info.device,
+            best=info.best_epoch,
+            seed=info.seed,
+            why=why[info.stopped],
         )
