@@ -155,6 +155,16 @@ class Preferences:
         self._set("plan", text)
 
     @property
+    def export(self) -> tuple[str, str]:
+        """Suffix and look (JSON) of the last picture that was exported, each "" at first: whoever reads them validates them."""
+        return self._text("export/suffix"), self._text("export/look")
+
+    @export.setter
+    def export(self, chosen: tuple[str, str]) -> None:
+        for key, text in zip(("export/suffix", "export/look"), chosen, strict=True):
+            self._set(key, text)
+
+    @property
     def folder(self) -> str:
         """The folder of the last file dialog, if it is still there, else the home folder."""
         folder = Path(self._text("folder") or Path.home())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
@@ -50,6 +51,8 @@ class Theme:
         Shades behind the parts of a split (decoration: each carries a label).
     train_loss, val_loss : str
         Curves of the loss chart.
+    see_through : bool
+        Whether pictures have no ground, so that labels get no patch of it either.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Theme:
     test: str
     train_loss: str
     val_loss: str
+    see_through: bool = False
 
     @property
     def is_dark(self) -> bool:
@@ -140,6 +144,9 @@ DARK = Theme(
     val_loss="#E69F00",
 )
 
+#: Contrast with white of what is to be read on a dark page, too: there it is about the same.
+_ON_BOTH = 4.2
+
 THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 
@@ -160,6 +167,25 @@ def mixed(first: str, second: str, share: float) -> str:
     """Return ``first`` with ``share`` (0 to 1) of ``second`` mixed in."""
     pairs = ((int(first[i : i + 2], 16), int(second[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
+
+
+def see_through(theme: Theme) -> Theme:
+    """Return a theme for pictures without a ground: tints for what is shaded, and of a dark theme colours that show on white, too.
+
+    Text and marks of a dark theme are toned down until their contrast with white is about that with a dark page.
+    """
+    tints: dict[str, Any] = {"grid": "#2B808890", "line": "#70808890", "val": "#24E69F00", "test": "#2456B4E9", "see_through": True}
+    if not theme.is_dark:
+        return replace(theme, **tints)
+    marks = ("up", "down", "price", "forecast", "train_loss", "val_loss", "accent", "up_text", "down_text", "danger", "baseline")
+    toned: dict[str, Any] = {name: _toned(getattr(theme, name), _ON_BOTH) for name in ("text", "muted", "control", *marks)}
+    return replace(theme, **tints, **toned)
+
+
+def _toned(color: str, least: float) -> str:
+    """Return a colour mixed with black until it has a contrast with white."""
+    shares = (share / 50 for share in range(51))
+    return next(one for one in (mixed(color, "#000000", share) for share in shares) if contrast(one, "#FFFFFF") >= least)
 
 
 def current(name: str = "system") -> Theme:

@@ -22,11 +22,14 @@ from window_bench import wait, window
 
 from app.charts.loss import LossChart
 from app.charts.plots import PLOTS
+from app.charts.price import PriceChart
 from app.cli.exporting import export, options_from
-from app.export import EXPORTERS, Figure, Look
+from app.export import EXPORTERS, PICTURES, Figure, Look
 from app.export.figure import read_size
+from app.export.page import drawn
+from app.export.pictures import image
 from app.export.tables import clipboard_text, write_table
-from app.theme import DARK, LIGHT
+from app.theme import DARK, LIGHT, contrast, see_through
 from app.window.exporting import ExportDialog
 from app.window.plot_menu import PlotMenu, plots_in
 from app.worker import Failure
@@ -88,6 +91,46 @@ def test_the_dialog_hands_out_what_was_chosen(dialog: ExportDialog) -> None:
     assert suffix == ".png"
     assert (figure.kind, figure.symbol) == ("calibration", "ACME")
     assert figure.look == Look((8.0, 4.0), 150, "dark", True, False)
+
+
+def test_a_dialog_that_is_open_takes_what_a_training_has_brought(qapp: QApplication, result: RunResult) -> None:
+    """It was opened while the network learned; what is written has title, verdict and source all the same."""
+    parent = QWidget()
+    chart = PriceChart(parent)
+    pictures = {suffix: label for suffix, label in FORMATS.items() if suffix in PICTURES}
+    dialog = ExportDialog(parent, Figure(None, "ACME", chart), LIGHT, pictures, ".svg")
+    assert (dialog.suffix, dialog.plot.count(), dialog.format.count()) == (".svg", 1, 3)
+    dialog.transparent.setChecked(True)
+    dialog.show_figure(Figure(result, "ACME", chart), FORMATS)
+    assert (dialog.suffix, dialog.format.count()) == (".svg", len(FORMATS))
+    assert dialog.plot.isEnabled()
+    assert dialog.figure.footer()[0] == result.verdict.sentence
+    assert dialog.figure.heading()[0] == "ACME – GRU forecast"
+    assert dialog.figure.look.transparent
+    dialog._soon.stop()
+    parent.deleteLater()
+
+
+def test_a_look_is_remembered_and_what_is_damaged_is_the_usual_one() -> None:
+    look, usual = Look((8.0, 4.0), 150, "dark", True, False), Look()
+    assert Look.from_json(look.to_json(), usual) == look
+    for text in ("", "[]", "{}", look.to_json().replace("dark", "red"), look.to_json().replace("150", "1e9"), look.to_json()[:-2]):
+        assert Look.from_json(text, usual) == usual
+
+
+def test_a_dark_picture_without_ground_can_be_read_on_white(qapp: QApplication, result: RunResult) -> None:
+    """Shaded parts are tints, and no text or mark vanishes on white or on a dark page."""
+    with drawn(Figure(result, "ACME", look=Look((8.0, 4.8), 96, "dark", transparent=True))) as page:
+        made = image(page)
+    alphas = np.frombuffer(made.constBits(), np.uint8).reshape(made.height(), made.bytesPerLine() // 4, 4)[..., 3]
+    assert (alphas > 200).mean() < 0.2, "no block is opaque"
+    assert ((alphas > 10) & (alphas < 80)).mean() > 0.2, "the validation and the test part are tinted"
+    theme = see_through(DARK)
+    for name in ("text", "muted", "price", "forecast", "baseline", "train_loss", "val_loss"):
+        color = getattr(theme, name)
+        assert contrast(color, "#FFFFFF") >= 4.0
+        assert contrast(color, DARK.surface) >= 3.0
+    assert see_through(LIGHT).text == LIGHT.text
 
 
 def test_density_keeps_the_size_on_paper(dialog: ExportDialog) -> None:
@@ -208,6 +251,22 @@ def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(tmp_path: P
         wait(lambda: not bench.keeping.writing)
         assert QImage(str(tmp_path / "saved.png")).width() == 3000
         assert bench.keeping.dialog is None
+        # What was chosen is there again, and the suffix of the name decides on the format.
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.pdf"), ""))
+        bench.actions["export"].trigger()
+        choose(bench.keeping.dialog.colors, "dark")
+        bench.keeping.dialog.transparent.setChecked(True)
+        bench.keeping.dialog.go.click()
+        wait(lambda: not bench.keeping.writing)
+        assert (tmp_path / "typed.pdf").read_bytes().startswith(b"%PDF")
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.jpg"), ""))
+        bench.actions["export"].trigger()
+        assert (bench.keeping.dialog.colors.currentData(), bench.keeping.dialog.transparent.isChecked()) == ("dark", True)
+        bench.keeping.dialog.go.click()
+        wait(lambda: not bench.keeping.writing)
+        assert "there is no format '.jpg'" in bench.banner.text
+        bench.keeping.dialog.reject()
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "saved"), ""))
         bench.keeping._ask_data(bench.chart)
         wait(lambda: not bench.keeping.writing)
         assert (tmp_path / "saved.csv").read_text().startswith("unique_id,ds,")

@@ -131,7 +131,8 @@ def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground:
     patch = QColor(ground)
     patch.setAlpha(215)
     wide = metrics.horizontalAdvance(text)
-    painter.fillRect(QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2), patch)
+    if not frame.theme.see_through:
+        painter.fillRect(QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2), patch)
     painter.setPen(QColor(frame.theme.muted))
     painter.drawText(place, text)
 

@@ -137,6 +137,8 @@ class LegendArtist:
     @staticmethod
     def _ground(painter: QPainter, frame: Frame, rect: QRectF) -> None:
         """Dim what lies below, so that text stays readable."""
+        if frame.theme.see_through:
+            return
         ground = QColor(frame.theme.surface)
         ground.setAlpha(205)
         painter.setPen(Qt.PenStyle.NoPen)

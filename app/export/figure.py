@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -69,6 +70,21 @@ class Look:
             raise ExportError(
                 f"A picture of {width} x {height} pixels cannot be made.", f"At most {_MOST_PIXELS // 1_000_000} million are possible."
             )
+
+    def to_json(self) -> str:
+        """Return the look as JSON, for :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str, usual: Look) -> Look:
+        """Read a look; where the text is none that can be drawn, return the ``usual`` one."""
+        try:
+            told = json.loads(text)
+            wide, high = map(float, told["size"])
+            look = cls((wide, high), int(told["dpi"]), told["theme"], told["transparent"] is True, told["footer"] is True)
+            return look if look.theme in ("light", "dark") else usual
+        except (ExportError, KeyError, TypeError, ValueError, OverflowError):
+            return usual
 
     @property
     def pixels(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.charts.plots import Plot
 from app.export.figure import Figure, Look
-from app.theme import Theme
+from app.theme import Theme, see_through
 from forecasting.errors import ExportError
 
 #: Text of charts on a page, in logical pixels.
@@ -115,7 +115,8 @@ def font(pixels: int, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
 
 
 def _paint(painter: QPainter, target: QRectF, figure: Figure, plot: Plot) -> None:
-    width, height, theme = target.width(), target.height(), figure.look.colors
+    width, height = target.width(), target.height()
+    theme = see_through(figure.look.colors) if figure.look.transparent else figure.look.colors
     top = _paint_title(painter, width, figure.heading(), theme)
     bottom = _paint_footer(painter, width, height, figure.footer(), theme) if figure.look.footer else 12.0
     # Charts are laid out in whole pixels: any other rectangle would stretch their text.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Literal
@@ -138,10 +138,18 @@ def ask_network(parent: QWidget, preferences: Preferences) -> str:
     return path
 
 
-def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: str, kinds: Mapping[str, str]) -> str:
+def ask_save_path(
+    parent: QWidget,
+    preferences: Preferences,
+    title: str,
+    stem: str,
+    kinds: Mapping[str, str],
+    known: Collection[str] = (),
+) -> str:
     """Ask where to write a file; "" when the user thinks better of it.
 
-    ``kinds`` maps each possible suffix to its name. A path without one of them gets that of the chosen kind.
+    ``kinds`` maps each possible suffix to its name, the usual one first. A path without one of them, or of those that are
+    ``known`` beside them, gets that of the chosen kind.
     """
     filters = {f"{name} (*{suffix})": suffix for suffix, name in kinds.items()}
     first = next(iter(kinds))
@@ -149,7 +157,7 @@ def ask_save_path(parent: QWidget, preferences: Preferences, title: str, stem: s
     if not path:
         return ""
     preferences.folder = str(Path(path).parent)
-    return path if Path(path).suffix.lower() in kinds else f"{path}{filters.get(kind, first)}"
+    return path if Path(path).suffix.lower() in (*kinds, *known) else f"{path}{filters.get(kind, first)}"
 
 
 def show_fault(parent: QWidget, failure: Failure) -> QDialog:

@@ -57,7 +57,9 @@ class ExportDialog(QDialog):
     theme : Theme
         Of the window.
     formats : mapping of str to str
-        Suffixes on offer with their names, the first one is chosen.
+        Suffixes on offer with their names.
+    suffix : str
+        The one that is chosen at first; the first of all where it is not on offer.
 
     Attributes
     ----------
@@ -70,12 +72,14 @@ class ExportDialog(QDialog):
     export_wanted = Signal(str, object)
     told = Signal(str)
 
-    def __init__(self, parent: QWidget, figure: Figure, theme: Theme, formats: Mapping[str, str]) -> None:
+    def __init__(self, parent: QWidget, figure: Figure, theme: Theme, formats: Mapping[str, str], suffix: str = "") -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Export"))
         self._figure, self._size = figure, figure.look.size
-        self._make_fields(formats)
+        self._make_fields()
+        self._offer(formats)
+        self.format.setCurrentIndex(max(0, self.format.findData(suffix)))
         self.preview = Preview(theme)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -115,14 +119,34 @@ class ExportDialog(QDialog):
             return replace(self._figure, chart=None, kind=kind, title="", look=look)
         return replace(self._figure, look=look)
 
-    def _make_fields(self, formats: Mapping[str, str]) -> None:
-        self.plot, self.format, self.dpi, self.colors = QComboBox(), QComboBox(), QComboBox(), QComboBox()
-        self.plot.addItem(self.tr("As on screen"), "")
+    def show_figure(self, figure: Figure, formats: Mapping[str, str]) -> None:
+        """Take what is on screen by now: what came of a training since the dialog was opened. What was chosen stays chosen."""
+        self._figure = replace(figure, look=self._figure.look)
+        self._offer(formats)
+        self._follow_format()
+        self._soon.start()
+
+    def _offer(self, formats: Mapping[str, str]) -> None:
+        """Offer the plots of the figure, and formats."""
+        plots = {"": self.tr("As on screen")}
         if isinstance(self._figure.result, RunResult) and not self._figure.title:
-            for name, kind in PLOTS.items():
-                self.plot.addItem(kind.title, name)
-        for suffix, label in formats.items():
-            self.format.addItem(label, suffix)
+            plots |= {name: kind.title for name, kind in PLOTS.items()}
+        for field, choices in ((self.plot, plots), (self.format, formats)):
+            chosen = field.currentData()
+            field.blockSignals(True)
+            field.clear()
+            for value, label in choices.items():
+                field.addItem(label, value)
+            field.setCurrentIndex(max(0, field.findData(chosen)))
+            field.blockSignals(False)
+
+    @property
+    def shown(self) -> Figure:
+        """What is on screen, before anything was chosen."""
+        return self._figure
+
+    def _make_fields(self) -> None:
+        self.plot, self.format, self.dpi, self.colors = QComboBox(), QComboBox(), QComboBox(), QComboBox()
         for dpi in sorted({*_DENSITIES, self._figure.look.dpi}):
             self.dpi.addItem(self.tr("{n} dpi").format(n=dpi), dpi)
         self.colors.addItem(self.tr("Light"), "light")
@@ -175,7 +199,6 @@ class ExportDialog(QDialog):
             if isinstance(field, QWidget):
                 label.setBuddy(field)
             form.addRow(label, field)
-        form.setRowVisible(self.plot, self.plot.count() > 1)
         left, across = QVBoxLayout(), QHBoxLayout()
         left.addLayout(form)
         left.addStretch(1)
@@ -248,7 +271,8 @@ class ExportDialog(QDialog):
     def _follow_format(self) -> None:
         """Let only those fields be changed that the format heeds."""
         picture = self.suffix in PICTURES
-        for field in (self.plot, self.wide, self.high, self.colors, self.transparent, self.footer, self.copy):
+        self.plot.setEnabled(picture and self.plot.count() > 1)
+        for field in (self.wide, self.high, self.colors, self.transparent, self.footer, self.copy):
             field.setEnabled(picture)
         self.dpi.setEnabled(self.suffix == ".png")
         self._show_size()

@@ -29,6 +29,8 @@ from forecasting.series import PriceSeries
 MODEL_SUFFIX = ".candlecast"
 #: Letters of a symbol that a proposed file name begins with.
 _LONGEST_SYMBOL = 60
+#: Suffixes that people type and that are refused in words, instead of written as part of a name.
+_FORMATS_OF_OTHERS = (*EXPORTERS, ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".eps", ".xlsx", ".xls", ".json", ".txt")
 #: A run that took this many seconds is not closed away without a question.
 _WORTH_ASKING_S = 60
 
@@ -65,6 +67,9 @@ class Keeping(QObject):
         self._menus: dict[QWidget, PlotMenu] = {}
         self.dialog: ExportDialog | None = None
         self._writing = Writing(self, session)
+        session.state_changed.connect(self._renew)
+        session.selected_changed.connect(self._renew)
+        session.list_changed.connect(self._renew)
         for plot in plots_in(window):
             self.offer(plot)
 
@@ -132,9 +137,9 @@ class Keeping(QObject):
             self._begin(path, _undrawn(lambda: write_table(path, columns)))
 
     def _ask(self, figure: Figure) -> None:
-        judged = isinstance(figure.result, RunResult) and not figure.title
-        formats = {suffix: exporter.label for suffix, exporter in EXPORTERS.items() if judged or exporter.picture}
-        dialog = ExportDialog(self._window, figure, self._viewing.theme, formats)
+        suffix, look = self._preferences.export
+        figure = replace(figure, look=Look.from_json(look, figure.look))
+        dialog = ExportDialog(self._window, figure, self._viewing.theme, _formats(figure), suffix)
         dialog.told.connect(self._status.rest)
         dialog.export_wanted.connect(self._ask_path)
         self.dialog = dialog
@@ -142,12 +147,28 @@ class Keeping(QObject):
         dialog.open()
 
     def _ask_path(self, suffix: str, figure: Figure) -> None:
-        """Ask where to write what was chosen in the dialog; it closes once that is done."""
+        """Ask where to write what was chosen in the dialog; it closes once that is done.
+
+        The suffix of the name decides on the format. Title and footer are those of what is shown when it is written.
+        """
+        self._preferences.export = (suffix, figure.look.to_json())
         stem = self._stem() + (f"-{figure.kind}" if figure.chart is None and suffix in PICTURES else "")
-        kinds = {suffix: EXPORTERS[suffix].label}
-        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export"), stem, kinds)
+        offered = _formats(figure)
+        kinds = {suffix: EXPORTERS[suffix].label, **offered}
+        path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export"), stem, kinds, known=_FORMATS_OF_OTHERS)
         if path:
+            shown = self._figure()
+            figure = replace(figure, result=shown.result, symbol=shown.symbol)
             self._begin(path, begin(path, figure), settles=not figure.title, dialog=self.dialog)
+
+    def _renew(self) -> None:
+        """Let an open dialog take what is shown by now."""
+        if self.dialog is None or self._session.series is None:
+            return
+        figure, before = self._figure(), self.dialog.shown
+        if before.chart is not self._chart:
+            figure = replace(figure, chart=before.chart, title=before.title)
+        self.dialog.show_figure(figure, _formats(figure))
 
     def _closed(self) -> None:
         self.dialog = None
@@ -221,6 +242,12 @@ class Keeping(QObject):
     def _tell_written(self, path: str | Path) -> None:
         self._status.rest(self.tr("Wrote {path}").format(path=path))
         self.wrote.emit()
+
+
+def _formats(figure: Figure) -> dict[str, str]:
+    """Return the formats that a figure can be written in, by suffix: tables and the report need a run that was judged."""
+    judged = isinstance(figure.result, RunResult) and not figure.title
+    return {suffix: exporter.label for suffix, exporter in EXPORTERS.items() if judged or exporter.picture}
 
 
 def _undrawn(write: Callable[[], None]) -> Generator[None, None, Callable[[], None]]:
