@@ -218,7 +218,7 @@ def _split_like(bars: Bars) -> Finding | None:
 
 
 def _outliers(bars: Bars) -> Finding | None:
-    """Find bars that leave the level of their neighbours and come back at once; an error where no price does so."""
+    """Find bars that leave the level of their neighbours and come back at once: a warning, as they enter no fit."""
     lone = bars.large[bars.large < bars.ratios.size - 1]
     there = bars.step(lone)
     places = set((lone[np.abs(there + bars.step(lone + 1)) < 0.25 * np.abs(there)] + 1).tolist())
@@ -235,7 +235,7 @@ def _outliers(bars: Bars) -> Finding | None:
         message += f", such as {wrong:.6g} after {before:.6g}; nothing is fitted to them, and no forecast is judged by them."
     else:
         message += "; nothing is fitted to them." if spikes else "."
-    return Finding("outliers", message, int(found.size), "warning" if severe is None else "error", dates=shown(bars.ds[found]))
+    return Finding("outliers", message, int(found.size), "warning", dates=shown(bars.ds[found]))
 
 
 def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,8 @@ import numpy as np
 from forecasting.series import Dates, Finding, Floats
 from forecasting.sources.quality import shown
 
+#: Distance of bars from which on a repeated row is a bar written twice, where most rows keep it.
+_BAR = np.timedelta64(60, "s")
 #: Share of the rows that have to repeat the time of a neighbour: bars do so by accident only.
 _OFTEN = 0.05
 
@@ -35,7 +37,7 @@ def join_ticks(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, 
     if count < _OFTEN * ds.size or bool(np.all(ds.astype("datetime64[D]") == ds)):
         return ds, columns, []
     moments = np.flatnonzero(np.concatenate(([True], ~again)))
-    if np.unique(ds[moments]).size < moments.size:
+    if np.unique(ds[moments]).size < moments.size or _is_regular(ds[moments]):
         return ds, columns, []
     backwards = bool(ds[0] > ds[-1])
     ends = np.append(moments[1:], ds.size) - 1
@@ -45,3 +47,13 @@ def join_ticks(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, 
         joined["volume"] = np.add.reduceat(np.nan_to_num(columns["volume"]), moments)
     message = f"The rows are trades, several at one moment: {count} are joined with the one beside them (last price, sum of the volumes)."
     return ds[moments], joined, [Finding("ticks", message, count, "info", "joined", shown(ds[1:][again]))]
+
+
+def _is_regular(moments: Dates) -> bool:
+    """Tell whether most moments are the same distance apart, as bars of a minute or more are; trades are not."""
+    distances = np.abs(np.diff(moments))
+    if distances.size == 0:
+        return False
+    lengths, counts = np.unique(distances, return_counts=True)
+    usual = int(counts.argmax())
+    return bool(counts[usual] > 0.5 * distances.size and lengths[usual] >= _BAR)
