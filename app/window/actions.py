@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app.panels.tickers import TickerField, TickerSettings
 from app.settings import SCALES, SPANS, STYLES
@@ -136,6 +137,40 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+#: Keys that a text field keeps for itself although the window has a command for them.
+_EDITING = (
+    QKeySequence.StandardKey.Undo,
+    QKeySequence.StandardKey.Redo,
+    QKeySequence.StandardKey.Cut,
+    QKeySequence.StandardKey.Copy,
+    QKeySequence.StandardKey.Paste,
+    QKeySequence.StandardKey.SelectAll,
+)
+
+
+class _CommandsFirst(QObject):
+    """Gives the window its shortcuts also while a text field has the focus.
+
+    On X11 a ``QLineEdit`` takes Ctrl+E for "end of line" and Ctrl+K for "delete to the end".
+    """
+
+    def __init__(self, window: QMainWindow, actions: Iterable[QAction]) -> None:
+        super().__init__(window)
+        editing = [keys for standard in _EDITING for keys in QKeySequence.keyBindings(standard)]
+        self._commands = [keys for action in actions if not (keys := action.shortcut()).isEmpty() and keys not in editing]
+        for field in (*window.findChildren(QLineEdit), *window.findChildren(QAbstractSpinBox)):
+            field.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Leave a key with Ctrl that belongs to a command to the window."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            held = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+            if held and QKeySequence(event.keyCombination()) in self._commands:
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
+
+
 class Actions:
     """All actions of the window, its menus and its toolbar.
 
@@ -167,6 +202,10 @@ class Actions:
     def __getitem__(self, name: str) -> QAction:
         """Return an action by its name."""
         return self.named[name]
+
+    def reach_through_fields(self) -> None:
+        """Let the shortcuts work while one of the window's text fields has the focus; to be called when all are there."""
+        _CommandsFirst(self._window, self.named.values())
 
     def set_compact(self, compact: bool) -> None:
         """Fit the toolbar into a small window: a shorter box for tickers, and Train and Stop as icons."""

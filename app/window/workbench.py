@@ -124,6 +124,7 @@ class Workbench(QObject):
         self.actions.set_compact(self.layout.compact)
         self.header.set_compact(self.layout.compact)
         self._restore()
+        self.actions.reach_through_fields()
         complete(window)
         take_literally(window)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer
 from PySide6.QtGui import QCursor, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QMainWindow, QWidget
 from soundness import faults
 
 from app import theme
@@ -267,3 +267,51 @@ def mouse_to_corner() -> None:
     """Move the mouse where it hovers over nothing."""
     size = QGuiApplication.primaryScreen().geometry().size() * QGuiApplication.primaryScreen().devicePixelRatio()
     _xdotool("mousemove", size.width() - 1, size.height() - 1)
+
+
+def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -> None:
+    """Do what opens a dialog that blocks, and answer it from inside its own loop of events.
+
+    Parameters
+    ----------
+    begin : callable
+        Opens the dialog, now or a little later.
+    answer : callable
+        Gets the dialog once it has the keyboard, and closes it.
+    """
+    failed: list[BaseException] = []
+    done: list[bool] = []
+    timer = QTimer()
+    timer.setInterval(10)
+
+    def look() -> None:
+        dialog = QApplication.activeModalWidget()
+        if dialog is None or QApplication.activeWindow() is not dialog:
+            return
+        timer.stop()
+        try:
+            answer(dialog)
+            wait_until(gone(dialog), f"{dialog.windowTitle()!r} closes")
+        except BaseException as error:  # noqa: BLE001 - a test's failure may not be lost in Qt's loop
+            failed.append(error)
+            dialog.close()
+        done.append(True)
+
+    timer.timeout.connect(look)
+    timer.start()
+    try:
+        begin()
+        wait_until(lambda: done, "the dialog is answered")
+    finally:
+        timer.stop()
+    if failed:
+        raise failed[0]
+
+
+def button_of(dialog: QWidget, *names: str) -> QAbstractButton:
+    """Return the button of a dialog with one of these texts."""
+    buttons = [one for one in dialog.findChildren(QAbstractButton) if one.isVisible()]
+    texts = {one.text().replace("&", ""): one for one in buttons}
+    found = next((texts[name] for name in names if name in texts), None)
+    assert found is not None, f"{dialog.windowTitle()!r} has {sorted(texts)}"
+    return found
