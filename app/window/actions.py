@@ -210,6 +210,7 @@ class Actions:
     def set_compact(self, compact: bool) -> None:
         """Fit the toolbar into a small window: a shorter box for tickers, and Train and Stop as icons."""
         self.ticker_field.setFixedWidth(_TICKERS_COMPACT if compact else _TICKERS)
+        self.ticker_field.setPlaceholderText(_tr("Tickers") if compact else _tr("Tickers, e.g. AAPL, MSFT"))
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         for button in self._with_text:
             button.setToolButtonStyle(style)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer
-from PySide6.QtGui import QCursor, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QMainWindow, QWidget
 from soundness import faults
 
@@ -78,31 +78,21 @@ def type_text(text: str) -> None:
     _xdotool("type", "--clearmodifiers", text)
 
 
-def _place_of(widget: QWidget, at: QPoint | None) -> tuple[int, int]:
-    """Return the pixel of the X server at a point of a widget, by default its centre."""
-    point = widget.mapToGlobal(at if at is not None else widget.rect().center())
+def _move_to(widget: QWidget, at: QPoint | None) -> tuple[str | int, ...]:
+    """Return the words that move the mouse to a point of a widget, by default its centre.
+
+    The server reckons from its own window: right after a window has moved, Qt may still believe in its old place.
+    """
+    window = widget.window()
+    point = widget.mapTo(window, at if at is not None else widget.rect().center())
     ratio = widget.devicePixelRatioF()
-    return round(point.x() * ratio), round(point.y() * ratio)
+    return "mousemove", "--window", int(window.winId()), round(point.x() * ratio), round(point.y() * ratio)
 
 
 def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) -> None:
     """Click a widget with the server's mouse; whatever lies above it there gets the click instead."""
     wait_until(widget.isVisible, f"{widget.objectName() or widget} is shown")
-    x, y = _place_of(widget, at)
-    _xdotool("mousemove", x, y, "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
-    QApplication.processEvents()
-
-
-def drag(widget: QWidget, start: QPoint, end: QPoint) -> None:
-    """Press the mouse at one point of a widget, move it, and let it go at another one."""
-    _xdotool("mousemove", *_place_of(widget, start), "mousedown", 1)
-    steps = 8
-    for step in range(1, steps + 1):
-        point = start + (end - start) * step / steps
-        goal = widget.mapToGlobal(point)
-        _xdotool("mousemove", *_place_of(widget, point))
-        wait_until(lambda goal=goal: (QCursor.pos() - goal).manhattanLength() <= 2, "the mouse moves")  # type: ignore[misc]
-    _xdotool("mouseup", 1)
+    _xdotool(*_move_to(widget, at), "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
     QApplication.processEvents()
 
 
@@ -151,12 +141,17 @@ def assert_alive(bench: Workbench) -> None:
     field: QLineEdit = bench.actions.ticker_field
     activated(bench.window)
     chart = bench.layout.chart if bench.layout.chart.isVisible() else bench.window.statusBar()
-    for widget in (chart, field):
+    for widget in (chart, field) if field.isEnabled() else (chart,):
         presses = _Presses(widget)
         click(widget)
         wait_until(lambda presses=presses: presses.count, f"a click lands on {widget.accessibleName() or widget}")  # type: ignore[misc]
         widget.removeEventFilter(presses)
         presses.deleteLater()
+    if not field.isEnabled():  # while something runs
+        for place, style in ((2, "bars"), (1, "candles")):
+            press_keys(f"ctrl+{place}")
+            wait_until(bench.actions[f"style-{style}"].isChecked, f"keys draw {style}")
+        return
     wait_until(field.hasFocus, "the clicked field has the focus")
     type_text("q")
     wait_until(lambda: field.text() == "q", "a typed letter lands")
@@ -225,6 +220,11 @@ def started(
             activated(window)
             settled(bench)
             yield bench
+        except BaseException:
+            if window.bench is not None:  # nothing may ask a question that nobody answers
+                window.bench.session.unsaved = False
+                window.bench.session.close(60_000)
+            raise
         finally:
             leave(window)
 
@@ -292,7 +292,7 @@ def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -
         try:
             answer(dialog)
             wait_until(gone(dialog), f"{dialog.windowTitle()!r} closes")
-        except BaseException as error:  # noqa: BLE001 - a test's failure may not be lost in Qt's loop
+        except BaseException as error:
             failed.append(error)
             dialog.close()
         done.append(True)

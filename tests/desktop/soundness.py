@@ -225,7 +225,7 @@ def _group_faults(box: QGroupBox) -> Iterator[str]:
 def _line_faults(line: QLineEdit) -> Iterator[str]:
     """Look at the placeholder only: what is typed scrolls."""
     room = line.contentsRect().width() - line.textMargins().left() - line.textMargins().right()
-    if not line.text() and not line.toolTip():
+    if not line.text():
         yield from _width_fault(line, line.placeholderText(), QSize(room, line.height()))
 
 
