@@ -38,6 +38,8 @@ from forecasting.sources.resample import RESAMPLES
 
 #: Most rows that are seen at once, and the share of the height that they may take.
 _MOST_ROWS, _LIST_SHARE = 8, 0.5
+#: Least height in pixels of what is known of a series: a line can still be read, and the rest scrolls.
+_LOWEST = 48
 #: Where the exchanges of the larger calendars are.
 _CITIES = {
     "XNYS": "New York", "XLON": "London", "XFRA": "Frankfurt", "XPAR": "Paris", "XAMS": "Amsterdam", "XSWX": "Zurich", "XMIL": "Milan",
@@ -192,6 +194,7 @@ class DataPanel(QStackedWidget):
         scroll.setWidget(details)
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumHeight(_LOWEST)
         full = QWidget()
         rows = QVBoxLayout(full)
         rows.setContentsMargins(0, 4, 0, 0)

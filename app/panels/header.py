@@ -129,7 +129,8 @@ class ChartHeader(QWidget):
         self._color()
 
     def set_compact(self, compact: bool) -> None:
-        """Fit into a small window: the button of the indicators shows its icon alone."""
+        """Fit into a small window: an icon alone for the indicators, and the change only in the watchlist."""
+        self._change.setVisible(not compact)
         style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         self._indicators.setToolButtonStyle(style)
 
