@@ -66,10 +66,11 @@ def moment(when: QDateTime) -> str:
 
 
 def number(value: float, decimals: int) -> str:
-    """Write a number in the locale of the window."""
+    """Write a number in the locale of the window; what rounds to zero has no sign."""
     from PySide6.QtCore import QLocale  # tables of exports are written without Qt
 
-    return QLocale().toString(float(value), "f", decimals)
+    nothing = round(float(value), decimals) == 0
+    return QLocale().toString(0.0 if nothing else float(value), "f", decimals)
 
 
 def signed(percent: float, decimals: int) -> str:

@@ -23,6 +23,7 @@ from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
+    ENDED,
     Advice,
     EngineReady,
     EpochEnd,
@@ -37,6 +38,7 @@ from forecasting.events import (
     RunResult,
     SeriesLoaded,
     SplitMade,
+    TrainingPaused,
 )
 from forecasting.series import Finding, Panel, PriceSeries
 from forecasting.sources.options import Request
@@ -52,6 +54,8 @@ Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"
 PULSE_MS = 33
 #: Seconds that taking in events may last before the window is let go on, and events between two looks at the clock.
 _TAKE_S, _PORTION = 0.015, 32
+#: Seconds between two looks whether a training that is to be left is written.
+_POLL_S = 0.01
 #: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
 _LOADING_MS, _SHOWING_MS = 3_000, 60
 #: Finished trainings whose gradients stay at hand, to be compared with.
@@ -108,7 +112,8 @@ class Session(QObject):
         self.watched = Watched(RunConfig())
         self._planned, self._begun = RunConfig(), 0
         self.earlier: list[Watched] = []
-        self._pausing = threading.Event()
+        self._pausing, self._leaving = threading.Event(), threading.Event()
+        self._resumable = False
         self._kept: Path | None = None
         self._claim: Claim | None = None
         bound_heap()
@@ -273,6 +278,12 @@ class Session(QObject):
         before = sum(place < self.selected for place in gone)
         self._relist(self.watchlist.without(gone), self.selected - before)
 
+    def put_back(self, removed: Sequence[tuple[int, Row]]) -> None:
+        """Put rows that were taken off the list back at their places, and select the first of them."""
+        watchlist = self.watchlist.with_back(removed)
+        first = removed[0][1]
+        self._relist(watchlist, next((place for place, row in enumerate(watchlist.rows) if row is first), self.selected))
+
     def aside(self, name: str, job: Job) -> None:
         """Run something beside what the user waits for; one of the same name that still runs is given up.
 
@@ -346,13 +357,13 @@ class Session(QObject):
         """
         if self._claim is None:
             # Without a place for it a training cannot be made longer later on, and an unsaved network not be found after a crash.
-            self._kept = data_folder() / "unfinished" / f"last-{secrets.token_hex(6)}.training"
+            self._kept = data_folder() / "unfinished" / f"{ENDED}{secrets.token_hex(6)}.training"
             self._claim = Claim(self._kept)
             self._claim.take()
-        pausing, keep = threading.Event(), self._kept
+        pausing, leaving, keep = threading.Event(), threading.Event(), self._kept
         self._planned = config
-        self.begin("training", lambda panel: tasks.training(panel, config, pausing, resume, keep))
-        self._pausing = pausing
+        self.begin("training", lambda panel: tasks.training(panel, config, pausing, leaving, resume, keep))
+        self._pausing, self._leaving = pausing, leaving
 
     def train_on(self, epochs: int) -> None:
         """Go on with the training that has finished, for so many more epochs; errors as :meth:`begin`."""
@@ -366,11 +377,26 @@ class Session(QObject):
     def pause(self, paused: bool) -> None:
         """Let a training wait, or go on."""
         if self.state == "training" and paused:
+            self._resumable = False
             self._pausing.set()
             self._enter("paused")
         elif self.state == "paused" and not paused:
             self._pausing.clear()
+            self._leaving.clear()
             self._enter("training")
+
+    def suspend(self, timeout_ms: int = 10_000) -> bool:
+        """Pause a training and leave its file behind when it is given up; False where that file is not written in time."""
+        self.pause(True)
+        deadline = QDeadlineTimer(timeout_ms)
+        while self.state == "paused" and not self._resumable and not deadline.hasExpired():
+            if self._worker is None or self._has_ended(self._worker):
+                break
+            self._receive(self._worker)
+            time.sleep(_POLL_S)
+        if self.state == "paused" and self._resumable:
+            self._leaving.set()
+        return self._leaving.is_set()
 
     def begin(self, task: Task, make: Callable[[Panel], Job]) -> None:
         """Start what is done with the checked series, as soon as the engine is ready.
@@ -555,6 +581,8 @@ class Session(QObject):
                 self._list_again(event)
             elif isinstance(event, NotLoaded):
                 self._asked.refusals.append(event)
+            elif isinstance(event, TrainingPaused):
+                self._resumable = True
             else:
                 self._keep(event)
                 self.delivered.emit(event)

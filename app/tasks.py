@@ -109,14 +109,21 @@ def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None
     yield from jobs.held_tickers()
 
 
-def training(panel: Panel, config: RunConfig, pausing: threading.Event, resume: Path | None, keep: Path | None) -> Job:
-    """Return the job that trains a network, from the start or a file, and waits while ``pausing`` is set; its end goes to ``keep``."""
+def training(
+    panel: Panel, config: RunConfig, pausing: threading.Event, leaving: threading.Event, resume: Path | None, keep: Path | None
+) -> Job:
+    """Return the job that trains a network, from the start or a file.
+
+    It waits while ``pausing`` is set, its end goes to ``keep``, and given up while ``leaving`` is set it leaves
+    a file from which it can go on.
+    """
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
         autosave = jobs.autosave_path(panel, config)
-        yield from jobs.train(panel, config, should_stop, should_pause=pausing.is_set, resume=resume, autosave=autosave, keep=keep)
+        asked = {"should_pause": pausing.is_set, "should_leave": leaving.is_set}
+        yield from jobs.train(panel, config, should_stop, **asked, resume=resume, autosave=autosave, keep=keep)
 
     return job
 

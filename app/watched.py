@@ -107,7 +107,7 @@ class Watched:
     def name(self) -> str:
         """What the training is called beside others: its number, its network, and what matters for its memory."""
         model = self.config.model
-        told = [model.model.upper() if model.model != "transformer" else "Transformer"]
+        told = [model.title]
         if model.model == "rnn" and model.activation == "relu":
             told[0] = "RNN (ReLU)"
         if model.memory and model.model in ("lstm", "gru"):

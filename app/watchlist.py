@@ -178,6 +178,15 @@ class Watchlist:
         gone = set(places)
         return Watchlist(tuple(row for place, row in enumerate(self.rows) if place not in gone))
 
+    def with_back(self, removed: Sequence[tuple[int, Row]]) -> Watchlist:
+        """Return the list with rows put back at their places; what is on the list again meanwhile is left out."""
+        rows = list(self.rows)
+        have = {_named(row) for row in rows}
+        for place, row in sorted(removed, key=lambda one: one[0]):
+            if _named(row) not in have:
+                rows.insert(min(place, len(rows)), row)
+        return Watchlist(_without_doubles(rows, set()))
+
     def moved(self, source: int, target: int) -> Watchlist:
         """Return the list with a row brought to another place."""
         rows = list(self.rows)

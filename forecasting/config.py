@@ -212,6 +212,10 @@ class InputConfig(Settings):
 KNOWN_AHEAD: tuple[str, ...] = ("dates",)
 
 
+#: Names of the networks for people.
+MODEL_TITLES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"}
+
+
 class ModelConfig(Settings):
     """Which network, and how large."""
 
@@ -219,7 +223,7 @@ class ModelConfig(Settings):
         "lstm",
         "Network",
         "Kind of network; on a CPU small LSTMs are faster than GRUs, large ones slower.",
-        words={"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"},
+        words=MODEL_TITLES,
         shown=3,
         more="LSTM and GRU remember over many bars, a plain RNN forgets sooner, and a Transformer looks at all bars at once.",
     )
@@ -362,6 +366,11 @@ class ModelConfig(Settings):
     def strategy(self) -> Strategy:
         """Return the decoding strategy, with ``auto`` resolved to the usual one of the shape."""
         return SHAPES[self.shape].strategies[0] if self.decoding == "auto" else self.decoding
+
+    @property
+    def title(self) -> str:
+        """The network's name for people: ``LSTM``, ``Transformer``."""
+        return MODEL_TITLES[self.model]
 
 
 class TrainConfig(Settings):

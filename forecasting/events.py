@@ -250,6 +250,15 @@ class BacktestPlanned(Event):
 
 
 @dataclass(frozen=True)
+class TrainingPaused(Event):
+    """A training waits, and its state is in its file: given up now, it can go on from there."""
+
+
+#: Beginning of the name of a file in which a training is left at its end.
+ENDED = "last-"
+
+
+@dataclass(frozen=True)
 class TrainingKept(Event):
     """A training that was cut short can go on from a file.
 
@@ -272,6 +281,11 @@ class TrainingKept(Event):
     symbols: tuple[str, ...]
     epoch: int
     saved_at: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether the training had ended, and only its network was saved in no file."""
+        return self.path.name.startswith(ENDED)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ def test_a_whole_number_is_never_read_out_of_a_fraction(typed: str, value: int |
     assert read_whole(typed) == value
 
 
+def test_nothing_is_never_less_than_nothing() -> None:
+    assert [number(value, 1) for value in (-0.04, -0.0, 0.04, -0.06)] == ["0.0", "0.0", "0.0", "-0.1"]
+
+
 def test_the_window_is_in_english_whatever_the_system_says() -> None:
     QLocale.setDefault(QLocale("de_DE"))
     use_english()

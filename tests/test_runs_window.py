@@ -93,7 +93,7 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     idle(bench)
     assert panel.table.model().rowCount() == 1
     assert bench.runs.compared == (), "what is deleted is no longer drawn"
-    panel._undo.click()
+    panel._undo_line.undo.click()
     idle(bench)
     assert panel.table.model().rowCount() == 3
     assert "the small one" in [cell(bench, row, "Notes") for row in range(3)]

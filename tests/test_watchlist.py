@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QPushButton
 from window_bench import idle, price_file, texts, wait, window
 
 from app.panels.data import _where_from
-from app.panels.series_list import SeriesList
+from app.panels.series_list import SeriesList, headings
 from app.theme import DARK, LIGHT
 from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
 from app.window.workbench import Workbench
@@ -364,3 +365,39 @@ def test_rows_are_as_high_as_two_lines_of_their_font(qapp: object) -> None:
     assert rows.row_height > usual
     assert rows.row_height >= 2 * rows.fontMetrics().height()
     rows.deleteLater()
+
+
+def test_what_was_removed_comes_back_by_undo(qtbot: Any, bench: Workbench) -> None:
+    rows = bench.session.watchlist.rows
+    before = [(row.symbol, row.checked) for row in rows]
+    bench.window.activateWindow()
+    bench.data.list.setFocus()
+    for undo in ("key", "window", "button"):
+        bench.data.list.selectAll()
+        qtbot.keyClick(bench.data.list, Qt.Key.Key_Delete)
+        assert not bench.session.watchlist.rows
+        assert "series removed." in texts(bench.data)
+        if undo == "key":
+            qtbot.keyClick(bench.data.list, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        elif undo == "window":
+            bench.actions["undo"].trigger()
+        else:
+            next(one for one in bench.data.findChildren(QPushButton) if one.text() == "Undo").click()
+        assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == before
+        assert "series removed." not in texts(bench.data)
+
+
+def test_a_file_of_several_series_has_a_heading_and_is_removed_at_once(bench: Workbench, tmp_path: Path) -> None:
+    days = [f"2024-01-{day:02d}" for day in range(1, 31)]
+    wide = "Date,one,two,three\n" + "\n".join(f"{day},{n + 10},{n + 20},{n + 30}" for n, day in enumerate(days))
+    (tmp_path / "wide.csv").write_text(wide)
+    before = [row.symbol for row in bench.session.watchlist.rows]
+    bench.watching.load([str(tmp_path / "wide.csv")], "also")
+    idle(bench)
+    rows = bench.session.watchlist.rows
+    assert headings(rows) == {len(before): "wide.csv · 3 series"}
+    bench.watching.select(len(rows) - 1)
+    bench.data.list.name_file()
+    assert bench.data.list.remove_file.text() == "Remove all 3 series of wide.csv"
+    bench.data.list.remove_file.trigger()
+    assert [row.symbol for row in bench.session.watchlist.rows] == before

@@ -27,6 +27,7 @@ from forecasting.baselines import model_title
 from forecasting.config import RunConfig
 from forecasting.events import EngineReady
 from forecasting.series import PriceSeries
+from forecasting.writing import data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=2, batch_size=128)
@@ -223,8 +224,9 @@ def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Work
         path = tmp_path / f"plot{suffix}"
         assert exported(bench, path)
         assert path.read_bytes().startswith(start)
-    assert not bench.window.isWindowModified()
+    assert bench.window.isWindowModified(), "a picture is no copy of the network"
     assert bench.save_model(tmp_path / "net.candlecast")
+    assert not bench.window.isWindowModified()
     assert (tmp_path / "net.candlecast").read_bytes().startswith(b"PK")
 
 
@@ -248,7 +250,7 @@ def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, benc
     assert bench.window.isWindowModified()
 
 
-@pytest.mark.parametrize("answer", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")), "keep"])
+@pytest.mark.parametrize("answer", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")), "keep", "later"])
 def test_closing_in_mid_training_asks(
     qtbot: Any, own: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
 ) -> None:
@@ -259,13 +261,17 @@ def test_closing_in_mid_training_asks(
     own.train()
     wait(live(own))
     closed = own.window.close()
-    assert closed == (answer == "discard")
+    assert closed == (answer in ("discard", "later"))
     if answer == "continue":
         assert own.session.state == "training"
         return
     wait(lambda: not own.window.isVisible())
     assert own.session.threads == 0
     assert model_file.exists() == (answer == "keep")
+    left = list((data_folder() / "unfinished").glob("*.training"))
+    assert len(left) == (answer == "later"), "what is to go on is offered at the next start, and nothing else"
+    for path in left:
+        path.unlink()
 
 
 def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
@@ -429,8 +435,18 @@ MainWindow._painted = stop
 start.main([])
 """
 #: Our own modules that the first paint needs, and how many others may come with them (13 with Python 3.11 on Linux).
-PAINTED_BY = {"app", "app.__main__", "app.logbook", "app.settings", "app.theme", "app.window", "forecasting", "forecasting.errors"}
-PAINTED_BY |= {"app.interrupts", "forecasting.reading", "forecasting.writing"}
+PAINTED_BY = {
+    "app",
+    "app.__main__",
+    "app.logbook",
+    "app.number_format",
+    "app.settings",
+    "app.theme",
+    "app.window",
+    "forecasting",
+    "forecasting.errors",
+}
+PAINTED_BY |= {"app.interrupts", "app.number_format", "forecasting.reading", "forecasting.writing"}
 MOST_OTHERS = 24
 
 

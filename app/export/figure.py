@@ -207,7 +207,7 @@ class Figure:
         parts = [
             f"Source: {source_name(series)}{adjusted(series)}",
             f"{day(series.ds[0])} to {day(series.ds[-1])}",
-            f"{forecast.model if forecast else result.config.model.model.upper()}, lookback {result.config.task.input_size}",
+            f"{forecast.model if forecast else result.config.model.title}, lookback {result.config.task.input_size}",
         ]
         sentence = "Forecast by a saved network; it was not judged on these prices."
         if isinstance(result, RunResult):

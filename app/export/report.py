@@ -94,7 +94,7 @@ def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
 
 def _title(result: RunResult) -> str:
     symbols = result.panel.symbols
-    model = result.forecasts[0].model if result.forecasts else result.config.model.model.upper()
+    model = result.forecasts[0].model if result.forecasts else result.config.model.title
     return f"{', '.join(symbols[:5])}{f' and {len(symbols) - 5} more' if len(symbols) > 5 else ''} – {model} forecast"
 
 

@@ -22,12 +22,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.number_format import moment
+from app.number_format import moment, number
 from app.panels.empty import EmptyState
 from app.panels.fact_field import FactField
 from app.panels.findings import FindingList
 from app.panels.header import ElidedLabel
 from app.panels.series_list import SeriesList, spacing_word
+from app.panels.undo_line import UndoLine
 from app.theme import Theme, icon
 from app.watchlist import Row
 from forecasting.calendars import SUFFIXES
@@ -58,6 +59,8 @@ class DataPanel(QStackedWidget):
         Place of a row to show, to load (again), to load with other options.
     check_wanted, only_wanted, move_wanted, remove_wanted : Signal
         Rows are to be trained or not; one alone is; one is to go elsewhere; rows are to be taken off the list.
+    put_back_wanted : Signal
+        What was removed last is to come back.
     shape_wanted : Signal
         Place of a row, the name of a reading option such as ``resample``, and its value: "" for what was found.
     add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
@@ -73,6 +76,7 @@ class DataPanel(QStackedWidget):
     only_wanted = Signal(int)
     move_wanted = Signal(int, int)
     remove_wanted = Signal(object)
+    put_back_wanted = Signal()
     shape_wanted = Signal(int, str, str)
     add_file_wanted = Signal()
     add_ticker_wanted = Signal()
@@ -91,6 +95,9 @@ class DataPanel(QStackedWidget):
         self.list.checked.connect(self.check_wanted)
         self.list.moved.connect(self.move_wanted)
         self.list.removed.connect(self.remove_wanted)
+        self.list.undo_wanted.connect(self.put_back_wanted)
+        self._undo = UndoLine()
+        self._undo.undo_wanted.connect(self.put_back_wanted)
         self.list.load_wanted.connect(self.load_wanted)
         self.list.only_wanted.connect(self.only_wanted)
         self.list.options_wanted.connect(self.options_wanted)
@@ -129,11 +136,12 @@ class DataPanel(QStackedWidget):
         too_short : collection of str
             Symbols that were left out of the run at hand.
         """
-        self.setCurrentIndex(1 if rows else 0)
+        self.setCurrentIndex(1 if rows or not self._undo.isHidden() else 0)
         self.list.show_rows(rows, selected)
         self._share()
         self._row = rows[selected] if rows else None
         if self._row is None:
+            self._show_nothing()
             return
         self._show_trained(rows, self._row, too_short)
         self._buttons["up"].setEnabled(selected > 0)
@@ -145,6 +153,21 @@ class DataPanel(QStackedWidget):
         self._show_choices(self._row)
         self._show_facts(self._row)
         self._show_findings(self._row.series)
+
+    def _show_nothing(self) -> None:
+        """Show nothing of a series: the list is empty, and what was removed can be put back."""
+        self._trained.hide()
+        self._trouble.hide()
+        for field in (self.resample, self.calendar):
+            self._shapes.setRowVisible(field, False)
+        while self._facts.rowCount():
+            self._facts.removeRow(0)
+        self._show_findings(None)
+
+    def show_removed(self, count: int) -> None:
+        """Offer to put removed series back; nothing is offered of none."""
+        self._undo.offer(self.tr("{n} series removed.").format(n=number(count, 0)), count > 0)
+        self.list.set_undo(count > 0)
 
     @property
     def trained_words(self) -> str:
@@ -204,6 +227,7 @@ class DataPanel(QStackedWidget):
         top.setSpacing(4)
         top.addLayout(self._button_row())
         top.addWidget(self.list)
+        top.addWidget(self._undo)
         top.addWidget(self._trained)
         rows.addLayout(top)
         rows.addWidget(scroll, 1)

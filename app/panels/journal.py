@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.charts.judging import CoverageChart
 from app.charts.plots import Columns
+from app.number_format import number
 from app.panels.empty import EmptyState
 from app.panels.sheets import SheetTable
 from app.theme import Theme
+from forecasting.baselines import model_title
 from forecasting.events import Event
 
 if TYPE_CHECKING:
@@ -66,6 +69,8 @@ class JournalPanel(QStackedWidget):
     def __init__(self) -> None:
         super().__init__()
         self._read = JournalRead((), {})
+        self._rows: list[tuple[Entry, ...]] = []
+        self._unfolded: set[tuple[np.datetime64, str]] = set()
         text = self.tr(
             "Every forecast is entered here when its training ends, and compared with what happens once those prices are loaded."
         )
@@ -76,13 +81,12 @@ class JournalPanel(QStackedWidget):
         self._show_all = self._empty.add_button(self.tr("Show all series"))
         self._show_all.clicked.connect(lambda: self.only.setChecked(False))
         self.update_button = QPushButton(self.tr("Look what happened"))
-        self.update_button.setToolTip(self.tr("Load the prices of all forecasts that are still open"))
         self.update_button.clicked.connect(lambda: self.update_wanted.emit(self.open_sources))
         self._headline = QLabel()
         self._headline.setWordWrap(True)
         self._headline.setProperty("role", "heading")
         self.table = SheetTable(self.tr("Past forecasts against what happened"), self._choose)
-        self.table.setToolTip(self.tr("Double-click a forecast to see it in the chart"))
+        self.table.setToolTip(self.tr("Double-click a forecast to see it in the chart, or a run of several series to unfold it"))
         self.chart = CoverageChart()
         self.addWidget(self._empty)
         self.addWidget(self._full())
@@ -113,7 +117,7 @@ class JournalPanel(QStackedWidget):
         first = next(iter(known.values()), None)
         days = first.ds if first is not None else np.empty(0, "datetime64[D]")
         self.chart.show_coverage(days, {level: one.running for level, one in known.items() if np.array_equal(one.ds, days)})
-        self.update_button.setEnabled(bool(self.open_sources))
+        self._offer_update()
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -140,11 +144,31 @@ class JournalPanel(QStackedWidget):
         return full
 
     def _choose(self, row: int) -> None:
-        self.entry_chosen.emit(self._read.entries[row])
+        """Show a forecast in the chart, or unfold the forecasts of a run, or fold them again."""
+        entries = self._rows[row]
+        if len(entries) == 1:
+            self.entry_chosen.emit(entries[0])
+            return
+        self._unfolded ^= {_run_of(entries[0])}
+        self._show_table()
+
+    def _offer_update(self) -> None:
+        """Say on the button what it does, or why it does nothing."""
+        able = bool(self.open_sources)
+        has_open = any(entry.state == "open" for entry in self._read.entries)
+        why = (
+            self.tr("The prices of the open forecasts came from no file and no ticker, and cannot be loaded again")
+            if has_open
+            else self.tr("No forecast is open: everything that was forecast has happened or was known before")
+        )
+        tip = self.tr("Load the prices of all forecasts that are still open") if able else why
+        self.update_button.setEnabled(able)
+        self.update_button.setToolTip(tip)
+        self.update_button.setAccessibleDescription(tip)
 
     def _sentence(self) -> str:
         """Return in words how the bands held."""
-        number, told = QLocale().toString, []
+        told = []
         for level, cover in self._read.coverage.items():
             if cover.ds.size:
                 answers = {
@@ -154,31 +178,28 @@ class JournalPanel(QStackedWidget):
                     "few": self.tr("too few independent forecasts to say whether that is right"),
                 }
                 words = self.tr("{share} % lay in the {level} % band ({answer})")
-                share, answer = number(cover.share, "f", 1), answers[cover.held.stands(level)]
+                share, answer = number(cover.share, 1), answers[cover.held.stands(level)]
                 told.append(words.format(share=share, level=f"{level:g}", answer=answer))
         if not told:
             return self.tr("Nothing that was forecast is known yet.")
         bars = int(next(iter(self._read.coverage.values())).bars.sum())
-        return self.tr("Of {n} bars forecast before they happened, {shares}.").format(n=number(bars), shares=self.tr(" and ").join(told))
+        return self.tr("Of {n} bars forecast before they happened, {shares}.").format(n=number(bars, 0), shares=self.tr(" and ").join(told))
 
     def _show_table(self) -> None:
-        entries = self._read.entries
-        words = {"open": self.tr("open"), "closed": self.tr("known"), "past": self.tr("known before")}
+        self._rows = _by_run(self._read.entries, self._unfolded)
+        rows = self._rows
         columns: Columns = {}
-        if entries:
+        if rows:
             columns = {
-                self.tr("Symbol"): [one.forecast.symbol for one in entries],
-                self.tr("From"): np.array([one.forecast.cutoff for one in entries]),
-                self.tr("Bars"): np.array([len(one.forecast) for one in entries]),
-                self.tr("Known"): np.array([int(one.known.sum()) for one in entries]),
-                **{
-                    self.tr("In {level} %").format(level=f"{level:g}"): np.array([_inside(one, level) for one in entries])
-                    for level in LEVELS
-                },
-                self.tr("Miss %"): np.array([_miss(one) for one in entries]),
-                self.tr("State"): [words[one.state] for one in entries],
-                self.tr("Model"): [one.forecast.model for one in entries],
-                self.tr("Made (UTC)"): np.array([one.made_at for one in entries]),
+                self.tr("Symbol"): [self._name(one) for one in rows],
+                self.tr("From"): np.array([one[0].forecast.cutoff for one in rows]),
+                self.tr("Bars"): np.array([sum(len(entry.forecast) for entry in one) for one in rows]),
+                self.tr("Known"): np.array([sum(int(entry.known.sum()) for entry in one) for one in rows]),
+                **{self.tr("In {level} %").format(level=f"{level:g}"): np.array([_inside(one, level) for one in rows]) for level in LEVELS},
+                self.tr("Miss %"): np.array([_miss(one[0]) if len(one) == 1 else np.nan for one in rows]),
+                self.tr("State"): [self._state(one) for one in rows],
+                self.tr("Model"): [model_title(one[0].forecast.model) for one in rows],
+                self.tr("Made (UTC)"): np.array([one[0].made_at for one in rows]),
             }
         tips = (
             "",
@@ -193,12 +214,40 @@ class JournalPanel(QStackedWidget):
         )
         self.table.show_sheet(columns, tips)
 
+    def _name(self, entries: Sequence[Entry]) -> str:
+        """Return the symbol of one forecast, or how many a run made, with a sign that tells whether they are unfolded."""
+        if len(entries) == 1:
+            return entries[0].forecast.symbol
+        sign = "▾" if _run_of(entries[0]) in self._unfolded else "▸"
+        return self.tr("{sign} {n} series").format(sign=sign, n=number(len(entries), 0))
 
-def _inside(entry: Entry, level: float) -> float:
-    """Return the share of the known bars in a band, in percent; NaN where nothing is known."""
-    known = int(entry.known.sum())
+    def _state(self, entries: Sequence[Entry]) -> str:
+        """Return what became of one forecast; of several what became of any that is least known."""
+        words = {"open": self.tr("open"), "closed": self.tr("known"), "past": self.tr("known before")}
+        return next(word for state, word in words.items() if any(entry.state == state for entry in entries))
+
+
+def _run_of(entry: Entry) -> tuple[np.datetime64, str]:
+    """Return what the forecasts of one run have in common: when they were made, and the model."""
+    return entry.made_at, entry.forecast.model
+
+
+def _by_run(entries: Sequence[Entry], unfolded: Collection[tuple[np.datetime64, str]]) -> list[tuple[Entry, ...]]:
+    """Return one row for each run, followed by one for each of its forecasts where it is unfolded; latest first."""
+    rows: list[tuple[Entry, ...]] = []
+    for run, made in groupby(entries, _run_of):
+        together = tuple(made)
+        rows.append(together)
+        if len(together) > 1 and run in unfolded:
+            rows += [(entry,) for entry in together]
+    return rows
+
+
+def _inside(entries: Sequence[Entry], level: float) -> float:
+    """Return the share of the known bars in a band, in percent; NaN where nothing is known, or a forecast has no such band."""
+    known = sum(int(entry.known.sum()) for entry in entries)
     try:
-        return 100 * float(entry.hits(level).sum()) / known if known else np.nan
+        return 100 * float(sum(entry.hits(level).sum() for entry in entries)) / known if known else np.nan
     except KeyError:
         return np.nan
 

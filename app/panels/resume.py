@@ -27,14 +27,14 @@ class ResumeOffer(QFrame):
         super().__init__()
         self.setObjectName("resume")
         self.setProperty("role", "card")
-        self.setAccessibleName(self.tr("A training was cut short"))
+        self.setAccessibleName(self.tr("A training is not finished"))
         self._picture, self._words = QLabel(), QLabel()
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._words.setWordWrap(True)
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.resume, self.discard, self._later = QPushButton(self.tr("Resume")), QPushButton(self.tr("Discard")), QToolButton()
         self.resume.setProperty("primary", True)
-        self.resume.setToolTip(self.tr("Load the same series and go on where it was cut short"))
+        self.resume.setToolTip(self.tr("Load the same series and go on where it ended"))
         self.discard.setToolTip(self.tr("Throw the saved training away"))
         self._later.setAccessibleName(self.tr("Not now"))
         self._later.setToolTip(self.tr("Not now: ask again at the next start"))
@@ -61,12 +61,12 @@ class ResumeOffer(QFrame):
         when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate)
         text = (
             self.tr("The network of {series} ({model}, {epoch} epochs) was trained, but the program ended on {when} before it was closed.")
-            if kept.epoch >= kept.config.train.epochs
-            else self.tr("The training of {series} ({model}, epoch {epoch} of {epochs}) was cut short on {when}.")
+            if kept.ended
+            else self.tr("The training of {series} ({model}, epoch {epoch} of {epochs}) is not finished. It was kept on {when}.")
         )
         words = text.format(
             series=", ".join(kept.symbols[:3]) + ("…" if len(kept.symbols) > 3 else ""),
-            model=kept.config.model.model.upper(),
+            model=kept.config.model.title,
             epoch=kept.epoch,
             epochs=kept.config.train.epochs,
             when=moment(when),

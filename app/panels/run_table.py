@@ -11,7 +11,6 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
     QDateTime,
-    QLocale,
     QModelIndex,
     QPersistentModelIndex,
     QSortFilterProxyModel,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import QTableView
 
 from app.access import literal
 from app.charts.compare import MOST, hue
+from app.number_format import number
 from app.panels.training import duration
 from app.theme import LIGHT, Theme
 from forecasting.store.runs import LONGEST_NOTE, KeptRun
@@ -57,7 +57,7 @@ def when(run: KeptRun) -> str:
 def _figure(value: float, digits: int, share: bool = False) -> str:
     if not math.isfinite(value):
         return "–"
-    return QLocale().toString(100 * value if share else value, "f", digits) + (" %" if share else "")
+    return number(100 * value if share else value, digits) + (" %" if share else "")
 
 
 _WORDS = {"beats": "▲ beats", "ties": "■ ties", "loses": "▼ loses"}

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 from app.charts.compare import MOST
 from app.panels.empty import EmptyState
 from app.panels.run_table import NOTES, RunsFilter, RunsModel, RunsTable
+from app.panels.undo_line import UndoLine
 from app.theme import Theme, icon
 from forecasting.store.runs import KeptRun
 
@@ -80,9 +80,8 @@ class RunsPanel(QStackedWidget):
         self.search.textChanged.connect(self._look)
         self._count = QLabel()
         self._count.setProperty("role", "muted")
-        self._undo_line, self._undo_words = QWidget(), QLabel()
-        self._undo = QPushButton(self.tr("Undo"))
-        self._undo.clicked.connect(self.put_back_wanted)
+        self._undo_line = UndoLine()
+        self._undo_line.undo_wanted.connect(self.put_back_wanted)
         self.acts: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
         self._make_actions()
@@ -114,8 +113,8 @@ class RunsPanel(QStackedWidget):
 
     def show_deleted(self, count: int) -> None:
         """Offer to put deleted runs back; nothing is offered of none."""
-        self._undo_words.setText(self.tr("1 run deleted.") if count == 1 else self.tr("{n} runs deleted.").format(n=count))
-        self._undo_line.setVisible(count > 0)
+        words = self.tr("1 run deleted.") if count == 1 else self.tr("{n} runs deleted.").format(n=count)
+        self._undo_line.offer(words, count > 0)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -179,12 +178,6 @@ class RunsPanel(QStackedWidget):
         top.addWidget(self._count)
         for button in self._buttons.values():
             top.addWidget(button)
-        undo = QHBoxLayout(self._undo_line)
-        undo.setContentsMargins(2, 0, 2, 0)
-        undo.addWidget(self._undo_words)
-        undo.addWidget(self._undo)
-        undo.addStretch(1)
-        self._undo_line.hide()
         full = QWidget()
         rows = QVBoxLayout(full)
         rows.setContentsMargins(8, 6, 8, 6)
@@ -222,9 +215,17 @@ class RunsPanel(QStackedWidget):
         runs = {run.key: run for run in self.model.runs}
         one = runs[chosen[0]].record if len(chosen) == 1 else None
         shown = one is not None and (bool(one.forecasts) or one.kind == "backtest")
-        fits = {"show": shown, "difference": len(chosen) == 2, "reproduce": len(chosen) == 1, "delete": bool(chosen)}
-        for name, able in fits.items():
-            self.acts[name].setEnabled(able)
+        lacks = {
+            "show": "" if shown else self.tr("its forecast was not kept") if one else self.tr("select one run"),
+            "difference": "" if len(chosen) == 2 else self.tr("select two runs (Ctrl+click)"),
+            "reproduce": "" if len(chosen) == 1 else self.tr("select one run"),
+            "delete": "" if chosen else self.tr("select the runs to delete"),
+        }
+        for name, why in lacks.items():
+            tip = _tr(_ACTS[name][2])
+            self.acts[name].setEnabled(not why)
+            self.acts[name].setToolTip(self.tr("{tip}: {why}").format(tip=tip, why=why) if why else tip)
+            self._buttons[name].setAccessibleDescription(why)
 
     def _delete(self) -> None:
         if self.chosen:

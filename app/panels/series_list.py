@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import (
@@ -10,7 +13,6 @@ from PySide6.QtCore import (
     QCoreApplication,
     QEvent,
     QItemSelectionModel,
-    QLocale,
     QMimeData,
     QModelIndex,
     QPersistentModelIndex,
@@ -22,16 +24,30 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QColor, QFont, QFontMetrics, QIcon, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QContextMenuEvent,
+    QFont,
+    QFontMetrics,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.access import literal
+from app.number_format import number
 from app.panels.header import price
 from app.theme import Theme, icon, mixed
 from app.watchlist import Row
 
 _MIME = "application/x-candlecast-row"
-_ROW = Qt.ItemDataRole.UserRole
+_ROW, _HEADING = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
 #: Width in pixels of the line of closes, and of a row from which there is room for one.
 _SPARK, _ROOMY = 62, 250
@@ -50,7 +66,22 @@ def change_text(change: float | None) -> str:
     if change is None:
         return ""
     mark = "▲" if change > 0 else "▼" if change < 0 else "■"
-    return f"{mark} {QLocale().toString(abs(100 * change), 'f', 2)} %"
+    return f"{mark} {number(abs(100 * change), 2)} %"
+
+
+def headings(rows: Sequence[Row]) -> dict[int, str]:
+    """Return what stands above the first row of each file of several series, by place; nothing where one file makes the whole list."""
+    runs = [tuple(together) for _, together in groupby(enumerate(rows), lambda one: one[1].request.reference)]
+    if len(runs) < 2:
+        return {}
+    told = QCoreApplication.translate("SeriesList", "{name} · {n} series")
+    return {
+        together[0][0]: told.format(name=_file_name(together[0][1]), n=number(len(together), 0)) for together in runs if len(together) > 1
+    }
+
+
+def _file_name(row: Row) -> str:
+    return Path(row.request.reference).name if row.request.kind == "file" else row.request.reference
 
 
 class SeriesModel(QAbstractListModel):
@@ -70,9 +101,11 @@ class SeriesModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: tuple[Row, ...] = ()
+        self._headings: dict[int, str] = {}
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
         """Take other rows."""
+        self._headings = headings(rows)
         if len(rows) == len(self.rows):
             self.rows = rows
             if rows:
@@ -100,6 +133,8 @@ class SeriesModel(QAbstractListModel):
                 return ", ".join(filter(None, (row.symbol, *self._told(row))))
             case Qt.ItemDataRole.ToolTipRole:
                 return literal("\n".join(filter(None, (row.request.reference, *self._told(row)))))
+            case _ if role == _HEADING:
+                return self._headings.get(index.row(), "")
             case _:
                 return row if role == _ROW else None
 
@@ -143,14 +178,14 @@ class SeriesModel(QAbstractListModel):
 
     def _told(self, row: Row) -> list[str]:
         """Say in words what a row shows."""
-        seen, number = row.glimpse, QLocale().toString
+        seen = row.glimpse
         facts = [self.tr("trained") if row.checked else self.tr("not trained")]
         if row.problem:
             facts.append(row.problem)
         if seen:
             facts += [self.tr("last {price}").format(price=price(seen.closes[-1])), change_text(seen.change)]
             facts.append(
-                self.tr("{n} bars, {spacing}, up to {day}").format(n=number(seen.bars), spacing=spacing_word(seen.freq), day=seen.day)
+                self.tr("{n} bars, {spacing}, up to {day}").format(n=number(seen.bars, 0), spacing=spacing_word(seen.freq), day=seen.day)
             )
         if row.series is None and not row.problem:
             facts.append(self.tr("as of the last time; loaded when you choose it"))
@@ -170,17 +205,19 @@ class RowDelegate(QStyledItemDelegate):
         self.theme = theme
         self._warning = icon("warning", theme, theme.danger)
 
-    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 - Qt's name
-        """All rows are of one height."""
-        return QSize(120, _height(option.fontMetrics))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 - Qt's name
+        """All rows are of one height, and have room for a heading where there is one."""
+        return QSize(120, _height(option.fontMetrics) + _heading_height(option.fontMetrics, index))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one row."""
         theme, row = self.theme, index.data(_ROW)
         if theme is None or row is None:
             return
-        area: QRect = option.rect
+        whole: QRect = option.rect
+        area = whole.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
         painter.save()
+        self._draw_heading(painter, QRect(whole.topLeft(), area.topRight()), index.data(_HEADING), option.font, theme)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._ground(painter, option, area, theme)
         self._draw_box(painter, self._box(area), theme, checked=row.checked)
@@ -198,7 +235,7 @@ class RowDelegate(QStyledItemDelegate):
         """Check or uncheck by a click on the box."""
         kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick)
         if isinstance(event, QMouseEvent) and event.type() in kinds:
-            area: QRect = option.rect
+            area: QRect = option.rect.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
             if not self._box(area).adjusted(-_EDGE, -10, _GAP // 2, 10).contains(event.position().toPoint()):
                 return False
             if event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton:
@@ -221,6 +258,16 @@ class RowDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(theme.accent), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(area).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
+
+    def _draw_heading(self, painter: QPainter, area: QRect, text: str, font: QFont, theme: Theme) -> None:
+        """Draw the name of a file above its first series."""
+        if not text:
+            return
+        painter.setFont(font)
+        painter.setPen(QColor(theme.muted))
+        inner = area.adjusted(_EDGE, 0, -_EDGE, 0)
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
+        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _draw_box(self, painter: QPainter, box: QRect, theme: Theme, *, checked: bool) -> None:
         painter.setPen(QPen(QColor(theme.accent if checked else theme.control), 1))
@@ -284,7 +331,7 @@ class RowDelegate(QStyledItemDelegate):
             return self.tr("not loaded")
         if row.series is None:
             return self.tr("as of {day}").format(day=seen.day)
-        return f"{QLocale().toString(seen.bars)} · {spacing_word(seen.freq)}"
+        return f"{number(seen.bars, 0)} · {spacing_word(seen.freq)}"
 
 
 class SeriesList(QListView):
@@ -306,6 +353,8 @@ class SeriesList(QListView):
         Places of rows to take off the list.
     load_wanted : Signal
         Place of a row to load, again or for the first time.
+    undo_wanted : Signal
+        Rows that were removed are to come back.
     """
 
     chosen = Signal(int)
@@ -315,15 +364,16 @@ class SeriesList(QListView):
     moved = Signal(int, int)
     removed = Signal(object)
     load_wanted = Signal(int)
+    undo_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows, self._delegate = SeriesModel(), RowDelegate()
+        self._can_undo = False
         self.setModel(self._rows)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName(self.tr("Watchlist"))
         self.setAccessibleDescription(self.tr("Space chooses what is trained, Delete removes, Alt with the arrow keys moves a series."))
-        self.setUniformItemSizes(True)
         self.setMouseTracking(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
@@ -371,7 +421,24 @@ class SeriesList(QListView):
         """Be as high as the rows, up to a number of them but no lower than two."""
         count = max(1, self._rows.rowCount())
         rows = min(count, max(most, 2))
-        self.setFixedHeight(rows * self.row_height + 2 * self.frameWidth() + 2)
+        above = sum(_heading_height(self.fontMetrics(), self._rows.index(place)) for place in range(min(rows, self._rows.rowCount())))
+        self.setFixedHeight(rows * self.row_height + above + 2 * self.frameWidth() + 2)
+
+    def set_undo(self, able: bool) -> None:
+        """Let Ctrl+Z put removed rows back, or leave it to the window."""
+        self._can_undo = able
+
+    def event(self, event: QEvent) -> bool:
+        """Take Ctrl+Z from the window while there is something to put back."""
+        undo = QKeySequence.StandardKey.Undo
+        if self._can_undo and isinstance(event, QKeyEvent) and event.matches(undo):
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self.undo_wanted.emit()
+                return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Move, remove and load by keys."""
@@ -400,6 +467,30 @@ class SeriesList(QListView):
             action = QAction(text, self)
             action.triggered.connect(lambda _checked=False, do=do: do() if self.current >= 0 else None)
             self.addAction(action)
+        self.remove_file = QAction(self)
+        self.remove_file.triggered.connect(lambda _checked=False: self.removed.emit(self._beside()))
+        self.addAction(self.remove_file)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """Name the file whose series can be removed at once."""
+        self.name_file()
+        super().contextMenuEvent(event)
+
+    def name_file(self) -> None:
+        """Let the action that removes a whole file fit the row that is shown; it is there for files of several series."""
+        beside = self._beside()
+        self.remove_file.setVisible(len(beside) > 1)
+        if len(beside) > 1:
+            name = _file_name(self._rows.rows[beside[0]]).replace("&", "&&")
+            self.remove_file.setText(self.tr("Remove all {n} series of {name}").format(n=number(len(beside), 0), name=name))
+
+    def _beside(self) -> list[int]:
+        """Return the places of all series that come from the file of the row that is shown."""
+        rows = self._rows.rows
+        if not 0 <= self.current < len(rows):
+            return []
+        reference = rows[self.current].request.reference
+        return [place for place, row in enumerate(rows) if row.request.reference == reference]
 
     def _toggle(self) -> None:
         """Train all marked rows or none of them, whichever the shown one is not."""
@@ -413,6 +504,11 @@ class SeriesList(QListView):
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():
             self.chosen.emit(index.row())
+
+
+def _heading_height(metrics: QFontMetrics, index: Index) -> int:
+    """Return the height in pixels of the heading above a row; 0 where there is none."""
+    return metrics.height() + 6 if index.data(_HEADING) else 0
 
 
 def _height(metrics: QFontMetrics) -> int:

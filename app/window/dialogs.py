@@ -28,7 +28,7 @@ from app.settings import Preferences
 from app.worker import Failure, versions
 from forecasting import __version__
 
-Answer = Literal["keep", "discard", "continue"]
+Answer = Literal["keep", "later", "discard", "continue"]
 
 
 #: Names that files of prices usually have; they are told by their content, and any other name is behind "All files".
@@ -75,13 +75,24 @@ def _clicked(box: QMessageBox, stay: QPushButton) -> QAbstractButton:
 
 def ask_close_while_training(parent: QWidget) -> Answer:
     """Ask what becomes of a run when the window is closed in the middle of it."""
-    more = _tr("Stopping keeps the best network so far; you can then save it.")
-    box = _box(parent, _tr("The network is still being trained."), more)
+    return _ask_close(parent, _tr("The network is still being trained."), _tr("Continue training"))
+
+
+def ask_close_while_paused(parent: QWidget) -> Answer:
+    """Ask what becomes of a run that is paused when the window is closed."""
+    return _ask_close(parent, _tr("The training is paused."), _tr("Cancel"))
+
+
+def _ask_close(parent: QWidget, text: str, stays: str) -> Answer:
+    more = _tr("Resuming goes on with this training at the next start. Stopping keeps the best network so far; you can then save it.")
+    box = _box(parent, text, more)
+    later = box.addButton(_tr("Close and resume next time"), QMessageBox.ButtonRole.AcceptRole)
     keep = box.addButton(_tr("Stop and keep"), QMessageBox.ButtonRole.AcceptRole)
     discard = box.addButton(_tr("Discard and close"), QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton(_tr("Continue training"), QMessageBox.ButtonRole.RejectRole)
+    stay = box.addButton(stays, QMessageBox.ButtonRole.RejectRole)
     clicked = _clicked(box, stay)
-    return "keep" if clicked is keep else "discard" if clicked is discard else "continue"
+    answers: dict[QAbstractButton, Answer] = {later: "later", keep: "keep", discard: "discard"}
+    return answers.get(clicked, "continue")
 
 
 def ask_close_while_testing(parent: QWidget) -> bool:

@@ -23,7 +23,7 @@ from app.window.viewing import Viewing
 from app.window.writing import Pieces, Writing
 from app.worker import Failure
 from forecasting.errors import CandlecastError
-from forecasting.events import RunResult
+from forecasting.events import RunFinished, RunResult
 from forecasting.series import PriceSeries
 
 MODEL_SUFFIX = ".candlecast"
@@ -66,6 +66,7 @@ class Keeping(QObject):
         self._chart, self._status = layout.chart, layout.status
         self._menus: dict[QWidget, PlotMenu] = {}
         self.dialog: ExportDialog | None = None
+        self._exported: RunFinished | None = None
         self._writing = Writing(self, session)
         session.state_changed.connect(self._renew)
         session.selected_changed.connect(self._renew)
@@ -193,7 +194,7 @@ class Keeping(QObject):
     def may_forget(self) -> bool:
         """Ask before a result is lost that is unsaved and took long enough to be missed; False when it is to stay."""
         finished = self._session.finished
-        if finished is None or not self._session.unsaved or finished.result.info.seconds < _WORTH_ASKING_S:
+        if finished is None or not self._session.unsaved or finished is self._exported or finished.result.info.seconds < _WORTH_ASKING_S:
             return True
         answer = dialogs.ask_save(self._window)
         return answer == "discard" or (answer == "save" and self.ask_save_model())
@@ -205,21 +206,23 @@ class Keeping(QObject):
         return self._named(series)
 
     def _network_stem(self) -> str:
-        """Return a file name without suffix for the network: after the series that is shown, or else after one that it learned from."""
+        """Return a file name without suffix for the network: after its series, or after how many it learned from together."""
         finished = self._session.finished
         assert finished is not None
         panel = finished.result.panel
+        if len(panel) > 1:
+            return f"panel-{len(panel)}-{finished.result.config.model.title}"
         shown = self._session.series
         return self._named(shown if shown is not None and shown.symbol in panel.symbols else panel[0])
 
     def _named(self, series: PriceSeries) -> str:
         finished = self._session.finished
         symbol = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in series.symbol)
-        network = [finished.result.config.model.model.upper()] if finished else []
+        network = [finished.result.config.model.title] if finished else []
         return "-".join([symbol[:_LONGEST_SYMBOL], *network, str(series.ds[-1])[:10]])
 
     def _begin(self, path: str | Path, pieces: Pieces, *, settles: bool = False, dialog: ExportDialog | None = None) -> None:
-        """Begin to write, and tell of the end; what ``settles`` leaves nothing unsaved of the run that is there now."""
+        """Begin to write, and tell of the end; what ``settles`` has taken the result of the run that is there now out of the program."""
         finished = self._session.finished
 
         def tell(failure: Failure | None) -> None:
@@ -228,8 +231,8 @@ class Keeping(QObject):
             if failure is not None:
                 self.refused.emit(failure)
                 return
-            if settles and self._session.finished is finished:
-                self._session.unsaved = False
+            if settles:
+                self._exported = finished
             if dialog is not None and dialog is self.dialog:
                 dialog.accept()
             self._tell_written(path)

@@ -46,6 +46,7 @@ class Steering(QObject):
         self._resuming: TrainingKept | None = None
         self._theme = LIGHT
         self._rates: RateDialog | None = None
+        self._removed_last = False
         self._timer = 0
         self._offer, self._training, self._model = layout.resume, layout.training, layout.model
         self._training.pause_wanted.connect(self.toggle_pause)
@@ -55,10 +56,11 @@ class Steering(QObject):
         self._offer.resume_wanted.connect(self.resume)
         self._offer.discard_wanted.connect(self.discard)
         self._offer.later_wanted.connect(self._later)
-        actions["undo"].triggered.connect(lambda _checked=False: self._model.undo())
+        actions["undo"].triggered.connect(lambda _checked=False: self.undo())
         actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
         self._model.rate_wanted.connect(self.search_rate)
         self._model.config_changed.connect(self._settings_changed)
+        watching.removed.connect(self._removed)
         session.list_changed.connect(self._rest)
         session.list_changed.connect(self._suit)
         session.aside_failed.connect(self._aside_failed)
@@ -83,6 +85,23 @@ class Steering(QObject):
     def search_rate(self) -> None:
         """Look for a learning rate with the settings of the form."""
         self._attempt(lambda: self._session.search_rate(self._model.config()))
+
+    def undo(self) -> None:
+        """Take back what was done last: series taken off the list, or a change of settings."""
+        if self._removed_last and self._watching.put_back():
+            self._removed_last = False
+            self._enable_undo()
+        else:
+            self._model.undo()
+
+    def _removed(self) -> None:
+        self._removed_last = True
+        self._enable_undo()
+
+    def _enable_undo(self) -> None:
+        back = self._removed_last and self._watching.can_put_back
+        self._actions["undo"].setEnabled(self._model.can_undo or back)
+        self._actions["redo"].setEnabled(self._model.can_redo)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -137,8 +156,8 @@ class Steering(QObject):
         self._attempt(lambda: self._model.show_config(self._model.config().changed(learning_rate=rate)))
 
     def _settings_changed(self) -> None:
-        self._actions["undo"].setEnabled(self._model.can_undo)
-        self._actions["redo"].setEnabled(self._model.can_redo)
+        self._removed_last = False
+        self._enable_undo()
         self._rest()
 
     def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802 - Qt's name
@@ -178,8 +197,7 @@ class Steering(QObject):
         training = session.task == "training"
         pausing, paused = training and state == "training", state == "paused"
         self._training.show_control(pausing=pausing, paused=paused, longer=not session.busy and session.can_train_on)
-        self._actions["undo"].setEnabled(self._model.can_undo)
-        self._actions["redo"].setEnabled(self._model.can_redo)
+        self._enable_undo()
         self._show_offer()
         if state == "idle":
             self._rest()

@@ -41,10 +41,13 @@ class Watching(QObject):
         Another row is to be drawn.
     told : Signal
         Message and hint of something worth knowing.
+    removed : Signal
+        Rows were taken off the list; :meth:`put_back` brings them back.
     """
 
     shown = Signal()
     told = Signal(str, str)
+    removed = Signal()
 
     def __init__(self, session: Session, panel: DataPanel, preferences: Preferences, report: Callable[[BaseException], None]) -> None:
         super().__init__(panel)
@@ -55,13 +58,15 @@ class Watching(QObject):
         self._timer = 0
         self._drawn: Row | None = None
         self._waiting: Row | None = None
+        self._removed: list[tuple[int, Row]] = []
         session.list_changed.connect(self._changed)
         session.state_changed.connect(self._show_state)
         panel.series_chosen.connect(self.select)
         panel.check_wanted.connect(self._check)
         panel.only_wanted.connect(self._check_only)
         panel.move_wanted.connect(session.move)
-        panel.remove_wanted.connect(session.remove)
+        panel.remove_wanted.connect(self.remove)
+        panel.put_back_wanted.connect(self.put_back)
         panel.load_wanted.connect(self._load_again)
         panel.shape_wanted.connect(self.shape)
         panel.add_sample_wanted.connect(lambda name: self.load((f"sample:{name}",), "also"))
@@ -123,6 +128,27 @@ class Watching(QObject):
             return
         self._waiting = row if resting else None
         self._draw(row)
+
+    def remove(self, places: Sequence[int]) -> None:
+        """Take rows off the list, and offer to put them back."""
+        rows = self._session.watchlist.rows
+        self._removed = [(place, rows[place]) for place in sorted(places)]
+        self._panel.show_removed(len(self._removed))
+        self._session.remove(places)
+        self.removed.emit()
+
+    @property
+    def can_put_back(self) -> bool:
+        """Whether there are removed rows to put back."""
+        return bool(self._removed)
+
+    def put_back(self) -> bool:
+        """Put the rows that were removed last back; False where there are none."""
+        removed, self._removed = self._removed, []
+        self._panel.show_removed(0)
+        if removed:
+            self._session.put_back(removed)
+        return bool(removed)
 
     def hold(self, held: bool) -> None:
         """Leave the kept list alone while the rows belong to a project."""

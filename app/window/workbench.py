@@ -260,11 +260,26 @@ class Workbench(QObject):
 
     def _leave_run(self) -> bool:
         """Ask what becomes of the run at hand; True when it may be given up."""
-        answer = "continue" if self._closing else dialogs.ask_close_while_training(self.window)
+        ask = dialogs.ask_close_while_paused if self.session.state == "paused" else dialogs.ask_close_while_training
+        answer = "continue" if self._closing else ask(self.window)
         if answer == "keep":
             self._closing = True
             self.session.stop()
+        elif answer == "later" and self.session.state == "idle":
+            return True  # it ended while the question was open
+        elif answer == "later":
+            return self._suspend()
         return answer == "discard" or self.session.state == "idle"
+
+    def _suspend(self) -> bool:
+        """Keep the training for the next start; False, with words, where it cannot be kept."""
+        if self.session.suspend():
+            return True
+        self.banner.show_fault(
+            self.tr("The training could not be kept for the next start."),
+            self.tr("It is paused. Stop it and save the network, or see that the folder for user data can be written."),
+        )
+        return False
 
     def _remember_settings(self) -> None:
         if self.projecting.path is not None:

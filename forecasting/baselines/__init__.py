@@ -56,6 +56,8 @@ def model_title(model: str) -> str:
     """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's name stays as it is."""
     if model == NO_NETWORK:
         return "No network"
+    if model == "TRANSFORMER":  # as runs of earlier versions are named
+        return "Transformer"
     return BASELINES[model].title if model in BASELINES else model
 
 

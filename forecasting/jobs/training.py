@@ -41,6 +41,7 @@ def train(
     resume: Path | None = None,
     autosave: Path | None = None,
     keep: Path | None = None,
+    should_leave: Callable[[], bool] = never,
 ) -> Job:
     """Train a network, score it beside the baselines on the test part, forecast the real future.
 
@@ -61,6 +62,8 @@ def train(
         left where a fault cuts the training short, or the consumer throws one because the result could not be written.
     keep : Path, optional
         File in which the training is left at its end: given to ``resume`` with more ``epochs`` it is trained for longer.
+    should_leave : callable
+        Asked when the consumer closes the job; once true ``autosave`` is left, to go on from there another time.
 
     Yields
     ------
@@ -82,7 +85,8 @@ def train(
         yield from _train(panel, config, should_stop, should_pause, resume, place, keep)
         _remove(*kept)
     except GeneratorExit:
-        _remove(*kept)
+        if not should_leave():
+            _remove(*kept)
         raise
     finally:
         if claim is not None:

@@ -56,7 +56,7 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
     ----------
     Bengio, Simard and Frasconi (1994); Pascanu, Mikolov and Bengio (2013).
     """
-    lookback, name = config.task.input_size, config.model.model.upper()
+    lookback, name = config.task.input_size, config.model.title
     used, farthest = memory.reach, memory.farthest
     first = memory.norms.max(axis=0)
     share = first[-1] / first[0] if first[0] else 0.0

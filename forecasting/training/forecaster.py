@@ -63,7 +63,7 @@ class Forecaster:
     @property
     def name(self) -> str:
         """Name in tables and exports: the kind of network in capitals."""
-        return self.config.model.model.upper()
+        return self.config.model.title
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...] = QUANTILES) -> Floats:
         """Forecast from each origin.

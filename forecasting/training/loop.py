@@ -17,7 +17,7 @@ from torch import Tensor
 from forecasting.calendars import future_sessions
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError
-from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade
+from forecasting.events import MEAN_LEVELS, EpochEnd, Event, ForecastMade, MemorySeen, Notice, Progress, SplitMade, TrainingPaused
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
@@ -412,7 +412,11 @@ class Run:
         """Wait until training may go on or is to stop; time spent here does not count."""
         begun = time.perf_counter()
         yield self._progress("Paused", None)
-        yield from self._save()
+        notice = self.autosave.save(self.state()) if self.autosave.path is not None else None
+        if notice is not None:
+            yield notice
+        elif self.autosave.path is not None:
+            yield TrainingPaused()
         while self.should_pause() and not self.should_stop():
             time.sleep(_PAUSE_S)
         self.started += time.perf_counter() - begun

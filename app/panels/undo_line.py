@@ -1,0 +1,36 @@
+"""One line that tells what was removed, with a button that puts it back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+
+class UndoLine(QWidget):
+    """Hidden until something is offered.
+
+    Attributes
+    ----------
+    undo_wanted : Signal
+        What was removed is to come back.
+    undo : QPushButton
+    """
+
+    undo_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words = QLabel()
+        self.undo = QPushButton(self.tr("Undo"))
+        self.undo.clicked.connect(self.undo_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2, 0, 2, 0)
+        row.addWidget(self._words)
+        row.addWidget(self.undo)
+        row.addStretch(1)
+        self.hide()
+
+    def offer(self, words: str, offered: bool) -> None:
+        """Show words beside the button, or hide the line."""
+        self._words.setText(words)
+        self.setVisible(offered)
