@@ -509,6 +509,7 @@ def _help_button(title: str, field: QWidget) -> QToolButton:
     button.setToolTip(field.whatsThis())
     button.setAutoRaise(True)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    button.setProperty("role", "help")
     button.setStyleSheet("QToolButton { padding: 2px 4px; }")
     button.clicked.connect(lambda: QWhatsThis.showText(button.mapToGlobal(button.rect().bottomLeft()), field.whatsThis(), button))
     return button

@@ -76,13 +76,16 @@ def unnamed(root: QWidget) -> list[str]:
 
 
 def out_of_reach(root: QWidget) -> list[str]:
-    """Return the controls that Tab never gets to, and that no action stands for."""
+    """Return the controls that Tab never gets to, and that no action stands for.
+
+    Buttons with the role ``help`` show what Shift+F1 shows on their field.
+    """
     found = []
     for one in root.findChildren(QWidget):
         own = isinstance(one, CONTROLS) and not isinstance(one, QScrollBar) and one.objectName()[:3] != "qt_" and not one.isHidden()
         inside = isinstance(one.parentWidget(), (QLineEdit, QAbstractItemView, QComboBox, QAbstractSpinBox))
         inner = inside or isinstance(one, QHeaderView)
-        commanded = isinstance(one, QAbstractButton) and bool(one.actions())
+        commanded = isinstance(one, QAbstractButton) and (bool(one.actions()) or one.property("role") == "help")
         if own and not inner and not commanded and not one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.focusProxy() is None:
             found.append(f"{type(one).__name__} {one.accessibleName()}")
     return found
