@@ -291,3 +291,24 @@ def test_a_recovered_project_is_unsaved_until_it_is_saved(tmp_path: Path, bench:
     assert bench.projecting.save()
     assert not bench.window.isWindowModified()
     bench.projecting._recovery.remove()
+
+
+def test_a_copy_that_was_offered_in_vain_is_kept_and_not_offered_again(tmp_path: Path, files: list[str], qapp: object) -> None:
+    home = tmp_path / "settings"
+    (home / "recovery").mkdir(parents=True)
+    write_project(home / "recovery" / "left.candleproject", Project(candleproject=1, view=ProjectView()))
+    with window(home, files[0], recovery=True) as bench:
+        assert "not closed properly" in bench.layout.recovery.text
+        bench.banner.show_notice("Something else.")
+        assert bench.layout.recovery.isVisible()
+        assert not bench.banner.isVisible(), "one bar at a time"
+        bench.banner.show_fault("Something went wrong.")
+        assert not bench.layout.recovery.isVisible(), "what went wrong comes first"
+        assert bench.banner.isVisible()
+        bench.banner.pass_on()
+        assert bench.layout.recovery.isVisible()
+        bench.session.unsaved = False
+    with window(home, recovery=True) as bench:
+        assert bench.layout.recovery.text == ""
+        (kept,) = (home / "recovery" / "kept").iterdir()
+        assert str(kept) in [action.text() for action in bench.actions.submenus["Recent"].actions()]

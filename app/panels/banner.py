@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout
 
+from app.panels.bars import MessageBar
 from app.theme import Theme, icon
 from app.worker import versions
 
 
-class Banner(QFrame):
+class Banner(MessageBar):
     """A message with its hint, shown until it is dismissed or replaced.
 
     Attributes
@@ -78,7 +79,12 @@ class Banner(QFrame):
     @property
     def text(self) -> str:
         """Message and hint as shown, one a line; "" while hidden."""
-        return "\n".join(filter(None, (self._message.text(), self._hint.text()))) if not self.isHidden() else ""
+        return "\n".join(filter(None, (self._message.text(), self._hint.text()))) if self.wanted else ""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether something went wrong."""
+        return self._kind == "warning"
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -104,7 +110,7 @@ class Banner(QFrame):
         if self._lasting:
             self.show_notice(*self._lasting[-1])
         else:
-            self.hide()
+            self.set_wanted(False)
 
     def _next(self) -> None:
         """Forget what is shown, and show what lasts besides."""
@@ -134,4 +140,4 @@ class Banner(QFrame):
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:
             self.set_theme(self._theme)
-        self.show()
+        self.set_wanted(True)

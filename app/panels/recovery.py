@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QDateTime, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
 
 from app.number_format import moment
+from app.panels.bars import MessageBar
 from app.theme import Theme, icon
 
 
-class RecoveryOffer(QFrame):
+class RecoveryOffer(MessageBar):
     """One line: what there is, and what may become of it.
 
     Attributes
     ----------
     restore_wanted, discard_wanted, later_wanted : Signal
-        It is to be opened, to be thrown away, or to be left until the next start.
+        It is to be opened, to be thrown away, or to be kept without being offered again.
     """
 
     restore_wanted = Signal()
@@ -36,7 +37,7 @@ class RecoveryOffer(QFrame):
         self.restore.setToolTip(self.tr("Open the recovery copy; the project file itself changes only when you save"))
         self.discard.setToolTip(self.tr("Throw the recovery copy away"))
         self._later.setAccessibleName(self.tr("Not now"))
-        self._later.setToolTip(self.tr("Not now: ask again at the next start"))
+        self._later.setToolTip(self.tr("Not now: the copy is kept, and stands under File > Recent after the next start"))
         self.restore.clicked.connect(self.restore_wanted)
         self.discard.clicked.connect(self.discard_wanted)
         self._later.clicked.connect(self.later_wanted)
@@ -50,7 +51,7 @@ class RecoveryOffer(QFrame):
     @property
     def text(self) -> str:
         """What is offered; "" while hidden."""
-        return self._words.text() if not self.isHidden() else ""
+        return self._words.text() if self.wanted else ""
 
     def show_offer(self, name: str, saved_at: str) -> None:
         """Offer a recovery copy of a project, or of work that had no file yet; ``saved_at`` is ISO time (UTC)."""
@@ -63,7 +64,7 @@ class RecoveryOffer(QFrame):
         ).format(name=name, when=told)
         self._words.setText(words)
         self.setAccessibleDescription(words)
-        self.show()
+        self.set_wanted(True)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QDateTime, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton
 
 from app.number_format import moment
+from app.panels.bars import MessageBar
 from app.theme import Theme, icon
 from forecasting.events import TrainingKept
 
 
-class ResumeOffer(QFrame):
+class ResumeOffer(MessageBar):
     """One line: which training, and what may become of it.
 
     Attributes
@@ -51,12 +52,12 @@ class ResumeOffer(QFrame):
     @property
     def text(self) -> str:
         """What is offered; "" while hidden."""
-        return self._words.text() if not self.isHidden() else ""
+        return self._words.text() if self.wanted else ""
 
     def show_offer(self, kept: TrainingKept | None, count: int = 1) -> None:
         """Offer a training, the first of ``count``; None hides the bar."""
-        self.setVisible(kept is not None)
         if kept is None:
+            self.set_wanted(False)
             return
         when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate)
         text = (
@@ -74,6 +75,7 @@ class ResumeOffer(QFrame):
         more = self.tr(" {n} more wait.").format(n=count - 1) if count > 1 else ""
         self._words.setText(words + more)
         self.setAccessibleDescription(words)
+        self.set_wanted(True)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""

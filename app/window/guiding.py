@@ -49,16 +49,22 @@ class Guiding(QObject):
         self._window, self._session, self._layout, self._actions, self._preferences = window, session, layout, actions, preferences
         self.tour = Tour(window, self._steps())
         self.tour.ended.connect(self._toured)
+        self.tour.ended.connect(lambda: layout.bars.hold(False))
         viewing.color_also(self.tour.set_theme)
         actions["palette"].triggered.connect(lambda _checked=False: self.find())
-        actions["tour"].triggered.connect(lambda _checked=False: self.tour.begin())
+        actions["tour"].triggered.connect(lambda _checked=False: self._begin_tour())
         actions["full_screen"].triggered.connect(self.fill_screen)
         actions["shortcuts"].triggered.connect(lambda _checked=False: dialogs.show_shortcuts(window, actions.shortcuts()))
 
     def welcome(self) -> None:
         """Show the tour, unless it was seen or left before."""
         if not self._preferences.toured and not self._preferences.safe:
-            self.tour.begin()
+            self._begin_tour()
+
+    def _begin_tour(self) -> None:
+        """Show the tour, and hold offers back until it has ended."""
+        self._layout.bars.hold(True)
+        self.tour.begin()
 
     def find(self) -> Palette:
         """Open the palette over all that stands in the menus."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, Q
 from app.charts.price import PriceChart
 from app.panels.backtest import BacktestPanel
 from app.panels.banner import Banner
+from app.panels.bars import OneBar
 from app.panels.data import DataPanel
 from app.panels.empty import EmptyState
 from app.panels.header import ChartHeader
@@ -74,6 +75,7 @@ class Layout(QObject):
         rows.setSpacing(0)
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper):
             rows.addWidget(part)
+        self.bars = OneBar((self.recovery, self.resume, self.banner))
         rows.addWidget(self._stage, 1)
         window.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}

@@ -125,7 +125,7 @@ class Projecting(QObject):
         actions["autosave"].toggled.connect(self._set_autosave)
         layout.recovery.restore_wanted.connect(self.restore)
         layout.recovery.discard_wanted.connect(self.discard)
-        layout.recovery.later_wanted.connect(layout.recovery.hide)
+        layout.recovery.later_wanted.connect(lambda: layout.recovery.set_wanted(False))
         for signal in (session.list_changed, layout.model.config_changed, runs.kept, runs.recalled, layout.runs.compare_wanted):
             signal.connect(self._touch)
         session.state_changed.connect(self._at_rest)
@@ -206,10 +206,11 @@ class Projecting(QObject):
         return self._may_leave(training=True)
 
     def close(self) -> None:
-        """End in order: nothing is left that a next start would have to offer."""
+        """End in order: nothing is left that a next start would offer; copies that were offered now are found under Recent."""
         self._stop_timer()
         self._started = False
-        self._recovery.close()
+        for kept in self._recovery.close():
+            self._preferences.remember(str(kept))
 
     def restore(self) -> None:
         """Open the recovery copy that is offered."""
@@ -222,7 +223,7 @@ class Projecting(QObject):
             self.refused.emit(error)
             return
         self._offered = None
-        self._layout.recovery.hide()
+        self._layout.recovery.set_wanted(False)
         self._apply(project, Path(project.path) if project.path else None, copy)
 
     def discard(self) -> None:
@@ -500,7 +501,7 @@ class Projecting(QObject):
             self._offered = path
             self._layout.recovery.show_offer(Path(project.path).name, project.saved_at)
             return
-        self._layout.recovery.hide()
+        self._layout.recovery.set_wanted(False)
 
     def _put_aside(self, path: Path, error: ProjectError) -> None:
         """Set a recovery copy that cannot be read aside, and say where it is."""

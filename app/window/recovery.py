@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 from app.project import SUFFIX
@@ -65,12 +66,27 @@ class Recovery:
         if claim is not None:
             claim.release()
 
-    def close(self) -> None:
-        """Delete this program's copy, and leave those of others for the next start."""
+    def close(self) -> list[Path]:
+        """Delete this program's copy, keep those that were offered in vain under another name, and return these.
+
+        They are not offered again: a program that was closed in order has nothing to recover.
+        """
         self.remove()
+        kept = [path for path in map(self._keep_aside, list(self._found)) if path is not None]
         for claim in self._found.values():
             claim.release()
         self._found.clear()
+        return kept
+
+    def _keep_aside(self, path: Path) -> Path | None:
+        """Move a copy where it is not offered; None, and it stays, where nothing allows that."""
+        when = datetime.fromtimestamp(_written(path)).strftime("%Y-%m-%d %H.%M")
+        kept = path.parent / "kept" / f"recovered {when} {path.stem[:4]}{SUFFIX}"
+        try:
+            kept.parent.mkdir(exist_ok=True)
+            return path.replace(kept)
+        except OSError:
+            return None
 
 
 def _written(path: Path) -> float:

@@ -66,11 +66,11 @@ def raised(name: str) -> tuple[Callable[[Workbench], None], Callable[[Workbench]
 STATES: dict[str, tuple[Callable[[Workbench], None], Callable[[Workbench], None]]] = {
     **{name: raised(name) for name in ("training", "results", "backtest", "journal", "runs")},
     "advanced": (lambda bench: unfold(bench, True), lambda bench: unfold(bench, False)),
-    "message": (say, lambda bench: bench.banner.hide()),
-    "resume": (offer, lambda bench: bench.layout.resume.hide()),
+    "message": (say, lambda bench: bench.banner.set_wanted(False)),
+    "resume": (offer, lambda bench: bench.layout.resume.set_wanted(False)),
     "recovery": (
         lambda bench: bench.layout.recovery.show_offer("work.candleproject", "2026-11-29T12:00:00Z"),
-        lambda bench: bench.layout.recovery.hide(),
+        lambda bench: bench.layout.recovery.set_wanted(False),
     ),
     "past-forecast": (step_back, lambda bench: bench.stepping.leave()),
     "tour": (lambda bench: bench.guiding.tour.begin(), lambda bench: bench.guiding.tour.end()),

@@ -32,7 +32,7 @@ def planted(_should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
 def test_a_fault_of_what_runs_aside_is_told_and_logged_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     logged: list[str] = []
     monkeypatch.setattr(logbook, "fault", logged.append)
-    bench.banner.hide()
+    bench.banner.set_wanted(False)
     bench.session.aside(name, planted)
     wait(lambda: bench.banner.text != "")
     idle(bench)
@@ -47,7 +47,7 @@ def test_a_fault_of_what_runs_aside_is_told_and_logged_once(bench: Workbench, mo
 
 
 def test_a_fault_that_nobody_listens_to_is_caught(bench: Workbench) -> None:
-    bench.banner.hide()
+    bench.banner.set_wanted(False)
     bench.session.aside_failed.disconnect()
     bench.session.aside(SWEEP, planted)
     idle(bench)
