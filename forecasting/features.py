@@ -216,6 +216,11 @@ def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: Inp
         looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar on at which
         they were over.
     """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not finite becomes 0, or the limit
+        return _features(panel, scales, target, inputs)
+
+
+def _features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig) -> tuple[Floats, ...]:
     names, moved = feature_names(inputs), known_moves(panel, target)
     # One wrong bar must not say what the whole panel did.
     scaled = [np.clip(m / np.concatenate([s[:1], s[:-1]]), -_LIMIT, _LIMIT) for m, s in zip(moved, scales, strict=True)]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, Qt
+from fabricated import run, walk
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QWidget
 from window_bench import idle, price_file, texts, wait, window
 
+from app.charts.judging import _RIVALS
 from app.panels.header import bars_in, fitting, ranges
 from app.panels.results import named
 from app.window.workbench import Workbench
+from forecasting.config import InputConfig
 from forecasting.events import EngineReady, EpochEnd, Event, Progress, SplitMade
-from forecasting.series import PriceSeries
+from forecasting.features import features
+from forecasting.series import Panel, PriceSeries
 
 
 def every(step: str, bars: int) -> PriceSeries:
@@ -107,3 +113,68 @@ def test_all_panels_agree_on_the_row_that_is_shown_while_another_one_is_trained(
 def test_results_say_whose_they_are() -> None:
     assert named(["IBM"]) == "IBM"
     assert named(["A", "B", "C"]) == "A and 2 more"
+
+
+class Overlaps(QObject):
+    """Notes whatever is painted while it lies over something else beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paints = 0
+        self.found: list[tuple[str, str]] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Paint and isinstance(watched, QWidget):
+            self.paints += 1
+            direct = watched.parentWidget().findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+            parts = [part for part in direct if part.isVisible()]
+            pairs = [(one, other) for place, one in enumerate(parts) for other in parts[place + 1 :]]
+            self.found += [
+                (type(one).__name__, type(other).__name__) for one, other in pairs if one.geometry().intersects(other.geometry())
+            ]
+        return False
+
+
+def test_results_are_painted_when_their_layout_has_settled(bench: Workbench) -> None:
+    overlaps, results = Overlaps(), bench.layout.results
+    page = results.table.parentWidget()
+    for part in page.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        part.installEventFilter(overlaps)
+    result = run(walk("ACME"), sentence="The GRU ties with the random walk. " * 8)
+    notes = tuple("This note is so long that it is wrapped. " * 6 for _ in range(5))
+    bench.layout.docks["results"].raise_()
+    results.show_result(replace(result, verdict=replace(result.verdict, notes=notes)))
+    wait(lambda: overlaps.paints > 0)
+    idle(bench)
+    assert overlaps.found == []
+    assert "ACME: 30 epochs" in texts(results)
+    results.show_result(None)
+
+
+def test_prices_without_a_range_are_shown_as_the_line_that_they_are(bench: Workbench) -> None:
+    bench.viewing.set_style("candles")
+    styles = bench.actions.choices("style")
+    shown = bench.session.watchlist.rows[bench.session.selected].series
+    assert shown is not None
+    assert styles["candles"].isChecked()
+    closes = PriceSeries("closes", shown.ds, ("close",), shown.y[:, None])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(bench.session), "series", closes)
+        bench.viewing.mark_style()
+        assert styles["line"].isChecked()
+        assert not styles["candles"].isEnabled()
+    bench.viewing.mark_style()
+    assert styles["candles"].isChecked()
+    assert styles["candles"].isEnabled()
+
+
+def test_no_two_baselines_of_a_plot_look_alike() -> None:
+    assert len(set(_RIVALS)) == len(_RIVALS) >= 8
+
+
+def test_features_of_prices_at_zero_are_finite_and_warn_of_nothing() -> None:
+    y = np.abs(np.random.default_rng(3).normal(5, 4, 300)).round()
+    series = PriceSeries("counts", every("D", 300).ds, ("close",), y[:, None])
+    for target in ("log-return", "difference", "level"):
+        [table] = features(Panel((series,)), [np.full(300, 0.01)], target, InputConfig(indicators=True))
+        assert np.isfinite(table).all()

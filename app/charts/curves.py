@@ -21,10 +21,10 @@ from app.charts.plots import Columns
 from app.number_format import number
 from forecasting.series import Dates, Floats
 
-LineMark = Literal["line", "dashed", "dotted", "dots", "rings"]
+LineMark = Literal["line", "dashed", "dotted", "dashdot", "dots", "rings"]
 
 #: Distance of dots and spaces for each kind of line.
-_DASHES: dict[str, tuple[float, ...]] = {"line": (), "dashed": (6.0, 3.0), "dotted": (2.0, 3.0)}
+_DASHES: dict[str, tuple[float, ...]] = {"line": (), "dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "dashdot": (8.0, 3.0, 2.0, 3.0)}
 #: Radius of points that are not joined.
 _RADIUS = {"dots": 1.8, "rings": 3.2}
 
@@ -194,8 +194,14 @@ class CurveChart(Chart):
             self._below.timeline = self._timeline
         drawn = [self._artist(line) for line in reversed(self._lines)]
         self._pane.artists = [self._ground, *drawn, self._legend, self._crosshair, self._empty]
-        self._legend.entries = [Entry(line.name, getattr(self.theme, line.color), line.mark) for line in self._lines if line.name]
+        self._legend.entries = [self._entry(line) for line in self._lines if line.name]
         self._set_range()
+
+    def _entry(self, line: Line) -> Entry:
+        color = getattr(self.theme, line.color)
+        if line.mark == "dashdot":
+            return Entry(line.name, color, "dashed", _DASHES[line.mark])
+        return Entry(line.name, color, line.mark)
 
     def _artist(self, line: Line) -> Curve | _Dots:
         color = getattr(self.theme, line.color)

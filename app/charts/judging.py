@@ -24,6 +24,9 @@ _RIVALS: tuple[tuple[str, LineMark], ...] = (
     ("volume", "dashed"),
     ("down", "dotted"),
     ("price", "dashed"),
+    ("baseline", "dashdot"),
+    ("up", "dashdot"),
+    ("volume", "dotted"),
 )
 #: What is said where there are no outcomes.
 _NOTHING = ("No outcomes at hand", "Train or backtest to see them here.")

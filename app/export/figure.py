@@ -221,6 +221,7 @@ class Figure:
 def horizon_words(series: PriceSeries, forecast: Forecast) -> tuple[str, ...]:
     """Say from when to when a forecast reaches, and where its line ends."""
     unit = {"1D": "sessions", "1W": "weeks", "1M": "months"}.get(series.freq, "bars")
+    unit = unit.removesuffix("s") if len(forecast) == 1 else unit
     end, name = forecast.point[-1], forecast.point_name
     return (
         f"Cutoff {day(forecast.cutoff)}",

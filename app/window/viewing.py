@@ -86,9 +86,17 @@ class Viewing(QObject):
     def set_style(self, name: Style) -> None:
         """Draw prices as candles, bars, a line or an area."""
         self._preferences.style = name
-        self._actions.check("style", name)
         self._chart.set_style(name)
+        self.mark_style()
         self._session.nudge()
+
+    def mark_style(self) -> None:
+        """Mark how the prices are drawn: those without open, high and low as a line, whatever was chosen."""
+        series, style = self._session.series, self._preferences.style
+        ranged = series is None or series.has_range
+        self._actions.check("style", style if ranged or style not in ("candles", "bars") else "line")
+        for name in ("candles", "bars"):
+            self._actions.choices("style")[name].setEnabled(ranged)
 
     def set_scale(self, name: Scale) -> None:
         """Choose the scale of prices."""

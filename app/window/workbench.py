@@ -424,6 +424,7 @@ class Workbench(QObject):
         self._status.show_series(series)
         self.chart.show_series(series)
         self.viewing.show_span()
+        self.viewing.mark_style()
         self.running.show_run()
         self.stepping.show_past()
         self._title()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -154,6 +156,17 @@ class JudgedView(QWidget):
             lines.append(self.tr("{n} series are left out in all.").format(n=len(left_out)))
         self._data.setText("\n".join(lines))
         self._data.setVisible(bool(lines))
+        self._settle()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Come to the front with the layout settled."""
+        super().showEvent(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let texts and table find their heights now: painted before that, they would lie over each other."""
+        if self.isVisible():
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
 
     def _gravity(self, finding: Finding) -> str:
         return self.tr("Error in the data of") if finding.severity == "error" else self.tr("Warning in the data of")
