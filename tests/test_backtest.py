@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from forecasting import jobs
-from forecasting.backtest import Fold, FoldRun, Work, Workers, folds_of, hired, joined, run_fold, walk_forward, workers
+from forecasting.backtest import Fold, FoldRun, Work, Workers, executors, folds_of, joined, make_executor, run_fold, walk_forward
 from forecasting.baselines import default_baselines
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
@@ -257,18 +257,19 @@ def test_an_error_of_the_work_is_raised_at_once(panel: Panel) -> None:
 def test_processes_are_taken_only_where_they_pay(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(plan: BacktestConfig = PLAN, **values: Any) -> int:
         work = work_of(panel, quick(**values), plan)
-        with workers.own(work, folds_of(work)) as crew:
+        with executors.local_executor(work, folds_of(work)) as crew:
             return crew.count if crew else 1
 
-    monkeypatch.setattr(workers, "_cores", lambda: 3)
+    monkeypatch.setattr(executors, "_cores", lambda: 3)
     assert chosen() == 1, "a few seconds of work"
     assert chosen(epochs=3000) == 3
     assert chosen(BacktestConfig(), epochs=3000) == 1, "one fold"
-    monkeypatch.setattr(workers, "_cores", lambda: 64)
+    monkeypatch.setattr(executors, "_cores", lambda: 64)
     assert chosen(epochs=3000) == 4, "not more than folds"
-    monkeypatch.setattr(workers, "_cores", lambda: 1)
+    monkeypatch.setattr(executors, "_cores", lambda: 1)
     assert chosen(epochs=3000) == 1
-    assert hired(work_of(panel), 0) is hired(work_of(panel), 1) is hired(work_of(panel, plan=BacktestConfig()), 2) is None
+    for work, count in ((work_of(panel), 0), (work_of(panel), 1), (work_of(panel, plan=BacktestConfig()), 2)):
+        assert make_executor(work, count) is None
     assert offspring() == []
     (notice,) = [event for event in run(panel, plan=BacktestConfig(step_size=12), workers=2) if isinstance(event, Notice)]
     assert "one fold" in notice.message

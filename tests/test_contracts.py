@@ -19,6 +19,7 @@ OFFENCES = {
     "What the window needs before training is free of torch": ("forecasting/calendars", "import torch"),
     "The application leaves torch to the engine": ("app/forms", "import torch"),
     "Rooms of the application, top to bottom": ("app/theme", "from app import session"),
+    "No circles between siblings": ("app/charts/plot", "from app.charts import plots"),
 }
 #: What takes long to import, and is not there before the first paint.
 HEAVY = ("torch", "pandas", "pyqtgraph", "scipy", "yfinance", "arch", "exchange_calendars", "pyarrow", "statsmodels", "rich")

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontInfo, QFontMetricsF, 
 from PySide6.QtWidgets import QApplication, QGraphicsItem, QGraphicsSceneWheelEvent, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
 
 from app.charts.axis import PriceAxis, Tick
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.theme import LIGHT, Theme
 from forecasting.series import Floats
 

@@ -17,7 +17,7 @@ from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
 from app.charts.legend import Entry, LegendArtist
 from app.charts.overlay import CrosshairArtist
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.number_format import number
 from forecasting.series import Dates, Floats
 

@@ -15,7 +15,7 @@ from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.legend import LegendArtist
 from app.charts.overlay import CrosshairArtist
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from forecasting.events import EpochEnd
 from forecasting.series import Floats
 

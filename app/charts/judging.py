@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from app.charts.canvas import EmptyText
 from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from forecasting.baselines import model_title
 from forecasting.metrics import residuals
 from forecasting.series import Calibration, Dates, Floats, Outcomes

@@ -19,7 +19,7 @@ from app.charts.canvas import Artist, Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve
 from app.charts.legend import Entry, LegendArtist, words
 from app.charts.overlay import CrosshairArtist
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from forecasting.events import MemorySeen
 from forecasting.series import Floats, Ints
 

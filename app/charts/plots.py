@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from app.charts.plot import Plot
 from forecasting.events import Prediction, RunResult
 
 # Qt and pyqtgraph are imported by whoever builds a plot: the list of kinds is read by commands that draw nothing.
 if TYPE_CHECKING:
-    from PySide6.QtCore import QRectF
-    from PySide6.QtGui import QPainter
-
     from app.charts.price import PriceChart
-    from app.theme import Theme
-
-#: A table by columns of one length: numbers (NaN where unknown), datetime64, or text.
-Columns = Mapping[str, "npt.NDArray[Any] | Sequence[str]"]
 
 #: Past forecasts that one plot shows at most: more would be mere specks.
 _FANS = 60
-
-
-class Plot(Protocol):
-    """What can be copied, exported and given as a table. :class:`app.charts.canvas.Chart` is one; any other widget may be."""
-
-    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle (logical pixels) in a theme, without a ground of its own, leaving the screen as it is."""
-        ...
-
-    def table(self) -> Columns:
-        """Return the numbers that are drawn; empty while nothing is."""
-        ...
-
-    def summary(self) -> str:
-        """Return what is drawn in one or two sentences."""
-        ...
 
 
 @dataclass(frozen=True)

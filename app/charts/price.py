@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.charts.overlay import in_words, read_bar, read_forecast, read_past
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.charts.price_scene import PriceScene
 from app.charts.price_table import price_table
 from app.number_format import number

@@ -13,7 +13,7 @@ from app.charts.bars import line_pen
 from app.charts.canvas import Chart, EmptyText, Frame, Grid, Pane
 from app.charts.epochs import Curve, ValueAxis
 from app.charts.legend import Entry, LegendArtist, words
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from forecasting.events import LearningRatesTried
 
 #: How far above the baseline losses are shown: so many times the best gain, and at least this share.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.charts.plots import Plot
+from app.charts.plot import Plot
 from app.export.figure import Figure, Look
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from app.charts.plots import PLOTS, Plot, build
+from app.charts.plot import Plot
+from app.charts.plots import PLOTS, build
 from app.export.tables import iso
 from app.number_format import price_decimals
 from forecasting.errors import ExportError

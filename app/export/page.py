@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QGuiApplication, QPainter
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.charts.plots import Plot
+from app.charts.plot import Plot
 from app.export.figure import Figure, Look
 from app.theme import Theme, see_through
 from forecasting.errors import ExportError

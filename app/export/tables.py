@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.charts.price_table import LEVELS, forecast_columns, zoned
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.forms import SettingsForm
 from app.panels.empty import EmptyState
 from app.panels.form_scroll import FormScroll

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.charts.judging import CoverageChart
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.number_format import number
 from app.panels.empty import EmptyState
 from app.panels.sheets import SheetTable

@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractTableModel, QLocale, QModelIndex, QPersisten
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
 
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.export.tables import clipboard_text
 from app.number_format import significant
 

@@ -10,7 +10,7 @@ from typing import Literal, cast
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
-from app.charts.plots import Plot
+from app.charts.plot import Plot
 from app.export import EXPORTERS, PICTURES, Figure, Look, begin
 from app.export.tables import TABLES, write_table
 from app.session import Session

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 
-from app.charts.plots import Plot
+from app.charts.plot import Plot
 from app.export.figure import LOGICAL_DPI, Look
 from app.export.page import bare
 from app.export.pictures import image

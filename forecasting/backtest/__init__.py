@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecasting.backtest.executors import make_executor
     from forecasting.backtest.folds import folds_of, run_fold
     from forecasting.backtest.outcomes import compared, every, fit_baselines, joined, outcomes_of, unaided
     from forecasting.backtest.saved import SavedFolds
     from forecasting.backtest.walk import walk_forward
     from forecasting.backtest.work import Fold, FoldRun, Work
-    from forecasting.backtest.workers import Workers, hired
+    from forecasting.backtest.workers import Workers
 
 __all__ = [
     "Fold",
@@ -23,8 +24,8 @@ __all__ = [
     "every",
     "fit_baselines",
     "folds_of",
-    "hired",
     "joined",
+    "make_executor",
     "outcomes_of",
     "run_fold",
     "unaided",
@@ -42,7 +43,7 @@ _HOMES = {
     "compared": "outcomes",
     "fit_baselines": "outcomes",
     "folds_of": "folds",
-    "hired": "workers",
+    "make_executor": "executors",
     "joined": "outcomes",
     "outcomes_of": "outcomes",
     "run_fold": "folds",

@@ -10,10 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from forecasting.backtest.executors import local_executor
 from forecasting.backtest.folds import folds_of, run_fold
 from forecasting.backtest.saved import SavedFolds
 from forecasting.backtest.work import Fold, FoldRun, Work
-from forecasting.backtest.workers import Workers, own
+from forecasting.backtest.workers import Workers
 from forecasting.errors import CandlecastError, ExportError
 from forecasting.events import Event, FoldEnd, Notice, Progress
 from forecasting.training import StopAsked
@@ -64,7 +65,7 @@ def walk_forward(
     saved = SavedFolds(resume, work) if resume else None
     if workers is not None:
         return (yield from _all(work, folds, should_stop, workers, saved))
-    with own(work, folds) if spread else nullcontext() as started:
+    with local_executor(work, folds) if spread else nullcontext() as started:
         return (yield from _all(work, folds, should_stop, started, saved))
 
 

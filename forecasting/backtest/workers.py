@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +24,6 @@ from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
 from forecasting.writing import Scratch
-
-#: Gradient steps from which processes of one's own, which take seconds to import torch, are worth their start.
-_PAYS_FROM = 8_000
 
 
 class Workers(ABC):
@@ -260,47 +256,3 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def hired(work: Work, count: int = 1, cluster: str = "", executor: Executor | None = None) -> Workers | None:
-    """Take on the workers that were asked for; processes begin to import torch while this one does.
-
-    Parameters
-    ----------
-    work : Work
-    count : int
-        Processes, where 0 and 1 ask for none; of an executor, the folds it is given at once, where 0 and 1 leave that to it.
-    cluster : str
-        Address of a Dask scheduler, instead.
-    executor : Executor, optional
-        Any executor, instead.
-
-    Returns
-    -------
-    Workers or None
-        None: in this process.
-    """
-    if executor is not None:
-        return Borrowed(executor, work, count if count > 1 else getattr(executor, "_max_workers", _cores()))
-    if cluster:
-        from forecasting.backtest.cluster import Cluster
-
-        return Cluster(cluster, work)
-    return Processes(work, count) if count > 1 and work.plan.refit else None
-
-
-def own(work: Work, folds: Sequence[Fold]) -> AbstractContextManager[Workers | None]:
-    """Take on a process a core, or none where that takes longer than it saves, or where there is one accelerator for all."""
-    from forecasting.training import choose_device
-    from forecasting.windows import bars_before
-
-    train = work.config.train
-    count = min(_cores(), len(folds))
-    if count < 2 or choose_device(train.device).type != "cpu":
-        return nullcontext()
-    windows = sum(sum(bars_before(work.panel, fold.test_start)) for fold in folds)
-    return Processes(work, count) if windows * train.epochs / train.batch_size >= _PAYS_FROM else nullcontext()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -67,13 +67,13 @@ def backtest(
         Nothing is finished where it was stopped before the first fold was.
     """
     yield Progress(0, 0, "Preparing the engine")
-    from forecasting.backtest import Work, hired
+    from forecasting.backtest import Work, make_executor
     from forecasting.baselines import chosen_baselines
 
     started = time.perf_counter()
     panel, short = yield from prepared(panel, config)
     work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
-    with hired(work, workers, cluster, executor) or nullcontext() as crew:
+    with make_executor(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
         from forecasting.estimate import plan_of
 

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.charts.canvas import Chart
 from app.charts.judging import CalibrationChart, ResidualChart, StepChart
-from app.charts.plots import Columns
+from app.charts.plot import Columns
 from app.panels.results.detail import Detail
 from app.panels.results.scores import ScoreTable, aim_of, title_of
 from app.panels.sheets import SheetTable
