@@ -288,7 +288,8 @@ def check_findings(panel: Panel, way: str, accepted: Collection[tuple[str, Findi
     if not found:
         return
     symbol, first = found[0]
-    more = f" And {len(found) - 1:,} more errors." if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f" And {others:,} more {'error' if others == 1 else 'errors'}." if others else ""
     raise UnacceptedFindingsError(f"The data of {symbol} has an error. {first.message}{more}", way, symbol)
 
 

@@ -89,6 +89,12 @@ SENTENCES: dict[str, Sentence] = {
         "The CRPS of both is the same number.",
         _JUDGED,
     ),
+    "flawless": Sentence(
+        _VERDICT,
+        "{model} loses to {reference}{rank} over {bars}: that baseline made no error on {origins}, and {model} did.",
+        "At least 20 independent origins; the CRPS of the baseline is 0, as where a price stands still, and that of the model is not.",
+        {**_JUDGED, "reference": "the random walk"},
+    ),
     "few": Sentence(
         _VERDICT,
         "Too few independent origins to say whether {model} beats {reference} over {bars}.",
@@ -130,6 +136,12 @@ SENTENCES: dict[str, Sentence] = {
         "It ties with {reference}: CRPS {size} {side}{chance}, which chance may explain.",
         "The best baseline is another one, and p against the random walk is 0.05 or more.",
         {**_WALK, "side": "lower", "chance": " (p = 0.21)"},
+    ),
+    "walk-flawless": Sentence(
+        _WALKED,
+        "It loses to {reference}, which made no error.",
+        "The best baseline is another one without error, and so is the random walk.",
+        _WALK,
     ),
     "walk-same": Sentence(
         _WALKED,
@@ -220,7 +232,8 @@ SENTENCES: dict[str, Sentence] = {
         _DOUBTS,
         "The baseline is broken: the 95 % band of {reference} held {outer} % of outcomes and its 80 % band {inner} %. "
         "Its spread is far too wide here, so that a lower CRPS shows nothing. Look at the findings about the data.",
-        "At least 20 independent origins; the 80 % band of the best baseline held 95 % or more, and its 95 % band 99 % or more.",
+        "At least 20 independent origins; the 80 % band of the best baseline held 95 % or more, and its 95 % band 99 % or more; "
+        "most outcomes differ from the last value before the forecast.",
         {"reference": "the random walk", "outer": "100.0", "inner": "99.6"},
     ),
     "band-right": Sentence(
@@ -253,6 +266,12 @@ SENTENCES: dict[str, Sentence] = {
         "The {level} % band has no width on most bars, because the series hardly moves; it held {share} % of outcomes.",
         "On more than half of the bars both limits of the band are the same value.",
         {"level": "80", "share": "100.0"},
+    ),
+    "band-still": Sentence(
+        _BANDS,
+        "The {level} % band held {share} % of outcomes, but {still} % of them did not move at all: that says little about its width.",
+        "More than half of the outcomes equal the last value before the forecast, and the band is not too narrow.",
+        {"level": "80", "share": "100.0", "still": "98.5"},
     ),
     "direction-better": Sentence(
         _DIRECTION,

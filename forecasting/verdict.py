@@ -26,6 +26,10 @@ BROKEN_80, BROKEN_95 = 95.0, 99.0
 MATTERS = 0.003
 #: A median that is worse than no change by more than this says so.
 CLEARLY = 0.02
+#: Values are the same within this, relative to their size.
+SAME = 1e-9
+#: Share of the bars from which on they are most of them.
+MOSTLY = 0.5
 #: Lags at which the copycat check looks, in both directions.
 LAGS = 5
 #: Losses relative to the size of the values, below which they are rounding.
@@ -59,13 +63,13 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1, start
     """
     ours = outcomes[model]
     tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name not in (model, NO_NETWORK)}
-    best = min(tests, key=lambda name: (_or(tests[name].skill, math.inf), name != RandomWalk.name))
+    best = min(tests, key=lambda name: (not tests[name].flawless, _or(tests[name].skill, math.inf), name != RandomWalk.name))
     test = tests[best].corrected(tries, rivals=len(tests))
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     walk = tests.get(RandomWalk.name)
     if best != RandomWalk.name and walk is not None and test.enough:
         sentence += f" {_aside(RandomWalk.name, walk.corrected(tries))}"
-    worse = walk is not None and walk.certain and walk.skill < -CLEARLY
+    worse = walk is not None and walk.certain and (walk.flawless or walk.skill < -CLEARLY)
     added = compare(ours, outcomes[NO_NETWORK]).corrected(tries) if NO_NETWORK in outcomes else None
     notes = [
         *(_added(added, start) if added is not None and added.origins else ()),
@@ -92,16 +96,21 @@ class Comparison:
         Dates from which forecasts were made.
     independent : float
         Origins whose outcomes do not overlap, about.
+    flawless : bool
+        Whether the reference made no error at all and the model did, as where the price stands still; ``skill`` is NaN then.
     """
 
     skill: float
     p_value: float
     origins: int
     independent: float
+    flawless: bool = False
 
     @property
     def result(self) -> Result:
         """``beats`` or ``loses`` where that is certain enough and large enough, otherwise ``ties``."""
+        if self.flawless and self.enough:
+            return "loses"
         if not self.certain or abs(self.skill) < MATTERS:
             return "ties"
         return "beats" if self.skill > 0 else "loses"
@@ -114,14 +123,14 @@ class Comparison:
     @property
     def certain(self) -> bool:
         """Whether the two are told apart, by however little."""
-        return self.enough and self.p_value < SIGNIFICANCE
+        return self.enough and (self.flawless or self.p_value < SIGNIFICANCE)
 
     def corrected(self, tries: int, rivals: int = 1) -> Comparison:
         """Return the comparison with the p-value of a gain of the best of ``tries``, or of a loss to the best of ``rivals``."""
         choices = tries if self.skill > 0 else rivals
         if choices <= 1 or not self.p_value < 1:
             return self
-        return Comparison(self.skill, -math.expm1(choices * math.log1p(-self.p_value)), self.origins, self.independent)
+        return replace(self, p_value=-math.expm1(choices * math.log1p(-self.p_value)))
 
 
 def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
@@ -141,7 +150,7 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     overlap = _overlap(ours)
     independent = dates.size / (overlap + 1)
     p_value = diebold_mariano(difference, overlap) if independent >= MIN_ORIGINS else math.nan
-    return Comparison(skill, p_value, dates.size, independent)
+    return Comparison(skill, p_value, dates.size, independent, flawless=base == 0 < mine)
 
 
 def _overlap(outcomes: Outcomes) -> int:
@@ -315,6 +324,8 @@ def _how(test: Comparison) -> str:
         return "same"
     if not test.enough:
         return "few"
+    if test.flawless:
+        return "flawless"
     if test.result != "ties":
         return test.result
     return "small" if test.certain else "chance"
@@ -328,7 +339,7 @@ def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Co
     bars = "1 bar" if horizon == 1 else f"{horizon} bars"
     if test.origins == 0:
         return tell("unknown", model=model, bars=bars)
-    if not math.isfinite(test.skill):
+    if not math.isfinite(test.skill) and not test.flawless:
         return tell("no-number", model=model, reference=_label(reference))
     how = _how(test)
     return tell(
@@ -350,7 +361,7 @@ def _origins(count: int) -> str:
 
 def _aside(reference: str, test: Comparison) -> str:
     """Return how the model stands against the random walk, where that is not the best baseline."""
-    if not math.isfinite(test.skill):
+    if not math.isfinite(test.skill) and not test.flawless:
         return tell("no-number", model="It", reference=_label(reference))
     told = {"size": percent(test.skill), "side": _side(test.skill), "chance": _chance(test.p_value)}
     return tell(f"walk-{_how(test)}", reference=_label(reference), **told)
@@ -390,14 +401,15 @@ def broken_band(baseline: Outcomes) -> str:
     """Return a sentence where a baseline's bands are far too wide to measure a model by, otherwise "".
 
     Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %, on enough independent
-    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it.
+    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it. Where the values stand still on most
+    bars, every band holds them, and nothing is said.
     """
     dates = np.unique(baseline.cutoff[np.isfinite(baseline.y).any(axis=1)]).size
     if dates == 0 or dates / (_overlap(baseline) + 1) < MIN_ORIGINS:
         return ""
     inner = float(metrics.coverage(baseline, level=80))
     outer = float(metrics.coverage(baseline, level=95))
-    if not (inner >= BROKEN_80 and outer >= BROKEN_95) or _flat(baseline, 95):
+    if not (inner >= BROKEN_80 and outer >= BROKEN_95) or _flat(baseline, 95) or _still(baseline) > MOSTLY:
         return ""
     return tell("broken", reference=_label(baseline.model), outer=f"{outer:.1f}", inner=f"{inner:.1f}")
 
@@ -415,6 +427,9 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
         if _flat(outcomes, level):
             yield tell("band-flat", level=level, share=f"{held.percent:.1f}")
             continue
+        if _still(outcomes) > MOSTLY and held.stands(level) != "low":
+            yield tell("band-still", level=level, share=f"{held.percent:.1f}", still=f"{100 * _still(outcomes):.1f}")
+            continue
         name = {"right": "band-right", "low": "band-narrow", "high": "band-wide", "few": "band-few"}[held.stands(level)]
         yield tell(name, level=level, share=f"{held.percent:.1f}", low=f"{held.low:.1f}", high=f"{held.high:.1f}")
 
@@ -424,7 +439,14 @@ def _flat(outcomes: Outcomes, level: float) -> bool:
     known = np.isfinite(outcomes.y)
     tail = (1 - level / 100) / 2
     width = (outcomes.quantile(1 - tail) - outcomes.quantile(tail))[known]
-    return bool((width <= 1e-9 * np.abs(outcomes.y[known])).mean() > 0.5) if known.any() else False
+    return bool((width <= SAME * np.abs(outcomes.y[known])).mean() > MOSTLY) if known.any() else False
+
+
+def _still(outcomes: Outcomes) -> float:
+    """Return the share, 0 to 1, of known outcomes that equal the last value before the forecast."""
+    known = np.isfinite(outcomes.y)
+    change = np.abs(outcomes.y - outcomes.y0[:, None])[known]
+    return float((change <= SAME * np.abs(outcomes.y[known])).mean()) if known.any() else 0.0
 
 
 def _direction(outcomes: Outcomes) -> Iterator[str]:

@@ -100,6 +100,21 @@ def test_a_baseline_that_is_far_too_wide_is_called_broken() -> None:
     assert verdict.broken_band(moved(few, 0.0, 4.0, "random-walk")) == "", "too few origins to tell"
 
 
+def test_a_price_that_stands_still_shows_nothing_of_the_width_of_bands() -> None:
+    truth = walk(250, 1, 3, 4)
+    still = replace(truth, y=np.repeat(truth.y0[:, None], truth.horizon, axis=1))
+    narrow = moved(still, 0.0, 0.001, "har")
+    exact = replace(still, model="random-walk", values=np.repeat(still.y[:, :, None], still.values.shape[2], axis=2))
+    ours = moved(still, 0.0, 0.1)
+    assert verdict.broken_band(narrow) == ""
+    found = judge({"GRU": ours, "har": narrow, "random-walk": exact}, "GRU")
+    assert (found.outcome, found.reference) == ("loses", "random-walk")
+    assert "that baseline made no error on 250 origins" in found.sentence
+    words = " ".join(found.notes)
+    assert "100.0 % of outcomes, but 100.0 % of them did not move at all" in words
+    assert not any(said in words for said in ("too wide", "about right", "broken"))
+
+
 def test_a_bad_model_loses() -> None:
     truth = walk(250, 5, 3, 5)
     found = judged(truth, moved(truth, 0.01, 0.7))
