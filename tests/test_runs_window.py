@@ -74,7 +74,13 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     assert len(bench.runs.compared) == 1
     assert any("GRU 6" in entry.label for entry in bench.chart._entries())
 
-    choose(bench, 0, 1)
+    choose(bench, 2)
+    assert not panel.acts["difference"].isEnabled()
+    assert "check two runs" in panel.acts["difference"].toolTip()
+    assert len(panel.pair) == 1
+    panel.table.setCurrentIndex(panel.table.model().index(0, 0))
+    QTest.keyClick(panel.table, Qt.Key.Key_Space)
+    choose(bench, 2)
     panel.acts["difference"].trigger()
     dialog = next(one for one in QApplication.topLevelWidgets() if isinstance(one, DifferenceDialog))
     told = [[item.text() for column in range(3) if (item := dialog.table.item(row, column))] for row in range(dialog.table.rowCount())]

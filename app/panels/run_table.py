@@ -63,7 +63,12 @@ def _figure(value: float, digits: int, share: bool = False) -> str:
 _WORDS = {"beats": "▲ beats", "ties": "■ ties", "loses": "▼ loses"}
 
 COLUMNS: tuple[Column, ...] = (
-    Column("When", "When the run ended. Check it to draw its forecast on the chart", when, lambda run: run.record.made_at),
+    Column(
+        "When",
+        "When the run ended. Check runs to compare them: on the chart, and two of them by Differences",
+        when,
+        lambda run: run.record.made_at,
+    ),
     Column("Symbol", "Series it was trained on", lambda run: run.symbols, lambda run: run.symbols.lower()),
     Column("Network", "Network, and whether it was tested through history", lambda run: _network(run), lambda run: _network(run)),
     Column("Horizon", "Bars ahead", lambda run: str(run.horizon or "–"), lambda run: run.horizon, True),

@@ -96,6 +96,12 @@ class RunsPanel(QStackedWidget):
         rows = sorted(self.table.selectionModel().selectedRows(), key=lambda index: index.row())
         return tuple(self.model.runs[self._filter.mapToSource(index).row()].key for index in rows)
 
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """Keys of the runs that Differences tells apart: the checked ones, which the chart compares, or else the selected ones."""
+        checked = tuple(self.model.shown)
+        return checked if len(checked) > 1 else self.chosen
+
     def show_runs(self, runs: tuple[KeptRun, ...]) -> None:
         """Show the runs of the store; what was selected stays selected."""
         before = set(self.chosen)
@@ -126,7 +132,7 @@ class RunsPanel(QStackedWidget):
     def _make_actions(self) -> None:
         does: dict[str, Callable[[], object]] = {
             "show": lambda: self.show_wanted.emit(self.chosen[0]),
-            "difference": lambda: self.difference_wanted.emit(*self.chosen),
+            "difference": lambda: self.difference_wanted.emit(*self.pair),
             "reproduce": lambda: self.reproduce_wanted.emit(self.chosen[0]),
             "delete": self._delete,
         }
@@ -169,6 +175,7 @@ class RunsPanel(QStackedWidget):
         table.selectionModel().selectionChanged.connect(lambda _new, _old: self._enable())
         self.model.noted.connect(self.note_wanted)
         self.model.compared.connect(lambda: self.compare_wanted.emit(dict(self.model.shown)))
+        self.model.compared.connect(self._enable)
         self.model.refused.connect(lambda: self.told.emit(self.tr("{n} runs are drawn already: uncheck one of them first.").format(n=MOST)))
 
     def _laid_out(self) -> QWidget:
@@ -217,7 +224,7 @@ class RunsPanel(QStackedWidget):
         shown = one is not None and (bool(one.forecasts) or one.kind == "backtest")
         lacks = {
             "show": "" if shown else self.tr("its forecast was not kept") if one else self.tr("select one run"),
-            "difference": "" if len(chosen) == 2 else self.tr("select two runs (Ctrl+click)"),
+            "difference": "" if len(self.pair) == 2 else self.tr("check two runs"),
             "reproduce": "" if len(chosen) == 1 else self.tr("select one run"),
             "delete": "" if chosen else self.tr("select the runs to delete"),
         }
@@ -242,7 +249,7 @@ class RunsPanel(QStackedWidget):
 #: Icon, text and tool tip of what can be done with runs.
 _ACTS: dict[str, tuple[str, str, str]] = {
     "show": ("results", "Show", "Show the run as if it had just ended: verdict, forecast, loss, and the forecasts of its test part"),
-    "difference": ("compare", "Differences", "What two selected runs differ in"),
+    "difference": ("compare", "Differences", "What the two checked runs differ in"),
     "reproduce": ("refresh", "Reproduce", "Load its prices and put its settings in the form, to train it again"),
     "delete": ("delete", "Delete", "Delete the selected runs (Delete)"),
 }

@@ -304,6 +304,7 @@ class Workbench(QObject):
         self.chart.readout.connect(self._status.show_readout)
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_lasting)
+        self.watching.removed.connect(self.banner.pass_on)
         self.keeping.refused.connect(self.report)
         self.reusing.refused.connect(self.report)
         self.reusing.told.connect(self.banner.show_notice)
@@ -384,7 +385,8 @@ class Workbench(QObject):
                 self._show_panel()
                 told, steps = self.reviewing.settlements(event.panel) if self.session.asked_anew else ("", ())
                 if told:
-                    self._tell(told, "", steps)
+                    message, _, hint = told.partition(". ")
+                    self._tell(f"{message}.", hint, steps)
             case EngineReady():
                 self.model.offer_devices(event.devices)
                 self._status.show_engine(event, warming=False)
