@@ -52,7 +52,10 @@ class ProjectRow(Settings):
 
 
 class ProjectView(Settings):
-    """How it looks. ``bars`` and ``prices`` are what the user moved to; None while the chart follows its span."""
+    """How it looks. ``bars`` and ``prices`` are what the user moved to; None while the chart follows its span.
+
+    ``theme`` is that of the window that wrote it; a window that opens it keeps its own.
+    """
 
     style: Style = "candles"
     scale: Scale = "linear"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,3 +179,16 @@ def test_features_of_prices_at_zero_are_finite_and_warn_of_nothing() -> None:
     for target in ("log-return", "difference", "level"):
         [table] = features(Panel((series,)), [np.full(300, 0.01)], target, InputConfig(indicators=True))
         assert np.isfinite(table).all()
+
+
+def test_a_project_keeps_the_theme_of_the_window(bench: Workbench, tmp_path: Path) -> None:
+    before = bench.viewing.theme.name
+    bench._preferences.theme = "dark" if before == "light" else "light"
+    bench.viewing.set_style("area")
+    assert bench.projecting.save_to(tmp_path / "mine.candleproject")
+    bench._preferences.theme = before
+    bench.viewing.set_style("line")
+    bench.load([str(tmp_path / "mine.candleproject")])
+    idle(bench)
+    assert bench.actions.choices("style")["area"].isChecked()
+    assert (bench.viewing.theme.name, bench._preferences.theme) == (before, before)

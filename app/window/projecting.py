@@ -405,7 +405,6 @@ class Projecting(QObject):
             self._opened()
 
     def _apply_view(self, view: ProjectView) -> None:
-        self._viewing.set_theme(view.theme)
         self._viewing.set_style(view.style)
         self._viewing.set_scale(view.scale)
         self._viewing.set_span(view.span if view.span in SPANS else "1Y")
