@@ -242,12 +242,12 @@ def palette(theme: Theme) -> QPalette:
 
 def apply(app: QApplication, theme: Theme) -> None:
     """Give the whole application a theme; may be called again at any time to switch."""
-    if app.style().objectName().lower() != "fusion":
-        app.setStyle("Fusion")  # the one style that follows a palette on each platform
     sheet, colors = style_sheet(theme), palette(theme)
     if app.styleSheet() == sheet and app.palette() == colors:
         return
     app.setStyleSheet("")  # a palette that changes under a sheet makes Qt style every widget once more, at five times the cost
+    if app.style().objectName().lower() != "fusion":  # under a sheet the style has no name
+        app.setStyle("Fusion")  # the one style that follows a palette on each platform
     app.setPalette(colors)
     app.setStyleSheet(sheet)
 

@@ -106,6 +106,15 @@ def test_theme_is_applied_and_leaves_nothing_to_fill_in(qapp: QApplication, colo
         qapp.setStyle(style)
 
 
+def test_a_switch_keeps_the_style(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    theme.apply(qapp, LIGHT)
+    set_anew: list[object] = []
+    monkeypatch.setattr(QApplication, "setStyle", lambda *given: set_anew.append(given))
+    for colors in (DARK, LIGHT):
+        theme.apply(qapp, colors)
+    assert set_anew == [], "a new style makes Qt polish every widget once more"
+
+
 def test_current_theme() -> None:
     assert theme.current("dark") is DARK
     assert theme.current("light") is LIGHT

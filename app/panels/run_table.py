@@ -25,6 +25,7 @@ from app.charts.compare import MOST, hue
 from app.number_format import number
 from app.panels.training import duration
 from app.theme import LIGHT, Theme
+from forecasting.baselines import model_title
 from forecasting.store.runs import LONGEST_NOTE, KeptRun
 
 Index = QModelIndex | QPersistentModelIndex
@@ -107,7 +108,8 @@ NOTES = len(COLUMNS) - 1
 
 
 def _network(run: KeptRun) -> str:
-    return f"{run.model} · {_tr('backtest')}" if run.record.kind == "backtest" else run.model
+    model = model_title(run.model)
+    return f"{model} · {_tr('backtest')}" if run.record.kind == "backtest" else model
 
 
 def _crps(run: KeptRun) -> float:

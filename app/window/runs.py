@@ -15,6 +15,7 @@ from app.session import Session
 from app.window.layout import Layout
 from app.window.watching import Watching
 from app.worker import Failure, Job
+from forecasting.baselines import model_title
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, Event, Notice, RunFinished, RunResult
 from forecasting.series import Panel
@@ -269,7 +270,7 @@ class RunsDesk(QObject):
 
     def _draw(self) -> None:
         compared = [
-            Compared(forecast, f"{run.model} {run.horizon} · {when(run)[5:]}", place)
+            Compared(forecast, f"{model_title(run.model)} {run.horizon} · {when(run)[5:]}", place)
             for key, place in self._places.items()
             if key in self._curves and (run := self.find(key)) is not None
             for forecast in self._curves[key].forecasts
@@ -286,7 +287,7 @@ class RunsDesk(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
             return
-        names = tuple(f"{run.model} · {when(run)}" for run in runs)
+        names = tuple(f"{model_title(run.model)} · {when(run)}" for run in runs)
         DifferenceDialog((names[0], names[1]), rows, self._window).show()
 
     def _delete(self, keys: Sequence[str]) -> None:
@@ -383,7 +384,7 @@ class RunsDesk(QObject):
                 self.tr("Then: {old}. Now: {new}.{more}").format(old=one.fingerprint, new=fresh, more=more),
             )
         return self.tr("This is the run of {when}: {model} on {symbols}.").format(
-            when=when(run), model=run.model, symbols=run.symbols
+            when=when(run), model=model_title(run.model), symbols=run.symbols
         ), hint
 
 

@@ -114,7 +114,7 @@ def on_losses(history: Sequence[EpochEnd], stopped: str | None) -> Iterator[Advi
         yield Advice(
             "nothing-learned",
             "No epoch was better on the validation part than the baseline that the network starts from.",
-            "That is usual for prices. Try another learning rate (the finder or lr-find), more series, or a smaller network.",
+            "That is usual for prices. Try another learning rate (the finder proposes one), more series, or a smaller network.",
         )
     elif last.val_loss > (1 + _WORSE) * best.val_loss and last.train_loss < best.train_loss:
         yield Advice(
