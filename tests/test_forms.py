@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -10,10 +11,14 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox, QToolButton
 
+import app.forms
 from app.forms import ChoiceButtons, DecimalBox, FloatBox, SettingsForm, TextBox, WholeBox
 from app.number_format import use_english
 from forecasting.config import GROUPS, BacktestConfig, ModelConfig, Settings, TaskConfig, TrainConfig
 from forecasting.errors import ConfigError
+
+#: A line that makes one of Qt's own spin boxes.
+_MAKES = re.compile(r"= ?Q(Double)?SpinBox\(|, Q(Double)?SpinBox\(\)")
 
 
 @pytest.fixture(params=[*GROUPS.values(), BacktestConfig], ids=lambda cls: cls.__name__)
@@ -247,3 +252,12 @@ def test_a_comma_is_never_lost_from_a_typed_number(qtbot: Any) -> None:
         qtbot.keyClicks(box, typed)
         qtbot.keyClick(box, Qt.Key.Key_Return)
         assert box.value() == value, typed
+
+
+def test_no_field_of_the_window_reads_a_comma_away() -> None:
+    """Every spin box of the program is one of ours: Qt's own takes the comma of "0,005" for a mark between thousands."""
+    folder = Path(app.forms.__file__).parent
+    plain = [
+        f"{path.name}: {line.strip()}" for path in folder.rglob("*.py") for line in path.read_text().splitlines() if _MAKES.search(line)
+    ]
+    assert plain == []

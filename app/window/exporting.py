@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +29,7 @@ from app.export import PICTURES, Figure, Look
 from app.export.figure import LOGICAL_DPI
 from app.export.page import drawn
 from app.export.pictures import image, preview
+from app.forms import WholeBox
 from app.theme import Theme, mixed
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
@@ -151,7 +151,7 @@ class ExportDialog(QDialog):
             self.dpi.addItem(self.tr("{n} dpi").format(n=dpi), dpi)
         self.colors.addItem(self.tr("Light"), "light")
         self.colors.addItem(self.tr("Dark"), "dark")
-        self.wide, self.high = QSpinBox(), QSpinBox()
+        self.wide, self.high = WholeBox(), WholeBox()
         for box in (self.wide, self.high):
             box.setRange(100, 40_000)
             box.setSingleStep(10)

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QScrollArea,
     QSizePolicy,
-    QSpinBox,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.charts.canvas import Chart
 from app.charts.judging import CalibrationChart, ResidualChart, StepChart
 from app.charts.plot import Columns
+from app.forms import WholeBox
 from app.panels.results.detail import Detail
 from app.panels.results.scores import ScoreTable, aim_of, title_of
 from app.panels.sheets import SheetTable
@@ -348,7 +348,7 @@ class ResidualTab(_PlotTab):
         super().__init__()
         self.chart, self.table = ResidualChart(), SheetTable(self.tr("Figures of the residuals"))
         self._set(self.chart, self.table)
-        self.step = QSpinBox()
+        self.step = WholeBox()
         self.step.setMinimum(1)
         self.step.lineEdit().setTextMargins(7, 0, 0, 0)
         self.step.setAccessibleName(self.tr("Step"))
