@@ -428,7 +428,9 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         for rows in self._columns:
             for part in (label, field, self._helps[name]):
                 rows.removeWidget(part)
-        self._helps.pop(name).deleteLater()
+        help_button = self._helps.pop(name)
+        help_button.setParent(None)
+        help_button.deleteLater()
         self._labels.remove(label)
         return label, field
 
@@ -502,7 +504,7 @@ def _rows() -> QGridLayout:
 
 
 def _help_button(title: str, field: QWidget) -> QToolButton:
-    """Return the button that explains a field; by key Shift+F1 does, so it is left out of the round of the Tab key."""
+    """Return the button that explains a field."""
     button = QToolButton()
     button.setText("?")
     button.setAccessibleName(_tr("About {name}").format(name=title))

@@ -211,6 +211,15 @@ class Preferences:
         self._set("window/docks", text)
 
     @property
+    def preset(self) -> str:
+        """Preset of the layout, and the docks it holds back, or "": whoever reads it validates it."""
+        return self._text("window/preset")
+
+    @preset.setter
+    def preset(self, text: str) -> None:
+        self._set("window/preset", text)
+
+    @property
     def ticker(self) -> str:
         """How much of a ticker is fetched, as JSON, or "": whoever reads it validates it."""
         return self._text("ticker")

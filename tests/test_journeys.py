@@ -300,7 +300,7 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 
 
 def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> None:
-    keyboard(bench, Qt.Key.Key_2, CTRL)
+    keyboard(bench, Qt.Key.Key_B, CTRL, SHIFT)
     assert bench.actions["style-bars"].isChecked()
     keyboard(bench, Qt.Key.Key_G, CTRL, SHIFT)
     assert bench.actions["scale-log"].isChecked()

@@ -185,11 +185,11 @@ class ModelPanel(QWidget):
         """Tell what does not go together."""
         self._tell(fault, fault=True)
 
-    def show_running(self, *, running: bool, stopping: bool, ready: bool) -> None:
-        """Enable what makes sense: Train with prices and at rest, Stop while something can be stopped."""
+    def show_running(self, *, running: bool, stopping: bool, ready: bool, loading: bool = False) -> None:
+        """Enable what makes sense: Train with prices and at rest, Stop while something can be stopped, also the loading of prices."""
         self._running = running
         self.train_button.setEnabled(ready and not running)
-        self.stop_button.setEnabled(running and not stopping)
+        self.stop_button.setEnabled((running or loading) and not stopping)
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
         self.rate_button.setEnabled(ready and not running)
         for part in (*self._forms.values(), *self._first, *self._presets, self._defaults):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QScrollArea, QTabBar, QWidget
 
 from app import theme
 from app.settings import Preferences
@@ -176,7 +176,9 @@ class MainWindow(QMainWindow):
 
 
 def _is_behind(widget: QWidget | None) -> bool:
-    """Whether a widget is in a panel that another one covers."""
+    """Whether a widget is in a panel that another one covers, or is the tabs of hidden panels."""
+    if isinstance(widget, QTabBar) and widget.visibleRegion().isEmpty():
+        return True
     while widget is not None and not isinstance(widget, QDockWidget):
         widget = widget.parentWidget()
     return widget is not None and widget.visibleRegion().isEmpty()

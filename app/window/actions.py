@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QMainWindow, QMenu, QSizePolicy, QToolBar, QWidget
 
 from app.panels.tickers import TickerField, TickerSettings
 from app.settings import SCALES, SPANS, STYLES
@@ -33,6 +33,9 @@ class Command:
     group: str = ""
     switch: bool = False
 
+
+#: Letter that draws prices in a style, with Ctrl and Shift.
+_STYLE_KEYS = {"candles": "K", "bars": "B", "line": "L", "area": "R"}
 
 #: The commands by name. Those with a group are choices, of which one is checked.
 COMMANDS: dict[str, Command] = {
@@ -71,8 +74,8 @@ COMMANDS: dict[str, Command] = {
     "log": Command("Open &log folder", "", "open", "Show the folder of the log: starts, loads and faults, never prices"),
     "about": Command("&About Candlecast", "", "info", "Version, licence, and what it is not"),
     **{
-        f"style-{name}": Command(f"&{name.capitalize()}", f"Ctrl+{place}", name, f"Draw prices as {name}", "style")
-        for place, name in enumerate(STYLES, start=1)
+        f"style-{name}": Command(f"&{name.capitalize()}", f"Ctrl+Shift+{_STYLE_KEYS[name]}", name, f"Draw prices as {name}", "style")
+        for name in STYLES
     },
     "scale-linear": Command("&Linear scale", "Ctrl+Shift+N", "linear", "Equal steps of price look equal", "scale"),
     "scale-log": Command("Lo&garithmic scale", "Ctrl+Shift+G", "log", "Equal changes in percent look equal", "scale"),
@@ -80,6 +83,9 @@ COMMANDS: dict[str, Command] = {
         "&Percent scale", "Ctrl+Shift+P", "percent", "Change in percent since the first bar in view; B chooses another", "scale"
     ),
     **{f"span-{span}": Command(span, f"Alt+{place}", "", f"Show {span}", "span") for place, span in enumerate(SPANS, start=1)},
+    "layout-look": Command("Layout &Look", "Ctrl+1", "", "Give the chart all the room, with the data beside it", "layout"),
+    "layout-train": Command("Layout &Train", "Ctrl+2", "", "Stand the model beside the chart, and its training below", "layout"),
+    "layout-judge": Command("Layout &Judge", "Ctrl+3", "", "Stand the results below the chart, with more room", "layout"),
     **{f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme") for name in THEME_NAMES},
     **{
         f"sample-{name}": Command(sample.title.replace("&", "&&"), "", "", "Load a sample that comes with the program")
@@ -128,6 +134,8 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "-",
             ">&Indicators:",
             ">&Panels:",
+            "layout-*",
+            "-",
             ">&Theme:theme-",
             "full_screen",
         ),
@@ -187,7 +195,6 @@ class Actions:
     def __init__(self, window: QMainWindow) -> None:
         self._window = window
         self.named: dict[str, QAction] = {}
-        self._with_text: list[QToolButton] = []
         self._groups: dict[str, QActionGroup] = {}
         for name, command in COMMANDS.items():
             self.named[name] = self._action(name, command)
@@ -208,21 +215,21 @@ class Actions:
         _CommandsFirst(self._window, self.named.values())
 
     def set_compact(self, compact: bool) -> None:
-        """Fit the toolbar into a small window: a shorter box for tickers, and Train and Stop as icons."""
+        """Fit the toolbar into a small window: a shorter box for tickers."""
         self.ticker_field.setFixedWidth(_TICKERS_COMPACT if compact else _TICKERS)
         self.ticker_field.setPlaceholderText(_tr("Tickers") if compact else _tr("Tickers, e.g. AAPL, MSFT"))
-        style = Qt.ToolButtonStyle.ToolButtonIconOnly if compact else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-        for button in self._with_text:
-            button.setToolButtonStyle(style)
 
     def choices(self, group: str) -> dict[str, QAction]:
         """Return the actions of a group, or of all commands that begin with it, under what they choose."""
         return {name.removeprefix(f"{group}-"): action for name, action in self.named.items() if name.startswith(f"{group}-")}
 
     def check(self, group: str, value: str) -> None:
-        """Mark the choice of a group that holds; "" marks none."""
-        for choice, action in self.choices(group).items():
-            action.setChecked(choice == value)
+        """Mark the choice of a group that holds; "" where none does."""
+        if value:
+            self.named[f"{group}-{value}"].setChecked(True)
+            return
+        for action in self.choices(group).values():
+            action.setChecked(False)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw all icons in the colours of a theme."""
@@ -235,7 +242,9 @@ class Actions:
         told = []
         for name, action in self.named.items():
             group = COMMANDS[name].group
-            text = f"{_tr(group.capitalize())}: {action.iconText()}" if group else action.iconText()
+            text = action.iconText()
+            if group and not text.startswith(group.capitalize()):
+                text = f"{_tr(group.capitalize())}: {text}"
             told.append((text, action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)))
         return [(text, keys) for text, keys in told if keys]
 
@@ -251,6 +260,8 @@ class Actions:
         if command.group:
             action.setIconVisibleInMenu(False)
             group = self._groups.setdefault(command.group, QActionGroup(self._window))
+            if command.group == "layout":  # an arrangement of the user's own is none of them
+                group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)
             action.setCheckable(True)
             group.addAction(action)
         self._window.addAction(action)
@@ -291,12 +302,6 @@ class Actions:
         room = QWidget()
         room.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(room)
-        for name in ("train", "stop"):
-            bar.addAction(self.named[name])
-            button = bar.widgetForAction(self.named[name])
-            assert isinstance(button, QToolButton)
-            self._with_text.append(button)
-        bar.addSeparator()
         bar.addAction(self.named["save_model"])
         bar.addAction(self.named["export"])
         for action in bar.actions():

@@ -73,7 +73,7 @@ class Backtesting(QObject):
     def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
         super().__init__(layout)
         self._session, self._panel, self._model, self._preferences = session, layout.backtest, layout.model, preferences
-        self._dock, self._banner = layout.docks["backtest"], layout.banner
+        self._dock, self._banner, self._presets = layout.docks["backtest"], layout.banner, layout.presets
         self._folder = preferences.data_file("unfinished-backtests")
         self._running: Panel | None = None
         self._folds: list[FoldScored] = []
@@ -116,8 +116,7 @@ class Backtesting(QObject):
         try:
             config, plan, workers = self._model.config(), self._panel.plan(), self._panel.workers
             self._banner.pass_on()
-            self._dock.show()
-            self._dock.raise_()
+            self._presets.open("backtest")
             self._session.begin("backtesting", self._starter(config, plan, workers, resume))
         except CandlecastError as error:
             self.refused.emit(error)
@@ -132,8 +131,7 @@ class Backtesting(QObject):
             session.select(next(place for place, row in enumerate(session.watchlist.rows) if row.series is panel[0]))
             session.list_changed.emit()
         self._show_last()
-        self._dock.show()
-        self._dock.raise_()
+        self._presets.open("backtest")
         self.finished.emit()
 
     def _starter(self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool) -> Callable[[Panel], Job]:
@@ -156,7 +154,7 @@ class Backtesting(QObject):
             case BacktestFinished() if self._running is not None:
                 self.tested = Tested(self._running, event, tuple(self._folds))
                 self._show_last()
-                self._dock.raise_()
+                self._presets.bring("backtest")
                 QApplication.alert(self._dock.window())
                 self.finished.emit()
 

@@ -108,7 +108,11 @@ class Guiding(QObject):
         return lambda: self._panel(name).setFocus()
 
     def _toured(self) -> None:
+        """Remember that the tour was seen, and take away what only the tour has shown."""
         self._preferences.toured = True
+        if not self._session.history and self._session.result is None:
+            self._layout.presets.follow("look")
+            self._layout.docks["model"].raise_()
 
     def _steps(self) -> tuple[Step, ...]:
         return (
@@ -134,7 +138,5 @@ class Guiding(QObject):
 
     def _panel(self, name: str) -> QWidget:
         """Bring a panel to the front and return its dock."""
-        dock = self._layout.docks[name]
-        dock.show()
-        dock.raise_()
-        return dock
+        self._layout.presets.open(name)
+        return self._layout.docks[name]

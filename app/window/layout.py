@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from itertools import pairwise
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
 from app.panels.backtest import BacktestPanel
@@ -27,11 +27,10 @@ from app.panels.training import TrainingPanel
 from app.settings import Preferences
 from app.theme import Theme
 from app.window.dock_sizes import DockSizes
+from app.window.presets import LayoutPresets
 
 #: Width of the window in pixels below which its bars are compact.
 _COMPACT = 1100
-#: First sizes in pixels: window width from which the lower panels stand side by side, left column, and all bars together.
-_WIDE, _LEFT, _BARS = 1700, 290, 140
 
 
 class Layout(QObject):
@@ -49,6 +48,7 @@ class Layout(QObject):
         The parts.
     docks : dict of str to QDockWidget
         ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``.
+    presets : LayoutPresets
     compact_changed : Signal
         The window has become narrow (True), or wide again.
     """
@@ -80,7 +80,8 @@ class Layout(QObject):
         window.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}
         self._dock_panels(panels_menu)
-        self._sizes = DockSizes(window, self.docks, self._share_room)
+        self.presets = LayoutPresets(window, self.docks, lambda: self._sizes.begin("", None))
+        self._sizes = DockSizes(window, self.docks, self.presets.share_room)
         self.compact_changed.connect(self.header.set_compact)
         window.installEventFilter(self)
 
@@ -113,7 +114,8 @@ class Layout(QObject):
 
     def take_state(self, state: QByteArray) -> bool:
         """Put the docks where they were; False where that was written by a program with other docks, whose places would not fit."""
-        return self._window.restoreState(state, self._version)
+        with self.presets.arranging():
+            return self._window.restoreState(state, self._version)
 
     @property
     def _version(self) -> int:
@@ -124,15 +126,17 @@ class Layout(QObject):
         state = preferences.bytes("state")
         known = self.take_state(state)
         if known:
+            self.presets.restore(preferences.preset)
             self._sizes.begin(preferences.docks, lambda: self.take_state(state))
             return
-        QTimer.singleShot(0, self, self._arrange)
+        self.presets.begin()
         self._sizes.begin("", None)
 
     def remember(self, preferences: Preferences) -> None:
         """Keep where the docks are, and how large, for the next start."""
         preferences.keep_bytes("state", self.state())
         preferences.docks = self._sizes.text()
+        preferences.preset = self.presets.text()
 
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
@@ -153,26 +157,8 @@ class Layout(QObject):
             self._window.addDockWidget(place, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
-        for before, after in pairwise(("results", "backtest", "journal", "runs")):
+        for before, after in (("data", "model"), *pairwise(("results", "backtest", "journal", "runs"))):
             self._window.tabifyDockWidget(self.docks[before], self.docks[after])
         self.docks["results"].raise_()
+        self._window.setTabPosition(left, QTabWidget.TabPosition.North)
         self._window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
-
-    def _arrange(self) -> None:
-        """Put the lower docks side by side at a first start only where there is room for both."""
-        if self._window.width() < _WIDE:
-            for before, after in pairwise(("training", "results", "backtest", "journal", "runs")):
-                self._window.tabifyDockWidget(self.docks[before], self.docks[after])
-            self.docks["training"].raise_()
-
-    def _share_room(self) -> None:
-        """Give the docks the sizes of a first start."""
-        window, docks = self._window, self.docks
-        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        height, width = window.height() - _BARS, window.width() - _LEFT
-        window.resizeDocks([docks["data"], docks["model"]], [_LEFT] * 2, across)
-        window.resizeDocks([docks["data"], docks["model"]], [height * 48 // 100, height * 52 // 100], down)
-        below = [docks["training"], docks["results"]]
-        if docks["results"] not in window.tabifiedDockWidgets(docks["training"]):
-            window.resizeDocks(below, [width * 45 // 100, width * 55 // 100], across)
-        window.resizeDocks(below, [height * 43 // 100] * 2, down)

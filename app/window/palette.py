@@ -42,6 +42,8 @@ _ALSO = {
     "fit": "reset zoom all whole everything", "full_screen": "maximise maximize", "tour": "tutorial guide introduction help welcome",
     "shortcuts": "keys keyboard hotkeys help", "log": "errors faults folder", "about": "version licence license",
     "style-candles": "candlestick ohlc",
+    "layout-look": "preset arrange panels chart alone", "layout-train": "preset arrange panels",
+    "layout-judge": "preset arrange panels results",
     "style-bars": "ohlc", "scale-log": "exponential", "scale-percent": "relative change compare", "theme-dark": "night black mode",
     "theme-light": "day white mode", "theme-system": "automatic mode",
 }  # fmt: skip

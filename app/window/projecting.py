@@ -427,6 +427,7 @@ class Projecting(QObject):
             problems.append(self.tr("Its last run cannot be shown."))
         if project.view.layout:
             self._layout.take_state(QByteArray(base64.b64decode(project.view.layout)))
+            self._layout.presets.adopt()
         series = self._session.series
         if project.view.bars and series is not None and series.symbol not in changed:
             self._layout.chart.show_view(project.view.bars, project.view.prices)

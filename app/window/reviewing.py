@@ -34,7 +34,7 @@ class Reviewing(QObject):
     def __init__(self, session: Session, layout: Layout, watching: Watching) -> None:
         super().__init__(layout)
         self._session = session
-        self._data = layout.docks["data"]
+        self._presets = layout.presets
         self._watching = watching
 
     def steps(self, error: CandlecastError) -> tuple[Step, ...]:
@@ -84,8 +84,7 @@ class Reviewing(QObject):
         place = next((n for n, row in enumerate(rows) if row.symbol == symbol and row.checked), None)
         if place is not None:
             self._watching.select(place)
-        self._data.show()
-        self._data.raise_()
+        self._presets.open("data")
 
     def keep_only(self, symbols: list[str]) -> None:
         """Leave only some of the checked series checked."""

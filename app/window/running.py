@@ -37,7 +37,7 @@ class Running(QObject):
         super().__init__(layout)
         self._session = session
         self._chart, self._training, self._results = layout.chart, layout.training, layout.results
-        self._docks = layout.docks
+        self._presets = layout.presets
         self._epochs_shown = 0
         self._forecast_shown: ForecastMade | None = None
         self._memory_shown: MemorySeen | None = None
@@ -55,7 +55,7 @@ class Running(QObject):
         self._training.show_state(self._named(words), running=True)
         self._training.show_progress(Progress(0, 0, words))
         if state == "training" and not self._session.history:
-            self._docks["training"].raise_()
+            self._presets.follow("train")
             self._training.scrubber.follow()
             self.show_run()
 
@@ -83,7 +83,7 @@ class Running(QObject):
 
     def show_result(self) -> None:
         """Bring the results to the front."""
-        self._docks["results"].raise_()
+        self._presets.follow("judge")
 
     def show_run(self) -> None:
         """Show all that is known of the run at hand, or else of the last one that has finished."""

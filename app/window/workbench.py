@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
@@ -121,6 +122,9 @@ class Workbench(QObject):
         self._wire_actions()
         preferences.told = self.banner.show_lasting
         self.layout.compact_changed.connect(self.actions.set_compact)
+        for name, action in self.actions.choices("layout").items():
+            action.triggered.connect(partial(self._choose_layout, name))
+        self.layout.presets.changed.connect(lambda: self.actions.check("layout", self.layout.presets.name))
         self.actions.set_compact(self.layout.compact)
         self.header.set_compact(self.layout.compact)
         self._restore()
@@ -167,6 +171,9 @@ class Workbench(QObject):
         self._preferences.run = config.to_json()
         self.banner.pass_on()
         self.attempt(lambda: self.session.train(config))
+
+    def _choose_layout(self, name: str, _checked: bool = False) -> None:
+        self.layout.presets.choose(name)
 
     def cancel(self) -> None:
         """Give up what runs; what was there before it comes back."""
@@ -460,7 +467,7 @@ class Workbench(QObject):
         session, state = self.session, self.session.state
         running = state not in ("idle", "loading")
         ready = session.panel is not None and not session.busy
-        self.model.show_running(running=running, stopping=state == "stopping", ready=ready)
+        self.model.show_running(running=running, stopping=state == "stopping", ready=ready, loading=state == "loading")
         named = self.actions
         can = available(session)
         for name in DECIDED:

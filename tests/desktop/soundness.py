@@ -72,9 +72,9 @@ def _visible(window: QWidget) -> Iterator[QWidget]:
 
 
 def _is_behind(widget: QWidget) -> bool:
-    """Whether a widget is a dock behind the tab of another one: Qt moves those out of the window."""
+    """Whether a widget is a dock behind the tab of another one, or the tabs of hidden docks: Qt moves those out of the window."""
     parent = widget.parentWidget()
-    return isinstance(widget, QDockWidget) and parent is not None and not parent.rect().intersects(widget.geometry())
+    return isinstance(widget, (QDockWidget, QTabBar)) and parent is not None and not parent.rect().intersects(widget.geometry())
 
 
 def _faults_of(widget: QWidget, window: QWidget) -> Iterator[str]:

@@ -33,6 +33,8 @@ def title_of(dock: QDockWidget) -> QPoint:
 
 def test_a_panel_floats_and_docks_by_double_clicks_on_its_title(tmp_path: Path, qapp: object, prices: str) -> None:
     with started(tmp_path / "home", prices) as bench:
+        press_keys("ctrl+2")
+        wait_until(lambda: not bench.layout.docks["training"].visibleRegion().isEmpty(), "the training is shown")
         for name in ("model", "training"):
             dock = bench.layout.docks[name]
             before = dock.size()
@@ -57,6 +59,7 @@ def activated_by_click(dock: QDockWidget) -> None:
 
 def test_a_floating_panel_comes_back_floating_after_a_restart(tmp_path: Path, qapp: object, prices: str) -> None:
     with started(tmp_path / "home", prices) as bench:
+        bench.layout.presets.open("results")
         bench.layout.docks["results"].setFloating(True)
         painted(bench.layout.docks["results"])
     with started(tmp_path / "home", prices, size=None) as bench:

@@ -1,0 +1,118 @@
+"""The layout follows what is done, and never the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from window_bench import price_file, window
+
+from app.window.presets import LOWER
+from app.window.workbench import Workbench
+
+
+@pytest.fixture
+def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+        QApplication.processEvents()
+        yield bench
+
+
+def shown(bench: Workbench) -> set[str]:
+    QApplication.processEvents()
+    return {name for name in LOWER if not bench.layout.docks[name].isHidden()}
+
+
+def front(bench: Workbench, *names: str) -> list[str]:
+    QApplication.processEvents()
+    return [name for name in names if not bench.layout.docks[name].visibleRegion().isEmpty()]
+
+
+def test_nothing_stands_below_the_chart_before_something_was_trained(bench: Workbench) -> None:
+    assert shown(bench) == set()
+    assert front(bench, "data", "model") == ["model"]
+    assert bench.layout.presets.name == "look"
+    assert bench.actions["layout-look"].isChecked()
+
+
+def test_the_layout_follows_what_is_done(bench: Workbench) -> None:
+    presets = bench.layout.presets
+    presets.follow("train")
+    assert shown(bench) == set(LOWER)
+    assert front(bench, *LOWER) == ["training"]
+    presets.follow("judge")
+    assert front(bench, *LOWER) == ["results"]
+    assert bench.actions["layout-judge"].isChecked()
+
+
+def test_a_preset_that_was_chosen_stays(bench: Workbench) -> None:
+    bench.actions["layout-look"].trigger()
+    for name in ("train", "judge"):
+        bench.layout.presets.follow(name)
+        assert shown(bench) == set()
+        assert bench.layout.presets.name == "look"
+    bench.actions["layout-judge"].trigger()
+    bench.layout.presets.follow("train")
+    assert front(bench, *LOWER) == ["results"]
+
+
+def test_what_the_user_has_moved_stays_and_held_back_panels_still_come(bench: Workbench) -> None:
+    data = bench.layout.docks["data"]
+    data.setFloating(True)
+    assert bench.layout.presets.name == ""
+    assert not any(action.isChecked() for action in bench.actions.choices("layout").values())
+    bench.layout.presets.follow("train")
+    assert front(bench, *LOWER) == ["training"]
+    assert data.isFloating()
+    assert bench.layout.presets.name == ""
+
+
+def test_a_panel_that_the_user_closed_does_not_come_back_by_itself(bench: Workbench) -> None:
+    bench.layout.presets.follow("train")
+    QApplication.processEvents()
+    bench.layout.docks["results"].close()
+    bench.layout.presets.follow("judge")
+    assert shown(bench) == set(LOWER) - {"results"}
+
+
+def test_a_preset_brings_every_panel_home(bench: Workbench) -> None:
+    presets = bench.layout.presets
+    presets.follow("train")
+    bench.layout.docks["results"].setFloating(True)
+    bench.layout.docks["model"].close()
+    bench.actions["layout-judge"].trigger()
+    assert front(bench, *LOWER) == ["results"]
+    assert not bench.layout.docks["results"].isFloating()
+    assert not bench.layout.docks["model"].isHidden()
+
+
+def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: object) -> None:
+    (tmp_path / "settings").mkdir()
+    prices = price_file(tmp_path / "AAA.csv", 80)
+    for _ in range(2):
+        with window(tmp_path / "settings", prices) as bench:
+            assert shown(bench) == set()
+            assert bench.layout.presets.name == "look"
+            bench.layout.remember(bench._preferences)
+    with window(tmp_path / "settings", prices) as bench:
+        bench.layout.presets.follow("train")
+        assert front(bench, *LOWER) == ["training"]
+        bench._preferences.preset = ""
+        # A version without presets.
+        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.state())  # type: ignore[method-assign]
+    with window(tmp_path / "settings", prices) as bench:
+        assert shown(bench) == set(LOWER)
+        assert bench.layout.presets.name == ""
+
+
+def test_the_tour_leaves_the_panels_as_they_were(bench: Workbench) -> None:
+    bench.guiding.tour.begin()
+    for _ in range(2):
+        bench.guiding.tour.card.next.click()
+    assert front(bench, *LOWER) == ["results"]
+    bench.guiding.tour.card.next.click()
+    assert shown(bench) == set()
+    assert front(bench, "data", "model") == ["model"]
