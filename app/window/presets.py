@@ -203,11 +203,12 @@ class LayoutPresets(QObject):
 
     def _reveal(self) -> None:
         """Show what was held back: side by side where there is room for two, else behind tabs."""
+        # Tabs of docks that are shown already would leave their bar behind in the window.
+        if self._window.width() < _WIDE and self._held == set(LOWER):
+            self._tabify(LOWER)
         for name in LOWER:
             if name in self._held:
                 self._docks[name].show()
-        if self._window.width() < _WIDE and "training" in self._held and self._in_place("results"):
-            self._tabify(LOWER)
         self._held.clear()
 
     def _bring_home(self) -> None:

@@ -148,8 +148,8 @@ def assert_alive(bench: Workbench) -> None:
         widget.removeEventFilter(presses)
         presses.deleteLater()
     if not field.isEnabled():  # while something runs
-        for place, style in ((2, "bars"), (1, "candles")):
-            press_keys(f"ctrl+{place}")
+        for letter, style in (("b", "bars"), ("k", "candles")):
+            press_keys(f"ctrl+shift+{letter}")
             wait_until(bench.actions[f"style-{style}"].isChecked, f"keys draw {style}")
         return
     wait_until(field.hasFocus, "the clicked field has the focus")

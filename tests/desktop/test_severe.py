@@ -128,6 +128,8 @@ def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(tmp_path: Pat
     with started(tmp_path / "home", size=None) as bench:
         names = ("export", "copy", "fit")
         rows = bench.data.list
+        press_keys("ctrl+1")
+        wait_until(lambda: not rows.visibleRegion().isEmpty(), "the data are in front")
 
         def click_row(place: int) -> None:
             index = rows.model().index(place, 0)
@@ -182,6 +184,8 @@ def test_whatever_is_raised_later_stays_below_the_tour(tmp_path: Path, qapp: obj
 
 def test_every_list_of_choices_opens_whole(tmp_path: Path, qapp: object, prices: str) -> None:
     with started(tmp_path / "home", prices, size=(1600, 1100)) as bench:
+        press_keys("ctrl+1")
+        wait_until(lambda: not bench.data.visibleRegion().isEmpty(), "the data are in front")
         seen = 0
         for box in bench.window.findChildren(QComboBox):
             if box.visibleRegion().isEmpty() or not box.isEnabled() or not box.count():
