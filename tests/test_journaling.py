@@ -160,3 +160,20 @@ def test_places_of_docks_that_another_version_wrote_are_not_taken(bench: Workben
     assert bench.layout.take_state(state)
     assert not bench.layout.take_state(bench.window.saveState())
     assert not bench.layout.take_state(state.left(20))
+
+
+def test_the_forecasts_of_one_run_are_one_row_until_unfolded(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bench.watching.load([price_file(tmp_path / "other.csv", bars=60, seed=1)], "also")
+    idle(bench)
+    panel = bench.session.panel
+    assert panel is not None
+    table = bench.layout.journal.table
+    bench.journaling.keep(tuple(map(forecast, panel)), panel, CONFIG)
+    idle(bench)
+    assert list(table.sheet["Symbol"]) == ["▸ 2 series"]
+    assert list(table.sheet["Bars"]) == [8]
+    assert "No forecast is open" in bench.layout.journal.update_button.toolTip(), "a disabled button says why"
+    table.activated.emit(table.model().index(0, 0))
+    assert sorted(table.sheet["Symbol"]) == ["other", "walk", "▾ 2 series"]
+    table.activated.emit(table.model().index(0, 0))
+    assert list(table.sheet["Symbol"]) == ["▸ 2 series"]

@@ -145,3 +145,16 @@ def test_a_network_can_be_saved_after_its_series_left_the_list(bench: Workbench,
     bench.actions["save_model"].trigger()
     assert asked[0].startswith(result.panel.symbols[0])
     assert (tmp_path / "saved.candlecast").read_bytes() == b"network"
+
+
+def test_a_network_of_several_series_is_proposed_under_their_number(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = fabricated.run(fabricated.walk("AAA"))
+    both = Panel((fabricated.walk("AAA"), fabricated.walk("BBB")))
+    bench.session.finished = RunFinished(replace(result, panel=both), Network())
+    asked: list[str] = []
+    monkeypatch.setattr(dialogs, "ask_save_path", lambda *given: asked.append(given[3]) or "")
+    bench.keeping.ask_save_model()
+    assert asked == [f"panel-2-{result.config.model.title}"]
+    bench.session.finished = None
