@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hands import on_xcb
+from stage import DISPLAYS
+
+if os.environ.get(DISPLAYS) and os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each process has a screen of its own: they would take each other's keyboard away.
+    place = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.environ["DISPLAY"] = os.environ[DISPLAYS].split()[place]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

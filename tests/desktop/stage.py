@@ -20,6 +20,8 @@ from pathlib import Path
 
 #: Debian's package for each program that is needed.
 PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool"}
+#: Variable that names the displays of several processes of tests, separated by spaces.
+DISPLAYS = "CANDLECAST_DISPLAYS"
 #: Size of the screen in pixels.
 SCREEN = (1920, 1200)
 #: Longest wait in seconds for the server and for its window manager.

@@ -12,7 +12,7 @@ from hands import activated, answered, assert_alive, assert_sound, button_of, cl
 from program_states import ENDLESS
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
-from stage import stage
+from stage import DISPLAYS, stage
 from window_bench import price_file
 
 from app.window.workbench import Workbench
@@ -135,6 +135,7 @@ def test_a_screen_of_3840x2160_at_scale_2(tmp_path: Path) -> None:
     files = [str(FOLDER / name) for name in ("test_severe.py", "test_desktop_states.py")]
     with stage((3840, 2160)) as screen:
         environment = {**os.environ, **screen, "QT_SCALE_FACTOR": "2"}
+        environment.pop(DISPLAYS, None)
         pictures = os.environ.get("CANDLECAST_PICTURES", str(FOLDER.parents[1] / "build" / "desktop"))
         environment["CANDLECAST_PICTURES"] = f"{pictures}-scale-2"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", wanted, *files]
