@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from window_bench import price_file, window
 
+from app.window import first_size
 from app.window.presets import LOWER
 from app.window.workbench import Workbench
 
@@ -116,3 +117,11 @@ def test_the_tour_leaves_the_panels_as_they_were(bench: Workbench) -> None:
     bench.guiding.tour.card.next.click()
     assert shown(bench) == set()
     assert front(bench, "data", "model") == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [((1366, 740), (1280, 740)), ((1024, 700), (1024, 700)), ((1920, 1200), (1536, 960)), ((3840, 2160), (1760, 1100))],
+)
+def test_the_first_window_fits_the_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
+    assert first_size(*screen) == size

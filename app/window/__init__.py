@@ -17,7 +17,8 @@ from app.settings import Preferences
 if TYPE_CHECKING:
     from app.window.workbench import Workbench
 
-_FIRST_SIZE = (1280, 820)
+#: Least and largest size in pixels of a first window, where the screen has the room.
+_FIRST_SIZE, _LARGEST_FIRST = (1280, 820), (1760, 1100)
 _SMALLEST = (900, 600)
 #: What the workbench needs, in pieces that each take a tenth of a second at most.
 _IMPORTS = (
@@ -163,7 +164,11 @@ class MainWindow(QMainWindow):
         if self.restoreGeometry(self._preferences.bytes("geometry")):
             return
         room = QApplication.primaryScreen().availableGeometry()
-        self.resize(min(_FIRST_SIZE[0], room.width()), min(_FIRST_SIZE[1], room.height()))
+        width, height = first_size(room.width(), room.height())
+        self.resize(width, height)
+        frame = self.geometry()
+        frame.moveCenter(room.center())
+        self.move(frame.topLeft())
 
     def _show_drop(self, *, shown: bool) -> None:
         colors = theme.current(self._preferences.theme)
@@ -199,6 +204,13 @@ def _say_in_the_end(message: str, hint: str) -> None:
 
     logbook.note("the settings could not be kept")
     print(f"{message} {hint}".rstrip(), file=sys.stderr, flush=True)
+
+
+def first_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size of a first window on a screen with so much room in pixels: four fifths of it, within limits."""
+    across = max(_FIRST_SIZE[0], min(width * 4 // 5, _LARGEST_FIRST[0]))
+    down = max(_FIRST_SIZE[1], min(height * 4 // 5, _LARGEST_FIRST[1]))
+    return min(across, width), min(down, height)
 
 
 def dropped_files(data: QMimeData) -> list[str]:
