@@ -193,6 +193,13 @@ def test_a_wild_series_is_not_full_of_typos() -> None:
     assert quality_report(wild) == ()
 
 
+def test_sessions_across_midnight_are_no_days_of_one_bar() -> None:
+    sundays_to_thursdays = [day for day in range(140) if day % 7 < 5]
+    openings = np.datetime64("2023-12-31T23:00", "us") + np.array(sundays_to_thursdays) * np.timedelta64(1, "D")
+    ds = (openings[:, None] + np.arange(6) * np.timedelta64(1, "h")).ravel()
+    assert "mixed_frequency" not in {found.code for found in quality_report(prices(ds.size, freq="1h", ds=ds))}
+
+
 def test_mixed_frequency() -> None:
     weeks = np.datetime64("2000-01-03", "us") + np.arange(200) * np.timedelta64(7, "D")
     ds = np.concatenate([weeks, weekdays(300, "2003-11-03")])

@@ -350,9 +350,14 @@ def _mixed_frequency(bars: Bars) -> Finding | None:
 
 
 def _lonely_days(bars: Bars) -> Finding | None:
-    """Find days of one bar among days of many."""
+    """Find days of one bar among days of many; sessions that cross the midnight of the file's clock are not such days."""
     counts = np.diff(bars.day_starts, append=bars.ds.size)
-    alone = int(np.count_nonzero(counts == 1))
+    gaps = np.diff(bars.ds)
+    beside = gaps <= np.median(gaps)
+    follows = np.append(False, beside)
+    leads = np.append(beside, False)
+    first = bars.day_starts
+    alone = int(np.count_nonzero((counts == 1) & ~follows[first] & ~leads[first]))
     if alone <= 3 or alone < 0.02 * counts.size or counts.max() <= 3:
         return None
     message = f"{alone} days have one bar only while others have up to {int(counts.max())}."
