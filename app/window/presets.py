@@ -212,14 +212,24 @@ class LayoutPresets(QObject):
         self._held.clear()
 
     def _bring_home(self) -> None:
-        """Put every dock where it is at a first start."""
-        for names, area in ((LEFT, Qt.DockWidgetArea.LeftDockWidgetArea), (LOWER, Qt.DockWidgetArea.BottomDockWidgetArea)):
+        """Put every dock where it is at a first start; those that are there stay, as moving them leaves their old tabs behind."""
+        tabs = LOWER if self._window.width() < _WIDE else LOWER[1:]
+        left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+        for names, area, together in ((LEFT, left, LEFT), (LOWER, below, tabs)):
+            if not self._at_home(names, area, together):
+                for name in names:
+                    self._docks[name].setFloating(False)
+                    self._window.addDockWidget(area, self._docks[name])
+                self._tabify(together)
             for name in names:
-                self._docks[name].setFloating(False)
-                self._window.addDockWidget(area, self._docks[name])
                 self._docks[name].show()
-        self._tabify(LEFT)
-        self._tabify(LOWER if self._window.width() < _WIDE else LOWER[1:])
+
+    def _at_home(self, names: tuple[str, ...], area: Qt.DockWidgetArea, together: tuple[str, ...]) -> bool:
+        """Whether docks are in an area, and some of them, and no others, behind the same tabs."""
+        docks = [self._docks[name] for name in names]
+        tabbed = {dock.objectName() for dock in self._window.tabifiedDockWidgets(self._docks[together[0]])}
+        there = all(self._window.dockWidgetArea(dock) == area and not dock.isFloating() for dock in docks)
+        return there and tabbed == set(together[1:])
 
     def _tabify(self, names: tuple[str, ...]) -> None:
         for before, after in pairwise(names):
