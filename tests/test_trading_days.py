@@ -117,6 +117,7 @@ def test_calendars_that_go_wrong_under_pandas_3_are_mended(code: str, open_on: l
     assert (found.closes > found.days).all()
 
 
+@pytest.mark.slow
 def test_a_damaged_table_of_exchanges_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path))
     path = recognition._cache_file()
