@@ -25,7 +25,7 @@ def bench() -> Any:
     del sys.modules["contaminated"]
 
 
-@pytest.mark.parametrize("kind", ["price", "yield"])
+@pytest.mark.parametrize("kind", ["price", pytest.param("yield", marks=pytest.mark.slow)])
 def test_a_walk_with_a_wrong_bar_is_not_beaten(bench: Any, kind: str, tmp_path: Path) -> None:
     y = bench.walk(kind, 400, 3)
     clean = bench.judged(bench.loaded(bench.rows_with("clean", y, 3), None), bench.NULL_SETTINGS).verdict

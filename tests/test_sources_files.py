@@ -48,7 +48,7 @@ def test_real_panels() -> None:
     assert str(long[0].ds[-1])[:10] == "2017-12-29"
 
 
-@pytest.mark.parametrize("part", range(6))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 6))])
 def test_families(part: int, tmp_path: Path) -> None:
     wrong = {}
     for name in list(FAMILIES)[part::6]:

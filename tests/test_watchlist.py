@@ -322,6 +322,7 @@ def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: l
         Path(f"{files[2]}.away").rename(files[2])
 
 
+@pytest.mark.slow
 def test_the_list_is_written_some_time_after_a_change_and_only_once(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Path] = []
     monkeypatch.setattr("app.window.watching.write_whole", lambda path, _data: written.append(path))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Least and largest size in pixels of a first window, where the screen has the room.
 _FIRST_SIZE, _LARGEST_FIRST = (1280, 820), (1760, 1100)
+#: Pixels across and down that a title bar and borders take, about.
+_FRAME = (12, 40)
 _SMALLEST = (900, 600)
 #: What the workbench needs, in pieces that each take a tenth of a second at most.
 _IMPORTS = (
@@ -207,10 +209,13 @@ def _say_in_the_end(message: str, hint: str) -> None:
 
 
 def first_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size of a first window on a screen with so much room in pixels: four fifths of it, within limits."""
+    """Return the size of a first window on a screen with so much room in pixels: four fifths of it, within limits.
+
+    The window manager's frame has room around it on any screen.
+    """
     across = max(_FIRST_SIZE[0], min(width * 4 // 5, _LARGEST_FIRST[0]))
     down = max(_FIRST_SIZE[1], min(height * 4 // 5, _LARGEST_FIRST[1]))
-    return min(across, width), min(down, height)
+    return min(across, width - _FRAME[0]), min(down, height - _FRAME[1])
 
 
 def dropped_files(data: QMimeData) -> list[str]:
