@@ -170,7 +170,8 @@ def _hardly_answered(stack: contextlib.ExitStack, patch: pytest.MonkeyPatch, at_
 
 def answers(patch: pytest.MonkeyPatch) -> None:
     """Answer every question of a closing window with: never mind."""
-    patch.setattr(dialogs, "ask_close_while_training", lambda _parent: "discard")
+    for question in ("ask_close_while_training", "ask_close_while_paused"):
+        patch.setattr(dialogs, question, lambda _parent: "discard")
     patch.setattr(dialogs, "ask_close_while_testing", lambda _parent: True)
     patch.setattr(dialogs, "ask_save", lambda _parent: "discard")
     patch.setattr(dialogs, "ask_save_project", lambda _parent, _name: "discard")

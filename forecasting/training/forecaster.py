@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,8 @@ from forecasting.training.hardware import choose_device, fits
 from forecasting.training.trained_on import TrainedOn, Unit, check_positive
 from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
+#: What the version of a program looks like.
+_VERSION = re.compile(r"\d+(\.\w+)*")
 #: Windows that are evaluated at a time where memory allows, and numbers that one layer makes of them: more is no faster.
 _MOST, _NUMBERS = 4096, 1 << 21
 
@@ -206,6 +209,8 @@ class Forecaster:
             network = build(config, scaling)
             network.load_state_dict(weights)
             trained_on = TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
+            if not _VERSION.fullmatch(manifest.get("candlecast", __version__)):
+                raise ValueError("the version that saved it is not a version")
             if not 0 <= trust <= 1 or np.isnat(val_start):
                 raise ValueError(f"trust is {trust:g} and the validation part begins at {val_start}")
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, CandlecastError) as error:
