@@ -156,10 +156,10 @@ def test_a_forecast_of_a_series_that_is_not_loaded_says_so(bench: Workbench, mon
 
 
 def test_places_of_docks_that_another_version_wrote_are_not_taken(bench: Workbench) -> None:
-    state = bench.layout.state()
-    assert bench.layout.take_state(state)
-    assert not bench.layout.take_state(bench.window.saveState())
-    assert not bench.layout.take_state(state.left(20))
+    state = bench.layout.presets.state()
+    assert bench.layout.presets.take_state(state)
+    assert not bench.layout.presets.take_state(bench.window.saveState())
+    assert not bench.layout.presets.take_state(state.left(20))
 
 
 def test_the_forecasts_of_one_run_are_one_row_until_unfolded(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

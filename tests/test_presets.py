@@ -104,7 +104,7 @@ def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: obje
         assert front(bench, *LOWER) == ["training"]
         bench._preferences.preset = ""
         # A version without presets.
-        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.state())  # type: ignore[method-assign]
+        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.presets.state())  # type: ignore[method-assign]
     with window(tmp_path / "settings", prices) as bench:
         assert shown(bench) == set(LOWER)
         assert bench.layout.presets.name == ""

@@ -6,10 +6,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app.panels.audit import AuditDialog
+from app.panels.backtest import BacktestPanel
+from app.panels.model import ModelPanel
 from app.session import Session
 from app.tasks import auditing
 from app.window.actions import Actions
-from app.window.layout import Layout
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Progress
 
@@ -21,8 +22,10 @@ class Auditing(QObject):
     ----------
     window : QMainWindow
     session : Session
-    layout : Layout
-        Its model panel has the settings, its backtest panel a button.
+    model : ModelPanel
+        Has the settings.
+    backtest : BacktestPanel
+        Has a button.
     actions : Actions
         Has the command.
 
@@ -35,13 +38,13 @@ class Auditing(QObject):
 
     refused = Signal(object)
 
-    def __init__(self, window: QMainWindow, session: Session, layout: Layout, actions: Actions) -> None:
+    def __init__(self, window: QMainWindow, session: Session, model: ModelPanel, backtest: BacktestPanel, actions: Actions) -> None:
         super().__init__(window)
-        self._session, self._model = session, layout.model
+        self._session, self._model = session, model
         self.dialog = AuditDialog(window)
         self.dialog.start_wanted.connect(self.start)
         self.dialog.stop_wanted.connect(session.stop)
-        layout.backtest.audit_wanted.connect(self.start)
+        backtest.audit_wanted.connect(self.start)
         actions["audit"].triggered.connect(lambda _checked=False: self.start())
         session.delivered.connect(self._show_event)
         session.state_changed.connect(self._show_state)

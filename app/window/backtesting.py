@@ -14,11 +14,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from app.panels.backtest import FoldScored
+from app.panels.backtest import BacktestPanel, FoldScored
+from app.panels.banner import Banner
+from app.panels.model import ModelPanel
 from app.session import PLAN, Session
 from app.settings import Preferences
 from app.window.actions import Actions
-from app.window.layout import Layout
+from app.window.presets import LayoutPresets
 from app.worker import Failure, Job
 from forecasting import __version__
 from forecasting.config import BacktestConfig, RunConfig
@@ -50,8 +52,12 @@ class Backtesting(QObject):
     Parameters
     ----------
     session : Session
-    layout : Layout
-        Its backtest panel is filled from here; the model panel has the network's settings.
+    panel : BacktestPanel
+        Is filled from here.
+    model : ModelPanel
+        Has the network's settings.
+    banner : Banner
+    presets : LayoutPresets
     actions : Actions
         Has the command.
     preferences : Preferences
@@ -70,10 +76,19 @@ class Backtesting(QObject):
     refused = Signal(object)
     finished = Signal()
 
-    def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
-        super().__init__(layout)
-        self._session, self._panel, self._model, self._preferences = session, layout.backtest, layout.model, preferences
-        self._dock, self._banner, self._presets = layout.docks["backtest"], layout.banner, layout.presets
+    def __init__(
+        self,
+        session: Session,
+        panel: BacktestPanel,
+        model: ModelPanel,
+        banner: Banner,
+        presets: LayoutPresets,
+        actions: Actions,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(session)
+        self._session, self._panel, self._model, self._preferences = session, panel, model, preferences
+        self._dock, self._banner, self._presets = presets.docks["backtest"], banner, presets
         self._folder = preferences.data_file("unfinished-backtests")
         self._running: Panel | None = None
         self._folds: list[FoldScored] = []

@@ -9,12 +9,13 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QMenu, QWidget
 
+from app.panels.bars import OneBar
 from app.session import Session
 from app.settings import Preferences
 from app.window import dialogs
 from app.window.actions import Actions
-from app.window.layout import Layout
 from app.window.palette import Palette, entries
+from app.window.presets import LayoutPresets
 from app.window.tour import Step, Tour
 from app.window.viewing import Viewing
 
@@ -30,7 +31,10 @@ class Guiding(QObject):
     ----------
     window : QMainWindow
     session : Session
-    layout : Layout
+    presets : LayoutPresets
+        Brings panels to the front.
+    bars : OneBar
+        Is held back while the tour is shown.
     actions : Actions
     viewing : Viewing
         Has the theme.
@@ -43,13 +47,21 @@ class Guiding(QObject):
     """
 
     def __init__(
-        self, window: QMainWindow, session: Session, layout: Layout, actions: Actions, viewing: Viewing, preferences: Preferences
+        self,
+        window: QMainWindow,
+        session: Session,
+        presets: LayoutPresets,
+        bars: OneBar,
+        actions: Actions,
+        viewing: Viewing,
+        preferences: Preferences,
     ) -> None:
         super().__init__(window)
-        self._window, self._session, self._layout, self._actions, self._preferences = window, session, layout, actions, preferences
+        self._window, self._session, self._actions, self._preferences = window, session, actions, preferences
+        self._presets, self._bars = presets, bars
         self.tour = Tour(window, self._steps())
         self.tour.ended.connect(self._toured)
-        self.tour.ended.connect(lambda: layout.bars.hold(False))
+        self.tour.ended.connect(lambda: bars.hold(False))
         viewing.color_also(self.tour.set_theme)
         actions["palette"].triggered.connect(lambda _checked=False: self.find())
         actions["tour"].triggered.connect(lambda _checked=False: self._begin_tour())
@@ -63,12 +75,12 @@ class Guiding(QObject):
 
     def _begin_tour(self) -> None:
         """Show the tour, and hold offers back until it has ended."""
-        self._layout.bars.hold(True)
+        self._bars.hold(True)
         self.tour.begin()
 
     def find(self) -> Palette:
         """Open the palette over all that stands in the menus."""
-        panels = {dock.windowTitle(): name for name, dock in self._layout.docks.items()}
+        panels = {dock.windowTitle(): name for name, dock in self._presets.docks.items()}
         menus = [menu for action in self._window.menuBar().actions() if isinstance(menu := action.menu(), QMenu)]
         found = tuple(
             # In the menu a panel is shown or hidden; who looks for one by its name wants to be there.
@@ -111,8 +123,8 @@ class Guiding(QObject):
         """Remember that the tour was seen, and take away what only the tour has shown."""
         self._preferences.toured = True
         if not self._session.history and self._session.result is None:
-            self._layout.presets.follow("look")
-            self._layout.docks["model"].raise_()
+            self._presets.follow("look")
+            self._presets.docks["model"].raise_()
 
     def _steps(self) -> tuple[Step, ...]:
         return (
@@ -138,5 +150,5 @@ class Guiding(QObject):
 
     def _panel(self, name: str) -> QWidget:
         """Bring a panel to the front and return its dock."""
-        self._layout.presets.open(name)
-        return self._layout.docks[name]
+        self._presets.open(name)
+        return self._presets.docks[name]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 
 from PySide6.QtCore import QObject, Signal
 
-from app.panels.journal import LEVELS, JournalRead
+from app.panels.journal import LEVELS, JournalPanel, JournalRead
 from app.session import Session
-from app.window.layout import Layout
 from app.window.stepping import Stepping
 from app.window.watching import Watching
 from app.worker import Failure, Job
@@ -25,8 +24,8 @@ class Journaling(QObject):
     Parameters
     ----------
     session : Session
-    layout : Layout
-        Its journal panel is filled from here.
+    panel : JournalPanel
+        Is filled from here.
     watching : Watching
         Loads the prices of forecasts that are still open.
     stepping : Stepping
@@ -43,9 +42,9 @@ class Journaling(QObject):
     told = Signal(str, str)
     warned = Signal(str, str)
 
-    def __init__(self, session: Session, layout: Layout, watching: Watching, stepping: Stepping) -> None:
-        super().__init__(layout)
-        self._session, self._panel, self._watching, self._stepping = session, layout.journal, watching, stepping
+    def __init__(self, session: Session, panel: JournalPanel, watching: Watching, stepping: Stepping) -> None:
+        super().__init__(session)
+        self._session, self._panel, self._watching, self._stepping = session, panel, watching, stepping
         self._added = 0
         self._found: set[str] = set()
         self._panel.filtered.connect(self.read)

@@ -11,13 +11,14 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.charts.plot import Plot
+from app.charts.price import PriceChart
 from app.export import EXPORTERS, PICTURES, Figure, Look, begin
 from app.export.tables import TABLES, write_table
+from app.panels.status import StatusLine
 from app.session import Session
 from app.settings import Preferences
 from app.window import dialogs
 from app.window.exporting import ExportDialog
-from app.window.layout import Layout
 from app.window.plot_menu import PlotMenu, plots_in
 from app.window.viewing import Viewing
 from app.window.writing import Pieces, Writing
@@ -42,8 +43,10 @@ class Keeping(QObject):
     ----------
     window : QMainWindow
     session : Session
-    layout : Layout
-        Its chart is what an image shows, and its status line tells what was written.
+    chart : PriceChart
+        What an image shows.
+    status : StatusLine
+        Tells what was written.
     viewing : Viewing
         Has the theme of images.
     preferences : Preferences
@@ -60,10 +63,18 @@ class Keeping(QObject):
     wrote = Signal()
     refused = Signal(object)
 
-    def __init__(self, window: QMainWindow, session: Session, layout: Layout, viewing: Viewing, preferences: Preferences) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        chart: PriceChart,
+        status: StatusLine,
+        viewing: Viewing,
+        preferences: Preferences,
+    ) -> None:
         super().__init__(window)
         self._window, self._session, self._viewing, self._preferences = window, session, viewing, preferences
-        self._chart, self._status = layout.chart, layout.status
+        self._chart, self._status = chart, status
         self._menus: dict[QWidget, PlotMenu] = {}
         self.dialog: ExportDialog | None = None
         self._exported: RunFinished | None = None

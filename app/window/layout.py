@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from itertools import pairwise
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from app.charts.price import PriceChart
@@ -108,33 +107,20 @@ class Layout(QObject):
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper, *panels, self.chart, self._empty):
             part.set_theme(theme)
 
-    def state(self) -> QByteArray:
-        """Return where the docks are, for :meth:`take_state`."""
-        return self._window.saveState(self._version)
-
-    def take_state(self, state: QByteArray) -> bool:
-        """Put the docks where they were; False where that was written by a program with other docks, whose places would not fit."""
-        with self.presets.arranging():
-            return self._window.restoreState(state, self._version)
-
-    @property
-    def _version(self) -> int:
-        return zlib.crc32(" ".join(self.docks).encode()) & 0x7FFF
-
     def restore(self, preferences: Preferences) -> None:
         """Put the docks where they were; without a memory of it, where they fit this window."""
         state = preferences.bytes("state")
-        known = self.take_state(state)
+        known = self.presets.take_state(state)
         if known:
             self.presets.restore(preferences.preset)
-            self._sizes.begin(preferences.docks, lambda: self.take_state(state))
+            self._sizes.begin(preferences.docks, lambda: self.presets.take_state(state))
             return
         self.presets.begin()
         self._sizes.begin("", None)
 
     def remember(self, preferences: Preferences) -> None:
         """Keep where the docks are, and how large, for the next start."""
-        preferences.keep_bytes("state", self.state())
+        preferences.keep_bytes("state", self.presets.state())
         preferences.docks = self._sizes.text()
         preferences.preset = self.presets.text()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
@@ -51,6 +52,7 @@ class LayoutPresets(QObject):
 
     Attributes
     ----------
+    docks : mapping of str to QDockWidget
     name : str
         The preset at hand, or "" for an arrangement of the user's own.
     changed : Signal
@@ -62,7 +64,7 @@ class LayoutPresets(QObject):
     def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget], size: Callable[[], None]) -> None:
         super().__init__(window)
         self._window = window
-        self._docks = docks
+        self.docks = docks
         self._size = size
         self.name = ""
         self._held: set[str] = set()
@@ -74,13 +76,26 @@ class LayoutPresets(QObject):
             dock.topLevelChanged.connect(self._touched)
             dock.toggleViewAction().triggered.connect(self._touched)
 
+    def state(self) -> QByteArray:
+        """Return where the docks are, for :meth:`take_state`."""
+        return self._window.saveState(self._version)
+
+    def take_state(self, state: QByteArray) -> bool:
+        """Put the docks where they were; False for the state of a program with other docks, whose places would not fit."""
+        with self.arranging():
+            return self._window.restoreState(state, self._version)
+
+    @property
+    def _version(self) -> int:
+        return zlib.crc32(" ".join(self.docks).encode()) & 0x7FFF
+
     def begin(self) -> None:
         """Arrange a window that has no memory of an arrangement: the chart alone, and the form of the model beside it."""
         with self.arranging():
             for name in LOWER:
-                self._docks[name].hide()
+                self.docks[name].hide()
             self._held = set(LOWER)
-            QTimer.singleShot(0, self._docks["model"], self._docks["model"].raise_)
+            QTimer.singleShot(0, self.docks["model"], self.docks["model"].raise_)
         self._name("look")
 
     def choose(self, name: str) -> None:
@@ -89,7 +104,7 @@ class LayoutPresets(QObject):
         with self.arranging():
             self._bring_home()
             for dock in LOWER:
-                self._docks[dock].setVisible(preset.lower > 0)
+                self.docks[dock].setVisible(preset.lower > 0)
             self._held.clear()
             self._raise(preset.fronts)
         self._chosen = True
@@ -118,16 +133,16 @@ class LayoutPresets(QObject):
             revealed = name in self._held
             if revealed:
                 self._reveal()
-            if not self._docks[name].isHidden():
-                self._docks[name].raise_()
+            if not self.docks[name].isHidden():
+                self.docks[name].raise_()
         if revealed:
             QTimer.singleShot(0, self, self._size_lower)
 
     def open(self, name: str) -> None:
         """Show a dock that is asked for, and bring it to the front."""
         self.bring(name)
-        self._docks[name].show()
-        self._docks[name].raise_()
+        self.docks[name].show()
+        self.docks[name].raise_()
 
     def text(self) -> str:
         """Return what :meth:`restore` needs at the next start."""
@@ -136,12 +151,12 @@ class LayoutPresets(QObject):
     def restore(self, text: str) -> None:
         """Go on with the preset of an earlier session; a version without presets left none, and its arrangement is the user's own."""
         name, _, held = text.partition(":")
-        self._held = {one for one in held.split(",") if one in LOWER and self._docks[one].isHidden()}
+        self._held = {one for one in held.split(",") if one in LOWER and self.docks[one].isHidden()}
         self._name(name if name in PRESETS else "")
 
     def adopt(self) -> None:
         """Take the arrangement of a project for the user's own; where it has nothing below the chart, that is held back."""
-        self._held = {name for name in LOWER if self._docks[name].isHidden()}
+        self._held = {name for name in LOWER if self.docks[name].isHidden()}
         if len(self._held) < len(LOWER):
             self._held.clear()
         self._name("look" if self._held else "")
@@ -162,9 +177,9 @@ class LayoutPresets(QObject):
 
     def share_room(self) -> None:
         """Give all docks that are in their places the sizes of the preset."""
-        left = [self._docks[name] for name in LEFT if self._in_place(name)]
+        left = [self.docks[name] for name in LEFT if self._in_place(name)]
         self._window.resizeDocks(left, [_COLUMN] * len(left), Qt.Orientation.Horizontal)
-        training, results = self._docks["training"], self._docks["results"]
+        training, results = self.docks["training"], self.docks["results"]
         if self._in_place("training") and self._in_place("results") and results not in self._window.tabifiedDockWidgets(training):
             width = self._window.width() - _COLUMN
             self._window.resizeDocks([training, results], [width * 45 // 100, width * 55 // 100], Qt.Orientation.Horizontal)
@@ -185,7 +200,7 @@ class LayoutPresets(QObject):
         """Leave the arrangement to the user from now on."""
         if self._arranging:
             return
-        self._held = {name for name in self._held if self._docks[name].isHidden()}
+        self._held = {name for name in self._held if self.docks[name].isHidden()}
         self._name("")
 
     def _name(self, name: str) -> None:
@@ -193,12 +208,12 @@ class LayoutPresets(QObject):
         self.changed.emit()
 
     def _in_place(self, name: str) -> bool:
-        return not self._docks[name].isHidden() and not self._docks[name].isFloating()
+        return not self.docks[name].isHidden() and not self.docks[name].isFloating()
 
     def _hold_back(self) -> None:
         for name in LOWER:
             if self._in_place(name):
-                self._docks[name].hide()
+                self.docks[name].hide()
                 self._held.add(name)
 
     def _reveal(self) -> None:
@@ -208,7 +223,7 @@ class LayoutPresets(QObject):
             self._tabify(LOWER)
         for name in LOWER:
             if name in self._held:
-                self._docks[name].show()
+                self.docks[name].show()
         self._held.clear()
 
     def _bring_home(self) -> None:
@@ -218,30 +233,30 @@ class LayoutPresets(QObject):
         for names, area, together in ((LEFT, left, LEFT), (LOWER, below, tabs)):
             if not self._at_home(names, area, together):
                 for name in names:
-                    self._docks[name].setFloating(False)
-                    self._window.addDockWidget(area, self._docks[name])
+                    self.docks[name].setFloating(False)
+                    self._window.addDockWidget(area, self.docks[name])
                 self._tabify(together)
             for name in names:
-                self._docks[name].show()
+                self.docks[name].show()
 
     def _at_home(self, names: tuple[str, ...], area: Qt.DockWidgetArea, together: tuple[str, ...]) -> bool:
         """Whether docks are in an area, and some of them, and no others, behind the same tabs."""
-        docks = [self._docks[name] for name in names]
-        tabbed = {dock.objectName() for dock in self._window.tabifiedDockWidgets(self._docks[together[0]])}
+        docks = [self.docks[name] for name in names]
+        tabbed = {dock.objectName() for dock in self._window.tabifiedDockWidgets(self.docks[together[0]])}
         there = all(self._window.dockWidgetArea(dock) == area and not dock.isFloating() for dock in docks)
         return there and tabbed == set(together[1:])
 
     def _tabify(self, names: tuple[str, ...]) -> None:
         for before, after in pairwise(names):
-            self._window.tabifyDockWidget(self._docks[before], self._docks[after])
+            self._window.tabifyDockWidget(self.docks[before], self.docks[after])
 
     def _raise(self, names: tuple[str, ...]) -> None:
         for name in names:
-            if not self._docks[name].isHidden():
-                self._docks[name].raise_()
+            if not self.docks[name].isHidden():
+                self.docks[name].raise_()
 
     def _size_lower(self) -> None:
         """Give the docks below the chart their share of the height."""
-        lower = [self._docks[name] for name in LOWER if self._in_place(name)]
+        lower = [self.docks[name] for name in LOWER if self._in_place(name)]
         height = round((self._window.height() - _BARS) * self.lower_share)
         self._window.resizeDocks(lower, [height] * len(lower), Qt.Orientation.Vertical)

@@ -12,6 +12,11 @@ from weakref import WeakKeyDictionary
 from PySide6.QtCore import QByteArray, QObject, QTimerEvent, Signal
 from PySide6.QtWidgets import QMainWindow
 
+from app.charts.price import PriceChart
+from app.panels.model import ModelPanel
+from app.panels.recovery import RecoveryOffer
+from app.panels.runs import RunsPanel
+from app.panels.status import StatusLine
 from app.project import (
     SUFFIX,
     NewerProjectError,
@@ -30,7 +35,7 @@ from app.settings import SPANS, Preferences
 from app.watchlist import Watchlist
 from app.window import dialogs
 from app.window.actions import Actions
-from app.window.layout import Layout
+from app.window.presets import LayoutPresets
 from app.window.recovery import Recovery
 from app.window.runs import RunsDesk
 from app.window.viewing import Viewing
@@ -70,7 +75,12 @@ class Projecting(QObject):
     ----------
     window : QMainWindow
     session : Session
-    layout : Layout
+    chart : PriceChart
+    model : ModelPanel
+    runs_panel : RunsPanel
+    offer : RecoveryOffer
+    status : StatusLine
+    presets : LayoutPresets
     actions : Actions
     viewing : Viewing
     watching : Watching
@@ -100,7 +110,12 @@ class Projecting(QObject):
         self,
         window: QMainWindow,
         session: Session,
-        layout: Layout,
+        chart: PriceChart,
+        model: ModelPanel,
+        runs_panel: RunsPanel,
+        offer: RecoveryOffer,
+        status: StatusLine,
+        presets: LayoutPresets,
         actions: Actions,
         viewing: Viewing,
         watching: Watching,
@@ -108,7 +123,8 @@ class Projecting(QObject):
         preferences: Preferences,
     ) -> None:
         super().__init__(window)
-        self._window, self._session, self._layout, self._actions = window, session, layout, actions
+        self._window, self._session, self._actions = window, session, actions
+        self._chart, self._model, self._offer_bar, self._status, self._presets = chart, model, offer, status, presets
         self._viewing, self._watching, self._runs, self._preferences = viewing, watching, runs, preferences
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
@@ -123,10 +139,10 @@ class Projecting(QObject):
         self._writing = self._started = self._complained = self._dirty = False
         actions["autosave"].setChecked(preferences.autosave)
         actions["autosave"].toggled.connect(self._set_autosave)
-        layout.recovery.restore_wanted.connect(self.restore)
-        layout.recovery.discard_wanted.connect(self.discard)
-        layout.recovery.later_wanted.connect(lambda: layout.recovery.set_wanted(False))
-        for signal in (session.list_changed, layout.model.config_changed, runs.kept, runs.recalled, layout.runs.compare_wanted):
+        offer.restore_wanted.connect(self.restore)
+        offer.discard_wanted.connect(self.discard)
+        offer.later_wanted.connect(lambda: offer.set_wanted(False))
+        for signal in (session.list_changed, model.config_changed, runs.kept, runs.recalled, runs_panel.compare_wanted):
             signal.connect(self._touch)
         session.state_changed.connect(self._at_rest)
         session.delivered.connect(self._written)
@@ -197,7 +213,7 @@ class Projecting(QObject):
         self._clean = project.content
         self._recovery.remove()
         self._show_dirty()
-        self._layout.status.rest(self.tr("Saved {path}").format(path=path))
+        self._status.rest(self.tr("Saved {path}").format(path=path))
         self.changed.emit()
         return True
 
@@ -223,7 +239,7 @@ class Projecting(QObject):
             self.refused.emit(error)
             return
         self._offered = None
-        self._layout.recovery.set_wanted(False)
+        self._offer_bar.set_wanted(False)
         self._apply(project, Path(project.path) if project.path else None, copy)
 
     def discard(self) -> None:
@@ -265,7 +281,7 @@ class Projecting(QObject):
     def _read_config(self) -> RunConfig:
         """Return what the form says; while it says something impossible, what it said before."""
         with contextlib.suppress(ConfigError):
-            self._config = self._layout.model.config()
+            self._config = self._model.config()
         return self._config
 
     def _shown(self) -> ProjectRun | None:
@@ -278,7 +294,7 @@ class Projecting(QObject):
         return self._packed[1]
 
     def _view(self) -> ProjectView:
-        preferences, moved = self._preferences, self._layout.chart.view
+        preferences, moved = self._preferences, self._chart.view
         return ProjectView(
             style=preferences.style,
             scale=preferences.scale,
@@ -286,9 +302,9 @@ class Projecting(QObject):
             theme=preferences.theme,
             bars=moved[0] if moved else None,
             prices=moved[1] if moved else None,
-            layout=base64.b64encode(self._layout.state().data()).decode(),
+            layout=base64.b64encode(self._presets.state().data()).decode(),
             indicators=tuple(one.text for one in self._viewing.indicating.indicators),
-            hidden=tuple(sorted(self._layout.chart.hidden)),
+            hidden=tuple(sorted(self._chart.hidden)),
         )
 
     # Changes
@@ -389,7 +405,7 @@ class Projecting(QObject):
         self._session.forget_run()
         self._session.restore(project.watchlist, project.selected)
         try:
-            self._layout.model.show_config(project.run_config)
+            self._model.show_config(project.run_config)
         except ConfigError as error:
             problems.append(self.tr("Its settings are not used: {why}").format(why=error.message))
         self._apply_view(project.view)
@@ -426,11 +442,11 @@ class Projecting(QObject):
         if project.shown is not None and not self._recall(project.shown):
             problems.append(self.tr("Its last run cannot be shown."))
         if project.view.layout:
-            self._layout.take_state(QByteArray(base64.b64decode(project.view.layout)))
-            self._layout.presets.adopt()
+            self._presets.take_state(QByteArray(base64.b64decode(project.view.layout)))
+            self._presets.adopt()
         series = self._session.series
         if project.view.bars and series is not None and series.symbol not in changed:
-            self._layout.chart.show_view(project.view.bars, project.view.prices)
+            self._chart.show_view(project.view.bars, project.view.prices)
             self._session.nudge()
         self._clean = self._content() if opening.copy is None else self._content_of_file()
         self._show_dirty()
@@ -499,9 +515,9 @@ class Projecting(QObject):
                 self._put_aside(path, error)
                 continue
             self._offered = path
-            self._layout.recovery.show_offer(Path(project.path).name, project.saved_at)
+            self._offer_bar.show_offer(Path(project.path).name, project.saved_at)
             return
-        self._layout.recovery.set_wanted(False)
+        self._offer_bar.set_wanted(False)
 
     def _put_aside(self, path: Path, error: ProjectError) -> None:
         """Set a recovery copy that cannot be read aside, and say where it is."""

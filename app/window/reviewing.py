@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from app.panels.findings import remedy_text
 from app.session import Session
 from app.watchlist import Watchlist
-from app.window.layout import Layout
+from app.window.presets import LayoutPresets
 from app.window.watching import Watching
 from forecasting.checks import Frequency, MixedDistancesError, UnacceptedFindingsError
 from forecasting.errors import CandlecastError
@@ -25,16 +25,16 @@ class Reviewing(QObject):
     Parameters
     ----------
     session : Session
-    layout : Layout
-        Its data panel comes to the front.
+    presets : LayoutPresets
+        Bring the data panel to the front.
     watching : Watching
         Loads series with joined bars.
     """
 
-    def __init__(self, session: Session, layout: Layout, watching: Watching) -> None:
-        super().__init__(layout)
+    def __init__(self, session: Session, presets: LayoutPresets, watching: Watching) -> None:
+        super().__init__(session)
         self._session = session
-        self._presets = layout.presets
+        self._presets = presets
         self._watching = watching
 
     def steps(self, error: CandlecastError) -> tuple[Step, ...]:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from PySide6.QtCore import QObject
 
 from app.charts.memory import Trace
-from app.panels.results import named
+from app.charts.price import PriceChart
+from app.panels.results import ResultsPanel, named
+from app.panels.training import TrainingPanel
 from app.session import Session
 from app.watched import NOTED, Watched
-from app.window.layout import Layout
+from app.window.presets import LayoutPresets
 from forecasting.events import Advice, ForecastMade, MemorySeen, Progress, SplitMade
 from forecasting.series import Forecast
 
@@ -29,15 +31,25 @@ class Running(QObject):
     Parameters
     ----------
     session : Session
-    layout : Layout
-        Its chart, training and results panels are filled from here.
+    chart : PriceChart
+    training : TrainingPanel
+    results : ResultsPanel
+        All three are filled from here.
+    presets : LayoutPresets
     """
 
-    def __init__(self, session: Session, layout: Layout) -> None:
-        super().__init__(layout)
+    def __init__(
+        self,
+        session: Session,
+        chart: PriceChart,
+        training: TrainingPanel,
+        results: ResultsPanel,
+        presets: LayoutPresets,
+    ) -> None:
+        super().__init__(session)
         self._session = session
-        self._chart, self._training, self._results = layout.chart, layout.training, layout.results
-        self._presets = layout.presets
+        self._chart, self._training, self._results = chart, training, results
+        self._presets = presets
         self._epochs_shown = 0
         self._forecast_shown: ForecastMade | None = None
         self._memory_shown: MemorySeen | None = None

@@ -9,10 +9,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app.charts.compare import Compared
+from app.charts.price import PriceChart
 from app.panels.differences import DifferenceDialog
+from app.panels.model import ModelPanel
 from app.panels.run_table import when
+from app.panels.runs import RunsPanel
 from app.session import Session
-from app.window.layout import Layout
 from app.window.watching import Watching
 from app.worker import Failure, Job
 from forecasting.baselines import model_title
@@ -52,8 +54,10 @@ class RunsDesk(QObject):
     ----------
     window : QMainWindow
     session : Session
-    layout : Layout
-        Its runs panel, chart and form are filled from here.
+    panel : RunsPanel
+    chart : PriceChart
+    model : ModelPanel
+        All three are filled from here.
     watching : Watching
         Loads the prices of a run.
     may_forget : callable
@@ -87,10 +91,19 @@ class RunsDesk(QObject):
     filled = Signal()
     kept = Signal()
 
-    def __init__(self, window: QMainWindow, session: Session, layout: Layout, watching: Watching, may_forget: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        panel: RunsPanel,
+        chart: PriceChart,
+        model: ModelPanel,
+        watching: Watching,
+        may_forget: Callable[[], bool],
+    ) -> None:
         super().__init__(window)
         self._window, self._session, self._watching, self._may_forget = window, session, watching, may_forget
-        self._panel, self._chart, self._model = layout.runs, layout.chart, layout.model
+        self._panel, self._chart, self._model = panel, chart, model
         self._runs: dict[str, KeptRun] = {}
         self._unkept: dict[str, KeptRun] = {}
         self._curves: dict[str, Curves] = {}
@@ -101,7 +114,6 @@ class RunsDesk(QObject):
         self._then: tuple[Callable[[], bool], Callable[[], None]] | None = None
         self._after_load: Callable[[], None] | None = None
         self.last: KeptRun | None = None
-        panel = self._panel
         panel.compare_wanted.connect(self._compare)
         panel.difference_wanted.connect(self._show_difference)
         panel.show_wanted.connect(self.show)

@@ -6,13 +6,16 @@ import contextlib
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, QTimerEvent
+from PySide6.QtWidgets import QMainWindow
 
+from app.panels.model import ModelPanel
 from app.panels.rates import RateDialog
+from app.panels.resume import ResumeOffer
+from app.panels.training import TrainingPanel
 from app.session import COST, Session
 from app.tasks import unfinished
 from app.theme import LIGHT, Theme
 from app.window.actions import Actions
-from app.window.layout import Layout
 from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.errors import CandlecastError, ConfigError
@@ -28,8 +31,11 @@ class Steering(QObject):
 
     Parameters
     ----------
+    window : QMainWindow
     session : Session
-    layout : Layout
+    offer : ResumeOffer
+    training : TrainingPanel
+    model : ModelPanel
     actions : Actions
     watching : Watching
         Loads the series of a training that was cut short.
@@ -38,17 +44,25 @@ class Steering(QObject):
     """
 
     def __init__(
-        self, session: Session, layout: Layout, actions: Actions, watching: Watching, report: Callable[[Failure | BaseException], None]
+        self,
+        window: QMainWindow,
+        session: Session,
+        offer: ResumeOffer,
+        training: TrainingPanel,
+        model: ModelPanel,
+        actions: Actions,
+        watching: Watching,
+        report: Callable[[Failure | BaseException], None],
     ) -> None:
-        super().__init__(layout)
-        self._session, self._layout, self._actions, self._watching, self._report = session, layout, actions, watching, report
+        super().__init__(window)
+        self._window, self._session, self._actions, self._watching, self._report = window, session, actions, watching, report
         self._offers: list[TrainingKept] = []
         self._resuming: TrainingKept | None = None
         self._theme = LIGHT
         self._rates: RateDialog | None = None
         self._removed_last = False
         self._timer = 0
-        self._offer, self._training, self._model = layout.resume, layout.training, layout.model
+        self._offer, self._training, self._model = offer, training, model
         self._training.pause_wanted.connect(self.toggle_pause)
         self._training.longer_wanted.connect(self.train_longer)
         actions["pause"].triggered.connect(lambda _checked=False: self.toggle_pause())
@@ -144,7 +158,7 @@ class Steering(QObject):
     def _show_rates(self, tried: LearningRatesTried) -> None:
         if self._rates is not None:
             self._rates.close()
-        self._rates = RateDialog(self._layout.chart.window(), tried, self._theme)
+        self._rates = RateDialog(self._window, tried, self._theme)
         self._rates.rate_wanted.connect(self._take_rate)
         self._rates.destroyed.connect(self._rates_closed)
         self._rates.show()
@@ -178,7 +192,7 @@ class Steering(QObject):
 
     def _estimate(self) -> None:
         """Ask what the settings cost, once they rest; a window that is closing asks nothing more."""
-        if not self._layout.chart.window().isVisible():
+        if not self._window.isVisible():
             return
         try:
             self._session.estimate(self._model.config())

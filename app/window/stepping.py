@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from PySide6.QtCore import QObject
 
+from app.charts.price import PriceChart
+from app.panels.stepper import Stepper
 from app.session import Session
 from app.window.actions import Actions
 from app.window.backtesting import Backtesting, Tested
-from app.window.layout import Layout
 from forecasting.events import RunResult
 from forecasting.series import Floats, Forecast, Ints, Outcomes
 
@@ -21,17 +22,18 @@ class Stepping(QObject):
     Parameters
     ----------
     session : Session
-    layout : Layout
+    chart : PriceChart
+    stepper : Stepper
     actions : Actions
         Has the commands.
     backtesting : Backtesting
         Has the last backtest.
     """
 
-    def __init__(self, session: Session, layout: Layout, actions: Actions, backtesting: Backtesting) -> None:
-        super().__init__(layout)
+    def __init__(self, session: Session, chart: PriceChart, stepper: Stepper, actions: Actions, backtesting: Backtesting) -> None:
+        super().__init__(session)
         self._session, self._backtesting = session, backtesting
-        self._chart, self._stepper = layout.chart, layout.stepper
+        self._chart, self._stepper = chart, stepper
         self._commands = (actions["past_previous"], actions["past_next"])
         self._tested_last = False
         self._run: RunResult | None = None

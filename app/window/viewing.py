@@ -10,13 +10,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from app import theme
-from app.panels.header import bars_in, fitting
+from app.charts.price import PriceChart
+from app.panels.header import ChartHeader, bars_in, fitting
 from app.session import Session
 from app.settings import SPANS, Preferences, Scale, Style
 from app.theme import Theme
 from app.window.actions import Actions
 from app.window.indicating import Indicating
-from app.window.layout import Layout
 
 
 class Viewing(QObject):
@@ -26,7 +26,10 @@ class Viewing(QObject):
     ----------
     session : Session
         Tells which series is shown, and is asked to draw.
-    layout : Layout
+    chart : PriceChart
+    header : ChartHeader
+    set_theme : callable
+        Gives the parts of the window the colours of a theme.
     actions : Actions
     preferences : Preferences
         Keeps what was chosen.
@@ -39,12 +42,20 @@ class Viewing(QObject):
         The menu of indicators.
     """
 
-    def __init__(self, session: Session, layout: Layout, actions: Actions, preferences: Preferences) -> None:
-        super().__init__(layout)
-        self._session, self._layout, self._actions, self._preferences = session, layout, actions, preferences
-        self._chart, self._header = layout.chart, layout.header
+    def __init__(
+        self,
+        session: Session,
+        chart: PriceChart,
+        header: ChartHeader,
+        set_theme: Callable[[Theme], None],
+        actions: Actions,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(session)
+        self._session, self._actions, self._preferences = session, actions, preferences
+        self._chart, self._header = chart, header
         self.theme: Theme = theme.current(preferences.theme)
-        self._colored: list[Callable[[Theme], None]] = [actions.set_theme, layout.set_theme]
+        self._colored: list[Callable[[Theme], None]] = [actions.set_theme, set_theme]
         self._header.span_chosen.connect(self.set_span)
         self._chart.range_moved.connect(self._mark_span)
         choose: dict[str, Callable[[Any], None]] = {
@@ -57,7 +68,7 @@ class Viewing(QObject):
             for value, action in actions.choices(group).items():
                 action.triggered.connect(_calling(chosen, value))
         actions["fit"].triggered.connect(self.fit)
-        self.indicating = Indicating(session, layout.chart, actions.submenus["Indicators"], preferences)
+        self.indicating = Indicating(session, chart, actions.submenus["Indicators"], preferences)
         self._header.show_menu(actions.submenus["Indicators"])
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
 

@@ -100,23 +100,41 @@ class Workbench(QObject):
         self.layout = Layout(window, self.actions.submenus["Panels"])
         self.chart, self.banner, self.header, self._status = self.layout.chart, self.layout.banner, self.layout.header, self.layout.status
         self.data, self.model, self.training, self.results = self.layout.data, self.layout.model, self.layout.training, self.layout.results
-        self.viewing = Viewing(self.session, self.layout, self.actions, preferences)
+        self.viewing = Viewing(self.session, self.chart, self.header, self.layout.set_theme, self.actions, preferences)
         self.watching = Watching(self.session, self.data, preferences, self.report)
         self.importer = Importer(window, self.session, self.watching)
         self.tickers = TickerDesk(window, self.session, self.watching, self.actions, preferences)
-        self.keeping = Keeping(window, self.session, self.layout, self.viewing, preferences)
+        self.keeping = Keeping(window, self.session, self.chart, self._status, self.viewing, preferences)
         self.judging = Judging(self.session, {"results": self.results.judged, "backtest": self.layout.backtest.judged})
-        self.backtesting = Backtesting(self.session, self.layout, self.actions, preferences)
-        self.stepping = Stepping(self.session, self.layout, self.actions, self.backtesting)
-        self.journaling = Journaling(self.session, self.layout, self.watching, self.stepping)
-        self.auditing = Auditing(window, self.session, self.layout, self.actions)
-        self.running = Running(self.session, self.layout)
-        self.runs = RunsDesk(window, self.session, self.layout, self.watching, self.keeping.may_forget)
-        self.projecting = Projecting(window, self.session, self.layout, self.actions, self.viewing, self.watching, self.runs, preferences)
-        self.steering = Steering(self.session, self.layout, self.actions, self.watching, self.report)
-        self.reviewing = Reviewing(self.session, self.layout, self.watching)
+        self.backtesting = Backtesting(
+            self.session, self.layout.backtest, self.model, self.banner, self.layout.presets, self.actions, preferences
+        )
+        self.stepping = Stepping(self.session, self.chart, self.layout.stepper, self.actions, self.backtesting)
+        self.journaling = Journaling(self.session, self.layout.journal, self.watching, self.stepping)
+        self.auditing = Auditing(window, self.session, self.model, self.layout.backtest, self.actions)
+        self.running = Running(self.session, self.chart, self.training, self.results, self.layout.presets)
+        self.runs = RunsDesk(window, self.session, self.layout.runs, self.chart, self.model, self.watching, self.keeping.may_forget)
+        self.projecting = Projecting(
+            window,
+            self.session,
+            self.chart,
+            self.model,
+            self.layout.runs,
+            self.layout.recovery,
+            self._status,
+            self.layout.presets,
+            self.actions,
+            self.viewing,
+            self.watching,
+            self.runs,
+            preferences,
+        )
+        self.steering = Steering(
+            window, self.session, self.layout.resume, self.training, self.model, self.actions, self.watching, self.report
+        )
+        self.reviewing = Reviewing(self.session, self.layout.presets, self.watching)
         self.reusing = Reusing(window, self.session, self.actions, self.keeping, self.journaling, preferences)
-        self.guiding = Guiding(window, self.session, self.layout, self.actions, self.viewing, preferences)
+        self.guiding = Guiding(window, self.session, self.layout.presets, self.layout.bars, self.actions, self.viewing, preferences)
         self._wire_session()
         self._wire_panels()
         self._wire_actions()

@@ -113,7 +113,7 @@ def test_the_state_of_an_older_version_opens_with_a_chart_that_can_be_read(tmp_p
         maximised(bench)
         first, whole = sizes(bench), bench.window.size()
         # That version kept no shares.
-        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.state())  # type: ignore[method-assign]
+        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.presets.state())  # type: ignore[method-assign]
     with started(tmp_path / "home", prices, size=None) as bench:
         assert not bench._preferences.docks
         wait_until(lambda: bench.window.size() == whole, "the window comes back as it was")
