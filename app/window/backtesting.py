@@ -86,7 +86,7 @@ class Backtesting(QObject):
         actions: Actions,
         preferences: Preferences,
     ) -> None:
-        super().__init__(session)
+        super().__init__(panel)
         self._session, self._panel, self._model, self._preferences = session, panel, model, preferences
         self._dock, self._banner, self._presets = presets.docks["backtest"], banner, presets
         self._folder = preferences.data_file("unfinished-backtests")

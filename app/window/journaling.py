@@ -43,7 +43,7 @@ class Journaling(QObject):
     warned = Signal(str, str)
 
     def __init__(self, session: Session, panel: JournalPanel, watching: Watching, stepping: Stepping) -> None:
-        super().__init__(session)
+        super().__init__(panel)
         self._session, self._panel, self._watching, self._stepping = session, panel, watching, stepping
         self._added = 0
         self._found: set[str] = set()

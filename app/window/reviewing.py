@@ -32,7 +32,7 @@ class Reviewing(QObject):
     """
 
     def __init__(self, session: Session, presets: LayoutPresets, watching: Watching) -> None:
-        super().__init__(session)
+        super().__init__(presets)
         self._session = session
         self._presets = presets
         self._watching = watching

@@ -46,7 +46,7 @@ class Running(QObject):
         results: ResultsPanel,
         presets: LayoutPresets,
     ) -> None:
-        super().__init__(session)
+        super().__init__(chart)
         self._session = session
         self._chart, self._training, self._results = chart, training, results
         self._presets = presets

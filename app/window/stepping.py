@@ -31,7 +31,7 @@ class Stepping(QObject):
     """
 
     def __init__(self, session: Session, chart: PriceChart, stepper: Stepper, actions: Actions, backtesting: Backtesting) -> None:
-        super().__init__(session)
+        super().__init__(chart)
         self._session, self._backtesting = session, backtesting
         self._chart, self._stepper = chart, stepper
         self._commands = (actions["past_previous"], actions["past_next"])

@@ -51,7 +51,7 @@ class Viewing(QObject):
         actions: Actions,
         preferences: Preferences,
     ) -> None:
-        super().__init__(session)
+        super().__init__(chart)
         self._session, self._actions, self._preferences = session, actions, preferences
         self._chart, self._header = chart, header
         self.theme: Theme = theme.current(preferences.theme)
