@@ -98,3 +98,13 @@ def significant(value: float, digits: int = 4) -> str:
     if decimals > _MOST_DECIMALS:
         return f"{value:.{digits - 1}e}"
     return number(value, decimals)
+
+
+def duration(seconds: float) -> str:
+    """Write a time span for people: ``8 s``, ``2:05 min``, ``1:02 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

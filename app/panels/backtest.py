@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 
 from app.charts.plot import Columns
 from app.forms import SettingsForm
+from app.number_format import duration
 from app.panels.empty import EmptyState
 from app.panels.form_scroll import FormScroll
 from app.panels.results.judged import JudgedView
 from app.panels.sheets import SheetTable
-from app.panels.training import duration
 from app.theme import Theme, icon
 from forecasting.baselines import NO_NETWORK, model_title
 from forecasting.config import BacktestConfig, Settings

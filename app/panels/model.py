@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QP
 
 from app.charts.shapes import ShapePicture
 from app.forms import SettingsForm
+from app.number_format import duration
 from app.panels.form_scroll import FormScroll
-from app.panels.training import duration
 from app.theme import Theme, icon
 from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings

@@ -22,8 +22,7 @@ from PySide6.QtWidgets import QTableView
 
 from app.access import literal
 from app.charts.compare import MOST, hue
-from app.number_format import number
-from app.panels.training import duration
+from app.number_format import duration, number
 from app.theme import LIGHT, Theme
 from forecasting.baselines import model_title
 from forecasting.store.runs import LONGEST_NOTE, KeptRun

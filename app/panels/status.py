@@ -8,7 +8,7 @@ import time
 from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
-from app.panels.training import duration
+from app.number_format import duration
 from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QStackedWidget
 
+from app.number_format import duration
 from app.panels.empty import EmptyState
 from app.panels.results.judged import JudgedView
 from app.panels.results.scores import ScoreTable
-from app.panels.training import duration
 from app.theme import Theme
 from forecasting.events import RunResult
 

@@ -8,21 +8,12 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QStackedWidget, QTabBar, QToolButton, QVBoxLayout, QWidget
 
 from app.charts.memory import Trace
+from app.number_format import duration
 from app.panels.empty import EmptyState
 from app.panels.training.replay import Scrubber
 from app.panels.training.views import DoctorPage, GradientView, LossView, MemoryView
 from app.theme import Theme, icon
 from forecasting.events import Advice, EpochEnd, Progress, SplitMade
-
-
-def duration(seconds: float) -> str:
-    """Write a time span for people: ``8 s``, ``2:05 min``, ``1:02 h``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
 class TrainingPanel(QStackedWidget):
