@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.number_format import read_decimal, read_whole
-from forecasting.config import Settings
+from forecasting.config import Settings, choices, registry_of, value_titles
 from forecasting.errors import ConfigError
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -62,14 +62,12 @@ class _Limits:
         self.advanced = bool(extra.get("advanced", False))
         #: A second sentence of help.
         self.more = _tr(str(extra.get("more", "")))
+        #: What is to be known of each value.
+        self.helps = {name: f"{spec.title} {_tr(spec.help)}" for name, spec in registry_of(info).items()}
         shown = extra.get("shown", 0)
         #: How many values are a button each; 0 where all are in a list.
         self.shown = shown if isinstance(shown, int) else 0
-        unless = extra.get("unless", {})
-        #: Values of other fields at which this one has no effect.
-        self.unless: dict[str, list[Any]] = {str(k): list(v) for k, v in unless.items()} if isinstance(unless, dict) else {}  # type: ignore[arg-type]
-        words = extra.get("words", {})
-        self.words: dict[str, str] = {str(k): _tr(str(v)) for k, v in words.items()} if isinstance(words, dict) else {}
+        self.words = {value: _tr(title) for value, title in value_titles(info).items()}
 
 
 class WholeBox(QSpinBox):
@@ -241,13 +239,13 @@ class ChoiceButtons(QWidget):
         if changed:
             self.changed.emit()
 
-    def describe(self, title: str, text: str) -> None:
-        """Name the buttons for screen readers after the setting and the value, and give them its help."""
+    def describe(self, title: str, text: str, helps: Mapping[str, str]) -> None:
+        """Name the buttons for screen readers after the setting and the value, and give them the help of both."""
         for value, button in self.buttons.items():
             button.setAccessibleName(f"{title}: {self._names[value]}")
+            button.setToolTip(helps.get(value, text))
         self.more.setAccessibleName(f"{title}: {self.tr('More')}")
-        for button in (*self.buttons.values(), self.more):
-            button.setToolTip(text)
+        self.more.setToolTip(text)
 
     def _button(self, text: str) -> QToolButton:
         button = QToolButton()
@@ -343,7 +341,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         self._guard, self._keys = _WheelGuard(self), _KeysPassOn(self)
         self.fields: dict[str, QWidget] = {}
         self._labels: list[QLabel] = []
-        self._unless: dict[str, dict[str, list[Any]]] = {}
+        self._idle: set[str] = set()
         self._beside: dict[str, QLabel] = {}
         self._helps: dict[str, QToolButton] = {}
         self._folded = QWidget()
@@ -441,17 +439,15 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         field.setAccessibleName(title)
         field.setAccessibleDescription(text)
         field.setToolTip(text)
-        field.setWhatsThis(f"<b>{title}</b><br>{' '.join(filter(None, (text, limits.more)))}{_range_text(limits)}")
+        field.setWhatsThis(f"<b>{title}</b><br>{' '.join(filter(None, (text, limits.more, *limits.helps.values())))}{_range_text(limits)}")
         if isinstance(field, ChoiceButtons):
-            field.describe(title, text)
+            field.describe(title, text, limits.helps)
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         field.installEventFilter(self._guard)
         field.installEventFilter(self._keys)
         for part in field.findChildren(QLineEdit):
             part.installEventFilter(self._keys)
         self.fields[name] = field
-        if limits.unless:
-            self._unless[name] = limits.unless
         _changed_signal(field).connect(self._changed)
         place = rows.rowCount()
         self._helps[name] = _help_button(title, field)
@@ -477,8 +473,12 @@ class SettingsForm(QWidget, Generic[SettingsT]):
 
     def _leave_out(self) -> None:
         """Hide the fields that have no effect beside what the others say; they keep their values."""
-        for name, rule in self._unless.items():
-            idle = any(other in self.fields and _value(self.fields[other]) in values for other, values in rule.items())
+        values = {name: _value(field) for name, field in self.fields.items()}
+        for name in self.fields:
+            idle = self._cls.no_effect(name, values) is not None
+            if idle == (name in self._idle):
+                continue
+            self._idle ^= {name}
             self.fields[name].setVisible(not idle)
             if name in self._helps:
                 self._helps[name].setVisible(not idle)
@@ -538,8 +538,8 @@ def _fold_button(text: str, folded: QWidget) -> QToolButton:
 
 def _field(info: FieldInfo, limits: _Limits) -> QWidget:
     kind = info.annotation
-    if get_origin(kind) is Literal:
-        return (ChoiceButtons if limits.shown else ChoiceBox)(get_args(kind), limits)
+    if values := choices(info):
+        return (ChoiceButtons if limits.shown else ChoiceBox)(values, limits)
     if kind is bool:
         return QCheckBox()
     if kind is int:

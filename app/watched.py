@@ -107,9 +107,8 @@ class Watched:
     def name(self) -> str:
         """What the training is called beside others: its number, its network, and what matters for its memory."""
         model = self.config.model
-        told = [model.title]
-        if model.model == "rnn" and model.activation == "relu":
-            told[0] = "RNN (ReLU)"
-        if model.memory and model.model in ("lstm", "gru"):
+        variants = (title for (setting, value), title in model.spec.variants.items() if getattr(model, setting) == value)
+        told = [next(variants, model.title)]
+        if model.memory and model.spec.gated:
             told.append(f"memory {model.memory}")
         return f"#{self.number} {', '.join(told)}"

@@ -54,7 +54,7 @@ def cautions(config: RunConfig) -> tuple[str, ...]:
     lookback, model = config.task.input_size, config.model
     bars = f"the lookback of {lookback} {'bar' if lookback == 1 else 'bars'}"
     found = []
-    if model.model in ("lstm", "gru") and model.memory > lookback:
+    if model.spec.gated and model.memory > lookback:
         found.append(f"The initial memory of {model.memory} bars is longer than {bars}: what lies before it is not read.")
     if model.conv_kernel > lookback:
         found.append(f"The convolution over {model.conv_kernel} bars is longer than {bars}: it reads zeros before it.")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from forecasting.errors import ConfigError
+from forecasting.model_registry import MODELS, ModelSpec, specific_settings, titles
 from forecasting.reading import read_ordinary
 
 ShapeName = Literal["many-to-one", "one-to-one", "one-to-many", "many-to-many", "encoder-decoder"]
@@ -76,6 +80,13 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def no_effect(cls, name: str, values: Mapping[str, Any]) -> tuple[str, Any] | None:
+        """Return the other setting, and its value among ``values``, beside which a setting has no effect; None where it has one."""
+        extra = cls.model_fields[name].json_schema_extra
+        rules: Any = extra.get("unless", {}) if isinstance(extra, dict) else {}
+        return next(((other, values[other]) for other, idle in rules.items() if other in values and values[other] in idle), None)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -212,21 +223,51 @@ class InputConfig(Settings):
 KNOWN_AHEAD: tuple[str, ...] = ("dates",)
 
 
-#: Names of the networks for people.
-MODEL_TITLES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer"}
+@dataclass(frozen=True)
+class Registered:
+    """Marks a text as a name in a registry of specs with ``title`` and ``help``: looked up when it is validated.
+
+    Attributes
+    ----------
+    registry : mapping of str to ModelSpec
+        The order is that of forms.
+    """
+
+    registry: Mapping[str, ModelSpec]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Accept the names that the registry holds at the time of validation."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, name: str) -> str:
+        if name not in self.registry:
+            names = [repr(known) for known in self.registry]
+            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names[:-1])} or {names[-1]}"})
+        return name
+
+
+def registry_of(info: FieldInfo) -> Mapping[str, ModelSpec]:
+    """Return the registry whose names a setting takes; empty for a setting of another kind."""
+    return next((mark.registry for mark in info.metadata if isinstance(mark, Registered)), {})
+
+
+def choices(info: FieldInfo) -> tuple[Any, ...]:
+    """Return the values that a setting can take where they are counted; otherwise none."""
+    return get_args(info.annotation) if get_origin(info.annotation) is Literal else tuple(registry_of(info))
+
+
+def value_titles(info: FieldInfo) -> dict[str, str]:
+    """Return what values of a setting are called in forms and reports."""
+    extra = info.json_schema_extra
+    words = extra.get("words", {}) if isinstance(extra, dict) else {}
+    assert isinstance(words, dict)
+    return {**{str(value): str(title) for value, title in words.items()}, **{name: spec.title for name, spec in registry_of(info).items()}}
 
 
 class ModelConfig(Settings):
     """Which network, and how large."""
 
-    model: Literal["rnn", "lstm", "gru", "transformer"] = _setting(
-        "lstm",
-        "Network",
-        "Kind of network; on a CPU small LSTMs are faster than GRUs, large ones slower.",
-        words=MODEL_TITLES,
-        shown=3,
-        more="LSTM and GRU remember over many bars, a plain RNN forgets sooner, and a Transformer looks at all bars at once.",
-    )
+    model: Annotated[str, Registered(MODELS)] = _setting("lstm", "Network", "Kind of network.", shown=3)
     shape: ShapeName = _setting(
         "many-to-one",
         "Shape",
@@ -273,19 +314,17 @@ class ModelConfig(Settings):
         "Of the plain RNN: tanh keeps states within bounds; ReLU lets them grow, and they may explode.",
         advanced=True,
         words={"tanh": "tanh", "relu": "ReLU"},
-        unless={"model": ("lstm", "gru", "transformer")},
         more="The other networks have fixed activations.",
     )
     memory: int = _setting(
         0,
         "Initial memory",
-        "Start the gates of an LSTM or GRU so that it remembers up to so many bars; 0 starts them at random.",
+        "Start the gates so that the network remembers up to so many bars; 0 starts them at random.",
         "bars",
         advanced=True,
         words={0: "Random"},
         ge=0,
         le=5000,
-        unless={"model": ("rnn", "transformer")},
         more="It helps where what matters lies far back.",
     )
     layer_norm: bool = _setting(
@@ -293,14 +332,13 @@ class ModelConfig(Settings):
         "Layer norm",
         "Bring the outputs of each recurrent layer to one size. A Transformer always does.",
         advanced=True,
-        unless={"model": ("transformer",)},
     )
     residual: bool = _setting(
         False,
         "Residual",
         "Add what enters a recurrent layer to its outputs, from the second layer on. A Transformer always does.",
         advanced=True,
-        unless={"model": ("transformer",), "layers": (1,)},
+        unless={"layers": (1,)},
     )
     conv_kernel: int = _setting(
         0,
@@ -330,7 +368,6 @@ class ModelConfig(Settings):
         advanced=True,
         ge=1,
         le=64,
-        unless={"model": ("rnn", "lstm", "gru")},
         more="Each head can look at other bars.",
     )
     positions: Literal["sinusoidal", "learned"] = _setting(
@@ -339,7 +376,6 @@ class ModelConfig(Settings):
         "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns for each lag.",
         advanced=True,
         words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
-        unless={"model": ("rnn", "lstm", "gru")},
         more="Learned positions add weights for each lag of the lookback.",
     )
     embedding: int = _setting(
@@ -370,7 +406,20 @@ class ModelConfig(Settings):
     @property
     def title(self) -> str:
         """The network's name for people: ``LSTM``, ``Transformer``."""
-        return MODEL_TITLES[self.model]
+        return self.spec.title
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The entry of the network in the registry."""
+        return MODELS[self.model]
+
+    @classmethod
+    def no_effect(cls, name: str, values: Mapping[str, Any]) -> tuple[str, Any] | None:
+        """Return also the network, where it does not read a setting that others do."""
+        spec = MODELS.get(values.get("model", ""))
+        if spec is not None and name in specific_settings() - set(spec.settings):
+            return "model", values["model"]
+        return super().no_effect(name, values)
 
 
 class TrainConfig(Settings):
@@ -685,11 +734,11 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
             f"bidirectional = True with {why}: answers given before the last bar would have read the bars that come after it.",
             "Read forwards only, or choose the shape many-to-one with the decoding direct, or encoder-decoder.",
         )
-    if sequence and (rule.lookback is _ONE or strategy == "seq2seq" or model.model == "transformer"):
-        why = "model = transformer" if model.model == "transformer" else f"shape = {shape}"
+    if sequence and (rule.lookback is _ONE or strategy == "seq2seq" or not model.spec.recurrent):
+        why = f"shape = {shape}" if model.spec.recurrent else f"model = {model.model}"
         yield (
             f"supervision = sequence with {why}: a chunk is read by a recurrent network that carries its state from bar to bar.",
-            "Choose the supervision window, or an RNN, LSTM or GRU of shape many-to-one or many-to-many.",
+            f"Choose the supervision window, or the network {titles(recurrent=True)} with the shape many-to-one or many-to-many.",
         )
     if not train.teacher_forcing and strategy == "recursive" and (sequence or shape == "many-to-many"):
         yield (

@@ -16,10 +16,6 @@ from forecasting.series import Panel
 from forecasting.training import build
 from forecasting.windows import bars_before, split_panel
 
-#: CPU seconds for each bar that is read in training, per layer and direction, and for each bar and weight: measured with one thread.
-_BAR = {"rnn": 1.2e-6, "lstm": 1.2e-6, "gru": 2.7e-6, "transformer": 2.5e-6}
-_WEIGHT = {"rnn": 1.3e-10, "lstm": 1.15e-10, "gru": 1.7e-10, "transformer": 1.8e-10}
-
 
 def estimate(panel: Panel, config: RunConfig) -> CostEstimated:
     """Count windows and weights, and guess the seconds of all epochs on this kind of CPU, within a factor of about two.
@@ -62,8 +58,10 @@ def _epoch(config: RunConfig, windows: int, parameters: int) -> float:
     task, model, train = config.task, config.model, config.train
     read = 1 + task.input_size / train.chunk if train.supervision == "sequence" else task.input_size
     read += task.horizon if model.strategy != "direct" else 0
-    cells = model.layers * model.members * (2 if model.bidirectional and model.model != "transformer" else 1)
-    return windows * read * (_BAR[model.model] * cells + _WEIGHT[model.model] * parameters)
+    spec = model.spec
+    directions = 2 if model.bidirectional and spec.recurrent else 1
+    passes = model.layers * model.members * directions
+    return windows * read * (spec.seconds_per_bar * passes + spec.seconds_per_weight * parameters)
 
 
 def _unfitted(panel: Panel, config: RunConfig) -> Any:

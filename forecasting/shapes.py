@@ -163,8 +163,7 @@ class _Drawing:
 
     def __init__(self, config: RunConfig) -> None:
         model = config.model
-        name = "Transformer" if model.model == "transformer" else model.model.upper()
-        self.network = f"{name} ×{model.layers}" if model.layers > 1 else name
+        self.network = f"{model.title} ×{model.layers}" if model.layers > 1 else model.title
         self.filter = f"conv {model.conv_kernel}" if model.conv_kernel else ""
         self.decoder_filters = model.strategy == "recursive"
         self.columns = 0

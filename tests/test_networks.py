@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from forecasting.config import QUANTILES, SHAPES, ModelConfig, RunConfig
+from forecasting.config import QUANTILES, SHAPES, ModelConfig, RunConfig, choices
 from forecasting.events import EpochEnd, Event
-from forecasting.models import MODELS, Network, fused
+from forecasting.model_registry import MODELS, specific_settings
+from forecasting.models import Network, fused, gru, rnn
 from forecasting.models.decoding import added_up, fed_back
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import stretch
@@ -125,7 +126,8 @@ def along(network: Network, window: torch.Tensor) -> torch.Tensor:
 
 
 def test_the_registry_holds_what_the_settings_offer() -> None:
-    assert set(MODELS) == set(get_args(ModelConfig.model_fields["model"].annotation))
+    assert tuple(MODELS) == choices(ModelConfig.model_fields["model"])
+    assert specific_settings() <= ModelConfig.model_fields.keys()
     assert {option["model"] for option in OPTIONS.values()} == set(MODELS)
 
 
@@ -190,44 +192,50 @@ def test_kept_states_carry_the_whole_gradient(model: str, bidirectional: bool) -
             torch.testing.assert_close(gradients[9 + t], ahead)
 
 
-CELLS = {
-    "rnn": (torch.nn.RNN, {}, fused.Elman),
-    "rnn relu": (torch.nn.RNN, {"nonlinearity": "relu"}, fused.Elman),
-    "gru": (torch.nn.GRU, {}, fused.Gru),
+LAYERS: dict[str, tuple[type[fused.FusedLayer], dict[str, Any]]] = {
+    "rnn": (rnn.RnnLayer, {}),
+    "rnn relu": (rnn.RnnLayer, {"activation": "relu"}),
+    "gru": (gru.GruLayer, {}),
 }
 
 
 @pytest.mark.parametrize("at_once", [1, 35, 1 << 16])
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", LAYERS)
 def test_a_fused_pass_gives_what_torch_gives(name: str, bidirectional: bool, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs and last states, and the gradients that each of them and both give, with blocks of one, two and all bars."""
     monkeypatch.setattr(fused, "_AT_ONCE", at_once)
     torch.manual_seed(0)
-    kind, more, _ = CELLS[name]
-    cell = kind(4, 5, batch_first=True, bidirectional=bidirectional, **more)
+    kind, more = LAYERS[name]
+    layer = kind(ModelConfig(hidden_size=5, bidirectional=bidirectional, **more), 4, False)
     read, start = torch.randn(3, 9, 4, requires_grad=True), torch.randn(1 + bidirectional, 3, 5, requires_grad=True)
-    theirs, ours, again = cell(read, start), fused.run(cell, read, start), fused.run(cell, read, start)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor]:
+        outputs, (state,) = layer.run(read, (start,))
+        return outputs, state
+
+    assert layer.fuses(read)
+    theirs, ours, again = layer.cell(read, start), run(), run()
     weights = [torch.randn_like(one) for one in theirs]
     for some in (slice(0, 1), slice(1, 2), slice(0, 2)):
         torch.testing.assert_close(ours[some], theirs[some], atol=1e-5, rtol=1e-5)
         found = [
-            torch.autograd.grad(one[some], [read, start, *cell.parameters()], weights[some], retain_graph=True)
+            torch.autograd.grad(one[some], [read, start, *layer.cell.parameters()], weights[some], retain_graph=True)
             for one in (ours, theirs, again)
         ]
         torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
         assert all(torch.equal(a, b) for a, b in zip(found[0], found[2], strict=True)), "not the same numbers every time"
-    torch.testing.assert_close(fused.run(cell, read, None)[0], cell(read)[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer.run(read, None)[0], layer.cell(read)[0], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", LAYERS)
 def test_the_gradients_of_a_fused_pass_are_those_of_its_outputs(name: str) -> None:
     torch.manual_seed(0)
-    kind, more, function = CELLS[name]
-    weights = [weight.double().detach().requires_grad_() for weight in kind(3, 4, **more).parameters()]
+    kind, more = LAYERS[name]
+    layer = kind(ModelConfig(hidden_size=4, **more), 3, False)
+    weights = [weight.double().detach().requires_grad_() for weight in layer.weights(backward=False)]
     read, start = (torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((6, 2, 3), (2, 4)))
-    flags = [bool(more)] if function is fused.Elman else []
-    assert torch.autograd.gradcheck(lambda *given: function.apply(*given, *flags), (read, start, *weights))
+    assert torch.autograd.gradcheck(lambda bars, start, *given: layer.fused(bars, start, list(given)), (read, start, *weights))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -339,7 +347,7 @@ def test_a_causal_convolution_looks_at_no_later_bar() -> None:
 def test_a_causal_transformer_looks_at_no_later_bar_and_the_other_one_does() -> None:
     torch.manual_seed(0)
     for both in (False, True):
-        body = MODELS["transformer"](ModelConfig(model="transformer", bidirectional=both), 3, 12).eval()
+        body = MODELS["transformer"].load()(ModelConfig(model="transformer", bidirectional=both), 3, 12).eval()
         window = torch.randn(2, 12, 3)
         later = window.clone()
         later[:, 7:] += 1
@@ -352,7 +360,7 @@ def test_an_initial_memory_makes_gates_that_keep() -> None:
     for model in ("lstm", "gru"):
         reach = []
         for memory in (0, 100):
-            body = MODELS[model](ModelConfig(model=model, memory=memory, hidden_size=8), 2, 80)
+            body = MODELS[model].load()(ModelConfig(model=model, memory=memory, hidden_size=8), 2, 80)
             window = torch.randn(4, 80, 2, requires_grad=True)
             [gradient] = torch.autograd.grad(body(window).square().sum(), [window])
             norms = gradient.norm(dim=(0, 2))

@@ -91,14 +91,14 @@ def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
 def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     from forecasting.models import fused
 
-    honest = fused._begun
+    honest = fused.state_buffer
 
     def wasteful(start: torch.Tensor, length: int) -> torch.Tensor:
         for _ in range(length):
             start = start + 0
         return honest(start, length)
 
-    monkeypatch.setattr(fused, "_begun", wasteful)
+    monkeypatch.setattr(fused, "state_buffer", wasteful)
     with pytest.raises(AssertionError, match="A step of rnn makes"):
         test_a_step_makes_no_more_calls_and_tensors_than_it_did("rnn")
 

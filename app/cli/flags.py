@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, TypeVar, get_origin
+from typing import Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 from pydantic.fields import FieldInfo
 
 from app.cli.terminal import say
-from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings
+from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings, choices, registry_of
 from forecasting.errors import ConfigError
 from forecasting.series import Panel
 
@@ -57,12 +57,13 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
     """Return the parameter for one field; its default is None, so that a flag given is told from one left out."""
     limits = {key: getattr(limit, key) for limit in info.metadata for key in ("ge", "le") if hasattr(limit, key)}
     dashed = name.replace("_", "-")
-    plain = info.annotation in (int, float, bool, str) or get_origin(info.annotation) is Literal
-    kind: Any = info.annotation if plain else str
+    names = choices(info)
+    plain = info.annotation in (int, float, bool, str) or bool(names)
+    kind: Any = Literal[names] if names else info.annotation if plain else str
     option = typer.Option(
         f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}",
         *_ALSO.get(name, []),
-        help=f"{info.description} {_default(info)}".strip(),
+        help=" ".join(filter(None, (info.description, _helps(info), _default(info)))),
         show_default=False,
         min=limits.get("ge"),
         max=limits.get("le"),
@@ -71,6 +72,11 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
     )
     annotation = Annotated[Optional[kind], option]  # noqa: UP045 - a type that is only known now
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _helps(info: FieldInfo) -> str:
+    """Return what is to be known of each value, where a registry says so."""
+    return " ".join(f"{spec.title} {spec.help}" for spec in registry_of(info).values())
 
 
 def _default(info: FieldInfo) -> str:
@@ -118,11 +124,9 @@ def _without_effect(config: RunConfig, flags: Mapping[str, Any]) -> Iterator[str
     values = {name: value for group in GROUPS for name, value in getattr(config, group)}
     for group in GROUPS.values():
         for name in flags.keys() & group.model_fields.keys():
-            extra = group.model_fields[name].json_schema_extra
-            unless: Any = extra.get("unless") if isinstance(extra, dict) else None
-            for other, idle in (unless or {}).items():
-                if values[other] in idle:
-                    yield f"--{name.replace('_', '-')} has no effect with --{other.replace('_', '-')} {values[other]}."
+            if idle := group.no_effect(name, values):
+                other, value = idle
+                yield f"--{name.replace('_', '-')} has no effect with --{other.replace('_', '-')} {value}."
 
 
 def backtest_plan(settings: Mapping[str, Any]) -> BacktestConfig:

@@ -14,6 +14,7 @@ from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
 from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
 from forecasting.errors import ConfigError
+from forecasting.model_registry import MODELS
 from forecasting.seasonal import is_seasonal, season_length, shows_season
 from forecasting.series import Panel
 
@@ -56,9 +57,10 @@ def model_title(model: str) -> str:
     """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's name stays as it is."""
     if model == NO_NETWORK:
         return "No network"
-    if model == "TRANSFORMER":  # as runs of earlier versions are named
-        return "Transformer"
-    return BASELINES[model].title if model in BASELINES else model
+    if model in BASELINES:
+        return BASELINES[model].title
+    # Runs of earlier versions have a network's name in capitals.
+    return next((spec.title for spec in MODELS.values() if spec.title.upper() == model), model)
 
 
 def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The networks: one file a family, one registry from which forms, flags and saved files choose."""
+"""The networks: one file a model. The registry from which forms, flags and saved files choose is :mod:`forecasting.model_registry`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
+from forecasting.model_registry import MODELS
 from forecasting.models.decoding import Decoder, added_up, fed_back, sides
+from forecasting.models.encoder import Encoder
 from forecasting.models.front import CausalConv, Embedding
 from forecasting.models.heads import KnownAhead, QuantileHead
-from forecasting.models.recurrent import Recurrent
-from forecasting.models.transformer import Transformer
-
-#: What reads a window, by the name in ``ModelConfig.model``: a function of (config, inputs C, input_size L).
-MODELS: dict[str, type[Recurrent | Transformer]] = {
-    "rnn": Recurrent,
-    "lstm": Recurrent,
-    "gru": Recurrent,
-    "transformer": Transformer,
-}
 
 
 class Network(nn.Module):
@@ -53,7 +45,7 @@ class Network(nn.Module):
         self.front = nn.Sequential(*before)
         self.sees = max(1, config.conv_kernel)
         longest = input_size + horizon - 1 if self.strategy == "recursive" else input_size
-        self.body = MODELS[config.model](config, config.conv_channels if config.conv_kernel else inputs, longest)
+        self.body: Encoder = MODELS[config.model].load()(config, config.conv_channels if config.conv_kernel else inputs, longest)
         self.drop = nn.Dropout(config.dropout)
         if self.strategy == "recursive":
             self.register_buffer("unit", torch.ones(2))
@@ -115,7 +107,7 @@ class Network(nn.Module):
         for _ in range(1, self.horizon):
             bar = torch.cat([fed_back(steps[-1][:, 0], side) * self.unit, recent[:, -1, 2:]], dim=1)
             recent, side = torch.cat([recent, bar[:, None]], dim=1)[:, -self.sees :], -side
-            outputs, carried = self.body.read(self.front(recent)[:, -1:], carried)  # type: ignore[arg-type]
+            outputs, carried = self.body.read(self.front(recent)[:, -1:], carried)
             steps.append(self.head(self.drop(outputs[:, -1])))
         return _mirrored(added_up(torch.cat(steps, dim=1)), len(window))
 
@@ -136,7 +128,7 @@ def _doubled(carried: object) -> object:
     if isinstance(carried, Tensor):  # all bars so far, of a Transformer
         return carried.repeat(2, 1, 1)
     assert isinstance(carried, list)
-    return [tuple(one.repeat(1, 2, 1) for one in layer) if isinstance(layer, tuple) else layer.repeat(1, 2, 1) for layer in carried]
+    return [tuple(state.repeat(1, 2, 1) for state in layer) for layer in carried]
 
 
 def _mirrored(shapes: Tensor, count: int) -> Tensor:
@@ -204,4 +196,4 @@ class Ensemble(nn.Module):
         return shapes.quantile(0.5, dim=0) if len(shapes) > 1 else shapes[0]
 
 
-__all__ = ["MODELS", "Ensemble", "Network", "QuantileHead", "Recurrent", "Transformer"]
+__all__ = ["Ensemble", "Network", "QuantileHead"]

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models.recurrent import Recurrent
-from forecasting.models.transformer import Transformer
-
-Body = Recurrent | Transformer
+from forecasting.model_registry import MODELS
+from forecasting.models.encoder import Encoder
 
 #: Distance of the quartiles of daily moves from their median, in units of their scale (0.67 for a normal, less for fat tails).
 QUARTILE = 0.65
@@ -93,9 +91,8 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig, width: int, length: int, horizon: int) -> None:
         super().__init__()
-        kind = Transformer if config.model == "transformer" else Recurrent
         forwards = config.model_copy(update={"bidirectional": False, "memory": 0})
-        self.body: Body = kind(forwards, 3, length + horizon)
+        self.body: Encoder = MODELS[config.model].load()(forwards, 3, length + horizon)
         self.bridge = nn.Linear(width, self.body.state_size)
         self.register_buffer("ahead", torch.linspace(-1, 1, horizon), persistent=False)
         self.width = self.body.width
@@ -107,7 +104,7 @@ class Decoder(nn.Module):
     def step(self, place: int, last: Tensor, carried: object) -> tuple[Tensor, object]:
         """Return the state [B, width] at a step, and what is carried on, from the move and width [B, 2] of the step before."""
         token = torch.cat([last, self.ahead[place].expand(len(last), 1)], dim=1)
-        outputs, after = self.body.read(token[:, None], carried)  # type: ignore[arg-type]
+        outputs, after = self.body.read(token[:, None], carried)
         return outputs[:, -1], after
 
     def along(self, told: Tensor, moves: Tensor) -> Tensor:
@@ -116,7 +113,7 @@ class Decoder(nn.Module):
         known = torch.cat([start, moves], dim=1)
         wide = torch.cat([start, _width_of(moves)], dim=1)
         tokens = torch.stack([known, wide, self.ahead.expand(len(moves), -1)], dim=2)
-        outputs: Tensor = self.body.read(tokens, self.begun(told))[0]  # type: ignore[arg-type]
+        outputs: Tensor = self.body.read(tokens, self.begun(told))[0]
         return outputs
 
 

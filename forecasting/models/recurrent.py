@@ -1,33 +1,26 @@
-"""Recurrent networks: the plain RNN, the LSTM and the GRU as one class."""
+"""Stacks of recurrent layers: what all recurrent networks share. Each unit has a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models import fused
+from forecasting.models.encoder import Encoder
 
-#: What a layer carries from bar to bar: the state h, [1, B, hidden], of an LSTM (h, c).
-Carried = Tensor | tuple[Tensor, Tensor]
-
-#: Modules, and the functions that run one direction of one layer over part of a window.
-_CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-_SCANS: dict[str, Callable[..., tuple[Tensor, ...]]] = {
-    "rnn-tanh": torch.rnn_tanh,
-    "rnn-relu": torch.rnn_relu,
-    "lstm": torch.lstm,
-    "gru": torch.gru,
-}
-#: Fewest bars that are read in a fused pass: of fewer torch's own costs as little.
-_FUSED_FROM = 8
+#: What a layer carries from bar to bar: its hidden state h, [directions, B, hidden]; of an LSTM h and the cell state c.
+Carried = tuple[Tensor, ...]
+#: One direction of a layer: bars [B, L, C] in reading order, the state before them, whether it is the backward one.
+Scan = Callable[[Tensor, Carried, bool], tuple[Tensor, Carried]]
 
 
 class RecurrentLayer(nn.Module):
-    """One recurrent layer, in one or both directions, with what stands around it.
+    """One recurrent layer, in one or both directions, with layer norm and residual connection.
+
+    A unit implements :meth:`make_cell` and :meth:`scan`; its outputs are its hidden states.
 
     Parameters
     ----------
@@ -39,30 +32,71 @@ class RecurrentLayer(nn.Module):
 
     References
     ----------
-    Elman (1990); Hochreiter and Schmidhuber (1997); Cho et al. (2014); Schuster and Paliwal (1997); Ba, Kiros and Hinton
-    (2016), Layer normalization.
+    Schuster and Paliwal (1997), bidirectional networks; Ba, Kiros and Hinton (2016), Layer normalization.
     """
+
+    #: How many tensors a state has.
+    states: ClassVar[int] = 1
 
     def __init__(self, config: ModelConfig, inputs: int, residual: bool) -> None:
         super().__init__()
-        kind: dict[str, Any] = {"nonlinearity": config.activation} if config.model == "rnn" else {}
-        self.cell = _CELLS[config.model](inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **kind)
-        self.scan = _SCANS[f"rnn-{config.activation}" if config.model == "rnn" else config.model]
-        self.width = config.hidden_size * (2 if config.bidirectional else 1)
+        self.hidden = config.hidden_size
+        self.directions = 2 if config.bidirectional else 1
+        self.width = self.hidden * self.directions
+        self.cell: Any = self.make_cell(config, inputs)
         self.norm = nn.LayerNorm(self.width) if config.layer_norm else nn.Identity()
         self.residual = residual
-        if config.memory and config.model != "rnn":
-            _remember(self.cell, config.model, config.memory)
+        if config.memory:
+            self.remember(config.memory)
+
+    def make_cell(self, config: ModelConfig, inputs: int) -> nn.Module:
+        """Return the module that holds the weights of the unit, of all directions."""
+        raise NotImplementedError
+
+    def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+        """Run one direction.
+
+        Parameters
+        ----------
+        read : Tensor, shape [B, L, C]
+            In reading order: for the backward direction the last bar comes first.
+        state : tuple of Tensor, each [1, B, hidden]
+            The state before the first bar.
+        backward : bool
+            Whether to use the weights of the backward direction.
+
+        Returns
+        -------
+        outputs : Tensor, shape [B, L, hidden]
+        state : tuple of Tensor, each [1, B, hidden]
+            After the last bar.
+        """
+        raise NotImplementedError
+
+    def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+        """Map what is read, [B, L, C], to outputs [B, L, width] and the state after the last bar, before norm and residual."""
+        return self.both_directions(self.scan, read, carried)
+
+    def begun(self, hidden: Tensor) -> Carried:
+        """Return the state of which the hidden part is given, [1, B, hidden]."""
+        return (hidden.contiguous(), *(torch.zeros_like(hidden) for _ in range(self.states - 1)))
+
+    def remember(self, bars: int) -> None:
+        """Set the initial biases of gates so that units keep what they hold for 1 to ``bars`` bars; a unit without gates has none."""
+
+    def fuses(self, read: Tensor) -> bool:
+        """Whether :meth:`run` is one fused function for these bars, whose last state has a gradient of its own."""
+        return False
 
     def forward(self, read: Tensor, carried: Carried | None = None) -> tuple[Tensor, Carried]:
-        """Map what is read, [B, L, inputs], to outputs [B, L, width] and what is carried on; without a start from zeros."""
-        outputs, after = self._run(read, carried)
+        """Map what is read, [B, L, C], to outputs [B, L, width] and the state; without one it starts from zeros."""
+        outputs, after = self.run(read, carried)
         return self._around(read, outputs), after
 
     def last(self, read: Tensor) -> Tensor:
         """Return the outputs [B, width] at the last bar, of a layer in one direction; a fused pass makes no gradients of the others."""
-        outputs, after = self._run(read, None)
-        end = after[-1] if isinstance(after, Tensor) and self._fuses(read) else outputs[:, -1]
+        outputs, after = self.run(read, None)
+        end = after[0][-1] if self.fuses(read) else outputs[:, -1]
         return self._around(read[:, -1], end)
 
     def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
@@ -70,61 +104,91 @@ class RecurrentLayer(nn.Module):
 
         Parameters
         ----------
-        read : Tensor, shape [B, L, inputs]
+        read : Tensor, shape [B, L, C]
         cuts : sequence of int
-            Places of bars, increasing; the last is L - 1.
+            Indices of bars, increasing; the last is L - 1.
 
         Returns
         -------
         outputs : Tensor, shape [B, L, width]
         states : list of Tensor
-            For each cut the states h, [1, B, hidden], of each direction one after the other: the gradient of a loss
-            with respect to them is what reaches these bars.
+            For each cut the hidden states, [1, B, hidden], of each direction one after the other: the gradient of a
+            loss with respect to them is what reaches these bars.
         """
-        outputs, states = self._direction(read, cuts, "")
-        if not self.cell.bidirectional:
+        outputs, states = self._in_pieces(read, cuts, backward=False)
+        if self.directions == 1:
             return self._around(read, outputs), states
         length = read.shape[1]
         mirrored = sorted({length - 1 - cut for cut in cuts} | {length - 1})
-        backward, others = self._direction(read.flip(1), mirrored, "_reverse")
+        reverse, others = self._in_pieces(read.flip(1), mirrored, backward=True)
         by_cut = dict(zip(mirrored, others, strict=True))
         both = [state for cut, forward in zip(cuts, states, strict=True) for state in (forward, by_cut[length - 1 - cut])]
-        return self._around(read, torch.cat([outputs, backward.flip(1)], dim=2)), both
+        return self._around(read, torch.cat([outputs, reverse.flip(1)], dim=2)), both
 
-    def _fuses(self, read: Tensor) -> bool:
-        """Whether torch's own pass is the slower one; an LSTM's is fused in oneDNN, and those of a GPU in cuDNN."""
-        return read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM and not isinstance(self.cell, nn.LSTM)
+    def both_directions(self, scan: Scan, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+        """Run each direction and join outputs [B, L, width] and states [directions, B, hidden]."""
+        outputs, after = [], []
+        for direction in range(self.directions):
+            state = self._zeros(read) if carried is None else tuple(part[direction : direction + 1] for part in carried)
+            out, state = scan(read.flip(1) if direction else read, state, direction == 1)
+            outputs.append(out.flip(1) if direction else out)
+            after.append(state)
+        if self.directions == 1:
+            return outputs[0], after[0]
+        return torch.cat(outputs, dim=2), tuple(torch.cat(parts) for parts in zip(*after, strict=True))
 
-    def _run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
-        if not self._fuses(read):
-            outputs, after = self.cell(read, carried)
-            return outputs, after
-        assert not isinstance(self.cell, nn.LSTM)
-        assert not isinstance(carried, tuple)
-        return fused.run(self.cell, read, carried)
+    def _zeros(self, read: Tensor) -> Carried:
+        zeros = read.new_zeros(1, len(read), self.hidden)
+        return (zeros,) * self.states
 
     def _around(self, read: Tensor, outputs: Tensor) -> Tensor:
         normed: Tensor = self.norm(outputs)
         return read + normed if self.residual else normed
 
-    def _direction(self, read: Tensor, cuts: Sequence[int], suffix: str) -> tuple[Tensor, list[Tensor]]:
+    def _in_pieces(self, read: Tensor, cuts: Sequence[int], backward: bool) -> tuple[Tensor, list[Tensor]]:
         """Run one direction in pieces that end at the cuts; each piece's last output is the state that goes on."""
-        weights = [getattr(self.cell, f"{name}_l0{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        zeros = read.new_zeros(1, len(read), self.cell.hidden_size)
-        state: tuple[Tensor, ...] = (zeros, zeros) if isinstance(self.cell, nn.LSTM) else (zeros,)
+        state = self._zeros(read)
         outputs, states, start = [], [], 0
         for cut in cuts:
-            carried = state if len(state) > 1 else state[0]
-            # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no dropout here.
-            out, *after = self.scan(read[:, start : cut + 1], carried, weights, True, 1, 0.0, True, False, True)
-            state, start = tuple(after), cut + 1
+            out, state = self.scan(read[:, start : cut + 1], state, backward)
+            start = cut + 1
             outputs += [out[:, :-1], state[0].transpose(0, 1)]
             states.append(state[0])
         return torch.cat(outputs, dim=1), states
 
 
-class Recurrent(nn.Module):
-    """A stack of recurrent layers that reads a window; its last state is what the head reads.
+class TorchLayer(RecurrentLayer):
+    """A layer whose cell is one of torch's recurrent modules."""
+
+    #: torch's module, and its function that runs one direction of one layer.
+    module: ClassVar[type[nn.RNN | nn.LSTM | nn.GRU]]
+    function: Callable[..., tuple[Tensor, ...]]
+
+    def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
+        """Return torch's module with one layer, batch first."""
+        return self.module(inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **more)
+
+    def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+        """Run torch's module, in all directions at once."""
+        state = carried if carried is None or self.states > 1 else carried[0]
+        outputs, after = self.cell(read, state)
+        return outputs, after if isinstance(after, tuple) else (after,)
+
+    def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+        """Run torch's function for one direction."""
+        start = state if self.states > 1 else state[0]
+        # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no dropout here.
+        outputs, *after = self.function(read, start, self.weights(backward), True, 1, 0.0, True, False, True)
+        return outputs, tuple(after)
+
+    def weights(self, backward: bool) -> list[Tensor]:
+        """Return input weights, recurrent weights and both biases of one direction."""
+        suffix = "_l0_reverse" if backward else "_l0"
+        return [getattr(self.cell, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+
+class Recurrent(Encoder):
+    """A stack of recurrent layers that reads a window; its last hidden state is what the head reads.
 
     Bidirectional layers read the window in both directions; the window ends at the cutoff, so they
     see no bar after it.
@@ -138,15 +202,18 @@ class Recurrent(nn.Module):
         Most bars that are ever read; recurrent layers read windows of any length.
     """
 
+    #: The unit.
+    layer: ClassVar[type[RecurrentLayer]]
+
     def __init__(self, config: ModelConfig, inputs: int, length: int) -> None:
-        super().__init__()
+        super().__init__(config, inputs, length)
         layers: list[RecurrentLayer] = []
         for number in range(config.layers):
-            layers.append(RecurrentLayer(config, layers[-1].width if layers else inputs, config.residual and number > 0))
+            layers.append(self.layer(config, layers[-1].width if layers else inputs, config.residual and number > 0))
         self.layers = nn.ModuleList(layers)
         self.between = nn.Dropout(config.dropout)
         self.bidirectional = config.bidirectional
-        self.hidden, self.gated = config.hidden_size, config.model == "lstm"
+        self.hidden = config.hidden_size
         self.width = layers[-1].width
 
     @property
@@ -157,7 +224,7 @@ class Recurrent(nn.Module):
     def begun(self, numbers: Tensor) -> list[Carried]:
         """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1, state_size] between -1 and 1."""
         states = torch.split(numbers.transpose(0, 1), self.hidden, dim=2)
-        return [(one.contiguous(), torch.zeros_like(one)) if self.gated else one.contiguous() for one in states]
+        return [layer.begun(hidden) for layer, hidden in zip(self._layers(), states, strict=True)]
 
     def told(self, outputs: Tensor) -> Tensor:
         """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last state."""
@@ -197,15 +264,12 @@ class Recurrent(nn.Module):
         half = self.width // 2
         return torch.cat([outputs[:, -1, :half], outputs[:, 0, half:]], dim=1)
 
+    def _layers(self) -> Iterator[RecurrentLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, RecurrentLayer)
+            yield layer
 
-@torch.no_grad()
-def _remember(cell: nn.RNN | nn.LSTM | nn.GRU, model: str, bars: int) -> None:
-    """Start the gates so that units keep what they hold for 1 to ``bars`` bars (Tallec and Ollivier 2018)."""
-    size = cell.hidden_size
-    for suffix in ("_l0", "_l0_reverse") if cell.bidirectional else ("_l0",):
-        ours, theirs = getattr(cell, f"bias_ih{suffix}"), getattr(cell, f"bias_hh{suffix}")
-        keep = torch.empty(size).uniform_(1.0, max(1.0, bars - 1.0)).log()
-        # Gates lie behind each other: input, forget, ... in an LSTM, reset, update, ... in a GRU.
-        ours[size : 2 * size], theirs[size : 2 * size] = keep, 0.0
-        if model == "lstm":
-            ours[:size], theirs[:size] = -keep, 0.0
+
+def remember_bias(size: int, bars: int) -> Tensor:
+    """Draw biases [size] of gates that keep what units hold for 1 to ``bars`` bars (Tallec and Ollivier 2018)."""
+    return torch.empty(size).uniform_(1.0, max(1.0, bars - 1.0)).log()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
+from forecasting.models.encoder import Encoder
 
 
 class Block(nn.Module):
@@ -48,7 +49,7 @@ class Block(nn.Module):
         return answered
 
 
-class Transformer(nn.Module):
+class Transformer(Encoder):
     """A stack of attention blocks that reads a window; what it says at the last bar is what the head reads.
 
     Parameters
@@ -63,7 +64,7 @@ class Transformer(nn.Module):
     place: Tensor
 
     def __init__(self, config: ModelConfig, inputs: int, length: int) -> None:
-        super().__init__()
+        super().__init__(config, inputs, length)
         self.width = config.hidden_size
         self.embed = nn.Linear(inputs, self.width)
         if config.positions == "learned":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forecasting.config import GROUPS, RunConfig
+from forecasting.config import GROUPS, RunConfig, value_titles
 from forecasting.store.runs import KeptRun
 
 
@@ -31,8 +31,6 @@ def _settings(config: RunConfig) -> dict[str, str]:
     found = {}
     for group, cls in GROUPS.items():
         for name, field in cls.model_fields.items():
-            value, extra = getattr(getattr(config, group), name), field.json_schema_extra
-            words = extra.get("words") if isinstance(extra, dict) else None
-            told = words.get(str(value)) if isinstance(words, dict) else None
-            found[field.title or name] = str(told or value)
+            value = getattr(getattr(config, group), name)
+            found[field.title or name] = value_titles(field).get(str(value), str(value))
     return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from forecasting.config import RunConfig
 from forecasting.events import Advice, EpochEnd, MemorySeen
+from forecasting.model_registry import titles
 
 #: Above this share of the last bar's gradient an early bar drowns the others.
 _EXPLODED = 1e3
@@ -65,7 +66,7 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
             "exploding",
             f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is {share:.0e} times that of the last bar: "
             "it explodes on its way.",
-            "Clip by norm, lower the learning rate, or choose tanh instead of ReLU, or an LSTM.",
+            _calmer(config),
         )
     elif used < lookback // 2:
         yield Advice(
@@ -77,16 +78,24 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
         )
 
 
+def _calmer(config: RunConfig) -> str:
+    spec = config.model.spec
+    bounded = ", choose tanh instead of ReLU" if "activation" in spec.settings else ""
+    other = "" if spec.gated else f", or choose the network {titles(gated=True)}"
+    return f"Clip by norm, lower the learning rate{bounded}{other}."
+
+
 def _longer(config: RunConfig, used: int) -> str:
     lookback, nearer = config.task.input_size, _round(2 * used)
     shorter = f", or a lookback of {nearer}" if nearer < lookback else ""
-    if config.model.model == "rnn":
-        return f"Try an LSTM or GRU with an initial memory of {lookback} bars{shorter}."
-    if config.model.model == "transformer":
+    spec = config.model.spec
+    if "positions" in spec.settings:
         return f"Try learned positions{shorter}."
+    if not spec.gated:
+        return f"Choose the network {titles(gated=True)} with an initial memory of {lookback} bars{shorter}."
     if config.model.memory < lookback:
         return f"Try an initial memory of {lookback} bars{shorter}."
-    return f"Try a Transformer{shorter}."
+    return f"Choose the network {titles(recurrent=False)}{shorter}."
 
 
 def _round(bars: int) -> int:

@@ -1,0 +1,37 @@
+"""The long short-term memory network (LSTM); its pass is fused by torch itself, on a CPU by oneDNN."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from forecasting.models.recurrent import Recurrent, TorchLayer, remember_bias
+
+
+class LstmLayer(TorchLayer):
+    """A layer of LSTM units: a state is the hidden state h and the cell state c.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997), Long short-term memory.
+    """
+
+    module = nn.LSTM
+    function = staticmethod(torch.lstm)
+    states = 2
+
+    @torch.no_grad()
+    def remember(self, bars: int) -> None:
+        """Start the forget gates so that units keep what they hold, the input gates against them (Tallec and Ollivier 2018)."""
+        gate, forget = slice(self.hidden), slice(self.hidden, 2 * self.hidden)
+        for direction in range(self.directions):
+            *_, bias, other = self.weights(direction == 1)
+            keep = remember_bias(self.hidden, bars)
+            bias[forget], other[forget] = keep, 0.0
+            bias[gate], other[gate] = -keep, 0.0
+
+
+class Lstm(Recurrent):
+    """A stack of layers of LSTM units."""
+
+    layer = LstmLayer
