@@ -13,6 +13,7 @@ import numpy as np
 
 from forecasting import __version__
 from forecasting.backtest.work import FoldRun, Work
+from forecasting.config import GROUPS, BacktestConfig, Settings
 from forecasting.errors import CandlecastError, ConfigError, ExportError
 from forecasting.reading import open_zip, ordinary, read_ordinary
 from forecasting.series import Outcomes
@@ -137,9 +138,18 @@ def _refuse_another(folder: Path, asked: dict[str, Any]) -> None:
     if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise ConfigError(f"{folder} was written by another version of the program.", "Name a new folder.")
     for group, wanted in asked.items():
-        have = found.get(group)
+        have = _with_defaults(group, found.get(group))
         if have != wanted:
             raise _other(folder, group, have if isinstance(have, dict) else {}, wanted)
+
+
+def _with_defaults(group: str, have: Any) -> Any:
+    """Fill in the defaults of settings that did not exist yet when a description was written: folds were run as these say."""
+    groups: dict[str, type[Settings]] = {**GROUPS, "plan": BacktestConfig}
+    settings = groups.get(group)
+    if settings is None or not isinstance(have, dict):
+        return have
+    return settings().model_dump(mode="json") | have
 
 
 def _other(folder: Path, group: str, have: dict[str, Any], wanted: dict[str, Any]) -> CandlecastError:
