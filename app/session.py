@@ -41,7 +41,7 @@ from forecasting.events import (
     TrainingPaused,
 )
 from forecasting.series import Finding, Panel, PriceSeries
-from forecasting.sources.options import Request
+from forecasting.sources.options import Interval, Request
 from forecasting.writing import Claim, data_folder
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
@@ -73,9 +73,16 @@ class _Asked:
     requests: tuple[Request, ...]
     choice: Choice
     instead: Request | None
+    refresh: Refresh = "auto"
     listed: bool = False
     stopped: bool = False
     refusals: list[NotLoaded] = field(default_factory=list)
+    failed: bool = False
+
+    @property
+    def refused(self) -> tuple[Request, ...]:
+        """What could not be loaded."""
+        return self.requests if self.failed else tuple(self.requests[one.place] for one in self.refusals)
 
 
 class Session(QObject):
@@ -199,6 +206,11 @@ class Session(QObject):
         """Whether what was loaded last was asked for by the user, and not brought back or read again as before."""
         return self._asked.choice != "as_before"
 
+    @property
+    def asked_to_fetch(self) -> bool:
+        """Whether the user has asked for prices of today: something new, or all that is there once more."""
+        return self.asked_anew or self._asked.refresh == "always"
+
     def select(self, index: int) -> None:
         """Show another series of the watchlist.
 
@@ -250,9 +262,35 @@ class Session(QObject):
             raise CandlecastError("The program is still at work.", "Stop or cancel it before you load other prices.")
         self._retire()
         self.refused = self.misnamed = None
-        self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead)
+        self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead, refresh)
         self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
+
+    @property
+    def refused_requests(self) -> tuple[Request, ...]:
+        """What could not be loaded the last time that something was asked for."""
+        return self._asked.refused
+
+    def load_refused(self, interval: Interval | None = None) -> None:
+        """Read once more what could not be loaded; what was loaded beside it stays. Errors as :meth:`load`.
+
+        Parameters
+        ----------
+        interval : str, optional
+            Take the first ticker that was refused at this interval, from the price cache alone.
+        """
+        asked = self._asked
+        refused = asked.refused
+        choice: Choice = "also" if asked.choice == "only" and asked.listed else asked.choice
+        if interval is None:
+            self.load(refused, choice, asked.refresh, asked.instead)
+            return
+        before = next((one for one in refused if one.kind == "yahoo"), None)
+        if before is None:
+            return
+        stored = before.model_copy(update={"ticker": before.ticker.model_copy(update={"interval": interval})})
+        listed = before if self.watchlist.places(before) else None
+        self.load((stored,), choice, "never", asked.instead or listed)
 
     def restore(self, watchlist: Watchlist, selected: int) -> None:
         """Take over a list of which nothing is loaded yet."""
@@ -420,6 +458,7 @@ class Session(QObject):
         if self.busy:
             raise CandlecastError("The program is still at work.", "Wait for it to end, or cancel it.")
         self._held = (task, make)
+        self._asked.failed, self._asked.refusals = False, []
         check_distances(self.panel)
         check_findings(self.panel, self.tr("Look at the data first, or go on with it as it is."), self._accepted)
         self._settle(COST)
@@ -437,6 +476,11 @@ class Session(QObject):
             return
         self._accepted = [*self._accepted, *grave(self.panel)]
         self.begin(*self._held)
+
+    def begin_again(self) -> None:
+        """Begin once more what was begun last; errors as :meth:`begin`."""
+        if self._held is not None:
+            self.begin(*self._held)
 
     def stop(self) -> None:
         """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""
@@ -699,6 +743,7 @@ class Session(QObject):
     def _refuse(self, failure: Failure | None) -> None:
         """Let the rows say why they could not be loaded; of several references those that failed come onto the list, too."""
         asked = self._asked
+        asked.failed = failure is not None
         for event in asked.refusals:
             request = asked.requests[event.place]
             self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=asked.choice != "as_before"), self.selected)
@@ -706,7 +751,9 @@ class Session(QObject):
             first, count = asked.refusals[0], len(asked.refusals)
             many = self.tr("{n} of {all} could not be loaded. {first}").format(n=count, all=len(asked.requests), first=first.message)
             self.misnamed = asked.requests[first.place]
-            self.delivered.emit(Notice(many if count > 1 else first.message, first.hint, suggestions=first.suggestions))
+            self.delivered.emit(
+                Notice(many if count > 1 else first.message, first.hint, suggestions=first.suggestions, remedies=first.remedies)
+            )
         if failure and len(asked.requests) == 1 and not asked.listed:
             self.refused = self.misnamed = asked.requests[0]
             listed = asked.instead or self.refused

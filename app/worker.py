@@ -15,7 +15,7 @@ from itertools import islice
 from PySide6.QtCore import QThread
 
 from app.heap import trim_heap
-from forecasting.errors import CandlecastError
+from forecasting.errors import CandlecastError, Remedy
 from forecasting.events import Event, MemorySeen, Progress
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of the job.
@@ -29,19 +29,21 @@ _PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas",
 class Failure:
     """A fault on its way to the window; ``details`` is empty for a fault that the user can mend.
 
-    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first.
+    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first;
+    ``remedies`` are next steps that the program can take by itself.
     """
 
     message: str
     hint: str = ""
     details: str = ""
     suggestions: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Tell a fault of ours by its message and hint, any other with traceback and versions."""
         if isinstance(error, CandlecastError):
-            return cls(error.message, error.hint, suggestions=getattr(error, "suggestions", ()))
+            return cls(error.message, error.hint, suggestions=getattr(error, "suggestions", ()), remedies=error.remedies)
         trace = "".join(traceback.format_exception(error))
         return cls(f"{type(error).__name__}: {error}", "", f"{trace}\n{versions()}")
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from forecasting.config import RunConfig
-from forecasting.errors import ConfigError, ModelFileError
+from forecasting.errors import RETRY, ConfigError, ModelFileError
 from forecasting.reading import open_zip, ordinary
 from forecasting.writing import write_whole
 
@@ -104,7 +104,8 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
     except (NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise _bad(path, f"cannot be unpacked ({error})") from error
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.", "Check the path and your permissions.") from error
+        hint = "Check the path and your permissions."
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.", hint, remedies=(RETRY,)) from error
     return manifest, _tensors(path, weights)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.config import RunConfig, TaskConfig
-from forecasting.errors import ConfigError, DataError
+from forecasting.errors import ConfigError, DataError, Remedy
 from forecasting.series import Finding, Panel, PriceSeries
 
 _SECOND_US = 1_000_000
@@ -236,12 +236,13 @@ def check_sizes(task: TaskConfig) -> None:
     ------
     ConfigError
     """
-    parts = (("validation", task.val_size), ("test", task.test_size))
-    for name, size in parts:
+    parts = (("val_size", "validation", task.val_size), ("test_size", "test", task.test_size))
+    for field, name, size in parts:
         if 0 < size < task.horizon:
             raise ConfigError(
                 f"{size} {name} bars are fewer than the horizon of {task.horizon}: no forecast fits into the {name} part.",
                 f"Set the {name} size to {task.horizon} or more, to 0 for the usual share, or lower the horizon.",
+                remedies=(Remedy("settings", ((field, task.horizon),)),),
             )
 
 

@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
+from typing import Any, Literal
 
 #: Most letters of a message or a hint: what a file holds may be quoted in it.
 _MOST = 1500
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A next step that the program can take by itself.
+
+    Attributes
+    ----------
+    kind : str
+        ``settings``: run with other settings. ``retry``: do the same once more, as the cause may be over.
+        ``stored``: take prices of the same ticker that the price cache holds. ``longer``: train more epochs.
+    values : tuple of (str, object)
+        Settings by name, ``interval`` of the stored prices, or ``epochs``.
+    bars : int
+        Bars that the settings suit; 0 for other kinds.
+    """
+
+    kind: Literal["settings", "retry", "stored", "longer"]
+    values: tuple[tuple[str, Any], ...] = ()
+    bars: int = 0
+
+
+#: The cause may pass: no connection, a server out of order, a file that another program has locked.
+RETRY = Remedy("retry")
 
 
 class CandlecastError(Exception):
@@ -17,10 +43,13 @@ class CandlecastError(Exception):
         What went wrong, with the value that caused it and what was needed.
     hint : str
         The next step for the user; may be empty when the message says it all.
+    remedies : tuple of Remedy
+        Next steps that the program can take by itself, best first.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, remedies: tuple[Remedy, ...] = ()) -> None:
         message, self.hint = presentable(message), presentable(hint)
+        self.remedies = remedies
         super().__init__(message)
         self.message = message
 
@@ -57,14 +86,14 @@ class SourceError(CandlecastError):
 
     Parameters
     ----------
-    message, hint : str
+    message, hint, remedies
         As for :class:`CandlecastError`.
     suggestions : tuple of str
         References that may be meant instead, likeliest first, such as ``yahoo:BRK-B``.
     """
 
-    def __init__(self, message: str, hint: str = "", suggestions: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str = "", suggestions: tuple[str, ...] = (), *, remedies: tuple[Remedy, ...] = ()) -> None:
+        super().__init__(message, hint, remedies=remedies)
         self.suggestions = suggestions
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from forecasting.config import RunConfig
+from forecasting.errors import Remedy
 from forecasting.evidence import MIN_ORIGINS
 from forecasting.series import Floats, Forecast, Ints, Origins, Outcomes, Panel, Profile
 
@@ -34,12 +35,14 @@ class Progress(Event):
 class Notice(Event):
     """Something the user should know that stops nothing (device fall-back, slow network, ...).
 
-    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first.
+    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first;
+    ``remedies`` are next steps that the program can take by itself.
     """
 
     message: str
     hint: str = ""
     suggestions: tuple[str, ...] = field(default=(), kw_only=True)
+    remedies: tuple[Remedy, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,15 @@ class MemorySeen(Event):
 
 @dataclass(frozen=True)
 class Advice(Event):
-    """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said later of a topic replaces the earlier."""
+    """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said later of a topic replaces the earlier.
+
+    ``remedies`` are next steps that the program can take by itself.
+    """
 
     topic: str
     message: str
     hint: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True)

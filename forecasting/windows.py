@@ -13,7 +13,7 @@ from torch import Tensor
 
 from forecasting.checks import check_sizes
 from forecasting.config import InputConfig, TaskConfig
-from forecasting.errors import DataError
+from forecasting.errors import DataError, Remedy
 from forecasting.events import MEAN_LEVELS
 from forecasting.features import features, known_ahead
 from forecasting.seasonal import Season, anchors, deseasonalised, with_season
@@ -94,11 +94,46 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
     Raises
     ------
     DataError
-        Too few bars for one window of each part; says how many there are and are needed.
+        Too few bars for one window of each part; says how many there are and are needed, and has a
+        remedy with the sizes that fit, where some do.
     ConfigError
         A validation or test part shorter than the horizon.
     """
     check_sizes(task)
+    try:
+        return _split(panel, task, test_start)
+    except DataError as error:
+        error.remedies = _fitting(panel, task, test_start)
+        raise
+
+
+def _fitting(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> tuple[Remedy, ...]:
+    """Return the remedy with lookback, horizon and parts that suit the dates of a panel; none where nothing does.
+
+    The horizon stays where a tenth of the dates hold it, and the lookback where a
+    fifth of them do; the parts have their usual shares. What still does not fit is halved.
+    """
+    dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
+    usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
+    horizon = min(task.horizon, max(1, usable // 10))
+    shortest = min(task.input_size, 2)
+    lookback = min(task.input_size, max(shortest, usable // 5))
+    while True:
+        sizes = {"input_size": lookback, "horizon": horizon, "val_size": 0}
+        sizes |= {"test_size": 0} if test_start is None else {}
+        try:
+            _split(panel, task.model_copy(update=sizes), test_start)
+        except DataError:
+            if lookback == shortest and horizon == 1:
+                return ()
+            lookback, horizon = max(shortest, lookback // 2), max(1, horizon // 2)
+        else:
+            changed = {name: value for name, value in sizes.items() if value != getattr(task, name)}
+            return (Remedy("settings", tuple(changed.items()), usable),)
+
+
+def _split(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> Split:
+    """Split a panel, parameters and errors as of :func:`split_panel`; the errors have no remedies."""
     dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
     horizon = task.horizon
     usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))

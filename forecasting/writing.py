@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from forecasting.errors import ExportError
+from forecasting.errors import RETRY, ExportError
 
 #: Names that no other program gives its files: what bears them may be removed where its program is gone.
 _PART = re.compile(r"^\.(?P<name>.+)\.[0-9a-f]{8}\.candlecast-part$", re.DOTALL)
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
         held = None
         os.replace(part, target)
     except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", next_step(error)) from error
+        raise ExportError(f"{path} cannot be written: {error.strerror or error}.", next_step(error), remedies=(RETRY,)) from error
     finally:
         if held is not None:
             os.close(held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,12 @@ from app.charts.shapes import ShapePicture
 from app.forms import SettingsForm
 from app.number_format import duration
 from app.panels.form_scroll import FormScroll
+from app.panels.remedies import remedy_label
 from app.theme import Theme, icon
+from app.worker import Failure
 from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings
-from forecasting.errors import ConfigError
+from forecasting.errors import CandlecastError, ConfigError, Remedy
 from forecasting.events import CostEstimated
 from forecasting.jobs import suited
 from forecasting.series import Panel
@@ -61,6 +63,8 @@ class ModelPanel(QWidget):
     ----------
     train_wanted, stop_wanted, rate_wanted : Signal
         A button was pressed: train, stop, look for a learning rate.
+    remedy_wanted : Signal
+        A remedy of what does not go together.
     config_changed : Signal
         A setting was changed, or all that there is to undo or redo.
     """
@@ -68,6 +72,7 @@ class ModelPanel(QWidget):
     train_wanted = Signal()
     stop_wanted = Signal()
     rate_wanted = Signal()
+    remedy_wanted = Signal(object)
     config_changed = Signal()
 
     def __init__(self) -> None:
@@ -78,6 +83,7 @@ class ModelPanel(QWidget):
         self._past: list[RunConfig] = []
         self._future: list[RunConfig] = []
         self._aside: dict[str, Any] = {}
+        self._remedy: Remedy | None = None
         self._noted: tuple[str, float] = ("", 0.0)
         self._filling = False
         self._running = False
@@ -106,6 +112,7 @@ class ModelPanel(QWidget):
         whole.addLayout(chosen_first)
         whole.addLayout(self._buttons())
         whole.addWidget(self._cost)
+        whole.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
         whole.addWidget(self._scroll, 1)
         self.show_config(RunConfig())
         self._past.clear()
@@ -181,9 +188,9 @@ class ModelPanel(QWidget):
         )
         self._tell(told)
 
-    def show_fault(self, fault: str) -> None:
-        """Tell what does not go together."""
-        self._tell(fault, fault=True)
+    def show_fault(self, error: CandlecastError | Failure) -> None:
+        """Tell what does not go together, with a button for the first remedy."""
+        self._tell(f"{error.message} {error.hint}".strip(), fault=True, remedies=error.remedies)
 
     def show_running(self, *, running: bool, stopping: bool, ready: bool, loading: bool = False) -> None:
         """Enable what makes sense: Train with prices and at rest, Stop while something can be stopped, also the loading of prices."""
@@ -214,7 +221,7 @@ class ModelPanel(QWidget):
         try:
             config = self._following_shape()
         except ConfigError as error:
-            self.show_fault(f"{error.message} {error.hint}")
+            self.show_fault(error)
             return
         if config != self._last:
             self._note(config)
@@ -283,11 +290,18 @@ class ModelPanel(QWidget):
     def _take(self, preset: Preset) -> None:
         self.show_config(self._last.changed(**preset.values))
 
-    def _tell(self, text: str, *, fault: bool = False) -> None:
+    def _tell(self, text: str, *, fault: bool = False, remedies: Sequence[Remedy] = ()) -> None:
         self._cost.setText(text)
         self._cost.setProperty("role", "danger" if fault else "muted")
         self._cost.style().polish(self._cost)
         self._cost.setVisible(bool(text))
+        self._remedy = next((one for one in remedies if one.kind == "settings"), None)
+        self.remedy_button.setText(remedy_label(self._remedy) if self._remedy else "")
+        self.remedy_button.setVisible(self._remedy is not None)
+
+    def _take_remedy(self) -> None:
+        if self._remedy is not None:
+            self.remedy_wanted.emit(self._remedy)
 
     def _preset_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -347,6 +361,10 @@ class ModelPanel(QWidget):
             label.setWordWrap(True)
         self._cost.setContentsMargins(10, 0, 10, 6)
         self._cost.hide()
+        self.remedy_button = QPushButton()
+        self.remedy_button.setStyleSheet("margin: 0 10px 6px 10px")
+        self.remedy_button.clicked.connect(self._take_remedy)
+        self.remedy_button.hide()
         for group, form in self._forms.items():
             heading = QLabel(headings.get(group, group))
             heading.setProperty("role", "heading")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow, QWidget
 
-from app.charts.plot import Plot
+from app.charts.plot import Columns, Plot
 from app.charts.price import PriceChart
 from app.export import EXPORTERS, PICTURES, Figure, Look, begin
 from app.export.tables import TABLES, write_table
@@ -56,6 +57,8 @@ class Keeping(QObject):
     ----------
     dialog : ExportDialog or None
         The one that is open.
+    again : callable or None
+        Writes once more what was refused last.
     wrote, refused : Signal
         Something was written; it could not be (a CandlecastError or a Failure).
     """
@@ -78,6 +81,7 @@ class Keeping(QObject):
         self._menus: dict[QWidget, PlotMenu] = {}
         self.dialog: ExportDialog | None = None
         self._exported: RunFinished | None = None
+        self.again: Callable[[], object] | None = None
         self._writing = Writing(self, session)
         session.state_changed.connect(self._renew)
         session.selected_changed.connect(self._renew)
@@ -89,7 +93,7 @@ class Keeping(QObject):
         """Begin to write what is shown; the suffix decides on the format, and tables need a finished run. False where there is nothing."""
         if self._session.series is None:
             return False
-        self._begin(path, begin(path, self._figure()), settles=True)
+        self._begin(path, begin(path, self._figure()), settles=True, again=lambda: self.export(path))
         return True
 
     @property
@@ -109,7 +113,7 @@ class Keeping(QObject):
         try:
             finished.forecaster.save(Path(path))
         except CandlecastError as error:
-            self.refused.emit(error)
+            self._refuse(error, lambda: self.save_model(path))
             return False
         self._session.unsaved = False
         self._tell_written(path)
@@ -146,7 +150,10 @@ class Keeping(QObject):
         path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Save the data"), name, kinds)
         if path:
             columns = cast(Plot, plot).table()
-            self._begin(path, _undrawn(lambda: write_table(path, columns)))
+            self._write_data(path, columns)
+
+    def _write_data(self, path: str, columns: Columns) -> None:
+        self._begin(path, _undrawn(lambda: write_table(path, columns)), again=lambda: self._write_data(path, columns))
 
     def _ask(self, figure: Figure) -> None:
         suffix, look = self._preferences.export
@@ -169,9 +176,14 @@ class Keeping(QObject):
         kinds = {suffix: EXPORTERS[suffix].label, **offered}
         path = dialogs.ask_save_path(self._window, self._preferences, self.tr("Export"), stem, kinds, known=_FORMATS_OF_OTHERS)
         if path:
-            shown = self._figure()
-            figure = replace(figure, result=shown.result, symbol=shown.symbol)
-            self._begin(path, begin(path, figure), settles=not figure.title, dialog=self.dialog)
+            self._write_figure(path, figure)
+
+    def _write_figure(self, path: str, figure: Figure) -> None:
+        """Write a figure, of what is shown now; the dialog that is open is accepted once that is done."""
+        shown = self._figure()
+        figure = replace(figure, result=shown.result, symbol=shown.symbol)
+        again = partial(self._write_figure, path, figure)
+        self._begin(path, begin(path, figure), settles=not figure.title, dialog=self.dialog, again=again)
 
     def _renew(self) -> None:
         """Let an open dialog take what is shown by now."""
@@ -232,15 +244,26 @@ class Keeping(QObject):
         network = [finished.result.config.model.title] if finished else []
         return "-".join([symbol[:_LONGEST_SYMBOL], *network, str(series.ds[-1])[:10]])
 
-    def _begin(self, path: str | Path, pieces: Pieces, *, settles: bool = False, dialog: ExportDialog | None = None) -> None:
-        """Begin to write, and tell of the end; what ``settles`` has taken the result of the run that is there now out of the program."""
+    def _begin(
+        self,
+        path: str | Path,
+        pieces: Pieces,
+        *,
+        settles: bool = False,
+        dialog: ExportDialog | None = None,
+        again: Callable[[], object] | None = None,
+    ) -> None:
+        """Begin to write, and tell of the end; ``again`` writes it once more where that fails.
+
+        What ``settles`` has taken the result of the run that is there now out of the program.
+        """
         finished = self._session.finished
 
         def tell(failure: Failure | None) -> None:
             if dialog is not None and dialog is self.dialog:
                 dialog.go.setEnabled(True)
             if failure is not None:
-                self.refused.emit(failure)
+                self._refuse(failure, again)
                 return
             if settles:
                 self._exported = finished
@@ -252,6 +275,11 @@ class Keeping(QObject):
             dialog.go.setEnabled(False)
         self._status.rest(self.tr("Writing {path}…").format(path=path))
         self._writing.begin(pieces, tell)
+
+    def _refuse(self, fault: object, again: Callable[[], object] | None) -> None:
+        """Tell that something could not be written, and how to write it once more."""
+        self.again = again
+        self.refused.emit(fault)
 
     def _tell_written(self, path: str | Path) -> None:
         self._status.rest(self.tr("Wrote {path}").format(path=path))

@@ -1,18 +1,23 @@
-"""Next steps where the checked series cannot be trained as they are: errors in their data, or bars of different distances."""
+"""Next steps as buttons: where series cannot be loaded or trained as they are, and where more can be made of a training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.panels.findings import remedy_text
+from app.panels.model import ModelPanel
+from app.panels.remedies import remedy_label, setting_title
 from app.session import Session
 from app.watchlist import Watchlist
 from app.window.presets import LayoutPresets
 from app.window.watching import Watching
 from forecasting.checks import Frequency, MixedDistancesError, UnacceptedFindingsError
-from forecasting.errors import CandlecastError
+from forecasting.config import GROUPS
+from forecasting.errors import RETRY, CandlecastError, Remedy
 from forecasting.series import Finding, PriceSeries
 
 #: What a button says, and what it does.
@@ -20,7 +25,7 @@ Step = tuple[str, Callable[[], None]]
 
 
 class Reviewing(QObject):
-    """Offers what can be done about series that were refused.
+    """Offers what can be done about what was refused.
 
     Parameters
     ----------
@@ -29,13 +34,26 @@ class Reviewing(QObject):
         Bring the data panel to the front.
     watching : Watching
         Loads series with joined bars.
+    model : ModelPanel
+        Its settings are changed.
+
+    Attributes
+    ----------
+    told : Signal
+        Message, hint and next steps of something worth knowing.
+    train_wanted : Signal
+        The user wants to train with what has just been changed.
     """
 
-    def __init__(self, session: Session, presets: LayoutPresets, watching: Watching) -> None:
+    told = Signal(str, str, object)
+    train_wanted = Signal()
+
+    def __init__(self, session: Session, presets: LayoutPresets, watching: Watching, model: ModelPanel) -> None:
         super().__init__(presets)
         self._session = session
         self._presets = presets
         self._watching = watching
+        self._model = model
 
     def steps(self, error: CandlecastError) -> tuple[Step, ...]:
         """Return two steps at most that help against an error; none where there is nothing to choose."""
@@ -48,6 +66,63 @@ class Reviewing(QObject):
             return self._separations(error)
         return ()
 
+    def remedies(self, remedies: Sequence[Remedy], again: Callable[[], object] | None = None) -> tuple[Step, ...]:
+        """Return the steps that take remedies.
+
+        Parameters
+        ----------
+        remedies : sequence of Remedy
+        again : callable, optional
+            Does once more what has failed; left out, that is what was loaded or begun last.
+        """
+        return tuple((remedy_label(one), partial(self.take, one, again)) for one in remedies if self._can_take(one))
+
+    def take(self, remedy: Remedy, again: Callable[[], object] | None = None) -> None:
+        """Take a remedy; see :meth:`remedies`.
+
+        Raises
+        ------
+        CandlecastError
+            It is refused.
+        """
+        values = dict(remedy.values)
+        if remedy.kind == "settings":
+            self._change(values)
+        elif remedy.kind == "longer":
+            self._session.train_on(int(values["epochs"]))
+        elif remedy.kind == "stored":
+            self._session.load_refused(values["interval"])
+        elif again is not None:
+            again()
+        elif self._session.refused_requests:
+            self._session.load_refused()
+        else:
+            self._session.begin_again()
+
+    def advised(self) -> tuple[str, str, tuple[Step, ...]]:
+        """Return message, hint and step of the advice to train for longer, where the last training has left it; else nothing."""
+        found = (one for one in self._session.seen.advice if any(remedy.kind == "longer" for remedy in one.remedies))
+        advice = next(found, None)
+        if advice is None or not self._session.can_train_on:
+            return "", "", ()
+        return advice.message, advice.hint, self.remedies(advice.remedies)
+
+    def _can_take(self, remedy: Remedy) -> bool:
+        if remedy.kind == "longer":
+            return self._session.can_train_on
+        return remedy.kind != "stored" or bool(self._session.refused_requests)
+
+    def _change(self, values: Mapping[str, Any]) -> None:
+        """Change settings in the form, and tell which, with the ways on and back."""
+        before = self._model.config()
+        after = before.changed(**values)
+        self._model.show_config(after)
+        old, new = (dict(pair for group in GROUPS for pair in getattr(config, group)) for config in (before, after))
+        changes = [f"{setting_title(name)} {old[name]} → {new[name]}" for name in new if new[name] != old[name]]
+        words = self.tr("Settings changed: {changes}.").format(changes=", ".join(changes))
+        steps: tuple[Step, ...] = ((self.tr("Train"), self.train_wanted.emit), (self.tr("Undo"), self._model.undo))
+        self.told.emit(words, self.tr("Ctrl+Z brings the values before back."), steps)
+
     def corrections(self, suggestions: Sequence[str]) -> tuple[Step, ...]:
         """Return two steps at most that load what may be meant instead of what could not be loaded."""
         return tuple((self.tr("Load {name}").format(name=_bare(one)), lambda one=one: self._load_instead(one)) for one in suggestions[:2])
@@ -59,6 +134,14 @@ class Reviewing(QObject):
                 if finding.remedy:
                     told = f"{one.symbol}: {finding.message}"
                     return told, ((remedy_text(finding), lambda one=one, finding=finding: self._settle(one, finding)),)
+        return "", ()
+
+    def outdated(self, series: Iterable[PriceSeries]) -> tuple[str, tuple[Step, ...]]:
+        """Return which prices are those of an earlier time because newer ones could not be fetched, and the step that tries again."""
+        for one in series:
+            told = next((finding.message for finding in one.findings if finding.code == "outdated"), "")
+            if told:
+                return f"{one.symbol}: {told}", ((remedy_label(RETRY), self._watching.reload),)
         return "", ()
 
     def _load_instead(self, reference: str) -> None:

@@ -197,12 +197,12 @@ class Steering(QObject):
         try:
             self._session.estimate(self._model.config())
         except ConfigError as error:
-            self._model.show_fault(f"{error.message} {error.hint}")
+            self._model.show_fault(error)
 
     def _aside_failed(self, name: str, failure: Failure) -> None:
         """Say beside the settings why they cannot be trained with; anything unexpected is told like every fault."""
         if name == COST and not failure.details:
-            self._model.show_fault(f"{failure.message} {failure.hint}")
+            self._model.show_fault(failure)
         elif name in (COST, _UNFINISHED):
             self._report(failure)
 

@@ -40,7 +40,7 @@ from app.window.viewing import Viewing
 from app.window.watching import Watching
 from app.worker import Failure
 from forecasting.config import RunConfig
-from forecasting.errors import CandlecastError, ConfigError
+from forecasting.errors import CandlecastError, ConfigError, Remedy
 from forecasting.events import (
     Advice,
     AuditFinished,
@@ -57,6 +57,8 @@ from forecasting.events import (
 FIRST_SAMPLE = "sample:sp500"
 #: What runs aside under this name clears away what earlier starts left; no desk listens to it.
 SWEEP = "sweep"
+#: Next steps that the banner has room for.
+_MOST_STEPS = 2
 #: Milliseconds that a closing window waits for its threads.
 _CLOSE_MS = 300
 
@@ -132,7 +134,7 @@ class Workbench(QObject):
         self.steering = Steering(
             window, self.session, self.layout.resume, self.training, self.model, self.actions, self.watching, self.report
         )
-        self.reviewing = Reviewing(self.session, self.layout.presets, self.watching)
+        self.reviewing = Reviewing(self.session, self.layout.presets, self.watching, self.model)
         self.reusing = Reusing(window, self.session, self.actions, self.keeping, self.journaling, preferences)
         self.guiding = Guiding(window, self.session, self.layout.presets, self.layout.bars, self.actions, self.viewing, preferences)
         self._wire_session()
@@ -216,20 +218,31 @@ class Workbench(QObject):
         except CandlecastError as error:
             self.report(error)
 
-    def report(self, fault: Failure | BaseException) -> None:
-        """Tell of a fault: ours in the banner, any other with all details."""
+    def report(self, fault: Failure | BaseException, again: Callable[[], object] | None = None) -> None:
+        """Tell of a fault: ours in the banner, with next steps as buttons, any other with all details.
+
+        Parameters
+        ----------
+        fault : Failure or exception
+        again : callable, optional
+            Does once more what has failed.
+        """
         failure = fault if isinstance(fault, Failure) else Failure.of(fault)
         self._fault = failure
         self._note("", failure)
         if not failure.details:
             helps = self.reviewing.steps(fault) if isinstance(fault, CandlecastError) else ()
-            self._steps = helps or self.reviewing.corrections(failure.suggestions)
-            self._refused = "" if self._steps else self.importer.offers()
-            names = [name for name, _ in self._steps] or ([self.tr("Import with options…")] if self._refused else [])
-            self.banner.show_fault(failure.message, failure.hint, choices=names)
+            self._steps = helps or self.reviewing.corrections(failure.suggestions) or self.reviewing.remedies(failure.remedies, again)
+            self._refused = self.importer.offers()
+            if self._refused and len(self._steps) < _MOST_STEPS:
+                self._steps += ((self.tr("Import with options…"), self._import_refused),)
+            self.banner.show_fault(failure.message, failure.hint, choices=[name for name, _ in self._steps])
             return
         self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
         self._show_details()
+
+    def _import_refused(self) -> None:
+        self.importer.open(self._refused)
 
     def _tell(self, message: str, hint: str, steps: tuple[Step, ...]) -> None:
         """Tell of something worth knowing, with next steps as buttons."""
@@ -237,12 +250,15 @@ class Workbench(QObject):
         self.banner.show_notice(message, hint, choices=[name for name, _ in steps])
 
     def _take_step(self, number: int) -> None:
-        """Take one of the next steps that the banner offers."""
-        if not self._steps:
-            self.importer.open(self._refused)
-            return
-        self.banner.pass_on()
-        self.attempt(self._steps[number][1])
+        """Take one of the next steps that the banner offers; what a dialog may still settle stays until it is settled."""
+        take = self._steps[number][1]
+        if take != self._import_refused:
+            self.banner.pass_on()
+        self.attempt(take)
+
+    def _take_remedy(self, remedy: Remedy) -> None:
+        """Take a next step that a panel offers."""
+        self.attempt(lambda: self.reviewing.take(remedy))
 
     def _note(self, name: str, failure: Failure) -> None:
         """Write an unexpected fault into the log, once; where no desk tells of what failed aside, tell of it."""
@@ -330,7 +346,11 @@ class Workbench(QObject):
         self.watching.shown.connect(self._show_series)
         self.watching.told.connect(self.banner.show_lasting)
         self.watching.removed.connect(self.banner.pass_on)
-        self.keeping.refused.connect(self.report)
+        self.keeping.refused.connect(lambda fault: self.report(fault, self.keeping.again))
+        self.reviewing.told.connect(self._tell)
+        self.reviewing.train_wanted.connect(self.train)
+        self.training.remedy_wanted.connect(self._take_remedy)
+        self.model.remedy_wanted.connect(self._take_remedy)
         self.reusing.refused.connect(self.report)
         self.reusing.told.connect(self.banner.show_notice)
         self.reusing.shown.connect(self._show_series)
@@ -409,6 +429,8 @@ class Workbench(QObject):
                 logbook.note(f"loaded {len(event.panel)} series of {sum(map(len, event.panel))} bars in all")
                 self._show_panel()
                 told, steps = self.reviewing.settlements(event.panel) if self.session.asked_anew else ("", ())
+                if not told and self.session.asked_to_fetch:
+                    told, steps = self.reviewing.outdated(event.panel)
                 if told:
                     message, _, hint = told.partition(". ")
                     self._tell(f"{message}.", hint, steps)
@@ -416,7 +438,8 @@ class Workbench(QObject):
                 self.model.offer_devices(event.devices)
                 self._status.show_engine(event, warming=False)
             case Notice():
-                self._tell(event.message, event.hint, self.reviewing.corrections(event.suggestions))
+                steps = self.reviewing.corrections(event.suggestions) or self.reviewing.remedies(event.remedies)
+                self._tell(event.message, event.hint, steps)
                 self.running.show_notices()
             case Advice():
                 if self.running.show_advice(event):
@@ -427,8 +450,15 @@ class Workbench(QObject):
                 logbook.note(f"trained for {event.result.info.epochs} epochs in {event.result.info.seconds:.1f} s")
                 self.running.show_result()
                 QApplication.alert(self.window)
+                QTimer.singleShot(0, self, self._advise)
             case BacktestFinished() | AuditFinished() | LearningRatesTried():
                 QApplication.alert(self.window)
+
+    def _advise(self) -> None:
+        """Offer what the training that has ended asks for; a fault that is told stays."""
+        message, hint, steps = self.reviewing.advised()
+        if steps and not (self.banner.text and self.banner.urgent):
+            self._tell(message, hint, steps)
 
     def _show_panel(self) -> None:
         """Show freshly loaded prices."""

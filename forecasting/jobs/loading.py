@@ -65,7 +65,8 @@ def load(
         except CandlecastError as error:
             refusals.append(error)
             if len(wanted) > 1:
-                yield NotLoaded(error.message, error.hint, place, suggestions=getattr(error, "suggestions", ()))
+                suggestions = getattr(error, "suggestions", ())
+                yield NotLoaded(error.message, error.hint, place, suggestions=suggestions, remedies=error.remedies)
             continue
         found.extend(series)
         places.extend([place] * len(series))

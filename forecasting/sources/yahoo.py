@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
-from forecasting.errors import ConfigError, DataError, SourceError
+from forecasting.errors import RETRY, ConfigError, DataError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.bounded import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period
@@ -120,7 +120,9 @@ class YahooSource(Settings):
             Unknown ticker, no prices, no connection, too many requests, deadline passed, or a reply that makes no sense.
         """
         if not _one_at_a_time.acquire(timeout=self.deadline_s):
-            raise SourceError(f"Another download is still under way after {self.deadline_s:g} s; {self.symbol} was not loaded.", _LATER)
+            raise SourceError(
+                f"Another download is still under way after {self.deadline_s:g} s; {self.symbol} was not loaded.", _LATER, remedies=(RETRY,)
+            )
         try:
             return _fetch(self, since)
         finally:
@@ -273,7 +275,7 @@ def _left_alone(symbol: str, reason: str) -> SourceError:
     """Return words for a server that takes no more requests, with how long it is left alone."""
     wait = max(1.0, Pause.left())
     words = f"{wait:.0f} s" if wait < 120 else f"{wait / 60:.0f} minutes"
-    return SourceError(f"{reason}; {symbol} was not loaded.", f"Try again in {words}. {_KEPT}")
+    return SourceError(f"{reason}; {symbol} was not loaded.", f"Try again in {words}. {_KEPT}", remedies=(RETRY,))
 
 
 def _nothing(source: YahooSource) -> SourceError:
@@ -300,22 +302,25 @@ def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool,
     if Pause.left() > 0:
         return False, _left_alone(symbol, "Yahoo takes no more requests for now (status 429)")
     if status >= 500:
-        return True, SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER)
+        return True, SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER, remedies=(RETRY,))
     if status >= 400:
         return False, _refusal(status, chart, source)
     if isinstance(error, TimeoutError) or kind in ("Timeout", "ReadTimeout", "ConnectTimeout"):
-        return False, SourceError(f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION)
+        return False, SourceError(
+            f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION, remedies=(RETRY,)
+        )
     if isinstance(error, TooLargeError | DataError) or "curl: (61)" in str(error):  # 61: packed in a way that cannot be unpacked
-        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense.", f"{_LATER} ({_short(error)})")
+        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense.", f"{_LATER} ({_short(error)})", remedies=(RETRY,))
     if type(error).__module__.partition(".")[0] in ("peewee", "sqlite3"):
         words = f"The cookies in {_cache_folder()} cannot be read; {symbol} was not loaded."
-        return False, SourceError(words, f"Close other programs that use this folder, or delete the folder. ({_short(error)})")
+        hint = f"Close other programs that use this folder, or delete the folder. ({_short(error)})"
+        return False, SourceError(words, hint, remedies=(RETRY,))
     if status == 0 or isinstance(error, OSError):
         return _line_down(error, symbol)
     result = _result_of(chart)
     if result == [] or (kind == "YFPricesMissingError" and result is not None):
         return False, _nothing(source)
-    return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER)
+    return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER, remedies=(RETRY,))
 
 
 def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
@@ -329,7 +334,7 @@ def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
         cut, words, hint = True, "The connection to Yahoo was cut", _CONNECTION
     else:
         words, hint = "Yahoo cannot be reached", _CONNECTION
-    return cut, SourceError(f"{words}; {symbol} was not loaded.", f"{hint} ({_short(error)})")
+    return cut, SourceError(f"{words}; {symbol} was not loaded.", f"{hint} ({_short(error)})", remedies=(RETRY,))
 
 
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
@@ -338,7 +343,7 @@ def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
         message = f"Yahoo does not know the ticker {source.symbol}, or it was delisted{f' ({said})' if said else ''}."
         return SourceError(message, *_spelling_help(source.symbol, _SPELLING))
     if status in (401, 403):
-        return SourceError(f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.", _LATER)
+        return SourceError(f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.", _LATER, remedies=(RETRY,))
     return SourceError(
         f"Yahoo refuses {source.symbol} with status {status}: {said or 'no reason given'}.", "Choose another interval or period."
     )

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from forecasting.errors import SourceError
+from forecasting.errors import RETRY, SourceError
 from forecasting.series import Finding
 from forecasting.writing import Claim, data_folder, name_aside
 
@@ -169,7 +169,9 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            raise SourceError(f"The store {self.path} cannot be {what}: {error}.", _NEXT.get(code, _ELSEWHERE)) from error
+            hint = _NEXT.get(code, _ELSEWHERE)
+            remedies = (RETRY,) if hint == _AGAIN else ()
+            raise SourceError(f"The store {self.path} cannot be {what}: {error}.", hint, remedies=remedies) from error
 
     def _connected(self) -> sqlite3.Connection:
         """Open the file, bring its schema up to date, and remember which file it was."""

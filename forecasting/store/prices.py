@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from forecasting.errors import SourceError
+from forecasting.errors import Remedy, SourceError
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.store.database import Database, date_of, text_of
 
@@ -130,16 +130,25 @@ class PriceStore(Database):
         kept = self._guarded(lambda: self._read(source.key))
         age = _age_s(kept) if kept is not None else np.inf
         if kept is None and refresh == "never":
-            raise SourceError(f"{source.key} is not in the cache.", "Load it once with a connection to the internet.")
+            hint = "Load it once with a connection to the internet."
+            raise SourceError(f"{source.key} is not in the cache.", hint, remedies=self._stored(source.key))
         if kept is not None and (refresh == "never" or (refresh == "auto" and 0 <= age < max_age_s)):
             return self._told(source.finish(kept), _cached(kept))
         try:
             fresh, told = _refreshed(source, kept)
         except SourceError as error:
             if kept is None:
+                error.remedies += self._stored(source.key)
                 raise
             return self._told(source.finish(kept), _outdated(kept, error))
         return self._told(source.finish(fresh), *told, *self._keep(source.key, fresh))
+
+    def _stored(self, key: str) -> tuple[Remedy, ...]:
+        """Return the remedy that takes other bars of a ticker, the last fetched ones, where the cache holds some."""
+        name = key.rpartition(":")[0]
+        found = [one.key.rpartition(":") for one in self.held() if one.key != key]
+        interval = next((interval for held, _, interval in found if held == name), "")
+        return (Remedy("stored", (("interval", interval),)),) if interval else ()
 
     def held(self) -> tuple[Held, ...]:
         """Return what the cache holds, latest fetched first."""

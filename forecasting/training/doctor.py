@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from forecasting.config import RunConfig
+from forecasting.errors import Remedy
 from forecasting.events import Advice, EpochEnd, MemorySeen
 from forecasting.model_registry import titles
 
@@ -14,6 +15,8 @@ from forecasting.model_registry import titles
 _EXPLODED = 1e3
 #: Epochs before gradients are judged; share of clipped steps that is worth a word; rise of the loss that is.
 _SETTLED, _OFTEN, _WORSE = 3, 0.5, 0.01
+#: Fewest epochs that a training which still learned is made longer by; else half of what it had.
+_FEWEST_MORE = 5
 
 
 class Doctor:
@@ -75,6 +78,7 @@ def on_memory(memory: MemorySeen, config: RunConfig) -> Iterator[Advice]:
             f"{f'{farthest:.2g} of the strongest' if farthest else 'zero'}: this {name} "
             f"learns nothing from bars {f'more than {used} back' if used else 'before the last'}, of a lookback of {lookback}.",
             _longer(config, max(used, 2)),
+            _remembering(config),
         )
 
 
@@ -98,6 +102,13 @@ def _longer(config: RunConfig, used: int) -> str:
     return f"Choose the network {titles(recurrent=False)}{shorter}."
 
 
+def _remembering(config: RunConfig) -> tuple[Remedy, ...]:
+    """Return the remedy that gives a gated network a memory of the whole lookback."""
+    lookback = config.task.input_size
+    gated = config.model.model in ("lstm", "gru") and config.model.memory < lookback
+    return (Remedy("settings", (("memory", lookback),)),) if gated else ()
+
+
 def _round(bars: int) -> int:
     """Return the next of 5, 10, 15, ... bars."""
     return -(-bars // 5) * 5
@@ -113,6 +124,7 @@ def on_clipping(history: Sequence[EpochEnd], config: RunConfig) -> Iterator[Advi
             f"{share:.0%} of the steps were clipped (limit {config.train.clip_norm:g}, usual norm {norm:.2g}): "
             "the limit, more than the gradient, decides how large steps are.",
             f"A limit of about {2 * norm:.1g} would hold back the exceptions only.",
+            (Remedy("settings", (("clip_norm", float(f"{2 * norm:.1g}")),)),),
         )
 
 
@@ -133,4 +145,5 @@ def on_losses(history: Sequence[EpochEnd], stopped: str | None) -> Iterator[Advi
             "More dropout, more weight decay, fewer units, or more series.",
         )
     elif stopped == "epochs" and last.best_epoch == last.epoch:
-        yield Advice("longer", "The last epoch was the best one: the network was still learning.", "Train for more epochs.")
+        more = Remedy("longer", (("epochs", max(_FEWEST_MORE, round(last.epoch / 2))),))
+        yield Advice("longer", "The last epoch was the best one: the network was still learning.", "Train for more epochs.", (more,))

@@ -23,6 +23,8 @@ class TrainingPanel(QStackedWidget):
     ----------
     pause_wanted, longer_wanted, view_changed : Signal
         The button that pauses or goes on, or trains for longer, was pressed; another view, or another look at one, is wanted.
+    remedy_wanted : Signal
+        A remedy that the doctor advises is to be taken.
     losses, gradients, memory, doctor
         The views.
     scrubber : Scrubber
@@ -31,6 +33,7 @@ class TrainingPanel(QStackedWidget):
     pause_wanted = Signal()
     longer_wanted = Signal()
     view_changed = Signal()
+    remedy_wanted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +42,7 @@ class TrainingPanel(QStackedWidget):
             "loss", self.tr("Nothing trained yet"), self.tr("Press Train: the loss and the forecast move while the network learns.")
         )
         self.losses, self.gradients, self.memory, self.doctor = LossView(), GradientView(), MemoryView(), DoctorPage()
+        self.doctor.remedy_wanted.connect(self.remedy_wanted)
         self.chart = self.losses.chart
         self.scrubber = Scrubber()
         self._bar = QProgressBar()
@@ -64,6 +68,7 @@ class TrainingPanel(QStackedWidget):
         """Say in words what goes on; the bar is there only while something runs."""
         self.setCurrentIndex(1)
         self._headline.setText(headline)
+        self.doctor.show_running(running)
         self._bar.setVisible(running)
         if not running:
             self._time.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QLocale, QRect, QSize, Qt
+from PySide6.QtCore import QLocale, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from app.charts.loss import LossChart
 from app.charts.memory import MemoryChart, Trace, share_text
 from app.number_format import significant
 from app.panels.empty import EmptyState
+from app.panels.remedies import remedy_label
 from app.theme import Theme
 from forecasting.events import Advice, EpochEnd, SplitMade
 
@@ -247,6 +249,12 @@ class DoctorView(QListWidget):
             self.setCurrentRow(0)
         self._fit()
 
+    @property
+    def selected(self) -> Advice | None:
+        """The advice at which the list stands."""
+        newest_first = self._advice[::-1]
+        return newest_first[self.currentRow()] if 0 <= self.currentRow() < len(newest_first) else None
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Give every piece of advice the height that it needs at this width."""
         super().resizeEvent(event)
@@ -261,15 +269,28 @@ class DoctorView(QListWidget):
 
 
 class DoctorPage(QWidget):
-    """The doctor's advice, or why there is none yet."""
+    """The doctor's advice, with a button that takes the selected piece, or why there is none yet.
+
+    Attributes
+    ----------
+    remedy_wanted : Signal
+        The remedy of the selected advice is to be taken.
+    """
+
+    remedy_wanted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.list = DoctorView()
+        self.take = QPushButton()
+        self.take.clicked.connect(self._take)
+        self._running = False
+        self.list.currentRowChanged.connect(lambda _row: self._offer())
         self._empty = EmptyState("info", self.tr("Nothing to say"), self.tr("The doctor speaks up when it sees what is worth a word."))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self.list)
+        rows.addWidget(self.take, 0, Qt.AlignmentFlag.AlignLeft)
         rows.addWidget(self._empty)
         self.show_advice(())
 
@@ -278,6 +299,24 @@ class DoctorPage(QWidget):
         self.list.show_advice(advice)
         self.list.setVisible(bool(advice))
         self._empty.setVisible(not advice)
+        self._offer()
+
+    def show_running(self, running: bool) -> None:
+        """Offer nothing while something runs."""
+        self._running = running
+        self._offer()
+
+    def _offer(self) -> None:
+        advice = self.list.selected
+        remedies = advice.remedies if advice is not None else ()
+        self.take.setVisible(bool(remedies))
+        self.take.setEnabled(not self._running)
+        self.take.setText(remedy_label(remedies[0]) if remedies else "")
+
+    def _take(self) -> None:
+        advice = self.list.selected
+        if advice is not None and advice.remedies:
+            self.remedy_wanted.emit(advice.remedies[0])
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the colours of a theme."""

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, TypeVar, cast
 
-from forecasting.errors import SourceError, is_text
+from forecasting.errors import RETRY, SourceError, is_text
 from forecasting.reading import open_zip
 
 #: Largest file, packed and unpacked, that is opened.
@@ -195,7 +195,7 @@ def inspect_file(path: str | Path, member: str = "") -> Opened:
             file.seek(-min(4, path.stat().st_size), os.SEEK_END)
             last = file.read(4)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.", remedies=(RETRY,)) from error
     if first[:4] == b"PAR1" and last == b"PAR1":
         return Opened(path, "parquet", "", "", first)
     if first[:6] == b"ARROW1" or _ARROW_STREAM.match(first):
@@ -272,14 +272,15 @@ def _checked(path: str | Path) -> Path:
         if not path.exists():
             ticker = path.name if re.fullmatch(r"[A-Z0-9^][A-Z0-9.\-=^]{0,24}", path.name) and "." not in path.name else ""
             hint = f"Did you mean yahoo:{ticker}?" if ticker else "Check the path."
-            raise SourceError(f"There is no file {path}.", hint)
+            raise SourceError(f"There is no file {path}.", hint, remedies=() if ticker else (RETRY,))
         if not path.is_file():
             raise SourceError(f"{path} is not an ordinary file.", "Choose a file with prices.")
         size = path.stat().st_size
     except (OSError, RuntimeError) as error:
-        raise SourceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.", "Check the path.") from error
+        told = getattr(error, "strerror", None) or error
+        raise SourceError(f"{path} cannot be read: {told}.", "Check the path.", remedies=(RETRY,)) from error
     if size == 0:
-        raise SourceError(f"{path.name} is empty.", "Choose a file with a date column and prices.")
+        raise SourceError(f"{path.name} is empty.", "Choose a file with a date column and prices.", remedies=(RETRY,))
     if size > MAX_BYTES:
         raise SourceError(
             f"{path.name} has {size >> 20} MB; at most {MAX_BYTES >> 20} MB are read.", "Split the file by symbol or by year."
