@@ -34,6 +34,12 @@ _FORGOTTEN = 1e-40
 _MOST_RANGE, _MOST_MOVE = 400.0, 9.0
 #: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
 _CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
+#: Bars in a row without any move from which a price stands still; bars of trading in a row without which standing still is usual.
+_STILL_BARS, _TRADING_BARS = 22, 60
+#: Weight of the prior that variance is the same at all times, in rows; few rows would else make large coefficients.
+_PRIOR_ROWS = 10.0
+#: How far beyond the fitted variances the regression is believed, in logs: a factor of two in the deviation.
+_BEYOND = float(np.log(4.0))
 
 
 def resolve_target(panel: Panel, wanted: str = "auto", insample: Sequence[int] | None = None) -> Target:
@@ -135,6 +141,53 @@ def _floor(series: PriceSeries, target: Target) -> Floats:
     return np.maximum(FLOOR * np.cumsum(series.y**2) / np.arange(1, len(series) + 1), 1e-12)
 
 
+def still_bars(variance: Floats, floor: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which bars are part of a time in which the price stood still: at least 22 bars in a row without any move.
+
+    Parameters
+    ----------
+    variance : ndarray, shape [T]
+        Of each bar, as of :func:`bar_variance`.
+    floor : ndarray, shape [T]
+        Least variance of each bar.
+
+    Returns
+    -------
+    ndarray of bool, shape [T]
+        All False where it never traded for 60 bars in a row: standing still is then what the series does.
+    """
+    at_floor = variance <= floor * (1 + 1e-9)
+    still = np.zeros(len(variance), np.bool_)
+    for first, end in _runs(at_floor):
+        still[first:end] = end - first >= _STILL_BARS
+    longest = max((end - first for first, end in _runs(~still)), default=0)
+    return still if longest >= _TRADING_BARS else np.zeros_like(still)
+
+
+def _runs(chosen: npt.NDArray[np.bool_]) -> Ints:
+    """Return first bar and end of each run of bars that are True, [N, 2]."""
+    edges = np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]]))
+    return np.flatnonzero(edges).reshape(-1, 2)
+
+
+def clear_bars(series: PriceSeries, target: Target, known: int) -> Ints:
+    """Return how many bars after each of the first ``known`` are clear of a standstill, shape [known].
+
+    A move of h bars from bar t is one of a time of trading where element t is at least h; it is -1 within a
+    standstill and the 22 bars after it, while averages fill anew. Bars from ``known`` on are not looked at
+    and count as trading.
+    """
+    variance = bar_variance(series, target)[:known]
+    still = still_bars(variance, _floor(series, target)[:known])
+    places = np.where(still, np.arange(known), 2 * len(series))
+    # The next bar of a standstill, from behind.
+    coming = np.minimum.accumulate(places[::-1])[::-1]
+    clear = coming - np.arange(known) - 1
+    for _, end in _runs(still):
+        clear[end : end + _STILL_BARS] = -1
+    return np.asarray(clear, np.int64)
+
+
 def ewma(values: Floats, decay: float) -> Floats:
     """Return the exponentially weighted mean of what was seen so far, shape [T].
 
@@ -188,7 +241,9 @@ class Har:
     For moves from past seasons the scale is the same at every step: the EWMA volatility.
     Otherwise the log of the variance summed over the next h bars is regressed on the logs of its means over
     the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of the panel's mean
-    variance over 5 bars (panels only) and a constant.
+    variance over 5 bars (panels only) and a constant. Times in which a price stands still, without a move
+    for at least 22 bars, are left out of the fit. Variances far outside those that were fitted are scaled
+    to where they begin, and the forecast back: a logarithm is no guide beyond what it was fitted to.
 
     Attributes
     ----------
@@ -201,6 +256,8 @@ class Har:
     feedback : float
         How far the scale follows its own misses: where a series' moves of the last 250 bars were k times
         as large as the scale said, beside the mean of all, it is multiplied by ``k**feedback``. 0 is the plain model.
+    fitted : ndarray, shape [2, P - 1], optional
+        Least and largest value of each regressor but the constant in the fit; None: nothing is held within them.
 
     References
     ----------
@@ -211,12 +268,15 @@ class Har:
     coefficients: Floats
     pooled: bool
     feedback: float = 0.0
+    fitted: Floats | None = None
 
     def checked(self) -> Har:
         """Return itself; raises ValueError for coefficients that are not those of the regressors, such as those of an older program."""
         needed = len(HAR_BARS) + len(_EWMA) + self.pooled + 1
         if self.coefficients.ndim != 2 or len(self.coefficients) != needed:
             raise ValueError(f"the volatility has coefficients of shape {list(self.coefficients.shape)}; {needed} a step are needed")
+        if self.fitted is not None and self.fitted.shape != (2, needed - 1):
+            raise ValueError(f"the volatility has limits of shape {list(self.fitted.shape)}; [2, {needed - 1}] is needed")
         return self
 
     @classmethod
@@ -233,32 +293,30 @@ class Har:
         designs = _regressors(panel, target, pooled)
         if target == "seasonal":
             return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
-        # Sums over the series, so that all their rows need not be side by side.
-        width, count = designs[0].shape[1], 0
-        gram, cross = np.zeros((width, width)), np.zeros((width, len(steps)))
-        for variance, design, known in zip(panel_variances(panel, target), designs, insample, strict=True):
-            total = np.concatenate([[0.0], np.cumsum(variance[:known])])
-            first = min(22, known // 4)
-            bars = np.arange(first, max(first, known - int(steps[-1])))
-            rows, answers = design[bars], np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1))
-            gram, cross, count = gram + rows.T @ rows, cross + rows.T @ answers, count + len(rows)
-        if count < 250:
+        sums = _normal_equations(panel, insample, target, designs, steps)
+        width = designs[0].shape[1]
+        if sums.count < 250:
             law = _constant(width, horizon)
             law[-1] = np.log(np.arange(1, horizon + 1))
             return cls(target, law, pooled, feedback)
-        ridge = 1e-4 * count * np.eye(width)
+        ridge = (1e-4 * sums.count + _PRIOR_ROWS) * np.eye(width)
         ridge[-1, -1] = 0.0
-        solved = np.linalg.solve(gram + ridge, cross)
+        solved = np.linalg.solve(sums.gram + ridge, sums.cross)
         every = np.stack([np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved])
-        return cls(target, every, pooled, feedback)
+        return cls(target, every, pooled, feedback, np.stack([sums.least, sums.most])[:, :-1])
 
     def log_scale(self, panel: Panel) -> tuple[tuple[Floats, ...], Floats]:
         """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale is X W.
 
         Row t of X looks at bars up to t of the panel only.
         """
-        weights = 0.5 * self.coefficients
-        designs = _regressors(panel, self.target, self.pooled, room=1 if self.feedback else 0)
+        weights, width = 0.5 * self.coefficients, len(self.coefficients)
+        limited = self.fitted is not None
+        designs = _regressors(panel, self.target, self.pooled, room=limited + bool(self.feedback))
+        if self.fitted is not None:
+            weights = np.vstack([weights, np.full((1, weights.shape[1]), 0.5)])
+            for design in designs:
+                design[:, width] = _hold_within(design[:, : width - 1], *self.fitted)
         if not self.feedback:
             return tuple(designs), weights
         for move, design in zip(known_moves(panel, self.target), designs, strict=True):
@@ -269,6 +327,59 @@ class Har:
         """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves; H may be cut to fewer."""
         designs, weights = self.log_scale(panel)
         return tuple(np.exp(x @ weights[:, :steps]) for x in designs)
+
+
+@dataclass
+class _Sums:
+    """Sums over the series of what least squares needs, so that all their rows need not be side by side.
+
+    ``gram`` [P, P], ``cross`` [P, steps], the number of rows, and the least and largest regressors [P].
+    """
+
+    gram: Floats
+    cross: Floats
+    count: int
+    least: Floats
+    most: Floats
+
+    def add(self, rows: Floats, answers: Floats) -> None:
+        """Add the rows [N, P] and answers [N, steps] of a series."""
+        if not len(rows):
+            return
+        self.gram += rows.T @ rows
+        self.cross += rows.T @ answers
+        self.count += len(rows)
+        self.least = np.minimum(self.least, rows.min(axis=0))
+        self.most = np.maximum(self.most, rows.max(axis=0))
+
+
+def _normal_equations(panel: Panel, insample: Sequence[int], target: Target, designs: Sequence[Floats], steps: Ints) -> _Sums:
+    """Sum up the regression of the log variance of the next steps, on the first ``insample[s]`` bars of each series."""
+    width = designs[0].shape[1]
+    found = _Sums(np.zeros((width, width)), np.zeros((width, len(steps))), 0, np.full(width, np.inf), np.full(width, -np.inf))
+    longest = int(steps[-1])
+    for series, design, known in zip(panel, designs, insample, strict=True):
+        total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
+        first = min(22, known // 4)
+        bars = np.arange(first, max(first, known - longest))
+        bars = bars[clear_bars(series, target, known)[bars] >= longest]
+        found.add(design[bars], np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
+    return found
+
+
+def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
+    """Move log variances [T, P] far outside the fitted ones to where those begin, in place; return how far each row was moved, [T].
+
+    A row whose variances are all below is moved up as a whole, one whose mean of 22 bars is above is moved
+    down: scaled so, the forecast is that of a calmer or wilder series. What is still below then is held.
+    """
+    own, month = len(HAR_BARS) + len(_EWMA), HAR_BARS.index(22)
+    below = least[:own].max() - _BEYOND - table[:, :own].max(axis=1)
+    above = table[:, month] - most[month] - _BEYOND
+    moved: Floats = np.where(below > 0, -below, np.maximum(above, 0.0))
+    table[:, :own] -= moved[:, None]
+    np.maximum(table, least - _BEYOND, out=table)
+    return moved
 
 
 def _misses(move: Floats, scale: Floats) -> Floats:

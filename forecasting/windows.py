@@ -20,7 +20,7 @@ from forecasting.seasonal import Season, anchors, deseasonalised, with_season
 from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.smoothing import smoothed
 from forecasting.spikes import without_spikes
-from forecasting.volatility import Har, Target, ewma, panel_moves, path, resolve_target, smoothed_steps
+from forecasting.volatility import Har, Target, clear_bars, ewma, panel_moves, path, resolve_target, smoothed_steps
 
 Part = Literal["train", "val", "test"]
 #: What may be learned: moves from the last bar, from past seasons, or from the mean of the lookback.
@@ -251,7 +251,8 @@ class Scaling:
         scales = draft.log_scale(panel, task.horizon)
         lines, starts = draft.lines(panel), draft.starts(panel, task.horizon)
         least = _FIRST_BELIEVED if base == "smoothed" else 0
-        return replace(draft, quantiles=_baseline_quantiles(panel, insample, scales, lines, starts, least))
+        usable = [_usable(s, target, moves, known, least) for s, known in zip(draft.plain(panel), insample, strict=True)]
+        return replace(draft, quantiles=_baseline_quantiles(panel, usable, scales, lines, starts))
 
     def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
         """Fit volatility and baseline anew on more bars, keeping target, season and feature scales, with which the network was trained."""
@@ -331,12 +332,13 @@ class Scaling:
 
     def arrays(self) -> dict[str, Floats]:
         """Return what is kept in a model file, by name."""
-        return {
+        found = {
             "scaling.har": self.har.coefficients,
             "scaling.mean": self.mean,
             "scaling.sd": self.sd,
             "scaling.quantiles": self.quantiles,
         }
+        return found if self.har.fitted is None else {**found, "scaling.har_fitted": self.har.fitted}
 
     @property
     def kind(self) -> dict[str, Any]:
@@ -355,7 +357,8 @@ class Scaling:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]) -> Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
         moves: Target = "difference" if target == "level" else target
-        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"])).checked()
+        fitted = arrays.get("scaling.har_fitted")
+        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]), fitted).checked()
         made = cls(
             target,
             har,
@@ -443,11 +446,10 @@ def _normal(levels: Floats) -> Floats:
 
 def _baseline_quantiles(
     panel: Panel,
-    insample: Sequence[int],
+    usable: Sequence[Ints],
     scales: Sequence[tuple[Floats, Floats]],
     lines: Sequence[Floats],
     starts: Sequence[Floats] | None,
-    least: int = 0,
 ) -> Floats:
     """Return quantiles [H, K] of the known moves over their scale.
 
@@ -459,23 +461,21 @@ def _baseline_quantiles(
     Parameters
     ----------
     panel : Panel
-    insample : sequence of int
-        Bars of each series that are looked at.
+    usable : sequence of ndarray [N]
+        How far ahead moves from each in-sample bar of each series may be looked at, as of :func:`_usable`.
     scales : sequence of (ndarray [T, P], ndarray [P, H])
         Log scale of each series, as of :meth:`Scaling.log_scale`.
     lines : sequence of ndarray [T]
         What is forecast.
     starts : sequence of ndarray [T, H], optional
         From where moves are measured; None is the last bar. The median is then held close to no change.
-    least : int
-        First bar of a series whose scale is believed.
     """
     normal, horizon = _normal(LEVELS), scales[0][1].shape[1]
     out, days = np.empty((horizon, len(LEVELS))), _days(panel)
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for place, (day, (x, weights), line, known) in enumerate(zip(days, scales, lines, insample, strict=True)):
-            bars = np.arange(max(least, min(22, known // 4)), known - h)
+        for place, (day, (x, weights), line, ahead) in enumerate(zip(days, scales, lines, usable, strict=True)):
+            bars = np.flatnonzero(ahead >= h)
             start = starts[place][bars, h - 1] if starts else line[bars]
             pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
             when.append(day[bars])
@@ -491,6 +491,16 @@ def _baseline_quantiles(
         drift = _shrunk(float(z.mean()), z, dates, independent)
         out[h - 1] = drift + _without_luck(body, z, dates, independent, most)
     return np.maximum.accumulate(smoothed_steps(out), axis=1)
+
+
+def _usable(series: PriceSeries, target: LearnedTarget, moves: Target, known: int, least: int) -> Ints:
+    """Return how many bars ahead moves from each of the first ``known`` bars tell of the baseline's distribution, [known]; 0 for none.
+
+    Bars before ``least`` and while the volatility's averages fill tell nothing, nor does a price that stood still.
+    """
+    bars = np.arange(known)
+    ahead = np.where(bars >= max(least, min(22, known // 4)), known - 1 - bars, 0)
+    return ahead if target == "seasonal" else np.minimum(ahead, clear_bars(series, moves, known))
 
 
 def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most: float) -> Floats:

@@ -15,7 +15,7 @@ from forecasting.cancellation import check_cancelled
 from forecasting.events import Predictor
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import as_seen, without_spikes
-from forecasting.volatility import Target, moves, resolve_target
+from forecasting.volatility import Target, clear_bars, moves, resolve_target
 
 #: Mean, omega, alpha, beta, degrees of freedom (variance 1): usual values of daily returns, where no series is long enough.
 _USUAL = (0.0, 0.02, 0.06, 0.92, 6.0)
@@ -32,7 +32,7 @@ class GarchT(Baseline):
     h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one bar. A series with
     fewer than ``least`` in-sample bars takes the median parameters of the others and its own variance so far. Changes
     are log returns where all values of the panel are positive, otherwise differences. Spikes are held where they are
-    over, and parameters are fitted to changes of at most 12 robust deviations.
+    over, and parameters are fitted to changes of at most 12 robust deviations, without times in which a price stood still.
     """
 
     name: ClassVar[str] = "garch-t"
@@ -48,7 +48,8 @@ class GarchT(Baseline):
         for index, (series, known) in enumerate(zip(without_spikes(panel, insample), insample, strict=True)):
             check_cancelled()
             if known > self.least and np.ptp(series.y[:known]) > 0:
-                changes = winsorised(moves(series, target)[None, 1:known], _MOST_DEVIATIONS)[0]
+                trading = clear_bars(series, target, known)[1:] >= 0
+                changes = winsorised(moves(series, target)[None, 1:known][:, trading], _MOST_DEVIATIONS)[0]
                 units[index] = changes.std()
                 own[index] = _estimate(changes)
         others = np.median([*own.values()], axis=0) if own else np.array(_USUAL)

@@ -14,7 +14,7 @@ from forecasting.cancellation import check_cancelled
 from forecasting.events import Predictor
 from forecasting.series import Floats, Origins, Panel
 from forecasting.spikes import without_spikes
-from forecasting.volatility import Har, path, resolve_target
+from forecasting.volatility import Har, clear_bars, path, resolve_target
 
 _LEAST = 50
 
@@ -24,7 +24,7 @@ class RangeHar(Baseline):
 
     The moves of the in-sample bars, each divided by the volatility then forecast for it, are the standardised moves
     (of all series together); their quantiles times today's forecast of volatility are the forecast. A step with fewer
-    than 50 such moves is taken as normal.
+    than 50 such moves is taken as normal. Times in which a price stood still are left out.
 
     References
     ----------
@@ -46,9 +46,11 @@ class RangeHar(Baseline):
         for series, scale, known in zip(panel, har.scale(panel), insample, strict=True):
             check_cancelled()
             line = path(series, har.target)[:known]
+            clear = clear_bars(series, har.target, known)
             first = min(self.warm_up, known // 4)
             for h in range(1, min(horizon, known - first - 1) + 1):
-                moves[h - 1].append((line[first + h :] - line[first:-h]) / scale[first : known - h, h - 1])
+                bars = first + np.flatnonzero(clear[first : known - h] >= h)
+                moves[h - 1].append((line[bars + h] - line[bars]) / scale[bars, h - 1])
         return _Filtered(self.name, har, tuple(np.concatenate([*step, np.empty(0)]) for step in moves))
 
 
