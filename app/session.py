@@ -407,9 +407,8 @@ class Session(QObject):
         """Go on with the training that has finished, for so many more epochs; errors as :meth:`begin`."""
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
-        patience = config.train.patience if last.epoch - last.best_epoch < config.train.patience else epochs + last.epoch - last.best_epoch
         begun = self.seen.replay.begun()
-        self.train(config.changed(epochs=last.epoch + epochs, patience=patience), self._kept)
+        self.train(config.changed(epochs=last.epoch + epochs), self._kept)
         self.watched.replay = begun
 
     def pause(self, paused: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import os
 import signal
@@ -177,6 +178,20 @@ def test_training_longer_goes_on_from_the_last_epoch(tmp_path: Path) -> None:
     _, longer = fitted(long, panel, resume=TrainingState.load(file))
     _, whole = fitted(long, panel)
     assert_same(longer, whole)
+
+
+def test_a_training_that_is_made_longer_has_all_its_patience_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = itertools.chain([1.0, 0.5], itertools.repeat(0.9))
+    monkeypatch.setattr(loop.Run, "validate", lambda _run: next(losses))
+    panel, file, cut = Panel((walk(),)), tmp_path / "kept.training", tmp_path / "cut.training"
+    _, first = fitted(quick(epochs=10, patience=3), panel, keep=file)
+    assert (first.stopped, first.history[-1].epoch) == ("early", 4), "3 epochs after its best, the first"
+    again, longer = quick(epochs=10, patience=3), quick(epochs=14, patience=3)
+    assert fitted(again, panel, resume=TrainingState.load(file))[1].history[-1].epoch == 4, "without more epochs it has ended"
+    _, second = fitted(longer, panel, resume=TrainingState.load(file), keep=cut)
+    assert (second.stopped, second.history[-1].epoch) == ("early", 7)
+    _, third = fitted(longer, panel, resume=TrainingState.load(cut))
+    assert third.history[-1].epoch == 7, "what was counted anew stays so where it is taken up once more"
 
 
 def test_an_epoch_that_was_stopped_within_is_none_and_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def _longer(config: RunConfig, used: int) -> str:
 def _remembering(config: RunConfig) -> tuple[Remedy, ...]:
     """Return the remedy that gives a gated network a memory of the whole lookback."""
     lookback = config.task.input_size
-    gated = config.model.model in ("lstm", "gru") and config.model.memory < lookback
-    return (Remedy("settings", (("memory", lookback),)),) if gated else ()
+    short = config.model.spec.gated and config.model.memory < lookback
+    return (Remedy("settings", (("memory", lookback),)),) if short else ()
 
 
 def _round(bars: int) -> int:

@@ -136,7 +136,7 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
 def _left(run: Run, keep: Path) -> Iterator[Event]:
     """Leave the training in a file; where that fails nothing is lost but the chance to go on from it."""
     try:
-        run.state().save(keep)
+        run.state(ended=True).save(keep)
     except (CandlecastError, OSError) as error:
         yield Notice(f"The training cannot be kept to go on from: {error}", "Its result is not affected.")
 
@@ -214,6 +214,7 @@ class Run:
         self.place, self.batch_size = 0, self.lessons.batch
         self.seen: list[Tensor] = []
         self.slower, self.rollbacks = 1.0, 0
+        self.patient_from = 0
         self.probe = MemoryProbe(self.network, self.lessons.rows, windows.window, self.losses)
         self.memory: MemorySeen | None = None
         self.doctor = Doctor(forecaster.config)
@@ -370,7 +371,7 @@ class Run:
         done = len(self.history) - 1
         if done >= self.config.epochs:
             return "epochs"
-        return "early" if done - self.best_epoch >= self.config.patience else None
+        return "early" if done - max(self.best_epoch, self.patient_from) >= self.config.patience else None
 
     def _roll_back(self, why: str, rate: float) -> Notice:
         """Go back to the best weights and lower the learning rate; after too many times give up."""
@@ -458,8 +459,8 @@ class Run:
         if notice is not None:
             yield notice
 
-    def state(self) -> TrainingState:
-        """Return all that decides the next steps."""
+    def state(self, *, ended: bool = False) -> TrainingState:
+        """Return all that decides the next steps; ``ended`` marks the end of a training, from which it may be made longer."""
         tensors = {
             **{f"network.{k}": v for k, v in self.network.state_dict().items()},
             **{f"best.{k}": v for k, v in self.best.items()},
@@ -475,6 +476,8 @@ class Run:
             "steps": self.optimiser.steps,
             "slower": self.slower,
             "rollbacks": self.rollbacks,
+            "patient_from": self.patient_from,
+            "ended": ended,
             "seconds": time.perf_counter() - self.started,
         }
         sources = tuple(dict.fromkeys(series.provenance.source for series in self.panel))
@@ -482,6 +485,8 @@ class Run:
 
     def restore(self, state: TrainingState) -> None:
         """Go on from what :meth:`state` gave.
+
+        A training that had ended and is made longer has all its patience again: epochs before its end do not count.
 
         Raises
         ------
@@ -500,7 +505,10 @@ class Run:
             self.slower, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
             self.order.set_state(as_bytes(arrays["random.order"]))
             restore_random(arrays, self.windows.device)
+            self.patient_from = int(facts.get("patient_from", 0))
             self._check_restored(int(facts["steps"]), float(facts["seconds"]))
+        if state.facts.get("ended") and self.config.epochs > state.config.train.epochs:
+            self.patient_from = len(self.history) - 1
         self.stopped = None if self.place else self._finished()
         self.started = time.perf_counter() - float(facts["seconds"])
 
@@ -512,6 +520,7 @@ class Run:
         if (self.place > 0) != bool(self.seen) or any(one.shape != (5,) for one in self.seen):
             raise ValueError(f"it was at window {self.place} of an epoch, and tells of {len(self.seen)} steps")
         counts = {"place": self.place, "batch_size": self.batch_size - 1, "steps": steps, "rollbacks": self.rollbacks}
+        counts["patient_from"] = self.patient_from
         bad = next((name for name, count in counts.items() if not 0 <= count < _MOST_COUNTED), None)
         if bad or not (math.isfinite(seconds) and 0 <= self.slower <= 1):
             raise ValueError(f"{bad or 'seconds or slower'} is beyond all counting")
