@@ -79,6 +79,8 @@ class RunsDesk(QObject):
         A CandlecastError.
     kept : Signal
         A run has been kept.
+    deleted : Signal
+        Runs were deleted; :meth:`put_back` brings them back.
     last : KeptRun or None
         The run that is shown, or was last.
     """
@@ -90,6 +92,7 @@ class RunsDesk(QObject):
     tested = Signal(object, object, object)
     filled = Signal()
     kept = Signal()
+    deleted = Signal()
 
     def __init__(
         self,
@@ -119,7 +122,7 @@ class RunsDesk(QObject):
         panel.show_wanted.connect(self.show)
         panel.reproduce_wanted.connect(self.reproduce)
         panel.delete_wanted.connect(self._delete)
-        panel.put_back_wanted.connect(self._put_back)
+        panel.put_back_wanted.connect(self.put_back)
         panel.note_wanted.connect(self._note)
         panel.told.connect(lambda words: self.told.emit(words, ""))
         session.delivered.connect(self._take)
@@ -236,6 +239,8 @@ class RunsDesk(QObject):
         if event.deleted is not None:
             self._deleted = event.deleted
             self._panel.show_deleted(len(event.deleted))
+            if self.can_put_back:
+                self.deleted.emit()
         shown = {**self._unkept, **self._runs}
         self._panel.show_runs(tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True)))
         for problem in event.problems:
@@ -307,10 +312,18 @@ class RunsDesk(QObject):
             self._unkept.pop(key, None)
         self._do(lambda store: RunsRead(deleted=store.delete(keys), runs=store.runs()), f"{_ASIDE}-delete")
 
-    def _put_back(self) -> None:
+    @property
+    def can_put_back(self) -> bool:
+        """Whether there are deleted runs to put back."""
+        return bool(self._deleted)
+
+    def put_back(self) -> bool:
+        """Put the runs that were deleted last back; False where there are none."""
         deleted = self._deleted
-        if deleted is not None:
-            self._do(lambda store: _put_back(store, deleted))
+        if not deleted:
+            return False
+        self._do(lambda store: _put_back(store, deleted))
+        return True
 
     def _note(self, key: str, notes: str) -> None:
         self._do(lambda store: _noted(store, key, notes))

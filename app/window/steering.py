@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, QTimerEvent
 from PySide6.QtWidgets import QMainWindow
@@ -24,6 +25,19 @@ from forecasting.events import CostEstimated, LearningRatesTried, TrainingKept
 _UNFINISHED = "unfinished"
 #: Milliseconds without a change of settings after which their cost is asked for.
 _REST_MS = 300
+
+
+class Removed(Protocol):
+    """Something that was removed and can be put back."""
+
+    @property
+    def can_put_back(self) -> bool:
+        """Whether there still is something to put back."""
+        ...
+
+    def put_back(self) -> bool:
+        """Put it back; False where there is nothing."""
+        ...
 
 
 class Steering(QObject):
@@ -60,7 +74,7 @@ class Steering(QObject):
         self._resuming: TrainingKept | None = None
         self._theme = LIGHT
         self._rates: RateDialog | None = None
-        self._removed_last = False
+        self._removed: Removed | None = None
         self._timer = 0
         self._offer, self._training, self._model = offer, training, model
         self._training.pause_wanted.connect(self.toggle_pause)
@@ -74,7 +88,7 @@ class Steering(QObject):
         actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
         self._model.rate_wanted.connect(self.search_rate)
         self._model.config_changed.connect(self._settings_changed)
-        watching.removed.connect(self._removed)
+        watching.removed.connect(lambda: self.offer_undo(watching))
         session.list_changed.connect(self._rest)
         session.list_changed.connect(self._suit)
         session.aside_failed.connect(self._aside_failed)
@@ -101,19 +115,19 @@ class Steering(QObject):
         self._attempt(lambda: self._session.search_rate(self._model.config()))
 
     def undo(self) -> None:
-        """Take back what was done last: series taken off the list, or a change of settings."""
-        if self._removed_last and self._watching.put_back():
-            self._removed_last = False
-            self._enable_undo()
-        else:
+        """Take back what was done last: series taken off the list, deleted runs, or a change of settings."""
+        removed, self._removed = self._removed, None
+        if removed is None or not removed.put_back():
             self._model.undo()
+        self._enable_undo()
 
-    def _removed(self) -> None:
-        self._removed_last = True
+    def offer_undo(self, removed: Removed) -> None:
+        """Let the next undo put something back."""
+        self._removed = removed
         self._enable_undo()
 
     def _enable_undo(self) -> None:
-        back = self._removed_last and self._watching.can_put_back
+        back = self._removed is not None and self._removed.can_put_back
         self._actions["undo"].setEnabled(self._model.can_undo or back)
         self._actions["redo"].setEnabled(self._model.can_redo)
 
@@ -170,7 +184,7 @@ class Steering(QObject):
         self._attempt(lambda: self._model.show_config(self._model.config().changed(learning_rate=rate)))
 
     def _settings_changed(self) -> None:
-        self._removed_last = False
+        self._removed = None
         self._enable_undo()
         self._rest()
 

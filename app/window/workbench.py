@@ -367,6 +367,7 @@ class Workbench(QObject):
         self.runs.told.connect(self.banner.show_notice)
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
+        self.runs.deleted.connect(lambda: self.steering.offer_undo(self.runs))
         for show in (self.running.show_run, self.stepping.show_past):
             self.runs.filled.connect(show)
         self.runs.tested.connect(self.backtesting.recall)

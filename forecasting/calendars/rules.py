@@ -76,15 +76,19 @@ def sessions_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Da
 def holidays_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Dates:
     """Return the holidays of a calendar from ``first`` to ``last``, regular ones and single ones, in no order."""
     single = np.array([_as_day(one, first) for one in bare.adhoc_holidays], "datetime64[D]")
-    calendar = bare.regular_holidays
-    rules = [] if calendar is None else calendar.rules
-    foreign = [rule for rule in rules if _foreign(rule)]
-    feasts = [_feast(rule, first, last) for rule in foreign]
-    if calendar is not None and foreign:
-        calendar = type(calendar)([rule for rule in rules if not _foreign(rule)])
-    regular = single[:0] if calendar is None else calendar.holidays(str(first), str(last)).to_numpy().astype("datetime64[D]")
-    every: Dates = np.concatenate([single, regular, *feasts])
+    rules = [] if bare.regular_holidays is None else bare.regular_holidays.rules
+    regular = [_feast(rule, first, last) if _foreign(rule) else _regular(rule, first, last) for rule in rules]
+    every: Dates = np.concatenate([single, *regular])
     return every[(every >= first) & (every <= last)]
+
+
+def _regular(rule: Any, first: np.datetime64, last: np.datetime64) -> Dates:
+    """Return the days of a rule that pandas computes.
+
+    Asked of the calendar as a whole, pandas would give each day the name of its holiday, which takes most of the time.
+    """
+    days: Dates = rule.dates(str(first), str(last)).to_numpy().astype("datetime64[D]")
+    return days
 
 
 def usual_closes(bare: Any, days: Dates) -> Dates:

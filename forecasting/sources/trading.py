@@ -55,16 +55,23 @@ def with_timezone(series: PriceSeries, zone: str) -> PriceSeries:
 def with_exchange(series: PriceSeries, options: ReadOptions) -> PriceSeries:
     """Return a series with the exchange that its own dates tell, and findings on what is known and what is assumed of its sessions.
 
-    The dates are asked only where neither the options nor the ticker name an exchange. This imports exchange_calendars.
+    The dates are asked only where neither the options, nor the ticker, nor the sample name an exchange. This imports exchange_calendars,
+    and asking takes seconds once, until the sessions of all exchanges are cached.
     """
     parts = parsed(series.freq)
     if parts[1] in ("", "W", "M") or series.calendar == "24/7":
         return series
-    named = bool(options.trading_calendar) or bool(calendar_of_ticker(series.symbol.strip().upper()))
-    if not named:
+    if not _is_named(series, options):
         series = _asked_of_dates(series)
     end = _end_of_calendar(series)
     return replace(series, findings=(*series.findings, end)) if end else series
+
+
+def _is_named(series: PriceSeries, options: ReadOptions) -> bool:
+    """Tell whether the exchange is known without asking the dates."""
+    of_sample = series.provenance.source.startswith("sample:") and series.calendar != "weekdays"
+    of_ticker = bool(calendar_of_ticker(series.symbol.strip().upper()))
+    return bool(options.trading_calendar) or of_ticker or of_sample
 
 
 def _asked_of_dates(series: PriceSeries) -> PriceSeries:

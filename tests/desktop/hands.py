@@ -96,6 +96,28 @@ def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) ->
     QApplication.processEvents()
 
 
+def drag(start: tuple[int, int], target: QWidget) -> None:
+    """Drag whatever lies at a point of the screen into the middle of a widget, in steps as a hand moves, and drop it there."""
+    window = target.window()
+    end = target.mapTo(window, target.rect().center())
+    _xdotool("mousemove", *start, "mousedown", 1)
+    for step in (8, 16, 24):
+        _xdotool("mousemove", start[0] + step, start[1] + step)
+        _let_happen()
+    for shift in (-20, -10, 0):
+        _xdotool("mousemove", "--window", int(window.winId()), end.x() + shift, end.y() + shift)
+        _let_happen()
+    _xdotool("mouseup", 1)
+
+
+def _let_happen() -> None:
+    """Let the program take part in a dialogue between two windows for a moment."""
+    end = time.monotonic() + 0.15
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
 def activated(window: QWidget) -> None:
     """Wait until a window is seen and has the keyboard."""
     handle = window.windowHandle()
