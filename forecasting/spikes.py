@@ -25,6 +25,8 @@ _WINDOW, _EARLY = 250, 30
 _SOON, _SOON_RANK = 24, 8
 #: A spike is at least so many robust deviations, and so many times the third largest change.
 _DEVIATIONS, _TIMES = 15.0, 3.0
+#: Usual changes of the value itself that a spike is large beside, too: near zero, a ratio tells nothing.
+_IN_VALUE = 5.0
 #: How near to the old level the series must come back: in jumps, in deviations, and at most in jumps.
 _BACK, _BACK_DEVIATIONS, _BACK_MOST = 0.1, 3.0, 0.15
 #: How far from the old level every bar of a spike is, in jumps.
@@ -75,8 +77,8 @@ class Spike(NamedTuple):
 def find_spikes(y: Floats) -> tuple[Spike, ...]:
     """Find the spikes of a series, in order of time.
 
-    A jump of at least 15 robust deviations and 3 times the third largest change of the last 250 bars,
-    after which the series comes back, within 5 bars, to near the level before. Steps that do not come
+    A jump of at least 15 robust deviations and 3 times the third largest change of the last 250 bars, and
+    of 5 deviations of the value itself, after which the series comes back, within 5 bars, to near the level before. Steps that do not come
     back (splits, crashes) are no spikes, nor are jumps in a time of other large moves.
 
     Parameters
@@ -179,7 +181,8 @@ def _spike(y: Floats, path: Floats, size: Floats, wrong: npt.NDArray[np.bool_], 
         steps = np.abs(np.diff(y[begin - 1 : until]))
         least = steps[steps > 0].min(initial=np.inf)
         apart = abs(y[first] - y[first - 1])
-        rare = apart <= _TICKS * least if np.isfinite(least) else False
+        usual = _PER_MEDIAN * float(np.median(steps[steps > 0])) if np.isfinite(least) else 0.0
+        rare = apart <= max(_TICKS * least, _IN_VALUE * usual) if np.isfinite(least) else False
         if abs(jump) >= _least_jump(changes) and not rare and abs(path[back] - path[first - 1]) <= near:
             times = abs(jump) / deviation if deviation > 0 else np.inf
             impossible = _impossible(float(y[first - 1]), float(y[first]), float(times))

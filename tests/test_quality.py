@@ -276,3 +276,44 @@ def test_any_finite_series_can_be_looked_over(values: list[float], freq: str) ->
         assert 0 < finding.count <= len(values)
     np.testing.assert_array_equal(before, series.values)
     assert examine(Bars(ds, {"close": column}, freq)) is not None
+
+
+def _bill_yields(seed: int, decimals: int, count: int = 1500) -> PriceSeries:
+    """Return a yield between .01 and .3 per cent that moves by hundredths, as those of treasury bills did from 2009 to 2015."""
+    draw = np.random.default_rng(seed)
+    level, levels = 0.08, []
+    for shock in 0.012 * draw.standard_t(5, count):
+        level = 0.02 + abs(level - 0.02 + 0.01 * (0.08 - level) + shock)
+        levels.append(level - 0.015)
+    close = np.maximum(np.round(np.minimum(levels, 0.3), decimals), 10.0**-decimals)
+    return PriceSeries("DTB3", weekdays(count), ("close",), close[:, None], "1D")
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 4])
+def test_a_yield_near_zero_has_neither_splits_nor_mistyped_bars(decimals: int) -> None:
+    for seed in range(10):
+        yields = _bill_yields(seed, decimals)
+        assert yields.y.min() < 0.03
+        ratio = yields.y[1:] / yields.y[:-1]
+        assert max(ratio.max(), 1 / ratio.min()) > 1.9
+        told = {found.code for found in quality_report(yields)}
+        assert not told & {"split_like", "outliers", "last_jump"}
+    ended = replace(yields, values=np.vstack([yields.values[:-2], [[0.02], [0.11]]]))
+    assert "last_jump" not in {found.code for found in quality_report(ended)}
+
+
+def test_a_mistyped_yield_near_zero_is_found() -> None:
+    yields = _bill_yields(1, 2)
+    wrong = changed(yields, "close", [700], float(yields.y[699]) + 6.0)
+    assert one(wrong, "outliers").dates == (str(wrong.ds[700])[:10],)
+
+
+@pytest.mark.parametrize("deviation", [0.005, 0.015])
+@pytest.mark.parametrize(("ratio", "at"), [(0.5, 20), (0.5, 480), (4.0, 250), (0.1, 250), (100.0, 490)])
+def test_a_split_is_found_in_calm_and_wild_prices_of_any_size(deviation: float, ratio: float, at: int) -> None:
+    draw = np.random.default_rng(5)
+    for start in (0.003, 30.0, 4e5):
+        close = start * np.exp(np.cumsum(draw.normal(0, deviation, 500)))
+        close[at:] *= ratio
+        series = PriceSeries("X", weekdays(500), ("close",), close[:, None], "1D")
+        assert one(series, "split_like").dates == (str(series.ds[at])[:10],)

@@ -25,6 +25,10 @@ _LONE_SHARE, _LONE, _LONGEST_GAP = 0.005, 3, 5
 _NEAR, _FAR_FROM_ZERO = 0.25, 15.0
 #: Bars at either end that repeat one value, from which they are told; factor of a last jump that no series makes.
 _TAIL, _LAST_FACTOR = 10, 5.0
+#: Usual deviations from which a log return, and the change itself, are far outside; those that a level is above zero for that.
+_LARGE, _ABOVE_ZERO = 8.0, 12.0
+#: Bars whose usual change is taken together.
+_BLOCK = 250
 
 _DAY_US = 86_400_000_000
 _PRICES = ("open", "high", "low", "close")
@@ -62,9 +66,28 @@ class Bars:
 
     @cached_property
     def large(self) -> npt.NDArray[np.int64]:
-        """Places of the log returns that are far outside of what the series does."""
-        limit = max(0.25, 8 * self.usual)
-        return np.flatnonzero((self.ratios > np.exp(limit)) | (self.ratios < np.exp(-limit)))
+        """Places of the log returns that are far outside of what the series does, as the changes themselves are.
+
+        Of a yield near zero a ratio tells nothing: from .01 to .02 is a usual change, and no split.
+        """
+        limit = max(0.25, _LARGE * self.usual)
+        places = np.flatnonzero((self.ratios > np.exp(limit)) | (self.ratios < np.exp(-limit)))
+        return places[self._far_in_value(places)] if places.size else places
+
+    def _far_in_value(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which changes, and the levels they touch, are large beside the usual change on their higher side."""
+        change = np.abs(np.diff(self.close))
+        length = max(1, min(_BLOCK, change.size // 4))
+        moved = np.where(change > 0, change, np.nan)
+        blocks = moved[: change.size // length * length].reshape(-1, length)
+        there = ~np.isnan(blocks).all(axis=1)
+        usual = np.full(len(blocks), np.nanmedian(moved))
+        usual[there] = np.nanmedian(blocks[there], axis=1)
+        side = np.where(self.ratios[places] > 1, 1, -1)
+        block = np.clip(places // length + side, 0, len(blocks) - 1)
+        deviation = 1.4826 * usual[block]
+        level = np.maximum(self.close[places], self.close[places + 1])
+        return np.asarray((change[places] >= _LARGE * deviation) & (level >= _ABOVE_ZERO * deviation), np.bool_)
 
     def step(self, places: npt.NDArray[np.int64]) -> Floats:
         """Return the log returns at some places, 0 beyond the ends."""
