@@ -21,10 +21,11 @@ import numpy as np
 import torch
 
 from benchmarks.peers.environment import deliver
-from forecasting import Panel, RunConfig, source
+from forecasting import Panel, RunConfig
 from forecasting.backtest import outcomes_of
 from forecasting.events import EpochEnd, SplitMade
 from forecasting.series import Outcomes
+from forecasting.sources import source
 from forecasting.training import Fitted, fit
 from forecasting.windows import Split, split_panel
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecasting import RunConfig, source
+from forecasting import RunConfig
+from forecasting.sources import source
 
 
 def first_series(panel: str, count: int, folder: Path) -> Path:

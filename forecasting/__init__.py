@@ -10,18 +10,19 @@ Map, bottom to top::
     bundle       the model file                sources    files, tickers, samples; store: the price cache
     volatility   how far a series moves        features   causal inputs
     windows      splits, scaling, windows      models     the networks
-    training     fit(), Forecaster             baselines, conformal
+    training     fit(), TrainedNetwork         baselines, conformal
     backtest     walk-forward                  verdict    plain words
     jobs         the verbs: load, train, backtest, predict as generators of events
+    api          the same for notebooks: Forecaster, data frames in and out
 
 Shapes: S series, T bars, L input_size, H horizon, C features, Q quantiles, N origins, B batch.
 
-In a notebook::
+In a notebook (``import candlecast`` gives the same names)::
 
-    from forecasting import jobs, RunConfig, source, Panel
-    panel = Panel(source("sample:sp500").load())
-    *_, finished = jobs.train(panel, RunConfig().changed(horizon=5, epochs=5))
-    print(finished.result.verdict.sentence)
+    from forecasting import Forecaster
+    forecaster = Forecaster(model="lstm", h=5, epochs=10)
+    forecaster.fit(df).predict(level=[80, 95])  # df has the columns unique_id, ds, y
+    print(forecaster.evaluate())
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ __version__ = "0.1.0"
 
 #: Public names and the modules they live in; imported when first used, so that none costs start-up time.
 _PUBLIC = {
-    "BacktestConfig": "config",
     "CandlecastError": "errors",
-    "Forecast": "series",
-    "Forecaster": "training",
-    "Origins": "series",
-    "Outcomes": "series",
+    "CandlecastWarning": "api",
+    "Evaluation": "api",
+    "Forecaster": "api",
     "Panel": "series",
     "PriceSeries": "series",
+    "ReadOptions": "sources",
     "RunConfig": "config",
-    "source": "sources",
+    "TickerOptions": "sources",
+    "load_prices": "api",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -626,7 +626,7 @@ class RunConfig(Settings):
             if owner is None:
                 raise ConfigError(f"There is no setting '{name}'.", f"Settings are: {', '.join(setting_names())}.")
             groups[owner][name] = value
-        return _validated(type(self), groups)
+        return validated(type(self), groups)
 
     def to_json(self) -> str:
         """Return the experiment as indented JSON."""
@@ -664,7 +664,8 @@ def setting_names() -> list[str]:
     return [name for cls in GROUPS.values() for name in cls.model_fields]
 
 
-def _validated(cls: type[SettingsT], values: dict[str, Any]) -> SettingsT:
+def validated(cls: type[SettingsT], values: dict[str, Any]) -> SettingsT:
+    """Return a group of settings with some values; ConfigError where one is outside its limits."""
     try:
         return cls.model_validate(values)
     except ValidationError as error:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -48,6 +52,11 @@ def within(low: Floats, y: Floats, high: Floats) -> npt.NDArray[np.bool_]:
     """
     slack = ROUNDING * np.abs(y)
     return np.asarray((low - slack <= y) & (y <= high + slack))
+
+
+def _frames() -> Any:
+    """Return the reader of data frames: it makes series, so that this module cannot import it."""
+    return import_module("forecasting.sources.frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +202,48 @@ class PriceSeries:
         digest.update(self.values.astype("<f8").tobytes())
         return f"{len(self)} bars to {self.ds[-1]}, {digest.hexdigest()[:16]}"
 
+    @classmethod
+    def from_frame(cls, frame: Any, symbol: str = "", options: Any = None) -> PriceSeries:
+        """Read a data frame that holds one series, by the rules by which files are read.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or any table that exports Arrow data
+            Columns ``ds, y`` (and ``unique_id``) or OHLCV; dates are a column or the index.
+        symbol : str
+            Series of a frame of several; name of one that the frame does not name.
+        options : forecasting.ReadOptions, optional
+            Date format, calendar, time zone and so on, where they are not to be inferred.
+
+        Raises
+        ------
+        CandlecastError
+            No dates or no prices, or several series.
+        """
+        found: PriceSeries = _frames().one_series(frame, symbol, options)
+        return found
+
+    def to_frame(self, *, long: bool = True) -> DataFrame:
+        """Return the bars as a data frame.
+
+        Parameters
+        ----------
+        long : bool
+            Columns ``unique_id, ds, y`` and the other columns of the series. Otherwise its own columns (``close``), with the
+            dates as index.
+
+        Returns
+        -------
+        DataFrame, T rows
+            Dates are without a zone, as in :attr:`ds`.
+        """
+        import pandas as pd
+
+        if not long:
+            return pd.DataFrame(dict(zip(self.columns, self.values.T, strict=True)), index=pd.DatetimeIndex(self.ds, name="ds"))
+        others = {name: self[name] for name in self.columns if name != "close"}
+        return pd.DataFrame({"unique_id": self.symbol, "ds": self.ds, "y": self.y, **others})
+
     def head(self, bars: int) -> PriceSeries:
         """Return the first ``bars`` bars: what was known when the last of them closed."""
         return replace(self, ds=self.ds[:bars], values=self.values[:bars])
@@ -229,6 +280,28 @@ class Panel:
     def symbols(self) -> tuple[str, ...]:
         """Names of the series."""
         return tuple(s.symbol for s in self.series)
+
+    @classmethod
+    def from_frame(cls, frame: Any, options: Any = None) -> Panel:
+        """Read all series of a data frame: long (``unique_id, ds, y``), OHLCV, or one column a series.
+
+        Parameters
+        ----------
+        frame, options
+            As of :meth:`PriceSeries.from_frame`.
+
+        Raises
+        ------
+        CandlecastError
+            No dates or no prices.
+        """
+        return cls(_frames().read_frame(frame, options))
+
+    def to_frame(self) -> DataFrame:
+        """Return the bars of all series, one below the other; as :meth:`PriceSeries.to_frame`."""
+        import pandas as pd
+
+        return pd.concat([series.to_frame() for series in self.series], ignore_index=True)
 
 
 @dataclass(frozen=True, eq=False)

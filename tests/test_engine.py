@@ -21,7 +21,7 @@ from forecasting.errors import ConfigError, DataError, ModelFileError
 from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, Notice, RunFinished, SplitMade
 from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import AdamW, Forecaster, optimisers
+from forecasting.training import AdamW, TrainedNetwork, optimisers
 from forecasting.volatility import Har
 from forecasting.windows import Scaling, Windows, split_panel
 
@@ -178,7 +178,7 @@ def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectio
     losses = [[e.val_loss for e in f.result.history] for f in (first, second, other)]
     assert losses[0] == losses[1] != losses[2]
     first.forecaster.save(tmp_path / "model.candle")
-    again = Forecaster.load(tmp_path / "model.candle")
+    again = TrainedNetwork.load(tmp_path / "model.candle")
     *_, made = jobs.predict(panel, tmp_path / "model.candle")
     np.testing.assert_allclose(made.forecasts[0].values, first.result.forecasts[0].values, rtol=1e-6)
     origins = Origins([0, 1, 0], [400, 200, 100])
@@ -298,7 +298,7 @@ def test_outcomes_put_the_truth_beside_the_forecast() -> None:
 def test_a_model_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.candle").write_bytes(b"PK\x03\x04 not a model")
     with pytest.raises(ModelFileError):
-        Forecaster.load(tmp_path / "model.candle")
+        TrainedNetwork.load(tmp_path / "model.candle")
 
 
 def test_a_model_file_with_a_volatility_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_model_file_with_a_volatility_of_another_kind_is_refused(tmp_path: Pat
     manifest, arrays = read_bundle(tmp_path / "model.candle")
     write_bundle(tmp_path / "older.candle", manifest, {**arrays, "scaling.har": arrays["scaling.har"][1:]})
     with pytest.raises(ModelFileError, match="coefficients of shape"):
-        Forecaster.load(tmp_path / "older.candle")
+        TrainedNetwork.load(tmp_path / "older.candle")
 
 
 def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() -> None:

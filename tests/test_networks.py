@@ -18,7 +18,7 @@ from forecasting.models.decoding import added_up, fed_back
 from forecasting.models.front import CausalConv
 from forecasting.models.heads import stretch
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import AdamW, Fitted, Forecaster, fit
+from forecasting.training import AdamW, Fitted, TrainedNetwork, fit
 from forecasting.training.gradients import clip_gradients
 from forecasting.training.loop import untrained
 from forecasting.training.supervision import Pinball, supervision
@@ -147,7 +147,7 @@ def test_every_network_keeps_the_contract(option: dict[str, Any], tmp_path: Path
     losses = [e.train_loss for e in events if isinstance(e, EpochEnd)]
     assert losses[2] < losses[1], "the loss on a series that can be learned does not fall"
     first.forecaster.save(tmp_path / "model")
-    assert np.array_equal(Forecaster.load(tmp_path / "model", "cpu").predict(panel, origins), forecast)
+    assert np.array_equal(TrainedNetwork.load(tmp_path / "model", "cpu").predict(panel, origins), forecast)
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS)

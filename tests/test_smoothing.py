@@ -19,7 +19,7 @@ from forecasting.errors import ModelFileError
 from forecasting.events import RunFinished
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.smoothing import smoothed
-from forecasting.training import Forecaster
+from forecasting.training import TrainedNetwork
 
 HORIZON = 6
 
@@ -76,13 +76,13 @@ def test_a_network_of_months_starts_from_smoothing_beats_its_baselines_and_says_
         theirs = np.mean([np.abs(np.log(v / truth[s.symbol])).mean() for s, v in zip(known, values, strict=True)])
         assert ours < 1.02 * theirs, name
     last.forecaster.save(tmp_path / "model.candle")
-    again = Forecaster.load(tmp_path / "model.candle")
+    again = TrainedNetwork.load(tmp_path / "model.candle")
     asked = Origins.last(known)
     assert again.predict(known, asked, QUANTILES) == pytest.approx(last.forecaster.predict(known, asked, QUANTILES), rel=1e-6)
     manifest, arrays = read_bundle(tmp_path / "model.candle")
     write_bundle(tmp_path / "strange.candle", {**manifest, "scale": {**manifest["scale"], "base": "oracle"}}, arrays)
     with pytest.raises(ModelFileError, match="oracle"):
-        Forecaster.load(tmp_path / "strange.candle")
+        TrainedNetwork.load(tmp_path / "strange.candle")
 
 
 def test_prices_start_as_before_and_older_model_files_open(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_prices_start_as_before_and_older_model_files_open(tmp_path: Path) -> No
     older = {name: value for name, value in manifest["scale"].items() if name != "base"}
     write_bundle(tmp_path / "older.candle", {**manifest, "scale": older}, arrays)
     asked = Origins.last(panel)
-    ours, theirs = (Forecaster.load(tmp_path / f"{name}.candle").predict(panel, asked, QUANTILES) for name in ("model", "older"))
+    ours, theirs = (TrainedNetwork.load(tmp_path / f"{name}.candle").predict(panel, asked, QUANTILES) for name in ("model", "older"))
     assert (ours == theirs).all()
 
 

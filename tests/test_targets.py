@@ -20,7 +20,7 @@ from forecasting.features import AHEAD
 from forecasting.models import Ensemble
 from forecasting.seasonal import deseasonalised
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import Forecaster
+from forecasting.training import TrainedNetwork
 from forecasting.verdict import copycat
 from forecasting.windows import Scaling, Windows, split_panel
 
@@ -48,12 +48,12 @@ def made(panel: Panel, config: RunConfig) -> tuple[Scaling, Windows]:
     return scaling, Windows(panel, scaling, config.task, CPU)
 
 
-def untrained(panel: Panel, config: RunConfig) -> Forecaster:
+def untrained(panel: Panel, config: RunConfig) -> TrainedNetwork:
     """A network that has learned nothing, whose forecast is the baseline's."""
     scaling, _ = made(panel, config)
     ahead = 2 * len(AHEAD) if config.inputs.dates else 0
     network = Ensemble(config.model, len(scaling.mean), config.task.horizon, config.task.input_size, len(scaling.symbols), ahead)
-    return Forecaster(config, scaling, network.eval(), CPU, panel[0].ds[0])
+    return TrainedNetwork(config, scaling, network.eval(), CPU, panel[0].ds[0])
 
 
 def run(panel: Panel, config: RunConfig) -> RunFinished:
@@ -184,7 +184,7 @@ def test_a_network_learns_which_days_will_be_wild() -> None:
     panel = Panel((PriceSeries("WILD", ds, ("close",), close[:, None]),))
     config = quick(dates=True, learning_rate=0.02, epochs=4, hidden_size=2, calibration="none")
     forecaster = run(panel, config).forecaster
-    assert isinstance(forecaster, Forecaster)
+    assert isinstance(forecaster, TrainedNetwork)
     bars = np.arange(540, 595)
     values = forecaster.predict(panel, Origins(np.zeros(55, int), bars), (0.1, 0.9))
     width = np.log(values[:, :, 1] / values[:, :, 0]) / forecaster.scaling.har.scale(panel)[0][bars]
@@ -201,7 +201,7 @@ def test_the_mean_is_drawn_exported_and_scored_where_it_is_asked_for() -> None:
     assert np.array_equal(forecast.point, forecast.mean)
     levels = tuple((k + 0.5) / 40 for k in range(40))
     network = finished.forecaster
-    assert isinstance(network, Forecaster)
+    assert isinstance(network, TrainedNetwork)
     whole = network.calibrated(panel).predict(panel, Origins.last(panel), levels)[0]
     assert np.allclose(forecast.mean, whole.mean(axis=1))
     for name, one in outcomes.items():
@@ -218,12 +218,12 @@ def test_series_are_told_apart_by_their_embedding_saved_and_reloaded(tmp_path: P
     panel = Panel((one, replace(one, symbol="TWIN"), simulated_walk(300, 5)))
     config = quick(embedding=3, learning_rate=0.05, epochs=3, calibration="none")
     forecaster = run(panel, config).forecaster
-    assert isinstance(forecaster, Forecaster)
+    assert isinstance(forecaster, TrainedNetwork)
     forecaster = replace(forecaster, trust=1.0)
     values = forecaster.predict(panel, Origins.last(panel), QUANTILES)
     assert not np.allclose(values[0], values[1]), "the same prices under another name"
     forecaster.save(tmp_path / "m")
-    again = Forecaster.load(tmp_path / "m", "cpu")
+    again = TrainedNetwork.load(tmp_path / "m", "cpu")
     assert np.array_equal(again.predict(panel, Origins.last(panel), QUANTILES), values)
 
     stranger = Panel((replace(one, symbol="STRANGER"),))

@@ -22,9 +22,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from forecasting import Panel, PriceSeries, RunConfig, jobs, source
+from forecasting import Panel, PriceSeries, RunConfig, jobs
 from forecasting.events import BacktestFinished
 from forecasting.series import Dates, Floats
+from forecasting.sources import source
 
 Kind = Literal["price", "yield"]
 KINDS: tuple[Kind, ...] = ("price", "yield")

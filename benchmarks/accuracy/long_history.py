@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from forecasting import Panel, RunConfig, jobs, source
+from forecasting import Panel, RunConfig, jobs
 from forecasting.config import BacktestConfig
 from forecasting.events import BacktestFinished
 from forecasting.metrics import coverage, crps_bp
 from forecasting.series import Outcomes
+from forecasting.sources import source
 
 #: Spans of cutoffs' next days, first and last month.
 SPANS: dict[str, tuple[str, str]] = {"all": ("1900-01", "2100-01"), "2008-09": ("2008-09", "2009-03"), "2020": ("2020-02", "2020-05")}

@@ -14,9 +14,10 @@ import time
 
 import numpy as np
 
-from forecasting import Panel, RunConfig, jobs, source
+from forecasting import Panel, RunConfig, jobs
 from forecasting.events import RunFinished
 from forecasting.series import Floats, Forecast, PriceSeries
+from forecasting.sources import source
 
 HORIZON = 56
 

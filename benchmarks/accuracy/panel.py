@@ -16,11 +16,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from forecasting import Panel, RunConfig, jobs, source
+from forecasting import Panel, RunConfig, jobs
 from forecasting.config import BacktestConfig
 from forecasting.events import BacktestFinished
 from forecasting.metrics import coverage, crps_bp
 from forecasting.series import Outcomes
+from forecasting.sources import source
 
 LEVELS = tuple(np.round(np.arange(1, 100) / 100, 2))
 

@@ -21,9 +21,10 @@ import numpy as np
 
 from benchmarks.accuracy.panel import LEVELS, known_by
 from benchmarks.peers.environment import Contestant, deliver, parser, python_of
-from forecasting import Panel, source
+from forecasting import Panel
 from forecasting.metrics import coverage, crps_bp
 from forecasting.series import Floats, Outcomes
+from forecasting.sources import source
 
 LOOKBACK = 60
 #: Prices below this share of the last close do not occur in a day: quantiles of the peer below it are raised to it.

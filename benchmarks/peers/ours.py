@@ -16,10 +16,11 @@ with measured() as IMPORTS:
     from torch import Tensor, nn
 
     from benchmarks.accuracy.panel import known_by
-    from forecasting import Panel, RunConfig, source
+    from forecasting import Panel, RunConfig
     from forecasting.backtest import Work, folds_of, outcomes_of, walk_forward
     from forecasting.config import BacktestConfig
     from forecasting.events import EpochEnd, SplitMade
+    from forecasting.sources import source
     from forecasting.training import Fitted, fit
     from forecasting.training.loop import TRAIN_LEVELS, Run, untrained
     from forecasting.training.state import Autosave

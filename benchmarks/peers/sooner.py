@@ -18,8 +18,9 @@ from typing import Any
 from benchmarks.accuracy.panel import LEVELS, known_by
 from benchmarks.peers.accuracy import LOOKBACK, judged
 from benchmarks.peers.environment import Contestant, deliver, parser
-from forecasting import Panel, source
+from forecasting import Panel
 from forecasting.metrics import crps_bp
+from forecasting.sources import source
 
 
 def ours(asked: Any, panel: Panel, horizon: int, epochs: int) -> dict[str, Any]:

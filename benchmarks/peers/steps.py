@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.environment import Contestant, deliver, parser, python_of
-from forecasting import source
+from forecasting.sources import source
 
 LOOKBACK, HORIZON, SERIES = 60, 5, 20
 LEVELS = (0.01, 0.025, *(round(0.05 * k, 2) for k in range(1, 20)), 0.975, 0.99)

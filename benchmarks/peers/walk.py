@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.environment import Contestant, deliver, parser, python_of
-from forecasting import source
 from forecasting.config import QUANTILES
+from forecasting.sources import source
 
 LOOKBACK, HIDDEN, BATCH = 60, 8, 128
 

@@ -16,7 +16,7 @@ from forecasting.series import Dates, Origins, Outcomes, Panel, Point
 from forecasting.spikes import impossible_bars, without_spikes
 
 if TYPE_CHECKING:
-    from forecasting.training import Forecaster
+    from forecasting.training import TrainedNetwork
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
@@ -70,13 +70,13 @@ def outcomes_of(
 
 
 def unaided(
-    forecaster: Forecaster, aided: Outcomes, panel: Panel, origins: Origins, point: Point, should_stop: Callable[[], bool]
+    forecaster: TrainedNetwork, aided: Outcomes, panel: Panel, origins: Origins, point: Point, should_stop: Callable[[], bool]
 ) -> dict[str, Outcomes]:
     """Forecast from the same origins with the network left at zero: scale, shape and a calibration of its own.
 
     Parameters
     ----------
-    forecaster : Forecaster
+    forecaster : TrainedNetwork
     aided : Outcomes
         What it forecasts with its network, calibrated.
     panel, origins, point

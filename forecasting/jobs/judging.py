@@ -35,6 +35,7 @@ def backtest(
     cluster: str = "",
     executor: Executor | None = None,
     resume: Path | None = None,
+    also: tuple[float, ...] = (),
 ) -> Job:
     """Walk forward through the test part, network and baselines from the same origins.
 
@@ -60,6 +61,8 @@ def backtest(
         Any executor of ``concurrent.futures`` that folds are handed to instead; it is not shut down.
     resume : Path, optional
         Folder in which finished folds are kept; those of the same test that are there are not run again.
+    also : tuple of float
+        Further levels to be forecast, which no score is averaged over.
 
     Yields
     ------
@@ -72,7 +75,7 @@ def backtest(
 
     started = time.perf_counter()
     panel, short = yield from prepared(panel, config)
-    work = Work(panel, config, plan, tuple(sorted({*quantiles, *QUANTILES})), chosen_baselines(panel, config.task.baselines))
+    work = Work(panel, config, plan, _levels(*quantiles, *QUANTILES, *also), chosen_baselines(panel, config.task.baselines))
     with make_executor(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
         from forecasting.estimate import plan_of
@@ -83,6 +86,15 @@ def backtest(
         runs = yield from walk_forward(work, should_stop, crew, resume, spread=workers == 0)
     if runs:
         yield from _backtested(work, runs, quantiles, time.perf_counter() - started, short)
+
+
+def _levels(*quantiles: float) -> tuple[float, ...]:
+    """Return levels in order, each once; those that differ by rounding count as one, the first."""
+    found: list[float] = []
+    for q in quantiles:
+        if not any(abs(q - have) < 1e-9 for have in found):
+            found.append(q)
+    return tuple(sorted(found))
 
 
 def plan_backtest(panel: Panel, config: RunConfig, plan: BacktestConfig) -> Job:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +15,36 @@ from forecasting.errors import DataError
 from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
 from forecasting.jobs.job import Job
 from forecasting.jobs.preparing import told, told_ended
-from forecasting.series import Forecast, Origins, Panel, Point
+from forecasting.series import Floats, Forecast, Origins, Panel, Point
+
+if TYPE_CHECKING:
+    from forecasting.training import TrainedNetwork
+
+#: Levels that differ by less are the same.
+_SAME = 1e-9
 
 
-def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
-    """Forecast the real future with a saved model, without training.
+def predict(
+    panel: Panel,
+    model: str | Path | TrainedNetwork,
+    device: str = "auto",
+    *,
+    quantiles: Sequence[float] = (),
+    calibrated: bool = True,
+) -> Job:
+    """Forecast the real future with a trained network, without training.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : str, Path or TrainedNetwork
+        A model file, or what was read from one.
+    device : str
+        Where a model file is computed.
+    quantiles : sequence of float
+        Levels that are wanted beside those that every forecast carries.
+    calibrated : bool
+        Whether bands learn from their own past misses.
 
     Yields
     ------
@@ -32,9 +59,9 @@ def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
         The file is damaged, foreign, or of a newer version.
     """
     yield Progress(0, 0, "Preparing the engine")
-    from forecasting.training import Forecaster
+    from forecasting.training import TrainedNetwork
 
-    forecaster = Forecaster.load(model_file, device)
+    forecaster = model if isinstance(model, TrainedNetwork) else TrainedNetwork.load(model, device)
     task = forecaster.config.task
     panel, short = long_enough(panel, task.input_size)
     yield from told(short, "Load more of its history, or use a network with a shorter lookback.")
@@ -46,13 +73,14 @@ def predict(panel: Panel, model_file: str | Path, device: str = "auto") -> Job:
             f"The network was not trained on {', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its series."
         )
     yield from told_ended(panel)
-    yield ForecastMade(future(forecaster.calibrated(panel), panel, task.horizon, task.point), epoch=0, final=True)
+    predictor = forecaster.calibrated(panel) if calibrated else forecaster
+    yield ForecastMade(future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True)
 
 
-def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "median") -> tuple[Forecast, ...]:
+def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "median", more: Sequence[float] = ()) -> tuple[Forecast, ...]:
     """Forecast the next ``horizon`` sessions of each series from its last bar; with their means where ``point`` is the mean.
 
-    Series that ended before the others are passed over.
+    Series that ended before the others are passed over. Levels in ``more`` do not change the values at :data:`QUANTILES`.
     """
     from forecasting.calendars import future_sessions
     from forecasting.training import forecasts_from
@@ -60,9 +88,26 @@ def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "med
     current = living(panel)
     places = [place for place, series in enumerate(panel) if series.symbol in current.symbols]
     last = Origins.last(panel).take(np.array(places))
-    values = predictor.predict(panel, last, QUANTILES)
+    values, levels = predictor.predict(panel, last, QUANTILES), QUANTILES
     means = mean_of(predictor, panel, last) if point == "mean" else None
     symbol = next((one for one, value in zip(current.symbols, values.sum(axis=(1, 2)), strict=True) if not math.isfinite(value)), "")
     if symbol:
         raise DataError(f"The forecast of {symbol} by {predictor.name} is no number.", "Check its prices, or train another network.")
-    return forecasts_from(values, predictor.name, current, [future_sessions(s, horizon) for s in current], QUANTILES, means)
+    if others := tuple(q for q in more if not any(abs(q - have) < _SAME for have in QUANTILES)):
+        levels = tuple(sorted({*QUANTILES, *others}))
+        values = _between(values, predictor.predict(panel, last, levels), levels)
+    return forecasts_from(values, predictor.name, current, [future_sessions(s, horizon) for s in current], levels, means)
+
+
+def _between(values: Floats, wide: Floats, levels: Sequence[float]) -> Floats:
+    """Put the values [N, H, Q] at :data:`QUANTILES` in place of those that were read at more levels, whose other ones stay between."""
+    found = wide.copy()
+    places = [levels.index(q) for q in QUANTILES]
+    found[..., places] = values
+    for place in (place for place in range(len(levels)) if place not in places):
+        below = [at for at in places if at < place]
+        above = [at for at in places if at > place]
+        low = found[..., below[-1]] if below else -np.inf
+        high = found[..., above[0]] if above else np.inf
+        found[..., place] = np.clip(found[..., place], low, high)
+    return found

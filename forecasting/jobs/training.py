@@ -23,7 +23,7 @@ from forecasting.series import Origins, Panel
 from forecasting.writing import Claim
 
 if TYPE_CHECKING:
-    from forecasting.training import Fitted, Forecaster
+    from forecasting.training import Fitted, TrainedNetwork
     from forecasting.windows import Split
 
 #: Trainings of the same prices and settings that are kept at once, each in a program of its own.
@@ -202,7 +202,7 @@ def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInf
     return RunInfo(seconds, epochs, last.best_epoch, str(fitted[-1].forecaster.device), config.train.seed, fitted[-1].stopped, versions())
 
 
-def _learned(forecaster: Forecaster) -> Iterator[str]:
+def _learned(forecaster: TrainedNetwork) -> Iterator[str]:
     """Yield what the network learned, and from what it started where that was chosen on the validation part."""
     trust = forecaster.trust
     yield tell("learned", trust=f"{trust:.0%}".replace("%", " %")) if trust else tell("not-learned")

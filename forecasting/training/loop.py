@@ -1,4 +1,4 @@
-"""Training on one device: fit_on() is a generator of events that returns a Forecaster."""
+"""Training on one device: fit_on() is a generator of events that returns a TrainedNetwork."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from forecasting.models import Ensemble
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
 from forecasting.training.doctor import Doctor
-from forecasting.training.forecaster import Forecaster, at_once, build, forecasts_from, in_parts
 from forecasting.training.gradients import MemoryProbe, clip_gradients
 from forecasting.training.hardware import fits, release
 from forecasting.training.optimisers import OPTIMISERS
@@ -40,6 +39,7 @@ from forecasting.training.state import (
     to_tensors,
 )
 from forecasting.training.supervision import Pinball, supervision
+from forecasting.training.trained_network import TrainedNetwork, at_once, build, forecasts_from, in_parts
 from forecasting.windows import Split, Windows, bars_before
 
 StopAsked = Callable[[], bool]
@@ -61,7 +61,7 @@ _MOST_COUNTED = 2**48
 class Fitted:
     """What training returns: the forecaster, every epoch, and why training ended."""
 
-    forecaster: Forecaster
+    forecaster: TrainedNetwork
     history: tuple[EpochEnd, ...]
     stopped: Stopped
 
@@ -112,7 +112,7 @@ def fit_on(
     return Fitted(replace(forecaster, scaling=fresh, trust=trust), history, stopped)
 
 
-def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> tuple[Windows, Forecaster]:
+def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> tuple[Windows, TrainedNetwork]:
     """Return the windows of a panel and a network that has learned nothing yet; scales are fitted before ``split.val_start``.
 
     Spikes that were over before ``split.test_start`` are held in the windows: nothing is learned from a wrong bar.
@@ -130,7 +130,7 @@ def untrained(panel: Panel, split: Split, config: RunConfig, device: torch.devic
     windows = Windows(learned_from, scaling, config.task, device)
     network = build(config, scaling).to(device)
     network.feed_back_in(scaling.sd.tolist())
-    return windows, Forecaster(config, scaling, network, device, split.val_start)
+    return windows, TrainedNetwork(config, scaling, network, device, split.val_start)
 
 
 def _left(run: Run, keep: Path) -> Iterator[Event]:
@@ -177,7 +177,7 @@ class Run:
 
     Parameters
     ----------
-    forecaster : Forecaster
+    forecaster : TrainedNetwork
         Its network is trained in place.
     windows : Windows
     split : Split
@@ -188,7 +188,7 @@ class Run:
 
     def __init__(
         self,
-        forecaster: Forecaster,
+        forecaster: TrainedNetwork,
         windows: Windows,
         split: Split,
         panel: Panel,

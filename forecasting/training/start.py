@@ -9,7 +9,7 @@ from forecasting.baselines import suits_smoothing
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
 from forecasting.series import Floats, Panel
-from forecasting.training.forecaster import Forecaster, build
+from forecasting.training.trained_network import TrainedNetwork, build
 from forecasting.windows import Scaling, Split, Windows
 
 #: Levels of the loss by which starts are compared; the most values that are forecast for it.
@@ -47,7 +47,7 @@ def _loss(panel: Panel, split: Split, scaling: Scaling, config: RunConfig, devic
     step = max(1, len(split.val) * config.task.horizon // _MOST_COMPARED)
     origins = split.val.take(slice(None, None, step))
     try:
-        forecaster = Forecaster(config, scaling, build(config, scaling).to(device), device, split.val_start)
+        forecaster = TrainedNetwork(config, scaling, build(config, scaling).to(device), device, split.val_start)
         windows = Windows(panel, scaling, config.task, device)
         said = forecaster.predict_windows(windows, panel, origins, _LEVELS)
     except DataError:

@@ -1,7 +1,8 @@
 """Write one of every file that users keep, with the program as it is now: ``python tests/golden/make.py tests/golden/NAME``.
 
 What is written is committed and never written again: later versions of the program have to open it. A new format gets a
-new folder beside the old ones.
+new folder beside the old ones. ``--figures`` writes only ``figures.json``, what a run gives by now: do so after a change that is
+meant to change forecasts, and look at the difference.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ RUN = (
     "--epochs", "3", "--horizon", "3", "--input-size", "12", "--hidden-size", "4", "--val-size", "60", "--test-size", "60",
     "--seed", "7", "--device", "cpu",
 )  # fmt: skip
+WALK = ("--step-size", "4", "--refit", "8", "--workers", "1")
 PRICES = "prices.csv"
 
 
@@ -53,7 +55,7 @@ def write_command_line(home: Path) -> None:
         "forecast": (
             "forecast", prices, *RUN, "--save", str(home / "model.candlecast"), "--save-training", str(home / "left.training"),
         ),
-        "backtest": ("backtest", prices, *RUN, "--step-size", "4", "--refit", "8", "--workers", "1", "--resume", str(home / "folds")),
+        "backtest": ("backtest", prices, *RUN, *WALK, "--resume", str(home / "folds")),
         "journal": ("journal",),
         "runs": ("runs", "list"),
     }  # fmt: skip
@@ -139,10 +141,26 @@ def write_all(folder: Path) -> None:
         for path in sorted(one for pattern in kept for one in home.glob(pattern)):
             copy = shutil.copytree if path.is_dir() else shutil.copy
             copy(path, folder / path.name)
-        about = {"run": list(RUN), "prices": PRICES}
+        about = {"run": list(RUN), "walk": list(WALK), "prices": PRICES}
         (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def write_figures(path: Path) -> None:
+    """Write what the run gives with the program as it is now."""
+    with tempfile.TemporaryDirectory(prefix="golden-") as made:
+        os.environ.update(CANDLECAST_HOME=made, QT_QPA_PLATFORM="offscreen")
+        prices = str(Path(made) / PRICES)
+        write_prices(Path(prices))
+        commands = {"forecast": ("forecast", prices, *RUN, "--no-journal"), "backtest": ("backtest", prices, *RUN, *WALK)}
+        documents = {name: json.loads(printed(*words, "--json")) for name, words in commands.items()}
+        names = ("forecast", "scores", "calibration")
+        figures = {name: {part: one[part] for part in names if part in one} for name, one in documents.items()}
+        path.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(TESTS.parent))
-    write_all(Path(sys.argv[1]))
+    if sys.argv[1] == "--figures":
+        write_figures(Path(__file__).with_name("figures.json"))
+    else:
+        write_all(Path(sys.argv[1]))

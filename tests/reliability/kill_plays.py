@@ -301,9 +301,9 @@ def _read_training(path: Path, found: dict[str, Any]) -> None:
 
 
 def _read_network(path: Path, _found: dict[str, Any]) -> None:
-    from forecasting.training import Forecaster
+    from forecasting.training import TrainedNetwork
 
-    Forecaster.load(path)
+    TrainedNetwork.load(path)
 
 
 def _read_fold(path: Path, _found: dict[str, Any]) -> None:

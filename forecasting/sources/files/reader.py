@@ -24,7 +24,7 @@ from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import Roles, assign_roles
 from forecasting.sources.files.sqlite_tables import has_unwritten_changes, read_sqlite, sqlite_tables
 from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
-from forecasting.sources.files.tables import Workbook, read_parquet
+from forecasting.sources.files.tables import Workbook, grid_of, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import AS_FOUND, ReadOptions
 from forecasting.sources.quality import shown
@@ -78,6 +78,26 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     options = options or AS_FOUND
     with _naming(Path(path)):
         return _series(_understand(Path(path), options), options)
+
+
+def read_table(table: Any, options: ReadOptions, about: Provenance, name: str) -> tuple[PriceSeries, ...]:
+    """Read all series of an Arrow table, as if a Parquet file held it.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    options : ReadOptions
+    about : Provenance
+    name : str
+        Name of a series that no column names.
+
+    Raises
+    ------
+    SourceError
+        No dates or no prices in it.
+    """
+    grid, roles, read = _read_cells(grid_of(table, "The data frame"), options)
+    return assemble(grid, roles, read, options, about, grid.symbol or name)
 
 
 def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
@@ -293,10 +313,15 @@ def _finish(
     sheet: str = "",
     sheets: tuple[str, ...] = (),
 ) -> _Understood:
+    """Read the cells of a file."""
+    grid, roles, read = _read_cells(grid, options, dialect.delimiter if dialect else "")
+    return _Understood(opened, grid, roles, read, digest, dialect, sheet, sheets)
+
+
+def _read_cells(grid: Grid, options: ReadOptions, delimiter: str = "") -> tuple[Grid, Roles, Converted]:
     """Find roles from the first rows and some of the others, then read all rows."""
     grid = by_month(grid)
     spread = np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64) if grid.rows > _SAMPLE + 100 else np.arange(_SAMPLE, grid.rows)
     sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
     roles = assign_roles(sample, options)
-    read = convert(grid, roles, options, sample, dialect.delimiter if dialect else "")
-    return _Understood(opened, grid, roles, read, digest, dialect, sheet, sheets)
+    return grid, roles, convert(grid, roles, options, sample, delimiter)

@@ -35,7 +35,7 @@ _MOST, _NUMBERS = 4096, 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
-class Forecaster:
+class TrainedNetwork:
     """A trained network with all it needs to forecast: settings, scaling, weights.
 
     Attributes
@@ -93,7 +93,7 @@ class Forecaster:
         check_lookback(panel, origins, self.config.task.input_size)
         return self.predict_windows(Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles)
 
-    def taught(self, panel: Panel) -> Forecaster:
+    def taught(self, panel: Panel) -> TrainedNetwork:
         """Return the forecaster with what is to be remembered of the bars it learned from."""
         return replace(self, trained_on=TrainedOn.of(panel, self._unit))
 
@@ -189,7 +189,7 @@ class Forecaster:
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> Forecaster:
+    def load(cls, path: str | Path, device: str = "auto") -> TrainedNetwork:
         """Read a model file; nothing in it is executed.
 
         Raises
@@ -227,7 +227,7 @@ class Forecaster:
 class _Bound:
     """A forecaster that forecasts one panel time and again: features and scales are computed once."""
 
-    forecaster: Forecaster
+    forecaster: TrainedNetwork
     panel: Panel
     renamed: str = ""
 

@@ -1,0 +1,13 @@
+"""The engine for notebooks and scripts: data frames in, data frames out.
+
+:class:`Forecaster` trains, forecasts, tests through history and judges; :func:`load_prices` reads files, tickers and samples.
+Both run the jobs that the window and the command line run, and give the same numbers. A further verb (simulate, search) is a
+module of this package, and a name in the list below and in :mod:`forecasting`.
+"""
+
+from forecasting.api.evaluation import Evaluation
+from forecasting.api.forecaster import Forecaster
+from forecasting.api.prices import load_prices
+from forecasting.api.progress import CandlecastWarning
+
+__all__ = ["CandlecastWarning", "Evaluation", "Forecaster", "load_prices"]
