@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from app.window import MainWindow
     from forecasting.writing import Scratch
 
-_PREFIXES = ("sample:", "yahoo:")
 #: What may stand beside references when the window is opened.
 _SWITCHES = ("--safe-mode", "--reset-settings")
 _CLOSE_MS = 2_000
@@ -57,7 +56,9 @@ def _is_reference(word: str) -> bool:
     """Whether a word names prices rather than a command: a prefix, an existing file, or the look of a path."""
     if word.startswith("-"):
         return False
-    return word.startswith(_PREFIXES) or Path(word).suffix != "" or os.sep in word or Path(word).is_file()
+    from forecasting.source_registry import is_prefixed
+
+    return is_prefixed(word) or Path(word).suffix != "" or os.sep in word or Path(word).is_file()
 
 
 def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> int:

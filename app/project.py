@@ -225,7 +225,7 @@ def _explained(path: Path, error: ValidationError) -> ProjectError:
 
 def _within(request: Request, folder: Path) -> Request:
     """Name a file at or below a folder from there."""
-    if request.kind != "file":
+    if not request.spec.is_path:
         return request
     path = Path(request.reference).absolute()
     inside = path.is_relative_to(folder.absolute())
@@ -234,7 +234,7 @@ def _within(request: Request, folder: Path) -> Request:
 
 def _from(request: Request, folder: Path) -> Request:
     """Undo :func:`_within`; a name that leads out of the folder stays as it is."""
-    if request.kind != "file" or not request.reference.startswith("./") or ".." in PurePath(request.reference).parts:
+    if not request.spec.is_path or not request.reference.startswith("./") or ".." in PurePath(request.reference).parts:
         return request
     return request.model_copy(update={"reference": str(folder / request.reference[2:])})
 

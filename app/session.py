@@ -285,7 +285,7 @@ class Session(QObject):
         if interval is None:
             self.load(refused, choice, asked.refresh, asked.instead)
             return
-        before = next((one for one in refused if one.kind == "yahoo"), None)
+        before = next((one for one in refused if one.spec.options == "ticker"), None)
         if before is None:
             return
         stored = before.model_copy(update={"ticker": before.ticker.model_copy(update={"interval": interval})})

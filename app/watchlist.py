@@ -14,6 +14,7 @@ from forecasting.config import Settings
 from forecasting.errors import CandlecastError
 from forecasting.reading import read_ordinary
 from forecasting.series import Panel, PriceSeries
+from forecasting.source_registry import split_reference
 from forecasting.sources.options import Request
 
 #: Closes that are drawn beside the name of a series.
@@ -270,10 +271,9 @@ def same(one: Request, other: Request) -> bool:
 
 def name_of(request: Request) -> str:
     """Return what to call a request of which nothing is loaded: its ticker, its sample or its file without suffix."""
-    kind, _, rest = request.reference.partition(":")
-    if request.kind == "yahoo":
-        return rest.strip().upper() or kind
-    return request.read.symbol or (rest.strip() if request.kind == "sample" else Path(request.reference).stem) or request.reference
+    spec, rest = split_reference(request.reference)
+    settled = "" if spec.remote else request.read.symbol
+    return settled or spec.name_of(rest) or request.reference
 
 
 def _once(requests: Iterable[Request]) -> tuple[Request, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from forecasting.errors import SourceError
-from forecasting.sources import SAMPLES, SOURCES, source
+from forecasting.source_registry import SOURCES
+from forecasting.sources import SAMPLES, source
 from forecasting.sources import samples as module
 
 

@@ -34,6 +34,7 @@ from forecasting import __version__
 from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
+from forecasting.source_registry import examples
 from forecasting.sources.options import ReadOptions, TickerOptions
 from forecasting.writing import Claim, data_folder, next_step, sweep_own
 
@@ -57,7 +58,7 @@ cli = typer.Typer(
 )
 cli.add_typer(runs_cli, name="runs")
 
-Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="A file, yahoo:TICKER or sample:NAME; several make a panel.")]
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help=f"What to load: {examples()}; several make a panel.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
 Refresh = Annotated[
     bool | None,

@@ -77,7 +77,7 @@ def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for series in panel:
         request = Request(reference=series.provenance.source or "memory", read=read, ticker=ticker)
-        if request.kind == "file":
+        if request.spec.is_path:
             request = request.model_copy(update={"reference": str(Path(request.reference).absolute())})
         found[series.symbol] = request.model_dump_json(exclude_defaults=True)
     return found

@@ -34,7 +34,7 @@ from app.watchlist import Row
 from forecasting.calendars import SUFFIXES
 from forecasting.checks import some_names
 from forecasting.series import PriceSeries, Provenance
-from forecasting.sources import SAMPLES
+from forecasting.source_registry import catalog, source_spec
 from forecasting.sources.resample import RESAMPLES
 
 #: Most rows that are seen at once, and the share of the height that they may take.
@@ -64,7 +64,7 @@ class DataPanel(QStackedWidget):
     shape_wanted : Signal
         Place of a row, the name of a reading option such as ``resample``, and its value: "" for what was found.
     add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
-        Something is to be added; the last with the sample's name.
+        Something is to be added; the last with the sample's reference.
     open_wanted, sample_wanted : Signal
         From the empty state.
     """
@@ -146,7 +146,7 @@ class DataPanel(QStackedWidget):
         self._show_trained(rows, self._row, too_short)
         self._buttons["up"].setEnabled(selected > 0)
         self._buttons["down"].setEnabled(selected < len(rows) - 1)
-        self._buttons["options"].setEnabled(self._row.request.kind != "sample")
+        self._buttons["options"].setEnabled(bool(self._row.request.spec.options))
         self._trouble.show_row(self._row)
         for field in (self.resample, self.calendar):
             self._shapes.setRowVisible(field, self._row.series is not None)
@@ -178,7 +178,7 @@ class DataPanel(QStackedWidget):
         """Refuse what loads something while a network is trained."""
         for part in (self.calendar, self.resample, self._trouble.retry, self._trouble.options, self._buttons["add"]):
             part.setEnabled(not busy)
-        self._buttons["options"].setEnabled(not busy and self._row is not None and self._row.request.kind != "sample")
+        self._buttons["options"].setEnabled(not busy and self._row is not None and bool(self._row.request.spec.options))
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""
@@ -267,9 +267,9 @@ class DataPanel(QStackedWidget):
         menu.addAction(self.tr("&File…")).triggered.connect(self.add_file_wanted)
         menu.addAction(self.tr("&Ticker…")).triggered.connect(self.add_ticker_wanted)
         samples = menu.addMenu(self.tr("&Sample"))
-        for name, sample in SAMPLES.items():
-            sampled = samples.addAction(sample.title.replace("&", "&&"))
-            sampled.triggered.connect(lambda _checked=False, name=name: self.add_sample_wanted.emit(name))
+        for reference, title in catalog().items():
+            sampled = samples.addAction(title.replace("&", "&&"))
+            sampled.triggered.connect(lambda _checked=False, reference=reference: self.add_sample_wanted.emit(reference))
         return menu
 
     def _show_trained(self, rows: tuple[Row, ...], shown: Row, too_short: Collection[str]) -> None:
@@ -325,7 +325,7 @@ class DataPanel(QStackedWidget):
             (self.tr("Period"), f"{first} – {last}"),
             (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted, series.tz)))),
             (self.tr("Source"), _where_from(source)),
-            (self.tr("Fetched"), _moment(source.retrieved_at) if source.source.startswith("yahoo:") else ""),
+            (self.tr("Fetched"), _moment(source.retrieved_at) if source_spec(source.source).remote else ""),
         ]
         return [(name, value) for name, value in told if value]
 
@@ -339,7 +339,8 @@ class DataPanel(QStackedWidget):
 
 def _where_from(source: Provenance) -> str:
     """Return the name of the file or ticker, and what a reader should know of it; of a sample its description alone."""
-    name = "" if source.source.startswith("sample:") else Path(source.source).name
+    spec = source_spec(source.source)
+    name = Path(source.source).name if spec.is_path else source.source if spec.shows_reference else ""
     return "; ".join(filter(None, (name, source.note)))
 
 
@@ -369,7 +370,7 @@ class _Trouble(QFrame):
         waiting = self.tr("Not loaded yet; what is shown is from the last time.")
         self._words.setText("\n".join(filter(None, (row.problem or waiting, row.hint))))
         self.retry.setText(self.tr("Retry") if row.problem else self.tr("Load"))
-        self.options.setVisible(bool(row.problem) and row.request.kind != "sample")
+        self.options.setVisible(bool(row.problem) and bool(row.request.spec.options))
 
 
 _PICTURES = {"add": "plus", "up": "up", "down": "down", "options": "settings", "remove": "minus"}

@@ -81,7 +81,7 @@ def headings(rows: Sequence[Row]) -> dict[int, str]:
 
 
 def _file_name(row: Row) -> str:
-    return Path(row.request.reference).name if row.request.kind == "file" else row.request.reference
+    return Path(row.request.reference).name if row.request.spec.is_path else row.request.reference
 
 
 class SeriesModel(QAbstractListModel):

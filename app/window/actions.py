@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QMainWindow, QMenu, Q
 from app.panels.tickers import TickerField, TickerSettings
 from app.settings import SCALES, SPANS, STYLES
 from app.theme import THEME_NAMES, Theme, icon
-from forecasting.sources import SAMPLES
+from forecasting.source_registry import catalog
 
 #: Width in pixels of the box for tickers, and in a small window.
 _TICKERS, _TICKERS_COMPACT = 190, 130
@@ -88,8 +88,8 @@ COMMANDS: dict[str, Command] = {
     "layout-judge": Command("Layout &Judge", "Ctrl+3", "", "Stand the results below the chart, with more room", "layout"),
     **{f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme") for name in THEME_NAMES},
     **{
-        f"sample-{name}": Command(sample.title.replace("&", "&&"), "", "", "Load a sample that comes with the program")
-        for name, sample in SAMPLES.items()
+        f"sample-{reference}": Command(title.replace("&", "&&"), "", "", "Load a sample that comes with the program")
+        for reference, title in catalog().items()
     },
 }
 assert set(SCALES) == {name.removeprefix("scale-") for name in COMMANDS if name.startswith("scale-")}

@@ -70,7 +70,7 @@ class Importer(QObject):
     def offers(self) -> str:
         """Return the file that has just been refused, and forget it; "" where it was none that a dialog could help with."""
         refused, self._session.refused = self._session.refused, None
-        return refused.reference if refused and refused.kind == "file" and Path(refused.reference).is_file() else ""
+        return refused.reference if refused and refused.spec.is_path and Path(refused.reference).is_file() else ""
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""

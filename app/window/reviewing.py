@@ -19,6 +19,7 @@ from forecasting.checks import Frequency, MixedDistancesError, UnacceptedFinding
 from forecasting.config import GROUPS
 from forecasting.errors import RETRY, CandlecastError, Remedy
 from forecasting.series import Finding, PriceSeries
+from forecasting.source_registry import split_reference
 
 #: What a button says, and what it does.
 Step = tuple[str, Callable[[], None]]
@@ -191,5 +192,5 @@ class Reviewing(QObject):
 
 
 def _bare(reference: str) -> str:
-    """Return a ticker without its prefix."""
-    return reference.removeprefix("yahoo:")
+    """Return a reference without its prefix."""
+    return split_reference(reference)[1]

@@ -69,7 +69,7 @@ class Watching(QObject):
         panel.put_back_wanted.connect(self.put_back)
         panel.load_wanted.connect(self._load_again)
         panel.shape_wanted.connect(self.shape)
-        panel.add_sample_wanted.connect(lambda name: self.load((f"sample:{name}",), "also"))
+        panel.add_sample_wanted.connect(lambda reference: self.load((reference,), "also"))
 
     @property
     def refresh(self) -> Refresh:

@@ -404,8 +404,8 @@ class Workbench(QObject):
         on("cancel", self.cancel)
         on("log", lambda: dialogs.show_folder(self.window, logbook.log_folder()))
         on("about", lambda: dialogs.show_about(self.window))
-        for sample, action in self.actions.choices("sample").items():
-            action.triggered.connect(self._opener(f"sample:{sample}"))
+        for reference, action in self.actions.choices("sample").items():
+            action.triggered.connect(self._opener(reference))
 
     def _restore(self) -> None:
         """Show what was remembered; what does not fit any more is left at its default."""
@@ -597,7 +597,6 @@ class Workbench(QObject):
     def _ask_options(self, place: int) -> None:
         """Ask how a row is to be loaded."""
         request = self.session.watchlist[place].request
-        if request.kind == "yahoo":
-            self.tickers.change(request)
-        elif request.kind == "file":
-            self.importer.open_row(request)
+        dialogs_by_options = {"ticker": self.tickers.change, "read": self.importer.open_row}
+        if request.spec.options:
+            dialogs_by_options[request.spec.options](request)

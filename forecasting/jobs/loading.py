@@ -10,6 +10,7 @@ from forecasting.errors import CandlecastError, DataError, is_text
 from forecasting.events import Notice, NotLoaded, Progress, SeriesLoaded, TickersHeld
 from forecasting.jobs.job import Job, never
 from forecasting.series import Panel, PriceSeries
+from forecasting.source_registry import examples
 
 if TYPE_CHECKING:
     from forecasting.sources import ReadOptions, Request, TickerOptions
@@ -85,7 +86,7 @@ def _requests(references: Sequence[str | Request], options: ReadOptions | None, 
 
     for one in references:
         if isinstance(one, str) and not 0 < len(one) <= LONGEST_REFERENCE:
-            raise DataError(f"A source is named with {len(one):,} letters: {one[:60]!r}.", "Give a file, yahoo:TICKER or sample:NAME.")
+            raise DataError(f"A source is named with {len(one):,} letters: {one[:60]!r}.", f"Give {examples()}.")
         if isinstance(one, str) and not is_text(one):
             raise DataError(f"The name {one} is no text of this system.", "Rename the file.")
     usual = {"read": options or AS_FOUND, "ticker": ticker or USUAL}

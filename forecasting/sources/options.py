@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from forecasting.config import Settings
+from forecasting.source_registry import SourceSpec, source_spec
 
 Period = Literal["1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 Interval = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1wk", "1mo"]
@@ -104,7 +105,6 @@ class Request(Settings):
     ticker: TickerOptions = USUAL
 
     @property
-    def kind(self) -> Literal["file", "yahoo", "sample"]:
-        """What the reference names."""
-        kind = self.reference.strip().partition(":")[0].lower()
-        return "yahoo" if kind == "yahoo" else "sample" if kind == "sample" else "file"
+    def spec(self) -> SourceSpec:
+        """The source that the reference names."""
+        return source_spec(self.reference)

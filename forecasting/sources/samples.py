@@ -14,7 +14,7 @@ import numpy as np
 from forecasting.errors import SourceError
 from forecasting.series import PriceSeries, Provenance
 from forecasting.sources.files import read
-from forecasting.sources.options import ReadOptions
+from forecasting.sources.options import ReadOptions, TickerOptions
 
 
 def _shipped(name: str, file: str) -> PriceSeries:
@@ -98,6 +98,11 @@ class SampleSource:
         series = sample.made()
         provenance = replace(series.provenance, source=f"sample:{series.symbol}", note=f"{sample.title}; {series.provenance.note}")
         return (replace(series, currency=sample.currency, calendar=sample.calendar, provenance=provenance),)
+
+
+def from_request(name: str, _read: ReadOptions, _wanted: TickerOptions) -> SampleSource:
+    """Return the source of a sample."""
+    return SampleSource(name)
 
 
 def _data_folder() -> Path:

@@ -24,7 +24,7 @@ from forecasting.config import Settings
 from forecasting.errors import RETRY, ConfigError, DataError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.bounded import AstrayError, Pause, TooLargeError, bounded_session
-from forecasting.sources.options import Interval, Period
+from forecasting.sources.options import Interval, Period, ReadOptions, TickerOptions
 from forecasting.sources.proxies import certificate_bundle, explain_connection
 from forecasting.sources.ticker_spelling import suggest_tickers
 
@@ -154,6 +154,11 @@ class YahooSource(Settings):
         return PriceSeries(
             series.symbol, series.ds[chosen], columns, values, freq, series.tz, series.currency, series.calendar, provenance, findings
         )
+
+
+def from_request(ticker: str, _read: ReadOptions, wanted: TickerOptions) -> YahooSource:
+    """Return the source of a ticker."""
+    return YahooSource(ticker, period=wanted.period, interval=wanted.interval, auto_adjust=not wanted.raw)
 
 
 def content_hash(ds: Dates, values: Floats) -> str:

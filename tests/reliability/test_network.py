@@ -30,7 +30,7 @@ from yahoo_server import Market, YahooServer, forget_yfinance, serving
 from app.cli import main
 from forecasting import store
 from forecasting.errors import SourceError
-from forecasting.sources import SOURCES, bounded, yahoo
+from forecasting.sources import bounded, yahoo
 from forecasting.sources.bounded import Pause, bounded_session
 from forecasting.sources.yahoo import YahooSource
 
@@ -368,7 +368,7 @@ def test_the_command_line_ends_in_words(
     def impatient(ticker: str, _read: Any, _wanted: Any) -> YahooSource:
         return YahooSource(ticker, deadline_s=DEADLINE_S)
 
-    monkeypatch.setitem(SOURCES, "yahoo", impatient)
+    monkeypatch.setattr(yahoo, "from_request", impatient)
     server.behaviours = [behaviour]
     start = time.monotonic()
     status = main(["inspect", "yahoo:AAPL"])

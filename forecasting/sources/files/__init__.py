@@ -14,7 +14,7 @@ from forecasting.series import PriceSeries
 from forecasting.sources.files.reader import read, understand
 from forecasting.sources.files.reading import Reading
 from forecasting.sources.files.roles import ROLES, ColumnReading
-from forecasting.sources.options import AS_FOUND, ReadOptions
+from forecasting.sources.options import AS_FOUND, ReadOptions, TickerOptions
 
 __all__ = ["ROLES", "ColumnReading", "FileSource", "Reading", "read", "understand"]
 
@@ -29,3 +29,8 @@ class FileSource:
     def load(self) -> tuple[PriceSeries, ...]:
         """Return the series of the file; SourceError where it cannot be read."""
         return read(Path(self.path), self.options)
+
+
+def from_request(path: str, read: ReadOptions, _wanted: TickerOptions) -> FileSource:
+    """Return the source of a file."""
+    return FileSource(path, read)
