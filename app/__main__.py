@@ -1,4 +1,6 @@
-"""The ``candlecast`` command: a window where nothing else is asked for, painted before anything heavy is imported."""
+"""The ``candlecast`` command: a window where nothing else is asked for, painted before anything
+heavy is imported.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from app.window import MainWindow
-    from forecasting.writing import Scratch
+    from forecasting.files.atomic import TempFolder
 
 #: What may stand beside references when the window is opened.
 _SWITCHES = ("--safe-mode", "--reset-settings")
@@ -33,27 +35,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        The words after the program's name; by default those of the process. Without any, or with nothing but
-        files and references (and ``--safe-mode`` or ``--reset-settings``), the window opens; everything else is for :mod:`app.cli`.
+        The words after the program's name; by default those of the process. Without any, or with
+        nothing but
+        files and references (and ``--safe-mode`` or ``--reset-settings``), the window opens;
+        everything else is for :mod:`app.cli`.
 
     Returns
     -------
     int
-        2 where there is no display to open a window on; a window that was open ends the process itself.
+        2 where there is no display to open a window on; a window that was open ends the process
+        itself.
         For commands see :func:`app.cli.main`.
     """
     if arguments is None:
         end_at_signals()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if all(word in _SWITCHES or _is_reference(word) for word in words):
-        return _open_window([word for word in words if word not in _SWITCHES], {word for word in words if word in _SWITCHES})
+        return _open_window(
+            [word for word in words if word not in _SWITCHES],
+            {word for word in words if word in _SWITCHES},
+        )
     from app.cli import main as run_command
 
     return run_command(words)
 
 
 def _is_reference(word: str) -> bool:
-    """Whether a word names prices rather than a command: a prefix, an existing file, or the look of a path."""
+    """Whether a word names prices rather than a command: a prefix, an existing file, or the look
+    of a path.
+    """
     if word.startswith("-"):
         return False
     from forecasting.source_registry import is_prefixed
@@ -71,7 +81,9 @@ def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> i
         from PySide6.QtWidgets import QApplication  # noqa: F401 - fails where a system library is missing
     except ImportError as error:
         return _no_window(str(error))
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")):
+    if sys.platform == "linux" and not any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    ):
         return _no_window("neither DISPLAY nor WAYLAND_DISPLAY is set")
     qInstallMessageHandler(_explainer())
     app = _application()
@@ -80,9 +92,11 @@ def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> i
 
 
 def _import_plainly() -> None:
-    """Take PySide's wrapper off ``import``: it reads, and keeps, the source of every module to see whether it uses ``__feature__``.
+    """Take PySide's wrapper off ``import``: it reads, and keeps, the source of every module to see
+    whether it uses ``__feature__``.
 
-    Nothing here does. With it, importing pandas takes a third longer, and the window holds 75 MB more once torch is there.
+    Nothing here does. With it, importing pandas takes a third longer, and the window holds 75 MB
+    more once torch is there.
     """
     import builtins
 
@@ -90,7 +104,9 @@ def _import_plainly() -> None:
 
 
 def _load_c10() -> None:
-    """Load torch's first library before Qt: the other way round Windows may refuse it (pytorch#166628); torch itself comes later."""
+    """Load torch's first library before Qt: the other way round Windows may refuse it
+    (pytorch#166628); torch itself comes later.
+    """
     import ctypes
     from contextlib import suppress
     from importlib.util import find_spec
@@ -104,9 +120,9 @@ def _load_c10() -> None:
 def _run(app: object, references: Sequence[str], switches: Collection[str]) -> NoReturn:
     from PySide6.QtWidgets import QApplication
 
-    from app import logbook, theme
+    from app import log, theme
     from app.number_format import use_english
-    from app.settings import Preferences
+    from app.preferences import Preferences
     from app.window import MainWindow
 
     assert isinstance(app, QApplication)
@@ -119,17 +135,17 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     if "--reset-settings" in switches:
         print(_reset(), file=sys.stderr, flush=True)
     safe = "--safe-mode" in switches
-    logbook.catch_crashes()
+    log.catch_crashes()
     folder = _safe_folder() if safe else None
     preferences = Preferences(folder.path / "window.ini", safe=True) if folder else Preferences()
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
     app.window = window  # type: ignore[attr-defined]
-    window.painted.connect(lambda: logbook.begin(len(references), safe=safe))
+    window.painted.connect(lambda: log.begin(len(references), safe=safe))
     _catch_faults(window)
     window.show()
     status = app.exec()
-    logbook.end()
+    log.end()
     ended = window.bench is None or window.bench.session.close(_CLOSE_MS)
     if folder:
         folder.cleanup()
@@ -137,9 +153,11 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
 
 
 def _end(app: QApplication | None, status: int) -> NoReturn:
-    """End the process at once: to take torch, pandas and Qt apart piece by piece takes Python seconds, for nothing.
+    """End the process at once: to take torch, pandas and Qt apart piece by piece takes Python
+    seconds, for nothing.
 
-    Where a job that cannot be interrupted still runs, such as the import of torch, ``app`` is left alone, too: nothing is to be saved.
+    Where a job that cannot be interrupted still runs, such as the import of torch, ``app`` is left
+    alone, too: nothing is to be saved.
     """
     if app is not None:
         app.shutdown()  # hands the clipboard over
@@ -150,7 +168,9 @@ def _end(app: QApplication | None, status: int) -> NoReturn:
 
 
 def _application() -> QApplication:
-    """Return the application; what the system asks the running program to open reaches its ``window``, as on macOS at a double click."""
+    """Return the application; what the system asks the running program to open reaches its
+    ``window``, as on macOS at a double click.
+    """
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QFileOpenEvent
     from PySide6.QtWidgets import QApplication
@@ -169,7 +189,7 @@ def _application() -> QApplication:
 
 def _reset() -> str:
     """Set the settings aside and say so; the watchlist, projects and the store are no settings."""
-    from app.settings import settings_file
+    from app.preferences import settings_file
 
     file = settings_file()
     kept = file.with_name(f"{file.stem}.before-reset{file.suffix}")
@@ -179,35 +199,44 @@ def _reset() -> str:
         return "There are no settings yet: nothing to reset."
     except OSError as error:
         return f"The settings {file} cannot be reset: {error.strerror}."
-    return f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs and prices are untouched."
+    return (
+        f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs "
+        "and prices are untouched."
+    )
 
 
-def _safe_folder() -> Scratch:
-    """Return a folder for settings that goes away with the program: nothing of before is read, and nothing of it overwritten."""
-    from forecasting.writing import Scratch
+def _safe_folder() -> TempFolder:
+    """Return a folder for settings that goes away with the program: nothing of before is read,
+    and nothing of it overwritten.
+    """
+    from forecasting.files.atomic import TempFolder
 
-    return Scratch()
+    return TempFolder()
 
 
 def _catch_faults(window: MainWindow) -> None:
-    """Send every error that nobody caught to the window, from whichever thread; the terminal gets it, too."""
+    """Send every error that nobody caught to the window, from whichever thread; the terminal
+    gets it, too.
+    """
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
         if issubclass(kind, Exception):
             if window.bench is None:
-                from app import logbook
-                from app.worker import Failure
+                from app import log
+                from app.background import Failure
 
-                logbook.begin(0, safe=False)
-                logbook.fault(Failure.of(error).details)
+                log.begin(0, safe=False)
+                log.fault(Failure.of(error).details)
             window.faulted.emit(error)
 
     sys.excepthook = hook
 
 
 def _explainer() -> Callable[[QtMsgType, QMessageLogContext, str | None], None]:
-    """Return a handler that says in words why no window can be opened; without it Qt aborts the process."""
+    """Return a handler that says in words why no window can be opened; without it Qt aborts the
+    process.
+    """
     from PySide6.QtCore import QtMsgType
 
     said: list[str] = []
@@ -222,7 +251,12 @@ def _explainer() -> Callable[[QtMsgType, QMessageLogContext, str | None], None]:
 
 def _no_window(reason: str) -> int:
     print(f"Candlecast cannot open a window: {reason}", file=sys.stderr)
-    print("Without a display, use the commands: candlecast forecast sample:sp500 --export forecast.png", file=sys.stderr, flush=True)
+    print(
+        "Without a display, use the commands: candlecast forecast sample:sp500 --export "
+        "forecast.png",
+        file=sys.stderr,
+        flush=True,
+    )
     return 2
 
 

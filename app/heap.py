@@ -1,7 +1,10 @@
-"""Memory of C libraries given back to the system: without that, a window that trains again and again grows.
+"""Memory of C libraries given back to the system: without that, a window that trains again and
+again grows.
 
-glibc keeps what was freed, in one arena a thread, and oneDNN keeps a compiled kernel for each shape it has seen. Measured
-on random use of the window (100 trainings, loads and exports): 703 MB without, 593 MB with what is here.
+glibc keeps what was freed, in one arena a thread, and oneDNN keeps a compiled kernel for each shape
+it has seen. Measured
+on random use of the window (100 trainings, loads and exports): 703 MB without, 593 MB with what is
+here.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ _KERNELS = "64"
 
 
 def bound_heap() -> None:
-    """Let the threads share two arenas of glibc, and let oneDNN keep 64 kernels; to be called before threads start."""
+    """Let the threads share two arenas of glibc, and let oneDNN keep 64 kernels; to be called
+    before threads start.
+    """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
     if sys.platform != "linux":
         return
@@ -27,7 +32,9 @@ def bound_heap() -> None:
 
 
 def trim_heap() -> None:
-    """Give memory that was freed back to the system, where the C library keeps it; a few milliseconds, for a worker's thread."""
+    """Give memory that was freed back to the system, where the C library keeps it; a few
+    milliseconds, for a worker's thread.
+    """
     if sys.platform != "linux":
         return
     import ctypes

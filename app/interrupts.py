@@ -17,7 +17,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def end_at_signals() -> None:
     """Let a signal end the process with status 130 or 143, also while modules are imported.
 
-    ``run`` blocks both signals before it becomes this program, so that none is lost between the two; here they are let in again.
+    ``run`` blocks both signals before it becomes this program, so that none is lost between the
+    two; here they are let in again.
     """
     for signum in SIGNALS:
         signal.signal(signum, end)
@@ -28,9 +29,10 @@ def end_at_signals() -> None:
 def end(signum: int, _frame: FrameType | None = None) -> None:
     """End the process: temporary files are removed, nothing else is waited for.
 
-    Raising an exception instead would print a traceback where an import, a callback or a library's C code is interrupted.
+    Raising an exception instead would print a traceback where an import, a callback or a library's
+    C code is interrupted.
     """
-    writing = sys.modules.get("forecasting.writing")
+    writing = sys.modules.get("forecasting.files.atomic")
     abandon = getattr(writing, "abandon", None)
     try:
         if abandon is not None:

@@ -1,4 +1,6 @@
-"""Numbers and times as the window writes them: in English whatever the system's locale is, with as many decimals as their size asks for."""
+"""Numbers and times as the window writes them: in English whatever the system's locale is, with
+as many decimals as their size asks for.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,20 @@ _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
 def read_decimal(text: str) -> float | None:
-    """Read a number as people type it, with a decimal point or a decimal comma; None where it is none.
+    """Read a number as people type it, with a decimal point or a decimal comma; None where it is
+    none.
 
-    "0,005" is 0.005. With both marks the later one is the decimal mark: "1,234.5" and "1.234,5" are one number.
+    "0,005" is 0.005. With both marks the later one is the decimal mark: "1,234.5" and "1.234,5" are
+    one number.
     """
     marks = [letter for letter in text if letter in ".,"]
     if len(marks) > 1:
         decimal = marks[-1] if marks.count(marks[-1]) == 1 else ""
-        text = "".join("." if letter == decimal else letter for letter in text if letter not in ".," or letter == decimal)
+        text = "".join(
+            "." if letter == decimal else letter
+            for letter in text
+            if letter not in ".," or letter == decimal
+        )
     try:
         value = float(text.replace(",", "."))
     except ValueError:
@@ -34,13 +42,17 @@ def read_decimal(text: str) -> float | None:
 
 
 def read_whole(text: str) -> int | None:
-    """Read a whole number, perhaps with commas between thousands; None for everything else, such as "0,005" or "1.5"."""
+    """Read a whole number, perhaps with commas between thousands; None for everything else, such
+    as "0,005" or "1.5".
+    """
     bare = text.replace(",", "") if _GROUPED.fullmatch(text) else text
     return int(bare) if re.fullmatch(r"[+-]?[0-9]+", bare) else None
 
 
 def price_decimals(price: float) -> int:
-    """Return the decimals in which a price of this size is quoted: cents, and below 2 as many as give five digits."""
+    """Return the decimals in which a price of this size is quoted: cents, and below 2 as many as
+    give five digits.
+    """
     size = abs(price)
     if size >= 2 or size == 0 or not math.isfinite(size):
         return 2
@@ -91,7 +103,9 @@ def short_number(value: float) -> str:
 
 
 def significant(value: float, digits: int = 4) -> str:
-    """Write a number with so many significant digits; with an exponent where it is too small, a dash where there is none."""
+    """Write a number with so many significant digits; with an exponent where it is too small, a
+    dash where there is none.
+    """
     if not math.isfinite(value):
         return "–"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 1

@@ -1,4 +1,6 @@
-"""The only mutable state of the application: what is loaded, what runs, what came of it; it owns the threads."""
+"""The only mutable state of the application: what is loaded, what runs, what came of it; it owns
+the threads.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,22 @@ from typing import Literal
 from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
+from app.background import Collector, Failure, Job, Worker
 from app.heap import bound_heap
 from app.tasks import Refresh
-from app.watched import NOTED, Watched
+from app.training_history import NOTED, TrainingHistory
 from app.watchlist import Choice, Row, Watchlist, same
-from app.worker import Collector, Failure, Job, Worker
 from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
     ENDED,
-    Advice,
+    Diagnosis,
     EngineReady,
     EpochEnd,
     Event,
     ForecastMade,
-    MemorySeen,
+    GradientByLag,
     Notice,
     NotLoaded,
     Prediction,
@@ -40,19 +42,33 @@ from forecasting.events import (
     SplitMade,
     TrainingPaused,
 )
+from forecasting.files.atomic import FileLock, data_folder
 from forecasting.series import Finding, Panel, PriceSeries
 from forecasting.sources.options import Interval, Request
-from forecasting.writing import Claim, data_folder
 
-#: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on, ``stopping`` for the result of a task that
+#: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on,
+#: ``stopping`` for the result of a task that
 #: was told to stop.
-State = Literal["idle", "loading", "preparing", "training", "paused", "searching", "backtesting", "auditing", "forecasting", "stopping"]
+State = Literal[
+    "idle",
+    "loading",
+    "preparing",
+    "training",
+    "paused",
+    "searching",
+    "backtesting",
+    "auditing",
+    "forecasting",
+    "stopping",
+]
 
-#: What is done with the trained series: each begins once the engine is ready, and can be stopped or cancelled.
+#: What is done with the trained series: each begins once the engine is ready, and can be stopped or
+#: cancelled.
 Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
-#: Seconds that taking in events may last before the window is let go on, and events between two looks at the clock.
+#: Seconds that taking in events may last before the window is let go on, and events between two
+#: looks at the clock.
 _TAKE_S, _PORTION = 0.015, 32
 #: Seconds between two looks whether a training that is to be left is written.
 _POLL_S = 0.01
@@ -67,8 +83,10 @@ PLAN = "plan"
 
 
 @dataclass
-class _Asked:
-    """What is being loaded, and what is to become of it; ``listed`` once the series are on the list."""
+class _LoadRequest:
+    """What is being loaded, and what is to become of it; ``listed`` once the series are on the
+    list.
+    """
 
     requests: tuple[Request, ...]
     choice: Choice
@@ -82,23 +100,28 @@ class _Asked:
     @property
     def refused(self) -> tuple[Request, ...]:
         """What could not be loaded."""
-        return self.requests if self.failed else tuple(self.requests[one.place] for one in self.refusals)
+        return (
+            self.requests
+            if self.failed
+            else tuple(self.requests[item.place] for item in self.refusals)
+        )
 
 
 class Session(QObject):
     """What is loaded, what runs and what came of it.
 
-    All signals are emitted in the thread of the window. Once a change is over, :attr:`pulsed` is
-    emitted: at most 30 times a second while something runs, once after :meth:`nudge`, never otherwise.
+    All signals are emitted in the thread of the window. Once a change is over, :attr:`frame_due` is
+    emitted: at most 30 times a second while something runs, once after :meth:`request_repaint`,
+    never otherwise.
     """
 
     state_changed = Signal(str)
-    delivered = Signal(object)
+    event_received = Signal(object)
     failed = Signal(object)
-    aside_failed = Signal(str, object)
+    background_failed = Signal(str, object)
     list_changed = Signal()
     selected_changed = Signal()
-    pulsed = Signal()
+    frame_due = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,19 +139,19 @@ class Session(QObject):
         self.split: SplitMade | None = None
         self.history: list[EpochEnd] = []
         self.forecast: ForecastMade | None = None
-        self.watched = Watched(RunConfig())
+        self.watched = TrainingHistory(RunConfig())
         self._planned, self._begun = RunConfig(), 0
-        self.earlier: list[Watched] = []
+        self.earlier: list[TrainingHistory] = []
         self._pausing, self._leaving = threading.Event(), threading.Event()
         self._resumable = False
         self._kept: Path | None = None
-        self._claim: Claim | None = None
+        self._claim: FileLock | None = None
         bound_heap()
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
         self._asides: dict[str, Worker] = {}
-        self._asked = _Asked((), "only", None)
+        self._asked = _LoadRequest((), "only", None)
         self._trained: Panel | None = None
         self.task: Task | None = None
         self._waiting: Callable[[Panel], Job] | None = None
@@ -145,7 +168,9 @@ class Session(QObject):
 
     @property
     def panel(self) -> Panel | None:
-        """The series that are trained: the checked ones of the watchlist; None while there are none."""
+        """The series that are trained: the checked ones of the watchlist; None while there are
+        none.
+        """
         return self.watchlist.panel
 
     @property
@@ -166,20 +191,28 @@ class Session(QObject):
 
     @property
     def result(self) -> RunResult | None:
-        """The run that is shown: the last one that has finished, or an earlier one that was recalled."""
+        """The run that is shown: the last one that has finished, or an earlier one that was
+        recalled.
+        """
         return self.recalled or (self.finished.result if self.finished else None)
 
     @property
     def shown_is_trained(self) -> bool:
-        """Whether the series that is shown belongs to the run at hand, or to the one that has finished."""
+        """Whether the series that is shown belongs to the run at hand, or to the one that has
+        finished.
+        """
         panel = self.run_panel
-        return panel is not None and any(one is self.series for one in panel)
+        return panel is not None and any(item is self.series for item in panel)
 
     @property
     def run_panel(self) -> Panel | None:
         """The series of the run at hand, or of the one that is shown; None without a run."""
         shown = self.result or self.predicted
-        return shown.panel if shown and (self.state == "idle" or shown is self.predicted) else self._trained
+        return (
+            shown.panel
+            if shown and (self.state == "idle" or shown is self.predicted)
+            else self._trained
+        )
 
     @property
     def busy(self) -> bool:
@@ -203,12 +236,16 @@ class Session(QObject):
 
     @property
     def asked_anew(self) -> bool:
-        """Whether what was loaded last was asked for by the user, and not brought back or read again as before."""
+        """Whether what was loaded last was asked for by the user, and not brought back or read
+        again as before.
+        """
         return self._asked.choice != "as_before"
 
     @property
     def asked_to_fetch(self) -> bool:
-        """Whether the user has asked for prices of today: something new, or all that is there once more."""
+        """Whether the user has asked for prices of today: something new, or all that is there
+        once more.
+        """
         return self.asked_anew or self._asked.refresh == "always"
 
     def select(self, index: int) -> None:
@@ -230,7 +267,9 @@ class Session(QObject):
             self._warmer = self._start(tasks.warm_up, "engine")
 
     def warm_up_soon(self) -> None:
-        """Prepare the engine once what is being loaded is shown: until then torch would only hold that up."""
+        """Prepare the engine once what is being loaded is shown: until then torch would only
+        hold that up.
+        """
         self._soon.start(_LOADING_MS if self.state == "loading" else 0)
 
     def load(
@@ -247,7 +286,8 @@ class Session(QObject):
         references : sequence of str or Request
             What to read. What is on the list already is read as it was.
         choice : str
-            What is trained from then on: ``only`` these series, these ``also``, or what was checked ``as_before``.
+            What is trained from then on: ``only`` these series, these ``also``, or what was checked
+            ``as_before``.
         refresh : str
             Whether tickers are fetched.
         instead : Request, optional
@@ -259,10 +299,14 @@ class Session(QObject):
             While a run is being trained.
         """
         if self.state not in ("idle", "loading"):
-            raise CandlecastError("The program is still at work.", "Stop or cancel it before you load other prices.")
+            raise CandlecastError(
+                "The program is still at work.", "Stop or cancel it before you load other prices."
+            )
         self._retire()
         self.refused = self.misnamed = None
-        self._asked = _Asked(tuple(self._request(one) for one in references), choice, instead, refresh)
+        self._asked = _LoadRequest(
+            tuple(self._request(item) for item in references), choice, instead, refresh
+        )
         self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
 
@@ -272,7 +316,8 @@ class Session(QObject):
         return self._asked.refused
 
     def load_refused(self, interval: Interval | None = None) -> None:
-        """Read once more what could not be loaded; what was loaded beside it stays. Errors as :meth:`load`.
+        """Read once more what could not be loaded; what was loaded beside it stays. Errors as
+        :meth:`load`.
 
         Parameters
         ----------
@@ -285,10 +330,12 @@ class Session(QObject):
         if interval is None:
             self.load(refused, choice, asked.refresh, asked.instead)
             return
-        before = next((one for one in refused if one.spec.options == "ticker"), None)
+        before = next((item for item in refused if item.spec.options == "ticker"), None)
         if before is None:
             return
-        stored = before.model_copy(update={"ticker": before.ticker.model_copy(update={"interval": interval})})
+        stored = before.model_copy(
+            update={"ticker": before.ticker.model_copy(update={"interval": interval})}
+        )
         listed = before if self.watchlist.places(before) else None
         self.load((stored,), choice, "never", asked.instead or listed)
 
@@ -302,7 +349,10 @@ class Session(QObject):
 
     def check_only(self, place: int) -> None:
         """Train this series and no other."""
-        self._relist(self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True), self.selected)
+        self._relist(
+            self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True),
+            self.selected,
+        )
 
     def move(self, source: int, target: int) -> None:
         """Bring a row to another place; the selected row stays selected."""
@@ -313,19 +363,28 @@ class Session(QObject):
     def remove(self, places: Iterable[int]) -> None:
         """Take rows off the list; where the selected one goes, the next one is selected."""
         gone = set(places)
-        before = sum(place < self.selected for place in gone)
+        before = sum(index < self.selected for index in gone)
         self._relist(self.watchlist.without(gone), self.selected - before)
 
     def put_back(self, removed: Sequence[tuple[int, Row]]) -> None:
-        """Put rows that were taken off the list back at their places, and select the first of them."""
+        """Put rows that were taken off the list back at their places, and select the first of
+        them.
+        """
         watchlist = self.watchlist.with_back(removed)
         first = removed[0][1]
-        self._relist(watchlist, next((place for place, row in enumerate(watchlist.rows) if row is first), self.selected))
+        self._relist(
+            watchlist,
+            next(
+                (index for index, row in enumerate(watchlist.rows) if row is first), self.selected
+            ),
+        )
 
     def aside(self, name: str, job: Job) -> None:
-        """Run something beside what the user waits for; one of the same name that still runs is given up.
+        """Run something beside what the user waits for; one of the same name that still runs is
+        given up.
 
-        Its events are delivered like all others; a fault is told by :attr:`aside_failed` with the name.
+        Its events are delivered like all others; a fault is told by :attr:`background_failed` with
+        the name.
         """
         self.forget(name)
         self._asides[name] = self._start(job, name)
@@ -338,7 +397,9 @@ class Session(QObject):
             self._retired.add(worker)
 
     def finish(self, name: str, timeout_ms: int) -> bool:
-        """Wait for what runs aside under a name, and tell what came of it; False where that takes longer."""
+        """Wait for what runs aside under a name, and tell what came of it; False where that
+        takes longer.
+        """
         worker = self._asides.get(name)
         if worker is None:
             return True
@@ -349,32 +410,46 @@ class Session(QObject):
         return True
 
     @property
-    def seen(self) -> Watched:
+    def seen(self) -> TrainingHistory:
         """What was seen of the training at hand, or of the last one that has finished."""
         if self.finished is None or (self.task == "training" and self.running):
             return self.watched
-        return next((one for one in self.earlier if one.finished is self.finished), Watched(self.finished.result.config))
+        return next(
+            (item for item in self.earlier if item.finished is self.finished),
+            TrainingHistory(self.finished.result.config),
+        )
 
     @property
     def can_train_on(self) -> bool:
         """Whether the last run has left what is needed to train it for longer."""
         last = self.earlier[-1].finished if self.earlier else None
-        return last is not None and last is self.finished and self._kept is not None and self._kept.is_file()
+        return (
+            last is not None
+            and last is self.finished
+            and self._kept is not None
+            and self._kept.is_file()
+        )
 
     def estimate(self, config: RunConfig) -> None:
-        """Find out aside what a training would cost, where there is something to train and nothing else goes on."""
+        """Find out aside what a training would cost, where there is something to train and
+        nothing else goes on.
+        """
         panel = self.panel
         if panel is not None and self.engine is not None and not self.busy:
             self.aside(COST, tasks.estimating(panel, config))
 
     def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> None:
-        """Find out aside what a backtest would do, where there is something to test and nothing else goes on."""
+        """Find out aside what a backtest would do, where there is something to test and nothing
+        else goes on.
+        """
         panel = self.panel
         if panel is not None and self.engine is not None and not self.busy:
             self.aside(PLAN, tasks.planning(panel, config, plan))
 
     def _settle(self, name: str) -> None:
-        """Give up what runs aside, and wait for its end: nothing else may draw random numbers while a network is trained."""
+        """Give up what runs aside, and wait for its end: nothing else may draw random numbers
+        while a network is trained.
+        """
         self.forget(name)
         for worker in self._retired:
             if worker.objectName() == name:
@@ -394,17 +469,22 @@ class Session(QObject):
             File of a training of these prices and settings that goes on.
         """
         if self._claim is None:
-            # Without a place for it a training cannot be made longer later on, and an unsaved network not be found after a crash.
+            # Without a place for it a training cannot be made longer later on, and an unsaved
+            # network not be found after a crash.
             self._kept = data_folder() / "unfinished" / f"{ENDED}{secrets.token_hex(6)}.training"
-            self._claim = Claim(self._kept)
+            self._claim = FileLock(self._kept)
             self._claim.take()
         pausing, leaving, keep = threading.Event(), threading.Event(), self._kept
         self._planned = config
-        self.begin("training", lambda panel: tasks.training(panel, config, pausing, leaving, resume, keep))
+        self.begin(
+            "training", lambda panel: tasks.training(panel, config, pausing, leaving, resume, keep)
+        )
         self._pausing, self._leaving = pausing, leaving
 
     def train_on(self, epochs: int) -> None:
-        """Go on with the training that has finished, for so many more epochs; errors as :meth:`begin`."""
+        """Go on with the training that has finished, for so many more epochs; errors as
+        :meth:`begin`.
+        """
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
         begun = self.seen.replay.begun()
@@ -423,7 +503,9 @@ class Session(QObject):
             self._enter("training")
 
     def suspend(self, timeout_ms: int = 10_000) -> bool:
-        """Pause a training and leave its file behind when it is given up; False where that file is not written in time."""
+        """Pause a training and leave its file behind when it is given up; False where that file
+        is not written in time.
+        """
         self.pause(True)
         deadline = QDeadlineTimer(timeout_ms)
         while self.state == "paused" and not self._resumable and not deadline.hasExpired():
@@ -450,16 +532,25 @@ class Session(QObject):
         CandlecastError
             Where nothing is loaded, or something runs.
         MixedDistancesError, UnacceptedFindingsError
-            The checked series cannot be learned together, or their data has errors: see :meth:`begin_anyway`.
+            The checked series cannot be learned together, or their data has errors: see
+            :meth:`begin_anyway`.
         """
         if self.panel is None:
-            raise CandlecastError("There are no prices to work on.", "Open a file, type a ticker or choose a sample.")
+            raise CandlecastError(
+                "There are no prices to work on.", "Open a file, type a ticker or choose a sample."
+            )
         if self.busy:
-            raise CandlecastError("The program is still at work.", "Wait for it to end, or cancel it.")
+            raise CandlecastError(
+                "The program is still at work.", "Wait for it to end, or cancel it."
+            )
         self._held = (task, make)
         self._asked.failed, self._asked.refusals = False, []
         check_distances(self.panel)
-        check_findings(self.panel, self.tr("Look at the data first, or go on with it as it is."), self._accepted)
+        check_findings(
+            self.panel,
+            self.tr("Look at the data first, or go on with it as it is."),
+            self._accepted,
+        )
         self._settle(COST)
         self._settle(PLAN)
         self.task, self._waiting = task, make
@@ -470,7 +561,9 @@ class Session(QObject):
             self._begin(self.panel)
 
     def begin_anyway(self) -> None:
-        """Begin what was refused because of errors in the data, which are accepted from now on; errors as :meth:`begin`."""
+        """Begin what was refused because of errors in the data, which are accepted from now on;
+        errors as :meth:`begin`.
+        """
         if self._held is None or self.panel is None:
             return
         self._accepted = [*self._accepted, *grave(self.panel)]
@@ -482,11 +575,18 @@ class Session(QObject):
             self.begin(*self._held)
 
     def stop(self) -> None:
-        """End a run early and keep the best network so far, or a loading and keep what is there; what has not begun is given up."""
+        """End a run early and keep the best network so far, or a loading and keep what is there;
+        what has not begun is given up.
+        """
         if self.state in (self.task, "paused") and self._worker:
             self._worker.stop()
             self._enter("stopping")
-        elif self.state == "loading" and self._worker and len(self._asked.requests) > 1 and not self._asked.stopped:
+        elif (
+            self.state == "loading"
+            and self._worker
+            and len(self._asked.requests) > 1
+            and not self._asked.stopped
+        ):
             self._asked.stopped = True
             self._worker.stop()
         elif self.state in ("loading", "preparing"):
@@ -511,7 +611,7 @@ class Session(QObject):
         self.recalled = result
         self._select_from(result.panel)
 
-    def foretell(self, prediction: Prediction) -> None:
+    def show_prediction(self, prediction: Prediction) -> None:
         """Show what a saved network says in the place of the last run."""
         self.forget_run()
         self.predicted = prediction
@@ -519,18 +619,22 @@ class Session(QObject):
 
     def _select_from(self, panel: Panel) -> None:
         """Select a series of a panel, if it is not one of them that is selected."""
-        if not any(one is self.series for one in panel):
+        if not any(item is self.series for item in panel):
             rows = self.watchlist.rows
-            self.selected = next((place for place, row in enumerate(rows) if row.series is panel[0]), self.selected)
+            self.selected = next(
+                (index for index, row in enumerate(rows) if row.series is panel[0]), self.selected
+            )
         self.list_changed.emit()
 
-    def nudge(self) -> None:
+    def request_repaint(self) -> None:
         """Ask for one pulse: something was changed that wants to be drawn."""
         if not self._pulse.isActive():
             self._pulse.start()
 
     def close(self, timeout_ms: int = 30_000) -> bool:
-        """Give up everything and wait for all threads, so long for all of them together; True when none is left."""
+        """Give up everything and wait for all threads, so long for all of them together; True
+        when none is left.
+        """
         self._soon.stop()
         self.cancel()
         for name in tuple(self._asides):
@@ -547,7 +651,9 @@ class Session(QObject):
         return not self._retired
 
     def _let_go(self) -> None:
-        """Remove the training that was left at its end: a program that is closed in order has asked what becomes of it."""
+        """Remove the training that was left at its end: a program that is closed in order has
+        asked what becomes of it.
+        """
         if self._claim is not None and self._kept is not None:
             with contextlib.suppress(OSError):
                 self._kept.unlink(missing_ok=True)
@@ -555,7 +661,11 @@ class Session(QObject):
             self._claim = self._kept = None
 
     def _workers(self) -> list[Worker]:
-        return [one for one in (self._worker, self._warmer, *self._asides.values(), *self._retired) if one is not None]
+        return [
+            item
+            for item in (self._worker, self._warmer, *self._asides.values(), *self._retired)
+            if item is not None
+        ]
 
     def _start(self, job: Job, name: str) -> Worker:
         worker = Worker(job, name)
@@ -573,12 +683,14 @@ class Session(QObject):
         if self.task == "training":
             self._clear_run()
             self._begun += 1
-            self._trained, self.watched = panel, Watched(self._planned, self._begun)
+            self._trained, self.watched = panel, TrainingHistory(self._planned, self._begun)
         self._worker = self._start(make(panel), self.task)
         self._enter(self.task)
 
     def _retire(self) -> None:
-        """Let go of the worker: it may need a moment to end, but nothing of it is listened to any more."""
+        """Let go of the worker: it may need a moment to end, but nothing of it is listened to
+        any more.
+        """
         if self._worker:
             self._worker.discard()
             self._retired.add(self._worker)
@@ -591,7 +703,7 @@ class Session(QObject):
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)
-        self.nudge()
+        self.request_repaint()
 
     def _beat(self) -> None:
         for worker in (self._warmer, self._worker, *self._asides.values()):
@@ -603,14 +715,16 @@ class Session(QObject):
             self._collector.collect()
         else:
             self._rest()
-        self.pulsed.emit()
+        self.frame_due.emit()
 
     def _rest(self) -> None:
         self._pulse.stop()
         self._collector.release()
 
     def _receive(self, worker: Worker) -> bool:
-        """Take what has come, for as long as the window may stand still; True when nothing more waits."""
+        """Take what has come, for as long as the window may stand still; True when nothing more
+        waits.
+        """
         end = time.monotonic() + _TAKE_S
         while events := worker.take(_PORTION):
             self._take_in(events)
@@ -628,7 +742,7 @@ class Session(QObject):
                 self._resumable = True
             else:
                 self._keep(event)
-                self.delivered.emit(event)
+                self.event_received.emit(event)
 
     def _keep(self, event: Event) -> None:
         match event:
@@ -649,12 +763,12 @@ class Session(QObject):
             case ForecastMade():
                 self.forecast = event
                 self.watched.replay.add(event)
-            case MemorySeen():
+            case GradientByLag():
                 self.watched.memory = event
-            case Advice():
+            case Diagnosis():
                 self.watched.hear(event)
             case Notice() if self.task == "training" and self.running:
-                self.watched.advice.append(Advice(NOTED, event.message, event.hint))
+                self.watched.advice.append(Diagnosis(NOTED, event.message, event.hint))
             case RunFinished():
                 self.finished, self.unsaved = event, True
                 self.watched.finished = event
@@ -665,7 +779,12 @@ class Session(QObject):
     def _progress_at(self, end: EpochEnd) -> Progress:
         """Return how far a run is after an epoch: short epochs report nothing before their end."""
         eta = end.seconds / end.epoch * (end.epochs - end.epoch) if end.epoch else None
-        return Progress(end.epoch, end.epochs, self.tr("{n} of {all} epochs done").format(n=end.epoch, all=end.epochs), eta)
+        return Progress(
+            end.epoch,
+            end.epochs,
+            self.tr("{n} of {all} epochs done").format(n=end.epoch, all=end.epochs),
+            eta,
+        )
 
     def _request(self, reference: str | Request) -> Request:
         if isinstance(reference, Request):
@@ -673,15 +792,21 @@ class Session(QObject):
         return self.watchlist.request_for(reference) or Request(reference=reference)
 
     def _list(self, event: SeriesLoaded) -> None:
-        """Put fresh series on the list; a run whose series are gone or no longer asked for is forgotten."""
+        """Put fresh series on the list; a run whose series are gone or no longer asked for is
+        forgotten.
+        """
         asked, before = self._asked, self.row
-        known = {id(one) for one in self._trained or ()}
-        fresh = {id(one) for one in event.panel}
+        known = {id(item) for item in self._trained or ()}
+        fresh = {id(item) for item in event.panel}
         self._put(event, asked.choice, asked.instead)
         rows = self.watchlist.rows
-        first = next((place for place, row in enumerate(rows) if id(row.series) in fresh), 0)
+        first = next((index for index, row in enumerate(rows) if id(row.series) in fresh), 0)
         stays = asked.choice == "as_before" and before is not None and asked.instead is None
-        same_row = [place for place, row in enumerate(rows) if before and same(row.request, before.request) and row.symbol == before.symbol]
+        same_row = [
+            index
+            for index, row in enumerate(rows)
+            if before and same(row.request, before.request) and row.symbol == before.symbol
+        ]
         self.selected = same_row[0] if stays and same_row else first
         if asked.choice == "only" or known - {id(row.series) for row in rows}:
             self.finished, self.unsaved, self._trained = None, False, None
@@ -689,7 +814,9 @@ class Session(QObject):
         self.list_changed.emit()
 
     def _list_again(self, event: SeriesLoaded) -> None:
-        """Exchange series for the same ones with more findings: nothing else changes, and what is drawn stays."""
+        """Exchange series for the same ones with more findings: nothing else changes, and what
+        is drawn stays.
+        """
         self._put(event, "as_before", None)
         self.list_changed.emit()
 
@@ -704,12 +831,21 @@ class Session(QObject):
         self.list_changed.emit()
 
     def _clear_run(self) -> None:
-        self.split, self.history, self.forecast, self.watched = None, [], None, Watched(RunConfig())
+        self.split, self.history, self.forecast, self.watched = (
+            None,
+            [],
+            None,
+            TrainingHistory(RunConfig()),
+        )
         self.recalled = self.predicted = None
 
     def _ended(self) -> None:
-        """Let go of every worker that has ended, after its last events; the sender may be gone already."""
-        self._retired = {worker for worker in self._retired if not (worker.isFinished() and worker.wait())}
+        """Let go of every worker that has ended, after its last events; the sender may be gone
+        already.
+        """
+        self._retired = {
+            worker for worker in self._retired if not (worker.isFinished() and worker.wait())
+        }
         if (warmer := self._warmer) and self._has_ended(warmer) and warmer is self._warmer:
             self._warmer = None
             self._warmed(warmer.failure)
@@ -717,7 +853,7 @@ class Session(QObject):
             if self._has_ended(aside) and aside is self._asides.get(name):
                 del self._asides[name]
                 if aside.failure:
-                    self.aside_failed.emit(name, aside.failure)
+                    self.background_failed.emit(name, aside.failure)
         if (worker := self._worker) and self._has_ended(worker) and worker is self._worker:
             self._worker = None
             if self.state == "loading":
@@ -726,7 +862,9 @@ class Session(QObject):
             self._tell(worker.failure)
 
     def _has_ended(self, worker: Worker) -> bool:
-        """Whether a worker has ended and all it had to tell is told; what is still waiting comes with the next beats."""
+        """Whether a worker has ended and all it had to tell is told; what is still waiting comes
+        with the next beats.
+        """
         return worker.isFinished() and worker.wait() and self._receive(worker)
 
     def _warmed(self, failure: Failure | None) -> None:
@@ -736,27 +874,44 @@ class Session(QObject):
         elif self._waiting:
             self._waiting = None
             self._enter("idle")
-        self.nudge()
+        self.request_repaint()
         self._tell(failure)
 
     def _refuse(self, failure: Failure | None) -> None:
-        """Let the rows say why they could not be loaded; of several references those that failed come onto the list, too."""
+        """Let the rows say why they could not be loaded; of several references those that failed
+        come onto the list, too.
+        """
         asked = self._asked
         asked.failed = failure is not None
         for event in asked.refusals:
             request = asked.requests[event.place]
-            self._relist(self.watchlist.with_problem(request, event.message, event.hint, add=asked.choice != "as_before"), self.selected)
+            self._relist(
+                self.watchlist.with_problem(
+                    request, event.message, event.hint, add=asked.choice != "as_before"
+                ),
+                self.selected,
+            )
         if asked.refusals and not failure:
             first, count = asked.refusals[0], len(asked.refusals)
-            many = self.tr("{n} of {all} could not be loaded. {first}").format(n=count, all=len(asked.requests), first=first.message)
+            many = self.tr("{n} of {all} could not be loaded. {first}").format(
+                n=count, all=len(asked.requests), first=first.message
+            )
             self.misnamed = asked.requests[first.place]
-            self.delivered.emit(
-                Notice(many if count > 1 else first.message, first.hint, suggestions=first.suggestions, remedies=first.remedies)
+            self.event_received.emit(
+                Notice(
+                    many if count > 1 else first.message,
+                    first.hint,
+                    suggestions=first.suggestions,
+                    remedies=first.remedies,
+                )
             )
         if failure and len(asked.requests) == 1 and not asked.listed:
             self.refused = self.misnamed = asked.requests[0]
             listed = asked.instead or self.refused
-            self._relist(self.watchlist.with_problem(listed, failure.message, failure.hint, add=False), self.selected)
+            self._relist(
+                self.watchlist.with_problem(listed, failure.message, failure.hint, add=False),
+                self.selected,
+            )
 
     def _tell(self, failure: Failure | None) -> None:
         if failure:

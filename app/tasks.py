@@ -1,4 +1,6 @@
-"""What workers run for the session: jobs of the engine, which is imported in the worker and never before."""
+"""What workers run for the session: jobs of the engine, which is imported in the worker and
+never before.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from app.worker import Job
+from app.background import Job
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.events import Event
 from forecasting.series import Panel
@@ -94,27 +96,33 @@ def sweeping(folder: Path) -> Job:
     """Return the job that removes what programs that were killed left half written."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.writing import sweep_own
+        from forecasting.files.atomic import remove_own_stale
 
-        sweep_own(folder)
+        remove_own_stale(folder)
         yield from ()
 
     return job
 
 
-def held_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def cached_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """Tell which tickers are in the price cache."""
     from forecasting import jobs
 
-    yield from jobs.held_tickers()
+    yield from jobs.cached_tickers()
 
 
 def training(
-    panel: Panel, config: RunConfig, pausing: threading.Event, leaving: threading.Event, resume: Path | None, keep: Path | None
+    panel: Panel,
+    config: RunConfig,
+    pausing: threading.Event,
+    leaving: threading.Event,
+    resume: Path | None,
+    keep: Path | None,
 ) -> Job:
     """Return the job that trains a network, from the start or a file.
 
-    It waits while ``pausing`` is set, its end goes to ``keep``, and given up while ``leaving`` is set it leaves
+    It waits while ``pausing`` is set, its end goes to ``keep``, and given up while ``leaving`` is
+    set it leaves
     a file from which it can go on.
     """
 
@@ -123,7 +131,9 @@ def training(
 
         autosave = jobs.autosave_path(panel, config)
         asked = {"should_pause": pausing.is_set, "should_leave": leaving.is_set}
-        yield from jobs.train(panel, config, should_stop, **asked, resume=resume, autosave=autosave, keep=keep)
+        yield from jobs.train(
+            panel, config, should_stop, **asked, resume=resume, autosave=autosave, keep=keep
+        )
 
     return job
 

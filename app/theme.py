@@ -1,4 +1,6 @@
-"""Colours, palettes and icons: what makes light and dark look like one program, with contrasts that tests compute."""
+"""Colours, palettes and icons: what makes light and dark look like one program, with contrasts
+that tests compute.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ THEME_NAMES: tuple[str, ...] = ("system", "light", "dark")
 class Theme:
     """One set of colours, as ``#RRGGBB``.
 
-    Series colours are from Okabe and Ito's colour-blind safe set (Color Universal Design, 2008). Text reaches a
+    Series colours are from Okabe and Ito's colour-blind safe set (Color Universal Design, 2008).
+    Text reaches a
     contrast of 4.5 on its ground, graphics 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 
     Attributes
@@ -152,8 +155,10 @@ THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 def luminance(color: str) -> float:
     """Return the relative luminance of ``#RRGGBB``, 0 to 1 (WCAG 2.2, "relative luminance")."""
-    parts = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    parts = (int(color[index : index + 2], 16) / 255 for index in (1, 3, 5))
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
@@ -170,26 +175,54 @@ def mixed(first: str, second: str, share: float) -> str:
 
 
 def see_through(theme: Theme) -> Theme:
-    """Return a theme for pictures without a ground: tints for what is shaded, and of a dark theme colours that show on white, too.
+    """Return a theme for pictures without a ground: tints for what is shaded, and of a dark theme
+    colours that show on white, too.
 
-    Text and marks of a dark theme are toned down until their contrast with white is about that with a dark page.
+    Text and marks of a dark theme are toned down until their contrast with white is about that with
+    a dark page.
     """
-    tints: dict[str, Any] = {"grid": "#2B808890", "line": "#70808890", "val": "#24E69F00", "test": "#2456B4E9", "see_through": True}
+    tints: dict[str, Any] = {
+        "grid": "#2B808890",
+        "line": "#70808890",
+        "val": "#24E69F00",
+        "test": "#2456B4E9",
+        "see_through": True,
+    }
     if not theme.is_dark:
         return replace(theme, **tints)
-    marks = ("up", "down", "price", "forecast", "train_loss", "val_loss", "accent", "up_text", "down_text", "danger", "baseline")
-    toned: dict[str, Any] = {name: _toned(getattr(theme, name), _ON_BOTH) for name in ("text", "muted", "control", *marks)}
+    marks = (
+        "up",
+        "down",
+        "price",
+        "forecast",
+        "train_loss",
+        "val_loss",
+        "accent",
+        "up_text",
+        "down_text",
+        "danger",
+        "baseline",
+    )
+    toned: dict[str, Any] = {
+        name: _toned(getattr(theme, name), _ON_BOTH)
+        for name in ("text", "muted", "control", *marks)
+    }
     return replace(theme, **tints, **toned)
 
 
 def _toned(color: str, least: float) -> str:
     """Return a colour mixed with black until it has a contrast with white."""
     shares = (share / 50 for share in range(51))
-    return next(one for one in (mixed(color, "#000000", share) for share in shares) if contrast(one, "#FFFFFF") >= least)
+    return next(
+        item
+        for item in (mixed(color, "#000000", share) for share in shares)
+        if contrast(item, "#FFFFFF") >= least
+    )
 
 
 def current(name: str = "system") -> Theme:
-    """Return the theme a user chose; ``system`` asks the desktop, and takes light where it does not say.
+    """Return the theme a user chose; ``system`` asks the desktop, and takes light where it does not
+    say.
 
     Raises
     ------
@@ -204,7 +237,9 @@ def current(name: str = "system") -> Theme:
 
 
 def palette(theme: Theme) -> QPalette:
-    """Return the explicit palette of a theme; ``setColorScheme`` alone does nothing without a platform theme."""
+    """Return the explicit palette of a theme; ``setColorScheme`` alone does nothing without a
+    platform theme.
+    """
     role = QPalette.ColorRole
     colors: Mapping[QPalette.ColorRole, str] = {
         role.Window: theme.window,
@@ -230,11 +265,11 @@ def palette(theme: Theme) -> QPalette:
         role.Shadow: mixed(theme.window, "#000000", 0.5),
     }
     result = QPalette()
-    for place, color in colors.items():
-        result.setColor(place, QColor(color))
+    for index, color in colors.items():
+        result.setColor(index, QColor(color))
     faint = QColor(mixed(theme.muted, theme.window, 0.4))
-    for place in (role.WindowText, role.Text, role.ButtonText):
-        result.setColor(QPalette.ColorGroup.Disabled, place, faint)
+    for index in (role.WindowText, role.Text, role.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, index, faint)
     result.setColor(QPalette.ColorGroup.Disabled, role.Highlight, QColor(theme.line))
     result.setColor(QPalette.ColorGroup.Disabled, role.Accent, faint)
     return result
@@ -245,7 +280,12 @@ def apply(app: QApplication, theme: Theme) -> None:
     sheet, colors = style_sheet(theme), palette(theme)
     if app.styleSheet() == sheet and app.palette() == colors:
         return
-    app.setStyleSheet("")  # a palette that changes under a sheet makes Qt style every widget once more, at five times the cost
+    app.setStyleSheet(
+        ""
+        # a palette that changes under a sheet makes Qt style every widget once more, at five times
+        # the
+        # cost
+    )
     if app.style().objectName().lower() != "fusion":  # under a sheet the style has no name
         app.setStyle("Fusion")  # the one style that follows a palette on each platform
     app.setPalette(colors)
@@ -270,7 +310,8 @@ def asset(*parts: str) -> Path:
 
 
 def icon(name: str, theme: Theme, color: str = "") -> QIcon:
-    """Return a line icon of ``assets/icons`` in the theme's colours, with a faint one for disabled actions.
+    """Return a line icon of ``assets/icons`` in the theme's colours, with a faint one for disabled
+    actions.
 
     Parameters
     ----------
@@ -321,7 +362,8 @@ def _drawn(renderer: QSvgRenderer, size: QSize) -> QPixmap:
 def style_sheet(theme: Theme) -> str:
     """Return the style sheet: spacing, rounding and focus marks on top of Fusion.
 
-    Widgets may set the dynamic properties ``role`` (labels: ``title``, ``heading``, ``muted``, ``danger``, ``badge``; frames: ``card``)
+    Widgets may set the dynamic properties ``role`` (labels: ``title``, ``heading``, ``muted``,
+    ``danger``, ``badge``; frames: ``card``)
     and ``primary`` (the one main button of a panel).
     """
     values = {

@@ -1,4 +1,6 @@
-"""The list of series that the user keeps: what each is loaded from, whether it is trained, and what to show before it is loaded."""
+"""The list of series that the user keeps: what each is loaded from, whether it is trained, and
+what to show before it is loaded.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from forecasting.config import Settings
 from forecasting.errors import CandlecastError
-from forecasting.reading import read_ordinary
+from forecasting.files.bounded_read import read_regular_file
 from forecasting.series import Panel, PriceSeries
 from forecasting.source_registry import split_reference
 from forecasting.sources.options import Request
@@ -24,7 +26,8 @@ MOST_ROWS = 5000
 #: Most bytes of the file of a list.
 MOST_BYTES = 32 * 2**20
 
-#: What loading does to the choice of what is trained: only the new series, the new ones too, or no change.
+#: What loading does to the choice of what is trained: only the new series, the new ones too, or no
+#: change.
 Choice = Literal["only", "also", "as_before"]
 
 
@@ -36,8 +39,10 @@ class WatchlistError(CandlecastError):
         self.damaged = damaged
 
 
-class Glimpse(Settings):
-    """What a row shows of its series, also before that is loaded again: the last closes, and the day of the last one."""
+class SeriesPreview(Settings):
+    """What a row shows of its series, also before that is loaded again: the last closes, and the
+    day of the last one.
+    """
 
     closes: tuple[float, ...] = Field(min_length=1, max_length=SPARK)
     bars: int = Field(ge=1)
@@ -45,10 +50,15 @@ class Glimpse(Settings):
     day: str = Field(max_length=40)
 
     @classmethod
-    def of(cls, series: PriceSeries) -> Glimpse:
+    def of(cls, series: PriceSeries) -> SeriesPreview:
         """Return the glimpse of a series."""
         closes = tuple(float(f"{close:.7g}") for close in series.y[-SPARK:])
-        return cls(closes=closes, bars=len(series), freq=series.freq, day=str(series.ds[-1].astype("datetime64[D]")))
+        return cls(
+            closes=closes,
+            bars=len(series),
+            freq=series.freq,
+            day=str(series.ds[-1].astype("datetime64[D]")),
+        )
 
     @property
     def change(self) -> float | None:
@@ -81,7 +91,7 @@ class Row:
     symbol: str
     checked: bool = False
     series: PriceSeries | None = None
-    glimpse: Glimpse | None = None
+    glimpse: SeriesPreview | None = None
     problem: str = ""
     hint: str = ""
 
@@ -113,16 +123,23 @@ class Watchlist:
 
     def places(self, request: Request) -> list[int]:
         """Return the rows that a request loads."""
-        return [place for place, row in enumerate(self.rows) if row.request == request]
+        return [index for index, row in enumerate(self.rows) if row.request == request]
 
     def request_for(self, reference: str) -> Request | None:
-        """Return how a reference was loaded before, so that what was settled about it holds again."""
+        """Return how a reference was loaded before, so that what was settled about it holds
+        again.
+        """
         return next((row.request for row in self.rows if row.request.reference == reference), None)
 
     def with_series(
-        self, requests: Sequence[Request], series: Sequence[tuple[int, PriceSeries]], choice: Choice, instead: Request | None = None
+        self,
+        requests: Sequence[Request],
+        series: Sequence[tuple[int, PriceSeries]],
+        choice: Choice,
+        instead: Request | None = None,
     ) -> Watchlist:
-        """Return the list with series that were loaded: in the place of what the same request made before, else at the end.
+        """Return the list with series that were loaded: in the place of what the same request made
+        before, else at the end.
 
         Parameters
         ----------
@@ -135,18 +152,28 @@ class Watchlist:
         instead : Request, optional
             The request that the only one takes the place of, where that asked for something else.
         """
-        rows, new = list(self.rows), {id(one) for _place, one in series}
-        for place, request in enumerate(requests):
-            loaded = [one for number, one in series if number == place]
-            old = [row for row in rows if same(row.request, request) or (instead is not None and row.request == instead)]
+        rows, new = list(self.rows), {id(item) for _place, item in series}
+        for index, request in enumerate(requests):
+            loaded = [item for number, item in series if number == index]
+            old = [
+                row
+                for row in rows
+                if same(row.request, request) or (instead is not None and row.request == instead)
+            ]
             if not loaded:
                 continue
             chosen = {row.symbol: row.checked for row in old}
             usual, order = any(chosen.values()), list(chosen)
-            loaded.sort(key=lambda one, order=order: order.index(one.symbol) if one.symbol in order else len(order))  # type: ignore[misc]
+            loaded = _in_order(loaded, order)
             fresh = [
-                Row(request, one.symbol, chosen.get(one.symbol, usual) if choice == "as_before" else True, one, Glimpse.of(one))
-                for one in loaded
+                Row(
+                    request,
+                    item.symbol,
+                    chosen.get(item.symbol, usual) if choice == "as_before" else True,
+                    item,
+                    SeriesPreview.of(item),
+                )
+                for item in loaded
             ]
             gone = {id(row) for row in old}
             start = next((number for number, row in enumerate(rows) if id(row) in gone), len(rows))
@@ -156,36 +183,47 @@ class Watchlist:
         return Watchlist(_without_doubles(rows, new))
 
     def with_problem(self, request: Request, problem: str, hint: str, *, add: bool) -> Watchlist:
-        """Return the list in which the rows of a request say why they could not be loaded; ``add`` lists one that is not there yet."""
-        rows = [replace(row, problem=problem, hint=hint) if same(row.request, request) else row for row in self.rows]
+        """Return the list in which the rows of a request say why they could not be loaded;
+        ``add`` lists one that is not there yet.
+        """
+        rows = [
+            replace(row, problem=problem, hint=hint) if same(row.request, request) else row
+            for row in self.rows
+        ]
         if add and not any(same(row.request, request) for row in rows):
             rows.append(Row(request, name_of(request), problem=problem, hint=hint))
         return Watchlist(tuple(rows))
 
     def with_check(self, places: Iterable[int], checked: bool) -> Watchlist:
-        """Return the list with some rows in or out of what is trained; of two series of one name only one can be in."""
+        """Return the list with some rows in or out of what is trained; of two series of one name
+        only one can be in.
+        """
         chosen: dict[str, int] = {}
-        for place in places:
-            chosen.setdefault(self.rows[place].symbol, place)
+        for index in places:
+            chosen.setdefault(self.rows[index].symbol, index)
         marked = set(chosen.values()) if checked else set(places)
         found = []
-        for place, row in enumerate(self.rows):
-            rival = checked and row.symbol in chosen and place not in marked
-            found.append(replace(row, checked=checked and not rival) if place in marked or rival else row)
+        for index, row in enumerate(self.rows):
+            rival = checked and row.symbol in chosen and index not in marked
+            found.append(
+                replace(row, checked=checked and not rival) if index in marked or rival else row
+            )
         return Watchlist(tuple(found))
 
     def without(self, places: Iterable[int]) -> Watchlist:
         """Return the list without some rows."""
         gone = set(places)
-        return Watchlist(tuple(row for place, row in enumerate(self.rows) if place not in gone))
+        return Watchlist(tuple(row for index, row in enumerate(self.rows) if index not in gone))
 
     def with_back(self, removed: Sequence[tuple[int, Row]]) -> Watchlist:
-        """Return the list with rows put back at their places; what is on the list again meanwhile is left out."""
+        """Return the list with rows put back at their places; what is on the list again
+        meanwhile is left out.
+        """
         rows = list(self.rows)
         have = {_named(row) for row in rows}
-        for place, row in sorted(removed, key=lambda one: one[0]):
+        for index, row in sorted(removed, key=lambda item: item[0]):
             if _named(row) not in have:
-                rows.insert(min(place, len(rows)), row)
+                rows.insert(min(index, len(rows)), row)
         return Watchlist(_without_doubles(rows, set()))
 
     def moved(self, source: int, target: int) -> Watchlist:
@@ -195,7 +233,8 @@ class Watchlist:
         return Watchlist(tuple(rows))
 
     def merged(self, before: Watchlist, theirs: Watchlist) -> Watchlist:
-        """Return the list with what another window has added to and taken out of the list that both began with.
+        """Return the list with what another window has added to and taken out of the list that both
+        began with.
 
         Parameters
         ----------
@@ -207,15 +246,24 @@ class Watchlist:
         known, there = {_named(row) for row in before.rows}, {_named(row) for row in theirs.rows}
         kept = [row for row in self.rows if _named(row) in there or _named(row) not in known]
         have = {_named(row) for row in kept}
-        added = [replace(row, checked=False) for row in theirs.rows if _named(row) not in known and _named(row) not in have]
+        added = [
+            replace(row, checked=False)
+            for row in theirs.rows
+            if _named(row) not in known and _named(row) not in have
+        ]
         return Watchlist((*kept, *added))
 
     def to_json(self, selected: int = 0) -> str:
         """Return what the next start needs: requests and glimpses, no series."""
         rows = [
-            _SavedRow(request=row.request, symbol=row.symbol, checked=row.checked, glimpse=row.glimpse) for row in self.rows[:MOST_ROWS]
+            _SavedRow(
+                request=row.request, symbol=row.symbol, checked=row.checked, glimpse=row.glimpse
+            )
+            for row in self.rows[:MOST_ROWS]
         ]
-        return _Saved(version=VERSION, selected=selected, rows=tuple(rows)).model_dump_json(exclude_defaults=True, indent=1)
+        return _Saved(version=VERSION, selected=selected, rows=tuple(rows)).model_dump_json(
+            exclude_defaults=True, indent=1
+        )
 
     @classmethod
     def from_json(cls, text: str | bytes) -> tuple[Watchlist, int]:
@@ -232,15 +280,22 @@ class Watchlist:
             newer = error.errors()[0]["loc"] == ("version",)
             told = "was written by another version of Candlecast" if newer else "is damaged"
             raise WatchlistError(
-                f"The watchlist {told}.", "Update Candlecast." if newer else "It is set aside; a new one is begun.", damaged=not newer
+                f"The watchlist {told}.",
+                "Update Candlecast." if newer else "It is set aside; a new one is begun.",
+                damaged=not newer,
             ) from error
-        rows = tuple(Row(one.request, one.symbol, one.checked, glimpse=one.glimpse) for one in saved.rows)
+        rows = tuple(
+            Row(item.request, item.symbol, item.checked, glimpse=item.glimpse)
+            for item in saved.rows
+        )
         return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
 
 
 def read_watchlist(path: Path) -> tuple[Watchlist, int]:
-    """Read a list from its file; errors as :meth:`Watchlist.from_json`, and OSError where it cannot be read."""
-    return Watchlist.from_json(read_ordinary(path, MOST_BYTES))
+    """Read a list from its file; errors as :meth:`Watchlist.from_json`, and OSError where it
+    cannot be read.
+    """
+    return Watchlist.from_json(read_regular_file(path, MOST_BYTES))
 
 
 #: Version of the file; another one is refused, and never overwritten.
@@ -251,7 +306,7 @@ class _SavedRow(Settings):
     request: Request
     symbol: str = Field(min_length=1, max_length=400)
     checked: bool = False
-    glimpse: Glimpse | None = None
+    glimpse: SeriesPreview | None = None
 
 
 class _Saved(Settings):
@@ -264,13 +319,23 @@ def _named(row: Row) -> tuple[str, str]:
     return row.request.reference, row.symbol
 
 
+def _in_order(loaded: Iterable[PriceSeries], order: Sequence[str]) -> list[PriceSeries]:
+    """Sort series by the place of their symbols in an order; new ones come last."""
+    ranks = {symbol: rank for rank, symbol in enumerate(order)}
+    return sorted(loaded, key=lambda series: ranks.get(series.symbol, len(ranks)))
+
+
 def same(one: Request, other: Request) -> bool:
-    """Tell whether two requests ask for the same thing, perhaps in another form: the later one takes the place of the earlier."""
+    """Tell whether two requests ask for the same thing, perhaps in another form: the later one
+    takes the place of the earlier.
+    """
     return one.reference == other.reference and one.read.symbol == other.read.symbol
 
 
 def name_of(request: Request) -> str:
-    """Return what to call a request of which nothing is loaded: its ticker, its sample or its file without suffix."""
+    """Return what to call a request of which nothing is loaded: its ticker, its sample or its
+    file without suffix.
+    """
     spec, rest = split_reference(request.reference)
     settled = "" if spec.remote else request.read.symbol
     return settled or spec.name_of(rest) or request.reference
@@ -285,12 +350,16 @@ def _once(requests: Iterable[Request]) -> tuple[Request, ...]:
 
 
 def _without_doubles(rows: Sequence[Row], new: set[int]) -> tuple[Row, ...]:
-    """Take the check from older rows whose name a new checked one has: a panel holds each name once."""
+    """Take the check from older rows whose name a new checked one has: a panel holds each name
+    once.
+    """
     fresh = {row.symbol for row in rows if row.checked and id(row.series) in new}
     taken: set[str] = set()
     found: list[Row] = []
     for row in rows:
-        double = row.checked and (row.symbol in taken or (row.symbol in fresh and id(row.series) not in new))
+        double = row.checked and (
+            row.symbol in taken or (row.symbol in fresh and id(row.series) not in new)
+        )
         found.append(replace(row, checked=False) if double else row)
         if row.checked and not double:
             taken.add(row.symbol)

@@ -2,9 +2,12 @@
 
     python -m benchmarks.charts [--rounds 5] [--finplot PYTHON] [--out FOLDER]
 
-``PYTHON`` is the interpreter of an environment that has finplot, which is under the GPL and therefore no part of ours. All charts are
-1200 x 700 pixels, offscreen. A pan moves the view by 5 bars and paints; "all" goes from 2,000 bars to all there are. Peers keep
-their defaults; pyqtgraph draws the line with ``clipToView`` and peak downsampling, which its manual advises for long lines,
+``PYTHON`` is the interpreter of an environment that has finplot, which is under the GPL and
+therefore no part of ours. All charts are
+1200 x 700 pixels, offscreen. A pan moves the view by 5 bars and paints; "all" goes from 2,000 bars
+to all there are. Peers keep
+their defaults; pyqtgraph draws the line with ``clipToView`` and peak downsampling, which its manual
+advises for long lines,
 and the candles of its own example (one picture of all).
 """
 
@@ -166,7 +169,12 @@ import os; os._exit(0)
 """
 
 #: Most milliseconds that a goal allows, by style, bars and what is done.
-GOALS = {("line", 1_000_000, "pan"): 5, ("candles", 1_000_000, "pan"): 5, ("candles", 100_000, "pan"): 4, ("candles", 1_000_000, "all"): 20}
+GOALS = {
+    ("line", 1_000_000, "pan"): 5,
+    ("candles", 1_000_000, "pan"): 5,
+    ("candles", 100_000, "pan"): 4,
+    ("candles", 1_000_000, "all"): 20,
+}
 GOALS |= {("line", 1_000_000, "all"): 20, ("candles", 100_000, "all"): 4}
 
 
@@ -174,7 +182,9 @@ def compare(style: str, count: int, rounds: int, finplot: str) -> dict[str, list
     """Measure all contestants on as many bars."""
     words = (str(count), style)
     commands = {"Candlecast": [sys.executable, "-P", "-c", _COMMON + _OURS, *words]}
-    if style == "line" or count <= 100_000:  # the picture of a million candles takes minutes to make
+    if (
+        style == "line" or count <= 100_000
+    ):  # the picture of a million candles takes minutes to make
         commands["pyqtgraph"] = [sys.executable, "-P", "-c", _COMMON + _PLOT, *words]
     if finplot:
         commands["finplot"] = [finplot, "-P", "-c", _COMMON + _FINPLOT, *words]
@@ -195,14 +205,28 @@ def main() -> None:
             found = runs[f"{style} {count}"] = compare(style, count, given.rounds, given.finplot)
             for what in ("pan", "all"):
                 row: list[object] = [style, f"{count:,}", what]
-                ours = [one[f"{what}_cpu"] for one in found["Candlecast"]]
+                ours = [item[f"{what}_cpu"] for item in found["Candlecast"]]
                 row.append(f"{sorted(ours)[len(ours) // 2]:.1f}")
                 row.append(GOALS.get((style, count, what), ""))
                 for peer in ("pyqtgraph", "finplot"):
-                    theirs = [one[f"{what}_cpu"] for one in found.get(peer, [])]
-                    row += [f"{sorted(theirs)[len(theirs) // 2]:.1f}", ratio(ours, theirs)] if theirs else ["", ""]
+                    theirs = [item[f"{what}_cpu"] for item in found.get(peer, [])]
+                    row += (
+                        [f"{sorted(theirs)[len(theirs) // 2]:.1f}", ratio(ours, theirs)]
+                        if theirs
+                        else ["", ""]
+                    )
                 rows.append(row)
-    head = ("drawn as", "bars", "what", "ours, CPU ms", "goal", "pyqtgraph", "ours / it", "finplot", "ours / it")
+    head = (
+        "drawn as",
+        "bars",
+        "what",
+        "ours, CPU ms",
+        "goal",
+        "pyqtgraph",
+        "ours / it",
+        "finplot",
+        "ours / it",
+    )
     write(given.out, "charts", runs, table(head, rows))
 
 

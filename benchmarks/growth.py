@@ -2,9 +2,12 @@
 
 Usage: python -m benchmarks.growth [--rounds 3] [--models rnn lstm gru] [--out FOLDER]
 
-On synthetic random walks with open, high, low, close and volume, one thread. Lookback and hidden size: CPU milliseconds of one gradient
-step (batch 64), the median of rounds in which all sizes take turns. Series and bars: CPU seconds of a whole fit of two epochs, features,
-volatility, baseline and validation included. The exponent is that of a power law through all points (by least squares of logarithms), at
+On synthetic random walks with open, high, low, close and volume, one thread. Lookback and hidden
+size: CPU milliseconds of one gradient
+step (batch 64), the median of rounds in which all sizes take turns. Series and bars: CPU seconds of
+a whole fit of two epochs, features,
+volatility, baseline and validation included. The exponent is that of a power law through all points
+(by least squares of logarithms), at
 the end that between the two largest; ten times as much costs what stands beside it.
 """
 
@@ -28,8 +31,8 @@ from forecasting.config import RunConfig
 from forecasting.events import SplitMade
 from forecasting.series import Panel
 from forecasting.training import fit
-from forecasting.training.loop import Run, untrained
-from forecasting.training.state import Autosave
+from forecasting.training.checkpoint import Autosave
+from forecasting.training.trainer import Run, untrained
 from forecasting.windows import split_panel
 
 LOOKBACKS, HIDDEN = (15, 30, 60, 120, 240, 600), (8, 16, 32, 80, 160)
@@ -41,12 +44,17 @@ class Steps:
     """Gradient steps of one network on prices of its own."""
 
     def __init__(self, **settings: Any) -> None:
-        panel, config = synthetic(3, 1500), RunConfig().changed(**settings, batch_size=64, horizon=5, device="cpu")
+        panel, config = (
+            synthetic(3, 1500),
+            RunConfig().changed(**settings, batch_size=64, horizon=5, device="cpu"),
+        )
         split = split_panel(panel, config.task)
         windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
-        self.run = Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
+        self.run = Run(
+            forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
+        )
         self.run.network.train()
-        self.batch = self.run.lessons.drawn(torch.Generator().manual_seed(0))[:64]
+        self.batch = self.run.objective.drawn(torch.Generator().manual_seed(0))[:64]
 
     def __call__(self) -> float:
         """Return the CPU milliseconds of a step."""
@@ -80,7 +88,9 @@ def turns(contestants: dict[int, Callable[[], float]], rounds: int) -> dict[int,
 def exponent(costs: dict[int, float]) -> tuple[float, float]:
     """Return the power with which cost grows: over all sizes, and between the two largest."""
     sizes, spent = np.log(np.array(list(costs))), np.log(np.array(list(costs.values())))
-    return float(np.polyfit(sizes, spent, 1)[0]), float((spent[-1] - spent[-2]) / (sizes[-1] - sizes[-2]))
+    return float(np.polyfit(sizes, spent, 1)[0]), float(
+        (spent[-1] - spent[-2]) / (sizes[-1] - sizes[-2])
+    )
 
 
 def row(what: str, model: str, unit: str, costs: dict[int, float]) -> dict[str, Any]:
@@ -98,7 +108,9 @@ def row(what: str, model: str, unit: str, costs: dict[int, float]) -> dict[str, 
 
 
 def main() -> None:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--models", nargs="+", default=["rnn", "lstm", "gru"])
     made.add_argument("--out", type=Path)
@@ -112,7 +124,9 @@ def main() -> None:
         print(rows[-1], file=sys.stderr, flush=True)
 
     for model in asked.models:
-        by_lookback = {size: Steps(model=model, input_size=size, hidden_size=8) for size in LOOKBACKS}
+        by_lookback = {
+            size: Steps(model=model, input_size=size, hidden_size=8) for size in LOOKBACKS
+        }
         note("lookback (hidden 8)", model, "CPU ms a step", turns(by_lookback, asked.rounds))
         by_hidden = {size: Steps(model=model, input_size=60, hidden_size=size) for size in HIDDEN}
         note("hidden size (lookback 60)", model, "CPU ms a step", turns(by_hidden, asked.rounds))

@@ -1,6 +1,8 @@
-"""What each dependency costs to import and on disk, and under which licence it stands; writes the tables of docs/dependencies.md.
+"""What each dependency costs to import and on disk, and under which licence it stands; writes the
+tables of docs/dependencies.md.
 
-``python benchmarks/imports.py`` prints them, ``--write`` puts them into the page. CPU time and memory are what
+``python benchmarks/imports.py`` prints them, ``--write`` puts them into the page. CPU time and
+memory are what
 importing the one package, and all that it needs, adds to a bare process; the least of five.
 """
 
@@ -19,25 +21,47 @@ PAGE = ROOT / "docs" / "dependencies.md"
 
 #: Each direct dependency: what is imported, and why it is here.
 DIRECT = {
-    "arch": ("arch", "GARCH volatility, of the baseline and of the scales of windows; the reference implementation in Python"),
+    "arch": (
+        "arch",
+        "GARCH volatility, of the baseline and of the scales of windows; the reference "
+        "implementation in Python",
+    ),
     "charset-normalizer": ("charset_normalizer", "the encoding of price files that are not UTF-8"),
-    "exchange-calendars": ("exchange_calendars", "the sessions that a forecast is for: holidays and half days of each exchange"),
+    "exchange-calendars": (
+        "exchange_calendars",
+        "the sessions that a forecast is for: holidays and half days of each exchange",
+    ),
     "numpy": ("numpy", "arrays"),
     "pandas": ("pandas", "yfinance and exchange_calendars speak it; dates with time zones"),
     "pandas-ta-classic": ("pandas_ta_classic", "the indicators of the chart; agrees with TA-Lib"),
     "platformdirs": ("platformdirs", "where settings, data and caches belong on each system"),
-    "psutil": ("psutil", "memory and child processes, for the status bar and for ending what was started"),
+    "psutil": (
+        "psutil",
+        "memory and child processes, for the status bar and for ending what was started",
+    ),
     "pyarrow": ("pyarrow", "Parquet files, and fast CSV"),
-    "pydantic": ("pydantic.main", "settings with limits and words, from which forms, flags and JSON come"),
+    "pydantic": (
+        "pydantic.main",
+        "settings with limits and words, from which forms, flags and JSON come",
+    ),
     "pyqtgraph": ("pyqtgraph", "charts that follow the mouse over a million bars"),
     "PySide6-Essentials": ("PySide6.QtWidgets", "the window; Qt's own binding for Python"),
-    "python-calamine": ("python_calamine", "Excel and OpenDocument tables, read by a parser in Rust that runs no macro"),
+    "python-calamine": (
+        "python_calamine",
+        "Excel and OpenDocument tables, read by a parser in Rust that runs no macro",
+    ),
     "rich": ("rich.console", "tables and progress on the command line"),
     "safetensors": ("safetensors.numpy", "weights in files that cannot hold code"),
-    "threadpoolctl": ("threadpoolctl", "one thread of linear algebra for each process of a backtest"),
+    "threadpoolctl": (
+        "threadpoolctl",
+        "one thread of linear algebra for each process of a backtest",
+    ),
     "torch": ("torch", "networks and their gradients"),
     "typer": ("typer", "the command line, built from the same settings as the window's forms"),
-    "yfinance": ("yfinance", "prices by ticker, with the cookies and the time zones that this takes"),
+    "yfinance": (
+        "yfinance",
+        "prices by ticker, with the cookies and the time zones that this takes",
+    ),
 }
 #: Licences of packages whose metadata do not name one; read in the files that they ship.
 UNNAMED = {"peewee": "MIT"}
@@ -68,17 +92,25 @@ print(after[0] - before[0], after[1] - before[1])
 
 def locked(lock: str = "requirements.lock") -> dict[str, str]:
     """Return the packages that a lock names, with their versions."""
-    pins = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    pins = re.findall(
+        r"^([a-z0-9._-]+)==([^\s;]+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE
+    )
     return dict(pins)
 
 
 def licence(found: Distribution) -> str:
-    """Return the licence of a package in few words: its expression, or what its metadata say in other fields."""
+    """Return the licence of a package in few words: its expression, or what its metadata say in
+    other fields.
+    """
     facts = found.metadata
     said = facts.get("License-Expression") or facts.get("License") or ""
     if not said:
-        named = [line.rsplit("::", 1)[1].strip() for line in facts.get_all("Classifier") or () if line.startswith("License ::")]
-        said = ", ".join(one for one in named if one != "DFSG approved")
+        named = [
+            line.rsplit("::", 1)[1].strip()
+            for line in facts.get_all("Classifier") or ()
+            if line.startswith("License ::")
+        ]
+        said = ", ".join(item for item in named if item != "DFSG approved")
     said = " ".join(said.split())
     for pattern, short in _SHORT.items():
         if re.fullmatch(pattern, said, re.IGNORECASE):
@@ -88,17 +120,21 @@ def licence(found: Distribution) -> str:
 
 def megabytes(found: Distribution) -> float:
     """Return what a package's own files take on disk."""
-    sizes = (Path(str(found.locate_file(one))) for one in found.files or ())
+    sizes = (Path(str(found.locate_file(item))) for item in found.files or ())
     return sum(path.stat().st_size for path in sizes if path.is_file()) / 2**20
 
 
 def cost(module: str, repeats: int = 5) -> tuple[float, float]:
-    """Return CPU seconds and megabytes that importing a module takes in a process of its own, the least of several."""
+    """Return CPU seconds and megabytes that importing a module takes in a process of its own,
+    the least of several.
+    """
     return min(_measured(module) for _ in range(repeats))
 
 
 def _measured(module: str) -> tuple[float, float]:
-    done = subprocess.run([sys.executable, "-c", _MEASURE.format(module)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE.format(module)], capture_output=True, text=True, check=True
+    )
     seconds, size = done.stdout.split()
     return float(seconds), float(size)
 
@@ -110,7 +146,10 @@ def direct_table() -> Iterator[str]:
     for name, (module, why) in DIRECT.items():
         found = distribution(name)
         seconds, size = cost(module)
-        yield f"| {name} {found.version} | {why} | {licence(found)} | {seconds * 1e3:.0f} | {size:.0f} | {megabytes(found):.1f} |"
+        yield (
+            f"| {name} {found.version} | {why} | {licence(found)} | {seconds * 1e3:.0f} | "
+            f"{size:.0f} | {megabytes(found):.1f} |"
+        )
 
 
 def further_table() -> Iterator[str]:
@@ -130,7 +169,9 @@ def further_table() -> Iterator[str]:
 
 def main() -> None:
     """Print the tables, or put them between the page's marks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", action="store_true", help="into docs/dependencies.md")
     wanted = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
@@ -138,7 +179,10 @@ def main() -> None:
         table = "\n".join(rows)
         print(table, end="\n\n")
         page = re.sub(
-            rf"(<!-- {mark} -->\n).*?(<!-- end -->)", lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page, flags=re.S
+            rf"(<!-- {mark} -->\n).*?(<!-- end -->)",
+            lambda found, table=table: f"{found[1]}{table}\n{found[2]}",
+            page,
+            flags=re.S,
         )
     if wanted.write:
         PAGE.write_text(page, encoding="utf-8")

@@ -1,6 +1,8 @@
-"""What the live plots cost: CPU seconds of a training in the real window, with and without drawing them.
+"""What the live plots cost: CPU seconds of a training in the real window, with and without drawing
+them.
 
-Run it from the top of a checkout; runs take turns (with, without, with, ...), so that a busy machine is busy for both:
+Run it from the top of a checkout; runs take turns (with, without, with, ...), so that a busy
+machine is busy for both:
 
     python -m benchmarks.live_plots [PAIRS]
 """
@@ -20,9 +22,9 @@ os.environ["CANDLECAST_HOME"] = tempfile.mkdtemp(prefix="candlecast-plots-")
 from PySide6.QtWidgets import QApplication
 
 from app import theme
-from app.settings import Preferences
+from app.features.training.run_view import RunView
+from app.preferences import Preferences
 from app.window import MainWindow
-from app.window.running import Running
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
 
@@ -53,17 +55,19 @@ def opened() -> Workbench:
 
 
 def cost(bench: Workbench, view: str, drawn: bool) -> float:
-    """Return the CPU seconds of the process from the start of a training to the end of its last epoch."""
-    draw = Running.draw
+    """Return the CPU seconds of the process from the start of a training to the end of its last
+    epoch.
+    """
+    draw = RunView.draw
     if not drawn:
-        Running.draw = lambda self: None  # type: ignore[method-assign]
+        RunView.draw = lambda self: None  # type: ignore[method-assign]
     bench.training.show_view(VIEWS[view])
     bench.session.unsaved = False
     begun = time.process_time()
     bench.session.train(CONFIG)
     wait(lambda: len(bench.session.history) > CONFIG.train.epochs)
     spent = time.process_time() - begun
-    Running.draw = draw  # type: ignore[method-assign]
+    RunView.draw = draw  # type: ignore[method-assign]
     bench.cancel()
     wait(lambda: not bench.session.threads)
     return spent
@@ -73,11 +77,14 @@ def main(pairs: int) -> None:
     bench = opened()
     cost(bench, "loss", drawn=True)
     for view in VIEWS:
-        found = [(cost(bench, view, drawn=True), cost(bench, view, drawn=False)) for _ in range(pairs)]
+        found = [
+            (cost(bench, view, drawn=True), cost(bench, view, drawn=False)) for _ in range(pairs)
+        ]
         shown, hidden = (median(side) for side in zip(*found, strict=True))
-        ratios = sorted(one / other for one, other in found)
+        ratios = sorted(item / other for item, other in found)
         print(
-            f"{view:<10} with {shown:6.2f} s   without {hidden:6.2f} s   ratio {median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
+            f"{view:<10} with {shown:6.2f} s   without {hidden:6.2f} s   ratio "
+            f"{median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})",
             flush=True,
         )
     bench.session.close()

@@ -1,9 +1,12 @@
-"""Whether the window answers at any time: gaps between beats of a 10 ms timer in the real window, whatever goes on.
+"""Whether the window answers at any time: gaps between beats of a 10 ms timer in the real window,
+whatever goes on.
 
     python -m benchmarks.responsiveness [--repeats 3] [--rows 1000000] [--out FOLDER]
 
-A gap is the time between two beats: 10 ms at best. Each action counts from its beginning to its end. A window that is busy for as long as
-a gap answers only after it. Other work on the machine makes gaps longer: "CPU ms" is the most CPU time that the process, all threads
+A gap is the time between two beats: 10 ms at best. Each action counts from its beginning to its
+end. A window that is busy for as long as
+a gap answers only after it. Other work on the machine makes gaps longer: "CPU ms" is the most CPU
+time that the process, all threads
 together, used within one gap, which is about what the gap would be on a machine of its own.
 """
 
@@ -27,8 +30,8 @@ from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.__main__ import _import_plainly
+from app.preferences import Preferences
 from app.session import Session
-from app.settings import Preferences
 from app.window import MainWindow
 from benchmarks.turns import Figures, run, table, write
 
@@ -57,8 +60,16 @@ class Heart:
         self.busy.append((cpu - self._cpu) * 1e3)
         self._last, self._cpu = now, cpu
 
-    def during(self, act: Callable[[], object], over: Callable[[], object], least: float = 0.0, most: float = 600.0) -> Figures:
-        """Return the gaps from the call of an action until a condition holds and some seconds are over."""
+    def during(
+        self,
+        act: Callable[[], object],
+        over: Callable[[], object],
+        least: float = 0.0,
+        most: float = 600.0,
+    ) -> Figures:
+        """Return the gaps from the call of an action until a condition holds and some seconds
+        are over.
+        """
         self._wait(lambda: True, 0.1)
         self.gaps.clear()
         self.busy.clear()
@@ -67,10 +78,10 @@ class Heart:
         self._wait(over, least, most)
         self._wait(lambda: True, 0.05)
         gaps = sorted(self.gaps)
-        place = min(len(gaps) - 1, int(len(gaps) * 0.99))
+        index = min(len(gaps) - 1, int(len(gaps) * 0.99))
         busy = max(min(gap, cpu) for gap, cpu in zip(self.gaps, self.busy, strict=True))
         return {
-            "p99_ms": gaps[place],
+            "p99_ms": gaps[index],
             "max_ms": gaps[-1],
             "busy_ms": busy,
             "over_50": sum(gap > 50 for gap in gaps),
@@ -102,18 +113,25 @@ def act(file: str) -> dict[str, Figures]:
     warm = Session.warm_up_soon
     Session.warm_up_soon = lambda _self: None  # type: ignore[method-assign]
     found["start, until prices are shown"] = heart.during(
-        window.show, lambda: window.bench and window.bench.session.panel and not window.bench.session.threads
+        window.show,
+        lambda: window.bench and window.bench.session.panel and not window.bench.session.threads,
     )
     Session.warm_up_soon = warm  # type: ignore[method-assign]
     bench = window.bench
     assert bench is not None
     session = bench.session
     found["at rest"] = heart.during(lambda: None, lambda: True, 5.0)
-    found["starting the engine"] = heart.during(session.warm_up, lambda: session.engine is not None and not session.threads, 1.0)
+    found["starting the engine"] = heart.during(
+        session.warm_up, lambda: session.engine is not None and not session.threads, 1.0
+    )
 
     def trained(epochs: int, least: float) -> Figures:
         config = bench.model.config().changed(model="lstm", epochs=epochs, patience=epochs)
-        return heart.during(lambda: session.train(config), lambda: session.finished is not None and session.state == "idle", least)
+        return heart.during(
+            lambda: session.train(config),
+            lambda: session.finished is not None and session.state == "idle",
+            least,
+        )
 
     found["first training, with its imports"] = trained(2, 0.0)
     session.unsaved = False
@@ -124,9 +142,13 @@ def act(file: str) -> dict[str, Figures]:
     for name in _FORMATS:
         for again in ("first ", ""):
             path = folder / f"{again}x.{name}"
-            found[f"{again}export .{name}"] = heart.during(lambda path=path: bench.keeping.export(path), path.exists)
+            found[f"{again}export .{name}"] = heart.during(
+                lambda path=path: bench.export_controller.export(path), path.exists
+            )
     found["loading a million rows"] = heart.during(
-        lambda: bench.load([file]), lambda: session.series is not None and len(session.series) > 10_000 and not session.threads, 1.0
+        lambda: bench.load([file]),
+        lambda: session.series is not None and len(session.series) > 10_000 and not session.threads,
+        1.0,
     )
     return found
 
@@ -148,13 +170,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = write_prices(Path(folder) / "prices.csv", given.rows)
         for _ in range(given.repeats):
-            told = run([sys.executable, "-P", "-m", "benchmarks.responsiveness", "--file", str(file)], 900)
-            runs.append({name: one for name, one in told.items() if isinstance(one, dict)})  # type: ignore[misc]
+            told = run(
+                [sys.executable, "-P", "-m", "benchmarks.responsiveness", "--file", str(file)], 900
+            )
+            runs.append({name: item for name, item in told.items() if isinstance(item, dict)})  # type: ignore[misc]
     rows = []
     for name in runs[0]:
-        middle = {key: sorted(one[name][key] for one in runs)[len(runs) // 2] for key in runs[0][name]}
+        middle = {
+            key: sorted(item[name][key] for item in runs)[len(runs) // 2] for key in runs[0][name]
+        }
         goal = GOALS.get(name, _GOAL)
-        worst = max(one[name]["max_ms"] for one in runs)
+        worst = max(item[name]["max_ms"] for item in runs)
         rows.append(
             [
                 name,
@@ -170,7 +196,17 @@ def main() -> None:
         "responsiveness",
         runs,
         table(
-            ("what goes on", "p99, ms", "largest gap, ms", "largest, CPU ms", "worst of all runs", "gaps > 50 ms", "seconds", "goal"), rows
+            (
+                "what goes on",
+                "p99, ms",
+                "largest gap, ms",
+                "largest, CPU ms",
+                "worst of all runs",
+                "gaps > 50 ms",
+                "seconds",
+                "goal",
+            ),
+            rows,
         ),
     )
 

@@ -1,8 +1,10 @@
-"""How soon the window is seen, shows prices and can train, and how long a command takes, beside the least that Qt and torch need.
+"""How soon the window is seen, shows prices and can train, and how long a command takes, beside the
+least that Qt and torch need.
 
     python -m benchmarks.start [--rounds 15] [--out FOLDER]
 
-Every contestant is a fresh process, offscreen, with settings of a first start. Bare windows are the leanest that can be written: a label;
+Every contestant is a fresh process, offscreen, with settings of a first start. Bare windows are the
+leanest that can be written: a label;
 pyqtgraph with a line of the closes of the same file, read by pandas.
 """
 
@@ -138,34 +140,74 @@ def window(rounds: int) -> tuple[dict[str, list[Figures]], str]:
         for kind in ("cpu", "wall"):
             mine, peer = f"{mark}_{kind}", f"{other}_{kind}"
             cells += [f"{median(found[ours], mine):.2f}", f"{median(found[theirs], peer):.2f}"]
-            cells.append(ratio([one[mine] for one in found[ours]], [one[peer] for one in found[theirs]]))
+            cells.append(
+                ratio([item[mine] for item in found[ours]], [item[peer] for item in found[theirs]])
+            )
         return [*cells, goal]
 
     rows = [
-        line("first paint, beside a bare PySide6 window", "painted", "bare", "painted", "painted", "1.3"),
-        line("chart, beside PySide6, pyqtgraph and pandas", "chart", "plot", "chart", "chart", "1.2"),
+        line(
+            "first paint, beside a bare PySide6 window",
+            "painted",
+            "bare",
+            "painted",
+            "painted",
+            "1.3",
+        ),
+        line(
+            "chart, beside PySide6, pyqtgraph and pandas", "chart", "plot", "chart", "chart", "1.2"
+        ),
         line("engine ready, beside `import torch`", "engine", "torch", "engine", "whole", ""),
     ]
     extra = median(found["launcher"], "whole_cpu") - median(found["nothing"], "whole_cpu")
     start = median(found["nothing"], "whole_cpu")
-    text = table(("", "ours, CPU s", "peer", "ratio", "ours, wall s", "peer", "ratio", "goal"), rows)
-    text += f"\n\n`./run` adds a second start of Python ({start:.3f} CPU s) and {extra:.3f} CPU s of its own."
+    text = table(
+        ("", "ours, CPU s", "peer", "ratio", "ours, wall s", "peer", "ratio", "goal"), rows
+    )
+    text += (
+        f"\n\n`./run` adds a second start of Python ({start:.3f} CPU s) and {extra:.3f} CPU s "
+        "of its own."
+    )
     text += f" Memory with the first chart: {median(found['chart'], 'chart_mb'):.0f} MB;"
     text += f" at rest before the engine: {median(found['rest'], 'rest_mb'):.0f} MB (goal 200)."
     return found, text
 
 
 def command(rounds: int) -> tuple[dict[str, list[Figures]], str]:
-    """Compare a whole ``forecast`` of a small file with one epoch, and a mere ``--help``, with the import of torch."""
+    """Compare a whole ``forecast`` of a small file with one epoch, and a mere ``--help``, with
+    the import of torch.
+    """
     with TemporaryDirectory() as folder:
         file = str(write_prices(Path(folder) / "small.csv", _ROWS))
         found = turns(
             {
                 "`import torch`": _python("import torch"),
-                "`import torch, arch.univariate` (GARCH, one of the baselines)": _python("import torch, arch.univariate"),
-                "`candlecast forecast`": [sys.executable, "-P", "-m", "app", "forecast", file, "--epochs", "1"],
+                "`import torch, arch.univariate` (GARCH, one of the baselines)": _python(
+                    "import torch, arch.univariate"
+                ),
+                "`candlecast forecast`": [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "app",
+                    "forecast",
+                    file,
+                    "--epochs",
+                    "1",
+                ],
                 "`candlecast forecast --baselines random-walk,har`": [
-                    *(sys.executable, "-P", "-m", "app", "forecast", file, "--epochs", "1", "--baselines", "random-walk,har")
+                    *(
+                        sys.executable,
+                        "-P",
+                        "-m",
+                        "app",
+                        "forecast",
+                        file,
+                        "--epochs",
+                        "1",
+                        "--baselines",
+                        "random-walk,har",
+                    )
                 ],
                 "`candlecast --help`": [sys.executable, "-P", "-m", "app", "--help"],
             },
@@ -175,7 +217,10 @@ def command(rounds: int) -> tuple[dict[str, list[Figures]], str]:
     for name, runs in found.items():
         row = [name]
         for key in ("whole_cpu", "whole_wall"):
-            row += [f"{median(runs, key):.2f}", ratio([one[key] for one in runs], [one[key] for one in torch])]
+            row += [
+                f"{median(runs, key):.2f}",
+                ratio([item[key] for item in runs], [item[key] for item in torch]),
+            ]
         rows.append(row)
     return found, table(("process", "CPU s", "/ torch", "wall s", "/ torch"), rows)
 

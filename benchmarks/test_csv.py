@@ -1,6 +1,7 @@
 """How long a million rows of CSV take, and how much memory, beside pandas' own C reader.
 
-Run as a script it prints medians and ratios of interleaved pairs, each reading in a process of its own:
+Run as a script it prints medians and ratios of interleaved pairs, each reading in a process of its
+own:
 
     python benchmarks/test_csv.py [ROWS] [PAIRS]
 """
@@ -38,7 +39,9 @@ print(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_mb": peak}))
 
 
 def write_prices(path: Path, rows: int) -> Path:
-    """Write minute bars as Date,Open,High,Low,Close,Volume; in pieces, since a child process starts with its parent's peak memory."""
+    """Write minute bars as Date,Open,High,Low,Close,Volume; in pieces, since a child process
+    starts with its parent's peak memory.
+    """
     rng = np.random.default_rng(0)
     level = 100.0
     with path.open("w", encoding="ascii") as file:
@@ -48,24 +51,41 @@ def write_prices(path: Path, rows: int) -> Path:
             close = level * np.exp(np.cumsum(rng.normal(0, 1e-3, size)))
             first, level = close * (1 + rng.normal(0, 5e-4, size)), float(close[-1])
             high, low = np.maximum(first, close) * 1.0004, np.minimum(first, close) * 0.9996
-            stamps = np.datetime64("2015-01-01T00:00:00") + (begin + np.arange(size)) * np.timedelta64(60, "s")
-            for stamp, *prices, shares in zip(stamps, first, high, low, close, rng.integers(1, 10**7, size), strict=True):
-                file.write(str(stamp).replace("T", " ") + "".join(f",{price:.6f}" for price in prices) + f",{shares}\n")
+            stamps = np.datetime64("2015-01-01T00:00:00") + (
+                begin + np.arange(size)
+            ) * np.timedelta64(60, "s")
+            for stamp, *prices, shares in zip(
+                stamps, first, high, low, close, rng.integers(1, 10**7, size), strict=True
+            ):
+                file.write(
+                    str(stamp).replace("T", " ")
+                    + "".join(f",{price:.6f}" for price in prices)
+                    + f",{shares}\n"
+                )
     return path
 
 
 def measure(path: Path, small: Path, who: str) -> dict[str, float]:
-    """Read a file in a fresh process; return seconds of wall and CPU time, and the growth of the peak memory in MB."""
+    """Read a file in a fresh process; return seconds of wall and CPU time, and the growth of the
+    peak memory in MB.
+    """
     command = [sys.executable, "-c", _ONE, str(path), str(small), who]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    )
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
 
 def compare(folder: Path, rows: int, pairs: int) -> dict[str, dict[str, float]]:
     """Return medians of both readers and of the ratios of neighbouring runs, ours over pandas'."""
-    path, small = write_prices(folder / "prices.csv", rows), write_prices(folder / "small.csv", 1000)
-    runs = [(measure(path, small, "pandas"), measure(path, small, "candlecast")) for _ in range(pairs)]
+    path, small = (
+        write_prices(folder / "prices.csv", rows),
+        write_prices(folder / "small.csv", 1000),
+    )
+    runs = [
+        (measure(path, small, "pandas"), measure(path, small, "candlecast")) for _ in range(pairs)
+    ]
     keys = ("wall_s", "cpu_s", "peak_mb")
     return {
         "pandas": {key: median(theirs[key] for theirs, _ in runs) for key in keys},
@@ -90,10 +110,15 @@ def test_read(benchmark: pytest.FixtureRequest, tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    rows, pairs = (int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000), (int(sys.argv[2]) if len(sys.argv) > 2 else 9)
+    rows, pairs = (
+        (int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000),
+        (int(sys.argv[2]) if len(sys.argv) > 2 else 9),
+    )
     with TemporaryDirectory() as folder:
         result = compare(Path(folder), rows, pairs)
     print(f"{rows:,} rows, {pairs} interleaved pairs, medians")
     print(f"{'':12}{'wall s':>10}{'CPU s':>10}{'peak MB':>10}")
     for who, figures in result.items():
-        print(f"{who:12}{figures['wall_s']:10.3f}{figures['cpu_s']:10.3f}{figures['peak_mb']:10.1f}")
+        print(
+            f"{who:12}{figures['wall_s']:10.3f}{figures['cpu_s']:10.3f}{figures['peak_mb']:10.1f}"
+        )

@@ -1,6 +1,8 @@
-"""What a training step of each network costs, and what watching the gradients and keeping the training cost beside it.
+"""What a training step of each network costs, and what watching the gradients and keeping the
+training cost beside it.
 
-Run as a script it prints the share of a training's CPU time that each of the two takes (medians of some runs):
+Run as a script it prints the share of a training's CPU time that each of the two takes (medians of
+some runs):
 
     python -m benchmarks.test_training_step [RUNS]
 """
@@ -24,8 +26,8 @@ from forecasting.config import RunConfig
 from forecasting.models import MODELS, Ensemble
 from forecasting.series import Panel, PriceSeries
 from forecasting.training import AdamW, fit
-from forecasting.training.gradients import MemoryProbe
-from forecasting.training.state import Autosave
+from forecasting.training.checkpoint import Autosave
+from forecasting.training.gradients import GradientProbe
 from forecasting.windows import split_panel
 
 
@@ -71,17 +73,41 @@ def timed(owner: type, name: str) -> Iterator[list[float]]:
 
 def main(runs: int) -> None:
     panel = walk()
-    for model, layers, lookback, epochs in (("lstm", 1, 60, 8), ("lstm", 2, 250, 2), ("gru", 1, 60, 2), ("transformer", 2, 60, 2)):
-        config = RunConfig().changed(model=model, layers=layers, input_size=lookback, epochs=epochs, patience=epochs, device="cpu")
+    for model, layers, lookback, epochs in (
+        ("lstm", 1, 60, 8),
+        ("lstm", 2, 250, 2),
+        ("gru", 1, 60, 2),
+        ("transformer", 2, 60, 2),
+    ):
+        config = RunConfig().changed(
+            model=model,
+            layers=layers,
+            input_size=lookback,
+            epochs=epochs,
+            patience=epochs,
+            device="cpu",
+        )
         shares = []
         for _ in range(runs):
-            with TemporaryDirectory() as folder, timed(MemoryProbe, "look") as looks, timed(Autosave, "save") as saves:
+            with (
+                TemporaryDirectory() as folder,
+                timed(GradientProbe, "look") as looks,
+                timed(Autosave, "save") as saves,
+            ):
                 begun = time.process_time()
-                for _ in fit(panel, split_panel(panel, config.task), config, lambda: False, autosave=Path(folder) / "kept.training"):
+                for _ in fit(
+                    panel,
+                    split_panel(panel, config.task),
+                    config,
+                    lambda: False,
+                    autosave=Path(folder) / "kept.training",
+                ):
                     pass
                 total = time.process_time() - begun
             shares.append((total, len(looks), sum(looks) / total, len(saves), sum(saves) / total))
-        total, looked, looking, saved, saving = (median(column) for column in zip(*shares, strict=True))
+        total, looked, looking, saved, saving = (
+            median(column) for column in zip(*shares, strict=True)
+        )
         print(
             f"{model}, {layers} layers, lookback {lookback}: {total:.1f} CPU s; "
             f"{looked:.0f} looks at the gradients {looking:.2%}, {saved:.0f} savings {saving:.2%}",

@@ -1,6 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
-Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [gallery]]`` (``docs/images`` and both by default).
+Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [gallery]]``
+(``docs/images`` and both by default).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QWidget
 
 from app import theme
 from app.charts.shapes import ShapePicture
-from app.settings import Preferences
+from app.preferences import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.config import SHAPES, RunConfig
@@ -64,7 +65,9 @@ def opened(name: str, size: tuple[int, int]) -> Workbench:
 
 
 def compared(bench: Workbench) -> QPixmap:
-    """Train two more networks and return a picture of all three on one chart, with the table of runs."""
+    """Train two more networks and return a picture of all three on one chart, with the table of
+    runs.
+    """
     for other in ({"model": "gru", "horizon": 30}, {"model": "rnn", "horizon": 40}):
         bench.model.show_config(bench.model.config().changed(**other, epochs=3))
         bench.train()
@@ -79,7 +82,11 @@ def compared(bench: Workbench) -> QPixmap:
 def pictures(folder: Path) -> None:
     """Write all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, size, suffix in (("light", SIZE, ""), ("dark", SIZE, "-dark"), ("light", SMALL, "-small")):
+    for name, size, suffix in (
+        ("light", SIZE, ""),
+        ("dark", SIZE, "-dark"),
+        ("light", SMALL, "-small"),
+    ):
         bench = opened(name, size)
         session = bench.session
         bench.train()
@@ -96,9 +103,17 @@ def pictures(folder: Path) -> None:
 
 
 #: The memory test of docs/networks.md.
-MEMORY = {"input_size": 80, "horizon": 1, "hidden_size": 16, "learning_rate": 0.01, "dropout": 0.0, "weight_decay": 0.0}
+MEMORY = {
+    "input_size": 80,
+    "horizon": 1,
+    "hidden_size": 16,
+    "learning_rate": 0.01,
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+}
 EXPLODING = {
-    "model": "rnn", "activation": "relu", "hidden_size": 16, "optimiser": "sgd", "learning_rate": 10.0, "clip": "off",
+    "model": "rnn", "activation": "relu", "hidden_size": 16, "optimiser": "sgd",
+    "learning_rate": 10.0, "clip": "off",
     "schedule": "constant", "epochs": 14, "patience": 14,
 }  # fmt: skip
 
@@ -127,7 +142,7 @@ def pictures_of_networks(folder: Path) -> None:
     bench.load(["sample:memory"])
     wait(lambda: not bench.session.busy)
     trained(bench, model="rnn", **MEMORY)
-    advice = next(one for one in bench.session.seen.advice if one.topic == "vanishing")
+    advice = next(item for item in bench.session.seen.advice if item.topic == "vanishing")
     bench.banner.show_notice(advice.message, advice.hint)
     bench.training.show_view(2)
     wait(lambda: True)
@@ -140,7 +155,7 @@ def pictures_of_networks(folder: Path) -> None:
     closed(bench)
     bench = opened("light", SIZE)
     trained(bench, **EXPLODING)
-    caught = next(one for one in bench.session.seen.advice if "went back" in one.message)
+    caught = next(item for item in bench.session.seen.advice if "went back" in item.message)
     bench.banner.show_notice(caught.message, caught.hint)
     bench.training.show_view(3)
     wait(lambda: True)
@@ -175,16 +190,22 @@ GALLERY_SIZE, FOUR_K = (1440, 900), (2560, 1440)
 
 
 def kept(widget: QWidget, path: Path, *, width: int = 0) -> None:
-    """Write a picture of a widget with no more colours than it needs, scaled down to a width where one is given."""
+    """Write a picture of a widget with no more colours than it needs, scaled down to a width
+    where one is given.
+    """
     wait(lambda: True)
     image = widget.grab().toImage()
     if width:
-        image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation).save(str(path), "PNG", 0)
+        image.scaledToWidth(width, Qt.TransformationMode.SmoothTransformation).save(
+            str(path), "PNG", 0
+        )
         return
     image = image.convertToFormat(QImage.Format.Format_RGB32)
     colors, counts = np.unique(np.frombuffer(image.constBits(), np.uint32), return_counts=True)
     most = [int(color) for color in colors[np.argsort(-counts)][:256]]
-    few = image.convertToFormat(QImage.Format.Format_Indexed8, most, Qt.ImageConversionFlag.ThresholdDither)
+    few = image.convertToFormat(
+        QImage.Format.Format_Indexed8, most, Qt.ImageConversionFlag.ThresholdDither
+    )
     few.save(str(path), "PNG", 0)
 
 
@@ -200,21 +221,25 @@ def loaded(bench: Workbench) -> None:
     bench.load(["sample:sp500"])
     wait(lambda: not bench.session.busy)
     for name in ("nasdaq", "wti"):
-        bench.watching.load((f"sample:{name}",), "also")
+        bench.watchlist_controller.load((f"sample:{name}",), "also")
         wait(lambda: not bench.session.busy)
-    bench.watching.select(0)
+    bench.watchlist_controller.select(0)
     bench.session.check_only(0)
     wait(lambda: not bench.session.busy)
 
 
 def price_file(folder: Path) -> str:
-    """Write part of a sample as such files come: another dialect, the day first, a decimal comma."""
+    """Write part of a sample as such files come: another dialect, the day first, a decimal
+    comma.
+    """
     (series,) = SampleSource("sp500").load()
     rows = ["Datum;Eröffnung;Hoch;Tief;Schluss;Umsatz"]
     chosen = [series.columns.index(name) for name in ("open", "high", "low", "close", "volume")]
     for day, bar in zip(series.ds[-400:], series.values[-400:, chosen], strict=True):
         year, month, date = str(day)[:10].split("-")
-        rows.append(f"{date}.{month}.{year};" + ";".join(f"{value:.2f}".replace(".", ",") for value in bar))
+        rows.append(
+            f"{date}.{month}.{year};" + ";".join(f"{value:.2f}".replace(".", ",") for value in bar)
+        )
     path = folder / "Kurse 2018.csv"
     path.write_text("\n".join(rows), encoding="utf-8")
     return str(path)
@@ -224,9 +249,9 @@ def gallery(folder: Path) -> None:
     """Write the pictures of docs/gallery.md."""
     folder.mkdir(parents=True, exist_ok=True)
     bench = opened("light", GALLERY_SIZE)
-    bench.guiding.tour.begin()
+    bench.help_controller.tour.begin()
     kept(bench.window, folder / "gallery-tour.png")
-    bench.guiding.tour.end()
+    bench.help_controller.tour.end()
     loaded(bench)
     bench.train()
     wait(lambda: len(bench.session.history) > 4 or not bench.session.busy)
@@ -247,22 +272,22 @@ def gallery(folder: Path) -> None:
     kept(bench.window, folder / "gallery-runs.png")
     bench.runs.compare([])
     backtested(bench)
-    bench.stepping.step(-6)
+    bench.past_forecasts.step(-6)
     front(bench, "backtest")
     kept(bench.window, folder / "gallery-backtest.png")
-    bench.stepping.leave()
+    bench.past_forecasts.leave()
     front(bench, "journal")
     kept(bench.window, folder / "gallery-journal.png")
-    palette = bench.guiding.find()
+    palette = bench.help_controller.find()
     palette.field.setText("sc")
     over(bench, palette, folder / "gallery-palette.png")
     palette.close()
-    bench.keeping.ask_export()
-    assert bench.keeping.dialog is not None
-    over(bench, bench.keeping.dialog, folder / "gallery-export.png")
-    bench.keeping.dialog.close()
-    with tempfile.TemporaryDirectory() as place:
-        os.chdir(place)
+    bench.export_controller.ask_export()
+    assert bench.export_controller.dialog is not None
+    over(bench, bench.export_controller.dialog, folder / "gallery-export.png")
+    bench.export_controller.dialog.close()
+    with tempfile.TemporaryDirectory() as index:
+        os.chdir(index)
         bench.importer.open(price_file(Path()))
         wait(lambda: not bench.session.busy and bench.session.threads == 0)
         assert bench.importer.dialog is not None
@@ -304,7 +329,11 @@ def backtested(bench: Workbench) -> None:
 if __name__ == "__main__":
     application = QApplication(sys.argv[:1])
     QLocale.setDefault(QLocale(QLocale.Language.English))
-    images = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path(__file__).resolve().parent / "images"
+    images = (
+        Path(sys.argv[1]).resolve()
+        if len(sys.argv) > 1
+        else Path(__file__).resolve().parent / "images"
+    )
     wanted = sys.argv[2:] or ["documents", "gallery"]
     if "documents" in wanted:
         pictures(images)

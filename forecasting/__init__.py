@@ -7,7 +7,8 @@ Map, bottom to top::
     series       PriceSeries, Panel, Origins, Forecast, Outcomes
     events       everything that leaves the engine while it works
     metrics      scores of outcomes            calendars  the dates of the future
-    bundle       the model file                sources    files, tickers, samples; store: the price cache
+    bundle       the model file                sources    files, tickers, samples; store: the price
+    cache
     volatility   how far a series moves        features   causal inputs
     windows      splits, scaling, windows      models     the networks
     training     fit(), TrainedNetwork         baselines, conformal
@@ -32,7 +33,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-#: Public names and the modules they live in; imported when first used, so that none costs start-up time.
+#: Public names and the modules they live in; imported when first used, so that none costs start-up
+#: time.
 _PUBLIC = {
     "CandlecastError": "errors",
     "CandlecastWarning": "api",

@@ -1,4 +1,6 @@
-"""The model file: a capped zip of JSON and safetensors, so that opening a stranger's model executes nothing."""
+"""The model file: a capped zip of JSON and safetensors, so that opening a stranger's model
+executes nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from pydantic import ValidationError
 
 from forecasting.config import RunConfig
 from forecasting.errors import RETRY, ConfigError, ModelFileError
-from forecasting.reading import open_zip, ordinary
-from forecasting.writing import write_whole
+from forecasting.files.atomic import atomic_write
+from forecasting.files.bounded_read import open_zip, regular_file
 
 Tensors = dict[str, npt.NDArray[np.generic]]
 
@@ -38,9 +40,13 @@ _HINT = "Choose a model file that Candlecast saved, or train and save the model 
 
 
 def write_bundle(
-    path: str | Path, manifest: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], metrics: Mapping[str, Any] | None = None
+    path: str | Path,
+    manifest: Mapping[str, Any],
+    tensors: Mapping[str, npt.NDArray[Any]],
+    metrics: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model file in one step: a reader sees the old file or the whole new one, never a part.
+    """Write a model file in one step: a reader sees the old file or the whole new one, never a
+    part.
 
     Parameters
     ----------
@@ -72,9 +78,11 @@ def write_bundle(
     large = next((name for name, data in entries.items() if len(data) > _most(name)), None)
     if large is not None:
         raise ModelFileError(
-            f"{path.name}: {large} has {len(entries[large]):,} bytes; at most {_most(large):,} are allowed.", "Train a smaller network."
+            f"{path.name}: {large} has {len(entries[large]):,} bytes; at most {_most(large):,} "
+            "are allowed.",
+            "Train a smaller network.",
         )
-    write_whole(path, _zipped(entries))
+    atomic_write(path, _zipped(entries))
 
 
 def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
@@ -93,7 +101,7 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
     """
     path = Path(path)
     try:
-        with ordinary(path).open("rb") as file, open_zip(file) as archive:
+        with regular_file(path).open("rb") as file, open_zip(file) as archive:
             _check_entries(path, archive)
             manifest = _manifest(path, _read(path, archive, _MANIFEST))
             weights = _read(path, archive, _WEIGHTS)
@@ -105,7 +113,9 @@ def read_bundle(path: str | Path) -> tuple[dict[str, Any], Tensors]:
         raise _bad(path, f"cannot be unpacked ({error})") from error
     except OSError as error:
         hint = "Check the path and your permissions."
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.", hint, remedies=(RETRY,)) from error
+        raise ModelFileError(
+            f"{path} cannot be read: {error.strerror or error}.", hint, remedies=(RETRY,)
+        ) from error
     return manifest, _tensors(path, weights)
 
 
@@ -129,12 +139,19 @@ def settings_in(path: str | Path, manifest: Mapping[str, Any]) -> RunConfig:
         value = repr(first.get("input"))[:_NAME_LENGTH]
         saved_by = manifest.get("candlecast")
         by = f" It was saved by Candlecast {saved_by}." if isinstance(saved_by, str) else ""
-        said = "which this version does not know" if first["type"] == "extra_forbidden" else f"which is not possible here: {first['msg']}"
+        said = (
+            "which this version does not know"
+            if first["type"] == "extra_forbidden"
+            else f"which is not possible here: {first['msg']}"
+        )
         raise ModelFileError(
-            f"{name} has the setting {setting} = {value}, {said}.{by}", "Open it with the version that saved it, or update Candlecast."
+            f"{name} has the setting {setting} = {value}, {said}.{by}",
+            "Open it with the version that saved it, or update Candlecast.",
         ) from error
     except ConfigError as error:
-        raise ModelFileError(f"{name} has settings that do not go together: {error.message}", _HINT) from error
+        raise ModelFileError(
+            f"{name} has settings that do not go together: {error.message}", _HINT
+        ) from error
 
 
 def _bad(path: Path, words: str) -> ModelFileError:
@@ -142,7 +159,9 @@ def _bad(path: Path, words: str) -> ModelFileError:
 
 
 def _check_entries(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse an archive that lies about its size or holds what a model file never holds; nothing is unpacked yet."""
+    """Refuse an archive that lies about its size or holds what a model file never holds; nothing
+    is unpacked yet.
+    """
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if len(infos) > _MAX_ENTRIES:
@@ -158,9 +177,15 @@ def _check_entries(path: Path, archive: zipfile.ZipFile) -> None:
     for info in infos:
         most = _most(info.filename)
         if info.file_size > most:
-            raise _bad(path, f"claims {info.file_size:,} bytes for {info.filename}; at most {most:,} are allowed")
+            raise _bad(
+                path,
+                f"claims {info.file_size:,} bytes for {info.filename}; at most {most:,} are "
+                "allowed",
+            )
         if info.file_size > _MAX_RATIO * max(info.compress_size, 1):
-            raise _bad(path, f"packs {info.filename} more than {_MAX_RATIO}-fold, which no model file does")
+            raise _bad(
+                path, f"packs {info.filename} more than {_MAX_RATIO}-fold, which no model file does"
+            )
 
 
 def _most(name: str) -> int:
@@ -188,7 +213,8 @@ def _manifest(path: Path, data: bytes) -> dict[str, Any]:
         raise _bad(path, "has a manifest without a schema version")
     if schema > SCHEMA:
         raise ModelFileError(
-            f"{path.name} was saved by a newer Candlecast (schema {schema}; this one reads up to {SCHEMA}).",
+            f"{path.name} was saved by a newer Candlecast (schema {schema}; this one reads up "
+            f"to {SCHEMA}).",
             "Update Candlecast, then load it again.",
         )
     return {str(name): value for name, value in manifest.items()}
@@ -212,23 +238,39 @@ def _tensors(path: Path, data: bytes) -> Tensors:
 
 
 def _check_tensor(path: Path, name: str, array: npt.NDArray[Any]) -> None:
-    if not name or len(name) > _NAME_LENGTH or not name.replace(".", "").replace("_", "").isalnum() or not name.isascii():
+    if (
+        not name
+        or len(name) > _NAME_LENGTH
+        or not name.replace(".", "").replace("_", "").isalnum()
+        or not name.isascii()
+    ):
         raise _bad(path, f"has a weight with the odd name {name[:_NAME_LENGTH]!r}")
     if array.dtype.name not in _DTYPES:
-        raise _bad(path, f"has the weight {name} of type {array.dtype.name}; allowed are {', '.join(_DTYPES)}")
+        raise _bad(
+            path,
+            f"has the weight {name} of type {array.dtype.name}; allowed are {', '.join(_DTYPES)}",
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise _bad(path, f"has the weight {name} with {int((~np.isfinite(array)).sum())} values that are not finite")
+        raise _bad(
+            path,
+            f"has the weight {name} with {int((~np.isfinite(array)).sum())} values that are "
+            "not finite",
+        )
 
 
 def _to_json(path: Path, value: dict[str, Any]) -> bytes:
     try:
         return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
-        raise _bad(path, f"cannot be written: the manifest or the scores are not plain JSON ({error})") from error
+        raise _bad(
+            path, f"cannot be written: the manifest or the scores are not plain JSON ({error})"
+        ) from error
 
 
 def _zipped(entries: Mapping[str, bytes]) -> bytes:
-    """Return the zip, uncompressed (weights hardly shrink) and with a fixed time, so that equal models are equal files."""
+    """Return the zip, uncompressed (weights hardly shrink) and with a fixed time, so that equal
+    models are equal files.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries.items():

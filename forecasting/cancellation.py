@@ -1,4 +1,6 @@
-"""Stopping long work that has no job around it: what loops over series asks now and then whether it is still wanted."""
+"""Stopping long work that has no job around it: what loops over series asks now and then whether
+it is still wanted.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-#: Seconds that work may go on after a stop was asked for: small panels are judged in full within them.
+#: Seconds that work may go on after a stop was asked for: small panels are judged in full within
+#: them.
 GRACE_S = 4.0
 
 
@@ -24,7 +27,8 @@ _check: ContextVar[Callable[[], None]] = ContextVar("check", default=_wanted)
 
 @contextmanager
 def cancellable(should_stop: Callable[[], bool], grace_s: float = GRACE_S) -> Iterator[None]:
-    """Let :func:`check_cancelled` end the work of the block once a stop was asked for ``grace_s`` seconds ago.
+    """Let :func:`check_cancelled` end the work of the block once a stop was asked for ``grace_s``
+    seconds ago.
 
     Raises
     ------

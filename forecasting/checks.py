@@ -1,4 +1,6 @@
-"""What is checked before any work begins: too short or ended series, mixed distances of bars, sizes of the parts."""
+"""What is checked before any work begins: too short or ended series, mixed distances of bars,
+sizes of the parts.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,32 @@ _UNITS_US = {
     "W": 7 * _DAY_US,
     "M": 30 * _DAY_US,
 }
-_WORDS = {"1D": "daily", "1W": "weekly", "1M": "monthly", "3M": "quarterly", "12M": "yearly", "1h": "hourly"}
-#: Irregular bars have the distance of others where their usual ones differ by less than this factor.
+_WORDS = {
+    "1D": "daily",
+    "1W": "weekly",
+    "1M": "monthly",
+    "3M": "quarterly",
+    "12M": "yearly",
+    "1h": "hourly",
+}
+#: Irregular bars have the distance of others where their usual ones differ by less than this
+#: factor.
 _ALIKE = 2.5
-#: A series has ended where it lags behind the latest bar of its panel by more than so many days, and so many bars.
+#: A series has ended where it lags behind the latest bar of its panel by more than so many days,
+#: and so many bars.
 _ENDED_DAYS, _ENDED_INTRADAY_DAYS, _ENDED_BARS = 14, 7, 3
 #: Names that one message lists.
 _MOST_NAMES = 5
 
 
 class MixedDistancesError(DataError):
-    """Bars of different distances: ``groups`` has the symbols of each, the finest first, ``common`` what all can be joined to."""
+    """Bars of different distances: ``groups`` has the symbols of each, the finest first,
+    ``common`` what all can be joined to.
+    """
 
-    def __init__(self, message: str, hint: str, groups: Sequence[tuple[Frequency, list[str]]], common: str) -> None:
+    def __init__(
+        self, message: str, hint: str, groups: Sequence[tuple[Frequency, list[str]]], common: str
+    ) -> None:
         super().__init__(message, hint)
         self.groups = groups
         self.common = common
@@ -50,14 +65,22 @@ class UnacceptedFindingsError(DataError):
 
 
 def cautions(config: RunConfig) -> tuple[str, ...]:
-    """Return what is allowed of a network but does nothing: a memory, or a convolution, longer than the lookback."""
+    """Return what is allowed of a network but does nothing: a memory, or a convolution, longer
+    than the lookback.
+    """
     lookback, model = config.task.input_size, config.model
     bars = f"the lookback of {lookback} {'bar' if lookback == 1 else 'bars'}"
     found = []
     if model.spec.gated and model.memory > lookback:
-        found.append(f"The initial memory of {model.memory} bars is longer than {bars}: what lies before it is not read.")
+        found.append(
+            f"The initial memory of {model.memory} bars is longer than {bars}: what lies "
+            "before it is not read."
+        )
     if model.conv_kernel > lookback:
-        found.append(f"The convolution over {model.conv_kernel} bars is longer than {bars}: it reads zeros before it.")
+        found.append(
+            f"The convolution over {model.conv_kernel} bars is longer than {bars}: it reads "
+            "zeros before it."
+        )
     return tuple(found)
 
 
@@ -93,7 +116,9 @@ class Frequency:
         return f"irregular (one in about {_span(self.distance)})" if self.distance else "irregular"
 
     def matches(self, other: Frequency) -> bool:
-        """Tell whether bars are equally far apart; irregular ones up to a factor, and a single bar matches all."""
+        """Tell whether bars are equally far apart; irregular ones up to a factor, and a single
+        bar matches all.
+        """
         if self.freq and other.freq:
             return self.freq == other.freq
         if not self.distance or not other.distance:
@@ -121,8 +146,9 @@ def some_names(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else shown
 
 
-def long_enough(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
-    """Leave out the series that are shorter than the lookback; all are kept where none is long enough, to be refused.
+def drop_short_series(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
+    """Leave out the series that are shorter than the lookback; all are kept where none is long
+    enough, to be refused.
 
     Parameters
     ----------
@@ -140,12 +166,19 @@ def long_enough(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
     if not usable or len(usable) == len(panel):
         return panel, {}
     short = (series for series in panel if len(series) < lookback)
-    why = {series.symbol: f"{series.symbol} has {len(series):,} bars; the lookback needs {lookback:,}. It is left out." for series in short}
+    why = {
+        series.symbol: (
+            f"{series.symbol} has {len(series):,} bars; the lookback needs "
+            f"{lookback:,}. It is left out."
+        )
+        for series in short
+    }
     return replace(panel, series=usable), why
 
 
 def ended(panel: Panel) -> dict[str, str]:
-    """Tell which series ended long before the others, so that a forecast of them would be one of the past.
+    """Tell which series ended long before the others, so that a forecast of them would be one of
+    the past.
 
     Returns
     -------
@@ -159,7 +192,8 @@ def ended(panel: Panel) -> dict[str, str]:
         if lag > _most_lag(series):
             day, others = (str(ds.astype("datetime64[D]")) for ds in (series.ds[-1], last))
             found[series.symbol] = (
-                f"{series.symbol} ends on {day}, others on {others}: its next bars would be in the past, so it is not forecast."
+                f"{series.symbol} ends on {day}, others on {others}: its next bars would be in "
+                "the past, so it is not forecast."
             )
     return found
 
@@ -167,7 +201,11 @@ def ended(panel: Panel) -> dict[str, str]:
 def living(panel: Panel) -> Panel:
     """Return the panel without the series that ended before the others."""
     gone = ended(panel)
-    return replace(panel, series=tuple(one for one in panel if one.symbol not in gone)) if gone else panel
+    return (
+        replace(panel, series=tuple(item for item in panel if item.symbol not in gone))
+        if gone
+        else panel
+    )
 
 
 def _most_lag(series: PriceSeries) -> int:
@@ -189,29 +227,38 @@ def check_distances(panel: Panel) -> None:
         return
     told = "; ".join(f"{frequency.words}: {some_names(symbols)}" for frequency, symbols in groups)
     common = common_distance(frequency for frequency, _ in groups)
-    raise MixedDistancesError(f"Bars of different distances cannot be learned together ({told}).", _way_out(common), groups, common)
+    raise MixedDistancesError(
+        f"Bars of different distances cannot be learned together ({told}).",
+        _way_out(common),
+        groups,
+        common,
+    )
 
 
 def by_distance(panel: Panel) -> list[tuple[Frequency, list[str]]]:
     """Group the symbols of a panel by the distance of their bars, the finest first."""
     groups: list[tuple[Frequency, list[str]]] = []
-    known = sorted((Frequency.of(series) for series in panel), key=lambda one: not one.freq)
+    known = sorted((Frequency.of(series) for series in panel), key=lambda item: not item.freq)
     for frequency in known:
-        if not any(frequency.matches(one) for one, _ in groups):
+        if not any(frequency.matches(item) for item, _ in groups):
             groups.append((frequency, []))
     for series in panel:
         mine = Frequency.of(series)
-        next(symbols for frequency, symbols in groups if mine.matches(frequency)).append(series.symbol)
+        next(symbols for frequency, symbols in groups if mine.matches(frequency)).append(
+            series.symbol
+        )
     return sorted((group for group in groups if group[1]), key=lambda group: group[0].distance)
 
 
 def common_distance(frequencies: Iterable[Frequency]) -> str:
-    """Return the distance to which bars of all these distances can be joined; "" where there is none."""
+    """Return the distance to which bars of all these distances can be joined; "" where there is
+    none.
+    """
     known = list(frequencies)
-    coarsest = max(known, key=lambda one: one.distance)
+    coarsest = max(known, key=lambda item: item.distance)
     if not coarsest.freq or coarsest.freq not in ("1h", "2h", "4h", "1D", "1W", "1M"):
         return ""
-    return coarsest.freq if all(_joins(one, coarsest) for one in known) else ""
+    return coarsest.freq if all(_joins(item, coarsest) for item in known) else ""
 
 
 def _joins(fine: Frequency, coarse: Frequency) -> bool:
@@ -220,7 +267,9 @@ def _joins(fine: Frequency, coarse: Frequency) -> bool:
         return True
     if coarse.freq == "1M" and fine.freq.endswith("W"):
         return False
-    return coarse.distance >= _DAY_US or (bool(fine.distance) and coarse.distance % fine.distance == 0)
+    return coarse.distance >= _DAY_US or (
+        bool(fine.distance) and coarse.distance % fine.distance == 0
+    )
 
 
 def _way_out(common: str) -> str:
@@ -240,34 +289,51 @@ def check_sizes(task: TaskConfig) -> None:
     for field, name, size in parts:
         if 0 < size < task.horizon:
             raise ConfigError(
-                f"{size} {name} bars are fewer than the horizon of {task.horizon}: no forecast fits into the {name} part.",
-                f"Set the {name} size to {task.horizon} or more, to 0 for the usual share, or lower the horizon.",
+                f"{size} {name} bars are fewer than the horizon of {task.horizon}: no forecast "
+                f"fits into the {name} part.",
+                f"Set the {name} size to {task.horizon} or more, to 0 for the usual share, or "
+                "lower the horizon.",
                 remedies=(Remedy("settings", ((field, task.horizon),)),),
             )
 
 
 def weekend_note(panel: Panel) -> str:
-    """Say that some series trade on seven days of the week and others on five; "" where they do not."""
+    """Say that some series trade on seven days of the week and others on five; "" where they do
+    not.
+    """
     frequencies = [(series.symbol, Frequency.of(series)) for series in panel]
-    seven = [symbol for symbol, one in frequencies if one.weekends]
-    five = [symbol for symbol, one in frequencies if not one.weekends and 0 < one.distance <= _DAY_US]
+    seven = [symbol for symbol, item in frequencies if item.weekends]
+    five = [
+        symbol for symbol, item in frequencies if not item.weekends and 0 < item.distance <= _DAY_US
+    ]
     if not seven or not five:
         return ""
     return (
-        f"Bars come on seven days of the week for {some_names(seven)}, on five for {some_names(five)}: "
+        f"Bars come on seven days of the week for {some_names(seven)}, on five for "
+        f"{some_names(five)}: "
         "the same number of bars ahead is not the same number of days."
     )
 
 
 def grave(panel: Panel) -> list[tuple[str, Finding]]:
     """Return the findings of severity *error*, each with the symbol of its series."""
-    return [(series.symbol, finding) for series in panel for finding in series.findings if finding.severity == "error"]
+    return [
+        (series.symbol, finding)
+        for series in panel
+        for finding in series.findings
+        if finding.severity == "error"
+    ]
 
 
 def serious(panel: Panel) -> list[tuple[str, Finding]]:
     """Return errors and warnings of all series with their symbols, errors first."""
-    found = [(series.symbol, finding) for series in panel for finding in series.findings if finding.severity != "info"]
-    return sorted(found, key=lambda one: one[1].severity != "error")
+    found = [
+        (series.symbol, finding)
+        for series in panel
+        for finding in series.findings
+        if finding.severity != "info"
+    ]
+    return sorted(found, key=lambda item: item[1].severity != "error")
 
 
 def check_findings(panel: Panel, way: str, accepted: Collection[tuple[str, Finding]] = ()) -> None:
@@ -285,13 +351,15 @@ def check_findings(panel: Panel, way: str, accepted: Collection[tuple[str, Findi
     ------
     UnacceptedFindingsError
     """
-    found = [one for one in grave(panel) if one not in accepted]
+    found = [item for item in grave(panel) if item not in accepted]
     if not found:
         return
     symbol, first = found[0]
     others = len(found) - 1
     more = f" And {others:,} more {'error' if others == 1 else 'errors'}." if others else ""
-    raise UnacceptedFindingsError(f"The data of {symbol} has an error. {first.message}{more}", way, symbol)
+    raise UnacceptedFindingsError(
+        f"The data of {symbol} has an error. {first.message}{more}", way, symbol
+    )
 
 
 def _span(distance: int) -> str:

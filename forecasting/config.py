@@ -1,4 +1,6 @@
-"""One declaration of an experiment, from which the form, the CLI flags and the saved JSON are made."""
+"""One declaration of an experiment, from which the form, the CLI flags and the saved JSON are
+made.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from forecasting.errors import ConfigError
+from forecasting.files.bounded_read import read_regular_file
 from forecasting.model_registry import MODELS, ModelSpec, specific_settings, titles
-from forecasting.reading import read_ordinary
 
 ShapeName = Literal["many-to-one", "one-to-one", "one-to-many", "many-to-many", "encoder-decoder"]
 Strategy = Literal["direct", "recursive", "seq2seq"]
 
 
 class Shape(NamedTuple):
-    """What an input/output shape asks of lookback and horizon, and which decoding strategies go with it, the usual one first."""
+    """What an input/output shape asks of lookback and horizon, and which decoding strategies go
+    with it, the usual one first.
+    """
 
     lookback: range
     horizon: range
     strategies: tuple[Strategy, ...]
 
 
-#: Most bars, origins or epochs that a setting may name: more than any file has, and few enough for every library's integers.
+#: Most bars, origins or epochs that a setting may name: more than any file has, and few enough for
+#: every library's integers.
 _MOST_BARS = 1_000_000_000
 #: Most bytes of a file of settings.
 _MOST_BYTES = 2**20
@@ -42,7 +54,8 @@ SHAPES: dict[ShapeName, Shape] = {
     "encoder-decoder": Shape(_SEVERAL, _SEVERAL, ("seq2seq",)),
 }
 
-#: Quantiles that every forecast carries: the median and the limits of the 50, 80, 90 and 95 % bands.
+#: Quantiles that every forecast carries: the median and the limits of the 50, 80, 90 and 95 %
+#: bands.
 QUANTILES: tuple[float, ...] = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 
 
@@ -61,10 +74,16 @@ def _setting(
 ) -> Any:
     """Declare one setting.
 
-    Label, one sentence of help, unit, rank in forms, values with a name of their own, values of other settings of the group at
-    which this one has no effect, a second sentence of help for forms, how many of its values forms show as buttons, and limits.
+    Label, one sentence of help, unit, rank in forms, values with a name of their own, values of
+    other settings of the group at
+    which this one has no effect, a second sentence of help for forms, how many of its values forms
+    show as buttons, and limits.
     """
-    extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "words": {str(value): name for value, name in (words or {}).items()}}
+    extra: dict[str, Any] = {
+        "unit": unit,
+        "advanced": advanced,
+        "words": {str(value): name for value, name in (words or {}).items()},
+    }
     extra.update(more=more, shown=shown)
     extra["unless"] = {name: list(values) for name, values in (unless or {}).items()}
     return Field(default, title=label, description=text, json_schema_extra=extra, **limits)
@@ -73,9 +92,12 @@ def _setting(
 class Settings(BaseModel):
     """A frozen group of settings that refuses unknown names.
 
-    Each field carries its label (``title``), help (``description``) and limits; ``json_schema_extra`` adds its
-    ``unit``, whether it is ``advanced``, ``words`` for single values, ``unless``, the values of others at which it has
-    no effect, ``more``, a second sentence of help, and ``shown``, how many values are a button each: forms and flags
+    Each field carries its label (``title``), help (``description``) and limits;
+    ``json_schema_extra`` adds its
+    ``unit``, whether it is ``advanced``, ``words`` for single values, ``unless``, the values of
+    others at which it has
+    no effect, ``more``, a second sentence of help, and ``shown``, how many values are a button
+    each: forms and flags
     are made from them.
     """
 
@@ -83,10 +105,19 @@ class Settings(BaseModel):
 
     @classmethod
     def no_effect(cls, name: str, values: Mapping[str, Any]) -> tuple[str, Any] | None:
-        """Return the other setting, and its value among ``values``, beside which a setting has no effect; None where it has one."""
+        """Return the other setting, and its value among ``values``, beside which a setting has
+        no effect; None where it has one.
+        """
         extra = cls.model_fields[name].json_schema_extra
         rules: Any = extra.get("unless", {}) if isinstance(extra, dict) else {}
-        return next(((other, values[other]) for other, idle in rules.items() if other in values and values[other] in idle), None)
+        return next(
+            (
+                (other, values[other])
+                for other, idle in rules.items()
+                if other in values and values[other] in idle
+            ),
+            None,
+        )
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -104,7 +135,15 @@ class TaskConfig(Settings):
         le=5000,
         more="A longer lookback sees more history and leaves fewer windows to learn from.",
     )
-    horizon: int = _setting(20, "Horizon", "Bars to forecast.", "bars", ge=1, le=1000, more="Each step ahead has bands of its own.")
+    horizon: int = _setting(
+        20,
+        "Horizon",
+        "Bars to forecast.",
+        "bars",
+        ge=1,
+        le=1000,
+        more="Each step ahead has bands of its own.",
+    )
     val_size: int = _setting(
         0,
         "Validation",
@@ -130,7 +169,8 @@ class TaskConfig(Settings):
     calibration: Literal["aci", "split", "none"] = _setting(
         "aci",
         "Calibration",
-        "How bands learn from their own misses: adaptively (answers a crisis within days), from a moving window, or not at all.",
+        "How bands learn from their own misses: adaptively (answers a crisis within days), "
+        "from a moving window, or not at all.",
         advanced=True,
         words={"aci": "Adaptive", "split": "Window", "none": "None"},
         more="None leaves the bands as the network gives them.",
@@ -138,8 +178,10 @@ class TaskConfig(Settings):
     target: Literal["auto", "log-return", "difference", "level", "seasonal"] = _setting(
         "auto",
         "Target",
-        "What is learned: log returns suit prices, differences series that reach zero, seasonal those that live by the week; auto looks. "
-        "The level itself is the classic way to a network that copies the last price: see what the verdict says of it.",
+        "What is learned: log returns suit prices, differences series that reach zero, "
+        "seasonal those that live by the week; auto looks. "
+        "The level itself is the classic way to a network that copies the last price: see what "
+        "the verdict says of it.",
         advanced=True,
         words={
             "auto": "Automatic",
@@ -152,15 +194,22 @@ class TaskConfig(Settings):
     season: Literal["auto", "none", "additive", "multiplicative"] = _setting(
         "auto",
         "Season",
-        "Weekday, hour or month taken off before learning, by what was known of it at each bar: as an amount, or as a share of the level. "
+        "Weekday, hour or month taken off before learning, by what was known of it at each "
+        "bar: as an amount, or as a share of the level. "
         "auto takes none off, unless the target is seasonal.",
         advanced=True,
-        words={"auto": "Automatic", "none": "None", "additive": "Additive", "multiplicative": "Multiplicative"},
+        words={
+            "auto": "Automatic",
+            "none": "None",
+            "additive": "Additive",
+            "multiplicative": "Multiplicative",
+        },
     )
     point: Literal["median", "mean"] = _setting(
         "median",
         "Point forecast",
-        "The one line that is drawn, exported and scored by point metrics: the median keeps absolute errors small, the mean squared ones.",
+        "The one line that is drawn, exported and scored by point metrics: the median keeps "
+        "absolute errors small, the mean squared ones.",
         advanced=True,
         words={"median": "Median", "mean": "Mean"},
         more="The bands are the same for both.",
@@ -168,8 +217,10 @@ class TaskConfig(Settings):
     baselines: str = _setting(
         "auto",
         "Baselines",
-        "What the network is judged beside, from the same cutoffs: names with commas between them, auto for the usual quick ones, all for "
-        "every one that suits the series; ETS and Theta take longest. The random walk is always there.",
+        "What the network is judged beside, from the same cutoffs: names with commas between "
+        "them, auto for the usual quick ones, all for "
+        "every one that suits the series; ETS and Theta take longest. The random walk is "
+        "always there.",
         advanced=True,
         words={"auto": "Usual", "auto, ets, theta": "Usual, ETS, Theta", "all": "All"},
         pattern=r"^[a-z][a-z-]*(\s*,\s*[a-z][a-z-]*)*$",
@@ -180,8 +231,10 @@ class TaskConfig(Settings):
 class InputConfig(Settings):
     """What the network reads of each bar, beside its moves, range, volatility level and trend.
 
-    All but the calendar are known up to the cutoff only. The calendar is known ahead: of the next bar it is read with each bar, and of each
-    bar of the horizon it moves the forecast of that bar. :data:`KNOWN_AHEAD` tells the two kinds apart.
+    All but the calendar are known up to the cutoff only. The calendar is known ahead: of the next
+    bar it is read with each bar, and of each
+    bar of the horizon it moves the forecast of that bar. :data:`KNOWN_AHEAD` tells the two kinds
+    apart.
     """
 
     volume: bool = _setting(
@@ -199,14 +252,16 @@ class InputConfig(Settings):
     dates: bool = _setting(
         False,
         "Calendar (known ahead)",
-        "Known ahead, for each bar of the horizon: weekday, hour, time of year, turn of the month, closed days before and after it.",
+        "Known ahead, for each bar of the horizon: weekday, hour, time of year, turn of the "
+        "month, closed days before and after it.",
         advanced=True,
         more="Choose it where a series follows the week, the hour or the time of year.",
     )
     market: bool = _setting(
         False,
         "Market",
-        "Known up to the cutoff: what all series of the panel did on the same day (needs two or more).",
+        "Known up to the cutoff: what all series of the panel did on the same day (needs two "
+        "or more).",
         advanced=True,
         more="It tells a move of one series from a move of all.",
     )
@@ -219,13 +274,15 @@ class InputConfig(Settings):
     )
 
 
-#: Inputs that are known for each bar of the horizon when the forecast is made; all others are known up to the cutoff only.
+#: Inputs that are known for each bar of the horizon when the forecast is made; all others are known
+#: up to the cutoff only.
 KNOWN_AHEAD: tuple[str, ...] = ("dates",)
 
 
 @dataclass(frozen=True)
 class Registered:
-    """Marks a text as a name in a registry of specs with ``title`` and ``help``: looked up when it is validated.
+    """Marks a text as a name in a registry of specs with ``title`` and ``help``: looked up when it
+    is validated.
 
     Attributes
     ----------
@@ -235,14 +292,18 @@ class Registered:
 
     registry: Mapping[str, ModelSpec]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         """Accept the names that the registry holds at the time of validation."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, name: str) -> str:
         if name not in self.registry:
             names = [repr(known) for known in self.registry]
-            raise PydanticKnownError("literal_error", {"expected": f"{', '.join(names[:-1])} or {names[-1]}"})
+            raise PydanticKnownError(
+                "literal_error", {"expected": f"{', '.join(names[:-1])} or {names[-1]}"}
+            )
         return name
 
 
@@ -253,7 +314,11 @@ def registry_of(info: FieldInfo) -> Mapping[str, ModelSpec]:
 
 def choices(info: FieldInfo) -> tuple[Any, ...]:
     """Return the values that a setting can take where they are counted; otherwise none."""
-    return get_args(info.annotation) if get_origin(info.annotation) is Literal else tuple(registry_of(info))
+    return (
+        get_args(info.annotation)
+        if get_origin(info.annotation) is Literal
+        else tuple(registry_of(info))
+    )
 
 
 def value_titles(info: FieldInfo) -> dict[str, str]:
@@ -261,17 +326,23 @@ def value_titles(info: FieldInfo) -> dict[str, str]:
     extra = info.json_schema_extra
     words = extra.get("words", {}) if isinstance(extra, dict) else {}
     assert isinstance(words, dict)
-    return {**{str(value): str(title) for value, title in words.items()}, **{name: spec.title for name, spec in registry_of(info).items()}}
+    return {
+        **{str(value): str(title) for value, title in words.items()},
+        **{name: spec.title for name, spec in registry_of(info).items()},
+    }
 
 
 class ModelConfig(Settings):
     """Which network, and how large."""
 
-    model: Annotated[str, Registered(MODELS)] = _setting("lstm", "Network", "Kind of network.", shown=3)
+    model: Annotated[str, Registered(MODELS)] = _setting(
+        "lstm", "Network", "Kind of network.", shown=3
+    )
     shape: ShapeName = _setting(
         "many-to-one",
         "Shape",
-        "How inputs become outputs: one bar or many in, one answer or many out, at every bar or after reading all (encoder-decoder).",
+        "How inputs become outputs: one bar or many in, one answer or many out, at every bar "
+        "or after reading all (encoder-decoder).",
         advanced=True,
         words={
             "many-to-one": "Many to one",
@@ -285,16 +356,33 @@ class ModelConfig(Settings):
     decoding: Literal["auto", "direct", "recursive", "seq2seq"] = _setting(
         "auto",
         "Decoding",
-        "How steps ahead are made: all at once, one by one with each fed back, or by a second network; auto takes what suits the shape.",
+        "How steps ahead are made: all at once, one by one with each fed back, or by a second "
+        "network; auto takes what suits the shape.",
         advanced=True,
-        words={"auto": "Automatic", "direct": "Direct", "recursive": "Recursive", "seq2seq": "Sequence to sequence"},
+        words={
+            "auto": "Automatic",
+            "direct": "Direct",
+            "recursive": "Recursive",
+            "seq2seq": "Sequence to sequence",
+        },
         more="Steps that are fed back pass their errors on to later ones.",
     )
     hidden_size: int = _setting(
-        8, "Hidden size", "Units of each layer.", "units", ge=1, le=2048, more="More units can learn more, and overfit sooner."
+        8,
+        "Hidden size",
+        "Units of each layer.",
+        "units",
+        ge=1,
+        le=2048,
+        more="More units can learn more, and overfit sooner.",
     )
     layers: int = _setting(
-        1, "Layers", "Layers on top of each other.", ge=1, le=8, more="Each layer reads the outputs of the one below it."
+        1,
+        "Layers",
+        "Layers on top of each other.",
+        ge=1,
+        le=8,
+        more="Each layer reads the outputs of the one below it.",
     )
     dropout: float = _setting(
         0.5,
@@ -306,12 +394,15 @@ class ModelConfig(Settings):
         more="It holds overfitting back; 0 leaves it out.",
     )
     bidirectional: bool = _setting(
-        False, "Bidirectional", "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks."
+        False,
+        "Bidirectional",
+        "Read the lookback backwards too. Only bars up to the cutoff are read, so nothing leaks.",
     )
     activation: Literal["tanh", "relu"] = _setting(
         "tanh",
         "Activation",
-        "Of the plain RNN: tanh keeps states within bounds; ReLU lets them grow, and they may explode.",
+        "Of the plain RNN: tanh keeps states within bounds; ReLU lets them grow, and they may "
+        "explode.",
         advanced=True,
         words={"tanh": "tanh", "relu": "ReLU"},
         more="The other networks have fixed activations.",
@@ -319,7 +410,8 @@ class ModelConfig(Settings):
     memory: int = _setting(
         0,
         "Initial memory",
-        "Start the gates so that the network remembers up to so many bars; 0 starts them at random.",
+        "Start the gates so that the network remembers up to so many bars; 0 starts them at "
+        "random.",
         "bars",
         advanced=True,
         words={0: "Random"},
@@ -336,14 +428,16 @@ class ModelConfig(Settings):
     residual: bool = _setting(
         False,
         "Residual",
-        "Add what enters a recurrent layer to its outputs, from the second layer on. A Transformer always does.",
+        "Add what enters a recurrent layer to its outputs, from the second layer on. A "
+        "Transformer always does.",
         advanced=True,
         unless={"layers": (1,)},
     )
     conv_kernel: int = _setting(
         0,
         "Convolution",
-        "Bars that a causal convolution sees at a time before the layers read its outputs; 0 leaves it out.",
+        "Bars that a causal convolution sees at a time before the layers read its outputs; 0 "
+        "leaves it out.",
         "bars",
         advanced=True,
         words={0: "None"},
@@ -373,7 +467,8 @@ class ModelConfig(Settings):
     positions: Literal["sinusoidal", "learned"] = _setting(
         "sinusoidal",
         "Positions",
-        "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns for each lag.",
+        "How a Transformer knows how far back a bar is: by fixed waves, or by what it learns "
+        "for each lag.",
         advanced=True,
         words={"sinusoidal": "Sinusoidal", "learned": "Learned"},
         more="Learned positions add weights for each lag of the lookback.",
@@ -381,7 +476,8 @@ class ModelConfig(Settings):
     embedding: int = _setting(
         0,
         "Embedding",
-        "Numbers that are learned for each series of a panel and read with each of its bars; 0 treats all series alike. "
+        "Numbers that are learned for each series of a panel and read with each of its bars; 0 "
+        "treats all series alike. "
         "A series that was not trained gets the mean of all.",
         advanced=True,
         words={0: "None"},
@@ -446,7 +542,8 @@ class TrainConfig(Settings):
     optimiser: Literal["adamw", "sgd", "rmsprop"] = _setting(
         "adamw",
         "Optimiser",
-        "How steps are made from gradients; SGD wants a learning rate some hundred times that of the others.",
+        "How steps are made from gradients; SGD wants a learning rate some hundred times that "
+        "of the others.",
         advanced=True,
         words={"adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"},
         more="AdamW is the usual choice.",
@@ -481,15 +578,22 @@ class TrainConfig(Settings):
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = _setting(
         "cosine",
         "Schedule",
-        "How the learning rate moves over the epochs: one cycle rises first; plateau halves it when the validation loss stalls.",
+        "How the learning rate moves over the epochs: one cycle rises first; plateau halves it "
+        "when the validation loss stalls.",
         advanced=True,
-        words={"constant": "Constant", "cosine": "Cosine", "one-cycle": "One cycle", "plateau": "Plateau"},
+        words={
+            "constant": "Constant",
+            "cosine": "Cosine",
+            "one-cycle": "One cycle",
+            "plateau": "Plateau",
+        },
         more="A rate that falls lets the last epochs settle.",
     )
     clip: Literal["norm", "value", "off"] = _setting(
         "norm",
         "Clipping",
-        "Hold back large gradients: as a whole, keeping their direction, or each element by itself.",
+        "Hold back large gradients: as a whole, keeping their direction, or each element by "
+        "itself.",
         advanced=True,
         words={"norm": "By norm", "value": "By value", "off": "Off"},
         more="It keeps one odd batch from undoing what was learned.",
@@ -497,7 +601,8 @@ class TrainConfig(Settings):
     clip_norm: float = _setting(
         1.0,
         "Clip limit",
-        "Largest norm of the gradient, or largest size of an element where clipping is by value; 0 switches clipping off.",
+        "Largest norm of the gradient, or largest size of an element where clipping is by "
+        "value; 0 switches clipping off.",
         advanced=True,
         words={0.0: "Off"},
         ge=0.0,
@@ -507,10 +612,11 @@ class TrainConfig(Settings):
     )
     supervision: Literal["window", "sequence"] = _setting(
         "window",
-        "Supervision",
-        "What one pass teaches: the answer at the end of each window, or those at all bars of a long chunk, which is cheaper.",
+        "Objective",
+        "What one pass teaches: the answer at the end of each window, or those at all bars of "
+        "a long chunk, which is cheaper.",
         advanced=True,
-        words={"window": "Windows", "sequence": "Sequences"},
+        words={"window": "Windows", "sequence": "ChunkedTargets"},
         more="Windows match how the forecast is made.",
     )
     chunk: int = _setting(
@@ -527,7 +633,8 @@ class TrainConfig(Settings):
     teacher_forcing: bool = _setting(
         True,
         "Teacher forcing",
-        "While training, recursive and seq2seq decoders read what truly happened at the last step, not what they said of it.",
+        "While training, recursive and seq2seq decoders read what truly happened at the last "
+        "step, not what they said of it.",
         advanced=True,
         more="It learns faster, and meets its own errors only later.",
     )
@@ -564,9 +671,17 @@ class TrainConfig(Settings):
 class BacktestConfig(Settings):
     """How a walk-forward test moves through history."""
 
-    step_size: int = _setting(1, "Step", "Bars between one origin and the next.", "bars", ge=1, le=_MOST_BARS)
+    step_size: int = _setting(
+        1, "Step", "Bars between one origin and the next.", "bars", ge=1, le=_MOST_BARS
+    )
     refit: int = _setting(
-        0, "Refit", "Train anew every so many origins; 0 trains once, before the first.", "origins", words={0: "Once"}, ge=0, le=_MOST_BARS
+        0,
+        "Refit",
+        "Train anew every so many origins; 0 trains once, before the first.",
+        "origins",
+        words={0: "Once"},
+        ge=0,
+        le=_MOST_BARS,
     )
     window: int = _setting(
         0,
@@ -592,10 +707,14 @@ class RunConfig(Settings):
     @classmethod
     def _follow_shape(cls, values: Any) -> Any:
         """Where lookback or horizon are left open, set what the shape asks for."""
-        if not isinstance(values, Mapping) or not isinstance(task := values.get("task", {}), Mapping):
+        if not isinstance(values, Mapping) or not isinstance(
+            task := values.get("task", {}), Mapping
+        ):
             return values
         model = values.get("model", {})
-        rule = _rule(model.get("shape") if isinstance(model, Mapping) else getattr(model, "shape", None))
+        rule = _rule(
+            model.get("shape") if isinstance(model, Mapping) else getattr(model, "shape", None)
+        )
         if rule is None:
             return values
         return {**values, "task": {**_set_by(rule, {}), **task}}
@@ -613,7 +732,8 @@ class RunConfig(Settings):
         Raises
         ------
         ConfigError
-            A name that no group has, a value outside its limits, or values that contradict each other. With a new ``shape``
+            A name that no group has, a value outside its limits, or values that contradict each
+            other. With a new ``shape``
             alone, lookback, horizon and decoding become what it asks for.
         """
         groups: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in GROUPS}
@@ -624,7 +744,9 @@ class RunConfig(Settings):
         for name, value in values.items():
             owner = next((group for group, cls in GROUPS.items() if name in cls.model_fields), None)
             if owner is None:
-                raise ConfigError(f"There is no setting '{name}'.", f"Settings are: {', '.join(setting_names())}.")
+                raise ConfigError(
+                    f"There is no setting '{name}'.", f"Settings are: {', '.join(setting_names())}."
+                )
             groups[owner][name] = value
         return validated(type(self), groups)
 
@@ -650,13 +772,21 @@ class RunConfig(Settings):
     def from_file(cls, path: str | Path) -> Self:
         """Read an experiment from a JSON file; errors as :meth:`from_json`."""
         try:
-            return cls.from_json(read_ordinary(Path(path), _MOST_BYTES))
+            return cls.from_json(read_regular_file(Path(path), _MOST_BYTES))
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror or error}.", "Check the path given to --config.") from error
+            raise ConfigError(
+                f"{path} cannot be read: {error.strerror or error}.",
+                "Check the path given to --config.",
+            ) from error
 
 
 #: The groups of a run in the order in which forms show them.
-GROUPS: dict[str, type[Settings]] = {"task": TaskConfig, "inputs": InputConfig, "model": ModelConfig, "train": TrainConfig}
+GROUPS: dict[str, type[Settings]] = {
+    "task": TaskConfig,
+    "inputs": InputConfig,
+    "model": ModelConfig,
+    "train": TrainConfig,
+}
 
 
 def setting_names() -> list[str]:
@@ -672,8 +802,12 @@ def validated(cls: type[SettingsT], values: dict[str, Any]) -> SettingsT:
         raise _explained(error) from error
 
 
-#: What pydantic says in words of its own, and what is asked for where a pattern says it to machines only.
-_SAID = {"extra_forbidden": "there is no such setting", "string_pattern_mismatch": "it is not of the form that is asked for"}
+#: What pydantic says in words of its own, and what is asked for where a pattern says it to machines
+#: only.
+_SAID = {
+    "extra_forbidden": "there is no such setting",
+    "string_pattern_mismatch": "it is not of the form that is asked for",
+}
 _FORMS = {
     "device": "Choose auto, cpu, mps, cuda, or one of several as cuda:1.",
     "baselines": "Choose auto, all, or names with commas between them, such as auto,ets.",
@@ -684,19 +818,28 @@ def _explained(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "the configuration"
     if first["type"] == "json_invalid":
-        return ConfigError(f"The configuration is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.", "Correct the file.")
+        return ConfigError(
+            f"The configuration is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.",
+            "Correct the file.",
+        )
     said = _SAID.get(first["type"], first["msg"].lower())
-    hint = _FORMS.get(str(first["loc"][-1]) if first["loc"] else "", "Correct this value and try again.")
+    hint = _FORMS.get(
+        str(first["loc"][-1]) if first["loc"] else "", "Correct this value and try again."
+    )
     return ConfigError(f"{name} = {first.get('input')!r}: {said}.", hint)
 
 
 def _rule(shape: object) -> Shape | None:
-    """Return what a shape asks for; None for anything that is no name of a shape, which the validation refuses."""
+    """Return what a shape asks for; None for anything that is no name of a shape, which the
+    validation refuses.
+    """
     return next((rule for name, rule in SHAPES.items() if name == shape), None)
 
 
 def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:
-    """Return the lookback and the horizon that a shape asks for, where the task's own do not fit it."""
+    """Return the lookback and the horizon that a shape asks for, where the task's own do not fit
+    it.
+    """
     found = {}
     for name, fits in (("input_size", rule.lookback), ("horizon", rule.horizon)):
         usual = int(TaskConfig.model_fields[name].default)
@@ -711,54 +854,84 @@ def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     shape, rule, strategy = model.shape, SHAPES[model.shape], model.strategy
     if task.input_size not in rule.lookback:
         yield (
-            f"input_size = {task.input_size}: a network of shape {shape} reads {_bars(rule.lookback)}.",
-            "Set the lookback to 1, or choose the shape many-to-one." if rule.lookback is _ONE else "Raise it, or choose one-to-one.",
+            f"input_size = {task.input_size}: a network of shape {shape} reads "
+            f"{_bars(rule.lookback)}.",
+            "Set the lookback to 1, or choose the shape many-to-one."
+            if rule.lookback is _ONE
+            else "Raise it, or choose one-to-one.",
         )
     if task.horizon not in rule.horizon:
         other = "one-to-many" if rule.lookback is _ONE else "many-to-one"
         yield (
-            f"horizon = {task.horizon}: a network of shape {shape} forecasts {_bars(rule.horizon)}.",
+            f"horizon = {task.horizon}: a network of shape {shape} forecasts "
+            f"{_bars(rule.horizon)}.",
             f"Set the horizon to 1, or choose the shape {other}."
             if rule.horizon is _ONE
             else "Raise it, or choose a shape with one output.",
         )
     if strategy not in rule.strategies:
-        able = [name for name, one in SHAPES.items() if strategy in one.strategies]
+        able = [name for name, item in SHAPES.items() if strategy in item.strategies]
         yield (
             f"decoding = {strategy} does not go with shape = {shape}.",
-            f"Choose the decoding {' or '.join(rule.strategies)}, or one of these shapes: {', '.join(able)}.",
+            f"Choose the decoding {' or '.join(rule.strategies)}, or one of these shapes: "
+            f"{', '.join(able)}.",
         )
     sequence = train.supervision == "sequence"
     if model.bidirectional and (sequence or shape == "many-to-many" or strategy == "recursive"):
-        why = "supervision = sequence" if sequence else f"decoding = {strategy}" if strategy == "recursive" else f"shape = {shape}"
+        why = (
+            "supervision = sequence"
+            if sequence
+            else f"decoding = {strategy}"
+            if strategy == "recursive"
+            else f"shape = {shape}"
+        )
         yield (
-            f"bidirectional = True with {why}: answers given before the last bar would have read the bars that come after it.",
-            "Read forwards only, or choose the shape many-to-one with the decoding direct, or encoder-decoder.",
+            f"bidirectional = True with {why}: answers given before the last bar would have "
+            "read the bars that come after it.",
+            "Read forwards only, or choose the shape many-to-one with the decoding direct, or "
+            "encoder-decoder.",
         )
     if sequence and (rule.lookback is _ONE or strategy == "seq2seq" or not model.spec.recurrent):
         why = f"shape = {shape}" if model.spec.recurrent else f"model = {model.model}"
         yield (
-            f"supervision = sequence with {why}: a chunk is read by a recurrent network that carries its state from bar to bar.",
-            f"Choose the supervision window, or the network {titles(recurrent=True)} with the shape many-to-one or many-to-many.",
+            f"supervision = sequence with {why}: a chunk is read by a recurrent network that "
+            "carries its state from bar to bar.",
+            f"Choose the supervision window, or the network {titles(recurrent=True)} with the "
+            "shape many-to-one or many-to-many.",
         )
-    if not train.teacher_forcing and strategy == "recursive" and (sequence or shape == "many-to-many"):
+    if (
+        not train.teacher_forcing
+        and strategy == "recursive"
+        and (sequence or shape == "many-to-many")
+    ):
         yield (
-            f"teacher_forcing = False with {'supervision = sequence' if sequence else 'shape = ' + shape}: an answer at every bar is "
+            "teacher_forcing = False with "
+            f"{'supervision = sequence' if sequence else 'shape = ' + shape}: an answer at "
+            "every bar is "
             "learned from the true bars before it.",
-            "Switch teacher forcing on, or choose the shape many-to-one with the supervision window.",
+            "Switch teacher forcing on, or choose the shape many-to-one with the supervision "
+            "window.",
         )
-    if strategy != "direct" and (task.target in ("level", "seasonal") or task.season in ("additive", "multiplicative")):
+    if strategy != "direct" and (
+        task.target in ("level", "seasonal") or task.season in ("additive", "multiplicative")
+    ):
         yield (
-            "The target level or seasonal, or a season taken off, measures each step by itself: steps made one by one do not add up.",
-            "Choose the decoding direct with the shape many-to-one, or the target log-return or difference without a season.",
+            "The target level or seasonal, or a season taken off, measures each step by "
+            "itself: steps made one by one do not add up.",
+            "Choose the decoding direct with the shape many-to-one, or the target log-return "
+            "or difference without a season.",
         )
     if task.target == "log-return" and task.season == "additive":
         yield (
-            "season = additive with target = log-return: a season that is an amount does not add up with returns, which are shares.",
+            "season = additive with target = log-return: a season that is an amount does not "
+            "add up with returns, which are shares.",
             "Choose the season multiplicative, or the target difference.",
         )
     if task.target == "seasonal" and task.season == "none":
-        yield "target = seasonal with season = none: there is nothing left to forecast beside.", "Choose another target, or another season."
+        yield (
+            "target = seasonal with season = none: there is nothing left to forecast beside.",
+            "Choose another target, or another season.",
+        )
 
 
 def _bars(fits: range) -> str:

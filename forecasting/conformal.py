@@ -1,8 +1,12 @@
-"""Makes stated coverage true: past misses widen or narrow the coming intervals, for any model and each step ahead.
+"""Makes stated coverage true: past misses widen or narrow the coming intervals, for any model and
+each step ahead.
 
-Every forecast is read as a curve from standard normal scores x (its levels through the inverse normal) to values,
-straight between its quantiles and beyond the outermost; values are taken in logs where all are positive. An outcome's
-score z is the place at which it lies on its own curve: a measure that the model's own spread has normalised. A
+Every forecast is read as a curve from standard normal scores x (its levels through the inverse
+normal) to values,
+straight between its quantiles and beyond the outermost; values are taken in logs where all are
+positive. An outcome's
+score z is the place at which it lies on its own curve: a measure that the model's own spread has
+normalised. A
 calibration says which x to read instead of the stated one. The median never moves.
 """
 
@@ -27,7 +31,8 @@ from forecasting.volatility import smoothed_steps
 TRACKED: tuple[float, ...] = (50, 80, 90, 95, 99)
 _LARGEST = float(np.log(20))
 _TINY = 1e-12
-#: Dates that what is known beforehand of a layer's noise is worth; outcomes by which the slow layer's first steps are held back.
+#: Dates that what is known beforehand of a layer's noise is worth; outcomes by which the slow
+#: layer's first steps are held back.
 _PRIOR_DATES, _PRIOR_SEEN = 20.0, 50.0
 
 
@@ -43,7 +48,8 @@ class Calibration(Settings, ABC):
         Parameters
         ----------
         outcomes : Outcomes
-            Of one model, with the median among its quantiles. Outcomes not known yet are NaN: so a forecast of the real
+            Of one model, with the median among its quantiles. Outcomes not known yet are NaN: so a
+            forecast of the real
             future is calibrated by what came before it.
         history : Outcomes or Scored, optional
             Earlier forecasts of the same model on the same levels, to learn from.
@@ -51,23 +57,29 @@ class Calibration(Settings, ABC):
         Returns
         -------
         Outcomes
-            An origin's quantiles depend only on outcomes of ``history`` and ``outcomes`` dated at or before its cutoff.
+            An origin's quantiles depend only on outcomes of ``history`` and ``outcomes`` dated at
+            or before its cutoff.
         """
         curve = _Curve.of(outcomes)
         everything = Scored.of(outcomes, curve)
         if history is not None:
-            everything = Scored.joined([Scored.of(history) if isinstance(history, Outcomes) else history, everything])
+            everything = Scored.joined(
+                [Scored.of(history) if isinstance(history, Outcomes) else history, everything]
+            )
         used = self._scores(everything, len(outcomes))
         return replace(outcomes, values=curve.read(used))
 
     @abstractmethod
     def _scores(self, seen: Scored, count: int) -> Floats:
-        """Return the normal scores to read instead of the stated ones in the last ``count`` forecasts, [count, H, Q]."""
+        """Return the normal scores to read instead of the stated ones in the last ``count``
+        forecasts, [count, H, Q].
+        """
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What calibration learns from: where each outcome lay on its forecast's own curve, and when it was known.
+    """What calibration learns from: where each outcome lay on its forecast's own curve, and when it
+    was known.
 
     Attributes
     ----------
@@ -87,7 +99,9 @@ class Scored:
 
     @classmethod
     def of(cls, outcomes: Outcomes, curve: _Curve | None = None) -> Scored:
-        """Return the scores of forecasts, a hundredth or so of the numbers that the forecasts are."""
+        """Return the scores of forecasts, a hundredth or so of the numbers that the forecasts
+        are.
+        """
         z = (curve or _Curve.of(outcomes)).scores(outcomes.y)
         return cls(outcomes.symbol, outcomes.cutoff, outcomes.ds, z, outcomes.quantiles)
 
@@ -102,39 +116,53 @@ class Scored:
             return np.concatenate([of(part) for part in parts])
 
         return cls(
-            all_of(lambda p: p.symbol), all_of(lambda p: p.cutoff), all_of(lambda p: p.ds), all_of(lambda p: p.z), parts[0].quantiles
+            all_of(lambda p: p.symbol),
+            all_of(lambda p: p.cutoff),
+            all_of(lambda p: p.ds),
+            all_of(lambda p: p.z),
+            parts[0].quantiles,
         )
 
 
 class SplitConformal(Calibration):
-    """Quantiles of the last scores, of all series together (split conformal prediction on a moving window).
+    """Quantiles of the last scores, of all series together (split conformal prediction on a moving
+    window).
 
-    Sound while the near past resembles the future; slow in a crisis. Forecasts with fewer than ``least`` scores before
+    Sound while the near past resembles the future; slow in a crisis. Forecasts with fewer than
+    ``least`` scores before
     them stay as they are.
 
     References
     ----------
-    Vovk, Gammerman & Shafer (2005), Algorithmic learning in a random world; Lei et al. (2018), Distribution-free
+    Vovk, Gammerman & Shafer (2005), Algorithmic learning in a random world; Lei et al. (2018),
+    Distribution-free
     predictive inference for regression.
     """
 
     name: ClassVar[str] = "split"
     label: ClassVar[str] = "Split conformal"
     window: int = Field(1250, title="Window", description="Last dates whose outcomes count.", ge=20)
-    least: int = Field(100, title="Least", description="Outcomes needed before anything is changed.", ge=20)
+    least: int = Field(
+        100, title="Least", description="Outcomes needed before anything is changed.", ge=20
+    )
 
     def _scores(self, seen: Scored, count: int) -> Floats:
         levels, z = np.asarray(seen.quantiles), seen.z
         first, stated = len(z) - count, _normal_scores(levels)
         used = np.broadcast_to(stated, (count, z.shape[1], levels.size)).copy()
         order = [np.argsort(seen.ds[:, h], kind="stable") for h in range(z.shape[1])]
-        dates, place = np.unique(seen.cutoff, return_inverse=True)
-        for number in np.unique(place[first:]):
+        dates, index = np.unique(seen.cutoff, return_inverse=True)
+        for number in np.unique(index[first:]):
             begin, date = dates[max(0, number - self.window)], dates[number]
-            here = np.flatnonzero(place[first:] == number)
+            here = np.flatnonzero(index[first:] == number)
             for h, rows in enumerate(order):
                 target = seen.ds[rows, h]
-                last = z[rows[np.searchsorted(target, begin) : np.searchsorted(target, date, side="right")], h]
+                last = z[
+                    rows[
+                        np.searchsorted(target, begin) : np.searchsorted(target, date, side="right")
+                    ],
+                    h,
+                ]
                 last = last[np.isfinite(last)]
                 if last.size >= self.least:
                     found = np.quantile(last, [*levels, 0.5])
@@ -143,55 +171,107 @@ class SplitConformal(Calibration):
 
 
 class Aci(Calibration):
-    """Adaptive conformal inference: after a miss wider, after a hit a little narrower, for each band on its own.
+    """Adaptive conformal inference: after a miss wider, after a hit a little narrower, for each
+    band on its own.
 
-    Two layers multiply the distance of a band's limits from the median. The slow one moves every tracked band by the
-    difference of its misses from the stated share, so that coverage comes true in the long run whatever happens (Gibbs &
-    Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023, conformal PID control). The fast
-    one moves all bands together by how far out the last outcomes lay, and fades (the leaking integrator of the latter):
-    it answers a crisis within days. Either correction c counts by ``1 - v/c^2`` only, not at all where its square is below
-    v, the variance that it would have if nothing was wrong (the shrinkage of James & Stein 1961): bands that are right do
-    not follow noise. Misses are those of the bands as they were given, so coverage still comes true. In a panel a share of
-    each step is common to all series, because they share their crises. Farther steps learn more slowly, because their
+    Two layers multiply the distance of a band's limits from the median. The slow one moves every
+    tracked band by the
+    difference of its misses from the stated share, so that coverage comes true in the long run
+    whatever happens (Gibbs &
+    Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023,
+    conformal PID control). The fast
+    one moves all bands together by how far out the last outcomes lay, and fades (the leaking
+    integrator of the latter):
+    it answers a crisis within days. Either correction c counts by ``1 - v/c^2`` only, not at all
+    where its square is below
+    v, the variance that it would have if nothing was wrong (the shrinkage of James & Stein 1961):
+    bands that are right do
+    not follow noise. Misses are those of the bands as they were given, so coverage still comes
+    true. In a panel a share of
+    each step is common to all series, because they share their crises. Farther steps learn more
+    slowly, because their
     outcomes arrive late and overlap.
     """
 
     name: ClassVar[str] = "aci"
     label: ClassVar[str] = "Adaptive conformal"
-    fast: float = Field(0.1, title="Fast rate", description="How strongly the last outcomes widen or narrow all bands.", ge=0, le=1)
-    fade: float = Field(0.02, title="Fade", description="Share of the fast correction forgotten with each outcome.", ge=0, lt=1)
-    slow: float = Field(0.015, title="Slow rate", description="How strongly a miss widens its own band for good.", gt=0, le=1)
-    common: float = Field(0.8, title="Common share", description="Share of each step that all series of a panel take together.", ge=0, le=1)
+    fast: float = Field(
+        0.1,
+        title="Fast rate",
+        description="How strongly the last outcomes widen or narrow all bands.",
+        ge=0,
+        le=1,
+    )
+    fade: float = Field(
+        0.02,
+        title="Fade",
+        description="Share of the fast correction forgotten with each outcome.",
+        ge=0,
+        lt=1,
+    )
+    slow: float = Field(
+        0.015,
+        title="Slow rate",
+        description="How strongly a miss widens its own band for good.",
+        gt=0,
+        le=1,
+    )
+    common: float = Field(
+        0.8,
+        title="Common share",
+        description="Share of each step that all series of a panel take together.",
+        ge=0,
+        le=1,
+    )
 
     def _scores(self, seen: Scored, count: int) -> Floats:
         knots = _normal_scores(0.5 + np.array(TRACKED) / 200)
         fast, slow = (layer[len(seen.z) - count :] for layer in self._tracked(seen, knots))
-        widening = np.moveaxis(fast[:, :, None] + slow, 1, 0)  # neighbouring steps learn from nearly the same bars
-        reach = np.maximum.accumulate(knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2)
+        widening = np.moveaxis(
+            fast[:, :, None] + slow, 1, 0
+        )  # neighbouring steps learn from nearly the same bars
+        reach = np.maximum.accumulate(
+            knots * np.exp(np.moveaxis(smoothed_steps(widening), 0, 1)), axis=2
+        )
         stated = _normal_scores(np.asarray(seen.quantiles))
         return np.sign(stated) * _stretched(np.abs(stated), knots, reach)
 
     def _tracked(self, scored: Scored, knots: Floats) -> tuple[Floats, Floats]:
-        """Return both layers, in log width, as they counted at each origin's cutoff: [N, H] and [N, H, K]."""
+        """Return both layers, in log width, as they counted at each origin's cutoff: [N, H] and
+        [N, H, K].
+        """
         alpha, distance = 1 - np.array(TRACKED) / 100, np.abs(scored.z)
         steps = np.arange(1, distance.shape[1] + 1)
         names, series = np.unique(scored.symbol, return_inverse=True)
-        fast, slow = np.zeros((names.size, steps.size)), np.zeros((names.size, steps.size, knots.size))
+        fast, slow = (
+            np.zeros((names.size, steps.size)),
+            np.zeros((names.size, steps.size, knots.size)),
+        )
         seen = np.zeros((names.size, steps.size))
         # Of a share between -.5 and .5, and of a miss, where nothing is wrong.
-        fast_noise, slow_noise = _Noise(steps.size, np.array([1 / 12])), _Noise(steps.size, alpha * (1 - alpha))
+        fast_noise, slow_noise = (
+            _Noise(steps.size, np.array([1 / 12])),
+            _Noise(steps.size, alpha * (1 - alpha)),
+        )
         fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
         for issued, n, h in _in_time(scored, np.isfinite(distance)):
             if n.size:
                 s, far = series[n], distance[n, h]
                 out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
-                miss = (far[:, None] > knots * np.exp(fast_then[n, h][:, None] + slow_then[n, h])) - alpha
-                out, miss = self._shared(out[:, None], h, steps.size), self._shared(miss, h, steps.size)
+                miss = (
+                    far[:, None] > knots * np.exp(fast_then[n, h][:, None] + slow_then[n, h])
+                ) - alpha
+                out, miss = (
+                    self._shared(out[:, None], h, steps.size),
+                    self._shared(miss, h, steps.size),
+                )
                 fast_noise.learn(out, h)
                 slow_noise.learn(miss, h)
                 np.multiply.at(fast, (s, h), 1 - self.fade)
                 np.add.at(fast, (s, h), self.fast / steps[h] * out[:, 0])
-                np.add.at(slow, (s, h), (self._rate(seen)[s, h] / np.sqrt(steps[h]))[:, None] * miss)
+                np.add.at(
+                    slow, (s, h), (self._rate(seen)[s, h] / np.sqrt(steps[h]))[:, None] * miss
+                )
                 np.add.at(seen, (s, h), 1)
                 for layer in (fast, slow):
                     np.clip(layer, -_LARGEST, _LARGEST, out=layer)
@@ -199,38 +279,57 @@ class Aci(Calibration):
             # Outcomes h bars ahead overlap with h - 1 others: their errors add up like h of one.
             wander = (self.fast**2 / steps / max(1 - (1 - self.fade) ** 2, _TINY))[:, None]
             fast_then[issued] = fast_noise.beyond(fast[here][:, :, None], wander)[:, :, 0]
-            pull = 2 * _normal_density(knots) * knots  # how much more is covered by a band that is wider by a small share
-            slow_then[issued] = slow_noise.beyond(slow[here], (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull))
+            pull = (
+                2 * _normal_density(knots) * knots
+            )  # how much more is covered by a band that is wider by a small share
+            slow_then[issued] = slow_noise.beyond(
+                slow[here], (self._rate(seen)[here] * np.sqrt(steps))[:, :, None] / (2 * pull)
+            )
         return fast_then, slow_then
 
     def _rate(self, seen: Floats) -> Floats:
-        """Return the slow layer's rate after so many outcomes: large at first, to find its level."""
+        """Return the slow layer's rate after so many outcomes: large at first, to find its
+        level.
+        """
         return np.asarray(np.maximum(self.slow, 2 / (_PRIOR_SEEN + seen)), np.float64)
 
     def _shared(self, errors: Floats, h: Ints, steps: int) -> Floats:
-        """Mix each error [n, K] with the mean of all errors of its step that became known at the same time."""
+        """Mix each error [n, K] with the mean of all errors of its step that became known at the
+        same time.
+        """
         count = np.bincount(h, minlength=steps)
         mean = np.stack([np.bincount(h, e, steps) for e in errors.T], axis=1)[h] / count[h][:, None]
         return (1 - self.common) * errors + self.common * mean
 
 
 class _Noise:
-    """How large the errors [n, K] that a layer learns from are at each step [H], as a mean square over dates, begun at ``prior`` [K]."""
+    """How large the errors [n, K] that a layer learns from are at each step [H], as a mean
+    square over dates, begun at ``prior`` [K].
+    """
 
     def __init__(self, steps: int, prior: Floats) -> None:
-        self.squares, self.dates = np.tile(_PRIOR_DATES * prior, (steps, 1)), np.full((steps, 1), _PRIOR_DATES)
+        self.squares, self.dates = (
+            np.tile(_PRIOR_DATES * prior, (steps, 1)),
+            np.full((steps, 1), _PRIOR_DATES),
+        )
 
     def learn(self, errors: Floats, h: Ints) -> None:
         """Take in errors [n, K] of steps h [n] that became known together."""
         steps = len(self.dates)
         count = np.bincount(h, minlength=steps)[:, None]
-        self.squares += np.stack([np.bincount(h, e**2, steps) for e in errors.T], axis=1) / np.maximum(count, 1)
+        self.squares += np.stack(
+            [np.bincount(h, e**2, steps) for e in errors.T], axis=1
+        ) / np.maximum(count, 1)
         self.dates += count > 0
 
     def beyond(self, layer: Floats, per_square: Floats) -> Floats:
-        """Return what of a layer [n, H, K] is more than noise, whose variance is ``per_square`` times the mean square."""
+        """Return what of a layer [n, H, K] is more than noise, whose variance is ``per_square``
+        times the mean square.
+        """
         variance = per_square * self.squares / self.dates
-        return np.asarray(layer * np.maximum(0.0, 1 - variance / np.maximum(layer**2, _TINY)), np.float64)
+        return np.asarray(
+            layer * np.maximum(0.0, 1 - variance / np.maximum(layer**2, _TINY)), np.float64
+        )
 
 
 #: Every calibration by name, with its default settings.
@@ -239,8 +338,25 @@ CALIBRATIONS: dict[str, Calibration] = {c.name: c for c in (SplitConformal(), Ac
 
 #: Values forecast at once, N x H x Q, while the past is scored: bounds the memory.
 _AT_ONCE = 2_000_000
-#: Levels at which the inner model is read besides those asked for: enough to follow its curve into the tails.
-_SUPPORT: tuple[float, ...] = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
+#: Levels at which the inner model is read besides those asked for: enough to follow its curve into
+#: the tails.
+_SUPPORT: tuple[float, ...] = (
+    0.001,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.95,
+    0.975,
+    0.99,
+    0.995,
+    0.999,
+)
 
 
 @dataclass(frozen=True)
@@ -256,7 +372,8 @@ class Calibrated:
         Bar of each series from which past forecasts are made and learned from.
     horizon : int
     lookback : int
-        Bars that the inner predictor needs up to a cutoff: a series that begins late is learned from once it has them.
+        Bars that the inner predictor needs up to a cutoff: a series that begins late is learned
+        from once it has them.
     """
 
     inner: Predictor
@@ -264,7 +381,9 @@ class Calibrated:
     start: tuple[int, ...]
     horizon: int
     lookback: int = 1
-    _past: dict[tuple[float, ...], _Past] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _past: dict[tuple[float, ...], _Past] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -272,9 +391,11 @@ class Calibrated:
         return self.inner.name
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        """Return calibrated values in price units, [N, H, Q]; for each origin only bars up to its cutoff are looked at.
+        """Return calibrated values in price units, [N, H, Q]; for each origin only bars up to its
+        cutoff are looked at.
 
-        Forecasts are made from every bar between ``start`` and the last origin, of all series, so that the result for an
+        Forecasts are made from every bar between ``start`` and the last origin, of all series, so
+        that the result for an
         origin does not depend on which others are asked for.
         """
         levels = tuple(sorted({*quantiles, *_SUPPORT}))
@@ -286,19 +407,42 @@ class Calibrated:
         found = self.calibration.calibrate(unknown, learned)
         return found.values[:, :, [levels.index(q) for q in quantiles]]
 
-    def _learned(self, panel: Panel, levels: tuple[float, ...], until: np.datetime64) -> Scored | None:
-        """Return the scores of all forecasts from ``start`` to a date, None where there are none; earlier calls' are not made again."""
+    def _learned(
+        self, panel: Panel, levels: tuple[float, ...], until: np.datetime64
+    ) -> Scored | None:
+        """Return the scores of all forecasts from ``start`` to a date, None where there are
+        none; earlier calls' are not made again.
+        """
         before = self._past.get(levels)
         first, kept = np.maximum(self.start, self.lookback - 1), list[Scored]()
         if before is not None and before.panel is panel and before.until <= until:
-            kept, first = [before.scored], np.maximum(first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel])
-        past = [np.arange(bar, int(np.searchsorted(s.ds, until, side="right"))) for s, bar in zip(panel, first, strict=True)]
-        every = Origins(np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]), np.concatenate(past))
+            kept, first = (
+                [before.scored],
+                np.maximum(
+                    first, [int(np.searchsorted(s.ds, before.until, side="right")) for s in panel]
+                ),
+            )
+        past = [
+            np.arange(bar, int(np.searchsorted(s.ds, until, side="right")))
+            for s, bar in zip(panel, first, strict=True)
+        ]
+        every = Origins(
+            np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]),
+            np.concatenate(past),
+        )
         chunk = max(1, _AT_ONCE // (self.horizon * len(levels)))
         pieces = [every.take(slice(n, n + chunk)) for n in range(0, len(every), chunk)]
         if not kept and not pieces:
             return None
-        scored = Scored.joined([*kept, *(Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon)) for piece in pieces)])
+        scored = Scored.joined(
+            [
+                *kept,
+                *(
+                    Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon))
+                    for piece in pieces
+                ),
+            ]
+        )
         self._past[levels] = _Past(panel, until, scored)
         return scored
 
@@ -314,7 +458,9 @@ class _Past:
 
 @dataclass(frozen=True)
 class _Curve:
-    """Forecasts as curves from normal scores ``x`` [Q] to values ``v`` [N, H, Q], in logs for the origins ``log`` [N]."""
+    """Forecasts as curves from normal scores ``x`` [Q] to values ``v`` [N, H, Q], in logs for
+    the origins ``log`` [N].
+    """
 
     x: Floats
     v: Floats
@@ -326,10 +472,16 @@ class _Curve:
         if len(outcomes.quantiles) < 2:
             raise ValueError("calibration needs at least two quantiles")
         log = (outcomes.values > 0).all(axis=(1, 2)) & (outcomes.y0 > 0)
-        return cls(_normal_scores(np.asarray(outcomes.quantiles)), _logged(outcomes.values, log), log, outcomes.values)
+        return cls(
+            _normal_scores(np.asarray(outcomes.quantiles)),
+            _logged(outcomes.values, log),
+            log,
+            outcomes.values,
+        )
 
     def scores(self, y: Floats) -> Floats:
-        """Return the normal score at which each outcome lies on its curve, [N, H]; NaN for an unknown outcome.
+        """Return the normal score at which each outcome lies on its curve, [N, H]; NaN for an
+        unknown outcome.
 
         An outcome that a forecast without spread gave, up to rounding, lies in its middle.
         """
@@ -343,21 +495,25 @@ class _Curve:
         return np.where(np.isfinite(y), np.where(certain, 0.0, found[:, :, 0]), np.nan)
 
     def read(self, used: Floats) -> Floats:
-        """Return the values at other normal scores, [N, H, Q]; exactly the old ones where a score is the stated one."""
+        """Return the values at other normal scores, [N, H, Q]; exactly the old ones where a
+        score is the stated one.
+        """
         values = np.empty(used.shape)
-        for place in range(self.x.size):
-            x = used[:, :, place, None]
+        for index in range(self.x.size):
+            x = used[:, :, index, None]
             above = np.clip(np.searchsorted(self.x, x, side="right"), 1, self.x.size - 1)
             low, high = (np.take_along_axis(self.v, k, axis=2) for k in (above - 1, above))
             share = (x - self.x[above - 1]) / (self.x[above] - self.x[above - 1])
-            values[:, :, place] = (low + share * (high - low))[:, :, 0]
+            values[:, :, index] = (low + share * (high - low))[:, :, 0]
         values[self.log] = np.exp(values[self.log])
         values = np.where(used == self.x, self.values, values)
         return np.maximum.accumulate(values, axis=2)
 
 
 def _logged(values: Floats, log: npt.NDArray[np.bool_]) -> Floats:
-    """Return values [N, ...] with the logarithm taken where ``log`` [N]; an outcome at or below 0 lies far below all."""
+    """Return values [N, ...] with the logarithm taken where ``log`` [N]; an outcome at or below
+    0 lies far below all.
+    """
     taken = values.copy()
     taken[log] = np.log(np.maximum(values[log], _TINY))
     return taken
@@ -380,47 +536,66 @@ def _normal_share(distance: Floats) -> Floats:
 
 
 def _stretched(x: Floats, knots: Floats, reach: Floats) -> Floats:
-    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]), in proportion beyond, [N, H, Q]."""
+    """Map distances x [Q] by the line through 0 and the points (knots [K], reach [N, H, K]), in
+    proportion beyond, [N, H, Q].
+    """
     mapped = np.empty((*reach.shape[:2], x.size))
-    for place, distance in enumerate(x):
+    for index, distance in enumerate(x):
         k = int(np.searchsorted(knots, distance))
         if k in (0, knots.size):
             k = min(k, knots.size - 1)
-            mapped[:, :, place] = reach[:, :, k] * (distance / knots[k])
+            mapped[:, :, index] = reach[:, :, k] * (distance / knots[k])
         else:
             share = (distance - knots[k - 1]) / (knots[k] - knots[k - 1])
-            mapped[:, :, place] = reach[:, :, k - 1] + share * (reach[:, :, k] - reach[:, :, k - 1])
+            mapped[:, :, index] = reach[:, :, k - 1] + share * (reach[:, :, k] - reach[:, :, k - 1])
     return mapped
 
 
 def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Go through the cutoffs in time order.
 
-    Yields, for each, the origins issued then, and origin and step of the outcomes that became known since the cutoff
+    Yields, for each, the origins issued then, and origin and step of the outcomes that became known
+    since the cutoff
     before, at or before this one.
     """
     n, h = np.nonzero(known)
     order = np.argsort(scored.ds[n, h], kind="stable")
     n, h = n[order], h[order]
-    dates, place = np.unique(scored.cutoff, return_inverse=True)
-    rows = np.argsort(place, kind="stable")
-    first = np.searchsorted(place[rows], np.arange(dates.size + 1))
+    dates, index = np.unique(scored.cutoff, return_inverse=True)
+    rows = np.argsort(index, kind="stable")
+    first = np.searchsorted(index[rows], np.arange(dates.size + 1))
     ready = np.concatenate([[0], np.searchsorted(scored.ds[n, h], dates, side="right")])
     for k in range(dates.size):
         news = slice(ready[k], ready[k + 1])
         yield rows[first[k] : first[k + 1]], n[news], h[news]
 
 
-def _outcomes(inner: Predictor, panel: Panel, origins: Origins, levels: tuple[float, ...], horizon: int) -> Outcomes:
-    """Forecast from each origin beside what happened; a bar that is not there yet is NaN and dated in the far future."""
+def _outcomes(
+    inner: Predictor, panel: Panel, origins: Origins, levels: tuple[float, ...], horizon: int
+) -> Outcomes:
+    """Forecast from each origin beside what happened; a bar that is not there yet is NaN and
+    dated in the far future.
+    """
     ahead = origins.bar[:, None] + np.arange(1, horizon + 1)
     y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, np.datetime64(2**62, "us"))
     cutoff, y0 = np.empty(len(origins), "datetime64[us]"), np.empty(len(origins))
-    for place in np.unique(origins.series):
-        series, mine = panel[int(place)], origins.series == place
+    for index in np.unique(origins.series):
+        series, mine = panel[int(index)], origins.series == index
         bars = ahead[mine]
         there = bars < len(series)
         within = np.minimum(bars, len(series) - 1)
-        y[mine], ds[mine] = np.where(there, series.y[within], np.nan), np.where(there, series.ds[within], np.datetime64(2**62, "us"))
+        y[mine], ds[mine] = (
+            np.where(there, series.y[within], np.nan),
+            np.where(there, series.ds[within], np.datetime64(2**62, "us")),
+        )
         cutoff[mine], y0[mine] = series.ds[origins.bar[mine]], series.y[origins.bar[mine]]
-    return Outcomes(inner.name, np.array(panel.symbols)[origins.series], cutoff, ds, y0, y, levels, inner.predict(panel, origins, levels))
+    return Outcomes(
+        inner.name,
+        np.array(panel.symbols)[origins.series],
+        cutoff,
+        ds,
+        y0,
+        y,
+        levels,
+        inner.predict(panel, origins, levels),
+    )

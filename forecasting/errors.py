@@ -17,8 +17,10 @@ class Remedy:
     Attributes
     ----------
     kind : str
-        ``settings``: run with other settings. ``retry``: do the same once more, as the cause may be over.
-        ``stored``: take prices of the same ticker that the price cache holds. ``longer``: train more epochs.
+        ``settings``: run with other settings. ``retry``: do the same once more, as the cause may be
+        over.
+        ``stored``: take prices of the same ticker that the price cache holds. ``longer``: train
+        more epochs.
     values : tuple of (str, object)
         Settings by name, ``interval`` of the stored prices, or ``epochs``.
     bars : int
@@ -61,19 +63,23 @@ class CandlecastError(Exception):
 def presentable(text: str, most: int = _MOST) -> str:
     """Return a text that can be shown, printed and kept anywhere, shortened to ``most`` letters.
 
-    What steers a terminal, turns the direction of writing or is no text at all is replaced; line ends stay.
+    What steers a terminal, turns the direction of writing or is no text at all is replaced; line
+    ends stay.
     """
     if len(text) > most:
         text = f"{text[: most - 1]}…"
     if text.isprintable():
         return text
     return "".join(
-        "\ufffd" if unicodedata.category(sign) in _UNSEEN and sign not in "\n\u200c\u200d" else sign for sign in text.replace("\t", " ")
+        "\ufffd" if unicodedata.category(sign) in _UNSEEN and sign not in "\n\u200c\u200d" else sign
+        for sign in text.replace("\t", " ")
     )
 
 
 def is_text(name: str) -> bool:
-    """Whether a name can be written: those of files may hold bytes that are no letters of the system."""
+    """Whether a name can be written: those of files may hold bytes that are no letters of the
+    system.
+    """
     return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
@@ -92,7 +98,14 @@ class SourceError(CandlecastError):
         References that may be meant instead, likeliest first, such as ``yahoo:BRK-B``.
     """
 
-    def __init__(self, message: str, hint: str = "", suggestions: tuple[str, ...] = (), *, remedies: tuple[Remedy, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        suggestions: tuple[str, ...] = (),
+        *,
+        remedies: tuple[Remedy, ...] = (),
+    ) -> None:
         super().__init__(message, hint, remedies=remedies)
         self.suggestions = suggestions
 

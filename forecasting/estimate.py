@@ -18,9 +18,11 @@ from forecasting.windows import bars_before, split_panel
 
 
 def estimate(panel: Panel, config: RunConfig) -> CostEstimated:
-    """Count windows and weights, and guess the seconds of all epochs on this kind of CPU, within a factor of about two.
+    """Count windows and weights, and guess the seconds of all epochs on this kind of CPU, within a
+    factor of about two.
 
-    Building the network draws from torch's random numbers: not to be called while another thread trains.
+    Building the network draws from torch's random numbers: not to be called while another thread
+    trains.
 
     Parameters
     ----------
@@ -33,12 +35,19 @@ def estimate(panel: Panel, config: RunConfig) -> CostEstimated:
         The panel is too short for one window of each part.
     """
     split = split_panel(panel, config.task)
-    parameters = sum(weights.numel() for weights in build(config, _unfitted(panel, config)).parameters())
-    return CostEstimated(len(split.train), parameters, config.train.epochs * _epoch(config, len(split.train), parameters))
+    parameters = sum(
+        weights.numel() for weights in build(config, _unfitted(panel, config)).parameters()
+    )
+    return CostEstimated(
+        len(split.train),
+        parameters,
+        config.train.epochs * _epoch(config, len(split.train), parameters),
+    )
 
 
 def plan_of(work: Work) -> BacktestPlanned:
-    """Count folds and origins of a walk-forward test, and guess the seconds of its trainings; see :func:`estimate`.
+    """Count folds and origins of a walk-forward test, and guess the seconds of its trainings; see
+    :func:`estimate`.
 
     Raises
     ------
@@ -50,7 +59,9 @@ def plan_of(work: Work) -> BacktestPlanned:
     most = work.plan.window * len(work.panel) if work.plan.window else max(before)
     share = sum(min(bars, most) for bars in before) / max(before[0], 1)
     origins = sum(len(np.unique(cutoffs(work.panel, fold.origins))) for fold in folds)
-    return BacktestPlanned(len(folds), origins, work.plan.refit, share * estimate(work.panel, work.config).seconds)
+    return BacktestPlanned(
+        len(folds), origins, work.plan.refit, share * estimate(work.panel, work.config).seconds
+    )
 
 
 def _epoch(config: RunConfig, windows: int, parameters: int) -> float:

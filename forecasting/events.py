@@ -23,7 +23,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Progress(Event):
-    """Work goes on: ``done`` of ``total`` units (``total`` 0 where unknown), in words for the status bar."""
+    """Work goes on: ``done`` of ``total`` units (``total`` 0 where unknown), in words for the
+    status bar.
+    """
 
     done: int
     total: int
@@ -35,7 +37,8 @@ class Progress(Event):
 class Notice(Event):
     """Something the user should know that stops nothing (device fall-back, slow network, ...).
 
-    ``suggestions`` are references that may be meant instead of one that could not be loaded, likeliest first;
+    ``suggestions`` are references that may be meant instead of one that could not be loaded,
+    likeliest first;
     ``remedies`` are next steps that the program can take by itself.
     """
 
@@ -47,21 +50,29 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class NotLoaded(Notice):
-    """One of several references was not loaded, and why; the others are. ``place`` is where it stands among them."""
+    """One of several references was not loaded, and why; the others are.
+
+    ``place`` is where it stands among them.
+    """
 
     place: int = 0
 
 
 @dataclass(frozen=True)
 class LeftOut(Notice):
-    """Some series are not forecast, because they are too short or ended before the others: ``why``, by symbol."""
+    """Some series are not forecast, because they are too short or ended before the others:
+    ``why``, by symbol.
+    """
 
     why: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class EngineReady(Event):
-    """torch is imported and warm. ``devices`` maps a device's name (``cpu``, ``cuda:0``) to words for people."""
+    """torch is imported and warm.
+
+    ``devices`` maps a device's name (``cpu``, ``cuda:0``) to words for people.
+    """
 
     devices: Mapping[str, str]
     versions: Mapping[str, str]
@@ -106,8 +117,10 @@ class EpochEnd(Event):
 
     Losses are mean pinball losses in units of the series' own volatility. Epoch 0 is the untrained
     network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping and
-    ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped. ``share`` is the share
-    of the epoch's windows that were learned from: below 1 where the user stopped within it, and then only
+    ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped. ``share`` is the
+    share
+    of the epoch's windows that were learned from: below 1 where the user stopped within it, and
+    then only
     the losses on the validation part compare with those of other epochs.
     """
 
@@ -131,7 +144,7 @@ class EpochEnd(Event):
 
 
 @dataclass(frozen=True)
-class MemorySeen(Event):
+class GradientByLag(Event):
     """How much of the loss's gradient reaches each layer at each lag, at a moment of training.
 
     Attributes
@@ -139,10 +152,13 @@ class MemorySeen(Event):
     epoch : int
         The epoch that was going on.
     lags : ndarray of int64, shape [K]
-        Bars back from the last of the window, increasing from 0; close to each other at first, then ever wider apart.
+        Bars back from the last of the window, increasing from 0; close to each other at first, then
+        ever wider apart.
     norms : ndarray of float64, shape [layers, K]
-        Norm of the derivative of the loss with respect to the state at that lag, a mean over a few fixed
-        windows; of a Transformer that with respect to what enters each layer. The first layer comes first.
+        Norm of the derivative of the loss with respect to the state at that lag, a mean over a few
+        fixed
+        windows; of a Transformer that with respect to what enters each layer. The first layer comes
+        first.
     """
 
     epoch: int
@@ -152,12 +168,16 @@ class MemorySeen(Event):
     @property
     def shares(self) -> Floats:
         """Norms as a share of the largest of their layer, shape [layers, K]."""
-        shares: Floats = self.norms / np.maximum(self.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        shares: Floats = self.norms / np.maximum(
+            self.norms.max(axis=1, keepdims=True), np.finfo(np.float64).tiny
+        )
         return shares
 
     @property
     def reach(self) -> int:
-        """The largest lag at which a layer still gets a thousandth of the largest gradient it gets at any lag."""
+        """The largest lag at which a layer still gets a thousandth of the largest gradient it
+        gets at any lag.
+        """
         alive = np.flatnonzero((self.shares >= 1e-3).any(axis=0))
         return int(self.lags[alive[-1]]) if len(alive) else 0
 
@@ -168,8 +188,9 @@ class MemorySeen(Event):
 
 
 @dataclass(frozen=True)
-class Advice(Event):
-    """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said later of a topic replaces the earlier.
+class Diagnosis(Event):
+    """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said
+    later of a topic replaces the earlier.
 
     ``remedies`` are next steps that the program can take by itself.
     """
@@ -189,7 +210,8 @@ class LearningRatesTried(Event):
     rates : ndarray of float64, shape [N]
         Increasing.
     losses : ndarray of float64, shape [N]
-        Smoothed loss of the batches at these rates, as a share of what the baseline loses on the same batches.
+        Smoothed loss of the batches at these rates, as a share of what the baseline loses on the
+        same batches.
     suggestion : float or None
         The rate to train with; None where no rate stands out from the others.
     current : float
@@ -209,13 +231,16 @@ class LearningRatesTried(Event):
         fall = max(0.0, 1.0 - float(self.losses.min())) if len(self.losses) else 0.0
         kept = f" Keep the present rate, {self.current:.2g}." if math.isfinite(self.current) else ""
         return (
-            f"No learning rate stands out: at best the loss was {100 * fall:.1f} % below the baseline's, hardly more than it wavers.{kept}"
+            f"No learning rate stands out: at best the loss was {100 * fall:.1f} % below the "
+            f"baseline's, hardly more than it wavers.{kept}"
         )
 
 
 @dataclass(frozen=True)
 class CostEstimated(Event):
-    """What a training would cost: windows to learn from, weights, and seconds if it goes through all its epochs."""
+    """What a training would cost: windows to learn from, weights, and seconds if it goes through
+    all its epochs.
+    """
 
     windows: int
     parameters: int
@@ -249,10 +274,19 @@ class BacktestPlanned(Event):
         origins = "1 origin" if self.origins == 1 else f"{self.origins} origins"
         folds = "1 fold" if self.folds == 1 else f"{self.folds} folds"
         minutes = self.seconds / 60
-        time = f"{max(1, round(self.seconds))} s" if minutes < 2 else f"{round(minutes)} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+        time = (
+            f"{max(1, round(self.seconds))} s"
+            if minutes < 2
+            else f"{round(minutes)} min"
+            if minutes < 120
+            else f"{minutes / 60:.1f} h"
+        )
         told = f"{origins} in {folds}, trainings of at most about {time} in all."
         if self.refit > self.origins:
-            told += f" Refit every {self.refit} origins is more than there are: the network is trained once."
+            told += (
+                f" Refit every {self.refit} origins is more than there are: the network is "
+                "trained once."
+            )
         return told
 
 
@@ -272,7 +306,8 @@ class TrainingKept(Event):
     Attributes
     ----------
     path : Path
-        To be given to ``jobs.train`` as ``resume``, together with the panel that ``sources`` load and ``config``.
+        To be given to ``jobs.train`` as ``resume``, together with the panel that ``sources`` load
+        and ``config``.
     config : RunConfig
     sources, symbols : tuple of str
         References and names of the series.
@@ -315,7 +350,10 @@ class FoldEnd(Event):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """How a run went. ``stopped``: ``epochs`` (all done), ``early`` (no better loss) or ``user``."""
+    """How a run went.
+
+    ``stopped``: ``epochs`` (all done), ``early`` (no better loss) or ``user``.
+    """
 
     seconds: float
     epochs: int
@@ -328,14 +366,16 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class NetworkAdds:
-    """What the network adds to the model that it starts from: its forecast beside the same one without it.
+    """What the network adds to the model that it starts from: its forecast beside the same one
+    without it.
 
     Attributes
     ----------
     skill : float
         1 - CRPS with the network / CRPS without it; 0 where both are the same forecast.
     p_value : float
-        Diebold-Mariano test of equal CRPS; NaN where there are too few independent origins, or no difference.
+        Diebold-Mariano test of equal CRPS; NaN where there are too few independent origins, or no
+        difference.
     """
 
     skill: float
@@ -393,7 +433,9 @@ class Predictor(Protocol):
         ...
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        """Return values in price units, shape [N, H, Q]; for each origin only bars up to its cutoff are looked at."""
+        """Return values in price units, shape [N, H, Q]; for each origin only bars up to its
+        cutoff are looked at.
+        """
         ...
 
 
@@ -402,7 +444,9 @@ MEAN_LEVELS: tuple[float, ...] = tuple((k + 0.5) / 40 for k in range(40))
 
 
 def mean_of(predictor: Predictor, panel: Panel, origins: Origins) -> Floats:
-    """Return the mean of each forecast distribution, shape [N, H]: that of 40 evenly spaced quantiles."""
+    """Return the mean of each forecast distribution, shape [N, H]: that of 40 evenly spaced
+    quantiles.
+    """
     return np.asarray(predictor.predict(panel, origins, MEAN_LEVELS).mean(axis=2), np.float64)
 
 
@@ -420,9 +464,12 @@ class RunResult:
 
     ``outcomes`` and ``scores`` are keyed by model name, the network first, then the baselines; they
     come from the test part. ``split`` tells where the parts begin. ``history`` holds every epoch.
-    An earlier run that is shown again has of the outcomes the network's only, with the quantiles that are drawn: of every
-    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why. ``left_out`` tells by symbol
-    why a series has no forecast: it is too short and no part of ``panel``, or it ended before the others.
+    An earlier run that is shown again has of the outcomes the network's only, with the quantiles
+    that are drawn: of every
+    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why.
+    ``left_out`` tells by symbol
+    why a series has no forecast: it is too short and no part of ``panel``, or it ended before the
+    others.
     """
 
     config: RunConfig
@@ -442,7 +489,9 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a saved network says of the real future, without training or judgement: enough to draw and export."""
+    """What a saved network says of the real future, without training or judgement: enough to
+    draw and export.
+    """
 
     config: RunConfig
     panel: Panel
@@ -459,7 +508,9 @@ class RunFinished(Event):
 
 @dataclass(frozen=True)
 class BacktestFinished(Event):
-    """A walk-forward test is done (``stopped`` if cut short: the folds so far); ``left_out`` tells which series are too short."""
+    """A walk-forward test is done (``stopped`` if cut short: the folds so far); ``left_out``
+    tells which series are too short.
+    """
 
     config: RunConfig
     outcomes: Mapping[str, Outcomes]

@@ -1,6 +1,8 @@
-"""How much a number from a test part proves: independent origins, confidence intervals, and three answers.
+"""How much a number from a test part proves: independent origins, confidence intervals, and three
+answers.
 
-Every share that the program reports (coverage, direction) is judged by the rules of this module, so that the
+Every share that the program reports (coverage, direction) is judged by the rules of this module, so
+that the
 verdict, the tables, the plots, the journal and the report cannot disagree about what is known.
 """
 
@@ -21,7 +23,8 @@ MIN_ORIGINS = 20
 LEAST_ORIGINS = 5
 #: A share within this many points of the stated one is right, however certain the difference is.
 CLOSE = 1.0
-#: An interval that leaves room for a larger error than this many points does not show that a share is right.
+#: An interval that leaves room for a larger error than this many points does not show that a share
+#: is right.
 FAR = 10.0
 
 Answer = Literal["right", "low", "high", "few"]
@@ -36,7 +39,8 @@ class Share:
     percent : float
         NaN where nothing is known.
     low, high : float
-        Limits of the 95 % interval, in percent (Clopper & Pearson 1934, on the independent origins).
+        Limits of the 95 % interval, in percent (Clopper & Pearson 1934, on the independent
+        origins).
     independent : float
         Independent observations that the share rests on.
     """
@@ -54,8 +58,10 @@ class Share:
     def stands(self, stated: float) -> Answer:
         """Compare with a stated share in percent.
 
-        ``low`` and ``high`` where the interval excludes it and the difference is more than :data:`CLOSE` points; ``right``
-        where the interval holds no share farther away than the share of misses that was stated, or :data:`FAR`
+        ``low`` and ``high`` where the interval excludes it and the difference is more than
+        :data:`CLOSE` points; ``right``
+        where the interval holds no share farther away than the share of misses that was stated, or
+        :data:`FAR`
         points; otherwise ``few``: too few independent origins to tell.
         """
         if not self.told or not math.isfinite(self.percent):
@@ -74,11 +80,15 @@ UNKNOWN = Share(math.nan, math.nan, math.nan, 0.0)
 
 
 def share_of(hits: Floats, counts: Floats, cutoff: Dates, end: Dates) -> Share:
-    """Return the share of hits among outcomes, with an interval on the number of independent origins.
+    """Return the share of hits among outcomes, with an interval on the number of independent
+    origins.
 
-    Series move together, so that a cutoff date is one observation. Origins whose outcomes overlap are not independent
-    either. From :data:`MIN_ORIGINS` independent dates on, the variance between dates says what they are worth: less
-    where hits come in clusters, more where a panel's series or the steps ahead are surprised one by one.
+    Series move together, so that a cutoff date is one observation. Origins whose outcomes overlap
+    are not independent
+    either. From :data:`MIN_ORIGINS` independent dates on, the variance between dates says what they
+    are worth: less
+    where hits come in clusters, more where a panel's series or the steps ahead are surprised one by
+    one.
 
     Parameters
     ----------
@@ -90,9 +100,9 @@ def share_of(hits: Floats, counts: Floats, cutoff: Dates, end: Dates) -> Share:
     known = np.asarray(counts) > 0
     if not known.any():
         return UNKNOWN
-    dates, place = np.unique(cutoff[known], return_inverse=True)
-    right = np.bincount(place, np.asarray(hits, np.float64)[known])
-    count = np.bincount(place, np.asarray(counts, np.float64)[known])
+    dates, index = np.unique(cutoff[known], return_inverse=True)
+    right = np.bincount(index, np.asarray(hits, np.float64)[known])
+    count = np.bincount(index, np.asarray(counts, np.float64)[known])
     share = float(right.sum() / count.sum())
     later = overlap(cutoff[known], end[known])
     independent = dates.size / (later + 1)
@@ -106,32 +116,37 @@ def share_of(hits: Floats, counts: Floats, cutoff: Dates, end: Dates) -> Share:
 def overlap(cutoff: Dates, end: Dates) -> int:
     """Return how many later origin dates lie before the end of an origin's outcomes.
 
-    It is the number that nine of ten origins do not exceed: those at the end have fewer dates after them.
+    It is the number that nine of ten origins do not exceed: those at the end have fewer dates after
+    them.
 
     Parameters
     ----------
     cutoff, end : ndarray of datetime64, shape [N], N at least 1
     """
-    dates, place = np.unique(cutoff, return_inverse=True)
-    return max(0, int(np.quantile(np.searchsorted(dates, end) - place - 1, 0.9, method="higher")))
+    dates, index = np.unique(cutoff, return_inverse=True)
+    return max(0, int(np.quantile(np.searchsorted(dates, end) - index - 1, 0.9, method="higher")))
 
 
 def disjoint(cutoff: Dates, end: Dates) -> int:
-    """Return the largest number of origins whose outcomes do not overlap, for origins at irregular dates."""
+    """Return the largest number of origins whose outcomes do not overlap, for origins at
+    irregular dates.
+    """
     count, last = 0, np.datetime64("NaT", "us")
-    for place in np.argsort(end, kind="stable"):
-        if np.isnat(last) or cutoff[place] >= last:
+    for index in np.argsort(end, kind="stable"):
+        if np.isnat(last) or cutoff[index] >= last:
             count += 1
-            last = end[place]
+            last = end[index]
     return count
 
 
 def clopper_pearson(share: float, trials: float, level: float = 95) -> tuple[float, float]:
-    """Return the limits of the exact binomial interval of a share, 0 to 1; ``trials`` need not be whole.
+    """Return the limits of the exact binomial interval of a share, 0 to 1; ``trials`` need not be
+    whole.
 
     References
     ----------
-    Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial.
+    Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of
+    the binomial.
     """
     from scipy.special import betaincinv
 
@@ -146,11 +161,15 @@ def clopper_pearson(share: float, trials: float, level: float = 95) -> tuple[flo
 
 
 def mean_variances(values: Floats, later: int = 0) -> list[tuple[float, float]]:
-    """Return estimates of the variance of a mean over dates, each with the degrees of freedom of its t statistic.
+    """Return estimates of the variance of a mean over dates, each with the degrees of freedom of
+    its t statistic.
 
-    The first is Newey & West's (1987) over 1.3 sqrt(N) lags, enlarged as fixed-b theory asks (Kiefer & Vogelsang 2005;
-    Lazarus et al. 2018): it sees that calm and wild days come in clusters. The second sums the autocovariances of
-    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as many degrees of
+    The first is Newey & West's (1987) over 1.3 sqrt(N) lags, enlarged as fixed-b theory asks
+    (Kiefer & Vogelsang 2005;
+    Lazarus et al. 2018): it sees that calm and wild days come in clusters. The second sums the
+    autocovariances of
+    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as
+    many degrees of
     freedom as there are outcomes that do not overlap; it is left out where it is not positive.
 
     Parameters

@@ -1,4 +1,6 @@
-"""Causal inputs of the networks: what each bar tells, in units of the volatility known the day before."""
+"""Causal inputs of the networks: what each bar tells, in units of the volatility known the day
+before.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from forecasting.calendars import timeline
 from forecasting.config import InputConfig
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
 from forecasting.spikes import as_known
-from forecasting.volatility import Target, bar_variance, known_moves, mean_by_date, moves, panel_variances, trailing_mean
+from forecasting.volatility import (
+    Target,
+    bar_variance,
+    known_moves,
+    mean_by_date,
+    moves,
+    panel_variances,
+    trailing_mean,
+)
 
 #: Bars over which slow features compare.
 _LONG, _MONTH = 250, 22
@@ -23,9 +33,11 @@ _LIMIT = 8.0
 
 @dataclass(frozen=True)
 class Bars:
-    """What features are computed from: a series, its moves, the scale of the next bar, and what the panel did, each [T].
+    """What features are computed from: a series, its moves, the scale of the next bar, and what the
+    panel did, each [T].
 
-    ``market`` is the mean of all series' moves in their own scales on the same date, ``spread`` the mean of their sizes.
+    ``market`` is the mean of all series' moves in their own scales on the same date, ``spread`` the
+    mean of their sizes.
     """
 
     series: PriceSeries
@@ -83,21 +95,32 @@ def _weekday(bars: Bars, phase: float) -> Floats:
 
 def _month_turn(bars: Bars) -> Floats:
     months = bars.series.ds.astype("datetime64[M]").astype(np.int64)
-    coming = (np.datetime64("1970-01-01") + _days_to_come(bars).astype("timedelta64[D]")).astype("datetime64[M]").astype(np.int64)
+    coming = (
+        (np.datetime64("1970-01-01") + _days_to_come(bars).astype("timedelta64[D]"))
+        .astype("datetime64[M]")
+        .astype(np.int64)
+    )
     return (coming > months).astype(np.float64)
 
 
 def _pause(bars: Bars) -> Floats:
-    return np.log1p(np.maximum(_days_to_come(bars) - bars.series.ds.astype("datetime64[D]").astype(np.int64) - 1, 0))
+    return np.log1p(
+        np.maximum(
+            _days_to_come(bars) - bars.series.ds.astype("datetime64[D]").astype(np.int64) - 1, 0
+        )
+    )
 
 
 def _days_to_come(bars: Bars) -> Ints:
-    """Return the day on which the bar after each bar is due, in days since 1970, shape [T]: dates are known ahead, values are not."""
+    """Return the day on which the bar after each bar is due, in days since 1970, shape [T]:
+    dates are known ahead, values are not.
+    """
     due = timeline(bars.series, 1).ahead(np.arange(len(bars.series)), 1)[:, 0]
     return due.astype("datetime64[D]").astype(np.int64)
 
 
-#: What the calendar tells of a bar before it comes: name -> function of the dates [N] on which bars are due, returning [N].
+#: What the calendar tells of a bar before it comes: name -> function of the dates [N] on which bars
+#: are due, returning [N].
 AHEAD: dict[str, Callable[[Dates], Floats]] = {
     "weekday_sin": lambda ds: np.sin(_turn(ds, "D", 7)),
     "weekday_cos": lambda ds: np.cos(_turn(ds, "D", 7)),
@@ -105,7 +128,11 @@ AHEAD: dict[str, Callable[[Dates], Floats]] = {
     "hour_cos": lambda ds: np.cos(_turn(ds, "us", 86_400e6)),
     "year_sin": lambda ds: np.sin(_turn(ds, "D", 365.2425)),
     "year_cos": lambda ds: np.cos(_turn(ds, "D", 365.2425)),
-    "month_turn": lambda ds: np.diff(ds.astype("datetime64[M]").astype(np.int64), prepend=0).astype(bool).astype(np.float64),
+    "month_turn": lambda ds: (
+        np.diff(ds.astype("datetime64[M]").astype(np.int64), prepend=0)
+        .astype(bool)
+        .astype(np.float64)
+    ),
     "pause_before": lambda ds: _closed(ds)[:-1],
     "pause_after": lambda ds: _closed(ds)[1:],
 }
@@ -113,28 +140,38 @@ AHEAD: dict[str, Callable[[Dates], Floats]] = {
 
 def _turn(ds: Dates, unit: str, cycle: float) -> Floats:
     """Return how far dates are through a cycle of so many units, in radians."""
-    return np.asarray(2 * np.pi * (ds.astype(f"datetime64[{unit}]").astype(np.int64) % cycle) / cycle, np.float64)
+    return np.asarray(
+        2 * np.pi * (ds.astype(f"datetime64[{unit}]").astype(np.int64) % cycle) / cycle, np.float64
+    )
 
 
 def _closed(ds: Dates) -> Floats:
-    """Return the log of one and the days without a bar before each date and, at last, after the last one, which are taken as none."""
+    """Return the log of one and the days without a bar before each date and, at last, after the
+    last one, which are taken as none.
+    """
     days = ds.astype("datetime64[D]").astype(np.int64)
-    return np.asarray(np.log1p(np.maximum(np.concatenate([[0], np.diff(days) - 1, [0]]), 0)), np.float64)
+    return np.asarray(
+        np.log1p(np.maximum(np.concatenate([[0], np.diff(days) - 1, [0]]), 0)), np.float64
+    )
 
 
 def known_ahead(series: PriceSeries, horizon: int) -> tuple[Floats, Ints]:
-    """Return what the calendar tells of every bar that is due, and where the bars of the series stand among them.
+    """Return what the calendar tells of every bar that is due, and where the bars of the series
+    stand among them.
 
     Returns
     -------
     table : ndarray of float64, shape [N, F]
         Columns in the order of :data:`AHEAD`.
     place : ndarray of int64, shape [T]
-        The h-th bar after bar t is row ``place[t] + h``, up to ``horizon``. Nothing but dates is looked at: which bars turned out to be
+        The h-th bar after bar t is row ``place[t] + h``, up to ``horizon``. Nothing but dates is
+        looked at: which bars turned out to be
         missing makes no difference.
     """
     line = timeline(series, horizon + 1)  # the pause after the last bar of the horizon is known too
-    return np.stack([np.asarray(of(line.ds), np.float64) for of in AHEAD.values()], axis=1), line.place
+    return np.stack(
+        [np.asarray(of(line.ds), np.float64) for of in AHEAD.values()], axis=1
+    ), line.place
 
 
 def _indicator(bars: Bars, name: str) -> Floats | None:
@@ -146,7 +183,11 @@ def _indicator(bars: Bars, name: str) -> Floats | None:
         return _unit(ta.rsi(close, 14), 50, 25)
     if name == "macd":
         found = ta.macd(close)
-        return None if found is None else _unit(found.iloc[:, 1] / (close.abs() * bars.scale + 1e-12), 0, 1)
+        return (
+            None
+            if found is None
+            else _unit(found.iloc[:, 1] / (close.abs() * bars.scale + 1e-12), 0, 1)
+        )
     if name == "bollinger":
         found = ta.bbands(close, 20)
         return None if found is None else _unit(found.iloc[:, 4], 0.5, 0.5)
@@ -158,11 +199,18 @@ def _indicator(bars: Bars, name: str) -> Floats | None:
 
 
 def _unit(column: Any, centre: float, spread: float) -> Floats | None:
-    """Return an indicator about 0 in units of its usual spread; None where the series is too short for it."""
-    return None if column is None else np.asarray((column.to_numpy(np.float64) - centre) / spread, np.float64)
+    """Return an indicator about 0 in units of its usual spread; None where the series is too
+    short for it.
+    """
+    return (
+        None
+        if column is None
+        else np.asarray((column.to_numpy(np.float64) - centre) / spread, np.float64)
+    )
 
 
-#: Every input a network can be given: name -> function of the bars, returning [T], or None where the
+#: Every input a network can be given: name -> function of the bars, returning [T], or None where
+#: the
 #: series lacks the columns. Element t looks at bars up to t only.
 FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
     "move": _move,
@@ -177,7 +225,10 @@ FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
     "pause": _pause,
     "market": lambda bars: bars.market,
     "spread": lambda bars: bars.spread,
-    **{name: partial(_indicator, name=name) for name in ("rsi", "macd", "bollinger", "adx", "stochastic")},
+    **{
+        name: partial(_indicator, name=name)
+        for name in ("rsi", "macd", "bollinger", "adx", "stochastic")
+    },
 }
 
 #: Features that are read only where a field of ``InputConfig`` asks for them, by that field.
@@ -192,11 +243,15 @@ CHOSEN: dict[str, tuple[str, ...]] = {
 
 def feature_names(inputs: InputConfig) -> tuple[str, ...]:
     """Return the names of the features that settings ask for, in the order of :data:`FEATURES`."""
-    left_out = {name for field, names in CHOSEN.items() if not getattr(inputs, field) for name in names}
+    left_out = {
+        name for field, names in CHOSEN.items() if not getattr(inputs, field) for name in names
+    }
     return tuple(name for name in FEATURES if name not in left_out)
 
 
-def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig) -> tuple[Floats, ...]:
+def features(
+    panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig
+) -> tuple[Floats, ...]:
     """Compute the features of a panel.
 
     Parameters
@@ -212,40 +267,79 @@ def features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: Inp
     Returns
     -------
     tuple of ndarray of float64, shape [T, C], one a series
-        Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs. Row t
-        looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar on at which
+        Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs.
+        Row t
+        looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar on at
+        which
         they were over.
     """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # what is not finite becomes 0, or the limit
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # what is not finite becomes 0, or the limit
         return _features(panel, scales, target, inputs)
 
 
-def _features(panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig) -> tuple[Floats, ...]:
+def _features(
+    panel: Panel, scales: Sequence[Floats], target: Target, inputs: InputConfig
+) -> tuple[Floats, ...]:
     names, moved = feature_names(inputs), known_moves(panel, target)
     # One wrong bar must not say what the whole panel did.
-    scaled = [np.clip(m / np.concatenate([s[:1], s[:-1]]), -_LIMIT, _LIMIT) for m, s in zip(moved, scales, strict=True)]
+    scaled = [
+        np.clip(m / np.concatenate([s[:1], s[:-1]]), -_LIMIT, _LIMIT)
+        for m, s in zip(moved, scales, strict=True)
+    ]
     market, spread = mean_by_date(panel, scaled), mean_by_date(panel, [np.abs(s) for s in scaled])
     ends = np.cumsum([len(s) for s in panel])
     tables = np.split(np.zeros((ends[-1], len(names))), ends[:-1])
     if target == "seasonal":
-        parts = zip(tables, panel, moved, panel_variances(panel, target), scales, market, spread, strict=True)
+        parts = zip(
+            tables,
+            panel,
+            moved,
+            panel_variances(panel, target),
+            scales,
+            market,
+            spread,
+            strict=True,
+        )
         for table, series, *rest in parts:
             _fill(table, Bars(series, target, *rest), names)
         return tuple(tables)
     for table, series, *shared in zip(tables, panel, scales, market, spread, strict=True):
-        table[:] = as_known(series, lambda one: _table(one, target, names, *shared))  # noqa: B023 - called at once
+        table[:] = as_known(series, lambda item: _table(item, target, names, *shared))  # noqa: B023 - called at once
     return tuple(tables)
 
 
-def _table(series: PriceSeries, target: Target, names: Sequence[str], scale: Floats, market: Floats, spread: Floats) -> Floats:
+def _table(
+    series: PriceSeries,
+    target: Target,
+    names: Sequence[str],
+    scale: Floats,
+    market: Floats,
+    spread: Floats,
+) -> Floats:
     """Return the features of one series whose moves are those from bar to bar, [T, C]."""
     table = np.zeros((len(series), len(names)))
-    _fill(table, Bars(series, target, moves(series, target), bar_variance(series, target), scale, market, spread), names)
+    _fill(
+        table,
+        Bars(
+            series,
+            target,
+            moves(series, target),
+            bar_variance(series, target),
+            scale,
+            market,
+            spread,
+        ),
+        names,
+    )
     return table
 
 
 def _fill(table: Floats, bars: Bars, names: Sequence[str]) -> None:
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         column = FEATURES[name](bars)
         if column is not None:
-            table[:, place] = np.clip(np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)
+            table[:, index] = np.clip(
+                np.nan_to_num(column, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT
+            )

@@ -1,4 +1,6 @@
-"""Indicators of the price chart: what traders draw over and under prices, each value from bars up to its own only."""
+"""Indicators of the price chart: what traders draw over and under prices, each value from bars
+up to its own only.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ class Kind:
     lines : callable
         Closes [T] and the parameters to lines by name, each [T], NaN until enough bars are known.
     scale : tuple of float or None
-        Limits of an indicator with a scale of its own, which cannot lie over prices; (nan, nan) where they follow the values.
+        Limits of an indicator with a scale of its own, which cannot lie over prices; (nan, nan)
+        where they follow the values.
     guides : tuple of float
         Levels that are marked on its own scale.
     """
@@ -58,7 +61,10 @@ def _mean(values: Floats, bars: float) -> Floats:
 
 
 def _smoothed(values: Floats, bars: int, share: float) -> Floats:
-    """Return values smoothed exponentially from the mean of the first ``bars`` known ones on, as J. Welles Wilder began (1978)."""
+    """Return values smoothed exponentially from the mean of the first ``bars`` known ones on, as J.
+
+    Welles Wilder began (1978).
+    """
     import pandas as pd
 
     known = np.flatnonzero(np.isfinite(values))
@@ -85,7 +91,12 @@ def _bollinger(close: Floats, bars: float, width: float) -> dict[str, Floats]:
 
 def _rsi(close: Floats, bars: float) -> dict[str, Floats]:
     move = np.diff(close, prepend=np.nan)
-    up, down = (_smoothed(np.where(np.isnan(move), np.nan, np.maximum(sign * move, 0.0)), int(bars), 1 / bars) for sign in (1, -1))
+    up, down = (
+        _smoothed(
+            np.where(np.isnan(move), np.nan, np.maximum(sign * move, 0.0)), int(bars), 1 / bars
+        )
+        for sign in (1, -1)
+    )
     total = up + down
     with np.errstate(divide="ignore", invalid="ignore"):
         return {"rsi": np.where(total == 0, 50.0, 100 * up / total)}
@@ -100,12 +111,32 @@ def _macd(close: Floats, fast: float, slow: float, signal: float) -> dict[str, F
 #: Every kind of indicator, in the order of menus.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "sma": Kind("Simple moving average", "SMA", (Parameter("Bars", 20),), lambda close, bars: {"sma": _mean(close, bars)}),
-        "ema": Kind("Exponential moving average", "EMA", (Parameter("Bars", 20),), lambda close, bars: {"ema": _exponential(close, bars)}),
-        "bollinger": Kind(
-            "Bollinger bands", "Bollinger", (Parameter("Bars", 20, low=2), Parameter("Standard deviations", 2, 0.1, 10, 1)), _bollinger
+        "sma": Kind(
+            "Simple moving average",
+            "SMA",
+            (Parameter("Bars", 20),),
+            lambda close, bars: {"sma": _mean(close, bars)},
         ),
-        "rsi": Kind("Relative strength index", "RSI", (Parameter("Bars", 14, low=2),), _rsi, (0.0, 100.0), (30.0, 70.0)),
+        "ema": Kind(
+            "Exponential moving average",
+            "EMA",
+            (Parameter("Bars", 20),),
+            lambda close, bars: {"ema": _exponential(close, bars)},
+        ),
+        "bollinger": Kind(
+            "Bollinger bands",
+            "Bollinger",
+            (Parameter("Bars", 20, low=2), Parameter("Standard deviations", 2, 0.1, 10, 1)),
+            _bollinger,
+        ),
+        "rsi": Kind(
+            "Relative strength index",
+            "RSI",
+            (Parameter("Bars", 14, low=2),),
+            _rsi,
+            (0.0, 100.0),
+            (30.0, 70.0),
+        ),
         "macd": Kind(
             "Moving average convergence divergence",
             "MACD",
@@ -140,17 +171,29 @@ class Indicator:
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
-            raise ConfigError(f"There is no indicator {self.name!r}.", f"Choose one of {', '.join(KINDS)}.")
+            raise ConfigError(
+                f"There is no indicator {self.name!r}.", f"Choose one of {', '.join(KINDS)}."
+            )
         wanted = self.kind.parameters
         if not self.values:
-            object.__setattr__(self, "values", tuple(float(one.default) for one in wanted))
+            object.__setattr__(self, "values", tuple(float(item.default) for item in wanted))
         if len(self.values) != len(wanted):
-            raise ConfigError(f"{self.kind.short} takes {len(wanted)} parameters, not {len(self.values)}.", "Choose it anew.")
-        for one, value in zip(wanted, self.values, strict=True):
-            if not one.low <= value <= one.high or (one.decimals == 0 and value != int(value)):
-                raise ConfigError(f"{one.name} of {self.kind.short} is {value:g}.", f"Choose between {one.low:g} and {one.high:g}.")
+            raise ConfigError(
+                f"{self.kind.short} takes {len(wanted)} parameters, not {len(self.values)}.",
+                "Choose it anew.",
+            )
+        for item, value in zip(wanted, self.values, strict=True):
+            if not item.low <= value <= item.high or (item.decimals == 0 and value != int(value)):
+                raise ConfigError(
+                    f"{item.name} of {self.kind.short} is {value:g}.",
+                    f"Choose between {item.low:g} and {item.high:g}.",
+                )
         if self.name == "macd" and self.values[0] >= self.values[1]:
-            raise ConfigError(f"The fast average of MACD, {self.values[0]:g} bars, is not faster than the slow one.", "Choose fewer bars.")
+            raise ConfigError(
+                f"The fast average of MACD, {self.values[0]:g} bars, is not faster than the "
+                "slow one.",
+                "Choose fewer bars.",
+            )
 
     @classmethod
     def parse(cls, text: str) -> Indicator:
@@ -159,7 +202,10 @@ class Indicator:
         try:
             return cls(name, tuple(float(number) for number in numbers))
         except ValueError as error:
-            raise ConfigError(f"{text!r} is no indicator.", "Write a name and its parameters, such as bollinger:20:2.") from error
+            raise ConfigError(
+                f"{text!r} is no indicator.",
+                "Write a name and its parameters, such as bollinger:20:2.",
+            ) from error
 
     @property
     def kind(self) -> Kind:

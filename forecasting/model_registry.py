@@ -1,6 +1,7 @@
 """The registry of networks: what each one is, readable without torch.
 
-Form, command-line flags, validation, cost estimate, diagnostics and reports ask a :class:`ModelSpec`; no room
+Form, command-line flags, validation, cost estimate, diagnostics and reports ask a
+:class:`ModelSpec`; no room
 compares the name of a network. The module itself is imported only when a network is built.
 """
 
@@ -26,18 +27,22 @@ class ModelSpec:
     help : str
         One sentence that follows the title: "remembers over many bars."
     module : str
-        ``package.module:Class`` of an :class:`forecasting.models.encoder.Encoder`, which is also the decoder of
+        ``package.module:Class`` of an :class:`forecasting.models.encoder.Encoder`, which is also
+        the decoder of
         an encoder-decoder; imported when it is built.
     seconds_per_bar, seconds_per_weight : float
-        CPU seconds of training for each bar that is read, per layer and direction, and for each bar and weight;
+        CPU seconds of training for each bar that is read, per layer and direction, and for each bar
+        and weight;
         measured with one thread.
     settings : tuple of str
         Fields of ``ModelConfig`` that this network reads and some other network does not.
     recurrent : bool
-        Whether it carries a state from bar to bar: it can be trained on long chunks, and reads a window twice
+        Whether it carries a state from bar to bar: it can be trained on long chunks, and reads a
+        window twice
         where it is bidirectional.
     variants : mapping of (str, value) to str
-        Titles of a network with one setting at one value: ``{("activation", "relu"): "RNN (ReLU)"}``.
+        Titles of a network with one setting at one value:
+        ``{("activation", "relu"): "RNN (ReLU)"}``.
     """
 
     title: str
@@ -106,5 +111,9 @@ def specific_settings() -> set[str]:
 
 def titles(*, gated: bool | None = None, recurrent: bool | None = None) -> str:
     """Return the titles of the networks with these properties, joined by "or": ``LSTM or GRU``."""
-    found = [spec.title for spec in MODELS.values() if gated in (None, spec.gated) and recurrent in (None, spec.recurrent)]
+    found = [
+        spec.title
+        for spec in MODELS.values()
+        if gated in (None, spec.gated) and recurrent in (None, spec.recurrent)
+    ]
     return " or ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))

@@ -50,11 +50,25 @@ _JUDGED = {
 _WALK = {"reference": "the random walk", "size": "3.1 %", "chance": " (p < 0.001)"}
 _ADDED = {"start": "the volatility model", "size": "0.02 %", "chance": ", p = 0.60"}
 _HELD = {"level": "80", "share": "79.6", "low": "75.1", "high": "83.5"}
-_CALLED = {"point": "median", "share": "53.1", "low": "50.2", "high": "56.0", "constant": "up", "rate": "51.2"}
-_FEW = "Fewer than 20 independent origins: dates divided by the number of dates that one outcome spans."
+_CALLED = {
+    "point": "median",
+    "share": "53.1",
+    "low": "50.2",
+    "high": "56.0",
+    "constant": "up",
+    "rate": "51.2",
+}
+_FEW = (
+    "Fewer than 20 independent origins: dates divided by the number of dates that one outcome "
+    "spans."
+)
 
 _VERDICT, _WALKED, _NETWORK = "The verdict", "Beside the random walk", "What the network adds"
-_DOUBTS, _BANDS, _DIRECTION = "What weakens the verdict", "Do the bands hold what they say", "Direction"
+_DOUBTS, _BANDS, _DIRECTION = (
+    "What weakens the verdict",
+    "Do the bands hold what they say",
+    "Direction",
+)
 _COPY, _JOURNAL = "Does the line repeat the last value", "In the journal"
 
 #: Every sentence by name, in the order of the list.
@@ -62,24 +76,28 @@ SENTENCES: dict[str, Sentence] = {
     "beats": Sentence(
         _VERDICT,
         "{model} beats {reference}{rank} over {bars}: CRPS {size} lower on {origins}{chance}.",
-        "At least 20 independent origins, p below 0.05 after correction for the configurations tried, CRPS at least 0.3 % lower.",
+        "At least 20 independent origins, p below 0.05 after correction for the configurations "
+        "tried, CRPS at least 0.3 % lower.",
         _JUDGED,
     ),
     "loses": Sentence(
         _VERDICT,
         "{model} loses to {reference}{rank} over {bars}: CRPS {size} higher on {origins}{chance}.",
-        "At least 20 independent origins, p below 0.05 after correction for the number of baselines, CRPS at least 0.3 % higher.",
+        "At least 20 independent origins, p below 0.05 after correction for the number of "
+        "baselines, CRPS at least 0.3 % higher.",
         _JUDGED,
     ),
     "ties-small": Sentence(
         _VERDICT,
-        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on {origins}{chance}, too little to matter.",
+        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on "
+        "{origins}{chance}, too little to matter.",
         "At least 20 independent origins and p below 0.05, but CRPS differs by less than 0.3 %.",
         {**_JUDGED, "size": "0.15 %", "side": "lower"},
     ),
     "ties-chance": Sentence(
         _VERDICT,
-        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on {origins}{chance}, which chance may explain.",
+        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on "
+        "{origins}{chance}, which chance may explain.",
         "At least 20 independent origins, p 0.05 or more.",
         {**_JUDGED, "side": "lower", "chance": " (p = 0.32)"},
     ),
@@ -91,8 +109,10 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "flawless": Sentence(
         _VERDICT,
-        "{model} loses to {reference}{rank} over {bars}: that baseline made no error on {origins}, and {model} did.",
-        "At least 20 independent origins; the CRPS of the baseline is 0, as where a price stands still, and that of the model is not.",
+        "{model} loses to {reference}{rank} over {bars}: that baseline made no error on "
+        "{origins}, and {model} did.",
+        "At least 20 independent origins; the CRPS of the baseline is 0, as where a price "
+        "stands still, and that of the model is not.",
         {**_JUDGED, "reference": "the random walk"},
     ),
     "few": Sentence(
@@ -122,13 +142,15 @@ SENTENCES: dict[str, Sentence] = {
     "walk-loses": Sentence(
         _WALKED,
         "It loses to {reference}: CRPS {size} higher{chance}.",
-        "The best baseline is another one, and the network loses to the random walk by the same rule.",
+        "The best baseline is another one, and the network loses to the random walk by the "
+        "same rule.",
         _WALK,
     ),
     "walk-small": Sentence(
         _WALKED,
         "It ties with {reference}: CRPS {size} {side}{chance}, too little to matter.",
-        "The best baseline is another one, and the difference from the random walk is certain but below 0.3 %.",
+        "The best baseline is another one, and the difference from the random walk is certain "
+        "but below 0.3 %.",
         {**_WALK, "size": "0.21 %", "side": "lower"},
     ),
     "walk-chance": Sentence(
@@ -151,20 +173,24 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "not-learned": Sentence(
         _NETWORK,
-        "On the validation part the network did no better than the model that it starts from, so it does not count in the forecast.",
+        "On the validation part the network did no better than the model that it starts from, "
+        "so it does not count in the forecast.",
         "The gain on the validation part is not larger than its standard error.",
         {},
     ),
     "learned": Sentence(
         _NETWORK,
-        "On the validation part the network did better than the model that it starts from; its changes count {trust}.",
+        "On the validation part the network did better than the model that it starts from; its "
+        "changes count {trust}.",
         "The gain on the validation part is larger than its standard error; the share is 1 - 1/t².",
         {"trust": "72 %"},
     ),
     "smoothed": Sentence(
         _NETWORK,
-        "The network starts from exponential smoothing, which forecast the validation part better than the usual start.",
-        "Series of weeks, months, quarters, years or with a season, without open, high and low; target and season are left to the program.",
+        "The network starts from exponential smoothing, which forecast the validation part "
+        "better than the usual start.",
+        "Series of weeks, months, quarters, years or with a season, without open, high and "
+        "low; target and season are left to the program.",
         {},
     ),
     "adds-none": Sentence(
@@ -176,7 +202,8 @@ SENTENCES: dict[str, Sentence] = {
     "adds-little": Sentence(
         _NETWORK,
         "The network adds nothing beyond {start} (CRPS {size} {side}{chance}).",
-        "At least 20 independent origins, and CRPS differs from that of the forecast without the network by less than 0.3 %.",
+        "At least 20 independent origins, and CRPS differs from that of the forecast without "
+        "the network by less than 0.3 %.",
         {**_ADDED, "side": "higher"},
     ),
     "adds-chance": Sentence(
@@ -188,13 +215,15 @@ SENTENCES: dict[str, Sentence] = {
     "adds": Sentence(
         _NETWORK,
         "The network improves on {start} (CRPS {size} lower{chance}).",
-        "At least 20 independent origins, CRPS at least 0.3 % lower than without the network, p below 0.05 after correction for tries.",
+        "At least 20 independent origins, CRPS at least 0.3 % lower than without the network, "
+        "p below 0.05 after correction for tries.",
         {**_ADDED, "size": "1.4 %", "chance": ", p = 0.003"},
     ),
     "harms": Sentence(
         _NETWORK,
         "The network makes the forecast worse than {start} alone (CRPS {size} higher{chance}).",
-        "At least 20 independent origins, CRPS at least 0.3 % higher than without the network, p below 0.05.",
+        "At least 20 independent origins, CRPS at least 0.3 % higher than without the network, "
+        "p below 0.05.",
         {**_ADDED, "size": "1.4 %", "chance": ", p = 0.003"},
     ),
     "adds-few": Sentence(
@@ -212,91 +241,113 @@ SENTENCES: dict[str, Sentence] = {
     "tries": Sentence(
         _DOUBTS,
         "{tries} configurations were tried on this test part.",
-        "More than one configuration was judged on this test part, and there is no p-value of a gain to correct.",
+        "More than one configuration was judged on this test part, and there is no p-value of "
+        "a gain to correct.",
         {"tries": "4"},
     ),
     "tries-corrected": Sentence(
         _DOUBTS,
-        "{tries} configurations were tried on this test part: p was {before} and is {after} after correction for that.",
-        "More than one configuration was judged on this test part, the network is ahead, and there are at least 20 independent origins.",
+        "{tries} configurations were tried on this test part: p was {before} and is {after} "
+        "after correction for that.",
+        "More than one configuration was judged on this test part, the network is ahead, and "
+        "there are at least 20 independent origins.",
         {"tries": "4", "before": "0.012", "after": "0.047"},
     ),
     "leak": Sentence(
         _DOUBTS,
         "A skill of {size} one bar ahead is rare: check for a leak before believing it.",
-        "One bar ahead, CRPS is more than 5 % below the best baseline's, with p below 0.05 on at least 20 independent origins, "
+        "One bar ahead, CRPS is more than 5 % below the best baseline's, with p below 0.05 on "
+        "at least 20 independent origins, "
         "and that baseline is not broken.",
         {"size": "7.4 %"},
     ),
     "broken": Sentence(
         _DOUBTS,
-        "The baseline is broken: the 95 % band of {reference} held {outer} % of outcomes and its 80 % band {inner} %. "
-        "Its spread is far too wide here, so that a lower CRPS shows nothing. Look at the findings about the data.",
-        "At least 20 independent origins; the 80 % band of the best baseline held 95 % or more, and its 95 % band 99 % or more; "
+        "The baseline is broken: the 95 % band of {reference} held {outer} % of outcomes and "
+        "its 80 % band {inner} %. "
+        "Its spread is far too wide here, so that a lower CRPS shows nothing. Look at the "
+        "findings about the data.",
+        "At least 20 independent origins; the 80 % band of the best baseline held 95 % or "
+        "more, and its 95 % band 99 % or more; "
         "most outcomes differ from the last value before the forecast.",
         {"reference": "the random walk", "outer": "100.0", "inner": "99.6"},
     ),
     "band-right": Sentence(
         _BANDS,
         "The {level} % band held {share} % of outcomes (interval {low} to {high} %): about right.",
-        "The 95 % interval holds the stated level, or the share is within a point of it; and it reaches no farther from it than 10 "
+        "The 95 % interval holds the stated level, or the share is within a point of it; and "
+        "it reaches no farther from it than 10 "
         "points, or the stated share of misses (5 points at 95 %).",
         _HELD,
     ),
     "band-narrow": Sentence(
         _BANDS,
         "The {level} % band held {share} % of outcomes (interval {low} to {high} %): too narrow.",
-        "At least 5 independent origins, the interval lies below the stated level, and the share is more than a point off.",
+        "At least 5 independent origins, the interval lies below the stated level, and the "
+        "share is more than a point off.",
         {**_HELD, "share": "71.0", "low": "65.2", "high": "76.3"},
     ),
     "band-wide": Sentence(
         _BANDS,
         "The {level} % band held {share} % of outcomes (interval {low} to {high} %): too wide.",
-        "At least 5 independent origins, the interval lies above the stated level, and the share is more than a point off.",
+        "At least 5 independent origins, the interval lies above the stated level, and the "
+        "share is more than a point off.",
         {**_HELD, "share": "89.0", "low": "84.7", "high": "92.4"},
     ),
     "band-few": Sentence(
         _BANDS,
-        "The {level} % band held {share} %; too few independent origins to say whether {level} % is right.",
-        "Fewer than 5 independent origins, or an interval that neither excludes the stated level nor is narrow enough to confirm it.",
+        "The {level} % band held {share} %; too few independent origins to say whether {level} "
+        "% is right.",
+        "Fewer than 5 independent origins, or an interval that neither excludes the stated "
+        "level nor is narrow enough to confirm it.",
         {"level": "95", "share": "52.5"},
     ),
     "band-flat": Sentence(
         _BANDS,
-        "The {level} % band has no width on most bars, because the series hardly moves; it held {share} % of outcomes.",
+        "The {level} % band has no width on most bars, because the series hardly moves; it "
+        "held {share} % of outcomes.",
         "On more than half of the bars both limits of the band are the same value.",
         {"level": "80", "share": "100.0"},
     ),
     "band-still": Sentence(
         _BANDS,
-        "The {level} % band held {share} % of outcomes, but {still} % of them did not move at all: that says little about its width.",
-        "More than half of the outcomes equal the last value before the forecast, and the band is not too narrow.",
+        "The {level} % band held {share} % of outcomes, but {still} % of them did not move at "
+        "all: that says little about its width.",
+        "More than half of the outcomes equal the last value before the forecast, and the band "
+        "is not too narrow.",
         {"level": "80", "share": "100.0", "still": "98.5"},
     ),
     "direction-better": Sentence(
         _DIRECTION,
-        "Its {point} called the direction right {share} % of the time (interval {low} to {high} %): "
+        "Its {point} called the direction right {share} % of the time (interval {low} to "
+        "{high} %): "
         "better than always calling {constant}, which was right {rate} %.",
-        "At least 20 independent origins, and the interval lies above the share of the direction that was right more often.",
+        "At least 20 independent origins, and the interval lies above the share of the "
+        "direction that was right more often.",
         {**_CALLED, "share": "58.0", "low": "53.3", "high": "62.6"},
     ),
     "direction-open": Sentence(
         _DIRECTION,
-        "Its {point} called the direction right {share} % of the time (interval {low} to {high} %): "
+        "Its {point} called the direction right {share} % of the time (interval {low} to "
+        "{high} %): "
         "not clearly better than always calling {constant}, which was right {rate} %.",
-        "At least 20 independent origins, and the share is higher than that of the constant call, which lies in the interval.",
+        "At least 20 independent origins, and the share is higher than that of the constant "
+        "call, which lies in the interval.",
         _CALLED,
     ),
     "direction-no-better": Sentence(
         _DIRECTION,
-        "Its {point} called the direction right {share} % of the time (interval {low} to {high} %): "
+        "Its {point} called the direction right {share} % of the time (interval {low} to "
+        "{high} %): "
         "no better than always calling {constant}, which was right {rate} %.",
-        "At least 20 independent origins, and the share is that of the direction that was right more often, or below it.",
+        "At least 20 independent origins, and the share is that of the direction that was "
+        "right more often, or below it.",
         {**_CALLED, "share": "51.0", "low": "47.1", "high": "54.9"},
     ),
     "direction-worse": Sentence(
         _DIRECTION,
-        "Its {point} called the direction right {share} % of the time (interval {low} to {high} %): worse than a coin.",
+        "Its {point} called the direction right {share} % of the time (interval {low} to "
+        "{high} %): worse than a coin.",
         "At least 20 independent origins, and the interval lies below 50 %.",
         {**_CALLED, "share": "44.0", "low": "39.1", "high": "49.0"},
     ),
@@ -309,22 +360,27 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "copy": Sentence(
         _COPY,
-        "The {point} repeats the last value: its changes go with the change already known (correlation {known}), not with the one to come "
+        "The {point} repeats the last value: its changes go with the change already known "
+        "(correlation {known}), not with the one to come "
         "({coming}). For prices that is honest, but the line itself tells no direction.",
-        "The strongest correlation is with the last change and above 0.5; that with the change to come is within chance of zero.",
+        "The strongest correlation is with the last change and above 0.5; that with the change "
+        "to come is within chance of zero.",
         {"point": "median", "known": "1.00", "coming": "-0.04"},
     ),
     "copy-worse": Sentence(
         _COPY,
-        "The {point} repeats the last value: its changes go with the change already known (correlation {known}), not with the one to come "
+        "The {point} repeats the last value: its changes go with the change already known "
+        "(correlation {known}), not with the one to come "
         "({coming}). It copies, and does so worse than no change would.",
         "As above, and the CRPS is more than 2 % higher than the random walk's, with p below 0.05.",
         {"point": "median", "known": "0.74", "coming": "0.00"},
     ),
     "no-copy": Sentence(
         _COPY,
-        "The {point} is no copy of the last value: correlation with the change to come {coming}, with the last one {known}.",
-        "The correlation with the last change is clearly below 0.5, or that with the change to come clearly above zero: "
+        "The {point} is no copy of the last value: correlation with the change to come "
+        "{coming}, with the last one {known}.",
+        "The correlation with the last change is clearly below 0.5, or that with the change to "
+        "come clearly above zero: "
         "by two standard errors.",
         {"point": "median", "known": "0.10", "coming": "0.35"},
     ),
@@ -337,25 +393,30 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "journal-right": Sentence(
         _JOURNAL,
-        "{level} % band: held {share} % of {bars} forecast before they happened (interval {low} to {high} %): about right.",
-        "As for the bands of a test part; independent are forecasts whose bars do not overlap in time.",
+        "{level} % band: held {share} % of {bars} forecast before they happened (interval "
+        "{low} to {high} %): about right.",
+        "As for the bands of a test part; independent are forecasts whose bars do not overlap "
+        "in time.",
         {**_HELD, "bars": "400 bars of 380 days"},
     ),
     "journal-narrow": Sentence(
         _JOURNAL,
-        "{level} % band: held {share} % of {bars} forecast before they happened (interval {low} to {high} %): too narrow.",
+        "{level} % band: held {share} % of {bars} forecast before they happened (interval "
+        "{low} to {high} %): too narrow.",
         "As for the bands of a test part.",
         {**_HELD, "share": "71.0", "low": "66.3", "high": "75.4", "bars": "400 bars of 380 days"},
     ),
     "journal-wide": Sentence(
         _JOURNAL,
-        "{level} % band: held {share} % of {bars} forecast before they happened (interval {low} to {high} %): too wide.",
+        "{level} % band: held {share} % of {bars} forecast before they happened (interval "
+        "{low} to {high} %): too wide.",
         "As for the bands of a test part.",
         {**_HELD, "share": "89.0", "low": "85.5", "high": "91.9", "bars": "400 bars of 380 days"},
     ),
     "journal-few": Sentence(
         _JOURNAL,
-        "{level} % band: held {share} % of {bars} forecast before they happened; too few independent forecasts to say whether {level} % "
+        "{level} % band: held {share} % of {bars} forecast before they happened; too few "
+        "independent forecasts to say whether {level} % "
         "is right.",
         "As for the bands of a test part.",
         {"level": "80", "share": "100.0", "bars": "5 bars of 5 days"},
@@ -376,7 +437,9 @@ def tell(name: str, **fields: object) -> str:
 
 def recognised(text: str) -> str:
     """Return the name of the template that a sentence was made of; "" where there is none."""
-    return next((name for name, sentence in SENTENCES.items() if sentence.pattern.fullmatch(text)), "")
+    return next(
+        (name for name, sentence in SENTENCES.items() if sentence.pattern.fullmatch(text)), ""
+    )
 
 
 def percent(share: float) -> str:
@@ -390,16 +453,25 @@ def document() -> str:
     lines = [
         "# What a verdict can say",
         "",
-        "Made by `python -m forecasting.sentences > docs/verdicts.md`; a test keeps it current. How the numbers come about",
-        "stands in [honesty.md](honesty.md). *Independent origins* are cutoff dates whose outcomes do not overlap: 250 days",
-        "with a horizon of 20 have 12 of them. Intervals are 95 % intervals by Clopper & Pearson on that number, or on what the",
+        "Made by `python -m forecasting.sentences > docs/verdicts.md`; a test keeps it "
+        "current. How the numbers come about",
+        "stands in [honesty.md](honesty.md). *Independent origins* are cutoff dates whose "
+        "outcomes do not overlap: 250 days",
+        "with a horizon of 20 have 12 of them. Intervals are 95 % intervals by Clopper & "
+        "Pearson on that number, or on what the",
         "variance between dates says it is worth.",
     ]
     group = ""
     for sentence in SENTENCES.values():
         if sentence.group != group:
             group = sentence.group
-            lines += ["", f"## {group}", "", "| sentence, with example values | said when |", "| --- | --- |"]
+            lines += [
+                "",
+                f"## {group}",
+                "",
+                "| sentence, with example values | said when |",
+                "| --- | --- |",
+            ]
         lines.append(f"| {sentence.text.format(**sentence.example)} | {sentence.when} |")
     return "\n".join(lines) + "\n"
 

@@ -43,7 +43,8 @@ ROUNDING = 1e-9
 
 
 def within(low: Floats, y: Floats, high: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which values lie inside a band, limits included, up to :data:`ROUNDING`; False where one of the three is NaN.
+    """Tell which values lie inside a band, limits included, up to :data:`ROUNDING`; False where one
+    of the three is NaN.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ class Finding:
     dates : tuple of str
         ISO dates of the first few bars concerned.
     remedy : tuple of str
-        Where another reading is as likely: the name of the reading option that settles it, and its value.
+        Where another reading is as likely: the name of the reading option that settles it, and its
+        value.
     """
 
     code: str
@@ -99,7 +101,8 @@ class Provenance:
     source : str
         The reference that loads it again: a path, ``yahoo:AAPL``, ``sample:sp500``.
     adjusted : str
-        ``adjusted``, ``raw`` or ``unknown``: whether closes were corrected for splits and dividends.
+        ``adjusted``, ``raw`` or ``unknown``: whether closes were corrected for splits and
+        dividends.
     retrieved_at : str
         ISO time (UTC) of the reading.
     content_hash : str
@@ -124,13 +127,15 @@ class PriceSeries:
     symbol : str
         Name shown to people and written as ``unique_id``.
     ds : ndarray of datetime64[us], shape [T]
-        Wall-clock time of each bar in ``tz`` (of an unknown zone where ``tz`` is ""), strictly increasing.
+        Wall-clock time of each bar in ``tz`` (of an unknown zone where ``tz`` is ""), strictly
+        increasing.
     columns : tuple of str
         Names of the columns, a subset of :data:`COLUMNS`; contains ``close``.
     values : ndarray of float64, shape [T, C]
         NaN where a value is missing; ``close`` is always finite.
     freq : str
-        Distance of bars: ``1min`` ... ``1h``, ``1D``, ``1W``, ``1M`` (months), or "" when irregular.
+        Distance of bars: ``1min`` ... ``1h``, ``1D``, ``1W``, ``1M`` (months), or "" when
+        irregular.
     tz : str
         IANA zone, ``UTC``, or "" where unknown.
     currency : str
@@ -156,17 +161,28 @@ class PriceSeries:
     def __post_init__(self) -> None:
         """Check the shapes and the order of time, and make the arrays read-only."""
         ds = np.ascontiguousarray(self.ds, dtype="datetime64[us]")
-        values = np.asarray(self.values, dtype=np.float64)  # in any order of memory: large files come column by column
+        values = np.asarray(
+            self.values, dtype=np.float64
+        )  # in any order of memory: large files come column by column
         if values.shape != (ds.size, len(self.columns)):
-            raise DataError(f"{self.symbol}: values have shape {values.shape}, needed {(ds.size, len(self.columns))}.")
+            raise DataError(
+                f"{self.symbol}: values have shape {values.shape}, needed "
+                f"{(ds.size, len(self.columns))}."
+            )
         if "close" not in self.columns:
-            raise DataError(f"{self.symbol} has the columns {', '.join(self.columns)}; a close is needed.")
+            raise DataError(
+                f"{self.symbol} has the columns {', '.join(self.columns)}; a close is needed."
+            )
         if ds.size == 0:
-            raise DataError(f"{self.symbol} has no bars.", "Choose another file or a longer period.")
+            raise DataError(
+                f"{self.symbol} has no bars.", "Choose another file or a longer period."
+            )
         if np.isnat(ds).any() or not (np.diff(ds) > np.timedelta64(0, "us")).all():
             raise DataError(f"{self.symbol}: dates must be known and strictly increasing.")
         if not np.isfinite(values[:, self.columns.index("close")]).all():
-            raise DataError(f"{self.symbol}: closes must be finite.", "Drop or fill the missing bars first.")
+            raise DataError(
+                f"{self.symbol}: closes must be finite.", "Drop or fill the missing bars first."
+            )
         object.__setattr__(self, "ds", _frozen(ds))
         object.__setattr__(self, "values", _frozen(values))
 
@@ -196,7 +212,9 @@ class PriceSeries:
 
     @property
     def fingerprint(self) -> str:
-        """What the bars are recognised by: how many there are, the last date, and a hash of all that they hold."""
+        """What the bars are recognised by: how many there are, the last date, and a hash of all
+        that they hold.
+        """
         digest = hashlib.sha256(repr((self.columns, self.freq, self.tz, self.calendar)).encode())
         digest.update(self.ds.astype("<M8[us]").tobytes())
         digest.update(self.values.astype("<f8").tobytes())
@@ -229,7 +247,8 @@ class PriceSeries:
         Parameters
         ----------
         long : bool
-            Columns ``unique_id, ds, y`` and the other columns of the series. Otherwise its own columns (``close``), with the
+            Columns ``unique_id, ds, y`` and the other columns of the series. Otherwise its own
+            columns (``close``), with the
             dates as index.
 
         Returns
@@ -240,7 +259,10 @@ class PriceSeries:
         import pandas as pd
 
         if not long:
-            return pd.DataFrame(dict(zip(self.columns, self.values.T, strict=True)), index=pd.DatetimeIndex(self.ds, name="ds"))
+            return pd.DataFrame(
+                dict(zip(self.columns, self.values.T, strict=True)),
+                index=pd.DatetimeIndex(self.ds, name="ds"),
+            )
         others = {name: self[name] for name in self.columns if name != "close"}
         return pd.DataFrame({"unique_id": self.symbol, "ds": self.ds, "y": self.y, **others})
 
@@ -283,7 +305,8 @@ class Panel:
 
     @classmethod
     def from_frame(cls, frame: Any, options: Any = None) -> Panel:
-        """Read all series of a data frame: long (``unique_id, ds, y``), OHLCV, or one column a series.
+        """Read all series of a data frame: long (``unique_id, ds, y``), OHLCV, or one column a
+        series.
 
         Parameters
         ----------
@@ -323,7 +346,9 @@ class Origins:
         """Make both arrays read-only int64 of one length."""
         series, bar = np.asarray(self.series, np.int64), np.asarray(self.bar, np.int64)
         if series.shape != bar.shape or series.ndim != 1:
-            raise ValueError(f"series {series.shape} and bar {bar.shape} must be 1-D and of one length")
+            raise ValueError(
+                f"series {series.shape} and bar {bar.shape} must be 1-D and of one length"
+            )
         object.__setattr__(self, "series", _frozen(series))
         object.__setattr__(self, "bar", _frozen(bar))
 
@@ -375,7 +400,9 @@ class Forecast:
         """Check the shape and make the arrays read-only."""
         values = np.asarray(self.values, np.float64)
         if values.shape != (len(self.ds), len(self.quantiles)):
-            raise ValueError(f"values have shape {values.shape}, needed {(len(self.ds), len(self.quantiles))}")
+            raise ValueError(
+                f"values have shape {values.shape}, needed {(len(self.ds), len(self.quantiles))}"
+            )
         object.__setattr__(self, "ds", _frozen(np.asarray(self.ds, "datetime64[us]")))
         object.__setattr__(self, "values", _frozen(values))
 
@@ -385,9 +412,9 @@ class Forecast:
 
     def quantile(self, q: float) -> Floats:
         """Return one quantile, shape [H]; KeyError where the forecast lacks it."""
-        for place, have in enumerate(self.quantiles):
+        for index, have in enumerate(self.quantiles):
             if abs(have - q) < 1e-9:
-                return self.values[:, place]
+                return self.values[:, index]
         raise KeyError(q)
 
     @property
@@ -397,7 +424,9 @@ class Forecast:
 
     @property
     def point(self) -> Floats:
-        """The one line that is drawn and exported, shape [H]: the mean where it is there, otherwise the median."""
+        """The one line that is drawn and exported, shape [H]: the mean where it is there,
+        otherwise the median.
+        """
         return self.median if self.mean is None else self.mean
 
     @property
@@ -406,7 +435,9 @@ class Forecast:
         return "median" if self.mean is None else "mean"
 
     def band(self, level: float) -> tuple[Floats, Floats]:
-        """Return lower and upper limit of the central band, ``level`` in percent (80, 95), each [H]."""
+        """Return lower and upper limit of the central band, ``level`` in percent (80, 95), each
+        [H].
+        """
         tail = (1 - level / 100) / 2
         return self.quantile(tail), self.quantile(1 - tail)
 
@@ -428,7 +459,8 @@ class Outcomes:
     quantiles : tuple of float, length Q
     values : ndarray of float64, shape [N, H, Q]
     scale : ndarray of float64, shape [N]
-        In-sample mean absolute one-bar change of the series up to the first origin: the unit of MASE.
+        In-sample mean absolute one-bar change of the series up to the first origin: the unit of
+        MASE.
     rms_scale : ndarray of float64, shape [N]
         In-sample root mean squared one-bar change up to the first origin: the unit of RMSSE.
     mean : ndarray of float64, shape [N, H]
@@ -466,9 +498,9 @@ class Outcomes:
 
     def quantile(self, q: float) -> Floats:
         """Return one quantile, shape [N, H]; KeyError where it is lacking."""
-        for place, have in enumerate(self.quantiles):
+        for index, have in enumerate(self.quantiles):
             if abs(have - q) < 1e-9:
-                return self.values[:, :, place]
+                return self.values[:, :, index]
         raise KeyError(q)
 
     @property
@@ -481,16 +513,37 @@ class Outcomes:
         return self._take(self.symbol == symbol)
 
     def by_symbol(self) -> dict[str, Outcomes]:
-        """Return the outcomes of each series by its symbol, as :meth:`of` does, in one pass over all of them."""
+        """Return the outcomes of each series by its symbol, as :meth:`of` does, in one pass over
+        all of them.
+        """
         order = np.argsort(self.symbol, kind="stable")
         symbols, starts = np.unique(self.symbol[order], return_index=True)
-        places = np.split(order, starts[1:])
-        return {str(symbol): self._take(place) for symbol, place in zip(symbols, places, strict=True)} if order.size else {}
+        indices = np.split(order, starts[1:])
+        return (
+            {str(symbol): self._take(index) for symbol, index in zip(symbols, indices, strict=True)}
+            if order.size
+            else {}
+        )
 
     def _take(self, index: npt.NDArray[np.bool_] | Ints) -> Outcomes:
         """Return some origins, by mask or index."""
-        arrays = {name: getattr(self, name) for name in ("symbol", "cutoff", "ds", "y0", "y", "values", "scale", "rms_scale", "mean")}
-        return replace(self, **{name: array[index] if array.size else array for name, array in arrays.items()})
+        arrays = {
+            name: getattr(self, name)
+            for name in (
+                "symbol",
+                "cutoff",
+                "ds",
+                "y0",
+                "y",
+                "values",
+                "scale",
+                "rms_scale",
+                "mean",
+            )
+        }
+        return replace(
+            self, **{name: array[index] if array.size else array for name, array in arrays.items()}
+        )
 
     def forecasts(self, symbols: Sequence[str] | None = None) -> Iterator[Forecast]:
         """Iterate over the outcomes as forecasts, of some symbols only if wanted."""
@@ -523,7 +576,8 @@ class Calibration:
     quantile, below : ndarray, shape [Q]
         Each quantile level, and the share of outcomes below the forecast quantile (or on it).
     low, high : ndarray, shape [K] or empty
-        The 95 % interval of ``realised`` on independent origins; NaN where these are too few, empty where it was not kept.
+        The 95 % interval of ``realised`` on independent origins; NaN where these are too few, empty
+        where it was not kept.
     """
 
     level: Floats
@@ -537,7 +591,8 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The figures of one model's outcomes beside its scores: what is left to show where the outcomes themselves were not kept.
+    """The figures of one model's outcomes beside its scores: what is left to show where the
+    outcomes themselves were not kept.
 
     Attributes
     ----------
@@ -545,7 +600,8 @@ class Profile:
         Metric to its value for each step ahead.
     calibration : Calibration
     residuals : ndarray, shape [H, 4]
-        For each step mean, standard deviation, share above the median in percent, and memory of what happened less the median.
+        For each step mean, standard deviation, share above the median in percent, and memory of
+        what happened less the median.
     """
 
     steps: Mapping[str, Floats]

@@ -1,4 +1,6 @@
-"""What an input/output shape looks like: cells, states and arrows to draw, and a sentence to explain them, without torch."""
+"""What an input/output shape looks like: cells, states and arrows to draw, and a sentence to
+explain them, without torch.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,20 @@ _SHOWN = 4
 #: One sentence for each shape.
 SENTENCES: dict[ShapeName, str] = {
     "many-to-one": "Reads many bars and answers once, after the last of them.",
-    "one-to-one": "Reads one bar and answers once, about the next: no memory at all, the simplest thing to compare with.",
+    "one-to-one": "Reads one bar and answers once, about the next: no memory at all, the simplest "
+    "thing to compare with.",
     "one-to-many": "Reads one bar only, and answers about many bars ahead.",
-    "many-to-many": "Answers at every bar it reads, each time from the bars up to there; the last answer is the forecast.",
-    "encoder-decoder": "One network reads all bars into a state; a second one starts from it and tells the bars ahead one by one.",
+    "many-to-many": "Answers at every bar it reads, each time from the bars up to there; the last "
+    "answer is the forecast.",
+    "encoder-decoder": "One network reads all bars into a state; a second one starts from it and "
+    "tells the bars ahead one by one.",
 }
 
 #: One sentence for each decoding strategy.
 STRATEGIES: dict[Strategy, str] = {
     "direct": "All steps ahead are said at once.",
-    "recursive": "One step is said at a time; its median and width are fed back as if they had been seen, and the widths add up.",
+    "recursive": "One step is said at a time; its median and width are fed back as if they had "
+    "been seen, and the widths add up.",
     "seq2seq": "Each step starts from the decoder's own last one; the widths of the steps add up.",
 }
 
@@ -38,12 +44,14 @@ class Cell:
     Attributes
     ----------
     kind : str
-        ``input`` (lowest row), ``convolution`` (above it, where there is one), ``state``, ``output`` (top), or ``gap``:
+        ``input`` (lowest row), ``convolution`` (above it, where there is one), ``state``,
+        ``output`` (top), or ``gap``:
         columns that are left out here.
     column : int
         Place from left to right, 0 first; a column is a moment in time.
     label : str
-        Such as ``t``, ``t-59`` or ``t+1…t+20``; of a state the network's name and layers, of a convolution its bars; of a gap ``…``.
+        Such as ``t``, ``t-59`` or ``t+1…t+20``; of a state the network's name and layers, of a
+        convolution its bars; of a gap ``…``.
     decoder : bool
         Whether it belongs to the second network, or to what follows the last bar that was seen.
     """
@@ -82,7 +90,8 @@ class Diagram:
     feedback : bool
         Whether what was said is read again.
     sentence : str
-        One sentence on the shape and one on the decoding, and one each on a convolution, several layers and several members.
+        One sentence on the shape and one on the decoding, and one each on a convolution, several
+        layers and several members.
     """
 
     cells: tuple[Cell, ...]
@@ -109,18 +118,29 @@ def describe(config: RunConfig) -> Diagram:
     Diagram
     """
     lookback, horizon, strategy = config.task.input_size, config.task.horizon, config.model.strategy
-    synchronous, stepwise = config.model.shape == "many-to-many", strategy != "direct" and horizon > 1
+    synchronous, stepwise = (
+        config.model.shape == "many-to-many",
+        strategy != "direct" and horizon > 1,
+    )
     drawn = _Drawing(config)
     seen = _shown([f"t-{lag}" if lag else "t" for lag in range(lookback - 1, -1, -1)])
     answer = "t+1" if stepwise or horizon == 1 else f"t+1…t+{horizon}"
-    for place, label in enumerate(seen):
-        last = place == len(seen) - 1
-        drawn.column(label, reads=True, says=_said(label, answer, last) if last or synchronous else "", decoder=False)
-    # A decoder of its own says all steps; a network that feeds itself has said the first one at the last bar.
+    for index, label in enumerate(seen):
+        last = index == len(seen) - 1
+        drawn.column(
+            label,
+            reads=True,
+            says=_said(label, answer, last) if last or synchronous else "",
+            decoder=False,
+        )
+    # A decoder of its own says all steps; a network that feeds itself has said the first one at the
+    # last bar.
     own = strategy == "seq2seq" and stepwise
     if own:
         drawn.mute()
-    for label in _shown([f"t+{step}" for step in range(1 if own else 2, horizon + 1)]) if stepwise else []:
+    for label in (
+        _shown([f"t+{step}" for step in range(1 if own else 2, horizon + 1)]) if stepwise else []
+    ):
         drawn.column(label, reads=False, says=label, decoder=True)
     if config.model.bidirectional:
         drawn.both_ways()
@@ -135,14 +155,19 @@ def describe(config: RunConfig) -> Diagram:
         layers=config.model.layers,
         convolution=config.model.conv_kernel > 0,
         feedback=stepwise,
-        sentence=" ".join((SENTENCES[config.model.shape], STRATEGIES[strategy], *_more(config.model))),
+        sentence=" ".join(
+            (SENTENCES[config.model.shape], STRATEGIES[strategy], *_more(config.model))
+        ),
     )
 
 
 def _more(model: ModelConfig) -> Iterator[str]:
     """Yield a sentence on each thing that a network has beside its shape."""
     if model.conv_kernel:
-        yield f"A convolution reads {model.conv_kernel} bars at a time and hands {model.conv_channels} channels on."
+        yield (
+            f"A convolution reads {model.conv_kernel} bars at a time and hands "
+            f"{model.conv_channels} channels on."
+        )
     if model.layers > 1:
         yield f"{model.layers} layers stand on top of each other."
     if model.members > 1:
@@ -174,7 +199,9 @@ class _Drawing:
     def column(self, label: str, reads: bool, says: str, decoder: bool) -> None:
         """Add a moment: its state, what it reads or is fed, and what it says ("" for nothing)."""
         before, said = self.state, self.said
-        self.state = self._cell("gap" if label == "…" else "state", "…" if label == "…" else self.network, decoder)
+        self.state = self._cell(
+            "gap" if label == "…" else "state", "…" if label == "…" else self.network, decoder
+        )
         if before >= 0:
             self._arrow(before, self.state, "carries")
         if label == "…":
@@ -193,7 +220,9 @@ class _Drawing:
         self.columns += 1
 
     def _entry(self, decoder: bool) -> int:
-        """Return the cell that a bar enters: the convolution below the state, where there is one, or the state itself."""
+        """Return the cell that a bar enters: the convolution below the state, where there is
+        one, or the state itself.
+        """
         if not self.filter:
             return self.state
         state, entry = self.state, self._cell("convolution", self.filter, decoder)
@@ -203,13 +232,19 @@ class _Drawing:
     def mute(self) -> None:
         """Take the outputs away that were put down so far: an encoder says nothing."""
         kept = [cell for cell in self.cells if cell.kind != "output"]
-        places = {old: kept.index(cell) for old, cell in enumerate(self.cells) if cell.kind != "output"}
-        self.arrows = [Arrow(places[a.start], places[a.end], a.kind) for a in self.arrows if a.start in places and a.end in places]
-        self.cells, self.state, self.said = kept, places[self.state], -1
+        indices = {
+            old: kept.index(cell) for old, cell in enumerate(self.cells) if cell.kind != "output"
+        }
+        self.arrows = [
+            Arrow(indices[a.start], indices[a.end], a.kind)
+            for a in self.arrows
+            if a.start in indices and a.end in indices
+        ]
+        self.cells, self.state, self.said = kept, indices[self.state], -1
 
     def both_ways(self) -> None:
         """Add the arrows of a network that also reads backwards, among the bars that were seen."""
-        seen = {place for place, cell in enumerate(self.cells) if not cell.decoder}
+        seen = {index for index, cell in enumerate(self.cells) if not cell.decoder}
         there = [a for a in self.arrows if a.kind == "carries" and {a.start, a.end} <= seen]
         self.arrows += [Arrow(a.end, a.start, "carries back") for a in there]
 

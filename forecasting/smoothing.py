@@ -1,8 +1,12 @@
-"""Exponential smoothing at every bar of a series: what level, trend and season known at a bar say of the next ones.
+"""Exponential smoothing at every bar of a series: what level, trend and season known at a bar say
+of the next ones.
 
-Many smoothers run side by side: with and without a season, with quick and slow levels, without a trend, with a damped
-one, and with half the trend so far, which is the Theta method (Assimakopoulos & Nikolopoulos 2000). At each bar they are
-averaged, weighted by how well each has forecast that series up to there. So nothing has to be fitted beforehand, a
+Many smoothers run side by side: with and without a season, with quick and slow levels, without a
+trend, with a damped
+one, and with half the trend so far, which is the Theta method (Assimakopoulos & Nikolopoulos 2000).
+At each bar they are
+averaged, weighted by how well each has forecast that series up to there. So nothing has to be
+fitted beforehand, a
 series that was never seen is smoothed as any other, and no bar after the one at hand is looked at.
 
 References
@@ -18,15 +22,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecasting.seasonal import mean_by_phase, phases, season_length
+from forecasting.seasonality import mean_by_phase, phases, season_length
 from forecasting.series import Floats, Panel, PriceSeries
 
-#: Shares of an error that move the level, and of that share what moves the trend; how much of a trend is left a bar later.
+#: Shares of an error that move the level, and of that share what moves the trend; how much of a
+#: trend is left a bar later.
 _LEVELS = (0.05, 0.12, 0.25, 0.45, 0.7, 1.0)
 _TREND, _DAMPING = 0.2, 0.93
-#: Errors count by this share less with each bar; the power of the errors by which smoothers are weighted.
+#: Errors count by this share less with each bar; the power of the errors by which smoothers are
+#: weighted.
 _DECAY, _SHARPNESS = 0.98, 10.0
-#: Errors that each smoother is thought to have made, as large as those of no change, before there are any.
+#: Errors that each smoother is thought to have made, as large as those of no change, before there
+#: are any.
 _PRIOR_ERRORS = 1.0
 #: Steps ahead at which errors are looked at.
 _LOOKED_AT = 4
@@ -50,7 +57,9 @@ class _States:
 
     def ahead(self, step: int) -> Floats:
         """Return the forecasts of one step ahead, without season, [K, T]."""
-        return np.asarray(self.level + self.damped * _faded(step)[-1] + self.steady * step, np.float64)
+        return np.asarray(
+            self.level + self.damped * _faded(step)[-1] + self.steady * step, np.float64
+        )
 
 
 def _faded(steps: int) -> Floats:
@@ -120,7 +129,9 @@ def _states(line: Floats) -> _States:
 
 
 def _slopes(line: Floats) -> Floats:
-    """Return the slope of the least-squares line through the bars up to each, [T]; 0 before the tenth."""
+    """Return the slope of the least-squares line through the bars up to each, [T]; 0 before the
+    tenth.
+    """
     count = np.arange(1.0, line.size + 1)
     middle = (count - 1) / 2
     centred = line - line[0]
@@ -138,15 +149,20 @@ def _weights(line: Floats, states: list[_States], seasons: list[Floats]) -> Floa
     for step in steps[steps < line.size]:
         still = _mean_error(np.abs(line[step:] - line[:-step])[None], int(step), line.size)
         scale = np.maximum(still, 1e-12 * np.maximum(np.abs(line).max(), 1.0))
-        for place, (state, season) in enumerate(zip(states, seasons, strict=True)):
+        for index, (state, season) in enumerate(zip(states, seasons, strict=True)):
             said = state.ahead(int(step)) + season[:, step - 1]
-            score[place] += np.log(_mean_error(np.abs(line[step:] - said[:, :-step]), int(step), line.size, still) / scale)
+            score[index] += np.log(
+                _mean_error(np.abs(line[step:] - said[:, :-step]), int(step), line.size, still)
+                / scale
+            )
     power = np.exp(-_SHARPNESS * (score - score.min(axis=(0, 1))) / len(steps))
     return np.asarray(power / power.sum(axis=(0, 1)), np.float64)
 
 
 def _mean_error(errors: Floats, step: int, bars: int, prior: Floats | None = None) -> Floats:
-    """Return the decayed mean of errors [K, T - step] as it is known at each bar, [K, T], drawn to ``prior`` [1, T] at first."""
+    """Return the decayed mean of errors [K, T - step] as it is known at each bar, [K, T], drawn
+    to ``prior`` [1, T] at first.
+    """
     from scipy.signal import lfilter
 
     known = np.concatenate([np.zeros((len(errors), step)), errors], axis=1)
@@ -160,11 +176,18 @@ def _mean_error(errors: Floats, step: int, bars: int, prior: Floats | None = Non
     return np.asarray((total + thought * prior) / (weight + thought) + 1e-300, np.float64)
 
 
-def _averaged(weights: Floats, states: list[_States], seasons: list[Floats], horizon: int) -> Floats:
+def _averaged(
+    weights: Floats, states: list[_States], seasons: list[Floats], horizon: int
+) -> Floats:
     """Return the weighted mean of all smoothers' forecasts, [T, H]."""
     steps = np.arange(1, horizon + 1)
     found = np.zeros_like(seasons[0])
     for weight, state, season in zip(weights, states, seasons, strict=True):
-        level, damped, steady = ((weight * one).sum(axis=0)[:, None] for one in (state.level, state.damped, state.steady))
-        found += level + damped * _faded(horizon) + steady * steps + weight.sum(axis=0)[:, None] * season
+        level, damped, steady = (
+            (weight * item).sum(axis=0)[:, None]
+            for item in (state.level, state.damped, state.steady)
+        )
+        found += (
+            level + damped * _faded(horizon) + steady * steps + weight.sum(axis=0)[:, None] * season
+        )
     return found

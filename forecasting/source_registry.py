@@ -1,6 +1,7 @@
 """The registry of price sources: what each one is, readable before anything heavy is imported.
 
-Window, command line, projects and run history ask a :class:`SourceSpec`; no room compares the prefix of a reference.
+Window, command line, projects and run history ask a :class:`SourceSpec`; no room compares the
+prefix of a reference.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ class SourceSpec:
     example : str
         How a reference to it is written, for help and errors: ``yahoo:TICKER``.
     opener : str
-        ``package.module:function`` of (text after the prefix, ReadOptions, TickerOptions) that returns a
+        ``package.module:function`` of (text after the prefix, ReadOptions, TickerOptions) that
+        returns a
         :class:`forecasting.sources.Source`; imported when a reference is opened.
     options : {"read", "ticker", ""}
-        Field of :class:`forecasting.sources.Request` that a user can change, which chooses the dialog; "" for none.
+        Field of :class:`forecasting.sources.Request` that a user can change, which chooses the
+        dialog; "" for none.
     name_of : callable
         Text after the prefix to the name of a row whose series is not loaded.
     is_path : bool
@@ -34,7 +37,8 @@ class SourceSpec:
     shows_reference : bool
         Whether the data panel shows the reference beside the note of the series.
     catalog : str
-        ``package.module:mapping`` of names to objects with a ``title``, offered in menus; "" for none.
+        ``package.module:mapping`` of names to objects with a ``title``, offered in menus; "" for
+        none.
     """
 
     example: str
@@ -56,10 +60,19 @@ def _stem(path: str) -> str:
     return Path(path).stem
 
 
-#: Every source by its prefix, the text before the colon of a reference; without a known one it is a file.
+#: Every source by its prefix, the text before the colon of a reference; without a known one it is a
+#: file.
 SOURCES: dict[str, SourceSpec] = {
-    "file": SourceSpec("a file", "forecasting.sources.files:from_request", "read", name_of=_stem, is_path=True),
-    "yahoo": SourceSpec("yahoo:TICKER", "forecasting.sources.yahoo:from_request", "ticker", name_of=str.upper, remote=True),
+    "file": SourceSpec(
+        "a file", "forecasting.sources.files:from_request", "read", name_of=_stem, is_path=True
+    ),
+    "yahoo": SourceSpec(
+        "yahoo:TICKER",
+        "forecasting.sources.yahoo:from_request",
+        "ticker",
+        name_of=str.upper,
+        remote=True,
+    ),
     "sample": SourceSpec(
         "sample:NAME",
         "forecasting.sources.samples:from_request",
@@ -71,7 +84,9 @@ _FILE = SOURCES["file"]
 
 
 def split_reference(reference: str) -> tuple[SourceSpec, str]:
-    """Return the source that a reference names and the text after its prefix; of a path all of it."""
+    """Return the source that a reference names and the text after its prefix; of a path all of
+    it.
+    """
     prefix, colon, rest = reference.strip().partition(":")
     spec = SOURCES.get(prefix.lower()) if colon else None
     return (_FILE, reference.strip()) if spec is None else (spec, rest.strip())

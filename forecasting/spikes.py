@@ -1,7 +1,8 @@
 """Spikes: bars that leave the level of the series and come back at once, as mistyped prices do.
 
 A spike is known only once the series is back. What is fitted holds the spikes that were complete by
-then: their bars repeat the bar before (:func:`without_spikes`). What is computed at each bar holds the
+then: their bars repeat the bar before (:func:`without_spikes`). What is computed at each bar holds
+the
 spikes that were known at that bar (:func:`as_seen`, :func:`as_known`).
 """
 
@@ -25,9 +26,11 @@ _WINDOW, _EARLY = 250, 30
 _SOON, _SOON_RANK = 24, 8
 #: A spike is at least so many robust deviations, and so many times the third largest change.
 _DEVIATIONS, _TIMES = 15.0, 3.0
-#: Usual changes of the value itself that a spike is large beside, too: near zero, a ratio tells nothing.
+#: Usual changes of the value itself that a spike is large beside, too: near zero, a ratio tells
+#: nothing.
 _IN_VALUE = 5.0
-#: How near to the old level the series must come back: in jumps, in deviations, and at most in jumps.
+#: How near to the old level the series must come back: in jumps, in deviations, and at most in
+#: jumps.
 _BACK, _BACK_DEVIATIONS, _BACK_MOST = 0.1, 3.0, 0.15
 #: How far from the old level every bar of a spike is, in jumps.
 _OFF = 0.4
@@ -37,7 +40,8 @@ _TICKS = 5.0
 _IMPOSSIBLE, _IMPOSSIBLE_DEVIATIONS = 1.8, 30.0
 #: How near to a flipped sign a value below zero must be, in values, to be one.
 _SIGN = 0.25
-#: Most spikes: this share of the bars seen so far, or this number. More are what the series is like.
+#: Most spikes: this share of the bars seen so far, or this number. More are what the series is
+#: like.
 _MOST_SHARE, _MOST = 0.02, 3
 #: Recent changes whose mean size is the other estimate of the deviation.
 _RECENT = 20
@@ -57,12 +61,15 @@ class Spike(NamedTuple):
     known : int
         Bar at whose close it is known to be a spike; at least ``back``.
     jump : float
-        Change from the bar before ``first``: of the logarithm, or of the value where not all values are positive.
+        Change from the bar before ``first``: of the logarithm, or of the value where not all values
+        are positive.
     deviations : float
         Size of the jump in robust deviations of the changes before; infinite where there were none.
     impossible : bool
-        Whether no price does so: a factor of 1.8 or more, or 30 deviations where there is no factor. A value
-        below zero among positive ones may be real, as that of oil on 20 April 2020, unless it is the price
+        Whether no price does so: a factor of 1.8 or more, or 30 deviations where there is no
+        factor. A value
+        below zero among positive ones may be real, as that of oil on 20 April 2020, unless it is
+        the price
         with its sign flipped.
     """
 
@@ -77,8 +84,10 @@ class Spike(NamedTuple):
 def find_spikes(y: Floats) -> tuple[Spike, ...]:
     """Find the spikes of a series, in order of time.
 
-    A jump of at least 15 robust deviations and 3 times the third largest change of the last 250 bars, and
-    of 5 deviations of the value itself, after which the series comes back, within 5 bars, to near the level before. Steps that do not come
+    A jump of at least 15 robust deviations and 3 times the third largest change of the last 250
+    bars, and
+    of 5 deviations of the value itself, after which the series comes back, within 5 bars, to near
+    the level before. Steps that do not come
     back (splits, crashes) are no spikes, nor are jumps in a time of other large moves.
 
     Parameters
@@ -110,7 +119,8 @@ def find_spikes(y: Floats) -> tuple[Spike, ...]:
 
 
 def open_jump(y: Floats, spikes: Sequence[Spike]) -> int | None:
-    """Return the bar of a jump as large as a spike's among the last 5, after which the series is not back yet.
+    """Return the bar of a jump as large as a spike's among the last 5, after which the series is
+    not back yet.
 
     Parameters
     ----------
@@ -133,7 +143,9 @@ def open_jump(y: Floats, spikes: Sequence[Spike]) -> int | None:
 
 
 def _candidates(path: Floats, size: Floats) -> Ints:
-    """Return bars that jump away and come back, before the exact look; none that it would find is left out."""
+    """Return bars that jump away and come back, before the exact look; none that it would find
+    is left out.
+    """
     bars = np.arange(1, path.size - 1)
     nearest = np.full(bars.size, np.inf)
     for away in range(1, LONGEST + 1):
@@ -146,9 +158,11 @@ def _candidates(path: Floats, size: Floats) -> Ints:
 
 
 def _beyond(bars: Ints, size: Floats, window: int, rank: int) -> Ints:
-    """Keep the bars whose change is 3 times the ``rank``-th largest of the ``window`` before; early ones are all kept.
+    """Keep the bars whose change is 3 times the ``rank``-th largest of the ``window`` before; early
+    ones are all kept.
 
-    Even with other spikes among them, that one lies below the third largest change of a clean series.
+    Even with other spikes among them, that one lies below the third largest change of a clean
+    series.
     """
     late = bars > window
     if not late.any():
@@ -160,7 +174,9 @@ def _beyond(bars: Ints, size: Floats, window: int, rank: int) -> Ints:
     return bars[kept]
 
 
-def _spike(y: Floats, path: Floats, size: Floats, wrong: npt.NDArray[np.bool_], first: int) -> Spike | None:
+def _spike(
+    y: Floats, path: Floats, size: Floats, wrong: npt.NDArray[np.bool_], first: int
+) -> Spike | None:
     """Look at one bar exactly: return the spike that begins there, if one does."""
     jump = float(path[first] - path[first - 1])
     early = first <= _EARLY
@@ -183,7 +199,11 @@ def _spike(y: Floats, path: Floats, size: Floats, wrong: npt.NDArray[np.bool_], 
         apart = abs(y[first] - y[first - 1])
         usual = _PER_MEDIAN * float(np.median(steps[steps > 0])) if np.isfinite(least) else 0.0
         rare = apart <= max(_TICKS * least, _IN_VALUE * usual) if np.isfinite(least) else False
-        if abs(jump) >= _least_jump(changes) and not rare and abs(path[back] - path[first - 1]) <= near:
+        if (
+            abs(jump) >= _least_jump(changes)
+            and not rare
+            and abs(path[back] - path[first - 1]) <= near
+        ):
             times = abs(jump) / deviation if deviation > 0 else np.inf
             impossible = _impossible(float(y[first - 1]), float(y[first]), float(times))
             return Spike(first, back, max(back, until - 1), jump, float(times), impossible)
@@ -205,8 +225,12 @@ def _least_jump(changes: Floats) -> float:
 
 
 def deviation_of(changes: Floats) -> float:
-    """Return a robust standard deviation of absolute changes: the larger of that of all and that of the last 20."""
-    return max(_PER_MEDIAN * float(np.median(changes)), _PER_MEAN * float(changes[-_RECENT:].mean()))
+    """Return a robust standard deviation of absolute changes: the larger of that of all and that
+    of the last 20.
+    """
+    return max(
+        _PER_MEDIAN * float(np.median(changes)), _PER_MEAN * float(changes[-_RECENT:].mean())
+    )
 
 
 _FOUND: WeakKeyDictionary[PriceSeries, tuple[Spike, ...]] = WeakKeyDictionary()
@@ -228,8 +252,10 @@ def without_spikes(panel: Panel, known: Sequence[int] | None = None) -> Panel:
     ----------
     panel : Panel
     known : sequence of int, optional
-        Bars of each series that may be looked at: a spike is held where it was known by the last of them. So
-        is a jump of a spike's size among the last 5 of them, which cannot be told from one yet. All bars by
+        Bars of each series that may be looked at: a spike is held where it was known by the last of
+        them. So
+        is a jump of a spike's size among the last 5 of them, which cannot be told from one yet. All
+        bars by
         default.
 
     Returns
@@ -239,11 +265,17 @@ def without_spikes(panel: Panel, known: Sequence[int] | None = None) -> Panel:
     """
     lengths = [len(s) for s in panel] if known is None else known
     held = tuple(_held_until(s, n) for s, n in zip(panel, lengths, strict=True))
-    return panel if all(one is other for one, other in zip(held, panel, strict=True)) else Panel(held)
+    return (
+        panel
+        if all(item is other for item, other in zip(held, panel, strict=True))
+        else Panel(held)
+    )
 
 
 def _held_until(series: PriceSeries, known: int) -> PriceSeries:
-    """Return the series with the spikes held that were known in its first bars, and with a jump that was open then."""
+    """Return the series with the spikes held that were known in its first bars, and with a jump
+    that was open then.
+    """
     spikes = [spike for spike in spikes_of(series) if spike.known < known]
     jump = open_jump(series.y[:known], spikes)
     if jump is not None:
@@ -252,7 +284,9 @@ def _held_until(series: PriceSeries, known: int) -> PriceSeries:
 
 
 def impossible_bars(series: PriceSeries) -> npt.NDArray[np.bool_]:
-    """Tell which bars are part of a spike that no price makes, shape [T]: neither forecasts from them nor of them are judged."""
+    """Tell which bars are part of a spike that no price makes, shape [T]: neither forecasts from
+    them nor of them are judged.
+    """
     wrong = np.zeros(len(series), bool)
     for spike in spikes_of(series):
         wrong[spike.first : spike.back] |= spike.impossible
@@ -272,24 +306,26 @@ def as_seen(series: PriceSeries, bars: Ints) -> Iterator[tuple[Ints, PriceSeries
     places : ndarray of int64
         Places in ``bars``; every one comes once.
     version : PriceSeries
-        The series to use at these bars: with the spikes held that were known there, up to the last of
+        The series to use at these bars: with the spikes held that were known there, up to the last
+        of
         them; bars after that are no better than those of the series itself.
     """
     spikes = spikes_of(series)
     number = np.full(bars.size, -1)
-    for place, spike in enumerate(spikes):
-        number[(bars >= spike.first) & (bars < spike.known)] = place
-    for place in np.unique(number):
-        mine = np.flatnonzero(number == place)
-        if place < 0:
+    for index, spike in enumerate(spikes):
+        number[(bars >= spike.first) & (bars < spike.known)] = index
+    for index in np.unique(number):
+        mine = np.flatnonzero(number == index)
+        if index < 0:
             yield mine, _held(series, spikes)
         else:
-            spike = spikes[place]
+            spike = spikes[index]
             yield mine, _held(series, [k for k in spikes if k.known <= spike.first])
 
 
 def as_known(series: PriceSeries, of: Callable[[PriceSeries], Floats]) -> Floats:
-    """Evaluate a function of a series at each bar, with the spikes held that were known at that bar.
+    """Evaluate a function of a series at each bar, with the spikes held that were known at that
+    bar.
 
     Parameters
     ----------
@@ -317,7 +353,7 @@ def _held(series: PriceSeries, spikes: Sequence[Spike]) -> PriceSeries:
     if not spikes:
         return series
     values = np.array(series.values)
-    prices = [place for place, name in enumerate(series.columns) if name != "volume"]
+    prices = [index for index, name in enumerate(series.columns) if name != "volume"]
     for spike in spikes:
         values[spike.first : spike.back, prices] = values[spike.first - 1, prices]
     return replace(series, values=values)

@@ -1,4 +1,6 @@
-"""The plain answer to "is it any good?": skill, significance, calibration, the copycat check, and one sentence."""
+"""The plain answer to "is it any good?": skill, significance, calibration, the copycat check,
+and one sentence.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ from forecasting.series import Floats, Outcomes
 #: A larger skill than this one bar ahead is more likely a leak than a discovery.
 LEAK_SKILL = 0.05
 SIGNIFICANCE = 0.05
-#: Share of outcomes (percent) in its 80 and its 95 % band from which a baseline counts as far too wide.
+#: Share of outcomes (percent) in its 80 and its 95 % band from which a baseline counts as far too
+#: wide.
 BROKEN_80, BROKEN_95 = 95.0, 99.0
-#: A skill of less than this is a tie, however certain it is: of no use to anybody, and easily told apart by a large panel.
+#: A skill of less than this is a tie, however certain it is: of no use to anybody, and easily told
+#: apart by a large panel.
 MATTERS = 0.003
 #: A median that is worse than no change by more than this says so.
 CLEARLY = 0.02
@@ -38,19 +42,29 @@ _ROUNDING = 1e-12
 Result = Literal["beats", "ties", "loses"]
 
 
-def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1, start: str = "the volatility model") -> Verdict:
-    """Judge a model against the best baseline on the same origins, and tell how it stands against the random walk.
+def judge(
+    outcomes: Mapping[str, Outcomes],
+    model: str,
+    *,
+    tries: int = 1,
+    start: str = "the volatility model",
+) -> Verdict:
+    """Judge a model against the best baseline on the same origins, and tell how it stands against
+    the random walk.
 
     Parameters
     ----------
     outcomes : mapping of str to Outcomes
-        The model and the baselines, from the same origins and on the same quantile levels. The same forecast without
+        The model and the baselines, from the same origins and on the same quantile levels. The same
+        forecast without
         its network, :data:`NO_NETWORK`, is no rival: it tells what the network adds.
     model : str
         Key of the model; every other key is a baseline.
     tries : int
-        How many configurations were tried on these origins, this one included: the p-value of a gain is corrected for
-        them (Sidak), because the best of many tries looks good by chance. That of a loss is corrected for the number of
+        How many configurations were tried on these origins, this one included: the p-value of a
+        gain is corrected for
+        them (Sidak), because the best of many tries looks good by chance. That of a loss is
+        corrected for the number of
         baselines instead: the best of many baselines looks good by chance as well.
     start : str
         What the network starts from, in words.
@@ -58,12 +72,24 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1, start
     Returns
     -------
     Verdict
-        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 % and the skill is at least
+        ``beats`` or ``loses`` only where the test of :func:`compare` tells the two apart at 5 % and
+        the skill is at least
         :data:`MATTERS`, otherwise ``ties``.
     """
     ours = outcomes[model]
-    tests = {name: compare(ours, theirs) for name, theirs in outcomes.items() if name not in (model, NO_NETWORK)}
-    best = min(tests, key=lambda name: (not tests[name].flawless, _or(tests[name].skill, math.inf), name != RandomWalk.name))
+    tests = {
+        name: compare(ours, theirs)
+        for name, theirs in outcomes.items()
+        if name not in (model, NO_NETWORK)
+    }
+    best = min(
+        tests,
+        key=lambda name: (
+            not tests[name].flawless,
+            _or(tests[name].skill, math.inf),
+            name != RandomWalk.name,
+        ),
+    )
     test = tests[best].corrected(tries, rivals=len(tests))
     sentence = _sentence(model, best, len(tests), ours.horizon, test)
     walk = tests.get(RandomWalk.name)
@@ -79,7 +105,17 @@ def judge(outcomes: Mapping[str, Outcomes], model: str, *, tries: int = 1, start
         *_copy_words(copycat(ours), ours.point_name, worse),
     ]
     adds = None if added is None else NetworkAdds(added.skill, added.p_value)
-    return Verdict(test.result, sentence, test.skill, test.p_value, best, tuple(notes), tries, test.independent, adds)
+    return Verdict(
+        test.result,
+        sentence,
+        test.skill,
+        test.p_value,
+        best,
+        tuple(notes),
+        tries,
+        test.independent,
+        adds,
+    )
 
 
 @dataclass(frozen=True)
@@ -91,13 +127,15 @@ class Comparison:
     skill : float
         1 - CRPS / CRPS of the reference; positive is better.
     p_value : float
-        Two-sided, of equal CRPS; NaN where there is nothing to test, or too few independent origins for a test.
+        Two-sided, of equal CRPS; NaN where there is nothing to test, or too few independent origins
+        for a test.
     origins : int
         Dates from which forecasts were made.
     independent : float
         Origins whose outcomes do not overlap, about.
     flawless : bool
-        Whether the reference made no error at all and the model did, as where the price stands still; ``skill`` is NaN then.
+        Whether the reference made no error at all and the model did, as where the price stands
+        still; ``skill`` is NaN then.
     """
 
     skill: float
@@ -108,7 +146,9 @@ class Comparison:
 
     @property
     def result(self) -> Result:
-        """``beats`` or ``loses`` where that is certain enough and large enough, otherwise ``ties``."""
+        """``beats`` or ``loses`` where that is certain enough and large enough, otherwise
+        ``ties``.
+        """
         if self.flawless and self.enough:
             return "loses"
         if not self.certain or abs(self.skill) < MATTERS:
@@ -126,7 +166,9 @@ class Comparison:
         return self.enough and (self.flawless or self.p_value < SIGNIFICANCE)
 
     def corrected(self, tries: int, rivals: int = 1) -> Comparison:
-        """Return the comparison with the p-value of a gain of the best of ``tries``, or of a loss to the best of ``rivals``."""
+        """Return the comparison with the p-value of a gain of the best of ``tries``, or of a
+        loss to the best of ``rivals``.
+        """
         choices = tries if self.skill > 0 else rivals
         if choices <= 1 or not self.p_value < 1:
             return self
@@ -134,9 +176,11 @@ class Comparison:
 
 
 def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
-    """Compare two models by CRPS: of log returns where all values are positive, otherwise in units of each series' MASE scale.
+    """Compare two models by CRPS: of log returns where all values are positive, otherwise in units
+    of each series' MASE scale.
 
-    The test of :func:`diebold_mariano` runs on the difference of losses per origin date: the mean over series and
+    The test of :func:`diebold_mariano` runs on the difference of losses per origin date: the mean
+    over series and
     steps comes first, because series move together and each date is one observation.
     """
     loss, reference = _losses(ours, theirs)
@@ -145,8 +189,8 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
         return Comparison(math.nan, math.nan, 0, 0.0)
     mine, base = float(loss[known].mean()), float(reference[known].mean())
     skill = 1 - mine / base if base > 0 else 0.0 if mine == base else math.nan
-    dates, place = np.unique(ours.cutoff[known], return_inverse=True)
-    difference = np.bincount(place, (reference - loss)[known]) / np.bincount(place)
+    dates, index = np.unique(ours.cutoff[known], return_inverse=True)
+    difference = np.bincount(index, (reference - loss)[known]) / np.bincount(index)
     overlap = _overlap(ours)
     independent = dates.size / (overlap + 1)
     p_value = diebold_mariano(difference, overlap) if independent >= MIN_ORIGINS else math.nan
@@ -154,18 +198,25 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
 
 
 def _overlap(outcomes: Outcomes) -> int:
-    """Return how many later origins the outcomes of one overlap with, usually; of origins with a known outcome, of which there is one."""
+    """Return how many later origins the outcomes of one overlap with, usually; of origins with a
+    known outcome, of which there is one.
+    """
     known = np.isfinite(outcomes.y).any(axis=1)
     return evidence.overlap(outcomes.cutoff[known], outcomes.ds[known, -1])
 
 
 def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
-    """Two-sided p-value of the hypothesis that two forecasts are equally good (Diebold & Mariano 1995).
+    """Two-sided p-value of the hypothesis that two forecasts are equally good (Diebold & Mariano
+    1995).
 
-    Two estimates of the variance are made and the larger p-value counts. The first sums the autocovariances of
-    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as many degrees of
-    freedom as there are outcomes that do not overlap. The second is Newey & West's (1987) over 1.3 sqrt(N) lags with the
-    critical value of fixed-b theory (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that calm and wild days come
+    Two estimates of the variance are made and the larger p-value counts. The first sums the
+    autocovariances of
+    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as
+    many degrees of
+    freedom as there are outcomes that do not overlap. The second is Newey & West's (1987) over 1.3
+    sqrt(N) lags with the
+    critical value of fixed-b theory (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that
+    calm and wild days come
     in clusters, so that neighbouring losses are alike even where outcomes do not overlap.
 
     Parameters
@@ -181,13 +232,19 @@ def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
         NaN for too few origins, no difference at all, or a difference that is not finite.
     """
     n = difference.size
-    if n < max(4, 2 * (overlap + 1)) or not np.isfinite(difference).all() or np.ptp(difference) <= 1e-12 * np.abs(difference).max():
+    if (
+        n < max(4, 2 * (overlap + 1))
+        or not np.isfinite(difference).all()
+        or np.ptp(difference) <= 1e-12 * np.abs(difference).max()
+    ):
         return math.nan
     from scipy.special import stdtr
 
     mean = abs(float(difference.mean()))
     found = evidence.mean_variances(difference, overlap)
-    return max(float(2 * stdtr(freedom, -mean / math.sqrt(variance))) for variance, freedom in found)
+    return max(
+        float(2 * stdtr(freedom, -mean / math.sqrt(variance))) for variance, freedom in found
+    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +262,8 @@ class Copycat:
     pairs : int
         Changes that were compared, of all series.
     dates : int
-        Changes that were compared of the longest series: those of one date count once, because series move together.
+        Changes that were compared of the longest series: those of one date count once, because
+        series move together.
     """
 
     lag: int
@@ -222,11 +280,15 @@ class Copycat:
     @property
     def is_no_copy(self) -> bool:
         """Whether the forecast clearly does more than repeat the last value."""
-        return bool(self.correlations[LAGS + 1] + self.error < 0.5 or self.correlations[LAGS] > self.error)
+        return bool(
+            self.correlations[LAGS + 1] + self.error < 0.5 or self.correlations[LAGS] > self.error
+        )
 
     @property
     def is_copy(self) -> bool:
-        """Whether the forecast repeats the last value: a peak at lag 1 and next to nothing at lag 0."""
+        """Whether the forecast repeats the last value: a peak at lag 1 and next to nothing at
+        lag 0.
+        """
         return (
             self.lag == 1
             and bool(self.correlations[LAGS + 1] > 0.5)
@@ -237,19 +299,23 @@ class Copycat:
 def copycat(outcomes: Outcomes) -> Copycat | None:
     """Tell whether the medians only repeat the last known value, one step late.
 
-    Successive medians for successive origins are laid end to end and their changes correlated with the actual changes
+    Successive medians for successive origins are laid end to end and their changes correlated with
+    the actual changes
     at lags -5 to 5; of each series on its own, then averaged over series.
 
     Returns
     -------
     Copycat or None
-        None where origins are further apart than the horizon, fewer than 30 follow each other, or medians never change.
+        None where origins are further apart than the horizon, fewer than 30 follow each other, or
+        medians never change.
     """
     sums, pairs, series, dates = np.zeros(2 * LAGS + 1), 0, 0, 0
     for forecast, actual in _changes(outcomes):
         if forecast.size < 30 or np.ptp(forecast) == 0 or np.ptp(actual) == 0:
             continue
-        sums += [np.corrcoef(*_lagged(forecast, actual, lag))[0, 1] for lag in range(-LAGS, LAGS + 1)]
+        sums += [
+            np.corrcoef(*_lagged(forecast, actual, lag))[0, 1] for lag in range(-LAGS, LAGS + 1)
+        ]
         pairs, series, dates = pairs + forecast.size, series + 1, max(dates, forecast.size)
     if not series:
         return None
@@ -258,7 +324,9 @@ def copycat(outcomes: Outcomes) -> Copycat | None:
 
 
 def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
-    """Yield, for each series, changes between successive point forecasts and the actual changes, by origin in time order."""
+    """Yield, for each series, changes between successive point forecasts and the actual changes,
+    by origin in time order.
+    """
     step = _spacing(outcomes)
     if step is None:
         return
@@ -273,10 +341,14 @@ def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
 
 
 def _spacing(outcomes: Outcomes) -> int | None:
-    """Return the step ahead (from 0) at which most origins' outcomes are the next origins' cutoffs."""
+    """Return the step ahead (from 0) at which most origins' outcomes are the next origins'
+    cutoffs.
+    """
     order = np.lexsort((outcomes.cutoff, outcomes.symbol))
     here, following = order[:-1], order[1:]
-    meets = (outcomes.ds[here] == outcomes.cutoff[following][:, None]) & (outcomes.symbol[here] == outcomes.symbol[following])[:, None]
+    meets = (outcomes.ds[here] == outcomes.cutoff[following][:, None]) & (
+        outcomes.symbol[here] == outcomes.symbol[following]
+    )[:, None]
     return int(meets.sum(axis=0).argmax()) if 2 * meets.any(axis=1).sum() > here.size else None
 
 
@@ -288,7 +360,9 @@ def _lagged(forecast: Floats, actual: Floats, lag: int) -> tuple[Floats, Floats]
 
 
 def _losses(ours: Outcomes, theirs: Outcomes) -> tuple[Floats, Floats]:
-    """Return the loss of both models by origin in one unit, [N] each; NaN where no outcome is known."""
+    """Return the loss of both models by origin in one unit, [N] each; NaN where no outcome is
+    known.
+    """
     a, b = metrics.crps_bp(ours, 1), metrics.crps_bp(theirs, 1)
     if np.isfinite(a).any() and np.isfinite(b).any():
         return _exact(a, 1e4), _exact(b, 1e4)
@@ -315,7 +389,13 @@ def _chance(p_value: float) -> str:
 
 
 def _p(p_value: float) -> str:
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.1 else f"p = {p_value:.2f}"
+    return (
+        "p < 0.001"
+        if p_value < 0.001
+        else f"p = {p_value:.3f}"
+        if p_value < 0.1
+        else f"p = {p_value:.2f}"
+    )
 
 
 def _how(test: Comparison) -> str:
@@ -374,12 +454,23 @@ def _added(test: Comparison, start: str) -> Iterator[str]:
     how = _how(test)
     if how in ("small", "chance"):
         how = "small" if abs(test.skill) < MATTERS else "chance"
-    names = {"same": "adds-none", "few": "adds-few", "small": "adds-little", "chance": "adds-chance", "beats": "adds", "loses": "harms"}
+    names = {
+        "same": "adds-none",
+        "few": "adds-few",
+        "small": "adds-little",
+        "chance": "adds-chance",
+        "beats": "adds",
+        "loses": "harms",
+    }
     chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
-    yield tell(names[how], start=start, size=percent(test.skill), side=_side(test.skill), chance=chance)
+    yield tell(
+        names[how], start=start, size=percent(test.skill), side=_side(test.skill), chance=chance
+    )
 
 
-def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparison, tries: int) -> Iterator[str]:
+def _doubts(
+    ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparison, tries: int
+) -> Iterator[str]:
     """Yield what weakens the verdict."""
     if test.origins and not test.enough:
         worth = max(1, round(test.independent))
@@ -389,7 +480,11 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
     if tries > 1:
         changed = raw.skill > 0 and math.isfinite(raw.p_value) and test.p_value != raw.p_value
         corrected = {"before": f"{raw.p_value:.2g}", "after": f"{test.p_value:.2g}"}
-        yield tell("tries-corrected", tries=tries, **corrected) if changed else tell("tries", tries=tries)
+        yield (
+            tell("tries-corrected", tries=tries, **corrected)
+            if changed
+            else tell("tries", tries=tries)
+        )
     broken, first = broken_band(reference), compare(_first_step(ours), _first_step(reference))
     if broken:
         yield broken
@@ -398,10 +493,13 @@ def _doubts(ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparis
 
 
 def broken_band(baseline: Outcomes) -> str:
-    """Return a sentence where a baseline's bands are far too wide to measure a model by, otherwise "".
+    """Return a sentence where a baseline's bands are far too wide to measure a model by, otherwise
+    "".
 
-    Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %, on enough independent
-    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it. Where the values stand still on most
+    Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %,
+    on enough independent
+    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it. Where the
+    values stand still on most
     bars, every band holds them, and nothing is said.
     """
     dates = np.unique(baseline.cutoff[np.isfinite(baseline.y).any(axis=1)]).size
@@ -409,9 +507,15 @@ def broken_band(baseline: Outcomes) -> str:
         return ""
     inner = float(metrics.coverage(baseline, level=80))
     outer = float(metrics.coverage(baseline, level=95))
-    if not (inner >= BROKEN_80 and outer >= BROKEN_95) or _flat(baseline, 95) or _still(baseline) > MOSTLY:
+    if (
+        not (inner >= BROKEN_80 and outer >= BROKEN_95)
+        or _flat(baseline, 95)
+        or _still(baseline) > MOSTLY
+    ):
         return ""
-    return tell("broken", reference=_label(baseline.model), outer=f"{outer:.1f}", inner=f"{inner:.1f}")
+    return tell(
+        "broken", reference=_label(baseline.model), outer=f"{outer:.1f}", inner=f"{inner:.1f}"
+    )
 
 
 def _first_step(o: Outcomes) -> Outcomes:
@@ -428,10 +532,26 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
             yield tell("band-flat", level=level, share=f"{held.percent:.1f}")
             continue
         if _still(outcomes) > MOSTLY and held.stands(level) != "low":
-            yield tell("band-still", level=level, share=f"{held.percent:.1f}", still=f"{100 * _still(outcomes):.1f}")
+            yield tell(
+                "band-still",
+                level=level,
+                share=f"{held.percent:.1f}",
+                still=f"{100 * _still(outcomes):.1f}",
+            )
             continue
-        name = {"right": "band-right", "low": "band-narrow", "high": "band-wide", "few": "band-few"}[held.stands(level)]
-        yield tell(name, level=level, share=f"{held.percent:.1f}", low=f"{held.low:.1f}", high=f"{held.high:.1f}")
+        name = {
+            "right": "band-right",
+            "low": "band-narrow",
+            "high": "band-wide",
+            "few": "band-few",
+        }[held.stands(level)]
+        yield tell(
+            name,
+            level=level,
+            share=f"{held.percent:.1f}",
+            low=f"{held.low:.1f}",
+            high=f"{held.high:.1f}",
+        )
 
 
 def _flat(outcomes: Outcomes, level: float) -> bool:
@@ -439,7 +559,9 @@ def _flat(outcomes: Outcomes, level: float) -> bool:
     known = np.isfinite(outcomes.y)
     tail = (1 - level / 100) / 2
     width = (outcomes.quantile(1 - tail) - outcomes.quantile(tail))[known]
-    return bool((width <= SAME * np.abs(outcomes.y[known])).mean() > MOSTLY) if known.any() else False
+    return (
+        bool((width <= SAME * np.abs(outcomes.y[known])).mean() > MOSTLY) if known.any() else False
+    )
 
 
 def _still(outcomes: Outcomes) -> float:
@@ -450,7 +572,9 @@ def _still(outcomes: Outcomes) -> float:
 
 
 def _direction(outcomes: Outcomes) -> Iterator[str]:
-    """Yield how often the median called the direction right, with an interval by date, and what one constant call would have got."""
+    """Yield how often the median called the direction right, with an interval by date, and what
+    one constant call would have got.
+    """
     share = metrics.directional_share(outcomes)
     if not math.isfinite(share.percent):
         return
@@ -467,7 +591,14 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
         name = "direction-no-better"
     else:
         name = "direction-better" if share.low > rate else "direction-open"
-    yield tell(name, **said, low=f"{share.low:.1f}", high=f"{share.high:.1f}", constant=constant, rate=f"{rate:.1f}")
+    yield tell(
+        name,
+        **said,
+        low=f"{share.low:.1f}",
+        high=f"{share.high:.1f}",
+        constant=constant,
+        rate=f"{rate:.1f}",
+    )
 
 
 def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]:
@@ -476,4 +607,9 @@ def _copy_words(check: Copycat | None, point: str, worse: bool) -> Iterator[str]
     name = "no-copy" if check.is_no_copy else "copy-open"
     if check.is_copy:
         name = "copy-worse" if worse else "copy"
-    yield tell(name, point=point, known=f"{check.correlations[LAGS + 1]:.2f}", coming=f"{check.correlations[LAGS]:.2f}")
+    yield tell(
+        name,
+        point=point,
+        known=f"{check.correlations[LAGS + 1]:.2f}",
+        coming=f"{check.correlations[LAGS]:.2f}",
+    )

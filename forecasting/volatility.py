@@ -13,7 +13,7 @@ from typing import Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.seasonal import anchors, is_seasonal
+from forecasting.seasonality import anchors, is_seasonal
 from forecasting.series import Floats, Ints, Panel, PriceSeries
 from forecasting.spikes import as_known, without_spikes
 
@@ -23,32 +23,41 @@ Target = Literal["log-return", "difference", "seasonal"]
 FLOOR = 1e-7
 #: Bars over which the regressors of the HAR model average the variance.
 HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
-#: Decays of the EWMAs of squared moves among its regressors; the first alone is the scale where there is too little to fit.
+#: Decays of the EWMAs of squared moves among its regressors; the first alone is the scale where
+#: there is too little to fit.
 #: The quicker one makes room for volatility that answers single moves, as GARCH has it.
 _EWMA = (0.97, 0.9)
 _MOST_STEPS = 24
 _YEAR, _PRIOR_BARS = 250, 60
 #: Weight below which the past of an exponentially weighted mean does not count.
 _FORGOTTEN = 1e-40
-#: A bar's range is believed up to so many usual variances of a bar, or so many squared moves of its close: a wrong high is neither.
+#: A bar's range is believed up to so many usual variances of a bar, or so many squared moves of its
+#: close: a wrong high is neither.
 _MOST_RANGE, _MOST_MOVE = 400.0, 9.0
 #: Moves beyond so many scales count as that many; the mean size of a standard normal draw.
 _CRASH, _NORMAL_MEAN = 6.0, float(np.sqrt(2 / np.pi))
-#: Bars in a row without any move from which a price stands still; bars of trading in a row without which standing still is usual.
+#: Bars in a row without any move from which a price stands still; bars of trading in a row without
+#: which standing still is usual.
 _STILL_BARS, _TRADING_BARS = 22, 60
-#: Weight of the prior that variance is the same at all times, in rows; few rows would else make large coefficients.
+#: Weight of the prior that variance is the same at all times, in rows; few rows would else make
+#: large coefficients.
 _PRIOR_ROWS = 10.0
-#: How far beyond the fitted variances the regression is believed, in logs: a factor of two in the deviation.
+#: How far beyond the fitted variances the regression is believed, in logs: a factor of two in the
+#: deviation.
 _BEYOND = float(np.log(4.0))
 
 
-def resolve_target(panel: Panel, wanted: str = "auto", insample: Sequence[int] | None = None) -> Target:
-    """Choose what moves are measured from: the last value (log returns, differences) or past seasons.
+def resolve_target(
+    panel: Panel, wanted: str = "auto", insample: Sequence[int] | None = None
+) -> Target:
+    """Choose what moves are measured from: the last value (log returns, differences) or past
+    seasons.
 
     Parameters
     ----------
     panel : Panel
-        Whether all values are positive is taken from every bar: it is a property of the data, not fitted.
+        Whether all values are positive is taken from every bar: it is a property of the data, not
+        fitted.
     wanted : str
         ``auto``, or one of the targets, which is returned unchanged.
     insample : sequence of int, optional
@@ -62,7 +71,9 @@ def resolve_target(panel: Panel, wanted: str = "auto", insample: Sequence[int] |
 
 
 def path(series: PriceSeries, target: Target) -> Floats:
-    """Return the path whose increments are forecast, shape [T]: log of the close, or the close itself."""
+    """Return the path whose increments are forecast, shape [T]: log of the close, or the close
+    itself.
+    """
     return np.log(series.y) if target == "log-return" else np.array(series.y)
 
 
@@ -72,32 +83,44 @@ def moves(series: PriceSeries, target: Target) -> Floats:
 
 
 def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return each series' moves, shape [T]: increments, or by how much each bar missed what past seasons said one bar before."""
+    """Return each series' moves, shape [T]: increments, or by how much each bar missed what past
+    seasons said one bar before.
+    """
     if target != "seasonal":
         return tuple(moves(s, target) for s in panel)
     said = anchors(panel, 1)
-    return tuple(np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, said, strict=True))
+    return tuple(
+        np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, said, strict=True)
+    )
 
 
 def known_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return the moves as of :func:`panel_moves` as they were known at each bar: spikes that were over then are held, [T] a series."""
+    """Return the moves as of :func:`panel_moves` as they were known at each bar: spikes that
+    were over then are held, [T] a series.
+    """
     if target == "seasonal":
         return panel_moves(panel, target)
     return tuple(as_known(s, lambda version: moves(version, target)) for s in panel)
 
 
 def panel_variances(panel: Panel, target: Target) -> tuple[Floats, ...]:
-    """Return each series' variance of each bar's move, shape [T]; element t looks at bars up to t only."""
+    """Return each series' variance of each bar's move, shape [T]; element t looks at bars up to
+    t only.
+    """
     if target != "seasonal":
         return tuple(bar_variance(s, target) for s in panel)
-    return tuple(np.maximum(m**2, _floor(s, target)) for s, m in zip(panel, panel_moves(panel, target), strict=True))
+    return tuple(
+        np.maximum(m**2, _floor(s, target))
+        for s, m in zip(panel, panel_moves(panel, target), strict=True)
+    )
 
 
 def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
     """Estimate the variance of each bar's move from that bar alone.
 
     With open, high and low it is the squared overnight move plus the estimator of Garman and Klass,
-    ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move. So it is where the range is
+    ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move. So it is where the range
+    is
     beyond belief: 20 usual deviations of the last 250 bars, and 3 times the move of the close.
 
     Parameters
@@ -121,14 +144,20 @@ def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
         o, h, low, c = (series[name] for name in ("open", "high", "low", "close"))
         with np.errstate(divide="ignore", invalid="ignore"):
             overnight = np.log(o / np.concatenate([o[:1], c[:-1]])) ** 2
-            ranged = overnight + 0.5 * np.log(h / low) ** 2 - (2 * np.log(2) - 1) * np.log(c / o) ** 2
+            ranged = (
+                overnight + 0.5 * np.log(h / low) ** 2 - (2 * np.log(2) - 1) * np.log(c / o) ** 2
+            )
         usable = np.isfinite(ranged) & (h >= low)
         squared = np.where(usable & _credible(ranged, squared, usable), ranged, squared)
     return np.maximum(squared, _floor(series, target))
 
 
-def _credible(ranged: Floats, squared: Floats, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Tell which variances from ranges [T] are not far beyond the usual one and the squared move; each looks back only."""
+def _credible(
+    ranged: Floats, squared: Floats, usable: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Tell which variances from ranges [T] are not far beyond the usual one and the squared
+    move; each looks back only.
+    """
     logs = np.log(np.maximum(np.where(usable, ranged, squared), FLOOR))
     # Logs are shifted to be positive, as the mean asks; one wrong bar moves their mean by little.
     usual = np.exp(trailing_mean(logs - np.log(FLOOR) + 1.0, _YEAR) - 1.0 + np.log(FLOOR))
@@ -142,7 +171,8 @@ def _floor(series: PriceSeries, target: Target) -> Floats:
 
 
 def still_bars(variance: Floats, floor: Floats) -> npt.NDArray[np.bool_]:
-    """Tell which bars are part of a time in which the price stood still: at least 22 bars in a row without any move.
+    """Tell which bars are part of a time in which the price stood still: at least 22 bars in a row
+    without any move.
 
     Parameters
     ----------
@@ -154,7 +184,8 @@ def still_bars(variance: Floats, floor: Floats) -> npt.NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape [T]
-        All False where it never traded for 60 bars in a row: standing still is then what the series does.
+        All False where it never traded for 60 bars in a row: standing still is then what the series
+        does.
     """
     at_floor = variance <= floor * (1 + 1e-9)
     still = np.zeros(len(variance), np.bool_)
@@ -171,17 +202,20 @@ def _runs(chosen: npt.NDArray[np.bool_]) -> Ints:
 
 
 def clear_bars(series: PriceSeries, target: Target, known: int) -> Ints:
-    """Return how many bars after each of the first ``known`` are clear of a standstill, shape [known].
+    """Return how many bars after each of the first ``known`` are clear of a standstill, shape
+    [known].
 
-    A move of h bars from bar t is one of a time of trading where element t is at least h; it is -1 within a
-    standstill and the 22 bars after it, while averages fill anew. Bars from ``known`` on are not looked at
+    A move of h bars from bar t is one of a time of trading where element t is at least h; it is -1
+    within a
+    standstill and the 22 bars after it, while averages fill anew. Bars from ``known`` on are not
+    looked at
     and count as trading.
     """
     variance = bar_variance(series, target)[:known]
     still = still_bars(variance, _floor(series, target)[:known])
-    places = np.where(still, np.arange(known), 2 * len(series))
+    indices = np.where(still, np.arange(known), 2 * len(series))
     # The next bar of a standstill, from behind.
-    coming = np.minimum.accumulate(places[::-1])[::-1]
+    coming = np.minimum.accumulate(indices[::-1])[::-1]
     clear = coming - np.arange(known) - 1
     for _, end in _runs(still):
         clear[end : end + _STILL_BARS] = -1
@@ -203,7 +237,8 @@ def _total_weight(bars: int, decay: float) -> Floats:
 
 
 def _decayed_sum(values: Floats, decay: float) -> Floats:
-    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]: each pass doubles how far back it reaches.
+    """Return the sum of what was seen so far, weighted by ``decay**k``, [T]: each pass doubles how
+    far back it reaches.
 
     The filter of scipy does the same, and imports its statistics first, which takes a second.
     """
@@ -215,17 +250,22 @@ def _decayed_sum(values: Floats, decay: float) -> Floats:
 
 
 def trailing_mean(values: Floats, bars: int) -> Floats:
-    """Return the mean of the last ``bars`` positive values at each bar (of those there are, at first), shape [T]."""
+    """Return the mean of the last ``bars`` positive values at each bar (of those there are, at
+    first), shape [T].
+    """
     total = np.cumsum(values)
     out = total.copy()
     out[bars:] -= total[:-bars]
     mean = out / np.minimum(np.arange(1, len(values) + 1), bars)
-    # A jump of many orders of magnitude cancels digits of the sum: no mean lies below the least value seen.
+    # A jump of many orders of magnitude cancels digits of the sum: no mean lies below the least
+    # value seen.
     return np.maximum(mean, np.minimum.accumulate(values))
 
 
 def smoothed_steps(table: Floats) -> Floats:
-    """Average each step's row of [H, ...] with those of similar h, so that bands of neighbouring steps do not jump."""
+    """Average each step's row of [H, ...] with those of similar h, so that bands of neighbouring
+    steps do not jump.
+    """
     total = np.concatenate([np.zeros((1, *table.shape[1:])), np.cumsum(table, axis=0)])
     steps = np.arange(1, len(table) + 1)
     reach = np.minimum(steps // 3, len(table) - steps)
@@ -236,14 +276,20 @@ def smoothed_steps(table: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Har:
-    """Heterogeneous autoregression of log variance, pooled over a panel: the scale of the next h bars.
+    """Heterogeneous autoregression of log variance, pooled over a panel: the scale of the next h
+    bars.
 
     For moves from past seasons the scale is the same at every step: the EWMA volatility.
-    Otherwise the log of the variance summed over the next h bars is regressed on the logs of its means over
-    the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of the panel's mean
-    variance over 5 bars (panels only) and a constant. Times in which a price stands still, without a move
-    for at least 22 bars, are left out of the fit. Variances far outside those that were fitted are scaled
-    to where they begin, and the forecast back: a logarithm is no guide beyond what it was fitted to.
+    Otherwise the log of the variance summed over the next h bars is regressed on the logs of its
+    means over
+    the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of the panel's
+    mean
+    variance over 5 bars (panels only) and a constant. Times in which a price stands still, without
+    a move
+    for at least 22 bars, are left out of the fit. Variances far outside those that were fitted are
+    scaled
+    to where they begin, and the forecast back: a logarithm is no guide beyond what it was fitted
+    to.
 
     Attributes
     ----------
@@ -254,10 +300,13 @@ class Har:
     pooled : bool
         Whether the panel's own mean is among the regressors.
     feedback : float
-        How far the scale follows its own misses: where a series' moves of the last 250 bars were k times
-        as large as the scale said, beside the mean of all, it is multiplied by ``k**feedback``. 0 is the plain model.
+        How far the scale follows its own misses: where a series' moves of the last 250 bars were k
+        times
+        as large as the scale said, beside the mean of all, it is multiplied by ``k**feedback``. 0
+        is the plain model.
     fitted : ndarray, shape [2, P - 1], optional
-        Least and largest value of each regressor but the constant in the fit; None: nothing is held within them.
+        Least and largest value of each regressor but the constant in the fit; None: nothing is held
+        within them.
 
     References
     ----------
@@ -271,19 +320,36 @@ class Har:
     fitted: Floats | None = None
 
     def checked(self) -> Har:
-        """Return itself; raises ValueError for coefficients that are not those of the regressors, such as those of an older program."""
+        """Return itself; raises ValueError for coefficients that are not those of the
+        regressors, such as those of an older program.
+        """
         needed = len(HAR_BARS) + len(_EWMA) + self.pooled + 1
         if self.coefficients.ndim != 2 or len(self.coefficients) != needed:
-            raise ValueError(f"the volatility has coefficients of shape {list(self.coefficients.shape)}; {needed} a step are needed")
+            raise ValueError(
+                f"the volatility has coefficients of shape {list(self.coefficients.shape)}; "
+                f"{needed} a step are needed"
+            )
         if self.fitted is not None and self.fitted.shape != (2, needed - 1):
-            raise ValueError(f"the volatility has limits of shape {list(self.fitted.shape)}; [2, {needed - 1}] is needed")
+            raise ValueError(
+                f"the volatility has limits of shape {list(self.fitted.shape)}; [2, "
+                f"{needed - 1}] is needed"
+            )
         return self
 
     @classmethod
-    def fit(cls, panel: Panel, insample: Sequence[int], horizon: int, target: Target = "log-return", feedback: float = 0.0) -> Har:
-        """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is looked at.
+    def fit(
+        cls,
+        panel: Panel,
+        insample: Sequence[int],
+        horizon: int,
+        target: Target = "log-return",
+        feedback: float = 0.0,
+    ) -> Har:
+        """Fit by least squares on the first ``insample[s]`` bars of each series; no later bar is
+        looked at.
 
-        Spikes that were over by then are held. Where there are fewer than 250 usable bars in all, the
+        Spikes that were over by then are held. Where there are fewer than 250 usable bars in all,
+        the
         regression would be noise: the scale is then the EWMA volatility times the square root of h.
         """
         pooled = len(panel) > 4
@@ -302,11 +368,14 @@ class Har:
         ridge = (1e-4 * sums.count + _PRIOR_ROWS) * np.eye(width)
         ridge[-1, -1] = 0.0
         solved = np.linalg.solve(sums.gram + ridge, sums.cross)
-        every = np.stack([np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved])
+        every = np.stack(
+            [np.interp(np.log(np.arange(1, horizon + 1)), np.log(steps), row) for row in solved]
+        )
         return cls(target, every, pooled, feedback, np.stack([sums.least, sums.most])[:, :-1])
 
     def log_scale(self, panel: Panel) -> tuple[tuple[Floats, ...], Floats]:
-        """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale is X W.
+        """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale
+        is X W.
 
         Row t of X looks at bars up to t of the panel only.
         """
@@ -324,16 +393,20 @@ class Har:
         return tuple(designs), np.vstack([weights, np.full((1, weights.shape[1]), self.feedback)])
 
     def scale(self, panel: Panel, steps: int | None = None) -> tuple[Floats, ...]:
-        """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in units of the moves; H may be cut to fewer."""
+        """Return each series' scale of the next h-bar move seen from bar t, shape [T, H], in
+        units of the moves; H may be cut to fewer.
+        """
         designs, weights = self.log_scale(panel)
         return tuple(np.exp(x @ weights[:, :steps]) for x in designs)
 
 
 @dataclass
 class _Sums:
-    """Sums over the series of what least squares needs, so that all their rows need not be side by side.
+    """Sums over the series of what least squares needs, so that all their rows need not be side by
+    side.
 
-    ``gram`` [P, P], ``cross`` [P, steps], the number of rows, and the least and largest regressors [P].
+    ``gram`` [P, P], ``cross`` [P, steps], the number of rows, and the least and largest regressors
+    [P].
     """
 
     gram: Floats
@@ -353,25 +426,41 @@ class _Sums:
         self.most = np.maximum(self.most, rows.max(axis=0))
 
 
-def _normal_equations(panel: Panel, insample: Sequence[int], target: Target, designs: Sequence[Floats], steps: Ints) -> _Sums:
-    """Sum up the regression of the log variance of the next steps, on the first ``insample[s]`` bars of each series."""
+def _normal_equations(
+    panel: Panel, insample: Sequence[int], target: Target, designs: Sequence[Floats], steps: Ints
+) -> _Sums:
+    """Sum up the regression of the log variance of the next steps, on the first ``insample[s]``
+    bars of each series.
+    """
     width = designs[0].shape[1]
-    found = _Sums(np.zeros((width, width)), np.zeros((width, len(steps))), 0, np.full(width, np.inf), np.full(width, -np.inf))
+    found = _Sums(
+        np.zeros((width, width)),
+        np.zeros((width, len(steps))),
+        0,
+        np.full(width, np.inf),
+        np.full(width, -np.inf),
+    )
     longest = int(steps[-1])
     for series, design, known in zip(panel, designs, insample, strict=True):
         total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
         first = min(22, known // 4)
         bars = np.arange(first, max(first, known - longest))
         bars = bars[clear_bars(series, target, known)[bars] >= longest]
-        found.add(design[bars], np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)))
+        found.add(
+            design[bars],
+            np.log(np.stack([total[bars + 1 + h] - total[bars + 1] for h in steps], axis=1)),
+        )
     return found
 
 
 def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
-    """Move log variances [T, P] far outside the fitted ones to where those begin, in place; return how far each row was moved, [T].
+    """Move log variances [T, P] far outside the fitted ones to where those begin, in place; return
+    how far each row was moved, [T].
 
-    A row whose variances are all below is moved up as a whole, one whose mean of 22 bars is above is moved
-    down: scaled so, the forecast is that of a calmer or wilder series. What is still below then is held.
+    A row whose variances are all below is moved up as a whole, one whose mean of 22 bars is above
+    is moved
+    down: scaled so, the forecast is that of a calmer or wilder series. What is still below then is
+    held.
     """
     own, month = len(HAR_BARS) + len(_EWMA), HAR_BARS.index(22)
     below = least[:own].max() - _BEYOND - table[:, :own].max(axis=1)
@@ -383,12 +472,19 @@ def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
 
 
 def _misses(move: Floats, scale: Floats) -> Floats:
-    """Return the log of how large moves were beside their scale, a mean over the last 250 bars, shape [T]."""
+    """Return the log of how large moves were beside their scale, a mean over the last 250 bars,
+    shape [T].
+    """
     known = np.concatenate([scale[:1], scale[:-1]])
     ratio = np.minimum(np.abs(move) / known, _CRASH) + 1e-3
     # The first bars' mean is drawn to that of a normal, until there is something to average.
     seen = np.minimum(np.arange(1, len(move) + 1), _YEAR)
-    return np.asarray(np.log((seen * trailing_mean(ratio, _YEAR) + _PRIOR_BARS * _NORMAL_MEAN) / (seen + _PRIOR_BARS)), np.float64)
+    return np.asarray(
+        np.log(
+            (seen * trailing_mean(ratio, _YEAR) + _PRIOR_BARS * _NORMAL_MEAN) / (seen + _PRIOR_BARS)
+        ),
+        np.float64,
+    )
 
 
 def _steps(horizon: int) -> Ints:
@@ -404,27 +500,38 @@ def _constant(regressors: int, horizon: int) -> Floats:
 
 
 def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> list[Floats]:
-    """Return the regressors of each series, [T, P], behind them ``room`` for further columns; spikes are held where known."""
+    """Return the regressors of each series, [T, P], behind them ``room`` for further columns;
+    spikes are held where known.
+    """
     own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
     # One block for all: many small ones would leave holes where they were.
     designs = np.split(np.ones((ends[-1], own + pooled + 1 + room)), ends[:-1])
     if target == "seasonal":
         # What past seasons say is of the whole panel.
-        for series, variance, move, design in zip(panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True):
+        for series, variance, move, design in zip(
+            panel, panel_variances(panel, target), panel_moves(panel, target), designs, strict=True
+        ):
             design[:, :own] = _own_regressors(variance, move, _floor(series, target))
     else:
         for series, design in zip(panel, designs, strict=True):
             design[:, :own] = as_known(
-                series, lambda one: _own_regressors(bar_variance(one, target), moves(one, target), _floor(one, target))
+                series,
+                lambda item: _own_regressors(
+                    bar_variance(item, target), moves(item, target), _floor(item, target)
+                ),
             )
     if pooled:
-        for design, market in zip(designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True):
+        for design, market in zip(
+            designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True
+        ):
             design[:, own] = market
     return designs
 
 
 def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
-    """Return the regressors that are a series' own, [T, P], from variance, move and least variance of each bar, [T] each."""
+    """Return the regressors that are a series' own, [T, P], from variance, move and least
+    variance of each bar, [T] each.
+    """
     squared = np.maximum(move**2, floor)
     squared[0] = variance[0]
     means = [trailing_mean(variance, bars) for bars in HAR_BARS]
@@ -432,9 +539,11 @@ def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:
 
 
 def mean_by_date(panel: Panel, columns: Sequence[Floats]) -> list[Floats]:
-    """Return, at each bar, the mean of the columns [T] of all series at the same date, one array [T] a series."""
-    dates, place = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
+    """Return, at each bar, the mean of the columns [T] of all series at the same date, one array
+    [T] a series.
+    """
+    dates, index = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
     values = np.concatenate(columns)
-    mean = np.bincount(place, values, len(dates)) / np.bincount(place, minlength=len(dates))
+    mean = np.bincount(index, values, len(dates)) / np.bincount(index, minlength=len(dates))
     ends = np.cumsum([len(s) for s in panel])
-    return [mean[part] for part in np.split(place, ends[:-1])]
+    return [mean[part] for part in np.split(index, ends[:-1])]

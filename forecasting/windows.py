@@ -16,25 +16,38 @@ from forecasting.config import InputConfig, TaskConfig
 from forecasting.errors import DataError, Remedy
 from forecasting.events import MEAN_LEVELS
 from forecasting.features import features, known_ahead
-from forecasting.seasonal import Season, anchors, deseasonalised, with_season
+from forecasting.seasonality import Season, anchors, deseasonalised, with_season
 from forecasting.series import Dates, Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.smoothing import smoothed
 from forecasting.spikes import without_spikes
-from forecasting.volatility import Har, Target, clear_bars, ewma, panel_moves, path, resolve_target, smoothed_steps
+from forecasting.volatility import (
+    Har,
+    Target,
+    clear_bars,
+    ewma,
+    panel_moves,
+    path,
+    resolve_target,
+    smoothed_steps,
+)
 
 Part = Literal["train", "val", "test"]
-#: What may be learned: moves from the last bar, from past seasons, or from the mean of the lookback.
+#: What may be learned: moves from the last bar, from past seasons, or from the mean of the
+#: lookback.
 LearnedTarget = Literal["log-return", "difference", "level", "seasonal"]
-#: From what the forecast starts: the last bar or past seasons, as the target says, or exponential smoothing.
+#: From what the forecast starts: the last bar or past seasons, as the target says, or exponential
+#: smoothing.
 Base = Literal["usual", "smoothed"]
 
 #: Most bars over which a level is compared with its mean.
 _MOST_LOOKBACK = 5000
 #: Share of the history that the validation and the test part take where no size is given.
 AUTO_SHARE = 0.15
-#: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 % lower than without).
+#: How far the scale follows its own misses; chosen on 100 US stocks, 2015 and 2016 (CRPS 0.1-0.2 %
+#: lower than without).
 FEEDBACK = 0.6
-#: Decay of the squared one-bar errors of exponential smoothing whose mean is its scale; least share of the moves that they have.
+#: Decay of the squared one-bar errors of exponential smoothing whose mean is its scale; least share
+#: of the moves that they have.
 _ERROR_DECAY, _LEAST_ERROR, _PRIOR_ERRORS = 0.95, 0.05, 4.0
 #: Bar from which what exponential smoothing says of its own errors is believed.
 _FIRST_BELIEVED = 8
@@ -44,9 +57,11 @@ _LEVEL_BARS = 20
 LEVELS: Floats = np.concatenate([[0.001, 0.0025], np.arange(1, 200) / 200, [0.9975, 0.999]])
 
 
-#: Dates that are lost to the error of a mean; how many more are as much doubt again (see :func:`_shrunk`).
+#: Dates that are lost to the error of a mean; how many more are as much doubt again (see
+#: :func:`_shrunk`).
 _LOST_DATES, _DOUBTED_DATES = 5.0, 50.0
-#: Farthest that the median of a walk is from its mean, in deviations: its squared error is then at most .36 % above that of no change.
+#: Farthest that the median of a walk is from its mean, in deviations: its squared error is then at
+#: most .36 % above that of no change.
 _MOST_SKEW = 0.06
 
 
@@ -88,7 +103,8 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
     task : TaskConfig
         ``val_size`` and ``test_size`` count dates of the panel's joint calendar.
     test_start : datetime64, optional
-        First date of the test part, instead of ``task.test_size``: a walk-forward fold. Nothing from
+        First date of the test part, instead of ``task.test_size``: a walk-forward fold. Nothing
+        from
         that date on is a target of training or validation.
 
     Raises
@@ -107,8 +123,11 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
         raise
 
 
-def _fitting(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> tuple[Remedy, ...]:
-    """Return the remedy with lookback, horizon and parts that suit the dates of a panel; none where nothing does.
+def _fitting(
+    panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
+) -> tuple[Remedy, ...]:
+    """Return the remedy with lookback, horizon and parts that suit the dates of a panel; none where
+    nothing does.
 
     The horizon stays where a tenth of the dates hold it, and the lookback where a
     fifth of them do; the parts have their usual shares. What still does not fit is halved.
@@ -133,17 +152,24 @@ def _fitting(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -
 
 
 def _split(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> Split:
-    """Split a panel, parameters and errors as of :func:`split_panel`; the errors have no remedies."""
+    """Split a panel, parameters and errors as of :func:`split_panel`; the errors have no
+    remedies.
+    """
     dates: Dates = np.unique(np.concatenate([s.ds for s in panel]))
     horizon = task.horizon
     usable = len(dates) if test_start is None else int(np.searchsorted(dates, test_start))
-    test_size = 0 if test_start is not None else task.test_size or max(horizon, round(AUTO_SHARE * len(dates)))
+    test_size = (
+        0
+        if test_start is not None
+        else task.test_size or max(horizon, round(AUTO_SHARE * len(dates)))
+    )
     val_size = task.val_size or max(horizon, round(AUTO_SHARE * usable))
     needed = task.input_size + horizon + val_size + test_size
     longest = max(panel, key=len)
     if needed > usable or task.input_size + horizon > len(longest):
         raise DataError(
-            f"{longest.symbol} has {usable:,} bars; lookback {task.input_size} and horizon {horizon} with {val_size} validation "
+            f"{longest.symbol} has {usable:,} bars; lookback {task.input_size} and horizon "
+            f"{horizon} with {val_size} validation "
             f"and {test_size} test bars need {needed:,}.",
             "Load more history, or lower the lookback, the horizon or the sizes of the parts.",
         )
@@ -151,22 +177,24 @@ def _split(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None) -> 
     val_date = dates[usable - test_size - val_size]
     found: dict[Part, list[tuple[int, Any]]] = {"train": [], "val": [], "test": []}
     insample = []
-    for place, series in enumerate(panel):
+    for index, series in enumerate(panel):
         val, test = (int(np.searchsorted(series.ds, date)) for date in (val_date, test_date))
         insample.append(val)
         first, last = task.input_size - 1, len(series) - 1 - horizon
-        found["train"].append((place, np.arange(first, val - horizon)))
-        found["val"].append((place, np.arange(max(first, val - 1), test - horizon)))
-        found["test"].append((place, np.arange(max(first, test - 1), last + 1)))
+        found["train"].append((index, np.arange(first, val - horizon)))
+        found["val"].append((index, np.arange(max(first, val - 1), test - horizon)))
+        found["test"].append((index, np.arange(max(first, test - 1), last + 1)))
     parts = {part: _origins(pieces) for part, pieces in found.items()}
     if not len(parts["train"]) or not len(parts["val"]):
         raise DataError(
-            f"No series of the panel is long enough for lookback {task.input_size} and horizon {horizon}.",
+            f"No series of the panel is long enough for lookback {task.input_size} and horizon "
+            f"{horizon}.",
             "Load more history, or lower the lookback or the horizon.",
         )
     if test_start is None and not len(parts["test"]):
         raise DataError(
-            f"No series has {horizon} bars after a forecast in the test part, which begins on {str(test_date)[:10]}.",
+            f"No series has {horizon} bars after a forecast in the test part, which begins on "
+            f"{str(test_date)[:10]}.",
             "Use a larger test size, lower the horizon, or leave out series that ended before.",
         )
     return Split(val_date, test_date, tuple(insample), parts["train"], parts["val"], parts["test"])
@@ -178,17 +206,22 @@ def bars_before(panel: Panel, date: np.datetime64) -> tuple[int, ...]:
 
 
 def _origins(pieces: list[tuple[int, Any]]) -> Origins:
-    return Origins(np.concatenate([np.full(len(bars), place) for place, bars in pieces]), np.concatenate([bars for _, bars in pieces]))
+    return Origins(
+        np.concatenate([np.full(len(bars), index) for index, bars in pieces]),
+        np.concatenate([bars for _, bars in pieces]),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """All that is fitted besides the network: volatility, feature scales, the baseline's distribution.
+    """All that is fitted besides the network: volatility, feature scales, the baseline's
+    distribution.
 
     Attributes
     ----------
     target : str
-        What is learned; tells what a path is (log of the close, or the close) and from where moves are measured.
+        What is learned; tells what a path is (log of the close, or the close) and from where moves
+        are measured.
     har : Har
         Scale of the next h bars.
     mean, sd : ndarray, shape [C]
@@ -204,7 +237,8 @@ class Scaling:
     symbols : tuple of str
         Series that have an embedding, in its order; none where series are treated alike.
     base : str
-        ``smoothed``: moves are measured from what :func:`forecasting.smoothing.smoothed` says, in units of its
+        ``smoothed``: moves are measured from what :func:`forecasting.smoothing.smoothed` says, in
+        units of its
         errors. ``usual``: as the target says.
     """
 
@@ -220,21 +254,39 @@ class Scaling:
     base: Base = "usual"
 
     @classmethod
-    def fit(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig, base: Base = "usual") -> Scaling:
-        """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at. Spikes that were over by then are held.
+    def fit(
+        cls,
+        panel: Panel,
+        insample: Sequence[int],
+        task: TaskConfig,
+        inputs: InputConfig,
+        base: Base = "usual",
+    ) -> Scaling:
+        """Fit on the first ``insample[s]`` bars of each series; no later bar is looked at. Spikes
+        that were over by then are held.
 
         Raises
         ------
         DataError
-            Log returns are wanted of a series that is not positive throughout, or a season of one that has none.
+            Log returns are wanted of a series that is not positive throughout, or a season of one
+            that has none.
         """
         fitted = cls._without_features(panel, insample, task, inputs, base)
-        known_rows = np.concatenate([table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)])
+        known_rows = np.concatenate(
+            [table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)]
+        )
         sd = known_rows.std(axis=0)
         return replace(fitted, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0))
 
     @classmethod
-    def _without_features(cls, panel: Panel, insample: Sequence[int], task: TaskConfig, inputs: InputConfig, base: Base) -> Scaling:
+    def _without_features(
+        cls,
+        panel: Panel,
+        insample: Sequence[int],
+        task: TaskConfig,
+        inputs: InputConfig,
+        base: Base,
+    ) -> Scaling:
         """Fit volatility and baseline alone."""
         target, season = _resolved(panel, task, insample)
         if base == "smoothed" and target == "seasonal":
@@ -245,17 +297,34 @@ class Scaling:
             panel = without_spikes(panel, insample)
         lookback = max(task.input_size, _LEVEL_BARS) if target == "level" else 0
         blank = np.zeros(0)
-        draft = cls(target, Har("log-return", blank, False), blank, blank, blank, inputs, season, lookback, base=base)
+        draft = cls(
+            target,
+            Har("log-return", blank, False),
+            blank,
+            blank,
+            blank,
+            inputs,
+            season,
+            lookback,
+            base=base,
+        )
         moves = draft.moves_target
-        draft = replace(draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK))
+        draft = replace(
+            draft, har=Har.fit(draft.plain(panel), insample, task.horizon, moves, FEEDBACK)
+        )
         scales = draft.log_scale(panel, task.horizon)
         lines, starts = draft.lines(panel), draft.starts(panel, task.horizon)
         least = _FIRST_BELIEVED if base == "smoothed" else 0
-        usable = [_usable(s, target, moves, known, least) for s, known in zip(draft.plain(panel), insample, strict=True)]
+        usable = [
+            _usable(s, target, moves, known, least)
+            for s, known in zip(draft.plain(panel), insample, strict=True)
+        ]
         return replace(draft, quantiles=_baseline_quantiles(panel, usable, scales, lines, starts))
 
-    def brought_up_to(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
-        """Fit volatility and baseline anew on more bars, keeping target, season and feature scales, with which the network was trained."""
+    def refit(self, panel: Panel, insample: Sequence[int], task: TaskConfig) -> Scaling:
+        """Fit volatility and baseline anew on more bars, keeping target, season and feature
+        scales, with which the network was trained.
+        """
         season = self.season if self.season != "none" else "auto"
         same = task.model_copy(update={"target": self.target, "season": season})
         fresh = Scaling._without_features(panel, insample, same, self.inputs, self.base)
@@ -264,7 +333,11 @@ class Scaling:
     @property
     def adds_up(self) -> bool:
         """Whether moves are measured from bar to bar, so that those of several bars add up."""
-        return self.base == "usual" and self.target in ("log-return", "difference") and self.season == "none"
+        return (
+            self.base == "usual"
+            and self.target in ("log-return", "difference")
+            and self.season == "none"
+        )
 
     @property
     def moves_target(self) -> Target:
@@ -272,7 +345,9 @@ class Scaling:
         return "difference" if self.target == "level" else self.target
 
     def plain(self, panel: Panel) -> Panel:
-        """Return the panel as it is learned from: its season taken off, unless moves are measured from past seasons."""
+        """Return the panel as it is learned from: its season taken off, unless moves are
+        measured from past seasons.
+        """
         return panel if self.target == "seasonal" else deseasonalised(panel, self.season)
 
     def lines(self, panel: Panel) -> tuple[Floats, ...]:
@@ -280,7 +355,8 @@ class Scaling:
         return tuple(path(s, self.moves_target) for s in panel)
 
     def starts(self, panel: Panel, horizon: int) -> tuple[Floats, ...] | None:
-        """Return from where the move of each bar ahead is measured, [T, H] a series; None where that is the last bar, for all of them.
+        """Return from where the move of each bar ahead is measured, [T, H] a series; None where
+        that is the last bar, for all of them.
 
         Row t looks at bars up to t, and at the dates of those that are due.
         """
@@ -291,17 +367,29 @@ class Scaling:
         if self.target == "seasonal":
             return anchors(panel, horizon, self.season)
         plain = self.plain(panel)
-        base = [_around(s.y, self.lookback)[0] if self.target == "level" else np.array(s.y) for s in plain]
+        base = [
+            _around(s.y, self.lookback)[0] if self.target == "level" else np.array(s.y)
+            for s in plain
+        ]
         if self.season == "none":
             return tuple(np.repeat(b[:, None], horizon, axis=1) for b in base)
         found = with_season(base, panel, self.season, horizon)
-        return tuple(np.log(np.maximum(f, 1e-12)) for f in found) if self.target == "log-return" else found
+        return (
+            tuple(np.log(np.maximum(f, 1e-12)) for f in found)
+            if self.target == "log-return"
+            else found
+        )
 
     def log_scale(self, panel: Panel, horizon: int) -> list[tuple[Floats, Floats]]:
-        """Return regressors X [T, P] and weights W [P, H] of each series: the log of the scale is X W. Row t looks at bars up to t."""
+        """Return regressors X [T, P] and weights W [P, H] of each series: the log of the scale
+        is X W. Row t looks at bars up to t.
+        """
         if self.base == "smoothed":
             said = smoothed(panel, horizon, self.target == "log-return")
-            return [(_error_size(line, one)[:, None], np.ones((1, horizon))) for line, one in zip(self.lines(panel), said, strict=True)]
+            return [
+                (_error_size(line, item)[:, None], np.ones((1, horizon)))
+                for line, item in zip(self.lines(panel), said, strict=True)
+            ]
         if self.target == "level":
             spreads = [np.log(_around(s.y, self.lookback)[1])[:, None] for s in self.plain(panel)]
             return [(spread, np.ones((1, horizon))) for spread in spreads]
@@ -309,17 +397,31 @@ class Scaling:
         return [(x, weights) for x in regressors]
 
     def tables(self, panel: Panel) -> tuple[Floats, ...]:
-        """Return the features as they are before scaling, [T, C] a series; of a level also how far it is from its mean, in its spread."""
+        """Return the features as they are before scaling, [T, C] a series; of a level also how
+        far it is from its mean, in its spread.
+        """
         plain = self.plain(panel)
-        tables = features(plain, [scale[:, 0] for scale in self.har.scale(plain, steps=1)], self.moves_target, self.inputs)
+        tables = features(
+            plain,
+            [scale[:, 0] for scale in self.har.scale(plain, steps=1)],
+            self.moves_target,
+            self.inputs,
+        )
         if self.target != "level":
             return tables
         around = [_around(s.y, self.lookback) for s in plain]
-        places = [np.clip((s.y - mean) / spread, -8, 8) for s, (mean, spread) in zip(plain, around, strict=True)]
-        return tuple(np.column_stack([table, place]) for table, place in zip(tables, places, strict=True))
+        indices = [
+            np.clip((s.y - mean) / spread, -8, 8)
+            for s, (mean, spread) in zip(plain, around, strict=True)
+        ]
+        return tuple(
+            np.column_stack([table, index]) for table, index in zip(tables, indices, strict=True)
+        )
 
     def baseline(self, levels: Floats) -> Floats:
-        """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear between and beyond the kept ones."""
+        """Return baseline quantiles of the scaled move at any levels, shape [H, Q], linear
+        between and beyond the kept ones.
+        """
         normal = _normal(LEVELS)
         wanted = _normal(np.asarray(levels, np.float64))
         out = np.stack([np.interp(wanted, normal, row) for row in self.quantiles])
@@ -338,11 +440,15 @@ class Scaling:
             "scaling.sd": self.sd,
             "scaling.quantiles": self.quantiles,
         }
-        return found if self.har.fitted is None else {**found, "scaling.har_fitted": self.har.fitted}
+        return (
+            found if self.har.fitted is None else {**found, "scaling.har_fitted": self.har.fitted}
+        )
 
     @property
     def kind(self) -> dict[str, Any]:
-        """Return what else is kept in a model file: whether the panel's mean is a regressor, the feedback, the inputs, the season, ..."""
+        """Return what else is kept in a model file: whether the panel's mean is a regressor, the
+        feedback, the inputs, the season, ...
+        """
         return {
             "pooled": self.har.pooled,
             "feedback": self.har.feedback,
@@ -354,11 +460,15 @@ class Scaling:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]) -> Scaling:
+    def from_arrays(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], target: LearnedTarget, kind: Mapping[str, Any]
+    ) -> Scaling:
         """Build what :meth:`arrays` and :attr:`kind` gave."""
         moves: Target = "difference" if target == "level" else target
         fitted = arrays.get("scaling.har_fitted")
-        har = Har(moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]), fitted).checked()
+        har = Har(
+            moves, arrays["scaling.har"], bool(kind["pooled"]), float(kind["feedback"]), fitted
+        ).checked()
         made = cls(
             target,
             har,
@@ -374,27 +484,56 @@ class Scaling:
         return made.checked()
 
     def checked(self) -> Scaling:
-        """Return itself; raises ValueError for numbers that no fit gives, such as those of a stranger's file."""
+        """Return itself; raises ValueError for numbers that no fit gives, such as those of a
+        stranger's file.
+        """
         if self.target not in get_args(LearnedTarget) or self.season not in get_args(Season):
             raise ValueError(f"target is {self.target!r} and season {self.season!r}")
-        if self.base not in get_args(Base) or (self.base == "smoothed" and self.target not in ("log-return", "difference")):
+        if self.base not in get_args(Base) or (
+            self.base == "smoothed" and self.target not in ("log-return", "difference")
+        ):
             raise ValueError(f"the start is {self.base!r} with the target {self.target!r}")
-        if not (0 <= self.har.feedback <= 1 and 0 <= self.lookback <= _MOST_LOOKBACK and all(isinstance(one, str) for one in self.symbols)):
+        if not (
+            0 <= self.har.feedback <= 1
+            and 0 <= self.lookback <= _MOST_LOOKBACK
+            and all(isinstance(item, str) for item in self.symbols)
+        ):
             raise ValueError(f"feedback is {self.har.feedback:g} and lookback {self.lookback}")
-        if any(array.dtype.kind not in "fi" for array in (self.mean, self.sd, self.quantiles, self.har.coefficients)):
+        if any(
+            array.dtype.kind not in "fi"
+            for array in (self.mean, self.sd, self.quantiles, self.har.coefficients)
+        ):
             raise ValueError("scales are no numbers")
         if self.mean.ndim != 1 or self.mean.shape != self.sd.shape or not (self.sd > 0).all():
-            raise ValueError(f"the features have means of shape {list(self.mean.shape)} and deviations of {list(self.sd.shape)}, above 0")
-        if self.quantiles.ndim != 2 or self.quantiles.shape[1] != len(LEVELS) or (np.diff(self.quantiles, axis=1) < 0).any():
-            raise ValueError(f"the baseline has quantiles of shape {list(self.quantiles.shape)}, increasing")
+            raise ValueError(
+                f"the features have means of shape {list(self.mean.shape)} and deviations of "
+                f"{list(self.sd.shape)}, above 0"
+            )
+        if (
+            self.quantiles.ndim != 2
+            or self.quantiles.shape[1] != len(LEVELS)
+            or (np.diff(self.quantiles, axis=1) < 0).any()
+        ):
+            raise ValueError(
+                f"the baseline has quantiles of shape {list(self.quantiles.shape)}, increasing"
+            )
         if self.har.coefficients.shape[1] != len(self.quantiles):
-            raise ValueError(f"volatility is of {self.har.coefficients.shape[1]} steps, the baseline of {len(self.quantiles)}")
+            raise ValueError(
+                f"volatility is of {self.har.coefficients.shape[1]} steps, the baseline of "
+                f"{len(self.quantiles)}"
+            )
         return self
 
 
-def _resolved(panel: Panel, task: TaskConfig, insample: Sequence[int]) -> tuple[LearnedTarget, Season]:
-    """Choose what is learned, and what season is taken off: with one that is an amount, differences are learned."""
-    season: Season = task.season if task.season == "additive" or task.season == "multiplicative" else "none"
+def _resolved(
+    panel: Panel, task: TaskConfig, insample: Sequence[int]
+) -> tuple[LearnedTarget, Season]:
+    """Choose what is learned, and what season is taken off: with one that is an amount,
+    differences are learned.
+    """
+    season: Season = (
+        task.season if task.season == "additive" or task.season == "multiplicative" else "none"
+    )
     if task.target == "level":
         return "level", season
     if task.target != "auto":
@@ -405,7 +544,9 @@ def _resolved(panel: Panel, task: TaskConfig, insample: Sequence[int]) -> tuple[
 
 
 def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
-    """Return mean and deviation of the last bars up to each, [T]; the deviation at least a thousandth of the size of what was seen."""
+    """Return mean and deviation of the last bars up to each, [T]; the deviation at least a
+    thousandth of the size of what was seen.
+    """
     import pandas as pd
 
     rolling = pd.Series(y).rolling(bars, min_periods=1)
@@ -415,7 +556,9 @@ def _around(y: Floats, bars: int) -> tuple[Floats, Floats]:
 
 
 def _error_size(line: Floats, said: Floats) -> Floats:
-    """Return the log of how large the one-bar errors of forecasts [T, H] of a path [T] lately were, [T]; looks back only."""
+    """Return the log of how large the one-bar errors of forecasts [T, H] of a path [T] lately
+    were, [T]; looks back only.
+    """
     errors = np.zeros_like(line)
     errors[1:] = line[1:] - said[:-1, 0]
     moves = np.diff(line, prepend=line[:1])
@@ -433,7 +576,8 @@ def _require_positive(panel: Panel) -> None:
         if not (series.y > 0).all():
             bad = int(np.argmin(series.y > 0))
             raise DataError(
-                f"{series.symbol} is {series.y[bad]:g} on {series.ds[bad].astype('datetime64[D]')}: log returns need positive values.",
+                f"{series.symbol} is {series.y[bad]:g} on "
+                f"{series.ds[bad].astype('datetime64[D]')}: log returns need positive values.",
                 "Choose the target 'difference', or leave it on 'auto'.",
             )
 
@@ -454,7 +598,8 @@ def _baseline_quantiles(
     """Return quantiles [H, K] of the known moves over their scale.
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
-    shrunk by their own uncertainty. Where few independent moves are known the sample's quantiles are
+    shrunk by their own uncertainty. Where few independent moves are known the sample's quantiles
+    are
     drawn to those of a normal of the same spread. The sizes of moves of several series on one date
     are worth as many as the variance of their mean tells.
 
@@ -462,21 +607,25 @@ def _baseline_quantiles(
     ----------
     panel : Panel
     usable : sequence of ndarray [N]
-        How far ahead moves from each in-sample bar of each series may be looked at, as of :func:`_usable`.
+        How far ahead moves from each in-sample bar of each series may be looked at, as of
+        :func:`_usable`.
     scales : sequence of (ndarray [T, P], ndarray [P, H])
         Log scale of each series, as of :meth:`Scaling.log_scale`.
     lines : sequence of ndarray [T]
         What is forecast.
     starts : sequence of ndarray [T, H], optional
-        From where moves are measured; None is the last bar. The median is then held close to no change.
+        From where moves are measured; None is the last bar. The median is then held close to no
+        change.
     """
     normal, horizon = _normal(LEVELS), scales[0][1].shape[1]
     out, days = np.empty((horizon, len(LEVELS))), _days(panel)
     for h in range(1, horizon + 1):
         pieces, when = [], []
-        for place, (day, (x, weights), line, ahead) in enumerate(zip(days, scales, lines, usable, strict=True)):
+        for index, (day, (x, weights), line, ahead) in enumerate(
+            zip(days, scales, lines, usable, strict=True)
+        ):
             bars = np.flatnonzero(ahead >= h)
-            start = starts[place][bars, h - 1] if starts else line[bars]
+            start = starts[index][bars, h - 1] if starts else line[bars]
             pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
             when.append(day[bars])
         z, dates = np.concatenate(pieces), np.concatenate(when)
@@ -493,10 +642,14 @@ def _baseline_quantiles(
     return np.maximum.accumulate(smoothed_steps(out), axis=1)
 
 
-def _usable(series: PriceSeries, target: LearnedTarget, moves: Target, known: int, least: int) -> Ints:
-    """Return how many bars ahead moves from each of the first ``known`` bars tell of the baseline's distribution, [known]; 0 for none.
+def _usable(
+    series: PriceSeries, target: LearnedTarget, moves: Target, known: int, least: int
+) -> Ints:
+    """Return how many bars ahead moves from each of the first ``known`` bars tell of the baseline's
+    distribution, [known]; 0 for none.
 
-    Bars before ``least`` and while the volatility's averages fill tell nothing, nor does a price that stood still.
+    Bars before ``least`` and while the volatility's averages fill tell nothing, nor does a price
+    that stood still.
     """
     bars = np.arange(known)
     ahead = np.where(bars >= max(least, min(22, known // 4)), known - 1 - bars, 0)
@@ -504,9 +657,11 @@ def _usable(series: PriceSeries, target: LearnedTarget, moves: Target, known: in
 
 
 def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most: float) -> Floats:
-    """Return quantiles [K] of mean 0 whose median is no farther from 0 than is sure, and at most ``most``.
+    """Return quantiles [K] of mean 0 whose median is no farther from 0 than is sure, and at most
+    ``most``.
 
-    The distance between the median and the mean of ``z`` is shrunk as its mean is. The difference is
+    The distance between the median and the mean of ``z`` is shrunk as its mean is. The difference
+    is
     taken off as a cosine over the levels: the mean and the width of the distribution stay.
     """
     low, median, high = np.quantile(z, [0.3, 0.5, 0.7])
@@ -519,14 +674,19 @@ def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most
     away = float(median) - mean
     sure = _shrunk(away, pulls, dates, independent) / away if away else 0.0
     wanted = float(np.clip(sure * body[middle], -most, most))
-    return np.asarray(body + (wanted - body[middle]) * np.cos(2 * np.pi * (LEVELS - 0.5)), np.float64)
+    return np.asarray(
+        body + (wanted - body[middle]) * np.cos(2 * np.pi * (LEVELS - 0.5)), np.float64
+    )
 
 
 def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> float:
-    """Return a statistic times ``1 - doubt / t^2``, 0 where that is negative; t is its ratio to its standard error.
+    """Return a statistic times ``1 - doubt / t^2``, 0 where that is negative; t is its ratio to its
+    standard error.
 
-    The shrinkage of James and Stein (1961), whose doubt is 1. Of noise a third of its variance is still
-    believed then, which is a third of a percent of the squared error where 100 moves are independent, and
+    The shrinkage of James and Stein (1961), whose doubt is 1. Of noise a third of its variance is
+    still
+    believed then, which is a third of a percent of the squared error where 100 moves are
+    independent, and
     three percent where 10 are. So the doubt is ``1 + 50 / n`` for n independent moves.
 
     Parameters
@@ -539,7 +699,8 @@ def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> flo
     dates : ndarray of int, shape [N]
         Number of each move's date.
     independent : float
-        Dates that count as independent. Some are lost, because the error itself is estimated from them.
+        Dates that count as independent. Some are lost, because the error itself is estimated from
+        them.
     """
     effective = independent - _LOST_DATES
     if effective <= 0 or not value:
@@ -550,7 +711,9 @@ def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> flo
 
 
 def _by_date(values: Floats, dates: Ints) -> Floats:
-    """Return the mean of the values of each date that there is, in order of time; dates are numbered."""
+    """Return the mean of the values of each date that there is, in order of time; dates are
+    numbered.
+    """
     count = np.bincount(dates)
     there = count > 0
     return np.asarray(np.bincount(dates, values)[there] / count[there], np.float64)
@@ -558,8 +721,8 @@ def _by_date(values: Floats, dates: Ints) -> Floats:
 
 def _days(panel: Panel) -> list[Ints]:
     """Return the number of each bar's date among all dates of the panel, [T] a series."""
-    _, place = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
-    return np.split(place, np.cumsum([len(s) for s in panel])[:-1])
+    _, index = np.unique(np.concatenate([s.ds for s in panel]), return_inverse=True)
+    return np.split(index, np.cumsum([len(s) for s in panel])[:-1])
 
 
 class Windows:
@@ -577,17 +740,24 @@ class Windows:
     device : torch.device
     """
 
-    def __init__(self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device) -> None:
+    def __init__(
+        self, panel: Panel, scaling: Scaling, task: TaskConfig, device: torch.device
+    ) -> None:
         self.input_size, self.horizon = task.input_size, task.horizon
         self.starts = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
 
         def tensor(arrays: Sequence[npt.NDArray[Any]]) -> Tensor:
-            return torch.as_tensor(np.concatenate(arrays, dtype=np.float32, casting="same_kind")).to(device)
+            return torch.as_tensor(
+                np.concatenate(arrays, dtype=np.float32, casting="same_kind")
+            ).to(device)
 
         self.device, self.panel, self.scaling = device, panel, scaling
         self.table = torch.as_tensor(self._scaled()).to(device)
         scales = scaling.log_scale(panel, task.horizon)
-        self.regressors, self.weights = tensor([regressors for regressors, _ in scales]), tensor([scales[0][1]])
+        self.regressors, self.weights = (
+            tensor([regressors for regressors, _ in scales]),
+            tensor([scales[0][1]]),
+        )
         del scales
         self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
         self._check_finite()
@@ -598,21 +768,36 @@ class Windows:
             calendars = [known_ahead(series, task.horizon) for series in panel]
             first = np.concatenate([[0], np.cumsum([len(table) for table, _ in calendars])])
             self._calendar = tensor([table for table, _ in calendars])
-            places = np.concatenate([place + start for (_, place), start in zip(calendars, first, strict=False)])
-            self._place = torch.as_tensor(places).to(device)
-        # Row k is the window that begins at row k of the table: the same memory, read as overlapping rows.
+            indices = np.concatenate(
+                [index + start for (_, index), start in zip(calendars, first, strict=False)]
+            )
+            self._place = torch.as_tensor(indices).to(device)
+        # Row k is the window that begins at row k of the table: the same memory, read as
+        # overlapping rows.
         begins = max(0, len(self.table) - task.input_size + 1)
-        self._windows = self.table.as_strided((begins, task.input_size * self.inputs), (self.inputs, 1))
+        self._windows = self.table.as_strided(
+            (begins, task.input_size * self.inputs), (self.inputs, 1)
+        )
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
 
     def _scaled(self) -> npt.NDArray[np.float32]:
-        """Return the table's rows; with a column for the number of the series where there are embeddings."""
+        """Return the table's rows; with a column for the number of the series where there are
+        embeddings.
+        """
         scaling = self.scaling
         found = np.empty((self.starts[-1], len(scaling.mean) + bool(scaling.symbols)), np.float32)
-        for start, table, series in zip(self.starts, scaling.tables(self.panel), self.panel, strict=False):
+        for start, table, series in zip(
+            self.starts, scaling.tables(self.panel), self.panel, strict=False
+        ):
             if table.shape[1] != len(scaling.mean):
-                raise DataError(f"The network reads {len(scaling.mean)} features; its settings make {table.shape[1]}.", "Train a new one.")
-            found[start : start + len(table)] = _numbered((table - scaling.mean) / scaling.sd, series, scaling.symbols)
+                raise DataError(
+                    f"The network reads {len(scaling.mean)} features; its settings make "
+                    f"{table.shape[1]}.",
+                    "Train a new one.",
+                )
+            found[start : start + len(table)] = _numbered(
+                (table - scaling.mean) / scaling.sd, series, scaling.symbols
+            )
         return found
 
     def _check_finite(self) -> None:
@@ -624,13 +809,16 @@ class Windows:
                 series = self.panel[int(np.searchsorted(self.starts, row, side="right")) - 1]
                 low, high = np.abs(series.y).min(), np.abs(series.y).max()
                 raise DataError(
-                    f"{series.symbol} has values of sizes from {low:.3g} to {high:.3g}: too large, or too far apart, to be learned from.",
+                    f"{series.symbol} has values of sizes from {low:.3g} to {high:.3g}: too "
+                    "large, or too far apart, to be learned from.",
                     "Divide them by a power of ten, or leave out the bars that cannot be right.",
                 )
 
     @property
     def inputs(self) -> int:
-        """Return the number of columns of the table, C: features, and the number of the series where it has an embedding."""
+        """Return the number of columns of the table, C: features, and the number of the series
+        where it has an embedding.
+        """
         return int(self.table.shape[1])
 
     def rows(self, origins: Origins) -> Tensor:
@@ -638,13 +826,19 @@ class Windows:
         return torch.as_tensor(self.starts[origins.series] + origins.bar).to(self.device)
 
     def window(self, rows: Tensor) -> Tensor:
-        """Return the inputs that end at the cutoff rows, shape [B, L, C]; bars up to the cutoff only."""
-        return self._windows.index_select(0, rows + (1 - self.input_size)).view(len(rows), self.input_size, -1)
+        """Return the inputs that end at the cutoff rows, shape [B, L, C]; bars up to the cutoff
+        only.
+        """
+        return self._windows.index_select(0, rows + (1 - self.input_size)).view(
+            len(rows), self.input_size, -1
+        )
 
     def known_ahead(self, rows: Tensor) -> Tensor | None:
-        """Return what the calendar says of each bar ahead, and its mean over the bars up to there, shape [..., H, 2 F].
+        """Return what the calendar says of each bar ahead, and its mean over the bars up to there,
+        shape [..., H, 2 F].
 
-        None where no calendar is read. Looks at dates only, and at those that are due, not those that turned out to have bars.
+        None where no calendar is read. Looks at dates only, and at those that are due, not those
+        that turned out to have bars.
         """
         if not self.scaling.inputs.dates:
             return None
@@ -654,7 +848,8 @@ class Windows:
     def scale(self, rows: Tensor) -> Tensor:
         """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff.
 
-        Regressors are added one by one: a matrix product rounds differently for other numbers of rows on some processors,
+        Regressors are added one by one: a matrix product rounds differently for other numbers of
+        rows on some processors,
         and a forecast must not depend on which others are asked for with it.
         """
         columns = self.regressors[rows].unsqueeze(-1).unbind(1)
@@ -664,30 +859,43 @@ class Windows:
         return torch.exp(total)
 
     def target(self, rows: Tensor) -> Tensor:
-        """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at bars after the cutoff."""
+        """Return what happened: the next h-bar moves over their scale, shape [B, H]; looks at
+        bars after the cutoff.
+        """
         ahead = rows[:, None] + self._ahead
-        moved = self.move[ahead].cumsum(1) if self.anchors is None else self.value[ahead] - self.anchor[rows]
+        moved = (
+            self.move[ahead].cumsum(1)
+            if self.anchors is None
+            else self.value[ahead] - self.anchor[rows]
+        )
         return moved / self.scale(rows)
 
     def values(self, origins: Origins, moved: Floats) -> Floats:
-        """Turn h-bar moves [N, H, Q] from each origin into values (price units), shape [N, H, Q]."""
+        """Turn h-bar moves [N, H, Q] from each origin into values (price units), shape [N, H,
+        Q].
+        """
         out, logs = np.empty_like(moved), self.scaling.target == "log-return"
-        for place in np.unique(origins.series):
-            series, mine = self.panel[int(place)], origins.series == place
+        for index in np.unique(origins.series):
+            series, mine = self.panel[int(index)], origins.series == index
             bars = origins.bar[mine]
             if self.anchors is not None:
-                out[mine] = self.anchors[int(place)][bars][:, :, None] + moved[mine]
+                out[mine] = self.anchors[int(index)][bars][:, :, None] + moved[mine]
             else:
-                out[mine] = path(series, self.scaling.moves_target)[bars][:, None, None] + moved[mine]
+                out[mine] = (
+                    path(series, self.scaling.moves_target)[bars][:, None, None] + moved[mine]
+                )
             if not logs:
-                # A series that was never negative is not forecast to be: sales, counts, withdrawals.
+                # A series that was never negative is not forecast to be: sales, counts,
+                # withdrawals.
                 lowest = np.minimum.accumulate(series.y)[bars][:, None, None]
                 out[mine] = np.where(lowest >= 0, np.maximum(out[mine], 0.0), out[mine])
         return np.exp(out) if logs else out
 
 
 def _numbered(table: Floats, series: PriceSeries, symbols: Sequence[str]) -> Floats:
-    """Add a column with the number of the series among those that have an embedding; an unknown one gets the number after the last."""
+    """Add a column with the number of the series among those that have an embedding; an unknown
+    one gets the number after the last.
+    """
     if not symbols:
         return table
     number = symbols.index(series.symbol) if series.symbol in symbols else len(symbols)
@@ -700,7 +908,8 @@ def check_lookback(panel: Panel, origins: Origins, input_size: int) -> None:
     if short.any():
         worst = int(np.argmax(short))
         raise DataError(
-            f"{panel[int(origins.series[worst])].symbol} has {int(origins.bar[worst]) + 1} bars up to the cutoff; "
+            f"{panel[int(origins.series[worst])].symbol} has {int(origins.bar[worst]) + 1} "
+            "bars up to the cutoff; "
             f"lookback {input_size} needs {input_size}.",
             "Load more history, or train with a lower lookback.",
         )

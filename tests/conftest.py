@@ -1,4 +1,6 @@
-"""Guards around every test: folders of its own, no network, and no thread, timer, process or window left behind."""
+"""Guards around every test: folders of its own, no network, and no thread, timer, process or
+window left behind.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +18,43 @@ from leaks import Leaks
 from network_guard import NetworkGuard, Trap
 from PySide6.QtCore import QSettings
 
-# The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
+# The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore
+# looks for new ones.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-# A process of xdist has a second thread, in which a cycle that holds a Qt object must not be freed: the guards below collect instead.
+# A process of xdist has a second thread, in which a cycle that holds a Qt object must not be freed:
+# the guards below collect instead.
 gc.disable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a test of reliability be repeated as often as is wanted: the figures of docs/reliability.md say how often."""
-    parser.addoption("--times", type=int, default=None, help="how often each test of tests/reliability repeats what it does")
+    """Let a test of reliability be repeated as often as is wanted: the figures of
+    docs/reliability.md say how often.
+    """
+    parser.addoption(
+        "--times",
+        type=int,
+        default=None,
+        help="how often each test of tests/reliability repeats what it does",
+    )
 
 
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> Callable[[int], int]:
-    """Return ``times(usual)``: how often to repeat, the usual number unless ``--times`` says another."""
+    """Return ``times(usual)``: how often to repeat, the usual number unless ``--times`` says
+    another.
+    """
     asked = request.config.getoption("--times")
     return lambda usual: usual if asked is None else int(asked)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def frozen_imports() -> None:
-    """Take what is imported by now out of the collector's sight: each of the collections below would walk through torch."""
+    """Take what is imported by now out of the collector's sight: each of the collections below
+    would walk through torch.
+    """
     gc.collect()
     gc.freeze()
 
@@ -64,15 +79,22 @@ def trap() -> Trap:
 
 
 @pytest.fixture(autouse=True)
-def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, trap: Trap) -> Iterator[None]:
-    """Fail a test that tries to leave this machine, whatever becomes of the error; except those marked ``network``."""
+def no_network(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, trap: Trap
+) -> Iterator[None]:
+    """Fail a test that tries to leave this machine, whatever becomes of the error; except those
+    marked ``network``.
+    """
     if request.node.get_closest_marker("network"):
         yield
         return
     guard = NetworkGuard(monkeypatch, trap)
     yield
     if guard.tried:
-        pytest.fail(f"{request.node.name} tried to reach {', '.join(dict.fromkeys(guard.tried))}", pytrace=False)
+        pytest.fail(
+            f"{request.node.name} tried to reach {', '.join(dict.fromkeys(guard.tried))}",
+            pytrace=False,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -82,4 +104,6 @@ def no_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     yield
     leaks.settle(qt=bool({"qtbot", "qapp"} & set(request.fixturenames)))
     if left := leaks.found():
-        pytest.fail(f"{request.node.name} leaves something behind: {'; '.join(left)}", pytrace=False)
+        pytest.fail(
+            f"{request.node.name} leaves something behind: {'; '.join(left)}", pytrace=False
+        )

@@ -1,4 +1,6 @@
-"""The real program in processes of its own, each closed in some state; forked from one that has imported all, so that many are cheap."""
+"""The real program in processes of its own, each closed in some state; forked from one that has
+imported all, so that many are cheap.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,20 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Seconds after which a program that has not ended is taken for hung: its threads are printed, and it is killed.
+#: Seconds after which a program that has not ended is taken for hung: its threads are printed, and
+#: it is killed.
 WATCH_S = 60
 #: Seconds that processes of a program which has ended may take to follow it.
 _FOLLOW_S = 2.0
 #: What a program finds in memory, and what only one that is to have its engine at once does.
-_IMPORTS = ("app.window.workbench", "forecasting.jobs", "forecasting.sources.yahoo", "pandas", "pyqtgraph", "psutil")
+_IMPORTS = (
+    "app.window.workbench",
+    "forecasting.jobs",
+    "forecasting.sources.yahoo",
+    "pandas",
+    "pyqtgraph",
+    "psutil",
+)
 _LATE = ("torch", "forecasting.backtest.walk", "forecasting.training", "forecasting.verdict")
 
 
@@ -54,9 +64,15 @@ class Ended:
     def faults(self) -> list[str]:
         """What a user would complain about, the time aside."""
         words = [
-            line for line in self.said.splitlines() if any(bad in line for bad in ("QThread", "Traceback", "Fatal", "QObject", "Timeout"))
+            line
+            for line in self.said.splitlines()
+            if any(bad in line for bad in ("QThread", "Traceback", "Fatal", "QObject", "Timeout"))
         ]
-        return [f"exit status {self.status}: {self.said[-3000:]}"] * (self.status != 0) + words + self.left
+        return (
+            [f"exit status {self.status}: {self.said[-3000:]}"] * (self.status != 0)
+            + words
+            + self.left
+        )
 
 
 @contextlib.contextmanager
@@ -66,11 +82,19 @@ def programs(*, torch: bool = True) -> Iterator[Callable[..., Ended]]:
     Yields
     ------
     callable
-        Takes the state, the folder that the program takes for its home, and more words for the state; returns an :class:`Ended`.
+        Takes the state, the folder that the program takes for its home, and more words for the
+        state; returns an :class:`Ended`.
     """
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     command = [sys.executable, __file__, "torch" if torch else ""]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as origin:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    ) as origin:
         assert origin.stdin is not None
         assert origin.stdout is not None
         source, sink = origin.stdin, origin.stdout
@@ -112,7 +136,14 @@ def _become(home: Path) -> None:
     for number in (1, 2):
         os.dup2(terminal, number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for name in ("HOME", "CANDLECAST_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    for name in (
+        "HOME",
+        "CANDLECAST_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_STATE_HOME",
+    ):
         os.environ[name] = str(home)
     os.environ["TMPDIR"] = tempfile.tempdir = str(home / "tmp")
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
@@ -131,11 +162,16 @@ def _end_of(pid: int, home: Path) -> Ended:
         time.sleep(0.002)
     ended = time.monotonic()
     _, status = os.waitpid(pid, 0)
-    left = [f"process {one}" for one in _session_of(pid)]
-    left += [f"file {one.relative_to(home)}" for one in (home / "tmp").rglob("*")]
+    left = [f"process {item}" for item in _session_of(pid)]
+    left += [f"file {item.relative_to(home)}" for item in (home / "tmp").rglob("*")]
     closed = home / "closed"
     seconds = ended - float(closed.read_text()) if closed.exists() else float("nan")
-    return Ended(os.waitstatus_to_exitcode(status), seconds, (home / "terminal").read_text(errors="replace"), left)
+    return Ended(
+        os.waitstatus_to_exitcode(status),
+        seconds,
+        (home / "terminal").read_text(errors="replace"),
+        left,
+    )
 
 
 def _session_of(pid: int) -> list[str]:
@@ -144,10 +180,10 @@ def _session_of(pid: int) -> list[str]:
     while (left := list(_members(pid))) and time.monotonic() < end:
         time.sleep(0.02)
     told = []
-    for one in left:
+    for item in left:
         with contextlib.suppress(psutil.Error):
-            told.append(f"{one.pid} {' '.join(one.cmdline())}")
-            one.kill()
+            told.append(f"{item.pid} {' '.join(item.cmdline())}")
+            item.kill()
     return told
 
 

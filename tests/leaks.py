@@ -1,4 +1,6 @@
-"""What a test may not leave behind: threads, timers, processes and windows, found so cheaply that every test is looked after."""
+"""What a test may not leave behind: threads, timers, processes and windows, found so cheaply
+that every test is looked after.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from PySide6.QtCore import QEvent, QEventLoop, QObject, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 from shiboken6 import getCppPointer, isValid
 
-#: Seconds in which what ends by itself may end: a window that stays open for the next test comes to rest, too.
+#: Seconds in which what ends by itself may end: a window that stays open for the next test comes to
+#: rest, too.
 _PATIENCE_S = 2.0
 #: Processes that Python keeps for as long as it lives once it has needed them.
 _KEPT = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
@@ -41,9 +44,12 @@ class Leaks:
         self._windows, self._threads, self._children = set(_windows()), set(_threads()), _children()
 
     def settle(self, *, qt: bool) -> None:
-        """Let what ends by itself end; ``qt`` tells of a test that has used Qt, even where nothing was started."""
+        """Let what ends by itself end; ``qt`` tells of a test that has used Qt, even where
+        nothing was started.
+        """
         if qt or self._started or self._new_windows():
-            # Wrappers of widgets that Qt has already deleted go with the collector, not with the last reference.
+            # Wrappers of widgets that Qt has already deleted go with the collector, not with the
+            # last reference.
             gc.collect()
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         app, end = QApplication.instance(), time.monotonic() + _PATIENCE_S
@@ -54,17 +60,19 @@ class Leaks:
 
     def found(self) -> list[str]:
         """Return what was not there before, in words."""
-        left = [f"{type(one).__name__} {one.objectName()!r} still runs" for one in self._active()]
-        left += [f"thread {one.name!r} still runs" for one in self._new_threads()]
+        left = [
+            f"{type(item).__name__} {item.objectName()!r} still runs" for item in self._active()
+        ]
+        left += [f"thread {item.name!r} still runs" for item in self._new_threads()]
         left += [f"process {_told(pid)} still runs" for pid in self._new_children()]
         return left + [f"window {name} is still there" for name in self._new_windows()]
 
     def _record(self, patch: pytest.MonkeyPatch, cls: type[QObject]) -> None:
         start: Callable[..., None] = cls.start  # type: ignore[attr-defined]
 
-        def wrapper(one: QObject, *args: Any) -> None:
-            self._started.append(weakref.ref(one))
-            start(one, *args)
+        def wrapper(item: QObject, *args: Any) -> None:
+            self._started.append(weakref.ref(item))
+            start(item, *args)
 
         patch.setattr(cls, "start", wrapper)
 
@@ -72,35 +80,59 @@ class Leaks:
         return bool(self._active() or self._new_threads() or self._new_children())
 
     def _active(self) -> list[QObject]:
-        found = {id(one): one for reference in self._started if (one := reference()) is not None and isValid(one)}
-        return [one for one in found.values() if (one.isRunning() if isinstance(one, QThread) else one.isActive())]  # type: ignore[attr-defined]
+        found = {
+            id(item): item
+            for reference in self._started
+            if (item := reference()) is not None and isValid(item)
+        }
+        return [
+            item
+            for item in found.values()
+            if (item.isRunning() if isinstance(item, QThread) else item.isActive())
+        ]  # type: ignore[attr-defined]
 
     def _new_windows(self) -> list[str]:
         return [name for address, name in _windows().items() if address not in self._windows]
 
     def _new_threads(self) -> list[threading.Thread]:
-        return [one for one in _threads() if one not in self._threads]
+        return [item for item in _threads() if item not in self._threads]
 
     def _new_children(self) -> list[int]:
-        return [pid for pid in _children() - self._children if not any(name in _told(pid) for name in _KEPT)]
+        return [
+            pid
+            for pid in _children() - self._children
+            if not any(name in _told(pid) for name in _KEPT)
+        ]
 
 
 def _threads() -> list[threading.Thread]:
-    """Return Python's threads; those of Qt and of C, of which Python only knows when they pass by, are none of them, nor are Dask's."""
-    return [one for one in threading.enumerate() if not isinstance(one, threading._DummyThread) and not one.name.startswith(_DASKS)]
+    """Return Python's threads; those of Qt and of C, of which Python only knows when they pass
+    by, are none of them, nor are Dask's.
+    """
+    return [
+        item
+        for item in threading.enumerate()
+        if not isinstance(item, threading._DummyThread) and not item.name.startswith(_DASKS)
+    ]
 
 
 def _children() -> set[int]:
-    """Return the processes that this one has started and not yet heard the end of; asking is free while there are none."""
+    """Return the processes that this one has started and not yet heard the end of; asking is
+    free while there are none.
+    """
     if hasattr(os, "waitid"):
         try:
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return set()
     try:
-        return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+        return {
+            int(pid)
+            for task in Path("/proc/self/task").iterdir()
+            for pid in (task / "children").read_text().split()
+        }
     except OSError:  # not Linux, or a thread that has ended meanwhile
-        return {one.pid for one in psutil.Process().children()}
+        return {item.pid for item in psutil.Process().children()}
 
 
 def _told(pid: int) -> str:
@@ -113,16 +145,22 @@ def _told(pid: int) -> str:
 
 
 def _windows() -> dict[int, str]:
-    """Return windows by their addresses: those that are seen, and hidden ones of the program that nobody owns."""
+    """Return windows by their addresses: those that are seen, and hidden ones of the program
+    that nobody owns.
+    """
     app = QApplication.instance()
     found = app.topLevelWidgets() if isinstance(app, QApplication) else []
     return {
-        getCppPointer(one)[0]: f"{type(one).__name__} {one.objectName()!r}{'' if one.isVisible() else ' (hidden)'}"
-        for one in found
-        if one.isVisible() or (one.parent() is None and _is_ours(one))
+        getCppPointer(item)[
+            0
+        ]: f"{type(item).__name__} {item.objectName()!r}{'' if item.isVisible() else ' (hidden)'}"
+        for item in found
+        if item.isVisible() or (item.parent() is None and _is_ours(item))
     }
 
 
-def _is_ours(one: QWidget) -> bool:
-    """Whether a hidden window is a leak where it stays: menus and tool tips are kept by Qt and pyqtgraph for the next time."""
-    return isinstance(one, QDialog | QMainWindow) or type(one).__module__.startswith("app.")
+def _is_ours(item: QWidget) -> bool:
+    """Whether a hidden window is a leak where it stays: menus and tool tips are kept by Qt and
+    pyqtgraph for the next time.
+    """
+    return isinstance(item, QDialog | QMainWindow) or type(item).__module__.startswith("app.")

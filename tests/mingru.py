@@ -10,7 +10,8 @@ from forecasting.models.recurrent import Carried, Recurrent, RecurrentLayer
 
 
 class MinGruLayer(RecurrentLayer):
-    """A layer of minimal gated units, h' = (1 - z) h + z n, whose gate z and candidate n see the input alone.
+    """A layer of minimal gated units, h' = (1 - z) h + z n, whose gate z and candidate n see the
+    input alone.
 
     References
     ----------
@@ -19,14 +20,18 @@ class MinGruLayer(RecurrentLayer):
 
     def make_cell(self, config: ModelConfig, inputs: int) -> nn.Module:
         """Return the weights of each direction."""
-        return nn.ModuleList(nn.Linear(inputs, 2 * config.hidden_size) for _ in range(self.directions))
+        return nn.ModuleList(
+            nn.Linear(inputs, 2 * config.hidden_size) for _ in range(self.directions)
+        )
 
     def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
         """Run one direction bar by bar."""
         gates, candidates = self.cell[int(backward)](read).chunk(2, dim=2)
         hidden = state[0][0]
         outputs = []
-        for gate, candidate in zip(gates.sigmoid().unbind(1), candidates.tanh().unbind(1), strict=True):
+        for gate, candidate in zip(
+            gates.sigmoid().unbind(1), candidates.tanh().unbind(1), strict=True
+        ):
             hidden = torch.lerp(hidden, candidate, gate)
             outputs.append(hidden)
         return torch.stack(outputs, dim=1), (hidden[None],)

@@ -1,4 +1,6 @@
-"""What a test tried to reach outside this machine: refused where it happens, and remembered, as the program may swallow the refusal."""
+"""What a test tried to reach outside this machine: refused where it happens, and remembered, as
+the program may swallow the refusal.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 
 
 class Trap:
-    """A proxy on loopback for libraries in C (curl), which do not come through Python's sockets: it notes who comes, and hangs up."""
+    """A proxy on loopback for libraries in C (curl), which do not come through Python's sockets:
+    it notes who comes, and hangs up.
+    """
 
     def __init__(self) -> None:
         self.caught: list[str] = []
@@ -35,15 +39,21 @@ class Trap:
 
 
 class NetworkGuard:
-    """Refuses and remembers connections, datagrams and look-ups of names that leave this machine, for the time of one test."""
+    """Refuses and remembers connections, datagrams and look-ups of names that leave this
+    machine, for the time of one test.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch, trap: Trap) -> None:
         self._tried: list[str] = []
         self._trap, self._seen = trap, len(trap.caught)
         for name in ("connect", "connect_ex"):
-            patch.setattr(socket.socket, name, self._socket_guard(getattr(socket.socket, name), place=0))
+            patch.setattr(
+                socket.socket, name, self._socket_guard(getattr(socket.socket, name), index=0)
+            )
         for name in ("sendto", "sendmsg"):
-            patch.setattr(socket.socket, name, self._socket_guard(getattr(socket.socket, name), place=-1))
+            patch.setattr(
+                socket.socket, name, self._socket_guard(getattr(socket.socket, name), index=-1)
+            )
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
             patch.setattr(socket, name, self._lookup_guard(getattr(socket, name)))
         for name in _PROXIES:
@@ -61,10 +71,12 @@ class NetworkGuard:
             self._tried.append(str(host))
             raise AssertionError(f"a test tried to reach {host}")
 
-    def _socket_guard(self, honest: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def _socket_guard(self, honest: Callable[..., Any], index: int) -> Callable[..., Any]:
         def guarded(sock: socket.socket, *args: Any) -> Any:
-            address = args[place] if args else None
-            if isinstance(address, tuple) and address and isinstance(address[0], str):  # the address of a Unix socket is a path
+            address = args[index] if args else None
+            if (
+                isinstance(address, tuple) and address and isinstance(address[0], str)
+            ):  # the address of a Unix socket is a path
                 self._check(address[0])
             return honest(sock, *args)
 

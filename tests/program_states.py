@@ -1,4 +1,6 @@
-"""The states in which the program can be closed, cancelled, given other prices and told to train: how each of them is reached."""
+"""The states in which the program can be closed, cancelled, given other prices and told to
+train: how each of them is reached.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,31 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.window import MainWindow, dialogs
+from app import dialogs
+from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.config import BacktestConfig, RunConfig
 
-TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=2, batch_size=128, test_size=45, seed=1)
+TINY = RunConfig().changed(
+    model="gru",
+    hidden_size=4,
+    input_size=10,
+    horizon=3,
+    epochs=2,
+    batch_size=128,
+    test_size=45,
+    seed=1,
+)
 ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
-#: What takes its time in a state, so that it is met at work: attribute of a module or of a class of it.
+#: What takes its time in a state, so that it is met at work: attribute of a module or of a class of
+#: it.
 _SLOW = {
     "loading": ("forecasting.jobs.loading", "_series_of"),
-    "first batch": ("forecasting.training.loop", "Run.step"),
-    "validating": ("forecasting.training.loop", "Run.validate"),
+    "first batch": ("forecasting.training.trainer", "Run.step"),
+    "validating": ("forecasting.training.trainer", "Run.validate"),
     "finishing": ("forecasting.verdict", "judge"),
     "preparing": ("forecasting.jobs.engine", "versions"),
-    "backtesting": ("forecasting.training.loop", "Run.validate"),
+    "backtesting": ("forecasting.training.trainer", "Run.validate"),
 }
 _LONGER_S = 0.1
 
@@ -63,12 +76,15 @@ class Scene:
         self.bench.model.show_config(ENDLESS)
         self.bench.layout.backtest.show_plan(BacktestConfig(step_size=4, refit=4))
         type(self.bench.layout.backtest).workers = property(lambda _panel: workers)  # type: ignore[method-assign, assignment]
-        self.bench.backtesting.start(resume=False)
+        self.bench.backtest_controller.start(resume=False)
 
     def pause(self) -> None:
         """Press Train, and Pause as soon as that is possible."""
         self.train()
-        when(lambda: self.bench.session.state == "training", self.bench.steering.toggle_pause)
+        when(
+            lambda: self.bench.session.state == "training",
+            self.bench.training_controller.toggle_pause,
+        )
 
     def finish(self) -> None:
         """Press Train, and Stop after some epochs."""
@@ -78,7 +94,10 @@ class Scene:
     def ask(self) -> None:
         """Press Train, then let a question stand before the window."""
         self.train()
-        when(lambda: len(self.bench.session.history) > 2, lambda: dialogs.ask_overwrite(self.bench.window, "some.candleproject"))
+        when(
+            lambda: len(self.bench.session.history) > 2,
+            lambda: dialogs.ask_overwrite(self.bench.window, "some.candleproject"),
+        )
 
 
 def when(condition: Callable[[], bool], do: Callable[[], object]) -> None:
@@ -96,7 +115,9 @@ def when(condition: Callable[[], bool], do: Callable[[], object]) -> None:
 
 
 def _says(scene: Scene, words: str) -> bool:
-    return scene.bench.session.progress is not None and words in scene.bench.session.progress.message
+    return (
+        scene.bench.session.progress is not None and words in scene.bench.session.progress.message
+    )
 
 
 def _modal(_scene: Scene) -> bool:
@@ -112,7 +133,10 @@ class State:
 
 
 STATES = {
-    "empty": State(lambda s: s.bench.session.remove(range(len(s.bench.session.watchlist))), lambda s: s.bench.session.panel is None),
+    "empty": State(
+        lambda s: s.bench.session.remove(range(len(s.bench.session.watchlist))),
+        lambda s: s.bench.session.panel is None,
+    ),
     "loading": State(lambda s: s.bench.load([s.prices]), lambda s: s.at_work.is_set()),
     "loaded": State(lambda s: s.bench.load([s.prices]), lambda s: s.bench.session.state == "idle"),
     "preparing": State(lambda s: s.train(), lambda s: s.at_work.is_set()),
@@ -121,20 +145,32 @@ STATES = {
     "paused": State(lambda s: s.pause(), lambda s: _says(s, "Paused")),
     "validating": State(lambda s: s.train(), lambda s: s.at_work.is_set()),
     "finishing": State(lambda s: s.finish(), lambda s: s.at_work.is_set()),
-    "searching": State(lambda s: s.bench.steering.search_rate(), lambda s: s.bench.session.state == "searching"),
-    "auditing": State(lambda s: s.bench.auditing.start(), lambda s: s.bench.session.state == "auditing"),
+    "searching": State(
+        lambda s: s.bench.training_controller.search_rate(),
+        lambda s: s.bench.session.state == "searching",
+    ),
+    "auditing": State(
+        lambda s: s.bench.auditing.start(), lambda s: s.bench.session.state == "auditing"
+    ),
     "backtesting": State(lambda s: s.test(1), lambda s: s.at_work.is_set()),
     "backtesting in two": State(lambda s: s.test(2), lambda s: _says(s, "at work")),
-    "exporting": State(lambda s: s.bench.keeping.ask_export(), lambda s: s.bench.keeping.dialog is not None),
+    "exporting": State(
+        lambda s: s.bench.export_controller.ask_export(),
+        lambda s: s.bench.export_controller.dialog is not None,
+    ),
     "fetching": State(lambda s: s.bench.load(["yahoo:AAPL"]), lambda s: s.at_work.is_set()),
-    "importing": State(lambda s: s.bench.importer.open(s.prices), lambda s: s.bench.importer.dialog is not None),
+    "importing": State(
+        lambda s: s.bench.importer.open(s.prices), lambda s: s.bench.importer.dialog is not None
+    ),
     "asking": State(lambda s: s.ask(), _modal),
 }
 
 
 @contextlib.contextmanager
 def slowed(state: str, at_work: threading.Event, patience: float = 60) -> Iterator[None]:
-    """Let what a state is about take its time, and tell when it begins; what is fetched is refused after so many seconds."""
+    """Let what a state is about take its time, and tell when it begins; what is fetched is
+    refused after so many seconds.
+    """
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if state == "fetching":
             _hardly_answered(stack, patch, at_work, patience)
@@ -142,8 +178,8 @@ def slowed(state: str, at_work: threading.Event, patience: float = 60) -> Iterat
             module, name = _SLOW[state]
             *path, last = name.split(".")
             owner: Any = importlib.import_module(module)
-            for one in path:
-                owner = getattr(owner, one)
+            for item in path:
+                owner = getattr(owner, item)
             real = getattr(owner, last)
 
             def slow(*given: Any, **named: Any) -> Any:
@@ -155,7 +191,12 @@ def slowed(state: str, at_work: threading.Event, patience: float = 60) -> Iterat
         yield
 
 
-def _hardly_answered(stack: contextlib.ExitStack, patch: pytest.MonkeyPatch, at_work: threading.Event, patience: float) -> None:
+def _hardly_answered(
+    stack: contextlib.ExitStack,
+    patch: pytest.MonkeyPatch,
+    at_work: threading.Event,
+    patience: float,
+) -> None:
     import yahoo_server
 
     server = stack.enter_context(yahoo_server.serving())
@@ -186,8 +227,10 @@ def run(order: dict[str, Any]) -> int:
     Parameters
     ----------
     order : dict
-        ``state`` ("first paint" and "engine starting" beside :data:`STATES`), ``home``, ``prices``, ``delay`` in seconds, ``end``:
-        the window is to ``close``, or the program to ``quit``; ``careless`` leaves out that threads are ended before the program is.
+        ``state`` ("first paint" and "engine starting" beside :data:`STATES`), ``home``, ``prices``,
+        ``delay`` in seconds, ``end``:
+        the window is to ``close``, or the program to ``quit``; ``careless`` leaves out that threads
+        are ended before the program is.
     """
     from app.__main__ import main
 
@@ -238,7 +281,9 @@ def run(order: dict[str, Any]) -> int:
 
 
 def _ready(window: MainWindow, state: str) -> bool:
-    """Whether a state can be entered: once prices and engine are there, but for those that come before."""
+    """Whether a state can be entered: once prices and engine are there, but for those that come
+    before.
+    """
     if state == "first paint" or window.bench is None:
         return state == "first paint" and window.isVisible()
     session = window.bench.session

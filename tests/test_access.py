@@ -1,4 +1,6 @@
-"""The window for those who do not see it or do not use a mouse: names, labels, focus, and one meaning for each key."""
+"""The window for those who do not see it or do not use a mouse: names, labels, focus, and one
+meaning for each key.
+"""
 
 from __future__ import annotations
 
@@ -28,50 +30,71 @@ from PySide6.QtWidgets import (
 from run_bench import finished
 from window_bench import idle, price_file, wait, window
 
+from app import dialogs
 from app.export import EXPORTERS, Figure
-from app.panels.audit import AuditDialog
-from app.panels.differences import DifferenceDialog
-from app.panels.rates import RateDialog
-from app.panels.tickers import TickerDialog
+from app.features.audit.dialog import AuditDialog
+from app.features.export.dialog import ExportDialog
+from app.features.runs.difference_dialog import DifferenceDialog
+from app.features.training.learning_rate_dialog import LearningRateDialog
 from app.theme import LIGHT
-from app.window import dialogs
-from app.window.exporting import ExportDialog
+from app.widgets.ticker_field import TickerDialog
 from app.window.workbench import Workbench
 from forecasting.events import LearningRatesTried
 
 Role = QAccessible.Role
 INTERACTIVE = {
-    Role.PushButton, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton, Role.EditableText, Role.ComboBox, Role.SpinBox,
-    Role.Slider, Role.List, Role.Table, Role.Tree, Role.MenuItem, Role.PageTab, Role.Link, Role.Dial, Role.ProgressBar,
+    Role.PushButton, Role.ButtonMenu, Role.ButtonDropDown, Role.CheckBox, Role.RadioButton,
+    Role.EditableText, Role.ComboBox, Role.SpinBox,
+    Role.Slider, Role.List, Role.Table, Role.Tree, Role.MenuItem, Role.PageTab, Role.Link,
+    Role.Dial, Role.ProgressBar,
 }  # fmt: skip
-CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
+CONTROLS = (
+    QAbstractButton,
+    QLineEdit,
+    QComboBox,
+    QAbstractSpinBox,
+    QAbstractItemView,
+    QAbstractSlider,
+)
 
 
-def walked(one: QAccessibleInterface | None, path: str = "") -> Iterator[tuple[QAccessibleInterface, str]]:
-    """Go through an accessible and all below it, with the way there; rows of lists and tables are data."""
+def walked(
+    one: QAccessibleInterface | None, path: str = ""
+) -> Iterator[tuple[QAccessibleInterface, str]]:
+    """Go through an accessible and all below it, with the way there; rows of lists and tables
+    are data.
+    """
     if one is None or not one.isValid():
         return
     here = f"{path}/{one.role().name}:{one.text(QAccessible.Text.Name)[:24]}"
     yield one, here
     if one.role() not in (Role.List, Role.Table, Role.Tree):
-        for place in range(one.childCount()):
-            yield from walked(one.child(place), here)
+        for index in range(one.childCount()):
+            yield from walked(one.child(index), here)
 
 
 def unnamed(root: QWidget) -> list[str]:
-    """Return the way to everything that can be used and has no name; what is hidden for good reasons is not offered to anybody."""
+    """Return the way to everything that can be used and has no name; what is hidden for good
+    reasons is not offered to anybody.
+    """
     found = []
-    for one, path in walked(QAccessible.queryAccessibleInterface(root)):
-        widget = one.object()
-        hidden = isinstance(widget, QWidget) and widget.isHidden() and not isinstance(widget, QAbstractItemView)
+    for item, path in walked(QAccessible.queryAccessibleInterface(root)):
+        widget = item.object()
+        hidden = (
+            isinstance(widget, QWidget)
+            and widget.isHidden()
+            and not isinstance(widget, QAbstractItemView)
+        )
         # The name of a combo box may be no more than its text: what it is for stands on a label.
         called = (
-            bool(one.relations(QAccessible.RelationFlag.Label))
+            bool(item.relations(QAccessible.RelationFlag.Label))
             if isinstance(widget, QComboBox)
-            else bool(one.text(QAccessible.Text.Name).strip())
+            else bool(item.text(QAccessible.Text.Name).strip())
         )
-        if one.role() in INTERACTIVE and not called and not hidden:
-            found.append(f"{path} ({type(widget).__name__} {widget.objectName() if widget else ''})")
+        if item.role() in INTERACTIVE and not called and not hidden:
+            found.append(
+                f"{path} ({type(widget).__name__} {widget.objectName() if widget else ''})"
+            )
     return found
 
 
@@ -81,13 +104,28 @@ def out_of_reach(root: QWidget) -> list[str]:
     Buttons with the role ``help`` show what Shift+F1 shows on their field.
     """
     found = []
-    for one in root.findChildren(QWidget):
-        own = isinstance(one, CONTROLS) and not isinstance(one, QScrollBar) and one.objectName()[:3] != "qt_" and not one.isHidden()
-        inside = isinstance(one.parentWidget(), (QLineEdit, QAbstractItemView, QComboBox, QAbstractSpinBox))
-        inner = inside or isinstance(one, QHeaderView)
-        commanded = isinstance(one, QAbstractButton) and (bool(one.actions()) or one.property("role") == "help")
-        if own and not inner and not commanded and not one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.focusProxy() is None:
-            found.append(f"{type(one).__name__} {one.accessibleName()}")
+    for item in root.findChildren(QWidget):
+        own = (
+            isinstance(item, CONTROLS)
+            and not isinstance(item, QScrollBar)
+            and item.objectName()[:3] != "qt_"
+            and not item.isHidden()
+        )
+        inside = isinstance(
+            item.parentWidget(), (QLineEdit, QAbstractItemView, QComboBox, QAbstractSpinBox)
+        )
+        inner = inside or isinstance(item, QHeaderView)
+        commanded = isinstance(item, QAbstractButton) and (
+            bool(item.actions()) or item.property("role") == "help"
+        )
+        if (
+            own
+            and not inner
+            and not commanded
+            and not item.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and item.focusProxy() is None
+        ):
+            found.append(f"{type(item).__name__} {item.accessibleName()}")
     return found
 
 
@@ -102,12 +140,22 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
 def test_everything_in_the_window_has_a_name_and_can_be_reached(bench: Workbench) -> None:
     assert unnamed(bench.window) == []
     assert out_of_reach(bench.window) == []
-    bench.banner.show_fault("The file prices.csv holds no prices.", "Choose another one.", details=True, choices=["Import with options…"])
+    bench.banner.show_fault(
+        "The file prices.csv holds no prices.",
+        "Choose another one.",
+        details=True,
+        choices=["Import with options…"],
+    )
     finished(bench)
     assert unnamed(bench.window) == []
     assert out_of_reach(bench.window) == []
-    names = [one.text(QAccessible.Text.Name) for one, _ in walked(QAccessible.queryAccessibleInterface(bench.window))]
-    assert {"Train", "Price chart", "Lookback"} <= {name.split(":")[0] for name in names}, "the walk sees what there is"
+    names = [
+        item.text(QAccessible.Text.Name)
+        for item, _ in walked(QAccessible.queryAccessibleInterface(bench.window))
+    ]
+    assert {"Train", "Price chart", "Lookback"} <= {name.split(":")[0] for name in names}, (
+        "the walk sees what there is"
+    )
 
 
 def test_every_dialog_has_names_and_can_be_reached(bench: Workbench, tmp_path: Path) -> None:
@@ -118,31 +166,36 @@ def test_every_dialog_has_names_and_can_be_reached(bench: Workbench, tmp_path: P
     rates = LearningRatesTried(np.array([1e-4, 1e-3, 1e-2]), np.array([1.0, 0.9, 2.0]), 1e-3)
     opened: list[Callable[[], QDialog]] = [
         lambda: bench.importer.dialog or QDialog(),
-        lambda: ExportDialog(top, Figure(judged, "ACME", bench.chart), LIGHT, {key: one.label for key, one in EXPORTERS.items()}),
+        lambda: ExportDialog(
+            top,
+            Figure(judged, "ACME", bench.chart),
+            LIGHT,
+            {key: item.label for key, item in EXPORTERS.items()},
+        ),
         lambda: TickerDialog(parent=top),
         lambda: AuditDialog(top),
         lambda: DifferenceDialog(("1", "2"), [("Horizon", "4", "6")], top),
-        lambda: RateDialog(top, rates, LIGHT),
+        lambda: LearningRateDialog(top, rates, LIGHT),
         lambda: dialogs.show_about(top),
         lambda: dialogs.show_shortcuts(top, bench.actions.shortcuts()),
-        bench.guiding.find,
+        bench.help_controller.find,
     ]
     for make in opened:
-        one = make()
-        one.show()
+        item = make()
+        item.show()
         QApplication.processEvents()
-        assert unnamed(one) == [], type(one).__name__
-        assert out_of_reach(one) == [], type(one).__name__
-        assert one.windowTitle(), type(one).__name__
-        one.close()
-        one.deleteLater()
+        assert unnamed(item) == [], type(item).__name__
+        assert out_of_reach(item) == [], type(item).__name__
+        assert item.windowTitle(), type(item).__name__
+        item.close()
+        item.deleteLater()
 
 
 def test_the_tour_can_be_read_and_reached(bench: Workbench) -> None:
-    bench.guiding.tour.begin()
-    assert unnamed(bench.guiding.tour.card) == []
-    assert out_of_reach(bench.guiding.tour.card) == []
-    assert "1 of 3" in bench.guiding.tour.card.accessibleName()
+    bench.help_controller.tour.begin()
+    assert unnamed(bench.help_controller.tour.card) == []
+    assert out_of_reach(bench.help_controller.tour.card) == []
+    assert "1 of 3" in bench.help_controller.tour.card.accessibleName()
 
 
 def test_the_focus_is_seen_wherever_tab_takes_it(bench: Workbench) -> None:
@@ -174,7 +227,11 @@ def test_no_label_takes_a_name_for_markup(bench: Workbench) -> None:
 
 
 def test_every_key_means_one_thing(bench: Workbench) -> None:
-    keys = [action.shortcut().toString() for action in bench.window.actions() if not action.shortcut().isEmpty()]
+    keys = [
+        action.shortcut().toString()
+        for action in bench.window.actions()
+        if not action.shortcut().isEmpty()
+    ]
     assert len(keys) == len(set(keys)) > 30
     told = bench.actions.shortcuts()
     assert len(told) == len(keys), "F1 lists each of them"
@@ -182,5 +239,9 @@ def test_every_key_means_one_thing(bench: Workbench) -> None:
         if not action.shortcut().isEmpty():
             assert action.shortcut().toString() in action.toolTip(), action.objectName()
     assert {"F1", "F11", "Ctrl+K", "Ctrl+T", "Ctrl+O", "Ctrl+S", "Ctrl+Z", "F5", "Esc"} <= set(keys)
-    in_menus = {action.objectName() for menu in bench.window.menuBar().findChildren(QWidget) for action in menu.actions()}
+    in_menus = {
+        action.objectName()
+        for menu in bench.window.menuBar().findChildren(QWidget)
+        for action in menu.actions()
+    }
     assert {action.objectName() for action in bench.window.actions()} <= in_menus

@@ -1,4 +1,6 @@
-"""The engine for notebooks: frames in, frames out, the numbers of the command line, and refusals that say the next step."""
+"""The engine for notebooks: frames in, frames out, the numbers of the command line, and refusals
+that say the next step.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ import pytest
 
 import forecasting
 from app.cli import main
-from forecasting import CandlecastError, CandlecastWarning, Forecaster, Panel, PriceSeries, ReadOptions, load_prices
+from forecasting import (
+    CandlecastError,
+    CandlecastWarning,
+    Forecaster,
+    Panel,
+    PriceSeries,
+    ReadOptions,
+    load_prices,
+)
 
 PRICES = Path(__file__).parent / "golden" / "first" / "prices.csv"
 #: Named, so that no test has to compare its dates with those of all exchanges.
@@ -49,7 +59,9 @@ def close(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 
 def long(prices: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"unique_id": "prices", "ds": pd.to_datetime(prices.Date), "y": prices.Close})
+    return pd.DataFrame(
+        {"unique_id": "prices", "ds": pd.to_datetime(prices.Date), "y": prices.Close}
+    )
 
 
 FRAMES = {
@@ -64,7 +76,9 @@ FRAMES = {
     "row numbers that are not in order": lambda f: f.sample(frac=1, random_state=1),
     "arrow": lambda f: __import__("pyarrow").Table.from_pandas(f),
     "texts": lambda f: f.astype(str),
-    "numbers among texts": lambda f: f.astype(object).assign(Close=[str(x) if n % 3 else x for n, x in enumerate(f.Close)]),
+    "numbers among texts": lambda f: f.astype(object).assign(
+        Close=[str(x) if n % 3 else x for n, x in enumerate(f.Close)]
+    ),
     "categories": lambda f: long(f).assign(unique_id=lambda g: g.unique_id.astype("category")),
     "numpy float32": lambda f: long(f).assign(y=lambda g: g.y.astype("float32")),
 }
@@ -79,10 +93,12 @@ def test_frames_of_every_form_are_read_like_the_file(form: str, prices: pd.DataF
 
 @pytest.mark.parametrize("form", ["long", "wide", "columns of two levels"])
 def test_frames_of_several_series_make_a_panel(form: str, prices: pd.DataFrame) -> None:
-    one = long(prices)
-    wide = pd.DataFrame({"A": one.y.to_numpy(), "B": 2 * one.y.to_numpy()}, index=pd.DatetimeIndex(one.ds))
+    item = long(prices)
+    wide = pd.DataFrame(
+        {"A": item.y.to_numpy(), "B": 2 * item.y.to_numpy()}, index=pd.DatetimeIndex(item.ds)
+    )
     frames = {
-        "long": pd.concat([one.assign(unique_id="A"), one.assign(unique_id="B", y=2 * one.y)]),
+        "long": pd.concat([item.assign(unique_id="A"), item.assign(unique_id="B", y=2 * item.y)]),
         "wide": wide,
         "columns of two levels": pd.concat({"Close": wide, "Volume": wide.round()}, axis=1),
     }
@@ -110,8 +126,14 @@ def test_missing_values_and_zones_are_treated_and_told_as_in_files(prices: pd.Da
     series = PriceSeries.from_frame(gappy, options=WEEKDAYS)
     assert len(series) == 399
     assert any(finding.code == "missing_close" for finding in series.findings)
-    hours = pd.DataFrame({"y": prices.Close.to_numpy()}, index=pd.date_range("2024-01-01", periods=400, freq="h", tz="Europe/Berlin"))
-    assert (PriceSeries.from_frame(hours).tz, PriceSeries.from_frame(hours).freq) == ("Europe/Berlin", "1h")
+    hours = pd.DataFrame(
+        {"y": prices.Close.to_numpy()},
+        index=pd.date_range("2024-01-01", periods=400, freq="h", tz="Europe/Berlin"),
+    )
+    assert (PriceSeries.from_frame(hours).tz, PriceSeries.from_frame(hours).freq) == (
+        "Europe/Berlin",
+        "1h",
+    )
 
 
 REFUSED = {
@@ -137,16 +159,39 @@ def test_what_is_no_prices_is_refused_in_words(what: str, prices: pd.DataFrame) 
 
 def test_a_forecast_has_the_columns_that_people_know(fitted: Forecaster) -> None:
     frame = fitted.predict()
-    assert list(frame) == ["unique_id", "ds", "LSTM-median", "LSTM-lo-80", "LSTM-hi-80", "LSTM-lo-95", "LSTM-hi-95"]
+    assert list(frame) == [
+        "unique_id",
+        "ds",
+        "LSTM-median",
+        "LSTM-lo-80",
+        "LSTM-hi-80",
+        "LSTM-lo-95",
+        "LSTM-hi-95",
+    ]
     assert list(frame.ds.astype(str)) == ["2019-01-02", "2019-01-03", "2019-01-04"]
     columns = ["LSTM-lo-95", "LSTM-lo-80", "LSTM-median", "LSTM-hi-80", "LSTM-hi-95"]
     assert (np.diff(frame[columns].to_numpy()) > 0).all()
 
 
-def test_other_levels_leave_those_beside_them_as_they_are(fitted: Forecaster, prices: pd.DataFrame) -> None:
+def test_other_levels_leave_those_beside_them_as_they_are(
+    fitted: Forecaster, prices: pd.DataFrame
+) -> None:
     usual, more = fitted.predict(), fitted.predict(level=[60, 80, 95, 99])
     close(usual, more[list(usual)])
-    order = [f"LSTM-{side}" for side in ("lo-99", "lo-95", "lo-80", "lo-60", "median", "hi-60", "hi-80", "hi-95", "hi-99")]
+    order = [
+        f"LSTM-{side}"
+        for side in (
+            "lo-99",
+            "lo-95",
+            "lo-80",
+            "lo-60",
+            "median",
+            "hi-60",
+            "hi-80",
+            "hi-95",
+            "hi-99",
+        )
+    ]
     assert (np.diff(more[order].to_numpy()) >= 0).all()
     close(usual[["unique_id", "ds", "LSTM-median"]], fitted.predict(level=[]))
     close(fitted.predict(prices), usual)
@@ -158,10 +203,14 @@ def test_intervals_are_calibrated_unless_they_are_not_to_be(fitted: Forecaster) 
     assert not np.allclose(ours["LSTM-hi-95"], raw["LSTM-hi-95"], rtol=1e-6)
 
 
-def test_a_model_file_gives_the_same_forecasts(fitted: Forecaster, prices: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_model_file_gives_the_same_forecasts(
+    fitted: Forecaster, prices: pd.DataFrame, tmp_path: Path
+) -> None:
     fitted.save(tmp_path / "m.candlecast")
     loaded = Forecaster.load(tmp_path / "m.candlecast", device="cpu", options=WEEKDAYS)
-    pd.testing.assert_frame_equal(loaded.predict(prices, level=95), fitted.predict(level=95), rtol=1e-5)
+    pd.testing.assert_frame_equal(
+        loaded.predict(prices, level=95), fitted.predict(level=95), rtol=1e-5
+    )
     assert loaded.config == fitted.config
     other = pd.concat([prices.assign(Symbol="A"), prices.assign(Symbol="B")])
     assert set(loaded.predict(other).unique_id) == {"A", "B"}
@@ -172,14 +221,33 @@ def test_a_model_file_gives_the_same_forecasts(fitted: Forecaster, prices: pd.Da
 
 
 def test_the_mean_is_a_column_where_it_is_the_point_forecast(prices: pd.DataFrame) -> None:
-    trained = Forecaster("rnn", h=2, point="mean", options=WEEKDAYS, **{**SETTINGS, "epochs": 1}).fit(prices)
-    assert list(trained.predict(level=80)) == ["unique_id", "ds", "RNN-mean", "RNN-median", "RNN-lo-80", "RNN-hi-80"]
+    trained = Forecaster(
+        "rnn", h=2, point="mean", options=WEEKDAYS, **{**SETTINGS, "epochs": 1}
+    ).fit(prices)
+    assert list(trained.predict(level=80)) == [
+        "unique_id",
+        "ds",
+        "RNN-mean",
+        "RNN-median",
+        "RNN-lo-80",
+        "RNN-hi-80",
+    ]
 
 
-def test_cross_validation_has_a_row_for_each_cutoff_and_step(fitted: Forecaster, prices: pd.DataFrame) -> None:
+def test_cross_validation_has_a_row_for_each_cutoff_and_step(
+    fitted: Forecaster, prices: pd.DataFrame
+) -> None:
     before = fitted.predict()
     frame = fitted.cross_validation(n_windows=3, step_size=5, level=90)
-    assert list(frame)[:7] == ["unique_id", "ds", "cutoff", "y", "LSTM-median", "LSTM-lo-90", "LSTM-hi-90"]
+    assert list(frame)[:7] == [
+        "unique_id",
+        "ds",
+        "cutoff",
+        "y",
+        "LSTM-median",
+        "LSTM-lo-90",
+        "LSTM-hi-90",
+    ]
     assert "random-walk-median" in frame
     assert "drift-hi-90" in frame
     assert frame.shape[0] == 3 * 3
@@ -190,7 +258,9 @@ def test_cross_validation_has_a_row_for_each_cutoff_and_step(fitted: Forecaster,
     assert frame.ds.max() == pd.Timestamp("2018-12-31")
     judged = fitted.evaluate()
     assert list(judged.scores.index)[:2] == ["LSTM", "random-walk"]
-    assert judged.scores.loc["random-walk", "mae"] == pytest.approx((frame.y - frame["random-walk-median"]).abs().mean())
+    assert judged.scores.loc["random-walk", "mae"] == pytest.approx(
+        (frame.y - frame["random-walk-median"]).abs().mean()
+    )
     close(fitted.predict(), before)
 
 
@@ -231,7 +301,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_cannot_be_done_is_refused_and_changes_nothing(what: str, fitted: Forecaster, prices: pd.DataFrame) -> None:
+def test_what_cannot_be_done_is_refused_and_changes_nothing(
+    what: str, fitted: Forecaster, prices: pd.DataFrame
+) -> None:
     work, words = WRONG[what]
     before = fitted.predict()
     with pytest.raises(CandlecastError, match=re.escape(words)) as told:
@@ -250,9 +322,13 @@ def test_data_with_errors_is_refused_until_it_is_accepted(prices: pd.DataFrame) 
     assert "accept_findings" in told.value.hint
 
 
-def test_progress_goes_to_a_function_or_to_a_bar(prices: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_goes_to_a_function_or_to_a_bar(
+    prices: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
     steps: list[tuple[int, int, str]] = []
-    Forecaster("rnn", h=2, options=WEEKDAYS, **SETTINGS).fit(prices, progress=lambda *step: steps.append(step), verbose=True)
+    Forecaster("rnn", h=2, options=WEEKDAYS, **SETTINGS).fit(
+        prices, progress=lambda *step: steps.append(step), verbose=True
+    )
     assert any(done == total > 0 for done, total, _ in steps)
     assert "Epoch 2/2" in capsys.readouterr().err
 
@@ -277,7 +353,9 @@ def test_progress_goes_to_a_function_or_to_a_bar(prices: pd.DataFrame, capsys: p
     assert not any(bar.open for bar in Bar.made)
 
 
-def test_an_interrupted_training_leaves_what_was_trained_before(fitted: Forecaster, prices: pd.DataFrame) -> None:
+def test_an_interrupted_training_leaves_what_was_trained_before(
+    fitted: Forecaster, prices: pd.DataFrame
+) -> None:
     before, settings = fitted.predict(), fitted.config
 
     def interrupt(done: int, total: int, message: str) -> None:
@@ -293,7 +371,9 @@ def test_an_interrupted_training_leaves_what_was_trained_before(fitted: Forecast
 def test_series_that_are_left_out_are_a_warning(prices: pd.DataFrame) -> None:
     short = long(prices).tail(5).assign(unique_id="late")
     with pytest.warns(CandlecastWarning, match="late"):
-        trained = Forecaster("rnn", h=2, options=WEEKDAYS, **{**SETTINGS, "epochs": 1}).fit(pd.concat([long(prices), short]))
+        trained = Forecaster("rnn", h=2, options=WEEKDAYS, **{**SETTINGS, "epochs": 1}).fit(
+            pd.concat([long(prices), short])
+        )
     assert set(trained.predict().unique_id) == {"prices"}
 
 
@@ -308,22 +388,36 @@ def test_public_names_are_few_and_all_there() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["forecast", "backtest"])
-def test_the_numbers_are_those_of_the_command_line(what: str, prices: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_numbers_are_those_of_the_command_line(
+    what: str, prices: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
-    walk = ["--step-size", "5", "--refit", "4", "--workers", "1"] if what == "backtest" else ["--no-journal"]
-    assert main([what, str(PRICES), "--horizon", "3", *words, *walk, "--no-keep-run", "--json"]) == 0
+    walk = (
+        ["--step-size", "5", "--refit", "4", "--workers", "1"]
+        if what == "backtest"
+        else ["--no-journal"]
+    )
+    assert (
+        main([what, str(PRICES), "--horizon", "3", *words, *walk, "--no-keep-run", "--json"]) == 0
+    )
     printed = json.loads(capsys.readouterr().out)
     ours = Forecaster("lstm", h=3, **SETTINGS)
     if what == "forecast":
         frame = ours.fit(prices).predict(level=[80, 95])
         assert [str(ds) for ds in frame.ds] == [row["ds"] for row in printed["forecast"]]
         for column in ("median", "lo-80", "hi-80", "lo-95", "hi-95"):
-            assert frame[f"LSTM-{column}"].tolist() == pytest.approx([row[column] for row in printed["forecast"]], rel=1e-9)
-        assert ours.predict(PRICES)["LSTM-lo-80"].tolist() == pytest.approx(frame["LSTM-lo-80"].tolist(), rel=1e-9)
+            assert frame[f"LSTM-{column}"].tolist() == pytest.approx(
+                [row[column] for row in printed["forecast"]], rel=1e-9
+            )
+        assert ours.predict(PRICES)["LSTM-lo-80"].tolist() == pytest.approx(
+            frame["LSTM-lo-80"].tolist(), rel=1e-9
+        )
     else:
         ours.cross_validation(str(PRICES), step_size=5, refit=4)
     judged = ours.evaluate()
     assert judged.verdict.sentence == printed["verdict"]["sentence"]
     for model, scores in printed["scores"].items():
         for metric, value in scores.items():
-            assert value is None or judged.scores.loc[model, metric] == pytest.approx(value, rel=1e-9), (model, metric)
+            assert value is None or judged.scores.loc[model, metric] == pytest.approx(
+                value, rel=1e-9
+            ), (model, metric)

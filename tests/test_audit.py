@@ -26,7 +26,9 @@ def audited(panel: Panel) -> AuditFinished:
 
 @pytest.fixture
 def panel(monkeypatch: pytest.MonkeyPatch) -> Panel:
-    monkeypatch.setattr("forecasting.baselines.default_baselines", lambda panel: ("random-walk", "har"))
+    monkeypatch.setattr(
+        "forecasting.baselines.default_baselines", lambda panel: ("random-walk", "har")
+    )
     return Panel((simulated_walk(400, 7), simulated_walk(300, 8)))
 
 
@@ -37,13 +39,21 @@ def test_an_honest_engine_passes(panel: Panel) -> None:
 
 
 def test_a_feature_that_looks_ahead_is_found(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(forecasting.features.FEATURES, "move", lambda bars: np.roll(bars.move / bars.known, -1))
+    monkeypatch.setitem(
+        forecasting.features.FEATURES, "move", lambda bars: np.roll(bars.move / bars.known, -1)
+    )
     failed = [check for check in audited(panel).checks if not check.passed]
     assert "Inputs at past bars" in [check.name for check in failed]
-    assert all("the future leaks into the past" in check.detail for check in failed if "random walks" not in check.name)
+    assert all(
+        "the future leaks into the past" in check.detail
+        for check in failed
+        if "random walks" not in check.name
+    )
 
 
-def test_a_scaling_fitted_on_everything_is_found(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scaling_fitted_on_everything_is_found(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = Har.fit.__func__  # type: ignore[attr-defined]
 
     def everything(cls: type[Har], panel: Panel, insample: Sequence[int], *rest: object) -> Har:
@@ -56,7 +66,9 @@ def test_a_scaling_fitted_on_everything_is_found(panel: Panel, monkeypatch: pyte
     assert checks["Forecast of random-walk"]
 
 
-def test_a_baseline_that_looks_ahead_is_found(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_that_looks_ahead_is_found(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Peeking(type(BASELINES["random-walk"])):  # type: ignore[misc]
         def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> object:
             honest = super().fit(panel, insample, horizon)
@@ -64,7 +76,9 @@ def test_a_baseline_that_looks_ahead_is_found(panel: Panel, monkeypatch: pytest.
             class Peek:
                 name = "random-walk"
 
-                def predict(self, panel: Panel, origins: object, quantiles: tuple[float, ...]) -> np.ndarray:
+                def predict(
+                    self, panel: Panel, origins: object, quantiles: tuple[float, ...]
+                ) -> np.ndarray:
                     return honest.predict(panel, origins, quantiles) + panel[0].y[-1]
 
             return Peek()

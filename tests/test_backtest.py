@@ -1,4 +1,6 @@
-"""The walk-forward test: the same numbers wherever folds are run, whoever is killed, and however often it is cut short."""
+"""The walk-forward test: the same numbers wherever folds are run, whoever is killed, and however
+often it is cut short.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,18 @@ import psutil
 import pytest
 
 from forecasting import jobs
-from forecasting.backtest import Fold, FoldRun, Work, Workers, executors, folds_of, joined, make_executor, run_fold, walk_forward
+from forecasting.backtest import (
+    Fold,
+    FoldRun,
+    Work,
+    Workers,
+    executors,
+    folds_of,
+    joined,
+    make_executor,
+    run_fold,
+    walk_forward,
+)
 from forecasting.baselines import default_baselines
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError, DataError
@@ -35,7 +48,9 @@ PLAN = BacktestConfig(step_size=4, refit=3)
 
 
 def simulated(bars: int = 420, seed: int = 0, symbol: str = "SIM") -> PriceSeries:
-    """Daily bars from 2015 on whose moves go on in part, so that a network has something to learn and its numbers are its own."""
+    """Daily bars from 2015 on whose moves go on in part, so that a network has something to
+    learn and its numbers are its own.
+    """
     draw = np.random.default_rng(seed)
     moves = draw.normal(0, 0.01, bars)
     for bar in range(1, bars):
@@ -43,13 +58,26 @@ def simulated(bars: int = 420, seed: int = 0, symbol: str = "SIM") -> PriceSerie
     close = 50 * np.exp(np.cumsum(moves))
     spread = np.exp(np.abs(draw.normal(0, 0.005, bars)))
     ds = np.busday_offset("2015-01-05", np.arange(bars), roll="forward").astype("datetime64[us]")
-    return PriceSeries(symbol, ds, COLUMNS, np.stack([close, close * spread, close / spread, close, np.full(bars, 1e6)], axis=1))
+    return PriceSeries(
+        symbol,
+        ds,
+        COLUMNS,
+        np.stack([close, close * spread, close / spread, close, np.full(bars, 1e6)], axis=1),
+    )
 
 
 def quick(**values: Any) -> RunConfig:
     """Settings small enough for a test, with dropout, so that random numbers matter."""
     return RunConfig().changed(
-        **{"input_size": 12, "horizon": 3, "hidden_size": 4, "epochs": 2, "device": "cpu", "test_size": 40, **values}
+        **{
+            "input_size": 12,
+            "horizon": 3,
+            "hidden_size": 4,
+            "epochs": 2,
+            "device": "cpu",
+            "test_size": 40,
+            **values,
+        }
     )
 
 
@@ -62,30 +90,45 @@ def panel() -> Panel:
 def here(panel: Panel) -> BacktestFinished:
     """The test run in this process: what all others are compared with."""
     found = run(panel)[-1]
-    assert not same(found, run(panel, quick(seed=1))[-1]), "the network has no say, so that nothing is shown by equal numbers"
+    assert not same(found, run(panel, quick(seed=1))[-1]), (
+        "the network has no say, so that nothing is shown by equal numbers"
+    )
     return found
 
 
-def run(panel: Panel, config: RunConfig | None = None, plan: BacktestConfig = PLAN, **options: Any) -> list[Any]:
+def run(
+    panel: Panel, config: RunConfig | None = None, plan: BacktestConfig = PLAN, **options: Any
+) -> list[Any]:
     return list(jobs.backtest(panel, config or quick(), plan, **options))
 
 
 def same(one: BacktestFinished, other: BacktestFinished) -> bool:
     """Whether every number of every model is the same, bit by bit and in the same order."""
-    fields = [field.name for field in dataclasses.fields(Outcomes) if field.name not in ("model", "quantiles")]
+    fields = [
+        field.name
+        for field in dataclasses.fields(Outcomes)
+        if field.name not in ("model", "quantiles")
+    ]
     assert list(one.outcomes) == list(other.outcomes)
     pairs = [(one.outcomes[name], other.outcomes[name]) for name in one.outcomes]
-    return all(np.array_equal(getattr(a, field), getattr(b, field)) for a, b in pairs for field in fields)
+    return all(
+        np.array_equal(getattr(a, field), getattr(b, field)) for a, b in pairs for field in fields
+    )
 
 
 def offspring() -> list[psutil.Process]:
-    """Processes that this one started, without the tracker that multiprocessing keeps to the end."""
+    """Processes that this one started, without the tracker that multiprocessing keeps to the
+    end.
+    """
     return [child for child in psutil.Process().children(recursive=True) if not _is_tracker(child)]
 
 
 def _is_tracker(process: psutil.Process) -> bool:
     try:
-        return any("resource_tracker" in word for word in process.cmdline()) or process.status() == psutil.STATUS_ZOMBIE
+        return (
+            any("resource_tracker" in word for word in process.cmdline())
+            or process.status() == psutil.STATUS_ZOMBIE
+        )
     except psutil.NoSuchProcess:
         return True
 
@@ -109,10 +152,18 @@ def finish(running: Iterator[Event]) -> Any:
 def test_folds_part_the_origins_and_know_nothing_of_their_own_future(panel: Panel) -> None:
     folds = folds_of(work_of(panel))
     assert [fold.number for fold in folds] == [1, 2, 3, 4]
-    dates = [panel[int(s)].ds[b] for fold in folds for s, b in zip(fold.origins.series, fold.origins.bar, strict=True)]
-    assert len(set(zip(np.concatenate([f.origins.series for f in folds]), dates, strict=True))) == len(dates)
+    dates = [
+        panel[int(s)].ds[b]
+        for fold in folds
+        for s, b in zip(fold.origins.series, fold.origins.bar, strict=True)
+    ]
+    assert len(
+        set(zip(np.concatenate([f.origins.series for f in folds]), dates, strict=True))
+    ) == len(dates)
     for fold in folds:
-        first = min(panel[int(s)].ds[b] for s, b in zip(fold.origins.series, fold.origins.bar, strict=True))
+        first = min(
+            panel[int(s)].ds[b] for s, b in zip(fold.origins.series, fold.origins.bar, strict=True)
+        )
         assert first < fold.test_start
         assert all(s.ds[np.searchsorted(s.ds, fold.test_start) - 1] <= first for s in panel)
 
@@ -126,10 +177,17 @@ def test_folds_and_time_are_told_before_a_test(panel: Panel) -> None:
     [once] = jobs.plan_backtest(panel, quick(), PLAN.model_copy(update={"refit": 500}))
     assert once.folds == 1
     assert f"{planned.origins} origins in 1 fold" in once.sentence
-    assert "Refit every 500 origins is more than there are: the network is trained once." in once.sentence
+    assert (
+        "Refit every 500 origins is more than there are: the network is trained once."
+        in once.sentence
+    )
     [never] = jobs.plan_backtest(panel, quick(), PLAN.model_copy(update={"refit": 0}))
     assert "Refit" not in never.sentence
-    first = next(event for event in jobs.backtest(panel, quick(), PLAN) if not isinstance(event, Progress | Notice))
+    first = next(
+        event
+        for event in jobs.backtest(panel, quick(), PLAN)
+        if not isinstance(event, Progress | Notice)
+    )
     assert first == planned
 
 
@@ -141,9 +199,14 @@ def test_a_rolling_window_forgets_what_lies_before_it(panel: Panel) -> None:
     begin = begin[np.searchsorted(begin, last.test_start) - 120]
     changed = Panel(tuple(_other_past(s, begin) for s in panel))
     assert not np.array_equal(panel[0].y, changed[0].y)
-    runs = [finish(run_fold(w, last, lambda: False)) for w in (work, dataclasses.replace(work, panel=changed))]
+    runs = [
+        finish(run_fold(w, last, lambda: False))
+        for w in (work, dataclasses.replace(work, panel=changed))
+    ]
     for name, outcomes in runs[0].outcomes.items():
-        assert np.array_equal(outcomes.values, runs[1].outcomes[name].values), f"{name} remembers bars before the window"
+        assert np.array_equal(outcomes.values, runs[1].outcomes[name].values), (
+            f"{name} remembers bars before the window"
+        )
     expanding = finish(run_fold(work_of(panel), folds_of(work_of(panel))[-1], lambda: False))
     assert np.array_equal(expanding.outcomes["LSTM"].y[-5:], runs[0].outcomes["LSTM"].y[-5:])
     assert not np.array_equal(expanding.outcomes["LSTM"].values, runs[0].outcomes["LSTM"].values)
@@ -157,7 +220,9 @@ def _other_past(series: PriceSeries, begin: np.datetime64) -> PriceSeries:
 
 def test_a_series_that_ended_before_the_window_is_left_out() -> None:
     gone = simulated(300, seed=1, symbol="GONE")
-    late = dataclasses.replace(simulated(seed=2, symbol="LATE"), ds=simulated().ds + np.timedelta64(400, "D"))
+    late = dataclasses.replace(
+        simulated(seed=2, symbol="LATE"), ds=simulated().ds + np.timedelta64(400, "D")
+    )
     panel = Panel((gone, late))
     *_, last = run(panel, quick(test_size=30), BacktestConfig(step_size=10, window=120))
     assert set(last.outcomes["LSTM"].symbol) == {"LATE"}
@@ -184,7 +249,9 @@ def test_any_executor_gives_the_same_numbers(panel: Panel) -> None:
 
 
 @pytest.mark.slow
-def test_processes_give_the_same_numbers_and_leave_none_behind(panel: Panel, here: BacktestFinished) -> None:
+def test_processes_give_the_same_numbers_and_leave_none_behind(
+    panel: Panel, here: BacktestFinished
+) -> None:
     events = run(panel, workers=2)
     assert same(here, events[-1])
     assert offspring() == []
@@ -197,7 +264,9 @@ def test_processes_give_the_same_numbers_and_leave_none_behind(panel: Panel, her
 class Unlucky(Workers):
     """Runs folds in this process; those named lose their worker as often as said."""
 
-    def __init__(self, work: Work, losses: dict[int, int], error: type[Exception] = BrokenProcessPool) -> None:
+    def __init__(
+        self, work: Work, losses: dict[int, int], error: type[Exception] = BrokenProcessPool
+    ) -> None:
         self.work, self.losses, self.error, self.begun = work, losses, error, []
 
     @property
@@ -222,7 +291,9 @@ class Unlucky(Workers):
 
 
 @pytest.mark.slow
-def test_a_fold_that_lost_its_worker_is_run_again_and_told(panel: Panel, here: BacktestFinished) -> None:
+def test_a_fold_that_lost_its_worker_is_run_again_and_told(
+    panel: Panel, here: BacktestFinished
+) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {2: 1, 3: 2})
     events: list[Event] = []
@@ -234,7 +305,9 @@ def test_a_fold_that_lost_its_worker_is_run_again_and_told(panel: Panel, here: B
             runs = end.value
             break
     assert [r.number for r in runs] == [1, 2, 3, 4]
-    assert np.array_equal(np.concatenate([r.outcomes["LSTM"].values for r in runs]), here.outcomes["LSTM"].values)
+    assert np.array_equal(
+        np.concatenate([r.outcomes["LSTM"].values for r in runs]), here.outcomes["LSTM"].values
+    )
     assert crew.begun[0] == 4, "the longest begins first"
     assert sum(isinstance(event, Notice) and "run again" in event.message for event in events) >= 2
 
@@ -254,7 +327,9 @@ def test_an_error_of_the_work_is_raised_at_once(panel: Panel) -> None:
         finish(walk_forward(work, lambda: False, crew))
 
 
-def test_processes_are_taken_only_where_they_pay(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_are_taken_only_where_they_pay(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def chosen(plan: BacktestConfig = PLAN, **values: Any) -> int:
         work = work_of(panel, quick(**values), plan)
         with executors.local_executor(work, folds_of(work)) as crew:
@@ -268,10 +343,18 @@ def test_processes_are_taken_only_where_they_pay(panel: Panel, monkeypatch: pyte
     assert chosen(epochs=3000) == 4, "not more than folds"
     monkeypatch.setattr(executors, "_cores", lambda: 1)
     assert chosen(epochs=3000) == 1
-    for work, count in ((work_of(panel), 0), (work_of(panel), 1), (work_of(panel, plan=BacktestConfig()), 2)):
+    for work, count in (
+        (work_of(panel), 0),
+        (work_of(panel), 1),
+        (work_of(panel, plan=BacktestConfig()), 2),
+    ):
         assert make_executor(work, count) is None
     assert offspring() == []
-    (notice,) = [event for event in run(panel, plan=BacktestConfig(step_size=12), workers=2) if isinstance(event, Notice)]
+    (notice,) = [
+        event
+        for event in run(panel, plan=BacktestConfig(step_size=12), workers=2)
+        if isinstance(event, Notice)
+    ]
     assert "one fold" in notice.message
 
 
@@ -312,7 +395,9 @@ def test_a_stop_elsewhere_gives_up_the_folds_at_hand(panel: Panel) -> None:
     assert finish(walk_forward(work, lambda: True, crew)) == []
 
 
-def test_the_forecast_without_its_network_is_judged_beside_it(panel: Panel, here: BacktestFinished) -> None:
+def test_the_forecast_without_its_network_is_judged_beside_it(
+    panel: Panel, here: BacktestFinished
+) -> None:
     with_network, without = here.outcomes["LSTM"], here.outcomes["no-network"]
     adds = here.verdict.network_adds
     assert adds is not None
@@ -324,20 +409,30 @@ def test_the_forecast_without_its_network_is_judged_beside_it(panel: Panel, here
 
 def test_folds_of_a_version_without_that_baseline_still_count(here: BacktestFinished) -> None:
     new = dict(here.outcomes)
-    old = {name: one for name, one in new.items() if name != "no-network"}
+    old = {name: item for name, item in new.items() if name != "no-network"}
     assert list(joined([new, old])) == list(joined([old, new])) == list(old)
 
 
-def test_a_test_cut_short_goes_on_where_it_was(panel: Panel, here: BacktestFinished, tmp_path: Path) -> None:
+def test_a_test_cut_short_goes_on_where_it_was(
+    panel: Panel, here: BacktestFinished, tmp_path: Path
+) -> None:
     folder = tmp_path / "kept"
     stopped(panel, 2, resume=folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["backtest.json", "fold-00001.npz", "fold-00002.npz"]
-    (folder / "fold-00002.npz").write_bytes((folder / "fold-00002.npz").read_bytes()[:-300])  # a disk that lied
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "backtest.json",
+        "fold-00001.npz",
+        "fold-00002.npz",
+    ]
+    (folder / "fold-00002.npz").write_bytes(
+        (folder / "fold-00002.npz").read_bytes()[:-300]
+    )  # a disk that lied
     before = (folder / "fold-00001.npz").stat().st_mtime_ns
     events = run(panel, resume=folder)
     assert same(here, events[-1])
     assert sorted(event.fold for event in events if isinstance(event, FoldEnd)) == [1, 2, 3, 4]
-    assert any(isinstance(event, Notice) and event.message.startswith("1 of 4 folds") for event in events)
+    assert any(
+        isinstance(event, Notice) and event.message.startswith("1 of 4 folds") for event in events
+    )
     assert (folder / "fold-00001.npz").stat().st_mtime_ns == before
     assert same(here, run(panel, resume=folder)[-1]), "all of it from the folder"
 
@@ -427,7 +522,9 @@ def test_processes_do_not_outlive_the_program(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(script)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment) as program:
+    with subprocess.Popen(
+        [sys.executable, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+    ) as program:
         assert program.stdout is not None
         for line in program.stdout:
             if line.startswith("Progress") and int(line.split()[1]) > 0:
@@ -447,14 +544,21 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=50,
     ) as made:
         yield made
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_gives_the_same_numbers_though_a_worker_is_killed(panel: Panel, cluster: Any) -> None:
+def test_a_cluster_gives_the_same_numbers_though_a_worker_is_killed(
+    panel: Panel, cluster: Any
+) -> None:
     config = quick(epochs=40, patience=40)
     here = run(panel, config)[-1]
     events: list[Event] = []
@@ -489,7 +593,9 @@ def test_a_cluster_is_left_idle_by_a_cancelled_test(panel: Panel, cluster: Any) 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_that_is_not_there_is_told_in_words(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_not_there_is_told_in_words(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from forecasting.backtest import cluster
 
     monkeypatch.setattr(cluster, "_CONNECT_S", 1)
@@ -502,6 +608,8 @@ def test_a_cluster_that_is_not_there_is_told_in_words(panel: Panel, monkeypatch:
 
 
 @pytest.mark.parametrize("address", ["foo", "nonsense://x:1", "tcp://host"])
-def test_what_is_no_address_of_a_cluster_is_refused_before_anything_is_asked(panel: Panel, address: str) -> None:
+def test_what_is_no_address_of_a_cluster_is_refused_before_anything_is_asked(
+    panel: Panel, address: str
+) -> None:
     with pytest.raises(ConfigError, match=f"'{address}' is no address"):
         run(panel, cluster=address)

@@ -12,14 +12,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from window_bench import idle, price_file, rested, texts, wait, window
 
-from app.window import dialogs
-from app.window.backtesting import _make_room
+from app import dialogs
+from app.features.backtest.controller import _make_room
 from app.window.workbench import Workbench
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Check, Progress
 
-TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=1, batch_size=128, test_size=45)
+TINY = RunConfig().changed(
+    model="gru", hidden_size=4, input_size=10, horizon=3, epochs=1, batch_size=128, test_size=45
+)
 PLAN = BacktestConfig(step_size=4, refit=4)
 
 
@@ -37,7 +39,7 @@ def warm() -> Any:
     from forecasting import jobs
     from forecasting.events import EngineReady
 
-    return next(one for one in jobs.warm_up() if isinstance(one, EngineReady))
+    return next(item for item in jobs.warm_up() if isinstance(item, EngineReady))
 
 
 @pytest.fixture
@@ -51,23 +53,23 @@ def bench(opened: Workbench) -> Iterator[Workbench]:
 
 
 def stop_after_one_fold(bench: Workbench) -> None:
-    wait(lambda: len(bench.backtesting._folds) >= 1)
+    wait(lambda: len(bench.backtest_controller._folds) >= 1)
     bench.actions["stop"].trigger()
     idle(bench)
 
 
 def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbench) -> None:
-    panel, folder = bench.layout.backtest, bench.backtesting._folder
+    panel, folder = bench.layout.backtest, bench.backtest_controller._folder
     assert "Press Backtest" in texts(panel)
     qtbot.mouseClick(panel.start_button, Qt.MouseButton.LeftButton)
     assert not panel.start_button.isEnabled()
     assert panel.stop_button.isEnabled()
     assert not bench.model.train_button.isEnabled()
     stop_after_one_fold(bench)
-    assert bench.backtesting.tested is not None
-    assert bench.backtesting.tested.result.info.stopped == "user"
+    assert bench.backtest_controller.tested is not None
+    assert bench.backtest_controller.tested.result.info.stopped == "user"
     assert "the folds so far" in panel.judged._how.text()
-    done = len(bench.backtesting.tested.folds)
+    done = len(bench.backtest_controller.tested.folds)
     assert 1 <= done < 3
 
     assert panel.start_button.text() == "Go on"
@@ -80,9 +82,9 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     wait(lambda: bench.session.state == "backtesting")
     assert "Folds" not in texts(panel.judged) or not panel.judged.isVisible()
     idle(bench)
-    tested = bench.backtesting.tested
+    tested = bench.backtest_controller.tested
     assert tested.result.info.stopped != "user"
-    assert [fold.fold for fold in sorted(tested.folds, key=lambda one: one.fold)] == [1, 2, 3]
+    assert [fold.fold for fold in sorted(tested.folds, key=lambda item: item.fold)] == [1, 2, 3]
     assert f"{done} of 3 folds were finished before" in bench.banner.text
     assert not any(folder.iterdir())
     assert panel.start_button.text() == "Backtest"
@@ -94,7 +96,7 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
 
 def test_folds_and_time_are_told_before_and_during_a_test(qtbot: Any, bench: Workbench) -> None:
     panel = bench.layout.backtest
-    bench.backtesting._dock.raise_()
+    bench.backtest_controller._dock.raise_()
     bench.layout.backtest.show_plan(BacktestConfig(step_size=4, refit=200))
     panel.changed.emit()
     wait(lambda: "in 1 fold" in texts(panel))
@@ -105,10 +107,10 @@ def test_folds_and_time_are_told_before_and_during_a_test(qtbot: Any, bench: Wor
 
 
 def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbench) -> None:
-    if bench.backtesting.tested is None:
-        bench.backtesting.start()
+    if bench.backtest_controller.tested is None:
+        bench.backtest_controller.start()
         idle(bench)
-    tested, stepper, chart = bench.backtesting.tested, bench.layout.stepper, bench.chart
+    tested, stepper, chart = bench.backtest_controller.tested, bench.layout.stepper, bench.chart
     assert tested is not None
     outcomes = next(iter(tested.result.outcomes.values()))
     assert chart._past.known
@@ -127,7 +129,12 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     for _ in range(len(outcomes)):
         bench.actions["past_previous"].trigger()
     assert "(1 of" in stepper.text
-    wait(lambda: chart._origin.fan is not None and chart._origin.fan.cutoff < chart._price.viewRange()[0][1])
+    wait(
+        lambda: (
+            chart._origin.fan is not None
+            and chart._origin.fan.cutoff < chart._price.viewRange()[0][1]
+        )
+    )
     assert chart._origin.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
     assert not buttons["previous"].isEnabled()
     bench.window.grab()
@@ -141,16 +148,16 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
 
 @pytest.mark.slow
 def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
-    if bench.backtesting.tested is None:
-        bench.backtesting.start()
+    if bench.backtest_controller.tested is None:
+        bench.backtest_controller.start()
         idle(bench)
-    before = bench.backtesting.tested
+    before = bench.backtest_controller.tested
     bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     wait(lambda: bench.session.state == "backtesting" and bench.session.progress is not None)
     bench.actions["cancel"].trigger()
     idle(bench)
-    assert bench.backtesting.tested is before
+    assert bench.backtest_controller.tested is before
     assert bench.layout.backtest.judged.isVisibleTo(bench.layout.backtest)
 
 
@@ -159,33 +166,37 @@ def test_a_folder_that_cannot_be_used_costs_a_notice_not_the_test(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(bench.backtesting, "_folder", tmp_path / "file" / "tests")
+    monkeypatch.setattr(bench.backtest_controller, "_folder", tmp_path / "file" / "tests")
     bench.layout.backtest.show_plan(BacktestConfig(step_size=20))
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     idle(bench)
     assert "cannot be kept" in bench.banner.text
-    assert bench.backtesting.tested is not None
-    assert len(bench.backtesting.tested.folds) == 1
+    assert bench.backtest_controller.tested is not None
+    assert len(bench.backtest_controller.tested.folds) == 1
 
 
 def test_what_does_not_fit_is_told(bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(input_size=5000))
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     idle(bench)
     assert "5000" in bench.banner.text.replace(",", "")
 
 
 def test_closing_in_mid_test_asks(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(dialogs, "ask_close_while_testing", lambda parent: bool(asked.append(parent)))
+    monkeypatch.setattr(
+        dialogs, "ask_close_while_testing", lambda parent: bool(asked.append(parent))
+    )
     bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     wait(lambda: bench.session.state == "backtesting")
     assert not bench.window.close()
     assert asked
 
 
-def test_the_audit_tells_each_check_in_words_and_can_be_stopped(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_tells_each_check_in_words_and_can_be_stopped(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def checks(_panel: object, _config: object, should_stop: Any) -> Iterator[Any]:
         yield Progress(0, 2, "Audit: inputs at past bars")
         while not should_stop():
@@ -203,7 +214,9 @@ def test_the_audit_tells_each_check_in_words_and_can_be_stopped(qtbot: Any, benc
     idle(bench)
     assert "No leak in the 1 checks" in dialog.text
     assert "Inputs at past bars: passed" in texts(dialog)
-    failed = AuditFinished((Check("Forecast", False, "It changed."), Check("Inputs", True, "Nothing changed.")))
+    failed = AuditFinished(
+        (Check("Forecast", False, "It changed."), Check("Inputs", True, "Nothing changed."))
+    )
     monkeypatch.setattr("forecasting.jobs.audit", lambda *_args: iter([failed]))
     qtbot.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
     idle(bench)
@@ -213,21 +226,32 @@ def test_the_audit_tells_each_check_in_words_and_can_be_stopped(qtbot: Any, benc
 
 
 def test_begin_anew_drops_the_folds_of_this_test_and_those_left_long_ago(tmp_path: Path) -> None:
-    for place in range(8):
-        folder = tmp_path / f"test-{place}"
+    for index in range(8):
+        folder = tmp_path / f"test-{index}"
         folder.mkdir()
         (folder / "fold-00001.npz").write_bytes(b"")
         (folder / "backtest.json").write_bytes(b"{}")
-        os.utime(folder, (place, place))
+        os.utime(folder, (index, index))
     _make_room(tmp_path / "test-7", resume=True)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6", "test-7"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == [
+        "test-3",
+        "test-4",
+        "test-5",
+        "test-6",
+        "test-7",
+    ]
     _make_room(tmp_path / "test-7", resume=False)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["test-3", "test-4", "test-5", "test-6"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == [
+        "test-3",
+        "test-4",
+        "test-5",
+        "test-6",
+    ]
 
 
 def test_a_folder_of_someone_else_is_not_dropped(tmp_path: Path) -> None:
-    for place in range(9):
-        folder = tmp_path / f"photos-{place}"
+    for index in range(9):
+        folder = tmp_path / f"photos-{index}"
         folder.mkdir()
         (folder / "backtest.json").write_bytes(b"{}")
         (folder / "picture.png").write_bytes(b"")
@@ -246,7 +270,7 @@ def test_the_real_audit_passes(bench: Workbench) -> None:
 
 def test_nothing_begins_while_something_runs(bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     refused: list[CandlecastError] = []
     bench.auditing.refused.connect(refused.append)
     bench.auditing.start()
@@ -265,4 +289,4 @@ def test_a_training_ends_in_the_journal(bench: Workbench) -> None:
     assert list(sheet["Symbol"]) == ["walk"]
     assert list(sheet["Model"]) == [finished.result.forecasts[0].model]
     assert bench.results.judged.steps.chart.table()
-    assert bench.stepping._outcomes is next(iter(finished.result.outcomes.values()))
+    assert bench.past_forecasts._outcomes is next(iter(finished.result.outcomes.values()))

@@ -1,4 +1,6 @@
-"""Baselines: one contract for all, no look-ahead, and each against what theory or another library says."""
+"""Baselines: one contract for all, no look-ahead, and each against what theory or another
+library says.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,33 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from forecasting.baselines import BASELINES, Baseline, chosen_baselines, default_baselines, season_length
+from forecasting.baselines import (
+    BASELINES,
+    Baseline,
+    chosen_baselines,
+    default_baselines,
+    season_length,
+)
 from forecasting.config import RunConfig
 from forecasting.errors import ConfigError, DataError
 from forecasting.series import Floats, Origins, Panel, PriceSeries
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-#: Exponential smoothing spends its time in an optimiser of another library: tested once quickly, at length when slow.
+#: Exponential smoothing spends its time in an optimiser of another library: tested once quickly, at
+#: length when slow.
 EVERY = pytest.mark.parametrize(
-    "baseline", [pytest.param(b, id=name, marks=pytest.mark.slow if name == "ets" else ()) for name, b in BASELINES.items()]
+    "baseline",
+    [
+        pytest.param(b, id=name, marks=pytest.mark.slow if name == "ets" else ())
+        for name, b in BASELINES.items()
+    ],
 )
 
 
-def series(y: Floats, symbol: str = "A", start: str = "2015-01-01", freq: str = "1D", **ranges: Floats) -> PriceSeries:
+def series(
+    y: Floats, symbol: str = "A", start: str = "2015-01-01", freq: str = "1D", **ranges: Floats
+) -> PriceSeries:
     columns = ("open", "high", "low", "close") if ranges else ("close",)
     values = np.stack([*ranges.values(), y], axis=1)
     unit = np.timedelta64(1, {"1D": "D", "1h": "h", "1W": "W"}.get(freq, "D"))
@@ -30,8 +45,12 @@ def series(y: Floats, symbol: str = "A", start: str = "2015-01-01", freq: str = 
     return PriceSeries(symbol, ds, columns, values, freq, calendar="24/7")
 
 
-def candles(bars: int, seed: int, symbol: str = "A", sd: float = 0.01, persistence: float = 0.0) -> PriceSeries:
-    """Return a simulated price with ranges; log volatility wanders if ``persistence`` is above 0."""
+def candles(
+    bars: int, seed: int, symbol: str = "A", sd: float = 0.01, persistence: float = 0.0
+) -> PriceSeries:
+    """Return a simulated price with ranges; log volatility wanders if ``persistence`` is above
+    0.
+    """
     rng = np.random.default_rng(seed)
     volatility = np.zeros(bars)
     for t in range(1, bars):
@@ -45,11 +64,17 @@ def candles(bars: int, seed: int, symbol: str = "A", sd: float = 0.01, persisten
 def panel(kind: str) -> Panel:
     rng = np.random.default_rng(3)
     if kind == "prices":
-        return Panel((candles(700, 1, "A", persistence=0.95), candles(500, 2, "B"), candles(90, 3, "C")))
+        return Panel(
+            (candles(700, 1, "A", persistence=0.95), candles(500, 2, "B"), candles(90, 3, "C"))
+        )
     week = 20 + 10 * np.sin(np.arange(400) % 7)
     if kind == "sales":
-        return Panel(tuple(series(np.maximum(week + rng.normal(0, 3, 400), 0), f"S{n}") for n in range(2)))
-    return Panel((series(np.full(300, 5.0)), series(np.repeat(rng.normal(0, 1, 30).cumsum(), 10), "B")))  # stale quotes, negative values
+        return Panel(
+            tuple(series(np.maximum(week + rng.normal(0, 3, 400), 0), f"S{n}") for n in range(2))
+        )
+    return Panel(
+        (series(np.full(300, 5.0)), series(np.repeat(rng.normal(0, 1, 30).cumsum(), 10), "B"))
+    )  # stale quotes, negative values
 
 
 def origins(of: Panel, insample: list[int]) -> Origins:
@@ -73,8 +98,12 @@ def test_contract(baseline: Baseline, kind: str, horizon: int) -> None:
     assert values.shape == (len(where), horizon, len(LEVELS))
     assert np.isfinite(values).all()
     assert (np.diff(values, axis=2) >= -1e-12).all()
-    np.testing.assert_array_equal(values, baseline.fit(of, known(of), horizon).predict(of, where, LEVELS))
-    np.testing.assert_allclose(fitted.predict(of, where.take(np.array([4])), (0.5, 0.9)), values[4:5, :, [3, 5]])
+    np.testing.assert_array_equal(
+        values, baseline.fit(of, known(of), horizon).predict(of, where, LEVELS)
+    )
+    np.testing.assert_allclose(
+        fitted.predict(of, where.take(np.array([4])), (0.5, 0.9)), values[4:5, :, [3, 5]]
+    )
     if kind == "prices":
         assert baseline.name.startswith("seasonal") or (values > 0).all()
 
@@ -89,15 +118,20 @@ def test_nothing_after_the_cutoff_matters(baseline: Baseline) -> None:
         values = s.values.copy()
         values[bar + 1 :] *= np.random.default_rng(0).uniform(0.2, 5, (len(s) - bar - 1, 1))
         changed.append(replace(s, values=values))
-    # Only series A's future is known to differ at A's cutoff: a panel's dates must be cut at the same day for all.
+    # Only series A's future is known to differ at A's cutoff: a panel's dates must be cut at the
+    # same day for all.
     where = Origins(np.arange(3), np.array([80, 80, 80]))
     cut = Panel(tuple(s.head(81) for s in of))
     whole = baseline.fit(of, [70, 70, 70], 5).predict(of, where, LEVELS)
-    np.testing.assert_allclose(baseline.fit(cut, [70, 70, 70], 5).predict(cut, where, LEVELS), whole, rtol=1e-9)
+    np.testing.assert_allclose(
+        baseline.fit(cut, [70, 70, 70], 5).predict(cut, where, LEVELS), whole, rtol=1e-9
+    )
     late = Panel((changed[0], of[1], of[2]))
     where = Origins(np.array([0]), np.array([450]))
     np.testing.assert_allclose(
-        baseline.fit(late, insample, 5).predict(late, where, LEVELS), baseline.fit(of, insample, 5).predict(of, where, LEVELS), rtol=1e-9
+        baseline.fit(late, insample, 5).predict(late, where, LEVELS),
+        baseline.fit(of, insample, 5).predict(of, where, LEVELS),
+        rtol=1e-9,
     )
 
 
@@ -110,7 +144,10 @@ def test_moves_grow_with_the_price(baseline: Baseline) -> None:
     np.testing.assert_allclose(ten, 10 * once, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["random-walk", "drift", "ewma", "historical-simulation", "seasonal-naive", "seasonal-median"])
+@pytest.mark.parametrize(
+    "name",
+    ["random-walk", "drift", "ewma", "historical-simulation", "seasonal-naive", "seasonal-median"],
+)
 def test_too_little_history_is_an_error_with_a_hint(name: str) -> None:
     of = Panel((series(np.array([1.0, 2.0, 3.0])),))
     with pytest.raises(DataError, match="A has too few bars") as caught:
@@ -120,16 +157,26 @@ def test_too_little_history_is_an_error_with_a_hint(name: str) -> None:
 
 def test_random_walk_is_the_normal_law() -> None:
     s = candles(600, 1)
-    values = BASELINES["random-walk"].fit(Panel((s,)), [500], 4).predict(Panel((s,)), Origins(np.array([0]), np.array([550])), LEVELS)[0]
+    values = (
+        BASELINES["random-walk"]
+        .fit(Panel((s,)), [500], 4)
+        .predict(Panel((s,)), Origins(np.array([0]), np.array([550])), LEVELS)[0]
+    )
     sd = np.diff(np.log(s.y))[300:550].std(ddof=1)
     np.testing.assert_array_equal(values[:, 3], s.y[550])
     normal = [NormalDist().inv_cdf(q) for q in LEVELS]
-    np.testing.assert_allclose(np.log(values / s.y[550]), sd * np.sqrt([[1], [2], [3], [4]]) * normal, atol=1e-12)
+    np.testing.assert_allclose(
+        np.log(values / s.y[550]), sd * np.sqrt([[1], [2], [3], [4]]) * normal, atol=1e-12
+    )
 
 
 def test_drift_goes_on_as_it_went() -> None:
     s = series(100 * 1.01 ** np.arange(300.0))
-    values = BASELINES["drift"].fit(Panel((s,)), [200], 4).predict(Panel((s,)), Origins(np.array([0]), np.array([250])), LEVELS)[0]
+    values = (
+        BASELINES["drift"]
+        .fit(Panel((s,)), [200], 4)
+        .predict(Panel((s,)), Origins(np.array([0]), np.array([250])), LEVELS)[0]
+    )
     np.testing.assert_allclose(values[:, 3], s.y[251:255])
 
 
@@ -137,9 +184,13 @@ def test_values_below_zero_move_by_differences_at_every_origin() -> None:
     s = series(np.concatenate([100 + np.arange(300.0) % 2, [-37.0], 100 + np.arange(300.0) % 2]))
     for name in ("random-walk", "drift", "ewma", "garch-t", "har"):
         fitted = BASELINES[name].fit(Panel((s,)), [280], 1)
-        for found in fitted.predict(Panel((s,)), Origins(np.zeros(2, int), np.array([299, 305])), (0.1, 0.5, 0.9))[:, 0]:
+        for found in fitted.predict(
+            Panel((s,)), Origins(np.zeros(2, int), np.array([299, 305])), (0.1, 0.5, 0.9)
+        )[:, 0]:
             if name != "har":  # its shape is that of the past
-                assert found[2] - found[1] == pytest.approx(found[1] - found[0], rel=0.05), f"{name}: differences are symmetric in steps"
+                assert found[2] - found[1] == pytest.approx(found[1] - found[0], rel=0.05), (
+                    f"{name}: differences are symmetric in steps"
+                )
             assert found[2] - found[0] < 6, f"{name}: one bar does not set the spread"
 
 
@@ -147,7 +198,9 @@ def test_volatility_models_follow_volatility() -> None:
     calm_and_wild = np.repeat([0.005, 0.02], 400)
     rng = np.random.default_rng(0)
     s = series(100 * np.exp(np.cumsum(rng.normal(size=2400) * np.tile(calm_and_wild, 3))))
-    where = Origins(np.zeros(2, int), np.array([1980, 2380]))  # late in the calm, late in the wild times
+    where = Origins(
+        np.zeros(2, int), np.array([1980, 2380])
+    )  # late in the calm, late in the wild times
     for name in ("ewma", "garch-t", "har"):
         values = BASELINES[name].fit(Panel((s,)), [1600], 1).predict(Panel((s,)), where, LEVELS)
         width = np.log(values[:, 0, 5] / values[:, 0, 1])
@@ -160,9 +213,15 @@ def test_garch_agrees_with_arch() -> None:
 
     s = candles(1500, 5, persistence=0.97)
     returns = 100 * np.diff(np.log(s.y))
-    theirs = ConstantMean(returns, volatility=GARCH(1, 0, 1), distribution=StudentsT()).fit(disp="off", last_obs=1199)
+    theirs = ConstantMean(returns, volatility=GARCH(1, 0, 1), distribution=StudentsT()).fit(
+        disp="off", last_obs=1199
+    )
     ahead = theirs.forecast(horizon=5, start=1400).variance.to_numpy()[0]
-    values = BASELINES["garch-t"].fit(Panel((s,)), [1200], 5).predict(Panel((s,)), Origins(np.array([0]), np.array([1401])), LEVELS)[0]
+    values = (
+        BASELINES["garch-t"]
+        .fit(Panel((s,)), [1200], 5)
+        .predict(Panel((s,)), Origins(np.array([0]), np.array([1401])), LEVELS)[0]
+    )
     freedoms, mean = theirs.params["nu"], theirs.params["mu"]
     shape = t.ppf(LEVELS, freedoms) * np.sqrt(1 - 2 / freedoms)
     expected = mean * np.arange(1, 6)[:, None] + np.sqrt(ahead.cumsum())[:, None] * shape
@@ -171,8 +230,16 @@ def test_garch_agrees_with_arch() -> None:
 
 def test_short_series_borrow_from_the_others() -> None:
     of = Panel((candles(1500, 5, "A", persistence=0.97), candles(120, 6, "B")))
-    values = BASELINES["garch-t"].fit(of, [1200, 100], 1).predict(of, Origins(np.array([1]), np.array([110])), LEVELS)
-    alone = BASELINES["garch-t"].fit(Panel((of[1],)), [100], 1).predict(Panel((of[1],)), Origins(np.array([0]), np.array([110])), LEVELS)
+    values = (
+        BASELINES["garch-t"]
+        .fit(of, [1200, 100], 1)
+        .predict(of, Origins(np.array([1]), np.array([110])), LEVELS)
+    )
+    alone = (
+        BASELINES["garch-t"]
+        .fit(Panel((of[1],)), [100], 1)
+        .predict(Panel((of[1],)), Origins(np.array([0]), np.array([110])), LEVELS)
+    )
     for found in (values, alone):
         sd = np.log(found[0, 0, 5] / found[0, 0, 1]) / 2.563
         assert 0.006 < sd < 0.015
@@ -195,14 +262,23 @@ def test_seasonal_forecasts_repeat_the_week() -> None:
     week = np.array([5.0, 1, 2, 3, 4, 8, 9])
     s = series(np.tile(week, 30))
     fitted = BASELINES["seasonal-naive"].fit(Panel((s,)), [150], 10)
-    np.testing.assert_array_equal(fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0], s.y[181:191])
-    gappy = replace(s, ds=np.delete(s.ds, [20, 77, 140]), values=np.delete(s.values, [20, 77, 140], axis=0))
-    found = fitted.predict(Panel((gappy,)), Origins(np.array([0]), np.array([177])), (0.5,))[0, :, 0]
+    np.testing.assert_array_equal(
+        fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0],
+        s.y[181:191],
+    )
+    gappy = replace(
+        s, ds=np.delete(s.ds, [20, 77, 140]), values=np.delete(s.values, [20, 77, 140], axis=0)
+    )
+    found = fitted.predict(Panel((gappy,)), Origins(np.array([0]), np.array([177])), (0.5,))[
+        0, :, 0
+    ]
     np.testing.assert_array_equal(found, s.y[181:191], err_msg="missing days shift no weekday")
     spiked = s.values.copy()
     spiked[175] = 99
     median = BASELINES["seasonal-median"].fit(Panel((s,)), [150], 10)
-    found = median.predict(Panel((replace(s, values=spiked),)), Origins(np.array([0]), np.array([180])), (0.5,))[0, :, 0]
+    found = median.predict(
+        Panel((replace(s, values=spiked),)), Origins(np.array([0]), np.array([180])), (0.5,)
+    )[0, :, 0]
     np.testing.assert_array_equal(found, s.y[181:191])
 
 
@@ -213,22 +289,38 @@ def test_smoothing_agrees_with_statsmodels() -> None:
 
     rng = np.random.default_rng(0)
     week = 20 + 10 * np.sin(np.arange(120) % 7 * 0.9)
-    sales, start = Panel((series(week + rng.normal(0, 2, 120) - 15),)), Origins(np.array([0]), np.array([99]))
+    sales, start = (
+        Panel((series(week + rng.normal(0, 2, 120) - 15),)),
+        Origins(np.array([0]), np.array([99])),
+    )
     season = {"seasonal": "add", "seasonal_periods": 7, "initialization_method": "heuristic"}
-    models = [ETSModel(pd.Series(sales[0].y[:100]), trend=t, damped_trend=bool(t), **season).fit(disp=False) for t in (None, "add")]
+    models = [
+        ETSModel(pd.Series(sales[0].y[:100]), trend=t, damped_trend=bool(t), **season).fit(
+            disp=False
+        )
+        for t in (None, "add")
+    ]
     expected = min(models, key=lambda m: m.aicc).get_prediction(100, 109)
     values = BASELINES["ets"].fit(sales, [100], 10).predict(sales, start, (0.5, 0.9))[0]
     np.testing.assert_allclose(values[:, 0], expected.predicted_mean, rtol=1e-5)
-    np.testing.assert_allclose((values[:, 1] - values[:, 0]) / 1.28155, np.sqrt(expected.forecast_variance), rtol=0.1)
+    np.testing.assert_allclose(
+        (values[:, 1] - values[:, 0]) / 1.28155, np.sqrt(expected.forecast_variance), rtol=0.1
+    )
     trending = Panel((series(rng.normal(0.3, 1, 120).cumsum() - 5),))
-    theirs = ThetaModel(trending[0].y[:100].copy(), period=1, deseasonalize=False).fit().forecast(10)
+    theirs = (
+        ThetaModel(trending[0].y[:100].copy(), period=1, deseasonalize=False).fit().forecast(10)
+    )
     values = BASELINES["theta"].fit(trending, [100], 10).predict(trending, start, (0.5,))[0]
     np.testing.assert_allclose(values[:, 0], theirs, rtol=1e-3)
 
 
 def test_theta_takes_the_season_out() -> None:
     s = series(np.tile([5.0, 1, 2, 3, 4, 8, 9], 20) - 4)
-    found = BASELINES["theta"].fit(Panel((s,)), [100], 10).predict(Panel((s,)), Origins(np.array([0]), np.array([110])), (0.5,))
+    found = (
+        BASELINES["theta"]
+        .fit(Panel((s,)), [100], 10)
+        .predict(Panel((s,)), Origins(np.array([0]), np.array([110])), (0.5,))
+    )
     np.testing.assert_allclose(found[0, :, 0], s.y[111:121], atol=0.3)
 
 
@@ -237,14 +329,18 @@ def test_smoothing_needs_bars() -> None:
     for name in ("ets", "theta"):
         fitted = BASELINES[name].fit(Panel((s,)), [10], 2)
         values = fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([15])), LEVELS)
-        assert values[0, :, LEVELS.index(0.5)] == pytest.approx(s.y[15])  # too few to fit: a random walk
+        assert values[0, :, LEVELS.index(0.5)] == pytest.approx(
+            s.y[15]
+        )  # too few to fit: a random walk
         with pytest.raises(DataError, match="A has too few bars before a forecast"):
             fitted.predict(Panel((s,)), Origins(np.array([0]), np.array([1])), LEVELS)
 
 
 def test_one_short_series_takes_no_season_from_the_others() -> None:
     months = [monthly(bars, seed) for seed, bars in enumerate((80, 20))]
-    assert {"seasonal-naive", "seasonal-median", "ets", "theta"} <= set(default_baselines(Panel(tuple(months))))
+    assert {"seasonal-naive", "seasonal-median", "ets", "theta"} <= set(
+        default_baselines(Panel(tuple(months)))
+    )
     origins = Origins(np.array([0, 1, 1]), np.array([70, 9, 19]))
     for name in ("seasonal-naive", "seasonal-median"):
         fitted = BASELINES[name].fit(Panel(tuple(months)), [60, 15], 3)
@@ -257,14 +353,18 @@ def monthly(bars: int, seed: int) -> PriceSeries:
     draw = np.random.default_rng(seed)
     ds = np.datetime64("2010-01") + np.arange(bars)
     y = 100 + 20 * np.sin(np.arange(bars) * np.pi / 6) + draw.normal(0, 2, bars)
-    return PriceSeries(f"M{seed}", ds.astype("datetime64[us]"), ("close",), y[:, None], freq="1M", calendar="24/7")
+    return PriceSeries(
+        f"M{seed}", ds.astype("datetime64[us]"), ("close",), y[:, None], freq="1M", calendar="24/7"
+    )
 
 
 def test_defaults_suit_the_data() -> None:
     assert default_baselines(panel("prices")) == ("random-walk", "drift", "garch-t", "har")
     assert default_baselines(panel("stale"))[:2] == ("random-walk", "drift")
     assert "seasonal-median" in default_baselines(panel("sales"))
-    assert {"garch-t", "har"} <= set(default_baselines(panel("stale"))), "volatility models for differences too"
+    assert {"garch-t", "har"} <= set(default_baselines(panel("stale"))), (
+        "volatility models for differences too"
+    )
 
 
 @pytest.mark.slow
@@ -278,21 +378,35 @@ def test_reference_figures_on_real_prices() -> None:
     chosen = [rows[rows[:, 0] == s] for s in np.unique(rows[:, 0])[::8]]
     of = Panel(
         tuple(
-            PriceSeries(str(r[0, 0]), r[:, 1].astype("datetime64[us]"), ("open", "high", "low", "close"), r[:, 2:6].astype(float))
+            PriceSeries(
+                str(r[0, 0]),
+                r[:, 1].astype("datetime64[us]"),
+                ("open", "high", "low", "close"),
+                r[:, 2:6].astype(float),
+            )
             for r in chosen
             if len(r) > 1200
         )
     )
     insample = [int((s.ds < np.datetime64("2017-01-01")).sum()) for s in of]
     bars = [np.arange(n - 1, len(s) - 5) for s, n in zip(of, insample, strict=True)]
-    where = Origins(np.concatenate([np.full(b.size, n) for n, b in enumerate(bars)]), np.concatenate(bars))
+    where = Origins(
+        np.concatenate([np.full(b.size, n) for n, b in enumerate(bars)]), np.concatenate(bars)
+    )
     y0 = np.array([of[s].y[b] for s, b in zip(where.series, where.bar, strict=True)])
     y = np.array([of[s].y[b + 1 : b + 6] for s, b in zip(where.series, where.bar, strict=True)])
     levels = tuple(np.arange(1, 100) / 100)
     loss = {}
     for name in ("random-walk", "garch-t", "har"):
-        error = np.log(y)[..., None] - np.log(BASELINES[name].fit(of, insample, 5).predict(of, where, levels))
-        loss[name] = 2e4 * np.maximum(np.array(levels) * error, (np.array(levels) - 1) * error).mean(axis=(0, 2))[[0, 4]]
+        error = np.log(y)[..., None] - np.log(
+            BASELINES[name].fit(of, insample, 5).predict(of, where, levels)
+        )
+        loss[name] = (
+            2e4
+            * np.maximum(np.array(levels) * error, (np.array(levels) - 1) * error).mean(
+                axis=(0, 2)
+            )[[0, 4]]
+        )
     assert y0.size > 2000
     assert (loss["garch-t"] < loss["random-walk"]).all(), loss
     assert (loss["har"] < 0.99 * loss["random-walk"]).all(), loss
@@ -302,9 +416,14 @@ def test_reference_figures_on_real_prices() -> None:
 def test_a_run_chooses_its_baselines() -> None:
     prices = panel("prices")
     assert chosen_baselines(prices, "auto") == default_baselines(prices)
-    assert chosen_baselines(prices, "theta,ets , theta") == ("random-walk", "theta", "ets"), "the walk is always there, the others once"
+    assert chosen_baselines(prices, "theta,ets , theta") == ("random-walk", "theta", "ets"), (
+        "the walk is always there, the others once"
+    )
     assert chosen_baselines(prices, "auto, ets") == (*default_baselines(prices), "ets")
-    assert set(BASELINES) - set(chosen_baselines(prices, "all")) == {"seasonal-naive", "seasonal-median"}
+    assert set(BASELINES) - set(chosen_baselines(prices, "all")) == {
+        "seasonal-naive",
+        "seasonal-median",
+    }
     assert set(chosen_baselines(panel("sales"), "all")) == set(BASELINES)
     with pytest.raises(ConfigError, match="none called 'arima'"):
         chosen_baselines(prices, "auto, arima")

@@ -22,7 +22,11 @@ from forecasting import bundle
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.errors import CandlecastError, ExportError, ModelFileError
 
-WEIGHTS = {"cell.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "scale": np.array(2.5), "step": np.array([7])}
+WEIGHTS = {
+    "cell.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "scale": np.array(2.5),
+    "step": np.array([7]),
+}
 MANIFEST = {"model": {"hidden_size": 16}, "symbols": ["AAPL", "Škoda"]}
 
 
@@ -58,7 +62,11 @@ def test_round_trip(path: Path) -> None:
     for name, array in WEIGHTS.items():
         np.testing.assert_array_equal(tensors[name], array)
         assert tensors[name].dtype == array.dtype
-    assert zipfile.ZipFile(path).namelist() == ["manifest.json", "model.safetensors", "metrics.json"]
+    assert zipfile.ZipFile(path).namelist() == [
+        "manifest.json",
+        "model.safetensors",
+        "metrics.json",
+    ]
     first = path.read_bytes()
     write_bundle(path, MANIFEST, WEIGHTS, {"crps": 1.5})
     assert path.read_bytes() == first, "equal models are equal files"
@@ -90,16 +98,50 @@ def test_files_that_are_no_model(path: Path) -> None:
         ({"manifest__json": b"[1]", "model__safetensors": save(WEIGHTS)}, "schema"),
         ({"manifest__json": b'{"schema": "1"}', "model__safetensors": save(WEIGHTS)}, "schema"),
         ({"manifest__json": b'{"schema": true}', "model__safetensors": save(WEIGHTS)}, "schema"),
-        ({"manifest__json": manifest(schema=2), "model__safetensors": save(WEIGHTS)}, "newer Candlecast"),
-        ({"manifest__json": manifest(), "model__safetensors": save(WEIGHTS), "..__/evil__py": b""}, "evil.py"),
+        (
+            {"manifest__json": manifest(schema=2), "model__safetensors": save(WEIGHTS)},
+            "newer Candlecast",
+        ),
+        (
+            {
+                "manifest__json": manifest(),
+                "model__safetensors": save(WEIGHTS),
+                "..__/evil__py": b"",
+            },
+            "evil.py",
+        ),
         ({"manifest__json": manifest(), "model__safetensors": b""}, "damaged weights"),
-        ({"manifest__json": manifest(), "model__safetensors": save(WEIGHTS)[:-1]}, "damaged weights"),
-        ({"manifest__json": manifest(), "model__safetensors": struct.pack("<Q", 2**60) + b"{}"}, "damaged weights"),
-        ({"manifest__json": manifest(), "model__safetensors": save({"a b": np.ones(2)})}, "odd name"),
-        ({"manifest__json": manifest(), "model__safetensors": save({"../../x": np.ones(2)})}, "odd name"),
-        ({"manifest__json": manifest(), "model__safetensors": save({"w": np.array([1, np.nan])})}, "w with 1 values that are not finite"),
-        ({"manifest__json": manifest(), "model__safetensors": save({"w": np.array([np.inf])})}, "not finite"),
-        ({"manifest__json": manifest(), "model__safetensors": save({"w": np.ones(2, np.uint8)})}, "uint8"),
+        (
+            {"manifest__json": manifest(), "model__safetensors": save(WEIGHTS)[:-1]},
+            "damaged weights",
+        ),
+        (
+            {"manifest__json": manifest(), "model__safetensors": struct.pack("<Q", 2**60) + b"{}"},
+            "damaged weights",
+        ),
+        (
+            {"manifest__json": manifest(), "model__safetensors": save({"a b": np.ones(2)})},
+            "odd name",
+        ),
+        (
+            {"manifest__json": manifest(), "model__safetensors": save({"../../x": np.ones(2)})},
+            "odd name",
+        ),
+        (
+            {
+                "manifest__json": manifest(),
+                "model__safetensors": save({"w": np.array([1, np.nan])}),
+            },
+            "w with 1 values that are not finite",
+        ),
+        (
+            {"manifest__json": manifest(), "model__safetensors": save({"w": np.array([np.inf])})},
+            "not finite",
+        ),
+        (
+            {"manifest__json": manifest(), "model__safetensors": save({"w": np.ones(2, np.uint8)})},
+            "uint8",
+        ),
     ],
 )
 def test_damage_is_named(path: Path, parts: dict[str, bytes], words: str) -> None:
@@ -113,7 +155,12 @@ def test_weights_of_an_unknown_type(path: Path) -> None:
 
 
 def test_bombs_are_not_unpacked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack(path, compression=zipfile.ZIP_DEFLATED, manifest__json=manifest(), model__safetensors=bytes(2**20))
+    pack(
+        path,
+        compression=zipfile.ZIP_DEFLATED,
+        manifest__json=manifest(),
+        model__safetensors=bytes(2**20),
+    )
     refused(path, "100-fold")
     monkeypatch.setattr(bundle, "_MAX_BYTES", 1000)
     pack(path, manifest__json=manifest(), model__safetensors=bytes(2000))
@@ -125,14 +172,18 @@ def test_bombs_are_not_unpacked(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_lying_size_is_caught(path: Path) -> None:
     pack(path, manifest__json=manifest(), model__safetensors=bytes(5000))
     raw = bytearray(path.read_bytes())
-    entry = raw.rindex(b"PK\x01\x02")  # the weights' entry in the directory: sizes stand 20 and 24 bytes into it
+    entry = raw.rindex(
+        b"PK\x01\x02"
+    )  # the weights' entry in the directory: sizes stand 20 and 24 bytes into it
     raw[entry + 24 : entry + 28] = struct.pack("<I", 10)
     path.write_bytes(raw)
     refused(path)
 
 
 def test_doubled_and_many_parts(path: Path) -> None:
-    double = pack(path, manifest__json=manifest(), manifest__jsom=manifest(), model__safetensors=save(WEIGHTS))
+    double = pack(
+        path, manifest__json=manifest(), manifest__jsom=manifest(), model__safetensors=save(WEIGHTS)
+    )
     double.write_bytes(double.read_bytes().replace(b"manifest.jsom", b"manifest.json"))
     refused(path, "twice")
     pack(path, **{f"part{n}": b"" for n in range(17)})
@@ -143,14 +194,16 @@ def test_encrypted_part(path: Path) -> None:
     write_bundle(path, {}, WEIGHTS)
     raw = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = raw.index(mark)
-        raw[place + offset] |= 1
+        index = raw.index(mark)
+        raw[index + offset] |= 1
     path.write_bytes(raw)
     refused(path)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(data=st.data())
 def test_random_damage_never_escapes(path: Path, data: st.DataObject) -> None:
     write_bundle(path, MANIFEST, WEIGHTS)
@@ -178,14 +231,18 @@ def test_random_damage_never_escapes(path: Path, data: st.DataObject) -> None:
         ({}, {"": np.ones(1)}),
     ],
 )
-def test_the_writer_refuses_what_the_reader_would(path: Path, contents: dict[str, Any], weights: dict[str, Any]) -> None:
+def test_the_writer_refuses_what_the_reader_would(
+    path: Path, contents: dict[str, Any], weights: dict[str, Any]
+) -> None:
     with pytest.raises(ModelFileError):
         write_bundle(path, contents, weights)
     assert not path.exists()
 
 
 @pytest.mark.parametrize("fault", ["fsync", "replace"])
-def test_a_failed_write_keeps_the_old_file(path: Path, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_old_file(
+    path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_bundle(path, {"old": 1}, WEIGHTS)
 
     def full(*_: object) -> None:
@@ -205,7 +262,10 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
 
 def test_no_torch_is_needed(path: Path) -> None:
     write_bundle(path, {}, WEIGHTS)
-    code = f"import sys; from forecasting.bundle import read_bundle; read_bundle({str(path)!r}); assert 'torch' not in sys.modules"
+    code = (
+        f"import sys; from forecasting.bundle import read_bundle; read_bundle({str(path)!r}); "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

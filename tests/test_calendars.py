@@ -1,4 +1,6 @@
-"""Dates of the future and of the gaps: on real sessions, strictly after the last bar, in the clock of the exchange."""
+"""Dates of the future and of the gaps: on real sessions, strictly after the last bar, in the
+clock of the exchange.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forecasting.calendars import future_sessions, infer_calendar, infer_freq, inference, known_until, missing_sessions
+from forecasting.calendars import (
+    future_sessions,
+    infer_calendar,
+    infer_freq,
+    inference,
+    known_until,
+    missing_sessions,
+)
 from forecasting.errors import DataError
 from forecasting.series import PriceSeries
 
@@ -22,7 +31,15 @@ MINUTE = np.timedelta64(1, "m")
 
 
 def series(ds: np.ndarray, freq: str, calendar: str = "XNYS", tz: str = "") -> PriceSeries:
-    return PriceSeries("S", ds.astype("datetime64[us]"), ("close",), np.ones((ds.size, 1)), freq, tz, calendar=calendar)
+    return PriceSeries(
+        "S",
+        ds.astype("datetime64[us]"),
+        ("close",),
+        np.ones((ds.size, 1)),
+        freq,
+        tz,
+        calendar=calendar,
+    )
 
 
 def sessions(first: str, last: str, code: str = "XNYS") -> np.ndarray:
@@ -34,12 +51,14 @@ def sessions(first: str, last: str, code: str = "XNYS") -> np.ndarray:
 
 
 def days(texts: np.ndarray) -> list[str]:
-    return [str(one) for one in texts.astype("datetime64[D]")]
+    return [str(item) for item in texts.astype("datetime64[D]")]
 
 
 def hours(day_list: np.ndarray, first: int, step: int, count: int) -> np.ndarray:
     """Return ``count`` stamps a day, the first ``first`` minutes after midnight."""
-    return (day_list.astype("datetime64[m]")[:, None] + (first + step * np.arange(count)) * MINUTE).ravel()
+    return (
+        day_list.astype("datetime64[m]")[:, None] + (first + step * np.arange(count)) * MINUTE
+    ).ravel()
 
 
 YEARS = sessions("1998-01-01", "2018-12-31")
@@ -65,11 +84,18 @@ YEARS = sessions("1998-01-01", "2018-12-31")
         (hours(YEARS[:5], 570, 1, 390), "1min"),
         (hours(YEARS[:60], 570, 240, 2), "4h"),
         (hours(np.arange("2020-01-01", "2020-02-01", dtype="datetime64[D]"), 0, 240, 6), "4h"),
-        (np.datetime64("2020-01-01T00:00:00") + 30 * np.arange(100).astype("timedelta64[s]"), "30s"),
+        (
+            np.datetime64("2020-01-01T00:00:00") + 30 * np.arange(100).astype("timedelta64[s]"),
+            "30s",
+        ),
         (YEARS[::7], ""),
         (YEARS[:1], ""),
         (YEARS[:0], ""),
-        (np.datetime64("2020-01-01T00:00:00") + np.cumsum(np.arange(1, 60) ** 2).astype("timedelta64[s]"), ""),
+        (
+            np.datetime64("2020-01-01T00:00:00")
+            + np.cumsum(np.arange(1, 60) ** 2).astype("timedelta64[s]"),
+            "",
+        ),
     ],
 )
 def test_frequency(ds: np.ndarray, freq: str) -> None:
@@ -87,7 +113,9 @@ def test_lost_bars_do_not_change_the_frequency(freq: str, seed: int, lost: float
 
 
 def test_daily_bars_stamped_at_the_close_in_utc_are_daily_across_summer_time() -> None:
-    utc = YEARS.astype("datetime64[h]") + np.where(np.isin(YEARS.astype("datetime64[M]").astype(int) % 12, range(3, 10)), 20, 21)
+    utc = YEARS.astype("datetime64[h]") + np.where(
+        np.isin(YEARS.astype("datetime64[M]").astype(int) % 12, range(3, 10)), 20, 21
+    )
     assert infer_freq(utc) == "1D"
 
 
@@ -97,8 +125,10 @@ def test_daily_bars_stamped_at_the_close_in_utc_are_daily_across_summer_time() -
 @pytest.mark.parametrize(
     ("symbol", "calendar"),
     [
-        ("BTC-USD", "24/7"), ("eth-eur", "24/7"), ("EURUSD=X", "weekdays"), ("ES=F", "CMES"), ("SAP.DE", "XFRA"), ("VOD.L", "XLON"),
-        ("MC.PA", "XPAR"), ("PKO.WA", "XWAR"), ("7203.T", "XTKS"), ("0700.HK", "XHKG"), ("RY.TO", "XTSE"), ("BHP.AX", "XASX"),
+        ("BTC-USD", "24/7"), ("eth-eur", "24/7"), ("EURUSD=X", "weekdays"), ("ES=F", "CMES"),
+        ("SAP.DE", "XFRA"), ("VOD.L", "XLON"),
+        ("MC.PA", "XPAR"), ("PKO.WA", "XWAR"), ("7203.T", "XTKS"), ("0700.HK", "XHKG"), ("RY.TO",
+        "XTSE"), ("BHP.AX", "XASX"),
         ("^GSPC", "XNYS"), ("^N225", "XTKS"), ("aapl.us", "XNYS"), ("BRK-B", "weekdays"),
     ],
 )  # fmt: skip
@@ -110,7 +140,9 @@ def test_the_ticker_names_the_calendar(symbol: str, calendar: str) -> None:
 @pytest.mark.slow
 def test_every_code_that_can_be_inferred_is_known_to_exchange_calendars() -> None:
     codes = {*inference.SUFFIXES.values(), *inference.INDICES.values(), "CMES"}
-    assert [code for code in sorted(codes) if not known_until(code) > np.datetime64("2026-12-01")] == []
+    assert [
+        code for code in sorted(codes) if not known_until(code) > np.datetime64("2026-12-01")
+    ] == []
 
 
 @pytest.mark.parametrize("freq", ["1D", "1h"])
@@ -125,15 +157,27 @@ def test_american_holidays_give_america_away(freq: str) -> None:
 
 
 def test_weekends_mean_always_open_whatever_the_name() -> None:
-    assert infer_calendar("SAP.DE", np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]"), "1D") == "24/7"
-    assert infer_calendar("gold", np.arange("2020-01-05", "2022-01-01", 7, dtype="datetime64[D]"), "1W") == "weekdays", "weeks dated Sunday"
+    assert (
+        infer_calendar("SAP.DE", np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]"), "1D")
+        == "24/7"
+    )
+    assert (
+        infer_calendar(
+            "gold", np.arange("2020-01-05", "2022-01-01", 7, dtype="datetime64[D]"), "1W"
+        )
+        == "weekdays"
+    ), "weeks dated Sunday"
 
 
 def test_minutes_that_fill_a_sunday_never_close_those_that_touch_it_do() -> None:
     coin = np.arange(np.datetime64("2023-01-01T08:00"), np.datetime64("2023-01-02T00:40"), MINUTE)
     pair = np.arange(np.datetime64("2023-01-01T22:00"), np.datetime64("2023-01-03T00:40"), MINUTE)
     tel_aviv = hours(np.arange("2023-01-01", "2023-01-05", dtype="datetime64[D]"), 600, 15, 29)
-    assert [infer_calendar("x", ds, "1min") for ds in (coin, pair, tel_aviv)] == ["24/7", "weekdays", "weekdays"]
+    assert [infer_calendar("x", ds, "1min") for ds in (coin, pair, tel_aviv)] == [
+        "24/7",
+        "weekdays",
+        "weekdays",
+    ]
 
 
 def test_a_zone_decides_only_where_the_dates_do_not() -> None:
@@ -163,15 +207,24 @@ def test_every_age_has_its_american_holidays(first: str, last: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(cut=st.integers(1, YEARS.size - 120), horizon=st.integers(1, 100))
 def test_daily_forecasts_stand_on_the_very_next_sessions(cut: int, horizon: int) -> None:
-    assert np.array_equal(future_sessions(series(YEARS[:cut], "1D"), horizon), YEARS[cut : cut + horizon].astype("datetime64[us]"))
+    assert np.array_equal(
+        future_sessions(series(YEARS[:cut], "1D"), horizon),
+        YEARS[cut : cut + horizon].astype("datetime64[us]"),
+    )
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@example(calendar="24/7", freq="5min", tz="America/New_York", start=-1161, horizon=1, seed=0)  # an hour comes twice in it
+@example(
+    calendar="24/7", freq="5min", tz="America/New_York", start=-1161, horizon=1, seed=0
+)  # an hour comes twice in it
 @given(
-    calendar=st.sampled_from(["XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XTAE", "XSAU", "CMES", "24/7", "weekdays"]),
+    calendar=st.sampled_from(
+        ["XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XTAE", "XSAU", "CMES", "24/7", "weekdays"]
+    ),
     freq=st.sampled_from(["5min", "1h", "4h", "1D", "1W", "1M", "3M", ""]),
-    tz=st.sampled_from(["", "UTC", "America/New_York", "Asia/Tokyo", "Europe/London", "Australia/Sydney"]),
+    tz=st.sampled_from(
+        ["", "UTC", "America/New_York", "Asia/Tokyo", "Europe/London", "Australia/Sydney"]
+    ),
     start=st.integers(-20_000, 60_000),
     horizon=st.integers(1, 60),
     seed=st.integers(0, 2**32),
@@ -182,21 +235,25 @@ def test_dates_are_strictly_increasing_and_after_the_last_bar(
     first = np.datetime64(start, "D")
     number = {"1W": 40, "1M": 30, "3M": 30, "1D": 60}.get(freq, 20)
     if freq.endswith("M"):
-        ds = (first.astype("datetime64[M]") + int(freq[0]) * np.arange(number)).astype("datetime64[D]") + start % 28
+        ds = (first.astype("datetime64[M]") + int(freq[0]) * np.arange(number)).astype(
+            "datetime64[D]"
+        ) + start % 28
     elif freq in ("1D", "1W"):
         ds = first + (7 if freq == "1W" else 1) * np.arange(number)
     elif freq:
         step = STEPS[freq]
-        ds = hours(np.busday_offset(first, np.arange(number), roll="forward"), 540, step, 480 // step)
+        ds = hours(
+            np.busday_offset(first, np.arange(number), roll="forward"), 540, step, 480 // step
+        )
     else:
         ds = first + np.cumsum(np.random.default_rng(seed).integers(1, 30, number))
-    one = series(ds, freq, calendar, tz)
-    future = future_sessions(one, horizon)
+    item = series(ds, freq, calendar, tz)
+    future = future_sessions(item, horizon)
     assert future.shape == (horizon,)
     assert future.dtype == np.dtype("datetime64[us]")
-    assert future[0] > one.ds[-1]
+    assert future[0] > item.ds[-1]
     assert (np.diff(future) > np.timedelta64(0)).all()
-    assert (np.diff(missing_sessions(one)) > np.timedelta64(0)).all()
+    assert (np.diff(missing_sessions(item)) > np.timedelta64(0)).all()
 
 
 @pytest.mark.parametrize(
@@ -227,18 +284,44 @@ def test_known_holidays(last: str, calendar: str, expected: list[str]) -> None:
         ("2299-12-29", "XNYS", ["2300-01-02", "2300-01-03"]),  # nanoseconds end in 2262
         ("2099-12-31", "XSHG", ["2100-01-04", "2100-01-05"]),
         ("2026-12-31", "XBOM", ["2027-01-01", "2027-01-04"]),
-        ("2027-01-25", "XBOM", ["2027-01-27", "2027-01-28"]),  # Republic Day, which comes back every year
-        ("2027-03-25", "XSES", ["2027-03-29", "2027-03-30"]),  # Good Friday; Singapore has no Easter Monday
-        ("1990-04-27", "XTKS", ["1990-04-30", "1990-05-01"]),  # exchange_calendars knows Tokyo from 1997 on
+        (
+            "2027-01-25",
+            "XBOM",
+            ["2027-01-27", "2027-01-28"],
+        ),  # Republic Day, which comes back every year
+        (
+            "2027-03-25",
+            "XSES",
+            ["2027-03-29", "2027-03-30"],
+        ),  # Good Friday; Singapore has no Easter Monday
+        (
+            "1990-04-27",
+            "XTKS",
+            ["1990-04-30", "1990-05-01"],
+        ),  # exchange_calendars knows Tokyo from 1997 on
     ],
 )
-def test_beyond_what_is_known_the_last_known_years_go_on(last: str, calendar: str, expected: list[str]) -> None:
-    assert days(future_sessions(series(np.array([np.datetime64(last)]), "1D", calendar), 2)) == expected
+def test_beyond_what_is_known_the_last_known_years_go_on(
+    last: str, calendar: str, expected: list[str]
+) -> None:
+    assert (
+        days(future_sessions(series(np.array([np.datetime64(last)]), "1D", calendar), 2))
+        == expected
+    )
 
 
 def test_a_forecast_that_crosses_the_end_of_knowledge_keeps_the_holidays() -> None:
     future = future_sessions(series(np.array([np.datetime64("2259-12-23")]), "1D"), 8)
-    assert days(future) == ["2259-12-27", "2259-12-28", "2259-12-29", "2259-12-30", "2260-01-03", "2260-01-04", "2260-01-05", "2260-01-06"]
+    assert days(future) == [
+        "2259-12-27",
+        "2259-12-28",
+        "2259-12-29",
+        "2259-12-30",
+        "2260-01-03",
+        "2260-01-04",
+        "2260-01-05",
+        "2260-01-06",
+    ]
 
 
 def test_a_week_from_sunday_to_thursday_is_learnt_from_the_series() -> None:
@@ -251,13 +334,13 @@ def test_a_week_from_sunday_to_thursday_is_learnt_from_the_series() -> None:
 
 def test_daily_bars_keep_their_time_of_day() -> None:
     future = future_sessions(series(YEARS[-30:].astype("datetime64[h]") + 16, "1D"), 2)
-    assert [str(one)[:16] for one in future] == ["2019-01-02T16:00", "2019-01-03T16:00"]
+    assert [str(item)[:16] for item in future] == ["2019-01-02T16:00", "2019-01-03T16:00"]
 
 
 def test_midnight_of_tokyo_written_in_utc_follows_tokyo() -> None:
     tokyo = sessions("2019-03-01", "2019-04-26", "XTKS")
     future = future_sessions(series(tokyo.astype("datetime64[h]") - 9, "1D", "XTKS", "UTC"), 2)
-    assert [str(one)[:16] for one in future] == ["2019-05-06T15:00", "2019-05-07T15:00"]
+    assert [str(item)[:16] for item in future] == ["2019-05-06T15:00", "2019-05-07T15:00"]
 
 
 # --- the future, by weeks and months
@@ -277,7 +360,9 @@ def _month_ends(months: np.ndarray) -> np.ndarray:
 
 
 def _last_sessions(months: np.ndarray) -> np.ndarray:
-    return YEARS[np.searchsorted(YEARS, (months + np.timedelta64(1, "M")).astype("datetime64[D]")) - 1]
+    return YEARS[
+        np.searchsorted(YEARS, (months + np.timedelta64(1, "M")).astype("datetime64[D]")) - 1
+    ]
 
 
 def _first_sessions(months: np.ndarray) -> np.ndarray:
@@ -294,7 +379,14 @@ def _first_sessions(months: np.ndarray) -> np.ndarray:
         lambda months: months.astype("datetime64[D]") + 14,
         lambda months: np.minimum(months.astype("datetime64[D]") + 29, _month_ends(months)),
     ],
-    ids=["first day", "last day", "last session", "first session", "the 15th", "the 30th, or the end"],
+    ids=[
+        "first day",
+        "last day",
+        "last session",
+        "first session",
+        "the 15th",
+        "the 30th, or the end",
+    ],
 )
 @pytest.mark.parametrize("step", [1, 3])
 def test_months_keep_their_convention(dated: Callable[[np.ndarray], np.ndarray], step: int) -> None:
@@ -304,7 +396,10 @@ def test_months_keep_their_convention(dated: Callable[[np.ndarray], np.ndarray],
 
 
 def test_a_month_under_way_does_not_hide_the_convention() -> None:
-    ds = np.append(_month_ends(np.arange("2017-01", "2018-06", dtype="datetime64[M]")), np.datetime64("2018-06-12"))
+    ds = np.append(
+        _month_ends(np.arange("2017-01", "2018-06", dtype="datetime64[M]")),
+        np.datetime64("2018-06-12"),
+    )
     assert days(future_sessions(series(ds, "1M"), 2)) == ["2018-07-31", "2018-08-31"]
 
 
@@ -314,76 +409,116 @@ def test_a_month_under_way_does_not_hide_the_convention() -> None:
 def test_hours_end_early_on_half_days() -> None:
     past = hours(sessions("2018-11-01", "2018-11-21"), 570, 60, 7)
     future = future_sessions(series(past, "1h", tz="America/New_York"), 12)
-    friday = [str(one)[11:16] for one in future if str(one).startswith("2018-11-23")]
-    assert friday == ["09:30", "10:30", "11:30", "12:30"], "the day after Thanksgiving ends at 13:00"
+    friday = [str(item)[11:16] for item in future if str(item).startswith("2018-11-23")]
+    assert friday == ["09:30", "10:30", "11:30", "12:30"], (
+        "the day after Thanksgiving ends at 13:00"
+    )
     assert str(future[4])[:16] == "2018-11-26T09:30"
 
 
 def test_bars_named_by_their_end_may_stand_on_the_close() -> None:
     past = hours(sessions("2018-11-01", "2018-11-21"), 600, 30, 13)
     future = future_sessions(series(past, "30min", tz="America/New_York"), 20)
-    friday = [str(one)[11:16] for one in future if str(one).startswith("2018-11-23")]
+    friday = [str(item)[11:16] for item in future if str(item).startswith("2018-11-23")]
     assert friday[-1] == "13:00"
 
 
 def test_the_rest_of_a_begun_day_comes_first() -> None:
     past = hours(sessions("2018-10-01", "2018-10-31"), 570, 60, 7)[:-3]
     future = future_sessions(series(past, "1h"), 4)
-    assert [str(one)[5:16] for one in future] == ["10-31T13:30", "10-31T14:30", "10-31T15:30", "11-01T09:30"]
+    assert [str(item)[5:16] for item in future] == [
+        "10-31T13:30",
+        "10-31T14:30",
+        "10-31T15:30",
+        "11-01T09:30",
+    ]
 
 
 @pytest.mark.parametrize("winter_days", [4, 20])
 def test_openings_of_summer_and_winter_are_not_put_together(winter_days: int) -> None:
     all_days = np.busday_offset("2024-09-02", np.arange(60))
-    past = np.concatenate([hours(all_days[:-winter_days], 13 * 60 + 30, 60, 7), hours(all_days[-winter_days:], 14 * 60 + 30, 60, 7)])
+    past = np.concatenate(
+        [
+            hours(all_days[:-winter_days], 13 * 60 + 30, 60, 7),
+            hours(all_days[-winter_days:], 14 * 60 + 30, 60, 7),
+        ]
+    )
     future = future_sessions(series(past, "1h", "weekdays"), 14)
-    assert sorted({str(one)[11:16] for one in future}) == [f"{hour}:30" for hour in range(14, 21)]
+    assert sorted({str(item)[11:16] for item in future}) == [f"{hour}:30" for hour in range(14, 21)]
 
 
 def test_lunch_is_kept() -> None:
     tokyo = sessions("2018-06-01", "2018-06-29", "XTKS")
     past = np.sort(np.concatenate([hours(tokyo, 540, 30, 5), hours(tokyo, 750, 30, 5)]))
     future = future_sessions(series(past, "30min", "XTKS", "Asia/Tokyo"), 10)
-    assert [str(one)[11:16] for one in future] == [f"{m // 60:02d}:{m % 60:02d}" for m in (*range(540, 690, 30), *range(750, 900, 30))]
+    assert [str(item)[11:16] for item in future] == [
+        f"{m // 60:02d}:{m % 60:02d}" for m in (*range(540, 690, 30), *range(750, 900, 30))
+    ]
 
 
 def test_hours_written_in_utc_move_with_summer_time() -> None:
-    past = hours(sessions("2019-02-19", "2019-03-08"), 570 + 300, 60, 7)  # winter: New York is five hours behind
+    past = hours(
+        sessions("2019-02-19", "2019-03-08"), 570 + 300, 60, 7
+    )  # winter: New York is five hours behind
     future = future_sessions(series(past, "1h", tz="UTC"), 7)
-    assert [str(one)[:16] for one in future[:2]] == ["2019-03-11T13:30", "2019-03-11T14:30"]
+    assert [str(item)[:16] for item in future[:2]] == ["2019-03-11T13:30", "2019-03-11T14:30"]
 
 
 def test_currencies_open_on_sunday_evening_and_close_on_friday() -> None:
-    week = np.arange(np.datetime64("2020-01-05T22:00"), np.datetime64("2020-01-10T22:00"), 60 * MINUTE)
+    week = np.arange(
+        np.datetime64("2020-01-05T22:00"), np.datetime64("2020-01-10T22:00"), 60 * MINUTE
+    )
     past = np.concatenate([week + 7 * k * DAY for k in range(8)])
     future = future_sessions(series(past, "1h", "weekdays"), 24)
     assert np.array_equal(future, (week[:24] + 56 * DAY).astype("datetime64[us]"))
 
 
 def test_a_day_and_a_half_of_a_currency_goes_on_through_the_clock() -> None:
-    pair = np.arange(np.datetime64("2023-01-02T08:00"), np.datetime64("2023-01-03T00:40"), 5 * MINUTE)
+    pair = np.arange(
+        np.datetime64("2023-01-02T08:00"), np.datetime64("2023-01-03T00:40"), 5 * MINUTE
+    )
     future = future_sessions(series(pair, "5min", "weekdays"), 288)
-    assert np.array_equal(future, (pair[-1] + 5 * MINUTE * np.arange(1, 289)).astype("datetime64[us]"))
+    assert np.array_equal(
+        future, (pair[-1] + 5 * MINUTE * np.arange(1, 289)).astype("datetime64[us]")
+    )
 
 
 def test_futures_open_on_sunday_evening_except_on_holidays() -> None:
-    week = np.arange(np.datetime64("2019-10-06T17:00"), np.datetime64("2019-10-11T16:00"), 60 * MINUTE)
+    week = np.arange(
+        np.datetime64("2019-10-06T17:00"), np.datetime64("2019-10-11T16:00"), 60 * MINUTE
+    )
     past = np.concatenate([week + 7 * k * DAY for k in range(8)])
     future = future_sessions(series(past, "1h", "CMES", "America/Chicago"), 3)
-    assert [str(one)[:16] for one in future] == ["2019-12-01T17:00", "2019-12-01T18:00", "2019-12-01T19:00"]
+    assert [str(item)[:16] for item in future] == [
+        "2019-12-01T17:00",
+        "2019-12-01T18:00",
+        "2019-12-01T19:00",
+    ]
 
 
 @pytest.mark.parametrize(
     ("last", "tz", "expected"),
     [
         ("2021-03-27T23:00", "UTC", ["03-28T00:00", "03-28T01:00", "03-28T02:00", "03-28T03:00"]),
-        ("2021-03-28T00:00", "Europe/Berlin", ["03-28T01:00", "03-28T03:00", "03-28T04:00", "03-28T05:00"]),
-        ("2021-10-31T00:00", "Europe/Berlin", ["10-31T01:00", "10-31T02:00", "10-31T03:00", "10-31T04:00"]),
+        (
+            "2021-03-28T00:00",
+            "Europe/Berlin",
+            ["03-28T01:00", "03-28T03:00", "03-28T04:00", "03-28T05:00"],
+        ),
+        (
+            "2021-10-31T00:00",
+            "Europe/Berlin",
+            ["10-31T01:00", "10-31T02:00", "10-31T03:00", "10-31T04:00"],
+        ),
     ],
 )
-def test_what_never_closes_steps_on_through_summer_time(last: str, tz: str, expected: list[str]) -> None:
+def test_what_never_closes_steps_on_through_summer_time(
+    last: str, tz: str, expected: list[str]
+) -> None:
     ds = np.datetime64(last) - np.arange(20)[::-1] * 60 * MINUTE
-    assert [str(one)[5:16] for one in future_sessions(series(ds, "1h", "24/7", tz), 4)] == expected
+    assert [
+        str(item)[5:16] for item in future_sessions(series(ds, "1h", "24/7", tz), 4)
+    ] == expected
 
 
 def test_irregular_bars_step_by_their_median() -> None:
@@ -410,13 +545,17 @@ def test_missing_weeks_months_and_steps() -> None:
     months = np.arange("2018-01", "2019-01", dtype="datetime64[M]")
     assert days(missing_sessions(series(np.delete(months, 5), "1M"))) == ["2018-06-01"]
     steps = np.datetime64("2020-01-01T00:00") + 5 * MINUTE * np.arange(1000)
-    assert np.array_equal(missing_sessions(series(np.delete(steps, [7, 500]), "5min", "24/7", "UTC")), steps[[7, 500]])
+    assert np.array_equal(
+        missing_sessions(series(np.delete(steps, [7, 500]), "5min", "24/7", "UTC")), steps[[7, 500]]
+    )
     assert missing_sessions(series(YEARS[::7], "")).size == 0
     assert missing_sessions(series(YEARS[:1], "1D")).size == 0
 
 
 def test_summer_time_is_no_gap() -> None:
-    utc = np.arange(np.datetime64("2021-03-27T00:00"), np.datetime64("2021-03-29T00:00"), 60 * MINUTE)
+    utc = np.arange(
+        np.datetime64("2021-03-27T00:00"), np.datetime64("2021-03-29T00:00"), 60 * MINUTE
+    )
     berlin = utc + np.where(utc < np.datetime64("2021-03-28T01:00"), 60, 120) * MINUTE
     assert missing_sessions(series(berlin, "1h", "24/7", "Europe/Berlin")).size == 0
 
@@ -430,9 +569,14 @@ def test_a_day_without_any_bar_is_missing_from_hours_a_half_day_is_not() -> None
 def test_decades_before_1970_have_no_false_gaps() -> None:
     fridays = np.array(["1963-11-15", "1963-11-18", "1963-11-29"], "datetime64[D]")
     missing = days(missing_sessions(series(fridays, "1D")))
-    assert missing == ["1963-11-19", "1963-11-20", "1963-11-21", "1963-11-22", "1963-11-26", "1963-11-27"], (
-        "neither funeral nor Thanksgiving"
-    )
+    assert missing == [
+        "1963-11-19",
+        "1963-11-20",
+        "1963-11-21",
+        "1963-11-22",
+        "1963-11-26",
+        "1963-11-27",
+    ], "neither funeral nor Thanksgiving"
 
 
 # --- errors and cost

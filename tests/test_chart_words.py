@@ -10,7 +10,7 @@ from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication
 
 from app.charts.canvas import Chart
-from app.charts.plots import build
+from app.charts.registry import build
 from forecasting.events import RunResult
 
 #: What is not of any language: names of models and figures.
@@ -57,4 +57,4 @@ def legend(result: RunResult, kind: str) -> list[str]:
 def test_the_words_of_a_legend_are_translated(marked: None, kind: str, told: str) -> None:
     labels = legend(run(walk("AAA")), kind)
     assert told in labels
-    assert [one for one in labels if "«" not in one and one not in NAMES] == []
+    assert [item for item in labels if "«" not in item and item not in NAMES] == []

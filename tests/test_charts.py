@@ -15,16 +15,16 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from app.charts.axis import Timeline, log_steps, round_steps, session_ticks
 from app.charts.canvas import Chart
+from app.charts.downsampling import BarPyramid
 from app.charts.gradient import GradientChart
 from app.charts.loss import LossChart
 from app.charts.memory import MemoryChart, Trace
 from app.charts.price import PriceChart
-from app.charts.pyramid import Pyramid
+from app.features.training.views import LossView
 from app.number_format import price_decimals, short_number
-from app.panels.training.views import LossView
 from app.theme import DARK, LIGHT
 from forecasting.config import QUANTILES
-from forecasting.events import EpochEnd, MemorySeen, SplitMade
+from forecasting.events import EpochEnd, GradientByLag, SplitMade
 from forecasting.series import Dates, Forecast, Outcomes, PriceSeries
 
 
@@ -36,7 +36,9 @@ def plain_numbers() -> Iterator[None]:
 
 
 def weekdays(first: str, count: int) -> Dates:
-    return np.busday_offset(np.datetime64(first, "D"), np.arange(count), roll="forward").astype("datetime64[us]")
+    return np.busday_offset(np.datetime64(first, "D"), np.arange(count), roll="forward").astype(
+        "datetime64[us]"
+    )
 
 
 def walk(count: int, first: str = "2016-01-04", seed: int = 0, volume: bool = True) -> PriceSeries:
@@ -50,17 +52,29 @@ def walk(count: int, first: str = "2016-01-04", seed: int = 0, volume: bool = Tr
     return PriceSeries("WALK", weekdays(first, count), names, np.stack(columns, axis=1))
 
 
-def fan(series: PriceSeries, horizon: int = 20, spread: float = 0.01, model: str = "GRU", cutoff: int | None = None) -> Forecast:
+def fan(
+    series: PriceSeries,
+    horizon: int = 20,
+    spread: float = 0.01,
+    model: str = "GRU",
+    cutoff: int | None = None,
+) -> Forecast:
     cutoff = len(series) - 1 if cutoff is None else cutoff
     z = np.array([NormalDist().inv_cdf(q) for q in QUANTILES])
     ahead = np.sqrt(np.arange(1, horizon + 1))[:, None]
-    ds = np.r_[series.ds, weekdays(str(series.ds[-1] + np.timedelta64(1, "D"))[:10], horizon)][cutoff + 1 : cutoff + 1 + horizon]
+    ds = np.r_[series.ds, weekdays(str(series.ds[-1] + np.timedelta64(1, "D"))[:10], horizon)][
+        cutoff + 1 : cutoff + 1 + horizon
+    ]
     values = series.y[cutoff] * np.exp(spread * ahead * z)
-    return Forecast(series.symbol, model, series.ds[cutoff], float(series.y[cutoff]), ds, QUANTILES, values)
+    return Forecast(
+        series.symbol, model, series.ds[cutoff], float(series.y[cutoff]), ds, QUANTILES, values
+    )
 
 
 def split(series: PriceSeries) -> SplitMade:
-    return SplitMade(series.ds[len(series) * 7 // 10], series.ds[len(series) * 17 // 20], {}, 1000, "cpu")
+    return SplitMade(
+        series.ds[len(series) * 7 // 10], series.ds[len(series) * 17 // 20], {}, 1000, "cpu"
+    )
 
 
 @pytest.fixture
@@ -99,10 +113,15 @@ def picture(chart: Chart, width: int = 900, height: int = 500) -> QImage:
 
 
 def count(image: QImage, color: str, within: int = 24) -> int:
-    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(
+        image.height(), image.bytesPerLine() // 4, 4
+    )
     near = np.ones(pixels.shape[:2], bool)
-    for channel, place in enumerate((5, 3, 1)):  # stored as blue, green, red
-        near &= np.abs(pixels[..., channel].astype(np.int16) - int(color[place : place + 2], 16)) <= within
+    for channel, index in enumerate((5, 3, 1)):  # stored as blue, green, red
+        near &= (
+            np.abs(pixels[..., channel].astype(np.int16) - int(color[index : index + 2], 16))
+            <= within
+        )
     return int(near.sum())
 
 
@@ -111,11 +130,13 @@ def count(image: QImage, color: str, within: int = 24) -> int:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 9), st.data())
-def test_pyramid_is_what_merging_the_bars_by_hand_gives(bars: int, power: int, data: st.DataObject) -> None:
+def test_pyramid_is_what_merging_the_bars_by_hand_gives(
+    bars: int, power: int, data: st.DataObject
+) -> None:
     series, step = walk(bars), 2**power
     start = data.draw(st.integers(0, bars - 1))
     stop = data.draw(st.integers(start + 1, bars))
-    merged = Pyramid(series).bars(start, stop, step)
+    merged = BarPyramid(series).bars(start, stop, step)
     groups = [np.arange(i, min(i + step, bars)) for i in range(start // step * step, stop, step)]
     assert merged.x.tolist() == [g[0] + (step - 1) / 2 for g in groups]
     assert merged.open.tolist() == [series["open"][g[0]] for g in groups]
@@ -131,7 +152,7 @@ def test_pyramid_draws_what_is_missing_at_the_close_and_knows_no_volume() -> Non
     series = walk(50, volume=False)
     values = series.values.copy()
     values[7, 0] = values[9, 1] = np.nan
-    pyramid = Pyramid(PriceSeries("X", series.ds, series.columns, values))
+    pyramid = BarPyramid(PriceSeries("X", series.ds, series.columns, values))
     bars = pyramid.bars(0, 50)
     assert bars.open[7] == series.y[7]
     assert bars.high[9] == series.y[9]
@@ -151,26 +172,39 @@ def minutes(days: int) -> Dates:
     day = np.arange(days) + np.datetime64("2024-11-25")
     day = day[np.is_busday(day)]
     opens = day.astype("datetime64[m]") + np.timedelta64(570, "m")
-    return (opens[:, None] + np.arange(390) * np.timedelta64(1, "m")).ravel().astype("datetime64[us]")
+    return (
+        (opens[:, None] + np.arange(390) * np.timedelta64(1, "m")).ravel().astype("datetime64[us]")
+    )
 
 
 CALENDARS = {
     "days": weekdays("1999-01-04", 5000),
     "minutes": minutes(60),
-    "months": np.arange(np.datetime64("1980-01"), np.datetime64("2020-01")).astype("datetime64[us]"),
+    "months": np.arange(np.datetime64("1980-01"), np.datetime64("2020-01")).astype(
+        "datetime64[us]"
+    ),
     "weeks": (np.datetime64("2000-01-03") + 7 * np.arange(900)).astype("datetime64[us]"),
 }
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(sorted(CALENDARS)), st.floats(0, 1), st.floats(0.7, 5000), st.integers(200, 3000))
-def test_date_labels_never_overlap_and_stand_on_bars(kind: str, place: float, wide: float, pixels: int) -> None:
+@given(
+    st.sampled_from(sorted(CALENDARS)),
+    st.floats(0, 1),
+    st.floats(0.7, 5000),
+    st.integers(200, 3000),
+)
+def test_date_labels_never_overlap_and_stand_on_bars(
+    kind: str, place: float, wide: float, pixels: int
+) -> None:
     timeline = Timeline(CALENDARS[kind])
     low = place * len(timeline) - wide / 2
     ticks = session_ticks(timeline, low, low + wide, pixels, measure)
     per_bar = pixels / wide
     for left, right in itertools.pairwise(ticks):
-        assert (right.place - left.place) * per_bar >= (measure(left.label) + measure(right.label)) / 2
+        assert (right.place - left.place) * per_bar >= (
+            measure(left.label) + measure(right.label)
+        ) / 2
     for tick in ticks:
         middle = (tick.place - low) * per_bar
         assert tick.place == int(tick.place)
@@ -194,7 +228,12 @@ def test_date_labels_fit_the_zoom(kind: str, low: int, high: int, labels: list[s
     if labels is not None:
         assert [tick.label for tick in ticks if tick.label in labels] == labels
     # Whatever the zoom, a static picture tells the year.
-    assert any(char.isdigit() and len(word) == 4 for tick in ticks for word in tick.label.replace(",", "").split() for char in word[:1])
+    assert any(
+        char.isdigit() and len(word) == 4
+        for tick in ticks
+        for word in tick.label.replace(",", "").split()
+        for char in word[:1]
+    )
 
 
 def test_every_label_is_the_first_bar_of_what_it_names() -> None:
@@ -205,7 +244,9 @@ def test_every_label_is_the_first_bar_of_what_it_names() -> None:
             assert str(timeline.ds[bar])[:4] == tick.label
             assert bar == 0 or str(timeline.ds[bar - 1])[:4] != tick.label
         else:
-            assert bar == 0 or timeline.ds[bar].astype("M8[M]") != timeline.ds[bar - 1].astype("M8[M]")
+            assert bar == 0 or timeline.ds[bar].astype("M8[M]") != timeline.ds[bar - 1].astype(
+                "M8[M]"
+            )
 
 
 def test_future_sessions_are_labelled_too() -> None:
@@ -216,7 +257,11 @@ def test_future_sessions_are_labelled_too() -> None:
     assert timeline.text(360) == ""
     ticks = session_ticks(timeline, 295, 365, 900, measure)
     assert max(tick.place for tick in ticks) > 320
-    assert timeline.index(np.array([series.ds[0], series.ds[-1], forecast.ds[0]])).tolist() == [0, 299, 300]
+    assert timeline.index(np.array([series.ds[0], series.ds[-1], forecast.ds[0]])).tolist() == [
+        0,
+        299,
+        300,
+    ]
     assert timeline.index(np.array([series.ds[0] - np.timedelta64(1, "D")])).tolist() == [-1]
 
 
@@ -237,8 +282,21 @@ def test_numbers_of_axes() -> None:
     assert log_steps(1, 1000, 8).tolist() == [1, 3, 10, 30, 100, 300, 1000]
     assert log_steps(90, 130, 5).tolist() == [90, 100, 110, 120, 130]
     assert round_steps(5, 5, 4).size == 0
-    assert [price_decimals(price) for price in (2506.85, 12.3, 1.0832, 0.00002314, 0.0, -37.6)] == [2, 2, 4, 9, 2, 2]
-    assert [short_number(n) for n in (950, 1200, 2_500_000, 3_442_870_000, 1e13)] == ["950", "1.2K", "2.5M", "3.44B", "10T"]
+    assert [price_decimals(price) for price in (2506.85, 12.3, 1.0832, 0.00002314, 0.0, -37.6)] == [
+        2,
+        2,
+        4,
+        9,
+        2,
+        2,
+    ]
+    assert [short_number(n) for n in (950, 1200, 2_500_000, 3_442_870_000, 1e13)] == [
+        "950",
+        "1.2K",
+        "2.5M",
+        "3.44B",
+        "10T",
+    ]
 
 
 # The price chart
@@ -344,7 +402,10 @@ def test_view_cannot_be_lost(chart: PriceChart) -> None:
 
 
 def test_another_series_forgets_what_belonged_to_the_one_before(chart: PriceChart) -> None:
-    first, second = walk(400), PriceSeries("OTHER", walk(300).ds, ("close",), walk(300, seed=3).y[:, None])
+    first, second = (
+        walk(400),
+        PriceSeries("OTHER", walk(300).ds, ("close",), walk(300, seed=3).y[:, None]),
+    )
     shown(chart, first)
     chart.show_split(split(first))
     chart.show_forecast(fan(first))
@@ -371,11 +432,21 @@ def test_readout_tells_prices_and_the_forecast(chart: PriceChart) -> None:
     chart._point(100)
     change = (series.y[100] / series.y[99] - 1) * 100
     stamp = series.ds[100].item()
-    for words in (f"{stamp.day} {stamp:%b} {stamp.year}", f"C {series.y[100]:.2f}", f"{abs(change):.2f} %", "Vol "):
+    for words in (
+        f"{stamp.day} {stamp:%b} {stamp.year}",
+        f"C {series.y[100]:.2f}",
+        f"{abs(change):.2f} %",
+        "Vol ",
+    ):
         assert words in told[-1]
     chart._point(302)
     low, high = forecast.band(80)
-    for words in ("bar 3 of 20", f"median {forecast.median[2]:.2f}", f"80 % {low[2]:.2f} – {high[2]:.2f}", "95 %"):
+    for words in (
+        "bar 3 of 20",
+        f"median {forecast.median[2]:.2f}",
+        f"80 % {low[2]:.2f} – {high[2]:.2f}",
+        "95 %",
+    ):
         assert words in told[-1]
     chart._point(999)
     assert "bar 20 of 20" in told[-1]
@@ -386,7 +457,10 @@ def test_readout_tells_prices_and_the_forecast(chart: PriceChart) -> None:
 def test_summary_says_what_is_seen(chart: PriceChart) -> None:
     series = walk(300)
     shown(chart, series)
-    assert f"300 bars from Mon 4 Jan 2016 to {Timeline(series.ds).text(299)}, last close {series.y[-1]:.2f}" in chart.summary()
+    assert (
+        f"300 bars from Mon 4 Jan 2016 to {Timeline(series.ds).text(299)}, last close "
+        f"{series.y[-1]:.2f}"
+    ) in chart.summary()
     chart.show_forecast(fan(series), final=False)
     chart.refresh()
     assert "still training" in chart.summary()
@@ -414,7 +488,8 @@ def test_past_forecasts_are_end_to_end(chart: PriceChart) -> None:
     other = np.array(["WALK"] * 80 + ["OTHER"] * 9)
     past = Outcomes(
         "GRU", other, series.ds[300:389], np.array([f.ds for f in fans]), series.y[300:389],
-        np.array([series.y[c + 1 : c + 11] for c in range(300, 389)]), QUANTILES, np.array([f.values for f in fans]),
+        np.array([series.y[c + 1 : c + 11] for c in range(300, 389)]), QUANTILES,
+        np.array([f.values for f in fans]),
     )  # fmt: skip
     chart.show_outcomes(past)
     chart.refresh()
@@ -429,14 +504,17 @@ def test_a_forecast_of_one_bar_can_be_seen_over_a_year(chart: PriceChart) -> Non
     chart.show_range(260)
     chart.refresh()
     without = count(picture(chart), chart.theme.forecast)
-    one = fan(series, 1, spread=0.02)
-    chart.show_forecast(one)
+    item = fan(series, 1, spread=0.02)
+    chart.show_forecast(item)
     chart.refresh()
-    assert count(picture(chart), chart.theme.forecast) > without + 20  # a bar of 14 by 2.5 pixels, not a speck
+    assert (
+        count(picture(chart), chart.theme.forecast) > without + 20
+    )  # a bar of 14 by 2.5 pixels, not a speck
     cutoffs = np.arange(300, 498)
     fans = [fan(series, 1, cutoff=int(c)) for c in cutoffs]
     past = Outcomes(
-        "GRU", np.repeat(["WALK"], cutoffs.size), series.ds[cutoffs], np.array([f.ds for f in fans]), series.y[cutoffs],
+        "GRU", np.repeat(["WALK"], cutoffs.size), series.ds[cutoffs],
+        np.array([f.ds for f in fans]), series.y[cutoffs],
         series.y[cutoffs + 1][:, None], QUANTILES, np.array([f.values for f in fans]),
     )  # fmt: skip
     chart.show_outcomes(past)
@@ -451,7 +529,12 @@ def test_a_forecast_of_one_bar_can_be_seen_over_a_year(chart: PriceChart) -> Non
 def test_rising_bars_are_hollow_and_falling_ones_filled(chart: PriceChart) -> None:
     def ink(opened: float, close: float, color: str) -> int:
         values = np.array([[opened, max(opened, close) + 0.1, min(opened, close) - 0.1, close]] * 9)
-        shown(chart, PriceSeries(f"S{opened}", weekdays("2020-01-01", 9), ("open", "high", "low", "close"), values))
+        shown(
+            chart,
+            PriceSeries(
+                f"S{opened}", weekdays("2020-01-01", 9), ("open", "high", "low", "close"), values
+            ),
+        )
         return count(picture(chart), color)
 
     hollow, filled = ink(10, 11, LIGHT.up), ink(11, 10, LIGHT.down)
@@ -484,9 +567,24 @@ def test_every_style_shows_prices_bands_and_volume(chart: PriceChart, style: str
 def test_tiny_and_flat_series_are_drawn(chart: PriceChart, style: str) -> None:
     chart.set_style(style)  # type: ignore[arg-type]
     for bars in (1, 2, 3):
-        series = PriceSeries("FLAT", weekdays("2020-01-01", bars), ("open", "high", "low", "close", "volume"), np.full((bars, 5), 42.0))
+        series = PriceSeries(
+            "FLAT",
+            weekdays("2020-01-01", bars),
+            ("open", "high", "low", "close", "volume"),
+            np.full((bars, 5), 42.0),
+        )
         shown(chart, series)
-        chart.show_forecast(Forecast("FLAT", "GRU", series.ds[-1], 42.0, weekdays("2020-02-03", 1), (0.5,), np.array([[42.0]])))
+        chart.show_forecast(
+            Forecast(
+                "FLAT",
+                "GRU",
+                series.ds[-1],
+                42.0,
+                weekdays("2020-02-03", 1),
+                (0.5,),
+                np.array([[42.0]]),
+            )
+        )
         chart.refresh()
         picture(chart)
         lower, upper = y_range(chart)
@@ -504,7 +602,9 @@ def test_very_small_and_very_large_prices(chart: PriceChart, size: float) -> Non
         assert len(chart._price_axis.ticks()) >= 3
 
 
-def test_painting_faults_are_told_and_do_not_end_the_process(chart: PriceChart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_painting_faults_are_told_and_do_not_end_the_process(
+    chart: PriceChart, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown(chart, walk(100))
 
     def broken(*_: object) -> None:
@@ -515,7 +615,9 @@ def test_painting_faults_are_told_and_do_not_end_the_process(chart: PriceChart, 
         picture(chart)
 
 
-def test_painting_faults_on_screen_reach_the_hook(chart: PriceChart, qtbot: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_painting_faults_on_screen_reach_the_hook(
+    chart: PriceChart, qtbot: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(chart._dates, "_paint", lambda *_: 1 / 0)
     shown(chart, walk(100))
     chart.show()
@@ -546,10 +648,15 @@ def _at(chart: PriceChart, share: float) -> QPoint:
     return chart._view.mapFromScene(QPointF(rect.left() + share * rect.width(), rect.center().y()))
 
 
-def _wheel(chart: PriceChart, place: QPoint, turns: int, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+def _wheel(
+    chart: PriceChart,
+    index: QPoint,
+    turns: int,
+    keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
     port = chart._view.viewport()
     event = QWheelEvent(
-        QPointF(place), QPointF(port.mapToGlobal(place)), QPoint(), QPoint(0, 120 * turns),
+        QPointF(index), QPointF(port.mapToGlobal(index)), QPoint(), QPoint(0, 120 * turns),
         Qt.MouseButton.NoButton, keys, Qt.ScrollPhase.NoScrollPhase, False,
     )  # fmt: skip
     QApplication.sendEvent(port, event)
@@ -619,13 +726,17 @@ def history(epochs: int) -> tuple[EpochEnd, ...]:
     for n, loss in enumerate(losses):
         best = int(np.argmin(losses[: n + 1]))
         norm, clipped = (float("nan"), float("nan")) if n == 0 else (0.8, 0.25)
-        made.append(EpochEnd(n, 30, 0.55 - 0.01 * n, loss, best, losses[best], 1e-3, norm, clipped, 1.0))
+        made.append(
+            EpochEnd(n, 30, 0.55 - 0.01 * n, loss, best, losses[best], 1e-3, norm, clipped, 1.0)
+        )
     return tuple(made)
 
 
 @pytest.mark.parametrize("cls", [LossChart, GradientChart])
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_charts_over_epochs(qapp: QApplication, cls: type[LossChart | GradientChart], theme: object) -> None:
+def test_charts_over_epochs(
+    qapp: QApplication, cls: type[LossChart | GradientChart], theme: object
+) -> None:
     chart = cls()
     chart.set_theme(theme)  # type: ignore[arg-type]
     chart.lay_out(500, 240)
@@ -669,7 +780,11 @@ def test_an_unfinished_epoch_is_not_drawn_as_one(qapp: QApplication) -> None:
         chart.lay_out(500, 240)
         chart.show_history((*history(6), cut))
         chart.refresh()
-        curves = [chart._train, chart._val] if isinstance(chart, LossChart) else [chart._norm, chart._after]
+        curves = (
+            [chart._train, chart._val]
+            if isinstance(chart, LossChart)
+            else [chart._norm, chart._after]
+        )
         assert all(curve.x[-1] == 6 for curve in curves)
         chart.readout.connect(told.append)
         chart._point(7)
@@ -680,7 +795,7 @@ def test_an_unfinished_epoch_is_not_drawn_as_one(qapp: QApplication) -> None:
 
 def test_each_network_has_its_own_mark_in_the_memory_map(qapp: QApplication) -> None:
     lags = np.arange(80)
-    near, far = (MemorySeen(5, lags, np.exp(-lags / length)[None]) for length in (2.0, 40.0))
+    near, far = (GradientByLag(5, lags, np.exp(-lags / length)[None]) for length in (2.0, 40.0))
     chart = MemoryChart()
     chart.lay_out(500, 240)
     chart.show_traces([Trace("#7 LSTM", far), Trace("#6 RNN", near)])
@@ -690,9 +805,9 @@ def test_each_network_has_its_own_mark_in_the_memory_map(qapp: QApplication) -> 
     assert (rnn.text, rnn.top, rnn.bottom) == ("#6 RNN reaches 13 bars", 0.5, 1.0)
     picture(chart, 500, 240)
     chart.set_view("curves")
-    assert {(one.top, one.bottom) for one in chart.reaches} == {(0.0, 1.0)}
+    assert {(item.top, item.bottom) for item in chart.reaches} == {(0.0, 1.0)}
     chart.show_traces([Trace("#6 RNN", near)])
-    assert [one.text for one in chart.reaches] == ["reaches 13 bars"]
+    assert [item.text for item in chart.reaches] == ["reaches 13 bars"]
     chart.deleteLater()
 
 

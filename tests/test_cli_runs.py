@@ -26,16 +26,26 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def test_runs_are_listed_shown_compared_and_deleted(keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_listed_shown_compared_and_deleted(
+    keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     listed = told(capsys, "list")
     assert all(key in listed for key in keys)
     assert "[b]x[/b]" in listed
     assert [run["key"] for run in json.loads(told(capsys, "list", "--json"))] == keys[::-1]
-    assert [run["key"] for run in json.loads(told(capsys, "list", "]X[", "gru", "--json"))] == keys[:1]
+    assert [run["key"] for run in json.loads(told(capsys, "list", "]X[", "gru", "--json"))] == keys[
+        :1
+    ]
     shown = json.loads(told(capsys, "show", keys[0][:6], "--json"))
-    assert (shown["config"]["task"]["horizon"], shown["series"][0]["symbol"], shown["notes"]) == (4, "AAA", "[b]x[/b]")
+    assert (shown["config"]["task"]["horizon"], shown["series"][0]["symbol"], shown["notes"]) == (
+        4,
+        "AAA",
+        "[b]x[/b]",
+    )
     assert "ties with the random walk" in told(capsys, "show", keys[0])
-    assert json.loads(told(capsys, "diff", *keys, "--json")) == [{"what": "Horizon", keys[0]: "4", keys[1]: "5"}]
+    assert json.loads(told(capsys, "diff", *keys, "--json")) == [
+        {"what": "Horizon", keys[0]: "4", keys[1]: "5"}
+    ]
     told(capsys, "delete", *keys)
     assert "No runs" in told(capsys, "list")
 
@@ -48,8 +58,23 @@ def test_what_is_not_there_is_told(keys: list[str], capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
-def test_a_run_is_made_again_with_the_same_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    trained = ["forecast", "sample:sp500", "--model", "rnn", "--hidden-size", "4", "--epochs", "1", "--horizon", "3", "--test-size", "100"]
+def test_a_run_is_made_again_with_the_same_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = [
+        "forecast",
+        "sample:sp500",
+        "--model",
+        "rnn",
+        "--hidden-size",
+        "4",
+        "--epochs",
+        "1",
+        "--horizon",
+        "3",
+        "--test-size",
+        "100",
+    ]
     assert main(trained) == 0
     assert main([*trained, "--no-keep-run", "--seed", "1"]) == 0
     capsys.readouterr()

@@ -1,4 +1,6 @@
-"""What a person reads in a terminal of eighty columns: whole dates, whole headings, figures that stand in line."""
+"""What a person reads in a terminal of eighty columns: whole dates, whole headings, figures that
+stand in line.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +45,17 @@ def test_figures_of_a_column_stand_in_line() -> None:
 
 
 @pytest.mark.parametrize("price", [1.0725e-5, 1.0725e-9, 3.4e-6, 0.61, 92.9, 655_000, 1.5e9])
-def test_no_figure_is_cut_whatever_the_size_of_prices(price: float, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_figure_is_cut_whatever_the_size_of_prices(
+    price: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     scores = dict.fromkeys(SHOWN, 78.9) | dict.fromkeys(("mae", "rmse"), price * 0.0081234)
     verdict = Verdict("ties", "It ties.", 0.0, 0.9, "random-walk", ())
     show_judgement({"LSTM": scores, "seasonal-median": scores}, verdict)
     series = PriceSeries(
-        "A", np.datetime64("2024-01-01", "us") + np.arange(30) * np.timedelta64(1, "D"), ("close",), np.full((30, 1), price)
+        "A",
+        np.datetime64("2024-01-01", "us") + np.arange(30) * np.timedelta64(1, "D"),
+        ("close",),
+        np.full((30, 1), price),
     )
     show_forecasts([forecast(series, "LSTM", horizon=2)], [series])
     out = capsys.readouterr().out
@@ -68,17 +75,23 @@ def test_a_terminal_too_narrow_folds_headings_and_cuts_no_figure(
     assert capsys.readouterr().out.count("8.41e-7") == len(SHOWN)
 
 
-def test_the_journal_fits_eighty_columns(own_folders: object, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_journal_fits_eighty_columns(
+    own_folders: object, capsys: pytest.CaptureFixture[str]
+) -> None:
     series = _series("2023-01-02T14:30", "h", "a_very_long_name_of_a_price_file_from_somewhere")
     with Journal() as journal:
         journal.add([forecast(series, "TRANSFORMER", horizon=20)], Panel((series,)), RunConfig())
         show(journal)
     out = capsys.readouterr().out
-    assert all(word in out for word in ("Made", "in 80 %", "in 95 %", "TRANSFORMER", "2023-01-03 19:30")), out
+    assert all(
+        word in out for word in ("Made", "in 80 %", "in 95 %", "TRANSFORMER", "2023-01-03 19:30")
+    ), out
     assert max(map(len, out.splitlines()[:6])) <= 80
 
 
-def test_a_group_without_a_command_prints_its_help_and_no_empty_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_group_without_a_command_prints_its_help_and_no_empty_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["runs"]) == 2
     out, err = capsys.readouterr()
     assert "reproduce" in out

@@ -29,19 +29,24 @@ def simulated(
     quantiles: tuple[float, ...] = QUANTILES,
     seed: int = 0,
 ) -> Outcomes:
-    """Return normal forecasts of a 1 % walk whose true moves are ``spread`` (a number, or one a date) times as large."""
+    """Return normal forecasts of a 1 % walk whose true moves are ``spread`` (a number, or one a
+    date) times as large.
+    """
     rng = np.random.default_rng(seed)
     size = 0.01 * np.broadcast_to(spread, dates + horizon)
-    logs = np.concatenate([np.zeros((series, 1)), (rng.normal(size=(series, dates + horizon)) * size).cumsum(1)], axis=1)
-    bars, place = np.tile(np.arange(1, dates + 1), series), np.repeat(np.arange(series), dates)
+    logs = np.concatenate(
+        [np.zeros((series, 1)), (rng.normal(size=(series, dates + horizon)) * size).cumsum(1)],
+        axis=1,
+    )
+    bars, index = np.tile(np.arange(1, dates + 1), series), np.repeat(np.arange(series), dates)
     steps = np.arange(1, horizon + 1)
     ds = np.datetime64("2000-01-01", "us") + np.arange(logs.shape[1]) * np.timedelta64(1, "D")
     shape = np.array([NormalDist().inv_cdf(q) for q in quantiles])
-    y0 = 100 * np.exp(logs[place, bars])
+    y0 = 100 * np.exp(logs[index, bars])
     values = y0[:, None, None] * np.exp(0.01 * np.sqrt(steps)[:, None] * shape)
-    y = 100 * np.exp(logs[place[:, None], np.minimum(bars[:, None] + steps, logs.shape[1] - 1)])
+    y = 100 * np.exp(logs[index[:, None], np.minimum(bars[:, None] + steps, logs.shape[1] - 1)])
     y[bars[:, None] + steps >= logs.shape[1]] = np.nan
-    symbol = np.array([f"S{n}" for n in place])
+    symbol = np.array([f"S{n}" for n in index])
     late = np.minimum(bars[:, None] + steps, logs.shape[1] - 1)
     return Outcomes("m", symbol, ds[bars], ds[late], y0, y, quantiles, values, np.ones(bars.size))
 
@@ -71,19 +76,25 @@ def test_what_is_right_stays_right(calibration: Calibration, quantiles: tuple[fl
     plain = simulated(700, 2, 3, quantiles=quantiles)
     found = calibration.calibrate(plain)
     assert float(metrics.crps(found)) == pytest.approx(float(metrics.crps(plain)), rel=0.01)
-    np.testing.assert_array_equal(found.quantile(0.5), plain.quantile(0.5), err_msg="the median never moves")
+    np.testing.assert_array_equal(
+        found.quantile(0.5), plain.quantile(0.5), err_msg="the median never moves"
+    )
     assert (np.diff(found.values, axis=2) >= 0).all()
     assert (found.values > 0).all()
 
 
 def test_bands_that_are_right_do_not_follow_noise() -> None:
-    """Single series of some 500 outcomes: without the shrinkage following misses costs them 0.8 % of CRPS, with it 0.3 %."""
+    """Single series of some 500 outcomes: without the shrinkage following misses costs them 0.8
+    % of CRPS, with it 0.3 %.
+    """
     cost = []
     for seed in range(6):
         plain = simulated(600, seed=seed)
         late = plain.cutoff > np.datetime64("2000-06-01")
         found = Aci().calibrate(plain)
-        cost.append(float(metrics.crps(part(found, late))) / float(metrics.crps(part(plain, late))) - 1)
+        cost.append(
+            float(metrics.crps(part(found, late))) / float(metrics.crps(part(plain, late))) - 1
+        )
     assert np.mean(cost) < 0.004
 
 
@@ -111,11 +122,16 @@ def test_only_known_outcomes_count(calibration: Calibration) -> None:
     y[plain.ds > cutoff] *= np.random.default_rng(0).uniform(0.5, 2, (plain.ds > cutoff).sum())
     y[(plain.ds > cutoff) & (plain.ds < cutoff + np.timedelta64(9, "D"))] = -1
     before = plain.cutoff <= cutoff
-    one, other = calibration.calibrate(plain).values, calibration.calibrate(replace(plain, y=y)).values
-    np.testing.assert_array_equal(one[before], other[before])
-    assert (one[~before] != other[~before]).any()
+    item, other = (
+        calibration.calibrate(plain).values,
+        calibration.calibrate(replace(plain, y=y)).values,
+    )
+    np.testing.assert_array_equal(item[before], other[before])
+    assert (item[~before] != other[~before]).any()
     y = np.where(plain.ds > cutoff, np.nan, plain.y)
-    np.testing.assert_array_equal(one[before], calibration.calibrate(replace(plain, y=y)).values[before])
+    np.testing.assert_array_equal(
+        item[before], calibration.calibrate(replace(plain, y=y)).values[before]
+    )
 
 
 def test_a_planted_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +164,9 @@ def test_order_and_unit_do_not_matter(calibration: Calibration) -> None:
     plain = simulated(300, 2, 3, 1.5)
     shuffled = np.random.default_rng(1).permutation(len(plain))
     found = calibration.calibrate(plain)
-    np.testing.assert_allclose(calibration.calibrate(part(plain, shuffled)).values, found.values[shuffled], rtol=1e-12)
+    np.testing.assert_allclose(
+        calibration.calibrate(part(plain, shuffled)).values, found.values[shuffled], rtol=1e-12
+    )
     scaled = replace(plain, y=plain.y * 7, y0=plain.y0 * 7, values=plain.values * 7)
     np.testing.assert_allclose(calibration.calibrate(scaled).values, found.values * 7, rtol=1e-9)
 
@@ -156,10 +174,20 @@ def test_order_and_unit_do_not_matter(calibration: Calibration) -> None:
 @EVERY
 def test_values_around_zero_and_constant_ones(calibration: Calibration) -> None:
     plain = simulated(600, 1, 1, 1.6)
-    shifted = replace(plain, y=plain.y - plain.y0[:, None], y0=plain.y0 * 0, values=plain.values - plain.y0[:, None, None])
+    shifted = replace(
+        plain,
+        y=plain.y - plain.y0[:, None],
+        y0=plain.y0 * 0,
+        values=plain.values - plain.y0[:, None, None],
+    )
     found = calibration.calibrate(shifted)
     assert held(found, 80, found.cutoff > np.datetime64("2001-01-01")) == pytest.approx(80, abs=5)
-    flat = replace(plain, y=np.full_like(plain.y, 5), y0=np.full_like(plain.y0, 5), values=np.full_like(plain.values, 5))
+    flat = replace(
+        plain,
+        y=np.full_like(plain.y, 5),
+        y0=np.full_like(plain.y0, 5),
+        values=np.full_like(plain.values, 5),
+    )
     np.testing.assert_allclose(calibration.calibrate(flat).values, 5)
     jump = replace(flat, y=np.where(np.arange(600) == 300, 9.0, 5.0)[:, None])
     assert np.isfinite(calibration.calibrate(jump).values).all()
@@ -175,7 +203,12 @@ def prices(bars: int, seed: int, symbol: str, wild: slice = slice(0, 0)) -> Pric
     size = np.full(bars, 0.01)
     size[wild] = 0.03
     y = 100 * np.exp((np.random.default_rng(seed).normal(size=bars) * size).cumsum())
-    return PriceSeries(symbol, np.datetime64("2010-01-01", "us") + np.arange(bars) * np.timedelta64(1, "D"), ("close",), y[:, None])
+    return PriceSeries(
+        symbol,
+        np.datetime64("2010-01-01", "us") + np.arange(bars) * np.timedelta64(1, "D"),
+        ("close",),
+        y[:, None],
+    )
 
 
 def test_a_calibrated_predictor_is_a_predictor() -> None:
@@ -188,10 +221,18 @@ def test_a_calibrated_predictor_is_a_predictor() -> None:
     assert values.shape == (4, 3, len(QUANTILES))
     plain = inner.predict(panel, origins, QUANTILES)
     np.testing.assert_array_equal(values[:, :, 4], plain[:, :, 4])
-    assert values[1, 0, 6] - values[1, 0, 4] > 1.2 * (plain[1, 0, 6] - plain[1, 0, 4]), "wider in the crisis"
-    np.testing.assert_allclose(model.predict(panel, origins.take(np.array([1])), (0.1, 0.9)), values[1:2][:, :, [2, 6]], rtol=1e-9)
+    assert values[1, 0, 6] - values[1, 0, 4] > 1.2 * (plain[1, 0, 6] - plain[1, 0, 4]), (
+        "wider in the crisis"
+    )
+    np.testing.assert_allclose(
+        model.predict(panel, origins.take(np.array([1])), (0.1, 0.9)),
+        values[1:2][:, :, [2, 6]],
+        rtol=1e-9,
+    )
     cut = Panel((panel[0].head(741), panel[1].head(741)))
-    np.testing.assert_allclose(model.predict(cut, origins.take(np.array([1, 2])), QUANTILES), values[1:3], rtol=1e-9)
+    np.testing.assert_allclose(
+        model.predict(cut, origins.take(np.array([1, 2])), QUANTILES), values[1:3], rtol=1e-9
+    )
 
 
 def test_a_series_that_begins_late_is_learned_from_once_it_can_be() -> None:
@@ -201,7 +242,9 @@ def test_a_series_that_begins_late_is_learned_from_once_it_can_be() -> None:
     origins = Origins(np.array([0, 1]), np.array([880, 40]))
     with pytest.raises(DataError, match="B has too few bars"):
         Calibrated(inner, Aci(), (400, 0), 1).predict(panel, origins, QUANTILES)
-    assert np.isfinite(Calibrated(inner, Aci(), (400, 0), 1, lookback=20).predict(panel, origins, QUANTILES)).all()
+    assert np.isfinite(
+        Calibrated(inner, Aci(), (400, 0), 1, lookback=20).predict(panel, origins, QUANTILES)
+    ).all()
 
 
 @pytest.mark.slow
@@ -210,7 +253,9 @@ def test_real_crises() -> None:
     panel = Panel(tuple(stooq(p) for p in sorted((DATA / "long_history").glob("*.csv"))))
     start = [max(int(np.searchsorted(s.ds, np.datetime64("2000-01-01"))), 750) for s in panel]
     origins = Origins(
-        np.concatenate([np.full(len(s) - 1 - n, k) for k, (s, n) in enumerate(zip(panel, start, strict=True))]),
+        np.concatenate(
+            [np.full(len(s) - 1 - n, k) for k, (s, n) in enumerate(zip(panel, start, strict=True))]
+        ),
         np.concatenate([np.arange(n, len(s) - 1) for s, n in zip(panel, start, strict=True)]),
     )
     plain = {name: outcomes(panel, name, start, origins) for name in ("garch-t", "har")}
@@ -223,14 +268,22 @@ def test_real_crises() -> None:
             assert held(found, 80, crisis) > 76, name
             assert held(found, 95, crisis) > 93, name
         for level in (80, 95):
-            widths = [float((hi - lo).mean()) for lo, hi in (logs(x, level) for x in (found, plain["garch-t"]))]
+            widths = [
+                float((hi - lo).mean())
+                for lo, hi in (logs(x, level) for x in (found, plain["garch-t"]))
+            ]
             assert widths[0] < 1.03 * widths[1]
         assert float(metrics.crps_bp(found)) < float(metrics.crps_bp(o))
 
 
 def stooq(path: Path) -> PriceSeries:
     rows = np.array([line.split(",")[:5] for line in path.read_text().split()[1:]])
-    return PriceSeries(path.stem, rows[:, 0].astype("datetime64[us]"), ("open", "high", "low", "close"), rows[:, 1:].astype(float))
+    return PriceSeries(
+        path.stem,
+        rows[:, 0].astype("datetime64[us]"),
+        ("open", "high", "low", "close"),
+        rows[:, 1:].astype(float),
+    )
 
 
 def outcomes(panel: Panel, name: str, start: list[int], origins: Origins) -> Outcomes:
@@ -239,7 +292,15 @@ def outcomes(panel: Panel, name: str, start: list[int], origins: Origins) -> Out
     at = np.array([[panel[s].y[b], panel[s].y[b + 1]] for s, b in pairs])
     ds = np.array([[panel[s].ds[b], panel[s].ds[b + 1]] for s, b in pairs])
     return Outcomes(
-        name, np.array(panel.symbols)[origins.series], ds[:, 0], ds[:, 1:], at[:, 0], at[:, 1:], QUANTILES, values, np.ones(len(at))
+        name,
+        np.array(panel.symbols)[origins.series],
+        ds[:, 0],
+        ds[:, 1:],
+        at[:, 0],
+        at[:, 1:],
+        QUANTILES,
+        values,
+        np.ones(len(at)),
     )
 
 

@@ -1,4 +1,6 @@
-"""One wrong bar makes no network "beat" everything: the exact failing cases, and the benchmark scaled down."""
+"""One wrong bar makes no network "beat" everything: the exact failing cases, and the benchmark
+scaled down.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,18 @@ def bench() -> Any:
 @pytest.mark.parametrize("kind", ["price", pytest.param("yield", marks=pytest.mark.slow)])
 def test_a_walk_with_a_wrong_bar_is_not_beaten(bench: Any, kind: str, tmp_path: Path) -> None:
     y = bench.walk(kind, 400, 3)
-    clean = bench.judged(bench.loaded(bench.rows_with("clean", y, 3), None), bench.NULL_SETTINGS).verdict
-    cases = [("zero", tmp_path), ("double day", tmp_path), *((fault, None) for fault in ("zero", "negative", "x10", "/100", "stuck week"))]
+    clean = bench.judged(
+        bench.loaded(bench.rows_with("clean", y, 3), None), bench.NULL_SETTINGS
+    ).verdict
+    cases = [
+        ("zero", tmp_path),
+        ("double day", tmp_path),
+        *((fault, None) for fault in ("zero", "negative", "x10", "/100", "stuck week")),
+    ]
     for fault, folder in cases:
-        found = bench.judged(bench.loaded(bench.rows_with(fault, y, 3), folder), bench.NULL_SETTINGS).verdict
+        found = bench.judged(
+            bench.loaded(bench.rows_with(fault, y, 3), folder), bench.NULL_SETTINGS
+        ).verdict
         assert found.outcome != "beats", fault
         assert found.skill == pytest.approx(clean.skill, abs=0.05), fault
         assert not any("leak" in note or "broken" in note for note in found.notes), fault
@@ -53,8 +63,14 @@ def test_hardly_any_walk_is_beaten(bench: Any, kind: str, direct: bool, tmp_path
     for fault in bench.FAULTS:
         beaten = 0
         for seed in range(20):
-            series = bench.loaded(bench.rows_with(fault, bench.walk(kind, 700, seed), seed), None if direct else tmp_path)
-            beaten += bench.judged(series, {**bench.NULL_SETTINGS, "seed": seed}).verdict.outcome == "beats"
+            series = bench.loaded(
+                bench.rows_with(fault, bench.walk(kind, 700, seed), seed),
+                None if direct else tmp_path,
+            )
+            beaten += (
+                bench.judged(series, {**bench.NULL_SETTINGS, "seed": seed}).verdict.outcome
+                == "beats"
+            )
         assert beaten <= 2, fault
 
 
@@ -65,5 +81,7 @@ def test_a_true_signal_is_still_found(bench: Any, kind: str) -> None:
     for seed in range(10):
         y = bench.walk(kind, 1200, seed, bench.SIGNAL)
         series = bench.loaded(bench.rows_with("clean", y, seed), None)
-        found += bench.judged(series, {**bench.SIGNAL_SETTINGS, "seed": seed}).verdict.outcome == "beats"
+        found += (
+            bench.judged(series, {**bench.SIGNAL_SETTINGS, "seed": seed}).verdict.outcome == "beats"
+        )
     assert found >= 9

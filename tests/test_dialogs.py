@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtCore import QDir
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.settings import Preferences
-from app.window import dialogs
+from app import dialogs
+from app.preferences import Preferences
 
 
 def kinds(patch: pytest.MonkeyPatch, folder: Path, *, one: bool) -> dict[str, list[str]]:
@@ -21,21 +21,46 @@ def kinds(patch: pytest.MonkeyPatch, folder: Path, *, one: bool) -> dict[str, li
         return "", ""
 
     patch.setattr(QFileDialog, "getOpenFileName", name)
-    patch.setattr(QFileDialog, "getOpenFileNames", lambda *given: ([name(*given)[0]] if name(*given)[0] else [], ""))
+    patch.setattr(
+        QFileDialog,
+        "getOpenFileNames",
+        lambda *given: ([name(*given)[0]] if name(*given)[0] else [], ""),
+    )
     assert dialogs.ask_open(None, Preferences(folder / "window.ini"), one=one) == []  # type: ignore[arg-type]
-    return {words: patterns.rstrip(")").split() for words, _, patterns in (kind.partition(" (") for kind in asked[0].split(";;"))}
+    return {
+        words: patterns.rstrip(")").split()
+        for words, _, patterns in (kind.partition(" (") for kind in asked[0].split(";;"))
+    }
 
 
-def test_the_dialog_lists_all_that_can_be_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_dialog_lists_all_that_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     offered = kinds(monkeypatch, tmp_path, one=False)
     first = next(iter(offered.values()))
-    for name in ("a.csv", "MSFT.XLS", "b.xlsm", "c.csv.bz2", "d.txt.xz", "e.pq", "EURUSD.dat", "mine.candleproject", "net.candlecast"):
+    for name in (
+        "a.csv",
+        "MSFT.XLS",
+        "b.xlsm",
+        "c.csv.bz2",
+        "d.txt.xz",
+        "e.pq",
+        "EURUSD.dat",
+        "mine.candleproject",
+        "net.candlecast",
+    ):
         assert QDir.match(first, name), name
     assert offered["Projects"] == ["*.candleproject"]
     assert offered["Candlecast networks"] == ["*.candlecast"]
     assert "*" in offered["All files"]
 
 
-def test_the_import_dialog_lists_prices_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_import_dialog_lists_prices_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     offered = kinds(monkeypatch, tmp_path, one=True)
-    assert not any(QDir.match(patterns, "mine.candleproject") for words, patterns in offered.items() if words != "All files")
+    assert not any(
+        QDir.match(patterns, "mine.candleproject")
+        for words, patterns in offered.items()
+        if words != "All files"
+    )

@@ -1,4 +1,6 @@
-"""The installation's self-test, and that no forecast depends on which others are asked for with it."""
+"""The installation's self-test, and that no forecast depends on which others are asked for with
+it.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,16 @@ def test_the_doctor_finds_a_healthy_machine_healthy(capsys: pytest.CaptureFixtur
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["COMPATIBLE", "AVX2", ""])
 def test_the_doctor_passes_however_mkl_rounds(mode: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "MKL_CBWR": mode, "CANDLECAST_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    environment = {
+        **os.environ,
+        "MKL_CBWR": mode,
+        "CANDLECAST_HOME": str(tmp_path),
+        "QT_QPA_PLATFORM": "offscreen",
+    }
     command = [sys.executable, "-m", "app", "doctor"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

@@ -18,17 +18,26 @@ from forecasting.backtest import every, outcomes_of
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig
 from forecasting.errors import ConfigError, DataError, ModelFileError
-from forecasting.events import BacktestFinished, EpochEnd, ForecastMade, Notice, RunFinished, SplitMade
+from forecasting.events import (
+    BacktestFinished,
+    EpochEnd,
+    ForecastMade,
+    Notice,
+    RunFinished,
+    SplitMade,
+)
 from forecasting.features import feature_names, features
 from forecasting.series import Origins, Panel, PriceSeries
-from forecasting.training import AdamW, TrainedNetwork, optimisers
+from forecasting.training import AdamW, TrainedNetwork, optimizers
 from forecasting.volatility import Har
 from forecasting.windows import Scaling, Windows, split_panel
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
-def simulated(bars: int = 420, seed: int = 0, symbol: str = "SIM", columns: tuple[str, ...] = COLUMNS) -> PriceSeries:
+def simulated(
+    bars: int = 420, seed: int = 0, symbol: str = "SIM", columns: tuple[str, ...] = COLUMNS
+) -> PriceSeries:
     """A random walk with changing volatility, as daily bars from 2015 on."""
     draw = np.random.default_rng(seed)
     sd = 0.01 * np.exp(np.cumsum(draw.normal(0, 0.05, bars)) * 0.3)
@@ -44,7 +53,9 @@ def simulated(bars: int = 420, seed: int = 0, symbol: str = "SIM", columns: tupl
 
 def quick(**values: object) -> RunConfig:
     """Settings small enough for a test."""
-    return RunConfig().changed(**{"input_size": 12, "horizon": 3, "hidden_size": 4, "epochs": 2, "device": "cpu", **values})
+    return RunConfig().changed(
+        **{"input_size": 12, "horizon": 3, "hidden_size": 4, "epochs": 2, "device": "cpu", **values}
+    )
 
 
 def run(panel: Panel, config: RunConfig) -> RunFinished:
@@ -60,14 +71,22 @@ def with_future(series: PriceSeries, cutoff: int, seed: int) -> PriceSeries:
     values = np.array(series.values)
     ahead = len(series) - cutoff - 1
     values[cutoff + 1 :] = (
-        values[cutoff] * np.exp(np.cumsum(draw.normal(0, 0.2, (ahead, 1)), axis=0)) * np.exp(draw.normal(0, 0.01, (ahead, 1)))
+        values[cutoff]
+        * np.exp(np.cumsum(draw.normal(0, 0.2, (ahead, 1)), axis=0))
+        * np.exp(draw.normal(0, 0.01, (ahead, 1)))
     )
     return dataclasses.replace(series, values=values)
 
 
-@given(cutoff=st.integers(60, 400), seed=st.integers(0, 10_000), columns=st.sampled_from([COLUMNS, ("close",)]))
+@given(
+    cutoff=st.integers(60, 400),
+    seed=st.integers(0, 10_000),
+    columns=st.sampled_from([COLUMNS, ("close",)]),
+)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_nothing_known_at_a_cutoff_changes_with_the_future(cutoff: int, seed: int, columns: tuple[str, ...]) -> None:
+def test_nothing_known_at_a_cutoff_changes_with_the_future(
+    cutoff: int, seed: int, columns: tuple[str, ...]
+) -> None:
     config = quick(dates=True, market=True, indicators=True)
     task = config.task
     panel = Panel((simulated(columns=columns), simulated(seed=1, symbol="B", columns=columns)))
@@ -75,8 +94,12 @@ def test_nothing_known_at_a_cutoff_changes_with_the_future(cutoff: int, seed: in
     changed = Panel(tuple(with_future(s, cutoff, seed) for s in panel))
     before, after = (Windows(p, scaling, task, torch.device("cpu")) for p in (panel, changed))
     rows = before.rows(Origins([0, 1], [cutoff, cutoff]))
-    torch.testing.assert_close(before.window(rows), after.window(rows), rtol=0, atol=0, msg="a feature looks ahead")
-    torch.testing.assert_close(before.scale(rows), after.scale(rows), rtol=0, atol=0, msg="the volatility looks ahead")
+    torch.testing.assert_close(
+        before.window(rows), after.window(rows), rtol=0, atol=0, msg="a feature looks ahead"
+    )
+    torch.testing.assert_close(
+        before.scale(rows), after.scale(rows), rtol=0, atol=0, msg="the volatility looks ahead"
+    )
 
 
 def fitted_before(panel: Panel, config: RunConfig, cutoff: np.datetime64) -> np.ndarray:
@@ -88,14 +111,18 @@ def fitted_before(panel: Panel, config: RunConfig, cutoff: np.datetime64) -> np.
             next(training)
         except StopIteration as end:
             bars = [int(np.searchsorted(s.ds, cutoff)) for s in panel]
-            return end.value.forecaster.predict(panel, Origins(np.arange(len(panel)), bars), QUANTILES)
+            return end.value.forecaster.predict(
+                panel, Origins(np.arange(len(panel)), bars), QUANTILES
+            )
 
 
 def assert_no_leak(cutoff: int = 330, seed: int = 3) -> None:
     panel, config = Panel((simulated(),)), quick(learning_rate=0.05, epochs=5)
     changed = Panel((with_future(panel[0], cutoff, seed),))
     before, after = (fitted_before(p, config, panel[0].ds[cutoff]) for p in (panel, changed))
-    assert np.array_equal(before, after), "the forecast at the cutoff changed with bars after it: the future leaks into the past"
+    assert np.array_equal(before, after), (
+        "the forecast at the cutoff changed with bars after it: the future leaks into the past"
+    )
 
 
 def test_weights_and_forecast_of_a_fold_do_not_change_with_the_future() -> None:
@@ -109,7 +136,10 @@ def test_a_planted_leak_is_found_and_said(leak: str, monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(forecasting.features.FEATURES, "move", peek)
     elif leak == "scaling":
         honest = Har.fit.__func__
-        everything = lambda cls, panel, insample, *rest: honest(cls, panel, [len(s) for s in panel], *rest)  # noqa: E731
+
+        def everything(cls, panel, insample, *rest):  # type: ignore[no-untyped-def]
+            return honest(cls, panel, [len(s) for s in panel], *rest)
+
         monkeypatch.setattr(Har, "fit", classmethod(everything))
     else:
         honest_split = split_panel
@@ -127,8 +157,14 @@ def test_a_planted_leak_is_found_and_said(leak: str, monkeypatch: pytest.MonkeyP
     test_size=st.integers(15, 60),
 )
 @settings(max_examples=60, deadline=None)
-def test_no_bar_is_a_target_in_two_parts(bars: int, input_size: int, horizon: int, val_size: int, test_size: int) -> None:
-    task = RunConfig().changed(input_size=input_size, horizon=horizon, val_size=val_size, test_size=test_size).task
+def test_no_bar_is_a_target_in_two_parts(
+    bars: int, input_size: int, horizon: int, val_size: int, test_size: int
+) -> None:
+    task = (
+        RunConfig()
+        .changed(input_size=input_size, horizon=horizon, val_size=val_size, test_size=test_size)
+        .task
+    )
     panel = Panel((simulated(bars), simulated(bars - 30, symbol="B")))
     if input_size + horizon + val_size + test_size > bars:
         with pytest.raises(DataError, match=f"need {input_size + horizon + val_size + test_size}"):
@@ -155,7 +191,9 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
     first = next(e for e in events if isinstance(e, ForecastMade))
     scaling = Scaling.fit(panel, split.insample, config.task, config.inputs)
     scaled = scaling.baseline(np.array(QUANTILES)) * scaling.har.scale(panel)[0][-1][:, None]
-    np.testing.assert_allclose(first.forecasts[0].values, panel[0].y[-1] * np.exp(scaled), rtol=1e-5)
+    np.testing.assert_allclose(
+        first.forecasts[0].values, panel[0].y[-1] * np.exp(scaled), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,9 +207,18 @@ def test_an_untrained_network_is_exactly_the_baseline() -> None:
         pytest.param("gru", True, 3, marks=pytest.mark.slow),
     ],
 )
-def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectional: bool, members: int, tmp_path: Path) -> None:
+def test_same_seed_same_numbers_and_saved_equals_reloaded(
+    model: str, bidirectional: bool, members: int, tmp_path: Path
+) -> None:
     panel = Panel((simulated(), simulated(300, seed=1, symbol="B")))
-    config = quick(model=model, bidirectional=bidirectional, members=members, indicators=bidirectional, layers=2, learning_rate=0.01)
+    config = quick(
+        model=model,
+        bidirectional=bidirectional,
+        members=members,
+        indicators=bidirectional,
+        layers=2,
+        learning_rate=0.01,
+    )
     first, second = run(panel, config), run(panel, config)
     other = run(panel, config.changed(seed=1))
     assert np.array_equal(first.result.forecasts[0].values, second.result.forecasts[0].values)
@@ -180,9 +227,15 @@ def test_same_seed_same_numbers_and_saved_equals_reloaded(model: str, bidirectio
     first.forecaster.save(tmp_path / "model.candle")
     again = TrainedNetwork.load(tmp_path / "model.candle")
     *_, made = jobs.predict(panel, tmp_path / "model.candle")
-    np.testing.assert_allclose(made.forecasts[0].values, first.result.forecasts[0].values, rtol=1e-6)
+    np.testing.assert_allclose(
+        made.forecasts[0].values, first.result.forecasts[0].values, rtol=1e-6
+    )
     origins = Origins([0, 1, 0], [400, 200, 100])
-    np.testing.assert_allclose(again.predict(panel, origins, QUANTILES), first.forecaster.predict(panel, origins, QUANTILES), rtol=1e-6)
+    np.testing.assert_allclose(
+        again.predict(panel, origins, QUANTILES),
+        first.forecaster.predict(panel, origins, QUANTILES),
+        rtol=1e-6,
+    )
 
 
 def test_a_run_tells_its_whole_story_and_quantiles_never_cross() -> None:
@@ -197,7 +250,10 @@ def test_a_run_tells_its_whole_story_and_quantiles_never_cross() -> None:
     assert {"random-walk", "drift"} <= set(result.scores)
     cutoffs = {name: o.cutoff.tolist() for name, o in result.outcomes.items()}
     assert all(c == cutoffs["LSTM"] for c in cutoffs.values())
-    for forecast in (*result.forecasts, *(f for e in events if isinstance(e, ForecastMade) for f in e.forecasts)):
+    for forecast in (
+        *result.forecasts,
+        *(f for e in events if isinstance(e, ForecastMade) for f in e.forecasts),
+    ):
         assert (np.diff(forecast.values, axis=1) >= 0).all()
         assert forecast.ds[0] > panel[0].ds[-1]
         assert forecast.cutoff == panel[0].ds[-1]
@@ -214,7 +270,9 @@ def test_stop_keeps_the_best_weights_and_still_delivers() -> None:
 
 
 def test_the_best_epoch_is_restored_and_training_stops_early() -> None:
-    result = run(Panel((simulated(),)), quick(epochs=60, patience=3, learning_rate=0.3, weight_decay=0.0)).result
+    result = run(
+        Panel((simulated(),)), quick(epochs=60, patience=3, learning_rate=0.3, weight_decay=0.0)
+    ).result
     losses = [e.val_loss for e in result.history]
     assert result.info.stopped == "early"
     assert result.info.best_epoch == int(np.argmin(losses))
@@ -222,7 +280,9 @@ def test_the_best_epoch_is_restored_and_training_stops_early() -> None:
 
 def test_training_that_explodes_falls_back_to_its_best_weights() -> None:
     panel = Panel((simulated(),))
-    result = run(panel, quick(learning_rate=10.0, clip_norm=0.0, weight_decay=10.0, epochs=3)).result
+    result = run(
+        panel, quick(learning_rate=10.0, clip_norm=0.0, weight_decay=10.0, epochs=3)
+    ).result
     assert np.isfinite(result.forecasts[0].values).all()
     assert min(e.val_loss for e in result.history) == pytest.approx(result.history[-1].best_loss)
 
@@ -230,7 +290,7 @@ def test_training_that_explodes_falls_back_to_its_best_weights() -> None:
 @pytest.mark.parametrize("kernel", [True, False], ids=["torch's kernel", "without it"])
 def test_adamw_takes_the_steps_of_torchs_own(kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not kernel:  # as on a device or with a torch that has none
-        monkeypatch.setattr(optimisers, "_KERNEL", None)
+        monkeypatch.setattr(optimizers, "_KERNEL", None)
 
     def weights() -> list[torch.nn.Parameter]:
         torch.manual_seed(0)
@@ -252,7 +312,9 @@ def test_adamw_takes_the_steps_of_torchs_own(kernel: bool, monkeypatch: pytest.M
 def test_series_with_zeros_are_learned_as_differences() -> None:
     draw = np.random.default_rng(0)
     y = np.maximum(0, 10 + draw.normal(0, 4, 300))
-    series = PriceSeries("CASH", np.arange("2020-01-01", 300, dtype="datetime64[D]"), ("close",), y[:, None])
+    series = PriceSeries(
+        "CASH", np.arange("2020-01-01", 300, dtype="datetime64[D]"), ("close",), y[:, None]
+    )
     result = run(Panel((series,)), quick()).result
     assert np.isfinite(result.forecasts[0].values).all()
     with pytest.raises(DataError, match="log returns need positive values"):
@@ -273,13 +335,17 @@ def test_unknown_device_names_those_there_are() -> None:
 def test_backtest_steps_refits_and_forecasts_from_the_same_origins() -> None:
     panel = Panel((simulated(), simulated(300, seed=1, symbol="B")))
     config = quick(test_size=40, epochs=1)
-    last = list(jobs.backtest(panel, config, BacktestConfig(step_size=5, refit=4), quantiles=(0.01, 0.99)))[-1]
+    last = list(
+        jobs.backtest(panel, config, BacktestConfig(step_size=5, refit=4), quantiles=(0.01, 0.99))
+    )[-1]
     assert isinstance(last, BacktestFinished)
     network = last.outcomes["LSTM"]
     assert {0.01, 0.5, 0.99} <= set(network.quantiles)
     assert network.y.shape[1] == 3
     expected = every(panel, split_panel(panel, config.task).test, 5)
-    assert sorted(map(str, network.cutoff)) == sorted(str(panel[int(s)].ds[b]) for s, b in zip(expected.series, expected.bar, strict=True))
+    assert sorted(map(str, network.cutoff)) == sorted(
+        str(panel[int(s)].ds[b]) for s, b in zip(expected.series, expected.bar, strict=True)
+    )
     for outcome in last.outcomes.values():
         assert np.array_equal(outcome.y0, network.y0)
         assert (outcome.ds[:, 0] > outcome.cutoff).all()
@@ -304,7 +370,9 @@ def test_a_model_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_model_file_with_a_volatility_of_another_kind_is_refused(tmp_path: Path) -> None:
     run(Panel((simulated(),)), quick(epochs=1)).forecaster.save(tmp_path / "model.candle")
     manifest, arrays = read_bundle(tmp_path / "model.candle")
-    write_bundle(tmp_path / "older.candle", manifest, {**arrays, "scaling.har": arrays["scaling.har"][1:]})
+    write_bundle(
+        tmp_path / "older.candle", manifest, {**arrays, "scaling.har": arrays["scaling.har"][1:]}
+    )
     with pytest.raises(ModelFileError, match="coefficients of shape"):
         TrainedNetwork.load(tmp_path / "older.candle")
 
@@ -318,7 +386,11 @@ def test_a_series_that_begins_late_is_forecast_without_a_past_to_learn_from() ->
 
 
 def test_a_series_shorter_than_the_lookback_is_left_out_before_the_training_and_told() -> None:
-    short = dataclasses.replace(simulated(seed=2, symbol="NEW"), ds=simulated().ds[-6:], values=simulated(seed=2).values[-6:])
+    short = dataclasses.replace(
+        simulated(seed=2, symbol="NEW"),
+        ds=simulated().ds[-6:],
+        values=simulated(seed=2).values[-6:],
+    )
     *events, end = jobs.train(Panel((simulated(), short)), quick(epochs=1))
     assert isinstance(end, RunFinished)
     assert [series.symbol for series in end.result.panel] == ["SIM"]
@@ -349,14 +421,21 @@ def test_a_weekly_series_is_forecast_from_past_seasons_and_never_below_zero() ->
 
 
 def test_prices_are_not_taken_for_seasonal() -> None:
-    assert run(Panel((simulated(columns=("close",)),)), quick()).forecaster.scaling.target == "log-return"
+    assert (
+        run(Panel((simulated(columns=("close",)),)), quick()).forecaster.scaling.target
+        == "log-return"
+    )
 
 
 def test_inputs_are_chosen_and_a_calendar_knows_the_next_bar() -> None:
     assert "rsi" not in feature_names(RunConfig().inputs)
     assert {"volume", "gap"} <= set(feature_names(RunConfig().inputs))
-    assert not {"volume", "gap"} & set(feature_names(RunConfig().changed(volume=False, gaps=False).inputs))
-    friday = int(np.flatnonzero(simulated().ds.astype("datetime64[D]") == np.datetime64("2015-01-30"))[0])
+    assert not {"volume", "gap"} & set(
+        feature_names(RunConfig().changed(volume=False, gaps=False).inputs)
+    )
+    friday = int(
+        np.flatnonzero(simulated().ds.astype("datetime64[D]") == np.datetime64("2015-01-30"))[0]
+    )
     inputs = RunConfig().changed(dates=True).inputs
     panel = Panel((simulated(),))
     [table] = features(panel, [np.full(len(panel[0]), 0.01)], "log-return", inputs)

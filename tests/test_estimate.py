@@ -48,5 +48,12 @@ def test_more_of_anything_takes_longer() -> None:
         return cost.seconds
 
     base = seconds()
-    for more in ({"epochs": 60}, {"layers": 2}, {"members": 3}, {"hidden_size": 64}, {"model": "gru"}, {"input_size": 30}):
+    for more in (
+        {"epochs": 60},
+        {"layers": 2},
+        {"members": 3},
+        {"hidden_size": 64},
+        {"model": "gru"},
+        {"input_size": 30},
+    ):
         assert seconds(**more) > base

@@ -47,7 +47,11 @@ def chart(qapp: QApplication, result: RunResult) -> Iterator[PriceChart]:
 
 def pixels(image: QImage) -> np.ndarray:
     image = image.convertToFormat(QImage.Format.Format_RGB32)
-    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1, 4)[:, : image.width(), 2::-1].astype(int)
+    return (
+        np.frombuffer(image.constBits(), np.uint8)
+        .reshape(image.height(), -1, 4)[:, : image.width(), 2::-1]
+        .astype(int)
+    )
 
 
 def has(image: QImage, color: str, least: int = 50) -> bool:
@@ -58,7 +62,9 @@ def has(image: QImage, color: str, least: int = 50) -> bool:
 # Pictures
 
 
-def test_png_has_the_size_and_density_asked_for(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+def test_png_has_the_size_and_density_asked_for(
+    qapp: QApplication, result: RunResult, tmp_path: Path
+) -> None:
     export.write(tmp_path / "f.png", result, look=Look((6.0, 3.5), 200))
     image = QImage(str(tmp_path / "f.png"))
     assert (image.width(), image.height()) == (1200, 700)
@@ -68,20 +74,34 @@ def test_png_has_the_size_and_density_asked_for(qapp: QApplication, result: RunR
         assert has(image, color), color
 
 
-def test_png_is_drawn_at_its_density_and_not_enlarged(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+def test_png_is_drawn_at_its_density_and_not_enlarged(
+    qapp: QApplication, result: RunResult, tmp_path: Path
+) -> None:
     export.write(tmp_path / "f.png", result, look=Look((6.0, 3.5), 192))
     image = pixels(QImage(str(tmp_path / "f.png")))
     pairs = np.abs(image[:, 0::2] - image[:, 1::2]).max(axis=2) > 40
-    assert pairs.sum() > 3000  # twice the logical density, so an enlarged picture would have equal pairs
+    assert (
+        pairs.sum() > 3000
+    )  # twice the logical density, so an enlarged picture would have equal pairs
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
-def test_svg_is_well_formed_and_keeps_text_as_text(qapp: QApplication, result: RunResult, tmp_path: Path, theme: Theme) -> None:
+def test_svg_is_well_formed_and_keeps_text_as_text(
+    qapp: QApplication, result: RunResult, tmp_path: Path, theme: Theme
+) -> None:
     export.write(tmp_path / "f.svg", result, look=Look(theme=theme.name))
     document = (tmp_path / "f.svg").read_text()
     root = ElementTree.fromstring(document)
     texts = " ".join(text for node in root.iter() if (text := (node.text or "").strip()))
-    for words in ("ACME – GRU forecast", "Cutoff 2018-07-13", SENTENCE, "seed 42", "prices.csv", "Not financial advice", "GRU median"):
+    for words in (
+        "ACME – GRU forecast",
+        "Cutoff 2018-07-13",
+        SENTENCE,
+        "seed 42",
+        "prices.csv",
+        "Not financial advice",
+        "GRU median",
+    ):
         assert words in texts, words
     assert root.get("viewBox") == "0 0 960 576"
     assert not [node for node in root.iter() if node.tag.endswith("image")]
@@ -104,7 +124,9 @@ def test_pdf_is_one_page_of_vectors(qapp: QApplication, result: RunResult, tmp_p
     assert b"/Subtype /Image" not in data
 
 
-def test_picture_looks_like_the_chart_on_screen(chart: PriceChart, result: RunResult, tmp_path: Path) -> None:
+def test_picture_looks_like_the_chart_on_screen(
+    chart: PriceChart, result: RunResult, tmp_path: Path
+) -> None:
     chart._zoom(0.3, 200.0)
     chart.set_style("area")
     chart.set_scale("log")
@@ -129,7 +151,9 @@ def test_symbol_chooses_the_series(qapp: QApplication, result: RunResult, tmp_pa
     assert "ACME, OTHER" in caught.value.hint
 
 
-def test_pictures_name_no_folder_of_this_machine(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+def test_pictures_name_no_folder_of_this_machine(
+    qapp: QApplication, result: RunResult, tmp_path: Path
+) -> None:
     export.write(tmp_path / "f.svg", result)
     assert "someone" not in (tmp_path / "f.svg").read_text()
 
@@ -142,8 +166,13 @@ def test_long_words_stay_inside(qapp: QApplication, result: RunResult, tmp_path:
     assert (image[-6:] == 255).all()
 
 
-@pytest.mark.parametrize(("size", "dpi"), [((0.0, 5.0), 300), ((10.0, 6.0), 1), ((10.0, 6.0), 100_000), ((150.0, 150.0), 2000)])
-def test_impossible_sizes_are_refused(qapp: QApplication, result: RunResult, tmp_path: Path, size: tuple[float, float], dpi: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "dpi"),
+    [((0.0, 5.0), 300), ((10.0, 6.0), 1), ((10.0, 6.0), 100_000), ((150.0, 150.0), 2000)],
+)
+def test_impossible_sizes_are_refused(
+    qapp: QApplication, result: RunResult, tmp_path: Path, size: tuple[float, float], dpi: int
+) -> None:
     with pytest.raises(ExportError):
         export.write(tmp_path / "f.png", result, look=Look(size, dpi))
     assert not list(tmp_path.iterdir())
@@ -163,15 +192,23 @@ def test_without_fonts_no_wordless_picture_is_written(
 def test_csv_has_nixtlas_layout_for_all_series(result: RunResult, tmp_path: Path) -> None:
     export.write(tmp_path / "f.csv", result)
     rows = list(csv.reader(io.StringIO((tmp_path / "f.csv").read_text())))
-    assert rows[0] == ["unique_id", "ds", "GRU-median", "GRU-lo-80", "GRU-hi-80", "GRU-lo-95", "GRU-hi-95"]
+    assert rows[0] == [
+        "unique_id",
+        "ds",
+        "GRU-median",
+        "GRU-lo-80",
+        "GRU-hi-80",
+        "GRU-lo-95",
+        "GRU-hi-95",
+    ]
     assert [row[0] for row in rows[1:]] == ["ACME"] * 10 + ["OTHER"] * 10
     first = result.forecasts[0]
     assert [row[1] for row in rows[1:11]] == [str(ds)[:10] for ds in first.ds]
     numbers = np.array([row[2:] for row in rows[1:11]], float)
     assert (numbers[:, 0] == first.median).all()
-    for place, level in ((1, 80), (3, 95)):
-        assert (numbers[:, place] == first.band(level)[0]).all()
-        assert (numbers[:, place + 1] == first.band(level)[1]).all()
+    for index, level in ((1, 80), (3, 95)):
+        assert (numbers[:, index] == first.band(level)[0]).all()
+        assert (numbers[:, index + 1] == first.band(level)[1]).all()
     assert (np.diff(numbers[:, [3, 1, 0, 2, 4]], axis=1) > 0).all()
 
 
@@ -186,7 +223,9 @@ def test_csv_keeps_times_and_escapes_formulas(tmp_path: Path) -> None:
 # Files
 
 
-def test_unknown_formats_are_refused_with_those_that_exist(result: RunResult, tmp_path: Path) -> None:
+def test_unknown_formats_are_refused_with_those_that_exist(
+    result: RunResult, tmp_path: Path
+) -> None:
     for name in ("f.docx", "f", "f.png.exe"):
         with pytest.raises(ExportError) as caught:
             export.write(tmp_path / name, result)
@@ -208,7 +247,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     with pytest.raises(ExportError, match="No space left"):
         export.write(path, result)
     assert path.read_text() == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["f.csv"]
+    assert [item.name for item in tmp_path.iterdir()] == ["f.csv"]
 
 
 def test_a_missing_folder_and_nothing_to_export(result: RunResult, tmp_path: Path) -> None:
@@ -231,10 +270,18 @@ export.write(sys.argv[1] + "/f.png", result, look=export.Look(dpi=72))
 
 
 def test_no_display_is_needed(tmp_path: Path) -> None:
-    lean = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
-    lean["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in Path(__file__).resolve().parents[:2])
+    lean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    lean["PYTHONPATH"] = os.pathsep.join(
+        str(folder) for folder in Path(__file__).resolve().parents[:2]
+    )
     command = [sys.executable, "-c", HEADLESS, str(tmp_path)]
-    done = subprocess.run(command, env=lean, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=lean, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert QImage(str(tmp_path / "f.png")).width() == 720

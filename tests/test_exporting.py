@@ -1,4 +1,6 @@
-"""Exports as people ask for them: the dialog, the menu of every plot, the clipboard, tables, sizes and flags."""
+"""Exports as people ask for them: the dialog, the menu of every plot, the clipboard, tables,
+sizes and flags.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,22 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 from window_bench import wait, window
 
+from app.background import Failure
 from app.charts.loss import LossChart
-from app.charts.plots import PLOTS
 from app.charts.price import PriceChart
+from app.charts.registry import PLOTS
 from app.cli.exporting import export, options_from
 from app.export import EXPORTERS, PICTURES, Figure, Look
 from app.export.figure import read_size
 from app.export.page import drawn
 from app.export.pictures import image
 from app.export.tables import clipboard_text, write_table
+from app.features.export.dialog import ExportDialog
+from app.features.export.plot_menu import PlotMenu, plots_in
 from app.theme import DARK, LIGHT, contrast, see_through
-from app.window.exporting import ExportDialog
-from app.window.plot_menu import PlotMenu, plots_in
-from app.worker import Failure
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
-from forecasting.writing import write_whole
+from forecasting.files.atomic import atomic_write
 
 FORMATS = {suffix: exporter.label for suffix, exporter in EXPORTERS.items()}
 
@@ -71,9 +73,9 @@ def dialog(qapp: QApplication, result: RunResult) -> Iterator[ExportDialog]:
 
 
 def choose(field: Any, value: object) -> None:
-    place = field.findData(value)
-    assert place >= 0
-    field.setCurrentIndex(place)
+    index = field.findData(value)
+    assert index >= 0
+    field.setCurrentIndex(index)
 
 
 def test_the_dialog_hands_out_what_was_chosen(dialog: ExportDialog) -> None:
@@ -93,8 +95,12 @@ def test_the_dialog_hands_out_what_was_chosen(dialog: ExportDialog) -> None:
     assert figure.look == Look((8.0, 4.0), 150, "dark", True, False)
 
 
-def test_a_dialog_that_is_open_takes_what_a_training_has_brought(qapp: QApplication, result: RunResult) -> None:
-    """It was opened while the network learned; what is written has title, verdict and source all the same."""
+def test_a_dialog_that_is_open_takes_what_a_training_has_brought(
+    qapp: QApplication, result: RunResult
+) -> None:
+    """It was opened while the network learned; what is written has title, verdict and source all
+    the same.
+    """
     parent = QWidget()
     chart = PriceChart(parent)
     pictures = {suffix: label for suffix, label in FORMATS.items() if suffix in PICTURES}
@@ -114,17 +120,30 @@ def test_a_dialog_that_is_open_takes_what_a_training_has_brought(qapp: QApplicat
 def test_a_look_is_remembered_and_what_is_damaged_is_the_usual_one() -> None:
     look, usual = Look((8.0, 4.0), 150, "dark", True, False), Look()
     assert Look.from_json(look.to_json(), usual) == look
-    for text in ("", "[]", "{}", look.to_json().replace("dark", "red"), look.to_json().replace("150", "1e9"), look.to_json()[:-2]):
+    for text in (
+        "",
+        "[]",
+        "{}",
+        look.to_json().replace("dark", "red"),
+        look.to_json().replace("150", "1e9"),
+        look.to_json()[:-2],
+    ):
         assert Look.from_json(text, usual) == usual
 
 
-def test_a_dark_picture_without_ground_can_be_read_on_white(qapp: QApplication, result: RunResult) -> None:
+def test_a_dark_picture_without_ground_can_be_read_on_white(
+    qapp: QApplication, result: RunResult
+) -> None:
     """Shaded parts are tints, and no text or mark vanishes on white or on a dark page."""
     with drawn(Figure(result, "ACME", look=Look((8.0, 4.8), 96, "dark", transparent=True))) as page:
         made = image(page)
-    alphas = np.frombuffer(made.constBits(), np.uint8).reshape(made.height(), made.bytesPerLine() // 4, 4)[..., 3]
+    alphas = np.frombuffer(made.constBits(), np.uint8).reshape(
+        made.height(), made.bytesPerLine() // 4, 4
+    )[..., 3]
     assert (alphas > 200).mean() < 0.2, "no block is opaque"
-    assert ((alphas > 10) & (alphas < 80)).mean() > 0.2, "the validation and the test part are tinted"
+    assert ((alphas > 10) & (alphas < 80)).mean() > 0.2, (
+        "the validation and the test part are tinted"
+    )
     theme = see_through(DARK)
     for name in ("text", "muted", "price", "forecast", "baseline", "train_loss", "val_loss"):
         color = getattr(theme, name)
@@ -191,19 +210,25 @@ def test_all_fields_have_names(dialog: ExportDialog) -> None:
 @pytest.fixture
 def popped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[QMenu]]:
     menus: list[QMenu] = []
-    monkeypatch.setattr(QMenu, "popup", lambda self, _place: menus.append(self))  # the platform of tests can grab no keyboard
+    monkeypatch.setattr(
+        QMenu, "popup", lambda self, _place: menus.append(self)
+    )  # the platform of tests can grab no keyboard
     yield menus
     for menu in menus:
         menu.deleteLater()
 
 
 def ask(plot: QWidget, reason: QContextMenuEvent.Reason) -> None:
-    place = QPoint(50, 50)
-    QApplication.sendEvent(plot, QContextMenuEvent(reason, place, plot.mapToGlobal(place)))
+    index = QPoint(50, 50)
+    QApplication.sendEvent(plot, QContextMenuEvent(reason, index, plot.mapToGlobal(index)))
 
 
-@pytest.mark.parametrize("reason", [QContextMenuEvent.Reason.Mouse, QContextMenuEvent.Reason.Keyboard])
-def test_every_way_to_ask_opens_the_menu(loss: LossChart, popped: list[QMenu], reason: QContextMenuEvent.Reason) -> None:
+@pytest.mark.parametrize(
+    "reason", [QContextMenuEvent.Reason.Mouse, QContextMenuEvent.Reason.Keyboard]
+)
+def test_every_way_to_ask_opens_the_menu(
+    loss: LossChart, popped: list[QMenu], reason: QContextMenuEvent.Reason
+) -> None:
     PlotMenu(loss, DARK)
     own = QAction("Log scale", loss)
     loss.addAction(own)
@@ -236,47 +261,71 @@ def test_copies_are_the_picture_and_the_numbers(loss: LossChart, result: RunResu
     assert told == ["Copied as an image", f"Copied {len(result.history)} rows"]
 
 
-def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with window(tmp_path / "home", "sample:wti") as bench:
         plots = plots_in(bench.window)
         assert bench.chart in plots
-        assert all(plot.findChildren(PlotMenu, options=Qt.FindChildOption.FindDirectChildrenOnly) for plot in plots)
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "saved"), ""))
+        assert all(
+            plot.findChildren(PlotMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)
+            for plot in plots
+        )
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "saved"), "")
+        )
         bench.actions["export"].trigger()
-        dialog = bench.keeping.dialog
+        dialog = bench.export_controller.dialog
         assert dialog is not None
-        assert [dialog.format.itemData(n) for n in range(dialog.format.count())] == [".png", ".svg", ".pdf"]
+        assert [dialog.format.itemData(n) for n in range(dialog.format.count())] == [
+            ".png",
+            ".svg",
+            ".pdf",
+        ]
         dialog.go.click()
         assert not dialog.go.isEnabled(), "one file at a time"
-        wait(lambda: not bench.keeping.writing)
+        wait(lambda: not bench.export_controller.writing)
         assert QImage(str(tmp_path / "saved.png")).width() == 3000
-        assert bench.keeping.dialog is None
+        assert bench.export_controller.dialog is None
         # What was chosen is there again, and the suffix of the name decides on the format.
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.pdf"), ""))
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.pdf"), "")
+        )
         bench.actions["export"].trigger()
-        choose(bench.keeping.dialog.colors, "dark")
-        bench.keeping.dialog.transparent.setChecked(True)
-        bench.keeping.dialog.go.click()
-        wait(lambda: not bench.keeping.writing)
+        choose(bench.export_controller.dialog.colors, "dark")
+        bench.export_controller.dialog.transparent.setChecked(True)
+        bench.export_controller.dialog.go.click()
+        wait(lambda: not bench.export_controller.writing)
         assert (tmp_path / "typed.pdf").read_bytes().startswith(b"%PDF")
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.jpg"), ""))
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed.jpg"), "")
+        )
         bench.actions["export"].trigger()
-        assert (bench.keeping.dialog.colors.currentData(), bench.keeping.dialog.transparent.isChecked()) == ("dark", True)
-        bench.keeping.dialog.go.click()
-        wait(lambda: not bench.keeping.writing)
+        assert (
+            bench.export_controller.dialog.colors.currentData(),
+            bench.export_controller.dialog.transparent.isChecked(),
+        ) == ("dark", True)
+        bench.export_controller.dialog.go.click()
+        wait(lambda: not bench.export_controller.writing)
         assert "there is no format '.jpg'" in bench.banner.text
-        bench.keeping.dialog.reject()
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "saved"), ""))
-        bench.keeping._ask_data(bench.chart)
-        wait(lambda: not bench.keeping.writing)
+        bench.export_controller.dialog.reject()
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "saved"), "")
+        )
+        bench.export_controller._ask_data(bench.chart)
+        wait(lambda: not bench.export_controller.writing)
         assert (tmp_path / "saved.csv").read_text().startswith("unique_id,ds,")
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "saved.svg"), ""))
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "saved.svg"), "")
+        )
         bench.actions["export"].trigger()
-        dialog = bench.keeping.dialog
+        dialog = bench.export_controller.dialog
         dialog.go.click()
-        wait(lambda: not bench.keeping.writing)
+        wait(lambda: not bench.export_controller.writing)
         assert "cannot be written" in bench.banner.text
-        assert bench.keeping.dialog is dialog  # it stays, so that another place can be chosen
+        assert (
+            bench.export_controller.dialog is dialog
+        )  # it stays, so that another place can be chosen
         assert dialog.go.isEnabled()
         dialog.reject()
 
@@ -291,9 +340,9 @@ def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps
         def slowly(path: Path, data: bytes) -> None:
             begun.set()
             time.sleep(0.05)
-            write_whole(path, data)
+            atomic_write(path, data)
 
-        monkeypatch.setattr("app.export.write_whole", slowly)
+        monkeypatch.setattr("app.export.atomic_write", slowly)
         for name in ("first.png", "second.svg"):
             bench.export(tmp_path / name)
         wait(begun.is_set)
@@ -302,7 +351,7 @@ def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps
         assert "third.svg cannot be written" in bench.banner.text
         assert QImage(str(tmp_path / "first.png")).width() == 3000
         assert (tmp_path / "second.svg").read_bytes().endswith(b"</svg>\n")
-        assert not bench.keeping.writing
+        assert not bench.export_controller.writing
         bench.export(tmp_path / "last.png")
         assert bench.window.close()
         assert QImage(str(tmp_path / "last.png")).width() == 3000
@@ -316,12 +365,12 @@ def test_a_fault_in_a_drawing_is_told_and_the_next_file_is_written(tmp_path: Pat
 
     with window(tmp_path / "home", "sample:wti") as bench:
         told: list[Failure] = []
-        bench.keeping.refused.disconnect()
-        bench.keeping.refused.connect(told.append)
-        bench.keeping._begin(tmp_path / "x.svg", broken())
+        bench.export_controller.refused.disconnect()
+        bench.export_controller.refused.connect(told.append)
+        bench.export_controller._begin(tmp_path / "x.svg", broken())
         bench.export(tmp_path / "y.svg")
-        wait(lambda: not bench.keeping.writing)
-        assert [one.message for one in told] == ["ZeroDivisionError: drawn badly"]
+        wait(lambda: not bench.export_controller.writing)
+        assert [item.message for item in told] == ["ZeroDivisionError: drawn badly"]
         assert (tmp_path / "y.svg").is_file()
 
 
@@ -333,7 +382,9 @@ def test_tables_keep_numbers_and_make_no_formulas(tmp_path: Path) -> None:
         "=head": ["=1+1", "plain", "-x", "+1", "@a"],
         "number": np.array([-1.5, np.nan, 0.1, 1e-9, 3.0]),
         "count": np.array([-1, 2, 3, 4, 5]),
-        "ds": np.array(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"], "datetime64[us]"),
+        "ds": np.array(
+            ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"], "datetime64[us]"
+        ),
     }
     write_table(tmp_path / "t.csv", columns)
     rows = list(csv.reader(io.StringIO((tmp_path / "t.csv").read_text())))
@@ -344,7 +395,12 @@ def test_tables_keep_numbers_and_make_no_formulas(tmp_path: Path) -> None:
     assert clipboard_text(columns).splitlines()[1] == "'=1+1\t-1.5\t-1\t2024-01-01"
     write_table(tmp_path / "t.parquet", columns)
     table = pq.read_table(tmp_path / "t.parquet")
-    assert [str(field.type) for field in table.schema] == ["string", "double", "int64", "timestamp[us]"]
+    assert [str(field.type) for field in table.schema] == [
+        "string",
+        "double",
+        "int64",
+        "timestamp[us]",
+    ]
     assert table["=head"].to_pylist() == columns["=head"]  # no spreadsheet reads these
     assert table["count"].to_pylist() == [-1, 2, 3, 4, 5]
     with pytest.raises(ExportError, match="no data"):
@@ -366,7 +422,9 @@ def test_tables_keep_numbers_and_make_no_formulas(tmp_path: Path) -> None:
         ("254x127MM", None, (10, 5), 300),
     ],
 )
-def test_sizes_are_read_in_pixels_and_in_units(text: str, dpi: int | None, size: tuple[float, float], density: int) -> None:
+def test_sizes_are_read_in_pixels_and_in_units(
+    text: str, dpi: int | None, size: tuple[float, float], density: int
+) -> None:
     found, pixels = read_size(text, dpi)
     assert found == pytest.approx(size)
     assert pixels == density
@@ -381,26 +439,43 @@ def test_other_sizes_are_refused_with_examples(text: str) -> None:
 
 def test_flags_are_checked_before_the_work() -> None:
     target = [Path("f.png")]
-    for settings, said in (({"plot": "foo"}, "foo"), ({"size": "big"}, "big"), ({"size": "10x1in"}, "cannot be drawn")):
+    for settings, said in (
+        ({"plot": "foo"}, "foo"),
+        ({"size": "big"}, "big"),
+        ({"size": "10x1in"}, "cannot be drawn"),
+    ):
         with pytest.raises(ExportError, match=said):
             options_from(settings, target)
     with pytest.raises(ExportError, match="--dpi"):
         options_from({"dpi": 96}, [])
     with pytest.raises(ExportError, match=r"\.docx"):
         options_from({}, [Path("f.docx")])
-    chosen = options_from({"size": "960x480", "theme": "dark", "transparent": True, "footer": False}, target)
+    chosen = options_from(
+        {"size": "960x480", "theme": "dark", "transparent": True, "footer": False}, target
+    )
     assert chosen.look() == Look((10.0, 5.0), 96, "dark", True, False)
 
 
-def test_plots_and_series_each_get_a_file(qapp: QApplication, result: RunResult, tmp_path: Path) -> None:
+def test_plots_and_series_each_get_a_file(
+    qapp: QApplication, result: RunResult, tmp_path: Path
+) -> None:
     options = options_from({"plot": "price,loss", "size": "400x300"}, [tmp_path / "f.svg"])
     export([tmp_path / "f.svg", tmp_path / "f.csv"], result, options)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["f-OTHER.svg", "f-loss.svg", "f.csv", "f.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "f-OTHER.svg",
+        "f-loss.svg",
+        "f.csv",
+        "f.svg",
+    ]
     saved = Prediction(result.config, result.panel, result.forecasts)
     with pytest.raises(ExportError, match="nothing to draw"):
         export([tmp_path / "g.svg"], saved, options)
     assert sorted(path.name for path in tmp_path.glob("g*")) == ["g-OTHER.svg", "g.svg"]
-    export([tmp_path / "h.svg"], saved, options_from({"plot": "all", "size": "400x300"}, [tmp_path / "h.svg"]))
+    export(
+        [tmp_path / "h.svg"],
+        saved,
+        options_from({"plot": "all", "size": "400x300"}, [tmp_path / "h.svg"]),
+    )
     assert sorted(path.name for path in tmp_path.glob("h*")) == ["h-OTHER.svg", "h.svg"]
 
 

@@ -11,10 +11,24 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QValidator, QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLabel, QSpinBox, QToolButton
 
-import app.forms
-from app.forms import ChoiceButtons, DecimalBox, FloatBox, SettingsForm, TextBox, WholeBox
+import app.widgets.form_builder
 from app.number_format import use_english
-from forecasting.config import GROUPS, BacktestConfig, ModelConfig, Settings, TaskConfig, TrainConfig
+from app.widgets.form_builder import (
+    ChoiceButtons,
+    DecimalBox,
+    FloatBox,
+    SettingsForm,
+    TextBox,
+    WholeBox,
+)
+from forecasting.config import (
+    GROUPS,
+    BacktestConfig,
+    ModelConfig,
+    Settings,
+    TaskConfig,
+    TrainConfig,
+)
 from forecasting.errors import ConfigError
 
 #: A line that makes one of Qt's own spin boxes.
@@ -46,15 +60,23 @@ def test_every_field_has_a_name_help_and_a_buddy(qtbot: Any, cls: type[Settings]
         assert isinstance(field, QCheckBox) or field in buddies
 
 
-def test_a_button_beside_every_field_explains_it_in_two_sentences(qtbot: Any, cls: type[Settings]) -> None:
+def test_a_button_beside_every_field_explains_it_in_two_sentences(
+    qtbot: Any, cls: type[Settings]
+) -> None:
     form = SettingsForm(cls)
     qtbot.addWidget(form)
     for name, field in form.fields.items():
-        button = next(one for one in form.findChildren(QToolButton) if one.accessibleName() == f"About {field.accessibleName()}")
+        button = next(
+            item
+            for item in form.findChildren(QToolButton)
+            if item.accessibleName() == f"About {field.accessibleName()}"
+        )
         assert button.text() == "?"
         if cls in GROUPS.values():
             told = field.whatsThis().split("<br>")[1]
-            assert len([one for one in re.split(r"(?<=\w)[.;:](?:\s|$)", told) if one]) >= 2, name
+            assert len([item for item in re.split(r"(?<=\w)[.;:](?:\s|$)", told) if item]) >= 2, (
+                name
+            )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +84,14 @@ def test_a_button_beside_every_field_explains_it_in_two_sentences(qtbot: Any, cl
     [
         TaskConfig(input_size=5000, horizon=1, val_size=100, test_size=250, target="difference"),
         ModelConfig(model="rnn", hidden_size=2048, layers=8, dropout=0.85, bidirectional=True),
-        TrainConfig(epochs=100_000, learning_rate=3.5e-7, weight_decay=0.0, clip_norm=0.0, seed=2**31 - 1, device="cuda:3"),
+        TrainConfig(
+            epochs=100_000,
+            learning_rate=3.5e-7,
+            weight_decay=0.0,
+            clip_norm=0.0,
+            seed=2**31 - 1,
+            device="cuda:3",
+        ),
         TrainConfig(learning_rate=10.0, device="mps", schedule="constant"),
     ],
 )
@@ -105,7 +134,7 @@ def test_choices_show_their_names(qtbot: Any) -> None:
     choice = form.fields["shape"]
     assert isinstance(choice, QComboBox)
     shapes = ["Many to one", "One to one", "One to many", "Many to many", "Encoder-decoder"]
-    assert [choice.itemText(place) for place in range(choice.count())] == shapes
+    assert [choice.itemText(index) for index in range(choice.count())] == shapes
     choice.setCurrentText("One to one")
     assert form.settings().shape == "one-to-one"
 
@@ -116,7 +145,12 @@ def test_the_networks_are_buttons_and_the_others_are_behind_more(qtbot: Any) -> 
     form.show()
     choice = form.fields["model"]
     assert isinstance(choice, ChoiceButtons)
-    assert [button.text() for button in (*choice.buttons.values(), choice.more)] == ["RNN", "LSTM", "GRU", "More"]
+    assert [button.text() for button in (*choice.buttons.values(), choice.more)] == [
+        "RNN",
+        "LSTM",
+        "GRU",
+        "More",
+    ]
     qtbot.mouseClick(choice.buttons["gru"], Qt.MouseButton.LeftButton)
     assert form.settings().model == "gru"
     assert [button.isChecked() for button in choice.buttons.values()] == [False, False, True]
@@ -255,9 +289,14 @@ def test_a_comma_is_never_lost_from_a_typed_number(qtbot: Any) -> None:
 
 
 def test_no_field_of_the_window_reads_a_comma_away() -> None:
-    """Every spin box of the program is one of ours: Qt's own takes the comma of "0,005" for a mark between thousands."""
-    folder = Path(app.forms.__file__).parent
+    """Every spin box of the program is one of ours: Qt's own takes the comma of "0,005" for a
+    mark between thousands.
+    """
+    folder = Path(app.widgets.form_builder.__file__).parent
     plain = [
-        f"{path.name}: {line.strip()}" for path in folder.rglob("*.py") for line in path.read_text().splitlines() if _MAKES.search(line)
+        f"{path.name}: {line.strip()}"
+        for path in folder.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if _MAKES.search(line)
     ]
     assert plain == []

@@ -1,4 +1,6 @@
-"""The import dialog: what it shows is what is read, all of it can be settled, and nothing is loaded that was not seen."""
+"""The import dialog: what it shows is what is read, all of it can be settled, and nothing is
+loaded that was not seen.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,25 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdi
 from shiboken6 import isValid
 from window_bench import idle, price_file, texts, wait, window
 
-from app.panels.importing import ImportDialog
+from app.background import Failure
+from app.features.importing.dialog import ImportDialog
 from app.theme import DARK, LIGHT
 from app.window.workbench import Workbench
-from app.worker import Failure
 from forecasting.errors import SourceError
 from forecasting.sources import ReadOptions, source
 from forecasting.sources.files.preview import preview
 
 FORMATS = Path(__file__).resolve().parents[2] / "shared" / "data" / "formats"
-EXPECTED: dict[str, dict[str, Any]] = json.loads((FORMATS / "expected.json").read_text()) if FORMATS.is_dir() else {}
+EXPECTED: dict[str, dict[str, Any]] = (
+    json.loads((FORMATS / "expected.json").read_text()) if FORMATS.is_dir() else {}
+)
 
 #: Columns without names that tell nothing apart.
 NAMELESS = "\n".join(f"2024-01-{n:02d},{n * 1.5},{n * 7.3},{n * 2.2}" for n in range(1, 20))
 #: Every date fits two orders, and every number two decimal marks.
-AMBIGUOUS = "when;part;close\n" + "\n".join(f"{day:02d}/{day % 12 + 1:02d}/2020;{day},125;{2 * day},250" for day in range(1, 13))
+AMBIGUOUS = "when;part;close\n" + "\n".join(
+    f"{day:02d}/{day % 12 + 1:02d}/2020;{day},125;{2 * day},250" for day in range(1, 13)
+)
 
 
 def put(folder: Path, text: str, name: str = "prices.csv") -> Path:
@@ -44,9 +50,13 @@ def put(folder: Path, text: str, name: str = "prices.csv") -> Path:
 
 
 def test_delimiter_header_and_unused_columns_can_be_settled(tmp_path: Path) -> None:
-    text = "made|by|somebody|else\nd|c|e|x\n" + "\n".join(f"2024-01-{day:02d}|{day},5|{day}|7" for day in range(1, 29))
+    text = "made|by|somebody|else\nd|c|e|x\n" + "\n".join(
+        f"2024-01-{day:02d}|{day},5|{day}|7" for day in range(1, 29)
+    )
     path = put(tmp_path, text)
-    options = ReadOptions(delimiter="pipe", header="2", decimal=",", columns={"close": "c", "unused": "e|3"})
+    options = ReadOptions(
+        delimiter="pipe", header="2", decimal=",", columns={"close": "c", "unused": "e|3"}
+    )
     reading = preview(path, options).reading
     assert [column.name for column in reading.columns] == ["d", "c", "e", "x"]
     assert [column.role for column in reading.columns] == ["date", "close", "", ""]
@@ -65,14 +75,19 @@ def test_delimiter_header_and_unused_columns_can_be_settled(tmp_path: Path) -> N
         (ReadOptions(columns={"price": "a"}), "price"),
     ],
 )
-def test_what_cannot_be_settled_like_that_is_said(tmp_path: Path, options: ReadOptions, told: str) -> None:
+def test_what_cannot_be_settled_like_that_is_said(
+    tmp_path: Path, options: ReadOptions, told: str
+) -> None:
     assert told in preview(put(tmp_path, AMBIGUOUS), options).problem
 
 
 def test_a_large_file_is_looked_at_in_no_time_and_nothing_is_made_up(tmp_path: Path) -> None:
     days = np.datetime64("1990-01-01T00:00") + np.arange(150_000)
     half = len(days) // 2
-    lines = [f"{day};{100 + (place > half) * 900},5" for place, day in enumerate(days.astype(str).tolist())]
+    lines = [
+        f"{day};{100 + (index > half) * 900},5"
+        for index, day in enumerate(days.astype(str).tolist())
+    ]
     path = put(tmp_path, "Date;Close\n" + "\n".join(lines))
     packed = tmp_path / "packed.csv.gz"
     packed.write_bytes(gzip.compress(path.read_bytes(), 1))
@@ -82,7 +97,9 @@ def test_a_large_file_is_looked_at_in_no_time_and_nothing_is_made_up(tmp_path: P
     assert found.sampled
     assert abs(found.bars[0] - len(days)) < 0.1 * len(days)
     assert found.spans == ((str(days[0])[:10], str(days[-1]).replace("T", " ") + ":00"),)
-    assert [one.code for one in found.findings] == [], "the step between beginning and end is no split"
+    assert [item.code for item in found.findings] == [], (
+        "the step between beginning and end is no split"
+    )
     assert found.last_read[-1][1] == "1000.5"
     small = preview(packed).reading
     assert small.sampled
@@ -96,7 +113,10 @@ def test_an_archive_of_several_files_offers_them(tmp_path: Path) -> None:
         archive.writestr("one.csv", "Date,Close\n2024-01-01,1\n2024-01-02,2\n")
         archive.writestr("two.csv", "Date,Close\n2024-01-01,3\n2024-01-02,4\n")
     asked = preview(path)
-    assert (asked.reading.sheets, asked.problem) == (("one.csv", "two.csv"), "many.zip holds 2 files.")
+    assert (asked.reading.sheets, asked.problem) == (
+        ("one.csv", "two.csv"),
+        "many.zip holds 2 files.",
+    )
     assert preview(path, ReadOptions(sheet="two.csv")).reading.first_read[0] == ("2024-01-01", "3")
 
 
@@ -161,19 +181,27 @@ def test_the_real_files_are_shown_as_they_are(opened: Callable[..., ImportDialog
         for name in ("first_ds", "last_ds"):
             assert want[name][:10] in said
         assert dialog.load.isEnabled()
-        closes = [float(cell) for cell in column(dialog, "close") if cell.replace(".", "").isdigit()]
-        assert sorted((closes[0], closes[-1])) == pytest.approx(sorted((want["first_close"], want["last_close"]))), want["file"]
+        closes = [
+            float(cell) for cell in column(dialog, "close") if cell.replace(".", "").isdigit()
+        ]
+        assert sorted((closes[0], closes[-1])) == pytest.approx(
+            sorted((want["first_close"], want["last_close"]))
+        ), want["file"]
         dialog.close()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def column(dialog: ImportDialog, role: str) -> list[str]:
     """Return the cells of the column that has a role."""
-    place = next(number for number, box in enumerate(dialog.table.roles) if box.currentData() == role)
-    return [dialog.table.item(row, place).text() for row in range(1, dialog.table.rowCount())]
+    index = next(
+        number for number, box in enumerate(dialog.table.roles) if box.currentData() == role
+    )
+    return [dialog.table.item(row, index).text() for row in range(1, dialog.table.rowCount())]
 
 
-def test_everything_found_can_be_overruled_live(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_everything_found_can_be_overruled_live(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     fields = dialog.fields
     assert column(dialog, "date")[1] == "2020-02-03"
@@ -196,7 +224,9 @@ def test_everything_found_can_be_overruled_live(qtbot: Any, opened: Callable[...
     choose(dialog.table.roles[2], "close")
     settled(dialog)
     assert [box.currentData() for box in dialog.table.roles] == ["date", "", "close"]
-    assert dialog.options == ReadOptions(date_format="dmy", decimal=".", columns={"close": 2, "unused": "1"})
+    assert dialog.options == ReadOptions(
+        date_format="dmy", decimal=".", columns={"close": 2, "unused": "1"}
+    )
     name = fields["symbol"].lineEdit()
     name.setFocus()
     name.selectAll()
@@ -204,13 +234,18 @@ def test_everything_found_can_be_overruled_live(qtbot: Any, opened: Callable[...
     settled(dialog)
     assert "GOLD · 12 bars" in dialog._summary.text()
     assert name.text() == "GOLD", "what is being typed stays"
-    qtbot.mouseClick(next(one for one in dialog.findChildren(QAbstractButton) if one.text() == "As found"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(
+        next(item for item in dialog.findChildren(QAbstractButton) if item.text() == "As found"),
+        Qt.MouseButton.LeftButton,
+    )
     assert dialog.options == ReadOptions()
     assert column(dialog, "date")[1] == "2020-02-03"
 
 
 @pytest.mark.slow
-def test_a_pattern_can_be_typed_and_a_wrong_one_is_told(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_a_pattern_can_be_typed_and_a_wrong_one_is_told(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     line = dialog.fields["date_format"].lineEdit()
     wait(dialog.isActiveWindow)
@@ -225,9 +260,13 @@ def test_a_pattern_can_be_typed_and_a_wrong_one_is_told(qtbot: Any, opened: Call
     assert dialog.options.date_format == "%d/%m/%Y"
 
 
-def test_cells_can_be_seen_as_they_stand_in_the_file(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_cells_can_be_seen_as_they_stand_in_the_file(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS + "\n13/01/2020;oops;9,5"))
-    raw = next(one for one in dialog.findChildren(QAbstractButton) if "stand in the file" in one.text())
+    raw = next(
+        item for item in dialog.findChildren(QAbstractButton) if "stand in the file" in item.text()
+    )
     assert column(dialog, "date")[0] == "2020-02-01"
     qtbot.keyClick(raw, Qt.Key.Key_Space)
     assert column(dialog, "date")[0] == "01/02/2020"
@@ -235,7 +274,9 @@ def test_cells_can_be_seen_as_they_stand_in_the_file(qtbot: Any, opened: Callabl
     assert not dialog.grab().isNull()
 
 
-def test_what_cannot_be_read_can_be_made_readable(opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_what_cannot_be_read_can_be_made_readable(
+    opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, NAMELESS))
     assert not dialog.load.isEnabled()
     assert "close" in dialog.load.toolTip()
@@ -245,7 +286,9 @@ def test_what_cannot_be_read_can_be_made_readable(opened: Callable[..., ImportDi
     assert "19 bars" in dialog._summary.text()
 
 
-def test_a_file_without_any_table_is_refused_in_words(opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_a_file_without_any_table_is_refused_in_words(
+    opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, "%PDF-1.4", "a.pdf"))
     assert "PDF" in dialog._summary.text()
     assert not dialog.load.isEnabled()
@@ -265,7 +308,9 @@ def test_an_answer_to_what_is_no_longer_asked_is_left_alone(qtbot: Any, tmp_path
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_enter_loads_wherever_the_focus_is(qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path, early: bool) -> None:
+def test_enter_loads_wherever_the_focus_is(
+    qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path, early: bool
+) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     accepted: list[bool] = []
     dialog.accepted.connect(lambda: accepted.append(True))
@@ -280,20 +325,30 @@ def test_a_finding_of_two_likely_readings_has_a_button_that_settles_it(
     qtbot: Any, opened: Callable[..., ImportDialog], tmp_path: Path
 ) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
-    button = next(one for one in dialog.findChildren(QAbstractButton) if one.text() == "Read as day/month")
+    button = next(
+        item for item in dialog.findChildren(QAbstractButton) if item.text() == "Read as day/month"
+    )
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     settled(dialog)
     assert dialog.options.date_format == "dmy"
     assert dialog.fields["date_format"].value == "dmy"
 
 
-def test_all_that_can_be_pressed_has_a_name(opened: Callable[..., ImportDialog], tmp_path: Path) -> None:
+def test_all_that_can_be_pressed_has_a_name(
+    opened: Callable[..., ImportDialog], tmp_path: Path
+) -> None:
     dialog = opened(put(tmp_path, AMBIGUOUS))
     QApplication.processEvents()
-    for one in dialog.findChildren(QWidget):
-        if isinstance(one, QAbstractButton | QComboBox) and one.isVisible() and not one.objectName().startswith("qt_"):
-            assert one.accessibleName() or (isinstance(one, QAbstractButton) and one.text()), one
-    assert all(one.parent().accessibleName() for one in dialog.findChildren(QLineEdit))
+    for item in dialog.findChildren(QWidget):
+        if (
+            isinstance(item, QAbstractButton | QComboBox)
+            and item.isVisible()
+            and not item.objectName().startswith("qt_")
+        ):
+            assert item.accessibleName() or (isinstance(item, QAbstractButton) and item.text()), (
+                item
+            )
+    assert all(item.parent().accessibleName() for item in dialog.findChildren(QLineEdit))
 
 
 # The dialog in the window
@@ -322,11 +377,17 @@ def shown(bench: Workbench) -> ImportDialog:
     return dialog
 
 
-def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     path = put(tmp_path, NAMELESS)
     bench.load([str(path)])
     idle(bench)
-    button = next(one for one in bench.banner.findChildren(QAbstractButton) if one.text() == "Import with options…")
+    button = next(
+        item
+        for item in bench.banner.findChildren(QAbstractButton)
+        if item.text() == "Import with options…"
+    )
     assert button.isVisible()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     dialog = shown(bench)
@@ -343,7 +404,9 @@ def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(qtbot
     assert bench.session.series.y[0] == pytest.approx(7.3)
     bench.load([str(path)])
     idle(bench)
-    assert bench.session.series.y[0] == pytest.approx(7.3), "opened once more, the file is read as was settled"
+    assert bench.session.series.y[0] == pytest.approx(7.3), (
+        "opened once more, the file is read as was settled"
+    )
     bench.data.options_wanted.emit(bench.session.selected)
     again = shown(bench)
     assert again.options.columns == {"close": 2}
@@ -355,13 +418,19 @@ def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(qtbot
     assert [row.symbol for row in bench.session.watchlist.rows].count("prices") == 1
 
 
-def test_dates_that_fit_two_orders_are_told_when_opened_with_a_button(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_dates_that_fit_two_orders_are_told_when_opened_with_a_button(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     bench.load([str(put(tmp_path, AMBIGUOUS, "either.csv"))])
     idle(bench)
     assert "Every date fits" in bench.banner.text
     assert bench.session.series is not None
     before = bench.session.series.ds[1]
-    button = next(one for one in bench.banner.findChildren(QAbstractButton) if one.text() == "Read as day/month")
+    button = next(
+        item
+        for item in bench.banner.findChildren(QAbstractButton)
+        if item.text() == "Read as day/month"
+    )
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     idle(bench)
     assert bench.session.series.ds[1] != before
@@ -370,9 +439,13 @@ def test_dates_that_fit_two_orders_are_told_when_opened_with_a_button(qtbot: Any
     assert bench.banner.text == ""
 
 
-def test_a_file_is_imported_from_the_menu(qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_imported_from_the_menu(
+    qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path, AMBIGUOUS, "menu.csv")
-    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getOpenFileName", lambda *_args: (str(path), ""))
+    monkeypatch.setattr(
+        "PySide6.QtWidgets.QFileDialog.getOpenFileName", lambda *_args: (str(path), "")
+    )
     bench.actions["import"].trigger()
     dialog = shown(bench)
     assert dialog.isModal()
@@ -388,7 +461,9 @@ def test_a_file_is_imported_from_the_menu(qtbot: Any, bench: Workbench, tmp_path
     assert bench.session.panel.symbols == ("menu",)
 
 
-def test_the_window_goes_on_while_a_file_is_read(qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_goes_on_while_a_file_is_read(
+    qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path, AMBIGUOUS, "slow.csv")
 
     def slow(asked: Path, options: ReadOptions) -> Any:

@@ -13,10 +13,10 @@ from test_charts import count, fan, picture, shown, walk, x_range, y_range
 from window_bench import window
 
 from app.charts.axis import PriceAxis, Timeline
+from app.charts.downsampling import LinePyramid
 from app.charts.indicators import HUES
 from app.charts.price import PriceChart
-from app.charts.pyramid import LinePyramid
-from app.settings import Preferences
+from app.preferences import Preferences
 from app.theme import DARK, LIGHT, contrast
 from forecasting.errors import ConfigError
 from forecasting.indicators import KINDS, Indicator
@@ -78,7 +78,20 @@ def test_lines_are_what_their_definitions_say() -> None:
     assert all(np.isnan(line).all() for line in Indicator("macd").lines(close[:20]).values())
 
 
-@pytest.mark.parametrize("text", ["", "smart:3", "sma:0", "sma:2.5", "sma:x", "sma:nan", "bollinger:20", "sma:1:2", "macd:26:12:9"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "smart:3",
+        "sma:0",
+        "sma:2.5",
+        "sma:x",
+        "sma:nan",
+        "bollinger:20",
+        "sma:1:2",
+        "macd:26:12:9",
+    ],
+)
 def test_an_indicator_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         Indicator.parse(text)
@@ -126,8 +139,8 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     assert lower < np.nanmin(bands["lower"][start:stop])
     assert upper > np.nanmax(bands["upper"][start:stop])
     image = picture(chart, 900, 600)
-    for place in range(3):
-        assert count(image, HUES[False][place]) > 30
+    for index in range(3):
+        assert count(image, HUES[False][index]) > 30
     chart.show_range(None)  # every bar: lines are merged
     chart.refresh()
     assert count(picture(chart, 900, 600), HUES[False][1]) > 30
@@ -141,8 +154,8 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
 
 def _click(chart: PriceChart, key: str) -> None:
     rect = next(rect for rect, name in chart._legend._places if name == key)
-    place = chart._view.mapFromScene(chart._price.mapToScene(rect.center()))
-    QTest.mouseClick(chart._view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    index = chart._view.mapFromScene(chart._price.mapToScene(rect.center()))
+    QTest.mouseClick(chart._view.viewport(), Qt.MouseButton.LeftButton, pos=index)
 
 
 def test_a_click_in_the_legend_hides_and_shows(chart: PriceChart) -> None:
@@ -229,7 +242,10 @@ def test_percent_need_a_positive_price(chart: PriceChart) -> None:
 
 def _over(chart: PriceChart, bar: int, price: float) -> QPoint:
     (low, high), (bottom, top) = chart._price.viewRange()
-    inside = QPointF((bar - low) / (high - low) * chart._price.width(), (top - price) / (top - bottom) * chart._price.height())
+    inside = QPointF(
+        (bar - low) / (high - low) * chart._price.width(),
+        (top - price) / (top - bottom) * chart._price.height(),
+    )
     return chart._view.mapFromScene(chart._price.mapToScene(inside))
 
 
@@ -239,9 +255,9 @@ def test_prices_and_quantiles_catch_the_crosshair(chart: PriceChart) -> None:
     close, high = float(chart._series.y[950]), float(chart._series["high"][950])
     port = chart._view.viewport()
 
-    def move(place: QPoint) -> None:
+    def move(index: QPoint) -> None:
         QTest.qWait(15)  # pyqtgraph looks at the mouse 100 times a second at most
-        QTest.mouseMove(port, place)
+        QTest.mouseMove(port, index)
         QApplication.processEvents()
 
     move(_over(chart, 950, high) - QPoint(0, 4))
@@ -254,7 +270,9 @@ def test_prices_and_quantiles_catch_the_crosshair(chart: PriceChart) -> None:
     assert chart._crosshairs[0].y == median
 
 
-def test_double_click_on_the_price_axis_lets_y_follow_again_and_keeps_the_bars(chart: PriceChart) -> None:
+def test_double_click_on_the_price_axis_lets_y_follow_again_and_keeps_the_bars(
+    chart: PriceChart,
+) -> None:
     chart._pan(-200.0, 0.0)
     free, bars = y_range(chart), x_range(chart)
     axis = chart._view.mapFromScene(chart._price_axis.sceneBoundingRect().center())
@@ -290,7 +308,10 @@ def test_a_forecast_of_the_past_stands_beside_what_happened(chart: PriceChart) -
 
 
 def test_times_tell_their_zone() -> None:
-    ds = np.array(["2024-07-01T10:00", "2024-07-01T11:00", "2024-07-01T12:00", "2024-12-02T10:00"], "datetime64[us]")
+    ds = np.array(
+        ["2024-07-01T10:00", "2024-07-01T11:00", "2024-07-01T12:00", "2024-12-02T10:00"],
+        "datetime64[us]",
+    )
     assert Timeline(ds, zone="America/New_York").text(0).endswith("10:00 EDT")
     assert Timeline(ds, zone="America/New_York").zone(3) == "EST"
     assert Timeline(ds, zone="Asia/Dubai").zone(0) == "UTC+04"
@@ -305,32 +326,47 @@ def test_times_tell_their_zone() -> None:
 def test_indicators_are_chosen_in_the_menu_and_remembered(qtbot: Any, tmp_path: Path) -> None:
     prices = tmp_path / "prices.csv"
     series = walk(150)
-    prices.write_text("Date,Close\n" + "".join(f"{str(ds)[:10]},{y:.2f}\n" for ds, y in zip(series.ds, series.y, strict=True)))
+    prices.write_text(
+        "Date,Close\n"
+        + "".join(f"{str(ds)[:10]},{y:.2f}\n" for ds, y in zip(series.ds, series.y, strict=True))
+    )
     with window(tmp_path, str(prices)) as bench:
-        indicating, menu = bench.viewing.indicating, bench.actions.submenus["Indicators"]
-        indicating.fill()
-        add = next(one for one in menu.actions() if one.text() == "&Add").menu()
-        next(one for one in add.actions() if one.text().startswith("Simple")).trigger()
-        form = indicating.form
+        indicator_controller, menu = (
+            bench.view_controller.indicator_controller,
+            bench.actions.submenus["Indicators"],
+        )
+        indicator_controller.fill()
+        add = next(item for item in menu.actions() if item.text() == "&Add").menu()
+        next(item for item in add.actions() if item.text().startswith("Simple")).trigger()
+        form = indicator_controller.form
         form.fields[0].setValue(30)
         QTest.keyClick(form, Qt.Key.Key_Return)
-        assert [one.text for one in indicating.indicators] == ["sma:30"]
-        indicating.fill()
+        assert [item.text for item in indicator_controller.indicators] == ["sma:30"]
+        indicator_controller.fill()
         menu.actions()[0].trigger()
         assert bench.chart.hidden == {"sma:30"}
         bench.actions["scale-percent"].trigger()
-        view = bench.projecting._view()
-        indicating.take((), frozenset())
-        bench.projecting._apply_view(view)  # as a project does that is opened
-        assert ([one.text for one in indicating.indicators], bench.chart.hidden) == (["sma:30"], {"sma:30"})
-        form = indicating.ask(Indicator("macd"))
+        view = bench.project_controller._view()
+        indicator_controller.take((), frozenset())
+        bench.project_controller._apply_view(view)  # as a project does that is opened
+        assert ([item.text for item in indicator_controller.indicators], bench.chart.hidden) == (
+            ["sma:30"],
+            {"sma:30"},
+        )
+        form = indicator_controller.ask(Indicator("macd"))
         form.fields[0].setValue(50)
         assert not form._accept.isEnabled()
         form.reject()
     kept = Preferences(tmp_path / "window.ini")
-    assert (kept.indicators, kept.hidden, kept.scale) == (("sma:30",), frozenset({"sma:30"}), "percent")
+    assert (kept.indicators, kept.hidden, kept.scale) == (
+        ("sma:30",),
+        frozenset({"sma:30"}),
+        "percent",
+    )
     with window(tmp_path) as bench:
-        assert [entry.label for entry in bench.chart.entries if entry.key in bench.chart.hidden] == ["SMA 30"]
+        assert [
+            entry.label for entry in bench.chart.entries if entry.key in bench.chart.hidden
+        ] == ["SMA 30"]
 
 
 def test_the_prices_keep_most_of_a_low_chart(qapp: object) -> None:

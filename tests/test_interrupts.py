@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM in the first moments: quiet, with the statuses that shells know, and nothing left behind."""
+"""Ctrl-C and SIGTERM in the first moments: quiet, with the statuses that shells know, and
+nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -38,18 +40,23 @@ def _started(*words: str, pending: int = 0) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("signum", STATUS)
-def test_a_signal_that_came_while_python_started_ends_the_program_quietly(signum: signal.Signals) -> None:
+def test_a_signal_that_came_while_python_started_ends_the_program_quietly(
+    signum: signal.Signals,
+) -> None:
     done = _started("-m", "app", "inspect", "sample:sp500", pending=signum)
     assert (done.returncode, done.stdout, done.stderr) == (STATUS[signum], "", "")
 
 
 @pytest.mark.parametrize("signum", STATUS)
-def test_a_signal_in_the_middle_of_the_work_leaves_no_traceback_and_no_file(signum: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_in_the_middle_of_the_work_leaves_no_traceback_and_no_file(
+    signum: signal.Signals, tmp_path: Path
+) -> None:
     script = (
-        "import signal, sys; from pathlib import Path; from app.interrupts import end_at_signals; end_at_signals()\n"
-        "from forecasting.writing import Scratch, replacing\n"
-        "scratch = Scratch(); (scratch.path / 'a').touch(); print(scratch.path, flush=True)\n"
-        f"with replacing(Path({str(tmp_path / 'table.csv')!r})) as part:\n"
+        "import signal, sys; from pathlib import Path; from app.interrupts import "
+        "end_at_signals; end_at_signals()\n"
+        "from forecasting.files.atomic import TempFolder, atomic_open\n"
+        "scratch = TempFolder(); (scratch.path / 'a').touch(); print(scratch.path, flush=True)\n"
+        f"with atomic_open(Path({str(tmp_path / 'table.csv')!r})) as part:\n"
         "    part.write_text('half')\n"
         f"    signal.raise_signal({int(signum)})\n"
     )

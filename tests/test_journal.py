@@ -1,4 +1,6 @@
-"""The forecast journal: kept once, compared with what happened, and never fooled by hindsight, splits or another series."""
+"""The forecast journal: kept once, compared with what happened, and never fooled by hindsight,
+splits or another series.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def market(bars: int = 160, seed: int = 0, symbol: str = "ACME", **facts: Any) -
     """Daily bars of New York from 2023-09 on, without holidays of its own."""
     draw = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(draw.normal(0, 0.01, bars)))
-    days = np.busday_offset("2023-09-01", np.arange(bars), roll="forward", holidays=HOLIDAYS).astype("datetime64[us]")
+    days = np.busday_offset(
+        "2023-09-01", np.arange(bars), roll="forward", holidays=HOLIDAYS
+    ).astype("datetime64[us]")
     about = {
         "tz": "America/New_York",
         "calendar": "XNYS",
@@ -45,14 +49,31 @@ def market(bars: int = 160, seed: int = 0, symbol: str = "ACME", **facts: Any) -
     return PriceSeries(symbol, days, ("close",), close[:, None], "1D", **{**about, **facts})
 
 
-HOLIDAYS = np.array(["2023-09-04", "2023-11-23", "2023-12-25", "2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29"], "datetime64[D]")
+HOLIDAYS = np.array(
+    [
+        "2023-09-04",
+        "2023-11-23",
+        "2023-12-25",
+        "2024-01-01",
+        "2024-01-15",
+        "2024-02-19",
+        "2024-03-29",
+    ],
+    "datetime64[D]",
+)
 
 
 def until(series: PriceSeries, day: str) -> PriceSeries:
     return series.head(int(np.searchsorted(series.ds, np.datetime64(day), side="right")))
 
 
-def forecast(series: PriceSeries, ahead: PriceSeries | None = None, horizon: int = 5, sd: float = 0.02, model: str = "LSTM") -> Forecast:
+def forecast(
+    series: PriceSeries,
+    ahead: PriceSeries | None = None,
+    horizon: int = 5,
+    sd: float = 0.02,
+    model: str = "LSTM",
+) -> Forecast:
     """A lognormal band around the last close, on the next dates of ``ahead``."""
     later = (ahead or market()).ds
     later = later[later > series.ds[-1]][:horizon]
@@ -73,8 +94,16 @@ def known() -> PriceSeries:
     return until(market(), "2024-03-08")
 
 
-def kept(journal: Journal, series: PriceSeries, fcst: Forecast | None = None, made_at: np.datetime64 = FRIDAY, **settings: Any) -> int:
-    return journal.add([fcst or forecast(series)], Panel((series,)), RunConfig().changed(**settings), made_at)
+def kept(
+    journal: Journal,
+    series: PriceSeries,
+    fcst: Forecast | None = None,
+    made_at: np.datetime64 = FRIDAY,
+    **settings: Any,
+) -> int:
+    return journal.add(
+        [fcst or forecast(series)], Panel((series,)), RunConfig().changed(**settings), made_at
+    )
 
 
 def test_what_is_read_is_what_was_kept(journal: Journal, known: PriceSeries) -> None:
@@ -87,7 +116,12 @@ def test_what_is_read_is_what_was_kept(journal: Journal, known: PriceSeries) -> 
     assert np.array_equal(entry.forecast.ds, fcst.ds)
     assert np.array_equal(entry.forecast.values, fcst.values)
     assert RunConfig.from_json(entry.config) == RunConfig().changed(seed=7)
-    assert (entry.made_at, entry.freq, entry.tz, entry.provenance) == (FRIDAY, "1D", "America/New_York", known.provenance)
+    assert (entry.made_at, entry.freq, entry.tz, entry.provenance) == (
+        FRIDAY,
+        "1D",
+        "America/New_York",
+        known.provenance,
+    )
     assert (entry.state, entry.known.any(), entry.counts.all()) == ("open", False, True)
     assert journal.findings == ()
 
@@ -112,10 +146,14 @@ def test_what_happened_is_entered_as_it_becomes_known(journal: Journal, known: P
 
 
 @pytest.mark.parametrize("calendar", ["weekdays", "XNYS"])
-def test_a_forecast_date_that_was_a_holiday_stands_for_the_next_session(journal: Journal, calendar: str) -> None:
+def test_a_forecast_date_that_was_a_holiday_stands_for_the_next_session(
+    journal: Journal, calendar: str
+) -> None:
     whole = market(calendar=calendar)
     past = until(whole, "2024-03-27")
-    days = np.busday_offset("2024-03-28", np.arange(5)).astype("datetime64[us]")  # Good Friday among them
+    days = np.busday_offset("2024-03-28", np.arange(5)).astype(
+        "datetime64[us]"
+    )  # Good Friday among them
     fcst = replace(forecast(past), ds=days)
     kept(journal, past, fcst, np.datetime64("2024-03-27T21:30"))
     journal.reconcile(Panel((until(whole, "2024-03-28"),)), LONG_AFTER)
@@ -129,7 +167,9 @@ def test_a_session_without_a_bar_is_no_holiday(journal: Journal, known: PriceSer
     kept(journal, known)
     truth = market()
     keep = np.arange(len(truth)) != len(known) + 1
-    journal.reconcile(Panel((replace(truth, ds=truth.ds[keep], values=truth.values[keep]),)), LONG_AFTER)
+    journal.reconcile(
+        Panel((replace(truth, ds=truth.ds[keep], values=truth.values[keep]),)), LONG_AFTER
+    )
     (entry,) = journal.entries()
     assert np.isfinite(entry.y).tolist() == [True, False, True, True, True]
 
@@ -137,12 +177,16 @@ def test_a_session_without_a_bar_is_no_holiday(journal: Journal, known: PriceSer
 def test_a_bar_still_under_way_is_left_for_later(journal: Journal, known: PriceSeries) -> None:
     kept(journal, known)
     monday = until(market(), "2024-03-11")
-    assert journal.reconcile(Panel((monday,)), np.datetime64("2024-03-11T19:59")) == 0, "New York closes at 20:00 UTC in summer time"
+    assert journal.reconcile(Panel((monday,)), np.datetime64("2024-03-11T19:59")) == 0, (
+        "New York closes at 20:00 UTC in summer time"
+    )
     assert journal.reconcile(Panel((monday,)), np.datetime64("2024-03-11T20:00")) == 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 10.0, 0.987])
-def test_prices_adjusted_anew_fake_no_miss(journal: Journal, known: PriceSeries, factor: float) -> None:
+def test_prices_adjusted_anew_fake_no_miss(
+    journal: Journal, known: PriceSeries, factor: float
+) -> None:
     """After a split or dividend all earlier closes are other numbers, and the later ones too."""
     kept(journal, known)
     adjusted = replace(market(), values=market().values * factor)
@@ -151,31 +195,44 @@ def test_prices_adjusted_anew_fake_no_miss(journal: Journal, known: PriceSeries,
     np.testing.assert_allclose(entry.y, market().y[len(known) : len(known) + 5])
 
 
-def test_closes_as_traded_are_corrected_for_a_split_but_not_for_a_dividend(journal: Journal, known: PriceSeries) -> None:
+def test_closes_as_traded_are_corrected_for_a_split_but_not_for_a_dividend(
+    journal: Journal, known: PriceSeries
+) -> None:
     kept(journal, known)
     whole, cut = market(), len(known)
     traded, adjusted = np.array(whole.y), whole.y / 4
     traded[cut + 2 :] /= 4
     adjusted[: cut + 1] *= 0.99
-    raw = replace(whole, columns=("close", "adj_close"), values=np.stack([traded, adjusted], axis=1))
+    raw = replace(
+        whole, columns=("close", "adj_close"), values=np.stack([traded, adjusted], axis=1)
+    )
     journal.reconcile(Panel((raw,)), LONG_AFTER)
     (entry,) = journal.entries()
     np.testing.assert_allclose(entry.y[:2], whole.y[cut : cut + 2])
     np.testing.assert_allclose(entry.y[2:], whole.y[cut + 2 : cut + 5], rtol=0.011)
 
 
-def test_another_series_of_the_same_name_is_not_mistaken(journal: Journal, known: PriceSeries) -> None:
+def test_another_series_of_the_same_name_is_not_mistaken(
+    journal: Journal, known: PriceSeries
+) -> None:
     kept(journal, known)
     assert journal.reconcile(Panel((market(seed=5),)), LONG_AFTER) == 0
     assert journal.reconcile(Panel((replace(market(), freq="1W"),)), LONG_AFTER) == 0
     assert journal.reconcile(Panel((market(symbol="OTHER"),)), LONG_AFTER) == 0
     later = market()
-    assert journal.reconcile(Panel((replace(later, ds=later.ds[-20:], values=later.values[-20:]),)), LONG_AFTER) == 0, "no cutoff bar"
+    assert (
+        journal.reconcile(
+            Panel((replace(later, ds=later.ds[-20:], values=later.values[-20:]),)), LONG_AFTER
+        )
+        == 0
+    ), "no cutoff bar"
     rounded = replace(market(), values=np.round(market().values, 2))
     assert journal.reconcile(Panel((rounded,)), LONG_AFTER) == 5, "two decimals are the same series"
 
 
-def test_stamps_of_days_meet_though_one_source_has_a_time(journal: Journal, known: PriceSeries) -> None:
+def test_stamps_of_days_meet_though_one_source_has_a_time(
+    journal: Journal, known: PriceSeries
+) -> None:
     kept(journal, known)
     stamped = replace(market(), ds=market().ds + np.timedelta64(16, "h"))
     assert journal.reconcile(Panel((stamped,)), LONG_AFTER) == 5
@@ -184,12 +241,17 @@ def test_stamps_of_days_meet_though_one_source_has_a_time(journal: Journal, know
 def test_the_same_forecast_counts_once(journal: Journal, known: PriceSeries) -> None:
     assert kept(journal, known) == 1
     assert kept(journal, known) == 0
-    assert kept(journal, known, device="cpu", made_at=FRIDAY + np.timedelta64(1, "h")) == 0, "where it was computed does not matter"
+    assert kept(journal, known, device="cpu", made_at=FRIDAY + np.timedelta64(1, "h")) == 0, (
+        "where it was computed does not matter"
+    )
     assert kept(journal, known, seed=1) == 1
     assert kept(journal, known, forecast(known, model="GRU"), model="gru") == 1
     monday = until(market(), "2024-03-11")
     assert kept(journal, monday, made_at=np.datetime64("2024-03-11T20:30")) == 1
-    assert [str(entry.forecast.cutoff)[:10] for entry in journal.entries()] == ["2024-03-11", *["2024-03-08"] * 3]
+    assert [str(entry.forecast.cutoff)[:10] for entry in journal.entries()] == [
+        "2024-03-11",
+        *["2024-03-08"] * 3,
+    ]
     assert journal.entries()[-1].made_at == FRIDAY
 
 
@@ -203,7 +265,9 @@ def test_the_same_forecast_counts_once(journal: Journal, known: PriceSeries) -> 
         ("2024-05-01T12:00", 0),
     ],
 )
-def test_only_what_was_unknown_counts(journal: Journal, known: PriceSeries, made_at: str, counting: int) -> None:
+def test_only_what_was_unknown_counts(
+    journal: Journal, known: PriceSeries, made_at: str, counting: int
+) -> None:
     kept(journal, known, made_at=np.datetime64(made_at))
     journal.reconcile(Panel((market(),)), LONG_AFTER)
     (entry,) = journal.entries()
@@ -213,7 +277,10 @@ def test_only_what_was_unknown_counts(journal: Journal, known: PriceSeries, made
     assert journal.coverage(80).bars.sum() == counting
 
 
-@pytest.mark.parametrize(("tz", "calendar", "first"), [("", "weekdays", "2024-03-10T09:59"), ("UTC", "24/7", "2024-03-11T23:59")])
+@pytest.mark.parametrize(
+    ("tz", "calendar", "first"),
+    [("", "weekdays", "2024-03-10T09:59"), ("UTC", "24/7", "2024-03-11T23:59")],
+)
 def test_where_no_exchange_tells_the_earliest_close_decides(
     journal: Journal, known: PriceSeries, tz: str, calendar: str, first: str
 ) -> None:
@@ -228,7 +295,12 @@ def test_coverage_over_time(journal: Journal) -> None:
     whole = market(160, seed=3)
     for cut in range(60, 140):
         series = whole.head(cut)
-        kept(journal, series, forecast(series, whole, horizon=1, sd=0.01), series.ds[-1] + np.timedelta64(22, "h"))
+        kept(
+            journal,
+            series,
+            forecast(series, whole, horizon=1, sd=0.01),
+            series.ds[-1] + np.timedelta64(22, "h"),
+        )
     assert journal.reconcile(Panel((whole,)), LONG_AFTER) == 80
     cover = journal.coverage(80)
     inside = np.abs(np.diff(np.log(whole.y))[59:139]) <= 1.282 * 0.01
@@ -268,7 +340,10 @@ def test_all_forecasts_of_a_panel_or_none(journal: Journal, known: PriceSeries) 
     with pytest.raises(KeyError):
         journal.add([forecast(known), forecast(other)], Panel((known,)), RunConfig(), FRIDAY)
     assert journal.entries() == ()
-    assert journal.add([forecast(known), forecast(other)], Panel((known, other)), RunConfig(), FRIDAY) == 2
+    assert (
+        journal.add([forecast(known), forecast(other)], Panel((known, other)), RunConfig(), FRIDAY)
+        == 2
+    )
 
 
 def test_a_damaged_entry_is_left_out_and_told(journal: Journal, known: PriceSeries) -> None:
@@ -312,7 +387,18 @@ def test_bars_dated_in_the_future_are_no_truth(journal: Journal, known: PriceSer
 
 # In the terminal
 
-QUICK = ("--epochs", "1", "--input-size", "12", "--horizon", "5", "--hidden-size", "4", "--device", "cpu")
+QUICK = (
+    "--epochs",
+    "1",
+    "--input-size",
+    "12",
+    "--horizon",
+    "5",
+    "--hidden-size",
+    "4",
+    "--device",
+    "cpu",
+)
 
 
 @pytest.fixture
@@ -334,18 +420,25 @@ def written(path: Path, series: PriceSeries) -> Path:
     return path
 
 
-def test_forecasts_are_entered_and_reconciled_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any) -> None:
+def test_forecasts_are_entered_and_reconciled_by_the_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any
+) -> None:
     csv = written(tmp_path / "ACME.csv", until(market(), "2024-03-08"))
     clock(FRIDAY)
     assert "journal is empty" in told(capsys, "journal")[0]
     model = tmp_path / "model"
     told(capsys, "forecast", csv, *QUICK, "--save", model)
     told(capsys, "forecast", csv, *QUICK, "--seed", "1", "--no-journal")
-    told(capsys, "forecast", csv, "--model-file", model)  # the same settings, the same cutoff: the same forecast
+    told(
+        capsys, "forecast", csv, "--model-file", model
+    )  # the same settings, the same cutoff: the same forecast
     found = json.loads(told(capsys, "journal", "--json")[0])
-    assert [(entry["symbol"], entry["state"], entry["known"]) for entry in found["entries"]] == [("ACME", "open", 0)]
+    assert [(entry["symbol"], entry["state"], entry["known"]) for entry in found["entries"]] == [
+        ("ACME", "open", 0)
+    ]
     assert found["coverage"]["80"] == {
-        "bars": 0, "hits": 0, "percent": None, "low": None, "high": None, "independent": 0, "answer": "few",
+        "bars": 0, "hits": 0, "percent": None, "low": None, "high": None, "independent": 0,
+        "answer": "few",
     }  # fmt: skip
     clock(LONG_AFTER)
     written(csv, market())
@@ -354,10 +447,14 @@ def test_forecasts_are_entered_and_reconciled_by_the_commands(tmp_path: Path, ca
     assert "of 5 bars of 5 days forecast before they happened" in out
     (entry,) = json.loads(told(capsys, "journal", "--json")[0])["entries"]
     assert (entry["state"], entry["known"]) == ("closed", 5)
-    assert [row["y"] for row in entry["forecast"]] == pytest.approx(market().y[len(until(market(), "2024-03-08")) :][:5].tolist())
+    assert [row["y"] for row in entry["forecast"]] == pytest.approx(
+        market().y[len(until(market(), "2024-03-08")) :][:5].tolist()
+    )
 
 
-def test_loading_newer_prices_for_anything_reconciles(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any) -> None:
+def test_loading_newer_prices_for_anything_reconciles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: Any
+) -> None:
     csv = written(tmp_path / "ACME.csv", until(market(), "2024-03-08"))
     clock(FRIDAY)
     told(capsys, "forecast", csv, *QUICK)
@@ -369,7 +466,9 @@ def test_loading_newer_prices_for_anything_reconciles(tmp_path: Path, capsys: py
     clock(FRIDAY)
     told(capsys, "forecast", written(tmp_path / "GONE.csv", until(market(), "2024-03-08")), *QUICK)
     (tmp_path / "GONE.csv").unlink()
-    assert "GONE.csv" in told(capsys, "journal", "--update")[1], "what cannot be loaded costs a note"
+    assert "GONE.csv" in told(capsys, "journal", "--update")[1], (
+        "what cannot be loaded costs a note"
+    )
 
 
 def test_a_journal_that_cannot_be_used_costs_a_note(
@@ -401,7 +500,9 @@ with Journal() as journal:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_kill_in_mid_write_leaves_whole_runs(own_folders: Path) -> None:
     for wait_s in (0.01, 0.13, 0.29):
-        with subprocess.Popen([sys.executable, "-c", _WRITER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as writer:
             assert writer.stdout is not None
             told = [writer.stdout.readline() for _ in range(3)]
             time.sleep(wait_s)
@@ -412,4 +513,7 @@ def test_a_kill_in_mid_write_leaves_whole_runs(own_folders: Path) -> None:
             assert journal.findings == ()
             assert len(entries) % 40 == 0, "a run is there with all its forecasts or not at all"
             assert len(entries) >= 40 * len([line for line in told if line.endswith("\n")])
-            assert all(entry.forecast.values.shape == (5, 9) and entry.counts.size == 5 for entry in entries)
+            assert all(
+                entry.forecast.values.shape == (5, 9) and entry.counts.size == 5
+                for entry in entries
+            )

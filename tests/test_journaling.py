@@ -1,4 +1,6 @@
-"""The journal in the real window: entered in a worker, compared with what happened, filtered, and seen in the chart."""
+"""The journal in the real window: entered in a worker, compared with what happened, filtered,
+and seen in the chart.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,10 @@ def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     """The window on the first 60 bars of a series, and an empty journal."""
     opened.session.remove(range(len(opened.session.watchlist)))
-    opened.watching.load([price_file(tmp_path / "walk.csv", bars=60)])
+    opened.watchlist_controller.load([price_file(tmp_path / "walk.csv", bars=60)])
     idle(opened)
     opened.layout.journal.only.setChecked(False)
-    opened.journaling.read()
+    opened.journal_controller.read()
     idle(opened)
     yield opened
     rested(opened)
@@ -48,7 +50,15 @@ def forecast(series: PriceSeries, sd: float = 0.02) -> Forecast:
     """A lognormal band over the next four weekdays."""
     ds = np.busday_offset(series.ds[-1].astype("M8[D]"), np.arange(1, 5)).astype("datetime64[us]")
     y0 = float(series.y[-1])
-    return Forecast(series.symbol, "LSTM", series.ds[-1], y0, ds, QUANTILES, y0 * np.exp(sd * np.sqrt(np.arange(1, 5))[:, None] * Z))
+    return Forecast(
+        series.symbol,
+        "LSTM",
+        series.ds[-1],
+        y0,
+        ds,
+        QUANTILES,
+        y0 * np.exp(sd * np.sqrt(np.arange(1, 5))[:, None] * Z),
+    )
 
 
 def kept(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> PriceSeries:
@@ -57,8 +67,10 @@ def kept(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> PriceSeries:
     assert series is not None
     assert panel is not None
     with monkeypatch.context() as then:
-        then.setattr(forecasting.store.journal, "_now", lambda: series.ds[-1] + np.timedelta64(20, "h"))
-        bench.journaling.keep((forecast(series),), panel, CONFIG)
+        then.setattr(
+            forecasting.store.journal, "_now", lambda: series.ds[-1] + np.timedelta64(20, "h")
+        )
+        bench.journal_controller.keep((forecast(series),), panel, CONFIG)
         idle(bench)
     return series
 
@@ -92,7 +104,9 @@ def test_a_forecast_is_kept_and_compared_with_what_happened(
     low, high = fcst.band(80)
     inside = (low[:known] <= after.y[60 : 60 + known]) & (after.y[60 : 60 + known] <= high[:known])
     assert sheet["In 80 %"][0] == pytest.approx(100 * inside.mean())
-    assert sheet["Miss %"][0] == pytest.approx(100 * (after.y[59 + known] - fcst.median[known - 1]) / fcst.y0)
+    assert sheet["Miss %"][0] == pytest.approx(
+        100 * (after.y[59 + known] - fcst.median[known - 1]) / fcst.y0
+    )
     assert f"Of {known} bars forecast before they happened" in texts(panel)
     assert list(panel.chart.table()) == ["day", "80 % band", "95 % band"]
 
@@ -108,17 +122,17 @@ def test_only_the_shown_series_is_listed_where_that_is_wanted(
 ) -> None:
     panel = bench.layout.journal
     kept(bench, monkeypatch)
-    bench.watching.load([price_file(tmp_path / "other.csv", seed=1)], "also")
+    bench.watchlist_controller.load([price_file(tmp_path / "other.csv", seed=1)], "also")
     idle(bench)
     assert bench.session.series is not None
     assert bench.session.series.symbol == "other"
     panel.only.setChecked(True)
     idle(bench)
     assert "No forecast of other is kept yet" in texts(panel)
-    bench.watching.select(0)
+    bench.watchlist_controller.select(0)
     idle(bench)
     assert list(panel.table.sheet["Symbol"]) == ["walk"]
-    bench.watching.select(1)
+    bench.watchlist_controller.select(1)
     idle(bench)
     qtbot.mouseClick(panel._show_all, Qt.MouseButton.LeftButton)
     idle(bench)
@@ -126,17 +140,21 @@ def test_only_the_shown_series_is_listed_where_that_is_wanted(
     assert list(panel.table.sheet["Symbol"]) == ["walk"]
 
 
-def test_a_locked_store_costs_a_notice_only(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_store_costs_a_notice_only(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept(bench, monkeypatch)
     series, panel = bench.session.series, bench.session.panel
     assert series is not None
     assert panel is not None
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda path, **more: connect(path, **{**more, "timeout": 0.05}))
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **more: connect(path, **{**more, "timeout": 0.05})
+    )
     other = connect(store_path(), isolation_level=None)
     try:
         other.execute("BEGIN EXCLUSIVE")
-        bench.journaling.keep((forecast(series, 0.03),), panel, RunConfig().changed(seed=7))
+        bench.journal_controller.keep((forecast(series, 0.03),), panel, RunConfig().changed(seed=7))
         idle(bench)
     finally:
         other.close()
@@ -145,11 +163,15 @@ def test_a_locked_store_costs_a_notice_only(bench: Workbench, monkeypatch: pytes
 
 
 @pytest.mark.slow
-def test_a_forecast_of_a_series_that_is_not_loaded_says_so(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_forecast_of_a_series_that_is_not_loaded_says_so(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     kept(bench, monkeypatch)
-    bench.watching.load([price_file(tmp_path / "other.csv", seed=1)], "only")
+    bench.watchlist_controller.load([price_file(tmp_path / "other.csv", seed=1)], "only")
     idle(bench)
-    bench.session.remove([place for place, row in enumerate(bench.session.watchlist.rows) if row.symbol == "walk"])
+    bench.session.remove(
+        [index for index, row in enumerate(bench.session.watchlist.rows) if row.symbol == "walk"]
+    )
     idle(bench)
     bench.layout.journal.table.activated.emit(bench.layout.journal.table.model().index(0, 0))
     assert "walk is not loaded" in bench.banner.text
@@ -162,17 +184,21 @@ def test_places_of_docks_that_another_version_wrote_are_not_taken(bench: Workben
     assert not bench.layout.presets.take_state(state.left(20))
 
 
-def test_the_forecasts_of_one_run_are_one_row_until_unfolded(bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    bench.watching.load([price_file(tmp_path / "other.csv", bars=60, seed=1)], "also")
+def test_the_forecasts_of_one_run_are_one_row_until_unfolded(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench.watchlist_controller.load([price_file(tmp_path / "other.csv", bars=60, seed=1)], "also")
     idle(bench)
     panel = bench.session.panel
     assert panel is not None
     table = bench.layout.journal.table
-    bench.journaling.keep(tuple(map(forecast, panel)), panel, CONFIG)
+    bench.journal_controller.keep(tuple(map(forecast, panel)), panel, CONFIG)
     idle(bench)
     assert list(table.sheet["Symbol"]) == ["▸ 2 series"]
     assert list(table.sheet["Bars"]) == [8]
-    assert "No forecast is open" in bench.layout.journal.update_button.toolTip(), "a disabled button says why"
+    assert "No forecast is open" in bench.layout.journal.update_button.toolTip(), (
+        "a disabled button says why"
+    )
     table.activated.emit(table.model().index(0, 0))
     assert sorted(table.sheet["Symbol"]) == ["other", "walk", "▾ 2 series"]
     table.activated.emit(table.model().index(0, 0))

@@ -1,4 +1,6 @@
-"""Ways through the program as people go them: from the first start on, with the keyboard alone, and through every command once."""
+"""Ways through the program as people go them: from the first start on, with the keyboard alone,
+and through every command once.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
 from run_bench import finished
 from window_bench import exported, idle, price_file, rested, texts, wait, window
 
-from app.settings import Preferences
-from app.window import dialogs
-from app.window.palette import Palette, distance
+from app import dialogs
+from app.features.help.command_palette import Palette, distance
+from app.preferences import Preferences
 from app.window.workbench import Workbench
 from forecasting import jobs
 from forecasting.bundle import write_bundle
@@ -29,7 +31,8 @@ from forecasting.series import Panel
 from forecasting.store import Journal
 
 TINY = {
-    "epochs": 2, "hidden_size": 4, "members": 1, "input_size": 10, "horizon": 3, "val_size": 40, "test_size": 40, "baselines": "drift",
+    "epochs": 2, "hidden_size": 4, "members": 1, "input_size": 10, "horizon": 3, "val_size": 40,
+    "test_size": 40, "baselines": "drift",
 }  # fmt: skip
 
 
@@ -43,7 +46,11 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
 
 def palette(bench: Workbench, typed: str = "") -> Palette:
     bench.actions["palette"].trigger()
-    shown = next(one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible())
+    shown = next(
+        item
+        for item in QApplication.topLevelWidgets()
+        if isinstance(item, Palette) and item.isVisible()
+    )
     QTest.keyClicks(shown.field, typed)
     return shown
 
@@ -54,8 +61,8 @@ def palette(bench: Workbench, typed: str = "") -> Palette:
 def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings").mkdir()
     with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv")) as bench:
-        tour = bench.guiding.tour
-        bench.guiding.welcome()
+        tour = bench.help_controller.tour
+        bench.help_controller.welcome()
         assert not tour.card.isHidden()
         assert "Load prices" in texts(tour.card)
         QTest.keyClick(tour.card.next, Qt.Key.Key_Space)
@@ -66,7 +73,7 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
         tour.card.back.click()
         QTest.keyClick(tour.card.next, Qt.Key.Key_Escape)
         assert tour.card.isHidden()
-        bench.guiding.welcome()
+        bench.help_controller.welcome()
         assert tour.card.isHidden(), "who has left it is left in peace"
         bench.actions["tour"].trigger()
         assert tour.card.isVisible(), "and may see it again"
@@ -75,18 +82,18 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench) -> None:
-    bench.guiding.tour.begin()
+    bench.help_controller.tour.begin()
     for size in ((1600, 1000), (900, 600)):
         bench.window.resize(*size)
         for _ in range(3):
             QApplication.processEvents()
-            assert bench.window.rect().contains(bench.guiding.tour.card.geometry())
-            bench.guiding.tour.card.next.click()
-        bench.guiding.tour.begin()
-    bench.guiding.tour.end()
+            assert bench.window.rect().contains(bench.help_controller.tour.card.geometry())
+            bench.help_controller.tour.card.next.click()
+        bench.help_controller.tour.begin()
+    bench.help_controller.tour.end()
     bench._preferences.toured, bench._preferences.safe = False, True
-    bench.guiding.welcome()
-    assert not bench.guiding.tour.shown
+    bench.help_controller.welcome()
+    assert not bench.help_controller.tour.shown
 
 
 @pytest.mark.slow
@@ -100,8 +107,8 @@ def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
             QApplication.processEvents()
             focus = QApplication.focusWidget()
             assert focus is not None
-            assert not focus.visibleRegion().isEmpty() or focus.window() is not bench.window, focus.accessibleName() or focus.property(
-                "text"
+            assert not focus.visibleRegion().isEmpty() or focus.window() is not bench.window, (
+                focus.accessibleName() or focus.property("text")
             )
             met.add(focus)
             QTest.keyClick(focus, key)
@@ -113,11 +120,16 @@ def test_the_focus_never_goes_where_nothing_is_seen(bench: Workbench) -> None:
 
 def test_what_is_typed_finds_what_is_meant() -> None:
     assert distance("train", "Train") == 0
-    near = [distance(typed, "Logarithmic scale", "exponential") for typed in ("log", "scale log", "losc", "expo", "arith")]
+    near = [
+        distance(typed, "Logarithmic scale", "exponential")
+        for typed in ("log", "scale log", "losc", "expo", "arith")
+    ]
     assert None not in near
-    assert near == sorted(near, key=lambda one: one or 0), "the looser the farther"
+    assert near == sorted(near, key=lambda item: item or 0), "the looser the farther"
     assert distance("xyz", "Train") is None
-    assert distance("rsi", "Forecast with a saved network") is None, "letters that lie apart mean nothing"
+    assert distance("rsi", "Forecast with a saved network") is None, (
+        "letters that lie apart mean nothing"
+    )
     assert distance("macd", "West Texas Intermediate crude oil") is None
     assert distance("", "anything") == 0
 
@@ -125,15 +137,17 @@ def test_what_is_typed_finds_what_is_meant() -> None:
 def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     shown = palette(bench, "loga")
     assert shown.found[0].text == "Logarithmic scale"
-    assert "Ctrl+Shift+G" in shown.field.accessibleDescription(), "what is chosen is told to screen readers"
+    assert "Ctrl+Shift+G" in shown.field.accessibleDescription(), (
+        "what is chosen is told to screen readers"
+    )
     QTest.keyClick(shown.field, Qt.Key.Key_Return)
     assert bench.actions["scale-log"].isChecked()
     assert not shown.isVisible()
 
     shown = palette(bench)
-    offered = {one.text for one in shown.found}
+    offered = {item.text for item in shown.found}
     assert {"S&P 500 index, daily, 1999-2018", "Open", "Results"} <= offered
-    assert any("AAA.csv" in one.text for one in shown.found), "what was open lately is there, too"
+    assert any("AAA.csv" in item.text for item in shown.found), "what was open lately is there, too"
     QTest.keyClick(shown.field, Qt.Key.Key_Down)
     assert shown.list.currentRow() == 1
     QTest.keyClick(shown.field, Qt.Key.Key_Escape)
@@ -151,17 +165,23 @@ def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     shown = palette(bench, "runs")
     QTest.keyClick(shown.field, Qt.Key.Key_Return)
     QApplication.processEvents()
-    assert not bench.layout.runs.visibleRegion().isEmpty(), "a panel that stood behind comes to the front, and none goes away"
+    assert not bench.layout.runs.visibleRegion().isEmpty(), (
+        "a panel that stood behind comes to the front, and none goes away"
+    )
 
 
 @pytest.mark.parametrize(
     ("typed", "first"),
     [
-        ("rsi", "Relative strength index"), ("macd", "Moving average convergence divergence"), ("ema", "Exponential moving average"),
-        ("exit", "Quit"), ("night", "Dark"), ("png", "Export"), ("candlestick", "Candles"), ("walk forward", "Backtest"),
+        ("rsi", "Relative strength index"), ("macd", "Moving average convergence divergence"),
+        ("ema", "Exponential moving average"),
+        ("exit", "Quit"), ("night", "Dark"), ("png", "Export"), ("candlestick", "Candles"),
+        ("walk forward", "Backtest"),
     ],
 )  # fmt: skip
-def test_the_palette_knows_other_words_for_a_command(bench: Workbench, typed: str, first: str) -> None:
+def test_the_palette_knows_other_words_for_a_command(
+    bench: Workbench, typed: str, first: str
+) -> None:
     shown = palette(bench, typed)
     assert shown.found[0].text.startswith(first)
     shown.close()
@@ -180,14 +200,19 @@ def test_full_screen_and_back(bench: Workbench) -> None:
 def network_file(folder: Path) -> Path:
     path = folder / "gru.candlecast"
     write_bundle(
-        path, {"kind": "candlecast-forecaster", "config": RunConfig().changed(model="gru", horizon=10).model_dump(mode="json")}, {}
+        path,
+        {
+            "kind": "candlecast-forecaster",
+            "config": RunConfig().changed(model="gru", horizon=10).model_dump(mode="json"),
+        },
+        {},
     )
     return path
 
 
 def foreseen(panel: Panel, _file: object, _device: str = "auto") -> Iterator[Event]:
     yield Notice("The network was not trained on AAA: taken for the mean of its series.")
-    yield ForecastMade(tuple(forecast(one) for one in panel), epoch=0, final=True)
+    yield ForecastMade(tuple(forecast(item) for item in panel), epoch=0, final=True)
 
 
 @pytest.fixture
@@ -220,16 +245,22 @@ def test_a_saved_network_forecasts_what_is_dropped_beside_it(
 
 
 @pytest.mark.slow
-def test_a_damaged_network_is_refused_in_words(bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_network_is_refused_in_words(
+    bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(_panel: Panel, file: Path, _device: str = "auto") -> Iterator[Event]:
         if file:
-            raise ModelFileError(f"{file} is not a Candlecast model.", "Choose a file written by 'Save model'.")
+            raise ModelFileError(
+                f"{file} is not a Candlecast model.", "Choose a file written by 'Save model'."
+            )
         yield Notice("unheard")
 
     finished(bench)
     before = bench.session.result
     monkeypatch.setattr(jobs, "predict", refused)
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_a, **_k: (str(tmp_path / "bad.candlecast"), ""))
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileName", lambda *_a, **_k: (str(tmp_path / "bad.candlecast"), "")
+    )
     bench.actions["use_model"].trigger()
     wait(lambda: "not a Candlecast model" in bench.banner.text)
     idle(bench)
@@ -247,15 +278,23 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: ("", ""))
     monkeypatch.setattr(QMessageBox, "exec", lambda _self: 0)
     monkeypatch.setattr(dialogs, "show_folder", lambda *_a: None)
-    monkeypatch.setattr("app.window.projecting.dialogs.ask_save_project", lambda *_a: "discard")
+    monkeypatch.setattr(
+        "app.features.project.controller.dialogs.ask_save_project", lambda *_a: "discard"
+    )
     yield
 
 
 def leaves(bench: Workbench) -> list[QAction]:
-    return [action for name, action in bench.actions.named.items() if name not in ("quit", "new_project")]
+    return [
+        action
+        for name, action in bench.actions.named.items()
+        if name not in ("quit", "new_project")
+    ]
 
 
-def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_works_with_a_result_at_hand(
+    bench: Workbench, engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     finished(bench)
     bench.session.unsaved = False
     begun: list[str] = []
@@ -265,21 +304,25 @@ def test_every_command_works_with_a_result_at_hand(bench: Workbench, engine: Non
             was = action.isEnabled()
             action.trigger()
             QApplication.processEvents()
-            for one in QApplication.topLevelWidgets():
-                if isinstance(one, QDialog) and one.isVisible():
-                    one.close()
+            for item in QApplication.topLevelWidgets():
+                if isinstance(item, QDialog) and item.isVisible():
+                    item.close()
             idle(bench)
-            assert "Something went wrong" not in bench.banner.text, f"{action.objectName()} (enabled: {was})"
+            assert "Something went wrong" not in bench.banner.text, (
+                f"{action.objectName()} (enabled: {was})"
+            )
     assert {"training", "backtesting", "auditing"} <= set(begun)
     bench.actions["autosave"].setChecked(False)
-    bench.guiding.tour.end()
+    bench.help_controller.tour.end()
     rested(bench)
 
 
 @pytest.mark.slow
 def test_every_command_has_somebody_who_listens(bench: Workbench) -> None:
     for name, action in bench.actions.named.items():
-        assert action.receivers("2triggered(bool)") > (1 if action.actionGroup() else 0), f"{name} does nothing"
+        assert action.receivers("2triggered(bool)") > (1 if action.actionGroup() else 0), (
+            f"{name} does nothing"
+        )
 
 
 # Whole ways
@@ -290,8 +333,8 @@ def keyboard(bench: Workbench, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> 
     bench.window.activateWindow()
     wait(lambda: QApplication.activeWindow() is bench.window)
     held = Qt.KeyboardModifier.NoModifier
-    for one in modifiers:
-        held |= one
+    for item in modifiers:
+        held |= item
     QTest.keyClick(QApplication.focusWidget() or bench.window, key, held)
     QApplication.processEvents()
 
@@ -305,7 +348,11 @@ def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> Non
     keyboard(bench, Qt.Key.Key_G, CTRL, SHIFT)
     assert bench.actions["scale-log"].isChecked()
     keyboard(bench, Qt.Key.Key_K, CTRL)
-    shown = next(one for one in QApplication.topLevelWidgets() if isinstance(one, Palette) and one.isVisible())
+    shown = next(
+        item
+        for item in QApplication.topLevelWidgets()
+        if isinstance(item, Palette) and item.isVisible()
+    )
     QTest.keyClicks(shown.field, "journal")
     QTest.keyClick(shown.field, Qt.Key.Key_Return)
     QApplication.processEvents()
@@ -313,7 +360,11 @@ def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> Non
     keyboard(bench, Qt.Key.Key_L, CTRL)
     assert bench.actions.ticker_field.hasFocus()
     keyboard(bench, Qt.Key.Key_F1)
-    listed = next(one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible())
+    listed = next(
+        item
+        for item in QApplication.topLevelWidgets()
+        if isinstance(item, QDialog) and item.isVisible()
+    )
     assert "Ctrl+K" in texts(listed)
     QTest.keyClick(listed, Qt.Key.Key_Escape)
     assert not listed.isVisible()
@@ -323,9 +374,9 @@ def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> Non
 def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
     bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.guiding.welcome()
+    bench.help_controller.welcome()
     for _ in range(3):
-        QTest.keyClick(bench.guiding.tour.card.next, Qt.Key.Key_Space)
+        QTest.keyClick(bench.help_controller.tour.card.next, Qt.Key.Key_Space)
     bench.load(["sample:wti"])
     idle(bench)
     bench.model.show_config(RunConfig().changed(**TINY))
@@ -345,7 +396,9 @@ def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
     idle(bench)
     again = bench.session.predicted
     assert again is not None
-    np.testing.assert_allclose(again.forecasts[0].values, made.result.forecasts[0].values, rtol=1e-5)
+    np.testing.assert_allclose(
+        again.forecasts[0].values, made.result.forecasts[0].values, rtol=1e-5
+    )
     assert "oil.candlecast" in bench.banner.text
     damaged = tmp_path / "hostile.candlecast"
     damaged.write_bytes(network.read_bytes()[: network.stat().st_size // 2])
@@ -356,8 +409,15 @@ def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
 
 
 @pytest.mark.slow
-def test_a_watchlist_of_five_becomes_one_global_model(bench: Workbench, engine: None, tmp_path: Path) -> None:
-    bench.load([price_file(tmp_path / f"{name}.csv", 260, seed=place) for place, name in enumerate(("A1", "B2", "C3", "D4", "E5"))])
+def test_a_watchlist_of_five_becomes_one_global_model(
+    bench: Workbench, engine: None, tmp_path: Path
+) -> None:
+    bench.load(
+        [
+            price_file(tmp_path / f"{name}.csv", 260, seed=index)
+            for index, name in enumerate(("A1", "B2", "C3", "D4", "E5"))
+        ]
+    )
     idle(bench)
     assert bench.session.panel is not None
     assert bench.session.panel.symbols == ("A1", "B2", "C3", "D4", "E5")
@@ -366,13 +426,19 @@ def test_a_watchlist_of_five_becomes_one_global_model(bench: Workbench, engine: 
     wait(lambda: bench.session.finished is not None, 240)
     idle(bench)
     assert bench.session.finished is not None
-    assert [one.symbol for one in bench.session.finished.result.forecasts] == ["A1", "B2", "C3", "D4", "E5"]
-    for place, symbol in enumerate(("A1", "B2", "C3", "D4", "E5")):
-        bench.watching.select(place + 1)
+    assert [item.symbol for item in bench.session.finished.result.forecasts] == [
+        "A1",
+        "B2",
+        "C3",
+        "D4",
+        "E5",
+    ]
+    for index, symbol in enumerate(("A1", "B2", "C3", "D4", "E5")):
+        bench.watchlist_controller.select(index + 1)
         idle(bench)
         assert bench.chart.summary().startswith(symbol)
         assert "forecast" in bench.chart.summary()
-    bench.watching.select(0)
+    bench.watchlist_controller.select(0)
     idle(bench)
     assert bench.chart.summary().startswith("AAA")
     assert "forecast" not in bench.chart.summary(), "what was not trained has none"

@@ -1,4 +1,6 @@
-"""Judgements as a person reads them: tabs, plots that say what the metrics say, tables that are copied."""
+"""Judgements as a person reads them: tabs, plots that say what the metrics say, tables that are
+copied.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,12 @@ from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 
 from app import theme
 from app.charts.canvas import Chart
-from app.charts.judging import CalibrationChart, CoverageChart, ResidualChart, StepChart
-from app.panels.results import ResultsPanel
-from app.panels.results.detail import Detail, detail_of
-from app.panels.results.judged import JudgedView
-from app.panels.results.scores import ScoreTable
-from app.panels.sheets import SheetTable
+from app.charts.evaluation import CalibrationChart, CoverageChart, ResidualChart, StepChart
+from app.features.evaluation.details import Detail, detail_of
+from app.features.evaluation.evaluation_view import EvaluationView
+from app.features.evaluation.panel import ResultsPanel
+from app.features.evaluation.score_table import ScoreTable
+from app.widgets.table_view import TableView
 from forecasting.config import QUANTILES
 from forecasting.events import Verdict
 from forecasting.metrics import METRICS, coverage, crps_bp, residuals
@@ -38,33 +40,45 @@ def outcomes(model: str, spread: float, seed: int = 0) -> Outcomes:
     z = np.array([NormalDist().inv_cdf(q) for q in QUANTILES])
     values = y0[:, None, None] * np.exp(sd[:, None] * z)
     cutoff = np.busday_offset("2020-01-01", np.arange(N), roll="forward").astype("datetime64[us]")
-    ds = np.stack([np.busday_offset(cutoff.astype("M8[D]"), k + 1, roll="forward") for k in range(H)], axis=1).astype("datetime64[us]")
-    return Outcomes(model, np.full(N, "walk"), cutoff, ds, y0, y, QUANTILES, values, np.ones(N), np.ones(N))
+    ds = np.stack(
+        [np.busday_offset(cutoff.astype("M8[D]"), k + 1, roll="forward") for k in range(H)], axis=1
+    ).astype("datetime64[us]")
+    return Outcomes(
+        model, np.full(N, "walk"), cutoff, ds, y0, y, QUANTILES, values, np.ones(N), np.ones(N)
+    )
 
 
 JUDGED = {"GRU": outcomes("GRU", 1.0), "random-walk": outcomes("random-walk", 0.3)}
 
 
 @pytest.fixture
-def view(qtbot: Any) -> JudgedView:
+def view(qtbot: Any) -> EvaluationView:
     """A judgement on screen, with its details worked out at once."""
-    made = JudgedView()
+    made = EvaluationView()
     qtbot.addWidget(made)
-    made.detail_wanted.connect(lambda wanted: [made.show_detail(one) for one in detail_of(wanted) if isinstance(one, Detail)])
+    made.detail_wanted.connect(
+        lambda wanted: [
+            made.show_detail(item) for item in detail_of(wanted) if isinstance(item, Detail)
+        ]
+    )
     made.set_theme(theme.LIGHT)
     made.resize(700, 300)
     made.show()
-    made.show_judged(VERDICT, {"GRU": {"crps": 1.0}, "random-walk": {"crps": 1.1}}, JUDGED, "2 epochs.")
+    made.show_judged(
+        VERDICT, {"GRU": {"crps": 1.0}, "random-walk": {"crps": 1.1}}, JUDGED, "2 epochs."
+    )
     return made
 
 
-def test_every_tab_shows_what_the_metrics_say(view: JudgedView) -> None:
+def test_every_tab_shows_what_the_metrics_say(view: EvaluationView) -> None:
     table = dict(view.steps.chart.table())
     assert view.steps.metrics.currentData() == "crps_bp"
     assert list(table) == ["step", "GRU", "Random walk"]
     assert table["GRU"] == pytest.approx(crps_bp(JUDGED["GRU"], 0))
     view.steps.metrics.setCurrentIndex(view.steps.metrics.findData("coverage_80"))
-    assert view.steps.chart.table()["Random walk"] == pytest.approx(coverage(JUDGED["random-walk"], 0))
+    assert view.steps.chart.table()["Random walk"] == pytest.approx(
+        coverage(JUDGED["random-walk"], 0)
+    )
     assert [line.guide for line in view.steps.chart._lines] == [False, False, True]
     stated = view.calibration.chart.table()
     assert stated["stated %"].tolist() == [50, 80, 90, 95]  # type: ignore[union-attr]
@@ -73,15 +87,17 @@ def test_every_tab_shows_what_the_metrics_say(view: JudgedView) -> None:
     low, high = (np.asarray(shown[name], float) for name in ("From %", "To %"))
     assert (low < np.asarray(shown["GRU"], float)).all()
     assert (high > np.asarray(shown["GRU"], float)).all()
-    assert "95 % interval" in [line.name for line in view.calibration.chart._lines], "intervals are drawn"
-    for place in range(view.tabs.count()):
-        view.tabs.setCurrentIndex(place)
+    assert "95 % interval" in [line.name for line in view.calibration.chart._lines], (
+        "intervals are drawn"
+    )
+    for index in range(view.tabs.count()):
+        view.tabs.setCurrentIndex(index)
         view.refresh()
         view.grab()
     assert not any(chart._faults for chart in view.charts)
 
 
-def test_residuals_follow_the_step_and_tell_what_the_band_missed(view: JudgedView) -> None:
+def test_residuals_follow_the_step_and_tell_what_the_band_missed(view: EvaluationView) -> None:
     view.residuals.step.setValue(3)
     table = view.residuals.chart.table()
     left, relative = residuals(JUDGED["GRU"], 3)
@@ -106,11 +122,11 @@ def test_residuals_follow_the_step_and_tell_what_the_band_missed(view: JudgedVie
     assert not residuals(below_zero, 1)[1]
 
 
-def test_details_of_other_outcomes_are_passed_over(view: JudgedView) -> None:
+def test_details_of_other_outcomes_are_passed_over(view: EvaluationView) -> None:
     before = dict(view.steps.chart.table())
     other = {"GRU": outcomes("GRU", 2.0)}
-    for one in detail_of(other):
-        view.show_detail(one)  # type: ignore[arg-type]
+    for item in detail_of(other):
+        view.show_detail(item)  # type: ignore[arg-type]
     assert list(view.steps.chart.table()) == list(before)
 
 
@@ -135,7 +151,7 @@ def test_an_empty_plot_says_so_and_has_no_table(qtbot: Any, make: type[Chart]) -
     assert not chart._faults
 
 
-def test_a_plot_is_read_by_keys(view: JudgedView, qtbot: Any) -> None:
+def test_a_plot_is_read_by_keys(view: EvaluationView, qtbot: Any) -> None:
     view.tabs.setCurrentIndex(1)
     chart = view.steps.chart
     told: list[str] = []
@@ -161,9 +177,15 @@ def test_coverage_over_time_stands_beside_what_was_stated(qtbot: Any) -> None:
 
 def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:
     chosen: list[int] = []
-    table = SheetTable("Numbers", chosen.append)
+    table = TableView("Numbers", chosen.append)
     qtbot.addWidget(table)
-    table.show_sheet({"name": ["=a", "b", "c"], "value": np.array([10.0, 9.0, np.nan]), "day": np.array(["2024-01-02"] * 3, "M8[us]")})
+    table.show_sheet(
+        {
+            "name": ["=a", "b", "c"],
+            "value": np.array([10.0, 9.0, np.nan]),
+            "day": np.array(["2024-01-02"] * 3, "M8[us]"),
+        }
+    )
     table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
     model = table.model()
     assert [model.index(row, 1).data() for row in range(3)] == ["–", "9.000", "10.00"]
@@ -176,7 +198,12 @@ def test_a_table_sorts_by_value_and_copies_what_is_selected(qtbot: Any) -> None:
 
 def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
     table = ScoreTable("scores")
-    table.show_scores({model: dict.fromkeys(METRICS, 123.4) for model in ("GRU", "random-walk", "drift", "garch-t", "har")})
+    table.show_scores(
+        {
+            model: dict.fromkeys(METRICS, 123.4)
+            for model in ("GRU", "random-walk", "drift", "garch-t", "har")
+        }
+    )
     table.resize(900, 200)
     table.show()
     QApplication.processEvents()
@@ -184,7 +211,9 @@ def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
     table.resize(table.minimumWidth(), 200)
     QApplication.processEvents()
     assert table.columnWidth(0) < wide
-    assert sum(table.columnWidth(column) for column in range(6)) <= table.viewport().width(), "nothing is out of sight"
+    assert sum(table.columnWidth(column) for column in range(6)) <= table.viewport().width(), (
+        "nothing is out of sight"
+    )
     assert first is not None
     assert first.toolTip().startswith(first.text())
     table.close()
@@ -199,7 +228,7 @@ def test_titles_give_way_where_the_figures_need_the_width(qapp: object) -> None:
     around.close()
 
 
-def test_no_best_is_marked_where_too_few_origins_decide(view: JudgedView) -> None:
+def test_no_best_is_marked_where_too_few_origins_decide(view: EvaluationView) -> None:
     scores = {"GRU": {"crps": 1.0}, "random-walk": {"crps": 1.1}}
     view.show_judged(replace(VERDICT, independent=250.0), scores, JUDGED, "")
     assert view.table.item(0, 1).text().startswith("★")  # type: ignore[union-attr]

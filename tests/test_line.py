@@ -26,7 +26,9 @@ def walks(kind: str, series: int, seed: int, drift: float = 0.0) -> Panel:
     moves = (own if series == 1 else np.sqrt(0.5) * (common + own)) + drift
     ds = np.busday_offset("2000-01-03", np.arange(BARS), roll="forward").astype("datetime64[us]")
     prices = 100 * np.exp(0.01 * np.cumsum(moves, axis=0))
-    return Panel(tuple(PriceSeries(f"S{n}", ds, ("close",), prices[:, n : n + 1]) for n in range(series)))
+    return Panel(
+        tuple(PriceSeries(f"S{n}", ds, ("close",), prices[:, n : n + 1]) for n in range(series))
+    )
 
 
 def line(panel: Panel, horizon: int) -> tuple[Floats, Floats]:
@@ -34,12 +36,16 @@ def line(panel: Panel, horizon: int) -> tuple[Floats, Floats]:
     config = RunConfig().changed(horizon=horizon)
     scaling = Scaling.fit(panel, [len(s) for s in panel], config.task, config.inputs)
     spread = scaling.baseline(np.array(MEAN_LEVELS)).std(axis=1)
-    return scaling.baseline(np.array([0.5]))[:, 0] / spread, scaling.baseline(np.array(MEAN_LEVELS)).mean(axis=1) / spread
+    return scaling.baseline(np.array([0.5]))[:, 0] / spread, scaling.baseline(
+        np.array(MEAN_LEVELS)
+    ).mean(axis=1) / spread
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("series", [1, 4])
-def test_the_line_of_a_walk_is_at_most_one_percent_worse_than_no_change(kind: str, series: int) -> None:
+def test_the_line_of_a_walk_is_at_most_one_percent_worse_than_no_change(
+    kind: str, series: int
+) -> None:
     found = [line(walks(kind, series, seed), HORIZON) for seed in range(4)]
     for lines in zip(*found, strict=True):
         excess = np.mean(np.square(lines), axis=0)  # of the squared error, in units of the variance

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from app import __main__ as program
-from app import logbook
-from app.logbook import without_values
-from app.worker import Failure
+from app import log
+from app.background import Failure
+from app.log import without_values
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,7 +39,10 @@ def test_resetting_sets_the_settings_aside_and_says_so(own_folders: Path) -> Non
     (own_folders / "window.ini").write_text("[General]\ntheme=dark\n")
     (own_folders / "watchlist.json").write_text("{}")
     assert "window.before-reset.ini" in program._reset()
-    assert sorted(path.name for path in own_folders.glob("w*")) == ["watchlist.json", "window.before-reset.ini"]
+    assert sorted(path.name for path in own_folders.glob("w*")) == [
+        "watchlist.json",
+        "window.before-reset.ini",
+    ]
 
 
 _RUN = """
@@ -81,7 +84,12 @@ def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
     before = {path.name: path.read_bytes() for path in own_folders.glob("w*")}
     command = [sys.executable, "-c", _RUN, str(ROOT), "--safe-mode", "sample:sp500"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "Candlecast (safe mode) 1 20" in done.stdout
@@ -95,9 +103,9 @@ def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
 
 
 def test_no_control_character_reaches_the_log(own_folders: Path) -> None:
-    logbook.begin(0, safe=False)
-    logbook.note("loaded \x1b[31mred\u202e\u009b\nforged line")
-    logbook.end()
+    log.begin(0, safe=False)
+    log.note("loaded \x1b[31mred\u202e\u009b\nforged line")
+    log.end()
     lines = (own_folders / "log" / "candlecast.log").read_text(encoding="utf-8").splitlines()
     assert lines[1].endswith("loaded \ufffd[31mred\ufffd\ufffd forged line")
     assert len(lines) == 3

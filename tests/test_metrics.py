@@ -19,18 +19,39 @@ from forecasting.series import Floats, Outcomes
 PERCENTILES = tuple(k / 100 for k in range(1, 100))
 
 
-def make(values: Any, y: Any, y0: Any = 100.0, quantiles: tuple[float, ...] = (0.1, 0.5, 0.9), scale: Any = 1.0) -> Outcomes:
+def make(
+    values: Any,
+    y: Any,
+    y0: Any = 100.0,
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
+    scale: Any = 1.0,
+) -> Outcomes:
     y = np.atleast_2d(np.asarray(y, np.float64))
     n, h = y.shape
     values = np.broadcast_to(np.asarray(values, np.float64), (n, h, len(quantiles)))
     cutoff = np.datetime64("2024-01-01", "us") + np.arange(n) * np.timedelta64(1, "D")
     ds = cutoff[:, None] + np.arange(1, h + 1) * np.timedelta64(1, "D")
-    return Outcomes("m", np.full(n, "A"), cutoff, ds, np.full(n, y0), y, quantiles, values, np.full(n, scale), np.full(n, 2.0 * scale))
+    return Outcomes(
+        "m",
+        np.full(n, "A"),
+        cutoff,
+        ds,
+        np.full(n, y0),
+        y,
+        quantiles,
+        values,
+        np.full(n, scale),
+        np.full(n, 2.0 * scale),
+    )
 
 
-def normal(n: int, h: int, quantiles: tuple[float, ...], sd: float = 1.0, seed: int = 0) -> Outcomes:
+def normal(
+    n: int, h: int, quantiles: tuple[float, ...], sd: float = 1.0, seed: int = 0
+) -> Outcomes:
     shape = np.array([NormalDist().inv_cdf(q) for q in quantiles]) * sd
-    return make(100 + shape, 100 + np.random.default_rng(seed).normal(size=(n, h)), quantiles=quantiles)
+    return make(
+        100 + shape, 100 + np.random.default_rng(seed).normal(size=(n, h)), quantiles=quantiles
+    )
 
 
 def test_figures_made_by_hand() -> None:
@@ -52,7 +73,9 @@ def test_figures_made_by_hand() -> None:
     assert got["width_80"] == 15
     assert got["directional_accuracy"] == pytest.approx(75)
     assert float(metrics.smape(o)) == pytest.approx(np.mean([800 / 204, 2400 / 212, 2000 / 190, 0]))
-    assert float(metrics.theil_u(o)) == pytest.approx(np.sqrt((16 + 144 + 100) / (36 + 196 + 64 + 4)))
+    assert float(metrics.theil_u(o)) == pytest.approx(
+        np.sqrt((16 + 144 + 100) / (36 + 196 + 64 + 4))
+    )
     assert float(metrics.msis(o, level=80)) == pytest.approx((15 * 4 + 10 * 2 + 10 * 5) / 4 / 2)
     assert np.isnan(got["coverage_95"]), "no level that wide was forecast"
 
@@ -63,10 +86,22 @@ def test_axes_agree_with_the_overall_score() -> None:
         steps, origins = metric.compute(o, 0), metric.compute(o, 1)
         assert steps.shape == (3,)
         assert origins.shape == (50,)
-        if name in {"mae", "crps", "crps_bp", "coverage_80", "width_80", "mase", "msis", "pinball", "smape"}:
+        if name in {
+            "mae",
+            "crps",
+            "crps_bp",
+            "coverage_80",
+            "width_80",
+            "mase",
+            "msis",
+            "pinball",
+            "smape",
+        }:
             assert steps.mean() == pytest.approx(float(metric.compute(o)))
             assert origins.mean() == pytest.approx(float(metric.compute(o)))
-    assert {k: v.shape for k, v in metrics.by_step(o).items()} == dict.fromkeys(metrics.score(o), (3,))
+    assert {k: v.shape for k, v in metrics.by_step(o).items()} == dict.fromkeys(
+        metrics.score(o), (3,)
+    )
 
 
 def test_the_mean_keeps_squared_errors_small_and_the_median_absolute_ones() -> None:
@@ -76,7 +111,11 @@ def test_the_mean_keeps_squared_errors_small_and_the_median_absolute_ones() -> N
     assert metrics.rmse(mean) < metrics.rmse(median)
     assert metrics.mae(median) < metrics.mae(mean)
     assert metrics.crps(mean) == metrics.crps(median)
-    assert (median.point_name, mean.point_name, mean.of("A").point_name) == ("median", "mean", "mean")
+    assert (median.point_name, mean.point_name, mean.of("A").point_name) == (
+        "median",
+        "mean",
+        "mean",
+    )
 
 
 def test_stated_coverage_stands_beside_what_was_realised() -> None:
@@ -87,17 +126,24 @@ def test_stated_coverage_stands_beside_what_was_realised() -> None:
     assert found.by_step.tolist() == [[0, 100], [50, 100]]
     assert found.quantile.tolist() == [10, 25, 50, 75, 90]
     assert found.below.tolist() == [0, 25, 75, 75, 75]
-    assert metrics.calibration(normal(5_000, 2, QUANTILES)).realised == pytest.approx([50, 80, 90, 95], abs=2)
+    assert metrics.calibration(normal(5_000, 2, QUANTILES)).realised == pytest.approx(
+        [50, 80, 90, 95], abs=2
+    )
     unknown = metrics.calibration(replace(o, y=np.full((2, 2), np.nan)))
     assert np.isnan(unknown.realised).all()
-    assert np.isnan(metrics.calibration(replace(o, values=o.values * np.nan)).below).all(), "a lacking forecast is no miss that counts"
+    assert np.isnan(metrics.calibration(replace(o, values=o.values * np.nan)).below).all(), (
+        "a lacking forecast is no miss that counts"
+    )
 
 
 def test_crps_approaches_its_integral() -> None:
-    # CRPS of a normal forecast of its own standard normal outcome is 1 / sqrt(pi) (Gneiting & Raftery 2007).
+    # CRPS of a normal forecast of its own standard normal outcome is 1 / sqrt(pi) (Gneiting &
+    # Raftery 2007).
     fine = normal(40_000, 1, tuple((k + 0.5) / 500 for k in range(500)))
     assert float(metrics.crps(fine)) == pytest.approx(1 / np.sqrt(np.pi), rel=0.01)
-    assert float(metrics.crps(normal(40_000, 1, PERCENTILES))) == pytest.approx(1 / np.sqrt(np.pi), rel=0.03)
+    assert float(metrics.crps(normal(40_000, 1, PERCENTILES))) == pytest.approx(
+        1 / np.sqrt(np.pi), rel=0.03
+    )
 
 
 @pytest.mark.parametrize("quantiles", [QUANTILES, PERCENTILES])
@@ -109,16 +155,27 @@ def test_the_true_distribution_wins(quantiles: tuple[float, ...]) -> None:
             assert float(metric(replace(o, values=100 + (o.values - 100) * wrong))) > best
         assert float(metric(replace(o, values=o.values + 0.3))) > best
     assert float(metrics.coverage(o, level=80)) == pytest.approx(80, abs=1)
-    assert float(metrics.coverage(o, level=95)) == pytest.approx(95, abs=1), "interpolated where .025 is not among the levels"
+    assert float(metrics.coverage(o, level=95)) == pytest.approx(95, abs=1), (
+        "interpolated where .025 is not among the levels"
+    )
 
 
 @given(factor=st.floats(0.01, 1000), seed=st.integers(0, 99))
 def test_units(factor: float, seed: int) -> None:
     o = normal(20, 2, QUANTILES, seed=seed)
-    scaled = replace(o, values=o.values * factor, y=o.y * factor, y0=o.y0 * factor, scale=o.scale * factor, rms_scale=o.rms_scale * factor)
+    scaled = replace(
+        o,
+        values=o.values * factor,
+        y=o.y * factor,
+        y0=o.y0 * factor,
+        scale=o.scale * factor,
+        rms_scale=o.rms_scale * factor,
+    )
     a, b = metrics.score(o), metrics.score(scaled)
     for name, metric in metrics.METRICS.items():
-        assert b[name] == pytest.approx(a[name] * (factor if metric.unit == "price" else 1), rel=1e-6, nan_ok=True), name
+        assert b[name] == pytest.approx(
+            a[name] * (factor if metric.unit == "price" else 1), rel=1e-6, nan_ok=True
+        ), name
 
 
 def test_unknown_outcomes_are_skipped() -> None:
@@ -129,7 +186,16 @@ def test_unknown_outcomes_are_skipped() -> None:
     known = replace(o, y=y)
     first = {k: v[0] for k, v in metrics.by_step(known).items()}
     cut = Outcomes(
-        o.model, o.symbol[:35], o.cutoff[:35], o.ds[:35], o.y0[:35], o.y[:35], o.quantiles, o.values[:35], o.scale[:35], o.rms_scale[:35]
+        o.model,
+        o.symbol[:35],
+        o.cutoff[:35],
+        o.ds[:35],
+        o.y0[:35],
+        o.y[:35],
+        o.quantiles,
+        o.values[:35],
+        o.scale[:35],
+        o.rms_scale[:35],
     )
     assert first == pytest.approx({k: v[0] for k, v in metrics.by_step(cut).items()}, nan_ok=True)
     assert float(metrics.mae(known)) == pytest.approx(np.nanmean(np.abs(y - 100)))
@@ -137,7 +203,9 @@ def test_unknown_outcomes_are_skipped() -> None:
     assert all(np.isnan(v) for v in metrics.score(replace(o, y=np.full_like(y, np.nan))).values())
 
 
-@pytest.mark.parametrize("metric", [m.compute for n, m in metrics.METRICS.items() if n != "directional_accuracy"])
+@pytest.mark.parametrize(
+    "metric", [m.compute for n, m in metrics.METRICS.items() if n != "directional_accuracy"]
+)
 def test_a_missing_forecast_is_not_skipped(metric: Callable[..., Floats]) -> None:
     o = normal(10, 2, QUANTILES)
     values = o.values.copy()
@@ -163,24 +231,41 @@ def test_scale_free_scores_need_a_scale() -> None:
 
 
 def test_direction_counts_calls_only() -> None:
-    o = make(np.array([[[99, 100, 101]], [[99, 101, 102]], [[97, 98, 99]], [[99, 101, 102]]], float), [[105], [105], [105], [100]])
-    assert float(metrics.directional_accuracy(o)) == 50, "no change forecast: no call; no change happened: no direction"
+    o = make(
+        np.array([[[99, 100, 101]], [[99, 101, 102]], [[97, 98, 99]], [[99, 101, 102]]], float),
+        [[105], [105], [105], [100]],
+    )
+    assert float(metrics.directional_accuracy(o)) == 50, (
+        "no change forecast: no call; no change happened: no direction"
+    )
     assert np.isnan(metrics.directional_accuracy(make([99, 100, 101], [[105], [95]])))
-    mixed = metrics.directional_interval(make(np.array([99, 101, 102.0]), [[105], [95], [105], [95], [105]] * 20))
-    assert mixed == pytest.approx((49.7, 69.7), abs=0.3), "Clopper and Pearson's interval of 60 out of 100"
-    low, high = metrics.directional_interval(make(np.array([99, 101, 102.0]), [[105]] * 60 + [[95]] * 40))
+    mixed = metrics.directional_interval(
+        make(np.array([99, 101, 102.0]), [[105], [95], [105], [95], [105]] * 20)
+    )
+    assert mixed == pytest.approx((49.7, 69.7), abs=0.3), (
+        "Clopper and Pearson's interval of 60 out of 100"
+    )
+    low, high = metrics.directional_interval(
+        make(np.array([99, 101, 102.0]), [[105]] * 60 + [[95]] * 40)
+    )
     assert high - low > 40, "what comes in two long runs is worth few independent calls"
 
 
 def test_the_best_are_those_that_look_best() -> None:
     scores = {"GRU": {"mae": 1.23412}, "har": {"mae": 1.23408}, "drift": {"mae": 1.3}}
-    assert metrics.leaders("mae", scores) == ["GRU", "har"], "the fourth digit is the last that is shown"
-    assert metrics.leaders("mae", {"GRU": {"mae": 1.23412}, "har": {"mae": 1.23408}}) == [], "all level: none is best"
+    assert metrics.leaders("mae", scores) == ["GRU", "har"], (
+        "the fourth digit is the last that is shown"
+    )
+    assert metrics.leaders("mae", {"GRU": {"mae": 1.23412}, "har": {"mae": 1.23408}}) == [], (
+        "all level: none is best"
+    )
     held = {"GRU": {"coverage_80": 79.0, "coverage_80_low": 74.0, "coverage_80_high": 84.0}}
     held["har"] = {"coverage_80": 82.0, "coverage_80_low": 77.0, "coverage_80_high": 86.0}
     held["drift"] = {"coverage_80": 89.0, "coverage_80_low": 85.0, "coverage_80_high": 92.0}
     assert metrics.leaders("coverage_80", held) == ["GRU", "har"], "both may be right"
-    assert metrics.leaders("coverage_80", {"drift": held["drift"], "GRU": held["drift"]}) == [], "none is right"
+    assert metrics.leaders("coverage_80", {"drift": held["drift"], "GRU": held["drift"]}) == [], (
+        "none is right"
+    )
 
 
 def test_crps_goes_by_the_levels_that_are_scored() -> None:
@@ -188,7 +273,9 @@ def test_crps_goes_by_the_levels_that_are_scored() -> None:
     few = (0.1, 0.5, 0.9)
     part = replace(o, quantiles=few, values=np.stack([o.quantile(q) for q in few], axis=2))
     assert float(metrics.crps(replace(o, scored=few))) == pytest.approx(float(metrics.crps(part)))
-    assert float(metrics.coverage(replace(o, scored=few), level=95)) == float(metrics.coverage(o, level=95))
+    assert float(metrics.coverage(replace(o, scored=few), level=95)) == float(
+        metrics.coverage(o, level=95)
+    )
 
 
 def test_a_value_on_the_limit_of_its_band_is_held() -> None:
@@ -201,5 +288,8 @@ def test_engine_stays_light() -> None:
     import subprocess
     import sys
 
-    code = "import sys, forecasting.metrics; assert not {'torch', 'scipy', 'pandas'} & set(sys.modules)"
+    code = (
+        "import sys, forecasting.metrics; assert not {'torch', 'scipy', 'pandas'} & "
+        "set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

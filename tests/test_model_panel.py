@@ -1,4 +1,6 @@
-"""The model form as a person uses it: presets, undo by key, fields that come and go, shapes that bring what they need."""
+"""The model form as a person uses it: presets, undo by key, fields that come and go, shapes that
+bring what they need.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QComboBox, QLabel, QMainWindow, QSpinBox
 
-from app.charts.rates import RateChart
-from app.forms import ChoiceButtons
-from app.panels.model import PRESETS, ModelPanel
-from app.panels.rates import RateDialog
+from app.charts.learning_rate import LearningRateChart
+from app.features.model.panel import PRESETS, ModelPanel
+from app.features.training.learning_rate_dialog import LearningRateDialog
 from app.theme import DARK, LIGHT
+from app.widgets.form_builder import ChoiceButtons
 from forecasting.config import GROUPS, SHAPES, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.events import CostEstimated, LearningRatesTried
@@ -25,11 +27,11 @@ from forecasting.series import Panel, PriceSeries
 @pytest.fixture
 def panel(qtbot: Any) -> Iterator[ModelPanel]:
     window = QMainWindow()
-    one = ModelPanel()
-    one.set_theme(LIGHT)
-    one.show_running(running=False, stopping=False, ready=True)
-    window.setCentralWidget(one)
-    for keys, do in (("Ctrl+Z", one.undo), ("Ctrl+Y", one.redo)):
+    item = ModelPanel()
+    item.set_theme(LIGHT)
+    item.show_running(running=False, stopping=False, ready=True)
+    window.setCentralWidget(item)
+    for keys, do in (("Ctrl+Z", item.undo), ("Ctrl+Y", item.redo)):
         action = QAction(keys, window)
         action.setShortcut(QKeySequence(keys))
         action.triggered.connect(do)
@@ -37,7 +39,7 @@ def panel(qtbot: Any) -> Iterator[ModelPanel]:
     window.resize(320, 700)
     window.show()
     qtbot.addWidget(window)
-    yield one
+    yield item
     window.close()
 
 
@@ -56,7 +58,9 @@ def told(panel: ModelPanel) -> str:
     return " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
 
 
-def test_what_people_come_for_stands_first_and_never_scrolls_away(qtbot: Any, panel: ModelPanel) -> None:
+def test_what_people_come_for_stands_first_and_never_scrolls_away(
+    qtbot: Any, panel: ModelPanel
+) -> None:
     panel.window().resize(320, 280)
     fields = panel._forms["model"].fields | panel._forms["task"].fields
     parts = [fields["model"], fields["input_size"], fields["horizon"], panel.train_button]
@@ -77,9 +81,11 @@ def test_presets_set_what_they_name_and_nothing_else(qtbot: Any, panel: ModelPan
         assert set(preset.values) <= names
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         assert panel.config() == RunConfig().changed(model="gru", **preset.values)
-        assert [one.isChecked() for one in panel._presets] == [one is button for one in panel._presets]
+        assert [item.isChecked() for item in panel._presets] == [
+            item is button for item in panel._presets
+        ]
     choose(panel, "train", "epochs", 77)
-    assert not any(one.isChecked() for one in panel._presets)
+    assert not any(item.isChecked() for item in panel._presets)
 
 
 def test_defaults_follow_the_loaded_series_until_they_are_changed(panel: ModelPanel) -> None:
@@ -126,7 +132,11 @@ def test_fields_without_effect_are_not_shown(qtbot: Any, panel: ModelPanel) -> N
     shown = {}
     for model in ("rnn", "lstm", "gru", "transformer"):
         choose(panel, "model", "model", model)
-        shown[model] = {name for name in ("activation", "memory", "layer_norm", "heads", "positions") if form.fields[name].isVisible()}
+        shown[model] = {
+            name
+            for name in ("activation", "memory", "layer_norm", "heads", "positions")
+            if form.fields[name].isVisible()
+        }
     assert shown["rnn"] == {"activation", "layer_norm"}
     assert shown["lstm"] == shown["gru"] == {"memory", "layer_norm"}
     assert shown["transformer"] == {"heads", "positions"}
@@ -149,7 +159,9 @@ def test_every_rule_names_fields_and_values_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_shape_brings_lookback_and_horizon_that_fit(qtbot: Any, panel: ModelPanel, shape: str) -> None:
+def test_a_shape_brings_lookback_and_horizon_that_fit(
+    qtbot: Any, panel: ModelPanel, shape: str
+) -> None:
     choose(panel, "model", "shape", shape)
     config = panel.config()
     assert config.model.shape == shape
@@ -192,7 +204,9 @@ def test_what_contradicts_itself_is_said_beside_the_buttons(qtbot: Any, panel: M
         panel.config()
     choose(panel, "task", "input_size", 1)
     panel.show_cost(CostEstimated(3442, 566, 75.0))
-    assert "566 weights · 3,442 windows · at most about 1:15 min".replace(",", "") in told(panel).replace(",", "")
+    assert "566 weights · 3,442 windows · at most about 1:15 min".replace(",", "") in told(
+        panel
+    ).replace(",", "")
 
 
 def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
@@ -200,7 +214,7 @@ def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
     losses = 1 - 0.05 * np.exp(-((np.log10(rates) + 2) ** 2)) + np.where(rates > 0.1, rates, 0)
     window = QMainWindow()
     qtbot.addWidget(window)
-    dialog = RateDialog(window, LearningRatesTried(rates, losses, 3e-3), LIGHT)
+    dialog = LearningRateDialog(window, LearningRatesTried(rates, losses, 3e-3), LIGHT)
     dialog.show()
     taken: list[float] = []
     dialog.rate_wanted.connect(taken.append)
@@ -216,13 +230,17 @@ def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
 def test_a_search_without_a_finding_keeps_the_present_rate(qtbot: Any) -> None:
     window = QMainWindow()
     qtbot.addWidget(window)
-    dialog = RateDialog(window, LearningRatesTried(np.geomspace(1e-6, 1, 60), np.ones(60), None, 5e-4), LIGHT)
+    dialog = LearningRateDialog(
+        window, LearningRatesTried(np.geomspace(1e-6, 1, 60), np.ones(60), None, 5e-4), LIGHT
+    )
     assert dialog.use.text() == "Keep 0.0005"
-    assert "No learning rate stands out" in " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "No learning rate stands out" in " ".join(
+        label.text() for label in dialog.findChildren(QLabel)
+    )
 
 
 def test_nothing_tried_is_said(qtbot: Any) -> None:
-    chart = RateChart()
+    chart = LearningRateChart()
     qtbot.addWidget(chart)
     chart.refresh()
     assert chart.summary() == "Nothing tried yet."

@@ -1,4 +1,6 @@
-"""A network that is added to the registry, and nowhere else, works in every room; no room knows a network by its name."""
+"""A network that is added to the registry, and nowhere else, works in every room; no room knows
+a network by its name.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,31 @@ import pytest
 from PySide6.QtWidgets import QLabel
 
 from app.cli import main
-from app.forms import ChoiceButtons, SettingsForm
-from app.watched import Watched
+from app.training_history import TrainingHistory
+from app.widgets.form_builder import ChoiceButtons, SettingsForm
 from forecasting import jobs
 from forecasting.checks import cautions
 from forecasting.config import ModelConfig, RunConfig
 from forecasting.errors import ConfigError
-from forecasting.events import CostEstimated, MemorySeen, RunFinished
+from forecasting.events import CostEstimated, GradientByLag, RunFinished
 from forecasting.model_registry import MODELS, ModelSpec
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.shapes import describe
 from forecasting.store.differences import _settings
 from forecasting.training import Forecaster
-from forecasting.training.doctor import on_memory
+from forecasting.training.diagnostics import on_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = ModelSpec("minGRU", "has one gate.", "mingru:MinGru", 2e-6, 1.5e-10)
-SMALL = {"model": "mingru", "input_size": 12, "horizon": 3, "epochs": 2, "hidden_size": 4, "device": "cpu", "learning_rate": 0.01}
+SMALL = {
+    "model": "mingru",
+    "input_size": 12,
+    "horizon": 3,
+    "epochs": 2,
+    "hidden_size": 4,
+    "device": "cpu",
+    "learning_rate": 0.01,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +65,9 @@ def panel() -> Panel:
     ],
     ids=lambda more: "-".join(more) or "usual",
 )
-def test_a_registered_network_is_trained_estimated_saved_and_loaded(panel: Panel, more: dict[str, Any], tmp_path: Path) -> None:
+def test_a_registered_network_is_trained_estimated_saved_and_loaded(
+    panel: Panel, more: dict[str, Any], tmp_path: Path
+) -> None:
     config = RunConfig().changed(**{**SMALL, **more})
     [cost] = jobs.estimate(panel, config)
     assert isinstance(cost, CostEstimated)
@@ -63,12 +75,14 @@ def test_a_registered_network_is_trained_estimated_saved_and_loaded(panel: Panel
     *events, finished = jobs.train(panel, config)
     assert isinstance(finished, RunFinished)
     assert finished.result.forecasts[0].model == "minGRU"
-    looks = [event for event in events if isinstance(event, MemorySeen)]
+    looks = [event for event in events if isinstance(event, GradientByLag)]
     assert looks
     assert (looks[-1].norms[:, 0] > 0).all()
     forecast = finished.forecaster.predict(panel, Origins.last(panel))
     finished.forecaster.save(tmp_path / "model")
-    assert np.array_equal(Forecaster.load(tmp_path / "model", "cpu").predict(panel, Origins.last(panel)), forecast)
+    assert np.array_equal(
+        Forecaster.load(tmp_path / "model", "cpu").predict(panel, Origins.last(panel)), forecast
+    )
 
 
 def test_a_registered_network_is_offered_by_the_form_with_its_own_settings(qtbot: Any) -> None:
@@ -96,7 +110,12 @@ def test_a_registered_network_is_run_and_reported_from_the_command_line(
     panel: Panel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prices, config = tmp_path / "WALK.csv", tmp_path / "run.json"
-    rows = [f"{day},{close:.4f}" for day, close in zip(panel[0].ds.astype("datetime64[D]"), panel[0].values[:, 0], strict=True)]
+    rows = [
+        f"{day},{close:.4f}"
+        for day, close in zip(
+            panel[0].ds.astype("datetime64[D]"), panel[0].values[:, 0], strict=True
+        )
+    ]
     prices.write_text("\n".join(["Date,Close", *rows]))
     config.write_text(RunConfig().changed(**SMALL).to_json())
     words = ["forecast", prices, "--config", config, "--export", tmp_path / "r.html", "--json"]
@@ -108,38 +127,65 @@ def test_a_registered_network_is_run_and_reported_from_the_command_line(
     assert "mingru" in page, "the settings and the command that does it again"
 
 
-def test_what_is_said_of_a_registered_network_follows_from_its_spec(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_of_a_registered_network_follows_from_its_spec(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = RunConfig().changed(**SMALL)
-    assert Watched(config, 3).name == "#3 minGRU"
+    assert TrainingHistory(config, 3).name == "#3 minGRU"
     assert _settings(config)["Network"] == "minGRU"
     assert any(cell.label.startswith("minGRU") for cell in describe(config).cells)
     norms = np.array([[1.0, 1e-9, 1e-9]])
-    look = MemorySeen(1, np.array([0, 5, 11]), norms)
-    assert "Choose the network LSTM or GRU with an initial memory of 12 bars" in next(on_memory(look, config)).hint
-    gated = ModelSpec("minGRU", "has one gate.", "mingru:MinGru", 2e-6, 1.5e-10, settings=("memory",))
+    look = GradientByLag(1, np.array([0, 5, 11]), norms)
+    assert (
+        "Choose the network LSTM or GRU with an initial memory of 12 bars"
+        in next(on_memory(look, config)).hint
+    )
+    gated = ModelSpec(
+        "minGRU", "has one gate.", "mingru:MinGru", 2e-6, 1.5e-10, settings=("memory",)
+    )
     monkeypatch.setitem(MODELS, "mingru", gated)
     assert "Try an initial memory of 12 bars" in next(on_memory(look, config)).hint
-    assert Watched(config.changed(memory=40), 3).name == "#3 minGRU, memory 40"
+    assert TrainingHistory(config.changed(memory=40), 3).name == "#3 minGRU, memory 40"
     assert cautions(config.changed(memory=40))
 
 
 def test_names_that_are_not_registered_are_refused_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match="input should be 'rnn', 'lstm', 'gru', 'transformer' or 'mingru'"):
+    with pytest.raises(
+        ConfigError, match="input should be 'rnn', 'lstm', 'gru', 'transformer' or 'mingru'"
+    ):
         RunConfig().changed(model="mamba")
 
 
 def test_the_specs_are_read_without_torch() -> None:
-    code = "import sys; import forecasting.model_registry, forecasting.config, app.watched; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; import forecasting.model_registry, forecasting.config, "
+        "app.training_history; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_no_room_compares_the_name_of_a_network() -> None:
-    """Only the registry holds the names; elsewhere a network is a default, an example or a sentence."""
+    """Only the registry holds the names; elsewhere a network is a default, an example or a
+    sentence.
+    """
     found = []
     for path in [*ROOT.glob("app/**/*.py"), *ROOT.glob("forecasting/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare):
-                texts = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
-                if texts & {"rnn", "lstm", "gru", "transformer", "RNN", "LSTM", "GRU", "Transformer"}:
+                texts = {
+                    part.value
+                    for part in ast.walk(node)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+                if texts & {
+                    "rnn",
+                    "lstm",
+                    "gru",
+                    "transformer",
+                    "RNN",
+                    "LSTM",
+                    "GRU",
+                    "Transformer",
+                }:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert not found

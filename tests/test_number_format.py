@@ -7,8 +7,16 @@ import math
 import pytest
 from PySide6.QtCore import QDateTime, QLocale
 
-from app.number_format import moment, number, price_decimals, read_decimal, read_whole, significant, use_english
-from app.panels.header import price
+from app.number_format import (
+    moment,
+    number,
+    price_decimals,
+    read_decimal,
+    read_whole,
+    significant,
+    use_english,
+)
+from app.widgets.chart_header import price
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +24,9 @@ def plain_locale() -> None:
     QLocale.setDefault(QLocale.c())
 
 
-@pytest.mark.parametrize("size", [3e-13, 1.1234e-9, 1.1234e-5, 0.0567, 0.98, 1.0845, 45.2, 714_530.0])
+@pytest.mark.parametrize(
+    "size", [3e-13, 1.1234e-9, 1.1234e-5, 0.0567, 0.98, 1.0845, 45.2, 714_530.0]
+)
 def test_a_price_of_any_size_shows_at_least_three_digits(size: float) -> None:
     text = price(size).replace(",", "")
     assert float(text) == pytest.approx(size, rel=1e-2)
@@ -29,14 +39,21 @@ def test_a_change_is_written_like_the_price_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(8.448e-7, "0.0000008448"), (1.5e-25, "1.500e-25"), (0.0, "0.0"), (12345.6, "12346"), (math.nan, "–")]
+    ("value", "text"),
+    [
+        (8.448e-7, "0.0000008448"),
+        (1.5e-25, "1.500e-25"),
+        (0.0, "0.0"),
+        (12345.6, "12346"),
+        (math.nan, "–"),
+    ],
 )
 def test_a_score_keeps_four_digits(value: float, text: str) -> None:
     assert significant(value).replace(",", "") == text
 
 
 def test_decimals_follow_the_size_of_a_price() -> None:
-    assert [price_decimals(one) for one in (714_530.0, 2.0, 1.0845, 1.1e-5)] == [2, 2, 4, 9]
+    assert [price_decimals(item) for item in (714_530.0, 2.0, 1.0845, 1.1e-5)] == [2, 2, 4, 9]
     assert number(1.1e-5, price_decimals(1.1e-5)) == "0.000011000"
 
 
@@ -58,14 +75,27 @@ def test_a_decimal_comma_is_a_decimal_mark(typed: str, value: float | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"), [("1000", 1000), ("1,000", 1000), ("-12,345,678", -12_345_678), ("0,005", None), ("1,5", None), ("1.5", None)]
+    ("typed", "value"),
+    [
+        ("1000", 1000),
+        ("1,000", 1000),
+        ("-12,345,678", -12_345_678),
+        ("0,005", None),
+        ("1,5", None),
+        ("1.5", None),
+    ],
 )
 def test_a_whole_number_is_never_read_out_of_a_fraction(typed: str, value: int | None) -> None:
     assert read_whole(typed) == value
 
 
 def test_nothing_is_never_less_than_nothing() -> None:
-    assert [number(value, 1) for value in (-0.04, -0.0, 0.04, -0.06)] == ["0.0", "0.0", "0.0", "-0.1"]
+    assert [number(value, 1) for value in (-0.04, -0.0, 0.04, -0.06)] == [
+        "0.0",
+        "0.0",
+        "0.0",
+        "-0.1",
+    ]
 
 
 def test_the_window_is_in_english_whatever_the_system_says() -> None:

@@ -22,7 +22,12 @@ import pytest
 from forecasting import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock", "requirements-cluster.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-torch.lock",
+    "requirements-cluster.lock",
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +74,9 @@ def test_words_of_the_test_command_reach_the_step_that_they_name(
     words: list[str], offscreen: list[str] | None, desktop: list[str] | None
 ) -> None:
     folder = str(ROOT / "tests" / "desktop")
-    expected = [folder if word == "DESKTOP" else word for word in desktop] if desktop is not None else None
+    expected = (
+        [folder if word == "DESKTOP" else word for word in desktop] if desktop is not None else None
+    )
     assert script("test").split(words) == (offscreen, expected)
 
 
@@ -90,10 +97,24 @@ def test_the_wheel_holds_the_program_and_its_assets(wheel: Path) -> None:
         info = f"candlecast-{__version__}.dist-info"
         assert "candlecast = app.__main__:main" in archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
-    assert {"app/__main__.py", "app/py.typed", "forecasting/jobs/__init__.py", "forecasting/py.typed", f"{info}/licenses/LICENSE"} <= names
-    assets = {f"app/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "assets").rglob("*") if path.is_file()}
+    assert {
+        "app/__main__.py",
+        "app/py.typed",
+        "forecasting/jobs/__init__.py",
+        "forecasting/py.typed",
+        f"{info}/licenses/LICENSE",
+    } <= names
+    assets = {
+        f"app/{path.relative_to(ROOT).as_posix()}"
+        for path in (ROOT / "assets").rglob("*")
+        if path.is_file()
+    }
     assert assets <= names
-    sources = {path.relative_to(ROOT).as_posix() for room in ("app", "forecasting") for path in (ROOT / room).rglob("*.py")}
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for room in ("app", "forecasting")
+        for path in (ROOT / room).rglob("*.py")
+    }
     assert sources <= names
     assert {name.split("/")[0] for name in names} == {"app", "forecasting", info}
     assert "Requires-Python: >=3.11" in metadata
@@ -106,13 +127,30 @@ def test_the_installed_command_finds_its_assets(wheel: Path, tmp_path: Path) -> 
     home = tmp_path / "environment"
     venv.create(home, with_pip=False, symlinks=os.name != "nt")
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        str(wheel),
+    ]
     subprocess.run(pip, check=True)
     packages = next(home.rglob("site-packages"))
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "QT_QPA_PLATFORM", "DISPLAY")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "QT_QPA_PLATFORM", "DISPLAY")
+    }
     command = [str(python.with_name("candlecast")), "doctor"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(packages / "app" / "assets") in done.stdout
     assert "FAILED" not in done.stdout
@@ -131,11 +169,21 @@ def test_locks_pin_with_hashes_and_name_no_address(name: str) -> None:
 def test_the_runtime_lock_leaves_torch_to_its_own() -> None:
     names = {line.split("==")[0] for line in (ROOT / LOCKS[0]).read_text().splitlines()}
     assert not {name for name in names if name.startswith(("torch", "nvidia-", "triton", "cuda-"))}
-    assert {"sympy", "networkx", "jinja2", "fsspec", "filelock", "typing-extensions", "setuptools"} <= names
+    assert {
+        "sympy",
+        "networkx",
+        "jinja2",
+        "fsspec",
+        "filelock",
+        "typing-extensions",
+        "setuptools",
+    } <= names
     assert re.search(r"^torch==\d", (ROOT / LOCKS[2]).read_text(), re.MULTILINE)
 
 
-def test_a_finished_set_up_is_not_repeated(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_set_up_is_not_repeated(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only another lock, another Python, or a set-up cut short builds again."""
     for name in LOCKS[::2]:
         shutil.copy(ROOT / name, tmp_path)
@@ -148,8 +196,15 @@ def test_a_finished_set_up_is_not_repeated(run: ModuleType, tmp_path: Path, monk
         run.PYTHON.touch()
         run.UNFINISHED.unlink(missing_ok=True)
 
-    places = {"VENV": home, "PYTHON": home / "bin" / "python", "UNFINISHED": home / "unfinished", "QT_FOUND": home / "qt"}
-    for key, value in (places | {"TORCH_LOCK": tmp_path / LOCKS[2], "_set_up": set_up, "_see_to_qt": lambda: None}).items():
+    indices = {
+        "VENV": home,
+        "PYTHON": home / "bin" / "python",
+        "UNFINISHED": home / "unfinished",
+        "QT_FOUND": home / "qt",
+    }
+    for key, value in (
+        indices | {"TORCH_LOCK": tmp_path / LOCKS[2], "_set_up": set_up, "_see_to_qt": lambda: None}
+    ).items():
         monkeypatch.setattr(run, key, value)
     assert run.prepare(lock) == run.prepare(lock) == home / "bin" / "python"
     assert len(built) == 1
@@ -164,13 +219,17 @@ def test_a_finished_set_up_is_not_repeated(run: ModuleType, tmp_path: Path, monk
     assert len(built) == 4
 
 
-def test_optional_parts_are_installed_from_a_lock_of_their_own(run: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+def test_optional_parts_are_installed_from_a_lock_of_their_own(
+    run: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
     words = ["backtest", "prices.csv", "--cluster", "tcp://127.0.0.1:8786"]
     assert run.optional_part(words) == (ROOT / LOCKS[0], words)
     assert run.optional_part(["--with", "cluster", *words]) == (ROOT / LOCKS[3], words)
     assert re.search(r"^distributed==", (ROOT / LOCKS[3]).read_text(), re.MULTILINE)
     runtime = {line for line in (ROOT / LOCKS[0]).read_text().splitlines() if "==" in line}
-    assert runtime <= set((ROOT / LOCKS[3]).read_text().splitlines()), "the runtime is the same with and without it"
+    assert runtime <= set((ROOT / LOCKS[3]).read_text().splitlines()), (
+        "the runtime is the same with and without it"
+    )
     with pytest.raises(SystemExit) as refused:
         run.optional_part(["--with", "clusters"])
     assert refused.value.code == 2
@@ -187,7 +246,12 @@ def test_optional_parts_are_installed_from_a_lock_of_their_own(run: ModuleType, 
     ],
 )
 def test_torch_comes_as_cpu_build_where_there_is_no_gpu(
-    gpu: bool, works: tuple[str, ...], told: str, tried: list[str], run: ModuleType, monkeypatch: pytest.MonkeyPatch
+    gpu: bool,
+    works: tuple[str, ...],
+    told: str,
+    tried: list[str],
+    run: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[str] = []
 
@@ -200,7 +264,12 @@ def test_torch_comes_as_cpu_build_where_there_is_no_gpu(
         seen.append("uv cpu" if "--torch-backend" in words else "uv lock")
         return "--torch-backend" in words and "--torch-backend" in works
 
-    for name, value in {"_pip": pip, "_uv": uv, "_has_nvidia_gpu": lambda: gpu, "_installed": lambda _package: "2.6.0"}.items():
+    for name, value in {
+        "_pip": pip,
+        "_uv": uv,
+        "_has_nvidia_gpu": lambda: gpu,
+        "_installed": lambda _package: "2.6.0",
+    }.items():
         monkeypatch.setattr(run, name, value)
     monkeypatch.setattr(run.sys, "platform", "linux")
     assert told in run._install_torch()

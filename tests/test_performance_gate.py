@@ -1,4 +1,6 @@
-"""What a training step costs beside time: facts that a machine's load does not change, each against a written ceiling."""
+"""What a training step costs beside time: facts that a machine's load does not change, each
+against a written ceiling.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,15 @@ from forecasting.config import RunConfig
 from forecasting.events import EpochEnd, Event
 from forecasting.series import Panel, PriceSeries
 from forecasting.training import fit
-from forecasting.training.loop import Run, untrained
-from forecasting.training.state import Autosave
+from forecasting.training.checkpoint import Autosave
+from forecasting.training.trainer import Run, untrained
 from forecasting.windows import split_panel
 
-#: What each network makes in one step (32 windows of 60 bars): calls of Python and C functions, operations, and tensors with memory.
+#: What each network makes in one step (32 windows of 60 bars): calls of Python and C functions,
+#: operations, and tensors with memory.
 TODAY = {"rnn": (586, 1380, 111), "lstm": (253, 421, 117), "gru": (973, 3052, 115)}
-#: Room for another Python or torch; a loop over bars that was not there, or a second look at each step, takes more.
+#: Room for another Python or torch; a loop over bars that was not there, or a second look at each
+#: step, takes more.
 ROOM = 1.15
 
 
@@ -31,7 +35,9 @@ def walk(bars: int = 300) -> Panel:
 
 
 def settings(model: str, **more: Any) -> RunConfig:
-    return RunConfig().changed(model=model, input_size=60, hidden_size=8, batch_size=32, device="cpu", **more)
+    return RunConfig().changed(
+        model=model, input_size=60, hidden_size=8, batch_size=32, device="cpu", **more
+    )
 
 
 class Step:
@@ -41,9 +47,11 @@ class Step:
         panel, config = walk(), settings(model)
         split = split_panel(panel, config.task)
         windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
-        self.run = Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
+        self.run = Run(
+            forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
+        )
         self.run.network.train()
-        self.batch = self.run.lessons.drawn(torch.Generator().manual_seed(0))[:32]
+        self.batch = self.run.objective.drawn(torch.Generator().manual_seed(0))[:32]
 
     def __call__(self) -> None:
         self.run.step(self.batch, 5e-4)
@@ -84,8 +92,12 @@ def test_a_step_makes_no_more_calls_and_tensors_than_it_did(model: str) -> None:
     events = recorded.function_events
     allocated = sum(event.self_cpu_memory_usage > 0 for event in events)
     found = (calls, sum(event.name.startswith("aten::") for event in events), allocated)
-    for name, now, then in zip(("calls", "operations", "tensors allocated"), found, TODAY[model], strict=True):
-        assert now <= ROOM * then, f"A step of {model} makes {now} {name}; it made {then}. All: {found}"
+    for name, now, then in zip(
+        ("calls", "operations", "tensors allocated"), found, TODAY[model], strict=True
+    ):
+        assert now <= ROOM * then, (
+            f"A step of {model} makes {now} {name}; it made {then}. All: {found}"
+        )
 
 
 def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +116,9 @@ def test_the_gate_tells_one_more_operation_a_bar(monkeypatch: pytest.MonkeyPatch
 
 
 def of_the_compiler(work: Callable[[], object]) -> set[str]:
-    """Do some work; return which functions of torch's compiler, or of what imports it, were called."""
+    """Do some work; return which functions of torch's compiler, or of what imports it, were
+    called.
+    """
     found = set()
 
     def seen(frame: Any, event: str, argument: Any) -> None:
@@ -135,13 +149,13 @@ def test_training_does_without_torchs_compiler(monkeypatch: pytest.MonkeyPatch) 
 def test_numbers_near_zero_are_flushed_in_a_step_and_nowhere_else() -> None:
     step, seen = Step("lstm"), []
     tiny = torch.tensor([1e-30])
-    loss = step.run.lessons.loss
+    loss = step.run.objective.loss
 
     def looking(*args: Any) -> torch.Tensor:
         seen.append(float(tiny * 1e-10))
         return loss(*args)
 
-    step.run.lessons.loss = looking  # type: ignore[method-assign]
+    step.run.objective.loss = looking  # type: ignore[method-assign]
     step()
     afterwards = float(tiny * 1e-10)
     if not torch.set_flush_denormal(False):

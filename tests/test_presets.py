@@ -9,8 +9,8 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from window_bench import price_file, window
 
+from app.layout_presets import LOWER
 from app.window import first_size
-from app.window.presets import LOWER
 from app.window.workbench import Workbench
 
 
@@ -104,18 +104,20 @@ def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: obje
         assert front(bench, *LOWER) == ["training"]
         bench._preferences.preset = ""
         # A version without presets.
-        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.presets.state())  # type: ignore[method-assign]
+        bench.layout.remember = lambda preferences: preferences.keep_bytes(
+            "state", bench.layout.presets.state()
+        )  # type: ignore[method-assign]
     with window(tmp_path / "settings", prices) as bench:
         assert shown(bench) == set(LOWER)
         assert bench.layout.presets.name == ""
 
 
 def test_the_tour_leaves_the_panels_as_they_were(bench: Workbench) -> None:
-    bench.guiding.tour.begin()
+    bench.help_controller.tour.begin()
     for _ in range(2):
-        bench.guiding.tour.card.next.click()
+        bench.help_controller.tour.card.next.click()
     assert front(bench, *LOWER) == ["results"]
-    bench.guiding.tour.card.next.click()
+    bench.help_controller.tour.card.next.click()
     assert shown(bench) == set()
     assert front(bench, "data", "model") == ["model"]
 

@@ -1,4 +1,6 @@
-"""Projects: what they hold comes back, what changed is told, what is hostile is refused, and a crash costs two seconds at most."""
+"""Projects: what they hold comes back, what changed is told, what is hostile is refused, and a
+crash costs two seconds at most.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,17 @@ from PySide6.QtGui import QDropEvent
 from run_bench import finished
 from window_bench import idle, price_file, texts, wait, window
 
-from app.project import MOST_BYTES, Project, ProjectError, ProjectRow, ProjectView, is_project, read_project, write_project
-from app.window import dialogs
+from app import dialogs
+from app.features.project.project_file import (
+    MOST_BYTES,
+    Project,
+    ProjectError,
+    ProjectRow,
+    ProjectView,
+    is_project,
+    read_project,
+    write_project,
+)
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
 from forecasting.sources.options import ReadOptions, Request
@@ -28,7 +39,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def project(*references: str, **more: Any) -> Project:
-    rows = tuple(ProjectRow(request=Request(reference=one), symbol=Path(one).stem) for one in references)
+    rows = tuple(
+        ProjectRow(request=Request(reference=item), symbol=Path(item).stem) for item in references
+    )
     return Project(candleproject=1, rows=rows, **more)
 
 
@@ -41,13 +54,28 @@ def test_files_beside_a_project_are_named_from_there(tmp_path: Path) -> None:
     assert "./prices/a.csv" in text
     assert str(inside) not in text
     path.parent.rename(tmp_path / "moved")
-    found = [row.request.reference for row in read_project(tmp_path / "moved" / "p.candleproject").rows]
-    assert found == [str(tmp_path / "moved" / "prices" / "a.csv"), str(outside), "sample:sp500", "yahoo:AAPL"]
+    found = [
+        row.request.reference for row in read_project(tmp_path / "moved" / "p.candleproject").rows
+    ]
+    assert found == [
+        str(tmp_path / "moved" / "prices" / "a.csv"),
+        str(outside),
+        "sample:sp500",
+        "yahoo:AAPL",
+    ]
 
 
 def test_everything_in_a_project_comes_back(tmp_path: Path) -> None:
     config = RunConfig().changed(model="gru", horizon=7).model_dump(mode="json")
-    view = ProjectView(style="line", scale="log", span="3M", theme="dark", bars=(1.5, 80.0), prices=(-1.0, 3.0), layout="QUJD")
+    view = ProjectView(
+        style="line",
+        scale="log",
+        span="3M",
+        theme="dark",
+        bars=(1.5, 80.0),
+        prices=(-1.0, 3.0),
+        layout="QUJD",
+    )
     request = Request(reference=str(tmp_path / "x.csv"), read=ReadOptions(decimal=","))
     row = ProjectRow(request=request, symbol="=x", checked=True, fingerprint="9 bars")
     made = Project(candleproject=1, rows=(row,), config=config, compared=("ab", "cd"), view=view)
@@ -69,9 +97,18 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "wrong row": (b'{"candleproject": 1, "rows": [{"symbol": "a"}]}', "damaged at rows.0.request"),
     "unknown": (b'{"candleproject": 1, "run": "rm -rf"}', "damaged at run"),
     "range": (b'{"candleproject": 1, "view": {"bars": [5, 5]}}', "a range has to rise"),
-    "infinite": (b'{"candleproject": 1, "view": {"bars": [0, Infinity]}}', "damaged at view.bars.1"),
-    "deep": (b'{"candleproject": 1, "config": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}", "no project"),
-    "many": (b'{"candleproject": 1, "compared": [' + b'"a",' * 1000 + b'"a"]}', "damaged at compared"),
+    "infinite": (
+        b'{"candleproject": 1, "view": {"bars": [0, Infinity]}}',
+        "damaged at view.bars.1",
+    ),
+    "deep": (
+        b'{"candleproject": 1, "config": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+        "no project",
+    ),
+    "many": (
+        b'{"candleproject": 1, "compared": [' + b'"a",' * 1000 + b'"a"]}',
+        "damaged at compared",
+    ),
 }
 
 
@@ -96,15 +133,22 @@ def test_missing_and_huge_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="larger"):
         read_project(huge)
     escaping = tmp_path / "e.candleproject"
-    escaping.write_text('{"candleproject": 1, "rows": [{"request": {"reference": "./../../etc/passwd"}, "symbol": "p"}]}')
-    assert read_project(escaping).rows[0].request.reference == "./../../etc/passwd", "no path is made of it"
+    escaping.write_text(
+        '{"candleproject": 1, "rows": [{"request": {"reference": "./../../etc/passwd"}, '
+        '"symbol": "p"}]}'
+    )
+    assert read_project(escaping).rows[0].request.reference == "./../../etc/passwd", (
+        "no path is made of it"
+    )
     assert is_project("a/B.CandleProject")
     assert not is_project("a.candlecast")
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
-    return [price_file(tmp_path / f"{name}.csv", seed=seed) for seed, name in enumerate(("AAA", "BBB"))]
+    return [
+        price_file(tmp_path / f"{name}.csv", seed=seed) for seed, name in enumerate(("AAA", "BBB"))
+    ]
 
 
 @pytest.fixture
@@ -112,7 +156,7 @@ def bench(tmp_path: Path, files: list[str], qapp: object) -> Iterator[Workbench]
     (tmp_path / "settings").mkdir()
     with window(tmp_path / "settings", *files, recovery=True) as bench:
         yield bench
-        bench.projecting._clean = None  # the window is closed without questions
+        bench.project_controller._clean = None  # the window is closed without questions
         bench.session.unsaved = False
 
 
@@ -127,22 +171,25 @@ def test_a_project_opens_as_it_was_saved(tmp_path: Path, bench: Workbench) -> No
     bench.layout.runs.model.compare([key])
     idle(bench)
     bench.model.show_config(bench.model.config().changed(model="gru", horizon=9))
-    bench.viewing.set_style("line")
+    bench.view_controller.set_style("line")
     bench.session.check([1], False)
     bench.chart.refresh()
     bench.chart.show_view((20.0, 45.0))
     painted(bench)
     path = tmp_path / "mine.candleproject"
-    assert bench.projecting.save_to(path)
+    assert bench.project_controller.save_to(path)
     assert "mine.candleproject[*]" in bench.window.windowTitle()
     before, picture = (bench.chart.view, bench.model.config()), bench.chart.grab().toImage()
-    bench.projecting.new()
+    bench.project_controller.new()
     idle(bench)
     assert len(bench.session.watchlist) == 0
     assert bench.session.result is None
     bench.load([str(path)])
     idle(bench)
-    assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == [("AAA", True), ("BBB", False)]
+    assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == [
+        ("AAA", True),
+        ("BBB", False),
+    ]
     painted(bench)
     assert (bench.chart.view, bench.model.config()) == before
     assert bench.session.result is not None
@@ -154,13 +201,15 @@ def test_a_project_opens_as_it_was_saved(tmp_path: Path, bench: Workbench) -> No
 
 
 @pytest.mark.slow
-def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(tmp_path: Path, bench: Workbench, files: list[str]) -> None:
+def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(
+    tmp_path: Path, bench: Workbench, files: list[str]
+) -> None:
     path = tmp_path / "mine.candleproject"
-    bench.projecting.save_to(path)
+    bench.project_controller.save_to(path)
     saved = path.read_bytes()
     price_file(Path(files[0]), bars=61)
     Path(files[1]).unlink()
-    bench.projecting.new()
+    bench.project_controller.new()
     idle(bench)
     bench.load([str(path)])
     idle(bench)
@@ -172,18 +221,22 @@ def test_what_has_changed_or_gone_is_told_and_nothing_is_lost(tmp_path: Path, be
 
 
 @pytest.mark.slow
-def test_a_saved_project_has_no_star_though_the_network_is_in_no_file(tmp_path: Path, bench: Workbench) -> None:
+def test_a_saved_project_has_no_star_though_the_network_is_in_no_file(
+    tmp_path: Path, bench: Workbench
+) -> None:
     finished(bench)
     bench.session.unsaved = True
-    bench.projecting.save_to(tmp_path / "mine.candleproject")
+    bench.project_controller.save_to(tmp_path / "mine.candleproject")
     bench._title()
     assert not bench.window.isWindowModified(), "the star is about the project"
 
 
 @pytest.mark.slow
-def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
-    bench.projecting.save_to(path)
+def test_a_change_is_marked_kept_aside_and_asked_about(
+    tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, recovery = tmp_path / "mine.candleproject", bench.project_controller._recovery.file
+    bench.project_controller.save_to(path)
     saved = path.read_bytes()
     bench.session.check([1], False)
     assert bench.window.isWindowModified()
@@ -192,7 +245,7 @@ def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Wo
     answers = iter(["cancel", "save"])
     monkeypatch.setattr(dialogs, "ask_save_project", lambda *_: next(answers))
     assert not bench.may_close()
-    assert bench.projecting.may_close()
+    assert bench.project_controller.may_close()
     assert not bench.window.isWindowModified()
     assert path.read_bytes() != saved
     assert not recovery.exists()
@@ -205,7 +258,9 @@ def test_a_change_is_marked_kept_aside_and_asked_about(tmp_path: Path, bench: Wo
 
 
 @pytest.mark.slow
-def test_a_dropped_project_opens_and_a_bad_one_changes_nothing(tmp_path: Path, bench: Workbench) -> None:
+def test_a_dropped_project_opens_and_a_bad_one_changes_nothing(
+    tmp_path: Path, bench: Workbench
+) -> None:
     path = tmp_path / "bad.candleproject"
     path.write_text('{"candleproject": 1, "rows": [{"symbol": "=cmd()"}]}')
     data = QMimeData()
@@ -254,31 +309,36 @@ def test_a_kill_costs_two_seconds_at_most(tmp_path: Path, files: list[str], qapp
         assert "not closed properly" in bench.layout.recovery.text
         bench.layout.recovery.restore.click()
         idle(bench)
-        assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == [("AAA", True), ("BBB", False)]
+        assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == [
+            ("AAA", True),
+            ("BBB", False),
+        ]
         assert bench.model.config().task.horizon == 7
         assert not bench.layout.recovery.isVisible()
-        assert bench.projecting._recovery.file.is_file()
+        assert bench.project_controller._recovery.file.is_file()
     assert list((home / "recovery").iterdir()) == [], "a proper end leaves nothing to offer"
     with window(home, recovery=True) as bench:
         assert not bench.layout.recovery.text
 
 
 @pytest.mark.slow
-def test_a_recovered_project_is_unsaved_until_it_is_saved(tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, recovery = tmp_path / "mine.candleproject", bench.projecting._recovery.file
-    bench.projecting.save_to(path)
+def test_a_recovered_project_is_unsaved_until_it_is_saved(
+    tmp_path: Path, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, recovery = tmp_path / "mine.candleproject", bench.project_controller._recovery.file
+    bench.project_controller.save_to(path)
     saved = path.read_bytes()
     bench.session.check([1], False)
     wait(recovery.is_file)
     recovery.with_name("left.candleproject").write_bytes(recovery.read_bytes())
-    bench.projecting.save_to(path)
+    bench.project_controller.save_to(path)
     path.write_bytes(saved)
-    bench.projecting._offer()
+    bench.project_controller._offer()
     assert "mine.candleproject" in bench.layout.recovery.text
     bench.layout.recovery.restore.click()
     idle(bench)
     assert [row.checked for row in bench.session.watchlist.rows] == [True, False]
-    assert bench.projecting.path == path
+    assert bench.project_controller.path == path
     assert bench.window.isWindowModified()
     assert path.read_bytes() == saved
     assert not recovery.with_name("left.candleproject").exists()
@@ -286,17 +346,21 @@ def test_a_recovered_project_is_unsaved_until_it_is_saved(tmp_path: Path, bench:
     path.write_text("{}")
     answers = iter([False, True])
     monkeypatch.setattr(dialogs, "ask_overwrite", lambda *_: next(answers))
-    assert not bench.projecting.save()
+    assert not bench.project_controller.save()
     assert path.read_text() == "{}"
-    assert bench.projecting.save()
+    assert bench.project_controller.save()
     assert not bench.window.isWindowModified()
-    bench.projecting._recovery.remove()
+    bench.project_controller._recovery.remove()
 
 
-def test_a_copy_that_was_offered_in_vain_is_kept_and_not_offered_again(tmp_path: Path, files: list[str], qapp: object) -> None:
+def test_a_copy_that_was_offered_in_vain_is_kept_and_not_offered_again(
+    tmp_path: Path, files: list[str], qapp: object
+) -> None:
     home = tmp_path / "settings"
     (home / "recovery").mkdir(parents=True)
-    write_project(home / "recovery" / "left.candleproject", Project(candleproject=1, view=ProjectView()))
+    write_project(
+        home / "recovery" / "left.candleproject", Project(candleproject=1, view=ProjectView())
+    )
     with window(home, files[0], recovery=True) as bench:
         assert "not closed properly" in bench.layout.recovery.text
         bench.banner.show_notice("Something else.")

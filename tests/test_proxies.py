@@ -1,4 +1,6 @@
-"""Downloads behind a proxy: the proxy, its variable and its certificates are named where one of them stops a download."""
+"""Downloads behind a proxy: the proxy, its variable and its certificates are named where one of
+them stops a download.
+"""
 
 from __future__ import annotations
 
@@ -60,14 +62,32 @@ def test_a_proxy_that_wants_a_password_is_named_without_the_one_it_was_given(
 @pytest.mark.parametrize(
     ("error", "message", "hint"),
     [
-        ("curl: (7) Failed to connect to query2 over proxy proxy", "The proxy proxy:80 cannot be reached", "HTTPS_PROXY names this proxy"),
-        ("curl: (5) Could not resolve proxy: proxy", "The proxy proxy:80 cannot be reached", "HTTPS_PROXY"),
-        ("curl: (56) CONNECT tunnel failed, response 403", "refuses to connect to Yahoo (status 403)", "HTTPS_PROXY"),
-        ("curl: (60) SSL certificate problem", "The certificate of the proxy proxy:80 is not trusted", "SSL_CERT_FILE"),
+        (
+            "curl: (7) Failed to connect to query2 over proxy proxy",
+            "The proxy proxy:80 cannot be reached",
+            "HTTPS_PROXY names this proxy",
+        ),
+        (
+            "curl: (5) Could not resolve proxy: proxy",
+            "The proxy proxy:80 cannot be reached",
+            "HTTPS_PROXY",
+        ),
+        (
+            "curl: (56) CONNECT tunnel failed, response 403",
+            "refuses to connect to Yahoo (status 403)",
+            "HTTPS_PROXY",
+        ),
+        (
+            "curl: (60) SSL certificate problem",
+            "The certificate of the proxy proxy:80 is not trusted",
+            "SSL_CERT_FILE",
+        ),
         ("curl: (77) error setting certificate file", "cannot be read", "PEM"),
     ],
 )
-def test_a_failed_connection_names_what_stands_between(monkeypatch: pytest.MonkeyPatch, error: str, message: str, hint: str) -> None:
+def test_a_failed_connection_names_what_stands_between(
+    monkeypatch: pytest.MonkeyPatch, error: str, message: str, hint: str
+) -> None:
     use_proxy(monkeypatch, "http://proxy:80")
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -77,14 +97,18 @@ def test_a_failed_connection_names_what_stands_between(monkeypatch: pytest.Monke
     assert hint in explained[1]
 
 
-def test_without_a_proxy_a_line_that_is_down_is_not_blamed_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_proxy_a_line_that_is_down_is_not_blamed_on_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     use_proxy(monkeypatch, "")
     assert explain_connection("curl: (7) Failed to connect to query2 over proxy x") is None
     use_proxy(monkeypatch, "http://proxy:80")
     assert explain_connection("curl: (7) Failed to connect to query2") is None
 
 
-def test_every_variable_that_names_certificates_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_variable_that_names_certificates_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in VARIABLES:
         (tmp_path / name).write_text(f"certificate of {name}\n")
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -92,7 +116,9 @@ def test_every_variable_that_names_certificates_counts(monkeypatch: pytest.Monke
     assert [name for name in VARIABLES if f"certificate of {name}" in bundle] == list(VARIABLES)
 
 
-def test_one_file_is_used_where_it_lies_and_a_missing_one_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_file_is_used_where_it_lies_and_a_missing_one_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("certificate")
     for name in VARIABLES:
@@ -102,6 +128,9 @@ def test_one_file_is_used_where_it_lies_and_a_missing_one_is_not_used(monkeypatc
     assert certificate_bundle(tmp_path) == str(file)
 
 
-@pytest.mark.parametrize("address", ["http://me:p%40ss@proxy:8080", "me:pass@proxy:8080", "https://proxy:8080/", "proxy:8080"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://me:p%40ss@proxy:8080", "me:pass@proxy:8080", "https://proxy:8080/", "proxy:8080"],
+)
 def test_an_address_is_shown_without_its_password(address: str) -> None:
     assert without_password(address) == "proxy:8080"

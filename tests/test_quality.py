@@ -1,4 +1,6 @@
-"""The quality report: each oddity is found, counted and dated, an honest series has none, and nothing is changed."""
+"""The quality report: each oddity is found, counted and dated, an honest series has none, and
+nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,31 @@ def weekdays(count: int, start: str = "2015-01-05") -> Dates:
     return days[(days.astype(np.int64) + 3) % 7 < 5][:count].astype("datetime64[us]")
 
 
-def prices(count: int = 500, seed: int = 0, freq: str = "1D", ds: Dates | None = None) -> PriceSeries:
+def prices(
+    count: int = 500, seed: int = 0, freq: str = "1D", ds: Dates | None = None
+) -> PriceSeries:
     rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, count)))
     first = np.concatenate([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.002, count))
     high, low = np.maximum(first, close) * 1.003, np.minimum(first, close) * 0.997
-    values = np.column_stack([first, high, low, close, rng.integers(1000, 9000, count).astype(float)])
-    return PriceSeries("X", weekdays(count) if ds is None else ds, NAMES, values, freq, calendar="weekdays")
+    values = np.column_stack(
+        [first, high, low, close, rng.integers(1000, 9000, count).astype(float)]
+    )
+    return PriceSeries(
+        "X", weekdays(count) if ds is None else ds, NAMES, values, freq, calendar="weekdays"
+    )
 
 
-def changed(series: PriceSeries, column: str, rows: list[int] | slice, value: float | np.ndarray, factor: bool = False) -> PriceSeries:
+def changed(
+    series: PriceSeries,
+    column: str,
+    rows: list[int] | slice,
+    value: float | np.ndarray,
+    factor: bool = False,
+) -> PriceSeries:
     values = series.values.copy()
-    place = series.columns.index(column)
-    values[rows, place] = values[rows, place] * value if factor else value
+    index = series.columns.index(column)
+    values[rows, index] = values[rows, index] * value if factor else value
     return replace(series, values=values)
 
 
@@ -62,7 +76,9 @@ def test_nonpositive_prices() -> None:
 
 
 def test_values_that_are_no_prices_may_be_negative() -> None:
-    series = PriceSeries("temperature", weekdays(200), ("close",), np.random.default_rng(0).normal(0, 5, (200, 1)))
+    series = PriceSeries(
+        "temperature", weekdays(200), ("close",), np.random.default_rng(0).normal(0, 5, (200, 1))
+    )
     assert one(series, "nonpositive").severity == "info"
 
 
@@ -83,14 +99,22 @@ def test_missing_cells_are_no_crossed_bars() -> None:
 
 
 def test_stale_runs() -> None:
-    series = changed(changed(prices(), "close", slice(100, 115), 100.0), "volume", slice(100, 115), 0.0)
+    series = changed(
+        changed(prices(), "close", slice(100, 115), 100.0), "volume", slice(100, 115), 0.0
+    )
     finding = one(series, "stale")
-    assert (finding.count, finding.severity, finding.dates) == (15, "info", (str(series.ds[100])[:10],))
+    assert (finding.count, finding.severity, finding.dates) == (
+        15,
+        "info",
+        (str(series.ds[100])[:10],),
+    )
     traded = changed(prices(), "close", slice(100, 115), 100.0)
     assert "stale" not in {found.code for found in quality_report(traded)}
     closes = PriceSeries("y", series.ds, ("close",), series.values[:, 3:4])
     assert one(closes, "stale").count == 15
-    assert "stale" not in {found.code for found in quality_report(changed(prices(), "close", slice(100, 105), 100.0))}
+    assert "stale" not in {
+        found.code for found in quality_report(changed(prices(), "close", slice(100, 105), 100.0))
+    }
 
 
 @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 7.0, 10.0, 1.5])
@@ -100,14 +124,22 @@ def test_splits(ratio: float) -> None:
     values[250:, :4] /= ratio
     finding = one(replace(series, values=values), "split_like")
     assert (finding.count, finding.dates) == (1, (str(series.ds[250])[:10],))
-    assert one(replace(series, values=np.vstack([series.values[:250], series.values[250:] * ratio])), "split_like").count == 1
+    assert (
+        one(
+            replace(series, values=np.vstack([series.values[:250], series.values[250:] * ratio])),
+            "split_like",
+        ).count
+        == 1
+    )
 
 
 def test_a_crash_that_adjusted_closes_share_is_no_split() -> None:
     series = prices()
     values = np.column_stack([series.values[:, :4], series["close"], series["volume"]])
     values[250:, :5] /= 2
-    crash = PriceSeries("X", series.ds, ("open", "high", "low", "close", "adj_close", "volume"), values)
+    crash = PriceSeries(
+        "X", series.ds, ("open", "high", "low", "close", "adj_close", "volume"), values
+    )
     assert "split_like" not in {found.code for found in quality_report(crash)}
     values[250:, 4] *= 2
     split = PriceSeries("X", series.ds, crash.columns, values)
@@ -122,17 +154,25 @@ def test_typos() -> None:
         assert "split_like" not in {found.code for found in quality_report(wrong)}
 
 
-@pytest.mark.parametrize(("factor", "impossible"), [(10.0, True), (0.01, True), (2.0, True), (1.35, False)])
+@pytest.mark.parametrize(
+    ("factor", "impossible"), [(10.0, True), (0.01, True), (2.0, True), (1.35, False)]
+)
 def test_a_spike_warns_and_says_whether_it_is_judged_by(factor: float, impossible: bool) -> None:
     wrong = changed(prices(), "close", [250, 251], factor, factor=True)
-    finding = one(wrong, "outliers") if factor != 1.35 else one(changed(prices(), "close", [250], factor, factor=True), "outliers")
+    finding = (
+        one(wrong, "outliers")
+        if factor != 1.35
+        else one(changed(prices(), "close", [250], factor, factor=True), "outliers")
+    )
     assert finding.severity == "warning"
     assert ("no forecast is judged by them" in finding.message) is impossible
     assert finding.dates[0] == str(wrong.ds[250])[:10]
     if impossible:
         assert finding.count == 2
         assert f"such as {wrong.y[250]:.6g} after {wrong.y[249]:.6g}" in finding.message
-        assert finding.message.endswith("nothing is fitted to them, and no forecast is judged by them.")
+        assert finding.message.endswith(
+            "nothing is fitted to them, and no forecast is judged by them."
+        )
 
 
 def test_spikes_of_a_yield_and_of_oil() -> None:
@@ -150,10 +190,16 @@ def test_spikes_of_a_yield_and_of_oil() -> None:
 def test_missing_prices_written_as_zero() -> None:
     close = np.array(prices().y)
     assert not lone_gaps(close).any()
-    for places, values in (([100], 0.0), ([100, 101, 300], 0.0), ([499], 0.0), ([0], 0.0), ([200], -close[200])):
+    for indices, values in (
+        ([100], 0.0),
+        ([100, 101, 300], 0.0),
+        ([499], 0.0),
+        ([0], 0.0),
+        ([200], -close[200]),
+    ):
         wrong = close.copy()
-        wrong[places] = values
-        assert np.flatnonzero(lone_gaps(wrong)).tolist() == places
+        wrong[indices] = values
+        assert np.flatnonzero(lone_gaps(wrong)).tolist() == indices
     oil = close.copy()
     oil[200] = -37.63
     rate = np.round(np.abs(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 500))), 2)
@@ -170,7 +216,12 @@ def test_zeros_at_the_ends_and_prices_that_stopped() -> None:
     ended = changed(prices(), "close", slice(480, 500), 0.0)
     assert (one(ended, "zero_padding").severity, one(ended, "zero_padding").count) == ("error", 20)
     assert one(changed(prices(), "close", slice(0, 9), 0.0), "zero_padding").count == 9
-    sold = PriceSeries("sold", weekdays(200), ("close",), np.random.default_rng(2).poisson(0.7, (200, 1)).astype(float))
+    sold = PriceSeries(
+        "sold",
+        weekdays(200),
+        ("close",),
+        np.random.default_rng(2).poisson(0.7, (200, 1)).astype(float),
+    )
     assert "zero_padding" not in {finding.code for finding in quality_report(sold)}
     stopped = one(changed(prices(), "close", slice(470, 500), 99.0), "constant_tail")
     assert (stopped.severity, stopped.count) == ("warning", 30)
@@ -189,15 +240,24 @@ def test_a_day_written_twice_and_a_last_close_of_another_size() -> None:
 
 def test_a_wild_series_is_not_full_of_typos() -> None:
     rng = np.random.default_rng(1)
-    wild = PriceSeries("coin", weekdays(2000), ("close",), 100 * np.exp(np.cumsum(rng.normal(0, 0.12, (2000, 1)), axis=0)))
+    wild = PriceSeries(
+        "coin",
+        weekdays(2000),
+        ("close",),
+        100 * np.exp(np.cumsum(rng.normal(0, 0.12, (2000, 1)), axis=0)),
+    )
     assert quality_report(wild) == ()
 
 
 def test_sessions_across_midnight_are_no_days_of_one_bar() -> None:
     sundays_to_thursdays = [day for day in range(140) if day % 7 < 5]
-    openings = np.datetime64("2023-12-31T23:00", "us") + np.array(sundays_to_thursdays) * np.timedelta64(1, "D")
+    openings = np.datetime64("2023-12-31T23:00", "us") + np.array(
+        sundays_to_thursdays
+    ) * np.timedelta64(1, "D")
     ds = (openings[:, None] + np.arange(6) * np.timedelta64(1, "h")).ravel()
-    assert "mixed_frequency" not in {found.code for found in quality_report(prices(ds.size, freq="1h", ds=ds))}
+    assert "mixed_frequency" not in {
+        found.code for found in quality_report(prices(ds.size, freq="1h", ds=ds))
+    }
 
 
 def test_mixed_frequency() -> None:
@@ -206,9 +266,17 @@ def test_mixed_frequency() -> None:
     finding = one(prices(500, ds=ds), "mixed_frequency")
     assert "from 1 to 7 days" in finding.message
     assert one(prices(500, freq=""), "mixed_frequency").severity == "warning"
-    minutes = np.concatenate([day + np.timedelta64(570, "m") + np.arange(20) * np.timedelta64(60, "s") for day in weekdays(20)])
+    minutes = np.concatenate(
+        [
+            day + np.timedelta64(570, "m") + np.arange(20) * np.timedelta64(60, "s")
+            for day in weekdays(20)
+        ]
+    )
     alone = weekdays(30, "2014-11-03") + np.timedelta64(570, "m")
-    assert one(prices(430, freq="1min", ds=np.concatenate([alone, minutes])), "mixed_frequency").count == 30
+    assert (
+        one(prices(430, freq="1min", ds=np.concatenate([alone, minutes])), "mixed_frequency").count
+        == 30
+    )
 
 
 def test_a_clock_that_does_not_follow_summer_time() -> None:
@@ -221,7 +289,9 @@ def test_a_clock_that_does_not_follow_summer_time() -> None:
     finding = one(series, "dst")
     assert "13:30 and 14:30" in finding.message
     assert "UTC" in finding.message
-    local = (days[:, None] + np.timedelta64(570, "m") + np.arange(6) * np.timedelta64(1, "h")).ravel()
+    local = (
+        days[:, None] + np.timedelta64(570, "m") + np.arange(6) * np.timedelta64(1, "h")
+    ).ravel()
     assert quality_report(prices(local.size, freq="1h", ds=local)) == ()
 
 
@@ -264,12 +334,15 @@ def test_gaps_of_an_exchange() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=60), st.sampled_from(["1D", "1min", "", "1M"])
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=60),
+    st.sampled_from(["1D", "1min", "", "1M"]),
 )
 def test_any_finite_series_can_be_looked_over(values: list[float], freq: str) -> None:
     ds = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "D")
     column = np.array(values)
-    series = PriceSeries("any", ds, ("open", "high", "low", "close"), np.column_stack([column] * 4), freq)
+    series = PriceSeries(
+        "any", ds, ("open", "high", "low", "close"), np.column_stack([column] * 4), freq
+    )
     before = series.values.copy()
     for finding in quality_report(series):
         assert finding.message
@@ -279,7 +352,9 @@ def test_any_finite_series_can_be_looked_over(values: list[float], freq: str) ->
 
 
 def _bill_yields(seed: int, decimals: int, count: int = 1500) -> PriceSeries:
-    """Return a yield between .01 and .3 per cent that moves by hundredths, as those of treasury bills did from 2009 to 2015."""
+    """Return a yield between .01 and .3 per cent that moves by hundredths, as those of treasury
+    bills did from 2009 to 2015.
+    """
     draw = np.random.default_rng(seed)
     level, levels = 0.08, []
     for shock in 0.012 * draw.standard_t(5, count):
@@ -309,8 +384,12 @@ def test_a_mistyped_yield_near_zero_is_found() -> None:
 
 
 @pytest.mark.parametrize("deviation", [0.005, 0.015])
-@pytest.mark.parametrize(("ratio", "at"), [(0.5, 20), (0.5, 480), (4.0, 250), (0.1, 250), (100.0, 490)])
-def test_a_split_is_found_in_calm_and_wild_prices_of_any_size(deviation: float, ratio: float, at: int) -> None:
+@pytest.mark.parametrize(
+    ("ratio", "at"), [(0.5, 20), (0.5, 480), (4.0, 250), (0.1, 250), (100.0, 490)]
+)
+def test_a_split_is_found_in_calm_and_wild_prices_of_any_size(
+    deviation: float, ratio: float, at: int
+) -> None:
     draw = np.random.default_rng(5)
     for start in (0.003, 30.0, 4e5):
         close = start * np.exp(np.cumsum(draw.normal(0, deviation, 500)))

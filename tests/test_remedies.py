@@ -1,4 +1,6 @@
-"""Next steps as buttons: windows that fit a short series, another try, prices of the cache, more epochs."""
+"""Next steps as buttons: windows that fit a short series, another try, prices of the cache, more
+epochs.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,16 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from window_bench import idle, price_file, rested, window
 from yahoo_server import Market, YahooServer, serving
 
-from app.panels.remedies import remedy_label
+from app.background import Failure
+from app.widgets.remedies import remedy_label
 from app.window.workbench import Workbench
-from app.worker import Failure
 from forecasting.checks import check_sizes
 from forecasting.config import RunConfig
 from forecasting.errors import RETRY, CandlecastError, Remedy
-from forecasting.events import Advice, RunFinished
+from forecasting.events import Diagnosis, RunFinished
 from forecasting.series import Panel
 from forecasting.sources import yahoo
-from forecasting.training import doctor
+from forecasting.training import diagnostics
 from forecasting.windows import split_panel
 
 
@@ -54,7 +56,11 @@ def bench(opened: Workbench) -> Iterator[Workbench]:
 
 
 def press(qtbot: Any, parent: QWidget, text: str) -> None:
-    buttons = [one for one in parent.findChildren(QAbstractButton) if one.text() == text and not one.isHidden()]
+    buttons = [
+        item
+        for item in parent.findChildren(QAbstractButton)
+        if item.text() == text and not item.isHidden()
+    ]
     assert len(buttons) == 1, f"{text} is not there, or twice"
     qtbot.mouseClick(buttons[0], Qt.MouseButton.LeftButton)
 
@@ -91,7 +97,9 @@ def test_a_part_shorter_than_the_horizon_is_lengthened() -> None:
     assert remedy_label(remedy) == "Set validation 20"
 
 
-def test_windows_are_fitted_by_one_click_and_taken_back_by_another(qtbot: Any, bench: Workbench) -> None:
+def test_windows_are_fitted_by_one_click_and_taken_back_by_another(
+    qtbot: Any, bench: Workbench
+) -> None:
     before = bench.model.config()
     error = refusal(80)
     bench.report(Failure.of(error))
@@ -106,7 +114,9 @@ def test_windows_are_fitted_by_one_click_and_taken_back_by_another(qtbot: Any, b
     assert bench.model.config() != before
 
 
-def test_the_form_fits_windows_where_it_says_that_they_do_not_fit(qtbot: Any, bench: Workbench) -> None:
+def test_the_form_fits_windows_where_it_says_that_they_do_not_fit(
+    qtbot: Any, bench: Workbench
+) -> None:
     bench.model.show_fault(Failure.of(refusal(80)))
     press(qtbot, bench.model, "Fit windows to 80 bars")
     assert bench.model.config().task.input_size == 16
@@ -114,9 +124,11 @@ def test_the_form_fits_windows_where_it_says_that_they_do_not_fit(qtbot: Any, be
     assert bench.model.remedy_button.isHidden()
 
 
-def test_a_ticker_is_fetched_once_more_by_a_click(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
+def test_a_ticker_is_fetched_once_more_by_a_click(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
     server.behaviours = ["500"]
-    bench.watching.load(["yahoo:AAPL"])
+    bench.watchlist_controller.load(["yahoo:AAPL"])
     idle(bench)
     assert "out of order" in bench.banner.text
     assert bench.banner.choices == ("Retry",)
@@ -127,29 +139,36 @@ def test_a_ticker_is_fetched_once_more_by_a_click(qtbot: Any, bench: Workbench, 
     assert bench.banner.text == ""
 
 
-def test_of_several_tickers_those_that_failed_are_fetched_once_more(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
-    bench.watching.load(["yahoo:AAPL"])
+def test_of_several_tickers_those_that_failed_are_fetched_once_more(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
+    bench.watchlist_controller.load(["yahoo:AAPL"])
     idle(bench)
     server.behaviours = ["500"]
-    bench.watching.load(["yahoo:AAPL", "yahoo:MSFT"])
+    bench.watchlist_controller.load(["yahoo:AAPL", "yahoo:MSFT"])
     idle(bench)
     assert bench.banner.choices == ("Retry",)
     server.behaviours = ["ok"]
     press(qtbot, bench.banner, "Retry")
     idle(bench)
     rows = bench.session.watchlist.rows
-    assert sorted(row.symbol for row in rows if row.checked and row.series is not None) == ["AAPL", "MSFT"]
+    assert sorted(row.symbol for row in rows if row.checked and row.series is not None) == [
+        "AAPL",
+        "MSFT",
+    ]
 
 
-def test_prices_that_the_cache_holds_at_another_interval_are_offered(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
-    bench.watching.load(["yahoo:AAPL"])
+def test_prices_that_the_cache_holds_at_another_interval_are_offered(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
+    bench.watchlist_controller.load(["yahoo:AAPL"])
     idle(bench)
     server.behaviours = ["500"]
     daily = bench.session.watchlist.request_for("yahoo:AAPL")
     assert daily is not None
     hourly = daily.model_copy(update={"ticker": daily.ticker.model_copy(update={"interval": "1h"})})
     bench.session.remove([0, 1])
-    bench.watching.load([hourly])
+    bench.watchlist_controller.load([hourly])
     idle(bench)
     assert bench.banner.choices == ("Retry", "Use offline prices (daily)")
     sent = len(server.charts)
@@ -160,11 +179,13 @@ def test_prices_that_the_cache_holds_at_another_interval_are_offered(qtbot: Any,
     assert len(server.charts) == sent, "nobody was asked"
 
 
-def test_prices_of_an_earlier_time_are_told_with_another_try(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
-    bench.watching.load(["yahoo:AAPL"])
+def test_prices_of_an_earlier_time_are_told_with_another_try(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
+    bench.watchlist_controller.load(["yahoo:AAPL"])
     idle(bench)
     server.behaviours = ["500"]
-    bench.watching.reload()
+    bench.watchlist_controller.reload()
     idle(bench)
     assert "Newer ones could not be fetched" in bench.banner.text
     server.behaviours = ["ok"]
@@ -173,8 +194,10 @@ def test_prices_of_an_earlier_time_are_told_with_another_try(qtbot: Any, bench: 
     assert bench.banner.text == ""
 
 
-def test_a_file_that_is_not_there_yet_is_read_once_it_is(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
-    bench.watching.load([str(tmp_path / "later.csv")])
+def test_a_file_that_is_not_there_yet_is_read_once_it_is(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
+    bench.watchlist_controller.load([str(tmp_path / "later.csv")])
     idle(bench)
     assert bench.banner.choices == ("Retry",)
     price_file(tmp_path / "later.csv")
@@ -184,11 +207,15 @@ def test_a_file_that_is_not_there_yet_is_read_once_it_is(qtbot: Any, bench: Work
     assert bench.session.series.symbol == "later"
 
 
-def test_a_network_is_written_once_its_place_is_free(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_a_network_is_written_once_its_place_is_free(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     class Network:
         def save(self, path: Path) -> None:
             if not path.parent.is_dir():
-                raise CandlecastError(f"{path} cannot be written.", "Make the folder.", remedies=(RETRY,))
+                raise CandlecastError(
+                    f"{path} cannot be written.", "Make the folder.", remedies=(RETRY,)
+                )
             path.write_bytes(b"network")
 
     bench.session.finished = RunFinished(fabricated.run(fabricated.walk("AAA")), Network())  # type: ignore[arg-type]
@@ -199,11 +226,13 @@ def test_a_network_is_written_once_its_place_is_free(qtbot: Any, bench: Workbenc
     assert (tmp_path / "new" / "a.candlecast").read_bytes() == b"network"
 
 
-def test_a_training_that_still_learned_is_made_longer_by_a_click(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_still_learned_is_made_longer_by_a_click(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
     monkeypatch.setattr(type(bench.session), "can_train_on", True)
     monkeypatch.setattr(bench.session, "train_on", asked.append)
-    advice = list(doctor.on_losses(fabricated.history(30), "epochs"))
+    advice = list(diagnostics.on_losses(fabricated.history(30), "epochs"))
     bench.session.watched.advice = advice
     bench._advise()
     assert bench.banner.choices == ("Train 15 more epochs",)
@@ -216,7 +245,12 @@ def test_a_training_that_still_learned_is_made_longer_by_a_click(qtbot: Any, ben
 
 def test_the_doctor_offers_what_it_advises(qtbot: Any, bench: Workbench) -> None:
     remedy = Remedy("settings", (("clip_norm", 0.2),))
-    bench.training.show_advice([Advice("clipping", "Most steps were clipped.", "", (remedy,)), Advice("noted", "Something.")])
+    bench.training.show_advice(
+        [
+            Diagnosis("clipping", "Most steps were clipped.", "", (remedy,)),
+            Diagnosis("noted", "Something."),
+        ]
+    )
     assert bench.training.doctor.take.isHidden(), "the newest has none"
     bench.training.doctor.list.setCurrentRow(1)
     bench.training.show_state("Epoch 3", running=True)

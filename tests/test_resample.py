@@ -1,4 +1,6 @@
-"""Coarser bars: made of whole bars only, named so that nothing is known too early, refused where they cannot be made."""
+"""Coarser bars: made of whole bars only, named so that nothing is known too early, refused where
+they cannot be made.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def bars(ds: np.ndarray, freq: str, seed: int = 0, **more: str) -> PriceSeries:
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, ds.size)))
     first = close * np.exp(rng.normal(0, 0.002, ds.size))
     high, low = np.maximum(first, close) * 1.001, np.minimum(first, close) * 0.999
-    values = np.column_stack([first, high, low, close, close * 0.9, rng.integers(1, 100, ds.size).astype(float)])
+    values = np.column_stack(
+        [first, high, low, close, close * 0.9, rng.integers(1, 100, ds.size).astype(float)]
+    )
     return PriceSeries("A", ds.astype("datetime64[us]"), COLUMNS, values, freq, **more)  # type: ignore[arg-type]
 
 
@@ -38,7 +42,14 @@ def minutes(days: np.ndarray, opens: int = 570, count: int = 390, step: int = 1)
 def expected(series: PriceSeries, keys: np.ndarray) -> pd.DataFrame:
     """The same by pandas."""
     frame = pd.DataFrame(series.values, columns=series.columns)
-    how = {"open": "first", "high": "max", "low": "min", "close": "last", "adj_close": "last", "volume": "sum"}
+    how = {
+        "open": "first",
+        "high": "max",
+        "low": "min",
+        "close": "last",
+        "adj_close": "last",
+        "volume": "sum",
+    }
     return frame.groupby(keys, sort=False).agg(how)[list(series.columns)]
 
 
@@ -48,8 +59,10 @@ def test_weeks_hold_first_highest_lowest_last_and_sum() -> None:
     keys = series.ds.astype("datetime64[D]").astype(np.int64) + 3
     np.testing.assert_allclose(found.values, expected(series, keys // 7).to_numpy())
     assert (found.freq, found.columns, len(found)) == ("1W", COLUMNS, 12)
-    assert found.ds[0] == np.datetime64("2024-01-05"), "named by the day on which the close was known"
-    assert [one.code for one in found.findings if one.code != "short"] == ["resampled"]
+    assert found.ds[0] == np.datetime64("2024-01-05"), (
+        "named by the day on which the close was known"
+    )
+    assert [item.code for item in found.findings if item.code != "short"] == ["resampled"]
     assert "resampled from 1D to 1W" in found.provenance.note
 
 
@@ -57,18 +70,27 @@ def test_a_week_that_is_not_over_is_left_out_unless_only_a_holiday_is_missing() 
     upto_wednesday = bars(weekdays("2024-01-01", 58), "1D")
     found = resample(upto_wednesday, "1W")
     assert (len(found), found.ds[-1]) == (11, np.datetime64("2024-03-15"))
-    left = next(one for one in found.findings if one.code == "unfinished_group")
+    left = next(item for item in found.findings if item.code == "unfinished_group")
     assert (left.count, left.action, left.dates) == (3, "dropped", ("2024-03-18T00:00:00",))
     before_good_friday = bars(weekdays("2024-01-01", 64), "1D", calendar="XNYS")
     assert before_good_friday.ds[-1] == np.datetime64("2024-03-28")
     assert resample(before_good_friday, "1W").ds[-1] == np.datetime64("2024-03-28")
-    assert resample(replace(before_good_friday, calendar="weekdays"), "1W").ds[-1] == np.datetime64("2024-03-22")
+    assert resample(replace(before_good_friday, calendar="weekdays"), "1W").ds[-1] == np.datetime64(
+        "2024-03-22"
+    )
 
 
 def test_months_and_days_out_of_minutes() -> None:
-    series = bars(minutes(weekdays("2024-01-02", 44), step=30), "30min", tz="America/New_York", calendar="XNYS")
+    series = bars(
+        minutes(weekdays("2024-01-02", 44), step=30),
+        "30min",
+        tz="America/New_York",
+        calendar="XNYS",
+    )
     days = resample(series, "1D")
-    np.testing.assert_allclose(days.values, expected(series, series.ds.astype("datetime64[D]")).to_numpy())
+    np.testing.assert_allclose(
+        days.values, expected(series, series.ds.astype("datetime64[D]")).to_numpy()
+    )
     assert days.ds[0] == np.datetime64("2024-01-02"), "days have no time of day"
     months = resample(days, "1M")
     np.testing.assert_allclose(months.values, resample(series, "1M").values)
@@ -76,9 +98,19 @@ def test_months_and_days_out_of_minutes() -> None:
 
 
 def test_hours_are_counted_from_the_opening_of_the_exchange() -> None:
-    series = bars(minutes(weekdays("2024-01-02", 3)), "1min", tz="America/New_York", calendar="XNYS")
+    series = bars(
+        minutes(weekdays("2024-01-02", 3)), "1min", tz="America/New_York", calendar="XNYS"
+    )
     hours = resample(series, "1h")
-    assert [str(one)[11:16] for one in hours.ds[:7]] == ["09:30", "10:30", "11:30", "12:30", "13:30", "14:30", "15:30"]
+    assert [str(item)[11:16] for item in hours.ds[:7]] == [
+        "09:30",
+        "10:30",
+        "11:30",
+        "12:30",
+        "13:30",
+        "14:30",
+        "15:30",
+    ]
     np.testing.assert_allclose(hours["volume"][0], series["volume"][:60].sum())
     np.testing.assert_allclose(hours["volume"][6], series["volume"][360:390].sum())
     ending = bars(minutes(weekdays("2024-01-02", 3), opens=571), "1min", calendar="XNYS")
@@ -87,10 +119,18 @@ def test_hours_are_counted_from_the_opening_of_the_exchange() -> None:
 
 def test_bars_in_utc_belong_to_the_days_of_their_exchange() -> None:
     local = minutes(weekdays("2024-03-04", 10), step=30)  # the clocks change on 10 March
-    utc = pd.DatetimeIndex(local).tz_localize("America/New_York").tz_convert("UTC").tz_localize(None).to_numpy()
+    utc = (
+        pd.DatetimeIndex(local)
+        .tz_localize("America/New_York")
+        .tz_convert("UTC")
+        .tz_localize(None)
+        .to_numpy()
+    )
     series = bars(utc, "30min", tz="UTC", calendar="XNYS")
     days = resample(series, "1D")
-    np.testing.assert_allclose(days.values, expected(series, local.astype("datetime64[D]")).to_numpy())
+    np.testing.assert_allclose(
+        days.values, expected(series, local.astype("datetime64[D]")).to_numpy()
+    )
     assert resample(series, "1h").ds[0] == np.datetime64("2024-03-04T14:30")
     assert resample(series, "1h").ds[-7] == np.datetime64("2024-03-15T13:30")
 
@@ -100,7 +140,9 @@ def test_round_the_clock_bars_are_counted_from_midnight() -> None:
     series = bars(ds, "1h", calendar="24/7")
     found = resample(series, "4h")
     assert found.ds[1] == np.datetime64("2024-01-01T04:00")
-    assert resample(series, "1D").ds[-1] == np.datetime64("2024-01-20"), "21 January has three hours only"
+    assert resample(series, "1D").ds[-1] == np.datetime64("2024-01-20"), (
+        "21 January has three hours only"
+    )
 
 
 def test_no_joined_bar_looks_at_a_later_one() -> None:
@@ -126,7 +168,10 @@ def test_unknown_values_do_not_spoil_their_group() -> None:
     assert np.isnan(found["volume"]).tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize(("freq", "wanted"), [("1W", "1D"), ("1W", "1M"), ("15min", "5min"), ("1D", "1h"), ("1D", "3D"), ("1M", "1W")])
+@pytest.mark.parametrize(
+    ("freq", "wanted"),
+    [("1W", "1D"), ("1W", "1M"), ("15min", "5min"), ("1D", "1h"), ("1D", "3D"), ("1M", "1W")],
+)
 def test_what_cannot_be_made_is_refused_with_what_can(freq: str, wanted: str) -> None:
     with pytest.raises(DataError, match="cannot be joined") as told:
         resample(bars(weekdays("2024-01-01", 40), freq), wanted)
@@ -154,7 +199,11 @@ def test_a_calendar_is_checked() -> None:
 
 def test_samples_are_shaped_like_files() -> None:
     *_, loaded = (
-        one for one in jobs.load(["sample:nasdaq"], ReadOptions(resample="1M", trading_calendar="xlon")) if isinstance(one, SeriesLoaded)
+        item
+        for item in jobs.load(
+            ["sample:nasdaq"], ReadOptions(resample="1M", trading_calendar="xlon")
+        )
+        if isinstance(item, SeriesLoaded)
     )
     (series,) = loaded.panel
     assert (series.freq, series.calendar, loaded.places) == ("1M", "XLON", (0,))

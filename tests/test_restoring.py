@@ -1,4 +1,6 @@
-"""Settings, projects and configurations that hold anything: refused in words, or at their default, and the window is whole."""
+"""Settings, projects and configurations that hold anything: refused in words, or at their
+default, and the window is whole.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,27 @@ from typing import Any
 import pytest
 from window_bench import idle, price_file, wait, window
 
-from app.project import Project, read_project
-from app.settings import _written
-from app.window.viewing import Viewing
+from app.features.project.project_file import Project, read_project
+from app.features.view.controller import ViewController
+from app.preferences import _written
 from forecasting.config import GROUPS, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 
-VALUES = ("null", "[]", "{}", '"x"', "1e400", "-1", "1e308", f'"{"y" * 5000}"', "[[[[1]]]]", "true", "NaN", "9" * 400, '{"a":{"b":[]}}')
+VALUES = (
+    "null",
+    "[]",
+    "{}",
+    '"x"',
+    "1e400",
+    "-1",
+    "1e308",
+    f'"{"y" * 5000}"',
+    "[[[[1]]]]",
+    "true",
+    "NaN",
+    "9" * 400,
+    '{"a":{"b":[]}}',
+)
 
 
 def test_any_json_is_settings_or_is_refused_in_words() -> None:
@@ -44,7 +60,12 @@ def test_every_number_of_the_settings_has_limits() -> None:
     for cls in (*GROUPS.values(), BacktestConfig):
         for name, field in cls.model_fields.items():
             if field.annotation in (int, float):
-                limits = {kind for one in field.metadata for kind in ("ge", "gt", "le", "lt") if hasattr(one, kind)}
+                limits = {
+                    kind
+                    for item in field.metadata
+                    for kind in ("ge", "gt", "le", "lt")
+                    if hasattr(item, kind)
+                }
                 assert limits & {"ge", "gt"}, name
                 assert limits & {"le", "lt"}, name
 
@@ -69,7 +90,11 @@ def test_every_part_of_a_project_may_hold_anything(tmp_path: Path) -> None:
 
 def test_the_window_is_whole_whatever_one_setting_holds(tmp_path: Path, qapp: object) -> None:
     prices = price_file(tmp_path / "mine.csv")
-    (tmp_path / "window.ini").write_bytes(_written({"run": '{"model":[]}', "plan": '{"step_size":[]}', "ticker": "[]", "toured": "yes"}))
+    (tmp_path / "window.ini").write_bytes(
+        _written(
+            {"run": '{"model":[]}', "plan": '{"step_size":[]}', "ticker": "[]", "toured": "yes"}
+        )
+    )
     with window(tmp_path, str(prices)) as bench:
         wait(idle_now(bench))
         assert [row.symbol for row in bench.session.watchlist.rows] == ["mine"]
@@ -81,12 +106,16 @@ def idle_now(bench: Any) -> Any:
     return lambda: bench.session.series is not None
 
 
-def test_a_part_that_cannot_be_restored_keeps_nothing_else_back(tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_cannot_be_restored_keeps_nothing_else_back(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_self: object) -> None:
         raise ZeroDivisionError("damaged beyond words")
 
-    monkeypatch.setattr(Viewing, "restore", broken)
-    (tmp_path / "window.ini").write_bytes(_written({"run": json.dumps({"task": {"horizon": 7}}), "toured": "yes"}))
+    monkeypatch.setattr(ViewController, "restore", broken)
+    (tmp_path / "window.ini").write_bytes(
+        _written({"run": json.dumps({"task": {"horizon": 7}}), "toured": "yes"})
+    )
     with window(tmp_path, str(price_file(tmp_path / "mine.csv"))) as bench:
         wait(idle_now(bench))
         assert bench.session.series.symbol == "mine"

@@ -1,4 +1,6 @@
-"""What the window asks, offers and tells of series that cannot be trained as they are; and networks saved after their series left."""
+"""What the window asks, offers and tells of series that cannot be trained as they are; and
+networks saved after their series left.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pandas as pd
 import pytest
 from window_bench import idle, rested, wait, window
 
-from app.window import dialogs
+from app import dialogs
 from app.window.workbench import Workbench
 from forecasting.events import RunFinished
 from forecasting.series import Finding, Panel
@@ -36,7 +38,9 @@ def write(path: Path, dates: pd.DatetimeIndex) -> str:
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory, qapp: object) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("window")
-    with window(folder, write(folder / "day.csv", pd.bdate_range("2020-01-01", periods=400))) as bench:
+    with window(
+        folder, write(folder / "day.csv", pd.bdate_range("2020-01-01", periods=400))
+    ) as bench:
         yield bench
 
 
@@ -61,7 +65,9 @@ def with_errors(bench: Workbench, count: int) -> None:
     bench.session.restore(replace(bench.session.watchlist, rows=rows), 0)
 
 
-def test_errors_of_the_data_ask_before_a_training(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_data_ask_before_a_training(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(type(bench.session), "engine", None, raising=False)
     with_errors(bench, 90)
     bench.train()
@@ -82,14 +88,16 @@ def test_errors_of_the_data_ask_before_a_training(bench: Workbench, monkeypatch:
 
 def test_errors_of_the_data_ask_before_a_backtest_too(bench: Workbench) -> None:
     with_errors(bench, 91)
-    bench.backtesting.start()
+    bench.backtest_controller.start()
     assert bench.session.state == "idle"
     assert bench.banner.choices == ("Go on anyway", "Look at the data")
 
 
-def test_bars_of_different_distances_are_told_apart_or_joined(bench: Workbench, tmp_path: Path) -> None:
+def test_bars_of_different_distances_are_told_apart_or_joined(
+    bench: Workbench, tmp_path: Path
+) -> None:
     week = write(tmp_path / "week.csv", pd.date_range("2014-01-03", periods=300, freq="W-FRI"))
-    bench.watching.load((week,), "also")
+    bench.watchlist_controller.load((week,), "also")
     idle(bench)
     bench.train()
     assert "different distances" in bench.banner.text
@@ -102,14 +110,18 @@ def test_bars_of_different_distances_are_told_apart_or_joined(bench: Workbench, 
     bench.banner.other_wanted.emit()
     idle(bench)
     assert bench.session.panel is not None
-    assert [one.freq for one in bench.session.panel] == ["1W", "1W"]
+    assert [item.freq for item in bench.session.panel] == ["1W", "1W"]
 
 
 def test_findings_and_series_left_out_stand_beside_the_verdict(bench: Workbench) -> None:
     result = fabricated.run(fabricated.walk("AAA"))
-    warned = replace(result.panel[0], findings=(Finding("stale", "A run of 12 equal closes.", 12, "warning"),))
+    warned = replace(
+        result.panel[0], findings=(Finding("stale", "A run of 12 equal closes.", 12, "warning"),)
+    )
     panel = Panel((warned, *result.panel.series[1:]))
-    bench.results.show_result(replace(result, panel=panel, left_out={"TINY": "TINY has 5 bars; the lookback needs 60."}))
+    bench.results.show_result(
+        replace(result, panel=panel, left_out={"TINY": "TINY has 5 bars; the lookback needs 60."})
+    )
     told = bench.results.judged.data_notes
     assert f"Warning in the data of {warned.symbol}: A run of 12 equal closes." in told
     assert "TINY has 5 bars" in told
@@ -118,7 +130,9 @@ def test_findings_and_series_left_out_stand_beside_the_verdict(bench: Workbench)
 
 
 def test_the_list_counts_what_was_trained(bench: Workbench, tmp_path: Path) -> None:
-    bench.watching.load((write(tmp_path / "tiny.csv", pd.bdate_range("2024-01-01", periods=5)),), "also")
+    bench.watchlist_controller.load(
+        (write(tmp_path / "tiny.csv", pd.bdate_range("2024-01-01", periods=5)),), "also"
+    )
     idle(bench)
     rows = bench.session.watchlist.rows
     bench.data.show_list(rows, 0, ("tiny",))
@@ -127,7 +141,9 @@ def test_the_list_counts_what_was_trained(bench: Workbench, tmp_path: Path) -> N
     assert bench.data.trained_words == "Trained together: 2 of 2."
 
 
-def test_a_network_can_be_saved_after_its_series_left_the_list(bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_can_be_saved_after_its_series_left_the_list(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = fabricated.run(fabricated.walk("AAA"))
     bench.session.finished = RunFinished(result, Network())
     bench.session.unsaved = True
@@ -155,6 +171,6 @@ def test_a_network_of_several_series_is_proposed_under_their_number(
     bench.session.finished = RunFinished(replace(result, panel=both), Network())
     asked: list[str] = []
     monkeypatch.setattr(dialogs, "ask_save_path", lambda *given: asked.append(given[3]) or "")
-    bench.keeping.ask_save_model()
+    bench.export_controller.ask_save_model()
     assert asked == [f"panel-2-{result.config.model.title}"]
     bench.session.finished = None

@@ -1,4 +1,6 @@
-"""What a run keeps of its outcomes: figures as they were, forecasts as they are drawn, refusals of what was not packed here."""
+"""What a run keeps of its outcomes: figures as they were, forecasts as they are drawn, refusals
+of what was not packed here.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +21,38 @@ from forecasting.errors import DataError
 from forecasting.events import BacktestFinished, RunResult
 from forecasting.series import Outcomes, Profile
 from forecasting.store import RunStore, database, outcomes, store_path
-from forecasting.store.outcomes import DRAWN, NONE_KEPT, KeptOutcomes, pack_outcomes, unpack_outcomes
+from forecasting.store.outcomes import (
+    DRAWN,
+    NONE_KEPT,
+    StoredOutcomes,
+    pack_outcomes,
+    unpack_outcomes,
+)
 from forecasting.store.runs import recorded, recorded_backtest, restored
 
 
 def result(*, mean: bool = False) -> RunResult:
-    """A run on two series, the second of which has unknown outcomes at its end; with means where wanted."""
+    """A run on two series, the second of which has unknown outcomes at its end; with means where
+    wanted.
+    """
     made = run(walk("AAA"), walk("BBB", seed=1))
-    unknown = {name: replace(one, y=np.where(np.arange(len(one))[:, None] < 55, one.y, np.nan)) for name, one in made.outcomes.items()}
+    unknown = {
+        name: replace(item, y=np.where(np.arange(len(item))[:, None] < 55, item.y, np.nan))
+        for name, item in made.outcomes.items()
+    }
     if mean:
-        unknown = {name: replace(one, mean=one.quantile(0.5) * 1.001) for name, one in unknown.items()}
-        made = replace(made, forecasts=tuple(replace(one, mean=one.median * 1.001) for one in made.forecasts))
+        unknown = {
+            name: replace(item, mean=item.quantile(0.5) * 1.001) for name, item in unknown.items()
+        }
+        made = replace(
+            made,
+            forecasts=tuple(replace(item, mean=item.median * 1.001) for item in made.forecasts),
+        )
     return replace(made, outcomes=unknown)
 
 
 def profiles(made: RunResult) -> dict[str, Profile]:
-    return {name: metrics.profile(one) for name, one in made.outcomes.items()}
+    return {name: metrics.profile(item) for name, item in made.outcomes.items()}
 
 
 def kept(made: RunResult) -> RunResult:
@@ -51,7 +69,9 @@ def same(one: Profile, other: Profile) -> None:
     for name, values in one.steps.items():
         np.testing.assert_array_equal(values, other.steps[name])
     for name in ("level", "realised", "by_step", "quantile", "below"):
-        np.testing.assert_array_equal(getattr(one.calibration, name), getattr(other.calibration, name))
+        np.testing.assert_array_equal(
+            getattr(one.calibration, name), getattr(other.calibration, name)
+        )
     np.testing.assert_array_equal(one.residuals, other.residuals)
 
 
@@ -61,8 +81,8 @@ def test_the_judgement_of_a_run_comes_back(mean: bool) -> None:
     back = kept(made)
     assert back.lacking == ""
     assert list(back.profiles) == list(made.outcomes)
-    for name, one in profiles(made).items():
-        same(one, back.profiles[name])
+    for name, item in profiles(made).items():
+        same(item, back.profiles[name])
     ours, then = back.outcomes["GRU"], made.outcomes["GRU"]
     assert list(back.outcomes) == ["GRU"]
     assert ours.quantiles == DRAWN
@@ -70,7 +90,9 @@ def test_the_judgement_of_a_run_comes_back(mean: bool) -> None:
         np.testing.assert_array_equal(getattr(ours, name), getattr(then, name))
     away = np.abs(then.quantile(0.1) - then.y0[:, None])
     assert (np.abs(ours.quantile(0.1) - then.quantile(0.1)) <= 1e-6 * away).all()
-    np.testing.assert_array_equal(metrics.coverage(ours, 0, level=95), metrics.coverage(then, 0, level=95))
+    np.testing.assert_array_equal(
+        metrics.coverage(ours, 0, level=95), metrics.coverage(then, 0, level=95)
+    )
     assert ours.point_name == then.point_name == ("mean" if mean else "median")
     forecast, before = back.forecasts[0], made.forecasts[0]
     assert forecast.point_name == before.point_name
@@ -80,11 +102,19 @@ def test_the_judgement_of_a_run_comes_back(mean: bool) -> None:
 
 def test_prices_that_single_precision_would_spoil_are_kept_whole() -> None:
     made = result()
-    tiny = replace(made.outcomes["GRU"], values=np.full(made.outcomes["GRU"].values.shape, 1e-300), y0=np.full(60, 1.0))
-    back = unpack_outcomes(pack_outcomes({"GRU": tiny}, {"GRU": metrics.profile(tiny)})).outcomes["GRU"]
+    tiny = replace(
+        made.outcomes["GRU"],
+        values=np.full(made.outcomes["GRU"].values.shape, 1e-300),
+        y0=np.full(60, 1.0),
+    )
+    back = unpack_outcomes(pack_outcomes({"GRU": tiny}, {"GRU": metrics.profile(tiny)})).outcomes[
+        "GRU"
+    ]
     assert (back.values >= 0).all()
     wide = replace(tiny, values=np.full(tiny.values.shape, 1e60))
-    back = unpack_outcomes(pack_outcomes({"GRU": wide}, {"GRU": metrics.profile(wide)})).outcomes["GRU"]
+    back = unpack_outcomes(pack_outcomes({"GRU": wide}, {"GRU": metrics.profile(wide)})).outcomes[
+        "GRU"
+    ]
     assert (back.values == 1e60).all()
 
 
@@ -92,7 +122,10 @@ def test_a_backtest_keeps_its_outcomes_too() -> None:
     made = result()
     with RunStore() as store:
         key = store.add(
-            *recorded_backtest(BacktestFinished(made.config, made.outcomes, made.scores, made.verdict, made.info), made.panel)
+            *recorded_backtest(
+                BacktestFinished(made.config, made.outcomes, made.scores, made.verdict, made.info),
+                made.panel,
+            )
         ).key
         assert list(store.outcomes(key).profiles) == ["GRU", "random-walk"]
 
@@ -120,11 +153,22 @@ def test_a_run_of_an_earlier_version_opens_and_says_what_it_lacks() -> None:
     text = record.model_dump_json().replace(',"mean":false', "")
     store_path().parent.mkdir(parents=True, exist_ok=True)
     with sqlite3.connect(store_path()) as db:
-        for statement in (one for version in database.MIGRATIONS[:4] for one in version):
+        for statement in (item for version in database.MIGRATIONS[:4] for item in version):
             db.execute(statement)
         db.execute("PRAGMA user_version = 4")
-        row = ("abc", record.made_at, text, curves, "mine", zlib.crc32(curves, zlib.crc32(text.encode())))
-        db.execute("INSERT INTO run (key, made_at, record, curves, notes, checksum) VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (
+            "abc",
+            record.made_at,
+            text,
+            curves,
+            "mine",
+            zlib.crc32(curves, zlib.crc32(text.encode())),
+        )
+        db.execute(
+            "INSERT INTO run (key, made_at, record, curves, notes, checksum) VALUES (?, ?, ?, "
+            "?, ?, ?)",
+            row,
+        )
     db.close()
     with RunStore() as store:
         found, read = store.find("abc")
@@ -153,7 +197,7 @@ def test_a_list_of_runs_reads_no_outcomes() -> None:
         assert store.runs()
         assert store.find(key)
         assert said
-        assert not [one for one in said if "run_outcomes" in one]
+        assert not [item for item in said if "run_outcomes" in item]
 
 
 def test_damaged_outcomes_cost_nothing_else() -> None:
@@ -165,7 +209,10 @@ def test_damaged_outcomes_cost_nothing_else() -> None:
         assert store.find(key)[1].forecasts
 
 
-def packed(change: Callable[[dict[str, object]], object], planes: Callable[[bytes], bytes] = lambda raw: raw) -> bytes:
+def packed(
+    change: Callable[[dict[str, object]], object],
+    planes: Callable[[bytes], bytes] = lambda raw: raw,
+) -> bytes:
     """Return packed outcomes with another header, or other numbers."""
     made = result()
     data = pack_outcomes(made.outcomes, profiles(made))
@@ -174,11 +221,18 @@ def packed(change: Callable[[dict[str, object]], object], planes: Callable[[byte
     header = json.loads(data[start : start + words])
     change(header)
     told, numbers = json.dumps(header).encode(), planes(data[start + words :][:first])
-    return outcomes._HEAD.pack(b"CCO1", len(told), len(numbers)) + told + numbers + data[start + words + first :]
+    return (
+        outcomes._HEAD.pack(b"CCO1", len(told), len(numbers))
+        + told
+        + numbers
+        + data[start + words + first :]
+    )
 
 
 def numbers(place: int, value: bytes) -> Callable[[bytes], bytes]:
-    """Return what puts eight bytes in the place of a number of the first stream; from its end where negative."""
+    """Return what puts eight bytes in the place of a number of the first stream; from its end
+    where negative.
+    """
 
     def change(stream: bytes) -> bytes:
         flat = np.frombuffer(zlib.decompress(stream), np.uint8).reshape(8, -1).T.copy()
@@ -196,7 +250,8 @@ def _forecasts(**values: object) -> Callable[[dict[str, object]], object]:
     return lambda header: header["forecasts"].update(values)  # type: ignore[attr-defined]
 
 
-#: From the end of the first stream: two scales of 60, 600 outcomes, 60 values at the cutoff, 600 dates, 60 cutoffs, 60 series.
+#: From the end of the first stream: two scales of 60, 600 outcomes, 60 values at the cutoff, 600
+#: dates, 60 cutoffs, 60 series.
 _SCALE, _Y0, _DATE, _SERIES = -1, -721, -781, -1441
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "nothing": lambda: b"",
@@ -217,7 +272,9 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a series that is not there": lambda: packed(_as(), numbers(_SERIES, np.int64(7).tobytes())),
     "a date that is none": lambda: packed(_as(), numbers(_DATE, np.int64(-(2**63)).tobytes())),
     "an infinite scale": lambda: packed(_as(), numbers(_SCALE, np.float64(np.inf).tobytes())),
-    "an unknown value at the cutoff": lambda: packed(_as(), numbers(_Y0, np.float64(np.nan).tobytes())),
+    "an unknown value at the cutoff": lambda: packed(
+        _as(), numbers(_Y0, np.float64(np.nan).tobytes())
+    ),
     "an infinite figure": lambda: packed(_as(), numbers(0, np.float64(np.inf).tobytes())),
     "a stream cut short": lambda: packed(_as(), lambda stream: stream[:-20]),
     "a bomb": lambda: packed(_as(), lambda _stream: zlib.compress(bytes(24 * 2**20), 1)),
@@ -251,11 +308,13 @@ def _refused(data: bytes) -> int:
         tracemalloc.stop()
 
 
-def test_what_a_later_metric_would_need_is_unknown_in_earlier_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_later_metric_would_need_is_unknown_in_earlier_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made = result()
     data = pack_outcomes(made.outcomes, profiles(made))
     monkeypatch.setitem(metrics.METRICS, "newer", metrics.METRICS["mae"])
-    back: KeptOutcomes = unpack_outcomes(data)
+    back: StoredOutcomes = unpack_outcomes(data)
     assert np.isnan(back.profiles["GRU"].steps["newer"]).all()
 
 

@@ -1,4 +1,6 @@
-"""The table of runs in the window, as a person uses it: found, compared, noted, deleted, shown and made again."""
+"""The table of runs in the window, as a person uses it: found, compared, noted, deleted, shown
+and made again.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from run_bench import finished
 from test_runs import result
 from window_bench import idle, price_file, texts, wait, window
 
+from app import dialogs
 from app.charts.compare import MOST, hue
-from app.panels.differences import DifferenceDialog
-from app.panels.run_table import COLUMNS
+from app.features.runs.difference_dialog import DifferenceDialog
+from app.features.runs.table import COLUMNS
 from app.theme import DARK, LIGHT, contrast
-from app.window import dialogs
 from app.window.workbench import Workbench
 from forecasting.errors import SourceError
 from forecasting.events import BacktestFinished
@@ -36,7 +38,9 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
 
 
 def cell(bench: Workbench, row: int, title: str) -> str:
-    index = bench.layout.runs.table.model().index(row, [column.title for column in COLUMNS].index(title))
+    index = bench.layout.runs.table.model().index(
+        row, [column.title for column in COLUMNS].index(title)
+    )
     return str(index.data())
 
 
@@ -50,9 +54,11 @@ def choose(bench: Workbench, *rows: int) -> None:
 
 def test_hues_can_be_told_from_their_ground() -> None:
     for theme in (LIGHT, DARK):
-        hues = [hue(place, theme) for place in range(MOST)]
+        hues = [hue(index, theme) for index in range(MOST)]
         assert len(set(hues)) == MOST
-        assert all(contrast(color, theme.surface) > 4.5 for color in hues), "numbers stand on them, too"
+        assert all(contrast(color, theme.surface) > 4.5 for color in hues), (
+            "numbers stand on them, too"
+        )
 
 
 def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) -> None:
@@ -63,7 +69,9 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     finished(bench, horizon=6, seed=3, skill=float("nan"))
     assert [cell(bench, row, "Seed") for row in range(3)] == ["3", "2", "1"], "the latest first"
     panel.table.sortByColumn(5, Qt.SortOrder.DescendingOrder)
-    assert [cell(bench, row, "Skill") for row in range(3)] == ["3.0 %", "1.0 %", "–"], "what is unknown comes last"
+    assert [cell(bench, row, "Skill") for row in range(3)] == ["3.0 %", "1.0 %", "–"], (
+        "what is unknown comes last"
+    )
     panel.table.sortByColumn(5, Qt.SortOrder.AscendingOrder)
     assert [cell(bench, row, "Skill") for row in range(3)] == ["1.0 %", "3.0 %", "–"]
 
@@ -82,12 +90,21 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     QTest.keyClick(panel.table, Qt.Key.Key_Space)
     choose(bench, 2)
     panel.acts["difference"].trigger()
-    dialog = next(one for one in QApplication.topLevelWidgets() if isinstance(one, DifferenceDialog))
-    told = [[item.text() for column in range(3) if (item := dialog.table.item(row, column))] for row in range(dialog.table.rowCount())]
+    dialog = next(
+        one for one in QApplication.topLevelWidgets() if isinstance(one, DifferenceDialog)
+    )
+    told = [
+        [item.text() for column in range(3) if (item := dialog.table.item(row, column))]
+        for row in range(dialog.table.rowCount())
+    ]
     assert told == [["Horizon", "4", "6"], ["Seed", "1", "2"]]
     dialog.close()
 
-    panel.model.setData(panel.table.model().mapToSource(panel.table.model().index(0, 10)), "the small one", Qt.ItemDataRole.EditRole)
+    panel.model.setData(
+        panel.table.model().mapToSource(panel.table.model().index(0, 10)),
+        "the small one",
+        Qt.ItemDataRole.EditRole,
+    )
     idle(bench)
     assert cell(bench, 0, "Notes") == "the small one"
     panel.search.setText("small gru")
@@ -157,33 +174,50 @@ def test_a_run_that_cannot_be_kept_stays_in_memory(bench: Workbench) -> None:
 
 
 @pytest.mark.slow
-def test_a_backtest_is_kept_with_the_series_it_went_through(bench: Workbench, tmp_path: Path) -> None:
+def test_a_backtest_is_kept_with_the_series_it_went_through(
+    bench: Workbench, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
-    bench.watching.load([price_file(tmp_path / "other" / "AAA.csv", bars=80)], "also")
+    bench.watchlist_controller.load([price_file(tmp_path / "other" / "AAA.csv", bars=80)], "also")
     idle(bench)
     made, series = result(), bench.session.panel
     assert series is not None
-    one = Outcomes(
-        "GRU", np.array(["AAA"]), series[0].ds[:1], series[0].ds[None, :4], np.ones(1), np.ones((1, 4)), (0.5,), np.ones((1, 4, 1))
+    item = Outcomes(
+        "GRU",
+        np.array(["AAA"]),
+        series[0].ds[:1],
+        series[0].ds[None, :4],
+        np.ones(1),
+        np.ones((1, 4)),
+        (0.5,),
+        np.ones((1, 4, 1)),
     )
-    bench.runs._take(BacktestFinished(made.config, {"GRU": one}, made.scores, made.verdict, made.info))
+    bench.runs._take(
+        BacktestFinished(made.config, {"GRU": item}, made.scores, made.verdict, made.info)
+    )
     idle(bench)
     assert cell(bench, 0, "Network") == "GRU · backtest"
     (run,) = bench.runs._runs.values()
-    assert run.record.series[0].fingerprint == series[0].fingerprint, "of two series of one name the one that was checked"
+    assert run.record.series[0].fingerprint == series[0].fingerprint, (
+        "of two series of one name the one that was checked"
+    )
     bench.load(["sample:sp500"])
     idle(bench)
     choose(bench, 0)
-    assert bench.layout.runs.table.model().index(0, 0).data(Qt.ItemDataRole.CheckStateRole) is None, "it has no forecast to draw"
+    assert (
+        bench.layout.runs.table.model().index(0, 0).data(Qt.ItemDataRole.CheckStateRole) is None
+    ), "it has no forecast to draw"
     assert bench.layout.runs.acts["reproduce"].isEnabled()
     bench.layout.runs.acts["show"].trigger()
-    wait(lambda: bench.backtesting.tested is not None)
+    wait(lambda: bench.backtest_controller.tested is not None)
     idle(bench)
     judged = bench.layout.backtest.judged
     assert not judged.calibration.chart.table(), "one quantile has no band"
     assert judged.residuals.table.sheet["Model"] == ["GRU"]
-    assert not judged.tabs.isTabVisible(judged.tabs.count() - 1), "what came of each fold is not kept"
-    assert bench.stepping._latest() is not None, "its forecasts are on the chart"
+    assert not judged.tabs.isTabVisible(judged.tabs.count() - 1), (
+        "what came of each fold is not kept"
+    )
+    assert bench.past_forecasts._latest() is not None, "its forecasts are on the chart"
     assert bench.chart._series is bench.session.series is series[0], "and so are its prices"
     assert "An earlier test" in texts(bench.layout.backtest)
 
@@ -192,14 +226,20 @@ def tabs(bench: Workbench) -> list[dict[str, list[str]]]:
     """Return all that the tabs of the judgement say, for each metric and each step."""
     idle(bench)
     judged, found = bench.results.judged, []
-    for place in range(judged.steps.metrics.count()):
-        judged.steps.metrics.setCurrentIndex(place)
+    for index in range(judged.steps.metrics.count()):
+        judged.steps.metrics.setCurrentIndex(index)
         found.append(judged.steps.table.sheet)
     found.append(judged.calibration.table.sheet)
     for step in range(1, judged.residuals.step.maximum() + 1):
         judged.residuals.step.setValue(step)
         found += [judged.residuals.table.sheet, judged.residuals.chart.table()]
-    return [{head: [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values] for head, values in one.items()} for one in found]
+    return [
+        {
+            head: [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values]
+            for head, values in item.items()
+        }
+        for item in found
+    ]
 
 
 def show_first(bench: Workbench) -> None:
@@ -257,7 +297,9 @@ def test_outcomes_that_are_damaged_are_told_and_the_run_is_shown(bench: Workbenc
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_in_the_store_has_its_tabs_too(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_not_in_the_store_has_its_tabs_too(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise SourceError("The disk is full.")
 
@@ -275,7 +317,7 @@ def test_a_project_brings_back_the_tabs_of_its_run_from_the_store(
     finished(bench)
     before = tabs(bench)
     path = tmp_path / "mine.candleproject"
-    assert bench.projecting.save_to(path)
+    assert bench.project_controller.save_to(path)
     bench.session.forget_run()
     monkeypatch.setattr(dialogs, "ask_save_project", lambda *_: "discard")
     bench.load([str(path)])

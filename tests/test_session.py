@@ -17,7 +17,16 @@ import pytest
 from app.session import Session
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
-from forecasting.events import EngineReady, EpochEnd, Event, ForecastMade, Notice, NotLoaded, Progress, SeriesLoaded
+from forecasting.events import (
+    EngineReady,
+    EpochEnd,
+    Event,
+    ForecastMade,
+    Notice,
+    NotLoaded,
+    Progress,
+    SeriesLoaded,
+)
 from forecasting.series import Panel, PriceSeries
 
 Stop = Callable[[], bool]
@@ -46,22 +55,35 @@ class FakeJobs(ModuleType):
         assert self.engine_gate.wait(10)
         yield EngineReady({"cpu": "Processor"}, {"torch": "0"}, 0.1)
 
-    def load(self, requests: Any, should_stop: Stop = lambda: False, refresh: str = "auto") -> Iterator[Event]:
+    def load(
+        self, requests: Any, should_stop: Stop = lambda: False, refresh: str = "auto"
+    ) -> Iterator[Event]:
         yield Progress(0, 1, "Loading")
-        names = [one.reference for one in requests]
+        names = [item.reference for item in requests]
         if names == ["bad"]:
             raise SourceError("bad cannot be read.", "Choose another file.")
         assert self.load_gate.wait(10)
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if name == "bad":
-                yield NotLoaded("bad cannot be read.", "Choose another file.", place)
-        good = [(place, name) for place, name in enumerate(names) if name != "bad"]
-        yield SeriesLoaded(Panel(tuple(series(name) for _place, name in good)), tuple(place for place, _name in good))
+                yield NotLoaded("bad cannot be read.", "Choose another file.", index)
+        good = [(index, name) for index, name in enumerate(names) if name != "bad"]
+        yield SeriesLoaded(
+            Panel(tuple(series(name) for _place, name in good)),
+            tuple(index for index, _name in good),
+        )
 
     def autosave_path(self, panel: Panel, config: RunConfig) -> Path:
         return Path("unused.training")
 
-    def train(self, panel: Panel, config: RunConfig, should_stop: Stop, *, should_pause: Stop, **_files: Any) -> Iterator[Event]:
+    def train(
+        self,
+        panel: Panel,
+        config: RunConfig,
+        should_stop: Stop,
+        *,
+        should_pause: Stop,
+        **_files: Any,
+    ) -> Iterator[Event]:
         self.runs.append(config)
         yield epoch(0)
         while not should_stop():
@@ -81,18 +103,18 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
 
 @pytest.fixture
 def session(qtbot: Any, jobs: FakeJobs) -> Iterator[Session]:
-    one = Session()
-    yield one
+    item = Session()
+    yield item
     jobs.engine_gate.set()
     jobs.load_gate.set()
-    assert one.close()
+    assert item.close()
 
 
 def heard(session: Session) -> tuple[list[str], list[Event], list[Any]]:
     """Record states, events and failures from now on."""
     record: tuple[list[str], list[Event], list[Any]] = ([], [], [])
     session.state_changed.connect(record[0].append)
-    session.delivered.connect(record[1].append)
+    session.event_received.connect(record[1].append)
     session.failed.connect(record[2].append)
     return record
 
@@ -124,7 +146,9 @@ def test_a_failed_load_keeps_what_was_there(qtbot: Any, session: Session) -> Non
     assert session.references == ("A",)
 
 
-def test_a_second_load_replaces_the_first_and_its_late_news_is_dropped(qtbot: Any, session: Session, jobs: FakeJobs) -> None:
+def test_a_second_load_replaces_the_first_and_its_late_news_is_dropped(
+    qtbot: Any, session: Session, jobs: FakeJobs
+) -> None:
     jobs.load_gate.clear()
     session.load(["old"])
     qtbot.waitUntil(lambda: session.progress is not None)
@@ -160,7 +184,7 @@ def test_stop_keeps_and_cancel_discards(qtbot: Any, session: Session) -> None:
     session.stop()
     qtbot.waitUntil(lambda: session.state == "idle")
     assert events[-1] == Notice("kept")
-    assert [one.epoch for one in session.history] == [0, 1]
+    assert [item.epoch for item in session.history] == [0, 1]
 
     session.train(RunConfig())
     qtbot.waitUntil(lambda: len(session.history) == 1)
@@ -191,7 +215,9 @@ def test_a_training_waits_and_goes_on(qtbot: Any, session: Session) -> None:
     assert failures == []
 
 
-def test_cancel_while_the_engine_is_prepared_starts_nothing(qtbot: Any, session: Session, jobs: FakeJobs) -> None:
+def test_cancel_while_the_engine_is_prepared_starts_nothing(
+    qtbot: Any, session: Session, jobs: FakeJobs
+) -> None:
     loaded(qtbot, session)
     jobs.engine_gate.clear()
     session.train(RunConfig())
@@ -214,7 +240,9 @@ def test_what_makes_no_sense_is_refused_in_words(qtbot: Any, session: Session) -
         session.load(["B"])
 
 
-def test_a_fault_in_training_is_told_and_ends_idle(qtbot: Any, session: Session, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_in_training_is_told_and_ends_idle(
+    qtbot: Any, session: Session, jobs: FakeJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(panel: Panel, config: RunConfig, should_stop: Stop, **_more: Any) -> Iterator[Event]:
         yield epoch(0)
         raise RuntimeError("planted")
@@ -226,15 +254,15 @@ def test_a_fault_in_training_is_told_and_ends_idle(qtbot: Any, session: Session,
     qtbot.waitUntil(lambda: bool(failures))
     assert session.state == "idle"
     assert "planted" in failures[0].details
-    assert [one.epoch for one in session.history] == [0]
+    assert [item.epoch for item in session.history] == [0]
 
 
 def test_the_pulse_rests_when_nothing_runs(qtbot: Any, session: Session) -> None:
     beats: list[None] = []
     loaded(qtbot, session)
     qtbot.waitUntil(lambda: not session._pulse.isActive())
-    session.pulsed.connect(lambda: beats.append(None))
-    session.nudge()
+    session.frame_due.connect(lambda: beats.append(None))
+    session.request_repaint()
     qtbot.waitUntil(lambda: not session._pulse.isActive())
     assert len(beats) == 1
 
@@ -257,7 +285,9 @@ def test_select_checks_the_place(qtbot: Any, session: Session) -> None:
         session.select(2)
 
 
-def test_cycles_are_freed_in_the_thread_of_the_window_only(qtbot: Any, session: Session, jobs: FakeJobs) -> None:
+def test_cycles_are_freed_in_the_thread_of_the_window_only(
+    qtbot: Any, session: Session, jobs: FakeJobs
+) -> None:
     class Cycle:
         def __init__(self) -> None:
             self.itself = self

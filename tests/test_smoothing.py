@@ -1,4 +1,6 @@
-"""Exponential smoothing as the start of a network: it looks back only, is chosen where it is better, and is saved."""
+"""Exponential smoothing as the start of a network: it looks back only, is chosen where it is
+better, and is saved.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,14 @@ def sales(bars: int, seed: int) -> PriceSeries:
     level = np.cumsum(draw.normal(0.003, 0.01, bars)) + draw.normal(0, 0.04, bars)
     season = 0.3 * np.sin(2 * np.pi * (np.arange(bars) / 12 + draw.random()))
     ds = (np.datetime64("2019-12") - bars + np.arange(bars)).astype("datetime64[us]")
-    return PriceSeries(f"M{seed}", ds, ("close",), 100 * np.exp(level + season)[:, None], freq="1M", calendar="24/7")
+    return PriceSeries(
+        f"M{seed}",
+        ds,
+        ("close",),
+        100 * np.exp(level + season)[:, None],
+        freq="1M",
+        calendar="24/7",
+    )
 
 
 PANEL = Panel(tuple(sales(bars, seed) for seed, bars in enumerate((96, 90, 84, 60, 96, 30))))
@@ -48,10 +57,15 @@ def run(panel: Panel) -> RunFinished:
 def test_smoothing_looks_at_no_bar_after_its_own(cutoff: int, seed: int) -> None:
     whole = PANEL[0]
     values = np.array(whole.values)
-    values[cutoff + 1 :] *= np.exp(np.random.default_rng(seed).normal(0, 1, values[cutoff + 1 :].shape))
+    values[cutoff + 1 :] *= np.exp(
+        np.random.default_rng(seed).normal(0, 1, values[cutoff + 1 :].shape)
+    )
     for logs in (True, False):
-        one, other = (smoothed(Panel((s,)), HORIZON, logs)[0] for s in (whole, dataclasses.replace(whole, values=values)))
-        assert one[: cutoff + 1] == pytest.approx(other[: cutoff + 1], rel=1e-9)
+        item, other = (
+            smoothed(Panel((s,)), HORIZON, logs)[0]
+            for s in (whole, dataclasses.replace(whole, values=values))
+        )
+        assert item[: cutoff + 1] == pytest.approx(other[: cutoff + 1], rel=1e-9)
 
 
 def test_smoothing_forecasts_a_line_and_a_season_that_have_no_noise() -> None:
@@ -59,28 +73,44 @@ def test_smoothing_forecasts_a_line_and_a_season_that_have_no_noise() -> None:
     y = 200 + 0.5 * steps + 20 * np.sin(2 * np.pi * steps / 12)
     series = dataclasses.replace(PANEL[0], values=y[:, None])
     said = smoothed(Panel((series,)), HORIZON, False)[0][-1]
-    truth = 200 + 0.5 * (95 + np.arange(1, HORIZON + 1)) + 20 * np.sin(2 * np.pi * (95 + np.arange(1, HORIZON + 1)) / 12)
+    truth = (
+        200
+        + 0.5 * (95 + np.arange(1, HORIZON + 1))
+        + 20 * np.sin(2 * np.pi * (95 + np.arange(1, HORIZON + 1)) / 12)
+    )
     assert np.abs(said - truth).max() < 4.0
 
 
-def test_a_network_of_months_starts_from_smoothing_beats_its_baselines_and_says_so(tmp_path: Path) -> None:
+def test_a_network_of_months_starts_from_smoothing_beats_its_baselines_and_says_so(
+    tmp_path: Path,
+) -> None:
     known = Panel(tuple(s.head(len(s) - HORIZON) for s in PANEL))
     last = run(known)
     assert last.forecaster.scaling.base == "smoothed"
     assert any("exponential smoothing" in note for note in last.result.verdict.notes)
     truth = {s.symbol: s.y[-HORIZON:] for s in PANEL}
-    ours = np.mean([np.abs(np.log(f.median / truth[f.symbol])).mean() for f in last.result.forecasts])
+    ours = np.mean(
+        [np.abs(np.log(f.median / truth[f.symbol])).mean() for f in last.result.forecasts]
+    )
     for name in ("random-walk", "drift", "seasonal-naive", "ets", "theta"):
         fitted = BASELINES[name].fit(known, [len(s) for s in known], HORIZON)
         values = fitted.predict(known, Origins.last(known), (0.1, 0.5, 0.9))[:, :, 1]
-        theirs = np.mean([np.abs(np.log(v / truth[s.symbol])).mean() for s, v in zip(known, values, strict=True)])
+        theirs = np.mean(
+            [np.abs(np.log(v / truth[s.symbol])).mean() for s, v in zip(known, values, strict=True)]
+        )
         assert ours < 1.02 * theirs, name
     last.forecaster.save(tmp_path / "model.candle")
     again = TrainedNetwork.load(tmp_path / "model.candle")
     asked = Origins.last(known)
-    assert again.predict(known, asked, QUANTILES) == pytest.approx(last.forecaster.predict(known, asked, QUANTILES), rel=1e-6)
+    assert again.predict(known, asked, QUANTILES) == pytest.approx(
+        last.forecaster.predict(known, asked, QUANTILES), rel=1e-6
+    )
     manifest, arrays = read_bundle(tmp_path / "model.candle")
-    write_bundle(tmp_path / "strange.candle", {**manifest, "scale": {**manifest["scale"], "base": "oracle"}}, arrays)
+    write_bundle(
+        tmp_path / "strange.candle",
+        {**manifest, "scale": {**manifest["scale"], "base": "oracle"}},
+        arrays,
+    )
     with pytest.raises(ModelFileError, match="oracle"):
         TrainedNetwork.load(tmp_path / "strange.candle")
 
@@ -96,7 +126,10 @@ def test_prices_start_as_before_and_older_model_files_open(tmp_path: Path) -> No
     older = {name: value for name, value in manifest["scale"].items() if name != "base"}
     write_bundle(tmp_path / "older.candle", {**manifest, "scale": older}, arrays)
     asked = Origins.last(panel)
-    ours, theirs = (TrainedNetwork.load(tmp_path / f"{name}.candle").predict(panel, asked, QUANTILES) for name in ("model", "older"))
+    ours, theirs = (
+        TrainedNetwork.load(tmp_path / f"{name}.candle").predict(panel, asked, QUANTILES)
+        for name in ("model", "older")
+    )
     assert (ours == theirs).all()
 
 

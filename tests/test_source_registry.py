@@ -1,4 +1,6 @@
-"""A source that is added to the registry, and nowhere else, is opened, listed, stored in projects and described."""
+"""A source that is added to the registry, and nowhere else, is opened, listed, stored in
+projects and described.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,20 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.panels.data import DataPanel
+from app.features.watchlist.panel import DataPanel
 from app.watchlist import name_of
 from forecasting import jobs
 from forecasting.errors import DataError
 from forecasting.series import PriceSeries, Provenance
-from forecasting.source_registry import SOURCES, SourceSpec, catalog, examples, is_prefixed, source_spec, split_reference
+from forecasting.source_registry import (
+    SOURCES,
+    SourceSpec,
+    catalog,
+    examples,
+    is_prefixed,
+    source_spec,
+    split_reference,
+)
 from forecasting.sources import Request, source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +55,11 @@ class Ramp:
         """Return one series."""
         ds = np.busday_offset("2020-01-01", np.arange(200), roll="forward").astype("datetime64[us]")
         close = np.linspace(10.0, 30.0, 200)[:, None]
-        return (PriceSeries(self.name.upper(), ds, ("close",), close, provenance=Provenance(f"ramp:{self.name}")),)
+        return (
+            PriceSeries(
+                self.name.upper(), ds, ("close",), close, provenance=Provenance(f"ramp:{self.name}")
+            ),
+        )
 
 
 def from_request(name: str, _read: object, _wanted: object) -> Ramp:
@@ -55,7 +69,9 @@ def from_request(name: str, _read: object, _wanted: object) -> Ramp:
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = SourceSpec("ramp:NAME", f"{__name__}:from_request", catalog=f"{__name__}:RAMPS", name_of=str.upper)
+    spec = SourceSpec(
+        "ramp:NAME", f"{__name__}:from_request", catalog=f"{__name__}:RAMPS", name_of=str.upper
+    )
     monkeypatch.setitem(SOURCES, "ramp", spec)
 
 
@@ -81,7 +97,9 @@ def test_a_registered_source_is_known_where_references_are(qtbot: Any) -> None:
     qtbot.addWidget(panel)
     menus = [action.menu() for action in panel._add_menu().actions() if action.menu()]
     with qtbot.waitSignal(panel.add_sample_wanted) as emitted:
-        next(action for action in menus[0].actions() if action.text() == "A ramp && nothing else").trigger()
+        next(
+            action for action in menus[0].actions() if action.text() == "A ramp && nothing else"
+        ).trigger()
     assert emitted.args == ["ramp:up"]
 
 
@@ -103,5 +121,8 @@ def test_a_reference_names_a_source_by_its_prefix(reference: str, prefix: str, r
 
 
 def test_the_registry_is_read_without_anything_heavy() -> None:
-    code = "import sys; import forecasting.source_registry; sys.exit(len({'numpy', 'pydantic', 'pandas'} & set(sys.modules)))"
+    code = (
+        "import sys; import forecasting.source_registry; sys.exit(len({'numpy', 'pydantic', "
+        "'pandas'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,4 +1,6 @@
-"""Panels, workbooks, Parquet and packed files; the limits against hostile input; and the short cut for large files."""
+"""Panels, workbooks, Parquet and packed files; the limits against hostile input; and the short
+cut for large files.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from price_files import DAYS, MINUTES, OHLCV, assert_bars, make_bars, multi_head
 from forecasting.errors import SourceError
 from forecasting.series import PriceSeries
 from forecasting.sources import ReadOptions
-from forecasting.sources.files import opening, read, reader, swift, text, understand
+from forecasting.sources.files import container, fast_csv, read, reader, text, understand
 
 PLAIN = "Date,Open,High,Low,Close,Volume"
 OTHER = make_bars(seed=7)
@@ -28,47 +30,56 @@ OTHER = make_bars(seed=7)
 
 
 def by_symbol(series: tuple[PriceSeries, ...]) -> dict[str, PriceSeries]:
-    return {one.symbol: one for one in series}
+    return {item.symbol: item for item in series}
 
 
 def test_a_long_panel_by_the_name_of_its_symbol_column(tmp_path: Path) -> None:
-    content = rows(DAYS, "AAA,{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "symbol,date,open,high,low,close,volume") + rows(
-        OTHER, "BBB,{d:%Y-%m-%d},{o},{h},{l},{c},{v}"
-    )
+    content = rows(
+        DAYS, "AAA,{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "symbol,date,open,high,low,close,volume"
+    ) + rows(OTHER, "BBB,{d:%Y-%m-%d},{o},{h},{l},{c},{v}")
     panel = by_symbol(read(put(tmp_path, content)))
     assert list(panel) == ["AAA", "BBB"]
     assert_bars(panel["AAA"], DAYS)
     assert_bars(panel["BBB"], OTHER)
-    (one,) = read(put(tmp_path, content), ReadOptions(symbol="bbb"))
-    assert_bars(one, OTHER)
+    (item,) = read(put(tmp_path, content), ReadOptions(symbol="bbb"))
+    assert_bars(item, OTHER)
     with pytest.raises(SourceError, match="AAA, BBB"):
         read(put(tmp_path, content), ReadOptions(symbol="CCC"))
 
 
 def test_a_long_panel_by_the_content_of_a_column_of_unknown_name(tmp_path: Path) -> None:
     lines = (
-        rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v},AAA").splitlines() + rows(OTHER, "{d:%Y-%m-%d},{o},{h},{l},{c},{v},BBB").splitlines()
+        rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v},AAA").splitlines()
+        + rows(OTHER, "{d:%Y-%m-%d},{o},{h},{l},{c},{v},BBB").splitlines()
     )
     for content in (lines, sorted(lines)):
-        panel = by_symbol(read(put(tmp_path, "\n".join(["Date,Open,High,Low,Close,Volume,Wertpapier", *content]))))
+        panel = by_symbol(
+            read(put(tmp_path, "\n".join(["Date,Open,High,Low,Close,Volume,Wertpapier", *content])))
+        )
         assert_bars(panel["AAA"], DAYS)
         assert_bars(panel["BBB"], OTHER)
 
 
 def test_codes_and_missing_symbols(tmp_path: Path) -> None:
-    content = rows(DAYS, "600000,{d:%Y-%m-%d},{c}", "code,date,close") + rows(OTHER, "NA,{d:%Y-%m-%d},{c}")
+    content = rows(DAYS, "600000,{d:%Y-%m-%d},{c}", "code,date,close") + rows(
+        OTHER, "NA,{d:%Y-%m-%d},{c}"
+    )
     panel = by_symbol(read(put(tmp_path, content)))
     assert list(panel) == ["600000", "NA"]
 
 
 def test_two_spellings_of_one_symbol(tmp_path: Path) -> None:
-    content = rows(DAYS[:30], "BTC/USD,{d:%Y-%m-%d},{c}", "symbol,date,close") + rows(DAYS[30:], "BTCUSD,{d:%Y-%m-%d},{c}")
+    content = rows(DAYS[:30], "BTC/USD,{d:%Y-%m-%d},{c}", "symbol,date,close") + rows(
+        DAYS[30:], "BTCUSD,{d:%Y-%m-%d},{c}"
+    )
     (series,) = read(put(tmp_path, content))
     assert_bars(series, DAYS, ("close",))
     three = (
-        rows(DAYS, "BRK.B,{d:%Y-%m-%d},{c}", "symbol,date,close") + rows(DAYS, "BRKB,{d:%Y-%m-%d},{c}") + rows(DAYS, "A,{d:%Y-%m-%d},{c}")
+        rows(DAYS, "BRK.B,{d:%Y-%m-%d},{c}", "symbol,date,close")
+        + rows(DAYS, "BRKB,{d:%Y-%m-%d},{c}")
+        + rows(DAYS, "A,{d:%Y-%m-%d},{c}")
     )
-    assert [one.symbol for one in read(put(tmp_path, three))] == ["BRK.B", "BRKB", "A"]
+    assert [item.symbol for item in read(put(tmp_path, three))] == ["BRK.B", "BRKB", "A"]
 
 
 def test_a_wide_panel_of_values(tmp_path: Path) -> None:
@@ -87,9 +98,9 @@ def test_a_wide_panel_of_values(tmp_path: Path) -> None:
 def test_a_wide_panel_of_yfinance(new: bool, tmp_path: Path) -> None:
     path = put(tmp_path, multi_header(("AAPL", "MSFT", "^GSPC"), new))
     panel = read(path)
-    assert [one.symbol for one in panel] == ["AAPL", "MSFT", "^GSPC"]
-    for one in panel:
-        assert_bars(one, DAYS)
+    assert [item.symbol for item in panel] == ["AAPL", "MSFT", "^GSPC"]
+    for item in panel:
+        assert_bars(item, DAYS)
     assert understand(path).layout == "wide"
 
 
@@ -99,38 +110,56 @@ def test_a_wide_panel_of_yfinance(new: bool, tmp_path: Path) -> None:
         "Date,AAPL_Open,AAPL_Close,MSFT_Open,MSFT_Close",
         "Date,Open AAPL,Close AAPL,Open MSFT,Close MSFT",
         "Date,AAPL.Open,AAPL.Close,MSFT.Open,MSFT.Close",
-        "Date,\"('Open', 'AAPL')\",\"('Close', 'AAPL')\",\"('Open', 'MSFT')\",\"('Close', 'MSFT')\"",
+        "Date,\"('Open', 'AAPL')\",\"('Close', 'AAPL')\",\"('Open', 'MSFT')\",\"('Close', "
+        "'MSFT')\"",
     ],
 )
 def test_a_wide_panel_with_symbols_in_its_names(head: str, tmp_path: Path) -> None:
     panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{c},{h},{l}", head)))
-    assert [(one.symbol, one.columns) for one in panel] == [("AAPL", ("open", "close")), ("MSFT", ("open", "close"))]
+    assert [(item.symbol, item.columns) for item in panel] == [
+        ("AAPL", ("open", "close")),
+        ("MSFT", ("open", "close")),
+    ]
     np.testing.assert_array_equal(panel[1].y, [bar.low for bar in DAYS])
 
 
 def test_a_wide_panel_with_merged_symbols(tmp_path: Path) -> None:
     head = ",AAPL,,MSFT,\nDate,Open,Close,Open,Close"
     panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{c},{h},{l}", head)))
-    assert [(one.symbol, one.columns) for one in panel] == [("AAPL", ("open", "close")), ("MSFT", ("open", "close"))]
+    assert [(item.symbol, item.columns) for item in panel] == [
+        ("AAPL", ("open", "close")),
+        ("MSFT", ("open", "close")),
+    ]
 
 
 def test_a_wide_panel_that_pandas_wrote_anew(tmp_path: Path) -> None:
     head = "Price,Close,Close.1,Open,Open.1\nTicker,AAPL,MSFT,AAPL,MSFT\nDate,,,,"
     panel = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{l},{o},{h}", head)))
-    assert [(one.symbol, one.columns) for one in panel] == [("AAPL", ("open", "close")), ("MSFT", ("open", "close"))]
+    assert [(item.symbol, item.columns) for item in panel] == [
+        ("AAPL", ("open", "close")),
+        ("MSFT", ("open", "close")),
+    ]
     np.testing.assert_array_equal(panel[1].y, [bar.low for bar in DAYS])
 
 
 def test_exchange_rates_of_a_central_bank(tmp_path: Path) -> None:
-    path = put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},{o},N/A,{h},", "Date,USD,JPY,BGN,CZK,", newest_first=True))
+    path = put(
+        tmp_path,
+        rows(DAYS, "{d:%Y-%m-%d},{c},{o},N/A,{h},", "Date,USD,JPY,BGN,CZK,", newest_first=True),
+    )
     panel = read(path)
-    assert [one.symbol for one in panel] == ["USD", "JPY", "CZK"]
+    assert [item.symbol for item in panel] == ["USD", "JPY", "CZK"]
     assert_bars(panel[0], DAYS, ("close",))
 
 
 def test_features_beside_prices_are_no_panel(tmp_path: Path) -> None:
     extra = ",".join(f"feature{n}" for n in range(12))
-    (series,) = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}" + ",1.5" * 12, f"{PLAIN},{extra}")))
+    (series,) = read(
+        put(
+            tmp_path,
+            rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}" + ",1.5" * 12, f"{PLAIN},{extra}"),
+        )
+    )
     assert_bars(series, DAYS)
     assert "columns_unused" in {finding.code for finding in series.findings}
 
@@ -139,17 +168,28 @@ def test_features_beside_prices_are_no_panel(tmp_path: Path) -> None:
 
 
 def table(bars: list[Any]) -> list[list[Any]]:
-    return [["Date", "Open", "High", "Low", "Close", "Volume"], *([b.ds, b.open, b.high, b.low, b.close, b.volume] for b in bars)]
+    return [
+        ["Date", "Open", "High", "Low", "Close", "Volume"],
+        *([b.ds, b.open, b.high, b.low, b.close, b.volume] for b in bars),
+    ]
 
 
 def test_a_workbook(tmp_path: Path) -> None:
-    path = put(tmp_path, xlsx({"Notes": [["nothing", "here"]], "Prices": table(DAYS), "Other": table(OTHER)}), "book.bin")
+    path = put(
+        tmp_path,
+        xlsx({"Notes": [["nothing", "here"]], "Prices": table(DAYS), "Other": table(OTHER)}),
+        "book.bin",
+    )
     (series,) = read(path)
     assert_bars(series, DAYS)
     (series,) = read(path, ReadOptions(sheet="Other"))
     assert_bars(series, OTHER)
     reading = understand(path)
-    assert (reading.kind, reading.sheet, reading.sheets) == ("excel", "Prices", ("Notes", "Prices", "Other"))
+    assert (reading.kind, reading.sheet, reading.sheets) == (
+        "excel",
+        "Prices",
+        ("Notes", "Prices", "Other"),
+    )
     with pytest.raises(SourceError, match="Notes, Prices, Other"):
         read(path, ReadOptions(sheet="Nope"))
     with pytest.raises(SourceError, match="no price table"):
@@ -176,7 +216,7 @@ def test_a_workbook_with_merged_symbols(tmp_path: Path) -> None:
         *([b.ds, b.open, b.close, b.high, b.low] for b in DAYS),
     ]
     panel = read(put(tmp_path, xlsx({"S": sheet}), "book.xlsx"))
-    assert [one.symbol for one in panel] == ["AAPL", "MSFT"]
+    assert [item.symbol for item in panel] == ["AAPL", "MSFT"]
 
 
 def test_a_workbook_that_claims_the_whole_sheet_is_refused(tmp_path: Path) -> None:
@@ -186,7 +226,10 @@ def test_a_workbook_that_claims_the_whole_sheet_is_refused(tmp_path: Path) -> No
         for info in old.infolist():
             data = old.read(info)
             if "worksheets" in info.filename:
-                data = data.replace(b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
+                data = data.replace(
+                    b"</sheetData>",
+                    b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>',
+                )
             new.writestr(info.filename, data)
     with pytest.raises(SourceError, match="1,048,576 rows and 16,384 columns"):
         read(put(tmp_path, out.getvalue(), "book.xlsx"))
@@ -198,7 +241,8 @@ def test_a_workbook_that_claims_the_whole_sheet_is_refused(tmp_path: Path) -> No
 def test_parquet(tmp_path: Path) -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(
-        {name.capitalize(): [getattr(b, name) for b in DAYS] for name in OHLCV}, index=pd.DatetimeIndex([b.ds for b in DAYS])
+        {name.capitalize(): [getattr(b, name) for b in DAYS] for name in OHLCV},
+        index=pd.DatetimeIndex([b.ds for b in DAYS]),
     )
     frame.to_parquet(tmp_path / "unnamed.parquet")
     assert_bars(read(tmp_path / "unnamed.parquet")[0], DAYS)
@@ -207,17 +251,21 @@ def test_parquet(tmp_path: Path) -> None:
     (series,) = read(tmp_path / "zone.parquet")
     assert_bars(series, DAYS)
     assert series.tz == "America/New_York"
-    frame.reset_index().astype({"Close": "float32"}).to_parquet(tmp_path / "column.csv", index=False)
+    frame.reset_index().astype({"Close": "float32"}).to_parquet(
+        tmp_path / "column.csv", index=False
+    )
     (series,) = read(tmp_path / "column.csv")
     assert len(series) == len(DAYS)
     wide = pd.concat({"AAPL": frame, "MSFT": frame * 2}, axis=1).swaplevel(axis=1)
     wide.to_parquet(tmp_path / "wide.parquet")
     panel = read(tmp_path / "wide.parquet")
-    assert [one.symbol for one in panel] == ["AAPL", "MSFT"]
+    assert [item.symbol for item in panel] == ["AAPL", "MSFT"]
     assert_bars(panel[0], DAYS)
-    long = pd.concat([frame.assign(ticker="AAPL"), frame.assign(ticker="MSFT")]).astype({"ticker": "category"})
+    long = pd.concat([frame.assign(ticker="AAPL"), frame.assign(ticker="MSFT")]).astype(
+        {"ticker": "category"}
+    )
     long.to_parquet(tmp_path / "long.parquet")
-    assert [one.symbol for one in read(tmp_path / "long.parquet")] == ["AAPL", "MSFT"]
+    assert [item.symbol for item in read(tmp_path / "long.parquet")] == ["AAPL", "MSFT"]
 
 
 def test_parquet_without_rows_or_prices(tmp_path: Path) -> None:
@@ -241,9 +289,14 @@ def zipped(files: dict[str, str]) -> bytes:
 
 
 def test_zip(tmp_path: Path) -> None:
-    one, other = rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN), rows(OTHER, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN)
-    assert_bars(read(put(tmp_path, zipped({"a.csv": one, "__MACOSX/._a.csv": "x"}), "a.zip"))[0], DAYS)
-    both = put(tmp_path, zipped({"a.csv": one, "b.csv": other}), "both.zip")
+    item, other = (
+        rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN),
+        rows(OTHER, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN),
+    )
+    assert_bars(
+        read(put(tmp_path, zipped({"a.csv": item, "__MACOSX/._a.csv": "x"}), "a.zip"))[0], DAYS
+    )
+    both = put(tmp_path, zipped({"a.csv": item, "b.csv": other}), "both.zip")
     with pytest.raises(SourceError, match=r"a\.csv, b\.csv"):
         read(both)
     assert_bars(read(both, ReadOptions(sheet="b.csv"))[0], OTHER)
@@ -251,7 +304,7 @@ def test_zip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, lambda data: zipped({"a.csv": data.decode()})])
 def test_a_bomb_is_refused(pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(container, "MAX_BYTES", 1 << 20)
     bomb = pack(b"Date,Close\n" + b"2020-01-02,1\n" * 200_000)
     assert len(bomb) < 1 << 17
     with pytest.raises(SourceError, match="unpacks to more than 1 MB"):
@@ -266,7 +319,7 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN)
-    monkeypatch.setattr(opening, "MAX_BYTES", 100)
+    monkeypatch.setattr(container, "MAX_BYTES", 100)
     with pytest.raises(SourceError, match="at most"):
         read(put(tmp_path, content))
     monkeypatch.undo()
@@ -293,10 +346,14 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 LARGE = make_bars(3000, timedelta(minutes=1), datetime(2024, 1, 2, 9, 30))
 
 
-def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[PriceSeries, ...], tuple[PriceSeries, ...], bool]:
-    """Return what the short cut and the careful way read, and whether the short cut was taken to its end."""
+def both_ways(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[tuple[PriceSeries, ...], tuple[PriceSeries, ...], bool]:
+    """Return what the short cut and the careful way read, and whether the short cut was taken to
+    its end.
+    """
     taken: list[bool] = []
-    original = swift.read_swiftly
+    original = fast_csv.read_swiftly
 
     def noted(*args: Any) -> Any:
         result = original(*args)
@@ -305,7 +362,7 @@ def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[PriceS
 
     with monkeypatch.context() as patch:
         patch.setattr(reader, "SMALL", 0)
-        patch.setattr(swift, "_BLOCK", 4000)
+        patch.setattr(fast_csv, "_BLOCK", 4000)
         patch.setattr(reader, "read_swiftly", noted)
         quick = read(path)
     return quick, read(path), taken == [True]
@@ -325,7 +382,9 @@ def both_ways(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[PriceS
         ("{d:%Y-%m-%d %H:%M:%S},{o},{h},{l},{c},{v},,0.5", f"{PLAIN},note,rsi"),
     ],
 )
-def test_the_short_cut_agrees(form: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_short_cut_agrees(
+    form: str, head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path, rows(LARGE, form, head))
     quick, careful, taken = both_ways(path, monkeypatch)
     assert taken
@@ -356,7 +415,9 @@ def test_the_short_cut_agrees(form: str, head: str, tmp_path: Path, monkeypatch:
         (f",{LARGE[2500].volume}\n", "\n"),
     ],
 )
-def test_any_surprise_is_read_carefully(old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_surprise_is_read_carefully(
+    old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = rows(LARGE, "{d},{o},{h},{l},{c},{v}", PLAIN)
     assert old in content
     path = put(tmp_path, content.replace(old, new) if old else content)
@@ -373,13 +434,21 @@ def test_a_large_latin_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def assert_same(quick: tuple[PriceSeries, ...], careful: tuple[PriceSeries, ...]) -> None:
-    assert [one.symbol for one in quick] == [one.symbol for one in careful]
-    for one, other in zip(quick, careful, strict=True):
-        assert (one.columns, one.freq, one.tz, one.calendar) == (other.columns, other.freq, other.tz, other.calendar)
-        np.testing.assert_array_equal(one.ds, other.ds)
-        np.testing.assert_array_equal(one.values, other.values)
-        assert one.provenance.content_hash == other.provenance.content_hash
-        told = [{(f.code, f.count, f.severity, f.action) for f in series.findings} for series in (one, other)]
+    assert [item.symbol for item in quick] == [item.symbol for item in careful]
+    for item, other in zip(quick, careful, strict=True):
+        assert (item.columns, item.freq, item.tz, item.calendar) == (
+            other.columns,
+            other.freq,
+            other.tz,
+            other.calendar,
+        )
+        np.testing.assert_array_equal(item.ds, other.ds)
+        np.testing.assert_array_equal(item.values, other.values)
+        assert item.provenance.content_hash == other.provenance.content_hash
+        told = [
+            {(f.code, f.count, f.severity, f.action) for f in series.findings}
+            for series in (item, other)
+        ]
         assert told[0] == told[1]
 
 
@@ -391,14 +460,16 @@ def test_minutes_are_used(tmp_path: Path) -> None:
 def test_a_zip_archive_damaged_anywhere_is_refused_in_words_or_read(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.csv", "Date,Close\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29)))
+        archive.writestr(
+            "a.csv", "Date,Close\n" + "".join(f"2020-01-{day:02},{day}\n" for day in range(1, 29))
+        )
     whole, path, refused = packed.getvalue(), tmp_path / "a.zip", 0
     directory = whole.index(b"PK\1\2")
-    for place in [*range(4, 60), *range(directory, len(whole))]:
+    for index in [*range(4, 60), *range(directory, len(whole))]:
         for value in (0, 255):
-            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            path.write_bytes(whole[:index] + bytes([value]) + whole[index + 1 :])
             try:
-                opening.whole_file(opening.inspect_file(path))
+                container.whole_file(container.inspect_file(path))
             except SourceError:
                 refused += 1
     assert refused > 50

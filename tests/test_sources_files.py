@@ -1,4 +1,6 @@
-"""Price files of every family that strangers bring: what was written is what is read, or a finding or an error says why not."""
+"""Price files of every family that strangers bring: what was written is what is read, or a
+finding or an error says why not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from forecasting.sources.files import read, understand
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FORMATS = DATA / "formats"
-EXPECTED: dict[str, dict[str, Any]] = json.loads((FORMATS / "expected.json").read_text()) if FORMATS.is_dir() else {}
+EXPECTED: dict[str, dict[str, Any]] = (
+    json.loads((FORMATS / "expected.json").read_text()) if FORMATS.is_dir() else {}
+)
 
 PLAIN = "Date,Open,High,Low,Close,Volume"
 
@@ -27,13 +31,18 @@ def test_real_file(key: str) -> None:
     want = EXPECTED[key]
     (series,) = source(str(FORMATS / want["file"])).load()
     assert len(series) == want["bars"]
-    stamps = [np.datetime64(want[name].removesuffix("+00:00"), "us") for name in ("first_ds", "last_ds")]
+    stamps = [
+        np.datetime64(want[name].removesuffix("+00:00"), "us") for name in ("first_ds", "last_ds")
+    ]
     assert series.ds[[0, -1]].tolist() == [stamp.item() for stamp in stamps]
     assert (series.tz == "UTC") == want["first_ds"].endswith("+00:00")
     assert (series.y[0], series.y[-1]) == (want["first_close"], want["last_close"])
     for column in ("open", "volume"):
         assert (series[column][-1] if column in series else None) == want.get(f"last_{column}")
-    assert sum(finding.count for finding in series.findings if finding.code == "duplicates") == want["duplicates"]
+    assert (
+        sum(finding.count for finding in series.findings if finding.code == "duplicates")
+        == want["duplicates"]
+    )
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not here")
@@ -44,11 +53,17 @@ def test_real_panels() -> None:
     empty = sum(finding.count for finding in wide[0].findings if finding.code == "missing_close")
     assert (len(wide[0]), empty) == (775, 16)
     long = read(DATA / "panel_2013_2017.csv.gz")
-    assert (len(long), long[0].symbol, long[0].columns) == (100, "A", ("open", "high", "low", "close", "volume"))
+    assert (len(long), long[0].symbol, long[0].columns) == (
+        100,
+        "A",
+        ("open", "high", "low", "close", "volume"),
+    )
     assert str(long[0].ds[-1])[:10] == "2017-12-29"
 
 
-@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 6))])
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, 6))]
+)
 def test_families(part: int, tmp_path: Path) -> None:
     wrong = {}
     for name in list(FAMILIES)[part::6]:
@@ -70,10 +85,16 @@ def test_families(part: int, tmp_path: Path) -> None:
 
 
 def settled(tmp_path: Path, content: str, code: str, **options: Any) -> tuple[Any, Any]:
-    """Return the series read by itself, which must carry the finding, and the one read with options, which must not."""
+    """Return the series read by itself, which must carry the finding, and the one read with
+    options, which must not.
+    """
     path = put(tmp_path, content)
     (found,) = read(path)
-    assert [finding for finding in found.findings if finding.code == code and finding.severity == "warning"]
+    assert [
+        finding
+        for finding in found.findings
+        if finding.code == code and finding.severity == "warning"
+    ]
     (told,) = read(path, ReadOptions(**options))
     assert not [finding for finding in told.findings if finding.code == code]
     return found, told
@@ -138,7 +159,9 @@ def test_ways_to_write_numbers(cells: tuple[str, ...], value: float, tmp_path: P
 
 
 def test_percentages_tell_the_mark(tmp_path: Path) -> None:
-    content = "Date,Price,Change %\n" + "".join(f'01/{n}/2020,"132,{n}5","0.42%"\n' for n in range(13, 20))
+    content = "Date,Price,Change %\n" + "".join(
+        f'01/{n}/2020,"132,{n}5","0.42%"\n' for n in range(13, 20)
+    )
     (series,) = read(put(tmp_path, content))
     assert series.y[0] == 132_135.0
     assert "decimal_mark" not in {finding.code for finding in series.findings}
@@ -168,7 +191,9 @@ def test_columns_can_be_given(tmp_path: Path) -> None:
         ({"encoding": "utf-16"}, "utf-16"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(options: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_are_refused(
+    options: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     path = put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN))
     with pytest.raises(SourceError) as error:
         read(path, ReadOptions(**options))
@@ -178,8 +203,10 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, Any], words: str
 @pytest.mark.parametrize(
     ("form", "cells"),
     [
-        ("%d~%m~%Y", "{d:%d~%m~%Y}"), ("%Y%m%d", "{d:%Y%m%d}"), ("ddmmyyyy", "{d:%d%m%Y}"), ("yymmdd", "{d:%y%m%d}"), ("epoch-s", "{e}"),
-        ("epoch-ms", "{e}000"), ("ydm", "{d:%Y-%d-%m}"), ("dmy", "{d:%d/%m/%y}"), ("ymd", "{d:%y/%m/%d}"),
+        ("%d~%m~%Y", "{d:%d~%m~%Y}"), ("%Y%m%d", "{d:%Y%m%d}"), ("ddmmyyyy", "{d:%d%m%Y}"),
+        ("yymmdd", "{d:%y%m%d}"), ("epoch-s", "{e}"),
+        ("epoch-ms", "{e}000"), ("ydm", "{d:%Y-%d-%m}"), ("dmy", "{d:%d/%m/%y}"), ("ymd",
+        "{d:%y/%m/%d}"),
     ],
 )  # fmt: skip
 def test_date_formats_can_be_given(form: str, cells: str, tmp_path: Path) -> None:
@@ -189,14 +216,17 @@ def test_date_formats_can_be_given(form: str, cells: str, tmp_path: Path) -> Non
 
 
 def test_symbol_names_a_single_series(tmp_path: Path) -> None:
-    (series,) = read(put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close")), ReadOptions(symbol="ACME"))
+    (series,) = read(
+        put(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close")), ReadOptions(symbol="ACME")
+    )
     assert series.symbol == "ACME"
 
 
 def test_repairs_can_be_switched_off(tmp_path: Path) -> None:
     good = rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close")
     damage = {
-        "unsorted": good + "2019-01-02,1\n", "duplicates": good + f"{DAYS[-1].ds:%Y-%m-%d},7\n", "missing_close": good + "2021-01-04,\n"
+        "unsorted": good + "2019-01-02,1\n", "duplicates": good + f"{DAYS[-1].ds:%Y-%m-%d},7\n",
+            "missing_close": good + "2021-01-04,\n"
     }  # fmt: skip
     for code, content in damage.items():
         path = put(tmp_path, content)
@@ -209,11 +239,19 @@ def test_repairs_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_duplicates_keep_the_last_row_and_tell_which_differ(tmp_path: Path) -> None:
-    path = put(tmp_path, "Date,Close\n2020-01-02,1\n2020-01-03,2\n2020-01-03,3\n2020-01-06,4\n2020-01-06,4\n")
+    path = put(
+        tmp_path,
+        "Date,Close\n2020-01-02,1\n2020-01-03,2\n2020-01-03,3\n2020-01-06,4\n2020-01-06,4\n",
+    )
     (series,) = read(path)
     assert series.y.tolist() == [1, 3, 4]
     (note,) = [finding for finding in series.findings if finding.code == "duplicates"]
-    assert (note.count, note.severity, note.action, note.dates) == (2, "warning", "dropped", ("2020-01-03", "2020-01-06"))
+    assert (note.count, note.severity, note.action, note.dates) == (
+        2,
+        "warning",
+        "dropped",
+        ("2020-01-03", "2020-01-06"),
+    )
     assert "1 of them with other values" in note.message
 
 
@@ -227,7 +265,9 @@ def test_stacked_series_are_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("wrong", ["0", "0.00", "-{}"])
-def test_a_lone_zero_or_sign_flip_is_a_missing_close(wrong: str, newest_first: bool, tmp_path: Path) -> None:
+def test_a_lone_zero_or_sign_flip_is_a_missing_close(
+    wrong: str, newest_first: bool, tmp_path: Path
+) -> None:
     lines = [f"{bar.ds:%Y-%m-%d},{100 + 0.1 * n}" for n, bar in enumerate(DAYS[:40])]
     lines[20] = f"{DAYS[20].ds:%Y-%m-%d},{wrong.format(102.1)}"
     content = "\n".join(["Date,Close", *(reversed(lines) if newest_first else lines)]) + "\n"
@@ -235,19 +275,31 @@ def test_a_lone_zero_or_sign_flip_is_a_missing_close(wrong: str, newest_first: b
     assert len(series) == 39
     assert series.y.min() == 100
     [finding] = [found for found in series.findings if found.code == "missing_close"]
-    assert (finding.count, finding.action, finding.dates) == (1, "dropped", (f"{DAYS[20].ds:%Y-%m-%d}",))
+    assert (finding.count, finding.action, finding.dates) == (
+        1,
+        "dropped",
+        (f"{DAYS[20].ds:%Y-%m-%d}",),
+    )
     with pytest.raises(SourceError, match="taken as missing"):
         read(put(tmp_path, content, "x.csv"), ReadOptions(repair=False))
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_open_and_close_are_told_apart_by_time(newest_first: bool, tmp_path: Path) -> None:
-    for form in ("{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "{d:%Y-%m-%d},{c},{l},{h},{o},{v}", "{d:%Y-%m-%d},{h},{c},{o},{l},{v}"):
+    for form in (
+        "{d:%Y-%m-%d},{o},{h},{l},{c},{v}",
+        "{d:%Y-%m-%d},{c},{l},{h},{o},{v}",
+        "{d:%Y-%m-%d},{h},{c},{o},{l},{v}",
+    ):
         for head in ("", "dat,p1,p2,p3,p4,p5"):
             (series,) = read(put(tmp_path, rows(DAYS, form, head, newest_first)))
             assert_bars(series, DAYS)
-            (note,) = [finding for finding in series.findings if finding.code == "columns_by_content"]
-            assert note.severity == ("info" if "{o},{h},{l},{c}" in form and not head else "warning")
+            (note,) = [
+                finding for finding in series.findings if finding.code == "columns_by_content"
+            ]
+            assert note.severity == (
+                "info" if "{o},{h},{l},{c}" in form and not head else "warning"
+            )
 
 
 def test_years_of_two_digits_are_not_in_the_future(tmp_path: Path) -> None:
@@ -260,7 +312,9 @@ def test_years_of_two_digits_are_not_in_the_future(tmp_path: Path) -> None:
 def test_epochs_that_gain_a_digit_lose_no_rows(tmp_path: Path) -> None:
     stamps = [999_475_200 + 86_400 * n for n in range(12)]
     for head in ("Date,Close\n", ""):
-        (series,) = read(put(tmp_path, head + "".join(f"{stamp},{n}.5\n" for n, stamp in enumerate(stamps))))
+        (series,) = read(
+            put(tmp_path, head + "".join(f"{stamp},{n}.5\n" for n, stamp in enumerate(stamps)))
+        )
         assert (len(series), str(series.ds[0])[:10]) == (12, "2001-09-03")
 
 
@@ -273,14 +327,18 @@ def test_nothing_is_filled(tmp_path: Path) -> None:
 
 
 def test_dates_of_another_kind_are_not_dropped_in_silence(tmp_path: Path) -> None:
-    (series,) = read(put(tmp_path, "Date,Close\n13/01/2020,1\n14/01/2020,2\n01/15/2020,3\n16/01/2020,4\n"))
+    (series,) = read(
+        put(tmp_path, "Date,Close\n13/01/2020,1\n14/01/2020,2\n01/15/2020,3\n16/01/2020,4\n")
+    )
     (note,) = [finding for finding in series.findings if finding.code == "unreadable_dates"]
     assert (note.count, note.severity) == (1, "warning")
     assert "01/15/2020" in note.message
 
 
 def test_text_in_a_price_is_told(tmp_path: Path) -> None:
-    content = rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN).replace(f",{DAYS[5].high},", ",oops,", 1)
+    content = rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", PLAIN).replace(
+        f",{DAYS[5].high},", ",oops,", 1
+    )
     (series,) = read(put(tmp_path, content))
     assert len(series) == len(DAYS)
     assert np.isnan(series["high"][5])
@@ -306,8 +364,18 @@ def test_offsets_of_an_exchange_give_its_zone(tmp_path: Path) -> None:
 
 
 def test_the_hour_that_comes_twice_is_told_apart_in_utc(tmp_path: Path) -> None:
-    stamps = ["2020-11-01 00:30:00-04:00", "2020-11-01 01:30:00-04:00", "2020-11-01 01:30:00-05:00", "2020-11-01 02:30:00-05:00"]
-    (series,) = read(put(tmp_path, "Datetime,Close\n" + "".join(f"{stamp},{n}\n" for n, stamp in enumerate(stamps, 1))))
+    stamps = [
+        "2020-11-01 00:30:00-04:00",
+        "2020-11-01 01:30:00-04:00",
+        "2020-11-01 01:30:00-05:00",
+        "2020-11-01 02:30:00-05:00",
+    ]
+    (series,) = read(
+        put(
+            tmp_path,
+            "Datetime,Close\n" + "".join(f"{stamp},{n}\n" for n, stamp in enumerate(stamps, 1)),
+        )
+    )
     assert (series.tz, len(series)) == ("UTC", 4)
     assert [str(ds)[11:16] for ds in series.ds] == ["04:30", "05:30", "06:30", "07:30"]
     assert "time_zone" in {finding.code for finding in series.findings}
@@ -340,14 +408,24 @@ def test_the_hour_that_comes_twice_is_told_apart_in_utc(tmp_path: Path) -> None:
         ("2020-01-02,3.5,1.5,2.5\n2020-01-03,3.5,9.5,1.5\n", "No column can be told"),
     ],
 )
-def test_what_cannot_be_read_is_refused_clearly(content: str | bytes, words: str, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_refused_clearly(
+    content: str | bytes, words: str, tmp_path: Path
+) -> None:
     with pytest.raises(SourceError) as error:
         read(put(tmp_path, content))
     assert words in str(error.value)
     assert "prices.csv" in error.value.message
 
 
-@pytest.mark.parametrize("reference", ["https://host/prices.csv", "ftp://host/a.csv", "file:///etc/passwd", "s3://bucket/key.parquet"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "https://host/prices.csv",
+        "ftp://host/a.csv",
+        "file:///etc/passwd",
+        "s3://bucket/key.parquet",
+    ],
+)
 def test_addresses_are_refused(reference: str) -> None:
     with pytest.raises(SourceError, match="address"):
         source(reference).load()
@@ -372,8 +450,17 @@ def test_missing_files_folders_and_tickers(tmp_path: Path) -> None:
 def test_understand_tells_how_a_file_is_read(tmp_path: Path) -> None:
     path = put(tmp_path, FAMILIES["ariva"].content)
     reading = understand(path)
-    assert (reading.kind, reading.delimiter, reading.decimal, reading.encoding) == ("text", ";", ",", "utf-8")
-    assert (reading.date_format, reading.date_order, reading.layout) == ("%Y-%m-%d", "ymd", "single")
+    assert (reading.kind, reading.delimiter, reading.decimal, reading.encoding) == (
+        "text",
+        ";",
+        ",",
+        "utf-8",
+    )
+    assert (reading.date_format, reading.date_order, reading.layout) == (
+        "%Y-%m-%d",
+        "ymd",
+        "single",
+    )
     assert (reading.header_rows, reading.first_row, reading.rows) == ((0,), 1, len(DAYS))
     assert reading.names("volume") == ("Stuecke",)
     assert reading.first[0][0] == f"{DAYS[-1].ds:%Y-%m-%d}"
@@ -404,7 +491,9 @@ def test_what_was_understood_can_be_given_back(tmp_path: Path) -> None:
 def test_provenance(tmp_path: Path) -> None:
     import hashlib
 
-    path = put(tmp_path, rows(MINUTES, "{e},{o},{h},{l},{c},{v}", "time,open,high,low,close,volume"))
+    path = put(
+        tmp_path, rows(MINUTES, "{e},{o},{h},{l},{c},{v}", "time,open,high,low,close,volume")
+    )
     (series,) = read(path)
     assert series.provenance.source == str(path)
     assert series.provenance.content_hash == hashlib.sha256(path.read_bytes()).hexdigest()

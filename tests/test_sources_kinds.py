@@ -1,6 +1,6 @@
-"""Kinds of price files that were once read wrongly, refused without need, or taken for something else."""
-
-# ruff: noqa: E501  (lines of foreign files are long)
+"""Kinds of price files that were once read wrongly, refused without need, or taken for something
+else.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ PLAIN = "Date,Open,High,Low,Close,Volume"
 FORM = "{d:%Y-%m-%d},{o},{h},{l},{c},{v}"
 
 
-def one(tmp_path: Path, content: str | bytes, name: str = "prices.csv", **options: Any) -> PriceSeries:
+def one(
+    tmp_path: Path, content: str | bytes, name: str = "prices.csv", **options: Any
+) -> PriceSeries:
     (series,) = read(put(tmp_path, content, name), ReadOptions(**options))
     return series
 
@@ -52,12 +54,16 @@ def test_a_plain_close_is_the_series(extra: str, tmp_path: Path) -> None:
     cells = ",1.5" * len(extra.split(","))
     series = one(tmp_path, rows(DAYS, FORM + cells, f"{PLAIN},{extra}"))
     assert_bars(series, DAYS)
-    first = one(tmp_path, rows(DAYS, "{d:%Y-%m-%d}" + cells + ",{c},{v}", f"Date,{extra},Close,Volume"))
+    first = one(
+        tmp_path, rows(DAYS, "{d:%Y-%m-%d}" + cells + ",{c},{v}", f"Date,{extra},Close,Volume")
+    )
     assert_bars(first, DAYS, ("close", "volume"))
 
 
 def test_a_price_beside_indicators_is_one_series(tmp_path: Path) -> None:
-    series = one(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},1,2,3", "Date,Value,SMA_10,RSI14,log_return"))
+    series = one(
+        tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},1,2,3", "Date,Value,SMA_10,RSI14,log_return")
+    )
     assert_bars(series, DAYS, ("close",))
     prophet = one(tmp_path, rows(DAYS, "{d:%Y-%m-%d},{c},20.5,1", "ds,y,temperature,promotion"))
     assert_bars(prophet, DAYS, ("close",))
@@ -72,20 +78,32 @@ def test_closes_of_several_symbols_without_a_plain_one_are_a_panel(tmp_path: Pat
 
 
 def test_open_high_low_close_is_the_order_of_files_without_a_header(tmp_path: Path) -> None:
-    """Bars whose moves would fit close, high, low, open better are read in the usual order, with a warning."""
+    """Bars whose moves would fit close, high, low, open better are read in the usual order, with
+    a warning.
+    """
     flipped = [Bar(b.ds, b.close, b.high, b.low, b.open, b.volume) for b in DAYS]
     series = one(tmp_path, rows(flipped, "{d:%Y.%m.%d},00:00,{o},{h},{l},{c},{v}"))
     assert_bars(series, flipped)
     (note,) = [finding for finding in series.findings if finding.code == "columns_by_content"]
     assert note.severity == "warning"
     assert "open=5,close=2" in note.message
-    asked = one(tmp_path, rows(flipped, "{d:%Y.%m.%d},00:00,{o},{h},{l},{c},{v}"), columns={"close": 2, "open": 5, "high": 3, "low": 4})
+    asked = one(
+        tmp_path,
+        rows(flipped, "{d:%Y.%m.%d},00:00,{o},{h},{l},{c},{v}"),
+        columns={"close": 2, "open": 5, "high": 3, "low": 4},
+    )
     assert_bars(asked, DAYS, ("open", "high", "low", "close"))
 
 
-@pytest.mark.parametrize("names", ["1 Mo,2 Mo,6 Mo,10 Yr", "M1,M2,M3,M4", "Jan,Mar,May,Jul", "front,second,third,fourth"])
+@pytest.mark.parametrize(
+    "names", ["1 Mo,2 Mo,6 Mo,10 Yr", "M1,M2,M3,M4", "Jan,Mar,May,Jul", "front,second,third,fourth"]
+)
 def test_columns_that_lie_one_above_the_other_are_a_panel(names: str, tmp_path: Path) -> None:
-    panel = read(put(tmp_path, rows(DAYS, "{d:%m/%d/%Y},{h},{c},{o},{l}", f"Date,{names}", newest_first=True)))
+    panel = read(
+        put(
+            tmp_path, rows(DAYS, "{d:%m/%d/%Y},{h},{c},{o},{l}", f"Date,{names}", newest_first=True)
+        )
+    )
     assert len(panel) in (1, 4)
     rng = np.random.default_rng(3)
     level = 4 + np.cumsum(rng.normal(0, 0.05, len(DAYS)))
@@ -100,7 +118,10 @@ def test_columns_that_lie_one_above_the_other_are_a_panel(names: str, tmp_path: 
 def test_heavy_volumes_and_adjusted_closes_without_a_header(tmp_path: Path) -> None:
     heavy = [Bar(b.ds, b.open, b.high, b.low, b.close, b.volume * 17) for b in DAYS]
     assert_bars(one(tmp_path, rows(heavy, FORM)), heavy)
-    lines = [f"{b.ds:%Y-%m-%d},{b.open},{b.high},{b.low},{b.close},{b.close * 0.97:.6f},{b.volume}" for b in heavy]
+    lines = [
+        f"{b.ds:%Y-%m-%d},{b.open},{b.high},{b.low},{b.close},{b.close * 0.97:.6f},{b.volume}"
+        for b in heavy
+    ]
     series = one(tmp_path, "\n".join(lines))
     assert series.columns == ("open", "high", "low", "close", "adj_close", "volume")
     np.testing.assert_allclose(series["adj_close"], series.y * 0.97, atol=1e-6)
@@ -112,9 +133,18 @@ def test_heavy_volumes_and_adjusted_closes_without_a_header(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("form", "head"),
     [
-        ("{d:%Y%m%d}  {d:%H:%M:%S},{o},{h},{l},{c},{v},{c},12,False", "Date,Open,High,Low,Close,Volume,WAP,Count,HasGaps"),
-        ("{d:%Y%m%d} {d:%H:%M:%S},{o},{h},{l},{c},{v},NIFTY 50", "date,open,high,low,close,volume,symbol"),
-        ("NIFTY BANK,{d:%Y%m%d-%H:%M:%S},{o},{h},{l},{c},{v}", "symbol,time,open,high,low,close,volume"),
+        (
+            "{d:%Y%m%d}  {d:%H:%M:%S},{o},{h},{l},{c},{v},{c},12,False",
+            "Date,Open,High,Low,Close,Volume,WAP,Count,HasGaps",
+        ),
+        (
+            "{d:%Y%m%d} {d:%H:%M:%S},{o},{h},{l},{c},{v},NIFTY 50",
+            "date,open,high,low,close,volume,symbol",
+        ),
+        (
+            "NIFTY BANK,{d:%Y%m%d-%H:%M:%S},{o},{h},{l},{c},{v}",
+            "symbol,time,open,high,low,close,volume",
+        ),
         ("{d:%Y%m%d} {d:%H:%M};{o};{h};{l};{c};{v};a b c", "time;open;high;low;close;volume;note"),
     ],
 )
@@ -146,7 +176,9 @@ def test_a_blank_inside_a_stamp_is_no_delimiter(form: str, head: str, tmp_path: 
         (["平成31年4月30日", "令和元年5月1日"], "2019-04-30", "2019-05-01"),
     ],
 )
-def test_periods_old_years_and_other_calendars(cells: list[str], first: str, second: str, tmp_path: Path) -> None:
+def test_periods_old_years_and_other_calendars(
+    cells: list[str], first: str, second: str, tmp_path: Path
+) -> None:
     series = one(tmp_path, f"Date,Close\n{cells[0]},1.5\n{cells[1]},2.5\n")
     assert [str(stamp)[:10] for stamp in series.ds] == [first, second]
     other = not cells[0].startswith(("19", "20", "17", "12", "Q", "1Q"))
@@ -176,7 +208,9 @@ def test_a_year_with_a_month_behind_the_point(tmp_path: Path) -> None:
     ]
     series = one(tmp_path, "Date,P\n" + "\n".join(lines))
     assert [str(stamp)[:7] for stamp in series.ds[[0, 9, 23]]] == ["1990-01", "1990-10", "1991-12"]
-    fraction = one(tmp_path, "Date,P\n" + "\n".join(f"{1990 + n / 12:.3f},{n % 7 + 0.5}" for n in range(1, 30)))
+    fraction = one(
+        tmp_path, "Date,P\n" + "\n".join(f"{1990 + n / 12:.3f},{n % 7 + 0.5}" for n in range(1, 30))
+    )
     assert [str(stamp)[:7] for stamp in fraction.ds[[0, 28]]] == ["1990-02", "1992-06"]
 
 
@@ -186,7 +220,11 @@ def test_a_year_with_a_month_behind_the_point(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "form", "first"),
     [
-        ("year,month,day,hour,pm2.5,TEMP,cbwd,station", "{d:%Y},{d.month},{d.day},{d.hour},{c},20,NW,Gucheng", "2024-01-02 09:00"),
+        (
+            "year,month,day,hour,pm2.5,TEMP,cbwd,station",
+            "{d:%Y},{d.month},{d.day},{d.hour},{c},20,NW,Gucheng",
+            "2024-01-02 09:00",
+        ),
         (
             "Year,Month,Day,Hour,Minute,Open,High,Low,Close",
             "{d:%Y},{d.month},{d.day},{d.hour},{d.minute},{o},{h},{l},{c}",
@@ -208,18 +246,26 @@ def test_year_month_day_columns(head: str, form: str, first: str, tmp_path: Path
 
 
 def test_months_by_name_quarters_and_weeks_in_columns(tmp_path: Path) -> None:
-    named = one(tmp_path, "Year,Month,Passengers\n1949,January,112\n1949,February,118\n1949,March,132\n")
+    named = one(
+        tmp_path, "Year,Month,Passengers\n1949,January,112\n1949,February,118\n1949,March,132\n"
+    )
     assert [str(stamp)[:10] for stamp in named.ds] == ["1949-01-01", "1949-02-01", "1949-03-01"]
     quarter = one(tmp_path, "year,quarter,realgdp\n1959.0,1.0,2710.3\n1959.0,2.0,2778.8\n")
     assert [str(stamp)[:10] for stamp in quarter.ds] == ["1959-01-01", "1959-04-01"]
     week = one(tmp_path, "year,week,sales\n2020,53,10.5\n2021,1,11.5\n")
     assert [str(stamp)[:10] for stamp in week.ds] == ["2020-12-28", "2021-01-04"]
-    forced = one(tmp_path, "A,B,C\n2020,11,10.5\n2020,12,11.5\n", columns={"year": "A", "month": "B", "close": "C"})
+    forced = one(
+        tmp_path,
+        "A,B,C\n2020,11,10.5\n2020,12,11.5\n",
+        columns={"year": "A", "month": "B", "close": "C"},
+    )
     assert [str(stamp)[:10] for stamp in forced.ds] == ["2020-11-01", "2020-12-01"]
 
 
 def test_hours_beside_a_date(tmp_path: Path) -> None:
-    text = "Date,Hour,Price\n" + "".join(f"2024-03-0{day},{hour},{day * 100 + hour}\n" for day in (1, 2) for hour in range(24))
+    text = "Date,Hour,Price\n" + "".join(
+        f"2024-03-0{day},{hour},{day * 100 + hour}\n" for day in (1, 2) for hour in range(24)
+    )
     series = one(tmp_path, text)
     assert str(series.ds[13])[:16] == "2024-03-01T13:00"
 
@@ -230,16 +276,27 @@ def test_hours_beside_a_date(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "row"),
     [
-        ("Action,Time,ISIN,Ticker,No. of shares,Price / share,Exchange rate,Result,Total", "Market buy,{d},US0,AAPL,1.5,{c},1.07,,22.5"),
-        ("Date(UTC),Pair,Side,Price,Executed,Amount,Fee", "{d},BTCUSDT,BUY,{c},0.5,55.5,0.01"),
-        ("Datum,Typ,Wertpapier,Stück,Kurs,Betrag,Gebühren,Steuern", "{d:%d.%m.%Y},Kauf,SAP,10,{c},500.5,9.9,0"),
         (
-            "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price at Transaction,Subtotal,Total,Fees,Notes",
+            "Action,Time,ISIN,Ticker,No. of shares,Price / share,Exchange rate,Result,Total",
+            "Market buy,{d},US0,AAPL,1.5,{c},1.07,,22.5",
+        ),
+        ("Date(UTC),Pair,Side,Price,Executed,Amount,Fee", "{d},BTCUSDT,BUY,{c},0.5,55.5,0.01"),
+        (
+            "Datum,Typ,Wertpapier,Stück,Kurs,Betrag,Gebühren,Steuern",
+            "{d:%d.%m.%Y},Kauf,SAP,10,{c},500.5,9.9,0",
+        ),
+        (
+            "Timestamp,Transaction Type,Asset,Quantity Transacted,Spot Price at "
+            "Transaction,Subtotal,Total,Fees,Notes",
             "{d},Buy,BTC,1.5,{c},2.5,3.5,0.1,x",
         ),
-        ("Size,EntryBar,ExitBar,EntryPrice,ExitPrice,PnL,ReturnPct,EntryTime,ExitTime", "1,2,3,{c},{o},0.5,0.1,{d},{d}"),
         (
-            "Datum,Tijd,Product,ISIN,Beurs,Aantal,Koers,Wisselkoers,Transactiekosten,Totaal,Order ID",
+            "Size,EntryBar,ExitBar,EntryPrice,ExitPrice,PnL,ReturnPct,EntryTime,ExitTime",
+            "1,2,3,{c},{o},0.5,0.1,{d},{d}",
+        ),
+        (
+            "Datum,Tijd,Product,ISIN,Beurs,Aantal,Koers,Wisselkoers,Transactiekosten,Totaal,Order "
+            "ID",
             "{d:%d-%m-%Y},10:00,ASML,NL0,EAM,2,{c},1.1,-2.5,-99.5,abc",
         ),
     ],
@@ -250,7 +307,14 @@ def test_own_trades_are_refused(head: str, row: str, tmp_path: Path) -> None:
 
 
 def test_trades_of_a_market_are_no_own_trades(tmp_path: Path) -> None:
-    series = one(tmp_path, rows(MINUTES, "{d},XBTUSD,Buy,{v},{c},PlusTick", "timestamp,symbol,side,size,price,tickDirection"))
+    series = one(
+        tmp_path,
+        rows(
+            MINUTES,
+            "{d},XBTUSD,Buy,{v},{c},PlusTick",
+            "timestamp,symbol,side,size,price,tickDirection",
+        ),
+    )
     np.testing.assert_array_equal(series.y, [bar.close for bar in MINUTES])
 
 
@@ -258,21 +322,39 @@ def test_raw_bytes_and_time_stamps_are_no_prices(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     stamps = [epoch(bar.ds) * 10**9 for bar in DAYS]
-    raw = pa.table({"close": pa.array([b"12345678"] * len(DAYS), pa.binary(8)), "ts_event": stamps, "ts_init": [s + 7 for s in stamps]})
+    raw = pa.table(
+        {
+            "close": pa.array([b"12345678"] * len(DAYS), pa.binary(8)),
+            "ts_event": stamps,
+            "ts_init": [s + 7 for s in stamps],
+        }
+    )
     buffer = io.BytesIO()
     pq.write_table(raw, buffer)
     with pytest.raises(SourceError, match="raw bytes"):
         one(tmp_path, buffer.getvalue(), "bars.parquet")
     with pytest.raises(SourceError, match=r"No column can be told|No row has both"):
-        one(tmp_path, rows(DAYS, "{e}000000000,{e}000000009,note", "ts_event,ts_init,text"), name="ticks.csv")
+        one(
+            tmp_path,
+            rows(DAYS, "{e}000000000,{e}000000009,note", "ts_event,ts_init,text"),
+            name="ticks.csv",
+        )
 
 
 @pytest.mark.parametrize(
-    "cells", ["914.087.600.000.000;916.915.934.560.000", "91311.15;916.915.934.560.000", "12.5;12. Mai", "12.5;Jan 25"]
+    "cells",
+    [
+        "914.087.600.000.000;916.915.934.560.000",
+        "91311.15;916.915.934.560.000",
+        "12.5;12. Mai",
+        "12.5;Jan 25",
+    ],
 )
 def test_damaged_numbers_are_refused(cells: str, tmp_path: Path) -> None:
     first, second = cells.split(";")
-    text = "Date;Close;Volume\n" + "".join(f"2024-01-{day:02d};{first if day % 2 else second};5\n" for day in range(1, 20))
+    text = "Date;Close;Volume\n" + "".join(
+        f"2024-01-{day:02d};{first if day % 2 else second};5\n" for day in range(1, 20)
+    )
     with pytest.raises(SourceError, match="damaged"):
         one(tmp_path, text)
 
@@ -289,7 +371,12 @@ def test_two_keys_make_a_series_of_each_combination(tmp_path: Path) -> None:
     ]
     path = put(tmp_path, "\n".join([head, *lines]))
     panel = read(path)
-    assert [series.symbol for series in panel] == ["1 / AUTO", "1 / BABY CARE", "2 / AUTO", "2 / BABY CARE"]
+    assert [series.symbol for series in panel] == [
+        "1 / AUTO",
+        "1 / BABY CARE",
+        "2 / AUTO",
+        "2 / BABY CARE",
+    ]
     np.testing.assert_allclose(panel[3].y, [bar.close + 3 for bar in DAYS], atol=1e-9)
     assert "keys" in codes(panel[0])
     settled = read(path, ReadOptions(columns={"symbol": "store_nbr|family", "close": "sales"}))
@@ -297,10 +384,19 @@ def test_two_keys_make_a_series_of_each_combination(tmp_path: Path) -> None:
 
 
 def test_keys_that_are_numbers_and_the_value_that_is_asked(tmp_path: Path) -> None:
-    lines = [f"{bar.ds:%Y-%m-%d},{store},{item},{bar.volume % 97}" for bar in DAYS for store in (1, 2) for item in (1, 2, 3)]
+    lines = [
+        f"{bar.ds:%Y-%m-%d},{store},{item},{bar.volume % 97}"
+        for bar in DAYS
+        for store in (1, 2)
+        for item in (1, 2, 3)
+    ]
     panel = read(put(tmp_path, "\n".join(["date,store,item,sales", *lines])))
     assert len(panel) == 6
-    lines = [f"{bar.ds:%Y-%m-%d},{city},{bar.close},{bar.open}" for bar in DAYS for city in ("Rome", "Oslo")]
+    lines = [
+        f"{bar.ds:%Y-%m-%d},{city},{bar.close},{bar.open}"
+        for bar in DAYS
+        for city in ("Rome", "Oslo")
+    ]
     with pytest.raises(SourceError, match="No column can be told"):
         read(put(tmp_path, "\n".join(["date,city,humidity,pressure", *lines])))
 
@@ -310,9 +406,12 @@ def test_keys_that_are_numbers_and_the_value_that_is_asked(tmp_path: Path) -> No
 
 def test_a_table_of_different_things_and_zeros_that_stand_for_nothing(tmp_path: Path) -> None:
     lines = [
-        f"{bar.ds:%Y-%m-%d},{bar.close * 30:.2f},{0 if n > 60 else 3 + n / 50:.2f},{max(0, 60 - n) / 40:.2f}" for n, bar in enumerate(DAYS)
+        f"{bar.ds:%Y-%m-%d},{bar.close * 30:.2f},{0 if n > 60 else 3 + n / 50:.2f},{max(0, 60 - n) / 40:.2f}"
+        for n, bar in enumerate(DAYS)
     ]
-    index, rate, falling = read(put(tmp_path, "\n".join(["Date,Index A,Long Interest Rate,Policy Rate", *lines])))
+    index, rate, falling = read(
+        put(tmp_path, "\n".join(["Date,Index A,Long Interest Rate,Policy Rate", *lines]))
+    )
     assert (len(index), len(rate), len(falling)) == (len(DAYS), 61, len(DAYS))
     assert codes(index)["different_things"] == "warning"
     assert codes(rate)["zero_ends"] == "warning"
@@ -334,7 +433,13 @@ def test_sheets_are_named(tmp_path: Path) -> None:
     def sheet(bars: list[Bar]) -> list[list[Any]]:
         return [PLAIN.split(","), *([b.ds, b.open, b.high, b.low, b.close, b.volume] for b in bars)]
 
-    book = {"Empty": [], "Notes": [["No guarantee."]], "Corn": sheet(DAYS), "Wheat": sheet(DAYS[::-1]), "Blank": []}
+    book = {
+        "Empty": [],
+        "Notes": [["No guarantee."]],
+        "Corn": sheet(DAYS),
+        "Wheat": sheet(DAYS[::-1]),
+        "Blank": [],
+    }
     path = put(tmp_path, xlsx(book), "agri.xlsx")
     (series,) = read(path)
     (note,) = [finding for finding in series.findings if finding.code == "tables_left"]
@@ -348,12 +453,23 @@ def test_a_printed_data_frame(tmp_path: Path) -> None:
     import pandas as pd
 
     frame = pd.DataFrame(
-        {"open": [b.open for b in DAYS], "close": [b.close for b in DAYS], "high": [b.high for b in DAYS], "low": [b.low for b in DAYS]},
+        {
+            "open": [b.open for b in DAYS],
+            "close": [b.close for b in DAYS],
+            "high": [b.high for b in DAYS],
+            "low": [b.low for b in DAYS],
+        },
         index=pd.Index([b.ds for b in DAYS], name="begin"),
     )
     frame["end"] = frame.index + pd.Timedelta("23:59:59")
-    assert_bars(one(tmp_path, frame.to_string(), "frame.txt"), DAYS, ("open", "high", "low", "close"))
-    assert_bars(one(tmp_path, frame.reset_index().to_string(), "frame.txt"), DAYS, ("open", "high", "low", "close"))
+    assert_bars(
+        one(tmp_path, frame.to_string(), "frame.txt"), DAYS, ("open", "high", "low", "close")
+    )
+    assert_bars(
+        one(tmp_path, frame.reset_index().to_string(), "frame.txt"),
+        DAYS,
+        ("open", "high", "low", "close"),
+    )
     with pytest.raises(SourceError, match="shortened"):
         one(tmp_path, str(frame), "frame.txt")
 
@@ -362,7 +478,17 @@ def test_a_printed_data_frame(tmp_path: Path) -> None:
 
 
 def _records(bars: list[Bar]) -> list[dict[str, Any]]:
-    return [{"date": f"{b.ds:%Y-%m-%d}", "open": b.open, "high": b.high, "low": b.low, "close": b.close, "volume": b.volume} for b in bars]
+    return [
+        {
+            "date": f"{b.ds:%Y-%m-%d}",
+            "open": b.open,
+            "high": b.high,
+            "low": b.low,
+            "close": b.close,
+            "volume": b.volume,
+        }
+        for b in bars
+    ]
 
 
 def _columns(bars: list[Bar]) -> dict[str, list[Any]]:
@@ -373,17 +499,34 @@ def _yahoo(bars: list[Bar]) -> dict[str, Any]:
     columns = _columns(bars)
     stamps = [epoch(b.ds) + 14 * 3600 + 1800 for b in bars]
     quote = {key: columns[key] for key in ("high", "open", "volume", "close", "low")}
-    meta = {"symbol": "XYZ", "currency": "USD", "exchangeTimezoneName": "America/New_York", "validRanges": ["1d", "5d"]}
-    result = {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quote], "adjclose": [{"adjclose": columns["close"]}]}}
+    meta = {
+        "symbol": "XYZ",
+        "currency": "USD",
+        "exchangeTimezoneName": "America/New_York",
+        "validRanges": ["1d", "5d"],
+    }
+    result = {
+        "meta": meta,
+        "timestamp": stamps,
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": columns["close"]}]},
+    }
     return {"chart": {"result": [result], "error": None}}
 
 
 def _documents() -> dict[str, Any]:
     records, columns = _records(DAYS), _columns(DAYS)
     alpha = {
-        r["date"]: {f"{n}. {k}": str(r[k]) for n, k in enumerate(("open", "high", "low", "close", "volume"), 1)} for r in records[::-1]
+        r["date"]: {
+            f"{n}. {k}": str(r[k])
+            for n, k in enumerate(("open", "high", "low", "close", "volume"), 1)
+        }
+        for r in records[::-1]
     }
-    letters = {"t": [epoch(b.ds) for b in DAYS], "s": "ok", **{k[0]: columns[k] for k in ("open", "high", "low", "close", "volume")}}
+    letters = {
+        "t": [epoch(b.ds) for b in DAYS],
+        "s": "ok",
+        **{k[0]: columns[k] for k in ("open", "high", "low", "close", "volume")},
+    }
     klines = [
         [
             epoch(b.ds) * 1000,
@@ -401,19 +544,29 @@ def _documents() -> dict[str, Any]:
         "records": records,
         "columns": columns,
         "index orient": {r["date"]: {k: r[k] for k in r if k != "date"} for r in records},
-        "column orient": {key: {str(n): cell for n, cell in enumerate(cells)} for key, cells in columns.items()},
-        "column orient by date": {k: {str(epoch(b.ds) * 1000): cell for b, cell in zip(DAYS, columns[k], strict=True)} for k in columns if k != "date"},
-        "split": {"columns": list(columns)[1:], "index": columns["date"], "data": [list(r.values())[1:] for r in records]},
-        "table": {"schema": {"fields": [{"name": k, "type": "x"} for k in columns]}, "data": records},
-        "alpha": {"Meta Data": {"1. Information": "Daily", "2. Symbol": "XYZ"}, "Time Series (Daily)": alpha},
+        "column orient": {key: {str(n): cell for n, cell in enumerate(cells)} for key,
+        cells in columns.items()},
+        "column orient by date": {k: {str(epoch(b.ds) * 1000): cell for b, cell in zip(DAYS,
+        columns[k], strict=True)} for k in columns if k != "date"},
+        "split": {"columns": list(columns)[1:], "index": columns["date"],
+        "data": [list(r.values())[1:] for r in records]},
+        "table": {"schema": {"fields": [{"name": k, "type": "x"} for k in columns]},
+        "data": records},
+        "alpha": {"Meta Data": {"1. Information": "Daily", "2. Symbol": "XYZ"},
+        "Time Series (Daily)": alpha},
         "yahoo": _yahoo(DAYS),
         "binance": klines,
         "finnhub": letters,
-        "polygon": {"ticker": "XYZ", "results": [{"o": b.open, "h": b.high, "l": b.low, "c": b.close, "v": b.volume, "vw": 1.5, "t": epoch(b.ds) * 1000, "n": 3} for b in DAYS]},
-        "twelve": {"meta": {"symbol": "XYZ", "interval": "1day"}, "values": [{k: str(v) for k, v in r.items()} for r in records[::-1]], "status": "ok"},
-        "kraken": {"error": [], "result": {"XXBTZUSD": [[epoch(b.ds), str(b.open), str(b.high), str(b.low), str(b.close), str((b.open + b.close) / 2), str(b.volume), 9] for b in DAYS], "last": 5}},
+        "polygon": {"ticker": "XYZ", "results": [{"o": b.open, "h": b.high, "l": b.low,
+        "c": b.close, "v": b.volume, "vw": 1.5, "t": epoch(b.ds) * 1000, "n": 3} for b in DAYS]},
+        "twelve": {"meta": {"symbol": "XYZ", "interval": "1day"}, "values": [{k: str(v) for k,
+        v in r.items()} for r in records[::-1]], "status": "ok"},
+        "kraken": {"error": [], "result": {"XXBTZUSD": [[epoch(b.ds), str(b.open), str(b.high),
+        str(b.low), str(b.close), str((b.open + b.close) / 2), str(b.volume), 9] for b in DAYS],
+            "last": 5}},
         "nested deep": {"data": {"history": [{"records": records}]}},
-        "moex": {"history": {"metadata": {"date": {"type": "date"}}, "columns": [k.upper() for k in columns], "data": [list(r.values()) for r in records]}},
+        "moex": {"history": {"metadata": {"date": {"type": "date"}},
+        "columns": [k.upper() for k in columns], "data": [list(r.values()) for r in records]}},
     }  # fmt: skip
 
 
@@ -422,7 +575,13 @@ def test_json(kind: str, tmp_path: Path) -> None:
     text = json.dumps(_documents()[kind], indent=1 if kind in ("records", "alpha") else None)
     series = one(tmp_path, text, "prices.json")
     assert_bars(series, DAYS, (*OHLCV[:4], "adj_close", "volume") if kind == "yahoo" else OHLCV)
-    assert series.symbol == {"alpha": "XYZ", "yahoo": "XYZ", "polygon": "XYZ", "twelve": "XYZ", "kraken": "XXBTZUSD"}.get(kind, "prices")
+    assert series.symbol == {
+        "alpha": "XYZ",
+        "yahoo": "XYZ",
+        "polygon": "XYZ",
+        "twelve": "XYZ",
+        "kraken": "XXBTZUSD",
+    }.get(kind, "prices")
 
 
 def test_json_one_object_a_line_packed(tmp_path: Path) -> None:
@@ -434,19 +593,30 @@ def test_json_one_object_a_line_packed(tmp_path: Path) -> None:
 
 
 def test_json_of_pairs_and_of_several_symbols(tmp_path: Path) -> None:
-    pairs = {name: [[epoch(b.ds) * 1000, value] for b, value in zip(DAYS, cells, strict=True)] for name, cells in
-             {"prices": _columns(DAYS)["close"], "market_caps": [1e9] * len(DAYS), "total_volumes": _columns(DAYS)["volume"]}.items()}  # fmt: skip
+    pairs = {name: [[epoch(b.ds) * 1000, value] for b, value in zip(DAYS, cells,
+        strict=True)] for name, cells in
+             {"prices": _columns(DAYS)["close"], "market_caps": [1e9] * len(DAYS),
+                 "total_volumes": _columns(DAYS)["volume"]}.items()}  # fmt: skip
     assert_bars(one(tmp_path, json.dumps(pairs), "coin.json"), DAYS, ("close", "volume"))
     bars = {"AAPL": _records(DAYS), "MSFT": _records(DAYS[5:])}
     panel = read(put(tmp_path, json.dumps({"bars": bars, "next_page_token": None}), "alpaca.json"))
-    assert [(series.symbol, len(series)) for series in panel] == [("AAPL", len(DAYS)), ("MSFT", len(DAYS) - 5)]
+    assert [(series.symbol, len(series)) for series in panel] == [
+        ("AAPL", len(DAYS)),
+        ("MSFT", len(DAYS) - 5),
+    ]
     rates = {f"{b.ds:%Y-%m-%d}": {"USD": b.close, "GBP": b.open} for b in DAYS}
     panel = read(put(tmp_path, json.dumps({"base": "EUR", "rates": rates}), "rates.json"))
     assert [series.symbol for series in panel] == ["USD", "GBP"]
 
 
 def test_tables_of_json_can_be_chosen(tmp_path: Path) -> None:
-    path = put(tmp_path, json.dumps({"daily": _records(DAYS), "weekly": [dict(r, extra=1) for r in _records(DAYS[::5])]}), "two.json")
+    path = put(
+        tmp_path,
+        json.dumps(
+            {"daily": _records(DAYS), "weekly": [dict(r, extra=1) for r in _records(DAYS[::5])]}
+        ),
+        "two.json",
+    )
     reading = understand(path)
     assert (reading.kind, reading.sheet, reading.sheets) == ("json", "daily", ("daily", "weekly"))
     (series,) = read(path, ReadOptions(sheet="weekly"))
@@ -476,7 +646,9 @@ def test_feather(compression: str, tmp_path: Path) -> None:
     from pyarrow import feather
 
     path = tmp_path / "prices.feather"
-    feather.write_feather(pa.table({**_columns(DAYS), "date": [b.ds for b in DAYS]}), path, compression=compression)
+    feather.write_feather(
+        pa.table({**_columns(DAYS), "date": [b.ds for b in DAYS]}), path, compression=compression
+    )
     (series,) = read(path)
     assert_bars(series, DAYS)
     assert (series.symbol, understand(path).kind) == ("prices", "arrow")
@@ -498,7 +670,9 @@ def test_a_packed_arrow_bomb_is_refused(tmp_path: Path) -> None:
     from pyarrow import feather
 
     path = tmp_path / "bomb.feather"
-    zeros = pa.table({"date": pa.array(np.zeros(20_000_000, np.int64)), "close": pa.array(np.zeros(20_000_000))})
+    zeros = pa.table(
+        {"date": pa.array(np.zeros(20_000_000, np.int64)), "close": pa.array(np.zeros(20_000_000))}
+    )
     feather.write_feather(zeros, path, compression="zstd", chunksize=20_000_000)
     assert path.stat().st_size < 4e6
     with pytest.raises(SourceError, match="more than 30-fold"):
@@ -510,8 +684,14 @@ def database(folder: Path, *statements: str, name: str = "prices.db") -> Path:
     base = sqlite3.connect(path)
     base.execute("CREATE TABLE about (name TEXT, value TEXT)")
     base.execute("INSERT INTO about VALUES ('made by', 'a test')")
-    base.execute("CREATE TABLE 'daily bars' (symbol TEXT, date TEXT, open REAL, high REAL, low REAL, close REAL, volume INTEGER)")
-    base.executemany("INSERT INTO 'daily bars' VALUES ('XYZ', ?, ?, ?, ?, ?, ?)", [tuple(record.values()) for record in _records(DAYS)])
+    base.execute(
+        "CREATE TABLE 'daily bars' (symbol TEXT, date TEXT, open REAL, high REAL, low REAL, "
+        "close REAL, volume INTEGER)"
+    )
+    base.executemany(
+        "INSERT INTO 'daily bars' VALUES ('XYZ', ?, ?, ?, ?, ?, ?)",
+        [tuple(record.values()) for record in _records(DAYS)],
+    )
     for statement in statements:
         base.execute(statement)
     base.commit()
@@ -520,7 +700,9 @@ def database(folder: Path, *statements: str, name: str = "prices.db") -> Path:
 
 
 def test_sqlite(tmp_path: Path) -> None:
-    path = database(tmp_path, "CREATE TABLE weekly AS SELECT date, close FROM 'daily bars' WHERE rowid % 5 = 0")
+    path = database(
+        tmp_path, "CREATE TABLE weekly AS SELECT date, close FROM 'daily bars' WHERE rowid % 5 = 0"
+    )
     before = path.read_bytes(), sorted(entry.name for entry in tmp_path.iterdir())
     (series,) = read(path)
     assert_bars(series, DAYS)
@@ -536,13 +718,19 @@ def test_nothing_in_a_database_runs(tmp_path: Path) -> None:
     path = database(
         tmp_path,
         "CREATE VIEW prices AS SELECT date, load_extension('evil') AS close FROM 'daily bars'",
-        "CREATE TABLE made (date TEXT, close REAL, more REAL GENERATED ALWAYS AS (abs(close)) VIRTUAL)",
+        "CREATE TABLE made (date TEXT, close REAL, more REAL GENERATED ALWAYS AS (abs(close)) "
+        "VIRTUAL)",
         "CREATE VIRTUAL TABLE found USING fts5(date, close)",
     )
     assert understand(path).sheets[:3] == ("about", "daily bars", "made")
     with pytest.raises(SourceError, match="has no table 'prices'"):
         read(path, ReadOptions(sheet="prices"))
-    raw = database(tmp_path, "CREATE TABLE raw (date TEXT, close BLOB)", "INSERT INTO raw VALUES ('2020-01-02', x'0102')", name="raw.db")
+    raw = database(
+        tmp_path,
+        "CREATE TABLE raw (date TEXT, close BLOB)",
+        "INSERT INTO raw VALUES ('2020-01-02', x'0102')",
+        name="raw.db",
+    )
     with pytest.raises(SourceError, match="raw bytes"):
         read(raw, ReadOptions(sheet="raw"))
 
@@ -565,7 +753,10 @@ def test_half_a_letter_in_json(tmp_path: Path) -> None:
 
 def test_a_row_a_year_with_a_column_a_month(tmp_path: Path) -> None:
     head = "Year,Jan,Feb,Mar,Apr,May,Jun,Jul,Aug,Sep,Oct,Nov,Dec,Annual"
-    lines = [f"{year}," + ",".join(f"{year + month / 100:.2f}" for month in range(1, 13)) + ",5" for year in range(1950, 1960)]
+    lines = [
+        f"{year}," + ",".join(f"{year + month / 100:.2f}" for month in range(1, 13)) + ",5"
+        for year in range(1950, 1960)
+    ]
     series = one(tmp_path, "\n".join([head, *lines]))
     assert len(series) == 120
     assert (str(series.ds[16])[:7], series.y[16]) == ("1951-05", 1951.05)
@@ -578,7 +769,12 @@ def test_times_of_digits_without_a_header(tmp_path: Path) -> None:
 
 def test_several_answers_in_one_document(tmp_path: Path) -> None:
     results = [
-        {"symbol": name, "response": [{"timestamp": [epoch(b.ds) for b in DAYS], "close": [b.close for b in DAYS]}]}
+        {
+            "symbol": name,
+            "response": [
+                {"timestamp": [epoch(b.ds) for b in DAYS], "close": [b.close for b in DAYS]}
+            ],
+        }
         for name in ("AA", "BB")
     ]
     panel = read(put(tmp_path, json.dumps({"spark": {"result": results}}), "spark.json"))

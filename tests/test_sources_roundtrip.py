@@ -1,4 +1,6 @@
-"""Thousands of made-up files: what was written is what is read, or a finding or an error says why not."""
+"""Thousands of made-up files: what was written is what is read, or a finding or an error says
+why not.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,15 @@ NAMES = {
 }
 #: How dates are written, and the order that settles them.
 DAY_FORMS = {
-    "%Y-%m-%d": "", "%Y/%m/%d": "", "%Y.%m.%d": "", "%Y%m%d": "", "%d.%m.%Y": "dmy", "%d/%m/%Y": "dmy", "%d-%m-%Y": "dmy",
-    "%m/%d/%Y": "mdy", "%m-%d-%Y": "mdy", "%d.%m.%y": "dmy", "%m/%d/%y": "mdy", "%b %d, %Y": "", "%d-%b-%y": "", "%d %B %Y": "",
+    "%Y-%m-%d": "", "%Y/%m/%d": "", "%Y.%m.%d": "", "%Y%m%d": "", "%d.%m.%Y": "dmy",
+    "%d/%m/%Y": "dmy", "%d-%m-%Y": "dmy",
+    "%m/%d/%Y": "mdy", "%m-%d-%Y": "mdy", "%d.%m.%y": "dmy", "%m/%d/%y": "mdy", "%b %d, %Y": "",
+    "%d-%b-%y": "", "%d %B %Y": "",
     "%Y-%m-%d %H:%M:%S": "", "epoch": "",
 }  # fmt: skip
 CLOCK_FORMS = {
-    "%Y-%m-%d %H:%M:%S": "", "%Y-%m-%dT%H:%M:%SZ": "", "%Y%m%d %H%M%S": "", "%d.%m.%Y %H:%M": "dmy", "%m/%d/%Y %I:%M:%S %p": "mdy",
+    "%Y-%m-%d %H:%M:%S": "", "%Y-%m-%dT%H:%M:%SZ": "", "%Y%m%d %H%M%S": "", "%d.%m.%Y %H:%M": "dmy",
+    "%m/%d/%Y %I:%M:%S %p": "mdy",
     "epoch": "", "epoch-ms": "", "%Y.%m.%d|%H:%M": "",
 }  # fmt: skip
 DAMAGE = (
@@ -53,8 +58,10 @@ DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Written:
-    """A file and what it holds: dates, closes, the options that settle it, and whether it has names and damage."""
+class FileWritten:
+    """A file and what it holds: dates, closes, the options that settle it, and whether it has
+    names and damage.
+    """
 
     content: bytes
     ds: list[datetime]
@@ -67,7 +74,7 @@ class Written:
 
 
 @st.composite
-def files(draw: st.DrawFn) -> Written:
+def files(draw: st.DrawFn) -> FileWritten:
     """Draw dialect, dates, columns and damage, and write the file."""
     intraday = draw(st.booleans())
     form, order = draw(st.sampled_from(sorted((CLOCK_FORMS if intraday else DAY_FORMS).items())))
@@ -77,24 +84,43 @@ def files(draw: st.DrawFn) -> Written:
     decimal = draw(st.sampled_from([".", ","]))
     group = draw(st.sampled_from(["", "", {".": ",", ",": "."}[decimal], " ", "'"]))
     quoted = quoted or delimiter in (decimal, group) or (delimiter == "," and "," in form)
-    places = draw(st.integers(2, 5))
+    indices = draw(st.integers(2, 5))
     language = draw(st.sampled_from([*NAMES, ""]))
     columns = draw(
-        st.sampled_from([("close",), ("close", "volume"), ("open", "high", "low", "close"), ("open", "high", "low", "close", "volume")])
+        st.sampled_from(
+            [
+                ("close",),
+                ("close", "volume"),
+                ("open", "high", "low", "close"),
+                ("open", "high", "low", "close", "volume"),
+            ]
+        )
     )
     if not language:
         columns = ("open", "high", "low", "close", "volume")
-    rows = draw_prices(draw, len(ds), columns, places)
+    rows = draw_prices(draw, len(ds), columns, indices)
     damage = frozenset(draw(st.sets(st.sampled_from(DAMAGE), max_size=2)))
-    head, lines = _lines(draw, form, ds, rows, columns, language, (decimal, group, places))
+    head, lines = _lines(draw, form, ds, rows, columns, language, (decimal, group, indices))
     if draw(st.booleans()):
         lines.reverse()
     table = _damaged(draw, damage, head, lines, delimiter, quoted)
     end = draw(st.sampled_from(["\n", "\r\n"]))
     text = end.join(table) + draw(st.sampled_from(["", end]))
-    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252" if language != "polish" else "cp1250"]))
+    encoding = draw(
+        st.sampled_from(
+            [
+                "utf-8",
+                "utf-8",
+                "utf-8-sig",
+                "utf-16",
+                "cp1252" if language != "polish" else "cp1250",
+            ]
+        )
+    )
     options = ReadOptions(date_format={"": "", "dmy": "dmy", "mdy": "mdy"}[order], decimal=decimal)
-    return Written(text.encode(encoding), ds, rows, columns, options, bool(language), damage, text)
+    return FileWritten(
+        text.encode(encoding), ds, rows, columns, options, bool(language), damage, text
+    )
 
 
 def draw_dates(draw: st.DrawFn, intraday: bool) -> list[datetime]:
@@ -107,14 +133,22 @@ def draw_dates(draw: st.DrawFn, intraday: bool) -> list[datetime]:
     return [day for day in days if day.weekday() < 5][:count]
 
 
-def draw_prices(draw: st.DrawFn, count: int, columns: tuple[str, ...], places: int) -> list[tuple[float, ...]]:
+def draw_prices(
+    draw: st.DrawFn, count: int, columns: tuple[str, ...], places: int
+) -> list[tuple[float, ...]]:
     """Draw a random walk; opens lie near the close before, and volumes are whole."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     level = 10.0 ** draw(st.integers(0, 4)) * draw(st.floats(1.0, 9.0))
     close = np.round(level * np.exp(np.cumsum(rng.normal(0, 0.01, count))), places)
-    first = np.round(np.concatenate([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.001, count)), places)
-    high = np.round(np.maximum(first, close) * (1 + 0.01 * rng.random(count)) + 10.0**-places, places)
-    low = np.round(np.minimum(first, close) * (1 - 0.01 * rng.random(count)) - 10.0**-places, places)
+    first = np.round(
+        np.concatenate([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.001, count)), places
+    )
+    high = np.round(
+        np.maximum(first, close) * (1 + 0.01 * rng.random(count)) + 10.0**-places, places
+    )
+    low = np.round(
+        np.minimum(first, close) * (1 - 0.01 * rng.random(count)) - 10.0**-places, places
+    )
     volume = rng.integers(10**6, 10**8, count).astype(float)
     known = {"open": first, "high": high, "low": low, "close": close, "volume": volume}
     return [tuple(float(known[name][row]) for name in columns) for row in range(count)]
@@ -135,7 +169,7 @@ def _lines(
     style: tuple[str, str, int],
 ) -> tuple[list[str], list[list[str]]]:
     """Return the names and the cells of each row, columns in a drawn order."""
-    decimal, group, places = style
+    decimal, group, indices = style
     order = draw(st.permutations(range(len(columns)))) if language else range(len(columns))
     epoch = datetime(1970, 1, 1)
     lines = []
@@ -144,19 +178,41 @@ def _lines(
             date = [str(int((stamp - epoch).total_seconds()) * (1000 if form == "epoch-ms" else 1))]
         else:
             date = [stamp.strftime(part) for part in form.split("|")]
-        cells = [number(row[place], decimal, group, 0 if columns[place] == "volume" else places) for place in order]
+        cells = [
+            number(row[index], decimal, group, 0 if columns[index] == "volume" else indices)
+            for index in order
+        ]
         lines.append([*date, *cells])
     if not language:
         return [], lines
-    names = dict(zip(("date", "open", "high", "low", "close", "volume"), NAMES[language], strict=True))
-    return [names["date"], *(["Time"] if "|" in form else []), *(names[columns[place]] for place in order)], lines
+    names = dict(
+        zip(("date", "open", "high", "low", "close", "volume"), NAMES[language], strict=True)
+    )
+    return [
+        names["date"],
+        *(["Time"] if "|" in form else []),
+        *(names[columns[index]] for index in order),
+    ], lines
 
 
-def _damaged(draw: st.DrawFn, damage: frozenset[str], head: list[str], lines: list[list[str]], delimiter: str, quoted: bool) -> list[str]:
+def _damaged(
+    draw: st.DrawFn,
+    damage: frozenset[str],
+    head: list[str],
+    lines: list[list[str]],
+    delimiter: str,
+    quoted: bool,
+) -> list[str]:
     """Return the lines of the file with the drawn damage done to them."""
     lines = [list(line) for line in lines]
     middle = len(lines) // 2
-    close = len(lines[0]) - 1 if not head else next(n for n, name in enumerate(head) if any(name == names[4] for names in NAMES.values()))
+    close = (
+        len(lines[0]) - 1
+        if not head
+        else next(
+            n for n, name in enumerate(head) if any(name == names[4] for names in NAMES.values())
+        )
+    )
     if "shuffled" in damage:
         lines[2], lines[middle] = lines[middle], lines[2]
     if "null row" in damage:
@@ -187,14 +243,16 @@ def _damaged(draw: st.DrawFn, damage: frozenset[str], head: list[str], lines: li
 
 
 def read_or_refuse(path: Path) -> tuple[PriceSeries, ...] | SourceError:
-    """Return the series of a file or the error that says why there are none; nothing else may be raised."""
+    """Return the series of a file or the error that says why there are none; nothing else may be
+    raised.
+    """
     try:
         return read(path)
     except SourceError as error:
         return error
 
 
-def check(file: Written, folder: Path) -> None:
+def check(file: FileWritten, folder: Path) -> None:
     """Assert the promise for one file."""
     path = put(folder, file.content)
     found = read_or_refuse(path)
@@ -205,35 +263,48 @@ def check(file: Written, folder: Path) -> None:
     if not problem:
         return
     told = {finding.code for finding in found[0].findings if finding.severity != "info"}
-    ambiguous = told & {"date_order", "decimal_mark", "columns_by_content", "unsorted", "unreadable_dates", "duplicates"}
+    ambiguous = told & {
+        "date_order",
+        "decimal_mark",
+        "columns_by_content",
+        "unsorted",
+        "unreadable_dates",
+        "duplicates",
+    }
     assert ambiguous or not file.named, f"{problem}\n{told}\n{file.text[:600]}"
     settled = difference(file, read(path, file.options))
-    assert not settled or not file.named or told & {"columns_by_content"}, f"even with options: {settled}\n{file.text[:600]}"
+    assert not settled or not file.named or told & {"columns_by_content"}, (
+        f"even with options: {settled}\n{file.text[:600]}"
+    )
 
 
-def difference(file: Written, found: tuple[Any, ...]) -> str:
+def difference(file: FileWritten, found: tuple[Any, ...]) -> str:
     """Return how what was read differs from what was written, or ""."""
     if len(found) != 1:
         return f"{len(found)} series"
     series = found[0]
     if series.ds.tolist() != file.ds:
         return f"dates: {series.ds[:3]} for {file.ds[:3]}, {len(series)} for {len(file.ds)}"
-    for place, name in enumerate(file.columns):
+    for index, name in enumerate(file.columns):
         if name not in series:
             return f"no {name}"
-        want = np.array([row[place] for row in file.rows])
+        want = np.array([row[index] for row in file.rows])
         if not np.allclose(series[name], want, rtol=1e-12, atol=0):
             return f"{name}: {series[name][:3]} for {want[:3]}"
     return ""
 
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+quick = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 thorough = settings(quick, max_examples=5000)
 
 
 @given(file=files())
 @quick
-def test_what_is_written_is_read(file: Written, tmp_path: Path) -> None:
+def test_what_is_written_is_read(file: FileWritten, tmp_path: Path) -> None:
     check(file, tmp_path)
 
 
@@ -241,7 +312,7 @@ def test_what_is_written_is_read(file: Written, tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @given(file=files())
 @thorough
-def test_five_thousand_files(file: Written, tmp_path: Path) -> None:
+def test_five_thousand_files(file: FileWritten, tmp_path: Path) -> None:
     check(file, tmp_path)
 
 
@@ -250,23 +321,39 @@ def mutants(draw: st.DrawFn) -> bytes:
     """Draw a file and break its bytes anywhere."""
     data = bytearray(draw(files()).content)
     for _ in range(draw(st.integers(1, 8))):
-        place = draw(st.integers(0, len(data) - 1))
+        index = draw(st.integers(0, len(data) - 1))
         kind = draw(st.sampled_from(["set", "cut", "insert", "repeat", "truncate"]))
         piece = draw(
             st.sampled_from(
-                [b'"', b",", b";", b"\n", b"\r", b"\0", b"\xff", b"9" * 40, b"-", b"1e999", b"nan", b"\t", codecs.BOM_UTF8, b"(", b"%"]
+                [
+                    b'"',
+                    b",",
+                    b";",
+                    b"\n",
+                    b"\r",
+                    b"\0",
+                    b"\xff",
+                    b"9" * 40,
+                    b"-",
+                    b"1e999",
+                    b"nan",
+                    b"\t",
+                    codecs.BOM_UTF8,
+                    b"(",
+                    b"%",
+                ]
             )
         )
         if kind == "set":
-            data[place : place + len(piece)] = piece
+            data[index : index + len(piece)] = piece
         elif kind == "cut":
-            del data[place : place + draw(st.integers(1, 60))]
+            del data[index : index + draw(st.integers(1, 60))]
         elif kind == "insert":
-            data[place:place] = piece * draw(st.integers(1, 3))
+            data[index:index] = piece * draw(st.integers(1, 3))
         elif kind == "repeat":
-            data[place:place] = data[place : place + 200]
+            data[index:index] = data[index : index + 200]
         else:
-            del data[max(place, 1) :]
+            del data[max(index, 1) :]
         if not data:
             return b","
     return bytes(data)

@@ -43,7 +43,12 @@ def test_the_memory_test_is_what_it_says_and_the_same_each_time() -> None:
     assert max(nearer) < 0.2
     assert np.median(nearer) < 0.06
     assert "synthetic" in series.provenance.note
-    assert (len(series), series.currency, series.calendar, series.freq) == (6000, "", "weekdays", "1D")
+    assert (len(series), series.currency, series.calendar, series.freq) == (
+        6000,
+        "",
+        "weekdays",
+        "1D",
+    )
 
 
 def test_every_sample_loads_again_from_its_own_reference() -> None:
@@ -69,7 +74,8 @@ def test_arch_without_its_data_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_loading_a_sample_imports_neither_arch_nor_torch() -> None:
     code = (
         "import sys; from forecasting.sources import source\n"
-        "light = {'pandas', 'pyarrow', 'arch', 'torch', 'scipy', 'yfinance', 'exchange_calendars'} & set(sys.modules)\n"
+        "light = {'pandas', 'pyarrow', 'arch', 'torch', 'scipy', 'yfinance', "
+        "'exchange_calendars'} & set(sys.modules)\n"
         "source('sample:sp500').load()\n"
         "assert not light, light\n"
         "heavy = {'arch', 'torch', 'scipy', 'yfinance', 'exchange_calendars'} & set(sys.modules)\n"

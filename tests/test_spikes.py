@@ -1,4 +1,6 @@
-"""Spikes: what jumps away and comes back is found once it is back, real steps are not, and one bar sets no spread."""
+"""Spikes: what jumps away and comes back is found once it is back, real steps are not, and one
+bar sets no spread.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def walk(bars: int, seed: int, sd: float = 0.01) -> Floats:
 
 def rate(bars: int, seed: int) -> Floats:
     """Return a yield in percent that was below zero for a while, as those of the euro area were."""
-    return np.cumsum(np.random.default_rng(seed).normal(0, 0.05, bars)) + np.minimum(np.linspace(-0.5, 20.0, bars), 3.0)
+    return np.cumsum(np.random.default_rng(seed).normal(0, 0.05, bars)) + np.minimum(
+        np.linspace(-0.5, 20.0, bars), 3.0
+    )
 
 
 def series(y: Floats, symbol: str = "A") -> PriceSeries:
@@ -67,8 +71,8 @@ def test_spikes_of_a_yield_are_in_its_own_unit() -> None:
 
 
 def test_several_spikes_are_all_found() -> None:
-    places = [40, 47, 300, 302, 310]
-    assert [spike.first for spike in find_spikes(changed(walk(500, 5), places, 10.0))] == places
+    indices = [40, 47, 300, 302, 310]
+    assert [spike.first for spike in find_spikes(changed(walk(500, 5), indices, 10.0))] == indices
 
 
 def test_real_steps_are_no_spikes() -> None:
@@ -83,7 +87,10 @@ def test_real_steps_are_no_spikes() -> None:
     penny = np.full(600, 0.01)
     penny[[20, 21, 100, 250]] = 0.02
     assert find_spikes(penny) == (), "one tick is no spike"
-    wild = [find_spikes(100 * np.exp(np.cumsum(0.02 * np.random.default_rng(n).standard_t(3, 1000)))) for n in range(20)]
+    wild = [
+        find_spikes(100 * np.exp(np.cumsum(0.02 * np.random.default_rng(n).standard_t(3, 1000))))
+        for n in range(20)
+    ]
     assert sum(map(len, wild)) <= 1
 
 
@@ -96,24 +103,28 @@ def test_a_spike_is_known_when_it_is_over_and_not_before(places: list[int]) -> N
 
 
 def test_spikes_are_held_where_they_are_known() -> None:
-    one = series(changed(walk(500, 2), [300, 301], 10.0))
-    [spike] = spikes_of(one)
-    held = without_spikes(Panel((one,)))[0].y
-    np.testing.assert_array_equal(held[298:304], [*one.y[298:300], one.y[299], one.y[299], *one.y[302:304]])
-    assert without_spikes(Panel((one,)), [300])[0] is one, "nothing to see before bar 300"
-    assert without_spikes(Panel((one,)), [303])[0].y[300] == one.y[299]
-    total = as_known(one, lambda version: np.cumsum(version.y))
+    item = series(changed(walk(500, 2), [300, 301], 10.0))
+    [spike] = spikes_of(item)
+    held = without_spikes(Panel((item,)))[0].y
+    np.testing.assert_array_equal(
+        held[298:304], [*item.y[298:300], item.y[299], item.y[299], *item.y[302:304]]
+    )
+    assert without_spikes(Panel((item,)), [300])[0] is item, "nothing to see before bar 300"
+    assert without_spikes(Panel((item,)), [303])[0].y[300] == item.y[299]
+    total = as_known(item, lambda version: np.cumsum(version.y))
     for bar in (200, 299, 300, 301, 302, 400):
-        [(_, version)] = as_seen(one, np.array([bar]))
+        [(_, version)] = as_seen(item, np.array([bar]))
         assert total[bar] == pytest.approx(version.y[: bar + 1].sum())
-        assert version.y[bar] == one.y[bar], "a bar is as it is until it is known better"
+        assert version.y[bar] == item.y[bar], "a bar is as it is until it is known better"
     assert spike.known == 302
 
 
 def test_a_jump_at_the_end_of_what_is_known_is_held_where_something_is_fitted() -> None:
     y = changed(walk(500, 2), [400], 10.0)
     panel = Panel((series(y),))
-    np.testing.assert_array_equal(without_spikes(panel, [401])[0].y[395:403], [*y[395:400], y[399], *y[401:403]])
+    np.testing.assert_array_equal(
+        without_spikes(panel, [401])[0].y[395:403], [*y[395:400], y[399], *y[401:403]]
+    )
     split = Panel((series(changed(walk(500, 2), slice(400, None), 0.1)),))
     assert without_spikes(split, [403])[0].y[402] == split[0].y[399]
     assert without_spikes(split, [406])[0] is split[0], "a step that stays is real"
@@ -125,18 +136,28 @@ def test_a_jump_at_the_end_of_what_is_known_is_held_where_something_is_fitted() 
 def test_wrong_bars_set_no_spread(name: str, kind: str) -> None:
     y = walk(700, 4) if kind == "price" else rate(700, 4)
     clean = _width(name, y)
-    cases = [([560], 10.0), ([558, 559, 560], 0.01), ([420, 560], 10.0), ([560], 0.0), ([560], -1.0)]
-    for places, factor in cases[: 2 if name in ("garch-t", "theta") else None]:
-        wrong = changed(y, places, factor)
+    cases = [
+        ([560], 10.0),
+        ([558, 559, 560], 0.01),
+        ([420, 560], 10.0),
+        ([560], 0.0),
+        ([560], -1.0),
+    ]
+    for indices, factor in cases[: 2 if name in ("garch-t", "theta") else None]:
+        wrong = changed(y, indices, factor)
         if kind == "price" and factor <= 0:  # judged in differences from then on
-            assert _width(name, wrong) == pytest.approx(clean, rel=0.4), (places, factor)
+            assert _width(name, wrong) == pytest.approx(clean, rel=0.4), (indices, factor)
         else:
-            assert _width(name, wrong) == pytest.approx(clean, rel=0.2), (places, factor)
+            assert _width(name, wrong) == pytest.approx(clean, rel=0.2), (indices, factor)
 
 
 def _width(name: str, y: Floats) -> float:
     panel = Panel((series(y),))
-    values = BASELINES[name].fit(panel, [600], 2).predict(panel, Origins(np.zeros(3, int), np.array([562, 620, 690])), LEVELS)
+    values = (
+        BASELINES[name]
+        .fit(panel, [600], 2)
+        .predict(panel, Origins(np.zeros(3, int), np.array([562, 620, 690])), LEVELS)
+    )
     return float(np.mean(values[:, :, 3] - values[:, :, 1]))
 
 
@@ -146,7 +167,10 @@ def test_baselines_do_not_know_that_a_jump_will_come_back(name: str) -> None:
     for bar in (639, 640, 641):
         origin = Origins(np.zeros(1, int), np.array([bar]))
         whole, head = Panel((series(y),)), Panel((series(y[: bar + 1]),))
-        fitted = [BASELINES[name].fit(panel, [600], 2).predict(panel, origin, LEVELS) for panel in (whole, head)]
+        fitted = [
+            BASELINES[name].fit(panel, [600], 2).predict(panel, origin, LEVELS)
+            for panel in (whole, head)
+        ]
         np.testing.assert_allclose(fitted[0], fitted[1], rtol=1e-9)
 
 
@@ -164,7 +188,7 @@ def test_inputs_and_scales_do_not_know_it_either() -> None:
 
 def test_the_scale_forgets_a_spike_at_once() -> None:
     y = walk(700, 8)
-    clean, wrong = (Panel((series(one),)) for one in (y, changed(y, [500], 10.0)))
+    clean, wrong = (Panel((series(item),)) for item in (y, changed(y, [500], 10.0)))
     scales = [Har.fit(panel, [400], 1).scale(panel)[0][505:, 0] for panel in (clean, wrong)]
     assert np.abs(np.log(scales[1] / scales[0])).max() < 0.25
     task = RunConfig().changed(horizon=3, input_size=20).task
@@ -174,15 +198,17 @@ def test_the_scale_forgets_a_spike_at_once() -> None:
 
 @pytest.mark.parametrize(("column", "factor"), [("high", 10.0), ("low", 0.01), ("open", 10.0)])
 def test_a_wrong_high_is_no_variance(column: str, factor: float) -> None:
-    one = candles(600, 1)
-    values = one.values.copy()
-    values[450, one.columns.index(column)] *= factor
-    variance = bar_variance(replace(one, values=values))
+    item = candles(600, 1)
+    values = item.values.copy()
+    values[450, item.columns.index(column)] *= factor
+    variance = bar_variance(replace(item, values=values))
     assert variance[450] < 100 * np.median(variance)
-    np.testing.assert_array_equal(np.delete(variance, [450]), np.delete(bar_variance(one), [450]))
-    crash = one.values.copy()
+    np.testing.assert_array_equal(np.delete(variance, [450]), np.delete(bar_variance(item), [450]))
+    crash = item.values.copy()
     crash[450:, :] *= 0.7
-    assert bar_variance(replace(one, values=crash))[450] > 0.1, "a gap that the close keeps is real"
+    assert bar_variance(replace(item, values=crash))[450] > 0.1, (
+        "a gap that the close keeps is real"
+    )
 
 
 def test_no_forecast_is_judged_by_a_wrong_bar() -> None:
@@ -195,7 +221,13 @@ def test_no_forecast_is_judged_by_a_wrong_bar() -> None:
     oil = walk(500, 2)
     oil[450] = -37.63
     panel = Panel((series(oil),))
-    found = outcomes_of(BASELINES["random-walk"].fit(panel, [400], 2), panel, Origins(np.zeros(1, int), np.array([449])), 2, LEVELS)
+    found = outcomes_of(
+        BASELINES["random-walk"].fit(panel, [400], 2),
+        panel,
+        Origins(np.zeros(1, int), np.array([449])),
+        2,
+        LEVELS,
+    )
     assert found.y[0, 0] == -37.63, "oil has been below zero"
 
 
@@ -206,7 +238,12 @@ def test_one_wrong_bar_does_not_make_a_walk_seasonal() -> None:
 
 def test_one_wrong_series_leaves_the_panel_as_it_was() -> None:
     others = [series(walk(500, n), f"S{n}") for n in range(5)]
-    panels = [Panel((*others, series(y, "X"))) for y in (walk(500, 9), changed(walk(500, 9), [300], 0.01))]
-    tables = [Scaling.fit(p, bars_before(p, p[0].ds[400]), RunConfig().task, InputConfig()).tables(p)[0] for p in panels]
+    panels = [
+        Panel((*others, series(y, "X"))) for y in (walk(500, 9), changed(walk(500, 9), [300], 0.01))
+    ]
+    tables = [
+        Scaling.fit(p, bars_before(p, p[0].ds[400]), RunConfig().task, InputConfig()).tables(p)[0]
+        for p in panels
+    ]
     calm = np.r_[50:299, 302:500]
     np.testing.assert_allclose(tables[0][calm], tables[1][calm], atol=0.3)

@@ -1,4 +1,6 @@
-"""A price that stands still for a long time: no regression on logarithms may explode, before, in or after it."""
+"""A price that stands still for a long time: no regression on logarithms may explode, before, in
+or after it.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,20 @@ _HORIZON = 5
 _LEVELS = (0.025, 0.5, 0.975)
 
 
-def _standing(first: int, still: int, after: int, seed: int = 1, *, ranges: bool = False, below_zero: bool = False) -> PriceSeries:
+def _standing(
+    first: int,
+    still: int,
+    after: int,
+    seed: int = 1,
+    *,
+    ranges: bool = False,
+    below_zero: bool = False,
+) -> PriceSeries:
     """Return a walk with a standstill of so many bars."""
     draw = np.random.default_rng(seed)
-    moves = np.concatenate([draw.normal(0, 0.012, first), np.zeros(still), draw.normal(0, 0.012, after)])
+    moves = np.concatenate(
+        [draw.normal(0, 0.012, first), np.zeros(still), draw.normal(0, 0.012, after)]
+    )
     close = 80 * np.exp(np.cumsum(moves))
     ds = np.busday_offset("2010-01-04", np.arange(close.size)).astype("datetime64[us]")
     if below_zero:
@@ -31,17 +43,23 @@ def _standing(first: int, still: int, after: int, seed: int = 1, *, ranges: bool
     opened = np.concatenate([close[:1], close[:-1]])
     reach = np.abs(draw.normal(0, 0.005, close.size)) * (moves != 0)
     high, low = np.maximum(opened, close) * (1 + reach), np.minimum(opened, close) * (1 - reach)
-    return PriceSeries("A", ds, ("open", "high", "low", "close"), np.column_stack([opened, high, low, close]))
+    return PriceSeries(
+        "A", ds, ("open", "high", "low", "close"), np.column_stack([opened, high, low, close])
+    )
 
 
 def _widths(model: str, series: PriceSeries, known: int, bars: Floats) -> Floats:
-    """Return the width of the 95 % band of the moves after each bar, [N, H], in deviations of the moves that there are."""
+    """Return the width of the 95 % band of the moves after each bar, [N, H], in deviations of
+    the moves that there are.
+    """
     panel, origins = Panel((series,)), Origins(np.zeros(bars.size, np.int64), bars)
     negative = bool(series.y.min() <= 0)
     moves = np.diff(series.y if negative else np.log(series.y))
     usual = 3.92 * moves[moves != 0].std() * np.sqrt(np.arange(1, _HORIZON + 1))
     if model == "network":
-        scaling = Scaling.fit(panel, (known,), TaskConfig(horizon=_HORIZON, input_size=20), InputConfig())
+        scaling = Scaling.fit(
+            panel, (known,), TaskConfig(horizon=_HORIZON, input_size=20), InputConfig()
+        )
         [(regressors, weights)] = scaling.log_scale(panel, _HORIZON)
         band = scaling.baseline(np.array(_LEVELS))
         return np.asarray((band[:, 2] - band[:, 0]) * np.exp(regressors[bars] @ weights) / usual)
@@ -53,7 +71,9 @@ def _widths(model: str, series: PriceSeries, known: int, bars: Floats) -> Floats
 @pytest.mark.parametrize("model", ["har", "garch-t", "network"])
 @pytest.mark.parametrize("kind", [{}, {"ranges": True}, {"below_zero": True}])
 @pytest.mark.parametrize("known", [300, 450, 620, 880])
-def test_no_band_explodes_where_a_price_stands_still(model: str, kind: dict[str, Any], known: int) -> None:
+def test_no_band_explodes_where_a_price_stands_still(
+    model: str, kind: dict[str, Any], known: int
+) -> None:
     series = _standing(400, 300, 200, **kind)
     widths = _widths(model, series, known, np.arange(known, len(series)))
     assert widths.max() < 4.5
@@ -92,7 +112,7 @@ def test_times_of_trading_are_told_from_standstills_and_from_series_that_rest() 
 
 def test_nothing_after_the_known_bars_tells_of_a_standstill() -> None:
     series = _standing(400, 300, 100)
-    whole, cut = (clear_bars(one, "log-return", 450) for one in (series, series.head(450)))
+    whole, cut = (clear_bars(item, "log-return", 450) for item in (series, series.head(450)))
     # Where no standstill comes any more, the number is only a large one.
     np.testing.assert_array_equal(np.minimum(whole, 450), np.minimum(cut, 450))
     clear = clear_bars(series, "log-return", 800)

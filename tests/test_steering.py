@@ -1,4 +1,6 @@
-"""Steering a training in the real window: pause, replay, gradients, longer, and taking up one that was cut short."""
+"""Steering a training in the real window: pause, replay, gradients, longer, and taking up one
+that was cut short.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,16 @@ from PySide6.QtWidgets import QApplication, QLabel
 from window_bench import price_file, rested, texts, wait
 
 from app import theme
-from app.settings import Preferences
+from app.preferences import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
 from forecasting.events import EpochEnd
 from forecasting.series import Panel
 
-TINY = RunConfig().changed(model="rnn", hidden_size=4, input_size=10, horizon=3, epochs=3, batch_size=128, seed=1)
+TINY = RunConfig().changed(
+    model="rnn", hidden_size=4, input_size=10, horizon=3, epochs=3, batch_size=128, seed=1
+)
 ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 
 
@@ -29,18 +33,27 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def bench(qapp: QApplication, prices: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def bench(
+    qapp: QApplication, prices: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     """One window for all tests, each of which leaves it at rest."""
     theme.apply(qapp, theme.LIGHT)
     window = MainWindow(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), [prices])
     window.resize(1024, 700)
     window.show()
-    one = window.furnish()
-    wait(lambda: one.session.engine is not None and one.session.panel is not None and one.session.threads == 0, 60)
-    one.model.show_config(TINY)
-    yield one
-    one.session.close(60_000)
-    one.session.unsaved = False
+    item = window.furnish()
+    wait(
+        lambda: (
+            item.session.engine is not None
+            and item.session.panel is not None
+            and item.session.threads == 0
+        ),
+        60,
+    )
+    item.model.show_config(TINY)
+    yield item
+    item.session.close(60_000)
+    item.session.unsaved = False
     window.close()
     window.deleteLater()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
@@ -122,7 +135,10 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     panel.show_view(2)
     qtbot.mouseClick(panel.memory.curves, Qt.MouseButton.LeftButton)
     wait(lambda: not panel.memory.chart._dirty)
-    assert [entry.label for entry in panel.memory.chart._legend.entries][:2] == ["#2 LSTM", "#1 RNN"]
+    assert [entry.label for entry in panel.memory.chart._legend.entries][:2] == [
+        "#2 LSTM",
+        "#1 RNN",
+    ]
     # Longer: as many epochs more as the form says.
     assert [epoch.epoch for epoch in bench.session.history] == [0, 1, 2, 3]
     first = bench.session.history[3].val_loss
@@ -144,7 +160,14 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     bench.model.show_config(TINY)
 
     def weights() -> str:
-        return next((label.text().split()[0] for label in bench.model.findChildren(QLabel) if " weights · " in label.text()), "")
+        return next(
+            (
+                label.text().split()[0]
+                for label in bench.model.findChildren(QLabel)
+                if " weights · " in label.text()
+            ),
+            "",
+        )
 
     rested(bench)  # until then the cost of the settings before is shown
     small = weights()
@@ -156,8 +179,8 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     qtbot.mouseClick(bench.model.rate_button, Qt.MouseButton.LeftButton)
     assert bench.session.state == "searching"
     assert not bench.model.train_button.isEnabled()
-    wait(lambda: bench.steering._rates is not None and bench.session.state == "idle")
-    dialog = bench.steering._rates
+    wait(lambda: bench.training_controller._rates is not None and bench.session.state == "idle")
+    dialog = bench.training_controller._rates
     assert dialog is not None
     rate = dialog.chart.rate
     qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
@@ -167,7 +190,9 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     wait(idle(bench))
 
 
-def test_one_that_was_cut_short_is_offered_and_goes_on(qtbot: Any, bench: Workbench, prices: str) -> None:
+def test_one_that_was_cut_short_is_offered_and_goes_on(
+    qtbot: Any, bench: Workbench, prices: str
+) -> None:
     from forecasting import jobs
 
     panel = bench.session.panel
@@ -177,7 +202,7 @@ def test_one_that_was_cut_short_is_offered_and_goes_on(qtbot: Any, bench: Workbe
     saved = path.read_bytes()
     offer = bench.layout.resume
     assert offer.text == ""
-    bench.steering.start()
+    bench.training_controller.start()
     wait(lambda: bool(offer.text))
     assert "walk (RNN, epoch 1 of 3)" in offer.text
     bench.load(["sample:wti"])
@@ -192,7 +217,7 @@ def test_one_that_was_cut_short_is_offered_and_goes_on(qtbot: Any, bench: Workbe
     assert not path.exists()
     # Discard takes the file away for good.
     path.write_bytes(saved)
-    bench.steering.start()
+    bench.training_controller.start()
     wait(lambda: bool(offer.text))
     qtbot.mouseClick(offer.discard, Qt.MouseButton.LeftButton)
     assert offer.text == ""

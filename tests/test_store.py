@@ -1,4 +1,6 @@
-"""The price cache: what was fetched once opens offline, and no kill, damage or second window can make it lie."""
+"""The price cache: what was fetched once opens offline, and no kill, damage or second window can
+make it lie.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,17 @@ def bars(count: int, factor: float = 1.0, start: int = 0) -> PriceSeries:
     close = 100.0 + np.sin(day)
     values = np.column_stack([close, close + 1, close - 1, close, close * factor, 10.0 * day])
     retrieved = Provenance("test:T", "raw", f"{np.datetime64('now')}Z", "", "a note")
-    return PriceSeries("T", np.datetime64("2020-01-01") + day, COLUMNS, values, "1D", "UTC", "USD", "24/7", retrieved)
+    return PriceSeries(
+        "T",
+        np.datetime64("2020-01-01") + day,
+        COLUMNS,
+        values,
+        "1D",
+        "UTC",
+        "USD",
+        "24/7",
+        retrieved,
+    )
 
 
 @dataclass
@@ -71,14 +83,25 @@ def codes(series: PriceSeries) -> list[str]:
 
 
 def same(one: PriceSeries, other: PriceSeries) -> bool:
-    return one.columns == other.columns and np.array_equal(one.ds, other.ds) and np.array_equal(one.values, other.values, equal_nan=True)
+    return (
+        one.columns == other.columns
+        and np.array_equal(one.ds, other.ds)
+        and np.array_equal(one.values, other.values, equal_nan=True)
+    )
 
 
 def test_what_is_read_is_what_was_written(kept: PriceStore) -> None:
     values = bars(50).values.copy()
     values[3, 0], values[4, 5], values[5, 5] = np.nan, np.nan, -0.0
-    finding = Finding("no_price", "2 bars have no price.", 2, "warning", "dropped", ("2020-01-03", "2020-01-04"))
-    whole = replace(bars(50), values=values, findings=(finding,), ds=bars(50).ds + np.timedelta64(34_200_000_001, "us"))
+    finding = Finding(
+        "no_price", "2 bars have no price.", 2, "warning", "dropped", ("2020-01-03", "2020-01-04")
+    )
+    whole = replace(
+        bars(50),
+        values=values,
+        findings=(finding,),
+        ds=bars(50).ds + np.timedelta64(34_200_000_001, "us"),
+    )
     kept.load(Feed(whole))
     again = kept.load(Feed(whole, offline=True))
     assert same(whole, again)
@@ -152,7 +175,10 @@ def test_a_tail_that_does_not_join_is_never_glued_on(kept: PriceStore) -> None:
 
 
 def test_offline_the_kept_bars_come_with_their_age_and_the_reason(kept: PriceStore) -> None:
-    old = replace(bars(30), provenance=Provenance("test:T", "raw", f"{np.datetime64('now') - np.timedelta64(3, 'D')}Z"))
+    old = replace(
+        bars(30),
+        provenance=Provenance("test:T", "raw", f"{np.datetime64('now') - np.timedelta64(3, 'D')}Z"),
+    )
     kept.load(Feed(old))
     again = kept.load(Feed(old, offline=True))
     assert same(again, old)
@@ -180,10 +206,13 @@ def test_never_does_not_ask_however_old(kept: PriceStore) -> None:
 def test_the_list_of_what_is_held_and_forgetting(kept: PriceStore) -> None:
     kept.load(Feed(bars(30)))
     kept.load(Feed(bars(10), key="test:U"))
-    assert [(one.key, one.bars, str(one.last)[:10]) for one in kept.held()] == [("test:T", 30, "2020-01-30"), ("test:U", 10, "2020-01-10")]
+    assert [(item.key, item.bars, str(item.last)[:10]) for item in kept.held()] == [
+        ("test:T", 30, "2020-01-30"),
+        ("test:U", 10, "2020-01-10"),
+    ]
     kept.forget("test:T")
     kept.forget("test:nobody")
-    assert [one.key for one in kept.held()] == ["test:U"]
+    assert [item.key for item in kept.held()] == ["test:U"]
     with sqlite3.connect(kept.path) as db:
         assert db.execute("SELECT count(*) FROM price_bar").fetchone() == (10,)
     db.close()
@@ -199,7 +228,9 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
     (aside,) = tmp_path.glob("prices.damaged-*.sqlite")
     assert aside.read_bytes().startswith(b"this was somebody's letter")
     assert aside.name in finding.message
-    assert codes(store.load(Feed(bars(5), offline=True), path=path)[0]) == ["cached"], "the new store works"
+    assert codes(store.load(Feed(bars(5), offline=True), path=path)[0]) == ["cached"], (
+        "the new store works"
+    )
 
 
 def test_a_database_damaged_inside_is_set_aside_on_reading(tmp_path: Path) -> None:
@@ -210,7 +241,9 @@ def test_a_database_damaged_inside_is_set_aside_on_reading(tmp_path: Path) -> No
     path.write_bytes(content)
     (series,) = store.load(Feed(bars(3000)), path=path)
     assert same(series, bars(3000))
-    assert codes(series)[-1] == "store_damaged", "what was found on the way there may be told before"
+    assert codes(series)[-1] == "store_damaged", (
+        "what was found on the way there may be told before"
+    )
     assert len(list(tmp_path.glob("prices.damaged-*.sqlite"))) == 1
 
 
@@ -218,13 +251,16 @@ def test_a_wrong_number_is_found_by_its_checksum(kept: PriceStore) -> None:
     kept.load(Feed(bars(30)))
     kept.load(Feed(bars(30), key="test:U"))
     with sqlite3.connect(kept.path) as db:
-        db.execute("UPDATE price_bar SET close = close * 1.0001 WHERE ds = (SELECT max(ds) FROM price_bar) AND series = 1")
+        db.execute(
+            "UPDATE price_bar SET close = close * 1.0001 WHERE ds = (SELECT max(ds) FROM "
+            "price_bar) AND series = 1"
+        )
     db.close()
     feed = Feed(bars(30))
     fresh = kept.load(feed)
     assert feed.asked == ["all"]
     assert codes(fresh) == ["kept_damaged"]
-    assert [one.key for one in kept.held()] == ["test:T", "test:U"], "others are left alone"
+    assert [item.key for item in kept.held()] == ["test:T", "test:U"], "others are left alone"
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -241,10 +277,15 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_later_version_adds_its_tables_and_keeps_the_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_version_adds_its_tables_and_keeps_the_prices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "prices.sqlite"
     store.load(Feed(bars(5)), path=path)
-    later = (*database.MIGRATIONS, ("CREATE TABLE later (id INTEGER PRIMARY KEY, note TEXT NOT NULL)",))
+    later = (
+        *database.MIGRATIONS,
+        ("CREATE TABLE later (id INTEGER PRIMARY KEY, note TEXT NOT NULL)",),
+    )
     monkeypatch.setattr(database, "MIGRATIONS", later)
     (series,) = store.load(Feed(bars(5)), "never", path)
     assert same(series, bars(5))
@@ -281,7 +322,11 @@ def test_two_connections_write_at_once(tmp_path: Path) -> None:
             for _ in range(10):
                 with PriceStore(path) as mine:
                     series = mine.load(Feed(bars(200 + number)), "always")
-                    assert not [one for one in series.findings if one.code in ("not_kept", "store_damaged", "kept_damaged")]
+                    assert not [
+                        item
+                        for item in series.findings
+                        if item.code in ("not_kept", "store_damaged", "kept_damaged")
+                    ]
                     mine.load(Feed(bars(50), key=f"test:{number}"), "always")
         except Exception as error:
             failures.append(error)
@@ -293,7 +338,7 @@ def test_two_connections_write_at_once(tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     with PriceStore(path) as read:
-        assert {one.key for one in read.held()} == {"test:T", "test:0", "test:1"}
+        assert {item.key for item in read.held()} == {"test:T", "test:0", "test:1"}
         assert codes(read.load(Feed(bars(1), offline=True), "never")) == ["cached"]
 
 
@@ -317,7 +362,10 @@ def test_a_kill_in_mid_write_leaves_a_readable_cache(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(folder.parent)}
     for _ in range(40):
         with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path), str(folder)], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", _WRITER, str(path), str(folder)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         ) as writer:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "writing\n"
@@ -328,7 +376,9 @@ def test_a_kill_in_mid_write_leaves_a_readable_cache(tmp_path: Path) -> None:
             series = again.load(Feed(bars(1), offline=True), "never")
             assert codes(series) == ["cached"]
             whole = (bars(2000), bars(2001, factor=2))
-            assert any(same(series, one) for one in whole), "all of one write, nothing of the next"
+            assert any(same(series, item) for item in whole), (
+                "all of one write, nothing of the next"
+            )
 
 
 def test_files_and_samples_do_not_go_through_the_cache(tmp_path: Path) -> None:
@@ -344,7 +394,9 @@ def server(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yahoo
         yield running
 
 
-def test_a_ticker_loads_again_offline_refreshes_its_tail_and_follows_a_dividend(server: YahooServer, own_folders: Path) -> None:
+def test_a_ticker_loads_again_offline_refreshes_its_tail_and_follows_a_dividend(
+    server: YahooServer, own_folders: Path
+) -> None:
     later = Market.made(300)
     (first,) = store.load(YahooSource("AAPL", period="max"))
     assert len(first) == 290

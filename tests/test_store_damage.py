@@ -1,4 +1,6 @@
-"""One damaged value in any column of any table: that row is left out and told of, everything else stays readable."""
+"""One damaged value in any column of any table: that row is left out and told of, everything
+else stays readable.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,21 @@ from app.cli import main
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.series import Panel, PriceSeries
-from forecasting.store import Journal, PriceStore, RunStore, Tries, store_path
+from forecasting.store import Journal, PriceStore, RunStore, Trials, store_path
 from forecasting.store.runs import recorded
 
-VALUES: tuple[object, ...] = ("x", "", -1, 1e400, 2**62, b"\x00\xff", "[]", "null", '{"a": 1}', "\x1b[31m" * 200)
+VALUES: tuple[object, ...] = (
+    "x",
+    "",
+    -1,
+    1e400,
+    2**62,
+    b"\x00\xff",
+    "[]",
+    "null",
+    '{"a": 1}',
+    "\x1b[31m" * 200,
+)
 
 
 class Cached:
@@ -44,7 +57,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "candlecast.sqlite"
     finished = run(walk("AAA", 120))
     (series,) = finished.panel.series[:1]
-    with Journal(path) as journal, RunStore(path) as runs, PriceStore(path) as prices, Tries(path) as tries:
+    with (
+        Journal(path) as journal,
+        RunStore(path) as runs,
+        PriceStore(path) as prices,
+        Trials(path) as tries,
+    ):
         for seed in (1, 2):
             config = finished.config.changed(seed=seed)
             journal.add(finished.forecasts, finished.panel, config)
@@ -56,7 +74,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _columns(path: Path) -> Iterator[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        tables = [
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            )
+        ]
         for table in tables:
             for row in db.execute(f"PRAGMA table_info({table})").fetchall():
                 yield table, row[1]
@@ -96,7 +119,7 @@ def _read_all(path: Path) -> None:
             source = Cached(series)
             source.key = key
             assert len(prices.load(source, "auto"))
-    with Tries(path) as tries:
+    with Trials(path) as tries:
         assert tries.add(Panel((series,)), RunConfig(), series.ds[-40], series.ds[-1]) >= 1
 
 
@@ -115,12 +138,22 @@ def test_every_column_may_hold_anything(every: int, sound: Path, tmp_path: Path)
                 path.with_name(path.name + tail).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize(("table", "column"), [("journal_entry", "made_at"), ("journal_step", "ds"), ("run", "record"), ("tried", "past")])
-def test_one_damaged_row_is_left_out_and_told_of(sound: Path, table: str, column: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("journal_entry", "made_at"), ("journal_step", "ds"), ("run", "record"), ("tried", "past")],
+)
+def test_one_damaged_row_is_left_out_and_told_of(
+    sound: Path, table: str, column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     store_path().parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(sound, store_path())
     assert _damage(store_path(), table, column, "x")
-    commands = {"journal_entry": ["journal"], "journal_step": ["journal"], "run": ["runs", "list"], "tried": ["journal"]}
+    commands = {
+        "journal_entry": ["journal"],
+        "journal_step": ["journal"],
+        "run": ["runs", "list"],
+        "tried": ["journal"],
+    }
     for words in ([], ["--json"]):
         assert main([*commands[table], *words]) == 0
         out, err = capsys.readouterr()

@@ -1,4 +1,6 @@
-"""What reaches a terminal, a pipe or a full disk, and what a command still writes where nobody can be told."""
+"""What reaches a terminal, a pipe or a full disk, and what a command still writes where nobody
+can be told.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,20 @@ from app.cli.documents import to_json
 from app.cli.terminal import OutputError, PlainStream, plain, say, show
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = ("--epochs", "1", "--lookback", "6", "--horizon", "2", "--hidden-size", "2", "--device", "cpu", "--baselines", "random-walk")
+QUICK = (
+    "--epochs",
+    "1",
+    "--lookback",
+    "6",
+    "--horizon",
+    "2",
+    "--hidden-size",
+    "2",
+    "--device",
+    "cpu",
+    "--baselines",
+    "random-walk",
+)
 
 
 class Refusing(io.RawIOBase):
@@ -54,7 +69,9 @@ def stdout(monkeypatch: pytest.MonkeyPatch) -> Callable[[io.RawIOBase, str], Non
     """Return what replaces standard output by a stream of an encoding."""
 
     def replace(raw: io.RawIOBase, encoding: str) -> None:
-        monkeypatch.setattr(sys, "stdout", Quiet(raw, encoding=encoding, errors="strict", write_through=True))  # type: ignore[arg-type]
+        monkeypatch.setattr(
+            sys, "stdout", Quiet(raw, encoding=encoding, errors="strict", write_through=True)
+        )  # type: ignore[arg-type]
 
     return replace
 
@@ -70,7 +87,9 @@ class Kept(io.BytesIO):
 def csv(tmp_path: Path) -> Path:
     close = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 120)))
     path = tmp_path / "茅台.csv"
-    pd.DataFrame({"Date": pd.bdate_range("2022-01-03", periods=120), "Close": close}).to_csv(path, index=False, date_format="%Y-%m-%d")
+    pd.DataFrame({"Date": pd.bdate_range("2022-01-03", periods=120), "Close": close}).to_csv(
+        path, index=False, date_format="%Y-%m-%d"
+    )
     return path
 
 
@@ -88,7 +107,17 @@ def test_files_are_written_whatever_becomes_of_stdout(
     assert told.count("Note: The ") == 1
 
 
-@pytest.mark.parametrize("words", [["backtest", "--export", "OUT"], ["lr-find"], ["audit"], ["inspect"], ["journal"], ["runs", "list"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["backtest", "--export", "OUT"],
+        ["lr-find"],
+        ["audit"],
+        ["inspect"],
+        ["journal"],
+        ["runs", "list"],
+    ],
+)
 def test_no_command_takes_a_closed_pipe_for_a_fault(
     words: list[str], csv: Path, stdout: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,7 +172,9 @@ def test_one_export_that_fails_costs_neither_the_others_nor_the_tables(
     assert "inside a library" in err
 
 
-def test_no_control_character_of_a_file_reaches_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_control_character_of_a_file_reaches_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "e\x1b[31m.csv"
     path.write_text(
         'Date,Close,"\x1b]0;title\x07\x1b[31mX","b\u202e\u2066i\u009bd"\n'
@@ -158,7 +189,11 @@ def test_no_control_character_of_a_file_reaches_the_terminal(tmp_path: Path, cap
     out, err = capsys.readouterr()
     assert "\ufffd" in out
     for text in (out, err):
-        assert not {sign for sign in text if sign != "\n" and (sign < " " or "\x7f" <= sign <= "\x9f" or sign in "\u202e\u2066")}
+        assert not {
+            sign
+            for sign in text
+            if sign != "\n" and (sign < " " or "\x7f" <= sign <= "\x9f" or sign in "\u202e\u2066")
+        }
 
 
 def test_json_escapes_what_it_cannot_show() -> None:
@@ -197,7 +232,9 @@ def test_what_libraries_print_is_plain_too() -> None:
 
 
 def test_nobody_to_tell_is_no_error(monkeypatch: pytest.MonkeyPatch, csv: Path) -> None:
-    monkeypatch.setattr(sys, "stderr", Quiet(Refusing(errno.EPIPE), encoding="utf-8", write_through=True))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        sys, "stderr", Quiet(Refusing(errno.EPIPE), encoding="utf-8", write_through=True)
+    )  # type: ignore[arg-type]
     say("text")
     assert main(["inspect", "nowhere.csv"]) == 2
     monkeypatch.setattr(sys, "stdout", None)
@@ -208,7 +245,9 @@ def test_nobody_to_tell_is_no_error(monkeypatch: pytest.MonkeyPatch, csv: Path) 
 
 
 def test_show_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", Quiet(Refusing(errno.ENOSPC), encoding="utf-8", write_through=True))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        sys, "stdout", Quiet(Refusing(errno.ENOSPC), encoding="utf-8", write_through=True)
+    )  # type: ignore[arg-type]
     with pytest.raises(OutputError, match="cannot be shown"):
         show("text")
 
@@ -218,9 +257,20 @@ def test_show_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pictures_need_no_display_whatever_the_environment_says(platform: str) -> None:
     """In a process of its own: Qt would end it."""
     script = "from app.export.page import need_application; need_application(); print('drawn')"
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY")
+    }
     environment |= {"QT_QPA_PLATFORM": platform, "QT_QPA_PLATFORM_PLUGIN_PATH": "/nowhere"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (0, "drawn\n"), done.stderr
 
 
@@ -240,13 +290,18 @@ def test_too_little_memory_is_told_before_a_library_waits_for_it(
 ) -> None:
     import resource
 
-    monkeypatch.setattr(resource, "getrlimit", lambda _what: (1_500_000_000, resource.RLIM_INFINITY))
+    monkeypatch.setattr(
+        resource, "getrlimit", lambda _what: (1_500_000_000, resource.RLIM_INFINITY)
+    )
     assert main(["forecast", str(csv), *QUICK]) == 2
     assert "1,500 MB" in capsys.readouterr().err
     assert main(["inspect", str(csv)]) == 0
 
 
-@pytest.mark.parametrize("error", [MemoryError("an array"), ImportError("x.so: failed to map segment from shared object")])
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("an array"), ImportError("x.so: failed to map segment from shared object")],
+)
 def test_memory_that_runs_out_is_no_fault_of_the_program(
     error: Exception, csv: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

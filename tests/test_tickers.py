@@ -1,4 +1,6 @@
-"""Tickers in the window and on the command line, with the real yfinance and a server on loopback that behaves like Yahoo."""
+"""Tickers in the window and on the command line, with the real yfinance and a server on loopback
+that behaves like Yahoo.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from window_bench import idle, price_file, texts, wait, window
 from yahoo_server import Market, YahooServer, serving
 
 from app.cli import main
-from app.panels.tickers import TickerDialog, TickerField, TickerSettings, tickers_in
+from app.widgets.ticker_field import TickerDialog, TickerField, TickerSettings, tickers_in
 from app.window.workbench import Workbench
 from forecasting import jobs
 from forecasting.config import GROUPS, BacktestConfig
@@ -23,7 +25,9 @@ from forecasting.events import NotLoaded, Progress, SeriesLoaded, TickersHeld
 from forecasting.sources import ReadOptions, Request, TickerOptions, source, yahoo
 
 #: Popups grab the keyboard, which the offscreen platform cannot do.
-pytestmark = pytest.mark.qt_log_ignore("This plugin does not support grabbing the keyboard", extend=True)
+pytestmark = pytest.mark.qt_log_ignore(
+    "This plugin does not support grabbing the keyboard", extend=True
+)
 
 
 @pytest.fixture
@@ -57,14 +61,26 @@ def test_one_ticker_that_fails_does_not_lose_the_others(server: YahooServer) -> 
 def test_the_same_name_twice_is_loaded_once(server: YahooServer) -> None:
     events = list(jobs.load(["yahoo:AAPL", "yahoo:aapl"]))
     assert panel_of(events).symbols == ("AAPL",)
-    assert any("is there already" in event.message for event in events if isinstance(event, NotLoaded))
+    assert any(
+        "is there already" in event.message for event in events if isinstance(event, NotLoaded)
+    )
 
 
 def test_each_ticker_has_options_of_its_own(server: YahooServer) -> None:
-    weekly = Request(reference="yahoo:MSFT", read=ReadOptions(resample="1W"), ticker=TickerOptions(period="1y", raw=True))
-    apple, microsoft = panel_of(list(jobs.load(["yahoo:AAPL", weekly], ticker=TickerOptions(period="3mo"))))
+    weekly = Request(
+        reference="yahoo:MSFT",
+        read=ReadOptions(resample="1W"),
+        ticker=TickerOptions(period="1y", raw=True),
+    )
+    apple, microsoft = panel_of(
+        list(jobs.load(["yahoo:AAPL", weekly], ticker=TickerOptions(period="3mo")))
+    )
     assert (apple.freq, apple.provenance.adjusted, len(apple) < 70) == ("1D", "adjusted", True)
-    assert (microsoft.freq, microsoft.provenance.adjusted, "adj_close" in microsoft) == ("1W", "raw", True)
+    assert (microsoft.freq, microsoft.provenance.adjusted, "adj_close" in microsoft) == (
+        "1W",
+        "raw",
+        True,
+    )
     assert source("yahoo:AAPL", ticker=TickerOptions(interval="1h")).interval == "1h"  # type: ignore[attr-defined]
 
 
@@ -75,14 +91,18 @@ def test_a_stop_keeps_what_was_loaded_so_far(server: YahooServer) -> None:
         polled.append(None)
         return len(polled) > 2
 
-    assert panel_of(list(jobs.load(["yahoo:AAPL", "yahoo:MSFT", "yahoo:GOOG"], should_stop=stop))).symbols == ("AAPL", "MSFT")
+    assert panel_of(
+        list(jobs.load(["yahoo:AAPL", "yahoo:MSFT", "yahoo:GOOG"], should_stop=stop))
+    ).symbols == ("AAPL", "MSFT")
 
 
-def test_the_cache_tells_what_it_holds_and_is_not_made_for_that(server: YahooServer, own_folders: Path) -> None:
-    assert list(jobs.held_tickers()) == [TickersHeld(())]
+def test_the_cache_tells_what_it_holds_and_is_not_made_for_that(
+    server: YahooServer, own_folders: Path
+) -> None:
+    assert list(jobs.cached_tickers()) == [TickersHeld(())]
     assert not list(own_folders.glob("*.sqlite"))
     list(jobs.load(["yahoo:MSFT", "yahoo:AAPL"]))
-    (held,) = jobs.held_tickers()
+    (held,) = jobs.cached_tickers()
     assert isinstance(held, TickersHeld)
     assert set(held.tickers) == {"AAPL", "MSFT"}
 
@@ -90,7 +110,9 @@ def test_the_cache_tells_what_it_holds_and_is_not_made_for_that(server: YahooSer
 # The command line
 
 
-def test_commands_take_period_interval_raw_and_offline(server: YahooServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_take_period_interval_raw_and_offline(
+    server: YahooServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     def inspected(*words: str) -> tuple[int, Any, str]:
         status = main(["inspect", "yahoo:AAPL", *words, "--json"])
         out, err = capsys.readouterr()
@@ -102,7 +124,9 @@ def test_commands_take_period_interval_raw_and_offline(server: YahooServer, caps
     _, found, _ = inspected("--period", "3mo")
     assert found["bars"] < 70
     sent = len(server.requests)
-    _, found, _ = inspected("--offline", "--raw", "--resample", "1W", "--trading-calendar", "weekdays")
+    _, found, _ = inspected(
+        "--offline", "--raw", "--resample", "1W", "--trading-calendar", "weekdays"
+    )
     assert len(server.requests) == sent
     assert (found["freq"], found["calendar"]) == ("1W", "weekdays")
     _, found, _ = inspected("--refresh")
@@ -146,7 +170,9 @@ def test_recent_tickers_complete_the_word_at_the_cursor(qtbot: Any, field: Ticke
     assert entered == [("yahoo:^GSPC", "yahoo:AMZN")]
 
 
-def test_enter_takes_what_is_typed_unless_a_recent_one_was_chosen(qtbot: Any, field: TickerField) -> None:
+def test_enter_takes_what_is_typed_unless_a_recent_one_was_chosen(
+    qtbot: Any, field: TickerField
+) -> None:
     entered: list[Any] = []
     field.tickers_entered.connect(entered.append)
     qtbot.keyClicks(field, "a")
@@ -164,7 +190,9 @@ def test_enter_takes_what_is_typed_unless_a_recent_one_was_chosen(qtbot: Any, fi
     assert len(entered) == 1, "nothing is typed"
 
 
-def test_recent_tickers_are_asked_for_when_the_user_comes_not_when_the_window_does(qtbot: Any, field: TickerField) -> None:
+def test_recent_tickers_are_asked_for_when_the_user_comes_not_when_the_window_does(
+    qtbot: Any, field: TickerField
+) -> None:
     asked: list[None] = []
     wait(field.hasFocus)
     field.clearFocus()
@@ -205,8 +233,8 @@ def test_the_dialog_adds_several_and_changes_one(qtbot: Any) -> None:
     assert adding.load.toolTip()
     adding.recent.itemActivated.emit(adding.recent.item(1))
     qtbot.keyClicks(adding.field, ", sap.de")
-    assert [one.reference for one in adding.requests] == ["yahoo:MSFT", "yahoo:SAP.DE"]
-    assert {one.ticker for one in adding.requests} == {TickerOptions(period="1y")}
+    assert [item.reference for item in adding.requests] == ["yahoo:MSFT", "yahoo:SAP.DE"]
+    assert {item.ticker for item in adding.requests} == {TickerOptions(period="1y")}
     adding.close()
     before = Request(reference="yahoo:AAPL", read=ReadOptions(resample="1W"))
     changing = TickerDialog(before.ticker, before)
@@ -215,7 +243,9 @@ def test_the_dialog_adds_several_and_changes_one(qtbot: Any) -> None:
     assert not changing.field.isVisible()
     interval = changing.form.fields["interval"]
     interval.setCurrentIndex(interval.findData("1h"))  # type: ignore[attr-defined]
-    assert changing.requests == (before.model_copy(update={"ticker": TickerOptions(interval="1h")}),)
+    assert changing.requests == (
+        before.model_copy(update={"ticker": TickerOptions(interval="1h")}),
+    )
 
 
 # The window
@@ -228,7 +258,9 @@ def bench(qapp: QApplication, server: YahooServer, tmp_path: Path) -> Iterator[W
 
 
 def rows(bench: Workbench) -> str:
-    return " ".join(f"{row.symbol}{'*' if row.checked else ''}" for row in bench.session.watchlist.rows)
+    return " ".join(
+        f"{row.symbol}{'*' if row.checked else ''}" for row in bench.session.watchlist.rows
+    )
 
 
 def test_a_day_with_tickers(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
@@ -274,7 +306,9 @@ def test_tickers_are_added_and_changed_by_the_dialog(qtbot: Any, bench: Workbenc
     qtbot.mouseClick(dialog.load, Qt.MouseButton.LeftButton)
     idle(bench)
     assert rows(bench) == "start* GOOG*"
-    options = next(one for one in bench.data._buttons.values() if one.accessibleName() == "Options")
+    options = next(
+        item for item in bench.data._buttons.values() if item.accessibleName() == "Options"
+    )
     qtbot.mouseClick(options, Qt.MouseButton.LeftButton)
     dialog = bench.tickers.dialog
     assert dialog is not None
@@ -303,9 +337,11 @@ def test_what_is_fetched_is_remembered(qtbot: Any, server: YahooServer, tmp_path
 
 
 @pytest.mark.slow
-def test_a_load_that_takes_long_can_be_given_up(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
+def test_a_load_that_takes_long_can_be_given_up(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
     server.behaviours = ["silent"]
-    bench.watching.load(["yahoo:AAPL", "yahoo:MSFT"])
+    bench.watchlist_controller.load(["yahoo:AAPL", "yahoo:MSFT"])
     wait(lambda: bench.session.progress is not None and "AAPL" in texts(bench.window.statusBar()))
     assert bench.actions["cancel"].isEnabled()
     bench.actions["cancel"].trigger()
@@ -320,7 +356,10 @@ def test_a_single_reference_that_fails_is_an_error() -> None:
         list(jobs.load([Request(reference="/nowhere/at/all.csv")]))
 
 
-@pytest.mark.parametrize(("typed", "listed"), [("NASDAQ:AAPL", "start AAPL*"), ("NASDAQ:AAPL, MSFT", "start MSFT* AAPL*")])
+@pytest.mark.parametrize(
+    ("typed", "listed"),
+    [("NASDAQ:AAPL", "start AAPL*"), ("NASDAQ:AAPL, MSFT", "start MSFT* AAPL*")],
+)
 def test_a_ticker_in_another_spelling_is_loaded_by_the_button_beside_the_error(
     qtbot: Any, bench: Workbench, typed: str, listed: str
 ) -> None:
@@ -329,7 +368,9 @@ def test_a_ticker_in_another_spelling_is_loaded_by_the_button_beside_the_error(
     qtbot.keyClick(field, Qt.Key.Key_Return)
     idle(bench)
     assert bench.banner.choices == ("Load AAPL",)
-    button = next(one for one in bench.banner.findChildren(QAbstractButton) if one.text() == "Load AAPL")
+    button = next(
+        item for item in bench.banner.findChildren(QAbstractButton) if item.text() == "Load AAPL"
+    )
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     idle(bench)
     assert rows(bench) == listed

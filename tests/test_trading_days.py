@@ -1,4 +1,6 @@
-"""Which exchange a file is of, told by its own dates: holidays, hours and weeks of exchange_calendars are the judge."""
+"""Which exchange a file is of, told by its own dates: holidays, hours and weeks of
+exchange_calendars are the judge.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from forecasting.errors import DataError
 from forecasting.events import SeriesLoaded
 from forecasting.series import PriceSeries
 from forecasting.sources import ReadOptions
-from forecasting.sources.running import without_running_bar
+from forecasting.sources.unfinished_bar import without_running_bar
 
 DAY = np.timedelta64(1, "D")
 MINUTE = np.timedelta64(1, "m")
@@ -38,12 +40,17 @@ def _sessions(code: str) -> np.ndarray:
     if code in ("XTAE", "ASEX", "XMOS"):  # exchange_calendars gets them wrong under pandas 3
         found = exchange_for(code, np.datetime64("2021-06-01"), np.datetime64("2025-06-30"))
         assert found is not None
-        return found.days[(found.days >= np.datetime64("2021-06-01")) & (found.days <= np.datetime64("2025-06-30"))]
+        return found.days[
+            (found.days >= np.datetime64("2021-06-01"))
+            & (found.days <= np.datetime64("2025-06-30"))
+        ]
     return _judge(code).sessions.to_numpy().astype("datetime64[D]")
 
 
 def _hours(code: str, step: int, bars: int, zone: str) -> np.ndarray:
-    """Return stamps of bars named by their start, the last 260 sessions and some before, in a zone."""
+    """Return stamps of bars named by their start, the last 260 sessions and some before, in a
+    zone.
+    """
     judge = _judge(code)
     chosen = judge.schedule.loc["2023-06-01":"2025-06-30"]  # type: ignore[misc]
     stamps = []
@@ -61,7 +68,10 @@ def _write(folder: Path, ds: np.ndarray, name: str = "prices.csv", suffix: str =
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, ds.size)))
     daily = not (ds - ds.astype("datetime64[D]")).any()
     texts = ds.astype("datetime64[D]" if daily else "datetime64[s]").astype(str)
-    rows = [f"{day.replace('T', ' ')}{suffix},{value:.4f}" for day, value in zip(texts, close, strict=True)]
+    rows = [
+        f"{day.replace('T', ' ')}{suffix},{value:.4f}"
+        for day, value in zip(texts, close, strict=True)
+    ]
     path = folder / name
     path.write_text("Date,Close\n" + "\n".join(rows) + "\n")
     return path
@@ -82,33 +92,49 @@ def _days(ds: np.ndarray) -> list[str]:
 
 FEW = ("XNYS", "XLON", "XTKS", "XSHG", "XSAU", "XTAE")
 MANY = (
-    "XNYS", "XLON", "XETR", "XPAR", "XSWX", "XMIL", "XMAD", "XSTO", "XOSL", "XCSE", "XHEL", "XWAR", "XPRA", "XBUD", "ASEX", "XIST",
-    "XTAE", "XSAU", "XJSE", "XBOM", "XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XASX", "XNZE", "XTSE",
+    "XNYS", "XLON", "XETR", "XPAR", "XSWX", "XMIL", "XMAD", "XSTO", "XOSL", "XCSE", "XHEL", "XWAR",
+    "XPRA", "XBUD", "ASEX", "XIST",
+    "XTAE", "XSAU", "XJSE", "XBOM", "XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK",
+    "XIDX", "XASX", "XNZE", "XTSE",
     "XMEX", "BVMF", "XBUE", "XSGO", "XBOG", "XLIM", "CMES", "XMOS",
 )  # fmt: skip
 
 
 def _check_days(code: str, cut: str) -> None:
     sessions = _sessions(code)
-    place = int(np.searchsorted(sessions, np.datetime64(cut)))
-    past = sessions[max(0, place - 620) : place]
-    plain = PriceSeries("prices", past.astype("datetime64[us]"), ("close",), np.ones((past.size, 1)), "1D")
+    index = int(np.searchsorted(sessions, np.datetime64(cut)))
+    past = sessions[max(0, index - 620) : index]
+    plain = PriceSeries(
+        "prices", past.astype("datetime64[us]"), ("close",), np.ones((past.size, 1)), "1D"
+    )
     found = recognise(plain)
     assert found.calendar, f"{code} is not recognised"
     own = PriceSeries("prices", plain.ds, ("close",), plain.values, "1D", calendar=found.calendar)
-    assert _days(future_sessions(own, 30)) == _days(sessions[place : place + 30]) or found.rivals, code
+    assert _days(future_sessions(own, 30)) == _days(sessions[index : index + 30]) or found.rivals, (
+        code
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "open_on", "closed_on"),
     [
-        ("ASEX", ["2024-03-28", "2024-05-02"], ["2024-03-18", "2024-05-03", "2024-05-06", "2024-06-24"]),
-        ("XTAE", ["2024-04-21", "2024-03-31"], ["2024-04-22", "2024-04-23", "2024-04-29", "2024-05-14", "2024-10-03", "2024-10-17"]),
+        (
+            "ASEX",
+            ["2024-03-28", "2024-05-02"],
+            ["2024-03-18", "2024-05-03", "2024-05-06", "2024-06-24"],
+        ),
+        (
+            "XTAE",
+            ["2024-04-21", "2024-03-31"],
+            ["2024-04-22", "2024-04-23", "2024-04-29", "2024-05-14", "2024-10-03", "2024-10-17"],
+        ),
         ("XMOS", ["2024-04-27", "2024-11-02", "2024-12-28"], ["2024-05-09", "2024-11-04"]),
         ("XBOM", ["2024-01-20", "2025-02-01"], ["2024-01-26", "2024-01-27"]),
     ],
 )
-def test_calendars_that_go_wrong_under_pandas_3_are_mended(code: str, open_on: list[str], closed_on: list[str]) -> None:
+def test_calendars_that_go_wrong_under_pandas_3_are_mended(
+    code: str, open_on: list[str], closed_on: list[str]
+) -> None:
     found = exchange_for(code, np.datetime64("2024-01-01"), np.datetime64("2025-12-31"))
     assert found is not None
     assert np.isin(np.array(open_on, "datetime64[D]"), found.days).all()
@@ -118,7 +144,9 @@ def test_calendars_that_go_wrong_under_pandas_3_are_mended(code: str, open_on: l
 
 
 @pytest.mark.slow
-def test_a_damaged_table_of_exchanges_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_table_of_exchanges_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path))
     path = recognition._cache_file()
     before = recognition.candidates()
@@ -133,7 +161,7 @@ def test_a_damaged_table_of_exchanges_is_made_anew(tmp_path: Path, monkeypatch: 
         assert table.zones == before.zones
         assert np.array_equal(table.trading, before.trading)
         assert np.array_equal(table.known, before.known)
-        assert [set(one) for one in table.opens] == [set(one) for one in before.opens]
+        assert [set(item) for item in table.opens] == [set(item) for item in before.opens]
 
 
 @pytest.mark.parametrize("code", FEW)
@@ -155,18 +183,43 @@ def _check_hours(code: str, zone: str, named: bool, folder: Path) -> None:
     cut = int(np.searchsorted(stamps.astype("datetime64[D]"), stamps[cut].astype("datetime64[D]")))
     path = _write(folder, stamps[:cut], suffix="Z" if named else "")
     series = _load(path)
-    assert np.array_equal(future_sessions(series, 60), stamps[cut : cut + 60]), (code, zone, series.calendar, series.tz)
+    assert np.array_equal(future_sessions(series, 60), stamps[cut : cut + 60]), (
+        code,
+        zone,
+        series.calendar,
+        series.tz,
+    )
 
 
-@pytest.mark.parametrize(("code", "zone", "named"), [("XNYS", "UTC", True), ("XLON", "UTC", False), ("XTKS", "", False)])
-def test_hours_of_an_exchange_go_on_in_its_clock(code: str, zone: str, named: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "zone", "named"), [("XNYS", "UTC", True), ("XLON", "UTC", False), ("XTKS", "", False)]
+)
+def test_hours_of_an_exchange_go_on_in_its_clock(
+    code: str, zone: str, named: bool, tmp_path: Path
+) -> None:
     _check_hours(code, zone, named, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("zone", "named"), [("UTC", True), ("UTC", False), ("", False)])
 @pytest.mark.parametrize(
-    "code", ["XNYS", "XLON", "XETR", "XTKS", "XHKG", "XSHG", "XTSE", "XASX", "XBOM", "BVMF", "XSWX", "XSTO", "XJSE", "XKRX"]
+    "code",
+    [
+        "XNYS",
+        "XLON",
+        "XETR",
+        "XTKS",
+        "XHKG",
+        "XSHG",
+        "XTSE",
+        "XASX",
+        "XBOM",
+        "BVMF",
+        "XSWX",
+        "XSTO",
+        "XJSE",
+        "XKRX",
+    ],
 )
 def test_hours_of_every_large_exchange(code: str, zone: str, named: bool, tmp_path: Path) -> None:
     _check_hours(code, zone, named, tmp_path)
@@ -177,17 +230,24 @@ def test_hours_in_utc_open_on_the_half_day_after_thanksgiving(tmp_path: Path) ->
     past = stamps[(stamps > np.datetime64("2024-09-05")) & (stamps < np.datetime64("2024-11-28"))]
     series = _load(_write(tmp_path, past, suffix="Z"))
     assert series.calendar == "XNYS"
-    assert [str(one)[5:16] for one in future_sessions(series, 5)] == [
+    assert [str(item)[5:16] for item in future_sessions(series, 5)] == [
         "11-29T14:30", "11-29T15:30", "11-29T16:30", "11-29T17:30", "12-02T14:30",
     ]  # fmt: skip
 
 
 def test_xetra_rests_over_christmas_and_a_rival_is_named(tmp_path: Path) -> None:
     sessions = _sessions("XETR")
-    past = sessions[(sessions >= np.datetime64("2022-08-22")) & (sessions <= np.datetime64("2024-12-20"))]
+    past = sessions[
+        (sessions >= np.datetime64("2022-08-22")) & (sessions <= np.datetime64("2024-12-20"))
+    ]
     series = _load(_write(tmp_path, past))
     assert series.calendar == "XFRA"
-    assert _days(future_sessions(series, 4)) == ["2024-12-23", "2024-12-27", "2024-12-30", "2025-01-02"]
+    assert _days(future_sessions(series, 4)) == [
+        "2024-12-23",
+        "2024-12-27",
+        "2024-12-30",
+        "2025-01-02",
+    ]
     assert "XPAR" in _codes(series)["calendar"]
     assert "gaps" not in _codes(series)
 
@@ -196,10 +256,23 @@ def test_an_unknown_exchange_skips_the_holidays_that_its_file_shows(tmp_path: Pa
     days = np.arange("2018-01-01", "2024-12-20", dtype="datetime64[D]")
     days = days[(days.astype(np.int64) + 3) % 7 < 5]
     years = np.arange(2018, 2025)
-    closed = [f"{year}-{day}" for year in years for day in ("01-01", "12-25", "03-17", "08-05", "10-09")]
+    closed = [
+        f"{year}-{day}" for year in years for day in ("01-01", "12-25", "03-17", "08-05", "10-09")
+    ]
     feast = easter(years) - 2 * DAY
-    moving = [f"{2018 + place}-{day}" for place, day in enumerate(("06-05", "05-29", "05-19", "05-11", "04-28", "04-20", "04-09"))]
-    series = _load(_write(tmp_path, days[~np.isin(days, np.array([*closed, *moving], "datetime64[D]")) & ~np.isin(days, feast)]))
+    moving = [
+        f"{2018 + index}-{day}"
+        for index, day in enumerate(("06-05", "05-29", "05-19", "05-11", "04-28", "04-20", "04-09"))
+    ]
+    series = _load(
+        _write(
+            tmp_path,
+            days[
+                ~np.isin(days, np.array([*closed, *moving], "datetime64[D]"))
+                & ~np.isin(days, feast)
+            ],
+        )
+    )
     assert series.calendar == "weekdays"
     message = _codes(series)["calendar"]
     assert "25 December" in message
@@ -230,7 +303,9 @@ def test_random_gaps_are_no_holidays(tmp_path: Path) -> None:
 def test_gaps_do_not_hide_an_exchange() -> None:
     sessions = _sessions("XTKS")[-800:]
     kept = sessions[np.random.default_rng(3).random(sessions.size) > 0.03]
-    found = recognise(PriceSeries("x", kept.astype("datetime64[us]"), ("close",), np.ones((kept.size, 1)), "1D"))
+    found = recognise(
+        PriceSeries("x", kept.astype("datetime64[us]"), ("close",), np.ones((kept.size, 1)), "1D")
+    )
     assert found.calendar == "XTKS"
 
 
@@ -244,9 +319,17 @@ def test_the_week_of_the_newest_bars_goes_on(weeks: int) -> None:
     after = np.arange(np.datetime64("2022-01-03"), np.datetime64("2022-01-03") + 7 * weeks * DAY)
     after = after[(after.astype(np.int64) + 3) % 7 < 5]
     days = np.concatenate([before, after])
-    series = PriceSeries("dubai", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D")
+    series = PriceSeries(
+        "dubai", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D"
+    )
     ahead = future_sessions(series, 10)
-    assert set(((ahead.astype("datetime64[D]").astype(np.int64) + 3) % 7).tolist()) == {0, 1, 2, 3, 4}
+    assert set(((ahead.astype("datetime64[D]").astype(np.int64) + 3) % 7).tolist()) == {
+        0,
+        1,
+        2,
+        3,
+        4,
+    }
     assert missing_sessions(series).size == 0
 
 
@@ -254,7 +337,9 @@ def test_saturdays_of_long_ago_are_over() -> None:
     days = np.arange("1945-01-01", "1960-01-01", dtype="datetime64[D]")
     week = (days.astype(np.int64) + 3) % 7
     days = days[(week < 5) | ((week == 5) & (days < np.datetime64("1952-06-01")))]
-    series = PriceSeries("dow", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D")
+    series = PriceSeries(
+        "dow", days.astype("datetime64[us]"), ("close",), np.ones((days.size, 1)), "1D"
+    )
     assert (week_of(future_sessions(series, 20)) < 5).all()
     assert missing_sessions(series).size == 0
 
@@ -265,8 +350,20 @@ def week_of(ds: np.ndarray) -> np.ndarray:
 
 def test_easter_of_both_churches() -> None:
     years = np.array([1961, 2000, 2024, 2025, 2038])
-    assert _days(easter(years)) == ["1961-04-02", "2000-04-23", "2024-03-31", "2025-04-20", "2038-04-25"]
-    assert _days(orthodox_easter(years)) == ["1961-04-09", "2000-04-30", "2024-05-05", "2025-04-20", "2038-04-25"]
+    assert _days(easter(years)) == [
+        "1961-04-02",
+        "2000-04-23",
+        "2024-03-31",
+        "2025-04-20",
+        "2038-04-25",
+    ]
+    assert _days(orthodox_easter(years)) == [
+        "1961-04-09",
+        "2000-04-30",
+        "2024-05-05",
+        "2025-04-20",
+        "2038-04-25",
+    ]
 
 
 # --- the end of knowledge, the zone
@@ -301,7 +398,9 @@ def test_short_stretches_without_a_zone_ask(tmp_path: Path) -> None:
 
 
 def _bars(ds: np.ndarray, freq: str, columns: tuple[str, ...] = ("close",)) -> PriceSeries:
-    return PriceSeries("x", ds.astype("datetime64[us]"), columns, np.ones((ds.size, len(columns))), freq)
+    return PriceSeries(
+        "x", ds.astype("datetime64[us]"), columns, np.ones((ds.size, len(columns))), freq
+    )
 
 
 MONDAYS = np.arange("2024-01-01", "2024-10-22", 7, dtype="datetime64[D]")
@@ -335,7 +434,9 @@ PAST = np.datetime64("2025-06-01")
         (QUARTERS, "2024-10-01", "3M", False),
     ],
 )  # fmt: skip
-def test_a_bar_that_is_not_over_is_dropped(ds: np.ndarray, last: str, freq: str, dropped: bool) -> None:
+def test_a_bar_that_is_not_over_is_dropped(
+    ds: np.ndarray, last: str, freq: str, dropped: bool
+) -> None:
     series = without_running_bar(_bars(np.append(ds, np.datetime64(last)), freq), PAST)
     assert len(series) == ds.size + (not dropped)
     assert [finding.code for finding in series.findings] == ["unfinished"] * dropped
@@ -345,16 +446,24 @@ def test_a_week_on_its_monday_is_over_on_saturday() -> None:
     series = _bars(MONDAYS, "1W", ("open", "high", "low", "close"))
     assert len(without_running_bar(series, np.datetime64("2024-10-24"))) == MONDAYS.size - 1
     assert len(without_running_bar(series, np.datetime64("2024-10-26"))) == MONDAYS.size
-    assert len(without_running_bar(_bars(MONDAYS, "1W"), np.datetime64("2024-10-24"))) == MONDAYS.size
+    assert (
+        len(without_running_bar(_bars(MONDAYS, "1W"), np.datetime64("2024-10-24"))) == MONDAYS.size
+    )
 
 
 # --- the hour that comes twice
 
 
-@pytest.mark.parametrize(("zone", "around"), [("America/New_York", "2024-11-03"), ("Europe/Berlin", "2024-10-27")])
+@pytest.mark.parametrize(
+    ("zone", "around"), [("America/New_York", "2024-11-03"), ("Europe/Berlin", "2024-10-27")]
+)
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_a_repeated_hour_in_autumn_is_no_duplicate(zone: str, around: str, newest_first: bool, tmp_path: Path) -> None:
-    utc = pd.date_range(pd.Timestamp(around) - pd.Timedelta(days=8), periods=48 * 12, freq="30min", tz="UTC")
+def test_a_repeated_hour_in_autumn_is_no_duplicate(
+    zone: str, around: str, newest_first: bool, tmp_path: Path
+) -> None:
+    utc = pd.date_range(
+        pd.Timestamp(around) - pd.Timedelta(days=8), periods=48 * 12, freq="30min", tz="UTC"
+    )
     local = utc.tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
     series = _load(_write(tmp_path, local[::-1] if newest_first else local))
     assert len(series) == local.size
@@ -365,7 +474,9 @@ def test_a_repeated_hour_in_autumn_is_no_duplicate(zone: str, around: str, newes
 
 
 def test_other_repeated_times_stay_duplicates(tmp_path: Path) -> None:
-    local = np.arange("2024-06-03T00:00", "2024-06-12T00:00", 60, dtype="datetime64[m]").astype("datetime64[us]")
+    local = np.arange("2024-06-03T00:00", "2024-06-12T00:00", 60, dtype="datetime64[m]").astype(
+        "datetime64[us]"
+    )
     series = _load(_write(tmp_path, np.sort(np.append(local, local[50:52]))))
     assert len(series) == local.size
     assert "duplicates" in _codes(series)
@@ -380,10 +491,12 @@ def test_exports_keep_the_zone() -> None:
     from app.export.tables import csv_bytes, parquet_bytes
 
     ds = np.array(["2024-11-01T09:30", "2024-11-04T09:30"], "datetime64[us]")
-    table = price_table(PriceSeries("S", ds, ("close",), np.ones((2, 1)), "1D", "America/New_York"), (), 0, 1)
+    table = price_table(
+        PriceSeries("S", ds, ("close",), np.ones((2, 1)), "1D", "America/New_York"), (), 0, 1
+    )
     assert [row.split(",")[1] for row in csv_bytes(table).decode().splitlines()[1:]] == [
         "2024-11-01T09:30:00-04:00", "2024-11-04T09:30:00-05:00",
     ]  # fmt: skip
     read = pq.read_table(io.BytesIO(parquet_bytes(table)))
     assert read.schema.field("ds").type.tz == "America/New_York"
-    assert [one.hour for one in read["ds"].to_pylist()] == [9, 9]
+    assert [item.hour for item in read["ds"].to_pylist()] == [9, 9]

@@ -1,4 +1,6 @@
-"""Training under control: optimisers, schedules, clipping, the guard, memory, advice, pause, resume, and kill -9."""
+"""Training under control: optimisers, schedules, clipping, the guard, memory, advice, pause,
+resume, and kill -9.
+"""
 
 from __future__ import annotations
 
@@ -17,30 +19,41 @@ import numpy as np
 import pytest
 import torch
 
-import forecasting.training.loop as loop
-import forecasting.training.state as state
+import forecasting.training.checkpoint as state
+import forecasting.training.trainer as loop
 from app.cli import main
 from forecasting import jobs
 from forecasting.config import RunConfig, TrainConfig
 from forecasting.errors import ConfigError, ModelFileError
 from forecasting.events import (
-    Advice,
+    Diagnosis,
     EpochEnd,
     Event,
     ForecastMade,
+    GradientByLag,
     LearningRatesTried,
-    MemorySeen,
     Notice,
     Progress,
     RunFinished,
     TrainingKept,
 )
 from forecasting.series import Panel, PriceSeries
-from forecasting.training import OPTIMISERS, SCHEDULES, SGD, AdamW, Fitted, RMSprop, TrainingState, devices, fit, self_test
-from forecasting.training.doctor import on_clipping, on_losses, on_memory
-from forecasting.training.finder import suggested
-from forecasting.training.gradients import MemoryProbe, clip_gradients
-from forecasting.training.state import history_facts
+from forecasting.training import (
+    OPTIMISERS,
+    SCHEDULES,
+    SGD,
+    AdamW,
+    Fitted,
+    RMSprop,
+    TrainingState,
+    devices,
+    fit,
+    self_test,
+)
+from forecasting.training.checkpoint import history_facts
+from forecasting.training.diagnostics import on_clipping, on_losses, on_memory
+from forecasting.training.gradients import GradientProbe, clip_gradients
+from forecasting.training.lr_finder import suggested
 from forecasting.windows import split_panel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,11 +67,21 @@ def walk(bars: int = 320, seed: int = 0) -> PriceSeries:
 
 
 def quick(**values: Any) -> RunConfig:
-    usual = {"input_size": 12, "horizon": 2, "hidden_size": 4, "epochs": 4, "batch_size": 32, "learning_rate": 0.01, "device": "cpu"}
+    usual = {
+        "input_size": 12,
+        "horizon": 2,
+        "hidden_size": 4,
+        "epochs": 4,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "device": "cpu",
+    }
     return RunConfig().changed(**{**usual, **values})
 
 
-def fitted(config: RunConfig, panel: Panel | None = None, should_stop: Any = lambda: False, **more: Any) -> tuple[list[Event], Fitted]:
+def fitted(
+    config: RunConfig, panel: Panel | None = None, should_stop: Any = lambda: False, **more: Any
+) -> tuple[list[Event], Fitted]:
     panel = panel or Panel((walk(),))
     events: list[Event] = []
     training = fit(panel, split_panel(panel, config.task), config, should_stop, **more)
@@ -70,7 +93,10 @@ def fitted(config: RunConfig, panel: Panel | None = None, should_stop: Any = lam
 
 
 def numbers(result: Fitted) -> list[list[float]]:
-    return [[e.train_loss, e.val_loss, e.learning_rate, e.grad_norm, e.grad_norm_after, e.clipped] for e in result.history[1:]]
+    return [
+        [e.train_loss, e.val_loss, e.learning_rate, e.grad_norm, e.grad_norm_after, e.clipped]
+        for e in result.history[1:]
+    ]
 
 
 def weights(result: Fitted) -> list[torch.Tensor]:
@@ -83,7 +109,9 @@ def assert_same(one: Fitted, other: Fitted) -> None:
     assert one.forecaster.trust == other.forecaster.trust
 
 
-def epoch(number: int, val: float = 1.0, train: float = 1.0, best: int = 0, **more: float) -> EpochEnd:
+def epoch(
+    number: int, val: float = 1.0, train: float = 1.0, best: int = 0, **more: float
+) -> EpochEnd:
     facts = {"learning_rate": 0.1, "grad_norm": 1.0, "clipped": 0.0, "seconds": 0.0, **more}
     return EpochEnd(number, 10, train, val, best, 0.0, **facts)  # type: ignore[arg-type]
 
@@ -119,7 +147,10 @@ def test_registries_hold_what_the_settings_offer() -> None:
 def test_schedules_have_their_shapes() -> None:
     config = TrainConfig(epochs=10, patience=4)
     history = [epoch(k) for k in range(10)]
-    shapes = {name: [schedule(history[: k + 1], config) for k in range(10)] for name, schedule in SCHEDULES.items()}
+    shapes = {
+        name: [schedule(history[: k + 1], config) for k in range(10)]
+        for name, schedule in SCHEDULES.items()
+    }
     assert shapes["constant"] == [1.0] * 10
     assert shapes["cosine"][0] == 1.0
     assert (np.diff(shapes["cosine"]) < 0).all()
@@ -151,13 +182,22 @@ def test_clipping_by_norm_keeps_the_direction_and_by_value_each_element() -> Non
     ],
     ids=["adamw, sequences", "sgd", "rmsprop, encoder-decoder"],
 )
-def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(values: dict[str, Any], tmp_path: Path) -> None:
+def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
     config = quick(dropout=0.3, patience=2, **values)
     panel, file = Panel((walk(),)), tmp_path / "kept.training"
     _, whole = fitted(config, panel)
     assert all(math.isfinite(value) for row in numbers(whole) for value in row)
     asked = iter(range(10**6))
-    begun = fit(panel, split_panel(panel, config.task), config, lambda: False, should_pause=lambda: next(asked) == 11, autosave=file)
+    begun = fit(
+        panel,
+        split_panel(panel, config.task),
+        config,
+        lambda: False,
+        should_pause=lambda: next(asked) == 11,
+        autosave=file,
+    )
     for event in begun:
         if isinstance(event, Progress) and event.message == "Paused":
             next(begun, None)  # what was learned so far is written before the pause begins
@@ -180,18 +220,26 @@ def test_training_longer_goes_on_from_the_last_epoch(tmp_path: Path) -> None:
     assert_same(longer, whole)
 
 
-def test_a_training_that_is_made_longer_has_all_its_patience_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_is_made_longer_has_all_its_patience_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     losses = itertools.chain([1.0, 0.5], itertools.repeat(0.9))
     monkeypatch.setattr(loop.Run, "validate", lambda _run: next(losses))
     panel, file, cut = Panel((walk(),)), tmp_path / "kept.training", tmp_path / "cut.training"
     _, first = fitted(quick(epochs=10, patience=3), panel, keep=file)
-    assert (first.stopped, first.history[-1].epoch) == ("early", 4), "3 epochs after its best, the first"
+    assert (first.stopped, first.history[-1].epoch) == ("early", 4), (
+        "3 epochs after its best, the first"
+    )
     again, longer = quick(epochs=10, patience=3), quick(epochs=14, patience=3)
-    assert fitted(again, panel, resume=TrainingState.load(file))[1].history[-1].epoch == 4, "without more epochs it has ended"
+    assert fitted(again, panel, resume=TrainingState.load(file))[1].history[-1].epoch == 4, (
+        "without more epochs it has ended"
+    )
     _, second = fitted(longer, panel, resume=TrainingState.load(file), keep=cut)
     assert (second.stopped, second.history[-1].epoch) == ("early", 7)
     _, third = fitted(longer, panel, resume=TrainingState.load(cut))
-    assert third.history[-1].epoch == 7, "what was counted anew stays so where it is taken up once more"
+    assert third.history[-1].epoch == 7, (
+        "what was counted anew stays so where it is taken up once more"
+    )
 
 
 def test_an_epoch_that_was_stopped_within_is_none_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -209,7 +257,7 @@ def test_an_epoch_that_was_stopped_within_is_none_and_goes_on_where_it_was(tmp_p
     _, longer = fitted(config, panel, resume=TrainingState.load(file))
     _, whole = fitted(config, panel)
     assert_same(longer, whole)
-    assert all(one.complete for one in whole.history)
+    assert all(item.complete for item in whole.history)
 
 
 def test_a_training_that_cannot_be_kept_is_not_lost(tmp_path: Path) -> None:
@@ -225,15 +273,21 @@ def test_a_state_of_other_prices_settings_or_another_kind_is_refused(tmp_path: P
     training.gi_yieldfrom.gi_yieldfrom.gi_frame.f_locals["run"].state().save(file)
     training.close()
     kept = TrainingState.load(file)
-    with pytest.raises(ConfigError, match=r"other prices: WALK has 320 bars .* here and 320 bars .* there"):
+    with pytest.raises(
+        ConfigError, match=r"other prices: WALK has 320 bars .* here and 320 bars .* there"
+    ):
         kept.check(Panel((walk(seed=1),)), config)
     with pytest.raises(ConfigError, match=r"hidden_size = 4 there and 5 here"):
         kept.check(panel, config.changed(hidden_size=5))
     kept.check(panel, config.changed(epochs=99, patience=3))
-    more = dataclasses.replace(kept, facts={**kept.facts, "history": history_facts([epoch(k) for k in range(4)])})
+    more = dataclasses.replace(
+        kept, facts={**kept.facts, "history": history_facts([epoch(k) for k in range(4)])}
+    )
     with pytest.raises(ConfigError, match=r"epochs = 2: the saved training has 3 already"):
         more.check(panel, config.changed(epochs=2))
-    damaged = dataclasses.replace(kept, arrays={k: v for k, v in kept.arrays.items() if not k.startswith("optimiser")})
+    damaged = dataclasses.replace(
+        kept, arrays={k: v for k, v in kept.arrays.items() if not k.startswith("optimiser")}
+    )
     with pytest.raises(ModelFileError, match="does not fit together"):
         fitted(config, panel, resume=damaged)
     fitted(config, panel)[1].forecaster.save(tmp_path / "model")
@@ -258,7 +312,16 @@ def test_pause_waits_and_changes_nothing() -> None:
 
 
 def test_an_exploding_network_is_rolled_back_explained_and_goes_on() -> None:
-    config = quick(model="rnn", activation="relu", layers=3, hidden_size=32, optimiser="sgd", learning_rate=10.0, clip="off", epochs=6)
+    config = quick(
+        model="rnn",
+        activation="relu",
+        layers=3,
+        hidden_size=32,
+        optimiser="sgd",
+        learning_rate=10.0,
+        clip="off",
+        epochs=6,
+    )
     events, result = fitted(config.changed(input_size=100))
     notices = [e for e in events if isinstance(e, Notice)]
     assert notices
@@ -287,7 +350,9 @@ def test_a_single_bad_step_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hopeless_training_ends_and_keeps_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "clip_gradients", lambda gradients, *rest: [torch.tensor(math.nan)] * 3)
+    monkeypatch.setattr(
+        loop, "clip_gradients", lambda gradients, *rest: [torch.tensor(math.nan)] * 3
+    )
     events, result = fitted(quick())
     notices = [e.message for e in events if isinstance(e, Notice)]
     assert len(notices) == 11
@@ -298,9 +363,14 @@ def test_hopeless_training_ends_and_keeps_the_baseline(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("values", "told"),
-    [({}, ["16 windows", "8 windows"]), ({"supervision": "sequence", "chunk": 8, "batch_size": 256}, ["13 chunks", "6 chunks"])],
+    [
+        ({}, ["16 windows", "8 windows"]),
+        ({"supervision": "sequence", "chunk": 8, "batch_size": 256}, ["13 chunks", "6 chunks"]),
+    ],
 )
-def test_too_little_memory_halves_the_batch_and_says_so(values: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_halves_the_batch_and_says_so(
+    values: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = loop.Pinball.__call__
 
     def cramped(self: Any, shape: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -311,14 +381,20 @@ def test_too_little_memory_halves_the_batch_and_says_so(values: dict[str, Any], 
     monkeypatch.setattr(loop.Pinball, "__call__", cramped)
     events, result = fitted(quick(epochs=1, **values))
     notices = [e.message for e in events if isinstance(e, Notice)]
-    assert [f"batches now have {words}" in notice for words, notice in zip(told, notices, strict=True)] == [True, True]
+    assert [
+        f"batches now have {words}" in notice for words, notice in zip(told, notices, strict=True)
+    ] == [True, True]
     assert math.isfinite(result.history[1].train_loss), "training goes on"
     monkeypatch.undo()
-    assert result.history[0].val_loss == fitted(quick(epochs=1))[1].history[0].val_loss, "validation in parts gives the same number"
+    assert result.history[0].val_loss == fitted(quick(epochs=1))[1].history[0].val_loss, (
+        "validation in parts gives the same number"
+    )
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "transformer"])
-def test_looking_at_the_memory_changes_nothing_of_the_training(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looking_at_the_memory_changes_nothing_of_the_training(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = quick(model=model, layers=2, dropout=0.4)
     _, whole = fitted(config)
     monkeypatch.setattr(loop, "_REPORT_S", 0.0)
@@ -326,7 +402,7 @@ def test_looking_at_the_memory_changes_nothing_of_the_training(model: str, monke
     monkeypatch.setattr("forecasting.training.gradients._SHARE", 1e9)
     events, watched = fitted(config)
     assert_same(watched, whole)
-    seen = [e for e in events if isinstance(e, MemorySeen)]
+    seen = [e for e in events if isinstance(e, GradientByLag)]
     assert len(seen) > 10
     assert seen[-1].norms.shape == (2, len(seen[-1].lags))
     assert seen[-1].lags[[0, -1]].tolist() == [0, 11]
@@ -338,9 +414,9 @@ def test_the_memory_of_a_plain_rnn_vanishes_and_that_of_an_lstm_with_open_gates_
     for model, memory in (("rnn", 0), ("lstm", 60)):
         config = quick(model=model, memory=memory, input_size=60, epochs=2)
         events, _ = fitted(config)
-        seen = [e for e in events if isinstance(e, MemorySeen)][-1]
+        seen = [e for e in events if isinstance(e, GradientByLag)][-1]
         found[model] = seen.reach
-        said = [e for e in events if isinstance(e, Advice) and e.topic == "vanishing"]
+        said = [e for e in events if isinstance(e, Diagnosis) and e.topic == "vanishing"]
         assert bool(said) is (model == "rnn")
         if said:
             assert "this RNN learns nothing from bars more than" in said[0].message
@@ -354,26 +430,36 @@ def test_the_memory_of_a_plain_rnn_vanishes_and_that_of_an_lstm_with_open_gates_
 
 def test_the_doctor_says_what_is_plain_to_see() -> None:
     config, lags = quick(input_size=100), np.array([0, 1, 10, 99])
-    fine, gone, huge = (MemorySeen(1, lags, np.array([row])) for row in ([1, 0.9, 0.5, 0.1], [1, 0.1, 1e-6, 1e-12], [1, 10, 1e3, 1e9]))
+    fine, gone, huge = (
+        GradientByLag(1, lags, np.array([row]))
+        for row in ([1, 0.9, 0.5, 0.1], [1, 0.1, 1e-6, 1e-12], [1, 10, 1e3, 1e9])
+    )
     assert list(on_memory(fine, config)) == []
     [vanishing] = on_memory(gone, config)
     assert "99 bars back is 1e-12" in vanishing.message
     assert "more than 1 back, of a lookback of 100" in vanishing.message
     assert "lookback of 5." in vanishing.hint
     assert [a.topic for a in on_memory(huge, config)] == ["exploding"]
-    [near] = on_memory(MemorySeen(1, np.array([0, 14, 29]), np.array([[1.0, 0.1, 1e-6]])), quick(input_size=30))
+    [near] = on_memory(
+        GradientByLag(1, np.array([0, 14, 29]), np.array([[1.0, 0.1, 1e-6]])), quick(input_size=30)
+    )
     assert "or a lookback" not in near.hint, "the lookback that there is is no advice"
-    [dead] = on_memory(MemorySeen(1, lags, np.array([[1.0, 0.0, 0.0, 0.0]])), config)
-    assert "99 bars back is zero: this LSTM learns nothing from bars before the last" in dead.message
+    [dead] = on_memory(GradientByLag(1, lags, np.array([[1.0, 0.0, 0.0, 0.0]])), config)
+    assert (
+        "99 bars back is zero: this LSTM learns nothing from bars before the last" in dead.message
+    )
     clipped = [epoch(k, clipped=0.9, grad_norm=5.0) for k in range(4)]
     assert "90% of the steps" in next(on_clipping(clipped, config)).message
     assert [a.topic for a in on_losses([epoch(0), epoch(1, 1.1)], "early")] == ["nothing-learned"]
-    assert [a.topic for a in on_losses([epoch(0), epoch(1, 0.8, 0.9, 1), epoch(2, 0.9, 0.7, 1)], "early")] == ["by-heart"]
+    assert [
+        a.topic
+        for a in on_losses([epoch(0), epoch(1, 0.8, 0.9, 1), epoch(2, 0.9, 0.7, 1)], "early")
+    ] == ["by-heart"]
     assert [a.topic for a in on_losses([epoch(0), epoch(1, 0.8, 0.9, 1)], "epochs")] == ["longer"]
 
 
 def test_a_probe_is_paced_by_its_cost() -> None:
-    probe = MemoryProbe.__new__(MemoryProbe)
+    probe = GradientProbe.__new__(GradientProbe)
     probe.due = time.perf_counter() + 100
     assert probe.look_if_due(1) is None
 
@@ -387,7 +473,11 @@ def test_the_rate_suggested_lies_where_the_loss_falls_fastest() -> None:
 
 def test_no_rate_is_proposed_off_a_flat_curve() -> None:
     rates, rng = np.geomspace(1e-6, 10, 120), np.random.default_rng(1)
-    flat = 1 + 0.002 * np.convolve(rng.normal(size=129), np.full(10, 0.1), "valid") + np.maximum(rates - 0.3, 0)
+    flat = (
+        1
+        + 0.002 * np.convolve(rng.normal(size=129), np.full(10, 0.1), "valid")
+        + np.maximum(rates - 0.3, 0)
+    )
     assert suggested(rates, flat) is None
     tried = LearningRatesTried(rates, flat, None, 5e-4)
     assert tried.finding.startswith("No learning rate stands out")
@@ -409,10 +499,14 @@ def test_searching_for_a_learning_rate_tells_its_curve() -> None:
     assert len(stopped.rates) == 1
 
 
-def test_a_device_that_fails_its_test_is_left_aside_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_fails_its_test_is_left_aside_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert self_test(torch.device("cpu")) == ""
     assert self_test(torch.device("meta")) != ""
-    monkeypatch.setattr("forecasting.training.hardware.devices", lambda: {"meta": "Broken GPU, 8 GiB", "cpu": "CPU"})
+    monkeypatch.setattr(
+        "forecasting.training.hardware.devices", lambda: {"meta": "Broken GPU, 8 GiB", "cpu": "CPU"}
+    )
     events, result = fitted(quick(device="auto", epochs=1))
     [notice] = [e for e in events if isinstance(e, Notice)]
     assert notice.message.startswith("Broken GPU, 8 GiB cannot be used (")
@@ -420,7 +514,9 @@ def test_a_device_that_fails_its_test_is_left_aside_and_that_is_said(monkeypatch
     assert "cpu" in devices()
 
 
-def test_autosave_is_removed_at_the_end_on_cancel_but_not_by_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_autosave_is_removed_at_the_end_on_cancel_but_not_by_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(state, "_SOON_S", 0.0)
     monkeypatch.setattr(state, "_SHARE", 1e9)
     panel, config, file = Panel((walk(),)), quick(), tmp_path / "new" / "kept.training"
@@ -449,11 +545,15 @@ def test_autosave_is_removed_at_the_end_on_cancel_but_not_by_a_fault(monkeypatch
     resumed = list(jobs.train(panel, config, resume=file, autosave=file))[-1]
     assert isinstance(uninterrupted, RunFinished)
     assert isinstance(resumed, RunFinished)
-    np.testing.assert_allclose(resumed.result.forecasts[0].values, uninterrupted.result.forecasts[0].values, rtol=1e-6)
+    np.testing.assert_allclose(
+        resumed.result.forecasts[0].values, uninterrupted.result.forecasts[0].values, rtol=1e-6
+    )
     assert not file.exists()
 
 
-def test_a_place_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(state, "_SOON_S", 0.0)
     (tmp_path / "file").write_text("in the way")
     events, result = fitted(quick(), autosave=tmp_path / "file" / "kept.training")
@@ -464,16 +564,50 @@ def test_a_place_that_cannot_be_written_stops_nothing(monkeypatch: pytest.Monkey
 @pytest.mark.slow
 def test_kill_9_in_mid_training_then_resume(tmp_path: Path, own_folders: Path, capsys: Any) -> None:
     series = walk()
-    rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))
-    (tmp_path / "walk.csv").write_text(f"date,close\n{rows}\n")
-    words = ["forecast", str(tmp_path / "walk.csv"), "--input-size", "12", "--horizon", "2", "--hidden-size", "4", "--epochs", "40"]
-    words += ["--batch-size", "32", "--learning-rate", "0.01", "--patience", "100", "--schedule", "constant", "--device", "cpu", "--json"]
-    slow = (
-        "import sys, time, forecasting.training.state as s, forecasting.training.loop as l; s._SOON_S = 0; s._SHARE = 1e9; s._EVERY_S = 0;"
+    rows = "\n".join(
+        f"{d.astype('datetime64[D]')},{v!r}"
+        for d, v in zip(series.ds, series.y.tolist(), strict=True)
     )
-    slow += "step = l.Run.step; l.Run.step = lambda *a: (time.sleep(0.03), step(*a)); l._REPORT_S = 0;"
+    (tmp_path / "walk.csv").write_text(f"date,close\n{rows}\n")
+    words = [
+        "forecast",
+        str(tmp_path / "walk.csv"),
+        "--input-size",
+        "12",
+        "--horizon",
+        "2",
+        "--hidden-size",
+        "4",
+        "--epochs",
+        "40",
+    ]
+    words += [
+        "--batch-size",
+        "32",
+        "--learning-rate",
+        "0.01",
+        "--patience",
+        "100",
+        "--schedule",
+        "constant",
+        "--device",
+        "cpu",
+        "--json",
+    ]
+    slow = (
+        "import sys, time, forecasting.training.checkpoint as s, forecasting.training.trainer "
+        "as l; s._SOON_S = 0; s._SHARE = 1e9; s._EVERY_S = 0;"
+    )
+    slow += (
+        "step = l.Run.step; l.Run.step = lambda *a: (time.sleep(0.03), step(*a)); l._REPORT_S = 0;"
+    )
     slow += "from app.cli import main; sys.exit(main(sys.argv[1:]))"
-    program = subprocess.Popen([sys.executable, "-c", slow, *words], cwd=ROOT, env=dict(os.environ), stdout=subprocess.DEVNULL)
+    program = subprocess.Popen(
+        [sys.executable, "-c", slow, *words],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdout=subprocess.DEVNULL,
+    )
     folder = own_folders / "unfinished"
     try:
         give_up = time.monotonic() + 120
@@ -492,7 +626,9 @@ def test_kill_9_in_mid_training_then_resume(tmp_path: Path, own_folders: Path, c
     resumed = capsys.readouterr().out
     assert list(jobs.unfinished()) == []
     assert main([*words, "--resume"]) == 2
-    assert "No training of these prices with these settings was cut short" in capsys.readouterr().err
+    assert (
+        "No training of these prices with these settings was cut short" in capsys.readouterr().err
+    )
     assert main(words) == 0
     whole = capsys.readouterr().out
     assert [line for line in resumed.splitlines() if "seconds" not in line] == [
@@ -508,7 +644,10 @@ def _epochs(folder: Path) -> int:
 @pytest.mark.slow
 def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     series = walk()
-    rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))
+    rows = "\n".join(
+        f"{d.astype('datetime64[D]')},{v!r}"
+        for d, v in zip(series.ds, series.y.tolist(), strict=True)
+    )
     (tmp_path / "walk.csv").write_text(f"date,close\n{rows}\n")
     kept = str(tmp_path / "kept")
     words = [
@@ -525,9 +664,15 @@ def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
         "--json",
     ]
     told = []
-    for more in (["--epochs", "1", "--save-training", kept], ["--epochs", "3", "--train-on", kept], ["--epochs", "3"]):
+    for more in (
+        ["--epochs", "1", "--save-training", kept],
+        ["--epochs", "3", "--train-on", kept],
+        ["--epochs", "3"],
+    ):
         assert main([*words, *more]) == 0
-        told.append([line for line in capsys.readouterr().out.splitlines() if "seconds" not in line])
+        told.append(
+            [line for line in capsys.readouterr().out.splitlines() if "seconds" not in line]
+        )
     assert told[0] != told[1] == told[2]
     assert main([*words, "--train-on", kept, "--resume"]) == 2
     assert main([*words, "--train-on", str(tmp_path / "nothing")]) == 2
@@ -536,9 +681,21 @@ def test_training_longer_on_the_command_line(tmp_path: Path, capsys: Any) -> Non
 @pytest.mark.slow
 def test_lr_find_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     series = walk()
-    rows = "\n".join(f"{d.astype('datetime64[D]')},{v!r}" for d, v in zip(series.ds, series.y.tolist(), strict=True))
+    rows = "\n".join(
+        f"{d.astype('datetime64[D]')},{v!r}"
+        for d, v in zip(series.ds, series.y.tolist(), strict=True)
+    )
     (tmp_path / "walk.csv").write_text(f"date,close\n{rows}\n")
-    words = ["lr-find", str(tmp_path / "walk.csv"), "--input-size", "12", "--horizon", "2", "--device", "cpu"]
+    words = [
+        "lr-find",
+        str(tmp_path / "walk.csv"),
+        "--input-size",
+        "12",
+        "--horizon",
+        "2",
+        "--device",
+        "cpu",
+    ]
     assert main(words) == 0
     assert "Suggested: --learning-rate" in capsys.readouterr().out
     assert main([*words, "--json"]) == 0

@@ -1,4 +1,6 @@
-"""The tally of configurations: what counts as another try on the same test part, and what does not."""
+"""The tally of configurations: what counts as another try on the same test part, and what does
+not.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from forecasting.config import RunConfig
 from forecasting.series import Panel, PriceSeries
-from forecasting.store import Tries
+from forecasting.store import Trials
 
 
 def _panel(seed: int = 0, bars: int = 300) -> Panel:
@@ -21,7 +23,7 @@ def _panel(seed: int = 0, bars: int = 300) -> Panel:
 
 def _tried(panel: Panel, config: RunConfig, cutoff: int = 250) -> int:
     ds = panel[0].ds
-    with Tries() as tally:
+    with Trials() as tally:
         return tally.add(panel, config, ds[cutoff], ds[-1])
 
 
@@ -29,7 +31,9 @@ def test_every_other_configuration_counts_once() -> None:
     panel, config = _panel(), RunConfig()
     assert _tried(panel, config) == 1
     assert _tried(panel, config) == 1
-    assert _tried(panel, config.changed(device="cpu")) == 1, "where it is computed is no other configuration"
+    assert _tried(panel, config.changed(device="cpu")) == 1, (
+        "where it is computed is no other configuration"
+    )
     assert _tried(panel, config.changed(hidden_size=16)) == 2
     assert _tried(panel, config.changed(seed=1)) == 3, "the best of many seeds is chosen too"
     assert _tried(panel, config) == 3
@@ -47,8 +51,10 @@ def test_new_bars_and_adjusted_prices_are_the_same_test_part() -> None:
 def test_other_prices_and_other_times_are_another_test_part(tmp_path: Path) -> None:
     panel, config = _panel(), RunConfig()
     _tried(panel, config)
-    assert _tried(_panel(seed=1), config.changed(seed=1)) == 1, "a file of the same name with other prices"
-    with Tries() as tally:
+    assert _tried(_panel(seed=1), config.changed(seed=1)) == 1, (
+        "a file of the same name with other prices"
+    )
+    with Trials() as tally:
         assert tally.add(panel, config.changed(seed=2), panel[0].ds[150], panel[0].ds[249]) == 1
-    with Tries(tmp_path / "other.sqlite") as tally:
+    with Trials(tmp_path / "other.sqlite") as tally:
         assert tally.add(panel, config.changed(seed=3), panel[0].ds[250], panel[0].ds[-1]) == 1

@@ -1,12 +1,14 @@
-"""What is kept of a training's course: every epoch's forecast, small and bounded, and how it is named."""
+"""What is kept of a training's course: every epoch's forecast, small and bounded, and how it is
+named.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from app import watched
-from app.watched import Replay, Watched
+from app import training_history
+from app.training_history import Replay, TrainingHistory
 from forecasting.config import RunConfig
 from forecasting.events import ForecastMade
 from forecasting.series import Forecast
@@ -17,7 +19,10 @@ LEVELS = (0.1, 0.5, 0.9)
 def made(epoch: int, symbols: tuple[str, ...] = ("A",), final: bool = False) -> ForecastMade:
     ds = np.datetime64("2024-01-02", "us") + np.arange(3) * np.timedelta64(1, "D")
     values = 100.0 + epoch + np.arange(3.0)[None, :] + np.zeros((3, 1))
-    forecasts = tuple(Forecast(name, "LSTM", ds[0] - 1, 100.0, ds, LEVELS, values + n) for n, name in enumerate(symbols))
+    forecasts = tuple(
+        Forecast(name, "LSTM", ds[0] - 1, 100.0, ds, LEVELS, values + n)
+        for n, name in enumerate(symbols)
+    )
     return ForecastMade(forecasts, epoch, final)
 
 
@@ -38,8 +43,10 @@ def test_every_epoch_of_every_series_comes_back() -> None:
     assert last.model == "LSTM"
 
 
-def test_long_trainings_are_thinned_evenly_and_keep_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched, "_MOST", 16)
+def test_long_trainings_are_thinned_evenly_and_keep_the_latest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training_history, "_MOST", 16)
     replay = Replay()
     for epoch in range(101):
         replay.add(made(epoch))
@@ -51,7 +58,7 @@ def test_long_trainings_are_thinned_evenly_and_keep_the_latest(monkeypatch: pyte
 
 
 def test_large_panels_keep_fewer_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched, "_BYTES", 4 * 3 * 3 * 4)
+    monkeypatch.setattr(training_history, "_BYTES", 4 * 3 * 3 * 4)
     replay = Replay()
     for epoch in range(20):
         replay.add(made(epoch))
@@ -60,7 +67,7 @@ def test_large_panels_keep_fewer_epochs(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_names_tell_trainings_apart() -> None:
     names = [
-        Watched(RunConfig().changed(**values), 2).name
+        TrainingHistory(RunConfig().changed(**values), 2).name
         for values in ({"model": "rnn"}, {"model": "rnn", "activation": "relu"}, {"memory": 80})
     ]
     assert names == ["#2 RNN", "#2 RNN (ReLU)", "#2 LSTM, memory 80"]

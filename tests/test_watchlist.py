@@ -1,4 +1,6 @@
-"""The watchlist: what it keeps, what it trains, how it is driven by mouse and keys, and how it comes back."""
+"""The watchlist: what it keeps, what it trains, how it is driven by mouse and keys, and how it
+comes back.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QPushButton
 from window_bench import idle, price_file, texts, wait, window
 
-from app.panels.data import _where_from
-from app.panels.series_list import SeriesList, headings
+from app.features.watchlist.panel import _where_from
+from app.features.watchlist.series_list import SeriesList, headings
 from app.theme import DARK, LIGHT
-from app.watchlist import SPARK, Glimpse, Row, Watchlist, name_of
+from app.watchlist import SPARK, Row, SeriesPreview, Watchlist, name_of
 from app.window.workbench import Workbench
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Progress, SeriesLoaded
@@ -36,7 +38,9 @@ def asked(*names: str) -> list[Request]:
 
 
 def listed(*names: str) -> Watchlist:
-    return Watchlist().with_series(asked(*names), [(place, series(name)) for place, name in enumerate(names)], "only")
+    return Watchlist().with_series(
+        asked(*names), [(index, series(name)) for index, name in enumerate(names)], "only"
+    )
 
 
 def symbols(watchlist: Watchlist, *, checked: bool = False) -> str:
@@ -62,7 +66,9 @@ def test_a_file_of_many_series_keeps_the_order_and_the_checks_of_the_user() -> N
     many = Watchlist().with_series(asked("panel"), [(0, series(name)) for name in names], "only")
     mine = many.moved(2, 0).with_check([1], False)
     assert (symbols(mine), symbols(mine, checked=True)) == ("C A B", "C B")
-    again = mine.with_series(asked("panel"), [(0, series(name)) for name in ("A", "B", "C", "D")], "as_before")
+    again = mine.with_series(
+        asked("panel"), [(0, series(name)) for name in ("A", "B", "C", "D")], "as_before"
+    )
     assert (symbols(again), symbols(again, checked=True)) == ("C A B D", "C B D")
     assert len(again.requests) == 1
 
@@ -70,7 +76,9 @@ def test_a_file_of_many_series_keeps_the_order_and_the_checks_of_the_user() -> N
 def test_other_options_take_the_place_of_what_they_change() -> None:
     before = asked("A")[0]
     after = Request(reference="A", read=ReadOptions(symbol="renamed"))
-    found = listed("A", "B").with_series([after], [(0, series("renamed"))], "as_before", instead=before)
+    found = listed("A", "B").with_series(
+        [after], [(0, series("renamed"))], "as_before", instead=before
+    )
     assert symbols(found) == "renamed B"
     assert found.request_for("A") == after
 
@@ -84,15 +92,22 @@ def test_two_series_of_one_name_are_never_trained_together() -> None:
 
 
 def test_what_cannot_be_loaded_says_why_and_what_is_new_is_listed_only_if_wanted() -> None:
-    found = listed("A").with_problem(asked("A")[0], "gone", "look", add=False).with_problem(asked("yahoo:zzz")[0], "unknown", "", add=True)
-    assert [(row.symbol, row.problem, row.checked) for row in found.rows] == [("A", "gone", True), ("ZZZ", "unknown", False)]
+    found = (
+        listed("A")
+        .with_problem(asked("A")[0], "gone", "look", add=False)
+        .with_problem(asked("yahoo:zzz")[0], "unknown", "", add=True)
+    )
+    assert [(row.symbol, row.problem, row.checked) for row in found.rows] == [
+        ("A", "gone", True),
+        ("ZZZ", "unknown", False),
+    ]
     assert found.with_problem(asked("B")[0], "no", "", add=False) == found
     assert found.with_series(asked("A"), [(0, series("A"))], "as_before")[0].problem == ""
 
 
 def test_names_of_what_is_not_loaded() -> None:
     requests = ["yahoo: aapl", "sample:wti", "/data/prices.2024.csv"]
-    assert [name_of(Request(reference=one)) for one in requests] == ["AAPL", "wti", "prices.2024"]
+    assert [name_of(Request(reference=item)) for item in requests] == ["AAPL", "wti", "prices.2024"]
 
 
 def test_the_list_survives_json_with_all_that_was_settled() -> None:
@@ -119,7 +134,10 @@ def test_the_list_survives_json_with_all_that_was_settled() -> None:
         ('{"rows": []}', "another version"),
         ('{"version": 1, "rows": [{"symbol": "A"}]}', "damaged"),
         ("{", "damaged"),
-        ('{"version": 1, "rows": [{"symbol": "A", "request": {"reference": "a", "evil": 1}}]}', "damaged"),
+        (
+            '{"version": 1, "rows": [{"symbol": "A", "request": {"reference": "a", "evil": 1}}]}',
+            "damaged",
+        ),
     ],
 )
 def test_a_damaged_list_is_refused(text: str, told: str) -> None:
@@ -130,11 +148,16 @@ def test_a_damaged_list_is_refused(text: str, told: str) -> None:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("files")
-    return [price_file(folder / f"{name}.csv", 120 + place, seed=place) for place, name in enumerate(("one", "two", "three"))]
+    return [
+        price_file(folder / f"{name}.csv", 120 + index, seed=index)
+        for index, name in enumerate(("one", "two", "three"))
+    ]
 
 
 @pytest.fixture(scope="module")
-def shared(qapp: Any, files: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def shared(
+    qapp: Any, files: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     with window(tmp_path_factory.mktemp("kept"), files[0]) as bench:
         yield bench
 
@@ -151,7 +174,9 @@ def bench(shared: Workbench, files: list[str]) -> Iterator[Workbench]:
 
 
 def rows(bench: Workbench) -> str:
-    return " ".join(f"{row.symbol}{'*' if row.checked else ''}" for row in bench.session.watchlist.rows)
+    return " ".join(
+        f"{row.symbol}{'*' if row.checked else ''}" for row in bench.session.watchlist.rows
+    )
 
 
 def test_the_keyboard_does_it_all(qtbot: Any, bench: Workbench) -> None:
@@ -189,7 +214,10 @@ def test_the_mouse_checks_drags_and_removes(qtbot: Any, bench: Workbench) -> Non
     assert rows(bench) == "two three* one*"
     assert not model.dropMimeData(QMimeData(), Qt.DropAction.MoveAction, 0, 0, QModelIndex())
     for name in ("Move up", "Remove"):
-        qtbot.mouseClick(next(one for one in bench.data._buttons.values() if one.accessibleName() == name), Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(
+            next(item for item in bench.data._buttons.values() if item.accessibleName() == name),
+            Qt.MouseButton.LeftButton,
+        )
     assert rows(bench) == "two three*"
 
 
@@ -220,7 +248,7 @@ def test_a_loading_that_is_stopped_keeps_what_is_there(
         yield SeriesLoaded(Panel((series("kept"),)), (0,))
 
     monkeypatch.setattr(jobs, "load", slow)
-    bench.watching.load(["kept", "never"], "also")
+    bench.watchlist_controller.load(["kept", "never"], "also")
     wait(lambda: bench.session.progress is not None)
     bench.actions["stop"].trigger()
     idle(bench)
@@ -231,13 +259,18 @@ def test_rows_speak(qtbot: Any, bench: Workbench) -> None:
     told = bench.data.list.model().index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     for part in ("one, trained", "last ", "120 bars, daily, up to 2024-06-14"):
         assert part in told
-    assert QAccessible.queryAccessibleInterface(bench.data.list).text(QAccessible.Text.Name) == "Watchlist"
+    assert (
+        QAccessible.queryAccessibleInterface(bench.data.list).text(QAccessible.Text.Name)
+        == "Watchlist"
+    )
     for theme in (DARK, LIGHT):
         bench.data.set_theme(theme)
         assert not bench.data.list.grab().isNull()
 
 
-def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(qtbot: Any, bench: Workbench) -> None:
+def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(
+    qtbot: Any, bench: Workbench
+) -> None:
     field = bench.data.resample
     assert field.currentText() == "Found: daily"
     field.setFocus()
@@ -254,7 +287,9 @@ def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(qtbot: Any, 
     assert (bench.session.series.calendar, bench.session.series.freq) == ("XNYS", "1W")
     bench.actions["reload"].trigger()
     idle(bench)
-    assert (bench.session.series.calendar, bench.session.series.freq) == ("XNYS", "1W"), "a reload keeps what was settled"
+    assert (bench.session.series.calendar, bench.session.series.freq) == ("XNYS", "1W"), (
+        "a reload keeps what was settled"
+    )
     field.setCurrentIndex(field.findData("1h"))
     field.activated.emit(field.currentIndex())
     idle(bench)
@@ -264,9 +299,13 @@ def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(qtbot: Any, 
     assert bench.data.resample.currentText() == "Found: daily"
 
 
-def test_one_file_that_fails_does_not_lose_the_others(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_one_file_that_fails_does_not_lose_the_others(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     missing = tmp_path / "gone.csv"
-    bench.watching.load([str(missing), price_file(tmp_path / "four.csv", seed=9)], "also")
+    bench.watchlist_controller.load(
+        [str(missing), price_file(tmp_path / "four.csv", seed=9)], "also"
+    )
     idle(bench)
     assert rows(bench) == "one* two* three* four* gone"
     assert "gone.csv" in bench.banner.text
@@ -282,9 +321,13 @@ def test_one_file_that_fails_does_not_lose_the_others(qtbot: Any, bench: Workben
     assert "Retry" not in texts(bench.data)
 
 
-def test_samples_and_files_are_added_from_the_panel(qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_and_files_are_added_from_the_panel(
+    qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = price_file(tmp_path / "added.csv")
-    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getOpenFileNames", lambda *_args: ([chosen], ""))
+    monkeypatch.setattr(
+        "PySide6.QtWidgets.QFileDialog.getOpenFileNames", lambda *_args: ([chosen], "")
+    )
     file, _ticker, samples = bench.data._buttons["add"].menu().actions()
     file.trigger()
     idle(bench)
@@ -293,10 +336,12 @@ def test_samples_and_files_are_added_from_the_panel(qtbot: Any, bench: Workbench
     assert rows(bench) == "one* two* three* added* sp500*"
 
 
-def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: list[str], tmp_path: Path) -> None:
+def test_the_list_comes_back_and_loads_only_what_is_trained(
+    qtbot: Any, files: list[str], tmp_path: Path
+) -> None:
     with window(tmp_path, *files) as bench:
         bench.session.check([1], False)
-        bench.watching.select(2)
+        bench.watchlist_controller.select(2)
     kept = tmp_path / "watchlist.json"
     assert kept.is_file()
     assert not list(tmp_path.glob("*.candlecast-part"))
@@ -309,7 +354,9 @@ def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: l
             assert bench.session.selected == 2
             assert "three.csv" in texts(bench.data)
             view = bench.data.list
-            assert "as of the last time" in view.model().index(1, 0).data(Qt.ItemDataRole.ToolTipRole)
+            assert "as of the last time" in view.model().index(1, 0).data(
+                Qt.ItemDataRole.ToolTipRole
+            )
             view.setCurrentIndex(view.model().index(1, 0))
             idle(bench)
             assert bench.session.series is not None
@@ -323,21 +370,30 @@ def test_the_list_comes_back_and_loads_only_what_is_trained(qtbot: Any, files: l
 
 
 @pytest.mark.slow
-def test_the_list_is_written_some_time_after_a_change_and_only_once(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_is_written_some_time_after_a_change_and_only_once(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[Path] = []
-    monkeypatch.setattr("app.window.watching.write_whole", lambda path, _data: written.append(path))
-    monkeypatch.setattr("app.window.watching._SAVE_MS", 50)
-    for place in (0, 1, 0, 1):
-        bench.session.check([place], False)
+    monkeypatch.setattr(
+        "app.features.watchlist.controller.atomic_write", lambda path, _data: written.append(path)
+    )
+    monkeypatch.setattr("app.features.watchlist.controller._SAVE_MS", 50)
+    for index in (0, 1, 0, 1):
+        bench.session.check([index], False)
     assert written == []
     wait(lambda: len(written) == 1, 5)
-    bench.watching.save()
+    bench.watchlist_controller.save()
     assert len(written) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("text", "left"), [("{broken", "watchlist.damaged-*.json"), ('{"version": 9, "rows": []}', "watchlist.json")])
-def test_a_list_that_cannot_be_read_is_never_lost(qtbot: Any, files: list[str], tmp_path: Path, text: str, left: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("{broken", "watchlist.damaged-*.json"), ('{"version": 9, "rows": []}', "watchlist.json")],
+)
+def test_a_list_that_cannot_be_read_is_never_lost(
+    qtbot: Any, files: list[str], tmp_path: Path, text: str, left: str
+) -> None:
     (tmp_path / "watchlist.json").write_text(text)
     with window(tmp_path, files[0]) as bench:
         assert rows(bench) == "one*"
@@ -346,14 +402,17 @@ def test_a_list_that_cannot_be_read_is_never_lost(qtbot: Any, files: list[str], 
 
 
 def test_a_glimpse_tells_changes_only_where_there_are_some() -> None:
-    assert Glimpse.of(series("A", 1)).change is None
+    assert SeriesPreview.of(series("A", 1)).change is None
     assert Row(asked("a")[0], "a").glimpse is None
-    change = Glimpse.of(series("A", 2, 110.0)).change
+    change = SeriesPreview.of(series("A", 2, 110.0)).change
     assert change == pytest.approx(0.1)
 
 
 def test_the_source_of_a_resampled_file_is_still_named() -> None:
-    assert _where_from(Provenance("/data/prices.csv", note="resampled from 1D to 1W")) == "prices.csv; resampled from 1D to 1W"
+    assert (
+        _where_from(Provenance("/data/prices.csv", note="resampled from 1D to 1W"))
+        == "prices.csv; resampled from 1D to 1W"
+    )
     assert _where_from(Provenance("/data/prices.csv")) == "prices.csv"
     assert _where_from(Provenance("sample:sp500", note="S&P 500 index")) == "S&P 500 index"
 
@@ -383,21 +442,27 @@ def test_what_was_removed_comes_back_by_undo(qtbot: Any, bench: Workbench) -> No
         elif undo == "window":
             bench.actions["undo"].trigger()
         else:
-            next(one for one in bench.data.findChildren(QPushButton) if one.text() == "Undo").click()
+            next(
+                item for item in bench.data.findChildren(QPushButton) if item.text() == "Undo"
+            ).click()
         assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == before
         assert "series removed." not in texts(bench.data)
 
 
-def test_a_file_of_several_series_has_a_heading_and_is_removed_at_once(bench: Workbench, tmp_path: Path) -> None:
+def test_a_file_of_several_series_has_a_heading_and_is_removed_at_once(
+    bench: Workbench, tmp_path: Path
+) -> None:
     days = [f"2024-01-{day:02d}" for day in range(1, 31)]
-    wide = "Date,one,two,three\n" + "\n".join(f"{day},{n + 10},{n + 20},{n + 30}" for n, day in enumerate(days))
+    wide = "Date,one,two,three\n" + "\n".join(
+        f"{day},{n + 10},{n + 20},{n + 30}" for n, day in enumerate(days)
+    )
     (tmp_path / "wide.csv").write_text(wide)
     before = [row.symbol for row in bench.session.watchlist.rows]
-    bench.watching.load([str(tmp_path / "wide.csv")], "also")
+    bench.watchlist_controller.load([str(tmp_path / "wide.csv")], "also")
     idle(bench)
     rows = bench.session.watchlist.rows
     assert headings(rows) == {len(before): "wide.csv · 3 series"}
-    bench.watching.select(len(rows) - 1)
+    bench.watchlist_controller.select(len(rows) - 1)
     bench.data.list.name_file()
     assert bench.data.list.remove_file.text() == "Remove all 3 series of wide.csv"
     bench.data.list.remove_file.trigger()

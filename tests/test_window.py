@@ -1,4 +1,6 @@
-"""The real window, driven as a person drives it: load, train, stop, export, close; and what it says when things go wrong."""
+"""The real window, driven as a person drives it: load, train, stop, export, close; and what it
+says when things go wrong.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,32 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QLineEdit,
+    QWidget,
+)
 from window_bench import exported, rested
 
-from app import theme
-from app.panels.header import bars_in
-from app.settings import SPANS, Preferences
-from app.window import MainWindow, dialogs
+from app import dialogs, theme
+from app.preferences import SPANS, Preferences
+from app.widgets.chart_header import bars_in
+from app.window import MainWindow
 from app.window.workbench import Workbench
 from forecasting.baselines import model_title
 from forecasting.config import RunConfig
 from forecasting.events import EngineReady
+from forecasting.files.atomic import data_folder
 from forecasting.series import PriceSeries
-from forecasting.writing import data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-TINY = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=3, epochs=2, batch_size=128)
+TINY = RunConfig().changed(
+    model="gru", hidden_size=4, input_size=10, horizon=3, epochs=2, batch_size=128
+)
 ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 
 _warm: list[EngineReady] = []
@@ -42,7 +54,10 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = np.random.default_rng(0).normal(0, 0.01, 300)
     close = 100 * np.exp(np.cumsum(steps))
     days = np.datetime64("2020-01-01") + np.arange(300)
-    rows = [f"{day},{c * 0.999:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000" for day, c in zip(days, close, strict=True)]
+    rows = [
+        f"{day},{c * 0.999:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000"
+        for day, c in zip(days, close, strict=True)
+    ]
     path = tmp_path_factory.mktemp("prices") / "walk.csv"
     path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
     path.with_name("other.csv").write_text(path.read_text())
@@ -73,11 +88,18 @@ def furnished(window: MainWindow) -> Workbench:
     bench = window.furnish()
     if _warm:
         bench.session.engine = _warm[0]
-    wait(lambda: bench.session.panel is not None and bench.session.engine is not None and bench.session.threads == 0)
+    wait(
+        lambda: (
+            bench.session.panel is not None
+            and bench.session.engine is not None
+            and bench.session.threads == 0
+        )
+    )
     assert bench.session.engine is not None
     _warm[:] = [bench.session.engine]
     bench.model.show_config(TINY)
-    bench.projecting.close()  # a recovery copy would be written some time later, in the middle of another test
+    # a recovery copy would be written some time later, in the middle of another test
+    bench.project_controller.close()
     return bench
 
 
@@ -91,7 +113,9 @@ def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(qapp: QApplication, prices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def shared(
+    qapp: QApplication, prices: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     """One window for all tests that leave it open."""
     window = opened(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), str(prices))
     yield furnished(window)
@@ -132,7 +156,11 @@ def live(bench: Workbench) -> Callable[[], bool]:
 
 def texts(widget: QWidget) -> str:
     QApplication.processEvents()
-    return " ".join(child.text() for child in widget.findChildren(QWidget) if hasattr(child, "text") and child.isVisibleTo(widget))
+    return " ".join(
+        child.text()
+        for child in widget.findChildren(QWidget)
+        if hasattr(child, "text") and child.isVisibleTo(widget)
+    )
 
 
 def test_the_first_start_shows_the_sample(qapp: QApplication) -> None:
@@ -153,14 +181,20 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
     trained(qtbot, bench)
     finished = bench.session.finished
     assert finished is not None
-    assert [one.epoch for one in bench.session.history] == [0, 1, 2]
+    assert [item.epoch for item in bench.session.history] == [0, 1, 2]
     assert finished.result.verdict.sentence in texts(bench.results)
     table = bench.results.table
     models = [table.horizontalHeaderItem(column).text() for column in range(1, table.columnCount())]
     assert models == [model_title(model) for model in finished.result.scores]
     assert len(models) >= 3
-    cells = [table.item(row, column).text() for row in range(table.rowCount()) for column in range(1, len(models) + 1)]
-    assert not any("★" in cell for cell in cells), "too few independent origins to call one model best"
+    cells = [
+        table.item(row, column).text()
+        for row in range(table.rowCount())
+        for column in range(1, len(models) + 1)
+    ]
+    assert not any("★" in cell for cell in cells), (
+        "too few independent origins to call one model best"
+    )
     assert bench.window.isWindowModified()
     assert bench.model.train_button.isEnabled()
     assert not bench.model.stop_button.isEnabled()
@@ -212,7 +246,9 @@ def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbenc
     wait(lambda: bench.session.threads == 0)
 
 
-def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_every_format_is_exported_and_the_model_is_saved(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     assert exported(bench, tmp_path / "prices.png")
     assert not exported(bench, tmp_path / "nothing.csv")
     assert bench.banner.text
@@ -230,33 +266,53 @@ def test_every_format_is_exported_and_the_model_is_saved(qtbot: Any, bench: Work
     assert (tmp_path / "net.candlecast").read_bytes().startswith(b"PK")
 
 
-def test_a_file_name_gets_the_suffix_of_the_chosen_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_name_gets_the_suffix_of_the_chosen_kind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     chosen = {"plot": "plot.svg", "plot.PNG": "plot.PNG", "plot.v2": "plot.v2.svg", "": ""}
     kinds = {".png": "PNG image", ".svg": "SVG drawing"}
     preferences = Preferences(tmp_path / "window.ini")
     for name, expected in chosen.items():
         answer = (str(tmp_path / name) if name else "", "SVG drawing (*.svg)")
-        monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args, answer=answer: answer)
+        monkeypatch.setattr(
+            "PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args, answer=answer: answer
+        )
         found = dialogs.ask_save_path(None, preferences, "Export", "stem", kinds)  # type: ignore[arg-type]
         assert found == (str(tmp_path / expected) if expected else "")
     assert preferences.folder == str(tmp_path)
 
 
 @pytest.mark.slow
-def test_an_export_that_cannot_be_written_is_told_in_the_banner(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_written_is_told_in_the_banner(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     trained(qtbot, bench)
     assert not exported(bench, tmp_path / "missing" / "plot.png")
     assert "plot.png" in bench.banner.text
     assert bench.window.isWindowModified()
 
 
-@pytest.mark.parametrize("answer", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")), "keep", "later"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("continue", "discard")),
+        "keep",
+        "later",
+    ],
+)
 def test_closing_in_mid_training_asks(
-    qtbot: Any, own: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: dialogs.Answer
+    qtbot: Any,
+    own: Workbench,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    answer: dialogs.Answer,
 ) -> None:
     model_file = tmp_path / "kept.candlecast"
     monkeypatch.setattr(dialogs, "ask_close_while_training", lambda parent: answer)
-    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *_args: (str(model_file), "Candlecast (*.candlecast)"))
+    monkeypatch.setattr(
+        "PySide6.QtWidgets.QFileDialog.getSaveFileName",
+        lambda *_args: (str(model_file), "Candlecast (*.candlecast)"),
+    )
     own.model.show_config(ENDLESS)
     own.train()
     wait(live(own))
@@ -269,12 +325,16 @@ def test_closing_in_mid_training_asks(
     assert own.session.threads == 0
     assert model_file.exists() == (answer == "keep")
     left = list((data_folder() / "unfinished").glob("*.training"))
-    assert len(left) == (answer == "later"), "what is to go on is offered at the next start, and nothing else"
+    assert len(left) == (answer == "later"), (
+        "what is to go on is offered at the next start, and nothing else"
+    )
     for path in left:
         path.unlink()
 
 
-def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench: Workbench, tmp_path: Path) -> None:
+def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(
+    qtbot: Any, bench: Workbench, tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("this is,not\na price,file\n")
     bench.load([str(bad)])
@@ -282,7 +342,11 @@ def test_a_bad_file_is_told_in_the_banner_and_nothing_is_lost(qtbot: Any, bench:
     assert "bad.csv" in bench.banner.text
     assert bench.session.panel is not None
     assert bench.session.panel.symbols == ("walk",)
-    dismiss = next(one for one in bench.banner.findChildren(QAbstractButton) if one.accessibleName() == "Dismiss")
+    dismiss = next(
+        item
+        for item in bench.banner.findChildren(QAbstractButton)
+        if item.accessibleName() == "Dismiss"
+    )
     qtbot.mouseClick(dismiss, Qt.MouseButton.LeftButton)
     assert bench.banner.text == ""
 
@@ -299,9 +363,15 @@ def test_too_little_history_is_told_with_the_next_step(qtbot: Any, bench: Workbe
 def test_an_unexpected_fault_is_shown_once_with_everything(qtbot: Any, bench: Workbench) -> None:
     for _ in range(3):
         bench.window.faulted.emit(ZeroDivisionError("planted"))
-    found = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    found = [
+        item
+        for item in QApplication.topLevelWidgets()
+        if isinstance(item, QDialog) and item.isVisible()
+    ]
     assert len(found) == 1
-    copy = next(one for one in found[0].findChildren(QAbstractButton) if one.text() == "Copy details")
+    copy = next(
+        item for item in found[0].findChildren(QAbstractButton) if item.text() == "Copy details"
+    )
     qtbot.mouseClick(copy, Qt.MouseButton.LeftButton)
     assert "ZeroDivisionError: planted" in QApplication.clipboard().text()
     assert "torch" in QApplication.clipboard().text()
@@ -313,18 +383,30 @@ def test_a_dropped_file_is_loaded(qtbot: Any, bench: Workbench, prices: Path) ->
     other = prices.with_name("other.csv")
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(other))])
-    buttons, keys, action = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    buttons, keys, action = (
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.DropAction.CopyAction,
+    )
     hint = bench.window.findChild(QWidget, "drop")
-    QApplication.sendEvent(bench.window, QDragEnterEvent(QPointF(50, 50).toPoint(), action, data, buttons, keys))
+    QApplication.sendEvent(
+        bench.window, QDragEnterEvent(QPointF(50, 50).toPoint(), action, data, buttons, keys)
+    )
     assert hint.isVisible()
     QApplication.sendEvent(bench.window, QDropEvent(QPointF(50, 50), action, data, buttons, keys))
     assert not hint.isVisible()
     wait(lambda: bench.session.panel is not None and bench.session.panel.symbols == ("other",))
 
 
-def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tickers_become_references(
+    qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(bench.session, "load", lambda requests, *_more: asked.append(tuple(one.reference for one in requests)))
+    monkeypatch.setattr(
+        bench.session,
+        "load",
+        lambda requests, *_more: asked.append(tuple(item.reference for item in requests)),
+    )
     bench.actions["ticker"].trigger()
     field = bench.actions.ticker_field
     qtbot.keyClicks(field, "aapl, ^gspc aapl")
@@ -333,7 +415,9 @@ def test_tickers_become_references(qtbot: Any, bench: Workbench, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_several_files_make_a_panel_to_choose_from(qtbot: Any, bench: Workbench, prices: Path) -> None:
+def test_several_files_make_a_panel_to_choose_from(
+    qtbot: Any, bench: Workbench, prices: Path
+) -> None:
     other = prices.with_name("other.csv")
     bench.load([str(prices), str(other)])
     wait(idle(bench))
@@ -360,25 +444,38 @@ def test_choices_are_remembered(qtbot: Any, own: Workbench, prices: Path) -> Non
     assert not again.bytes("state").isEmpty()
 
 
-DAMAGE = ["[%General]\ntheme=@Invalid()", "theme=purple\nrun={\n[chart]\nspan=@Variant(\\0)\n[window]\nstate=7", "\0\xff"]
+DAMAGE = [
+    "[%General]\ntheme=@Invalid()",
+    "theme=purple\nrun={\n[chart]\nspan=@Variant(\\0)\n[window]\nstate=7",
+    "\0\xff",
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_settings_read_as_defaults(qtbot: Any, own_folders: Path, damage: str) -> None:
     (own_folders / "window.ini").write_text(damage, encoding="latin-1")
     found = Preferences()
-    assert (found.theme, found.style, found.scale, found.span) == ("system", "candles", "linear", "1Y")
+    assert (found.theme, found.style, found.scale, found.span) == (
+        "system",
+        "candles",
+        "linear",
+        "1Y",
+    )
     assert found.recent == ()
     assert found.bytes("state").isEmpty()
     assert MainWindow(found).size().width() > 500
 
 
-def test_everything_that_can_be_pressed_has_a_name_and_every_command_a_tip(qtbot: Any, bench: Workbench) -> None:
+def test_everything_that_can_be_pressed_has_a_name_and_every_command_a_tip(
+    qtbot: Any, bench: Workbench
+) -> None:
     kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox)
-    for one in bench.window.findChildren(QWidget):
-        if isinstance(one, kinds) and not one.objectName().startswith("qt_") and one.isVisible():
-            named = one.accessibleName() or (one.text() if isinstance(one, QAbstractButton) else "")
-            assert named, f"{type(one).__name__} {one.objectName()} in {one.parent()}"
+    for item in bench.window.findChildren(QWidget):
+        if isinstance(item, kinds) and not item.objectName().startswith("qt_") and item.isVisible():
+            named = item.accessibleName() or (
+                item.text() if isinstance(item, QAbstractButton) else ""
+            )
+            assert named, f"{type(item).__name__} {item.objectName()} in {item.parent()}"
     for name, action in bench.actions.named.items():
         assert action.toolTip(), name
     keys = [text for _name, text in bench.actions.shortcuts()]
@@ -389,7 +486,11 @@ def test_everything_that_can_be_pressed_has_a_name_and_every_command_a_tip(qtbot
 @pytest.mark.parametrize("name", ["shortcuts", "about"])
 def test_help_opens_and_closes(qtbot: Any, bench: Workbench, name: str) -> None:
     bench.actions[name].trigger()
-    found = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    found = [
+        item
+        for item in QApplication.topLevelWidgets()
+        if isinstance(item, QDialog) and item.isVisible()
+    ]
     assert len(found) == 1
     found[0].close()
 
@@ -398,15 +499,17 @@ def test_nothing_is_clipped_in_a_small_window(qtbot: Any, bench: Workbench) -> N
     bench.window.resize(1024, 700)
     QApplication.processEvents()
     assert (bench.window.width(), bench.window.height()) == (1024, 700)
-    for one in bench.window.findChildren(QAbstractButton):
-        if one.isVisible() and one.text() and not one.objectName().startswith("qt_"):
-            assert one.width() >= one.minimumSizeHint().width(), one.text()
+    for item in bench.window.findChildren(QAbstractButton):
+        if item.isVisible() and item.text() and not item.objectName().startswith("qt_"):
+            assert item.width() >= item.minimumSizeHint().width(), item.text()
     for button in (bench.model.train_button, bench.model.stop_button):
         assert bench.window.rect().contains(button.mapTo(bench.window, button.rect().bottomRight()))
 
 
 def test_spans_count_bars() -> None:
-    ds = np.arange(np.datetime64("2015-01-01"), np.datetime64("2020-03-01")).astype("datetime64[us]")
+    ds = np.arange(np.datetime64("2015-01-01"), np.datetime64("2020-03-01")).astype(
+        "datetime64[us]"
+    )
     series = PriceSeries("a", ds, ("close",), np.ones((ds.size, 1)))
     found = {span: bars_in(series, span) for span in SPANS}
     assert found == {"1M": 32, "3M": 93, "6M": 185, "YTD": 60, "1Y": 366, "5Y": 1827, "All": None}
@@ -414,9 +517,19 @@ def test_spans_count_bars() -> None:
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT, env={**kept, **environment}, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**kept, **environment},
+        check=False,
     )
 
 
@@ -434,19 +547,26 @@ def stop(self):
 MainWindow._painted = stop
 start.main([])
 """
-#: Our own modules that the first paint needs, and how many others may come with them (13 with Python 3.11 on Linux).
+#: Our own modules that the first paint needs, and how many others may come with them (13 with
+#: Python 3.11 on Linux).
 PAINTED_BY = {
     "app",
     "app.__main__",
-    "app.logbook",
+    "app.log",
     "app.number_format",
-    "app.settings",
+    "app.preferences",
     "app.theme",
     "app.window",
     "forecasting",
     "forecasting.errors",
 }
-PAINTED_BY |= {"app.interrupts", "app.number_format", "forecasting.reading", "forecasting.writing"}
+PAINTED_BY |= {
+    "app.interrupts",
+    "app.number_format",
+    "forecasting.files",
+    "forecasting.files.bounded_read",
+    "forecasting.files.atomic",
+}
 MOST_OTHERS = 24
 
 
@@ -457,9 +577,21 @@ def test_the_first_paint_comes_before_anything_heavy() -> None:
     ours = {name for name in found["modules"] if name.split(".")[0] in ("app", "forecasting")}
     assert ours == PAINTED_BY
     others = set(found["modules"]) - ours
-    assert not others & {"numpy", "pydantic", "pyqtgraph", "platform", "logging.handlers", "socket", "pickle", "subprocess", "hashlib"}
+    assert not others & {
+        "numpy",
+        "pydantic",
+        "pyqtgraph",
+        "platform",
+        "logging.handlers",
+        "socket",
+        "pickle",
+        "subprocess",
+        "hashlib",
+    }
     assert len(others) <= MOST_OTHERS, sorted(others)
-    assert not found["wrapped"], "with PySide's wrapper every import reads the source of what it imports"
+    assert not found["wrapped"], (
+        "with PySide's wrapper every import reads the source of what it imports"
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
@@ -477,7 +609,8 @@ def test_the_program_ends_cleanly_whenever_it_is_closed(moment: str) -> None:
     code = f"""
 import sys
 import app.__main__ as start
-from app.window import MainWindow, dialogs
+from app.window import MainWindow
+from app import dialogs
 from PySide6.QtCore import QTimer
 dialogs.ask_close_while_training = lambda parent: "discard"
 moment, step = {moment!r}, QTimer()

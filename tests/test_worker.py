@@ -1,4 +1,6 @@
-"""The thread border: nothing is lost, nothing floods, nothing is silent, nothing is left running."""
+"""The thread border: nothing is lost, nothing floods, nothing is silent, nothing is left
+running.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Callable, Generator
 import pytest
 from PySide6.QtCore import QObject, QThread
 
-from app.worker import Failure, Mailbox, Worker, versions
+from app.background import Failure, Mailbox, Worker, versions
 from forecasting.errors import DataError
 from forecasting.events import EpochEnd, Event, Notice, Progress
 
@@ -40,7 +42,9 @@ def test_every_epoch_arrives_and_only_the_latest_progress_waits() -> None:
     assert worker.wait(10_000)
     events = worker.take()
     assert [event.epoch for event in events if isinstance(event, EpochEnd)] == list(range(1000))
-    assert [event for event in events if isinstance(event, Progress)] == [Progress(999, 1000, "working")]
+    assert [event for event in events if isinstance(event, Progress)] == [
+        Progress(999, 1000, "working")
+    ]
     assert events[-1] == Progress(999, 1000, "working")
     assert worker.failure is None
 
@@ -152,24 +156,24 @@ def test_a_job_that_is_discarded_ends_where_it_asks_and_makes_nothing_of_what_it
 
 
 def test_a_job_runs_in_another_thread_and_finished_is_heard_in_ours(qtbot: pytest.fixture) -> None:
-    places: dict[str, QThread] = {}
+    indices: dict[str, QThread] = {}
 
     class Listener(QObject):
         def hear(self) -> None:
-            places["heard"] = QThread.currentThread()
+            indices["heard"] = QThread.currentThread()
 
     def job(should_stop: Stop) -> Generator[Event, None, None]:
-        places["ran"] = QThread.currentThread()
+        indices["ran"] = QThread.currentThread()
         yield from ()
 
     listener, worker = Listener(), Worker(job, "job")
     worker.finished.connect(listener.hear)
     worker.start()
-    qtbot.waitUntil(lambda: "heard" in places)
+    qtbot.waitUntil(lambda: "heard" in indices)
     worker.wait()
-    assert places["ran"] is worker
-    assert places["heard"] is not worker
-    assert places["heard"] == listener.thread()
+    assert indices["ran"] is worker
+    assert indices["heard"] is not worker
+    assert indices["heard"] == listener.thread()
 
 
 def test_ten_thousand_messages_do_not_flood_the_window() -> None:

@@ -1,4 +1,6 @@
-"""Tickers: the real yfinance against a server on loopback that behaves in every way Yahoo has been seen to behave."""
+"""Tickers: the real yfinance against a server on loopback that behaves in every way Yahoo has
+been seen to behave.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def server(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> Iterator[Yahoo
         yield running
 
 
-def test_bars_arrive_as_sent_with_zone_currency_and_provenance(server: YahooServer, own_folders: Path) -> None:
+def test_bars_arrive_as_sent_with_zone_currency_and_provenance(
+    server: YahooServer, own_folders: Path
+) -> None:
     market = server.markets["AAPL"]
     (series,) = YahooSource("aapl", period="max", auto_adjust=False).load()
     assert series.symbol == "AAPL"
@@ -42,7 +46,9 @@ def test_bars_arrive_as_sent_with_zone_currency_and_provenance(server: YahooServ
     assert (folder / "tkr-tz.db").exists()
 
 
-def test_adjusting_scales_the_whole_bar_and_the_period_counts_from_the_last_bar(server: YahooServer) -> None:
+def test_adjusting_scales_the_whole_bar_and_the_period_counts_from_the_last_bar(
+    server: YahooServer,
+) -> None:
     market = server.markets["AAPL"]
     (series,) = YahooSource("AAPL", period="3mo").load()
     assert series.columns == ("open", "high", "low", "close", "volume")
@@ -62,9 +68,16 @@ def test_a_bar_without_price_is_dropped_and_said(server: YahooServer) -> None:
     assert finding.dates[0] == str(server.markets["AAPL"].ds[3].astype("datetime64[D]"))
 
 
-@pytest.mark.parametrize(("clock", "bars"), [("2024-06-28T19:59", 299), ("2024-06-28T20:01", 300), ("2024-06-28T04:30", 299)])
-def test_the_bar_of_an_open_session_is_left_out(server: YahooServer, monkeypatch: pytest.MonkeyPatch, clock: str, bars: int) -> None:
-    monkeypatch.setattr(yahoo, "_now", lambda: np.datetime64(clock, "us"))  # New York closes at 20:00 UTC in summer
+@pytest.mark.parametrize(
+    ("clock", "bars"),
+    [("2024-06-28T19:59", 299), ("2024-06-28T20:01", 300), ("2024-06-28T04:30", 299)],
+)
+def test_the_bar_of_an_open_session_is_left_out(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch, clock: str, bars: int
+) -> None:
+    monkeypatch.setattr(
+        yahoo, "_now", lambda: np.datetime64(clock, "us")
+    )  # New York closes at 20:00 UTC in summer
     (series,) = YahooSource("AAPL", period="max").load()
     assert len(series) == bars
     assert [finding.code for finding in series.findings] == ["unfinished"] * (300 - bars)
@@ -79,7 +92,10 @@ def test_since_asks_for_the_tail_only(server: YahooServer) -> None:
 
 def test_429_for_ever_ends_in_words_and_leaves_yahoo_alone(server: YahooServer) -> None:
     server.behaviours = ["429"]
-    with pytest.raises(SourceError, match=r"Yahoo takes no more requests for now \(status 429\); AAPL was not loaded") as told:
+    with pytest.raises(
+        SourceError,
+        match=r"Yahoo takes no more requests for now \(status 429\); AAPL was not loaded",
+    ) as told:
         YahooSource("AAPL").load()
     assert "Try again in 60 s" in told.value.hint
     assert len(server.charts) == 1, "who has had enough is not asked once more"
@@ -93,18 +109,41 @@ def test_429_for_ever_ends_in_words_and_leaves_yahoo_alone(server: YahooServer) 
 @pytest.mark.parametrize(
     ("behaviour", "message", "hint"),
     [
-        ("404", r"does not know the ticker AAPL, or it was delisted \(No data found, symbol may be delisted\)", "Check the spelling"),
-        ("422", "Yahoo refuses AAPL with status 422: 1m data not available", "Choose another interval"),
-        ("500", r"Yahoo is out of order \(status 500\); AAPL was not loaded", "Try again in a minute"),
+        (
+            "404",
+            r"does not know the ticker AAPL, or it was delisted \(No data found, symbol may be "
+            r"delisted\)",
+            "Check the spelling",
+        ),
+        (
+            "422",
+            "Yahoo refuses AAPL with status 422: 1m data not available",
+            "Choose another interval",
+        ),
+        (
+            "500",
+            r"Yahoo is out of order \(status 500\); AAPL was not loaded",
+            "Try again in a minute",
+        ),
         ("empty", "Yahoo has no 1D prices for AAPL", "Check the spelling"),
-        ("html", r"Yahoo's reply for AAPL makes no sense \(a web page instead of prices\)", "Try again"),
+        (
+            "html",
+            r"Yahoo's reply for AAPL makes no sense \(a web page instead of prices\)",
+            "Try again",
+        ),
         ("junk", r"Yahoo's reply for AAPL makes no sense \(damaged data\)", "Try again"),
         ("blank", r"Yahoo's reply for AAPL makes no sense \(it is empty\)", "Try again"),
-        ("thin", r"Yahoo's reply for AAPL makes no sense \(parts of the prices are missing\)", "Try again"),
+        (
+            "thin",
+            r"Yahoo's reply for AAPL makes no sense \(parts of the prices are missing\)",
+            "Try again",
+        ),
         ("reset", "The connection to Yahoo was cut; AAPL was not loaded", "internet connection"),
     ],
 )
-def test_a_bad_reply_has_its_words_and_is_forgotten(server: YahooServer, behaviour: str, message: str, hint: str) -> None:
+def test_a_bad_reply_has_its_words_and_is_forgotten(
+    server: YahooServer, behaviour: str, message: str, hint: str
+) -> None:
     server.behaviours = [behaviour]
     with pytest.raises(SourceError, match=message) as told:
         YahooSource("AAPL", deadline_s=3).load()
@@ -129,17 +168,23 @@ def test_a_ticker_whose_bars_are_all_null_has_no_prices(server: YahooServer) -> 
 def test_the_deadline_holds(server: YahooServer, behaviour: str) -> None:
     server.behaviours = [behaviour]
     start = time.monotonic()
-    with pytest.raises(SourceError, match=r"Yahoo did not answer within 0\.4 s; AAPL was not loaded") as told:
+    with pytest.raises(
+        SourceError, match=r"Yahoo did not answer within 0\.4 s; AAPL was not loaded"
+    ) as told:
         YahooSource("AAPL", deadline_s=0.4).load()
     assert time.monotonic() - start < 1.5
     assert "internet connection" in told.value.hint
 
 
-def test_a_refused_connection_means_offline(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> None:
+def test_a_refused_connection_means_offline(
+    monkeypatch: pytest.MonkeyPatch, own_folders: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = YahooServer(port=free.getsockname()[1])
-    monkeypatch.setattr(YahooSource, "session_factory", staticmethod(lambda: bounded_session(nobody.transport())))
+    monkeypatch.setattr(
+        YahooSource, "session_factory", staticmethod(lambda: bounded_session(nobody.transport()))
+    )
     forget_yfinance()
     with pytest.raises(SourceError, match="Yahoo cannot be reached; AAPL was not loaded") as told:
         YahooSource("AAPL").load()
@@ -148,12 +193,18 @@ def test_a_refused_connection_means_offline(monkeypatch: pytest.MonkeyPatch, own
 
 
 @pytest.mark.slow
-def test_a_server_that_accepts_and_says_nothing_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> None:
+def test_a_server_that_accepts_and_says_nothing_is_left_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, own_folders: Path
+) -> None:
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen(16)
         nobody = YahooServer(port=hole.getsockname()[1])
-        monkeypatch.setattr(YahooSource, "session_factory", staticmethod(lambda: bounded_session(nobody.transport())))
+        monkeypatch.setattr(
+            YahooSource,
+            "session_factory",
+            staticmethod(lambda: bounded_session(nobody.transport())),
+        )
         forget_yfinance()
         start = time.monotonic()
         with pytest.raises(SourceError, match=r"Yahoo did not answer within 0\.5 s"):
@@ -163,7 +214,20 @@ def test_a_server_that_accepts_and_says_nothing_is_left_at_the_deadline(monkeypa
 
 
 @pytest.mark.parametrize(
-    "ticker", ["../../v7/finance/quote", "AAPL?range=max#", "a/b", "", " ", "AAPL MSFT", "A" * 26, "%41", ".DE", "ÄPFEL", "@x"]
+    "ticker",
+    [
+        "../../v7/finance/quote",
+        "AAPL?range=max#",
+        "a/b",
+        "",
+        " ",
+        "AAPL MSFT",
+        "A" * 26,
+        "%41",
+        ".DE",
+        "ÄPFEL",
+        "@x",
+    ],
 )
 def test_what_is_no_ticker_is_never_sent(server: YahooServer, ticker: str) -> None:
     with pytest.raises(SourceError, match="is not a ticker") as told:
@@ -202,18 +266,24 @@ def test_a_currency_has_no_volume(server: YahooServer) -> None:
     assert series.calendar == "weekdays"
 
 
-def test_hours_keep_the_exchange_clock_when_summer_time_begins(server: YahooServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hours_keep_the_exchange_clock_when_summer_time_begins(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     days = np.busday_offset("2024-03-06", np.arange(6))  # the clocks change on 10 March
     ds = (days[:, None] + np.timedelta64(570, "m") + np.arange(7) * np.timedelta64(60, "m")).ravel()
     server.markets["AAPL"] = Market.walk(ds)
-    monkeypatch.setattr(yahoo, "_now", lambda: np.datetime64("2024-03-13T19:45"))  # 15:45 in New York
+    monkeypatch.setattr(
+        yahoo, "_now", lambda: np.datetime64("2024-03-13T19:45")
+    )  # 15:45 in New York
     series = YahooSource("AAPL", interval="1h").download(np.datetime64("2024-03-01"))
     assert (series.ds == ds[:-1]).all()
     assert (series.freq, series.calendar) == ("1h", "XNYS")
     assert [finding.code for finding in series.findings] == ["unfinished"]
 
 
-@pytest.mark.parametrize(("interval", "freq", "last"), [("1wk", "1W", "2024-06-17"), ("1mo", "1M", "2024-05-01")])
+@pytest.mark.parametrize(
+    ("interval", "freq", "last"), [("1wk", "1W", "2024-06-17"), ("1mo", "1M", "2024-05-01")]
+)
 def test_the_week_and_the_month_under_way_are_left_out(
     server: YahooServer, monkeypatch: pytest.MonkeyPatch, interval: str, freq: str, last: str
 ) -> None:

@@ -14,8 +14,8 @@ from PySide6.QtCore import QEvent, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app import theme
+from app.preferences import Preferences
 from app.session import Session
-from app.settings import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
 
@@ -31,7 +31,13 @@ def wait(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def idle(bench: Workbench) -> None:
     """Wait until nothing runs any more."""
-    wait(lambda: bench.session.state == "idle" and bench.session.threads == 0 and not bench.session._pulse.isActive())
+    wait(
+        lambda: (
+            bench.session.state == "idle"
+            and bench.session.threads == 0
+            and not bench.session._pulse.isActive()
+        )
+    )
 
 
 def exported(bench: Workbench, path: Path) -> bool:
@@ -41,22 +47,31 @@ def exported(bench: Workbench, path: Path) -> bool:
     def refuse(fault: object) -> None:
         refused.append(fault)
 
-    bench.keeping.refused.connect(refuse)
+    bench.export_controller.refused.connect(refuse)
     begun = bench.export(path)
-    wait(lambda: not bench.keeping.writing)
-    bench.keeping.refused.disconnect(refuse)
+    wait(lambda: not bench.export_controller.writing)
+    bench.export_controller.refused.disconnect(refuse)
     return begun and not refused
 
 
 def rested(bench: Workbench) -> None:
-    """Wait until nothing runs and nothing waits for a pause in the typing: what a window that stays open must leave to the next test."""
-    wait(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)) and not bench.steering._timer)
+    """Wait until nothing runs and nothing waits for a pause in the typing: what a window that
+    stays open must leave to the next test.
+    """
+    wait(
+        lambda: (
+            not any(timer.isActive() for timer in bench.window.findChildren(QTimer))
+            and not bench.training_controller._timer
+        )
+    )
     idle(bench)
 
 
 @contextmanager
 def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[Workbench]:
-    """Open a window that keeps its settings and its list in a folder; without recovery copies nothing begins by itself some time later."""
+    """Open a window that keeps its settings and its list in a folder; without recovery copies
+    nothing begins by itself some time later.
+    """
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     theme.apply(app, theme.LIGHT)
@@ -68,7 +83,7 @@ def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[W
         bench = shown.furnish()
         idle(bench)
         if not recovery:
-            bench.projecting.close()
+            bench.project_controller.close()
         try:
             yield bench
         finally:
@@ -81,7 +96,11 @@ def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[W
 def texts(widget: QWidget) -> str:
     """Return all that can be read in a widget."""
     QApplication.processEvents()
-    parts: list[Any] = [child for child in widget.findChildren(QWidget) if hasattr(child, "text") and child.isVisibleTo(widget)]
+    parts: list[Any] = [
+        child
+        for child in widget.findChildren(QWidget)
+        if hasattr(child, "text") and child.isVisibleTo(widget)
+    ]
     return " ".join(part.text() for part in parts)
 
 
@@ -89,6 +108,9 @@ def price_file(path: Path, bars: int = 60, seed: int = 0, first: str = "2024-01-
     """Write weekdays of a random walk with everything a bar has, and return the path."""
     close = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.01, bars)))
     days = np.busday_offset(first, np.arange(bars), roll="forward")
-    rows = [f"{day},{c:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000" for day, c in zip(days, close, strict=True)]
+    rows = [
+        f"{day},{c:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000"
+        for day, c in zip(days, close, strict=True)
+    ]
     path.write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows]))
     return str(path)

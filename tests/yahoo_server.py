@@ -1,4 +1,6 @@
-"""A server on loopback that answers like Yahoo's chart service, well or badly: the real yfinance is tested without a network."""
+"""A server on loopback that answers like Yahoo's chart service, well or badly: the real yfinance
+is tested without a network.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,31 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-_NOT_FOUND = {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}}
-_NO_RANGE = {"chart": {"result": None, "error": {"code": "Unprocessable Entity", "description": "1m data not available for startTime=1."}}}
+_NOT_FOUND = {
+    "chart": {
+        "result": None,
+        "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"},
+    }
+}
+_NO_RANGE = {
+    "chart": {
+        "result": None,
+        "error": {
+            "code": "Unprocessable Entity",
+            "description": "1m data not available for startTime=1.",
+        },
+    }
+}
 
 #: Replies that do not depend on what was asked: status, body, and headers.
 REPLIES: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "429": (429, b"Too Many Requests", {}),
     "429 for 5 minutes": (429, b"Too Many Requests", {"Retry-After": "300"}),
-    "401": (401, b'{"finance": {"error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}', {}),
+    "401": (
+        401,
+        b'{"finance": {"error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}',
+        {},
+    ),
     "403": (403, b"<html>forbidden</html>", {}),
     "404": (404, json.dumps(_NOT_FOUND).encode(), {}),
     "422": (422, json.dumps(_NO_RANGE).encode(), {}),
@@ -43,7 +62,11 @@ REPLIES: dict[str, tuple[int, bytes, dict[str, str]]] = {
     "not gzip": (200, b"plain", {"Content-Encoding": "gzip"}),
     "thin": (200, b'{"chart": {"result": [{"meta": {}}], "error": null}}', {}),
     "elsewhere": (302, b"", {"Location": "http://prices.example.com/AAPL"}),
-    "yahoo in the clear": (301, b"", {"Location": "http://query2.finance.yahoo.com/v8/finance/chart/AAPL"}),
+    "yahoo in the clear": (
+        301,
+        b"",
+        {"Location": "http://query2.finance.yahoo.com/v8/finance/chart/AAPL"},
+    ),
     "a look-alike": (302, b"", {"Location": "https://notyahoo.com/v8/finance/chart/AAPL"}),
     "a file": (302, b"", {"Location": "file:///etc/passwd"}),
     "into the house": (302, b"", {"Location": "https://127.0.0.1:22/"}),
@@ -63,9 +86,9 @@ def _nulled(result: dict[str, Any]) -> None:
 def _many(result: dict[str, Any]) -> None:
     count = 200_000
     last = result["timestamp"][-1]
-    result["timestamp"] = [last - 60 * (count - 1 - place) for place in range(count)]
+    result["timestamp"] = [last - 60 * (count - 1 - index) for index in range(count)]
     for name in ("open", "high", "low", "close", "volume"):
-        _quotes(result)[name] = [100.0 + place % 7 for place in range(count)]
+        _quotes(result)[name] = [100.0 + index % 7 for index in range(count)]
     result["indicators"]["adjclose"][0]["adjclose"] = list(_quotes(result)["close"])
 
 
@@ -80,16 +103,26 @@ SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "all null": _nulled,
     "ragged": lambda result: _quotes(result)["close"].pop(),
     "no quotes": lambda result: result["indicators"]["quote"].clear(),
-    "no such zone": lambda result: result["meta"].update(exchangeTimezoneName="Moon/Sea_of_Tranquility"),
-    "a zone that is a path": lambda result: result["meta"].update(exchangeTimezoneName="../../etc/passwd"),
+    "no such zone": lambda result: result["meta"].update(
+        exchangeTimezoneName="Moon/Sea_of_Tranquility"
+    ),
+    "a zone that is a path": lambda result: result["meta"].update(
+        exchangeTimezoneName="../../etc/passwd"
+    ),
     "200,000 rows": _many,
     "a stamp twice": _doubled,
     "out of order": lambda result: result["timestamp"].reverse(),
-    "stamps beyond time": lambda result: result.update(timestamp=[10**17] * len(result["timestamp"])),
+    "stamps beyond time": lambda result: result.update(
+        timestamp=[10**17] * len(result["timestamp"])
+    ),
     "another symbol": lambda result: result["meta"].update(symbol="MSFT"),
     "no currency": lambda result: result["meta"].update(currency={"code": 7}),
-    "words for prices": lambda result: _quotes(result).update(close=["ten"] * len(result["timestamp"])),
-    "infinite": lambda result: _quotes(result).update(high=[float("inf")] * len(result["timestamp"])),
+    "words for prices": lambda result: _quotes(result).update(
+        close=["ten"] * len(result["timestamp"])
+    ),
+    "infinite": lambda result: _quotes(result).update(
+        high=[float("inf")] * len(result["timestamp"])
+    ),
     "one infinite close": lambda result: _quotes(result)["close"].__setitem__(0, float("-inf")),
     "a long name": lambda result: result["meta"].update(longName="\x1b[31m\n" + "x" * 100_000),
 }
@@ -97,7 +130,9 @@ SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @dataclass
 class Market:
-    """What the server knows of one ticker: stamps in the exchange's wall-clock, one column of prices and its adjusted twin."""
+    """What the server knows of one ticker: stamps in the exchange's wall-clock, one column of
+    prices and its adjusted twin.
+    """
 
     ds: np.ndarray
     close: np.ndarray
@@ -109,9 +144,14 @@ class Market:
 
     @classmethod
     def made(cls, bars: int, last: str = "2024-06-28", opens: str = "09:30", **more: Any) -> Market:
-        """Return a random walk on the last ``bars`` weekdays up to ``last``, stamped at the opening as Yahoo does."""
+        """Return a random walk on the last ``bars`` weekdays up to ``last``, stamped at the
+        opening as Yahoo does.
+        """
         days = np.busday_offset(last, np.arange(1 - bars, 1), roll="backward")
-        return cls.walk(days + (np.datetime64(f"1970-01-01T{opens}") - np.datetime64("1970-01-01T00:00")), **more)
+        return cls.walk(
+            days + (np.datetime64(f"1970-01-01T{opens}") - np.datetime64("1970-01-01T00:00")),
+            **more,
+        )
 
     @classmethod
     def walk(cls, ds: np.ndarray, **more: Any) -> Market:
@@ -121,13 +161,24 @@ class Market:
 
     def until(self, bars: int) -> Market:
         """Return the same market as it was when its first ``bars`` bars were all there was."""
-        return Market(self.ds[:bars], self.close[:bars], self.adj_close[:bars], self.tz, self.currency, self.volume, self.nulls)
+        return Market(
+            self.ds[:bars],
+            self.close[:bars],
+            self.adj_close[:bars],
+            self.tz,
+            self.currency,
+            self.volume,
+            self.nulls,
+        )
 
     @property
     def stamps(self) -> list[int]:
         """Moments as Yahoo sends them: seconds since 1970 in UTC."""
         zone = ZoneInfo(self.tz)
-        return [int(datetime.fromisoformat(str(one)).replace(tzinfo=zone).timestamp()) for one in self.ds]
+        return [
+            int(datetime.fromisoformat(str(item)).replace(tzinfo=zone).timestamp())
+            for item in self.ds
+        ]
 
     def chart(self, query: dict[str, list[str]], symbol: str = "X") -> dict[str, Any]:
         """Return Yahoo's reply for ``period1``/``period2`` or ``range``."""
@@ -140,33 +191,57 @@ class Market:
         def shown(values: np.ndarray) -> list[float | None]:
             return [None if i in self.nulls else float(values[i]) for i in chosen]
 
-        quote = {"open": shown(self.close), "high": shown(self.close * 1.01), "low": shown(self.close * 0.99), "close": shown(self.close)}
+        quote = {
+            "open": shown(self.close),
+            "high": shown(self.close * 1.01),
+            "low": shown(self.close * 0.99),
+            "close": shown(self.close),
+        }
         quote["volume"] = shown(np.full(self.close.shape, self.volume))
-        indicators = {"quote": [quote if chosen else {}], "adjclose": [{"adjclose": shown(self.adj_close)}]}
-        result = {"meta": self._meta(symbol), "indicators": indicators, **({"timestamp": [stamps[i] for i in chosen]} if chosen else {})}
+        indicators = {
+            "quote": [quote if chosen else {}],
+            "adjclose": [{"adjclose": shown(self.adj_close)}],
+        }
+        result = {
+            "meta": self._meta(symbol),
+            "indicators": indicators,
+            **({"timestamp": [stamps[i] for i in chosen]} if chosen else {}),
+        }
         return {"chart": {"result": [result], "error": None}}
 
     def _meta(self, symbol: str) -> dict[str, Any]:
         sessions = [self._session(day) for day in np.unique(self.ds.astype("datetime64[D]"))]
         now = sessions[-1]
         return {
-            "currency": self.currency, "symbol": symbol, "instrumentType": "EQUITY", "exchangeTimezoneName": self.tz, "priceHint": 2,
-            "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "1mo", "1y", "max"], "regularMarketTime": now["start"],
-            "longName": "Test Company", "currentTradingPeriod": {"pre": dict(now), "regular": dict(now), "post": dict(now)},
+            "currency": self.currency, "symbol": symbol, "instrumentType": "EQUITY",
+            "exchangeTimezoneName": self.tz, "priceHint": 2,
+            "dataGranularity": "1d", "range": "", "validRanges": ["1d", "5d", "1mo", "1y", "max"],
+            "regularMarketTime": now["start"],
+            "longName": "Test Company", "currentTradingPeriod": {"pre": dict(now),
+            "regular": dict(now), "post": dict(now)},
             "tradingPeriods": [[session] for session in sessions],
         }  # fmt: skip
 
     def _session(self, day: np.datetime64) -> dict[str, Any]:
-        opens = datetime.fromisoformat(str(day)).replace(tzinfo=ZoneInfo(self.tz), hour=9, minute=30)
-        return {"timezone": "X", "gmtoffset": 0, "start": int(opens.timestamp()), "end": int(opens.replace(hour=16, minute=0).timestamp())}
+        opens = datetime.fromisoformat(str(day)).replace(
+            tzinfo=ZoneInfo(self.tz), hour=9, minute=30
+        )
+        return {
+            "timezone": "X",
+            "gmtoffset": 0,
+            "start": int(opens.timestamp()),
+            "end": int(opens.replace(hour=16, minute=0).timestamp()),
+        }
 
 
 @dataclass
 class YahooServer:
     """Markets by ticker, the behaviours to come (the last one stays) and the requests that came.
 
-    Behaviours: ok, junk, those of ``SPOILT`` and ``REPLIES``, and those of which the server has a method: drip, reset, silent ... A ticker
-    without a market is a 404. ``crumb`` is what happens to requests for a crumb: ok, 429, html, silent.
+    Behaviours: ok, junk, those of ``SPOILT`` and ``REPLIES``, and those of which the server has a
+    method: drip, reset, silent ... A ticker
+    without a market is a 404. ``crumb`` is what happens to requests for a crumb: ok, 429, html,
+    silent.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)
@@ -191,12 +266,18 @@ class YahooServer:
             def request(self, method: str, url: str, **kwargs: Any) -> Any:
                 parts = urlsplit(url)
                 assert str(parts.hostname).endswith("yahoo.com"), url
-                return super().request(method, urlunsplit((scheme, f"127.0.0.1:{port}", parts.path or "/", parts.query, "")), **kwargs)
+                return super().request(
+                    method,
+                    urlunsplit((scheme, f"127.0.0.1:{port}", parts.path or "/", parts.query, "")),
+                    **kwargs,
+                )
 
         return Loop
 
     def prepare(self, behaviour: str, ticker: str) -> None:
-        """Make a reply that takes long to make beforehand, so that a test measures the program and not its server."""
+        """Make a reply that takes long to make beforehand, so that a test measures the program
+        and not its server.
+        """
         if behaviour == "200,000 rows":
             _large(self.markets[ticker], ticker)
         elif behaviour == "bomb":
@@ -246,7 +327,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _crumb(self) -> None:
         if self.yahoo.crumb == "silent":
             self._silent(b"")
-        self._send(429 if self.yahoo.crumb == "429" else 200, {"ok": b"crumb", "html": b"<html>no</html>"}.get(self.yahoo.crumb, b"no"))
+        self._send(
+            429 if self.yahoo.crumb == "429" else 200,
+            {"ok": b"crumb", "html": b"<html>no</html>"}.get(self.yahoo.crumb, b"no"),
+        )
 
     def _chart(self, ticker: str, query: dict[str, list[str]]) -> None:
         market = self.yahoo.markets.get(ticker)
@@ -256,7 +340,10 @@ class _Handler(BaseHTTPRequestHandler):
         told = market.chart(query, ticker) if market else {}
         good = json.dumps(told).encode()
         if behaviour in SPOILT:
-            self._send(200, _large(market, ticker) if behaviour == "200,000 rows" else _spoilt(behaviour, told))
+            self._send(
+                200,
+                _large(market, ticker) if behaviour == "200,000 rows" else _spoilt(behaviour, told),
+            )
         elif behaviour == "ok":
             self._send(200, good)
         elif behaviour in REPLIES:
@@ -328,7 +415,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        for name, value in ({"Content-Type": "application/json", "Content-Length": str(len(body))} | headers).items():
+        for name, value in (
+            {"Content-Type": "application/json", "Content-Length": str(len(body))} | headers
+        ).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -349,7 +438,9 @@ def serving(*, tls: ssl.SSLContext | None = None, **markets: Market) -> Iterator
         http.socket = tls.wrap_socket(http.socket, server_side=True)
         http.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.port = http.server_port
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     factory = YahooSource.session_factory
     YahooSource.session_factory = staticmethod(lambda: bounded_session(server.transport()))
@@ -366,16 +457,20 @@ def serving(*, tls: ssl.SSLContext | None = None, **markets: Market) -> Iterator
 
 
 def forget_yfinance() -> None:
-    """Make yfinance forget session, cookie, replies and folders, all of which it keeps for the life of the process."""
+    """Make yfinance forget session, cookie, replies and folders, all of which it keeps for the
+    life of the process.
+    """
     import yfinance
     from yfinance import cache, data
 
     from forecasting.sources import yahoo
-    from forecasting.sources.bounded import Pause
+    from forecasting.sources.http import Pause
 
     data.SingletonMeta._instances.clear()
     data.YfData.cache_get.cache_clear()
-    cache._TzCacheManager._tz_cache = cache._CookieCacheManager._Cookie_cache = cache._ISINCacheManager._isin_cache = None
+    cache._TzCacheManager._tz_cache = cache._CookieCacheManager._Cookie_cache = (
+        cache._ISINCacheManager._isin_cache
+    ) = None
     for manager in (cache._TzDBManager, cache._CookieDBManager, cache._ISINDBManager):
         manager.close_db()
         manager._db = None

@@ -37,7 +37,9 @@ _MOST_WIDTHS = 2_000
 
 @dataclass(frozen=True)
 class Tick:
-    """One mark of an axis: place in the units of the view, text, and whether it begins a coarser unit."""
+    """One mark of an axis: place in the units of the view, text, and whether it begins a coarser
+    unit.
+    """
 
     place: float
     label: str
@@ -53,7 +55,8 @@ class Tag:
 
 
 class Timeline:
-    """The dates under the bar indices 0, 1, 2, ...: the bars of a series, then the future sessions of a forecast.
+    """The dates under the bar indices 0, 1, 2, ...: the bars of a series, then the future sessions
+    of a forecast.
 
     Parameters
     ----------
@@ -67,9 +70,17 @@ class Timeline:
     def __init__(self, ds: Dates = _EMPTY, future: Dates = _EMPTY, zone: str = "") -> None:
         self._zone = zone
         self.bars = int(ds.size)
-        self.ds: Dates = np.concatenate([ds, future]).astype("datetime64[us]") if future.size else ds.astype("datetime64[us]", copy=False)
+        self.ds: Dates = (
+            np.concatenate([ds, future]).astype("datetime64[us]")
+            if future.size
+            else ds.astype("datetime64[us]", copy=False)
+        )
         steps = np.diff(self.ds[:1000])
-        self.step: np.timedelta64 = np.median(steps).astype(steps.dtype) if steps.size else np.timedelta64(1, "D").astype("m8[us]")
+        self.step: np.timedelta64 = (
+            np.median(steps).astype(steps.dtype)
+            if steps.size
+            else np.timedelta64(1, "D").astype("m8[us]")
+        )
         self.intraday = bool(self.step < np.timedelta64(20, "h"))
 
     def __len__(self) -> int:
@@ -77,8 +88,13 @@ class Timeline:
         return int(self.ds.size)
 
     def index(self, dates: Dates) -> Ints:
-        """Return, for each date, the last bar at or before it (-1 before the first), shape of ``dates``."""
-        return np.searchsorted(self.ds, dates.astype("datetime64[us]"), side="right").astype(np.int64) - 1
+        """Return, for each date, the last bar at or before it (-1 before the first), shape of
+        ``dates``.
+        """
+        return (
+            np.searchsorted(self.ds, dates.astype("datetime64[us]"), side="right").astype(np.int64)
+            - 1
+        )
 
     def text(self, bar: int, weekday: bool = True) -> str:
         """Return the date of a bar in words of the user's locale, "" where there is none."""
@@ -91,7 +107,9 @@ class Timeline:
         return f"{day}  {stamp:%H:%M} {self.zone(bar)}".rstrip() if self.intraday else day
 
     def zone(self, bar: int) -> str:
-        """Return the zone in which the time of a bar is written, such as EST or EDT; "" for days and where it is not known."""
+        """Return the zone in which the time of a bar is written, such as EST or EDT; "" for days
+        and where it is not known.
+        """
         if not self.intraday or not self._zone or not 0 <= bar < len(self):
             return ""
         try:
@@ -102,7 +120,9 @@ class Timeline:
         return self._zone if name is None else f"UTC{name}" if name[0] in "+-" else name
 
 
-def session_ticks(timeline: Timeline, low: float, high: float, pixels: float, measure: Callable[[str], float]) -> list[Tick]:
+def session_ticks(
+    timeline: Timeline, low: float, high: float, pixels: float, measure: Callable[[str], float]
+) -> list[Tick]:
     """Choose the date labels of a view: as fine as fits, coarser units first, never overlapping.
 
     Parameters
@@ -133,14 +153,19 @@ def session_ticks(timeline: Timeline, low: float, high: float, pixels: float, me
         middle, half = (bar - low) * per_bar, measure(text) / 2
         return half <= middle <= pixels - half
 
-    for bar, rank in sorted(zip(bars, ranks, strict=True), key=lambda pair: (_RANKS.index(pair[1]), pair[0])):
+    for bar, rank in sorted(
+        zip(bars, ranks, strict=True), key=lambda pair: (_RANKS.index(pair[1]), pair[0])
+    ):
         text = _words(timeline.ds[bar], rank)
         if inside(bar, text) and _free(kept, bar, text, per_bar, measure):
             kept[bar] = (rank, text)
     if kept and not any(rank == "Y" for rank, _ in kept.values()):
         _name_the_year(timeline, kept, inside, per_bar, measure)
     finest = max((_RANKS.index(rank) for rank, _ in kept.values()), default=0)
-    return [Tick(float(bar), text, _RANKS.index(rank) < finest) for bar, (rank, text) in sorted(kept.items())]
+    return [
+        Tick(float(bar), text, _RANKS.index(rank) < finest)
+        for bar, (rank, text) in sorted(kept.items())
+    ]
 
 
 def _finest(timeline: Timeline, first: int, last: int, most: int) -> list[int]:
@@ -160,13 +185,24 @@ def _finest(timeline: Timeline, first: int, last: int, most: int) -> list[int]:
 
 def _boundaries(timeline: Timeline, first: int, last: int, unit: str, count: int) -> list[int]:
     """Return the first bar of each period of ``count`` units that begins between two bars."""
-    # A period may begin some time before the first bar of the series (holidays), but not months before.
-    begin = timeline.ds[first - 1] + np.timedelta64(1, "us") if first else timeline.ds[0] - 4 * timeline.step
-    offset = {"Y": 1970, "W": -4}.get(unit, 0)  # numpy counts years from 1970 and days from a Thursday
+    # A period may begin some time before the first bar of the series (holidays), but not months
+    # before.
+    begin = (
+        timeline.ds[first - 1] + np.timedelta64(1, "us")
+        if first
+        else timeline.ds[0] - 4 * timeline.step
+    )
+    offset = {"Y": 1970, "W": -4}.get(
+        unit, 0
+    )  # numpy counts years from 1970 and days from a Thursday
     base, size = ("D", 7 * count) if unit == "W" else (unit, count)
     low = (begin.astype(f"datetime64[{base}]").astype(np.int64) + offset) // size
     high = (timeline.ds[last].astype(f"datetime64[{base}]").astype(np.int64) + offset) // size
-    edges = (np.arange(low, high + 1) * size - offset).astype(f"datetime64[{base}]").astype("datetime64[us]")
+    edges = (
+        (np.arange(low, high + 1) * size - offset)
+        .astype(f"datetime64[{base}]")
+        .astype("datetime64[us]")
+    )
     edges = edges[edges >= begin]
     bars = first + np.searchsorted(timeline.ds[first : last + 1], edges)
     fresh = np.ones(bars.size, np.bool_)
@@ -196,10 +232,19 @@ def _words(date: np.datetime64, rank: str, year: bool = False) -> str:
     return {"Y": str(stamp.year), "M": month, "D": f"{stamp.day} {month}"}.get(rank, clock)
 
 
-def _free(kept: dict[int, tuple[str, str]], bar: int, text: str, per_bar: float, measure: Callable[[str], float]) -> bool:
+def _free(
+    kept: dict[int, tuple[str, str]],
+    bar: int,
+    text: str,
+    per_bar: float,
+    measure: Callable[[str], float],
+) -> bool:
     """Tell whether a label finds room between those that are kept."""
     half = measure(text) / 2
-    return all(abs(bar - other) * per_bar >= half + measure(label) / 2 + _GAP for other, (_, label) in kept.items())
+    return all(
+        abs(bar - other) * per_bar >= half + measure(label) / 2 + _GAP
+        for other, (_, label) in kept.items()
+    )
 
 
 def _name_the_year(
@@ -209,30 +254,40 @@ def _name_the_year(
     per_bar: float,
     measure: Callable[[str], float],
 ) -> None:
-    """Let the first label of the coarsest unit carry the full date, and drop those that it then covers."""
+    """Let the first label of the coarsest unit carry the full date, and drop those that it then
+    covers.
+    """
     coarsest = min(kept.values(), key=lambda entry: _RANKS.index(entry[0]))[0]
     for bar in sorted(bar for bar, (rank, _) in kept.items() if rank == coarsest):
         text = _words(timeline.ds[bar], coarsest, year=True)
         if inside(bar, text):
-            for other in [b for b in kept if b != bar and not _free({b: kept[b]}, bar, text, per_bar, measure)]:
+            for other in [
+                b for b in kept if b != bar and not _free({b: kept[b]}, bar, text, per_bar, measure)
+            ]:
                 del kept[other]
             kept[bar] = (coarsest, text)
             return
 
 
 def round_steps(low: float, high: float, count: float) -> Floats:
-    """Return round numbers (1, 2, 2.5 or 5 times a power of ten apart) within ``[low, high]``, at most about ``count``."""
+    """Return round numbers (1, 2, 2.5 or 5 times a power of ten apart) within ``[low, high]``,
+    at most about ``count``.
+    """
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return np.empty(0)
     raw = (high - low) / max(count, 1.0)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-9))
+    step = next(
+        power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-9)
+    )
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return np.arange(first, last + 1, dtype=np.float64) * step
 
 
 def log_steps(low: float, high: float, count: float) -> Floats:
-    """Return round numbers for a logarithmic axis from ``low`` to ``high`` (both positive), at most about ``count``."""
+    """Return round numbers for a logarithmic axis from ``low`` to ``high`` (both positive), at
+    most about ``count``.
+    """
     if high / low < 4:
         return round_steps(low, high, count)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -254,7 +309,9 @@ def decimals_of(values: Floats) -> int:
 
 
 class Axis(pg.AxisItem):  # type: ignore[misc]
-    """An axis that paints itself directly: pyqtgraph's QPicture would be scaled wrongly on printers."""
+    """An axis that paints itself directly: pyqtgraph's QPicture would be scaled wrongly on
+    printers.
+    """
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation)
@@ -263,7 +320,9 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
         self.faults: list[Exception] = []
         self._cache: tuple[object, list[Tick]] = (None, [])
         self.setStyle(tickLength=0, hideOverlappingLabels=True)
-        self.setZValue(-200)  # painted before the panes: QSvgGenerator lets a pane's clip last until the next one
+        self.setZValue(
+            -200
+        )  # painted before the panes: QSvgGenerator lets a pane's clip last until the next one
 
     def set_look(self, theme: Theme, font: QFont) -> None:
         """Take colours and the font of the labels."""
@@ -283,8 +342,12 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
             self._cache = (key, self._find(low, high, pixels))
         return self._cache[1]
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        """Paint the axis; an exception here would end the process, so it is kept for the chart to raise."""
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """Paint the axis; an exception here would end the process, so it is kept for the chart
+        to raise.
+        """
         painter.save()
         try:
             painter.setFont(self.label_font)
@@ -343,7 +406,9 @@ class SessionAxis(Axis):
         return session_ticks(self._timeline, low, high, pixels, self._width)
 
     def _width(self, text: str) -> float:
-        """Return the width of a text; the same few hundred are asked for again and again while the view moves."""
+        """Return the width of a text; the same few hundred are asked for again and again while
+        the view moves.
+        """
         known = self._widths.get(text)
         if known is None:
             if len(self._widths) > _MOST_WIDTHS:
@@ -365,13 +430,19 @@ class SessionAxis(Axis):
         painter.setPen(QColor(self.theme.line))
         painter.drawLine(QPointF(shown.left(), 0.5), QPointF(shown.right(), 0.5))
         for tick in self.ticks():
-            middle, half = shown.left() + (tick.place - low) * scale, metrics.horizontalAdvance(tick.label) / 2
+            middle, half = (
+                shown.left() + (tick.place - low) * scale,
+                metrics.horizontalAdvance(tick.label) / 2,
+            )
             painter.setPen(QColor(self.theme.text if tick.strong else self.theme.muted))
             painter.drawText(QPointF(middle - half, 8 + metrics.ascent()), tick.label)
         text = "" if self.pointer is None else self._timeline.text(self.pointer)
         if text and self.pointer is not None and low <= self.pointer <= high:
             width = metrics.horizontalAdvance(text) + 14
-            left = min(max(shown.left() + (self.pointer - low) * scale - width / 2, 0), self.size().width() - width)
+            left = min(
+                max(shown.left() + (self.pointer - low) * scale - width / 2, 0),
+                self.size().width() - width,
+            )
             self._box(painter, QRectF(left, 3, width, metrics.height() + 6), text, self.theme.text)
 
 
@@ -382,14 +453,20 @@ class ZoneCorner(pg.GraphicsWidget):  # type: ignore[misc]
         super().__init__()
         self._dates = dates
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        """Write the zone of the last bar in view; an exception here would end the process, so it is kept for the chart to raise."""
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """Write the zone of the last bar in view; an exception here would end the process, so it
+        is kept for the chart to raise.
+        """
         dates = self._dates
         view = dates.linkedView()
         if view is None or not dates.isVisible():
             return
         try:
-            text = dates.timeline.zone(min(math.floor(view.viewRange()[0][1]), len(dates.timeline) - 1))
+            text = dates.timeline.zone(
+                min(math.floor(view.viewRange()[0][1]), len(dates.timeline) - 1)
+            )
             painter.setFont(dates.label_font)
             painter.setPen(QColor(dates.theme.muted))
             metrics = QFontMetricsF(dates.label_font)
@@ -431,7 +508,8 @@ class CountAxis(Axis):
 
 
 class PriceAxis(Axis):
-    """Round prices at the right, linear, logarithmic or in percent, with tags for the last close and the pointer.
+    """Round prices at the right, linear, logarithmic or in percent, with tags for the last close
+    and the pointer.
 
     Attributes
     ----------
@@ -462,7 +540,7 @@ class PriceAxis(Axis):
     def _version(self) -> object:
         return (self.log, self.decimals, self.base)
 
-    def mouseClickEvent(self, event: Any) -> None:  # noqa: N802 - pyqtgraph's name
+    def mouseClickEvent(self, event: Any) -> None:
         """Ask on a double click for a range that follows what is in view."""
         if event.double() and event.button() == Qt.MouseButton.LeftButton:
             event.accept()
@@ -473,19 +551,24 @@ class PriceAxis(Axis):
         if self.base is not None:
             shares = round_steps(100 * (low / self.base - 1), 100 * (high / self.base - 1), count)
             decimals = decimals_of(shares) if shares.size > 1 else 0
-            return [Tick(float(self.base * (1 + share / 100)), signed(share, decimals)) for share in shares]
+            return [
+                Tick(float(self.base * (1 + share / 100)), signed(share, decimals))
+                for share in shares
+            ]
         if not self.log:
             values = round_steps(low, high, count)
-            places = values
+            indices = values
         else:
             values = log_steps(10.0**low, 10.0**high, count)
-            places = np.log10(values)
+            indices = np.log10(values)
         decimals = decimals_of(values)
         texts = [short_number(v) if self._short else number(v, decimals) for v in values]
-        return [Tick(float(place), text) for place, text in zip(places, texts, strict=True)]
+        return [Tick(float(index), text) for index, text in zip(indices, texts, strict=True)]
 
     def fit_width(self) -> None:
-        """Take the width that the labels need; a little more than that is left alone, so that the pane does not jump."""
+        """Take the width that the labels need; a little more than that is left alone, so that
+        the pane does not jump.
+        """
         needed = self.needed_width()
         if not needed <= self.maximumWidth() <= needed + 8:
             self.setWidth(needed)
@@ -497,7 +580,9 @@ class PriceAxis(Axis):
         widest = max((metrics.horizontalAdvance(text) for text in texts), default=30.0)
         return math.ceil((widest + 18) / 8) * 8
 
-    def _placed(self, shown: QRectF, low: float, high: float, height: float) -> Iterator[tuple[QRectF, Tag]]:
+    def _placed(
+        self, shown: QRectF, low: float, high: float, height: float
+    ) -> Iterator[tuple[QRectF, Tag]]:
         """Put the tags beside their prices, moved apart where they would overlap."""
         scale = shown.height() / (high - low)
         bottom = -math.inf
@@ -521,7 +606,10 @@ class PriceAxis(Axis):
             middle = shown.bottom() - (tick.place - low) * scale
             if middle - height / 2 < shown.top() or middle + height / 2 > shown.bottom() + 2:
                 continue
-            if not any(box.top() - 2 < middle + height / 2 and middle - height / 2 < box.bottom() + 2 for box, _ in boxes):
+            if not any(
+                box.top() - 2 < middle + height / 2 and middle - height / 2 < box.bottom() + 2
+                for box, _ in boxes
+            ):
                 painter.drawText(QPointF(9, middle + metrics.ascent() / 2 - 1.5), tick.label)
         for box, tag in boxes:
             self._box(painter, box, self.words(tag.place), tag.color)

@@ -1,4 +1,6 @@
-"""Artists of what is known and foreseen around the price: split shades, cutoff, forecasts, baseline, past forecasts."""
+"""Artists of what is known and foreseen around the price: split shades, cutoff, forecasts,
+baseline, past forecasts.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def band_key(level: int) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Fan:
+class ForecastBand:
     """A forecast in bar indices: it begins at its cutoff and opens from there.
 
     Attributes
@@ -50,7 +52,7 @@ class Fan:
     point_name: Point = "median"
 
     @classmethod
-    def of(cls, forecast: Forecast, cutoff: int) -> Fan:
+    def of(cls, forecast: Forecast, cutoff: int) -> ForecastBand:
         """Place a forecast whose cutoff is bar ``cutoff``."""
         bands = {}
         for level in LEVELS:
@@ -59,7 +61,12 @@ class Fan:
             except KeyError:
                 continue
             bands[level] = (np.r_[forecast.y0, low], np.r_[forecast.y0, high])
-        return cls(cutoff + np.arange(len(forecast) + 1.0), np.r_[forecast.y0, forecast.point], bands, forecast.point_name)
+        return cls(
+            cutoff + np.arange(len(forecast) + 1.0),
+            np.r_[forecast.y0, forecast.point],
+            bands,
+            forecast.point_name,
+        )
 
     @property
     def cutoff(self) -> int:
@@ -76,7 +83,9 @@ class Fan:
         return self.bands[max(self.bands)] if self.bands else (self.point, self.point)
 
     def seen(self, hidden: frozenset[str]) -> tuple[Floats, Floats] | None:
-        """Return the limits of what is drawn while some of it is hidden, None where nothing is; see :func:`band_key`."""
+        """Return the limits of what is drawn while some of it is hidden, None where nothing is;
+        see :func:`band_key`.
+        """
         levels = [level for level in self.bands if band_key(level) not in hidden]
         if levels:
             return self.bands[max(levels)]
@@ -92,13 +101,18 @@ class SplitArtist:
         self.end = 0
 
     def spans(self, frame: Frame) -> list[tuple[str, str, float, float]]:
-        """Return name, shade, and the pixels from which to which each part is in view; nothing without a split."""
+        """Return name, shade, and the pixels from which to which each part is in view; nothing
+        without a split.
+        """
         if self.val is None or self.test is None:
             return []
         edges = [frame.column(bar - 0.5) for bar in (0, self.val, self.test, self.end)]
         parts = (("Train", ""), ("Validation", frame.theme.val), ("Test", frame.theme.test))
         spans = zip(parts, edges[:-1], edges[1:], strict=True)
-        seen = [(words(name), shade, max(start, 0.0), min(stop, frame.width)) for (name, shade), start, stop in spans]
+        seen = [
+            (words(name), shade, max(start, 0.0), min(stop, frame.width))
+            for (name, shade), start, stop in spans
+        ]
         return [span for span in seen if span[3] > span[2]]
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
@@ -122,7 +136,13 @@ class SplitNames:
         metrics = QFontMetricsF(frame.font)
         for name, shade, left, right in self._split.spans(frame):
             if right - left > metrics.horizontalAdvance(name) + 14:
-                write_on(painter, frame, QPointF(left + 7, frame.height - 8), name, shade or frame.theme.train)
+                write_on(
+                    painter,
+                    frame,
+                    QPointF(left + 7, frame.height - 8),
+                    name,
+                    shade or frame.theme.train,
+                )
 
 
 def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground: str) -> None:
@@ -132,7 +152,10 @@ def write_on(painter: QPainter, frame: Frame, place: QPointF, text: str, ground:
     patch.setAlpha(215)
     wide = metrics.horizontalAdvance(text)
     if not frame.theme.see_through:
-        painter.fillRect(QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2), patch)
+        painter.fillRect(
+            QRectF(place.x() - 3, place.y() - metrics.ascent() - 1, wide + 6, metrics.height() + 2),
+            patch,
+        )
     painter.setPen(QColor(frame.theme.muted))
     painter.drawText(place, text)
 
@@ -146,7 +169,8 @@ def mark_column(
     rows: tuple[float, float] | None = None,
     lines: int = 0,
 ) -> None:
-    """Paint an upright line at a column (pixels), with words at its foot on the side where there is room.
+    """Paint an upright line at a column (pixels), with words at its foot on the side where there is
+    room.
 
     Parameters
     ----------
@@ -167,11 +191,19 @@ def mark_column(
     wide = metrics.horizontalAdvance(text)
     left = column + 8 if column + wide + 14 < frame.width else column - wide - 8
     painter.setPen(Qt.PenStyle.NoPen)
-    write_on(painter, frame, QPointF(left, bottom - 8 - lines * (metrics.height() + 4)), text, frame.theme.surface)
+    write_on(
+        painter,
+        frame,
+        QPointF(left, bottom - 8 - lines * (metrics.height() + 4)),
+        text,
+        frame.theme.surface,
+    )
 
 
 class CutoffArtist:
-    """The last bar that the model saw, as an upright line with its date, ``lines`` above where the last one's stands."""
+    """The last bar that the model saw, as an upright line with its date, ``lines`` above where
+    the last one's stands.
+    """
 
     def __init__(self, label: bool = True, lines: int = 0) -> None:
         self.bar: int | None = None
@@ -195,14 +227,22 @@ class CutoffArtist:
         # At the left it would cover the name of the last part, so it stands a line higher there.
         lines = self._lines or (0 if at_right else 1)
         left = column + 7 if at_right else column - wide - 7
-        write_on(painter, frame, QPointF(left, frame.height - 8 - lines * (metrics.height() + 4)), self.text, frame.theme.surface)
+        write_on(
+            painter,
+            frame,
+            QPointF(left, frame.height - 8 - lines * (metrics.height() + 4)),
+            self.text,
+            frame.theme.surface,
+        )
 
 
 class ForecastArtist:
-    """The network's forecast: dashed median between an 80 and a 95 % band; while training paler, with dotted limits."""
+    """The network's forecast: dashed median between an 80 and a 95 % band; while training paler,
+    with dotted limits.
+    """
 
     def __init__(self) -> None:
-        self.fan: Fan | None = None
+        self.fan: ForecastBand | None = None
         self.final = True
         self.hidden: frozenset[str] = frozenset()
 
@@ -221,7 +261,9 @@ class ForecastArtist:
             if level not in fan.bands or band_key(level) in self.hidden:
                 continue
             low, high = (frame.py(limit) for limit in fan.bands[level])
-            _fill_between(painter, x, low, high, theme.forecast, share if self.final else share * 0.6)
+            _fill_between(
+                painter, x, low, high, theme.forecast, share if self.final else share * 0.6
+            )
             painter.setPen(line_pen(theme.forecast, 1.0, () if self.final else (1.5, 2.5)))
             painter.drawPolyline(polygon(x, low))
             painter.drawPolyline(polygon(x, high))
@@ -230,8 +272,10 @@ class ForecastArtist:
         painter.setPen(line_pen(theme.forecast, 2.0, (6.0, 3.0)))
         painter.drawPolyline(polygon(x, frame.py(fan.point)))
 
-    def _paint_end(self, painter: QPainter, frame: Frame, fan: Fan, column: float) -> None:
-        """Paint the last bar of a forecast that is too narrow for a fan: a box for each band, wide enough to be seen, and a bar."""
+    def _paint_end(self, painter: QPainter, frame: Frame, fan: ForecastBand, column: float) -> None:
+        """Paint the last bar of a forecast that is too narrow for a fan: a box for each band,
+        wide enough to be seen, and a bar.
+        """
         theme = frame.theme
         for level, share, half in ((95, 0.16, 0.5 * _NARROW), (80, 0.24, 0.35 * _NARROW)):
             if level not in fan.bands or band_key(level) in self.hidden:
@@ -244,11 +288,14 @@ class ForecastArtist:
         if POINT_KEY not in self.hidden:
             row = float(frame.py(fan.point)[-1])
             painter.setPen(line_pen(theme.forecast, 2.5))
-            painter.drawLine(QPointF(column - 0.5 * _NARROW, row), QPointF(column + 0.5 * _NARROW, row))
+            painter.drawLine(
+                QPointF(column - 0.5 * _NARROW, row), QPointF(column + 0.5 * _NARROW, row)
+            )
 
 
 class TruthArtist:
-    """What happened after a forecast: a dot at each close that its widest band held, a ring at each that it missed.
+    """What happened after a forecast: a dot at each close that its widest band held, a ring at each
+    that it missed.
 
     Attributes
     ----------
@@ -258,10 +305,10 @@ class TruthArtist:
     """
 
     def __init__(self) -> None:
-        self.fan: Fan | None = None
+        self.fan: ForecastBand | None = None
         self.closes: Floats = np.empty(0)
 
-    def show(self, fan: Fan | None, y: Floats) -> None:
+    def show(self, fan: ForecastBand | None, y: Floats) -> None:
         """Compare a forecast with the closes of its series, ``y`` [T]."""
         self.fan = fan
         if fan is not None:
@@ -281,19 +328,23 @@ class TruthArtist:
         low, high = (limit[1:] for limit in self.fan.widest())
         columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
         hits = within(low, self.closes, high)
-        for place in np.flatnonzero(np.isfinite(self.closes)):
-            inside = bool(hits[place])
-            painter.setPen(line_pen(frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8))
+        for index in np.flatnonzero(np.isfinite(self.closes)):
+            inside = bool(hits[index])
+            painter.setPen(
+                line_pen(
+                    frame.theme.surface if inside else frame.theme.down, 1.0 if inside else 1.8
+                )
+            )
             painter.setBrush(QColor(frame.theme.text) if inside else Qt.BrushStyle.NoBrush)
             radius = 3.0 if inside else 4.0
-            painter.drawEllipse(QPointF(float(columns[place]), float(rows[place])), radius, radius)
+            painter.drawEllipse(QPointF(float(columns[index]), float(rows[index])), radius, radius)
 
 
 class BaselineArtist:
     """The baseline's band, faint: what doing nothing would have said."""
 
     def __init__(self) -> None:
-        self.fan: Fan | None = None
+        self.fan: ForecastBand | None = None
         self.hidden = False
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
@@ -310,15 +361,18 @@ class BaselineArtist:
 
 
 class PastArtist:
-    """Past forecasts over what then happened, faint and end to end, so that one can see how often the band held."""
+    """Past forecasts over what then happened, faint and end to end, so that one can see how
+    often the band held.
+    """
 
     def __init__(self) -> None:
         self.hidden = False
-        self._fans: list[Fan] = []
+        self._fans: list[ForecastBand] = []
         self._starts: Ints = np.empty(0, np.int64)
 
     def show(self, outcomes: Outcomes | None, symbol: str, cutoffs: Ints) -> None:
-        """Choose the forecasts of one symbol that follow each other without overlap, the latest first.
+        """Choose the forecasts of one symbol that follow each other without overlap, the latest
+        first.
 
         Parameters
         ----------
@@ -331,10 +385,12 @@ class PastArtist:
         if outcomes is not None:
             mine = np.flatnonzero((outcomes.symbol == symbol) & (cutoffs >= 0))
             mine = mine[np.argsort(cutoffs[mine], kind="stable")]
-            bars, place = cutoffs[mine], mine.size - 1
-            while place >= 0:
-                self._fans.append(Fan.of(_forecast(outcomes, int(mine[place])), int(bars[place])))
-                place = int(np.searchsorted(bars, bars[place] - outcomes.horizon, side="right")) - 1
+            bars, index = cutoffs[mine], mine.size - 1
+            while index >= 0:
+                self._fans.append(
+                    ForecastBand.of(_forecast(outcomes, int(mine[index])), int(bars[index]))
+                )
+                index = int(np.searchsorted(bars, bars[index] - outcomes.horizon, side="right")) - 1
             self._fans.reverse()
         self._starts = np.array([fan.cutoff for fan in self._fans], np.int64)
 
@@ -343,8 +399,10 @@ class PastArtist:
         """Whether there is anything that could be seen."""
         return bool(self._fans)
 
-    def in_view(self, low: float, high: float, bar_width: float) -> list[Fan]:
-        """Return the fans that cross a range of bars; none where they would be mere specks that cannot be joined."""
+    def in_view(self, low: float, high: float, bar_width: float) -> list[ForecastBand]:
+        """Return the fans that cross a range of bars; none where they would be mere specks that
+        cannot be joined.
+        """
         if self.hidden or not self._fans or (self._specks(bar_width) and self._fans[0].x.size > 2):
             return []
         first = max(0, int(np.searchsorted(self._starts, low)) - 1)
@@ -368,23 +426,34 @@ class PastArtist:
         """Whether the fans are too narrow to be seen one by one."""
         return bar_width * (self._fans[0].x.size - 1) < 6
 
-    def _paint_joined(self, painter: QPainter, frame: Frame, fans: list[Fan]) -> None:
+    def _paint_joined(self, painter: QPainter, frame: Frame, fans: list[ForecastBand]) -> None:
         """Paint forecasts of one bar as one band: what was said each day of the next."""
         x = frame.px(np.array([fan.last for fan in fans], np.float64))
         limits = [fan.widest() for fan in fans]
         low, high = (frame.py(np.array([pair[side][-1] for pair in limits])) for side in (0, 1))
         middle = frame.py(np.array([fan.point[-1] for fan in fans]))
-        for part in np.split(np.arange(x.size), np.flatnonzero(np.diff(x) > 3 * frame.bar_width) + 1):
+        for part in np.split(
+            np.arange(x.size), np.flatnonzero(np.diff(x) > 3 * frame.bar_width) + 1
+        ):
             _fill_between(painter, x[part], low[part], high[part], frame.theme.forecast, 0.16)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
             painter.drawPolyline(polygon(x[part], middle[part]))
 
 
-def _forecast(outcomes: Outcomes, place: int) -> Forecast:
+def _forecast(outcomes: Outcomes, index: int) -> Forecast:
     """Return one of the outcomes as a forecast."""
-    y0, ds, values = float(outcomes.y0[place]), outcomes.ds[place], outcomes.values[place]
-    mean = outcomes.mean[place] if outcomes.mean.size else None
-    return Forecast(str(outcomes.symbol[place]), outcomes.model, outcomes.cutoff[place], y0, ds, outcomes.quantiles, values, mean)
+    y0, ds, values = float(outcomes.y0[index]), outcomes.ds[index], outcomes.values[index]
+    mean = outcomes.mean[index] if outcomes.mean.size else None
+    return Forecast(
+        str(outcomes.symbol[index]),
+        outcomes.model,
+        outcomes.cutoff[index],
+        y0,
+        ds,
+        outcomes.quantiles,
+        values,
+        mean,
+    )
 
 
 def _fill_box(painter: QPainter, box: QRectF, color: str, share: float) -> None:
@@ -394,7 +463,9 @@ def _fill_box(painter: QPainter, box: QRectF, color: str, share: float) -> None:
     painter.fillRect(box, fill)
 
 
-def _fill_between(painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float) -> None:
+def _fill_between(
+    painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float
+) -> None:
     """Fill the area between two lines."""
     fill = QColor(color)
     fill.setAlphaF(share)

@@ -1,4 +1,6 @@
-"""Artists of the price itself: candles, OHLC bars, line, area and volume, all from the visible slice only."""
+"""Artists of the price itself: candles, OHLC bars, line, area and volume, all from the visible
+slice only.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPen, QPolygonF
 
 from app.charts.canvas import Frame
-from app.charts.pyramid import Bars, Pyramid
+from app.charts.downsampling import BarPyramid, Bars
 from forecasting.series import Floats
 
 #: Ways to draw a series.
@@ -43,7 +45,7 @@ class PriceArtist:
     """The prices of the series in one of four styles."""
 
     def __init__(self) -> None:
-        self.pyramid: Pyramid | None = None
+        self.pyramid: BarPyramid | None = None
         self.style: Style = "candles"
         self._lines = PrimitiveArray(QLineF, 4)
         self._rects = PrimitiveArray(QRectF, 4)
@@ -52,7 +54,11 @@ class PriceArtist:
         """Paint the visible bars."""
         if self.pyramid is None:
             return
-        bars = visible(self.pyramid, frame, dense=1.0) if self.style in ("line", "area") else visible(self.pyramid, frame, _DENSE, 0.5)
+        bars = (
+            visible(self.pyramid, frame, dense=1.0)
+            if self.style in ("line", "area")
+            else visible(self.pyramid, frame, _DENSE, 0.5)
+        )
         if bars.x.size == 0:
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, frame.scale != round(frame.scale))
@@ -61,16 +67,23 @@ class PriceArtist:
         elif bars.step > 1:
             self._ranges(painter, frame, bars)
         else:
-            draw: Callable[[QPainter, Frame, Bars], None] = self._candles if self.style == "candles" else self._ohlc
+            draw: Callable[[QPainter, Frame, Bars], None] = (
+                self._candles if self.style == "candles" else self._ohlc
+            )
             draw(painter, frame, bars)
 
     def _candles(self, painter: QPainter, frame: Frame, bars: Bars) -> None:
-        """Paint bodies and wicks: hollow where the close is not below the open, filled where it is."""
+        """Paint bodies and wicks: hollow where the close is not below the open, filled where it
+        is.
+        """
         body = min(_odd(frame.bar_width * 0.68, frame.scale), 15.0)
         fine = frame.scale != 1
         pen = max(0.7, min(1.4, body / 5)) if fine else 1.0
         x = frame.snap(frame.px(bars.x))
-        top, bottom = frame.py(np.maximum(bars.open, bars.close)), frame.py(np.minimum(bars.open, bars.close))
+        top, bottom = (
+            frame.py(np.maximum(bars.open, bars.close)),
+            frame.py(np.minimum(bars.open, bars.close)),
+        )
         high, low = frame.py(bars.high), frame.py(bars.low)
         rising = bars.close >= bars.open
         thin = body < (1.8 if fine else 3)
@@ -84,14 +97,22 @@ class PriceArtist:
             painter.setBrush(Qt.BrushStyle.NoBrush if part is rising else QColor(color))
             height = np.maximum(bottom[part] - top[part], 0.01)
             inset = pen / 2 if fine else 0.5
-            self._draw_rects(painter, x[part] - body / 2 + inset, top[part], np.full(height.size, body - 2 * inset), height)
+            self._draw_rects(
+                painter,
+                x[part] - body / 2 + inset,
+                top[part],
+                np.full(height.size, body - 2 * inset),
+                height,
+            )
 
     def _ohlc(self, painter: QPainter, frame: Frame, bars: Bars) -> None:
         """Paint a stroke from low to high, with the open at its left and the close at its right."""
         tick = max(1.0, min(frame.bar_width * 0.38, 7.0))
         width = 1.0 if frame.bar_width < 10 else 2.0 if frame.scale == 1 else 1.5
         x = frame.snap(frame.px(bars.x))
-        high, low, opened, close = (frame.py(column) for column in (bars.high, bars.low, bars.open, bars.close))
+        high, low, opened, close = (
+            frame.py(column) for column in (bars.high, bars.low, bars.open, bars.close)
+        )
         rising = bars.close >= bars.open
         for part, color in ((rising, frame.theme.up), (~rising, frame.theme.down)):
             painter.setPen(line_pen(color, width))
@@ -106,7 +127,9 @@ class PriceArtist:
         rising = bars.close >= bars.open
         for part, color in ((rising, frame.theme.up), (~rising, frame.theme.down)):
             painter.setPen(line_pen(color))
-            self._draw_lines(painter, x[part], high[part], x[part], np.maximum(low[part], high[part] + 1))
+            self._draw_lines(
+                painter, x[part], high[part], x[part], np.maximum(low[part], high[part] + 1)
+            )
 
     def _closes(self, painter: QPainter, frame: Frame, bars: Bars) -> None:
         """Paint the line of closes, with a shade below for an area."""
@@ -117,15 +140,19 @@ class PriceArtist:
             second = np.where(rising, bars.close_high, bars.close_low)
             x, y = np.repeat(x, 2), frame.py(np.stack([first, second], axis=1).ravel())
         if self.style == "area":
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, not frame.on_screen)  # the line hides the edge
+            painter.setRenderHint(
+                QPainter.RenderHint.Antialiasing, not frame.on_screen
+            )  # the line hides the edge
             shade = QLinearGradient(QPointF(0, float(y.min())), QPointF(0, frame.height))
-            for place, alpha in ((0.0, 90), (1.0, 8)):
+            for index, alpha in ((0.0, 90), (1.0, 8)):
                 color = QColor(frame.theme.price)
                 color.setAlpha(alpha)
-                shade.setColorAt(place, color)
+                shade.setColorAt(index, color)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(shade)
-            painter.drawPolygon(polygon(np.r_[x[0], x, x[-1]], np.r_[frame.height, y, frame.height]))
+            painter.drawPolygon(
+                polygon(np.r_[x[0], x, x[-1]], np.r_[frame.height, y, frame.height])
+            )
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         pen = line_pen(frame.theme.price, 1.6 if bars.step == 1 else 1.1)
@@ -137,18 +164,22 @@ class PriceArtist:
             painter.setPen(pen)
             painter.drawPolyline(polygon(x, y))
 
-    def _draw_lines(self, painter: QPainter, x0: Floats, y0: Floats, x1: Floats, y1: Floats) -> None:
+    def _draw_lines(
+        self, painter: QPainter, x0: Floats, y0: Floats, x1: Floats, y1: Floats
+    ) -> None:
         if x0.size:
             self._lines.resize(x0.size)
-            for place, column in enumerate((x0, y0, x1, y1)):
-                self._lines.ndarray()[:, place] = column
+            for index, column in enumerate((x0, y0, x1, y1)):
+                self._lines.ndarray()[:, index] = column
             painter.drawLines(*self._lines.drawargs())
 
-    def _draw_rects(self, painter: QPainter, x: Floats, y: Floats, width: Floats, height: Floats) -> None:
+    def _draw_rects(
+        self, painter: QPainter, x: Floats, y: Floats, width: Floats, height: Floats
+    ) -> None:
         if x.size:
             self._rects.resize(x.size)
-            for place, column in enumerate((x, y, width, height)):
-                self._rects.ndarray()[:, place] = column
+            for index, column in enumerate((x, y, width, height)):
+                self._rects.ndarray()[:, index] = column
             painter.drawRects(*self._rects.drawargs())
 
 
@@ -156,7 +187,7 @@ class VolumeArtist:
     """Volume as columns from the floor of its own pane."""
 
     def __init__(self) -> None:
-        self.pyramid: Pyramid | None = None
+        self.pyramid: BarPyramid | None = None
         self._rects = PrimitiveArray(QRectF, 4)
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
@@ -167,29 +198,44 @@ class VolumeArtist:
         known: npt.NDArray[np.bool_] = np.isfinite(bars.volume) & (bars.volume > 0)
         if not known.any():
             return
-        wide = min(_odd(frame.bar_width * 0.68, frame.scale), 15.0) if bars.step == 1 else max(1.0, frame.bar_width * bars.step * 0.8)
+        wide = (
+            min(_odd(frame.bar_width * 0.68, frame.scale), 15.0)
+            if bars.step == 1
+            else max(1.0, frame.bar_width * bars.step * 0.8)
+        )
         x, top = frame.snap(frame.px(bars.x[known])), frame.py(bars.volume[known])
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, frame.scale != round(frame.scale))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(frame.theme.volume))
         self._rects.resize(x.size)
-        for place, column in enumerate((x - wide / 2, top, np.full(x.size, wide), frame.height - top)):
-            self._rects.ndarray()[:, place] = column
+        for index, column in enumerate(
+            (x - wide / 2, top, np.full(x.size, wide), frame.height - top)
+        ):
+            self._rects.ndarray()[:, index] = column
         painter.drawRects(*self._rects.drawargs())
 
 
-def visible(pyramid: Pyramid, frame: Frame, dense: float, reach: float = 1.0) -> Bars:
-    """Return the bars in view, merged until their distance is at least one pixel where it is below ``dense`` pixels.
+def visible(pyramid: BarPyramid, frame: Frame, dense: float, reach: float = 1.0) -> Bars:
+    """Return the bars in view, merged until their distance is at least one pixel where it is below
+    ``dense`` pixels.
 
-    ``reach`` is how many bars beyond the view still touch it: half a bar's own width, or the next point of a line.
+    ``reach`` is how many bars beyond the view still touch it: half a bar's own width, or the next
+    point of a line.
     """
-    start, stop = int(np.ceil(frame.x[0] - reach + 1e-9)), int(np.floor(frame.x[1] + reach - 1e-9)) + 1
+    start, stop = (
+        int(np.ceil(frame.x[0] - reach + 1e-9)),
+        int(np.floor(frame.x[1] + reach - 1e-9)) + 1,
+    )
     return pyramid.bars(start, stop, step_for(frame, dense))
 
 
 def step_for(frame: Frame, dense: float) -> int:
-    """Return how many bars to merge so that their distance is at least one pixel where it is below ``dense`` pixels."""
-    return 1 if frame.bar_width >= dense else int(2 ** max(1, np.ceil(np.log2(1.0 / frame.bar_width))))
+    """Return how many bars to merge so that their distance is at least one pixel where it is
+    below ``dense`` pixels.
+    """
+    return (
+        1 if frame.bar_width >= dense else int(2 ** max(1, np.ceil(np.log2(1.0 / frame.bar_width))))
+    )
 
 
 def _odd(width: float, scale: float) -> float:

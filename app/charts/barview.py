@@ -1,4 +1,6 @@
-"""What part of a series a chart shows, and how hands move it: rows of panes over one axis of sessions."""
+"""What part of a series a chart shows, and how hands move it: rows of panes over one axis of
+sessions.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from app.charts.canvas import Chart, Pane
 
 #: Fewest bars in view, so that one cannot get lost inside a candle.
 _CLOSEST = 8.0
-#: Heights in pixels of the first row and of one below it; what a chart has more or less is shared out.
+#: Heights in pixels of the first row and of one below it; what a chart has more or less is shared
+#: out.
 _TALL, _LOW = 80.0, 28.0
 
 
@@ -30,14 +33,16 @@ class Row:
 
 
 class BarView(Chart):
-    """A chart over bar indices. Its view follows what is new until the user moves it, and never moves by itself afterwards.
+    """A chart over bar indices. Its view follows what is new until the user moves it, and never
+    moves by itself afterwards.
 
     y of the first row follows what is in view until the user scales it. Other rows always fit.
 
     Signals
     -------
     range_moved : bool
-        What is in view has changed: whether it is the range that was asked for by :meth:`show_range`.
+        What is in view has changed: whether it is the range that was asked for by
+        :meth:`show_range`.
     """
 
     range_moved = Signal(bool)
@@ -47,16 +52,18 @@ class BarView(Chart):
         self._rows = rows
         self._dates = SessionAxis()
         self._price, self._price_axis = rows[0].pane, rows[0].axis
-        self._bars: int | None = 0  # bars of history in the followed view; 0 as many as look well, None all
+        self._bars: int | None = (
+            0  # bars of history in the followed view; 0 as many as look well, None all
+        )
         self._follows = True
         self._auto_y = True
         self._before_origin: tuple[float, float, bool] | None = None
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             row.pane.x_axis, row.pane.y_axis = self._dates, row.axis
             for item in (row.pane, row.axis):
-                item.setPreferredHeight(_LOW if place else _TALL)
-            self._grid.addItem(row.pane, place, 0)
-            self._grid.addItem(row.axis, place, 1)
+                item.setPreferredHeight(_LOW if index else _TALL)
+            self._grid.addItem(row.pane, index, 0)
+            self._grid.addItem(row.axis, index, 1)
             row.axis.linkToView(row.pane)
             row.pane.panned.connect(self._pan)
             row.pane.zoomed.connect(self._zoom)
@@ -111,7 +118,9 @@ class BarView(Chart):
 
     @property
     def in_range(self) -> bool:
-        """Whether a number of bars that was asked for is in view, and the user has not moved away from it."""
+        """Whether a number of bars that was asked for is in view, and the user has not moved
+        away from it.
+        """
         return self._follows and self._bars != 0
 
     def _tell_range(self) -> None:
@@ -119,14 +128,20 @@ class BarView(Chart):
 
     @property
     def view(self) -> tuple[tuple[float, float], tuple[float, float] | None] | None:
-        """The bars that the user moved to and, where he scaled them, the prices; None while the chart follows."""
+        """The bars that the user moved to and, where he scaled them, the prices; None while the
+        chart follows.
+        """
         if self._follows and self._auto_y:
             return None
         (low, high), (bottom, top) = self._price.viewRange()
         return (low, high), None if self._auto_y else (bottom, top)
 
-    def show_view(self, bars: tuple[float, float], prices: tuple[float, float] | None = None) -> None:
-        """Show these bars, and prices where they are given, until the user moves on; see :attr:`view`."""
+    def show_view(
+        self, bars: tuple[float, float], prices: tuple[float, float] | None = None
+    ) -> None:
+        """Show these bars, and prices where they are given, until the user moves on; see
+        :attr:`view`.
+        """
         self._follows, self._auto_y = False, prices is None
         self._tell_range()
         self._price.setXRange(*bars, padding=0)
@@ -155,13 +170,13 @@ class BarView(Chart):
 
     # The range
 
-    def _show_row(self, place: int, shown: bool) -> None:
+    def _show_row(self, index: int, shown: bool) -> None:
         """Give a row its share of the height, or none; the first has what is left."""
-        layout, row = self._grid.layout, self._rows[place]
+        layout, row = self._grid.layout, self._rows[index]
         for item in (row.pane, row.axis):
             item.setVisible(shown)
-        layout.setRowStretchFactor(place, round(100 * row.share) if shown else 0)
-        layout.setRowMaximumHeight(place, 16_000_000.0 if shown else 0.0)
+        layout.setRowStretchFactor(index, round(100 * row.share) if shown else 0)
+        layout.setRowMaximumHeight(index, 16_000_000.0 if shown else 0.0)
 
     def _apply_range(self) -> None:
         """Set x where the chart still follows, then y."""
@@ -169,7 +184,9 @@ class BarView(Chart):
             self._set_x(*(self._home() if self._follows else self._price.viewRange()[0]))
 
     def _home(self) -> tuple[float, float]:
-        """Return the followed view: the wanted number of bars, the forecast, and some air at the right."""
+        """Return the followed view: the wanted number of bars, the forecast, and some air at the
+        right.
+        """
         total, known = self._total(), self._known()
         if self._bars is None:
             return -0.5 - 0.01 * total, total - 0.5 + max(2.0, 0.02 * total)
@@ -206,7 +223,9 @@ class BarView(Chart):
                 row.axis.setWidth(needed)
 
     def _with_air(self, low: float, high: float) -> tuple[float, float]:
-        """Return a y range that leaves room for the legend above and the names of the parts below."""
+        """Return a y range that leaves room for the legend above and the names of the parts
+        below.
+        """
         if self._price.log:
             low, high = self._place(max(low, high * 1e-6)), self._place(high)
         if high - low < abs(high) * 1e-9 + 1e-12:
@@ -221,7 +240,9 @@ class BarView(Chart):
         return float(np.log10(max(price, 1e-300))) if self._price.log else price
 
     def _reach(self, cutoff: int, horizon: int) -> None:
-        """Move the view until it shows a forecast and some bars before it; at first so near that the forecast can be read."""
+        """Move the view until it shows a forecast and some bars before it; at first so near that
+        the forecast can be read.
+        """
         low, high = self._home() if self._follows else self._price.viewRange()[0]
         wide = high - low
         if self._before_origin is None:
@@ -235,7 +256,9 @@ class BarView(Chart):
             self._price.setXRange(left, left + wide, padding=0)
 
     def _return(self) -> None:
-        """Go back to where the view was before it reached for a forecast, unless it follows again."""
+        """Go back to where the view was before it reached for a forecast, unless it follows
+        again.
+        """
         if self._before_origin is not None and not self._follows:
             low, high, self._follows = self._before_origin
             self._tell_range()
@@ -269,10 +292,14 @@ class BarView(Chart):
     def _scale_y(self, factor: float, centre: float) -> None:
         self._auto_y = False
         low, high = self._price.viewRange()[1]
-        self._price.setYRange(centre + (low - centre) * factor, centre + (high - centre) * factor, padding=0)
+        self._price.setYRange(
+            centre + (low - centre) * factor, centre + (high - centre) * factor, padding=0
+        )
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Arrows pan, + and - zoom, with Shift they scale y; Home and End go to the ends; A lets y follow."""
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows pan, + and - zoom, with Shift they scale y; Home and End go to the ends; A lets
+        y follow.
+        """
         low, high = self._price.viewRange()[0]
         wide, key = high - low, event.key()
         sense = _SENSE.get(Qt.Key(key), "")
@@ -280,7 +307,11 @@ class BarView(Chart):
             event.ignore()
         elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self._pan((-0.1 if key == Qt.Key.Key_Left else 0.1) * wide, 0.0)
-        elif sense and event.modifiers() & Qt.KeyboardModifier.ShiftModifier and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+        elif (
+            sense
+            and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            and key in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        ):
             bottom, top = self._price.viewRange()[1]
             self._scale_y(0.9 if sense == "nearer" else 1 / 0.9, (bottom + top) / 2)
         elif sense:

@@ -1,4 +1,6 @@
-"""The ground under every chart: panes that are panned and zoomed, and artists that paint on them in pixels."""
+"""The ground under every chart: panes that are panned and zoomed, and artists that paint on them
+in pixels.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,25 @@ from typing import Any, Protocol
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QFont, QFontInfo, QFontMetricsF, QPainter, QPaintEvent, QPalette, QPen
-from PySide6.QtWidgets import QApplication, QGraphicsItem, QGraphicsSceneWheelEvent, QStyleOptionGraphicsItem, QVBoxLayout, QWidget
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QFontInfo,
+    QFontMetricsF,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QGraphicsItem,
+    QGraphicsSceneWheelEvent,
+    QStyleOptionGraphicsItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.charts.axis import PriceAxis, Tick
 from app.charts.plot import Columns
@@ -22,7 +41,8 @@ from forecasting.series import Floats
 class Frame:
     """What an artist needs to know of a pane: its size, what range it shows, and how it looks.
 
-    All painting is in logical pixels from the top left corner of the pane, so that line widths and text come out alike
+    All painting is in logical pixels from the top left corner of the pane, so that line widths and
+    text come out alike
     on screen, in an image of 300 dpi and on paper.
 
     Attributes
@@ -71,7 +91,8 @@ class Frame:
         if self.log:
             y = np.log10(np.maximum(y, 1e-300))
         rows: Floats = self.height - (y - self.y[0]) * (self.height / (self.y[1] - self.y[0]))
-        # Beyond some thousand pixels nothing is seen, but rasterisers and SVG readers lose precision.
+        # Beyond some thousand pixels nothing is seen, but rasterisers and SVG readers lose
+        # precision.
         return np.clip(rows, -4 * self.height, 5 * self.height)
 
     def at(self, x: float, value: float) -> QPointF:
@@ -92,7 +113,9 @@ class Frame:
         return float(self.snap(np.array([pixels]))[0])
 
     def snap(self, pixels: Floats) -> Floats:
-        """Return pixel positions moved to the centre of a device pixel, for crisp upright lines; vector devices need none."""
+        """Return pixel positions moved to the centre of a device pixel, for crisp upright lines;
+        vector devices need none.
+        """
         if self.scale <= 0:
             return pixels
         half = 0.5 if round(self.scale) % 2 else 0.0
@@ -116,7 +139,7 @@ class Canvas(QGraphicsItem):
         self._pane = pane
         self.setZValue(1)
 
-    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
+    def boundingRect(self) -> QRectF:
         """Return the rectangle of the pane."""
         return QRectF(0, 0, self._pane.width(), self._pane.height())
 
@@ -124,10 +147,19 @@ class Canvas(QGraphicsItem):
         """Tell the scene that the rectangle changes."""
         self.prepareGeometryChange()
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        """Let the artists paint; an exception here would end the process, so it is kept for the chart to raise."""
-        vector = painter.paintEngine().type() not in (painter.paintEngine().Type.Raster, painter.paintEngine().Type.OpenGL2)
-        frame = self._pane.frame(0.0 if vector else painter.deviceTransform().m11(), on_screen=widget is not None)
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        """Let the artists paint; an exception here would end the process, so it is kept for the
+        chart to raise.
+        """
+        vector = painter.paintEngine().type() not in (
+            painter.paintEngine().Type.Raster,
+            painter.paintEngine().Type.OpenGL2,
+        )
+        frame = self._pane.frame(
+            0.0 if vector else painter.deviceTransform().m11(), on_screen=widget is not None
+        )
         for artist in self._pane.artists:
             painter.save()
             try:
@@ -142,7 +174,8 @@ class Canvas(QGraphicsItem):
 class Pane(pg.ViewBox):  # type: ignore[misc]
     """One plot: its visible range, its artists, and what the mouse does.
 
-    The wheel zooms x at the cursor, dragging pans; over an axis both act on that axis. Ranges are only asked for by
+    The wheel zooms x at the cursor, dragging pans; over an axis both act on that axis. Ranges are
+    only asked for by
     signals: the chart decides, so that y can follow the visible bars.
     """
 
@@ -175,22 +208,38 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         x_ticks = self.x_axis.ticks() if self.x_axis is not None and self.x_axis.isVisible() else ()
         y_ticks = self.y_axis.ticks() if self.y_axis is not None and self.y_axis.isVisible() else ()
         size = (self.width(), self.height())
-        return Frame(*size, (x0, x1), (y0, y1), self.log, self.theme, self.label_font, x_ticks, y_ticks, scale, on_screen)
+        return Frame(
+            *size,
+            (x0, x1),
+            (y0, y1),
+            self.log,
+            self.theme,
+            self.label_font,
+            x_ticks,
+            y_ticks,
+            scale,
+            on_screen,
+        )
 
-    def wheelEvent(self, event: QGraphicsSceneWheelEvent, axis: int | None = None) -> None:  # noqa: N802 - Qt's name
+    def wheelEvent(self, event: QGraphicsSceneWheelEvent, axis: int | None = None) -> None:
         """Zoom x at the cursor; pan with Shift or a sideways wheel; scale y over the price axis."""
         event.accept()
         turns = event.delta() / 120
         (x0, x1), (y0, y1) = self.viewRange()
         if axis == 1:
             self.scaled.emit(0.9**-turns, (y0 + y1) / 2)
-        elif event.orientation() == Qt.Orientation.Horizontal or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        elif (
+            event.orientation() == Qt.Orientation.Horizontal
+            or event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        ):
             self.panned.emit(-turns * (x1 - x0) * 0.08, 0.0)
         else:
-            share = 1.0 if axis == 0 else min(max(event.pos().x() / max(self.width(), 1.0), 0.0), 1.0)
+            share = (
+                1.0 if axis == 0 else min(max(event.pos().x() / max(self.width(), 1.0), 0.0), 1.0)
+            )
             self.zoomed.emit(0.85**turns, x0 + share * (x1 - x0))
 
-    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:  # noqa: N802 - pyqtgraph's name
+    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
         """Pan; over the date axis zoom, over the price axis scale."""
         if event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
@@ -203,9 +252,12 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         elif axis == 1:
             self.scaled.emit(1.005 ** move.y(), (y0 + y1) / 2)
         else:
-            self.panned.emit(-move.x() * (x1 - x0) / max(self.width(), 1.0), move.y() * (y1 - y0) / max(self.height(), 1.0))
+            self.panned.emit(
+                -move.x() * (x1 - x0) / max(self.width(), 1.0),
+                move.y() * (y1 - y0) / max(self.height(), 1.0),
+            )
 
-    def mouseClickEvent(self, event: Any) -> None:  # noqa: N802 - pyqtgraph's name
+    def mouseClickEvent(self, event: Any) -> None:
         """Fit on a double click."""
         if event.double() and event.button() == Qt.MouseButton.LeftButton:
             event.accept()
@@ -256,12 +308,20 @@ class EmptyText:
         wrap = int(Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap)
         if self.hint:
             upwards = wrap | int(Qt.AlignmentFlag.AlignBottom)
-            painter.drawText(QRectF(16, middle - line * 3.3, frame.width - 32, line * 3), upwards, self.title)
+            painter.drawText(
+                QRectF(16, middle - line * 3.3, frame.width - 32, line * 3), upwards, self.title
+            )
             painter.setFont(frame.font)
             painter.setPen(QColor(frame.theme.muted))
-            painter.drawText(QRectF(16, middle + 4, frame.width - 32, frame.height / 2), wrap, self.hint)
+            painter.drawText(
+                QRectF(16, middle + 4, frame.width - 32, frame.height / 2), wrap, self.hint
+            )
         else:
-            painter.drawText(QRectF(16, middle - line, frame.width - 32, line * 2), Qt.AlignmentFlag.AlignCenter, self.title)
+            painter.drawText(
+                QRectF(16, middle - line, frame.width - 32, line * 2),
+                Qt.AlignmentFlag.AlignCenter,
+                self.title,
+            )
 
 
 class _View(pg.GraphicsView):  # type: ignore[misc]
@@ -275,12 +335,12 @@ class _View(pg.GraphicsView):  # type: ignore[misc]
         self.setViewportUpdateMode(self.ViewportUpdateMode.FullViewportUpdate)
         self.setMinimumSize(120, 60)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the scene, then say so."""
         super().paintEvent(event)
         self.painted.emit()
 
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def leaveEvent(self, event: QEvent) -> None:
         """Tell the chart."""
         super().leaveEvent(event)
         self.left.emit()
@@ -289,7 +349,8 @@ class _View(pg.GraphicsView):  # type: ignore[misc]
 class Chart(QWidget):
     """Base of the charts: a scene of panes, a theme, and painting only when asked.
 
-    ``show_...`` methods of the charts store what they are given and mark the chart dirty; :meth:`refresh` does the work.
+    ``show_...`` methods of the charts store what they are given and mark the chart dirty;
+    :meth:`refresh` does the work.
     """
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
@@ -387,12 +448,15 @@ class Chart(QWidget):
         self._faults.clear()
         scene = self._view.scene()
         scene.prepareForPaint()
-        scene.render(painter, target, QRectF(self._view.rect()), Qt.AspectRatioMode.IgnoreAspectRatio)
+        scene.render(
+            painter, target, QRectF(self._view.rect()), Qt.AspectRatioMode.IgnoreAspectRatio
+        )
         if self._faults:
             raise self._faults[0]
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint what is shown into a rectangle, laid out anew for its size; the chart on screen is the same afterwards.
+        """Paint what is shown into a rectangle, laid out anew for its size; the chart on screen is
+        the same afterwards.
 
         Parameters
         ----------
@@ -406,7 +470,9 @@ class Chart(QWidget):
         self.refresh()
         shown = (self.theme, self.size(), self._view.geometry(), self._font.pixelSize())
         self._pointer_left()
-        release = self._hold_view() if self.isVisible() else lambda: None  # what was never seen may choose its view anew
+        release = (
+            self._hold_view() if self.isVisible() else lambda: None
+        )  # what was never seen may choose its view anew
         try:
             self._look(theme, font_px or shown[3])
             self.lay_out(rect.width(), rect.height())
@@ -435,7 +501,9 @@ class Chart(QWidget):
         return lambda: None
 
     def _painted(self) -> None:
-        """Tell of a fault in painting once, from the event loop, until the chart shows something else."""
+        """Tell of a fault in painting once, from the event loop, until the chart shows something
+        else.
+        """
         if self._faults and not self._told:
             self._told = True
             QTimer.singleShot(0, self, self._tell)
@@ -446,17 +514,20 @@ class Chart(QWidget):
         self._faults.clear()
         raise error
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+    def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the focus when it came by keyboard."""
-        self._focus_mark = event.reason() not in (Qt.FocusReason.MouseFocusReason, Qt.FocusReason.ActiveWindowFocusReason)
+        self._focus_mark = event.reason() not in (
+            Qt.FocusReason.MouseFocusReason,
+            Qt.FocusReason.ActiveWindowFocusReason,
+        )
         self.update()
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         """Hide the focus."""
         self._focus_mark = False
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the ground and the frame of the focus."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(self.theme.surface))

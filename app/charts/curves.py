@@ -24,7 +24,12 @@ from forecasting.series import Dates, Floats
 LineMark = Literal["line", "dashed", "dotted", "dashdot", "dots", "rings"]
 
 #: Distance of dots and spaces for each kind of line.
-_DASHES: dict[str, tuple[float, ...]] = {"line": (), "dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "dashdot": (8.0, 3.0, 2.0, 3.0)}
+_DASHES: dict[str, tuple[float, ...]] = {
+    "line": (),
+    "dashed": (6.0, 3.0),
+    "dotted": (2.0, 3.0),
+    "dashdot": (8.0, 3.0, 2.0, 3.0),
+}
 #: Radius of points that are not joined.
 _RADIUS = {"dots": 1.8, "rings": 3.2}
 
@@ -66,16 +71,23 @@ class _Dots:
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the points that are known."""
         known = np.isfinite(self.y)
-        places = polygon(frame.px(self.x[known]), frame.py(self.y[known]))
+        indices = polygon(frame.px(self.x[known]), frame.py(self.y[known]))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         if not self.ring:
-            painter.setPen(QPen(QColor(self.color), 2 * self.size, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            painter.drawPoints(places)
+            painter.setPen(
+                QPen(
+                    QColor(self.color),
+                    2 * self.size,
+                    Qt.PenStyle.SolidLine,
+                    Qt.PenCapStyle.RoundCap,
+                )
+            )
+            painter.drawPoints(indices)
             return
         painter.setPen(line_pen(self.color, 1.4))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for place in places.toList():
-            painter.drawEllipse(place, self.size, self.size)
+        for index in indices.toList():
+            painter.drawEllipse(index, self.size, self.size)
 
 
 class CurveChart(Chart):
@@ -100,7 +112,15 @@ class CurveChart(Chart):
 
     readout = Signal(str)
 
-    def __init__(self, name: str, x_name: str, empty: EmptyText, *, dates: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        x_name: str,
+        empty: EmptyText,
+        *,
+        dates: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(name, parent)
         self.setMinimumSize(160, 64)
         self._x_name, self._by_date, self._hint = x_name, dates, empty.hint
@@ -108,7 +128,12 @@ class CurveChart(Chart):
         self._timeline = Timeline()
         self._unit = ""
         self._at: int | None = None
-        self._empty, self._legend, self._crosshair, self._ground = empty, LegendArtist(), CrosshairArtist(), Grid()
+        self._empty, self._legend, self._crosshair, self._ground = (
+            empty,
+            LegendArtist(),
+            CrosshairArtist(),
+            Grid(),
+        )
         self._below = SessionAxis() if dates else CountAxis(x_name)
         self._pane, self._values = Pane(), PriceAxis(rows=30)
         self._pane.x_axis, self._pane.y_axis = self._below, self._values
@@ -164,16 +189,21 @@ class CurveChart(Chart):
         ends = f"from {self._words(0)} to {self._words(x.size - 1)}"
         return f"{self.accessibleName()}, {ends}. {self._read(x.size - 1)}."
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Left and right read one point after the other, Home and End the first and last."""
         last = self._grid_x().size - 1
         here = last + 1 if self._at is None else self._at
-        places = {Qt.Key.Key_Left: here - 1, Qt.Key.Key_Right: here + 1, Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}
-        place = places.get(Qt.Key(event.key()))
-        if place is None or last < 0:
+        indices = {
+            Qt.Key.Key_Left: here - 1,
+            Qt.Key.Key_Right: here + 1,
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: last,
+        }
+        index = indices.get(Qt.Key(event.key()))
+        if index is None or last < 0:
             event.ignore()
             return
-        self._point(min(max(place, 0), last))
+        self._point(min(max(index, 0), last))
 
     def _spoken(self) -> list[Line]:
         """Return the lines that carry numbers."""
@@ -224,43 +254,54 @@ class CurveChart(Chart):
         if high - low < 1e-9 * max(1.0, abs(high)):
             low, high = low - 0.5 * abs(low) - 1e-6, high + 0.5 * abs(high) + 1e-6
         height = max(self._pane.height(), 60.0)
-        top, bottom = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.45), min(14.0, height * 0.1)
+        top, bottom = (
+            min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.45),
+            min(14.0, height * 0.1),
+        )
         unit = (high - low) / (height - top - bottom)
         self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
         self._values.fit_width()
 
-    def _pointer_moved(self, place: QPointF) -> None:
+    def _pointer_moved(self, index: QPointF) -> None:
         x = self._grid_x()
-        if not x.size or not self._pane.sceneBoundingRect().contains(place):
+        if not x.size or not self._pane.sceneBoundingRect().contains(index):
             self._point(None)
             return
         (low, high), _ = self._pane.viewRange()
-        at = low + self._pane.mapFromScene(place).x() / max(self._pane.width(), 1) * (high - low)
+        at = low + self._pane.mapFromScene(index).x() / max(self._pane.width(), 1) * (high - low)
         self._point(int(np.argmin(np.abs(x - at))))
 
     def _pointer_left(self) -> None:
         self._point(None)
 
-    def _point(self, place: int | None) -> None:
+    def _point(self, index: int | None) -> None:
         """Put the crosshair on one of the places, or away."""
-        self._at = place
-        self._crosshair.bar = None if place is None else int(self._grid_x()[place])
-        self._legend.note = "" if place is None else self._read(place)
+        self._at = index
+        self._crosshair.bar = None if index is None else int(self._grid_x()[index])
+        self._legend.note = "" if index is None else self._read(index)
         self.readout.emit(self._legend.note)
         self.repaint_panes()
 
-    def _words(self, place: int) -> str:
-        x = float(self._grid_x()[place])
-        return self._timeline.text(int(x)) if self._by_date else f"{self._x_name} {number(x, 0 if x == round(x) else 1)}"
+    def _words(self, index: int) -> str:
+        x = float(self._grid_x()[index])
+        return (
+            self._timeline.text(int(x))
+            if self._by_date
+            else f"{self._x_name} {number(x, 0 if x == round(x) else 1)}"
+        )
 
-    def _read(self, place: int) -> str:
+    def _read(self, index: int) -> str:
         """Return the numbers at one of the places."""
-        x = self._grid_x()[place : place + 1]
+        x = self._grid_x()[index : index + 1]
         told = [(line.name, float(_at(line, x)[0])) for line in self._spoken()]
         largest = max((abs(value) for _, value in told if np.isfinite(value)), default=1.0)
         decimals = int(np.clip(3 - np.floor(np.log10(largest or 1.0)), 0, 6))
-        parts = [f"{name} {number(value, decimals)}{self._unit}" for name, value in told if np.isfinite(value)]
-        return "   ".join([self._words(place), *parts])
+        parts = [
+            f"{name} {number(value, decimals)}{self._unit}"
+            for name, value in told
+            if np.isfinite(value)
+        ]
+        return "   ".join([self._words(index), *parts])
 
 
 def _at(line: Line, x: Floats) -> Floats:
@@ -269,7 +310,7 @@ def _at(line: Line, x: Floats) -> Floats:
     order = np.argsort(line.x, kind="stable")
     if not order.size:
         return values
-    place = np.minimum(np.searchsorted(line.x[order], x), line.x.size - 1)
-    there = line.x[order][place] == x
-    values[there] = line.y[order][place[there]]
+    index = np.minimum(np.searchsorted(line.x[order], x), line.x.size - 1)
+    there = line.x[order][index] == x
+    values[there] = line.y[order][index[there]]
     return values

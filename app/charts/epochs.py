@@ -1,4 +1,6 @@
-"""What the charts over epochs share: one pane, whole numbers below it, curves, and a read-out at the pointer."""
+"""What the charts over epochs share: one pane, whole numbers below it, curves, and a read-out at
+the pointer.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Curve:
             painter.setPen(line_pen(self.color, 0.0001))
             painter.setBrush(QColor(self.color))
             for column, row in zip(x[known], y[known], strict=True):
-                painter.drawEllipse(QPointF(float(column), float(row)), self.width + 0.7, self.width + 0.7)
+                painter.drawEllipse(
+                    QPointF(float(column), float(row)), self.width + 0.7, self.width + 0.7
+                )
 
 
 def short(value: float) -> str:
@@ -61,7 +65,10 @@ class ValueAxis(PriceAxis):
         count = max(2.0, pixels / self._rows)
         if not self.log:
             return [Tick(float(value), short(value)) for value in round_steps(low, high, count)]
-        return [Tick(float(np.log10(value)), short(value)) for value in log_steps(10.0**low, 10.0**high, count)]
+        return [
+            Tick(float(np.log10(value)), short(value))
+            for value in log_steps(10.0**low, 10.0**high, count)
+        ]
 
 
 class EpochChart(Chart):
@@ -95,7 +102,10 @@ class EpochChart(Chart):
         self.refresh()
 
     def show_history(self, history: tuple[EpochEnd, ...]) -> None:
-        """Show the epochs so far; epoch 0 is the untrained network. Curves leave out epochs that were stopped within."""
+        """Show the epochs so far; epoch 0 is the untrained network.
+
+        Curves leave out epochs that were stopped within.
+        """
         if history != self._history:
             self._history = history
             self.mark_dirty()
@@ -107,7 +117,11 @@ class EpochChart(Chart):
 
     def table(self) -> Columns:
         """Return every number of every epoch, a column each."""
-        return {one.name: self._column(one.name) for one in fields(EpochEnd)} if self._history else {}
+        return (
+            {item.name: self._column(item.name) for item in fields(EpochEnd)}
+            if self._history
+            else {}
+        )
 
     def _artists(self) -> list[Artist]:
         """Return what is painted between grid and legend."""
@@ -161,25 +175,28 @@ class EpochChart(Chart):
         if high - low < 1e-9:
             low, high = low - 0.5 * abs(low) - 1e-6, high + 0.5 * abs(high) + 1e-6
         height = max(self._pane.height(), 60.0)
-        top, bottom = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.4), min(26.0, height * 0.15)
+        top, bottom = (
+            min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.4),
+            min(26.0, height * 0.15),
+        )
         unit = (high - low) / (height - top - bottom)
         self._pane.setYRange(low - bottom * unit, high + top * unit, padding=0)
         self._values.fit_width()
 
-    def _pointer_moved(self, place: QPointF) -> None:
-        if not self._history or not self._pane.sceneBoundingRect().contains(place):
+    def _pointer_moved(self, index: QPointF) -> None:
+        if not self._history or not self._pane.sceneBoundingRect().contains(index):
             self._point(None)
             return
         (low, high), _ = self._pane.viewRange()
-        at = low + self._pane.mapFromScene(place).x() / max(self._pane.width(), 1) * (high - low)
+        at = low + self._pane.mapFromScene(index).x() / max(self._pane.width(), 1) * (high - low)
         self._point(int(np.argmin(np.abs(self._column("epoch") - at))))
 
     def _pointer_left(self) -> None:
         self._point(None)
 
-    def _point(self, place: int | None) -> None:
+    def _point(self, index: int | None) -> None:
         """Put the crosshair on an epoch, or away."""
-        epoch = None if place is None else self._history[place]
+        epoch = None if index is None else self._history[index]
         self._crosshair.bar = None if epoch is None else epoch.epoch
         self._legend.note = "" if epoch is None else self._read(epoch)
         self.readout.emit(self._legend.note)

@@ -35,12 +35,22 @@ class _ClippedShare:
 
 
 class GradientChart(EpochChart):
-    """Mean norm of the gradient before and after clipping, and the share of steps that were clipped."""
+    """Mean norm of the gradient before and after clipping, and the share of steps that were
+    clipped.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._norm, self._after, self._clipped = Curve(width=1.6), Curve(width=1.6, dash=(5.0, 3.0)), _ClippedShare()
+        self._norm, self._after, self._clipped = (
+            Curve(width=1.6),
+            Curve(width=1.6, dash=(5.0, 3.0)),
+            _ClippedShare(),
+        )
         super().__init__(
-            "Gradient norm by epoch", EmptyText(words("No gradients yet"), words("They are measured at every step of a training.")), parent
+            "Gradient norm by epoch",
+            EmptyText(
+                words("No gradients yet"), words("They are measured at every step of a training.")
+            ),
+            parent,
         )
 
     def _artists(self) -> list[Artist]:
@@ -49,7 +59,10 @@ class GradientChart(EpochChart):
     def _update_curves(self) -> None:
         trained = np.array([epoch.epoch > 0 and epoch.complete for epoch in self._history], bool)
         epochs = self._column("epoch")[trained]
-        for curve, name, color in ((self._norm, "grad_norm", self.theme.price), (self._after, "grad_norm_after", self.theme.val_loss)):
+        for curve, name, color in (
+            (self._norm, "grad_norm", self.theme.price),
+            (self._after, "grad_norm_after", self.theme.val_loss),
+        ):
             curve.color, curve.x, curve.y = color, epochs, self._column(name)[trained]
         self._use_log(self._norm.y, self._after.y)
         self._clipped.x, self._clipped.share = epochs, self._column("clipped")[trained]
@@ -63,11 +76,19 @@ class GradientChart(EpochChart):
     def _extent(self) -> tuple[float, float] | None:
         norms = np.concatenate([self._norm.y, self._after.y])
         norms = norms[np.isfinite(norms)]
-        return (float(norms.min()) if self._pane.log else 0.0, float(norms.max())) if norms.size else None
+        return (
+            (float(norms.min()) if self._pane.log else 0.0, float(norms.max()))
+            if norms.size
+            else None
+        )
 
     def _read(self, epoch: EpochEnd) -> str:
         told = f"epoch {epoch.epoch}   norm {short(epoch.grad_norm)}"
-        after = f"   after clipping {short(epoch.grad_norm_after)}" if np.isfinite(epoch.grad_norm_after) else ""
+        after = (
+            f"   after clipping {short(epoch.grad_norm_after)}"
+            if np.isfinite(epoch.grad_norm_after)
+            else ""
+        )
         return f"{told}{after}   clipped {number(epoch.clipped * 100, 0)} %"
 
     def summary(self) -> str:
@@ -75,4 +96,7 @@ class GradientChart(EpochChart):
         if not self._norm.y.size:
             return "No gradients yet."
         last = self._history[-1]
-        return f"Epoch {last.epoch}: gradient norm {number(last.grad_norm, 3)}, {number(last.clipped * 100, 0)} % of the steps clipped."
+        return (
+            f"Epoch {last.epoch}: gradient norm {number(last.grad_norm, 3)}, "
+            f"{number(last.clipped * 100, 0)} % of the steps clipped."
+        )

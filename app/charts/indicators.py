@@ -12,25 +12,33 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 from app.charts.bands import write_on
 from app.charts.bars import line_pen, polygon, step_for
 from app.charts.canvas import Frame
+from app.charts.downsampling import LinePyramid
 from app.charts.legend import Entry
-from app.charts.pyramid import LinePyramid
 from app.number_format import number
 from app.theme import Theme
 from forecasting.indicators import KINDS, Indicator
 from forecasting.series import Floats, PriceSeries
 
-#: Hues for the light and the dark theme; none is that of prices, of the forecast or of the baseline.
+#: Hues for the light and the dark theme; none is that of prices, of the forecast or of the
+#: baseline.
 HUES = {
     False: ("#7B4FB5", "#8C5A2B", "#C2408A", "#5F6B00", "#1F6F8B", "#A33B2A"),
     True: ("#C3A6F2", "#D9A77A", "#F08CC4", "#D3D86B", "#8FD3DB", "#FF9E8A"),
 }
 #: Dashes that go with them, so that colour is not the only cue.
-_DASHES: tuple[tuple[float, ...], ...] = ((), (7.0, 3.0), (3.0, 2.0), (9.0, 3.0, 2.0, 3.0), (5.0, 2.0, 1.0, 2.0), (12.0, 3.0))
+_DASHES: tuple[tuple[float, ...], ...] = (
+    (),
+    (7.0, 3.0),
+    (3.0, 2.0),
+    (9.0, 3.0, 2.0, 3.0),
+    (5.0, 2.0, 1.0, 2.0),
+    (12.0, 3.0),
+)
 #: Kinds with a scale of their own, each of which has a pane.
 PANES: tuple[str, ...] = tuple(name for name, kind in KINDS.items() if kind.scale is not None)
 
 
-class Study:
+class IndicatorSeries:
     """One indicator of one series, computed when it is drawn for the first time.
 
     Parameters
@@ -50,13 +58,18 @@ class Study:
 
     @property
     def pane(self) -> str:
-        """The pane of its own that it needs, one of :data:`PANES`; "" where it lies over the prices."""
+        """The pane of its own that it needs, one of :data:`PANES`; "" where it lies over the
+        prices.
+        """
         return self.indicator.name if self.indicator.name in PANES else ""
 
     @cached_property
     def lines(self) -> dict[str, LinePyramid]:
         """Its lines by name."""
-        return {name: LinePyramid(values) for name, values in self.indicator.lines(self.series.y).items()}
+        return {
+            name: LinePyramid(values)
+            for name, values in self.indicator.lines(self.series.y).items()
+        }
 
     @property
     def key(self) -> str:
@@ -73,20 +86,28 @@ class Study:
         return _DASHES[self.stroke % len(_DASHES)]
 
     def extent(self, start: int, stop: int) -> tuple[float, float] | None:
-        """Return its lowest and highest value over bars ``[start, stop)``, or None where it has none."""
-        known = [part for line in self.lines.values() if (part := line.extent(start, stop)) is not None]
+        """Return its lowest and highest value over bars ``[start, stop)``, or None where it has
+        none.
+        """
+        known = [
+            part for line in self.lines.values() if (part := line.extent(start, stop)) is not None
+        ]
         return (min(low for low, _ in known), max(high for _, high in known)) if known else None
 
     def entry(self, theme: Theme, bar: int, decimals: int) -> Entry:
         """Return what a legend says of it, with its values at a bar."""
         own = self.indicator.kind.scale
         digits = decimals if own is None or not np.isfinite(own[0]) else 1
-        values = [float(line.values[bar]) for line in self.lines.values()] if 0 <= bar < len(self.series) else []
+        values = (
+            [float(line.values[bar]) for line in self.lines.values()]
+            if 0 <= bar < len(self.series)
+            else []
+        )
         told = " / ".join(number(value, digits) for value in values if np.isfinite(value))
         return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, told)
 
 
-class StudyArtist:
+class IndicatorArtist:
     """The indicators of one pane.
 
     Attributes
@@ -96,7 +117,7 @@ class StudyArtist:
     """
 
     def __init__(self) -> None:
-        self.studies: list[Study] = []
+        self.studies: list[IndicatorSeries] = []
         self._pieces = PrimitiveArray(QLineF, 4)
         self._columns = PrimitiveArray(QRectF, 4)
 
@@ -113,12 +134,27 @@ class StudyArtist:
                 self._histogram(painter, frame, lines["histogram"], frame.theme.volume)
             if "upper" in lines:
                 self._ground(painter, frame, lines["lower"], lines["upper"], color)
-            for place, (name, line) in enumerate(lines.items()):
+            for index, (name, line) in enumerate(lines.items()):
                 if name != "histogram":
                     thin = name in ("upper", "lower")
-                    self._line(painter, frame, line, color, 1.0 if thin or place else 1.4, (3.0, 2.0) if name == "signal" else study.dash)
+                    self._line(
+                        painter,
+                        frame,
+                        line,
+                        color,
+                        1.0 if thin or index else 1.4,
+                        (3.0, 2.0) if name == "signal" else study.dash,
+                    )
 
-    def _line(self, painter: QPainter, frame: Frame, line: LinePyramid, color: str, width: float, dash: tuple[float, ...]) -> None:
+    def _line(
+        self,
+        painter: QPainter,
+        frame: Frame,
+        line: LinePyramid,
+        color: str,
+        width: float,
+        dash: tuple[float, ...],
+    ) -> None:
         x, low, high, step = _visible(line, frame, 1.0)
         if x.size < 2:
             return
@@ -132,12 +168,16 @@ class StudyArtist:
         if (dash and step == 1) or not frame.on_screen:
             painter.drawPolyline(polygon(column, row))
             return
-        self._pieces.resize(column.size - 1)  # Qt strokes a wide polyline far slower than its pieces
-        for place, part in enumerate((column[:-1], row[:-1], column[1:], row[1:])):
-            self._pieces.ndarray()[:, place] = part
+        self._pieces.resize(
+            column.size - 1
+        )  # Qt strokes a wide polyline far slower than its pieces
+        for index, part in enumerate((column[:-1], row[:-1], column[1:], row[1:])):
+            self._pieces.ndarray()[:, index] = part
         painter.drawLines(*self._pieces.drawargs())
 
-    def _ground(self, painter: QPainter, frame: Frame, lower: LinePyramid, upper: LinePyramid, color: str) -> None:
+    def _ground(
+        self, painter: QPainter, frame: Frame, lower: LinePyramid, upper: LinePyramid, color: str
+    ) -> None:
         x, low, _, _ = _visible(lower, frame, 1.0)
         _, _, high, _ = _visible(upper, frame, 1.0)
         if x.size < 2:
@@ -148,7 +188,9 @@ class StudyArtist:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(fill)
         column = frame.px(x)
-        painter.drawPolygon(polygon(np.r_[column, column[::-1]], np.r_[frame.py(high), frame.py(low)[::-1]]))
+        painter.drawPolygon(
+            polygon(np.r_[column, column[::-1]], np.r_[frame.py(high), frame.py(low)[::-1]])
+        )
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _histogram(self, painter: QPainter, frame: Frame, line: LinePyramid, color: str) -> None:
@@ -162,8 +204,10 @@ class StudyArtist:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(color))
         self._columns.resize(x.size)
-        for place, part in enumerate((frame.px(x) - wide / 2, top, np.full(x.size, wide), np.maximum(floor - top, 1.0))):
-            self._columns.ndarray()[:, place] = part
+        for index, part in enumerate(
+            (frame.px(x) - wide / 2, top, np.full(x.size, wide), np.maximum(floor - top, 1.0))
+        ):
+            self._columns.ndarray()[:, index] = part
         painter.drawRects(*self._columns.drawargs())
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
@@ -178,11 +222,17 @@ def _visible(line: LinePyramid, frame: Frame, dense: float) -> tuple[Floats, Flo
 class PaneName:
     """What a pane of its own shows, at its top left."""
 
-    def __init__(self, artist: StudyArtist) -> None:
+    def __init__(self, artist: IndicatorArtist) -> None:
         self._artist = artist
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Write the names of the indicators."""
         names = "   ".join(study.indicator.label for study in self._artist.studies)
         if names:
-            write_on(painter, frame, QPointF(8, QFontMetricsF(frame.font).ascent() + 5), names, frame.theme.surface)
+            write_on(
+                painter,
+                frame,
+                QPointF(8, QFontMetricsF(frame.font).ascent() + 5),
+                names,
+                frame.theme.surface,
+            )

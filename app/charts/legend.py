@@ -1,4 +1,6 @@
-"""The legend of a chart: what its lines and bands are, what they are worth at the pointer, and a click that hides each."""
+"""The legend of a chart: what its lines and bands are, what they are worth at the pointer, and a
+click that hides each.
+"""
 
 from __future__ import annotations
 
@@ -69,36 +71,64 @@ class LegendArtist:
     def height(self, font: QFont, width: float) -> float:
         """Return the height that is taken from the top of a pane of this width."""
         metrics = QFontMetricsF(font)
-        return 8 + (metrics.height() + 5) * (len(self._rows(self.entries, metrics, width)) + bool(self.note))
+        return 8 + (metrics.height() + 5) * (
+            len(self._rows(self.entries, metrics, width)) + bool(self.note)
+        )
 
     def key_at(self, place: QPointF) -> str:
-        """Return the key of the entry at a place of the pane, as it was painted last; "" where there is none."""
+        """Return the key of the entry at a place of the pane, as it was painted last; "" where
+        there is none.
+        """
         return next((key for rect, key in self._places if rect.contains(place)), "")
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Write entries and note."""
         metrics, top = QFontMetricsF(frame.font), 8.0
-        entries = self.entries if frame.on_screen else [entry for entry in self.entries if entry.key not in self.hidden]
-        places: list[tuple[QRectF, str]] = []
+        entries = (
+            self.entries
+            if frame.on_screen
+            else [entry for entry in self.entries if entry.key not in self.hidden]
+        )
+        indices: list[tuple[QRectF, str]] = []
         for row in self._rows(entries, metrics, frame.width):
-            self._ground(painter, frame, QRectF(6, top - 2, sum(self._width(metrics, entry) for entry in row) - 4, metrics.height() + 4))
+            self._ground(
+                painter,
+                frame,
+                QRectF(
+                    6,
+                    top - 2,
+                    sum(self._width(metrics, entry) for entry in row) - 4,
+                    metrics.height() + 4,
+                ),
+            )
             left = 10.0
             for entry in row:
                 wide = self._width(metrics, entry)
                 self._entry(painter, frame, QRectF(left, top, wide - _GAP, metrics.height()), entry)
                 if entry.key:
-                    places.append((QRectF(left - 4, top - 2, wide - _GAP + 8, metrics.height() + 4), entry.key))
+                    indices.append(
+                        (
+                            QRectF(left - 4, top - 2, wide - _GAP + 8, metrics.height() + 4),
+                            entry.key,
+                        )
+                    )
                 left += wide
             top += metrics.height() + 5
         if frame.on_screen:
-            self._places = places
+            self._places = indices
         if self.note:
-            self._ground(painter, frame, QRectF(6, top - 2, metrics.horizontalAdvance(self.note) + 8, metrics.height() + 4))
+            self._ground(
+                painter,
+                frame,
+                QRectF(6, top - 2, metrics.horizontalAdvance(self.note) + 8, metrics.height() + 4),
+            )
             painter.setPen(QColor(frame.theme.muted))
             painter.drawText(QPointF(10, top + metrics.ascent()), self.note)
 
     def _entry(self, painter: QPainter, frame: Frame, rect: QRectF, entry: Entry) -> None:
-        """Write one entry: mark, name, value; struck through where it is hidden, framed where the keyboard is."""
+        """Write one entry: mark, name, value; struck through where it is hidden, framed where
+        the keyboard is.
+        """
         hidden, metrics = bool(entry.key) and entry.key in self.hidden, QFontMetricsF(frame.font)
         if not hidden:
             self._mark(painter, frame, QRectF(rect.left(), rect.top(), 22, rect.height()), entry)
@@ -111,7 +141,12 @@ class LegendArtist:
         painter.drawText(QPointF(rect.left() + _ICON, base), entry.label)
         if entry.value and not hidden:
             painter.setPen(QColor(frame.theme.text))
-            painter.drawText(QPointF(rect.left() + _ICON + metrics.horizontalAdvance(entry.label) + _VALUE, base), entry.value)
+            painter.drawText(
+                QPointF(
+                    rect.left() + _ICON + metrics.horizontalAdvance(entry.label) + _VALUE, base
+                ),
+                entry.value,
+            )
         if frame.on_screen and entry.key and entry.key == self.chosen:
             painter.setPen(QPen(QColor(frame.theme.accent), 1.5))
             painter.drawRoundedRect(rect.adjusted(-4, -2, 4, 2), 3, 3)
@@ -122,7 +157,9 @@ class LegendArtist:
         value = _VALUE + metrics.horizontalAdvance(entry.value) if entry.value else 0.0
         return _ICON + metrics.horizontalAdvance(entry.label) + value + _GAP
 
-    def _rows(self, entries: Sequence[Entry], metrics: QFontMetricsF, width: float) -> list[list[Entry]]:
+    def _rows(
+        self, entries: Sequence[Entry], metrics: QFontMetricsF, width: float
+    ) -> list[list[Entry]]:
         """Break the entries into rows that fit."""
         rows: list[list[Entry]] = []
         room = 0.0
@@ -164,6 +201,13 @@ class LegendArtist:
             painter.drawRect(QRectF(rect.left() + 0.5, middle - 5, rect.width() - 1, 10))
             if entry.mark != "past":
                 return
-        dash = entry.dash or {"dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "past": (3.0, 2.0), "line": ()}[entry.mark]
-        painter.setPen(line_pen(entry.color, {"dashed": 2.0, "past": 1.0}.get(entry.mark, 1.5), dash))
+        dash = (
+            entry.dash
+            or {"dashed": (6.0, 3.0), "dotted": (2.0, 3.0), "past": (3.0, 2.0), "line": ()}[
+                entry.mark
+            ]
+        )
+        painter.setPen(
+            line_pen(entry.color, {"dashed": 2.0, "past": 1.0}.get(entry.mark, 1.5), dash)
+        )
         painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))

@@ -33,26 +33,38 @@ class _BestMark:
         """Paint an upright line, the ring and the words."""
         if self.epoch is None or not np.isfinite(self.loss) or (frame.log and self.loss <= 0):
             return
-        place = frame.at(self.epoch, self.loss)
+        index = frame.at(self.epoch, self.loss)
         painter.setPen(line_pen(frame.theme.muted, 1.0, (2.0, 3.0)))
-        painter.drawLine(QPointF(place.x(), 0), QPointF(place.x(), frame.height))
+        painter.drawLine(QPointF(index.x(), 0), QPointF(index.x(), frame.height))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         painter.setPen(line_pen(frame.theme.val_loss, 2.0))
         painter.setBrush(QColor(frame.theme.surface))
-        painter.drawEllipse(place, 5.0, 5.0)
-        text = f"best: epoch {self.epoch}" if self.complete else f"best: stopped in epoch {self.epoch}"
+        painter.drawEllipse(index, 5.0, 5.0)
+        text = (
+            f"best: epoch {self.epoch}" if self.complete else f"best: stopped in epoch {self.epoch}"
+        )
         wide = QFontMetricsF(frame.font).horizontalAdvance(text)
-        left = place.x() + 9 if place.x() + wide + 14 < frame.width else place.x() - wide - 9
+        left = index.x() + 9 if index.x() + wide + 14 < frame.width else index.x() - wide - 9
         painter.setPen(Qt.PenStyle.NoPen)
         write_on(painter, frame, QPointF(left, frame.height - 7), text, frame.theme.surface)
 
 
 class LossChart(EpochChart):
-    """Training and validation loss by epoch, the best epoch, and the baseline's level as a dashed line."""
+    """Training and validation loss by epoch, the best epoch, and the baseline's level as a
+    dashed line.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._train, self._val, self._level, self._best = Curve(dash=(5.0, 3.0), width=1.4), Curve(width=1.8), Curve(), _BestMark()
-        empty = EmptyText(words("No epoch yet"), words("The loss is drawn here as the network learns, epoch by epoch."))
+        self._train, self._val, self._level, self._best = (
+            Curve(dash=(5.0, 3.0), width=1.4),
+            Curve(width=1.8),
+            Curve(),
+            _BestMark(),
+        )
+        empty = EmptyText(
+            words("No epoch yet"),
+            words("The loss is drawn here as the network learns, epoch by epoch."),
+        )
         super().__init__("Loss by epoch", empty, parent)
 
     def _artists(self) -> list[Artist]:
@@ -63,7 +75,11 @@ class LossChart(EpochChart):
         epochs = self._column("epoch")[whole]
         losses = {name: self._column(name)[whole] for name in ("train_loss", "val_loss")}
         self._use_log(*losses.values())
-        self._train.color, self._val.color, self._level.color = theme.train_loss, theme.val_loss, theme.baseline
+        self._train.color, self._val.color, self._level.color = (
+            theme.train_loss,
+            theme.val_loss,
+            theme.baseline,
+        )
         self._train.x = self._val.x = epochs
         self._train.y, self._val.y = losses["train_loss"], losses["val_loss"]
         self._level.dash, self._level.width = (2.0, 3.0), 1.2
@@ -74,16 +90,27 @@ class LossChart(EpochChart):
         latest = self._history[-1] if self._history else None
         self._best.epoch = latest.best_epoch if latest else None
         self._best.loss = latest.best_loss if latest else float("nan")
-        self._best.complete = all(epoch.complete for epoch in self._history if epoch.epoch == self._best.epoch)
-        entries = [Entry(words("validation"), theme.val_loss, "line"), Entry(words("training"), theme.train_loss, "dashed")]
+        self._best.complete = all(
+            epoch.complete for epoch in self._history if epoch.epoch == self._best.epoch
+        )
+        entries = [
+            Entry(words("validation"), theme.val_loss, "line"),
+            Entry(words("training"), theme.train_loss, "dashed"),
+        ]
         if start is not None:
             entries.append(Entry(words("baseline (epoch 0)"), theme.baseline, "dotted"))
         self._legend.entries = entries if self._history else []
 
     def _baseline(self) -> float | None:
-        """Return the validation loss of epoch 0, at which the untrained network is exactly the baseline."""
+        """Return the validation loss of epoch 0, at which the untrained network is exactly the
+        baseline.
+        """
         first = self._history[0] if self._history else None
-        return first.val_loss if first is not None and first.epoch == 0 and np.isfinite(first.val_loss) else None
+        return (
+            first.val_loss
+            if first is not None and first.epoch == 0 and np.isfinite(first.val_loss)
+            else None
+        )
 
     def _extent(self) -> tuple[float, float] | None:
         values = np.concatenate([self._train.y, self._val.y, [self._best.loss]])
@@ -106,6 +133,9 @@ class LossChart(EpochChart):
             text += f"stopped after {number(100 * last.share, 0)} % of it, "
         elif np.isfinite(last.train_loss):
             text += f"training loss {loss_text(last.train_loss)}, "
-        text += f"validation loss {loss_text(last.val_loss)}, best {loss_text(last.best_loss)} at epoch {last.best_epoch}"
+        text += (
+            f"validation loss {loss_text(last.val_loss)}, best {loss_text(last.best_loss)} at "
+            f"epoch {last.best_epoch}"
+        )
         start = self._baseline()
         return f"{text}; the baseline has {number(start, 5)}." if start is not None else f"{text}."

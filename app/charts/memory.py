@@ -1,4 +1,6 @@
-"""The memory chart: how much of the loss's gradient reaches each layer from each bar of the past, as a map or as curves."""
+"""The memory chart: how much of the loss's gradient reaches each layer from each bar of the
+past, as a map or as curves.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,13 @@ from app.charts.epochs import Curve
 from app.charts.legend import Entry, LegendArtist, words
 from app.charts.overlay import CrosshairArtist
 from app.charts.plot import Columns
-from forecasting.events import MemorySeen
+from forecasting.events import GradientByLag
 from forecasting.series import Floats, Ints
 
 View = Literal["map", "curves"]
 
-#: Powers of ten, below the strongest gradient, over which colours and curves go; the share below which a bar teaches nothing.
+#: Powers of ten, below the strongest gradient, over which colours and curves go; the share below
+#: which a bar teaches nothing.
 _DECADES, _LEAST = 6, 1e-3
 #: A perceptually even map that the colour-blind can read (van der Walt and Smith 2015).
 _MAP = "viridis"
@@ -37,7 +40,7 @@ class Trace:
     """The gradients of one training under a name."""
 
     name: str
-    memory: MemorySeen
+    memory: GradientByLag
 
     @property
     def shares(self) -> Floats:
@@ -74,7 +77,11 @@ class PowerAxis(Axis):
 
     def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
         step = max(1, int(np.ceil((high - low) / max(1.0, pixels / 26.0))))
-        return [Tick(float(place), power(place)) for place in range(0, int(np.floor(low)) - 1, -step) if low <= place <= high]
+        return [
+            Tick(float(index), power(index))
+            for index in range(0, int(np.floor(low)) - 1, -step)
+            if low <= index <= high
+        ]
 
     def _paint(self, painter: QPainter, metrics: QFontMetricsF) -> None:
         view = self.linkedView()
@@ -105,8 +112,8 @@ class ColorBar(Axis):
         half = metrics.height() / 2
         bar = QRectF(10, shown.top() + half, 12, max(shown.height() - 2 * half, 1.0))
         gradient = QLinearGradient(bar.topLeft(), bar.bottomLeft())
-        for place in np.linspace(0, 1, 9):
-            gradient.setColorAt(float(place), color_of(float(1 - place)))
+        for index in np.linspace(0, 1, 9):
+            gradient.setColorAt(float(index), color_of(float(1 - index)))
         painter.fillRect(bar, gradient)
         painter.setPen(QColor(self.theme.muted))
         words = {0: "strongest", -3: "1/1000", -_DECADES: "nothing"}
@@ -136,8 +143,8 @@ def levels(shares: Floats) -> Floats:
 
 def edges(lags: Ints) -> Floats:
     """Return where the cells of lags begin and end: half-way to their neighbours, [K + 1]."""
-    places = lags.astype(np.float64)
-    found: Floats = np.r_[places[0] - 0.5, (places[1:] + places[:-1]) / 2, places[-1] + 0.5]
+    indices = lags.astype(np.float64)
+    found: Floats = np.r_[indices[0] - 0.5, (indices[1:] + indices[:-1]) / 2, indices[-1] + 0.5]
     return found
 
 
@@ -157,15 +164,30 @@ class _Map:
         for number, (name, lags, shares) in enumerate(self.rows):
             top, gap = number * tall, 2.0 if number else 0.0
             columns = frame.px(edges(lags))
-            for left, right, color in zip(columns[:-1], columns[1:], colors.map(levels(shares), mode=pg.ColorMap.BYTE), strict=True):
-                painter.fillRect(QRectF(left, top + gap, right - left + 0.5, tall - gap), QColor(*(int(part) for part in color)))
+            for left, right, color in zip(
+                columns[:-1],
+                columns[1:],
+                colors.map(levels(shares), mode=pg.ColorMap.BYTE),
+                strict=True,
+            ):
+                painter.fillRect(
+                    QRectF(left, top + gap, right - left + 0.5, tall - gap),
+                    QColor(*(int(part) for part in color)),
+                )
             left = frame.width - QFontMetricsF(frame.font).horizontalAdvance(name) - 8
-            write_on(painter, frame, QPointF(left, top + tall / 2 + frame.font.pixelSize() / 2 - 1), name, frame.theme.surface)
+            write_on(
+                painter,
+                frame,
+                QPointF(left, top + tall / 2 + frame.font.pixelSize() / 2 - 1),
+                name,
+                frame.theme.surface,
+            )
 
 
 @dataclass(frozen=True)
 class Reach:
-    """The farthest bar that still teaches a network something, and the part of the height that belongs to this network.
+    """The farthest bar that still teaches a network something, and the part of the height that
+    belongs to this network.
 
     Attributes
     ----------
@@ -188,11 +210,13 @@ class _Reaches:
         self.marks: tuple[Reach, ...] = ()
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
-        """Paint an upright line and its words at the foot of each strip; strips that overlap share the foot, line above line."""
+        """Paint an upright line and its words at the foot of each strip; strips that overlap
+        share the foot, line above line.
+        """
         pen = line_pen(frame.theme.text, 1.4, (4.0, 3.0))
-        for place, mark in enumerate(self.marks):
+        for index, mark in enumerate(self.marks):
             column = frame.column(mark.lag + 0.5, crisp=True)
-            below = sum(other.bottom == mark.bottom for other in self.marks[place + 1 :])
+            below = sum(other.bottom == mark.bottom for other in self.marks[index + 1 :])
             top, bottom = mark.top * frame.height, mark.bottom * frame.height
             mark_column(painter, frame, column, mark.text, pen, (top, bottom), lines=below)
 
@@ -212,11 +236,24 @@ class MemoryChart(Chart):
         super().__init__("Memory: gradient by lag", parent)
         self._traces: tuple[Trace, ...] = ()
         self._view_of: View = "map"
-        self._map, self._reaches, self._crosshair, self._legend = _Map(), _Reaches(), CrosshairArtist(), LegendArtist()
+        self._map, self._reaches, self._crosshair, self._legend = (
+            _Map(),
+            _Reaches(),
+            CrosshairArtist(),
+            LegendArtist(),
+        )
         self._curves = (Curve(width=1.8), Curve(width=1.6, dash=(5.0, 3.0)))
         self._level, self._lines = Curve(width=1.2, dash=(2.0, 3.0)), Grid()
-        self._empty = EmptyText(words("No gradients yet"), words("While a network trains, this shows how far back it learns."))
-        self._pane, self._lags, self._powers, self._bar = Pane(), CountAxis("bars back"), PowerAxis(), ColorBar()
+        self._empty = EmptyText(
+            words("No gradients yet"),
+            words("While a network trains, this shows how far back it learns."),
+        )
+        self._pane, self._lags, self._powers, self._bar = (
+            Pane(),
+            CountAxis("bars back"),
+            PowerAxis(),
+            ColorBar(),
+        )
         self._pane.x_axis, self._pane.y_axis = self._lags, self._powers
         self._grid.addItem(self._pane, 0, 0)
         self._grid.addItem(self._powers, 0, 1)
@@ -237,15 +274,23 @@ class MemoryChart(Chart):
 
     @property
     def reaches(self) -> tuple[Reach, ...]:
-        """How far back each network learns, one mark each: in the map within the strip of its layers."""
+        """How far back each network learns, one mark each: in the map within the strip of its
+        layers.
+        """
         layers = [len(trace.memory.norms) for trace in self._traces]
         ends = np.cumsum([0, *layers]) / max(sum(layers), 1)
         many = len(layers) > 1
         marks = []
-        for trace, top, bottom in zip(self._traces, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            text = f"{trace.name} reaches {trace.memory.reach} bars" if many else f"reaches {trace.memory.reach} bars"
-            place = (top, bottom) if self._view_of == "map" else (0.0, 1.0)
-            marks.append(Reach(text, trace.memory.reach, *place))
+        for trace, top, bottom in zip(
+            self._traces, ends[:-1].tolist(), ends[1:].tolist(), strict=True
+        ):
+            text = (
+                f"{trace.name} reaches {trace.memory.reach} bars"
+                if many
+                else f"reaches {trace.memory.reach} bars"
+            )
+            index = (top, bottom) if self._view_of == "map" else (0.0, 1.0)
+            marks.append(Reach(text, trace.memory.reach, *index))
         return tuple(marks)
 
     def set_view(self, view: View) -> None:
@@ -257,7 +302,11 @@ class MemoryChart(Chart):
         """Return lags and norms, a row for each layer and lag of each run."""
         if not self._traces:
             return {}
-        rows = [(trace, number, row) for trace in self._traces for number, row in enumerate(trace.memory.norms, 1)]
+        rows = [
+            (trace, number, row)
+            for trace in self._traces
+            for number, row in enumerate(trace.memory.norms, 1)
+        ]
         lengths = [len(row) for _, _, row in rows]
         return {
             "run": np.repeat([trace.name for trace, _, _ in rows], lengths),
@@ -281,7 +330,9 @@ class MemoryChart(Chart):
         self._powers.setWidth(56 if shown and not mapped else 0)
         self._bar.setWidth(self._bar.needed_width() if shown and mapped else 0)
         self._lags.setHeight(round(self._font.pixelSize() * 1.4) + 10)
-        artists: list[Artist] = [self._map] if mapped else [self._lines, self._level, *reversed(self._curves)]
+        artists: list[Artist] = (
+            [self._map] if mapped else [self._lines, self._level, *reversed(self._curves)]
+        )
         self._pane.artists = [*artists, self._reaches, self._legend, self._crosshair, self._empty]
         self._pane.log = not mapped
         self._reaches.marks = self.reaches
@@ -300,13 +351,13 @@ class MemoryChart(Chart):
     def _update_curves(self) -> None:
         colors = (self.theme.forecast, self.theme.val_loss)
         entries = []
-        for place, curve in enumerate(self._curves):
-            trace = self._traces[place] if place < len(self._traces) else None
-            curve.color = colors[place]
+        for index, curve in enumerate(self._curves):
+            trace = self._traces[index] if index < len(self._traces) else None
+            curve.color = colors[index]
             curve.x = trace.memory.lags.astype(np.float64) if trace else np.empty(0)
             curve.y = np.maximum(trace.strongest, 1e-300) if trace else np.empty(0)
             if trace:
-                entries.append(Entry(trace.name, colors[place], "dashed" if place else "line"))
+                entries.append(Entry(trace.name, colors[index], "dashed" if index else "line"))
         self._level.color = self.theme.baseline
         self._level.x = np.array([-1.0, 2.0 * self._longest() + 2])
         self._level.y = np.full(2, _LEAST)
@@ -326,19 +377,24 @@ class MemoryChart(Chart):
             self._pane.setYRange(-_DECADES, 0, padding=0)
             return
         self._pane.setXRange(-0.02 * longest, longest * 1.02, padding=0)
-        lowest = min(float(np.log10(np.maximum(trace.strongest, 1e-12)).min()) for trace in self._traces)
+        lowest = min(
+            float(np.log10(np.maximum(trace.strongest, 1e-12)).min()) for trace in self._traces
+        )
         height = max(self._pane.height(), 60.0)
         room = min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.45)
         low = min(lowest, -4.0) - 0.5
         self._pane.setYRange(low, -low * room / (height - room), padding=0)
 
-    def _pointer_moved(self, place: QPointF) -> None:
-        if not self._traces or not self._pane.sceneBoundingRect().contains(place):
+    def _pointer_moved(self, index: QPointF) -> None:
+        if not self._traces or not self._pane.sceneBoundingRect().contains(index):
             self._point(None)
             return
         (low, high), _ = self._pane.viewRange()
-        inside = self._pane.mapFromScene(place)
-        self._point(low + inside.x() / max(self._pane.width(), 1) * (high - low), inside.y() / max(self._pane.height(), 1))
+        inside = self._pane.mapFromScene(index)
+        self._point(
+            low + inside.x() / max(self._pane.width(), 1) * (high - low),
+            inside.y() / max(self._pane.height(), 1),
+        )
 
     def _pointer_left(self) -> None:
         self._point(None)
@@ -349,21 +405,27 @@ class MemoryChart(Chart):
             self._crosshair.bar, self._legend.note = None, ""
         else:
             trace, layer = self._at(height)
-            place = int(np.argmin(np.abs(trace.memory.lags - lag)))
-            self._crosshair.bar = int(trace.memory.lags[place])
-            self._legend.note = self._read(place) if layer is None else self._read_cell(trace, layer, place)
+            index = int(np.argmin(np.abs(trace.memory.lags - lag)))
+            self._crosshair.bar = int(trace.memory.lags[index])
+            self._legend.note = (
+                self._read(index) if layer is None else self._read_cell(trace, layer, index)
+            )
         self.readout.emit(self._legend.note)
         self.repaint_panes()
 
     def _at(self, height: float) -> tuple[Trace, int | None]:
-        """Return the trace and the layer at a height from 0 (top) to 1; in curves no layer is meant."""
+        """Return the trace and the layer at a height from 0 (top) to 1; in curves no layer is
+        meant.
+        """
         if self._view_of == "curves":
             return self._traces[0], None
-        rows = [(trace, layer) for trace in self._traces for layer in range(len(trace.memory.norms))]
+        rows = [
+            (trace, layer) for trace in self._traces for layer in range(len(trace.memory.norms))
+        ]
         return rows[min(max(int(height * len(rows)), 0), len(rows) - 1)]
 
-    def _read(self, place: int) -> str:
-        lag = int(self._traces[0].memory.lags[place])
+    def _read(self, index: int) -> str:
+        lag = int(self._traces[0].memory.lags[index])
         parts = [f"{lag} bars back"]
         for trace in self._traces:
             near = int(np.argmin(np.abs(trace.memory.lags - lag)))
@@ -371,10 +433,13 @@ class MemoryChart(Chart):
         return "   ".join(parts)
 
     @staticmethod
-    def _read_cell(trace: Trace, layer: int, place: int) -> str:
-        share, norm = float(trace.shares[layer, place]), float(trace.memory.norms[layer, place])
-        lag = int(trace.memory.lags[place])
-        return f"{trace.name}, layer {layer + 1}   {lag} bars back   {share_text(share)} of the strongest   norm {norm:.2g}"
+    def _read_cell(trace: Trace, layer: int, index: int) -> str:
+        share, norm = float(trace.shares[layer, index]), float(trace.memory.norms[layer, index])
+        lag = int(trace.memory.lags[index])
+        return (
+            f"{trace.name}, layer {layer + 1}   {lag} bars back   {share_text(share)} of the "
+            f"strongest   norm {norm:.2g}"
+        )
 
     def summary(self) -> str:
         """Return how far back the shown runs learn, in one sentence each."""
@@ -383,5 +448,8 @@ class MemoryChart(Chart):
         told = []
         for trace in self._traces:
             last, first = int(trace.memory.lags[-1]), float(trace.strongest[-1])
-            told.append(f"{trace.name}: learns from the last {trace.memory.reach} bars; {last} bars back {share_text(first)} arrives.")
+            told.append(
+                f"{trace.name}: learns from the last {trace.memory.reach} bars; {last} bars "
+                f"back {share_text(first)} arrives."
+            )
         return " ".join(told)

@@ -1,4 +1,6 @@
-"""What is written over the price, and what is read off it: last price, crosshair, read-out, summary."""
+"""What is written over the price, and what is read off it: last price, crosshair, read-out,
+summary.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QPainter
 
 from app.charts.axis import Timeline
-from app.charts.bands import Fan
+from app.charts.bands import ForecastBand
 from app.charts.bars import line_pen
 from app.charts.canvas import Frame
 from app.number_format import number, price_decimals, short_number, signed
@@ -15,11 +17,21 @@ from forecasting.series import PriceSeries
 
 
 def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
-    """Return date, prices, change from the bar before (in price and in percent) and volume of one bar, as one line."""
+    """Return date, prices, change from the bar before (in price and in percent) and volume of
+    one bar, as one line.
+    """
     decimals = price_decimals(float(series.y[bar]))
-    names = (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close")) if series.has_range else (("", "close"),)
+    names = (
+        (("O", "open"), ("H", "high"), ("L", "low"), ("C", "close"))
+        if series.has_range
+        else (("", "close"),)
+    )
     parts = [timeline.text(bar)]
-    parts += [f"{short} {number(series[column][bar], decimals)}".strip() for short, column in names if np.isfinite(series[column][bar])]
+    parts += [
+        f"{short} {number(series[column][bar], decimals)}".strip()
+        for short, column in names
+        if np.isfinite(series[column][bar])
+    ]
     if bar > 0:
         before = float(series.y[bar - 1])
         move = float(series.y[bar]) - before
@@ -30,12 +42,15 @@ def read_bar(series: PriceSeries, timeline: Timeline, bar: int) -> str:
     return "   ".join(parts)
 
 
-def read_forecast(fan: Fan, model: str, timeline: Timeline, bar: int) -> str:
+def read_forecast(fan: ForecastBand, model: str, timeline: Timeline, bar: int) -> str:
     """Return date, median and bands of one forecast bar, as one line."""
-    return f"{timeline.text(bar)}  (bar {bar - fan.cutoff} of {fan.x.size - 1})   {read_past(fan, model, bar)}"
+    return (
+        f"{timeline.text(bar)}  (bar {bar - fan.cutoff} of {fan.x.size - 1})   "
+        f"{read_past(fan, model, bar)}"
+    )
 
 
-def read_past(fan: Fan, model: str, bar: int) -> str:
+def read_past(fan: ForecastBand, model: str, bar: int) -> str:
     """Return median and bands of one forecast bar, as one line."""
     step = bar - fan.cutoff
     decimals = price_decimals(float(fan.point[0]))
@@ -46,19 +61,29 @@ def read_past(fan: Fan, model: str, bar: int) -> str:
     return "   ".join(parts)
 
 
-def in_words(series: PriceSeries | None, timeline: Timeline, fan: Fan | None, model: str) -> str:
+def in_words(
+    series: PriceSeries | None, timeline: Timeline, fan: ForecastBand | None, model: str
+) -> str:
     """Return what a price chart shows in a few sentences, for those who cannot see it."""
     if series is None:
         return "No prices are loaded. Open a price file, or try the sample."
     decimals = price_decimals(float(series.y[-1]))
-    last, dates = number(series.y[-1], decimals), f"{timeline.text(0)} to {timeline.text(len(series) - 1)}"
+    last, dates = (
+        number(series.y[-1], decimals),
+        f"{timeline.text(0)} to {timeline.text(len(series) - 1)}",
+    )
     text = f"{series.symbol}: {len(series)} bars from {dates}, last close {last}."
     if fan is None:
         return text
     ends = [f"{fan.point_name} {number(fan.point[-1], decimals)}"]
     for level, (low, high) in sorted(fan.bands.items()):
-        ends.append(f"{level} % between {number(low[-1], decimals)} and {number(high[-1], decimals)}")
-    return f"{text} {model} forecast for {fan.x.size - 1} bars to {timeline.text(fan.last)}: {', '.join(ends)}."
+        ends.append(
+            f"{level} % between {number(low[-1], decimals)} and {number(high[-1], decimals)}"
+        )
+    return (
+        f"{text} {model} forecast for {fan.x.size - 1} bars to {timeline.text(fan.last)}: "
+        f"{', '.join(ends)}."
+    )
 
 
 class LastPriceArtist:
@@ -78,7 +103,9 @@ class LastPriceArtist:
 
 
 class CrosshairArtist:
-    """Lines through the pointer: upright at the nearest bar, level where the pointer is, with a dot where a price caught it."""
+    """Lines through the pointer: upright at the nearest bar, level where the pointer is, with a
+    dot where a price caught it.
+    """
 
     def __init__(self) -> None:
         self.bar: int | None = None
@@ -102,7 +129,9 @@ class CrosshairArtist:
 
 
 class BaseArtist:
-    """The price from which a percent scale counts: a level line, and a ring at its bar where one was chosen."""
+    """The price from which a percent scale counts: a level line, and a ring at its bar where one
+    was chosen.
+    """
 
     def __init__(self) -> None:
         self.price: float | None = None

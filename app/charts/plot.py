@@ -1,4 +1,6 @@
-"""What every plot offers, whoever draws it: painting into any rectangle, the drawn numbers as a table, and a summary in words."""
+"""What every plot offers, whoever draws it: painting into any rectangle, the drawn numbers as a
+table, and a summary in words.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,15 @@ Columns = Mapping[str, "npt.NDArray[Any] | Sequence[str]"]
 
 
 class Plot(Protocol):
-    """What can be copied, exported and given as a table. :class:`app.charts.canvas.Chart` is one; any other widget may be."""
+    """What can be copied, exported and given as a table.
+
+    :class:`app.charts.canvas.Chart` is one; any other widget may be.
+    """
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
-        """Paint into a rectangle (logical pixels) in a theme, without a ground of its own, leaving the screen as it is."""
+        """Paint into a rectangle (logical pixels) in a theme, without a ground of its own,
+        leaving the screen as it is.
+        """
         ...
 
     def table(self) -> Columns:

@@ -15,7 +15,7 @@ from app.charts.plot import Columns
 from app.charts.price_scene import PriceScene
 from app.charts.price_table import price_table
 from app.number_format import number
-from app.settings import Scale
+from app.preferences import Scale
 from forecasting.series import Floats, PriceSeries, within
 
 #: Pixels within which a price catches the crosshair.
@@ -23,10 +23,13 @@ _CATCH = 12.0
 
 
 class PriceChart(PriceScene):
-    """Candles, bars, line or area of one series with volume, split shades, cutoff, forecast, past forecasts and indicators.
+    """Candles, bars, line or area of one series with volume, split shades, cutoff, forecast, past
+    forecasts and indicators.
 
-    x is the bar index, so that nights, week-ends and holidays leave no gap. The view follows new data until the user
-    moves it, and never moves by itself afterwards; y follows the visible bars until the user scales it.
+    x is the bar index, so that nights, week-ends and holidays leave no gap. The view follows new
+    data until the user
+    moves it, and never moves by itself afterwards; y follows the visible bars until the user scales
+    it.
 
     Signals
     -------
@@ -42,7 +45,9 @@ class PriceChart(PriceScene):
     def __init__(self, parent: QWidget | None = None) -> None:
         self._pointed: int | None = None
         super().__init__(parent)
-        self._base_action = QAction(QCoreApplication.translate("PriceChart", "Count &percent from this bar"), self)
+        self._base_action = QAction(
+            QCoreApplication.translate("PriceChart", "Count &percent from this bar"), self
+        )
         self._base_action.setShortcut(QKeySequence("B"))
         self._base_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._base_action.setEnabled(False)
@@ -59,17 +64,25 @@ class PriceChart(PriceScene):
         super().show_series(series)
 
     def set_scale(self, scale: Scale) -> None:
-        """Show prices linearly, by their logarithms, or as changes in percent; B then chooses from which bar."""
+        """Show prices linearly, by their logarithms, or as changes in percent; B then chooses
+        from which bar.
+        """
         super().set_scale(scale)
         self._base_action.setEnabled(scale == "percent")
 
     def table(self) -> Columns:
-        """Return the bars in view with the forecasts over and after them and the shown indicators, one row a date."""
+        """Return the bars in view with the forecasts over and after them and the shown
+        indicators, one row a date.
+        """
         if self._series is None:
             return {}
         low, high = self._price.viewRange()[0]
         first, last = math.ceil(low), math.floor(high)
-        forecasts = [one for one in (self._forecast, self._baseline) if one is not None and one.symbol == self._series.symbol]
+        forecasts = [
+            item
+            for item in (self._forecast, self._baseline)
+            if item is not None and item.symbol == self._series.symbol
+        ]
         columns = price_table(self._series, forecasts, first, last)
         bars = slice(max(first, 0), max(last + 1, 0))
         rows = np.searchsorted(columns["ds"], self._series.ds[bars])
@@ -77,17 +90,24 @@ class PriceChart(PriceScene):
             for name, line in study.lines.items():
                 values: Floats = np.full(columns["ds"].size, np.nan)
                 values[rows] = line.values[bars]
-                columns[study.indicator.label if len(study.lines) == 1 else f"{study.indicator.label} {name}"] = values
+                columns[
+                    study.indicator.label
+                    if len(study.lines) == 1
+                    else f"{study.indicator.label} {name}"
+                ] = values
         return columns
 
     # What the user does
 
-    def _pointer_moved(self, place: QPointF) -> None:
-        pane = next((p for p in self._panes if p.isVisible() and p.sceneBoundingRect().contains(place)), None)
+    def _pointer_moved(self, index: QPointF) -> None:
+        pane = next(
+            (p for p in self._panes if p.isVisible() and p.sceneBoundingRect().contains(index)),
+            None,
+        )
         if pane is None or self._series is None:
             self._point(None)
             return
-        inside = pane.mapFromScene(place)
+        inside = pane.mapFromScene(index)
         (low, high), (bottom, top) = pane.viewRange()
         bar = round(low + inside.x() / max(pane.width(), 1) * (high - low))
         y = top - inside.y() / max(pane.height(), 1) * (top - bottom)
@@ -95,23 +115,42 @@ class PriceChart(PriceScene):
             self._point(bar)
             return
         over = bool(self._legend.key_at(inside))
-        self._view.viewport().setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
+        self._view.viewport().setCursor(
+            Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
+        )
         free = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier)
-        near = [] if free else [at for at in self._prices_at(bar) if abs(at - y) <= _CATCH * (top - bottom) / max(pane.height(), 1)]
+        near = (
+            []
+            if free
+            else [
+                at
+                for at in self._prices_at(bar)
+                if abs(at - y) <= _CATCH * (top - bottom) / max(pane.height(), 1)
+            ]
+        )
         caught = min(near, key=lambda at: abs(at - y), default=None)
         self._point(bar, y if caught is None else caught, caught is not None)
 
     def _prices_at(self, bar: int) -> list[float]:
-        """Return the places on the axis that catch the crosshair at a bar: its prices, or what is foreseen for it."""
+        """Return the places on the axis that catch the crosshair at a bar: its prices, or what
+        is foreseen for it.
+        """
         series, fan = self._series, self._fan.fan
         prices: list[float] = []
         if series is not None and 0 <= bar < len(series):
             candles = series.has_range and self._prices.style in ("candles", "bars")
-            prices = [float(series[name][bar]) for name in (("open", "high", "low", "close") if candles else ("close",))]
+            prices = [
+                float(series[name][bar])
+                for name in (("open", "high", "low", "close") if candles else ("close",))
+            ]
         if fan is not None and fan.cutoff < bar <= fan.last:
             limits = [limit for pair in fan.bands.values() for limit in pair]
             prices += [float(line[bar - fan.cutoff]) for line in (fan.point, *limits)]
-        return [self._place(price) for price in prices if np.isfinite(price) and (price > 0 or not self._price.log)]
+        return [
+            self._place(price)
+            for price in prices
+            if np.isfinite(price) and (price > 0 or not self._price.log)
+        ]
 
     def _pointer_left(self) -> None:
         self._point(None)
@@ -145,8 +184,14 @@ class PriceChart(PriceScene):
         return self._timeline.text(bar)
 
     def _choose_base(self) -> None:
-        """Count percent from the bar at the crosshair; from the first in view where it is that already."""
-        bar = None if self._pointed is None or self._series is None else min(self._pointed, len(self._series) - 1)
+        """Count percent from the bar at the crosshair; from the first in view where it is that
+        already.
+        """
+        bar = (
+            None
+            if self._pointed is None or self._series is None
+            else min(self._pointed, len(self._series) - 1)
+        )
         self.set_base(None if bar == self._base.bar else bar)
         self.refresh()
 
@@ -168,41 +213,57 @@ class PriceChart(PriceScene):
         self.legend_changed.emit()
         self.refresh()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """As in every view of bars; with Shift the arrows move the crosshair; L goes to the legend, where Space hides and shows."""
-        key, step = event.key(), {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """As in every view of bars; with Shift the arrows move the crosshair; L goes to the
+        legend, where Space hides and shows.
+        """
+        key, step = (
+            event.key(),
+            {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0),
+        )
         if key == Qt.Key.Key_L and self._series is not None:
             self._choose(0 if self._legend.chosen is None else None)
         elif self._legend.chosen is not None and (step or key == Qt.Key.Key_Space):
             keys = [entry.key for entry in self._legend.entries if entry.key]
-            place = keys.index(self._legend.chosen) if self._legend.chosen in keys else 0
+            index = keys.index(self._legend.chosen) if self._legend.chosen in keys else 0
             if not step and keys:
-                self.toggle(keys[place])
-            self._choose(place + step)
-        elif step and event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self._series is not None:
+                self.toggle(keys[index])
+            self._choose(index + step)
+        elif (
+            step
+            and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+            and self._series is not None
+        ):
             here = self._crosshairs[0].bar
-            bar = min(max((len(self._series) - 1 if here is None else here) + step, 0), len(self._timeline) - 1)
+            bar = min(
+                max((len(self._series) - 1 if here is None else here) + step, 0),
+                len(self._timeline) - 1,
+            )
             prices = self._prices_at(bar)
-            self._point(bar, prices[-1] if bar < len(self._series) and prices else None, bool(prices))
+            self._point(
+                bar, prices[-1] if bar < len(self._series) and prices else None, bool(prices)
+            )
         else:
             super().keyPressEvent(event)
 
-    def _choose(self, place: int | None) -> None:
+    def _choose(self, index: int | None) -> None:
         """Put the keyboard on an entry of the legend, or away from it, and say which."""
         entries = [entry for entry in self._legend.entries if entry.key]
-        if place is None or not entries:
+        if index is None or not entries:
             self._legend.chosen = None
             self.readout.emit("")
         else:
-            entry = entries[place % len(entries)]
+            entry = entries[index % len(entries)]
             self._legend.chosen = entry.key
-            shown = "hidden; Space shows it" if entry.key in self.hidden else "shown; Space hides it"
+            shown = (
+                "hidden; Space shows it" if entry.key in self.hidden else "shown; Space hides it"
+            )
             text = f"Legend: {entry.label} is {shown}. Arrow keys go on, L leaves."
             self.readout.emit(text)
             self.setAccessibleDescription(text)
         self.repaint_panes()
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         """Leave the legend."""
         self._legend.chosen = None
         super().focusOutEvent(event)
@@ -212,7 +273,13 @@ class PriceChart(PriceScene):
 
     def summary(self) -> str:
         """Return what the chart shows in a few sentences."""
-        model = "" if self._forecast is None else self._forecast.model if self._final else f"{self._forecast.model} (still training)"
+        model = (
+            ""
+            if self._forecast is None
+            else self._forecast.model
+            if self._final
+            else f"{self._forecast.model} (still training)"
+        )
         parts = [in_words(self._series, self._timeline, self._fan.fan, model)]
         if self._series is None:
             return parts[0]
@@ -220,11 +287,25 @@ class PriceChart(PriceScene):
             low, high = (limit[1:] for limit in self._truth.fan.widest())
             known = np.isfinite(self._truth.closes)
             held = int(within(low, self._truth.closes, high)[known].sum())
-            parts.append(f"Of {int(known.sum())} bars that are known by now, {held} lie within its widest band.")
+            parts.append(
+                f"Of {int(known.sum())} bars that are known by now, {held} lie within its "
+                "widest band."
+            )
         if self._scale == "percent" and self._price_axis.base is not None:
-            since = "the first bar in view" if self._base.bar is None else self._timeline.text(self._base.bar)
-            parts.append(f"The scale is in percent from {since}, {number(self._price_axis.base, self._price_axis.decimals)}.")
-        drawn = [entry for entry in self._study_entries(len(self._series) - 1) if entry.key not in self.hidden]
+            since = (
+                "the first bar in view"
+                if self._base.bar is None
+                else self._timeline.text(self._base.bar)
+            )
+            parts.append(
+                f"The scale is in percent from {since}, "
+                f"{number(self._price_axis.base, self._price_axis.decimals)}."
+            )
+        drawn = [
+            entry
+            for entry in self._study_entries(len(self._series) - 1)
+            if entry.key not in self.hidden
+        ]
         told = [f"{entry.label} {entry.value}".rstrip() for entry in drawn]
         if told:
             parts.append(f"Indicators at the last bar: {'; '.join(told)}.")

@@ -1,4 +1,6 @@
-"""What the price chart draws: history, split, forecasts and indicators, brought onto the scene only when asked."""
+"""What the price chart draws: history, split, forecasts and indicators, brought onto the scene
+only when asked.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from app.charts.bands import (
     POINT_KEY,
     BaselineArtist,
     CutoffArtist,
-    Fan,
     ForecastArtist,
+    ForecastBand,
     PastArtist,
     SplitArtist,
     SplitNames,
@@ -26,13 +28,13 @@ from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
 from app.charts.compare import CompareArtist, Compared
-from app.charts.indicators import PANES, PaneName, Study, StudyArtist
+from app.charts.downsampling import BarPyramid
+from app.charts.indicators import PANES, IndicatorArtist, IndicatorSeries, PaneName
 from app.charts.legend import Entry, LegendArtist, Mark, words
-from app.charts.origin import OriginArtist, truth_entries
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
-from app.charts.pyramid import Pyramid
+from app.charts.past_forecast import PastForecastArtist, truth_entries
 from app.number_format import price_decimals
-from app.settings import Scale
+from app.preferences import Scale
 from forecasting.baselines import model_title
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
@@ -44,18 +46,23 @@ _BRIEF = 130
 
 
 class PriceScene(BarView):
-    """Candles, bars, line or area of one series with volume, split shades, cutoff, forecast, past forecasts and indicators."""
+    """Candles, bars, line or area of one series with volume, split shades, cutoff, forecast,
+    past forecasts and indicators.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._build_artists()
         self._price, self._volume = Pane(), Pane()
         self._volume_axis = PriceAxis(short=True, rows=26)
         studies = tuple(Row(Pane(), PriceAxis(rows=20), _STUDY_SHARE) for _ in PANES)
-        price, volume = Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE), Row(self._volume, self._volume_axis, _VOLUME_SHARE)
+        price, volume = (
+            Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE),
+            Row(self._volume, self._volume_axis, _VOLUME_SHARE),
+        )
         super().__init__("Price chart", (price, volume, *studies), parent)
         self.setMinimumSize(280, 130)
         self._series: PriceSeries | None = None
-        self._pyramid: Pyramid | None = None
+        self._pyramid: BarPyramid | None = None
         self._split: tuple[np.datetime64, np.datetime64] | None = None
         self._forecast: Forecast | None = None
         self._baseline: Forecast | None = None
@@ -64,7 +71,7 @@ class PriceScene(BarView):
         self._compared: tuple[Compared, ...] = ()
         self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
         self._indicators: tuple[Indicator, ...] = ()
-        self._studies: list[Study] = []
+        self._studies: list[IndicatorSeries] = []
         self._timeline = Timeline()
         self._dates_of: PriceSeries | None = None
         self._scale: Scale = "linear"
@@ -75,26 +82,58 @@ class PriceScene(BarView):
     def _build_artists(self) -> None:
         self._grid_lines, self._empty = (
             Grid(),
-            EmptyText(words("Open a price file, or try the sample"), words("A CSV file, or a ticker such as AAPL.")),
+            EmptyText(
+                words("Open a price file, or try the sample"),
+                words("A CSV file, or a ticker such as AAPL."),
+            ),
         )
         self._splits = (SplitArtist(), SplitArtist())
         self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
         self._prices, self._volumes = PriceArtist(), VolumeArtist()
-        self._past, self._fan, self._base_fan, self._truth = PastArtist(), ForecastArtist(), BaselineArtist(), TruthArtist()
-        self._compare, self._last, self._base, self._legend = CompareArtist(), LastPriceArtist(), BaseArtist(), LegendArtist()
-        self._over, self._below = StudyArtist(), tuple(StudyArtist() for _ in PANES)
+        self._past, self._fan, self._base_fan, self._truth = (
+            PastArtist(),
+            ForecastArtist(),
+            BaselineArtist(),
+            TruthArtist(),
+        )
+        self._compare, self._last, self._base, self._legend = (
+            CompareArtist(),
+            LastPriceArtist(),
+            BaseArtist(),
+            LegendArtist(),
+        )
+        self._over, self._below = IndicatorArtist(), tuple(IndicatorArtist() for _ in PANES)
         self._crosshairs = tuple(CrosshairArtist() for _ in range(2 + len(PANES)))
-        self._origin = OriginArtist()
+        self._origin = PastForecastArtist()
 
     def _fill_panes(self) -> None:
         self._price.artists = [
-            self._splits[0], self._grid_lines, self._base, self._past, self._base_fan, self._fan, self._compare, self._origin.below,
-            self._last, self._prices, self._over, SplitNames(self._splits[0]), self._truth, self._cutoffs[0], self._origin, self._legend,
+            self._splits[0], self._grid_lines, self._base, self._past, self._base_fan, self._fan,
+            self._compare, self._origin.below,
+            self._last, self._prices, self._over, SplitNames(self._splits[0]), self._truth,
+            self._cutoffs[0], self._origin, self._legend,
             self._crosshairs[0], self._empty,
         ]  # fmt: skip
-        self._volume.artists = [self._splits[1], self._grid_lines, Divider(), self._volumes, self._cutoffs[1], self._crosshairs[1]]
-        for row, artist, crosshair in zip(self._rows[2:], self._below, self._crosshairs[2:], strict=True):
-            row.pane.artists = [self._splits[1], self._grid_lines, Divider(), artist, PaneName(artist), self._cutoffs[1], crosshair]
+        self._volume.artists = [
+            self._splits[1],
+            self._grid_lines,
+            Divider(),
+            self._volumes,
+            self._cutoffs[1],
+            self._crosshairs[1],
+        ]
+        for row, artist, crosshair in zip(
+            self._rows[2:], self._below, self._crosshairs[2:], strict=True
+        ):
+            row.pane.artists = [
+                self._splits[1],
+                self._grid_lines,
+                Divider(),
+                artist,
+                PaneName(artist),
+                self._cutoffs[1],
+                crosshair,
+            ]
 
     # What is shown
 
@@ -103,7 +142,9 @@ class PriceScene(BarView):
         if series is self._series:
             return
         self._series, self._pyramid = series, None
-        self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = self._before_origin = None
+        self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = (
+            self._before_origin
+        ) = None
         self._bars, self._follows, self._auto_y = 0, True, True
         self._base.bar = None
         self._tell_range()
@@ -111,7 +152,9 @@ class PriceScene(BarView):
         self.mark_dirty()
 
     def show_indicators(self, indicators: Sequence[Indicator]) -> None:
-        """Draw these indicators, and no others; each is computed when it is in view for the first time."""
+        """Draw these indicators, and no others; each is computed when it is in view for the
+        first time.
+        """
         self._indicators = tuple(indicators)
         self._make_studies()
         self.mark_dirty()
@@ -132,12 +175,17 @@ class PriceScene(BarView):
         return self._legend.entries
 
     def show_split(self, split: SplitMade | None, index: int = 0) -> None:
-        """Shade training, validation and test part; they begin at the same dates for all series, whatever the ``index`` in the panel."""
+        """Shade training, validation and test part; they begin at the same dates for all series,
+        whatever the ``index`` in the panel.
+        """
         self._split = None if split is None else (split.val_start, split.test_start)
         self.mark_dirty()
 
-    def show_forecast(self, forecast: Forecast | None, baseline: Forecast | None = None, final: bool = True) -> None:
-        """Show a forecast of the shown series with the baseline's beside it; ``final`` is False while training.
+    def show_forecast(
+        self, forecast: Forecast | None, baseline: Forecast | None = None, final: bool = True
+    ) -> None:
+        """Show a forecast of the shown series with the baseline's beside it; ``final`` is False
+        while training.
 
         A forecast of another symbol is not drawn.
         """
@@ -150,7 +198,8 @@ class PriceScene(BarView):
         self.mark_dirty()
 
     def show_origin(self, forecast: Forecast | None) -> None:
-        """Show one past forecast of the shown series against what happened, in place of all; None shows all again, as before.
+        """Show one past forecast of the shown series against what happened, in place of all; None
+        shows all again, as before.
 
         The view comes close at first, and then moves only where a forecast would be out of sight.
         """
@@ -158,23 +207,32 @@ class PriceScene(BarView):
             self._return()
         self._origin.forecast = forecast
         self.mark_dirty()
-        if forecast is not None and self._series is not None and forecast.symbol == self._series.symbol:
+        if (
+            forecast is not None
+            and self._series is not None
+            and forecast.symbol == self._series.symbol
+        ):
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
 
     def show_compared(self, compared: tuple[Compared, ...]) -> None:
-        """Draw the forecasts of other runs beside the shown one; those of other series are not drawn."""
+        """Draw the forecasts of other runs beside the shown one; those of other series are not
+        drawn.
+        """
         self._compared = compared
         self.mark_dirty()
 
     def set_style(self, style: Style) -> None:
-        """Draw candles, bars, a line or an area; a series without open, high and low is always a line or an area."""
+        """Draw candles, bars, a line or an area; a series without open, high and low is always a
+        line or an area.
+        """
         self._prices.style = self._wanted_style = style
         self.mark_dirty()
 
     _wanted_style: Style = "candles"
 
     def set_scale(self, scale: Scale) -> None:
-        """Show prices linearly, by their logarithms (see :attr:`can_log`), or linearly as changes in percent.
+        """Show prices linearly, by their logarithms (see :attr:`can_log`), or linearly as changes
+        in percent.
 
         Percent are counted from the first bar in view, or from the one that was chosen.
         """
@@ -192,25 +250,28 @@ class PriceScene(BarView):
     def can_log(self) -> bool:
         """Whether all prices are positive, so that a logarithmic scale can show them."""
         if self._pyramid is None and self._series is not None:
-            self._pyramid = Pyramid(self._series)
+            self._pyramid = BarPyramid(self._series)
         return self._pyramid is None or self._pyramid.lowest > 0
 
     # Bringing it onto the scene
 
     def _make_studies(self) -> None:
         """Prepare the indicators of the series; those that stay keep what they computed."""
-        series, kept = self._series, {study.indicator: study for study in self._studies if study.series is self._series}
+        series, kept = (
+            self._series,
+            {study.indicator: study for study in self._studies if study.series is self._series},
+        )
         self._studies = []
         if series is None:
             return
         panes: Counter[str] = Counter()
-        for place, one in enumerate(self._indicators):
-            study = kept.get(one) or Study(one, series)
-            study.hue, study.stroke = place, panes[study.pane]
+        for index, item in enumerate(self._indicators):
+            study = kept.get(item) or IndicatorSeries(item, series)
+            study.hue, study.stroke = index, panes[study.pane]
             panes[study.pane] += 1
             self._studies.append(study)
 
-    def _seen_studies(self) -> list[Study]:
+    def _seen_studies(self) -> list[IndicatorSeries]:
         return [study for study in self._studies if study.key not in self.hidden]
 
     def _update_scene(self) -> None:
@@ -219,9 +280,13 @@ class PriceScene(BarView):
         for axis in (self._dates, *(row.axis for row in self._rows)):
             axis.setVisible(series is not None)
         if self._pyramid is None and series is not None:
-            self._pyramid = Pyramid(series)
+            self._pyramid = BarPyramid(series)
         self._prices.pyramid = self._volumes.pyramid = self._pyramid
-        if series is not None and not series.has_range and self._wanted_style in ("candles", "bars"):
+        if (
+            series is not None
+            and not series.has_range
+            and self._wanted_style in ("candles", "bars")
+        ):
             self._prices.style = "line"
         else:
             self._prices.style = self._wanted_style
@@ -231,8 +296,8 @@ class PriceScene(BarView):
         for name, artist in zip(PANES, self._below, strict=True):
             artist.studies = [study for study in seen if study.pane == name]
         self._show_row(1, self._pyramid is not None and self._pyramid.has_volume)
-        for place, artist in enumerate(self._below, start=2):
-            self._show_row(place, bool(artist.studies))
+        for index, artist in enumerate(self._below, start=2):
+            self._show_row(index, bool(artist.studies))
         below = round(self._font.pixelSize() * 1.4) + 12
         self._dates.setHeight(below)
         self._corner.setMaximumHeight(below)
@@ -244,20 +309,28 @@ class PriceScene(BarView):
     def _update_forecasts(self) -> None:
         """Place the forecasts on bar indices, and their dates on the axis."""
         series = self._series
-        fans: list[Fan | None] = [None, None]
+        fans: list[ForecastBand | None] = [None, None]
         future = np.empty(0, "datetime64[us]")
         if series is not None:
-            known = Timeline(series.ds, zone=series.tz) if self._dates_of is not series else self._timeline
-            for place, forecast in enumerate((self._forecast, self._baseline)):
-                cutoff = -1 if forecast is None else int(known.index(np.array([forecast.cutoff]))[0])
+            known = (
+                Timeline(series.ds, zone=series.tz)
+                if self._dates_of is not series
+                else self._timeline
+            )
+            for index, forecast in enumerate((self._forecast, self._baseline)):
+                cutoff = (
+                    -1 if forecast is None else int(known.index(np.array([forecast.cutoff]))[0])
+                )
                 if forecast is None or forecast.symbol != series.symbol or cutoff < 0:
                     continue
-                fans[place] = Fan.of(forecast, cutoff)
-                if place == 0:
+                fans[index] = ForecastBand.of(forecast, cutoff)
+                if index == 0:
                     future = forecast.ds[len(series) - 1 - cutoff :]
             compared = self._compare.show(self._compared, series, known)
             future = compared if compared.size > future.size else future
-            if self._dates_of is not series or not np.array_equal(self._timeline.ds[len(series) :], future):
+            if self._dates_of is not series or not np.array_equal(
+                self._timeline.ds[len(series) :], future
+            ):
                 self._timeline = Timeline(series.ds, future, series.tz)
         else:
             self._timeline = Timeline()
@@ -265,16 +338,25 @@ class PriceScene(BarView):
         self._dates_of = series
         self._origin.place(series, self._timeline)
         self._past.hidden = self._origin.fan is not None or "past" in self.hidden
-        self._base_fan.hidden, self._fan.hidden, self._compare.hidden = "baseline" in self.hidden, self.hidden, self.hidden
+        self._base_fan.hidden, self._fan.hidden, self._compare.hidden = (
+            "baseline" in self.hidden,
+            self.hidden,
+            self.hidden,
+        )
         self._truth.show(
-            None if series is None or self._origin.fan is not None else self._fan.fan, np.empty(0) if series is None else series.y
+            None if series is None or self._origin.fan is not None else self._fan.fan,
+            np.empty(0) if series is None else series.y,
         )
         self._fan.final = self._final
         self._dates.timeline = self._timeline
         if self._past_of[0] is not series or self._past_of[1] is not self._outcomes:
             self._past_of = (series, self._outcomes)
             outcomes = self._outcomes if series is not None else None
-            cutoffs = self._timeline.index(outcomes.cutoff) if outcomes is not None else np.empty(0, np.int64)
+            cutoffs = (
+                self._timeline.index(outcomes.cutoff)
+                if outcomes is not None
+                else np.empty(0, np.int64)
+            )
             self._past.show(outcomes, series.symbol if series is not None else "", cutoffs)
 
     def _update_split(self) -> None:
@@ -288,7 +370,13 @@ class PriceScene(BarView):
             split.val, split.test = starts
             split.end = len(series) if series is not None else 0
             cutoff.bar = None if fan is None else fan.cutoff
-            cutoff.text = "" if fan is None else words("Cutoff {day}").format(day=self._timeline.text(fan.cutoff, weekday=False))
+            cutoff.text = (
+                ""
+                if fan is None
+                else words("Cutoff {day}").format(
+                    day=self._timeline.text(fan.cutoff, weekday=False)
+                )
+            )
 
     def _update_words(self) -> None:
         """Write legend, tags and the last price."""
@@ -305,7 +393,9 @@ class PriceScene(BarView):
         self._price_axis.tags = [Tag(self._place(price), color) for price, color in ends]
 
     def _moved(self) -> None:
-        """Count percent from the first bar in view, unless another was chosen, and say where a scale cannot be had."""
+        """Count percent from the first bar in view, unless another was chosen, and say where a
+        scale cannot be had.
+        """
         series, axis, base = self._series, self._price_axis, None
         if series is not None and self._scale == "percent":
             first = min(max(math.ceil(self._price.viewRange()[0][0]), 0), len(series) - 1)
@@ -316,7 +406,9 @@ class PriceScene(BarView):
             axis.update()
         self._base.price = base
         refused = self._scale == "percent" and base is None and series is not None
-        self._legend.note = words("Percent need a positive first price: the scale is linear.") if refused else ""
+        self._legend.note = (
+            words("Percent need a positive first price: the scale is linear.") if refused else ""
+        )
         if self._scale == "log" and not self.can_log:
             self._legend.note = words("A log scale needs positive prices: the scale is linear.")
 
@@ -328,7 +420,10 @@ class PriceScene(BarView):
             name = told.format(model=self._forecast.model, point=words(self._fan.fan.point_name))
             entries.append(Entry(name, theme.forecast, "dashed", key=POINT_KEY))
             marks: dict[int, Mark] = {80: "band", 95: "wide-band"}
-            entries += [Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level)) for level in sorted(self._fan.fan.bands)]
+            entries += [
+                Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level))
+                for level in sorted(self._fan.fan.bands)
+            ]
         if self._base_fan.fan is not None and self._baseline is not None:
             bands = self._base_fan.fan.bands
             name = f"{model_title(self._baseline.model)}{f' {max(bands)} %' if bands else ''}"
@@ -341,7 +436,9 @@ class PriceScene(BarView):
         return entries + self._study_entries(self._bar_told())
 
     def _bar_told(self) -> int:
-        """Return the bar whose values the legend tells: that at the crosshair, or the last; -1 where there is no room for values."""
+        """Return the bar whose values the legend tells: that at the crosshair, or the last; -1
+        where there is no room for values.
+        """
         if self._series is None or self._price.height() < _BRIEF:
             return -1
         last = len(self._series) - 1
@@ -352,7 +449,10 @@ class PriceScene(BarView):
         if self._series is None:
             return []
         decimals = price_decimals(float(self._series.y[-1]))
-        return [study.entry(self.theme, -1 if study.key in self.hidden else bar, decimals) for study in self._studies]
+        return [
+            study.entry(self.theme, -1 if study.key in self.hidden else bar, decimals)
+            for study in self._studies
+        ]
 
     # The view
 
@@ -363,7 +463,11 @@ class PriceScene(BarView):
         return 0 if self._fan.fan is None else int(self._fan.fan.x.size)
 
     def _total(self) -> int:
-        fans = [fan for fan in (self._fan.fan, *(fan for _, fan in self._compare.fans)) if fan is not None]
+        fans = [
+            fan
+            for fan in (self._fan.fan, *(fan for _, fan in self._compare.fans))
+            if fan is not None
+        ]
         return max([self._timeline.bars, *(fan.last + 1 for fan in fans)])
 
     def _head_room(self) -> float:
@@ -371,14 +475,21 @@ class PriceScene(BarView):
 
     def _fit_rows(self, start: int, stop: int) -> None:
         if self._pyramid is not None and self._pyramid.has_volume:
-            self._volume.setYRange(0, max(self._pyramid.top_volume(start, stop), 1.0) * 1.12, padding=0)
+            self._volume.setYRange(
+                0, max(self._pyramid.top_volume(start, stop), 1.0) * 1.12, padding=0
+            )
         for row, artist in zip(self._rows[2:], self._below, strict=True):
-            known = [part for study in artist.studies if (part := study.extent(start, stop)) is not None]
+            known = [
+                part for study in artist.studies if (part := study.extent(start, stop)) is not None
+            ]
             own = artist.studies[0].indicator.kind.scale if artist.studies else None
             if own is not None and np.isfinite(own[0]):
                 row.pane.setYRange(*own, padding=0)
             elif known:
-                low, high = min(0.0, *(low for low, _ in known)), max(0.0, *(high for _, high in known))
+                low, high = (
+                    min(0.0, *(low for low, _ in known)),
+                    max(0.0, *(high for _, high in known)),
+                )
                 air = 0.12 * max(high - low, 1e-9)
                 row.pane.setYRange(low - air, high + air, padding=0)
                 row.axis.decimals = price_decimals(max(abs(low), abs(high)))
@@ -388,10 +499,18 @@ class PriceScene(BarView):
         if self._pyramid is None:
             return None
         closes_only = self._prices.style in ("line", "area")
-        parts = [self._pyramid.extent(start, stop, closes_only), *(study.extent(start, stop) for study in self._over.studies)]
+        parts = [
+            self._pyramid.extent(start, stop, closes_only),
+            *(study.extent(start, stop) for study in self._over.studies),
+        ]
         past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
         limits = [(fan, fan.seen(self.hidden)) for fan in (self._fan.fan,) if fan is not None]
-        others = [None if self._base_fan.hidden else self._base_fan.fan, self._origin.fan, *past, *(fan for _, fan in self._compare.seen)]
+        others = [
+            None if self._base_fan.hidden else self._base_fan.fan,
+            self._origin.fan,
+            *past,
+            *(fan for _, fan in self._compare.seen),
+        ]
         limits += [(fan, fan.widest()) for fan in others if fan is not None]
         for fan, limit in limits:
             seen = (fan.x >= start) & (fan.x <= stop)

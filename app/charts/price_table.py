@@ -16,7 +16,8 @@ LEVELS: tuple[int, ...] = (80, 95)
 
 
 def forecast_columns(forecast: Forecast) -> dict[str, npt.NDArray[np.float64]]:
-    """Return median and bands [H] each, called as Nixtla's libraries call them: ``GRU-median``, ``GRU-lo-80``, ``GRU-hi-80``.
+    """Return median and bands [H] each, called as Nixtla's libraries call them: ``GRU-median``,
+    ``GRU-lo-80``, ``GRU-hi-80``.
 
     Where the mean is the point forecast it comes first: ``GRU-mean``.
     """
@@ -30,7 +31,8 @@ def forecast_columns(forecast: Forecast) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def zoned(ds: Dates, tz: str) -> npt.NDArray[Any]:
-    """Return dates for a table: aware datetimes [T] where they have a time of day and a known zone, otherwise as they are.
+    """Return dates for a table: aware datetimes [T] where they have a time of day and a known zone,
+    otherwise as they are.
 
     Parameters
     ----------
@@ -43,12 +45,15 @@ def zoned(ds: Dates, tz: str) -> npt.NDArray[Any]:
         return ds
     zone = ZoneInfo(tz)
     aware = np.empty(ds.size, object)
-    aware[:] = [one.replace(tzinfo=zone) for one in ds.astype("datetime64[us]").tolist()]
+    aware[:] = [item.replace(tzinfo=zone) for item in ds.astype("datetime64[us]").tolist()]
     return aware
 
 
-def price_table(series: PriceSeries, forecasts: Sequence[Forecast], first: int, last: int) -> dict[str, npt.NDArray[Any]]:
-    """Return the bars ``first`` to ``last`` and all dates that are forecast, NaN where a date has no value.
+def price_table(
+    series: PriceSeries, forecasts: Sequence[Forecast], first: int, last: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the bars ``first`` to ``last`` and all dates that are forecast, NaN where a date has
+    no value.
 
     Parameters
     ----------
@@ -60,17 +65,22 @@ def price_table(series: PriceSeries, forecasts: Sequence[Forecast], first: int, 
     """
     part = slice(max(first, 0), max(last + 1, 0))
     known = series.ds[part]
-    ds = np.unique(np.concatenate([known, *(one.ds for one in forecasts)]))
+    ds = np.unique(np.concatenate([known, *(item.ds for item in forecasts)]))
     rows = np.searchsorted(ds, known)
 
-    def spread(values: npt.NDArray[np.float64], at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def spread(
+        values: npt.NDArray[np.float64], at: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
         column = np.full(ds.size, np.nan)
         column[at] = values
         return column
 
-    table: dict[str, npt.NDArray[Any]] = {"unique_id": np.full(ds.size, series.symbol), "ds": zoned(ds, series.tz)}
+    table: dict[str, npt.NDArray[Any]] = {
+        "unique_id": np.full(ds.size, series.symbol),
+        "ds": zoned(ds, series.tz),
+    }
     table |= {name: spread(series[name][part], rows) for name in series.columns}
-    for one in forecasts:
-        at = np.searchsorted(ds, one.ds)
-        table |= {name: spread(values, at) for name, values in forecast_columns(one).items()}
+    for item in forecasts:
+        at = np.searchsorted(ds, item.ds)
+        table |= {name: spread(values, at) for name, values in forecast_columns(item).items()}
     return table

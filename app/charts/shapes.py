@@ -1,4 +1,6 @@
-"""The picture of an input/output shape: what is read, what is carried along, and what is said, column by column."""
+"""The picture of an input/output shape: what is read, what is carried along, and what is said,
+column by column.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
 
 
 class ShapePicture(QWidget):
-    """Draws a :class:`Diagram`: outputs at the top, states in the middle, inputs below, time from left to right."""
+    """Draws a :class:`Diagram`: outputs at the top, states in the middle, inputs below, time
+    from left to right.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,11 +44,11 @@ class ShapePicture(QWidget):
         self.theme = theme
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the size that shows all rows."""
         return QSize(220, 150 if self._diagram is not None and self._diagram.convolution else 112)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the picture."""
         painter = QPainter(self)
         if self._diagram is not None:
@@ -67,7 +71,10 @@ class ShapePicture(QWidget):
 
     @staticmethod
     def _box(rect: QRectF, cell: Cell, diagram: Diagram) -> QRectF:
-        wide, tall = rect.width() / diagram.columns, rect.height() / (4 if diagram.convolution else 3)
+        wide, tall = (
+            rect.width() / diagram.columns,
+            rect.height() / (4 if diagram.convolution else 3),
+        )
         row = 3 if diagram.convolution and cell.kind == "input" else _ROWS[cell.kind]
         left, top = rect.left() + cell.column * wide, rect.top() + row * tall
         across = _GAP if cell.label == "…" else min(wide * 0.7, _WIDEST)
@@ -76,9 +83,20 @@ class ShapePicture(QWidget):
     def _cell(self, painter: QPainter, box: QRectF, cell: Cell, metrics: QFontMetricsF) -> None:
         theme = self.theme
         if cell.kind != "gap" and cell.label != "…":
-            colors = {"input": theme.price, "convolution": theme.val_loss, "state": theme.baseline, "output": theme.forecast}
+            colors = {
+                "input": theme.price,
+                "convolution": theme.val_loss,
+                "state": theme.baseline,
+                "output": theme.forecast,
+            }
             color = colors[cell.kind]
-            painter.setPen(QPen(QColor(color), 1.2, Qt.PenStyle.DashLine if cell.decoder else Qt.PenStyle.SolidLine))
+            painter.setPen(
+                QPen(
+                    QColor(color),
+                    1.2,
+                    Qt.PenStyle.DashLine if cell.decoder else Qt.PenStyle.SolidLine,
+                )
+            )
             painter.setBrush(QColor(mixed(theme.surface, color, 0.16)))
             painter.drawRoundedRect(box, 4, 4)
         painter.setPen(QColor(theme.text))
@@ -103,6 +121,9 @@ class ShapePicture(QWidget):
         painter.setPen(QPen(QColor(color), 1.2))
         painter.drawLine(a, b)
         angle = math.atan2(b.y() - a.y(), b.x() - a.x())
-        wings = [QPointF(b.x() - _HEAD * math.cos(angle + turn), b.y() - _HEAD * math.sin(angle + turn)) for turn in (0.5, -0.5)]
+        wings = [
+            QPointF(b.x() - _HEAD * math.cos(angle + turn), b.y() - _HEAD * math.sin(angle + turn))
+            for turn in (0.5, -0.5)
+        ]
         painter.setBrush(QColor(color))
         painter.drawPolygon(QPolygonF([b, *wings]))

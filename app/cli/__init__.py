@@ -25,18 +25,18 @@ from app.cli.exporting import (
 from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
 from app.cli.journal import keep, settings_of
-from app.cli.loading import Loaded, accept, load, long_enough_of
+from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.memory import HINT, check_memory, is_out_of_memory
-from app.cli.running import Stopper, UnfinishedError, finish, settled
+from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
 from forecasting import __version__
 from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
+from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
 from forecasting.source_registry import examples
 from forecasting.sources.options import ReadOptions, TickerOptions
-from forecasting.writing import Claim, data_folder, next_step, sweep_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,29 +52,54 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="The honest forecasting workbench for price series. Without a command it opens the window "
-    "(--safe-mode: with default settings, restoring nothing; --reset-settings: with those of before set aside).",
-    epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what was asked, "
+    "(--safe-mode: with default settings, restoring nothing; --reset-settings: with those of "
+    "before set aside).",
+    epilog="Exit status: 0 done, 1 a fault of the program or a failed check, 2 a fault in what "
+    "was asked, "
     "130 ended by Ctrl-C, 143 by SIGTERM; while training, with everything written.",
 )
 cli.add_typer(runs_cli, name="runs")
 
-Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help=f"What to load: {examples()}; several make a panel.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them.")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE", help=f"What to load: {examples()}; several make a panel."),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them."),
+]
 Refresh = Annotated[
     bool | None,
     typer.Option(
         "--refresh/--offline",
-        help="Bring tickers in the price cache up to date, or take them as they are there. Default: what is older than 15 minutes.",
+        help="Bring tickers in the price cache up to date, or take them as they are there. "
+        "Default: what is older than 15 minutes.",
         show_default=False,
         rich_help_panel="Tickers",
     ),
 ]
-KeepRun = Annotated[bool, typer.Option("--keep-run/--no-keep-run", help="Keep the run in the store: see candlecast runs.")]
-AcceptFindings = Annotated[
-    bool, typer.Option("--accept-findings", help="Go on with data that has errors (see inspect); without it they end the command.")
+KeepRun = Annotated[
+    bool,
+    typer.Option(
+        "--keep-run/--no-keep-run", help="Keep the run in the store: see candlecast runs."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
-BySteps = Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")]
+AcceptFindings = Annotated[
+    bool,
+    typer.Option(
+        "--accept-findings",
+        help="Go on with data that has errors (see inspect); without it they end the command.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")
+]
+BySteps = Annotated[
+    bool,
+    typer.Option(
+        "--by-step", help="Show the scores for each bar ahead too, and every band's coverage."
+    ),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,15 +113,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 (unexpected fault), 2 (a fault in what was asked for), 130 (stopped by Ctrl-C), 143 (by SIGTERM).
+        0, 1 (unexpected fault), 2 (a fault in what was asked for), 130 (stopped by Ctrl-C), 143 (by
+        SIGTERM).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     prepare()
     try:
         check_memory(words)
-        sweep_own(data_folder())
-        status = cli(_with_refit(word for word in words if word != "--debug"), prog_name="candlecast", standalone_mode=False)
+        remove_own_stale(data_folder())
+        status = cli(
+            _with_refit(word for word in words if word != "--debug"),
+            prog_name="candlecast",
+            standalone_mode=False,
+        )
         with written():
             sys.stdout.flush()
         return int(status or 0)
@@ -109,26 +139,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CandlecastError as error:
         return _failed(error.message, error.hint)
     except typer.TyperException as error:
-        return _failed(_fault(error), "candlecast --help, or --help after a command, shows what is possible.")
+        return _failed(
+            _fault(error), "candlecast --help, or --help after a command, shows what is possible."
+        )
     except OSError as error:
         if debug:
             say(traceback.format_exc())
         if is_out_of_memory(error):
             return _failed(f"There is not enough memory for this: {error}", HINT)
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror or error}.", next_step(error))
+        index = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{index}{error.strerror or error}.", next_step(error))
     except Exception as error:
         if debug:
             say(traceback.format_exc())
         if is_out_of_memory(error):
             return _failed(f"There is not enough memory for this: {error}".rstrip(": "), HINT)
         say(f"Error: something unexpected went wrong: {type(error).__name__}: {error}")
-        say("This is a fault of Candlecast. Run the command again with --debug for the details to report.")
+        say(
+            "This is a fault of Candlecast. Run the command again with --debug for the details "
+            "to report."
+        )
         return 1
 
 
 def _fault(error: typer.TyperException) -> str:
-    """Return what was wrong with the words of a command; of a value that is out of its limits with the value itself."""
+    """Return what was wrong with the words of a command; of a value that is out of its limits
+    with the value itself.
+    """
     cause = error.__cause__ or error.__context__
     if cause is None or not hasattr(cause, "errors"):
         return error.format_message()
@@ -148,9 +185,9 @@ def _failed(message: str, hint: str) -> int:
 def _with_refit(words: Any) -> list[str]:
     """Let ``--refit`` without a number mean at every origin."""
     found = list(words)
-    for place in reversed(range(len(found))):
-        if found[place] == "--refit" and not "".join(found[place + 1 : place + 2]).isdigit():
-            found.insert(place + 1, "1")
+    for index in reversed(range(len(found))):
+        if found[index] == "--refit" and not "".join(found[index + 1 : index + 2]).isdigit():
+            found.insert(index + 1, "1")
     return found
 
 
@@ -162,10 +199,22 @@ def _print_version(wanted: bool) -> None:
 
 @cli.callback()
 def candlecast(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an unexpected fault; works after a command too.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Print the traceback of an unexpected fault; works after a command too."
+        ),
+    ] = False,
 ) -> None:
-    """Hold the flags that stand before a command; :func:`main` takes ``--debug`` out wherever it stands."""
+    """Hold the flags that stand before a command; :func:`main` takes ``--debug`` out wherever it
+    stands.
+    """
 
 
 @cli.command()
@@ -173,27 +222,53 @@ def candlecast(
 def forecast(
     sources: Sources,
     config: ConfigFile = None,
-    model_file: Annotated[Path | None, typer.Option(metavar="FILE", help="Forecast with a saved model instead of training.")] = None,
-    export: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable.")] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the trained model.")] = None,
+    model_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Forecast with a saved model instead of training."),
+    ] = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable."),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the trained model.")
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training of these sources and settings that was cut short; --epochs may differ.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a training of these sources and settings that was cut short; "
+            "--epochs may differ.",
+        ),
     ] = False,
     save_training: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Leave the training there at its end, so that it can go on for longer.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave the training there at its end, so that it can go on for longer.",
+        ),
     ] = None,
     train_on: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Go on with a training that --save-training left, for as many --epochs in all.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on with a training that --save-training left, for as many --epochs in all.",
+        ),
     ] = None,
     as_json: AsJson = False,
     by_step: BySteps = False,
-    journal: Annotated[bool, typer.Option(help="Enter the forecast in the journal, to be compared with what happens.")] = True,
+    journal: Annotated[
+        bool,
+        typer.Option(help="Enter the forecast in the journal, to be compared with what happens."),
+    ] = True,
     keep_it: KeepRun = True,
     accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
-    """Train a network, forecast the next sessions and judge the forecast against the random walk."""
+    """Train a network, forecast the next sessions and judge the forecast against the random
+    walk.
+    """
     from forecasting import jobs
     from forecasting.events import ForecastMade, Prediction, RunFinished
 
@@ -201,7 +276,13 @@ def forecast(
     pictures = options_from(settings, targets)
     check_targets([*targets, *(path for path in (save, save_training) if path)], sources)
     if model_file is not None:
-        others = {"save": save, "config": config, "resume": resume, "save_training": save_training, "train_on": train_on}
+        others = {
+            "save": save,
+            "config": config,
+            "resume": resume,
+            "save_training": save_training,
+            "train_on": train_on,
+        }
         _refuse_beside_model_file({**others, "by_step": by_step}, settings)
         check_judged(targets)
         check_drawable(pictures)
@@ -209,7 +290,9 @@ def forecast(
         loaded = load(sources, settings, refresh, saved.task.input_size)
         accept(loaded.panel, accept_findings)
         check_names(targets, living(loaded.panel), pictures)
-        made = finish(jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade).forecasts
+        made = finish(
+            jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade
+        ).forecasts
         prediction = Prediction(saved, living(loaded.panel), made)
         with each_attempted() as attempt:
             attempt(lambda: export_to(targets, prediction, pictures))
@@ -219,7 +302,10 @@ def forecast(
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
-        raise ConfigError("--resume does not go with --train-on: each names a training to go on with.", "Leave one of the two out.")
+        raise ConfigError(
+            "--resume does not go with --train-on: each names a training to go on with.",
+            "Leave one of the two out.",
+        )
     experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
     panel = loaded.panel
     accept(panel, accept_findings)
@@ -227,7 +313,14 @@ def forecast(
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         stopper.kept = kept
-        job = jobs.train(panel, experiment, stopper, resume=kept if resume else train_on, autosave=kept, keep=save_training)
+        job = jobs.train(
+            panel,
+            experiment,
+            stopper,
+            resume=kept if resume else train_on,
+            autosave=kept,
+            keep=save_training,
+        )
         finished = finish(stopper.following(job), RunFinished, to_the_end=False)
         result = finished.result
         with settled(job, kept), each_attempted() as attempt:
@@ -252,7 +345,9 @@ def lr_find(
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
-    """Try ever larger learning rates for some steps, and suggest the one at which the loss falls fastest."""
+    """Try ever larger learning rates for some steps, and suggest the one at which the loss falls
+    fastest.
+    """
     from forecasting import jobs
     from forecasting.events import LearningRatesTried
 
@@ -261,7 +356,10 @@ def lr_find(
     panel = loaded.panel
     accept(panel, accept_findings)
     with Stopper().listening() as stopper:
-        tried = finish(stopper.following(jobs.find_learning_rate(panel, experiment, stopper)), LearningRatesTried)
+        tried = finish(
+            stopper.following(jobs.find_learning_rate(panel, experiment, stopper)),
+            LearningRatesTried,
+        )
     if as_json:
         from app.cli import documents
 
@@ -279,22 +377,45 @@ def backtest(
     sources: Sources,
     config: ConfigFile = None,
     quantiles: Annotated[
-        str | None, typer.Option(metavar="LEVELS", help="Levels to forecast: 0.1,0.5,0.9 or first:last:step, as 0.01:0.99:0.01.")
+        str | None,
+        typer.Option(
+            metavar="LEVELS",
+            help="Levels to forecast: 0.1,0.5,0.9 or first:last:step, as 0.01:0.99:0.01.",
+        ),
     ] = None,
     export: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Write every forecast beside what happened (.parquet, .csv). Repeatable.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write every forecast beside what happened (.parquet, .csv). Repeatable.",
+        ),
     ] = None,
     as_json: AsJson = False,
     by_step: BySteps = False,
-    workers: Annotated[int, typer.Option(metavar="N", min=0, help="Processes for the folds; 0 takes as many as pay.")] = 0,
-    cluster: Annotated[str, typer.Option(metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786.")] = "",
-    resume: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keep finished folds there, and do not run them again.")] = None,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Processes for the folds; 0 takes as many as pay."),
+    ] = 0,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="Dask scheduler that gets the folds instead: tcp://host:8786."
+        ),
+    ] = "",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep finished folds there, and do not run them again."
+        ),
+    ] = None,
     keep_it: KeepRun = True,
     accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
-    """Walk forward through the test part and judge the network and the baselines from the same origins."""
+    """Walk forward through the test part and judge the network and the baselines from the same
+    origins.
+    """
     from app.cli.outcomes import WRITERS, write_outcomes
     from forecasting import jobs
     from forecasting.events import BacktestFinished
@@ -307,7 +428,16 @@ def backtest(
     experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
     accept(loaded.panel, accept_findings)
     with Stopper().listening() as stopper:
-        job = jobs.backtest(loaded.panel, experiment, plan, levels, stopper, workers=workers, cluster=cluster, resume=resume)
+        job = jobs.backtest(
+            loaded.panel,
+            experiment,
+            plan,
+            levels,
+            stopper,
+            workers=workers,
+            cluster=cluster,
+            resume=resume,
+        )
         finished = finish(stopper.following(job), BacktestFinished)
         with each_attempted() as attempt:
             for path in targets:
@@ -328,7 +458,9 @@ def audit(
     refresh: Refresh = None,
     **settings: Any,
 ) -> int:
-    """Look for leaks: change the future and see whether the past notices, learn from noise and see whether it pays."""
+    """Look for leaks: change the future and see whether the past notices, learn from noise and
+    see whether it pays.
+    """
     from forecasting import jobs
     from forecasting.events import AuditFinished
 
@@ -349,7 +481,9 @@ def audit(
 
 @cli.command()
 @flagged(ReadOptions, TickerOptions)
-def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, **settings: Any) -> None:
+def inspect(
+    sources: Sources, as_json: AsJson = False, refresh: Refresh = None, **settings: Any
+) -> None:
     """Say how a source is understood and what is noticeable in its data."""
     loaded = load(sources, settings, refresh)
     if as_json:
@@ -367,8 +501,14 @@ def inspect(sources: Sources, as_json: AsJson = False, refresh: Refresh = None, 
 @cli.command("journal")
 @flagged(ReadOptions, TickerOptions)
 def show_journal(
-    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Prices to load first, to learn what happened.")] = None,
-    update: Annotated[bool, typer.Option("--update", help="Load the sources of all forecasts that are still open.")] = False,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE", help="Prices to load first, to learn what happened."),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Load the sources of all forecasts that are still open."),
+    ] = False,
     as_json: AsJson = False,
     refresh: Refresh = None,
     **settings: Any,
@@ -404,77 +544,106 @@ def doctor() -> int:
 
 
 def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
-    """Return the file in which a training is kept; say where one was cut short, refuse to go on with none."""
+    """Return the file in which a training is kept; say where one was cut short, refuse to go on
+    with none.
+    """
     from forecasting import jobs
     from forecasting.events import TrainingKept
 
     path = jobs.autosave_path(panel, experiment)
     if resume and not path.is_file():
-        others = [f"{', '.join(one.symbols[:3])} (epoch {one.epoch})" for one in jobs.unfinished() if isinstance(one, TrainingKept)]
+        others = [
+            f"{', '.join(item.symbols[:3])} (epoch {item.epoch})"
+            for item in jobs.unfinished()
+            if isinstance(item, TrainingKept)
+        ]
         hint = f"Cut short were: {'; '.join(others)}." if others else "Leave --resume out."
         raise ConfigError("No training of these prices with these settings was cut short.", hint)
-    if not resume and path.is_file() and not Claim.is_taken(path):
+    if not resume and path.is_file() and not FileLock.is_taken(path):
         say(
-            "Note: A training of these prices with these settings was cut short. This one begins anew; --resume would have gone on with it."
+            "Note: A training of these prices with these settings was cut short. This one "
+            "begins anew; --resume would have gone on with it."
         )
     return path
 
 
-def _show_forecasts(forecasts: Sequence[Forecast], loaded: Loaded, result: RunResult | None, as_json: bool, by_step: bool = False) -> None:
+def _show_forecasts(
+    forecasts: Sequence[Forecast],
+    loaded: Loaded,
+    result: RunResult | None,
+    as_json: bool,
+    by_step: bool = False,
+) -> None:
     panel = {series.symbol: series for series in loaded.panel}
     left_out = {**loaded.left_out, **ended(loaded.panel)}
     if as_json:
         from app.cli import documents
 
-        living_ones = [panel[one.symbol] for one in forecasts]
+        living_ones = [panel[item.symbol] for item in forecasts]
         found = documents.forecasts(forecasts, living_ones, result, loaded.refused, by_step)
-        found = [one | {"left_out": documents.left_out(left_out)} for one in found]
+        found = [item | {"left_out": documents.left_out(left_out)} for item in found]
         show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
 
     show_findings(loaded.panel)
-    show_forecasts(forecasts, [panel[one.symbol] for one in forecasts])
+    show_forecasts(forecasts, [panel[item.symbol] for item in forecasts])
     show_left_out(left_out)
     if result is not None:
         levels = next(iter(result.outcomes.values())).scored_levels
-        show_judgement(result.scores, result.verdict, _profiles(result.outcomes) if by_step else None, levels)
+        show_judgement(
+            result.scores, result.verdict, _profiles(result.outcomes) if by_step else None, levels
+        )
 
 
-def _show_backtest(finished: BacktestFinished, plan: BacktestConfig, loaded: Loaded, as_json: bool, by_step: bool) -> None:
+def _show_backtest(
+    finished: BacktestFinished, plan: BacktestConfig, loaded: Loaded, as_json: bool, by_step: bool
+) -> None:
     if as_json:
         from app.cli import documents
 
         found = documents.backtest(finished, plan, loaded.refused, by_step)
-        panel = {"findings": documents.findings_of_all(loaded.panel), "left_out": documents.left_out(loaded.left_out)}
+        panel = {
+            "findings": documents.findings_of_all(loaded.panel),
+            "left_out": documents.left_out(loaded.left_out),
+        }
         show(documents.to_json(found | panel))
         return
     from app.cli.tables import show_findings, show_judgement, show_left_out
 
     show_findings(loaded.panel)
     levels = next(iter(finished.outcomes.values())).scored_levels
-    show_judgement(finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None, levels)
+    show_judgement(
+        finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None, levels
+    )
     show_left_out(loaded.left_out)
 
 
 def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:
     from forecasting.metrics import profile
 
-    return {name: profile(one) for name, one in outcomes.items()}
+    return {name: profile(item) for name, item in outcomes.items()}
 
 
 def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and nothing is trained."""
+    """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and
+    nothing is trained.
+    """
     flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
     refused = [*flags, *(name for name, value in others.items() if value)]
     if refused:
         raise ConfigError(
-            f"--{refused[0].replace('_', '-')} does not go with --model-file, which holds its own settings and is not trained.",
+            f"--{refused[0].replace('_', '-')} does not go with --model-file, which holds its "
+            "own settings and is not trained.",
             "Leave one of the two out.",
         )
 
 
-def _suited(experiment: RunConfig, loaded: Loaded, config: Path | None, settings: Mapping[str, Any]) -> tuple[RunConfig, Loaded]:
-    """Return the settings that suit the loaded series, and the series that are long enough for them."""
+def _suited(
+    experiment: RunConfig, loaded: Loaded, config: Path | None, settings: Mapping[str, Any]
+) -> tuple[RunConfig, Loaded]:
+    """Return the settings that suit the loaded series, and the series that are long enough for
+    them.
+    """
     experiment = suit_config(experiment, loaded.panel, config, settings)
-    return experiment, long_enough_of(loaded, experiment.task.input_size)
+    return experiment, short_series_dropped(loaded, experiment.task.input_size)

@@ -34,7 +34,7 @@ class _Console(Console):
 
 class _Plain(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return [_PlainText(one) for one in renderables]
+        return [_PlainText(item) for item in renderables]
 
 
 class _PlainText:

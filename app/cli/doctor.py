@@ -1,4 +1,6 @@
-"""A look at the installation: versions, devices, and one small try of every part that a user depends on."""
+"""A look at the installation: versions, devices, and one small try of every part that a user
+depends on.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,28 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from app.cli.running import finish
+from app.cli.progress import finish
 from app.cli.terminal import show
 from forecasting import __version__
 from forecasting.errors import CandlecastError
-from forecasting.writing import Scratch
+from forecasting.files.atomic import TempFolder
 
 #: Packages whose versions matter when something is reported.
-PACKAGES = ("torch", "numpy", "pandas", "PySide6-Essentials", "pyqtgraph", "pydantic", "arch", "exchange-calendars", "yfinance", "pyarrow")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "PySide6-Essentials",
+    "pyqtgraph",
+    "pydantic",
+    "arch",
+    "exchange-calendars",
+    "yfinance",
+    "pyarrow",
+)
 _BARS = 400
-#: Relative difference below which two forecasts are the same: numbers of 32 bits round at 6e-8 of a move.
+#: Relative difference below which two forecasts are the same: numbers of 32 bits round at 6e-8 of a
+#: move.
 _ROUNDING = 1e-6
 
 
@@ -27,7 +41,7 @@ def examine() -> int:
     for name in PACKAGES:
         show(f"  {name:<20} {_version(name)}")
     show("Self-test")
-    with Scratch() as scratch:
+    with TempFolder() as scratch:
         trials: dict[str, Callable[[Path], str]] = {
             "assets": _assets,
             "engine": _engine,
@@ -69,7 +83,10 @@ def _engine(_folder: Path) -> str:
     from forecasting.training import self_test
 
     faults = {name: self_test(name) for name in ready.devices}
-    return ", ".join(f"{name} ({words}{f', not usable: {faults[name]}' * bool(faults[name])})" for name, words in ready.devices.items())
+    return ", ".join(
+        f"{name} ({words}{f', not usable: {faults[name]}' * bool(faults[name])})"
+        for name, words in ready.devices.items()
+    )
 
 
 def _journey(folder: Path) -> str:
@@ -96,4 +113,7 @@ def _journey(folder: Path) -> str:
             f"they differ by {difference:.1e} of the price, and rounding explains {_ROUNDING:.0e}."
         )
     write(folder / "forecast.png", finished.result)
-    return f"forecast of {len(again[0])} sessions, {(folder / 'forecast.png').stat().st_size:,} bytes drawn"
+    return (
+        f"forecast of {len(again[0])} sessions, {(folder / 'forecast.png').stat().st_size:,} "
+        "bytes drawn"
+    )

@@ -16,7 +16,13 @@ from forecasting import metrics
 
 if TYPE_CHECKING:
     from forecasting.config import BacktestConfig
-    from forecasting.events import AuditFinished, BacktestFinished, LearningRatesTried, RunInfo, RunResult
+    from forecasting.events import (
+        AuditFinished,
+        BacktestFinished,
+        LearningRatesTried,
+        RunInfo,
+        RunResult,
+    )
     from forecasting.series import Calibration, Forecast, Outcomes, Panel, PriceSeries, Profile
 
 #: Central bands of the forecast document, in percent.
@@ -27,12 +33,16 @@ Refused = Sequence[Mapping[str, str]]
 
 
 def to_json(document: Document | list[Document]) -> str:
-    """Return a document as ASCII JSON; what is not finite becomes null, and control characters are escaped."""
+    """Return a document as ASCII JSON; what is not finite becomes null, and control characters
+    are escaped.
+    """
     return json.dumps(_plain(document), indent=2, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
-    """Return what is known of a series and of the quality of its data, and which sources beside its own were not loaded."""
+    """Return what is known of a series and of the quality of its data, and which sources beside
+    its own were not loaded.
+    """
     stamp = stamps(series)
     return {
         "symbol": series.symbol,
@@ -57,12 +67,12 @@ def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
 
 def findings(series: PriceSeries) -> list[Document]:
     """Return what was noticed in the data of a series."""
-    return [dataclasses.asdict(one) for one in series.findings]
+    return [dataclasses.asdict(item) for item in series.findings]
 
 
 def findings_of_all(panel: Panel) -> list[Document]:
     """Return what was noticed in the data of all series, each finding with the symbol."""
-    return [{"symbol": series.symbol, **one} for series in panel for one in findings(series)]
+    return [{"symbol": series.symbol, **item} for series in panel for item in findings(series)]
 
 
 def left_out(why: Mapping[str, str]) -> list[Document]:
@@ -79,7 +89,8 @@ def forecasts(
 ) -> list[Document]:
     """Return the forecast of each series of a panel.
 
-    All but ``forecast`` and ``series_scores`` is of the whole panel, and computed once; without training it is empty.
+    All but ``forecast`` and ``series_scores`` is of the whole panel, and computed once; without
+    training it is empty.
     """
     whole: Document = {
         "quantiles": list(_scored_levels(result.outcomes)) if result else [],
@@ -95,12 +106,23 @@ def forecasts(
     found = []
     for fcst, series in zip(made, panel, strict=True):
         stamp = stamps(series)
-        own: Document = {"symbol": fcst.symbol, "model": fcst.model, "cutoff": stamp(fcst.cutoff), "forecast": _rows(fcst, stamp)}
-        found.append(own | whole | {"series_scores": scores.get(fcst.symbol, {}), "findings": findings(series)})
+        own: Document = {
+            "symbol": fcst.symbol,
+            "model": fcst.model,
+            "cutoff": stamp(fcst.cutoff),
+            "forecast": _rows(fcst, stamp),
+        }
+        found.append(
+            own
+            | whole
+            | {"series_scores": scores.get(fcst.symbol, {}), "findings": findings(series)}
+        )
     return found
 
 
-def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused = (), by_step: bool = False) -> Document:
+def backtest(
+    finished: BacktestFinished, plan: BacktestConfig, refused: Refused = (), by_step: bool = False
+) -> Document:
     """Return the scores and the verdict of a walk-forward test."""
     model = next(iter(finished.outcomes))
     origins = finished.outcomes[model]
@@ -126,28 +148,50 @@ def backtest(finished: BacktestFinished, plan: BacktestConfig, refused: Refused 
 
 
 def _scored_levels(outcomes: Mapping[str, Outcomes]) -> tuple[float, ...]:
-    """Return the levels over which CRPS and pinball loss are averaged; of a backtest, those of its export."""
+    """Return the levels over which CRPS and pinball loss are averaged; of a backtest, those of
+    its export.
+    """
     return next(iter(outcomes.values())).scored_levels
 
 
 def profiles(kept: Mapping[str, Profile]) -> Document:
-    """Return what is kept of the outcomes of a run: the coverage of each band, and every metric for each bar ahead."""
-    steps = {model: {name: values.tolist() for name, values in one.steps.items()} for model, one in kept.items()}
-    return {"calibration": _promised({model: one.calibration for model, one in kept.items()}), "by_step": steps}
+    """Return what is kept of the outcomes of a run: the coverage of each band, and every metric
+    for each bar ahead.
+    """
+    steps = {
+        model: {name: values.tolist() for name, values in item.steps.items()}
+        for model, item in kept.items()
+    }
+    return {
+        "calibration": _promised({model: item.calibration for model, item in kept.items()}),
+        "by_step": steps,
+    }
 
 
 def audit(finished: AuditFinished) -> Document:
     """Return the checks of an audit and whether all were passed."""
-    return {"passed": finished.passed, "checks": [dataclasses.asdict(check) for check in finished.checks]}
+    return {
+        "passed": finished.passed,
+        "checks": [dataclasses.asdict(check) for check in finished.checks],
+    }
 
 
 def learning_rates(tried: LearningRatesTried) -> Document:
-    """Return the suggestion of a search for the learning rate, in numbers and in words, and its curve."""
-    return {"suggestion": tried.suggestion, "finding": tried.finding, "rates": tried.rates.tolist(), "losses": tried.losses.tolist()}
+    """Return the suggestion of a search for the learning rate, in numbers and in words, and its
+    curve.
+    """
+    return {
+        "suggestion": tried.suggestion,
+        "finding": tried.finding,
+        "rates": tried.rates.tolist(),
+        "losses": tried.losses.tolist(),
+    }
 
 
 def stamps(series: PriceSeries) -> Callable[[np.datetime64], str]:
-    """Return how dates of a series are written: ``2024-01-02 14:30:00``, with the offset where bars have a time and a known zone."""
+    """Return how dates of a series are written: ``2024-01-02 14:30:00``, with the offset where
+    bars have a time and a known zone.
+    """
     intraday = bool((series.ds != series.ds.astype("datetime64[D]")).any())
     zone = ZoneInfo(series.tz) if series.tz and intraday else None
     return lambda ds: _iso(ds, zone)
@@ -172,38 +216,50 @@ def _rows(fcst: Forecast, stamp: Callable[[np.datetime64], str]) -> list[Documen
 
 
 def _series_scores(outcomes: Mapping[str, Outcomes]) -> Document:
-    """Return the scores of each model on each series that has an origin in the test part, by symbol."""
+    """Return the scores of each model on each series that has an origin in the test part, by
+    symbol.
+    """
     found: Document = {}
-    for model, one in outcomes.items():
-        for symbol, mine in one.by_symbol().items():
+    for model, item in outcomes.items():
+        for symbol, mine in item.by_symbol().items():
             found.setdefault(symbol, {})[model] = metrics.score(mine)
     return found
 
 
 def _calibration(outcomes: Mapping[str, Outcomes]) -> Document:
     """Return, for each model, realised coverage by the stated coverage of each band, in percent."""
-    return _promised({name: metrics.calibration(one) for name, one in outcomes.items()})
+    return _promised({name: metrics.calibration(item) for name, item in outcomes.items()})
 
 
 def _promised(tables: Mapping[str, Calibration]) -> Document:
-    return {name: {f"{level:g}": share for level, share in zip(t.level, t.realised, strict=True)} for name, t in tables.items()}
+    return {
+        name: {f"{level:g}": share for level, share in zip(t.level, t.realised, strict=True)}
+        for name, t in tables.items()
+    }
 
 
 def _by_step(outcomes: Mapping[str, Outcomes]) -> Document:
     """Return every metric of each model for each bar ahead."""
-    return {"by_step": {model: {name: steps.tolist() for name, steps in metrics.by_step(one).items()} for model, one in outcomes.items()}}
+    return {
+        "by_step": {
+            model: {name: steps.tolist() for name, steps in metrics.by_step(item).items()}
+            for model, item in outcomes.items()
+        }
+    }
 
 
 def _run(info: RunInfo) -> Document:
-    return {name: getattr(info, name) for name in ("seconds", "epochs", "device", "seed", "stopped")}
+    return {
+        name: getattr(info, name) for name in ("seconds", "epochs", "device", "seed", "stopped")
+    }
 
 
 def _plain(value: Any) -> Any:
     """Return a value of plain JSON types."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     return int(value) if isinstance(value, np.integer) else value

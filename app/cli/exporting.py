@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from app.charts.plots import PLOTS
+from app.charts.registry import PLOTS
 from app.cli.flags import given
 from app.cli.terminal import say
 from app.export import EXPORTERS, PICTURES, Look, write
 from app.export.figure import read_size
 from forecasting.config import Settings
 from forecasting.errors import CandlecastError, ExportError
-from forecasting.writing import data_folder
+from forecasting.files.atomic import data_folder
 
 if TYPE_CHECKING:
     from forecasting.events import Prediction, RunResult, Saveable
@@ -37,12 +37,23 @@ _WITHOUT_TRAINING = ("price",)
 class ExportOptions(Settings):
     """How pictures of ``--export`` look; tables and reports heed none of it."""
 
-    plot: str = Field("price", description=f"Plots to draw, parted by commas: {', '.join(PLOTS)}; or all.")
-    size: str = Field("10x6in", description="Size of pictures: 1920x1080 (pixels), 10x6in, 25x15cm or 250x150mm.")
-    dpi: int = Field(0, description="Pixels an inch of PNG; 0 takes 300, or 96 where the size is in pixels.", ge=0, le=2400)
+    plot: str = Field(
+        "price", description=f"Plots to draw, parted by commas: {', '.join(PLOTS)}; or all."
+    )
+    size: str = Field(
+        "10x6in", description="Size of pictures: 1920x1080 (pixels), 10x6in, 25x15cm or 250x150mm."
+    )
+    dpi: int = Field(
+        0,
+        description="Pixels an inch of PNG; 0 takes 300, or 96 where the size is in pixels.",
+        ge=0,
+        le=2400,
+    )
     theme: Literal["light", "dark"] = Field("light", description="Colours of pictures.")
     transparent: bool = Field(False, description="Leave the ground of pictures out.")
-    footer: bool = Field(True, description="Write verdict, source, dates, model and seed below pictures.")
+    footer: bool = Field(
+        True, description="Write verdict, source, dates, model and seed below pictures."
+    )
 
     def look(self) -> Look:
         """Return the look of pictures; ExportError for a size that cannot be read or drawn."""
@@ -51,10 +62,16 @@ class ExportOptions(Settings):
 
     def kinds(self) -> tuple[str, ...]:
         """Return the plots to draw; ExportError for one that there is not."""
-        names = tuple(PLOTS) if self.plot == _ALL else tuple(dict.fromkeys(word.strip() for word in self.plot.split(",")))
+        names = (
+            tuple(PLOTS)
+            if self.plot == _ALL
+            else tuple(dict.fromkeys(word.strip() for word in self.plot.split(",")))
+        )
         bad = next((name for name in names if name not in PLOTS), None)
         if bad is not None:
-            raise ExportError(f"--plot: there is no plot '{bad}'.", f"Possible are {', '.join(PLOTS)} and {_ALL}.")
+            raise ExportError(
+                f"--plot: there is no plot '{bad}'.", f"Possible are {', '.join(PLOTS)} and {_ALL}."
+            )
         return names
 
 
@@ -103,7 +120,8 @@ def _export_one(
 
 @contextlib.contextmanager
 def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
-    """Hand out what tries something: whatever fails keeps nothing else from being tried, and is told in the end.
+    """Hand out what tries something: whatever fails keeps nothing else from being tried, and is
+    told in the end.
 
     Raises
     ------
@@ -126,12 +144,15 @@ def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
 
 
 def said(error: Exception) -> str:
-    """Return what a failure says: message and hint, or kind and message of a fault of the program."""
+    """Return what a failure says: message and hint, or kind and message of a fault of the
+    program.
+    """
     return str(error) if isinstance(error, CandlecastError) else f"{type(error).__name__}: {error}"
 
 
 def save_network(forecaster: Saveable, path: Path) -> None:
-    """Write a trained network; where that fails it is kept in the program's own folder, and the error says where.
+    """Write a trained network; where that fails it is kept in the program's own folder, and the
+    error says where.
 
     Raises
     ------
@@ -147,7 +168,9 @@ def save_network(forecaster: Saveable, path: Path) -> None:
             forecaster.save(kept)
         except (OSError, CandlecastError):
             raise error from None
-        raise ExportError(error.message, f"{error.hint}\nThe network is not lost: it was kept as {kept}.") from error
+        raise ExportError(
+            error.message, f"{error.hint}\nThe network is not lost: it was kept as {kept}."
+        ) from error
     say(f"Wrote {path}")
 
 
@@ -155,7 +178,10 @@ def check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
     """Refuse a format that nothing writes, before the work rather than after it."""
     bad = next((path for path in targets if path.suffix.lower() not in known), None)
     if bad is not None:
-        raise ExportError(f"--export {bad}: there is no format '{bad.suffix}'.", f"Possible are {', '.join(known)}.")
+        raise ExportError(
+            f"--export {bad}: there is no format '{bad.suffix}'.",
+            f"Possible are {', '.join(known)}.",
+        )
 
 
 def check_judged(targets: Sequence[Path]) -> None:
@@ -163,7 +189,8 @@ def check_judged(targets: Sequence[Path]) -> None:
     report = next((path for path in targets if path.suffix.lower() == ".html"), None)
     if report is not None:
         raise ExportError(
-            f"--export {report}: a forecast by a saved network is not judged, so there is nothing to report on.",
+            f"--export {report}: a forecast by a saved network is not judged, so there is "
+            "nothing to report on.",
             "Export .svg or .csv instead.",
         )
 
@@ -175,10 +202,18 @@ def check_drawable(options: ExportOptions) -> None:
     ------
     ExportError
     """
-    bad = next((kind for kind in options.kinds() if options.plot != _ALL and kind not in _WITHOUT_TRAINING), None)
+    bad = next(
+        (
+            kind
+            for kind in options.kinds()
+            if options.plot != _ALL and kind not in _WITHOUT_TRAINING
+        ),
+        None,
+    )
     if bad is not None:
         raise ExportError(
-            f"--plot {bad}: a forecast by a saved network has no such plot, since nothing is trained or judged.",
+            f"--plot {bad}: a forecast by a saved network has no such plot, since nothing is "
+            "trained or judged.",
             f"Possible are {', '.join(_WITHOUT_TRAINING)}.",
         )
 
@@ -189,13 +224,16 @@ def check_folders(targets: Sequence[Path]) -> None:
     Raises
     ------
     ExportError
-        No such folder, no permission, a folder in the place of the file, or a name that is too long.
+        No such folder, no permission, a folder in the place of the file, or a name that is too
+        long.
     """
     for path in targets:
         folder = path.absolute().parent
         _check_length(path)
         if not folder.is_dir():
-            raise ExportError(f"{path}: the folder {folder} does not exist.", "Make it first, or choose another.")
+            raise ExportError(
+                f"{path}: the folder {folder} does not exist.", "Make it first, or choose another."
+            )
         if path.is_dir() or not os.access(folder, os.W_OK):
             raise ExportError(f"{path} cannot be written.", "Choose another name or folder.")
 
@@ -213,14 +251,21 @@ def check_targets(targets: Sequence[Path], sources: Sequence[str]) -> None:
     for path in targets:
         whole = path.resolve()
         if whole in read:
-            raise ExportError(f"{path} is one of the sources: writing it would destroy the prices.", "Choose another name.")
+            raise ExportError(
+                f"{path} is one of the sources: writing it would destroy the prices.",
+                "Choose another name.",
+            )
         if whole in taken:
-            raise ExportError(f"{path} is named twice: the second file would replace the first.", "Choose another name.")
+            raise ExportError(
+                f"{path} is named twice: the second file would replace the first.",
+                "Choose another name.",
+            )
         taken.add(whole)
 
 
 def check_names(targets: Sequence[Path], panel: Panel, options: ExportOptions) -> None:
-    """Refuse targets whose names become too long with the symbols of a panel, before the work rather than after it.
+    """Refuse targets whose names become too long with the symbols of a panel, before the work
+    rather than after it.
 
     Raises
     ------
@@ -230,7 +275,9 @@ def check_names(targets: Sequence[Path], panel: Panel, options: ExportOptions) -
         if target.suffix.lower() in PICTURES:
             for kind in options.kinds():
                 for symbol in panel.symbols if PLOTS[kind].per_series else ():
-                    _check_length(_named(target, kind, symbol, options.kinds()[0], panel.symbols[0]))
+                    _check_length(
+                        _named(target, kind, symbol, options.kinds()[0], panel.symbols[0])
+                    )
 
 
 def _check_length(path: Path) -> None:
@@ -244,21 +291,27 @@ def _check_length(path: Path) -> None:
 
 def _named(target: Path, kind: str, symbol: str, first_kind: str, first_symbol: str) -> Path:
     """Return the file of one plot of one series."""
-    words = [*([] if kind == first_kind else [kind]), *([] if symbol == first_symbol else [_NOT_IN_NAMES.sub("_", symbol)])]
+    words = [
+        *([] if kind == first_kind else [kind]),
+        *([] if symbol == first_symbol else [_NOT_IN_NAMES.sub("_", symbol)]),
+    ]
     return target.with_stem("-".join([target.stem, *words]))
 
 
-def _parts(target: Path, result: RunResult | Prediction, options: ExportOptions) -> Iterator[tuple[Path, str | None, str]]:
+def _parts(
+    target: Path, result: RunResult | Prediction, options: ExportOptions
+) -> Iterator[tuple[Path, str | None, str]]:
     """Find the files that an export makes, with what each shows.
 
-    A table and a report hold the whole panel. A picture shows one plot, of prices for one series: the first is
+    A table and a report hold the whole panel. A picture shows one plot, of prices for one series:
+    the first is
     ``f.png``, the others ``f-BBB.png``, ``f-loss.png``, ``f-past-BBB.png``.
     """
     if target.suffix.lower() not in PICTURES:
         yield target, None, "price"
         return
     kinds = options.kinds()
-    forecast = [one.symbol for one in result.forecasts] or list(result.panel.symbols)
+    forecast = [item.symbol for item in result.forecasts] or list(result.panel.symbols)
     for kind in kinds:
         symbols = forecast if PLOTS[kind].per_series else forecast[:1]
         for symbol in symbols:
@@ -269,7 +322,7 @@ def _parts(target: Path, result: RunResult | Prediction, options: ExportOptions)
 
 def _drawable(kind: str, result: RunResult | Prediction, symbol: str) -> bool:
     """Tell whether a run has something of a kind."""
-    from app.charts.plots import build
+    from app.charts.registry import build
     from app.export.page import need_application
 
     need_application()

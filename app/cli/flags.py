@@ -1,4 +1,6 @@
-"""Every setting of the engine is a flag of the command line, made from the one declaration in ``config``."""
+"""Every setting of the engine is a flag of the command line, made from the one declaration in
+``config``.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,14 @@ _MOST_QUANTILES = 999
 
 
 def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
-    """Give a command one flag for each field of some settings; they arrive in its ``**settings``, None where not given.
+    """Give a command one flag for each field of some settings; they arrive in its ``**settings``,
+    None where not given.
 
     Parameters
     ----------
     *groups : type of Settings
-        Classes whose fields become flags: ``hidden_size`` becomes ``--hidden-size``; title, description, unit,
+        Classes whose fields become flags: ``hidden_size`` becomes ``--hidden-size``; title,
+        description, unit,
         limits and default are shown by ``--help``.
     """
 
@@ -54,8 +58,15 @@ def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
 
 
 def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
-    """Return the parameter for one field; its default is None, so that a flag given is told from one left out."""
-    limits = {key: getattr(limit, key) for limit in info.metadata for key in ("ge", "le") if hasattr(limit, key)}
+    """Return the parameter for one field; its default is None, so that a flag given is told from
+    one left out.
+    """
+    limits = {
+        key: getattr(limit, key)
+        for limit in info.metadata
+        for key in ("ge", "le")
+        if hasattr(limit, key)
+    }
     dashed = name.replace("_", "-")
     names = choices(info)
     plain = info.annotation in (int, float, bool, str) or bool(names)
@@ -71,7 +82,9 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
         rich_help_panel=HEADINGS.get(cls.__name__, "Reading files"),
     )
     annotation = Annotated[Optional[kind], option]  # noqa: UP045 - a type that is only known now
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
 
 
 def _helps(info: FieldInfo) -> str:
@@ -88,7 +101,11 @@ def _default(info: FieldInfo) -> str:
 
 def given(settings: Mapping[str, Any], *groups: type[Settings]) -> dict[str, Any]:
     """Return the settings that were given on the command line and that one of the groups has."""
-    return {name: value for name, value in settings.items() if value is not None and any(name in cls.model_fields for cls in groups)}
+    return {
+        name: value
+        for name, value in settings.items()
+        if value is not None and any(name in cls.model_fields for cls in groups)
+    }
 
 
 def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
@@ -107,8 +124,12 @@ def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
     return config
 
 
-def suit_config(config: RunConfig, panel: Panel, path: Path | None, settings: Mapping[str, Any]) -> RunConfig:
-    """Return the experiment with the defaults that suit the loaded series, and say which; a file's settings and flags stay."""
+def suit_config(
+    config: RunConfig, panel: Panel, path: Path | None, settings: Mapping[str, Any]
+) -> RunConfig:
+    """Return the experiment with the defaults that suit the loaded series, and say which; a
+    file's settings and flags stay.
+    """
     from forecasting.jobs import suited
 
     if path is not None:
@@ -120,13 +141,18 @@ def suit_config(config: RunConfig, panel: Panel, path: Path | None, settings: Ma
 
 
 def _without_effect(config: RunConfig, flags: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each flag that was given and changes nothing, because of the value of another setting."""
+    """Yield a sentence for each flag that was given and changes nothing, because of the value of
+    another setting.
+    """
     values = {name: value for group in GROUPS for name, value in getattr(config, group)}
     for group in GROUPS.values():
         for name in flags.keys() & group.model_fields.keys():
             if idle := group.no_effect(name, values):
                 other, value = idle
-                yield f"--{name.replace('_', '-')} has no effect with --{other.replace('_', '-')} {value}."
+                yield (
+                    f"--{name.replace('_', '-')} has no effect with --{other.replace('_', '-')} "
+                    f"{value}."
+                )
 
 
 def backtest_plan(settings: Mapping[str, Any]) -> BacktestConfig:
@@ -135,7 +161,8 @@ def backtest_plan(settings: Mapping[str, Any]) -> BacktestConfig:
 
 
 def pairs(text: str) -> dict[str, str | int]:
-    """Read ``date=Datum,close=4`` as roles of columns: to a header's name, or to an index where it is a number.
+    """Read ``date=Datum,close=4`` as roles of columns: to a header's name, or to an index where it
+    is a number.
 
     Raises
     ------
@@ -146,13 +173,17 @@ def pairs(text: str) -> dict[str, str | int]:
     for part in text.split(","):
         role, _, column = (word.strip() for word in part.partition("="))
         if not role or not column:
-            raise ConfigError(f"--columns: '{part.strip()}' is not of the form ROLE=COLUMN.", "For example: --columns date=Datum,close=4")
+            raise ConfigError(
+                f"--columns: '{part.strip()}' is not of the form ROLE=COLUMN.",
+                "For example: --columns date=Datum,close=4",
+            )
         found[role] = int(column) if column.isdecimal() and len(column) < 10 else column
     return found
 
 
 def quantile_levels(text: str) -> tuple[float, ...]:
-    """Read quantile levels, as a list ``0.1,0.5,0.9`` or as a range with its step ``0.01:0.99:0.01``.
+    """Read quantile levels, as a list ``0.1,0.5,0.9`` or as a range with its step
+    ``0.01:0.99:0.01``.
 
     Returns
     -------
@@ -173,14 +204,20 @@ def quantile_levels(text: str) -> tuple[float, ...]:
     if bad is not None:
         raise ConfigError(f"--quantiles: {bad} is not between 0 and 1.", form)
     if not 0 < len(set(levels)) <= _MOST_QUANTILES:
-        raise ConfigError(f"--quantiles {text} names {len(set(levels)):,} levels; 1 to {_MOST_QUANTILES} are possible.", form)
+        raise ConfigError(
+            f"--quantiles {text} names {len(set(levels)):,} levels; 1 to {_MOST_QUANTILES} are "
+            "possible.",
+            form,
+        )
     return tuple(float(level) for level in sorted(set(levels)))
 
 
 def _range(text: str) -> list[Decimal]:
-    """Return first, first + step, ... up to last; in decimals, so that 0.01 steps stay what they say."""
+    """Return first, first + step, ... up to last; in decimals, so that 0.01 steps stay what they
+    say.
+    """
     first, last, step = (Decimal(word) for word in text.split(":"))
     if not step > 0 or not (0 < first < 1 and first <= last < 1):
         raise ValueError(text)
     count = int((last - first) / step) + 1
-    return [first + place * step for place in range(min(count, _MOST_QUANTILES + 1))]
+    return [first + index * step for index in range(min(count, _MOST_QUANTILES + 1))]

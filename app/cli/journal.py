@@ -1,4 +1,6 @@
-"""The forecast journal in a terminal: forecasts are entered as they are made, and shown beside what came of them."""
+"""The forecast journal in a terminal: forecasts are entered as they are made, and shown beside
+what came of them.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _MOST_ROWS = 40
 
 
 def reconcile(panel: Panel) -> None:
-    """Enter what the panel tells of earlier forecasts; where there is no journal, or none that can be used, there is nothing to do."""
+    """Enter what the panel tells of earlier forecasts; where there is no journal, or none that
+    can be used, there is nothing to do.
+    """
     from forecasting.store import Journal, store_path
 
     if not store_path().is_file():
@@ -46,7 +50,9 @@ def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None
 
 @contextlib.contextmanager
 def noted(consequence: str) -> Iterator[None]:
-    """Let whatever goes wrong with the store cost a note that begins with the consequence, never the result."""
+    """Let whatever goes wrong with the store cost a note that begins with the consequence, never
+    the result.
+    """
     try:
         yield
     except CandlecastError as error:
@@ -70,13 +76,21 @@ def settings_of(model_file: Path) -> RunConfig:
 
 
 def open_sources(journal: Journal) -> list[str]:
-    """Return what has to be loaded to learn what became of forecasts that are still open, latest first."""
+    """Return what has to be loaded to learn what became of forecasts that are still open, latest
+    first.
+    """
     open_ones = (entry for entry in journal.entries() if entry.state == "open")
-    return list(dict.fromkeys(entry.provenance.source for entry in open_ones if entry.provenance.source != "memory"))
+    return list(
+        dict.fromkeys(
+            entry.provenance.source for entry in open_ones if entry.provenance.source != "memory"
+        )
+    )
 
 
 def document(journal: Journal) -> Document:
-    """Return the journal: every forecast with what happened, and the realised coverage of each band."""
+    """Return the journal: every forecast with what happened, and the realised coverage of each
+    band.
+    """
     entries = journal.entries()
     return {
         "entries": [_entry(entry) for entry in entries],
@@ -85,7 +99,9 @@ def document(journal: Journal) -> Document:
 
 
 def show(journal: Journal) -> None:
-    """Print the journal, latest forecast first, and the realised coverage; ``past`` is what was known already and never counts."""
+    """Print the journal, latest forecast first, and the realised coverage; ``past`` is what was
+    known already and never counts.
+    """
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -94,9 +110,18 @@ def show(journal: Journal) -> None:
 
     out, entries = console(), journal.entries()
     if not entries:
-        out.print("The journal is empty: every forecast that you make is entered, and compared with what happens.")
+        out.print(
+            "The journal is empty: every forecast that you make is entered, and compared with "
+            "what happens."
+        )
         return
-    table = Table(title="Forecast journal", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title="Forecast journal",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for heading, most in (("Made", 10), ("Symbol", 11), ("Model", 11), ("From", 16)):
         table.add_column(heading, no_wrap=True, max_width=most)
     for heading in ("Bars", *(f"in {level} %" for level in LEVELS)):
@@ -104,7 +129,14 @@ def show(journal: Journal) -> None:
     for entry in entries[:_MOST_ROWS]:
         fcst, known = entry.forecast, int(entry.known.sum())
         inside = [f"{_hits(entry, level)} of {known}" if known else entry.state for level in LEVELS]
-        table.add_row(_time(entry.made_at)[:10], escape(fcst.symbol), fcst.model, _day(fcst.cutoff), str(len(fcst)), *inside)
+        table.add_row(
+            _time(entry.made_at)[:10],
+            escape(fcst.symbol),
+            fcst.model,
+            _day(fcst.cutoff),
+            str(len(fcst)),
+            *inside,
+        )
     out.print(table)
     if len(entries) > _MOST_ROWS:
         out.print(f"  and {len(entries) - _MOST_ROWS:,} more: --json has all of them")
@@ -119,8 +151,20 @@ def _sentence(cover: Coverage) -> str:
         return tell("journal-none", level=level)
     days = f"{bars:,} bar{'s' * (bars > 1)} of {cover.ds.size:,} day{'s' * (cover.ds.size > 1)}"
     held = cover.held
-    name = {"right": "journal-right", "low": "journal-narrow", "high": "journal-wide", "few": "journal-few"}[held.stands(cover.level)]
-    return tell(name, level=level, share=f"{held.percent:.1f}", bars=days, low=f"{held.low:.1f}", high=f"{held.high:.1f}")
+    name = {
+        "right": "journal-right",
+        "low": "journal-narrow",
+        "high": "journal-wide",
+        "few": "journal-few",
+    }[held.stands(cover.level)]
+    return tell(
+        name,
+        level=level,
+        share=f"{held.percent:.1f}",
+        bars=days,
+        low=f"{held.low:.1f}",
+        high=f"{held.high:.1f}",
+    )
 
 
 def _entry(entry: Entry) -> Document:

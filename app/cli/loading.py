@@ -1,4 +1,6 @@
-"""Sources named on the command line become a panel; what could not be loaded is told and remembered."""
+"""Sources named on the command line become a panel; what could not be loaded is told and
+remembered.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from app.cli.flags import given, pairs
 from app.cli.journal import reconcile
-from app.cli.running import finish
+from app.cli.progress import finish
 from app.cli.terminal import say
 from forecasting.sources.options import ReadOptions, TickerOptions
 
@@ -36,7 +38,9 @@ class Loaded:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None, lookback: int = 0) -> Loaded:
+def load(
+    sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None, lookback: int = 0
+) -> Loaded:
     """Load the panel that the command line names, and tell the journal what its prices say.
 
     Parameters
@@ -47,7 +51,8 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
     refresh : bool or None
         Bring tickers up to date, or work offline; by their age where it is None.
     lookback : int
-        Series of a panel with fewer bars are left out and told of: there is nothing to forecast them from.
+        Series of a panel with fewer bars are left out and told of: there is nothing to forecast
+        them from.
 
     Raises
     ------
@@ -59,7 +64,9 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
 
     options = read_options(settings)
     ticker = TickerOptions(**given(settings, TickerOptions))
-    mode: Literal["auto", "always", "never"] = "auto" if refresh is None else "always" if refresh else "never"
+    mode: Literal["auto", "always", "never"] = (
+        "auto" if refresh is None else "always" if refresh else "never"
+    )
     refused: list[Mapping[str, str]] = []
 
     def noting(job: Iterator[Event]) -> Iterator[Event]:
@@ -68,18 +75,22 @@ def load(sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | No
                 refused.append({"source": sources[event.place], "message": event.message})
             yield event
 
-    places = [str(Path(name).resolve()) if Path(name).is_file() else name for name in sources]  # journal and runs find them from anywhere
-    job = noting(jobs.load(places, options, refresh=mode, ticker=ticker))
+    indices = [
+        str(Path(name).resolve()) if Path(name).is_file() else name for name in sources
+    ]  # journal and runs find them from anywhere
+    job = noting(jobs.load(indices, options, refresh=mode, ticker=ticker))
     panel = finish(job, SeriesLoaded).panel
     reconcile(panel)
-    return long_enough_of(Loaded(panel, tuple(refused), {}), lookback)
+    return short_series_dropped(Loaded(panel, tuple(refused), {}), lookback)
 
 
-def long_enough_of(loaded: Loaded, lookback: int) -> Loaded:
-    """Return what was loaded without the series that have fewer bars than the lookback, and say which."""
+def short_series_dropped(loaded: Loaded, lookback: int) -> Loaded:
+    """Return what was loaded without the series that have fewer bars than the lookback, and say
+    which.
+    """
     from forecasting import jobs
 
-    panel, left_out = jobs.long_enough(loaded.panel, lookback)
+    panel, left_out = jobs.drop_short_series(loaded.panel, lookback)
     for message in left_out.values():
         say(f"Note: {message}")
     refused = [{"source": symbol, "message": message} for symbol, message in left_out.items()]
@@ -97,7 +108,10 @@ def accept(panel: Panel, accepted: bool) -> None:
     from forecasting.checks import check_findings
 
     if not accepted:
-        check_findings(panel, "Look at the data with candlecast inspect. --accept-findings goes on with it as it is.")
+        check_findings(
+            panel,
+            "Look at the data with candlecast inspect. --accept-findings goes on with it as it is.",
+        )
 
 
 def read_options(settings: Mapping[str, Any]) -> ReadOptions:

@@ -15,7 +15,10 @@ _COMMANDS = ("forecast", "backtest", "audit", "lr-find", "doctor", "reproduce")
 #: What loading a library says where there is no room for it.
 _SIGNS = ("failed to map segment", "cannot allocate")
 
-HINT = "Close other programs, raise the limit of memory (ulimit -v), or use fewer series, a shorter history or a smaller batch."
+HINT = (
+    "Close other programs, raise the limit of memory (ulimit -v), or use fewer series, a "
+    "shorter history or a smaller batch."
+)
 
 
 class TooLittleMemoryError(CandlecastError):
@@ -40,7 +43,8 @@ def check_memory(words: Sequence[str]) -> None:
     needed = _LEAST + _A_CORE * max(0, (os.cpu_count() or 1) - 2)
     if limit != resource.RLIM_INFINITY and limit < needed:
         raise TooLittleMemoryError(
-            f"There is not enough memory: this process may use {limit / 1e6:,.0f} MB of address space, and the engine needs about "
+            f"There is not enough memory: this process may use {limit / 1e6:,.0f} MB of "
+            "address space, and the engine needs about "
             f"{needed / 1e6:,.0f} MB.",
             "Raise the limit: ulimit -v unlimited.",
         )
@@ -51,4 +55,6 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, ImportError | OSError | RuntimeError) and any(sign in text for sign in _SIGNS)
+    return isinstance(error, ImportError | OSError | RuntimeError) and any(
+        sign in text for sign in _SIGNS
+    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.cli.terminal import say
 from forecasting.errors import ExportError
-from forecasting.writing import replacing
+from forecasting.files.atomic import atomic_open
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 _ROWS = 200_000
 
 
-def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles: Sequence[float]) -> None:
+def write_outcomes(
+    path: str | Path, outcomes: Mapping[str, Outcomes], quantiles: Sequence[float]
+) -> None:
     """Write one row for each model, series, cutoff and bar ahead.
 
-    Columns are ``model, unique_id, cutoff, ds, y0`` (value at the cutoff), ``y`` (what happened) and one column
+    Columns are ``model, unique_id, cutoff, ds, y0`` (value at the cutoff), ``y`` (what happened)
+    and one column
     a quantile, ``q0.025``, ``q0.1`` ..., all in price units as float64.
 
     Parameters
     ----------
     path : str or Path
-        Target; its suffix, a key of :data:`WRITERS`, decides the format. Replaced only once the whole table is on disk.
+        Target; its suffix, a key of :data:`WRITERS`, decides the format. Replaced only once the
+        whole table is on disk.
     outcomes : mapping of str to Outcomes
     quantiles : sequence of float
         Levels to be written, all of which the outcomes have.
@@ -43,8 +47,11 @@ def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles
     path = Path(path)
     make = WRITERS.get(path.suffix.lower())
     if make is None:
-        raise ExportError(f"{path.name}: outcomes cannot be written as '{path.suffix}'.", f"Possible are {', '.join(WRITERS)}.")
-    with replacing(path) as part:
+        raise ExportError(
+            f"{path.name}: outcomes cannot be written as '{path.suffix}'.",
+            f"Possible are {', '.join(WRITERS)}.",
+        )
+    with atomic_open(path) as part:
         writer = None
         for table in _tables(outcomes, quantiles, path.suffix.lower() == ".csv"):
             writer = writer or make(part, table.schema)
@@ -57,7 +64,9 @@ def write_outcomes(path: str | Path, outcomes: Mapping[str, Outcomes], quantiles
 def _parquet(path: Path, schema: pa.Schema) -> Any:
     import pyarrow.parquet as pq
 
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=["model", "unique_id", "cutoff", "ds"])
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", use_dictionary=["model", "unique_id", "cutoff", "ds"]
+    )
 
 
 def _csv(path: Path, schema: pa.Schema) -> Any:
@@ -70,37 +79,55 @@ def _csv(path: Path, schema: pa.Schema) -> Any:
 WRITERS: dict[str, Callable[[Path, Any], Any]] = {".parquet": _parquet, ".csv": _csv}
 
 
-def _tables(outcomes: Mapping[str, Outcomes], quantiles: Sequence[float], text: bool = False) -> Iterator[pa.Table]:
-    """Cut the outcomes into tables of bounded size, model by model; in a ``text`` no name is one that spreadsheets take for a formula."""
+def _tables(
+    outcomes: Mapping[str, Outcomes], quantiles: Sequence[float], text: bool = False
+) -> Iterator[pa.Table]:
+    """Cut the outcomes into tables of bounded size, model by model; in a ``text`` no name is one
+    that spreadsheets take for a formula.
+    """
     from app.export.tables import cell_text
 
-    unit = "s" if all(_whole_seconds(one) for one in outcomes.values()) else "us"
-    for name, one in outcomes.items():
-        origins = max(1, _ROWS // one.horizon)
-        for start in range(0, len(one), origins):
-            names = [str(symbol) for symbol in one.symbol[start : start + origins]]
+    unit = "s" if all(_whole_seconds(item) for item in outcomes.values()) else "us"
+    for name, item in outcomes.items():
+        origins = max(1, _ROWS // item.horizon)
+        for start in range(0, len(item), origins):
+            names = [str(symbol) for symbol in item.symbol[start : start + origins]]
             yield _table(
-                name, [cell_text(symbol) for symbol in names] if text else names, one, slice(start, start + origins), quantiles, unit
+                name,
+                [cell_text(symbol) for symbol in names] if text else names,
+                item,
+                slice(start, start + origins),
+                quantiles,
+                unit,
             )
 
 
-def _table(name: str, symbols: Sequence[str], one: Outcomes, part: slice, quantiles: Sequence[float], unit: str) -> pa.Table:
+def _table(
+    name: str,
+    symbols: Sequence[str],
+    item: Outcomes,
+    part: slice,
+    quantiles: Sequence[float],
+    unit: str,
+) -> pa.Table:
     import pyarrow as pa
 
-    ds, horizon = one.ds[part], one.horizon
+    ds, horizon = item.ds[part], item.horizon
     columns: dict[str, Any] = {
         "model": pa.array(np.full(ds.size, name)),
         "unique_id": pa.array(np.repeat(np.array(symbols), horizon)),
-        "cutoff": pa.array(np.repeat(one.cutoff[part], horizon).astype(f"datetime64[{unit}]")),
+        "cutoff": pa.array(np.repeat(item.cutoff[part], horizon).astype(f"datetime64[{unit}]")),
         "ds": pa.array(ds.reshape(-1).astype(f"datetime64[{unit}]")),
-        "y0": pa.array(np.repeat(one.y0[part], horizon)),
-        "y": pa.array(one.y[part].reshape(-1)),
+        "y0": pa.array(np.repeat(item.y0[part], horizon)),
+        "y": pa.array(item.y[part].reshape(-1)),
     }
     for level in quantiles:
-        columns[f"q{level:g}"] = pa.array(np.ascontiguousarray(one.quantile(level)[part]).reshape(-1))
+        columns[f"q{level:g}"] = pa.array(
+            np.ascontiguousarray(item.quantile(level)[part]).reshape(-1)
+        )
     return pa.table(columns)
 
 
-def _whole_seconds(one: Outcomes) -> bool:
-    times = (one.cutoff, one.ds)
+def _whole_seconds(item: Outcomes) -> bool:
+    times = (item.cutoff, item.ds)
     return all(bool((time == time.astype("datetime64[s]")).all()) for time in times)

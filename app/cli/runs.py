@@ -14,7 +14,7 @@ from app.cli.exporting import ExportOptions, check_folders, each_attempted, opti
 from app.cli.exporting import export as export_to
 from app.cli.flags import flagged, given
 from app.cli.journal import noted, say_findings
-from app.cli.running import Stopper, finish
+from app.cli.progress import Stopper, finish
 from app.cli.terminal import say, show
 from forecasting.errors import DataError
 from forecasting.sources.options import Request, TickerOptions
@@ -23,18 +23,23 @@ if TYPE_CHECKING:
     from app.cli.documents import Document
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Panel
-    from forecasting.store import KeptRun, RunRecord, RunStore
-    from forecasting.store.outcomes import KeptOutcomes
+    from forecasting.store import RunRecord, RunStore, StoredRun
+    from forecasting.store.outcomes import StoredOutcomes
     from forecasting.store.runs import Curves
 
 runs_cli = typer.Typer(
-    no_args_is_help=True, help="The runs that were kept: every training that ended, with its settings, scores and forecast."
+    no_args_is_help=True,
+    help="The runs that were kept: every training that ended, with its settings, scores and "
+    "forecast.",
 )
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A run, by the first letters of its key.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")
+]
 _MOST_ROWS = 60
-#: Largest difference of the skills of one run trained twice that is rounding: the last decimal that is printed.
+#: Largest difference of the skills of one run trained twice that is rounding: the last decimal that
+#: is printed.
 _SKILL_ROUNDING = 1e-6
 
 
@@ -78,7 +83,9 @@ def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
     for series in panel:
         request = Request(reference=series.provenance.source or "memory", read=read, ticker=ticker)
         if request.spec.is_path:
-            request = request.model_copy(update={"reference": str(Path(request.reference).absolute())})
+            request = request.model_copy(
+                update={"reference": str(Path(request.reference).absolute())}
+            )
         found[series.symbol] = request.model_dump_json(exclude_defaults=True)
     return found
 
@@ -86,7 +93,10 @@ def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
 @runs_cli.command("list")
 def show_list(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="Only runs that hold every word, in symbol, network or notes.")
+        list[str] | None,
+        typer.Argument(
+            metavar="WORD", help="Only runs that hold every word, in symbol, network or notes."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +109,11 @@ def show_list(
 
         show(documents.to_json([_document(run) for run in runs]))
     elif not runs:
-        show("No runs: every training that ends is kept." if not wanted else "No run holds these words.")
+        show(
+            "No runs: every training that ends is kept."
+            if not wanted
+            else "No run holds these words."
+        )
     else:
         _print_table(runs)
     for problem in problems:
@@ -111,14 +125,25 @@ def show_list(
 def show_run(
     key: Key,
     export: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Load its prices and write what forecast --export writes. Repeatable.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Load its prices and write what forecast --export writes. Repeatable.",
+        ),
     ] = None,
     as_json: AsJson = False,
-    by_step: Annotated[bool, typer.Option("--by-step", help="Show the scores for each bar ahead too, and every band's coverage.")] = False,
+    by_step: Annotated[
+        bool,
+        typer.Option(
+            "--by-step", help="Show the scores for each bar ahead too, and every band's coverage."
+        ),
+    ] = False,
     **settings: Any,
 ) -> None:
-    """Show settings, scores, verdict, forecast and notes of a run; by step, and as pictures, tables and a report where wanted."""
-    from forecasting.store.outcomes import KeptOutcomes
+    """Show settings, scores, verdict, forecast and notes of a run; by step, and as pictures,
+    tables and a report where wanted.
+    """
+    from forecasting.store.outcomes import StoredOutcomes
     from forecasting.store.runs import restored
 
     targets = export or []
@@ -126,14 +151,18 @@ def show_run(
     check_folders(targets)
     with _opened() as store:
         run, curves = store.find(key)
-        told = store.outcomes(run.key) if by_step or targets else KeptOutcomes()
+        told = store.outcomes(run.key) if by_step or targets else StoredOutcomes()
     with each_attempted() as attempt:
         if targets:
-            attempt(lambda: export_to(targets, restored(run, curves, _prices_of(run), told), pictures))
+            attempt(
+                lambda: export_to(targets, restored(run, curves, _prices_of(run), told), pictures)
+            )
         attempt(lambda: _show_run(run, curves, told, by_step, as_json))
 
 
-def _show_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool, as_json: bool) -> None:
+def _show_run(
+    run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bool, as_json: bool
+) -> None:
     if not as_json:
         _print_run(run, curves, told, by_step)
         return
@@ -143,13 +172,16 @@ def _show_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool, a
     show(documents.to_json(_document(run, full=True) | kept))
 
 
-def _print_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool) -> None:
+def _print_run(run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bool) -> None:
     from app.cli.tables import SHOWN, show_judgement
     from forecasting.store.runs import restored_scores, restored_verdict
 
-    show(f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon {run.horizon}, seed {run.record.seed}")
-    for one in run.record.series:
-        show(f"  {one.symbol}: {one.reference or 'memory'}, {one.fingerprint}")
+    show(
+        f"Run {run.key} of {run.record.made_at}: {run.model} on {run.symbols}, horizon "
+        f"{run.horizon}, seed {run.record.seed}"
+    )
+    for item in run.record.series:
+        show(f"  {item.symbol}: {item.reference or 'memory'}, {item.fingerprint}")
     if run.notes:
         show(f"  Notes: {run.notes}")
     unknown = dict.fromkeys(SHOWN, math.nan)
@@ -160,7 +192,10 @@ def _print_run(run: KeptRun, curves: Curves, told: KeptOutcomes, by_step: bool) 
     for forecast in curves.forecasts:
         low, high = forecast.band(80)
         point = f"{forecast.point_name} {forecast.point[-1]:,.6g}"
-        show(f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: {point}, 80 % {low[-1]:,.6g} - {high[-1]:,.6g}")
+        show(
+            f"{forecast.symbol} on {str(forecast.ds[-1])[:10]}: {point}, 80 % {low[-1]:,.6g} - "
+            f"{high[-1]:,.6g}"
+        )
     show("Settings: candlecast runs show --json; again: candlecast runs reproduce " + run.key)
 
 
@@ -175,7 +210,14 @@ def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
     if as_json:
         from app.cli import documents
 
-        show(documents.to_json([{"what": what, runs[0].key: one, runs[1].key: other} for what, one, other in rows]))
+        show(
+            documents.to_json(
+                [
+                    {"what": what, runs[0].key: item, runs[1].key: other}
+                    for what, item, other in rows
+                ]
+            )
+        )
         return
     if not rows:
         show("Both runs had the same settings and the same prices.")
@@ -195,7 +237,11 @@ def show_differences(first: Key, second: Key, as_json: AsJson = False) -> None:
 
 
 @runs_cli.command("delete")
-def delete(keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Runs, by the first letters of their keys.")]) -> None:
+def delete(
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY", help="Runs, by the first letters of their keys.")
+    ],
+) -> None:
     """Delete runs for good."""
     with _opened() as store:
         found = [store.find(key)[0].key for key in keys]
@@ -206,7 +252,9 @@ def delete(keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Runs, 
 
 @runs_cli.command("reproduce")
 def reproduce(key: Key, as_json: AsJson = False) -> int:
-    """Train a run again on the same prices with the same settings, and tell whether the numbers are the same."""
+    """Train a run again on the same prices with the same settings, and tell whether the numbers
+    are the same.
+    """
     from forecasting import jobs
     from forecasting.events import RunFinished
 
@@ -220,27 +268,44 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
     if as_json:
         from app.cli import documents
 
-        unchanged = all(one.fingerprint == series.fingerprint for one, series in zip(run.record.series, panel, strict=True))
-        found = {"key": run.key, "prices_unchanged": unchanged, "skill_then": then, "skill_now": now}
-        show(documents.to_json(found | {"same": _same_skill(then, now), "rounding": _SKILL_ROUNDING}))
+        unchanged = all(
+            item.fingerprint == series.fingerprint
+            for item, series in zip(run.record.series, panel, strict=True)
+        )
+        found = {
+            "key": run.key,
+            "prices_unchanged": unchanged,
+            "skill_then": then,
+            "skill_now": now,
+        }
+        show(
+            documents.to_json(found | {"same": _same_skill(then, now), "rounding": _SKILL_ROUNDING})
+        )
     else:
         from app.cli.tables import show_judgement
 
         show_judgement(finished.result.scores, finished.result.verdict)
         same = _same_skill(then, now)
-        show(f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}, to {_SKILL_ROUNDING:.4%}.")
+        show(
+            f"Skill then {then:.4%}, now {now:.4%}: {'the same' if same else 'not the same'}, "
+            f"to {_SKILL_ROUNDING:.4%}."
+        )
     return stopper.exit_status
 
 
 def _same_skill(then: float, now: float) -> bool:
-    """Tell whether two skills are the same up to :data:`_SKILL_ROUNDING`; two that are not known are."""
-    return math.isclose(now, then, rel_tol=0.0, abs_tol=_SKILL_ROUNDING) or (math.isnan(now) and math.isnan(then))
+    """Tell whether two skills are the same up to :data:`_SKILL_ROUNDING`; two that are not known
+    are.
+    """
+    return math.isclose(now, then, rel_tol=0.0, abs_tol=_SKILL_ROUNDING) or (
+        math.isnan(now) and math.isnan(then)
+    )
 
 
-def _keep_again(run: KeptRun, result: RunResult) -> None:
+def _keep_again(run: StoredRun, result: RunResult) -> None:
     from forecasting.store.runs import recorded
 
-    _keep(lambda: recorded(result, {one.symbol: one.request for one in run.record.series}))
+    _keep(lambda: recorded(result, {item.symbol: item.request for item in run.record.series}))
 
 
 def _request(text: str, reference: str) -> Request:
@@ -250,31 +315,41 @@ def _request(text: str, reference: str) -> Request:
         return Request(reference=reference)
 
 
-def _prices_of(run: KeptRun) -> Panel:
+def _prices_of(run: StoredRun) -> Panel:
     """Load the prices of a run as they are now."""
     from forecasting import jobs
     from forecasting.events import SeriesLoaded
 
-    kept = dict.fromkeys((one.request, "" if one.request else one.reference) for one in run.record.series)
+    kept = dict.fromkeys(
+        (item.request, "" if item.request else item.reference) for item in run.record.series
+    )
     requests = [_request(text, reference) for text, reference in kept]
     return _same_series(run, finish(jobs.load(requests), SeriesLoaded).panel)
 
 
-def _same_series(run: KeptRun, panel: Panel) -> Panel:
-    """Return the series of a run from what was loaded, in their order; says which prices are not what they were."""
+def _same_series(run: StoredRun, panel: Panel) -> Panel:
+    """Return the series of a run from what was loaded, in their order; says which prices are not
+    what they were.
+    """
     from forecasting.series import Panel
 
     have = {series.symbol: series for series in panel}
-    missing = [one.symbol for one in run.record.series if one.symbol not in have]
+    missing = [item.symbol for item in run.record.series if item.symbol not in have]
     if missing:
-        raise DataError(f"The run {run.key} needs {', '.join(missing)}, which is not there.", "Put the file back, or go online.")
-    for one in run.record.series:
-        if one.fingerprint and have[one.symbol].fingerprint != one.fingerprint:
-            say(f"Note: The prices of {one.symbol} have changed: then {one.fingerprint}, now {have[one.symbol].fingerprint}.")
-    return Panel(tuple(have[one.symbol] for one in run.record.series))
+        raise DataError(
+            f"The run {run.key} needs {', '.join(missing)}, which is not there.",
+            "Put the file back, or go online.",
+        )
+    for item in run.record.series:
+        if item.fingerprint and have[item.symbol].fingerprint != item.fingerprint:
+            say(
+                f"Note: The prices of {item.symbol} have changed: then {item.fingerprint}, now "
+                f"{have[item.symbol].fingerprint}."
+            )
+    return Panel(tuple(have[item.symbol] for item in run.record.series))
 
 
-def _read() -> tuple[list[KeptRun], list[str]]:
+def _read() -> tuple[list[StoredRun], list[str]]:
     from forecasting.store import store_path
 
     if not store_path().is_file():
@@ -285,19 +360,34 @@ def _read() -> tuple[list[KeptRun], list[str]]:
         return list(store.runs()), [finding.message for finding in store.findings]
 
 
-def _told(run: KeptRun) -> str:
-    return f"{run.key} {run.symbols} {run.model} {run.record.kind} {run.record.verdict.outcome} {run.notes}".lower()
+def _told(run: StoredRun) -> str:
+    return (
+        f"{run.key} {run.symbols} {run.model} {run.record.kind} {run.record.verdict.outcome} "
+        f"{run.notes}"
+    ).lower()
 
 
-def _print_table(runs: Sequence[KeptRun]) -> None:
+def _print_table(runs: Sequence[StoredRun]) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     from app.cli.console import console
 
-    table = Table(title="Runs", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading, least in (("Key", 10), ("Day", 10), ("Symbol", None), ("Network", 4), ("Verdict", 7)):
+    table = Table(
+        title="Runs",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading, least in (
+        ("Key", 10),
+        ("Day", 10),
+        ("Symbol", None),
+        ("Network", 4),
+        ("Verdict", 7),
+    ):
         table.add_column(heading, no_wrap=True, min_width=least, max_width=16)
     for heading in ("Bars", "Skill"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=5)
@@ -309,21 +399,29 @@ def _print_table(runs: Sequence[KeptRun]) -> None:
         kind = f"{run.model} backtest" if record.kind == "backtest" else run.model
         few = record.verdict.few
         skill = f"{run.skill:.1%}" if math.isfinite(run.skill) and not few else "-"
-        words = (run.key, record.made_at[:10], run.symbols, kind, "too few" if few else record.verdict.outcome)
-        table.add_row(*map(escape, words), str(run.horizon), skill, *([escape(run.notes)] if noted else []))
+        words = (
+            run.key,
+            record.made_at[:10],
+            run.symbols,
+            kind,
+            "too few" if few else record.verdict.outcome,
+        )
+        table.add_row(
+            *map(escape, words), str(run.horizon), skill, *([escape(run.notes)] if noted else [])
+        )
     out = console()
     out.print(table)
     if len(runs) > _MOST_ROWS:
         out.print(f"  and {len(runs) - _MOST_ROWS:,} more: --json has all of them")
 
 
-def _document(run: KeptRun, *, full: bool = False) -> Document:
+def _document(run: StoredRun, *, full: bool = False) -> Document:
     record = run.record
     document: Document = {
         "key": run.key,
         "made_at": record.made_at,
         "kind": record.kind,
-        "symbols": [one.symbol for one in record.series],
+        "symbols": [item.symbol for item in record.series],
         "model": run.model,
         "horizon": run.horizon,
         "verdict": record.verdict.model_dump(),
@@ -336,7 +434,7 @@ def _document(run: KeptRun, *, full: bool = False) -> Document:
     if full:
         document |= {
             "config": run.config.model_dump(mode="json"),
-            "series": [one.model_dump() for one in record.series],
+            "series": [item.model_dump() for item in record.series],
             "epochs": record.epochs,
             "best_epoch": record.best_epoch,
             "stopped": record.stopped,

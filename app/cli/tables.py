@@ -66,7 +66,9 @@ def show_series(series: PriceSeries) -> None:
 
 
 def show_learning_rates(tried: LearningRatesTried) -> None:
-    """Print the rates tried, some of them, with the loss beside the baseline's, and the suggestion."""
+    """Print the rates tried, some of them, with the loss beside the baseline's, and the
+    suggestion.
+    """
     out = console()
     table = Table(box=box.SIMPLE, pad_edge=False)
     for heading in ("learning rate", "loss / baseline's"):
@@ -75,12 +77,18 @@ def show_learning_rates(tried: LearningRatesTried) -> None:
     for rate, loss in zip(tried.rates[::step], tried.losses[::step], strict=True):
         table.add_row(f"{rate:.1e}", f"{loss:.4f}")
     out.print(table)
-    told = tried.finding if tried.suggestion is None else f"Suggested: --learning-rate {tried.suggestion:.1e}"
+    told = (
+        tried.finding
+        if tried.suggestion is None
+        else f"Suggested: --learning-rate {tried.suggestion:.1e}"
+    )
     out.print(told, markup=False, highlight=False)
 
 
 def show_findings(panel: Panel) -> None:
-    """Print errors and warnings of the data; of a large panel the first ones, and how many more there are."""
+    """Print errors and warnings of the data; of a large panel the first ones, and how many more
+    there are.
+    """
     from forecasting.checks import serious
 
     out, found = console(), serious(panel)
@@ -88,17 +96,24 @@ def show_findings(panel: Panel) -> None:
         words = f"{finding.severity.capitalize()} in the data of {symbol}: {finding.message}"
         out.print(words, markup=False, highlight=False, soft_wrap=True)
     if len(found) > _MOST_FINDINGS:
-        more = f"And {len(found) - _MOST_FINDINGS:,} more errors and warnings: candlecast inspect lists them."
+        more = (
+            f"And {len(found) - _MOST_FINDINGS:,} more errors and warnings: candlecast inspect "
+            "lists them."
+        )
         out.print(more, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_left_out(why: Mapping[str, str]) -> None:
-    """Print which series have no forecast or no judgement, and why; of many the first ones and the names of all."""
+    """Print which series have no forecast or no judgement, and why; of many the first ones and
+    the names of all.
+    """
     out = console()
     for message in list(why.values())[:_MOST_FINDINGS]:
         out.print(message, markup=False, highlight=False, soft_wrap=True)
     if len(why) > _MOST_FINDINGS:
-        out.print(f"Left out in all: {', '.join(why)}.", markup=False, highlight=False, soft_wrap=True)
+        out.print(
+            f"Left out in all: {', '.join(why)}.", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) -> None:
@@ -107,14 +122,21 @@ def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) 
     for fcst, series in zip(forecasts, panel, strict=True):
         stamp, form = _written(series), price_format(fcst.y0)
         title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff)}, close {form(fcst.y0)}"
-        table = _table(title, "Session", [fcst.point_name.capitalize(), *(f"{level} % band" for level in LEVELS)])
+        table = _table(
+            title,
+            "Session",
+            [fcst.point_name.capitalize(), *(f"{level} % band" for level in LEVELS)],
+        )
         bands = [fcst.band(level) for level in LEVELS]
         for step in range(min(len(fcst), _MOST_ROWS)):
             limits = (f"{form(low[step])} - {form(high[step])}" for low, high in bands)
             table.add_row(stamp(fcst.ds[step]), form(fcst.point[step]), *limits)
         _print_table(out, table)
         if len(fcst) > _MOST_ROWS:
-            out.print(f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all of them")
+            out.print(
+                f"  and {len(fcst) - _MOST_ROWS:,} more: --json or --export FILE.csv has all "
+                "of them"
+            )
 
 
 def show_judgement(
@@ -149,7 +171,9 @@ def show_judgement(
 
 
 def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
-    """Print the network's scores for each bar ahead, and the coverage that each model's bands stated and had."""
+    """Print the network's scores for each bar ahead, and the coverage that each model's bands
+    stated and had.
+    """
     model = next(iter(profiles))
     scores, horizon = profiles[model].steps, len(profiles[model].residuals)
     table = _table(f"{model} by bar ahead", "Bar", list(SHOWN.values()))
@@ -158,8 +182,12 @@ def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
     _print_table(out, table)
     if horizon > _MOST_ROWS:
         out.print(f"  and {horizon - _MOST_ROWS:,} more: --json has all of them")
-    coverage = {name: one.calibration for name, one in profiles.items()}
-    table = _table("Outcomes inside the bands, in percent", "Model", [f"{level:g} % band" for level in coverage[model].level])
+    coverage = {name: item.calibration for name, item in profiles.items()}
+    table = _table(
+        "Outcomes inside the bands, in percent",
+        "Model",
+        [f"{level:g} % band" for level in coverage[model].level],
+    )
     for name, found in coverage.items():
         table.add_row(escape(model_title(name)), *(_figure(share) for share in found.realised))
     _print_table(out, table)
@@ -175,7 +203,9 @@ def _levels(levels: Sequence[float]) -> str:
 
 
 def _written(series: PriceSeries) -> Callable[[np.datetime64], str]:
-    """Return how people read dates of a series: days, or times without seconds where there are none."""
+    """Return how people read dates of a series: days, or times without seconds where there are
+    none.
+    """
     stamp = stamps(series)
     if (series.ds == series.ds.astype("datetime64[D]")).all():
         return lambda ds: stamp(ds)[:10]
@@ -183,9 +213,11 @@ def _written(series: PriceSeries) -> Callable[[np.datetime64], str]:
 
 
 def _figure(value: float) -> str:
-    """Write a number with four significant digits, and with the zeros at its end, so that a column stands in line.
+    """Write a number with four significant digits, and with the zeros at its end, so that a column
+    stands in line.
 
-    Numbers below .01 and from ten million on have three digits, the very small and large ones an exponent: 8.42e-7.
+    Numbers below .01 and from ten million on have three digits, the very small and large ones an
+    exponent: 8.42e-7.
     """
     if not math.isfinite(value):
         return "-"
@@ -205,7 +237,13 @@ def _with_exponent(value: float, digits: int) -> str:
 
 
 def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     table.add_column(first, no_wrap=True)
     for heading in numbers:
         table.add_column(heading, justify="right")
@@ -213,16 +251,20 @@ def _table(title: str, first: str, numbers: Sequence[str]) -> Table:
 
 
 def _print_table(out: Console, table: Table) -> None:
-    """Print a table of :func:`_table`; where the terminal is too narrow, headings fold and lines are longer, but no figure is cut."""
+    """Print a table of :func:`_table`; where the terminal is too narrow, headings fold and lines
+    are longer, but no figure is cut.
+    """
     for column in table.columns:
         column.min_width = max((len(str(cell)) for cell in column.cells), default=1)
     out.print(table, crop=False)
 
 
 def price_format(typical: float) -> Callable[[float], str]:
-    """Return how prices of about this size are written: with five significant digits, and at least cents.
+    """Return how prices of about this size are written: with five significant digits, and at least
+    cents.
 
-    Prices from ten million on have no cents; prices below .00001 have an exponent, so that a band fits a line.
+    Prices from ten million on have no cents; prices below .00001 have an exponent, so that a band
+    fits a line.
     """
     size = math.floor(math.log10(abs(typical))) if typical and math.isfinite(typical) else 0
     if size < _LEAST_SIZE:

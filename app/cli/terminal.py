@@ -1,4 +1,6 @@
-"""What commands print: the one way to stdout and stderr, safe for terminals, pipes, full disks and narrow code pages."""
+"""What commands print: the one way to stdout and stderr, safe for terminals, pipes, full disks
+and narrow code pages.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class OutputError(CandlecastError):
 def prepare() -> None:
     """Let no letter and no closed stream end a command.
 
-    What the encoding of a stream lacks is replaced, by ``?`` on stdout; a stream that was closed before the start is made to swallow
+    What the encoding of a stream lacks is replaced, by ``?`` on stdout; a stream that was closed
+    before the start is made to swallow
     everything, so that no file which is opened later takes its place.
     """
     for name in ("stdout", "stderr"):
@@ -40,15 +43,21 @@ def prepare() -> None:
 
 
 def plain(text: str) -> str:
-    """Return a text without control characters but line ends: what a file holds must not steer the terminal."""
+    """Return a text without control characters but line ends: what a file holds must not steer
+    the terminal.
+    """
     if text.isprintable():
         return text
     lines = text.split("\n")
-    return "\n".join(line if line.isprintable() else presentable(line, len(line) + 1) for line in lines)
+    return "\n".join(
+        line if line.isprintable() else presentable(line, len(line) + 1) for line in lines
+    )
 
 
 def say(text: str) -> None:
-    """Tell the user something beside the result: on stderr; where nobody can be told, the work goes on."""
+    """Tell the user something beside the result: on stderr; where nobody can be told, the work
+    goes on.
+    """
     with contextlib.suppress(OSError, ValueError):
         print(plain(text), file=sys.stderr, flush=True)
 
@@ -66,7 +75,8 @@ def show(text: str) -> None:
 
 
 class PlainStream:
-    """A stream for what libraries print: control characters are replaced, and nothing that fails is an error.
+    """A stream for what libraries print: control characters are replaced, and nothing that fails is
+    an error.
 
     Parameters
     ----------
@@ -100,7 +110,9 @@ class PlainStream:
 
 @contextlib.contextmanager
 def written() -> Iterator[None]:
-    """Turn what the system says of standard output into an :class:`OutputError`, and let nothing more be written there."""
+    """Turn what the system says of standard output into an :class:`OutputError`, and let nothing
+    more be written there.
+    """
     try:
         yield
     except BrokenPipeError as error:
@@ -111,11 +123,15 @@ def written() -> Iterator[None]:
     except OSError as error:
         _discard_output()
         hint = "Send the output to another place, or free some space there."
-        raise OutputError(f"The result cannot be shown: {error.strerror or error}.", hint) from error
+        raise OutputError(
+            f"The result cannot be shown: {error.strerror or error}.", hint
+        ) from error
 
 
 def _discard_output() -> None:
-    """Let whatever is still in the buffer of standard output go nowhere: Python would fail at its end otherwise."""
+    """Let whatever is still in the buffer of standard output go nowhere: Python would fail at
+    its end otherwise.
+    """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,6 @@
-"""Files that leave the program: pictures of every plot, all drawn by one painter path, tables, and the report."""
+"""Files that leave the program: pictures of every plot, all drawn by one painter path, tables,
+and the report.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,12 @@ from app.charts.plot import Plot
 from app.export.figure import Figure, Look
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
-from forecasting.writing import write_whole
+from forecasting.files.atomic import atomic_write
 
 __all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
 
-#: Draws piece by piece in the thread of the window, which may do something else at every pause; ends with what makes the bytes of the
+#: Draws piece by piece in the thread of the window, which may do something else at every pause;
+#: ends with what makes the bytes of the
 #: file, in any thread.
 Drawing = Generator[None, None, Callable[[], bytes]]
 
@@ -38,7 +41,8 @@ def write(
     title: str = "",
     look: Look | None = None,
 ) -> None:
-    """Write a run to a file whose suffix decides on the format; a reader sees the old file or the whole new one.
+    """Write a run to a file whose suffix decides on the format; a reader sees the old file or the
+    whole new one.
 
     Needs no display: without a running application one is made that draws into memory only.
 
@@ -47,13 +51,14 @@ def write(
     path : str or Path
         Target; one of :data:`EXPORTERS` by its suffix.
     result : RunResult, Prediction or None
-        None writes a picture of what ``chart`` shows; tables need a result, and the report needs one that was judged.
+        None writes a picture of what ``chart`` shows; tables need a result, and the report needs
+        one that was judged.
     symbol : str, optional
         Series that a picture shows; the first by default. Tables and reports hold all series.
     chart : Plot, optional
         Draw this plot as it is on screen, instead of one of ``kind``.
     kind : str
-        Which plot of the run a picture shows: a key of :data:`app.charts.plots.PLOTS`.
+        Which plot of the run a picture shows: a key of :data:`app.charts.registry.PLOTS`.
     title : str
         Heading of ``chart`` where it shows something else than prices and forecast.
     look : Look, optional
@@ -62,7 +67,8 @@ def write(
     Raises
     ------
     ExportError
-        An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be written.
+        An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be
+        written.
     """
     pieces = begin(path, Figure(result, symbol, chart, kind, title, look or Look()))
     while True:
@@ -74,17 +80,21 @@ def write(
 
 
 def begin(path: str | Path, figure: Figure) -> Generator[None, None, Callable[[], None]]:
-    """Draw a figure piece by piece, in the thread of the window; returns what writes the file, in any thread.
+    """Draw a figure piece by piece, in the thread of the window; returns what writes the file, in
+    any thread.
 
-    The suffix decides on the format; errors as :func:`write`. What is on screen is drawn before the first pause.
+    The suffix decides on the format; errors as :func:`write`. What is on screen is drawn before the
+    first pause.
     """
     path = Path(path)
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
         known = ", ".join(EXPORTERS)
-        raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}.")
+        raise ExportError(
+            f"{path.name}: there is no format '{path.suffix}'.", f"Formats are {known}."
+        )
     encode = yield from exporter.draw(figure)
-    return lambda: write_whole(path, encode())
+    return lambda: atomic_write(path, encode())
 
 
 def _picture(name: str) -> Callable[[Figure], Drawing]:
@@ -95,7 +105,10 @@ def _picture(name: str) -> Callable[[Figure], Drawing]:
             from app.export import pictures
             from app.export.page import drawn
         except ImportError as error:
-            raise ExportError(f"Pictures need Qt, which cannot be loaded: {error}.", "Run 'candlecast doctor', or export .csv.") from error
+            raise ExportError(
+                f"Pictures need Qt, which cannot be loaded: {error}.",
+                "Run 'candlecast doctor', or export .csv.",
+            ) from error
         painter: Callable[..., Callable[[], bytes]] = getattr(pictures, name)
         with drawn(figure) as page:
             encode = painter(page)
@@ -106,7 +119,9 @@ def _picture(name: str) -> Callable[[Figure], Drawing]:
 
 
 def _forecasts(name: str) -> Callable[[Figure], Drawing]:
-    """Wrap an encoder of tables: what is written are the forecasts of all series, and nothing of it is drawn."""
+    """Wrap an encoder of tables: what is written are the forecasts of all series, and nothing of
+    it is drawn.
+    """
 
     def draw(figure: Figure) -> Drawing:
         from app.export import tables
@@ -135,4 +150,6 @@ EXPORTERS: dict[str, Exporter] = {
     ".html": Exporter("HTML report", False, _report),
 }
 #: Suffixes of pictures of one plot of one series.
-PICTURES: tuple[str, ...] = tuple(suffix for suffix, exporter in EXPORTERS.items() if exporter.picture)
+PICTURES: tuple[str, ...] = tuple(
+    suffix for suffix, exporter in EXPORTERS.items() if exporter.picture
+)

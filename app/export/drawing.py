@@ -1,4 +1,6 @@
-"""Plots inside a page of HTML: SVG that takes the reader's light or dark colours and is as small as it can be."""
+"""Plots inside a page of HTML: SVG that takes the reader's light or dark colours and is as small
+as it can be.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ _PATHS = re.compile(r'( (?:d|points)=")([^"]*)"')
 
 
 class Palette:
-    """The colours of a page: light ones as they are drawn, with rules that replace them for readers who prefer dark.
+    """The colours of a page: light ones as they are drawn, with rules that replace them for readers
+    who prefer dark.
 
     Readers that know no such rules show the light ones.
     """
@@ -33,7 +36,9 @@ class Palette:
         self._dark: dict[str, str] = {}
 
     def color(self, light: str, dark: str) -> str:
-        """Return the light colour of a pair; nudged by the least step where another pair has the same one."""
+        """Return the light colour of a pair; nudged by the least step where another pair has the
+        same one.
+        """
         value = int(light[1:], 16)
         while self._dark.setdefault(f"#{value:06x}", dark.lower()) != dark.lower():
             value += -1 if value & 1 else 1 if value == 0 else -1
@@ -42,19 +47,27 @@ class Palette:
     def css(self) -> str:
         """Return the rules for readers who prefer dark."""
         parts = ("fill", "stroke", "stop-color")
-        rules = "".join(f'svg [{part}="{light}"]{{{part}:{dark}}}' for light, dark in self._dark.items() for part in parts)
+        rules = "".join(
+            f'svg [{part}="{light}"]{{{part}:{dark}}}'
+            for light, dark in self._dark.items()
+            for part in parts
+        )
         return f"@media screen and (prefers-color-scheme:dark){{{rules}}}"
 
 
-def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tall: float = 0.36) -> Generator[None, None, str]:
-    """Return a plot as an ``<svg>`` element, or "" where the run has nothing of the kind; pauses between its parts.
+def plot_svg(
+    kind: str, result: RunResult, symbol: str, palette: Palette, *, tall: float = 0.36
+) -> Generator[None, None, str]:
+    """Return a plot as an ``<svg>`` element, or "" where the run has nothing of the kind; pauses
+    between its parts.
 
-    It is drawn in both themes: only colours differ, and each pair of them becomes a rule of the palette.
+    It is drawn in both themes: only colours differ, and each pair of them becomes a rule of the
+    palette.
 
     Parameters
     ----------
     kind : str
-        A key of :data:`app.charts.plots.PLOTS`.
+        A key of :data:`app.charts.registry.PLOTS`.
     result : RunResult
     symbol : str
     palette : Palette
@@ -67,7 +80,7 @@ def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tal
     ExportError
         The plot cannot be drawn.
     """
-    from app.charts.plots import build
+    from app.charts.registry import build
     from app.export.page import bare, need_application
     from app.export.pictures import svg
 
@@ -75,7 +88,10 @@ def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tal
     plot = build(kind, result, symbol)
     if plot is None:
         return ""
-    looks = [Look((_WIDE, round(_WIDE * tall, 2)), LOGICAL_DPI, theme, transparent=True) for theme in ("light", "dark")]
+    looks = [
+        Look((_WIDE, round(_WIDE * tall, 2)), LOGICAL_DPI, theme, transparent=True)
+        for theme in ("light", "dark")
+    ]
     documents = []
     for look in looks:
         yield
@@ -83,8 +99,15 @@ def plot_svg(kind: str, result: RunResult, symbol: str, palette: Palette, *, tal
     light, dark = documents
     yield
     if _COLOR.sub("", light) != _COLOR.sub("", dark):
-        raise ExportError(f"{kind}: the plot has another shape in dark than in light.", "Please report this.")
-    colors = iter([palette.color(*pair) for pair in zip(_COLOR.findall(light), _COLOR.findall(dark), strict=True)])
+        raise ExportError(
+            f"{kind}: the plot has another shape in dark than in light.", "Please report this."
+        )
+    colors = iter(
+        [
+            palette.color(*pair)
+            for pair in zip(_COLOR.findall(light), _COLOR.findall(dark), strict=True)
+        ]
+    )
     return _small(_COLOR.sub(lambda _: next(colors), light), plot.summary())
 
 
@@ -94,8 +117,10 @@ _documents = count()
 def _small(document: str, summary: str) -> str:
     """Return the element of a document without what a page of HTML does not need."""
     body = document[document.index("<defs>") :]
-    place = next(_documents)
-    body = body.replace('id="clipPath', f'id="p{place}c').replace("url(#clipPath", f"url(#p{place}c")
+    index = next(_documents)
+    body = body.replace('id="clipPath', f'id="p{index}c').replace(
+        "url(#clipPath", f"url(#p{index}c"
+    )
     body = _PATHS.sub(lambda found: found[1] + _TINY.sub(r"\1", found[2]) + '"', body)
     body = _DEFAULTS.sub("", body)
     before = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from app.charts.plot import Plot
-from app.charts.plots import PLOTS, build
+from app.charts.registry import PLOTS, build
 from app.export.tables import iso
 from app.number_format import price_decimals
 from forecasting.errors import ExportError
@@ -27,7 +27,9 @@ LOGICAL_DPI = 96
 PRINT_DPI = 300
 _MOST_PIXELS = 200_000_000
 _UNITS = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)\s*(px|in|cm|mm)?\s*", re.IGNORECASE)
+_SIZE = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*[x×]\s*(\d+(?:\.\d+)?)\s*(px|in|cm|mm)?\s*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,15 @@ class Look:
         """Refuse what cannot be drawn."""
         if min(self.size) < 2 or max(self.size) > 200 or not 10 <= self.dpi <= 2400:
             raise ExportError(
-                f"A picture of {self.size[0]:g} x {self.size[1]:g} inches at {self.dpi} dpi cannot be drawn.",
+                f"A picture of {self.size[0]:g} x {self.size[1]:g} inches at {self.dpi} dpi "
+                "cannot be drawn.",
                 "Sides of 2 to 200 inches and 10 to 2400 dpi are possible.",
             )
         width, height = self.pixels
         if width * height > _MOST_PIXELS:
             raise ExportError(
-                f"A picture of {width} x {height} pixels cannot be made.", f"At most {_MOST_PIXELS // 1_000_000} million are possible."
+                f"A picture of {width} x {height} pixels cannot be made.",
+                f"At most {_MOST_PIXELS // 1_000_000} million are possible.",
             )
 
     def to_json(self) -> str:
@@ -82,7 +86,13 @@ class Look:
         try:
             told = json.loads(text)
             wide, high = map(float, told["size"])
-            look = cls((wide, high), int(told["dpi"]), told["theme"], told["transparent"] is True, told["footer"] is True)
+            look = cls(
+                (wide, high),
+                int(told["dpi"]),
+                told["theme"],
+                told["transparent"] is True,
+                told["footer"] is True,
+            )
             return look if look.theme in ("light", "dark") else usual
         except (ExportError, KeyError, TypeError, ValueError, OverflowError):
             return usual
@@ -112,7 +122,8 @@ def read_size(text: str, dpi: int | None = None) -> tuple[tuple[float, float], i
     ----------
     text : str
     dpi : int, optional
-        Pixels an inch. Without it, a size in pixels is one of screen pixels (96 an inch), any other is for print (300).
+        Pixels an inch. Without it, a size in pixels is one of screen pixels (96 an inch), any other
+        is for print (300).
 
     Returns
     -------
@@ -126,7 +137,9 @@ def read_size(text: str, dpi: int | None = None) -> tuple[tuple[float, float], i
     """
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise ExportError(f"'{text}' is not a size.", "Write 1920x1080 for pixels, or 10x6in, 25x15cm, 250x150mm.")
+        raise ExportError(
+            f"'{text}' is not a size.", "Write 1920x1080 for pixels, or 10x6in, 25x15cm, 250x150mm."
+        )
     sides, unit = (float(found[1]), float(found[2])), (found[3] or "px").lower()
     density = dpi or (LOGICAL_DPI if unit == "px" else PRINT_DPI)
     inch = 1 / density if unit == "px" else _UNITS[unit]
@@ -146,7 +159,7 @@ class Figure:
     chart : Plot or None
         A plot on screen that is to be drawn as it is.
     kind : str
-        Without ``chart``: which plot of the run, a key of :data:`app.charts.plots.PLOTS`.
+        Without ``chart``: which plot of the run, a key of :data:`app.charts.registry.PLOTS`.
     title : str
         Heading of ``chart`` where it shows something else than prices and forecast.
     look : Look
@@ -176,7 +189,9 @@ class Figure:
         series, _ = self.chosen()
         built = build(self.kind, self.result, series.symbol)
         if built is None:
-            raise ExportError(f"{PLOTS[self.kind].title}: this run has nothing to draw.", "Choose another plot.")
+            raise ExportError(
+                f"{PLOTS[self.kind].title}: this run has nothing to draw.", "Choose another plot."
+            )
         return built
 
     def chosen(self) -> tuple[PriceSeries, Forecast | None]:
@@ -185,20 +200,29 @@ class Figure:
         panel = self.result.panel
         series = next((s for s in panel if self.symbol in (None, s.symbol)), None)
         if series is None:
-            raise ExportError(f"There is no series '{self.symbol}' in this run.", f"It has {', '.join(panel.symbols)}.")
+            raise ExportError(
+                f"There is no series '{self.symbol}' in this run.",
+                f"It has {', '.join(panel.symbols)}.",
+            )
         return series, next((f for f in self.result.forecasts if f.symbol == series.symbol), None)
 
     def heading(self) -> tuple[str, str]:
         """Return title and subtitle."""
         if self.result is None:
-            return self.title or (self.chart.summary().partition(":")[0] if self.chart is not None else "Candlecast"), ""
+            return self.title or (
+                self.chart.summary().partition(":")[0] if self.chart is not None else "Candlecast"
+            ), ""
         series, forecast = self.chosen()
         title = self.title or (PLOTS[self.kind].title if self.kind != "price" else "")
         if title:
-            return title, "  ·  ".join((series.symbol, forecast.model)) if forecast else series.symbol
+            return title, "  ·  ".join(
+                (series.symbol, forecast.model)
+            ) if forecast else series.symbol
         if forecast is None:
             return series.symbol, ""
-        return f"{series.symbol} – {forecast.model} forecast", "  ·  ".join(horizon_words(series, forecast))
+        return f"{series.symbol} – {forecast.model} forecast", "  ·  ".join(
+            horizon_words(series, forecast)
+        )
 
     def footer(self) -> tuple[str, str]:
         """Return the verdict and the line on where all comes from."""
@@ -208,12 +232,16 @@ class Figure:
         parts = [
             f"Source: {source_name(series)}{adjusted(series)}",
             f"{day(series.ds[0])} to {day(series.ds[-1])}",
-            f"{forecast.model if forecast else result.config.model.title}, lookback {result.config.task.input_size}",
+            f"{forecast.model if forecast else result.config.model.title}, lookback "
+            f"{result.config.task.input_size}",
         ]
         sentence = "Forecast by a saved network; it was not judged on these prices."
         if isinstance(result, RunResult):
             sentence = result.verdict.sentence
-            parts += [f"seed {result.info.seed}", f"best epoch {result.info.best_epoch} of {result.info.epochs}"]
+            parts += [
+                f"seed {result.info.seed}",
+                f"best epoch {result.info.best_epoch} of {result.info.epochs}",
+            ]
         else:
             parts.append(f"seed {result.config.train.seed}")
         return sentence, "  ·  ".join([*parts, "Candlecast", "Not financial advice"])

@@ -1,4 +1,6 @@
-"""One page around a plot: title above, verdict and provenance below, laid out in logical pixels for any painter."""
+"""One page around a plot: title above, verdict and provenance below, laid out in logical pixels
+for any painter.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ class Page:
 
 @contextmanager
 def drawn(figure: Figure) -> Iterator[Page]:
-    """Hand out the page of a figure (title, plot and footer); a plot that was made for it goes away afterwards.
+    """Hand out the page of a figure (title, plot and footer); a plot that was made for it goes away
+    afterwards.
 
     Raises
     ------
@@ -86,11 +89,15 @@ def need_application() -> None:
         application = QApplication(_without_display())
         _applications.append(application)
     if not QFontDatabase.families():
-        raise ExportError("There are no fonts on this machine, so the picture would have no text.", "Install fonts such as DejaVu Sans.")
+        raise ExportError(
+            "There are no fonts on this machine, so the picture would have no text.",
+            "Install fonts such as DejaVu Sans.",
+        )
 
 
 def _without_display() -> list[str]:
-    """Return the words of an application that only draws pictures, whatever the environment says of displays.
+    """Return the words of an application that only draws pictures, whatever the environment says of
+    displays.
 
     A platform that is not there, or that reaches for a display, would end the process.
     """
@@ -100,7 +107,8 @@ def _without_display() -> list[str]:
     return ["candlecast", "-platform", platform]
 
 
-#: What other programs leave in the environment that keeps Qt from starting, or makes it end at a warning.
+#: What other programs leave in the environment that keeps Qt from starting, or makes it end at a
+#: warning.
 _MISLEADING = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_PLUGIN_PATH", "QT_FATAL_WARNINGS")
 #: Applications made here live as long as the process: Qt allows one, and ends badly when it goes.
 _applications: list[QApplication] = []
@@ -118,10 +126,19 @@ def _paint(painter: QPainter, target: QRectF, figure: Figure, plot: Plot) -> Non
     width, height = target.width(), target.height()
     theme = see_through(figure.look.colors) if figure.look.transparent else figure.look.colors
     top = _paint_title(painter, width, figure.heading(), theme)
-    bottom = _paint_footer(painter, width, height, figure.footer(), theme) if figure.look.footer else 12.0
+    bottom = (
+        _paint_footer(painter, width, height, figure.footer(), theme)
+        if figure.look.footer
+        else 12.0
+    )
     # Charts are laid out in whole pixels: any other rectangle would stretch their text.
     top, bottom = math.ceil(top), math.ceil(bottom)
-    plot.paint_plot(painter, QRectF(12, top, math.floor(width) - 18, math.floor(height) - top - bottom), theme, FONT_PX)
+    plot.paint_plot(
+        painter,
+        QRectF(12, top, math.floor(width) - 18, math.floor(height) - top - bottom),
+        theme,
+        FONT_PX,
+    )
 
 
 def _paint_title(painter: QPainter, width: float, heading: tuple[str, str], theme: Theme) -> float:
@@ -135,15 +152,20 @@ def _paint_title(painter: QPainter, width: float, heading: tuple[str, str], them
         metrics = QFontMetricsF(face)
         painter.setFont(face)
         painter.setPen(QColor(color))
-        painter.drawText(QPointF(20, row + metrics.ascent()), metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 40))
+        painter.drawText(
+            QPointF(20, row + metrics.ascent()),
+            metrics.elidedText(text, Qt.TextElideMode.ElideRight, width - 40),
+        )
         row += metrics.height() + 2 if text else 0
     return row + 8
 
 
-def _paint_footer(painter: QPainter, width: float, height: float, footer: tuple[str, str], theme: Theme) -> float:
+def _paint_footer(
+    painter: QPainter, width: float, height: float, footer: tuple[str, str], theme: Theme
+) -> float:
     """Write verdict and provenance at the bottom; return the height they took."""
     wrap = int(Qt.TextFlag.TextWordWrap)
-    place = height - 12.0
+    index = height - 12.0
     for text, pixels, weight, color in (
         (footer[1], 10, QFont.Weight.Normal, theme.muted),
         (footer[0], 12, QFont.Weight.Medium, theme.text),
@@ -151,10 +173,14 @@ def _paint_footer(painter: QPainter, width: float, height: float, footer: tuple[
         if not text:
             continue
         face = font(pixels, weight)
-        room = QFontMetricsF(face).boundingRect(QRectF(20, 0, width - 40, height / 3), wrap, text).height()
-        place -= room
+        room = (
+            QFontMetricsF(face)
+            .boundingRect(QRectF(20, 0, width - 40, height / 3), wrap, text)
+            .height()
+        )
+        index -= room
         painter.setFont(face)
         painter.setPen(QColor(color))
-        painter.drawText(QRectF(20, place, width - 40, room + 2), wrap, text)
-        place -= 4
-    return height - place + 4
+        painter.drawText(QRectF(20, index, width - 40, room + 2), wrap, text)
+        index -= 4
+    return height - index + 4

@@ -1,4 +1,6 @@
-"""Pictures: each hands a page to another painter, in the thread of the window, and returns what encodes it, in any thread."""
+"""Pictures: each hands a page to another painter, in the thread of the window, and returns what
+encodes it, in any thread.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,18 @@ def image(page: Page) -> QImage:
     """
     look = page.look
     width, height = look.pixels
-    made = QImage(width, height, QImage.Format.Format_ARGB32_Premultiplied if look.transparent else QImage.Format.Format_RGB32)
+    made = QImage(
+        width,
+        height,
+        QImage.Format.Format_ARGB32_Premultiplied
+        if look.transparent
+        else QImage.Format.Format_RGB32,
+    )
     if made.isNull():
-        raise ExportError(f"There is no memory for a picture of {width} x {height} pixels.", "Choose a smaller size or fewer dpi.")
+        raise ExportError(
+            f"There is no memory for a picture of {width} x {height} pixels.",
+            "Choose a smaller size or fewer dpi.",
+        )
     made.fill(0)
     metre = round(look.dpi / 0.0254)
     made.setDotsPerMeterX(metre)
@@ -38,7 +49,9 @@ def image(page: Page) -> QImage:
 def preview(page: Page, width: int) -> QImage:
     """Draw the whole page small, ``width`` pixels wide, as it will look."""
     wide, high = page.look.logical
-    made = QImage(width, max(1, round(width * high / wide)), QImage.Format.Format_ARGB32_Premultiplied)
+    made = QImage(
+        width, max(1, round(width * high / wide)), QImage.Format.Format_ARGB32_Premultiplied
+    )
     made.fill(0)
     _draw(page, made, made.width(), made.height())
     return made
@@ -75,11 +88,17 @@ def svg(page: Page) -> Callable[[], bytes]:
     # Qt names one family; readers without it would take a serif.
     family = QFontInfo(font(12)).family()
     document = bytes(data.data())
-    return lambda: re.sub(rb'font-family="[^"]*"', f'font-family="{family}, Verdana, Arial, sans-serif"'.encode(), document)
+    return lambda: re.sub(
+        rb'font-family="[^"]*"',
+        f'font-family="{family}, Verdana, Arial, sans-serif"'.encode(),
+        document,
+    )
 
 
 def pdf(page: Page) -> Callable[[], bytes]:
-    """Draw the page as a PDF file of one page of the size asked for, as vectors: the painter encodes, and nothing is left to be done."""
+    """Draw the page as a PDF file of one page of the size asked for, as vectors: the painter
+    encodes, and nothing is left to be done.
+    """
     data, buffer = _buffer()
     writer = QPdfWriter(buffer)
     writer.setResolution(1200)

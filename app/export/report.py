@@ -1,4 +1,6 @@
-"""The report of a run: one HTML file that can be mailed, read in any browser, and followed step by step."""
+"""The report of a run: one HTML file that can be mailed, read in any browser, and followed step
+by step.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from html import escape
 
-from app.charts.plots import PLOTS
+from app.charts.registry import PLOTS
 from app.export.drawing import Palette, plot_svg
 from app.export.figure import Figure, day, horizon_words, source_name
 from app.export.tables import forecasts, iso
@@ -28,15 +30,19 @@ Parts = Generator[str | None, None, None]
 _SAYS = {
     "past": "Forecasts from the test part, end to end, over what then happened.",
     "steps": "How far off the forecast is, by bars ahead. Lower is better.",
-    "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all cases.",
-    "calibration": "How often each band held beside how often it said it would. On the diagonal it is honest; below, too narrow. "
+    "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all "
+    "cases.",
+    "calibration": "How often each band held beside how often it said it would. On the diagonal "
+    "it is honest; below, too narrow. "
     "Where the interval crosses the diagonal, the band may be right.",
-    "residuals": "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 % band.",
+    "residuals": "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 "
+    "% band.",
     "loss": "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
     "gradient": "The size of the gradient by epoch.",
     "memory": "How much of the gradient reaches back how far.",
 }
-#: Series that get a plot of their own, and bytes after which no further one is drawn: a report must fit a mail.
+#: Series that get a plot of their own, and bytes after which no further one is drawn: a report must
+#: fit a mail.
 _MOST_SERIES, _MOST_BYTES = 12, 600_000
 #: Findings, and series without a forecast, that are named beside the verdict.
 _MOST_NOTES = 8
@@ -44,9 +50,11 @@ _MOST_ROWS = 60
 
 
 def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
-    """Make a page of its own of a finished run: no scripts, nothing loaded from elsewhere, all text escaped.
+    """Make a page of its own of a finished run: no scripts, nothing loaded from elsewhere, all text
+    escaped.
 
-    Plots are SVG whose colours follow the reader's light or dark preference. Pauses after every part; returns what makes the file.
+    Plots are SVG whose colours follow the reader's light or dark preference. Pauses after every
+    part; returns what makes the file.
 
     Raises
     ------
@@ -57,7 +65,10 @@ def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
     if result is None:
         raise ExportError("There is nothing to report on.", "Train a network first.")
     if not isinstance(result, RunResult):
-        raise ExportError("A forecast by a saved network was not judged, so there is nothing to report on.", "Export .svg or .csv instead.")
+        raise ExportError(
+            "A forecast by a saved network was not judged, so there is nothing to report on.",
+            "Export .svg or .csv instead.",
+        )
     from app.theme import asset
 
     palette = Palette()
@@ -69,8 +80,10 @@ def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
     head = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>"
-        f'<meta name="generator" content="Candlecast {escape(__version__)}"/><title>{escape(_title(result))}</title>'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
+        "'unsafe-inline'; img-src data:\"/>"
+        '<meta name="generator" content="Candlecast '
+        f'{escape(__version__)}"/><title>{escape(_title(result))}</title>'
     )
     head = f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n"
     return lambda: "".join((head, "\n".join(parts), "\n</main></body></html>\n")).encode()
@@ -87,7 +100,8 @@ def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     yield _settings(result.config)
     yield _reproduce(result)
     yield (
-        f"<footer>Made by Candlecast {escape(__version__)} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
+        f"<footer>Made by Candlecast {escape(__version__)} on "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
         "For research and teaching. Not financial advice.</footer>"
     )
 
@@ -95,31 +109,51 @@ def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
 def _title(result: RunResult) -> str:
     symbols = result.panel.symbols
     model = result.forecasts[0].model if result.forecasts else result.config.model.title
-    return f"{', '.join(symbols[:5])}{f' and {len(symbols) - 5} more' if len(symbols) > 5 else ''} – {model} forecast"
+    return (
+        f"{', '.join(symbols[:5])}{f' and {len(symbols) - 5} more' if len(symbols) > 5 else ''} "
+        f"– {model} forecast"
+    )
 
 
 def _verdict(result: RunResult) -> str:
     verdict = result.verdict
     forecast = result.forecasts[0] if result.forecasts else None
-    own = next((one for one in result.panel if forecast and one.symbol == forecast.symbol), result.panel[0])
-    under = "  ·  ".join(horizon_words(own, forecast)[: 3 if len(result.panel) == 1 else 2]) if forecast else ""
+    own = next(
+        (item for item in result.panel if forecast and item.symbol == forecast.symbol),
+        result.panel[0],
+    )
+    under = (
+        "  ·  ".join(horizon_words(own, forecast)[: 3 if len(result.panel) == 1 else 2])
+        if forecast
+        else ""
+    )
     notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
-    tries = f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>" if verdict.tries > 1 else ""
+    tries = (
+        f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>"
+        if verdict.tries > 1
+        else ""
+    )
     badge = "TOO FEW" if verdict.few else escape(verdict.outcome.upper())
     return (
         f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
         f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{badge}</p>'
-        f"<p class='sentence'>{escape(verdict.sentence)}</p>{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
+        f"<p class='sentence'>{escape(verdict.sentence)}</p>"
+        f"{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
         f"{_data_notes(result)}"
     )
 
 
 def _data_notes(result: RunResult) -> str:
     """List errors and warnings of the data, and the series that have no forecast."""
-    found = [f"{one.severity.capitalize()} in the data of {symbol}: {one.message}" for symbol, one in serious(result.panel)]
+    found = [
+        f"{item.severity.capitalize()} in the data of {symbol}: {item.message}"
+        for symbol, item in serious(result.panel)
+    ]
     lines = [*found[:_MOST_NOTES], *list(result.left_out.values())[:_MOST_NOTES]]
     if len(found) > _MOST_NOTES:
-        lines.append(f"And {len(found) - _MOST_NOTES:,} more errors and warnings: all are listed below.")
+        lines.append(
+            f"And {len(found) - _MOST_NOTES:,} more errors and warnings: all are listed below."
+        )
     if len(result.left_out) > _MOST_NOTES:
         lines.append(f"Without a forecast in all: {', '.join(result.left_out)}.")
     told = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -131,13 +165,13 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     first = figure.symbol
     symbols = sorted(result.panel.symbols, key=lambda symbol: symbol != first)
     drawn = 0
-    for place, symbol in enumerate(symbols[:_MOST_SERIES]):
+    for index, symbol in enumerate(symbols[:_MOST_SERIES]):
         drawing = yield from plot_svg("price", result, symbol, palette, tall=0.5)
         drawn += len(drawing)
         yield _plot(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
-        if drawn > _MOST_BYTES and place + 1 < len(symbols):
+        if drawn > _MOST_BYTES and index + 1 < len(symbols):
             break
-    left = len(symbols) - min(len(symbols), place + 1)
+    left = len(symbols) - min(len(symbols), index + 1)
     if left:
         yield f"<p class='muted'>{left} more series are in the table of forecasts below.</p>"
 
@@ -147,7 +181,11 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     symbol = figure.symbol or result.panel.symbols[0]
     size = 0
     for kind, says in _SAYS.items():
-        drawing = (yield from plot_svg(kind, result, symbol, palette)) if kind in PLOTS and size < _MOST_BYTES else ""
+        drawing = (
+            (yield from plot_svg(kind, result, symbol, palette))
+            if kind in PLOTS and size < _MOST_BYTES
+            else ""
+        )
         size += len(drawing)
         if drawing:
             yield _plot(PLOTS[kind].title, says, drawing)
@@ -171,46 +209,76 @@ def _scores(result: RunResult) -> str:
         best = [] if result.verdict.few else leaders(name, result.scores, digits=5)
         unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
         marks = ["best" if model in best else "n" for model in models]
-        cells = "".join(f"<td class='{mark}'>{_number(value)}</td>" for mark, value in zip(marks, values, strict=True))
+        cells = "".join(
+            f"<td class='{mark}'>{_number(value)}</td>"
+            for mark, value in zip(marks, values, strict=True)
+        )
         rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
-    heads = "".join(f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models)
-    stars = "No best is marked: too few independent origins tell them apart." if result.verdict.few else "★ marks the best."
+    heads = "".join(
+        f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models
+    )
+    stars = (
+        "No best is marked: too few independent origins tell them apart."
+        if result.verdict.few
+        else "★ marks the best."
+    )
     return (
-        "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from the same days, on which no network "
+        "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from "
+        "the same days, on which no network "
         f"was trained. {stars} {_levels(result)}</p>"
         f"<div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
     )
 
 
 def _levels(result: RunResult) -> str:
-    """Return over which quantile levels CRPS is averaged; "" where the outcomes were not kept whole."""
+    """Return over which quantile levels CRPS is averaged; "" where the outcomes were not kept
+    whole.
+    """
     levels = next(iter(result.outcomes.values())).scored_levels if len(result.outcomes) > 1 else ()
-    return f"CRPS is averaged over {len(levels)} quantile levels, {levels[0]:g} to {levels[-1]:g}." if levels else ""
+    return (
+        f"CRPS is averaged over {len(levels)} quantile levels, {levels[0]:g} to {levels[-1]:g}."
+        if levels
+        else ""
+    )
 
 
 def _forecast_table(result: RunResult) -> str:
     """Return the forecasts as a table; of long ones the first bars."""
     if not result.forecasts:
         return ""
-    tables = "".join(_bars_ahead(one, several=len(result.forecasts) > 1) for one in result.forecasts[: _MOST_SERIES * 2])
+    tables = "".join(
+        _bars_ahead(item, several=len(result.forecasts) > 1)
+        for item in result.forecasts[: _MOST_SERIES * 2]
+    )
     rows = len(forecasts(result)["ds"])
-    more = f"<p class='muted'>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
+    more = (
+        f"<p class='muted'>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
+    )
     return f"<section><h2>Forecast</h2>{tables}{more}</section>"
 
 
 def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
     bands = [forecast.band(level) for level in (80, 95)]
     heads = "".join(
-        f"<th scope='col' class='n'>{one}</th>" for one in (forecast.point_name.capitalize(), "80 % from", "to", "95 % from", "to")
+        f"<th scope='col' class='n'>{item}</th>"
+        for item in (forecast.point_name.capitalize(), "80 % from", "to", "95 % from", "to")
     )
     rows = "".join(
         f"<tr><th scope='row'>{date}</th>"
-        + "".join(f"<td class='n'>{_number(value[step], 2)}</td>" for value in (forecast.point, *bands[0], *bands[1]))
+        + "".join(
+            f"<td class='n'>{_number(value[step], 2)}</td>"
+            for value in (forecast.point, *bands[0], *bands[1])
+        )
         + "</tr>"
         for step, date in enumerate(iso(forecast.ds)[:_MOST_ROWS])
     )
-    table = f"<div class='wide'><table><tr><th scope='col'>Date</th>{heads}</tr>{rows}</table></div>"
-    name = f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value {_number(forecast.y0, 2)}"
+    table = (
+        f"<div class='wide'><table><tr><th scope='col'>Date</th>{heads}</tr>{rows}</table></div>"
+    )
+    name = (
+        f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value "
+        f"{_number(forecast.y0, 2)}"
+    )
     shown = "" if several else " open='open'"
     return f"<details{shown}><summary>{escape(name)}</summary>{table}</details>"
 
@@ -219,7 +287,10 @@ def _provenance(result: RunResult) -> str:
     """Return where each series comes from, and what is noticeable in it."""
     parts = []
     for series in list(result.panel)[: _MOST_SERIES * 2]:
-        findings = "".join(f"<li>{escape(one.severity)}: {escape(one.message)} ({escape(one.action)})</li>" for one in series.findings)
+        findings = "".join(
+            f"<li>{escape(item.severity)}: {escape(item.message)} ({escape(item.action)})</li>"
+            for item in series.findings
+        )
         told = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
         parts.append(f"<h3>{escape(series.symbol)}</h3>{_facts(_origin(series))}{told}")
     split = result.split
@@ -259,12 +330,20 @@ def _settings(config: RunConfig) -> str:
         rows = []
         for name, info in cls.model_fields.items():
             value = getattr(chosen, name)
-            text = escape({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
+            text = escape(
+                {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            )
             rows.append((info.title or name, f"<b>{text}</b>" if value != info.default else text))
-        cells = "".join(f"<tr><th scope='row'>{escape(label)}</th><td>{value}</td></tr>" for label, value in rows)
-        parts.append(f"<div><h3>{escape(group.capitalize())}</h3><table class='facts'>{cells}</table></div>")
+        cells = "".join(
+            f"<tr><th scope='row'>{escape(label)}</th><td>{value}</td></tr>"
+            for label, value in rows
+        )
+        parts.append(
+            f"<div><h3>{escape(group.capitalize())}</h3><table class='facts'>{cells}</table></div>"
+        )
     return (
-        "<section><h2>Settings</h2><details><summary>All settings; those in bold differ from the defaults</summary>"
+        "<section><h2>Settings</h2><details><summary>All settings; those in bold differ from "
+        "the defaults</summary>"
         f"<div class='columns'>{''.join(parts)}</div></details></section>"
     )
 
@@ -272,24 +351,37 @@ def _settings(config: RunConfig) -> str:
 def _reproduce(result: RunResult) -> str:
     """Return command, settings and versions."""
     info = result.info
-    how = {"epochs": "all epochs done", "early": "no better loss any more", "user": "stopped by the user"}[info.stopped]
+    how = {
+        "epochs": "all epochs done",
+        "early": "no better loss any more",
+        "user": "stopped by the user",
+    }[info.stopped]
     facts = {
-        "Run": f"{info.epochs} epochs in {info.seconds:,.1f} s on {info.device}, best at {info.best_epoch}, seed {info.seed}: {how}",
+        "Run": f"{info.epochs} epochs in {info.seconds:,.1f} s on {info.device}, best at "
+        f"{info.best_epoch}, seed {info.seed}: {how}",
         **info.versions,
     }
     return (
         "<section><h2>How to come by the same</h2><p>In the folder of the data:</p>"
         f"<pre>{escape(command(result))}</pre>"
-        "<p>Or save the settings below as <code>run.json</code> and give <code>--config run.json</code> instead of the flags.</p>"
-        f"<details><summary>Settings as JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{_facts(facts)}</section>"
+        "<p>Or save the settings below as <code>run.json</code> and give <code>--config "
+        "run.json</code> instead of the flags.</p>"
+        "<details><summary>Settings as "
+        f"JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{_facts(facts)}</section>"
     )
 
 
 def command(result: RunResult) -> str:
-    """Return the command line that makes the same run: sources, and every setting that differs from its default."""
+    """Return the command line that makes the same run: sources, and every setting that differs
+    from its default.
+    """
     sources: list[str] = list(dict.fromkeys(source_name(series) for series in result.panel))
     words = ["candlecast", "forecast", *sources]
-    joined = {series.freq for series in result.panel if any(one.code == "resampled" for one in series.findings)}
+    joined = {
+        series.freq
+        for series in result.panel
+        if any(item.code == "resampled" for item in series.findings)
+    }
     words += [word for freq in sorted(joined) for word in ("--resample", freq)]
     for group, cls in GROUPS.items():
         for name, info in cls.model_fields.items():
@@ -297,17 +389,27 @@ def command(result: RunResult) -> str:
             if value == info.default:
                 continue
             flag = name.replace("_", "-")
-            words += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            words += (
+                [f"--{'' if value else 'no-'}{flag}"]
+                if isinstance(value, bool)
+                else [f"--{flag}", str(value)]
+            )
     return shlex.join(words)
 
 
 def _facts(facts: dict[str, str]) -> str:
-    rows = "".join(f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts.items() if text)
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
+        for name, text in facts.items()
+        if text
+    )
     return f"<table class='facts'>{rows}</table>"
 
 
 def _number(value: float, least: int = 0) -> str:
-    """Write a number with about five significant digits and ``least`` decimals, a dash where there is none."""
+    """Write a number with about five significant digits and ``least`` decimals, a dash where
+    there is none.
+    """
     if not math.isfinite(value):
         return "–"
     digits = max(least, 4 - math.floor(math.log10(abs(value)))) if value else 0

@@ -1,4 +1,6 @@
-"""Tables that leave the program: CSV, Parquet, and text for the clipboard, none of which a spreadsheet takes for formulas."""
+"""Tables that leave the program: CSV, Parquet, and text for the clipboard, none of which a
+spreadsheet takes for formulas.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,19 @@ from app.charts.plot import Columns
 from app.charts.price_table import LEVELS, forecast_columns, zoned
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
+from forecasting.files.atomic import atomic_write
 from forecasting.series import Dates
-from forecasting.writing import write_whole
 
-__all__ = ["LEVELS", "TABLES", "clipboard_text", "csv_bytes", "forecasts", "iso", "parquet_bytes", "write_table"]
+__all__ = [
+    "LEVELS",
+    "TABLES",
+    "clipboard_text",
+    "csv_bytes",
+    "forecasts",
+    "iso",
+    "parquet_bytes",
+    "write_table",
+]
 
 
 def forecasts(result: RunResult | Prediction | None) -> Columns:
@@ -35,13 +46,15 @@ def forecasts(result: RunResult | Prediction | None) -> Columns:
     if result is None or not result.forecasts:
         raise ExportError("There is no forecast to write.", "Train a network first.")
     made = result.forecasts
-    parts = [forecast_columns(one) for one in made]
+    parts = [forecast_columns(item) for item in made]
     zones = {series.symbol: series.tz for series in result.panel}
-    dates = [zoned(one.ds, zones.get(one.symbol, "")) for one in made]
-    mixed = len({one.dtype.kind for one in dates}) > 1
+    dates = [zoned(item.ds, zones.get(item.symbol, "")) for item in made]
+    mixed = len({item.dtype.kind for item in dates}) > 1
     table: dict[str, Any] = {
-        "unique_id": np.concatenate([np.full(len(one), one.symbol) for one in made]).astype(object),
-        "ds": np.concatenate([one.ds for one in made] if mixed else dates),
+        "unique_id": np.concatenate([np.full(len(item), item.symbol) for item in made]).astype(
+            object
+        ),
+        "ds": np.concatenate([item.ds for item in made] if mixed else dates),
     }
     return table | {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -56,10 +69,12 @@ def write_table(path: str | Path, columns: Columns) -> None:
     """
     path = Path(path)
     if path.suffix.lower() not in TABLES:
-        raise ExportError(f"{path.name}: there is no format '{path.suffix}'.", f"Tables are {', '.join(TABLES)}.")
+        raise ExportError(
+            f"{path.name}: there is no format '{path.suffix}'.", f"Tables are {', '.join(TABLES)}."
+        )
     if not columns:
         raise ExportError("There is no data to write.", "Wait until something is drawn.")
-    write_whole(path, TABLES[path.suffix.lower()][1](columns))
+    atomic_write(path, TABLES[path.suffix.lower()][1](columns))
 
 
 def csv_bytes(columns: Columns) -> bytes:
@@ -76,7 +91,8 @@ def clipboard_text(columns: Columns) -> str:
 
 
 def parquet_bytes(columns: Columns) -> bytes:
-    """Return a table as a Parquet file: numbers as doubles or integers, dates as timestamps, in their zone where it is known.
+    """Return a table as a Parquet file: numbers as doubles or integers, dates as timestamps, in
+    their zone where it is known.
 
     Dates of several zones are kept in UTC.
     """
@@ -88,18 +104,26 @@ def parquet_bytes(columns: Columns) -> bytes:
         if array.dtype.kind == "M":
             return pa.array(array.astype("datetime64[us]"))
         if _is_aware(array):
-            zones = {str(one.tzinfo) for one in array}
-            utc = [one.astimezone(UTC) for one in array]
+            zones = {str(item.tzinfo) for item in array}
+            utc = [item.astimezone(UTC) for item in array]
             return pa.array(utc, pa.timestamp("us", tz=zones.pop() if len(zones) == 1 else "UTC"))
-        return pa.array(array if array.dtype.kind in "fiub" else [str(one) for one in array])
+        return pa.array(array if array.dtype.kind in "fiub" else [str(item) for item in array])
 
     buffer = io.BytesIO()
-    pq.write_table(pa.table({name: column(values) for name, values in columns.items()}), buffer, compression="zstd")
+    pq.write_table(
+        pa.table({name: column(values) for name, values in columns.items()}),
+        buffer,
+        compression="zstd",
+    )
     return buffer.getvalue()
 
 
 def _is_aware(array: npt.NDArray[Any]) -> bool:
-    return array.dtype == object and array.size > 0 and all(isinstance(one, datetime) for one in array)
+    return (
+        array.dtype == object
+        and array.size > 0
+        and all(isinstance(item, datetime) for item in array)
+    )
 
 
 def iso(ds: Dates) -> list[str]:
@@ -132,12 +156,12 @@ def _cells(values: Any) -> Iterator[str]:
     if array.dtype.kind == "M":
         return iter(iso(array))
     if _is_aware(array):
-        return (one.isoformat() for one in array)
+        return (item.isoformat() for item in array)
     if array.dtype.kind == "f":
-        return ("" if np.isnan(one) else repr(float(one)) for one in array)
+        return ("" if np.isnan(item) else repr(float(item)) for item in array)
     if array.dtype.kind in "iu":
-        return (str(int(one)) for one in array)
-    return (cell_text(str(one)) for one in array)
+        return (str(int(item)) for item in array)
+    return (cell_text(str(item)) for item in array)
 
 
 def cell_text(text: str) -> str:

@@ -1,4 +1,6 @@
-"""The main window as it is first painted: empty and at once; the workbench that fills it is imported after that."""
+"""The main window as it is first painted: empty and at once; the workbench that fills it is
+imported after that.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QScrollArea, QTabBar, QWidget
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QTabBar,
+    QWidget,
+)
 
 from app import theme
-from app.settings import Preferences
+from app.preferences import Preferences
 
 if TYPE_CHECKING:
     from app.window.workbench import Workbench
@@ -24,8 +41,23 @@ _FRAME = (12, 40)
 _SMALLEST = (900, 600)
 #: What the workbench needs, in pieces that each take a tenth of a second at most.
 _IMPORTS = (
-    *("numpy", "pydantic", "forecasting.config", "forecasting.events", "forecasting.sources", "pyqtgraph", "app.charts.price"),
-    *("app.session", "app.forms", "app.panels.model", "app.panels.training", "app.panels.results", "app.panels.backtest"),
+    *(
+        "numpy",
+        "pydantic",
+        "forecasting.config",
+        "forecasting.events",
+        "forecasting.sources",
+        "pyqtgraph",
+        "app.charts.price",
+    ),
+    *(
+        "app.session",
+        "app.widgets.form_builder",
+        "app.features.model.panel",
+        "app.features.training.panel",
+        "app.features.evaluation.panel",
+        "app.features.backtest.panel",
+    ),
     *("app.window.layout", "app.window.workbench"),
 )
 
@@ -35,7 +67,7 @@ class _FirstPaint(QLabel):
 
     painted = Signal()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         self.painted.emit()
 
@@ -95,7 +127,7 @@ class MainWindow(QMainWindow):
             self.bench.start(self._references)
         return self.bench
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+    def closeEvent(self, event: QCloseEvent) -> None:
         """Ask where something would be lost, end all threads, remember the place."""
         if self.bench and not self.bench.may_close():
             event.ignore()
@@ -105,18 +137,18 @@ class MainWindow(QMainWindow):
         self._preferences.save()
         event.accept()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files, and show that they are."""
         if self.bench and dropped_files(event.mimeData()):
             event.acceptProposedAction()
             self._show_drop(shown=True)
 
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Take the highlight away."""
         self._show_drop(shown=False)
         super().dragLeaveEvent(event)
 
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+    def dropEvent(self, event: QDropEvent) -> None:
         """Load what was dropped."""
         self._show_drop(shown=False)
         files = dropped_files(event.mimeData())
@@ -124,8 +156,10 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.bench.load(files)
 
-    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
-        """Pass by what lies behind other panels, and scroll to what has the focus: out of sight it helps nobody."""
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Pass by what lies behind other panels, and scroll to what has the focus: out of sight
+        it helps nobody.
+        """
         first = QApplication.focusWidget()
         while super().focusNextPrevChild(forward):
             now = QApplication.focusWidget()
@@ -136,13 +170,15 @@ class MainWindow(QMainWindow):
         return False
 
     def open_file(self, path: str) -> None:
-        """Open a file that the system hands over, as at a double click: at once, or as soon as the window is furnished."""
+        """Open a file that the system hands over, as at a double click: at once, or as soon as
+        the window is furnished.
+        """
         if self.bench:
             self.bench.load([path])
         else:
             self._references = (path,)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the highlight over the whole window."""
         super().resizeEvent(event)
         self._drop_hint.setGeometry(self.rect().adjusted(6, 6, -6, -6))
@@ -153,12 +189,14 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self._prepare)
 
     def _prepare(self) -> None:
-        """Import what the workbench needs, piece by piece, so that the window answers in between; then build it."""
+        """Import what the workbench needs, piece by piece, so that the window answers in
+        between; then build it.
+        """
         if self._imports:
             importlib.import_module(self._imports.pop(0))
             QTimer.singleShot(0, self._prepare)
         else:
-            self.furnish().guiding.welcome()
+            self.furnish().help_controller.welcome()
 
     def _place(self) -> None:
         """Take the remembered place, or a sensible one on this screen."""
@@ -175,7 +213,8 @@ class MainWindow(QMainWindow):
     def _show_drop(self, *, shown: bool) -> None:
         colors = theme.current(self._preferences.theme)
         self._drop_hint.setStyleSheet(
-            f"background: {_veil(colors.accent)}; border: 2px dashed {colors.accent}; border-radius: 10px;"
+            f"background: {_veil(colors.accent)}; border: 2px dashed {colors.accent}; "
+            "border-radius: 10px;"
             f"color: {colors.text}; font-size: 20px; font-weight: 600;"
         )
         self._drop_hint.setVisible(shown)
@@ -202,14 +241,15 @@ def _scroll_to(widget: QWidget | None) -> None:
 
 def _say_in_the_end(message: str, hint: str) -> None:
     """Tell of settings that could not be kept once there is no window to tell it in."""
-    from app import logbook
+    from app import log
 
-    logbook.note("the settings could not be kept")
+    log.note("the settings could not be kept")
     print(f"{message} {hint}".rstrip(), file=sys.stderr, flush=True)
 
 
 def first_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size of a first window on a screen with so much room in pixels: four fifths of it, within limits.
+    """Return the size of a first window on a screen with so much room in pixels: four fifths of it,
+    within limits.
 
     The window manager's frame has room around it on any screen.
     """
@@ -224,5 +264,5 @@ def dropped_files(data: QMimeData) -> list[str]:
 
 
 def _veil(color: str) -> str:
-    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(color[index : index + 2], 16) for index in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, 40)"

@@ -1,4 +1,6 @@
-"""Which commands can be used now: decided in one place, from what the session has and what the shown row has."""
+"""Which commands can be used now: decided in one place, from what the session has and what the
+shown row has.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from app.session import Session
 
 #: Commands that :func:`available` decides on.
 DECIDED = frozenset({
-    "open", "import", "ticker", "new_project", "reload", "train", "use_model", "backtest", "audit", "longer", "pause",
+    "open", "import", "ticker", "new_project", "reload", "train", "use_model", "backtest", "audit",
+    "longer", "pause",
     "stop", "cancel", "save_model", "export", "copy", "fit",
 })  # fmt: skip
 
@@ -14,7 +17,8 @@ DECIDED = frozenset({
 def available(session: Session) -> frozenset[str]:
     """Return the names of the commands, of those in :data:`DECIDED`, that can be used now.
 
-    The answer depends on nothing but the session, so it has to be asked again whenever the session's
+    The answer depends on nothing but the session, so it has to be asked again whenever the
+    session's
     state, its watchlist, its selected row or its results change, and at no other time.
     """
     state = session.state

@@ -1,4 +1,6 @@
-"""Sizes of the docks, kept as shares of the window, so that they survive a restart on whatever screen."""
+"""Sizes of the docks, kept as shares of the window, so that they survive a restart on whatever
+screen.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class DockSizes(QObject):
         Gives the docks the sizes of a first start.
     """
 
-    def __init__(self, window: QMainWindow, docks: Mapping[str, QDockWidget], default: Callable[[], None]) -> None:
+    def __init__(
+        self, window: QMainWindow, docks: Mapping[str, QDockWidget], default: Callable[[], None]
+    ) -> None:
         super().__init__(window)
         self._window = window
         self._docks = docks
@@ -95,11 +99,16 @@ class DockSizes(QObject):
         for name, dock in self._docks.items():
             front = self._front(dock)
             if front is not None:
-                shares[name] = (min(front.width() / width, 1.0), min(self._height(front) / height, 1.0))
+                shares[name] = (
+                    min(front.width() / width, 1.0),
+                    min(self._height(front) / height, 1.0),
+                )
         return DockShares(window=(width, height), docks=shares).model_dump_json()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Follow the window's size, and notice when a separator is taken hold of: no widget lies there."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the window's size, and notice when a separator is taken hold of: no widget lies
+        there.
+        """
         if self._pending and watched is self._window:
             if event.type() == QEvent.Type.Resize:
                 QTimer.singleShot(0, self, self._apply)
@@ -125,15 +134,25 @@ class DockSizes(QObject):
 
     def _take(self, shares: DockShares) -> None:
         """Give each dock in front its share of the window."""
-        fronts = [dock for dock in self._docks.values() if dock.objectName() in shares.docks and self._front(dock) is dock]
+        fronts = [
+            dock
+            for dock in self._docks.values()
+            if dock.objectName() in shares.docks and self._front(dock) is dock
+        ]
         kept = [shares.docks[dock.objectName()] for dock in fronts]
         width, height = self._window.width(), self._window.height()
         if fronts:
-            self._window.resizeDocks(fronts, [round(share[0] * width) for share in kept], Qt.Orientation.Horizontal)
-            self._window.resizeDocks(fronts, [round(share[1] * height) for share in kept], Qt.Orientation.Vertical)
+            self._window.resizeDocks(
+                fronts, [round(share[0] * width) for share in kept], Qt.Orientation.Horizontal
+            )
+            self._window.resizeDocks(
+                fronts, [round(share[1] * height) for share in kept], Qt.Orientation.Vertical
+            )
 
     def _restore_older(self, restore_state: Callable[[], bool]) -> None:
-        """Restore the sizes in pixels of a version that kept no shares, without changing which tab is in front."""
+        """Restore the sizes in pixels of a version that kept no shares, without changing which
+        tab is in front.
+        """
         fronts = [dock for dock in self._docks.values() if self._front(dock) is dock]
         restore_state()
         for dock in fronts:
@@ -146,14 +165,21 @@ class DockSizes(QObject):
         """Return the height of a dock with the tabs below it, as ``resizeDocks`` counts it."""
         direct = Qt.FindChildOption.FindDirectChildrenOnly
         for bar in self._window.findChildren(QTabBar, options=direct):
-            if bar.isVisible() and dock.windowTitle() in (bar.tabText(place) for place in range(bar.count())):
+            if bar.isVisible() and dock.windowTitle() in (
+                bar.tabText(index) for index in range(bar.count())
+            ):
                 return dock.height() + bar.height()
         return dock.height()
 
     def _front(self, dock: QDockWidget) -> QDockWidget | None:
-        """Return the dock in front of the tabs that a dock is among; None for one that floats or is hidden."""
+        """Return the dock in front of the tabs that a dock is among; None for one that floats or
+        is hidden.
+        """
         if dock.isFloating() or dock.isHidden():
             return None
         tabs = [dock, *self._window.tabifiedDockWidgets(dock)]
         inside = self._window.rect()
-        return next((one for one in tabs if not one.isFloating() and inside.intersects(one.geometry())), None)
+        return next(
+            (item for item in tabs if not item.isFloating() and inside.intersects(item.geometry())),
+            None,
+        )

@@ -5,28 +5,36 @@ from __future__ import annotations
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.charts.price import PriceChart
-from app.panels.backtest import BacktestPanel
-from app.panels.banner import Banner
-from app.panels.bars import OneBar
-from app.panels.data import DataPanel
-from app.panels.empty import EmptyState
-from app.panels.header import ChartHeader
-from app.panels.journal import JournalPanel
-from app.panels.model import ModelPanel
-from app.panels.recovery import RecoveryOffer
-from app.panels.results import ResultsPanel
-from app.panels.resume import ResumeOffer
-from app.panels.runs import RunsPanel
-from app.panels.status import StatusLine
-from app.panels.stepper import Stepper
-from app.panels.training import TrainingPanel
-from app.settings import Preferences
+from app.features.backtest.panel import BacktestPanel
+from app.features.evaluation.panel import ResultsPanel
+from app.features.journal.panel import JournalPanel
+from app.features.model.panel import ModelPanel
+from app.features.past_forecasts.navigator import PastForecastNavigator
+from app.features.project.recovery_bar import RecoveryBar
+from app.features.runs.panel import RunsPanel
+from app.features.training.panel import TrainingPanel
+from app.features.training.resume_bar import ResumeBar
+from app.features.watchlist.panel import DataPanel
+from app.layout_presets import LayoutPresets
+from app.preferences import Preferences
 from app.theme import Theme
+from app.widgets.banner import Banner
+from app.widgets.chart_header import ChartHeader
+from app.widgets.empty_state import EmptyState
+from app.widgets.message_bar import MessageBarStack
+from app.widgets.status_line import StatusLine
 from app.window.dock_sizes import DockSizes
-from app.window.presets import LayoutPresets
 
 #: Width of the window in pixels below which its bars are compact.
 _COMPACT = 1100
@@ -58,13 +66,27 @@ class Layout(QObject):
         super().__init__(window)
         self._window = window
         self._compact: bool | None = None
-        self.banner, self.header, self.stepper, self.chart = Banner(), ChartHeader(), Stepper(), PriceChart()
-        self.data, self.model, self.training, self.results = DataPanel(), ModelPanel(), TrainingPanel(), ResultsPanel()
-        self.resume = ResumeOffer()
-        self.runs, self.recovery = RunsPanel(), RecoveryOffer()
+        self.banner, self.header, self.stepper, self.chart = (
+            Banner(),
+            ChartHeader(),
+            PastForecastNavigator(),
+            PriceChart(),
+        )
+        self.data, self.model, self.training, self.results = (
+            DataPanel(),
+            ModelPanel(),
+            TrainingPanel(),
+            ResultsPanel(),
+        )
+        self.resume = ResumeBar()
+        self.runs, self.recovery = RunsPanel(), RecoveryBar()
         self.backtest, self.journal = BacktestPanel(), JournalPanel()
         self.status = StatusLine(window.statusBar())
-        self._empty = EmptyState("candles", self.tr("No prices yet"), self.tr("Drop a file here, type a ticker above, or choose a sample."))
+        self._empty = EmptyState(
+            "candles",
+            self.tr("No prices yet"),
+            self.tr("Drop a file here, type a ticker above, or choose a sample."),
+        )
         self._stage = QStackedWidget()
         self._stage.addWidget(self._empty)
         self._stage.addWidget(self.chart)
@@ -74,7 +96,7 @@ class Layout(QObject):
         rows.setSpacing(0)
         for part in (self.recovery, self.resume, self.banner, self.header, self.stepper):
             rows.addWidget(part)
-        self.bars = OneBar((self.recovery, self.resume, self.banner))
+        self.bars = MessageBarStack((self.recovery, self.resume, self.banner))
         rows.addWidget(self._stage, 1)
         window.setCentralWidget(middle)
         self.docks: dict[str, QDockWidget] = {}
@@ -89,9 +111,13 @@ class Layout(QObject):
         """Whether the window is so narrow that its bars are to be compact."""
         return self._window.width() < _COMPACT
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Tell when the window becomes narrow, or wide again."""
-        if watched is self._window and event.type() in (QEvent.Type.Resize, QEvent.Type.Show) and self.compact != self._compact:
+        if (
+            watched is self._window
+            and event.type() in (QEvent.Type.Resize, QEvent.Type.Show)
+            and self.compact != self._compact
+        ):
             self._compact = self.compact
             self.compact_changed.emit(self._compact)
         return super().eventFilter(watched, event)
@@ -103,8 +129,25 @@ class Layout(QObject):
 
     def set_theme(self, theme: Theme) -> None:
         """Give every part the colours of a theme."""
-        panels = (self.data, self.model, self.training, self.results, self.runs, self.backtest, self.journal)
-        for part in (self.recovery, self.resume, self.banner, self.header, self.stepper, *panels, self.chart, self._empty):
+        panels = (
+            self.data,
+            self.model,
+            self.training,
+            self.results,
+            self.runs,
+            self.backtest,
+            self.journal,
+        )
+        for part in (
+            self.recovery,
+            self.resume,
+            self.banner,
+            self.header,
+            self.stepper,
+            *panels,
+            self.chart,
+            self._empty,
+        ):
             part.set_theme(theme)
 
     def restore(self, preferences: Preferences) -> None:
@@ -127,7 +170,7 @@ class Layout(QObject):
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
         self._window.setCorner(Qt.Corner.BottomLeftCorner, left)
-        places: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
+        indices: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
             ("data", self.tr("Data"), self.data, left),
             ("model", self.tr("Model"), self.model, left),
             ("training", self.tr("Training"), self.training, below),
@@ -136,15 +179,20 @@ class Layout(QObject):
             ("journal", self.tr("Journal"), self.journal, below),
             ("runs", self.tr("Runs"), self.runs, below),
         )
-        for name, title, panel, place in places:
+        for name, title, panel, index in indices:
             dock = QDockWidget(title, self._window)
             dock.setObjectName(name)
             dock.setWidget(panel)
-            self._window.addDockWidget(place, dock)
+            self._window.addDockWidget(index, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
-        for before, after in (("data", "model"), *pairwise(("results", "backtest", "journal", "runs"))):
+        for before, after in (
+            ("data", "model"),
+            *pairwise(("results", "backtest", "journal", "runs")),
+        ):
             self._window.tabifyDockWidget(self.docks[before], self.docks[after])
         self.docks["results"].raise_()
         self._window.setTabPosition(left, QTabWidget.TabPosition.North)
-        self._window.setDockOptions(QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks)
+        self._window.setDockOptions(
+            QMainWindow.DockOption.AnimatedDocks | QMainWindow.DockOption.AllowTabbedDocks
+        )

@@ -1,4 +1,6 @@
-"""All the wiring: builds the panels, hands their intents to the session, and shows what the session delivers."""
+"""All the wiring: builds the panels, hands their intents to the session, and shows what the
+session delivers.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +11,41 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from app import logbook
-from app.access import complete, take_literally
-from app.project import is_project
+from app import dialogs, log
+from app.accessibility import complete, take_literally
+from app.actions import Actions
+from app.background import Failure
+from app.features.audit.controller import AuditController
+from app.features.backtest.controller import BacktestController
+from app.features.evaluation.controller import EvaluationController
+from app.features.export.controller import ExportController
+from app.features.help.controller import HelpController
+from app.features.importing.controller import ImportController
+from app.features.journal.controller import JournalController
+from app.features.past_forecasts.controller import PastForecastController
+from app.features.prediction.controller import PredictionController, is_network
+from app.features.project.controller import ProjectController
+from app.features.project.project_file import is_project
+from app.features.remedies.controller import RemedyController, Step
+from app.features.runs.controller import RunsController
+from app.features.tickers.controller import TickerController
+from app.features.training.controller import TrainingController
+from app.features.training.run_view import RunView
+from app.features.view.controller import ViewController
+from app.features.watchlist.controller import WatchlistController
+from app.preferences import Preferences
 from app.session import Session
-from app.settings import Preferences
 from app.tasks import sweeping
 from app.watchlist import Choice
-from app.window import dialogs
-from app.window.actions import Actions
-from app.window.auditing import Auditing
 from app.window.availability import DECIDED, available
-from app.window.backtesting import Backtesting
-from app.window.guiding import Guiding
-from app.window.importer import Importer
-from app.window.journaling import Journaling
-from app.window.judging import Judging
-from app.window.keeping import Keeping
 from app.window.layout import Layout
-from app.window.projecting import Projecting
-from app.window.restoring import Restoring
-from app.window.reusing import Reusing, is_network
-from app.window.reviewing import Reviewing, Step
-from app.window.running import Running
-from app.window.runs import RunsDesk
-from app.window.steering import Steering
-from app.window.stepping import Stepping
-from app.window.tickers import TickerDesk
-from app.window.viewing import Viewing
-from app.window.watching import Watching
-from app.worker import Failure
+from app.window.restoring import StateRestorer
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError, Remedy
 from forecasting.events import (
-    Advice,
     AuditFinished,
     BacktestFinished,
+    Diagnosis,
     EngineReady,
     LearningRatesTried,
     Notice,
@@ -56,7 +57,7 @@ from forecasting.events import (
 
 FIRST_SAMPLE = "sample:sp500"
 #: What runs aside under this name clears away what earlier starts left; no desk listens to it.
-SWEEP = "sweep"
+SWEEP = "remove_stale"
 #: Next steps that the banner has room for.
 _MOST_STEPS = 2
 #: Milliseconds that a closing window waits for its threads.
@@ -80,7 +81,8 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling, auditing, running, runs, projecting,
+    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling,
+    auditing, running, runs, projecting,
     steering, reviewing, reusing, guiding
         The desks: each wires one thing that people do.
     """
@@ -96,27 +98,69 @@ class Workbench(QObject):
         self._refused = ""
         self._steps: tuple[Step, ...] = ()
         self._progress_shown: Progress | None = None
-        self._restoring = Restoring()
+        self._restoring = StateRestorer()
         self.session = Session()
         self.actions = Actions(window)
         self.layout = Layout(window, self.actions.submenus["Panels"])
-        self.chart, self.banner, self.header, self._status = self.layout.chart, self.layout.banner, self.layout.header, self.layout.status
-        self.data, self.model, self.training, self.results = self.layout.data, self.layout.model, self.layout.training, self.layout.results
-        self.viewing = Viewing(self.session, self.chart, self.header, self.layout.set_theme, self.actions, preferences)
-        self.watching = Watching(self.session, self.data, preferences, self.report)
-        self.importer = Importer(window, self.session, self.watching)
-        self.tickers = TickerDesk(window, self.session, self.watching, self.actions, preferences)
-        self.keeping = Keeping(window, self.session, self.chart, self._status, self.viewing, preferences)
-        self.judging = Judging(self.session, {"results": self.results.judged, "backtest": self.layout.backtest.judged})
-        self.backtesting = Backtesting(
-            self.session, self.layout.backtest, self.model, self.banner, self.layout.presets, self.actions, preferences
+        self.chart, self.banner, self.header, self._status = (
+            self.layout.chart,
+            self.layout.banner,
+            self.layout.header,
+            self.layout.status,
         )
-        self.stepping = Stepping(self.session, self.chart, self.layout.stepper, self.actions, self.backtesting)
-        self.journaling = Journaling(self.session, self.layout.journal, self.watching, self.stepping)
-        self.auditing = Auditing(window, self.session, self.model, self.layout.backtest, self.actions)
-        self.running = Running(self.session, self.chart, self.training, self.results, self.layout.presets)
-        self.runs = RunsDesk(window, self.session, self.layout.runs, self.chart, self.model, self.watching, self.keeping.may_forget)
-        self.projecting = Projecting(
+        self.data, self.model, self.training, self.results = (
+            self.layout.data,
+            self.layout.model,
+            self.layout.training,
+            self.layout.results,
+        )
+        self.view_controller = ViewController(
+            self.session, self.chart, self.header, self.layout.set_theme, self.actions, preferences
+        )
+        self.watchlist_controller = WatchlistController(
+            self.session, self.data, preferences, self.report
+        )
+        self.importer = ImportController(window, self.session, self.watchlist_controller)
+        self.tickers = TickerController(
+            window, self.session, self.watchlist_controller, self.actions, preferences
+        )
+        self.export_controller = ExportController(
+            window, self.session, self.chart, self._status, self.view_controller, preferences
+        )
+        self.evaluation_controller = EvaluationController(
+            self.session, {"results": self.results.judged, "backtest": self.layout.backtest.judged}
+        )
+        self.backtest_controller = BacktestController(
+            self.session,
+            self.layout.backtest,
+            self.model,
+            self.banner,
+            self.layout.presets,
+            self.actions,
+            preferences,
+        )
+        self.past_forecasts = PastForecastController(
+            self.session, self.chart, self.layout.stepper, self.actions, self.backtest_controller
+        )
+        self.journal_controller = JournalController(
+            self.session, self.layout.journal, self.watchlist_controller, self.past_forecasts
+        )
+        self.auditing = AuditController(
+            window, self.session, self.model, self.layout.backtest, self.actions
+        )
+        self.running = RunView(
+            self.session, self.chart, self.training, self.results, self.layout.presets
+        )
+        self.runs = RunsController(
+            window,
+            self.session,
+            self.layout.runs,
+            self.chart,
+            self.model,
+            self.watchlist_controller,
+            self.export_controller.may_forget,
+        )
+        self.project_controller = ProjectController(
             window,
             self.session,
             self.chart,
@@ -126,17 +170,41 @@ class Workbench(QObject):
             self._status,
             self.layout.presets,
             self.actions,
-            self.viewing,
-            self.watching,
+            self.view_controller,
+            self.watchlist_controller,
             self.runs,
             preferences,
         )
-        self.steering = Steering(
-            window, self.session, self.layout.resume, self.training, self.model, self.actions, self.watching, self.report
+        self.training_controller = TrainingController(
+            window,
+            self.session,
+            self.layout.resume,
+            self.training,
+            self.model,
+            self.actions,
+            self.watchlist_controller,
+            self.report,
         )
-        self.reviewing = Reviewing(self.session, self.layout.presets, self.watching, self.model)
-        self.reusing = Reusing(window, self.session, self.actions, self.keeping, self.journaling, preferences)
-        self.guiding = Guiding(window, self.session, self.layout.presets, self.layout.bars, self.actions, self.viewing, preferences)
+        self.remedy_controller = RemedyController(
+            self.session, self.layout.presets, self.watchlist_controller, self.model
+        )
+        self.prediction_controller = PredictionController(
+            window,
+            self.session,
+            self.actions,
+            self.export_controller,
+            self.journal_controller,
+            preferences,
+        )
+        self.help_controller = HelpController(
+            window,
+            self.session,
+            self.layout.presets,
+            self.layout.bars,
+            self.actions,
+            self.view_controller,
+            preferences,
+        )
         self._wire_session()
         self._wire_panels()
         self._wire_actions()
@@ -144,7 +212,9 @@ class Workbench(QObject):
         self.layout.compact_changed.connect(self.actions.set_compact)
         for name, action in self.actions.choices("layout").items():
             action.triggered.connect(partial(self._choose_layout, name))
-        self.layout.presets.changed.connect(lambda: self.actions.check("layout", self.layout.presets.name))
+        self.layout.presets.changed.connect(
+            lambda: self.actions.check("layout", self.layout.presets.name)
+        )
         self.actions.set_compact(self.layout.compact)
         self.header.set_compact(self.layout.compact)
         self._restore()
@@ -153,33 +223,39 @@ class Workbench(QObject):
         take_literally(window)
 
     def start(self, references: Sequence[str] = ()) -> None:
-        """Bring back the watchlist, load what was asked for, what was trained last or the sample, and prepare the engine."""
+        """Bring back the watchlist, load what was asked for, what was trained last or the
+        sample, and prepare the engine.
+        """
         back = self._restoring
-        restored = back.attempt(self.tr("the watchlist"), self.watching.restore)
-        back.attempt(self.tr("the project"), self.projecting.start)
+        restored = back.attempt(self.tr("the watchlist"), self.watchlist_controller.restore)
+        back.attempt(self.tr("the project"), self.project_controller.start)
         if all(map(is_network, references)) and restored:
-            back.attempt(self.tr("the watchlist"), self.watching.start)
+            back.attempt(self.tr("the watchlist"), self.watchlist_controller.start)
         elif all(map(is_network, references)):
             self.load((FIRST_SAMPLE,))
         self.load(references)
         self.session.warm_up_soon()
-        back.attempt(self.tr("the journal"), self.journaling.read)
+        back.attempt(self.tr("the journal"), self.journal_controller.read)
         back.attempt(self.tr("the runs"), self.runs.start)
-        back.attempt(self.tr("trainings that were cut short"), self.steering.start)
+        back.attempt(self.tr("trainings that were cut short"), self.training_controller.start)
         self.session.aside(SWEEP, sweeping(self._preferences.data_file("watchlist.json").parent))
         self._show_state()
         back.tell(self.banner.show_lasting)
 
     def load(self, references: Sequence[str]) -> None:
-        """Load files, tickers or samples onto the watchlist; they are what is trained from then on, and what a saved network forecasts."""
-        project = next((one for one in references if is_project(one)), None)
+        """Load files, tickers or samples onto the watchlist; they are what is trained from then
+        on, and what a saved network forecasts.
+        """
+        project = next((item for item in references if is_project(item)), None)
         if project is not None:
-            self.projecting.open(Path(project))
+            self.project_controller.open(Path(project))
         else:
-            self.watching.load(tuple(one for one in references if not is_network(one)))
-        network = next((one for one in references if is_network(one)), None)
+            self.watchlist_controller.load(
+                tuple(item for item in references if not is_network(item))
+            )
+        network = next((item for item in references if is_network(item)), None)
         if network is not None:
-            self.reusing.open(network)
+            self.prediction_controller.open(network)
 
     def train(self) -> None:
         """Train with the settings of the form."""
@@ -201,15 +277,15 @@ class Workbench(QObject):
 
     def export(self, path: str | Path) -> bool:
         """Begin to write what is shown; see :meth:`Keeping.export`."""
-        return self.keeping.export(path)
+        return self.export_controller.export(path)
 
     def save_model(self, path: str | Path) -> bool:
         """Write the network of the last run to a file. True when it was written."""
-        return self.keeping.save_model(path)
+        return self.export_controller.save_model(path)
 
     def set_theme(self, name: str) -> None:
         """Switch the whole program to a theme: ``system``, ``light`` or ``dark``."""
-        self.viewing.set_theme(name)
+        self.view_controller.set_theme(name)
 
     def attempt(self, do: Callable[[], object]) -> None:
         """Do something, and tell in the banner where it is refused."""
@@ -218,8 +294,11 @@ class Workbench(QObject):
         except CandlecastError as error:
             self.report(error)
 
-    def report(self, fault: Failure | BaseException, again: Callable[[], object] | None = None) -> None:
-        """Tell of a fault: ours in the banner, with next steps as buttons, any other with all details.
+    def report(
+        self, fault: Failure | BaseException, again: Callable[[], object] | None = None
+    ) -> None:
+        """Tell of a fault: ours in the banner, with next steps as buttons, any other with all
+        details.
 
         Parameters
         ----------
@@ -231,14 +310,24 @@ class Workbench(QObject):
         self._fault = failure
         self._note("", failure)
         if not failure.details:
-            helps = self.reviewing.steps(fault) if isinstance(fault, CandlecastError) else ()
-            self._steps = helps or self.reviewing.corrections(failure.suggestions) or self.reviewing.remedies(failure.remedies, again)
+            helps = (
+                self.remedy_controller.steps(fault) if isinstance(fault, CandlecastError) else ()
+            )
+            self._steps = (
+                helps
+                or self.remedy_controller.corrections(failure.suggestions)
+                or self.remedy_controller.remedies(failure.remedies, again)
+            )
             self._refused = self.importer.offers()
             if self._refused and len(self._steps) < _MOST_STEPS:
                 self._steps += ((self.tr("Import with options…"), self._import_refused),)
-            self.banner.show_fault(failure.message, failure.hint, choices=[name for name, _ in self._steps])
+            self.banner.show_fault(
+                failure.message, failure.hint, choices=[name for name, _ in self._steps]
+            )
             return
-        self.banner.show_fault(self.tr("Something went wrong: {what}").format(what=failure.message), details=True)
+        self.banner.show_fault(
+            self.tr("Something went wrong: {what}").format(what=failure.message), details=True
+        )
         self._show_details()
 
     def _import_refused(self) -> None:
@@ -250,7 +339,9 @@ class Workbench(QObject):
         self.banner.show_notice(message, hint, choices=[name for name, _ in steps])
 
     def _take_step(self, number: int) -> None:
-        """Take one of the next steps that the banner offers; what a dialog may still settle stays until it is settled."""
+        """Take one of the next steps that the banner offers; what a dialog may still settle
+        stays until it is settled.
+        """
         take = self._steps[number][1]
         if take != self._import_refused:
             self.banner.pass_on()
@@ -258,35 +349,38 @@ class Workbench(QObject):
 
     def _take_remedy(self, remedy: Remedy) -> None:
         """Take a next step that a panel offers."""
-        self.attempt(lambda: self.reviewing.take(remedy))
+        self.attempt(lambda: self.remedy_controller.take(remedy))
 
     def _note(self, name: str, failure: Failure) -> None:
-        """Write an unexpected fault into the log, once; where no desk tells of what failed aside, tell of it."""
+        """Write an unexpected fault into the log, once; where no desk tells of what failed
+        aside, tell of it.
+        """
         if failure.details and failure is not self._noted:
             self._noted = failure
-            logbook.fault(failure.details)
+            log.fault(failure.details)
         if name == SWEEP:
             self.report(failure)
 
     def may_close(self) -> bool:
         """Ask where a run would be lost, then end all threads; False when the window is to stay.
 
-        What cannot be interrupted, such as the import of torch, is waited for by whoever runs the program.
+        What cannot be interrupted, such as the import of torch, is waited for by whoever runs the
+        program.
         """
-        if not self.keeping.settle():
+        if not self.export_controller.settle():
             return False
         if self.running.live and not self._leave_run():
             return False
-        if self.backtesting.live and not dialogs.ask_close_while_testing(self.window):
+        if self.backtest_controller.live and not dialogs.ask_close_while_testing(self.window):
             return False
-        if not self.running.live and not self.keeping.may_forget():
+        if not self.running.live and not self.export_controller.may_forget():
             return False
-        if not self.projecting.may_close():
+        if not self.project_controller.may_close():
             return False
-        self.projecting.close()
+        self.project_controller.close()
         self._remember_settings()
         self.layout.remember(self._preferences)
-        self.watching.save()
+        self.watchlist_controller.save()
         self.session.close(_CLOSE_MS)
         return True
 
@@ -301,7 +395,11 @@ class Workbench(QObject):
 
     def _leave_run(self) -> bool:
         """Ask what becomes of the run at hand; True when it may be given up."""
-        ask = dialogs.ask_close_while_paused if self.session.state == "paused" else dialogs.ask_close_while_training
+        ask = (
+            dialogs.ask_close_while_paused
+            if self.session.state == "paused"
+            else dialogs.ask_close_while_training
+        )
         answer = "continue" if self._closing else ask(self.window)
         if answer == "keep":
             self._closing = True
@@ -318,12 +416,15 @@ class Workbench(QObject):
             return True
         self.banner.show_fault(
             self.tr("The training could not be kept for the next start."),
-            self.tr("It is paused. Stop it and save the network, or see that the folder for user data can be written."),
+            self.tr(
+                "It is paused. Stop it and save the network, or see that the folder for user "
+                "data can be written."
+            ),
         )
         return False
 
     def _remember_settings(self) -> None:
-        if self.projecting.path is not None:
+        if self.project_controller.path is not None:
             return  # those of a project are in its file
         try:
             self._preferences.run = self.model.config().to_json()
@@ -331,48 +432,50 @@ class Workbench(QObject):
             self._preferences.run = ""
 
     def _wire_session(self) -> None:
-        self.session.delivered.connect(self._show_event)
+        self.session.event_received.connect(self._show_event)
         self.session.failed.connect(self.report)
-        self.session.aside_failed.connect(self._note)
+        self.session.background_failed.connect(self._note)
         self.session.state_changed.connect(self._show_state)
         self.session.list_changed.connect(self._enable)
         self.session.selected_changed.connect(self._enable)
-        self.session.pulsed.connect(self._draw)
+        self.session.frame_due.connect(self._draw)
 
     def _wire_panels(self) -> None:
-        self.viewing.color_also(self.importer.set_theme)
-        self.viewing.color_also(self.steering.set_theme)
+        self.view_controller.color_also(self.importer.set_theme)
+        self.view_controller.color_also(self.training_controller.set_theme)
         self.chart.readout.connect(self._status.show_readout)
-        self.watching.shown.connect(self._show_series)
-        self.watching.told.connect(self.banner.show_lasting)
-        self.watching.removed.connect(self.banner.pass_on)
-        self.keeping.refused.connect(lambda fault: self.report(fault, self.keeping.again))
-        self.reviewing.told.connect(self._tell)
-        self.reviewing.train_wanted.connect(self.train)
+        self.watchlist_controller.shown.connect(self._show_series)
+        self.watchlist_controller.told.connect(self.banner.show_lasting)
+        self.watchlist_controller.removed.connect(self.banner.pass_on)
+        self.export_controller.refused.connect(
+            lambda fault: self.report(fault, self.export_controller.again)
+        )
+        self.remedy_controller.told.connect(self._tell)
+        self.remedy_controller.train_wanted.connect(self.train)
         self.training.remedy_wanted.connect(self._take_remedy)
         self.model.remedy_wanted.connect(self._take_remedy)
-        self.reusing.refused.connect(self.report)
-        self.reusing.told.connect(self.banner.show_notice)
-        self.reusing.shown.connect(self._show_series)
-        self.backtesting.refused.connect(self.report)
+        self.prediction_controller.refused.connect(self.report)
+        self.prediction_controller.told.connect(self.banner.show_notice)
+        self.prediction_controller.shown.connect(self._show_series)
+        self.backtest_controller.refused.connect(self.report)
         self.auditing.refused.connect(self.report)
-        self.journaling.told.connect(self.banner.show_notice)
-        self.journaling.warned.connect(self.banner.show_lasting)
-        self.viewing.color_also(self.auditing.dialog.set_theme)
-        self.projecting.refused.connect(self.report)
-        self.projecting.told.connect(self.banner.show_notice)
-        self.projecting.warned.connect(self.banner.show_lasting)
-        self.projecting.changed.connect(self._show_project)
+        self.journal_controller.told.connect(self.banner.show_notice)
+        self.journal_controller.warned.connect(self.banner.show_lasting)
+        self.view_controller.color_also(self.auditing.dialog.set_theme)
+        self.project_controller.refused.connect(self.report)
+        self.project_controller.told.connect(self.banner.show_notice)
+        self.project_controller.warned.connect(self.banner.show_lasting)
+        self.project_controller.changed.connect(self._show_project)
         self.runs.refused.connect(self.report)
         self.runs.told.connect(self.banner.show_notice)
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
-        self.runs.deleted.connect(lambda: self.steering.offer_undo(self.runs))
-        for show in (self.running.show_run, self.stepping.show_past):
+        self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
+        for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
-        self.runs.tested.connect(self.backtesting.recall)
+        self.runs.tested.connect(self.backtest_controller.recall)
         self.runs.tested.connect(lambda *_: self._show_series())
-        self.keeping.wrote.connect(self._title)
+        self.export_controller.wrote.connect(self._title)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
         self.data.add_ticker_wanted.connect(self.tickers.add)
@@ -391,18 +494,18 @@ class Workbench(QObject):
         on("open", self._ask_open)
         on("import", self._ask_import)
         on("ticker", self.actions.ticker_field.ask)
-        on("reload", self.watching.reload)
-        on("new_project", self.projecting.new)
-        on("save_project", self.projecting.save)
-        on("save_project_as", self.projecting.save_as)
-        on("save_model", self.keeping.ask_save_model)
-        on("export", self.keeping.ask_export)
-        on("copy", self.keeping.copy_chart)
+        on("reload", self.watchlist_controller.reload)
+        on("new_project", self.project_controller.new)
+        on("save_project", self.project_controller.save)
+        on("save_project_as", self.project_controller.save_as)
+        on("save_model", self.export_controller.ask_save_model)
+        on("export", self.export_controller.ask_export)
+        on("copy", self.export_controller.copy_chart)
         on("quit", self.window.close)
         on("train", self.train)
         on("stop", self.session.stop)
         on("cancel", self.cancel)
-        on("log", lambda: dialogs.show_folder(self.window, logbook.log_folder()))
+        on("log", lambda: dialogs.show_folder(self.window, log.log_folder()))
         on("about", lambda: dialogs.show_about(self.window))
         for reference, action in self.actions.choices("sample").items():
             action.triggered.connect(self._opener(reference))
@@ -410,10 +513,12 @@ class Workbench(QObject):
     def _restore(self) -> None:
         """Show what was remembered; what does not fit any more is left at its default."""
         back = self._restoring
-        back.attempt(self.tr("the view of the chart"), self.viewing.restore)
+        back.attempt(self.tr("the view of the chart"), self.view_controller.restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
-        back.attempt(self.tr("the settings of the last backtest"), self.backtesting.restore)
-        back.attempt(self.tr("the places of the panels"), lambda: self.layout.restore(self._preferences))
+        back.attempt(self.tr("the settings of the last backtest"), self.backtest_controller.restore)
+        back.attempt(
+            self.tr("the places of the panels"), lambda: self.layout.restore(self._preferences)
+        )
         back.attempt(self.tr("the recent files"), self._show_recent)
         self._show_state()
 
@@ -427,11 +532,17 @@ class Workbench(QObject):
     def _show_event(self, event: object) -> None:
         match event:
             case SeriesLoaded():
-                logbook.note(f"loaded {len(event.panel)} series of {sum(map(len, event.panel))} bars in all")
+                log.note(
+                    f"loaded {len(event.panel)} series of {sum(map(len, event.panel))} bars in all"
+                )
                 self._show_panel()
-                told, steps = self.reviewing.settlements(event.panel) if self.session.asked_anew else ("", ())
+                told, steps = (
+                    self.remedy_controller.settlements(event.panel)
+                    if self.session.asked_anew
+                    else ("", ())
+                )
                 if not told and self.session.asked_to_fetch:
-                    told, steps = self.reviewing.outdated(event.panel)
+                    told, steps = self.remedy_controller.outdated(event.panel)
                 if told:
                     message, _, hint = told.partition(". ")
                     self._tell(f"{message}.", hint, steps)
@@ -439,16 +550,21 @@ class Workbench(QObject):
                 self.model.offer_devices(event.devices)
                 self._status.show_engine(event, warming=False)
             case Notice():
-                steps = self.reviewing.corrections(event.suggestions) or self.reviewing.remedies(event.remedies)
+                steps = self.remedy_controller.corrections(
+                    event.suggestions
+                ) or self.remedy_controller.remedies(event.remedies)
                 self._tell(event.message, event.hint, steps)
                 self.running.show_notices()
-            case Advice():
+            case Diagnosis():
                 if self.running.show_advice(event):
                     self.banner.show_notice(event.message, event.hint)
             case SplitMade():
                 self.running.show_split(event)
             case RunFinished():
-                logbook.note(f"trained for {event.result.info.epochs} epochs in {event.result.info.seconds:.1f} s")
+                log.note(
+                    f"trained for {event.result.info.epochs} epochs in "
+                    f"{event.result.info.seconds:.1f} s"
+                )
                 self.running.show_result()
                 QApplication.alert(self.window)
                 QTimer.singleShot(0, self, self._advise)
@@ -457,7 +573,7 @@ class Workbench(QObject):
 
     def _advise(self) -> None:
         """Offer what the training that has ended asks for; a fault that is told stays."""
-        message, hint, steps = self.reviewing.advised()
+        message, hint, steps = self.remedy_controller.advised()
         if steps and not (self.banner.text and self.banner.urgent):
             self._tell(message, hint, steps)
 
@@ -475,16 +591,21 @@ class Workbench(QObject):
         series, row = self.session.series, self.session.row
         why = ("", "")
         if row is not None and row.series is None:
-            later = self.tr("It is loaded once what runs now has ended.") if self.session.busy else ""
-            why = (self.tr("{symbol} is not loaded").format(symbol=row.symbol), row.problem or later)
+            later = (
+                self.tr("It is loaded once what runs now has ended.") if self.session.busy else ""
+            )
+            why = (
+                self.tr("{symbol} is not loaded").format(symbol=row.symbol),
+                row.problem or later,
+            )
         self.layout.show_chart(series is not None, *why)
         self.header.show_series(series)
         self._status.show_series(series)
         self.chart.show_series(series)
-        self.viewing.show_span()
-        self.viewing.mark_style()
+        self.view_controller.show_span()
+        self.view_controller.mark_style()
         self.running.show_run()
-        self.stepping.show_past()
+        self.past_forecasts.show_past()
         self._title()
 
     def _show_project(self) -> None:
@@ -508,21 +629,28 @@ class Workbench(QObject):
         self._enable()
         self._status.show_engine(self.session.engine, warming=self.session.warming)
         self._say_state(self.session.state)
-        self.stepping.show_past()
+        self.past_forecasts.show_past()
         self._title()
 
     def _enable(self) -> None:
-        """Make everything that can be pressed fit the state of the session, the watchlist and the row that is shown."""
+        """Make everything that can be pressed fit the state of the session, the watchlist and
+        the row that is shown.
+        """
         session, state = self.session, self.session.state
         running = state not in ("idle", "loading")
         ready = session.panel is not None and not session.busy
-        self.model.show_running(running=running, stopping=state == "stopping", ready=ready, loading=state == "loading")
+        self.model.show_running(
+            running=running, stopping=state == "stopping", ready=ready, loading=state == "loading"
+        )
         named = self.actions
         can = available(session)
         for name in DECIDED:
             named[name].setEnabled(name in can)
         named["pause"].setChecked(state == "paused")
-        for action in (*self.actions.submenus["Samples"].actions(), *self.actions.submenus["Recent"].actions()):
+        for action in (
+            *self.actions.submenus["Samples"].actions(),
+            *self.actions.submenus["Recent"].actions(),
+        ):
             action.setEnabled("open" in can)
         named.ticker_field.setEnabled("ticker" in can)
 
@@ -549,23 +677,37 @@ class Workbench(QObject):
             self.running.enter(state, words[state])
 
     def _close_after_run(self) -> None:
-        """Offer to save the network that "Stop and keep" has kept, then close; without a file the window stays."""
+        """Offer to save the network that "Stop and keep" has kept, then close; without a file
+        the window stays.
+        """
         self._closing = False
-        if self.session.finished and self.session.unsaved and not self.keeping.ask_save_model():
+        if (
+            self.session.finished
+            and self.session.unsaved
+            and not self.export_controller.ask_save_model()
+        ):
             return
         self.window.close()
 
     def _title(self) -> None:
         row, progress = self.session.row, self.session.progress
-        share = f"[{progress.done * 100 // progress.total} %] " if self.session.running and progress and progress.total > 0 else ""
-        project = self.projecting.path.name if self.projecting.path else ""
+        share = (
+            f"[{progress.done * 100 // progress.total} %] "
+            if self.session.running and progress and progress.total > 0
+            else ""
+        )
+        project = self.project_controller.path.name if self.project_controller.path else ""
         shown = " – ".join(filter(None, (row.symbol if row else "", project)))
         program = self.tr("Candlecast (safe mode)") if self._preferences.safe else "Candlecast"
         self.window.setWindowTitle(f"{share}{shown}[*]{' – ' if shown else ''}{program}")
-        self.window.setWindowModified(self.projecting.dirty if project else self.session.unsaved)
+        self.window.setWindowModified(
+            self.project_controller.dirty if project else self.session.unsaved
+        )
 
     def _draw(self) -> None:
-        """Repaint what has changed: the one place from which charts are drawn and progress is told, 30 times a second at most."""
+        """Repaint what has changed: the one place from which charts are drawn and progress is
+        told, 30 times a second at most.
+        """
         if self.session.progress is not None and self.session.progress is not self._progress_shown:
             self._show_progress(self.session.progress)
         self.running.draw()
@@ -587,16 +729,16 @@ class Workbench(QObject):
         if any(is_project(file) or is_network(file) for file in files):
             self.load(files)
         else:
-            self.watching.load(files, choice)
+            self.watchlist_controller.load(files, choice)
 
     def _ask_import(self) -> None:
         files = dialogs.ask_open(self.window, self._preferences, one=True)
         if files:
             self.importer.open(files[0])
 
-    def _ask_options(self, place: int) -> None:
+    def _ask_options(self, index: int) -> None:
         """Ask how a row is to be loaded."""
-        request = self.session.watchlist[place].request
+        request = self.session.watchlist[index].request
         dialogs_by_options = {"ticker": self.tickers.change, "read": self.importer.open_row}
         if request.spec.options:
             dialogs_by_options[request.spec.options](request)

@@ -1,10 +1,15 @@
-"""General series: simulated sales by month and week, the network beside every baseline that suits them.
+"""General series: simulated sales by month and week, the network beside every baseline that suits
+them.
 
-Usage: python benchmarks/accuracy/general.py [--sets monthly weekly] [--seeds 3] [--json FILE] [--set NAME=VALUE ...]
+Usage: python benchmarks/accuracy/general.py [--sets monthly weekly] [--seeds 3] [--json FILE]
+[--set NAME=VALUE ...]
 
-Simulated, not real. ``monthly`` is of the shape of the CIF 2016 competition: 72 short series of 22 to 108 months, 12
-ahead. ``weekly`` is of the shape of M4 Weekly: 40 series of 80 to 2,500 weeks, 13 ahead. Each series has a level that
-wanders, a trend that is damped or not, a season or none, and noise; their shares are drawn anew for each series. The
+Simulated, not real. ``monthly`` is of the shape of the CIF 2016 competition: 72 short series of 22
+to 108 months, 12
+ahead. ``weekly`` is of the shape of M4 Weekly: 40 series of 80 to 2,500 weeks, 13 ahead. Each
+series has a level that
+wanders, a trend that is damped or not, a season or none, and noise; their shares are drawn anew for
+each series. The
 last ``horizon`` bars of each series are held out, and forecast from the bar before them.
 
 Figures: mean sMAPE in per cent, and mean MASE, over the series. All in one unit: lower is better.
@@ -38,8 +43,14 @@ def path(draw: np.random.Generator, bars: int, season: int) -> Floats:
     shape = np.zeros(season)
     if draw.random() < 0.6:
         waves = np.arange(season) / season
-        shape = sum(draw.normal(0.0, 0.15 / k) * np.sin(2 * np.pi * (k * waves + draw.random())) for k in range(1, 4))
-    return np.asarray(draw.lognormal(6.0, 1.0) * np.exp(level + shape[np.arange(bars) % season] + noise * draw.standard_t(5, bars)))
+        shape = sum(
+            draw.normal(0.0, 0.15 / k) * np.sin(2 * np.pi * (k * waves + draw.random()))
+            for k in range(1, 4)
+        )
+    return np.asarray(
+        draw.lognormal(6.0, 1.0)
+        * np.exp(level + shape[np.arange(bars) % season] + noise * draw.standard_t(5, bars))
+    )
 
 
 def simulated(name: str, seed: int) -> Panel:
@@ -53,7 +64,16 @@ def simulated(name: str, seed: int) -> Panel:
         bars = int(np.exp(draw.uniform(np.log(least), np.log(most))))
         ds = pd.date_range(end="2020-01-03", periods=bars, freq=dates).to_numpy("datetime64[us]")
         freq = "1M" if name == "monthly" else "1W"
-        made.append(PriceSeries(f"{name}-{number}", ds, ("close",), path(draw, bars, season)[:, None], freq=freq, calendar="24/7"))
+        made.append(
+            PriceSeries(
+                f"{name}-{number}",
+                ds,
+                ("close",),
+                path(draw, bars, season)[:, None],
+                freq=freq,
+                calendar="24/7",
+            )
+        )
     return Panel(tuple(made))
 
 
@@ -62,7 +82,9 @@ def scores(forecast: Floats, truth: Floats, past: Floats, season: int) -> tuple[
     lag = season if len(past) > season else 1
     unit = float(np.mean(np.abs(past[lag:] - past[:-lag])))
     error = np.abs(truth - forecast)
-    return float(np.mean(200 * error / (np.abs(truth) + np.abs(forecast)))), float(np.mean(error)) / unit
+    return float(np.mean(200 * error / (np.abs(truth) + np.abs(forecast)))), float(
+        np.mean(error)
+    ) / unit
 
 
 def judged(name: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
@@ -99,20 +121,32 @@ def judged(name: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     asked = parser.parse_args()
-    settings = {name: json.loads(value) for name, value in (pair.split("=", 1) for pair in asked.set)}
+    settings = {
+        name: json.loads(value) for name, value in (pair.split("=", 1) for pair in asked.set)
+    }
     rows = []
     for name in asked.sets:
         for seed in range(asked.seeds):
             row = judged(name, seed, settings)
             rows.append(row)
-            figures = "  ".join(f"{rival} {one[0]:.2f}/{one[1]:.3f}" for rival, one in row.items() if isinstance(one, list))
-            print(f"{name} seed {seed} ({row['series']} series, start {row['base']}, trust {row['trust']:.2f}): {figures}", flush=True)
+            figures = "  ".join(
+                f"{rival} {item[0]:.2f}/{item[1]:.3f}"
+                for rival, item in row.items()
+                if isinstance(item, list)
+            )
+            print(
+                f"{name} seed {seed} ({row['series']} series, start {row['base']}, trust "
+                f"{row['trust']:.2f}): {figures}",
+                flush=True,
+            )
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1))
 

@@ -1,4 +1,6 @@
-"""Our side of the comparisons, in a process of its own like the peers; and the least that torch needs for the same step."""
+"""Our side of the comparisons, in a process of its own like the peers; and the least that torch
+needs for the same step.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ with measured() as IMPORTS:
     from forecasting.events import EpochEnd, SplitMade
     from forecasting.sources import source
     from forecasting.training import Fitted, fit
-    from forecasting.training.loop import TRAIN_LEVELS, Run, untrained
-    from forecasting.training.state import Autosave
+    from forecasting.training.checkpoint import Autosave
+    from forecasting.training.trainer import TRAIN_LEVELS, Run, untrained
     from forecasting.windows import Split, split_panel
 
 CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -42,18 +44,41 @@ def drained(panel: Panel, split: Split, config: RunConfig) -> tuple[Fitted, int]
         return finished.value, epochs * -(-len(split.train) // config.train.batch_size)
 
 
-def forecast(panel: str, into: str, year: int, settings: dict[str, Any], levels: list[float]) -> dict[str, Any]:
-    """Train on what lies before a year, forecast from each origin in it; write the last step's quantiles."""
+def forecast(
+    panel: str, into: str, year: int, settings: dict[str, Any], levels: list[float]
+) -> dict[str, Any]:
+    """Train on what lies before a year, forecast from each origin in it; write the last step's
+    quantiles.
+    """
     known = known_by(Panel(source(panel).load()), year)
     dates = np.unique(np.concatenate([s.ds for s in known]))
-    config = RunConfig().changed(**settings, test_size=int((dates >= np.datetime64(f"{year}-01-01")).sum()), device="cpu")
+    config = RunConfig().changed(
+        **settings, test_size=int((dates >= np.datetime64(f"{year}-01-01")).sum()), device="cpu"
+    )
     split = split_panel(known, config.task)
     with measured() as train:
         fitted, steps = drained(known, split, config)
     with measured() as predict:
-        outcomes = outcomes_of(fitted.forecaster.calibrated(known), known, split.test, config.task.horizon, tuple(levels))
-    np.savez(into, symbol=outcomes.symbol.astype(str), cutoff=split.test.bar, values=outcomes.values[:, -1])
-    return {"imports": IMPORTS, "train": train, "predict": predict, "steps": steps, "trust": fitted.forecaster.trust}
+        outcomes = outcomes_of(
+            fitted.forecaster.calibrated(known),
+            known,
+            split.test,
+            config.task.horizon,
+            tuple(levels),
+        )
+    np.savez(
+        into,
+        symbol=outcomes.symbol.astype(str),
+        cutoff=split.test.bar,
+        values=outcomes.values[:, -1],
+    )
+    return {
+        "imports": IMPORTS,
+        "train": train,
+        "predict": predict,
+        "steps": steps,
+        "trust": fitted.forecaster.trust,
+    }
 
 
 def _run(panel: Panel, config: RunConfig) -> Run:
@@ -65,21 +90,36 @@ def _run(panel: Panel, config: RunConfig) -> Run:
 class Steps:
     """Training steps of ours and of a bare loop, on the same windows."""
 
-    def __init__(self, panel: str, cell: str, batch: int, hidden: int, lookback: int, h: int, threads: int) -> None:
+    def __init__(
+        self, panel: str, cell: str, batch: int, hidden: int, lookback: int, h: int, threads: int
+    ) -> None:
         torch.manual_seed(0)
         torch.set_num_threads(threads)
-        settings = {"model": cell, "hidden_size": hidden, "input_size": lookback, "horizon": h, "batch_size": batch}
-        self.run = _run(Panel(source(panel).load()[:20]), RunConfig().changed(**settings, device="cpu"))
+        settings = {
+            "model": cell,
+            "hidden_size": hidden,
+            "input_size": lookback,
+            "horizon": h,
+            "batch_size": batch,
+        }
+        self.run = _run(
+            Panel(source(panel).load()[:20]), RunConfig().changed(**settings, device="cpu")
+        )
         self.run.network.train()
-        drawn = self.run.lessons.drawn(torch.Generator().manual_seed(0))
+        drawn = self.run.objective.drawn(torch.Generator().manual_seed(0))
         self.batches = [some for some in drawn.split(batch) if len(some) == batch]
         every = torch.cat(self.batches)
         self.place = torch.arange(len(every)).split(batch)
-        self.inputs, self.targets = self.run.windows.window(every).contiguous(), self.run.windows.target(every).contiguous()
+        self.inputs, self.targets = (
+            self.run.windows.window(every).contiguous(),
+            self.run.windows.target(every).contiguous(),
+        )
         self.cell = CELLS[cell](self.inputs.shape[-1], hidden, batch_first=True)
         self.head = nn.Linear(hidden, h * len(TRAIN_LEVELS))
         self.levels = torch.tensor(TRAIN_LEVELS)
-        self.optimiser = torch.optim.AdamW([*self.cell.parameters(), *self.head.parameters()], lr=5e-4)
+        self.optimiser = torch.optim.AdamW(
+            [*self.cell.parameters(), *self.head.parameters()], lr=5e-4
+        )
 
     def ours(self, count: int) -> None:
         for number in range(count):
@@ -87,13 +127,16 @@ class Steps:
             self.run._exploded(last=False)
 
     def bare(self, count: int) -> None:
-        # Where gradients vanish over the window they become denormal numbers, with which a processor is slow: a plain RNN's step
+        # Where gradients vanish over the window they become denormal numbers, with which a
+        # processor is slow: a plain RNN's step
         # took 4.3 ms or, after some hundred steps, 7.7. The rival is measured at its best.
         torch.set_flush_denormal(True)
         for number in range(count):
             rows = self.place[number % len(self.place)]
             outputs, _ = self.cell(self.inputs[rows])
-            error = self.targets[rows].unsqueeze(-1) - self.head(outputs[:, -1]).view(len(rows), -1, len(self.levels))
+            error = self.targets[rows].unsqueeze(-1) - self.head(outputs[:, -1]).view(
+                len(rows), -1, len(self.levels)
+            )
             loss: Tensor = torch.maximum(self.levels * error, (self.levels - 1) * error).mean()
             self.optimiser.zero_grad()
             loss.backward()
@@ -121,13 +164,24 @@ def steps(key: str, who: str, few: int, many: int, **words: Any) -> dict[str, An
     return slope(took[0], took[1], many - few)
 
 
-def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[str, Any], levels: list[float]) -> dict[str, Any]:
+def walk(
+    panel: str,
+    series: int,
+    h: int,
+    test: int,
+    refit: int,
+    settings: dict[str, Any],
+    levels: list[float],
+) -> dict[str, Any]:
     """Walk forward in this process, one origin a bar, without baselines."""
     loaded = Panel(source(panel).load()[:series])
     config = RunConfig().changed(**settings, horizon=h, test_size=test, device="cpu")
     work = Work(loaded, config, BacktestConfig(refit=refit), tuple(levels), ())
     starts = [None if fold.number == 1 else fold.test_start for fold in folds_of(work)]
-    batches = [-(-len(split_panel(loaded, config.task, test_start=start).train) // config.train.batch_size) for start in starts]
+    batches = [
+        -(-len(split_panel(loaded, config.task, test_start=start).train) // config.train.batch_size)
+        for start in starts
+    ]
     with measured() as run:
         walking = walk_forward(work, lambda: False)
         try:
@@ -137,7 +191,12 @@ def walk(panel: str, series: int, h: int, test: int, refit: int, settings: dict[
             folds = finished.value
     outcomes = [fold.outcomes[config.model.model.upper()] for fold in folds]
     origins = len(np.unique(np.concatenate([o.cutoff for o in outcomes])))
-    return {"imports": IMPORTS, "run": run, "origins": origins, "steps": config.train.epochs * sum(batches) / len(batches)}
+    return {
+        "imports": IMPORTS,
+        "run": run,
+        "origins": origins,
+        "steps": config.train.epochs * sum(batches) / len(batches),
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The other end of a comparison: a process that answers JSON lines; only the standard library, as it runs in both environments."""
+"""The other end of a comparison: a process that answers JSON lines; only the standard library,
+as it runs in both environments.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def measured() -> Iterator[dict[str, float]]:
 
 
 def slope(short: dict[str, float], long: dict[str, float], steps: int) -> dict[str, float]:
-    """Return what one of the ``steps`` took that the longer of two runs has more: what both pay once drops out."""
+    """Return what one of the ``steps`` took that the longer of two runs has more: what both pay
+    once drops out.
+    """
     return {name: (long[name] - short[name]) / steps for name in ("wall", "cpu")}
 
 

@@ -1,10 +1,15 @@
-"""A walk-forward test over some stocks: ours beside neuralforecast's cross_validation and Darts' historical_forecasts, taking turns.
+"""A walk-forward test over some stocks: ours beside neuralforecast's cross_validation and Darts'
+historical_forecasts, taking turns.
 
-Usage: python -m benchmarks.peers.walk PANEL.csv.gz [--series 20] [--origins 250] [--refit 0 50] [--epochs 2] [--rounds 3] [--out FOLDER]
+Usage: python -m benchmarks.peers.walk PANEL.csv.gz [--series 20] [--origins 250] [--refit 0 50]
+[--epochs 2] [--rounds 3] [--out FOLDER]
 
-The same series, origins, horizon, lookback 60 and levels; one LSTM layer of 8 and batches of 128; the peers take, in each fit, the mean
-number of gradient steps that ours takes (ours cannot stop early, and validates each epoch besides); no baselines. One thread and one
-process each. All train over all series together; Darts trains once a fold and forecasts from its origins with historical_forecasts.
+The same series, origins, horizon, lookback 60 and levels; one LSTM layer of 8 and batches of 128;
+the peers take, in each fit, the mean
+number of gradient steps that ours takes (ours cannot stop early, and validates each epoch besides);
+no baselines. One thread and one
+process each. All train over all series together; Darts trains once a fold and forecasts from its
+origins with historical_forecasts.
 """
 
 from __future__ import annotations
@@ -29,7 +34,13 @@ def compete(asked: Any, refit: int) -> list[dict[str, Any]]:
     """Return the runs of each contestant, round after round."""
     test = asked.origins + asked.horizon - 1
     series = source(asked.panel).load()[: asked.series]
-    settings = {"input_size": LOOKBACK, "hidden_size": HIDDEN, "batch_size": BATCH, "epochs": asked.epochs, "patience": asked.epochs}
+    settings = {
+        "input_size": LOOKBACK,
+        "hidden_size": HIDDEN,
+        "batch_size": BATCH,
+        "epochs": asked.epochs,
+        "patience": asked.epochs,
+    }
     steps, runs = 0, []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
@@ -38,17 +49,27 @@ def compete(asked: Any, refit: int) -> list[dict[str, Any]]:
         same = {"h": asked.horizon, "test": test, "refit": refit, "levels": QUANTILES}
         theirs = {**same, "data": str(data), "lookback": LOOKBACK, "hidden": HIDDEN}
         ours = {**same, "panel": asked.panel, "series": asked.series, "settings": settings}
-        places = {
+        indices = {
             "Candlecast": (Path(sys.executable), "ours.py", ours),
             "neuralforecast": (python_of(asked.env), "peer_neuralforecast.py", theirs),
             "Darts": (python_of(asked.env), "peer_darts.py", theirs),
         }
         for number in range(asked.rounds):
-            for name, (python, script, words) in places.items():
+            for name, (python, script, words) in indices.items():
                 with Contestant(python, script) as contestant:
-                    found = contestant.ask("walk", **words, **({} if name == "Candlecast" else {"max_steps": steps}))
+                    found = contestant.ask(
+                        "walk", **words, **({} if name == "Candlecast" else {"max_steps": steps})
+                    )
                 steps = round(found.get("steps", steps))
-                runs.append({"name": name, "refit": refit, "round": number, "load": os.getloadavg()[0], **found})
+                runs.append(
+                    {
+                        "name": name,
+                        "refit": refit,
+                        "round": number,
+                        "load": os.getloadavg()[0],
+                        **found,
+                    }
+                )
                 print(runs[-1], file=sys.stderr, flush=True)
     return runs
 
@@ -58,11 +79,17 @@ def rows_of(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for name, refit in dict.fromkeys((run["name"], run["refit"]) for run in runs):
         mine = [run["run"] for run in runs if (run["name"], run["refit"]) == (name, refit)]
         ours = [run["run"] for run in runs if (run["name"], run["refit"]) == ("Candlecast", refit)]
-        row: dict[str, Any] = {"refit": f"every {refit}" if refit else "never", "": name, "rounds": len(mine)}
+        row: dict[str, Any] = {
+            "refit": f"every {refit}" if refit else "never",
+            "": name,
+            "rounds": len(mine),
+        }
         for kind in ("cpu", "wall"):
             values = [run[kind] for run in mine]
             row[f"{kind} s"] = f"{median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
-            row[f"ours / this, {kind}"] = f"{median(a[kind] / b[kind] for a, b in zip(ours, mine, strict=True)):.2f}"
+            row[f"ours / this, {kind}"] = (
+                f"{median(a[kind] / b[kind] for a, b in zip(ours, mine, strict=True)):.2f}"
+            )
         rows.append(row)
     return rows
 
@@ -78,7 +105,12 @@ def main() -> None:
     made.add_argument("--rounds", type=int, default=3)
     asked = made.parse_args()
     runs = [run for refit in asked.refit for run in compete(asked, refit)]
-    deliver("walk", {"epochs": asked.epochs, "horizon": asked.horizon, "runs": runs}, rows_of(runs), asked.out)
+    deliver(
+        "walk",
+        {"epochs": asked.epochs, "horizon": asked.horizon, "runs": runs},
+        rows_of(runs),
+        asked.out,
+    )
 
 
 if __name__ == "__main__":

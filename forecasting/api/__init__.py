@@ -1,7 +1,9 @@
 """The engine for notebooks and scripts: data frames in, data frames out.
 
-:class:`Forecaster` trains, forecasts, tests through history and judges; :func:`load_prices` reads files, tickers and samples.
-Both run the jobs that the window and the command line run, and give the same numbers. A further verb (simulate, search) is a
+:class:`Forecaster` trains, forecasts, tests through history and judges; :func:`load_prices` reads
+files, tickers and samples.
+Both run the jobs that the window and the command line run, and give the same numbers. A further
+verb (simulate, search) is a
 module of this package, and a name in the list below and in :mod:`forecasting`.
 """
 

@@ -23,7 +23,8 @@ class Evaluation:
     Attributes
     ----------
     verdict : Verdict
-        Its ``sentence`` says it in words, ``outcome`` is ``beats``, ``ties`` or ``loses``, ``notes`` say what else is to be known.
+        Its ``sentence`` says it in words, ``outcome`` is ``beats``, ``ties`` or ``loses``,
+        ``notes`` say what else is to be known.
     scores : DataFrame
         One row a model, the network first; one column a metric.
     series_scores : DataFrame
@@ -38,22 +39,48 @@ class Evaluation:
     coverage: pd.DataFrame
 
     @classmethod
-    def of(cls, verdict: Verdict, scores: Mapping[str, Mapping[str, float]], outcomes: Mapping[str, Outcomes]) -> Evaluation:
+    def of(
+        cls,
+        verdict: Verdict,
+        scores: Mapping[str, Mapping[str, float]],
+        outcomes: Mapping[str, Outcomes],
+    ) -> Evaluation:
         """Return the judgement on a run or on a walk-forward test."""
-        tables = {name: calibration(one) for name, one in outcomes.items()}
-        by_series = {(symbol, name): score(part) for name, one in outcomes.items() for symbol, part in one.by_symbol().items()}
-        frame = pd.DataFrame(list(by_series.values()), index=pd.MultiIndex.from_tuples(by_series, names=["unique_id", "model"]))
-        return cls(verdict, scores_frame(scores), frame.sort_index(), coverage_frame({n: (t.level, t.realised) for n, t in tables.items()}))
+        tables = {name: calibration(item) for name, item in outcomes.items()}
+        by_series = {
+            (symbol, name): score(part)
+            for name, item in outcomes.items()
+            for symbol, part in item.by_symbol().items()
+        }
+        frame = pd.DataFrame(
+            list(by_series.values()),
+            index=pd.MultiIndex.from_tuples(by_series, names=["unique_id", "model"]),
+        )
+        return cls(
+            verdict,
+            scores_frame(scores),
+            frame.sort_index(),
+            coverage_frame({n: (t.level, t.realised) for n, t in tables.items()}),
+        )
 
     def __str__(self) -> str:
         """Return the verdict, its notes, and the most important scores."""
         table = self.scores[[name for name in _SHOWN if name in self.scores]]
-        return "\n".join([self.verdict.sentence, *self.verdict.notes, "", table.to_string(float_format=lambda value: f"{value:.4g}")])
+        return "\n".join(
+            [
+                self.verdict.sentence,
+                *self.verdict.notes,
+                "",
+                table.to_string(float_format=lambda value: f"{value:.4g}"),
+            ]
+        )
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""
         from html import escape
 
-        table: str = self.scores[[name for name in _SHOWN if name in self.scores]].to_html(float_format=lambda value: f"{value:.4g}")
+        table: str = self.scores[[name for name in _SHOWN if name in self.scores]].to_html(
+            float_format=lambda value: f"{value:.4g}"
+        )
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.verdict.notes)
         return f"<p><strong>{escape(self.verdict.sentence)}</strong></p>{notes}{table}"

@@ -1,4 +1,6 @@
-"""One object to train, forecast, test through history and judge: data frames in, data frames out."""
+"""One object to train, forecast, test through history and judge: data frames in, data frames
+out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecasting.api.evaluation import Evaluation
-from forecasting.api.frames import LEVELS, check_levels, forecast_frame, history_frame, outcomes_frame, tails
+from forecasting.api.frames import (
+    LEVELS,
+    check_levels,
+    forecast_frame,
+    history_frame,
+    outcomes_frame,
+    tails,
+)
 from forecasting.api.prices import panel_of
 from forecasting.api.progress import Progress, counting_epochs, finish
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig, validated
@@ -24,7 +33,8 @@ if TYPE_CHECKING:
 
 
 class Forecaster:
-    """A network that learns from price series and forecasts them, with calibrated prediction intervals.
+    """A network that learns from price series and forecasts them, with calibrated prediction
+    intervals.
 
     Parameters
     ----------
@@ -33,12 +43,15 @@ class Forecaster:
     h : int, optional
         Horizon: bars to forecast.
     config : RunConfig, optional
-        Settings to begin with, such as ``RunConfig.from_file("settings.json")``. Without it, series that are no daily prices get the
+        Settings to begin with, such as ``RunConfig.from_file("settings.json")``. Without it, series
+        that are no daily prices get the
         defaults that suit them, as in the window and on the command line.
     options : ReadOptions, optional
-        How frames and files are read, where that is not to be inferred: date format, calendar, time zone, resampling.
+        How frames and files are read, where that is not to be inferred: date format, calendar, time
+        zone, resampling.
     **settings
-        Any setting of :class:`RunConfig` by its name: ``input_size=60``, ``epochs=20``, ``hidden_size=16``, ``seed=1``.
+        Any setting of :class:`RunConfig` by its name: ``input_size=60``, ``epochs=20``,
+        ``hidden_size=16``, ``seed=1``.
 
     Attributes
     ----------
@@ -67,7 +80,10 @@ class Forecaster:
         **settings: Any,
     ) -> None:
         if h is not None and settings.get("horizon", h) != h:
-            raise ConfigError(f"h = {h} and horizon = {settings['horizon']} are the same setting.", "Give one of the two.")
+            raise ConfigError(
+                f"h = {h} and horizon = {settings['horizon']} are the same setting.",
+                "Give one of the two.",
+            )
         named = {"model": model, "horizon": h}
         self._given = settings | {name: value for name, value in named.items() if value is not None}
         self._suits = config is None
@@ -84,16 +100,29 @@ class Forecaster:
         if self._network is not None and self._panel is not None:
             state = f"trained on {len(self._panel)} series"
         task = self.config.task
-        return f"Forecaster(model={self.config.model.model!r}, h={task.horizon}, input_size={task.input_size}; {state})"
+        return (
+            f"Forecaster(model={self.config.model.model!r}, h={task.horizon}, "
+            f"input_size={task.input_size}; {state})"
+        )
 
-    def fit(self, data: Any, *, progress: Progress = None, verbose: bool = False, accept_findings: bool = False) -> Forecaster:
-        """Train the network, and judge it beside the baselines on the last bars, which it does not train on.
+    def fit(
+        self,
+        data: Any,
+        *,
+        progress: Progress = None,
+        verbose: bool = False,
+        accept_findings: bool = False,
+    ) -> Forecaster:
+        """Train the network, and judge it beside the baselines on the last bars, which it does not
+        train on.
 
         Parameters
         ----------
         data : DataFrame, PriceSeries, Panel, str or Path
-            Long (``unique_id, ds, y``), OHLCV, or one column a series; dates are a column or the index. Also a file,
-            ``yahoo:TICKER`` or ``sample:NAME``, or a list of these. Several series train one network.
+            Long (``unique_id, ds, y``), OHLCV, or one column a series; dates are a column or the
+            index. Also a file,
+            ``yahoo:TICKER`` or ``sample:NAME``, or a list of these. Several series train one
+            network.
         progress : callable, optional
             ``progress(done, total, message)``, in epochs, or ``tqdm.tqdm``.
         verbose : bool
@@ -115,31 +144,41 @@ class Forecaster:
 
         panel = panel_of(data, self._options, accept_findings=accept_findings)
         config = self._suited(panel)
-        finished = finish(counting_epochs(jobs.train(panel, config)), RunFinished, progress, verbose)
+        finished = finish(
+            counting_epochs(jobs.train(panel, config)), RunFinished, progress, verbose
+        )
         self.config, self._panel, self._result = config, finished.result.panel, finished.result
         self._network, self._backtest = finished.forecaster, None  # type: ignore[assignment]
         return self
 
     def predict(
-        self, data: Any = None, *, level: float | Iterable[float] = LEVELS, calibrated: bool = True, progress: Progress = None
+        self,
+        data: Any = None,
+        *,
+        level: float | Iterable[float] = LEVELS,
+        calibrated: bool = True,
+        progress: Progress = None,
     ) -> DataFrame:
         """Forecast the bars after the last one of each series.
 
         Parameters
         ----------
         data : DataFrame, PriceSeries, Panel, str or Path, optional
-            Prices up to now, of these or other series; those that were trained on where it is left out. Nothing is trained.
+            Prices up to now, of these or other series; those that were trained on where it is left
+            out. Nothing is trained.
         level : float or iterable of float
             Prediction intervals in percent.
         calibrated : bool
-            Whether intervals learn from their own past misses, as in the window; otherwise as the network gives them.
+            Whether intervals learn from their own past misses, as in the window; otherwise as the
+            network gives them.
         progress : callable, optional
             As of :meth:`fit`.
 
         Returns
         -------
         DataFrame, S x H rows
-            ``unique_id, ds, LSTM-median, LSTM-lo-80, LSTM-hi-80, ...``, in price units; dates are real sessions.
+            ``unique_id, ds, LSTM-median, LSTM-lo-80, LSTM-hi-80, ...``, in price units; dates are
+            real sessions.
 
         Raises
         ------
@@ -151,7 +190,9 @@ class Forecaster:
         levels, network = check_levels(level), self._trained()
         panel = self._panel if data is None else panel_of(data, self._options)
         if panel is None:
-            raise ConfigError("A model file holds no prices to forecast from.", "Give them: predict(df).")
+            raise ConfigError(
+                "A model file holds no prices to forecast from.", "Give them: predict(df)."
+            )
         quantiles = tails(levels)
         if self._result is not None and data is None and calibrated and _are_there(quantiles):
             forecasts = self._result.forecasts
@@ -172,7 +213,8 @@ class Forecaster:
         progress: Progress = None,
         accept_findings: bool = False,
     ) -> DataFrame:
-        """Test the settings through history: train on the past, forecast what was then the future, beside the baselines.
+        """Test the settings through history: train on the past, forecast what was then the future,
+        beside the baselines.
 
         The network of :meth:`fit` is not used, and stays as it is.
 
@@ -181,7 +223,8 @@ class Forecaster:
         data : as of :meth:`fit`, optional
             What was trained on where it is left out.
         n_windows : int, optional
-            Cutoffs, the last of them ``h`` bars before the end; the test part of the settings (15 % of the history) where it is
+            Cutoffs, the last of them ``h`` bars before the end; the test part of the settings (15 %
+            of the history) where it is
             left out.
         step_size : int
             Bars between one cutoff and the next.
@@ -197,7 +240,8 @@ class Forecaster:
         Returns
         -------
         DataFrame
-            One row a series, cutoff and bar ahead: ``unique_id, ds, cutoff, y``, then for the network and each baseline
+            One row a series, cutoff and bar ahead: ``unique_id, ds, cutoff, y``, then for the
+            network and each baseline
             ``LSTM-median, LSTM-lo-80, LSTM-hi-80, ...``. :meth:`evaluate` judges it.
 
         Raises
@@ -210,12 +254,18 @@ class Forecaster:
         levels = check_levels(level)
         if data is None and self._panel is None:
             raise ConfigError("There are no prices to test on.", "Give them: cross_validation(df).")
-        panel = self._panel if data is None else panel_of(data, self._options, accept_findings=accept_findings)
+        panel = (
+            self._panel
+            if data is None
+            else panel_of(data, self._options, accept_findings=accept_findings)
+        )
         assert panel is not None
         plan = validated(BacktestConfig, {"step_size": step_size, "refit": int(refit)})
         config = self._suited(panel)
         if n_windows is not None:
-            config = config.changed(test_size=_bars_of(n_windows, config.task.horizon, plan.step_size))
+            config = config.changed(
+                test_size=_bars_of(n_windows, config.task.horizon, plan.step_size)
+            )
         job = jobs.backtest(panel, config, plan, workers=workers, also=tails(levels))
         finished = finish(job, BacktestFinished, progress)
         self._backtest = finished
@@ -227,7 +277,8 @@ class Forecaster:
         Returns
         -------
         Evaluation
-            Of the last :meth:`cross_validation`; where there was none since :meth:`fit`, of the test part of that.
+            Of the last :meth:`cross_validation`; where there was none since :meth:`fit`, of the
+            test part of that.
 
         Raises
         ------
@@ -236,18 +287,23 @@ class Forecaster:
         """
         judged = self._backtest or self._result
         if judged is None:
-            raise ConfigError("There is nothing to judge yet.", "Call fit or cross_validation first.")
+            raise ConfigError(
+                "There is nothing to judge yet.", "Call fit or cross_validation first."
+            )
         return Evaluation.of(judged.verdict, judged.scores, judged.outcomes)
 
     @property
     def history(self) -> DataFrame:
-        """Losses, learning rate and gradient norm by epoch; ConfigError where it was not trained here."""
+        """Losses, learning rate and gradient norm by epoch; ConfigError where it was not trained
+        here.
+        """
         if self._result is None:
             raise ConfigError("There is no training to tell of.", "Call fit first.")
         return history_frame(self._result.history)
 
     def save(self, path: str | Path) -> None:
-        """Write a model file (``.candlecast``), which the window and the command line open too; it holds no code and no prices.
+        """Write a model file (``.candlecast``), which the window and the command line open too; it
+        holds no code and no prices.
 
         Raises
         ------
@@ -257,8 +313,11 @@ class Forecaster:
         self._trained().save(path)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto", options: ReadOptions | None = None) -> Forecaster:
-        """Read a model file that this class, the window or the command line wrote; nothing in it is executed.
+    def load(
+        cls, path: str | Path, *, device: str = "auto", options: ReadOptions | None = None
+    ) -> Forecaster:
+        """Read a model file that this class, the window or the command line wrote; nothing in it is
+        executed.
 
         Raises
         ------
@@ -274,7 +333,9 @@ class Forecaster:
 
     def _trained(self) -> TrainedNetwork:
         if self._network is None:
-            raise ConfigError("This forecaster was not trained.", "Call fit(df) first, or Forecaster.load(path).")
+            raise ConfigError(
+                "This forecaster was not trained.", "Call fit(df) first, or Forecaster.load(path)."
+            )
         return self._network
 
     def _suited(self, panel: Panel) -> RunConfig:
@@ -292,5 +353,8 @@ def _are_there(quantiles: Iterable[float]) -> bool:
 def _bars_of(n_windows: int, horizon: int, step_size: int) -> int:
     """Return the bars of a test part with so many cutoffs."""
     if isinstance(n_windows, bool) or not isinstance(n_windows, int) or n_windows < 1:
-        raise ConfigError(f"n_windows = {n_windows!r}: a whole number of at least 1 is needed.", "Write n_windows=10.")
+        raise ConfigError(
+            f"n_windows = {n_windows!r}: a whole number of at least 1 is needed.",
+            "Write n_windows=10.",
+        )
     return horizon + (n_windows - 1) * step_size

@@ -28,7 +28,8 @@ def load_prices(
     *references : str or Path
         ``path``, ``yahoo:TICKER`` or ``sample:NAME``.
     options : ReadOptions, optional
-        How files are read, where that is not to be inferred; calendar and distance of bars of any source.
+        How files are read, where that is not to be inferred; calendar and distance of bars of any
+        source.
     ticker : TickerOptions, optional
         Period and interval of a ticker.
     refresh : {"auto", "always", "never"}
@@ -39,17 +40,24 @@ def load_prices(
     Raises
     ------
     CandlecastError
-        The only reference cannot be loaded, or none of several. Of several, one that fails is a warning.
+        The only reference cannot be loaded, or none of several. Of several, one that fails is a
+        warning.
     """
     from forecasting import jobs
 
     if not references:
         raise DataError("No prices are named.", "Give a file, yahoo:TICKER or sample:NAME.")
-    names = [str(Path(one).resolve()) if Path(one).is_file() else str(one) for one in references]
-    return finish(jobs.load(names, options, refresh=refresh, ticker=ticker), SeriesLoaded, progress).panel
+    names = [
+        str(Path(item).resolve()) if Path(item).is_file() else str(item) for item in references
+    ]
+    return finish(
+        jobs.load(names, options, refresh=refresh, ticker=ticker), SeriesLoaded, progress
+    ).panel
 
 
-def panel_of(data: Any, options: ReadOptions | None = None, *, accept_findings: bool = True) -> Panel:
+def panel_of(
+    data: Any, options: ReadOptions | None = None, *, accept_findings: bool = True
+) -> Panel:
     """Return a panel of anything that holds or names prices.
 
     Parameters
@@ -67,7 +75,9 @@ def panel_of(data: Any, options: ReadOptions | None = None, *, accept_findings: 
     """
     panel = _read(data, options)
     if not accept_findings:
-        check_findings(panel, "Look at series.findings. accept_findings=True goes on with the data as it is.")
+        check_findings(
+            panel, "Look at series.findings. accept_findings=True goes on with the data as it is."
+        )
     return panel
 
 
@@ -78,8 +88,8 @@ def _read(data: Any, options: ReadOptions | None) -> Panel:
         return Panel((data,))
     if isinstance(data, str | Path):
         return load_prices(data, options=options)
-    if isinstance(data, Sequence) and data and all(isinstance(one, PriceSeries) for one in data):
+    if isinstance(data, Sequence) and data and all(isinstance(item, PriceSeries) for item in data):
         return Panel(tuple(data))
-    if isinstance(data, Sequence) and data and all(isinstance(one, str | Path) for one in data):
+    if isinstance(data, Sequence) and data and all(isinstance(item, str | Path) for item in data):
         return load_prices(*data, options=options)
     return Panel.from_frame(data, options)

@@ -14,15 +14,20 @@ from forecasting.events import Progress as ProgressEvent
 
 EventT = TypeVar("EventT", bound=Event)
 
-#: What progress is shown by: None for nothing, a function of (done, total, message), or tqdm's class.
+#: What progress is shown by: None for nothing, a function of (done, total, message), or tqdm's
+#: class.
 Progress = Callable[..., Any] | None
 
 
 class CandlecastWarning(UserWarning):
-    """Something to be known of data or training that stops nothing: series left out, a device that is not there, ..."""
+    """Something to be known of data or training that stops nothing: series left out, a device
+    that is not there, ...
+    """
 
 
-def finish(job: Iterator[Event], wanted: type[EventT], progress: Progress = None, verbose: bool = False) -> EventT:
+def finish(
+    job: Iterator[Event], wanted: type[EventT], progress: Progress = None, verbose: bool = False
+) -> EventT:
     """Run a job to its end and return its last event of a kind.
 
     Parameters
@@ -31,7 +36,8 @@ def finish(job: Iterator[Event], wanted: type[EventT], progress: Progress = None
     wanted : type of Event
         What the job is run for.
     progress : callable, optional
-        ``progress(done, total, message)``, with a total of 0 where it is unknown; or the class ``tqdm.tqdm``.
+        ``progress(done, total, message)``, with a total of 0 where it is unknown; or the class
+        ``tqdm.tqdm``.
     verbose : bool
         Print one line an epoch on stderr.
 
@@ -54,7 +60,9 @@ def finish(job: Iterator[Event], wanted: type[EventT], progress: Progress = None
             if isinstance(event, ProgressEvent):
                 show(event.done, event.total, event.message)
             elif isinstance(event, Notice):
-                warnings.warn(f"{event.message} {event.hint}".rstrip(), CandlecastWarning, stacklevel=4)
+                warnings.warn(
+                    f"{event.message} {event.hint}".rstrip(), CandlecastWarning, stacklevel=4
+                )
             elif isinstance(event, EpochEnd) and verbose:
                 print(_line(event), file=sys.stderr)
     finally:
@@ -67,7 +75,9 @@ def finish(job: Iterator[Event], wanted: type[EventT], progress: Progress = None
 
 
 def counting_epochs(job: Iterator[Event]) -> Iterator[Event]:
-    """Pass on the events of a training, whose progress is counted in epochs instead of steps, at each epoch at least."""
+    """Pass on the events of a training, whose progress is counted in epochs instead of steps, at
+    each epoch at least.
+    """
     epochs = 0
     try:
         for event in job:
@@ -94,7 +104,10 @@ def _shown_by(progress: Progress) -> Callable[[int, int, str], object]:
     if progress is None:
         return lambda done, total, message: None
     if not callable(progress):
-        raise ConfigError(f"progress = {progress!r}: it cannot be called.", "Give tqdm.tqdm, or a function of (done, total, message).")
+        raise ConfigError(
+            f"progress = {progress!r}: it cannot be called.",
+            "Give tqdm.tqdm, or a function of (done, total, message).",
+        )
     return _Bar(progress) if hasattr(progress, "update") else progress
 
 
@@ -109,7 +122,11 @@ class _Bar:
     def __call__(self, done: int, total: int, message: str) -> None:
         if self._bar is None or total != self._total or done < self._done:
             self.close()
-            self._bar, self._total, self._done = self._make(total=total or None, desc=message), total, 0
+            self._bar, self._total, self._done = (
+                self._make(total=total or None, desc=message),
+                total,
+                0,
+            )
         self._bar.set_description(message)
         self._bar.update(done - self._done)
         self._done = done
@@ -122,5 +139,6 @@ class _Bar:
 
 def _line(event: EpochEnd) -> str:
     return (
-        f"Epoch {event.epoch}/{event.epochs}: validation loss {event.val_loss:.5f}, best {event.best_loss:.5f} in epoch {event.best_epoch}"
+        f"Epoch {event.epoch}/{event.epochs}: validation loss {event.val_loss:.5f}, best "
+        f"{event.best_loss:.5f} in epoch {event.best_epoch}"
     )

@@ -1,4 +1,6 @@
-"""Walk-forward judgement: fold after fold, train on the past and forecast what was then the future."""
+"""Walk-forward judgement: fold after fold, train on the past and forecast what was then the
+future.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forecasting.backtest.executors import make_executor
     from forecasting.backtest.folds import folds_of, run_fold
-    from forecasting.backtest.outcomes import compared, every, fit_baselines, joined, outcomes_of, unaided
-    from forecasting.backtest.saved import SavedFolds
+    from forecasting.backtest.outcomes import (
+        compared,
+        every,
+        fit_baselines,
+        joined,
+        outcomes_of,
+        unaided,
+    )
+    from forecasting.backtest.saved_folds import SavedFolds
     from forecasting.backtest.walk import walk_forward
     from forecasting.backtest.work import Fold, FoldRun, Work
     from forecasting.backtest.workers import Workers
@@ -32,11 +41,12 @@ __all__ = [
     "walk_forward",
 ]
 
-#: The module of each name; imported when first used, because some of them import torch, and other processes can be begun before.
+#: The module of each name; imported when first used, because some of them import torch, and other
+#: processes can be begun before.
 _HOMES = {
     "Fold": "work",
     "FoldRun": "work",
-    "SavedFolds": "saved",
+    "SavedFolds": "saved_folds",
     "Work": "work",
     "Workers": "workers",
     "every": "outcomes",

@@ -25,19 +25,22 @@ _LOOK_S = 1.0
 class Cluster(Workers):
     """The workers of a Dask scheduler, as many as there are at any moment.
 
-    The scheduler holds the work and the folds at hand, and gives those of a worker that died to another one.
+    The scheduler holds the work and the folds at hand, and gives those of a worker that died to
+    another one.
 
     Parameters
     ----------
     address : str
-        Of the scheduler: ``tcp://host:8786``. What goes there is not encrypted unless the address says ``tls://``.
+        Of the scheduler: ``tcp://host:8786``. What goes there is not encrypted unless the address
+        says ``tls://``.
     work : Work
         Sent to the cluster once.
 
     Raises
     ------
     ConfigError
-        Dask is not installed, nobody answers at the address, or a worker lacks this version of the program.
+        Dask is not installed, nobody answers at the address, or a worker lacks this version of the
+        program.
     """
 
     def __init__(self, address: str, work: Work) -> None:
@@ -61,7 +64,9 @@ class Cluster(Workers):
 
     def submit(self, fold: Fold) -> Future[FoldRun]:
         """Hand a fold to the scheduler."""
-        future: Future[FoldRun] = self._asked(lambda: self._executor.submit(_run, self._work, fold, self._id))
+        future: Future[FoldRun] = self._asked(
+            lambda: self._executor.submit(_run, self._work, fold, self._id)
+        )
         self._open.add(future)
         return future
 
@@ -73,8 +78,13 @@ class Cluster(Workers):
         try:
             return self._asked(future.result)
         except KilledWorker as error:
-            text = f"Fold {fold.number} was given up by the cluster: {error.allowed_failures + 1} workers ended while they ran it."
-            raise CandlecastError(text, "Look into the logs of the workers; they may need more memory.") from error
+            text = (
+                f"Fold {fold.number} was given up by the cluster: {error.allowed_failures + 1} "
+                "workers ended while they ran it."
+            )
+            raise CandlecastError(
+                text, "Look into the logs of the workers; they may need more memory."
+            ) from error
 
     def news(self) -> Sequence[Notice]:
         """Tell of workers that went or came."""
@@ -84,8 +94,16 @@ class Cluster(Workers):
         gone, new = sorted(before - self._workers), sorted(self._workers - before)
         told = []
         if gone:
-            left = f"{len(self._workers)} are left" if self._workers else "none is left, and the test waits for one"
-            told.append(Notice(f"The cluster lost the worker {', '.join(gone)}: {left}. Its fold is run again."))
+            left = (
+                f"{len(self._workers)} are left"
+                if self._workers
+                else "none is left, and the test waits for one"
+            )
+            told.append(
+                Notice(
+                    f"The cluster lost the worker {', '.join(gone)}: {left}. Its fold is run again."
+                )
+            )
         if new:
             told.append(Notice(f"The cluster has a new worker: {', '.join(new)}."))
         return told
@@ -109,24 +127,31 @@ class Cluster(Workers):
             return question()
         except (OSError, CancelledError) as error:
             raise CandlecastError(
-                f"The connection to the cluster {self._address} was lost.", "With --resume, finished folds are kept."
+                f"The connection to the cluster {self._address} was lost.",
+                "With --resume, finished folds are kept.",
             ) from error
 
 
 def _connected(address: str) -> Any:
     if not _ADDRESS.fullmatch(address):
-        raise ConfigError(f"'{address}' is no address of a Dask scheduler.", "Give it as tcp://host:8786.")
+        raise ConfigError(
+            f"'{address}' is no address of a Dask scheduler.", "Give it as tcp://host:8786."
+        )
     try:
         from distributed import Client
     except ImportError as error:
         raise ConfigError(
             "--cluster needs the package 'distributed', which is not installed.",
-            "In a checkout: ./run --with cluster backtest ...; otherwise: pip install 'candlecast[cluster]'.",
+            "In a checkout: ./run --with cluster backtest ...; otherwise: pip install "
+            "'candlecast[cluster]'.",
         ) from error
     try:
         return Client(address, timeout=_CONNECT_S, set_as_default=False, name="candlecast")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        hint = "Start one with 'dask scheduler', workers with 'dask worker', and give its address as tcp://host:8786."
+        hint = (
+            "Start one with 'dask scheduler', workers with 'dask worker', and give its address "
+            "as tcp://host:8786."
+        )
         raise ConfigError(f"No Dask scheduler answers at {address}.", hint) from error
 
 
@@ -135,17 +160,21 @@ def _check_versions(client: Any) -> None:
     for address, version in client.run(_version, on_error="return").items():
         if isinstance(version, BaseException):
             raise ConfigError(
-                f"The worker {address} of the cluster cannot run Candlecast: {version}.", f"Install candlecast {__version__} where it runs."
+                f"The worker {address} of the cluster cannot run Candlecast: {version}.",
+                f"Install candlecast {__version__} where it runs.",
             )
         if version != __version__:
             raise ConfigError(
-                f"The worker {address} of the cluster has Candlecast {version}; this is {__version__}.",
+                f"The worker {address} of the cluster has Candlecast {version}; this is "
+                f"{__version__}.",
                 "Install the same version everywhere.",
             )
 
 
 def _sent(client: Any, work: Work) -> Any:
-    """Give the work to the scheduler, which sends it to each worker that needs it, and again where one lost it."""
+    """Give the work to the scheduler, which sends it to each worker that needs it, and again
+    where one lost it.
+    """
     import dask.config
 
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):

@@ -1,4 +1,6 @@
-"""One fold of a walk-forward test: what it is made of, and the work it takes, which is the same wherever it is done."""
+"""One fold of a walk-forward test: what it is made of, and the work it takes, which is the same
+wherever it is done.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def folds_of(work: Work) -> tuple[Fold, ...]:
     origins = every(work.panel, whole.test, plan.step_size)
     if not len(origins):
         raise DataError(
-            f"A test part of {task.test_size or 'automatic'} bars has no origin with {task.horizon} bars after it.",
+            f"A test part of {task.test_size or 'automatic'} bars has no origin with "
+            f"{task.horizon} bars after it.",
             "Use a larger --test-size or a smaller horizon.",
         )
     dates = cutoffs(work.panel, origins)
@@ -54,7 +57,8 @@ def folds_of(work: Work) -> tuple[Fold, ...]:
 
 
 def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event, None, FoldRun]:
-    """Train on what lies before a fold, then forecast from its origins with the network and the baselines.
+    """Train on what lies before a fold, then forecast from its origins with the network and the
+    baselines.
 
     Parameters
     ----------
@@ -74,7 +78,8 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
     FoldRun
         The same numbers in whichever process, because a fold always trains in one thread.
     """
-    # Sums in several threads differ in their last digits (and GARCH's optimiser makes them larger), and folds that run
+    # Sums in several threads differ in their last digits (and GARCH's optimiser makes them larger),
+    # and folds that run
     # side by side have a core each.
     with threadpool_limits(1):
         panel, origins = _within(work, fold)
@@ -83,20 +88,34 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         outcomes = _judged(work, panel, origins, split, fitted, should_stop)
     last, device = fitted.history[-1], str(fitted.forecaster.device)
     return FoldRun(
-        fold.number, fold.folds, outcomes, len(fitted.history) - 1, last.best_epoch, device, fitted.stopped, fitted.forecaster.scaling.base
+        fold.number,
+        fold.folds,
+        outcomes,
+        len(fitted.history) - 1,
+        last.best_epoch,
+        device,
+        fitted.stopped,
+        fitted.forecaster.scaling.base,
     )
 
 
-def _judged(work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted, should_stop: StopAsked) -> dict[str, Outcomes]:
+def _judged(
+    work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted, should_stop: StopAsked
+) -> dict[str, Outcomes]:
     task = work.config.task
     network, insample = fitted.forecaster.calibrated(panel), bars_before(panel, split.test_start)
     _, outcomes, _ = compared(
-        network, work.baselines, panel, origins, insample, task.horizon, work.quantiles, task.point, should_stop
+        network, work.baselines, panel, origins, insample, task.horizon, work.quantiles, task.point,
+            should_stop
     )  # fmt: skip
-    return outcomes | unaided(fitted.forecaster, outcomes[network.name], panel, origins, task.point, should_stop)
+    return outcomes | unaided(
+        fitted.forecaster, outcomes[network.name], panel, origins, task.point, should_stop
+    )
 
 
-def _trained(panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked) -> Generator[Event, None, Fitted]:
+def _trained(
+    panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked
+) -> Generator[Event, None, Fitted]:
     training = fit(panel, split, config, should_stop)
     while True:
         try:
@@ -119,7 +138,8 @@ def _split(work: Work, fold: Fold, panel: Panel) -> Split:
 def _within(work: Work, fold: Fold) -> tuple[Panel, Origins]:
     """Return the panel without the bars before a rolling window, and the fold's origins in it.
 
-    Series that have no bar in the window, or too few up to an origin for the lookback, are left out from there.
+    Series that have no bar in the window, or too few up to an origin for the lookback, are left out
+    from there.
     """
     panel, origins, window = work.panel, fold.origins, work.plan.window
     if not window:
@@ -127,7 +147,7 @@ def _within(work: Work, fold: Fold) -> tuple[Panel, Origins]:
     dates = np.unique(np.concatenate([s.ds for s in panel]))
     before = int(np.searchsorted(dates, fold.test_start))
     first = [int(np.searchsorted(s.ds, dates[max(0, before - window)])) for s in panel]
-    kept = [place for place, series in enumerate(panel) if first[place] < len(series)]
+    kept = [index for index, series in enumerate(panel) if first[index] < len(series)]
     renamed = np.full(len(panel), -1)
     renamed[kept] = np.arange(len(kept))
     bars = origins.bar - np.array(first)[origins.series]
@@ -135,10 +155,11 @@ def _within(work: Work, fold: Fold) -> tuple[Panel, Origins]:
     found = Origins(renamed[origins.series][usable], bars[usable])
     if not len(found):
         raise DataError(
-            f"A window of {window:,} bars leaves no origin of fold {fold.number} the {work.config.task.input_size} bars of the lookback.",
+            f"A window of {window:,} bars leaves no origin of fold {fold.number} the "
+            f"{work.config.task.input_size} bars of the lookback.",
             "Use a larger --window or a smaller lookback.",
         )
-    return Panel(tuple(_from(panel[place], first[place]) for place in kept)), found
+    return Panel(tuple(_from(panel[index], first[index]) for index in kept)), found
 
 
 def _from(series: PriceSeries, bar: int) -> PriceSeries:

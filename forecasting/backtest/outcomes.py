@@ -23,7 +23,12 @@ _AT_ONCE = 20_000_000
 
 
 def outcomes_of(
-    predictor: Predictor, panel: Panel, origins: Origins, horizon: int, quantiles: tuple[float, ...], point: Point = "median"
+    predictor: Predictor,
+    panel: Panel,
+    origins: Origins,
+    horizon: int,
+    quantiles: tuple[float, ...],
+    point: Point = "median",
 ) -> Outcomes:
     """Forecast from each origin and put what happened beside it.
 
@@ -43,19 +48,27 @@ def outcomes_of(
     Returns
     -------
     Outcomes
-        In price units. What was forecast from a bar that is no price, or of one, counts as not known:
+        In price units. What was forecast from a bar that is no price, or of one, counts as not
+        known:
         a model is not judged by a mistyped number.
     """
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
     pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
     parts = [predictor.predict(panel, piece, quantiles) for piece in pieces]
-    means = [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
+    means = (
+        [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
+    )
     ahead = np.arange(1, horizon + 1)
     n = len(origins)
     cutoff, ds = np.empty(n, "datetime64[us]"), np.empty((n, horizon), "datetime64[us]")
-    y0, y, scale, rms_scale = np.empty(n), np.empty((n, horizon)), np.full(n, np.nan), np.full(n, np.nan)
-    for place in np.unique(origins.series):
-        series, mine = panel[int(place)], origins.series == place
+    y0, y, scale, rms_scale = (
+        np.empty(n),
+        np.empty((n, horizon)),
+        np.full(n, np.nan),
+        np.full(n, np.nan),
+    )
+    for index in np.unique(origins.series):
+        series, mine = panel[int(index)], origins.series == index
         bars = origins.bar[mine]
         due = bars[:, None] + ahead
         cutoff[mine], y0[mine], ds[mine] = series.ds[bars], series.y[bars], series.ds[due]
@@ -66,13 +79,31 @@ def outcomes_of(
         if len(changes):
             scale[mine], rms_scale[mine] = np.abs(changes).mean(), np.sqrt((changes**2).mean())
     symbol = np.array(panel.symbols)[origins.series]
-    return Outcomes(predictor.name, symbol, cutoff, ds, y0, y, quantiles, np.concatenate(parts), scale, rms_scale, np.concatenate(means))
+    return Outcomes(
+        predictor.name,
+        symbol,
+        cutoff,
+        ds,
+        y0,
+        y,
+        quantiles,
+        np.concatenate(parts),
+        scale,
+        rms_scale,
+        np.concatenate(means),
+    )
 
 
 def unaided(
-    forecaster: TrainedNetwork, aided: Outcomes, panel: Panel, origins: Origins, point: Point, should_stop: Callable[[], bool]
+    forecaster: TrainedNetwork,
+    aided: Outcomes,
+    panel: Panel,
+    origins: Origins,
+    point: Point,
+    should_stop: Callable[[], bool],
 ) -> dict[str, Outcomes]:
-    """Forecast from the same origins with the network left at zero: scale, shape and a calibration of its own.
+    """Forecast from the same origins with the network left at zero: scale, shape and a calibration
+    of its own.
 
     Parameters
     ----------
@@ -94,13 +125,19 @@ def unaided(
     try:
         with cancellable(should_stop):
             bare = forecaster.without_network(panel)
-            return {NO_NETWORK: outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)}
+            return {
+                NO_NETWORK: outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)
+            }
     except CancelledWorkError:
         return {}
 
 
-def fit_baselines(panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]) -> list[Predictor]:
-    """Fit baselines on the first ``insample[s]`` bars of each series; unlike the network they need no validation part."""
+def fit_baselines(
+    panel: Panel, insample: Sequence[int], horizon: int, names: Sequence[str]
+) -> list[Predictor]:
+    """Fit baselines on the first ``insample[s]`` bars of each series; unlike the network they
+    need no validation part.
+    """
     return [BASELINES[name].fit(panel, insample, horizon) for name in names]
 
 
@@ -142,15 +179,19 @@ def compared(
     with cancellable(should_stop):
         check_cancelled()  # the time that the network takes counts, too
         with cancellable(_never):
-            outcomes = {network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)}
-        for place, name in enumerate(names):
+            outcomes = {
+                network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)
+            }
+        for index, name in enumerate(names):
             try:
-                with cancellable(_never) if not place else nullcontext():
+                with cancellable(_never) if not index else nullcontext():
                     check_cancelled()
                     (rival,) = fit_baselines(panel, insample, horizon, [name])
-                    outcomes[rival.name] = outcomes_of(rival, panel, origins, horizon, quantiles, point)
+                    outcomes[rival.name] = outcomes_of(
+                        rival, panel, origins, horizon, quantiles, point
+                    )
             except CancelledWorkError:
-                return judged, outcomes, tuple(names[place:])
+                return judged, outcomes, tuple(names[index:])
             judged.append(rival)
     return judged, outcomes, ()
 
@@ -160,7 +201,9 @@ def _never() -> bool:
 
 
 def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
-    """Keep the origins of every ``step_size``-th date of the panel, counted from the first origin."""
+    """Keep the origins of every ``step_size``-th date of the panel, counted from the first
+    origin.
+    """
     dates = cutoffs(panel, origins)
     return origins.take(np.isin(dates, np.unique(dates)[::step_size]))
 
@@ -168,16 +211,18 @@ def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
 def cutoffs(panel: Panel, origins: Origins) -> Dates:
     """Return the date of the last bar that each origin may see, shape [N]."""
     dates = np.empty(len(origins), "datetime64[us]")
-    for place in np.unique(origins.series):
-        mine = origins.series == place
-        dates[mine] = panel[int(place)].ds[origins.bar[mine]]
+    for index in np.unique(origins.series):
+        mine = origins.series == index
+        dates[mine] = panel[int(index)].ds[origins.bar[mine]]
     return dates
 
 
 def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:
-    """Join the outcomes of several folds, model by model; a model that one of them lacks is left out.
+    """Join the outcomes of several folds, model by model; a model that one of them lacks is left
+    out.
 
-    A fold lacks those that were not judged when it was stopped, or that its version of the program did not know.
+    A fold lacks those that were not judged when it was stopped, or that its version of the program
+    did not know.
     """
     common = [name for name in outcomes[0] if all(name in fold for fold in outcomes)]
     return {name: _concatenate([fold[name] for fold in outcomes]) for name in common}

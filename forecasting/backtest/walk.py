@@ -1,4 +1,6 @@
-"""Walking forward through the test part: folds in this process or handed out, in either case the same numbers."""
+"""Walking forward through the test part: folds in this process or handed out, in either case the
+same numbers.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any
 
 from forecasting.backtest.executors import local_executor
 from forecasting.backtest.folds import folds_of, run_fold
-from forecasting.backtest.saved import SavedFolds
+from forecasting.backtest.saved_folds import SavedFolds
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.backtest.workers import Workers
 from forecasting.errors import CandlecastError, ExportError
@@ -29,7 +31,12 @@ _UNITS = 1000
 
 
 def walk_forward(
-    work: Work, should_stop: StopAsked, workers: Workers | None = None, resume: Path | None = None, *, spread: bool = False
+    work: Work,
+    should_stop: StopAsked,
+    workers: Workers | None = None,
+    resume: Path | None = None,
+    *,
+    spread: bool = False,
 ) -> Generator[Event, None, list[FoldRun]]:
     """Run all folds.
 
@@ -37,7 +44,8 @@ def walk_forward(
     ----------
     work : Work
     should_stop : callable
-        Polled; once true, folds at hand are given up and those finished are returned. Without workers, a first fold at hand
+        Polled; once true, folds at hand are given up and those finished are returned. Without
+        workers, a first fold at hand
         is finished with the weights so far instead.
     workers : Workers, optional
         Where folds are run; in this process where it is left out.
@@ -49,7 +57,8 @@ def walk_forward(
     Yields
     ------
     Event
-        Progress, Notice, and a FoldEnd a fold: handed out, the longest (the latest) begin first, and each is told when it ends.
+        Progress, Notice, and a FoldEnd a fold: handed out, the longest (the latest) begin first,
+        and each is told when it ends.
 
     Returns
     -------
@@ -59,7 +68,8 @@ def walk_forward(
     Raises
     ------
     CandlecastError
-        What a fold raises, a fold that lost its worker too often, or a folder that holds another test.
+        What a fold raises, a fold that lost its worker too often, or a folder that holds another
+        test.
     """
     folds = folds_of(work)
     saved = SavedFolds(resume, work) if resume else None
@@ -70,19 +80,30 @@ def walk_forward(
 
 
 def _all(
-    work: Work, folds: Sequence[Fold], should_stop: StopAsked, workers: Workers | None, saved: SavedFolds | None
+    work: Work,
+    folds: Sequence[Fold],
+    should_stop: StopAsked,
+    workers: Workers | None,
+    saved: SavedFolds | None,
 ) -> Generator[Event, None, list[FoldRun]]:
     """Run those folds that are not saved."""
     runs: dict[int, FoldRun] = {}
     if saved is not None:
         runs = {fold.number: run for fold in folds if (run := saved[fold.number]) is not None}
         if runs:
-            yield Notice(f"{len(runs)} of {len(folds)} folds were finished before and are taken from {saved.folder}.")
+            yield Notice(
+                f"{len(runs)} of {len(folds)} folds were finished before and are taken from "
+                f"{saved.folder}."
+            )
     for run in runs.values():
         yield FoldEnd(run.number, len(folds), run.outcomes)
     left = [fold for fold in folds if fold.number not in runs]
     clock = _Clock(len(folds), len(runs), workers)
-    running = _one_by_one(work, left, should_stop, clock) if workers is None else _handed_out(left, should_stop, clock, workers)
+    running = (
+        _one_by_one(work, left, should_stop, clock)
+        if workers is None
+        else _handed_out(left, should_stop, clock, workers)
+    )
     for event in running:
         if not isinstance(event, FoldRun):
             yield event
@@ -93,12 +114,17 @@ def _all(
                     saved.keep(event)
                 except ExportError as error:
                     saved = None
-                    yield Notice(f"Finished folds are not kept from here on: {error.message}", f"{error.hint} The test goes on.")
+                    yield Notice(
+                        f"Finished folds are not kept from here on: {error.message}",
+                        f"{error.hint} The test goes on.",
+                    )
             yield FoldEnd(event.number, len(folds), event.outcomes)
     return [runs[number] for number in sorted(runs)]
 
 
-def _one_by_one(work: Work, folds: Sequence[Fold], should_stop: StopAsked, clock: _Clock) -> Iterator[Event | FoldRun]:
+def _one_by_one(
+    work: Work, folds: Sequence[Fold], should_stop: StopAsked, clock: _Clock
+) -> Iterator[Event | FoldRun]:
     """Run folds in this process, in order of time."""
     for fold in folds:
         clock.began(fold)
@@ -118,8 +144,12 @@ def _one_by_one(work: Work, folds: Sequence[Fold], should_stop: StopAsked, clock
             break
 
 
-def _handed_out(folds: Sequence[Fold], should_stop: StopAsked, clock: _Clock, workers: Workers) -> Iterator[Event | FoldRun]:
-    """Keep all workers busy until every fold is done or a stop is asked for; run folds again whose worker died."""
+def _handed_out(
+    folds: Sequence[Fold], should_stop: StopAsked, clock: _Clock, workers: Workers
+) -> Iterator[Event | FoldRun]:
+    """Keep all workers busy until every fold is done or a stop is asked for; run folds again
+    whose worker died.
+    """
     waiting, running = list(folds), dict[Future[Any], Fold]()
     losses: Counter[int] = Counter()
     while waiting or running:
@@ -154,16 +184,23 @@ def _lost(folds: Sequence[Fold], losses: Counter[int]) -> Notice:
     names = ", ".join(str(fold.number) for fold in sorted(folds, key=lambda fold: fold.number))
     hint = "Fewer --workers need less memory."
     if max(losses.values()) >= _LOSSES:
-        raise CandlecastError(f"Worker processes keep ending unexpectedly: fold {names} lost its worker {_LOSSES} times.", hint)
+        raise CandlecastError(
+            f"Worker processes keep ending unexpectedly: fold {names} lost its worker "
+            f"{_LOSSES} times.",
+            hint,
+        )
     many = len(folds) > 1
     return Notice(
-        f"A worker process ended unexpectedly (killed, or out of memory); fold{'s' * many} {names} {'are' if many else 'is'} run again.",
+        f"A worker process ended unexpectedly (killed, or out of memory); fold{'s' * many} "
+        f"{names} {'are' if many else 'is'} run again.",
         hint,
     )
 
 
 class _Clock:
-    """Progress over all folds, and the time that is left: folds to come take as long as those done."""
+    """Progress over all folds, and the time that is left: folds to come take as long as those
+    done.
+    """
 
     def __init__(self, folds: int, before: int, workers: Workers | None) -> None:
         self.folds, self.before, self.workers = folds, before, workers
@@ -190,13 +227,13 @@ class _Clock:
         now = time.perf_counter()
         spent = {fold: now - self.begun[fold.number] for fold in shares}
         if self.took:
-            one = sum(self.took) / len(self.took)
+            item = sum(self.took) / len(self.took)
         else:
             known = [spent[fold] / share for fold, share in shares.items() if share > _TELLING]
             if not known:
                 return None
-            one = sum(known) / len(known)
+            item = sum(known) / len(known)
         left = self.folds - self.before - len(self.took)
-        work = left * one - sum(min(seconds, one) for seconds in spent.values())
+        work = left * item - sum(min(seconds, item) for seconds in spent.values())
         at_once = max(1, min(left, self.workers.count if self.workers else 1))
         return work / at_once

@@ -1,4 +1,6 @@
-"""The nouns of a walk-forward test: frozen values without torch, so that other processes get them before it is imported."""
+"""The nouns of a walk-forward test: frozen values without torch, so that other processes get
+them before it is imported.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from forecasting.series import Origins, Outcomes, Panel
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """Everything that a walk-forward test is made from: frozen values, which may be sent to another process.
+    """Everything that a walk-forward test is made from: frozen values, which may be sent to another
+    process.
 
     Attributes
     ----------
@@ -22,8 +25,10 @@ class Work:
     config : RunConfig
         ``task.test_size`` dates are the test part.
     plan : BacktestConfig
-        ``step_size`` dates between origins; with ``refit`` = k network and baselines are fitted anew before every k-th
-        origin date, on bars up to that origin only, and with ``window`` = w on the last w of these dates only.
+        ``step_size`` dates between origins; with ``refit`` = k network and baselines are fitted
+        anew before every k-th
+        origin date, on bars up to that origin only, and with ``window`` = w on the last w of these
+        dates only.
     quantiles : tuple of float
         Increasing.
     baselines : tuple of str
@@ -59,7 +64,8 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class FoldRun:
-    """What a fold leaves: outcomes of every model from its origins, the network first, and how its training went.
+    """What a fold leaves: outcomes of every model from its origins, the network first, and how its
+    training went.
 
     ``base`` is what the network started from, as of :class:`forecasting.windows.Scaling`.
     """

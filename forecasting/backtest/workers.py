@@ -1,4 +1,6 @@
-"""Where folds are worked on: processes of this machine, or any executor of ``concurrent.futures``."""
+"""Where folds are worked on: processes of this machine, or any executor of
+``concurrent.futures``.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,28 @@ from typing import Any, Self
 
 import numpy as np
 
-from forecasting.backtest.saved import read_fold, write_fold
+from forecasting.backtest.saved_folds import read_fold, write_fold
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
-from forecasting.writing import Scratch
+from forecasting.files.atomic import TempFolder
 
 
 class Workers(ABC):
-    """Takes folds in and gives their results back; which of its workers does what is its own affair. Closed as a context manager."""
+    """Takes folds in and gives their results back; which of its workers does what is its own
+    affair. Closed as a context manager.
+    """
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close it."""
         self.close()
 
@@ -101,10 +110,13 @@ class Borrowed(Workers):
 
 
 class Processes(Workers):
-    """A pool of processes of this machine, each with one thread of torch, which they begin to import at once.
+    """A pool of processes of this machine, each with one thread of torch, which they begin to
+    import at once.
 
-    A process that is killed costs the folds at work, which fail with ``BrokenExecutor``; the next fold starts a new pool.
-    Results come through files, because a process killed while it writes to the pool's pipe would block the pool for good.
+    A process that is killed costs the folds at work, which fail with ``BrokenExecutor``; the next
+    fold starts a new pool.
+    Results come through files, because a process killed while it writes to the pool's pipe would
+    block the pool for good.
 
     Parameters
     ----------
@@ -117,8 +129,10 @@ class Processes(Workers):
     def __init__(self, work: Work, count: int) -> None:
         self._count = count
         self._context = multiprocessing.get_context("spawn")
-        self._folder = Scratch()
-        dates = np.unique(np.concatenate([s.ds for s in work.panel]))  # more folds than dates there cannot be
+        self._folder = TempFolder()
+        dates = np.unique(
+            np.concatenate([s.ds for s in work.panel])
+        )  # more folds than dates there cannot be
         self._shares = self._context.RawArray("d", 1 + dates.size)
         self._bench = _Bench(work, self._folder.path)
         self._pool = self._opened()
@@ -144,7 +158,10 @@ class Processes(Workers):
         path = self._bench.file(fold.number)
         run = read_fold(path)
         if run is None:
-            raise CandlecastError(f"The result of fold {fold.number} cannot be read back from {path.parent}.", "Is that disk full?")
+            raise CandlecastError(
+                f"The result of fold {fold.number} cannot be read back from {path.parent}.",
+                "Is that disk full?",
+            )
         path.unlink()
         return run
 
@@ -154,7 +171,9 @@ class Processes(Workers):
 
     def close(self) -> None:
         """End all processes at once, whatever they do."""
-        for process in [*(self._pool._processes or {}).values()]:  # from Python 3.14 on: kill_workers()
+        for process in [
+            *(self._pool._processes or {}).values()
+        ]:  # from Python 3.14 on: kill_workers()
             process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._folder.cleanup()
@@ -207,7 +226,9 @@ def _end_with_parent() -> None:
 
 
 def _make_ready() -> None:
-    """Import what a fold needs; errors of the work itself are told by the process that began the test."""
+    """Import what a fold needs; errors of the work itself are told by the process that began the
+    test.
+    """
     assert _bench is not None
     with contextlib.suppress(CandlecastError):
         _ = _bench.folds
@@ -227,7 +248,9 @@ def _run(number: int) -> None:
 
 
 def finished(work: Work, fold: Fold, should_stop: Callable[[], bool] = lambda: False) -> FoldRun:
-    """Run a fold to its end, alone in its process: torch has one source of random numbers for all threads."""
+    """Run a fold to its end, alone in its process: torch has one source of random numbers for
+    all threads.
+    """
     from forecasting.backtest.folds import run_fold
 
     with _one_at_a_time:
@@ -247,7 +270,9 @@ def _exhausted(running: Any, done: Any) -> FoldRun:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C from what is started meanwhile, until it can see to that itself; this process gets it afterwards."""
+    """Keep Ctrl-C from what is started meanwhile, until it can see to that itself; this process
+    gets it afterwards.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

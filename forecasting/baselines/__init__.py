@@ -1,8 +1,12 @@
-"""What a network must beat: forecasts of the distribution without a network, behind the same interface.
+"""What a network must beat: forecasts of the distribution without a network, behind the same
+interface.
 
-A baseline is a frozen config whose one verb, ``fit``, looks at the first ``insample[s]`` bars of each series only and
-returns a predictor; the predictor looks, for each origin, at bars up to its cutoff only. Which unit the changes of a
-panel are taken in (log returns, or differences where a value is not positive) is a property of the data as a whole.
+A baseline is a frozen config whose one verb, ``fit``, looks at the first ``insample[s]`` bars of
+each series only and
+returns a predictor; the predictor looks, for each origin, at bars up to its cutoff only. Which unit
+the changes of a
+panel are taken in (log returns, or differences where a value is not positive) is a property of the
+data as a whole.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
 from forecasting.errors import ConfigError
 from forecasting.model_registry import MODELS
-from forecasting.seasonal import is_seasonal, season_length, shows_season
+from forecasting.seasonality import is_seasonal, season_length, shows_season
 from forecasting.series import Panel
 
 __all__ = [
@@ -29,7 +33,8 @@ __all__ = [
     "suits_smoothing",
 ]
 
-#: Name of the network's own forecast with the network left at zero, which is judged beside it as a baseline.
+#: Name of the network's own forecast with the network left at zero, which is judged beside it as a
+#: baseline.
 NO_NETWORK = "no-network"
 
 #: Last letters of the frequencies at which sales and statistics are counted, rather than prices.
@@ -54,7 +59,9 @@ BASELINES: dict[str, Baseline] = {
 
 
 def model_title(model: str) -> str:
-    """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's name stays as it is."""
+    """Return the name of a model for people: ``Random walk`` for ``random-walk``; a network's
+    name stays as it is.
+    """
     if model == NO_NETWORK:
         return "No network"
     if model in BASELINES:
@@ -70,7 +77,8 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
     ----------
     panel : Panel
     wanted : str
-        Names with commas between them; ``auto`` stands for those of :func:`default_baselines`, ``all`` for every one that suits the panel.
+        Names with commas between them; ``auto`` stands for those of :func:`default_baselines`,
+        ``all`` for every one that suits the panel.
 
     Raises
     ------
@@ -78,11 +86,17 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
         A name that no baseline has.
     """
     usual, seasonal = default_baselines(panel), {SeasonalNaive.name, SeasonalMedian.name}
-    groups = {"auto": usual, "all": tuple(name for name in BASELINES if name not in seasonal or name in usual)}
+    groups = {
+        "auto": usual,
+        "all": tuple(name for name in BASELINES if name not in seasonal or name in usual),
+    }
     names = [RandomWalk.name]
     for word in (part.strip() for part in wanted.split(",")):
         if word not in groups and word not in BASELINES:
-            raise ConfigError(f"baselines: there is none called '{word}'.", f"There are {', '.join(BASELINES)}; or auto, or all.")
+            raise ConfigError(
+                f"baselines: there is none called '{word}'.",
+                f"There are {', '.join(BASELINES)}; or auto, or all.",
+            )
         names += groups.get(word, (word,))
     return tuple(dict.fromkeys(names))
 
@@ -90,8 +104,10 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
 def default_baselines(panel: Panel) -> tuple[str, ...]:
     """Return the names of the baselines that are scored beside every network on this panel.
 
-    Random walk, drift and the volatility models always; the seasonal ones where a series without open, high and
-    low shows a season three times; ETS and Theta where :func:`suits_smoothing` says so. What a series is too
+    Random walk, drift and the volatility models always; the seasonal ones where a series without
+    open, high and
+    low shows a season three times; ETS and Theta where :func:`suits_smoothing` says so. What a
+    series is too
     short for is forecast of it without a season.
     """
     names = [RandomWalk.name, Drift.name, GarchT.name, RangeHar.name]
@@ -104,7 +120,8 @@ def default_baselines(panel: Panel) -> tuple[str, ...]:
 
 
 def suits_smoothing(panel: Panel, *, seasonal: bool) -> bool:
-    """Tell whether exponential smoothing is a usual forecast of such series: of weeks, months, quarters, years or with a season.
+    """Tell whether exponential smoothing is a usual forecast of such series: of weeks, months,
+    quarters, years or with a season.
 
     Never where bars have open, high and low, as prices have.
     """

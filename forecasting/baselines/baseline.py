@@ -17,7 +17,10 @@ from forecasting.series import Floats, Ints, Origins, Panel
 
 
 class Baseline(Settings, ABC):
-    """A forecast without a network. ``name`` stands in exports, ``title`` in tables, ``label`` in sentences."""
+    """A forecast without a network.
+
+    ``name`` stands in exports, ``title`` in tables, ``label`` in sentences.
+    """
 
     name: ClassVar[str]
     label: ClassVar[str]
@@ -41,7 +44,9 @@ def normal_quantiles(quantiles: Sequence[float]) -> Floats:
 
 
 def by_series(origins: Origins) -> Iterator[tuple[int, Ints, Ints]]:
-    """Group origins: for each series that has some, its index, their places [n], and their bars [n]."""
+    """Group origins: for each series that has some, its index, their places [n], and their bars
+    [n].
+    """
     order = np.argsort(origins.series, kind="stable")
     indices, starts = np.unique(origins.series[order], return_index=True)
     for index, place in zip(indices, np.split(order, starts[1:]), strict=True):

@@ -17,39 +17,56 @@ from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import as_seen, without_spikes
 from forecasting.volatility import Target, clear_bars, moves, resolve_target
 
-#: Mean, omega, alpha, beta, degrees of freedom (variance 1): usual values of daily returns, where no series is long enough.
+#: Mean, omega, alpha, beta, degrees of freedom (variance 1): usual values of daily returns, where
+#: no series is long enough.
 _USUAL = (0.0, 0.02, 0.06, 0.92, 6.0)
 _MOST_PERSISTENT = 0.999
 _FEWEST_FREEDOMS = 2.1
-#: Changes beyond so many robust deviations count as that many where parameters are fitted; the t distribution copes with less.
+#: Changes beyond so many robust deviations count as that many where parameters are fitted; the t
+#: distribution copes with less.
 _MOST_DEVIATIONS = 12.0
 
 
 class GarchT(Baseline):
-    """GARCH(1,1) with constant mean and Student-t shocks (Bollerslev 1987), each series on its own, by ``arch``.
+    """GARCH(1,1) with constant mean and Student-t shocks (Bollerslev 1987), each series on its own,
+    by ``arch``.
 
-    Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The variance of an
-    h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one bar. A series with
-    fewer than ``least`` in-sample bars takes the median parameters of the others and its own variance so far. Changes
-    are log returns where all values of the panel are positive, otherwise differences. Spikes are held where they are
-    over, and parameters are fitted to changes of at most 12 robust deviations, without times in which a price stood still.
+    Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The
+    variance of an
+    h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one
+    bar. A series with
+    fewer than ``least`` in-sample bars takes the median parameters of the others and its own
+    variance so far. Changes
+    are log returns where all values of the panel are positive, otherwise differences. Spikes are
+    held where they are
+    over, and parameters are fitted to changes of at most 12 robust deviations, without times in
+    which a price stood still.
     """
 
     name: ClassVar[str] = "garch-t"
     label: ClassVar[str] = "GARCH(1,1)-t"
     title: ClassVar[str] = "GARCH-t"
-    least: int = Field(250, title="Shortest series", description="In-sample bars from which parameters are fitted.", ge=50)
+    least: int = Field(
+        250,
+        title="Shortest series",
+        description="In-sample bars from which parameters are fitted.",
+        ge=50,
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Fit every series to its in-sample bars."""
         target = resolve_target(panel)
         own: dict[int, Floats] = {}
         units = np.zeros(len(panel))
-        for index, (series, known) in enumerate(zip(without_spikes(panel, insample), insample, strict=True)):
+        for index, (series, known) in enumerate(
+            zip(without_spikes(panel, insample), insample, strict=True)
+        ):
             check_cancelled()
             if known > self.least and np.ptp(series.y[:known]) > 0:
                 trading = clear_bars(series, target, known)[1:] >= 0
-                changes = winsorised(moves(series, target)[None, 1:known][:, trading], _MOST_DEVIATIONS)[0]
+                changes = winsorised(
+                    moves(series, target)[None, 1:known][:, trading], _MOST_DEVIATIONS
+                )[0]
                 units[index] = changes.std()
                 own[index] = _estimate(changes)
         others = np.median([*own.values()], axis=0) if own else np.array(_USUAL)
@@ -58,17 +75,26 @@ class GarchT(Baseline):
 
 
 def _estimate(returns: Floats) -> Floats:
-    """Return mean, omega, alpha, beta and degrees of freedom of the returns divided by their deviation, by maximum likelihood."""
+    """Return mean, omega, alpha, beta and degrees of freedom of the returns divided by their
+    deviation, by maximum likelihood.
+    """
     from arch.univariate import GARCH, ConstantMean, StudentsT
 
-    model = ConstantMean(returns / returns.std(), volatility=GARCH(p=1, o=0, q=1), distribution=StudentsT(), rescale=False)
+    model = ConstantMean(
+        returns / returns.std(),
+        volatility=GARCH(p=1, o=0, q=1),
+        distribution=StudentsT(),
+        rescale=False,
+    )
     found = model.fit(disp="off", show_warning=False).params
     return np.array([float(found[name]) for name in ("mu", "omega", "alpha[1]", "beta[1]", "nu")])
 
 
 @dataclass(frozen=True)
 class _Garch:
-    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``units`` [S] they are in, 0: the deviation of all seen so far."""
+    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``units`` [S] they are in, 0: the
+    deviation of all seen so far.
+    """
 
     name: str
     horizon: int
@@ -85,11 +111,15 @@ class _Garch:
             for seen, version in as_seen(panel[index], bars):
                 unit, deviation = self._filtered(moves(version, self.target), index, bars[seen])
                 change = (mean * unit[:, None] * steps)[:, :, None] + deviation[:, :, None] * shape
-                values[place[seen]] = moved(panel[index].y[bars[seen]], change, self.target == "log-return")
+                values[place[seen]] = moved(
+                    panel[index].y[bars[seen]], change, self.target == "log-return"
+                )
         return values
 
     def _filtered(self, line: Floats, index: int, bars: Ints) -> tuple[Floats, Floats]:
-        """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], of moves [T] up to each bar only."""
+        """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], of
+        moves [T] up to each bar only.
+        """
         from scipy.signal import lfilter
 
         mean, omega, alpha, beta, _ = self.parameters[index]

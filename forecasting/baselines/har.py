@@ -1,4 +1,6 @@
-"""The strongest simple forecast of how far prices move: volatility from ranges, shape from the past."""
+"""The strongest simple forecast of how far prices move: volatility from ranges, shape from the
+past.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,32 @@ _LEAST = 50
 
 
 class RangeHar(Baseline):
-    """Volatility by a heterogeneous autoregression of range variances, pooled over the panel; shape by simulation.
+    """Volatility by a heterogeneous autoregression of range variances, pooled over the panel; shape
+    by simulation.
 
-    The moves of the in-sample bars, each divided by the volatility then forecast for it, are the standardised moves
-    (of all series together); their quantiles times today's forecast of volatility are the forecast. A step with fewer
+    The moves of the in-sample bars, each divided by the volatility then forecast for it, are the
+    standardised moves
+    (of all series together); their quantiles times today's forecast of volatility are the forecast.
+    A step with fewer
     than 50 such moves is taken as normal. Times in which a price stood still are left out.
 
     References
     ----------
-    Corsi (2009), A simple approximate long-memory model of realized volatility; Barone-Adesi, Giannopoulos & Vosper
-    (1999), VaR without correlations for portfolios of derivative securities (filtered historical simulation).
+    Corsi (2009), A simple approximate long-memory model of realized volatility; Barone-Adesi,
+    Giannopoulos & Vosper
+    (1999), VaR without correlations for portfolios of derivative securities (filtered historical
+    simulation).
     """
 
     name: ClassVar[str] = "har"
     label: ClassVar[str] = "HAR volatility"
     title: ClassVar[str] = "HAR volatility"
-    warm_up: int = Field(250, title="Warm-up", description="First bars whose moves are left out, while averages fill.", ge=0)
+    warm_up: int = Field(
+        250,
+        title="Warm-up",
+        description="First bars whose moves are left out, while averages fill.",
+        ge=0,
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Fit the regression, then collect standardised moves that ended in sample."""
@@ -51,7 +63,9 @@ class RangeHar(Baseline):
             for h in range(1, min(horizon, known - first - 1) + 1):
                 bars = first + np.flatnonzero(clear[first : known - h] >= h)
                 moves[h - 1].append((line[bars + h] - line[bars]) / scale[bars, h - 1])
-        return _Filtered(self.name, har, tuple(np.concatenate([*step, np.empty(0)]) for step in moves))
+        return _Filtered(
+            self.name, har, tuple(np.concatenate([*step, np.empty(0)]) for step in moves)
+        )
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,12 @@ class _Filtered:
     moves: tuple[Floats, ...]
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        shape = np.stack([np.quantile(step, quantiles) if step.size >= _LEAST else normal_quantiles(quantiles) for step in self.moves])
+        shape = np.stack(
+            [
+                np.quantile(step, quantiles) if step.size >= _LEAST else normal_quantiles(quantiles)
+                for step in self.moves
+            ]
+        )
         scales = self.har.scale(panel)
         values = np.empty((len(origins), *shape.shape))
         for index, place, bars in by_series(origins):

@@ -1,4 +1,6 @@
-"""Exponential smoothing, the statisticians' baselines for sales and other general series: ETS and Theta."""
+"""Exponential smoothing, the statisticians' baselines for sales and other general series: ETS
+and Theta.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from forecasting.baselines.spread import winsorised
 from forecasting.cancellation import check_cancelled
 from forecasting.errors import DataError
 from forecasting.events import Predictor
-from forecasting.seasonal import phases, season_length
+from forecasting.seasonality import phases, season_length
 from forecasting.series import Floats, Ints, Origins, Panel, PriceSeries
 from forecasting.spikes import as_seen, without_spikes
 from forecasting.volatility import Target, path, resolve_target
@@ -45,9 +47,16 @@ class _Smooth:
 
 
 class _Smoothing(Baseline):
-    """Fits each series in sample, filters it with frozen parameters; normal, with the deviation of its last errors."""
+    """Fits each series in sample, filters it with frozen parameters; normal, with the deviation
+    of its last errors.
+    """
 
-    window: int = Field(250, title="Window", description="Last one-bar errors that give the standard deviation.", ge=10)
+    window: int = Field(
+        250,
+        title="Window",
+        description="Last one-bar errors that give the standard deviation.",
+        ge=10,
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Fit every series to its in-sample bars; one with fewer than 20 stays where it is."""
@@ -61,21 +70,32 @@ class _Smoothing(Baseline):
             season = season_length(series)
             if season > min(_LONGEST_SEASON, known // 3):
                 season = 1
-            fitted.append((season, self._parameters(path(series.head(known), target), phases(series, season)[:known], season)))
+            fitted.append(
+                (
+                    season,
+                    self._parameters(
+                        path(series.head(known), target), phases(series, season)[:known], season
+                    ),
+                )
+            )
         return _Smoothed(self, horizon, target, tuple(fitted))
 
     def _parameters(self, line: Floats, phase: Ints, season: int) -> Any:
         """Estimate the parameters from the in-sample path."""
         raise NotImplementedError
 
-    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+    def _smooth(
+        self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int
+    ) -> _Smooth:
         """Filter a whole path with the parameters."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class _Smoothed:
-    """``fitted`` holds season length and parameters of each series, None for one that was too short: a random walk."""
+    """``fitted`` holds season length and parameters of each series, None for one that was too
+    short: a random walk.
+    """
 
     baseline: _Smoothing
     horizon: int
@@ -94,23 +114,35 @@ class _Smoothed:
             fitted = self.fitted[index]
             if bars.min() < _LEAST_BEFORE:
                 raise DataError(
-                    f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; {_LEAST_BEFORE + 1} are needed.",
+                    f"{series.symbol} has too few bars before a forecast: "
+                    f"{int(bars.min()) + 1}; {_LEAST_BEFORE + 1} are needed.",
                     "Load more history, or leave this series out.",
                 )
             for seen, version in as_seen(series, bars):
                 line = path(version, self.target)
                 smooth = self._smooth(line, version, fitted)
-                spread = np.array([_spread(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1]) for bar in bars[seen]])
+                spread = np.array(
+                    [
+                        _spread(smooth.errors[max(1, bar + 1 - self.baseline.window) : bar + 1])
+                        for bar in bars[seen]
+                    ]
+                )
                 change = (smooth.ahead[bars[seen]] - line[bars[seen], None])[:, :, None]
                 change = change + spread[:, None, None] * smooth.growth[:, None] * normal
-                values[place[seen]] = moved(series.y[bars[seen]], change, self.target == "log-return")
+                values[place[seen]] = moved(
+                    series.y[bars[seen]], change, self.target == "log-return"
+                )
         return values
 
     def _smooth(self, line: Floats, series: PriceSeries, fitted: tuple[int, Any] | None) -> _Smooth:
         """Filter a path with what was fitted; where that is nothing, repeat each value."""
         if fitted is None:
             steps = np.arange(1.0, self.horizon + 1)
-            return _Smooth(np.repeat(line[:, None], self.horizon, axis=1), np.diff(line, prepend=np.nan), np.sqrt(steps))
+            return _Smooth(
+                np.repeat(line[:, None], self.horizon, axis=1),
+                np.diff(line, prepend=np.nan),
+                np.sqrt(steps),
+            )
         season, parameters = fitted
         return self.baseline._smooth(line, phases(series, season), season, parameters, self.horizon)
 
@@ -121,9 +153,11 @@ def _spread(errors: Floats) -> float:
 
 
 class Ets(_Smoothing):
-    """Exponential smoothing with additive errors, with or without damped trend and additive season, by ``statsmodels``.
+    """Exponential smoothing with additive errors, with or without damped trend and additive season,
+    by ``statsmodels``.
 
-    The trend is taken where it lowers the corrected AIC in sample (Hyndman, Koehler, Snyder & Grose 2002), the season
+    The trend is taken where it lowers the corrected AIC in sample (Hyndman, Koehler, Snyder & Grose
+    2002), the season
     where its autocorrelation in the changes is significant at 10 %. Prices are smoothed in logs.
     """
 
@@ -135,18 +169,24 @@ class Ets(_Smoothing):
         seasonal = bool(_seasons(line, phase, season).any())
         found = []
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of convergence: a worse fit only has a worse criterion
+            warnings.simplefilter(
+                "ignore"
+            )  # of convergence: a worse fit only has a worse criterion
             for trend in (False, True):
                 fit = _ets(line, season, trend, seasonal).fit(disp=False, full_output=False)
                 found.append((float(fit.aicc), trend, np.asarray(fit.params, np.float64)))
         _, trend, parameters = min(found, key=lambda f: f[0] if np.isfinite(f[0]) else np.inf)
         return trend, seasonal, parameters
 
-    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+    def _smooth(
+        self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int
+    ) -> _Smooth:
         trend, seasonal, values = parameters
         model = _ets(line, season, trend, seasonal)
         named = dict(zip(model.param_names, values, strict=True))
-        with np.errstate(divide="ignore", invalid="ignore"):  # it standardises errors, which are all 0 for a constant series
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # it standardises errors, which are all 0 for a constant series
             result = model.smooth(values)
         states = np.asarray(result.states, np.float64)
         steps = np.arange(1, horizon + 1)
@@ -157,7 +197,8 @@ class Ets(_Smoothing):
             ahead += states[:, 1:2] * damped
             reach += named["smoothing_trend"] * damped
         if seasonal:
-            # The last known value of the season that comes h bars ahead was updated (-h mod season) bars ago.
+            # The last known value of the season that comes h bars ahead was updated (-h mod season)
+            # bars ago.
             before = np.arange(len(states))[:, None] - (-steps) % season
             ahead += states[:, -1][np.maximum(before, 0)]
             reach += named["smoothing_seasonal"] * (steps % season == 0)
@@ -179,9 +220,11 @@ def _ets(line: Floats, season: int, trend: bool, seasonal: bool) -> Any:
 
 
 class Theta(_Smoothing):
-    """The Theta method, winner of the M3 competition (Assimakopoulos & Nikolopoulos 2000), by ``statsmodels``.
+    """The Theta method, winner of the M3 competition (Assimakopoulos & Nikolopoulos 2000), by
+    ``statsmodels``.
 
-    Simple exponential smoothing with half the trend of the in-sample bars, after a season (additive, of the logs for
+    Simple exponential smoothing with half the trend of the in-sample bars, after a season
+    (additive, of the logs for
     prices) is taken out where its autocorrelation in the changes is significant at 10 %.
     """
 
@@ -199,7 +242,9 @@ class Theta(_Smoothing):
         fit = ThetaModel(plain, period=1, deseasonalize=False).fit()
         return float(fit.params["alpha"]), float(fit.params["b0"]), seasons
 
-    def _smooth(self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int) -> _Smooth:
+    def _smooth(
+        self, line: Floats, phase: Ints, season: int, parameters: Any, horizon: int
+    ) -> _Smooth:
         from scipy.signal import lfilter
 
         alpha, slope, seasons = parameters
@@ -210,24 +255,36 @@ class Theta(_Smoothing):
         seen = (1 - (1 - alpha) ** np.arange(1, plain.size + 1)) / alpha
         ahead = level[:, None] + 0.5 * slope * (steps - 1 + seen[:, None])
         errors = np.concatenate([[np.nan], plain[1:] - ahead[:-1, 0]])
-        return _Smooth(ahead + seasons[(phase[:, None] + steps) % season], errors, np.sqrt(1 + (steps - 1) * alpha**2))
+        return _Smooth(
+            ahead + seasons[(phase[:, None] + steps) % season],
+            errors,
+            np.sqrt(1 + (steps - 1) * alpha**2),
+        )
 
 
 def _seasons(line: Floats, phase: Ints, season: int) -> Floats:
-    """Return the additive season by phase, mean 0, shape [season]; zeros where it is not significant."""
+    """Return the additive season by phase, mean 0, shape [season]; zeros where it is not
+    significant.
+    """
     if season == 1:
         return np.zeros(1)
-    centred = np.diff(line) - np.diff(line).mean()  # of the path itself, a walk would look seasonal at any lag
+    centred = (
+        np.diff(line) - np.diff(line).mean()
+    )  # of the path itself, a walk would look seasonal at any lag
     power = float(centred @ centred)
-    correlations = np.array([float(centred[k:] @ centred[:-k]) for k in range(1, season + 1)]) / max(power, 1e-300)
-    if abs(correlations[-1]) < 1.645 * np.sqrt((1 + 2 * (correlations[:-1] ** 2).sum()) / line.size):
+    correlations = np.array(
+        [float(centred[k:] @ centred[:-k]) for k in range(1, season + 1)]
+    ) / max(power, 1e-300)
+    if abs(correlations[-1]) < 1.645 * np.sqrt(
+        (1 + 2 * (correlations[:-1] ** 2).sum()) / line.size
+    ):
         return np.zeros(season)
     weights = np.ones(season + (season + 1) % 2)
     if season % 2 == 0:
         weights[[0, -1]] = 0.5
     half = weights.size // 2
     trend = np.convolve(line, weights / season, "valid")
-    away, place = line[half : line.size - half] - trend, phase[half : line.size - half]
-    counts = np.bincount(place, minlength=season)
-    means = np.bincount(place, away, season) / np.maximum(counts, 1)
+    away, index = line[half : line.size - half] - trend, phase[half : line.size - half]
+    counts = np.bincount(index, minlength=season)
+    means = np.bincount(index, away, season) / np.maximum(counts, 1)
     return np.asarray(means - means.mean(), np.float64)

@@ -6,7 +6,8 @@ import numpy as np
 
 from forecasting.series import Floats
 
-#: Changes beyond so many robust deviations count as that many. A normal's never are; of a Student t with 4 degrees of
+#: Changes beyond so many robust deviations count as that many. A normal's never are; of a Student t
+#: with 4 degrees of
 #: freedom one in 400 is, so that a clean spread is that of the plain formula, next to.
 MOST_DEVIATIONS = 6.0
 _PER_MEDIAN = 1.4826
@@ -15,7 +16,8 @@ _PER_MEDIAN = 1.4826
 def winsorised(changes: Floats, most: float = MOST_DEVIATIONS) -> Floats:
     """Return changes with those far outside drawn in to so many robust deviations.
 
-    The robust deviation is 1.4826 times the median size of the changes that are not 0: bars that only
+    The robust deviation is 1.4826 times the median size of the changes that are not 0: bars that
+    only
     repeat a price tell nothing of how far it moves.
 
     Parameters
@@ -45,5 +47,7 @@ def winsorised(changes: Floats, most: float = MOST_DEVIATIONS) -> Floats:
 
 
 def robust_deviation(changes: Floats) -> Floats:
-    """Return the standard deviation of the winsorised changes [N, W] about their mean, shape [N]."""
+    """Return the standard deviation of the winsorised changes [N, W] about their mean, shape
+    [N].
+    """
     return np.asarray(winsorised(changes).std(axis=-1, ddof=1), np.float64)

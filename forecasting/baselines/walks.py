@@ -1,4 +1,6 @@
-"""Walks: no change or a steady change, with a spread that the last bars tell; next to nothing is fitted."""
+"""Walks: no change or a steady change, with a spread that the last bars tell; next to nothing is
+fitted.
+"""
 
 from __future__ import annotations
 
@@ -21,35 +23,47 @@ _LEAST = 2
 
 
 class RandomWalk(Baseline):
-    """No change: the last value, with normal changes of the size seen lately, growing with the root of time.
+    """No change: the last value, with normal changes of the size seen lately, growing with the root
+    of time.
 
-    Log returns where all values of the panel are positive, otherwise differences, at every origin. Spikes
+    Log returns where all values of the panel are positive, otherwise differences, at every origin.
+    Spikes
     that are over by then are held, and changes beyond 6 robust deviations count as that many.
     """
 
     name: ClassVar[str] = "random-walk"
     label: ClassVar[str] = "the random walk"
     title: ClassVar[str] = "Random walk"
-    window: int = Field(250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST)
+    window: int = Field(
+        250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
-        return _Walk(self.name, horizon, self.window, _normal, resolve_target(panel), np.zeros(len(panel)))
+        return _Walk(
+            self.name, horizon, self.window, _normal, resolve_target(panel), np.zeros(len(panel))
+        )
 
 
 class Drift(Baseline):
-    """The random walk plus the mean in-sample change for every step (none for a series without in-sample bars)."""
+    """The random walk plus the mean in-sample change for every step (none for a series without
+    in-sample bars).
+    """
 
     name: ClassVar[str] = "drift"
     label: ClassVar[str] = "the drift"
     title: ClassVar[str] = "Drift"
-    window: int = Field(250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST)
+    window: int = Field(
+        250, title="Window", description="Last changes that give the standard deviation.", ge=_LEAST
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Take the mean change of each series over its in-sample bars."""
         target = resolve_target(panel)
         held = without_spikes(panel, insample)
-        drift = np.array([_mean_change(moves(s, target)[1:n]) for s, n in zip(held, insample, strict=True)])
+        drift = np.array(
+            [_mean_change(moves(s, target)[1:n]) for s, n in zip(held, insample, strict=True)]
+        )
         return _Walk(self.name, horizon, self.window, _normal, target, drift)
 
 
@@ -59,13 +73,26 @@ class Ewma(Baseline):
     name: ClassVar[str] = "ewma"
     label: ClassVar[str] = "the random walk with EWMA volatility"
     title: ClassVar[str] = "EWMA volatility"
-    decay: float = Field(0.94, title="Decay", description="Weight of a squared change relative to that of the next.", gt=0.5, lt=1.0)
-    window: int = Field(250, title="Window", description="Last changes that are weighted.", ge=_LEAST)
+    decay: float = Field(
+        0.94,
+        title="Decay",
+        description="Weight of a squared change relative to that of the next.",
+        gt=0.5,
+        lt=1.0,
+    )
+    window: int = Field(
+        250, title="Window", description="Last changes that are weighted.", ge=_LEAST
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
         return _Walk(
-            self.name, horizon, self.window, lambda moves, q: _weighted(moves, q, self.decay), resolve_target(panel), np.zeros(len(panel))
+            self.name,
+            horizon,
+            self.window,
+            lambda moves, q: _weighted(moves, q, self.decay),
+            resolve_target(panel),
+            np.zeros(len(panel)),
         )
 
 
@@ -75,11 +102,15 @@ class HistoricalSimulation(Baseline):
     name: ClassVar[str] = "historical-simulation"
     label: ClassVar[str] = "historical simulation"
     title: ClassVar[str] = "Historical simulation"
-    window: int = Field(250, title="Window", description="Last changes whose quantiles are taken.", ge=_LEAST)
+    window: int = Field(
+        250, title="Window", description="Last changes whose quantiles are taken.", ge=_LEAST
+    )
 
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Return the predictor; nothing is fitted."""
-        return _Walk(self.name, horizon, self.window, _empirical, resolve_target(panel), np.zeros(len(panel)))
+        return _Walk(
+            self.name, horizon, self.window, _empirical, resolve_target(panel), np.zeros(len(panel))
+        )
 
 
 #: From the last changes [n, W] to the quantiles of the next change [n, Q].
@@ -106,21 +137,28 @@ class _Walk:
             for seen, version in as_seen(series, bars):
                 line = moves(version, self.target)
                 for some, last in _last_moves(line, bars[seen], self.window):
-                    change = self.drift[index] * steps + np.sqrt(steps) * self.shape(last, quantiles)[:, None, :]
-                    values[place[seen[some]]] = moved(series.y[bars[seen[some]]], change, self.target == "log-return")
+                    change = (
+                        self.drift[index] * steps
+                        + np.sqrt(steps) * self.shape(last, quantiles)[:, None, :]
+                    )
+                    values[place[seen[some]]] = moved(
+                        series.y[bars[seen[some]]], change, self.target == "log-return"
+                    )
         return values
 
 
 def _check_bars(series: PriceSeries, bars: Ints) -> None:
     if bars.min() < _LEAST:
         raise DataError(
-            f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a random walk needs {_LEAST + 1}.",
+            f"{series.symbol} has too few bars before a forecast: {int(bars.min()) + 1}; a "
+            f"random walk needs {_LEAST + 1}.",
             "Load more history.",
         )
 
 
 def _last_moves(line: Floats, bars: Ints, window: int) -> Iterator[tuple[Ints, Floats]]:
-    """Group bars: places among them [n], and the last moves [n, W] up to each, of the moves [T] of a series.
+    """Group bars: places among them [n], and the last moves [n, W] up to each, of the moves [T] of
+    a series.
 
     W is ``window``, or all the moves there are for an early bar.
     """
@@ -147,5 +185,7 @@ def _empirical(changes: Floats, quantiles: tuple[float, ...]) -> Floats:
 
 
 def _mean_change(changes: Floats) -> float:
-    """Return the mean of the winsorised changes [N], 0 where there is none: a wrong last bar is no trend."""
+    """Return the mean of the winsorised changes [N], 0 where there is none: a wrong last bar is
+    no trend.
+    """
     return float(winsorised(changes[None]).mean()) if changes.size else 0.0

@@ -1,4 +1,6 @@
-"""What is known of exchanges: their sessions, their closes, their clocks, and where that knowledge ends."""
+"""What is known of exchanges: their sessions, their closes, their clocks, and where that
+knowledge ends.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.calendars.rules import bare_of, calendar_class, needs_rules, quiet, sessions_by_rule, usual_closes
+from forecasting.calendars.rules import (
+    bare_of,
+    calendar_class,
+    needs_rules,
+    quiet,
+    sessions_by_rule,
+    usual_closes,
+)
 from forecasting.calendars.week import DAY, TradingWeek
 from forecasting.series import Dates, PriceSeries
 
@@ -20,7 +29,8 @@ US_A_DAY = 86_400_000_000
 def known_until(calendar: str) -> np.datetime64:
     """Return the last day [D] whose sessions are known; beyond it weekdays stand in.
 
-    NaT for ``24/7`` and ``weekdays``, which have no end. Some exchanges publish a year at a time: ``XSHG`` and ``XBOM`` end soon.
+    NaT for ``24/7`` and ``weekdays``, which have no end. Some exchanges publish a year at a time:
+    ``XSHG`` and ``XBOM`` end soon.
 
     Raises
     ------
@@ -33,15 +43,22 @@ def known_until(calendar: str) -> np.datetime64:
 
 
 def crosses_midnight(ds: Dates) -> bool:
-    """Tell whether intraday bars go on through the night: the usual distance across midnight is no longer than three bars."""
+    """Tell whether intraday bars go on through the night: the usual distance across midnight is
+    no longer than three bars.
+    """
     gaps = np.diff(ds)
     nights = np.diff(ds.astype("datetime64[D]")) == DAY
-    return bool(nights.any() and np.median(gaps[nights].astype(np.int64)) <= 3 * np.median(gaps.astype(np.int64)))
+    return bool(
+        nights.any()
+        and np.median(gaps[nights].astype(np.int64)) <= 3 * np.median(gaps.astype(np.int64))
+    )
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What exchange_calendars knows of one exchange: sessions [N] as days, their closes [N] as wall-clock, and the zone."""
+    """What exchange_calendars knows of one exchange: sessions [N] as days, their closes [N] as
+    wall-clock, and the zone.
+    """
 
     days: Dates
     closes: Dates
@@ -52,11 +69,19 @@ class Exchange:
 
 @lru_cache(maxsize=64)
 def _exchange(code: str, first_decade: int, last_decade: int) -> Exchange | None:
-    """Return the sessions of whole decades (196 is 1960-1969); None where exchange_calendars knows nothing of them."""
+    """Return the sessions of whole decades (196 is 1960-1969); None where exchange_calendars
+    knows nothing of them.
+    """
     kind = calendar_class(code)
     # Nanosecond stamps, which exchange_calendars uses, end in 2262.
-    start = max(np.datetime64(f"{max(first_decade, 168):03d}0-01-01"), _as_day(kind.bound_min(), "1680-01-01"))
-    end = min(np.datetime64(f"{min(last_decade, 225):03d}9-12-31"), _as_day(kind.bound_max(), "2259-12-31"))
+    start = max(
+        np.datetime64(f"{max(first_decade, 168):03d}0-01-01"),
+        _as_day(kind.bound_min(), "1680-01-01"),
+    )
+    end = min(
+        np.datetime64(f"{min(last_decade, 225):03d}9-12-31"),
+        _as_day(kind.bound_max(), "2259-12-31"),
+    )
     if start > end:
         return None
     with quiet():
@@ -64,12 +89,21 @@ def _exchange(code: str, first_decade: int, last_decade: int) -> Exchange | None
         calendar = _built(kind, start, end)
         if calendar is not None:
             days = calendar.sessions.to_numpy().astype("datetime64[D]")
-            closes = calendar.closes.dt.tz_convert(calendar.tz).dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+            closes = (
+                calendar.closes.dt.tz_convert(calendar.tz)
+                .dt.tz_localize(None)
+                .to_numpy()
+                .astype("datetime64[us]")
+            )
             real = ~np.isin(days, _forgotten_holidays(calendar, start, end))
             days, closes = days[real], closes[real]
         if calendar is None or needs_rules(bare):
             ruled = sessions_by_rule(bare, start, end)
-            days, closes = (ruled, usual_closes(bare, ruled)) if calendar is None else _overlaid(bare, ruled, days, closes)
+            days, closes = (
+                (ruled, usual_closes(bare, ruled))
+                if calendar is None
+                else _overlaid(bare, ruled, days, closes)
+            )
     return Exchange(days, closes, str(bare.tz), start, end)
 
 
@@ -90,11 +124,15 @@ def _overlaid(bare: Any, ruled: Dates, days: Dates, closes: Dates) -> tuple[Date
 
 
 def _forgotten_holidays(calendar: Any, start: np.datetime64, end: np.datetime64) -> Dates:
-    """Return the yearly holidays outside of 1970-2200, which exchange_calendars leaves out (pandas computes them for 1970-2200 only)."""
+    """Return the yearly holidays outside of 1970-2200, which exchange_calendars leaves out
+    (pandas computes them for 1970-2200 only).
+    """
     inside = start >= np.datetime64("1970-01-01") and end <= np.datetime64("2200-12-31")
     if inside or calendar.regular_holidays is None:
         return np.empty(0, "datetime64[D]")
-    days: Dates = calendar.regular_holidays.holidays(str(start), str(end)).to_numpy().astype("datetime64[D]")
+    days: Dates = (
+        calendar.regular_holidays.holidays(str(start), str(end)).to_numpy().astype("datetime64[D]")
+    )
     return days
 
 
@@ -103,23 +141,34 @@ def _as_day(stamp: Any, otherwise: str) -> np.datetime64:
 
 
 def exchange_for(calendar: str, first: np.datetime64, last: np.datetime64) -> Exchange | None:
-    """Return the exchange with all sessions from ``first`` to ``last`` that are known; None where weekdays are all there is."""
+    """Return the exchange with all sessions from ``first`` to ``last`` that are known; None
+    where weekdays are all there is.
+    """
     if calendar in ("24/7", "weekdays"):
         return None
-    return _exchange(calendar, *(int(str(day.astype("datetime64[Y]"))) // 10 for day in (first, last)))
+    return _exchange(
+        calendar, *(int(str(day.astype("datetime64[Y]"))) // 10 for day in (first, last))
+    )
 
 
-def sessions_between(calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek) -> Dates:
+def sessions_between(
+    calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek
+) -> Dates:
     """Return the sessions from ``first`` to ``last``, both included, as days.
 
-    Where no exchange tells, the trading week of the series stands in. After the last day that an exchange_calendars calendar knows,
+    Where no exchange tells, the trading week of the series stands in. After the last day that an
+    exchange_calendars calendar knows,
     the exchange's own last trading week and yearly holidays are continued.
     """
     if calendar == "24/7":
         return np.arange(first, last + DAY, dtype="datetime64[D]")
     exchange = exchange_for(calendar, first, last)
     if exchange is None:
-        return (continued(calendar) or week).sessions(first, last) if first > _end_of(calendar) else week.sessions(first, last)
+        return (
+            (continued(calendar) or week).sessions(first, last)
+            if first > _end_of(calendar)
+            else week.sessions(first, last)
+        )
     known = exchange.days[(exchange.days >= first) & (exchange.days <= last)]
     before = week.sessions(first, min(last, exchange.first - DAY))
     after = known[:0]
@@ -136,7 +185,9 @@ def _end_of(calendar: str) -> np.datetime64:
 
 @lru_cache(maxsize=64)
 def continued(calendar: str) -> TradingWeek | None:
-    """Return the trading week and yearly holidays of an exchange's last known years; None where nothing is known."""
+    """Return the trading week and yearly holidays of an exchange's last known years; None where
+    nothing is known.
+    """
     end = known_until(calendar)
     if np.isnat(end):
         return None
@@ -153,14 +204,22 @@ def exchange_clock(series: PriceSeries) -> tuple[Dates, Callable[[Dates], Dates]
     plain = not (series.ds - series.ds.astype("datetime64[D]")).any()
     if plain or exchange is None or series.tz in ("", exchange.tz):
         return series.ds, lambda ds: ds
-    return rezoned(series.ds, series.tz, exchange.tz), lambda ds: rezoned(ds, exchange.tz, series.tz)
+    return rezoned(series.ds, series.tz, exchange.tz), lambda ds: rezoned(
+        ds, exchange.tz, series.tz
+    )
 
 
 def rezoned(ds: Dates, source: str, target: str) -> Dates:
-    """Move wall-clock times to another zone; an hour that happens twice is taken as its first, one that does not exist moves on."""
+    """Move wall-clock times to another zone; an hour that happens twice is taken as its first,
+    one that does not exist moves on.
+    """
     if not source or not target or source == target:
         return ds.astype("datetime64[us]")
     import pandas as pd
 
-    there = pd.DatetimeIndex(ds).tz_localize(source, ambiguous=np.ones(len(ds), bool), nonexistent="shift_forward").tz_convert(target)
+    there = (
+        pd.DatetimeIndex(ds)
+        .tz_localize(source, ambiguous=np.ones(len(ds), bool), nonexistent="shift_forward")
+        .tz_convert(target)
+    )
     return there.tz_localize(None).to_numpy().astype("datetime64[us]")

@@ -1,4 +1,6 @@
-"""The dates of the future: without the exchange's own sessions a forecast has no days to stand on."""
+"""The dates of the future: without the exchange's own sessions a forecast has no days to stand
+on.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,24 @@ from forecasting.series import Dates, PriceSeries
 
 
 def future_sessions(series: PriceSeries, horizon: int) -> Dates:
-    """Return the dates of the bars that will follow; only dates of the series are looked at, never its values.
+    """Return the dates of the bars that will follow; only dates of the series are looked at, never
+    its values.
 
-    Daily bars fall on the sessions of the calendar and keep their time of day. Weekly bars keep their weekday. Monthly bars keep
-    their convention: first day, last day, first or last session, or the same day of the month. Intraday bars take the times of day
-    that the series has shown in its last 60 sessions, on the next sessions, and end at the close of half days; with ``24/7`` they
-    step on. Irregular bars step on by the median of their last 250 distances, in whole days where that is a day or more.
+    Daily bars fall on the sessions of the calendar and keep their time of day. Weekly bars keep
+    their weekday. Monthly bars keep
+    their convention: first day, last day, first or last session, or the same day of the month.
+    Intraday bars take the times of day
+    that the series has shown in its last 60 sessions, on the next sessions, and end at the close of
+    half days; with ``24/7`` they
+    step on. Irregular bars step on by the median of their last 250 distances, in whole days where
+    that is a day or more.
 
-    ``weekdays`` means the trading week that the newest bars of the series show (Monday to Friday where it is too short to tell),
-    without the holidays that come back every year in it (:class:`TradingWeek`). Beyond what exchange_calendars knows of an exchange
-    (see :func:`known_until`), the trading week and the yearly holidays of the exchange's last known years are continued.
+    ``weekdays`` means the trading week that the newest bars of the series show (Monday to Friday
+    where it is too short to tell),
+    without the holidays that come back every year in it (:class:`TradingWeek`). Beyond what
+    exchange_calendars knows of an exchange
+    (see :func:`known_until`), the trading week and the yearly holidays of the exchange's last known
+    years are continued.
 
     Parameters
     ----------
@@ -61,7 +71,11 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
         return _next_months(series, count, horizon)
     if unit == "W":
         anchor = usual_weekday_near(series.ds)
-        return _step_on(np.array([anchor + (series.ds[-1] - series.ds[-1].astype("datetime64[D]"))]), 7 * count * DAY, horizon)
+        return _step_on(
+            np.array([anchor + (series.ds[-1] - series.ds[-1].astype("datetime64[D]"))]),
+            7 * count * DAY,
+            horizon,
+        )
     if unit == "D":
         return _next_days(series, count, horizon)
     step = np.timedelta64(count * UNITS_US[unit], "us")
@@ -73,8 +87,10 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
 def missing_sessions(series: PriceSeries) -> Dates:
     """Return the sessions between the first and the last bar that have no bar.
 
-    Daily and intraday series: days of the calendar without any bar. Intraday with ``24/7``: each step without a bar. Weekly and
-    monthly: each week (by its usual weekday) or month (by its first day) without a bar. Irregular: nothing is missing.
+    Daily and intraday series: days of the calendar without any bar. Intraday with ``24/7``: each
+    step without a bar. Weekly and
+    monthly: each week (by its usual weekday) or month (by its first day) without a bar. Irregular:
+    nothing is missing.
 
     Returns
     -------
@@ -94,16 +110,25 @@ def missing_sessions(series: PriceSeries) -> Dates:
         return _missing_of(np.arange(months[0], months[-1], np.timedelta64(count, "M")), months)
     if unit == "W":
         anchor, step = usual_weekday_near(series.ds), 7 * count
-        weeks = np.round((series.ds.astype("datetime64[D]") - anchor) / (step * DAY)).astype(np.int64)
-        return (anchor + step * _missing_of(np.arange(weeks[0], weeks[-1]), weeks) * DAY).astype("datetime64[us]")
+        weeks = np.round((series.ds.astype("datetime64[D]") - anchor) / (step * DAY)).astype(
+            np.int64
+        )
+        return (anchor + step * _missing_of(np.arange(weeks[0], weeks[-1]), weeks) * DAY).astype(
+            "datetime64[us]"
+        )
     if unit != "D" and series.calendar == "24/7":
         stamps = rezoned(series.ds, series.tz, "UTC")
         step_us = np.timedelta64(count * UNITS_US[unit], "us")
-        gone = _missing_of(np.arange((stamps[-1] - stamps[0]) // step_us), (stamps - stamps[0]) // step_us)
-        # The hour that summer time repeats has one wall-clock time for two moments: it is there if either is.
+        gone = _missing_of(
+            np.arange((stamps[-1] - stamps[0]) // step_us), (stamps - stamps[0]) // step_us
+        )
+        # The hour that summer time repeats has one wall-clock time for two moments: it is there if
+        # either is.
         return np.setdiff1d(rezoned(stamps[0] + gone * step_us, "UTC", series.tz), series.ds)
     days = exchange_clock(series)[0].astype("datetime64[D]")
-    return _missing_of(sessions_between(series.calendar, days[0], days[-1], TradingWeek(np.unique(days))), days)
+    return _missing_of(
+        sessions_between(series.calendar, days[0], days[-1], TradingWeek(np.unique(days))), days
+    )
 
 
 def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -112,7 +137,8 @@ def _missing_of(expected: npt.NDArray[Any], seen: npt.NDArray[Any]) -> npt.NDArr
 
 
 def parsed(freq: str) -> tuple[int, str]:
-    """Return count and unit of a frequency (``5min`` is 5, ``min``); 0 and "" where bars are irregular.
+    """Return count and unit of a frequency (``5min`` is 5, ``min``); 0 and "" where bars are
+    irregular.
 
     Raises
     ------
@@ -123,7 +149,9 @@ def parsed(freq: str) -> tuple[int, str]:
         return 0, ""
     match = re.fullmatch(r"(\d*)(s|min|h|D|W|M)", freq)
     if match is None or match[1] == "0":
-        raise DataError(f"The frequency '{freq}' is unknown.", "Frequencies look like 5min, 1h, 1D, 1W or 1M.")
+        raise DataError(
+            f"The frequency '{freq}' is unknown.", "Frequencies look like 5min, 1h, 1D, 1W or 1M."
+        )
     return int(match[1] or 1), match[2]
 
 
@@ -141,7 +169,10 @@ def median_step(series: PriceSeries) -> np.timedelta64:
         A single bar.
     """
     if len(series) < 2:
-        raise DataError(f"{series.symbol} has 1 bar of unknown frequency; 2 are needed to date the next one.", "Load more history.")
+        raise DataError(
+            f"{series.symbol} has 1 bar of unknown frequency; 2 are needed to date the next one.",
+            "Load more history.",
+        )
     step = int(np.median(np.diff(series.ds[-251:]).astype(np.int64)))
     if step >= US_A_DAY:
         step = round(step / US_A_DAY) * US_A_DAY
@@ -155,7 +186,9 @@ def most_frequent(values: npt.NDArray[Any]) -> Any:
 
 
 def usual_weekday_near(ds: Dates) -> np.datetime64:
-    """Return the usual weekday nearest to the last weekly bar: a Thursday before Good Friday stands for that Friday."""
+    """Return the usual weekday nearest to the last weekly bar: a Thursday before Good Friday
+    stands for that Friday.
+    """
     days = ds.astype("datetime64[D]")
     weekday = int(most_frequent(weekday_of(days[-53:])))
     shift = (weekday - int(weekday_of(days[-1])) + 3) % 7 - 3
@@ -170,14 +203,18 @@ def _next_days(series: PriceSeries, count: int, horizon: int) -> Dates:
     week = TradingWeek(np.unique(days))
     span = np.timedelta64(2 * count * horizon + 30, "D")
     while True:
-        found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, week)[count - 1 :: count]
+        found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, week)[
+            count - 1 :: count
+        ]
         if found.size >= horizon:
             return back((found[:horizon] + clock).astype("datetime64[us]"))
         span = span * 2
 
 
 def _next_steps(series: PriceSeries, step: np.timedelta64, horizon: int) -> Dates:
-    """Step on in real time; where the zone's clock is set back, stamps that would repeat are left out."""
+    """Step on in real time; where the zone's clock is set back, stamps that would repeat are
+    left out.
+    """
     start = rezoned(series.ds[-1:], series.tz, "UTC")
     twice_an_hour = horizon + int(np.timedelta64(3, "h") // step) + 1
     ds = rezoned(_step_on(start, step, twice_an_hour + horizon // 100), "UTC", series.tz)
@@ -204,7 +241,8 @@ def _next_intraday(series: PriceSeries, step: np.timedelta64, horizon: int) -> D
 
 
 def intraday_stamps(series: PriceSeries, step: np.timedelta64, horizon: int) -> Dates:
-    """Return the times at which intraday bars are due, from the first day to at least ``horizon`` bars after the last bar.
+    """Return the times at which intraday bars are due, from the first day to at least ``horizon``
+    bars after the last bar.
 
     In the exchange's wall-clock. Times of day are those of the last 60 days.
     """
@@ -221,15 +259,29 @@ def intraday_stamps(series: PriceSeries, step: np.timedelta64, horizon: int) -> 
 
 
 def _stamps_between(
-    calendar: str, first: np.datetime64, last: np.datetime64, clocks: list[npt.NDArray[np.timedelta64]], week: TradingWeek
+    calendar: str,
+    first: np.datetime64,
+    last: np.datetime64,
+    clocks: list[npt.NDArray[np.timedelta64]],
+    week: TradingWeek,
 ) -> Dates:
     sessions = _intraday_days(calendar, first, last, week)
-    stamps = np.concatenate([day + clocks[weekday_of(day)] for day in sessions] or [np.empty(0, "datetime64[us]")])
-    return _until_close(stamps, exchange_for(calendar, first, last), max(times.max() for times in clocks if times.size))
+    stamps = np.concatenate(
+        [day + clocks[weekday_of(day)] for day in sessions] or [np.empty(0, "datetime64[us]")]
+    )
+    return _until_close(
+        stamps,
+        exchange_for(calendar, first, last),
+        max(times.max() for times in clocks if times.size),
+    )
 
 
-def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek) -> Iterable[np.datetime64]:
-    """Return the sessions and those weekdays that the series has but the calendar never: futures open on Sunday evening."""
+def _intraday_days(
+    calendar: str, first: np.datetime64, last: np.datetime64, week: TradingWeek
+) -> Iterable[np.datetime64]:
+    """Return the sessions and those weekdays that the series has but the calendar never: futures
+    open on Sunday evening.
+    """
     sessions = sessions_between(calendar, first, last, week)
     always = np.bincount(weekday_of(sessions), minlength=7) > 0
     others = week.weekdays(first, last)
@@ -237,13 +289,18 @@ def _intraday_days(calendar: str, first: np.datetime64, last: np.datetime64, wee
 
 
 def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]]:
-    """Return for each weekday the times of day at which bars occur, from the last 60 days that have bars.
+    """Return for each weekday the times of day at which bars occur, from the last 60 days that have
+    bars.
 
-    Days before the last lasting change of the opening are left out: clocks that do not follow the exchange's summer time open an
-    hour later in winter, and the two belong to no common day. A time counts when at least a tenth of the days have it.
+    Days before the last lasting change of the opening are left out: clocks that do not follow the
+    exchange's summer time open an
+    hour later in winter, and the two belong to no common day. A time counts when at least a tenth
+    of the days have it.
 
-    A weekday with fewer than three days in sight takes the times of all working days, because the one that is there may have been a
-    half day; and where fewer than five days are there and bars go on through the night, all times of day.
+    A weekday with fewer than three days in sight takes the times of all working days, because the
+    one that is there may have been a
+    half day; and where fewer than five days are there and bars go on through the night, all times
+    of day.
     """
     days = ds.astype("datetime64[D]")
     recent = days >= _last_opening(ds, np.unique(days)[-60:])
@@ -263,7 +320,8 @@ def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]
 def _last_opening(ds: Dates, days: Dates) -> np.datetime64:
     """Return the first of ``days`` since which sessions open at the present time of day.
 
-    An opening counts as changed after three days of another one in a row, an hour apart, to the present one: late openings of single
+    An opening counts as changed after three days of another one in a row, an hour apart, to the
+    present one: late openings of single
     days are no change, nor are sessions that go on through the night.
     """
     first: np.datetime64 = days[0]
@@ -281,7 +339,9 @@ def _last_opening(ds: Dates, days: Dates) -> np.datetime64:
     return days[run[-1] + 3] if run.size and run[-1] + 3 < days.size else first
 
 
-def _frequent_times(days: Dates, clock: npt.NDArray[np.timedelta64], chosen: Mask) -> npt.NDArray[np.timedelta64]:
+def _frequent_times(
+    days: Dates, clock: npt.NDArray[np.timedelta64], chosen: Mask
+) -> npt.NDArray[np.timedelta64]:
     if not chosen.any():
         return np.empty(0, "timedelta64[us]")
     times, counts = np.unique(clock[chosen], return_counts=True)
@@ -291,7 +351,8 @@ def _frequent_times(days: Dates, clock: npt.NDArray[np.timedelta64], chosen: Mas
 def _until_close(stamps: Dates, exchange: Exchange | None, latest: np.timedelta64) -> Dates:
     """Drop what lies after the close of half days.
 
-    Bars named by their start end before the close, bars named by their end may stand on it. Where the series has bars after the
+    Bars named by their start end before the close, bars named by their end may stand on it. Where
+    the series has bars after the
     regular close (futures, extended hours), the close does not bound it.
     """
     if exchange is None or not stamps.size:
@@ -300,15 +361,16 @@ def _until_close(stamps: Dates, exchange: Exchange | None, latest: np.timedelta6
     if latest > regular:
         return stamps
     days = stamps.astype("datetime64[D]")
-    place = np.clip(np.searchsorted(exchange.days, days), 0, exchange.days.size - 1)
-    close = np.where(exchange.days[place] == days, exchange.closes[place], days + regular)
+    index = np.clip(np.searchsorted(exchange.days, days), 0, exchange.days.size - 1)
+    close = np.where(exchange.days[index] == days, exchange.closes[index], days + regular)
     return stamps[(stamps <= close) if latest == regular else (stamps < close)]
 
 
 def _next_months(series: PriceSeries, count: int, horizon: int) -> Dates:
     days = series.ds.astype("datetime64[D]")
     months = days.astype("datetime64[M]")
-    # The last bar may be that of a month still under way, dated today: it does not tell the convention.
+    # The last bar may be that of a month still under way, dated today: it does not tell the
+    # convention.
     recent = days[-25:-1] if days.size > 2 else days
     clock = most_frequent((series.ds - days)[-25:])
     dated = month_convention(series.calendar, recent)
@@ -317,7 +379,9 @@ def _next_months(series: PriceSeries, count: int, horizon: int) -> Dates:
 
 
 def month_convention(calendar: str, days: Dates) -> Callable[[Dates], Dates]:
-    """Return the way from months to dates that at least 80 % of ``days`` follow, otherwise their usual day of the month."""
+    """Return the way from months to dates that at least 80 % of ``days`` follow, otherwise their
+    usual day of the month.
+    """
 
     def first(months: Dates) -> Dates:
         return months.astype("datetime64[D]")

@@ -1,4 +1,6 @@
-"""What the dates of a series tell by themselves: how far apart its bars are, and on which days it trades."""
+"""What the dates of a series tell by themselves: how far apart its bars are, and on which days
+it trades.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,31 @@ from forecasting.series import Dates
 
 #: exchange_calendars codes by the suffix of a ticker: Yahoo's, and Stooq's .US, .UK and .JP.
 SUFFIXES: dict[str, str] = {
-    "US": "XNYS", "L": "XLON", "IL": "XLON", "UK": "XLON", "DE": "XFRA", "F": "XFRA", "BE": "XFRA", "MU": "XFRA", "SG": "XFRA",
-    "HM": "XFRA", "DU": "XFRA", "PA": "XPAR", "AS": "XAMS", "BR": "XBRU", "LS": "XLIS", "IR": "XDUB", "MI": "XMIL", "MC": "XMAD",
-    "SW": "XSWX", "VI": "XWBO", "ST": "XSTO", "HE": "XHEL", "CO": "XCSE", "OL": "XOSL", "IC": "XICE", "RG": "XRIS", "TL": "XTAL",
-    "VS": "XLIT", "WA": "XWAR", "PR": "XPRA", "BD": "XBUD", "IS": "XIST", "T": "XTKS", "JP": "XTKS", "HK": "XHKG",
-    "SS": "XSHG", "SZ": "XSHG", "TW": "XTAI", "TWO": "XTAI", "KS": "XKRX", "KQ": "XKRX", "SI": "XSES", "KL": "XKLS", "BK": "XBKK",
-    "JK": "XIDX", "PS": "XPHS", "NS": "XBOM", "BO": "XBOM", "AX": "XASX", "NZ": "XNZE", "TO": "XTSE", "V": "XTSE", "NE": "XTSE",
-    "CN": "XTSE", "MX": "XMEX", "SA": "BVMF", "BA": "XBUE", "SN": "XSGO", "JO": "XJSE", "SR": "XSAU",
+    "US": "XNYS", "L": "XLON", "IL": "XLON", "UK": "XLON", "DE": "XFRA", "F": "XFRA", "BE": "XFRA",
+    "MU": "XFRA", "SG": "XFRA",
+    "HM": "XFRA", "DU": "XFRA", "PA": "XPAR", "AS": "XAMS", "BR": "XBRU", "LS": "XLIS",
+    "IR": "XDUB", "MI": "XMIL", "MC": "XMAD",
+    "SW": "XSWX", "VI": "XWBO", "ST": "XSTO", "HE": "XHEL", "CO": "XCSE", "OL": "XOSL",
+    "IC": "XICE", "RG": "XRIS", "TL": "XTAL",
+    "VS": "XLIT", "WA": "XWAR", "PR": "XPRA", "BD": "XBUD", "IS": "XIST", "T": "XTKS", "JP": "XTKS",
+    "HK": "XHKG",
+    "SS": "XSHG", "SZ": "XSHG", "TW": "XTAI", "TWO": "XTAI", "KS": "XKRX", "KQ": "XKRX",
+    "SI": "XSES", "KL": "XKLS", "BK": "XBKK",
+    "JK": "XIDX", "PS": "XPHS", "NS": "XBOM", "BO": "XBOM", "AX": "XASX", "NZ": "XNZE",
+    "TO": "XTSE", "V": "XTSE", "NE": "XTSE",
+    "CN": "XTSE", "MX": "XMEX", "SA": "BVMF", "BA": "XBUE", "SN": "XSGO", "JO": "XJSE",
+    "SR": "XSAU",
 }  # fmt: skip
 
 INDICES: dict[str, str] = {
-    "^FTSE": "XLON", "^FTMC": "XLON", "^GDAXI": "XFRA", "^MDAXI": "XFRA", "^STOXX50E": "XFRA", "^FCHI": "XPAR", "^AEX": "XAMS",
-    "^IBEX": "XMAD", "^SSMI": "XSWX", "^N225": "XTKS", "^HSI": "XHKG", "^KS11": "XKRX", "^TWII": "XTAI", "^AXJO": "XASX",
-    "^NZ50": "XNZE", "^GSPTSE": "XTSE", "^BVSP": "BVMF", "^MXX": "XMEX", "^BSESN": "XBOM", "^NSEI": "XBOM", "^STI": "XSES",
-    "^GSPC": "XNYS", "^DJI": "XNYS", "^IXIC": "XNYS", "^NDX": "XNYS", "^RUT": "XNYS", "^VIX": "XNYS",
+    "^FTSE": "XLON", "^FTMC": "XLON", "^GDAXI": "XFRA", "^MDAXI": "XFRA", "^STOXX50E": "XFRA",
+    "^FCHI": "XPAR", "^AEX": "XAMS",
+    "^IBEX": "XMAD", "^SSMI": "XSWX", "^N225": "XTKS", "^HSI": "XHKG", "^KS11": "XKRX",
+    "^TWII": "XTAI", "^AXJO": "XASX",
+    "^NZ50": "XNZE", "^GSPTSE": "XTSE", "^BVSP": "BVMF", "^MXX": "XMEX", "^BSESN": "XBOM",
+    "^NSEI": "XBOM", "^STI": "XSES",
+    "^GSPC": "XNYS", "^DJI": "XNYS", "^IXIC": "XNYS", "^NDX": "XNYS", "^RUT": "XNYS",
+    "^VIX": "XNYS",
 }  # fmt: skip
 
 _CRYPTO = re.compile(r"[A-Z0-9]{2,15}-(USD|USDT|USDC|EUR|GBP|JPY|CAD|AUD|CHF|KRW|INR|CNY|BTC|ETH)")
@@ -42,8 +55,10 @@ def infer_freq(ds: Dates) -> str:
     Returns
     -------
     str
-        ``30s``, ``1min``, ``5min``, ``1h``, ``4h``, ``1D``, ``1W``, ``1M``, ``3M``, ... or "" for fewer than two bars and for
-        bars without one common distance. Missing bars, weekends, holidays and nights do not matter: the most
+        ``30s``, ``1min``, ``5min``, ``1h``, ``4h``, ``1D``, ``1W``, ``1M``, ``3M``, ... or "" for
+        fewer than two bars and for
+        bars without one common distance. Missing bars, weekends, holidays and nights do not matter:
+        the most
         frequent distance decides, and at least 30 % of the distances must have it.
     """
     stamps = np.asarray(ds).astype("datetime64[us]")
@@ -54,10 +69,15 @@ def infer_freq(ds: Dates) -> str:
 
 
 def _day_freq(days: Dates) -> str:
-    """Tell days, weeks or months from distinct calendar days; holidays move weekly and monthly bars by a few days."""
+    """Tell days, weeks or months from distinct calendar days; holidays move weekly and monthly
+    bars by a few days.
+    """
     gaps = np.diff(days).astype(np.int64)
     middle = int(np.median(gaps))
-    if np.mean(np.busday_count(days[:-1], days[1:]) == 1 if middle > 1 else gaps == 1) >= 0.3 and middle <= 3:
+    if (
+        np.mean(np.busday_count(days[:-1], days[1:]) == 1 if middle > 1 else gaps == 1) >= 0.3
+        and middle <= 3
+    ):
         return "1D"
     weeks = round(middle / 7)
     if weeks in (1, 2) and np.mean(np.abs(gaps - 7 * weeks) <= 3) >= 0.7:
@@ -81,11 +101,15 @@ def _clock_freq(stamps: Dates) -> str:
 
 
 def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
-    """Tell on which days a series trades, from its name and its own dates; exchange_calendars is not imported.
+    """Tell on which days a series trades, from its name and its own dates; exchange_calendars is
+    not imported.
 
-    In this order: bars on Saturdays *and* Sundays, or throughout one of them and the nights, mean ``24/7``; then the ticker decides
-    (``-USD`` crypto, ``=X`` currency, ``=F`` future, suffixes of Yahoo, well-known indices); then the holidays that only the United
-    States keep: bars on ordinary weekdays but none on those days mean ``XNYS``. Where the dates do not tell (weekly bars, a short
+    In this order: bars on Saturdays *and* Sundays, or throughout one of them and the nights, mean
+    ``24/7``; then the ticker decides
+    (``-USD`` crypto, ``=X`` currency, ``=F`` future, suffixes of Yahoo, well-known indices); then
+    the holidays that only the United
+    States keep: bars on ordinary weekdays but none on those days mean ``XNYS``. Where the dates do
+    not tell (weekly bars, a short
     stretch without such a day), a New York time zone does. Everything else is ``weekdays``.
 
     Parameters
@@ -124,7 +148,9 @@ def calendar_of_ticker(ticker: str) -> str:
         return "weekdays"
     if ticker.endswith("=F"):
         return "CMES"
-    return INDICES.get(ticker) or SUFFIXES.get(ticker.rpartition(".")[2] if "." in ticker else "", "")
+    return INDICES.get(ticker) or SUFFIXES.get(
+        ticker.rpartition(".")[2] if "." in ticker else "", ""
+    )
 
 
 def _trades_weekends(days: Dates) -> bool:
@@ -133,7 +159,9 @@ def _trades_weekends(days: Dates) -> bool:
 
 
 def _trades_through_a_weekend(ds: Dates, freq: str) -> bool:
-    """Tell whether bars of minutes or hours cross midnight and fill half of a Saturday or Sunday: currencies only touch them."""
+    """Tell whether bars of minutes or hours cross midnight and fill half of a Saturday or
+    Sunday: currencies only touch them.
+    """
     if freq[-1] == "D" or not crosses_midnight(ds):
         return False
     stamps = ds.astype("datetime64[h]")
@@ -145,7 +173,9 @@ def _trades_through_a_weekend(ds: Dates, freq: str) -> bool:
 
 
 def _keeps_us_holidays(days: Dates) -> bool | None:
-    """Tell whether weekdays have bars and US holidays have none; None where the stretch holds no such holiday."""
+    """Tell whether weekdays have bars and US holidays have none; None where the stretch holds no
+    such holiday.
+    """
     first, last = days[0], days[-1]
     holidays = _us_holidays(int(str(first)[:4]), int(str(last)[:4]))
     holidays = holidays[(holidays > first) & (holidays < last)]
@@ -158,7 +188,8 @@ def _keeps_us_holidays(days: Dates) -> bool | None:
 
 
 def _us_holidays(first_year: int, last_year: int) -> Dates:
-    """Return Presidents', Memorial, Independence, Labor and Thanksgiving days: no other large market rests on all of them.
+    """Return Presidents', Memorial, Independence, Labor and Thanksgiving days: no other large
+    market rests on all of them.
 
     Monday holidays count from 1971 on (https://www.nyse.com/markets/hours-calendars).
     """
@@ -166,7 +197,11 @@ def _us_holidays(first_year: int, last_year: int) -> Dates:
     for year in range(first_year, last_year + 1):
         independence = np.datetime64(f"{year:04d}-07-04")
         shift = {5: -1, 6: 1}.get(int(weekday_of(independence)), 0)
-        days += [independence + shift * DAY, _nth_weekday(year, 11, 3, 4), _nth_weekday(year, 9, 0, 1)]
+        days += [
+            independence + shift * DAY,
+            _nth_weekday(year, 11, 3, 4),
+            _nth_weekday(year, 9, 0, 1),
+        ]
         if year >= 1971:
             memorial = _nth_weekday(year, 6, 0, 1) - 7 * DAY
             days += [_nth_weekday(year, 2, 0, 3), memorial]

@@ -1,4 +1,6 @@
-"""The exchange whose holidays and hours explain the dates of a series best, among all that exchange_calendars knows."""
+"""The exchange whose holidays and hours explain the dates of a series best, among all that
+exchange_calendars knows.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from forecasting.calendars.future import most_frequent, parsed
 from forecasting.calendars.rules import bare_of, calendar_class, quiet, sessions_by_rule
 from forecasting.calendars.week import DAY, Mask, TradingWeek, learned_holidays, without_holes
 from forecasting.errors import CandlecastError
+from forecasting.files.atomic import atomic_write
 from forecasting.series import Dates, Floats, Ints, PriceSeries
-from forecasting.writing import write_whole
 
 #: Form of the cached table; raise it where its computation changes.
 _FORM = 1
@@ -34,15 +36,18 @@ _WINDOW = np.timedelta64(10 * 366, "D")
 _STRAY = 0.003
 #: Largest share of an exchange's holidays that may have bars.
 _STRAYS = 0.15
-#: Log-likelihood by which an exchange must explain the dates better than a plain trading week, and better than a rival.
+#: Log-likelihood by which an exchange must explain the dates better than a plain trading week, and
+#: better than a rival.
 _CLEAR, _RIVAL = 6.0, 3.0
-#: Log-likelihood for a series in the exchange's own zone; for sessions that begin together, at the opening, and end at the close.
+#: Log-likelihood for a series in the exchange's own zone; for sessions that begin together, at the
+#: opening, and end at the close.
 _ZONE, _TOGETHER, _OPENING, _CLOSING = 4.0, 20.0, 6.0, 3.0
 #: Pause between bars that ends a session: longer than any lunch, shorter than any night.
 _NIGHT = np.timedelta64(5 * 60, "m")
 #: Of exchanges that fit alike, the first here is taken.
 _PREFERRED = (
-    "XNYS", "XLON", "XFRA", "XPAR", "XTKS", "XHKG", "XSHG", "XTSE", "XASX", "XBOM", "BVMF", "XSWX", "XAMS", "XMIL", "XMAD", "XSTO",
+    "XNYS", "XLON", "XFRA", "XPAR", "XTKS", "XHKG", "XSHG", "XTSE", "XASX", "XBOM", "BVMF", "XSWX",
+    "XAMS", "XMIL", "XMAD", "XSTO",
     "XKRX", "XTAI", "XSES", "XTAE", "XSAU",
 )  # fmt: skip
 #: Not candidates: no exchanges, or the same holidays under another name.
@@ -100,7 +105,9 @@ class Recognised:
 
 @lru_cache(maxsize=1)
 def candidates() -> Candidates:
-    """Return sessions and hours of all exchanges; computed once for each version of exchange_calendars, then read from the cache."""
+    """Return sessions and hours of all exchanges; computed once for each version of
+    exchange_calendars, then read from the cache.
+    """
     path = _cache_file()
     try:
         return _stored(path.read_bytes())
@@ -108,23 +115,31 @@ def candidates() -> Candidates:
         made = _computed()
     with contextlib.suppress(OSError, CandlecastError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, _packed(made))
+        atomic_write(path, _packed(made))
     return made
 
 
 def _cache_file() -> Path:
-    """Return where the table is kept: it holds for one version of exchange_calendars and of pandas, which computes the holidays."""
+    """Return where the table is kept: it holds for one version of exchange_calendars and of
+    pandas, which computes the holidays.
+    """
     import platformdirs
 
     home = os.environ.get("CANDLECAST_HOME")
-    root = Path(home) / "cache" if home else platformdirs.user_cache_path("candlecast", appauthor=False)
+    root = (
+        Path(home) / "cache"
+        if home
+        else platformdirs.user_cache_path("candlecast", appauthor=False)
+    )
     return root / f"exchanges-{_FORM}-{version('exchange_calendars')}-{version('pandas')}.npz"
 
 
 def _packed(made: Candidates) -> bytes:
     """Return a table as a compressed archive of arrays, without objects."""
     buffer = io.BytesIO()
-    hours = [[";".join(map(str, sorted(one))) for one in part] for part in (made.opens, made.closes)]
+    hours = [
+        [";".join(map(str, sorted(item))) for item in part] for part in (made.opens, made.closes)
+    ]
     np.savez_compressed(
         buffer,
         codes=np.array(made.codes),
@@ -143,20 +158,30 @@ def _stored(packed: bytes) -> Candidates:
         codes, zones = tuple(found["codes"].tolist()), tuple(found["zones"].tolist())
         trading = np.unpackbits(found["trading"], axis=1, count=size).astype(bool)
         known = found["known"].astype(np.int64)
-        opens, closes = (tuple(tuple(int(one) for one in text.split(";")) for text in row) for row in found["hours"].tolist())
-    if not (len(codes) == len(zones) == len(trading) == len(known) == len(opens) == len(closes) > 0 and known.shape[1] == 2):
+        opens, closes = (
+            tuple(tuple(int(item) for item in text.split(";")) for text in row)
+            for row in found["hours"].tolist()
+        )
+    if not (
+        len(codes) == len(zones) == len(trading) == len(known) == len(opens) == len(closes) > 0
+        and known.shape[1] == 2
+    ):
         raise ValueError("the arrays are not of one length")
     return Candidates(codes, zones, trading, known, opens, closes)
 
 
 def _computed() -> Candidates:
-    """Compute the table from the rules of the calendars alone: building each calendar would take seconds."""
+    """Compute the table from the rules of the calendars alone: building each calendar would take
+    seconds.
+    """
     import exchange_calendars
 
     size = int((_LAST - _FIRST).astype(np.int64)) + 1
     names = exchange_calendars.get_calendar_names(include_aliases=False)
     rows = []
-    for code in sorted((one for one in names if one not in _LEFT_OUT), key=lambda one: (_rank(one), one)):
+    for code in sorted(
+        (item for item in names if item not in _LEFT_OUT), key=lambda item: (_rank(item), item)
+    ):
         try:
             with quiet():
                 rows.append((code, *_rules_of(calendar_class(code), size)))
@@ -170,7 +195,9 @@ def _rank(code: str) -> int:
     return _PREFERRED.index(code) if code in _PREFERRED else len(_PREFERRED)
 
 
-def _rules_of(kind: Any, size: int) -> tuple[str, Mask, tuple[int, int], tuple[int, ...], tuple[int, ...]]:
+def _rules_of(
+    kind: Any, size: int
+) -> tuple[str, Mask, tuple[int, int], tuple[int, ...], tuple[int, ...]]:
     """Return zone, sessions [N], known range and hours of one calendar class."""
     bare = bare_of(kind)
     trading = np.zeros(size, bool)
@@ -192,7 +219,9 @@ def _minutes(times: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Sessions:
-    """First and last stamp of each session of a series, in its own clock, shape [S]; ``step`` in minutes, 0 for daily bars."""
+    """First and last stamp of each session of a series, in its own clock, shape [S]; ``step`` in
+    minutes, 0 for daily bars.
+    """
 
     starts: Dates
     ends: Dates
@@ -202,17 +231,22 @@ class _Sessions:
 
 
 def recognise(series: PriceSeries) -> Recognised:
-    """Find the exchange of a daily or intraday series from its dates and times; values are not looked at.
+    """Find the exchange of a daily or intraday series from its dates and times; values are not
+    looked at.
 
-    For each exchange, days are taken as sessions (a bar is missing at the rate at which bars are missing) or holidays (a bar is
-    there by mistake in three of a thousand); the likelihood of the dates must be clearly above that of a plain trading week without
-    holidays. Intraday sessions must in addition begin together in the exchange's clock, which tells UTC from local time across
+    For each exchange, days are taken as sessions (a bar is missing at the rate at which bars are
+    missing) or holidays (a bar is
+    there by mistake in three of a thousand); the likelihood of the dates must be clearly above that
+    of a plain trading week without
+    holidays. Intraday sessions must in addition begin together in the exchange's clock, which tells
+    UTC from local time across
     a change to summer time. At most the newest ten years are compared.
 
     Returns
     -------
     Recognised
-        Without a calendar where the evidence is not clear: fewer than two holidays explained, many holidays left unexplained, or
+        Without a calendar where the evidence is not clear: fewer than two holidays explained, many
+        holidays left unexplained, or
         rivals with other days.
     """
     count, unit = parsed(series.freq)
@@ -221,7 +255,13 @@ def recognise(series: PriceSeries) -> Recognised:
     sessions = _sessions_of(series, count, unit)
     if sessions is None:
         return Recognised("")
-    key = (sessions.starts.tobytes(), sessions.ends.tobytes(), sessions.step, sessions.tz, sessions.timed)
+    key = (
+        sessions.starts.tobytes(),
+        sessions.ends.tobytes(),
+        sessions.step,
+        sessions.tz,
+        sessions.timed,
+    )
     return _recognised(_Key(key, sessions))
 
 
@@ -256,7 +296,9 @@ def _sessions_of(series: PriceSeries, count: int, unit: str) -> _Sessions | None
 
 @dataclass(frozen=True, eq=False)
 class _Scores:
-    """How well each candidate explains the dates when the file's clock is ``zone``: log-likelihoods above a plain week, [C]."""
+    """How well each candidate explains the dates when the file's clock is ``zone``:
+    log-likelihoods above a plain week, [C].
+    """
 
     zone: str
     gain: Floats
@@ -270,28 +312,34 @@ def _recognised(key: _Key) -> Recognised:
     sessions, table = key.sessions, candidates()
     intraday = sessions.step > 0
     scored = list(_hypotheses(sessions, table))
-    total = np.stack([one.gain + one.hours for one in scored])
-    place, best = np.unravel_index(int(total.argmax()), total.shape)
-    won = scored[int(place)]
+    total = np.stack([item.gain + item.hours for item in scored])
+    index, best = np.unravel_index(int(total.argmax()), total.shape)
+    won = scored[int(index)]
     explained, missing = int(won.explained[best]), int(won.missing[best])
     last = int((sessions.starts[-1].astype("datetime64[D]") - _FIRST).astype(np.int64))
     near = np.unique(np.nonzero(total >= total.max() - _RIVAL)[1])
     ahead = table.trading[:, last + 1 : last + 400]
-    same = [int(one) for one in near if (ahead[one] == ahead[best]).all()]
+    same = [int(item) for item in near if (ahead[item] == ahead[best]).all()]
     chosen = min(same)
-    rivals = tuple(table.codes[one] for one in near if int(one) not in same)
+    rivals = tuple(table.codes[item] for item in near if int(item) not in same)
     found = Recognised(
         table.codes[chosen],
         "",
         explained,
         missing,
         rivals,
-        tuple(table.codes[one] for one in same if one != chosen),
+        tuple(table.codes[item] for item in same if item != chosen),
     )
     if intraday:
-        clocks = [one for one, row in zip(scored, total, strict=True) if row[chosen] >= total.max() - _RIVAL]
+        clocks = [
+            item
+            for item, row in zip(scored, total, strict=True)
+            if row[chosen] >= total.max() - _RIVAL
+        ]
         found = replace(found, file_zone=_zone_of(clocks[0], table.zones[chosen]))
-    clear = total.max() >= _CLEAR and (explained >= 2 or (intraday and not rivals) or (explained >= 1 and not rivals))
+    clear = total.max() >= _CLEAR and (
+        explained >= 2 or (intraday and not rivals) or (explained >= 1 and not rivals)
+    )
     if clear and missing and not _explains(table, chosen, sessions, won.zone, explained, missing):
         clear = False
     return found if clear else Recognised("", missing=missing, rivals=(found.calendar, *rivals)[:4])
@@ -302,7 +350,9 @@ def _zone_of(scores: _Scores, own: str) -> str:
 
 
 def _hypotheses(sessions: _Sessions, table: Candidates) -> Iterator[_Scores]:
-    """Yield the scores under each clock that the file may have: its own zone; else the exchange's ("") first, then UTC."""
+    """Yield the scores under each clock that the file may have: its own zone; else the
+    exchange's ("") first, then UTC.
+    """
     if not sessions.timed:
         yield _scores(sessions, table, "", False)
     elif sessions.tz:
@@ -319,14 +369,20 @@ def _scores(sessions: _Sessions, table: Candidates, zone: str, timed: bool) -> _
     explained, missing = np.zeros(size, np.int64), np.zeros(size, np.int64)
     plain = _together(sessions.starts) if sessions.step else 0.0
     for own in dict.fromkeys(table.zones if timed and zone else ("",)):
-        rows = np.array([not own or one == own for one in table.zones])
-        starts, ends = (rezoned(ds, zone, own) if own else ds for ds in (sessions.starts, sessions.ends))
-        gain[rows], explained[rows], missing[rows] = _day_scores(np.unique(starts.astype("datetime64[D]")), table, rows)
+        rows = np.array([not own or item == own for item in table.zones])
+        starts, ends = (
+            rezoned(ds, zone, own) if own else ds for ds in (sessions.starts, sessions.ends)
+        )
+        gain[rows], explained[rows], missing[rows] = _day_scores(
+            np.unique(starts.astype("datetime64[D]")), table, rows
+        )
         if sessions.step:
             for row in np.flatnonzero(rows):
-                hours[row] = _hour_score(starts, ends, table, int(row), sessions.step) - _TOGETHER * plain
+                hours[row] = (
+                    _hour_score(starts, ends, table, int(row), sessions.step) - _TOGETHER * plain
+                )
     if sessions.tz:
-        gain += _ZONE * np.array([one == sessions.tz for one in table.zones])
+        gain += _ZONE * np.array([item == sessions.tz for item in table.zones])
     return _Scores(zone, gain, hours, explained, missing)
 
 
@@ -336,18 +392,20 @@ def _day_scores(days: Dates, table: Candidates, rows: Mask) -> tuple[Floats, Int
     due = week.weekdays(days[0], days[-1])
     kept, gone = without_holes(due, ~np.isin(due, days))
     looked = np.union1d(kept, days)
-    place = (looked - _FIRST).astype(np.int64)
-    inside = (place >= 0) & (place < table.trading.shape[1])
-    looked, place = looked[inside], place[inside]
+    index = (looked - _FIRST).astype(np.int64)
+    inside = (index >= 0) & (index < table.trading.shape[1])
+    looked, index = looked[inside], index[inside]
     present, plain = np.isin(looked, days), np.isin(looked, kept)
-    trading = table.trading[rows][:, place]
+    trading = table.trading[rows][:, index]
     known = table.known[rows]
-    unknown = (place < known[:, :1]) | (place > known[:, 1:])
+    unknown = (index < known[:, :1]) | (index > known[:, 1:])
     trading = np.where(unknown, plain, trading)
     base = _loglik(plain[None], present)[0]
     explained = (plain & ~present & ~trading).sum(axis=1)
     stray = (~trading & present).sum(axis=1)
-    gain = np.where(stray <= _STRAYS * (explained + stray), _loglik(trading, present) - base, -np.inf)
+    gain = np.where(
+        stray <= _STRAYS * (explained + stray), _loglik(trading, present) - base, -np.inf
+    )
     return gain, explained, np.full(len(known), int(gone.sum()))
 
 
@@ -358,7 +416,12 @@ def _loglik(trading: Mask, present: Mask) -> Floats:
     stray = (~trading & present).sum(axis=1)
     rest = (~trading).sum(axis=1) - stray
     rate = (lost + 0.5) / (sessions + 1)
-    found: Floats = lost * np.log(rate) + (sessions - lost) * np.log1p(-rate) + stray * np.log(_STRAY) + rest * np.log1p(-_STRAY)
+    found: Floats = (
+        lost * np.log(rate)
+        + (sessions - lost) * np.log1p(-rate)
+        + stray * np.log(_STRAY)
+        + rest * np.log1p(-_STRAY)
+    )
     return found
 
 
@@ -371,21 +434,33 @@ def _together(starts: Dates) -> float:
 def _hour_score(starts: Dates, ends: Dates, table: Candidates, row: int, step: int) -> float:
     """Return how well the sessions fit the hours of an exchange, in its clock."""
     minute = np.timedelta64(1, "m")
-    begin, end = (int(most_frequent((ds - ds.astype("datetime64[D]")) // minute)) for ds in (starts, ends))
-    opening = any(0 <= begin - one <= step for one in table.opens[row])
-    closing = any(-step - 5 <= end - one <= 5 for one in table.closes[row])
-    return _TOGETHER * _together(starts) + (_OPENING if opening else -_OPENING) + (_CLOSING if closing else 0.0)
+    begin, end = (
+        int(most_frequent((ds - ds.astype("datetime64[D]")) // minute)) for ds in (starts, ends)
+    )
+    opening = any(0 <= begin - item <= step for item in table.opens[row])
+    closing = any(-step - 5 <= end - item <= 5 for item in table.closes[row])
+    return (
+        _TOGETHER * _together(starts)
+        + (_OPENING if opening else -_OPENING)
+        + (_CLOSING if closing else 0.0)
+    )
 
 
-def _explains(table: Candidates, row: int, sessions: _Sessions, zone: str, explained: int, missing: int) -> bool:
-    """Tell whether an exchange leaves no holidays of the series unexplained: what else is missing must not come back every year."""
+def _explains(
+    table: Candidates, row: int, sessions: _Sessions, zone: str, explained: int, missing: int
+) -> bool:
+    """Tell whether an exchange leaves no holidays of the series unexplained: what else is
+    missing must not come back every year.
+    """
     if explained >= 0.8 * missing:
         return True
     if explained < 0.5 * missing:
         return False
     starts = rezoned(sessions.starts, zone, table.zones[row]) if zone else sessions.starts
     days = np.unique(starts.astype("datetime64[D]"))
-    place = np.arange(int((days[0] - _FIRST).astype(np.int64)), int((days[-1] - _FIRST).astype(np.int64)) + 1)
-    closed = _FIRST + place[~table.trading[row, place]] * DAY
+    index = np.arange(
+        int((days[0] - _FIRST).astype(np.int64)), int((days[-1] - _FIRST).astype(np.int64)) + 1
+    )
+    closed = _FIRST + index[~table.trading[row, index]] * DAY
     week = TradingWeek(np.union1d(days, closed))
     return not learned_holidays(week.seen, week).rules

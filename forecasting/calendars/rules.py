@@ -1,7 +1,10 @@
-"""Sessions from the rules of an exchange_calendars calendar, where building the calendar is slow, fails or goes wrong.
+"""Sessions from the rules of an exchange_calendars calendar, where building the calendar is slow,
+fails or goes wrong.
 
-exchange_calendars 4.13 under pandas 3 cannot compute Orthodox Easter (``ASEX``, ``XBEL``, ``XBSE``, ``XCYS``), takes Western Easter for
-all Jewish holidays (``XTAE``) and ignores the weeks of calendars whose week changed (``XTAE``, ``XBOM``, ``XMOS``, ``XKRX``).
+exchange_calendars 4.13 under pandas 3 cannot compute Orthodox Easter (``ASEX``, ``XBEL``, ``XBSE``,
+``XCYS``), takes Western Easter for
+all Jewish holidays (``XTAE``) and ignores the weeks of calendars whose week changed (``XTAE``,
+``XBOM``, ``XMOS``, ``XKRX``).
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from forecasting.calendars.week import DAY, Mask, orthodox_easter, weekday_of
 from forecasting.errors import DataError
 from forecasting.series import Dates
 
-#: First and last year in which feasts of other religions are computed: before and after, calendars have none.
+#: First and last year in which feasts of other religions are computed: before and after, calendars
+#: have none.
 _YEARS = (1970, 2200)
 
 
@@ -47,7 +51,9 @@ def calendar_class(code: str) -> Any:
             known = getattr(calendar_utils, "_default_calendar_factories", {}).get(name)
             return known or type(exchange_calendars.get_calendar(name))
     except exchange_calendars.errors.InvalidCalendarName as error:
-        raise DataError(f"The calendar '{code}' is unknown.", "Choose 24/7, weekdays or a code such as XNYS.") from error
+        raise DataError(
+            f"The calendar '{code}' is unknown.", "Choose 24/7, weekdays or a code such as XNYS."
+        ) from error
 
 
 def bare_of(kind: Any) -> Any:
@@ -64,7 +70,9 @@ def needs_rules(bare: Any) -> bool:
 
 
 def sessions_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Dates:
-    """Return the sessions of a calendar from ``first`` to ``last``, both included, by its week and its holidays."""
+    """Return the sessions of a calendar from ``first`` to ``last``, both included, by its week
+    and its holidays.
+    """
     days: Dates = np.arange(first, last + DAY, dtype="datetime64[D]")
     trading = _of_week(bare.weekmask, days)
     for start, end, mask in getattr(bare, "special_weekmasks", ()):
@@ -74,10 +82,15 @@ def sessions_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Da
 
 
 def holidays_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Dates:
-    """Return the holidays of a calendar from ``first`` to ``last``, regular ones and single ones, in no order."""
-    single = np.array([_as_day(one, first) for one in bare.adhoc_holidays], "datetime64[D]")
+    """Return the holidays of a calendar from ``first`` to ``last``, regular ones and single
+    ones, in no order.
+    """
+    single = np.array([_as_day(item, first) for item in bare.adhoc_holidays], "datetime64[D]")
     rules = [] if bare.regular_holidays is None else bare.regular_holidays.rules
-    regular = [_feast(rule, first, last) if _foreign(rule) else _regular(rule, first, last) for rule in rules]
+    regular = [
+        _feast(rule, first, last) if _foreign(rule) else _regular(rule, first, last)
+        for rule in rules
+    ]
     every: Dates = np.concatenate([single, *regular])
     return every[(every >= first) & (every <= last)]
 
@@ -85,14 +98,17 @@ def holidays_by_rule(bare: Any, first: np.datetime64, last: np.datetime64) -> Da
 def _regular(rule: Any, first: np.datetime64, last: np.datetime64) -> Dates:
     """Return the days of a rule that pandas computes.
 
-    Asked of the calendar as a whole, pandas would give each day the name of its holiday, which takes most of the time.
+    Asked of the calendar as a whole, pandas would give each day the name of its holiday, which
+    takes most of the time.
     """
     days: Dates = rule.dates(str(first), str(last)).to_numpy().astype("datetime64[D]")
     return days
 
 
 def usual_closes(bare: Any, days: Dates) -> Dates:
-    """Return the closes [N] of days in wall-clock by the exchange's hours alone, without half days."""
+    """Return the closes [N] of days in wall-clock by the exchange's hours alone, without half
+    days.
+    """
     closes = np.empty(days.size, "datetime64[us]")
     for start, time in bare.close_times:
         since = days >= _as_day(start, np.datetime64("0001-01-01"))
@@ -101,7 +117,9 @@ def usual_closes(bare: Any, days: Dates) -> Dates:
 
 
 def _foreign(rule: Any) -> bool:
-    """Tell whether a rule stands on an offset of exchange_calendars' own, which pandas 3 computes wrongly or not at all."""
+    """Tell whether a rule stands on an offset of exchange_calendars' own, which pandas 3
+    computes wrongly or not at all.
+    """
     offset = rule.offset[0] if isinstance(rule.offset, list) and rule.offset else None
     return offset is not None and type(offset).__module__.startswith("exchange_calendars.")
 
@@ -114,7 +132,7 @@ def _feast(rule: Any, first: np.datetime64, last: np.datetime64) -> Dates:
         days = np.array([feast.holiday(int(year)).to_pydate() for year in years], "datetime64[D]")
     else:
         days = orthodox_easter(years)
-    days = days + sum(int(one.n) for one in shifts) * DAY
+    days = days + sum(int(item.n) for item in shifts) * DAY
     if type(feast).__name__.endswith("EveObserved"):
         days = days - DAY
         days = days - np.maximum(weekday_of(days) - 4, 0) * DAY

@@ -1,4 +1,6 @@
-"""The dates on which bars are due, past and to come: what a calendar knows ahead, whichever bars turned out to be missing."""
+"""The dates on which bars are due, past and to come: what a calendar knows ahead, whichever bars
+turned out to be missing.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Timeline:
     ds : ndarray of datetime64[us], shape [N]
         Increasing, in the wall-clock of the series (of its exchange where bars have a time).
     place : ndarray of int64, shape [T]
-        Where each bar of the series stands: the h-th bar after bar t is due on ``ds[place[t] + h]``. A bar off the calendar stands where
+        Where each bar of the series stands: the h-th bar after bar t is due on
+        ``ds[place[t] + h]``. A bar off the calendar stands where
         the last due one before it does.
     """
 
@@ -37,17 +40,22 @@ class Timeline:
     place: Ints
 
     def ahead(self, bars: Ints, horizon: int) -> Dates:
-        """Return the dates on which the next bars after each of ``bars`` [n] are due, shape [n, H]."""
+        """Return the dates on which the next bars after each of ``bars`` [n] are due, shape [n,
+        H].
+        """
         due: Dates = self.ds[self.place[bars][:, None] + np.arange(1, horizon + 1)]
         return due
 
 
 @lru_cache(maxsize=8)
 def timeline(series: PriceSeries, horizon: int) -> Timeline:
-    """Return the dates on which bars are due, from the first bar to ``horizon`` bars after the last.
+    """Return the dates on which bars are due, from the first bar to ``horizon`` bars after the
+    last.
 
-    Sessions, closing days and times of day are those of the series' calendar, as in :func:`future_sessions`; which weekdays and
-    times of day it has is taken from the whole series, as its calendar is. Whether a bar was there later makes no difference.
+    Sessions, closing days and times of day are those of the series' calendar, as in
+    :func:`future_sessions`; which weekdays and
+    times of day it has is taken from the whole series, as its calendar is. Whether a bar was there
+    later makes no difference.
 
     Raises
     ------
@@ -57,14 +65,23 @@ def timeline(series: PriceSeries, horizon: int) -> Timeline:
     count, unit = parsed(series.freq)
     if unit == "":
         step = median_step(series)
-        return _stepping(series.ds[0] + step * np.arange(int((series.ds[-1] - series.ds[0]) // step) + horizon + 2), series.ds)
+        return _stepping(
+            series.ds[0]
+            + step * np.arange(int((series.ds[-1] - series.ds[0]) // step) + horizon + 2),
+            series.ds,
+        )
     if unit == "M":
         return _months(series, count, horizon)
     if unit == "W":
         anchor, step = usual_weekday_near(series.ds), 7 * count * DAY
         weeks = np.round((series.ds.astype("datetime64[D]") - anchor) / step).astype(np.int64)
         grid = anchor + step * np.arange(weeks[0], weeks[-1] + horizon + 1)
-        return Timeline((grid + (series.ds[-1] - series.ds[-1].astype("datetime64[D]"))).astype("datetime64[us]"), weeks - weeks[0])
+        return Timeline(
+            (grid + (series.ds[-1] - series.ds[-1].astype("datetime64[D]"))).astype(
+                "datetime64[us]"
+            ),
+            weeks - weeks[0],
+        )
     if unit == "D":
         return _days(series, count, horizon)
     step = np.timedelta64(count * UNITS_US[unit], "us")
@@ -78,7 +95,9 @@ def timeline(series: PriceSeries, horizon: int) -> Timeline:
 
 
 def _stepping(due: Dates, ds: Dates) -> Timeline:
-    return Timeline(due.astype("datetime64[us]"), np.maximum(np.searchsorted(due, ds, side="right") - 1, 0))
+    return Timeline(
+        due.astype("datetime64[us]"), np.maximum(np.searchsorted(due, ds, side="right") - 1, 0)
+    )
 
 
 def _days(series: PriceSeries, count: int, horizon: int) -> Timeline:
@@ -95,13 +114,17 @@ def _days(series: PriceSeries, count: int, horizon: int) -> Timeline:
     known = sessions_between(series.calendar, days[0], days[-1], week)[::-1][::count][::-1]
     grid = np.unique(np.concatenate([days[:1], known, due[:horizon]]))
     clock = most_frequent((ds - days)[-20:])
-    return Timeline((grid + clock).astype("datetime64[us]"), np.searchsorted(grid, days, side="right") - 1)
+    return Timeline(
+        (grid + clock).astype("datetime64[us]"), np.searchsorted(grid, days, side="right") - 1
+    )
 
 
 def _months(series: PriceSeries, count: int, horizon: int) -> Timeline:
     days = series.ds.astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     recent = days[-25:-1] if days.size > 2 else days
-    place = ((months - months[0]).astype(np.int64)) // count
-    due = month_convention(series.calendar, recent)(months[0] + count * np.arange(place[-1] + horizon + 1))
-    return Timeline((due + most_frequent((series.ds - days)[-25:])).astype("datetime64[us]"), place)
+    index = ((months - months[0]).astype(np.int64)) // count
+    due = month_convention(series.calendar, recent)(
+        months[0] + count * np.arange(index[-1] + horizon + 1)
+    )
+    return Timeline((due + most_frequent((series.ds - days)[-25:])).astype("datetime64[us]"), index)

@@ -1,4 +1,6 @@
-"""Trading days that a series shows by itself: the trading week of each period, and holidays that come back every year."""
+"""Trading days that a series shows by itself: the trading week of each period, and holidays that
+come back every year.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,47 @@ _HOLE = 12
 #: Highest expected number of rules that chance alone would fit.
 _CHANCE = 0.05
 
-_USUAL_DATES = ((1, 1), (1, 6), (5, 1), (8, 15), (10, 1), (11, 1), (12, 24), (12, 25), (12, 26), (12, 31))
-#: Holidays of many exchanges by kind and numbers of their rule: one missing day is enough evidence for them.
+_USUAL_DATES = (
+    (1, 1),
+    (1, 6),
+    (5, 1),
+    (8, 15),
+    (10, 1),
+    (11, 1),
+    (12, 24),
+    (12, 25),
+    (12, 26),
+    (12, 31),
+)
+#: Holidays of many exchanges by kind and numbers of their rule: one missing day is enough evidence
+#: for them.
 _USUAL = {("easter", (-2,)), ("easter", (1,)), *(("date", one) for one in _USUAL_DATES)}
 #: Holidays by their distance in days from Easter Sunday.
 _EASTER_NAMES = {
-    -48: "Carnival Monday", -47: "Carnival Tuesday", -3: "Maundy Thursday", -2: "Good Friday", 1: "Easter Monday",
+    -48: "Carnival Monday", -47: "Carnival Tuesday", -3: "Maundy Thursday", -2: "Good Friday",
+    1: "Easter Monday",
     39: "Ascension Day", 50: "Whit Monday", 60: "Corpus Christi",
 }  # fmt: skip
-_ORTHODOX_NAMES = {-48: "Clean Monday", -2: "Orthodox Good Friday", 1: "Orthodox Easter Monday", 50: "Orthodox Whit Monday"}
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_ORTHODOX_NAMES = {
+    -48: "Clean Monday",
+    -2: "Orthodox Good Friday",
+    1: "Orthodox Easter Monday",
+    50: "Orthodox Whit Monday",
+}
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
@@ -50,13 +83,17 @@ def weekday_of(days: Dates | np.datetime64) -> Ints:
 
 
 def days_between(first: np.datetime64, last: np.datetime64, mask: Mask) -> Dates:
-    """Return the days from ``first`` to ``last``, both included, whose weekday is in ``mask`` [7]."""
+    """Return the days from ``first`` to ``last``, both included, whose weekday is in ``mask``
+    [7].
+    """
     days: Dates = np.arange(first, last + DAY, dtype="datetime64[D]")
     return days[mask[weekday_of(days)]]
 
 
 def easter(years: Ints) -> Dates:
-    """Return Easter Sunday of Gregorian years [N] (anonymous Gregorian computus, Meeus 1991, chapter 8)."""
+    """Return Easter Sunday of Gregorian years [N] (anonymous Gregorian computus, Meeus 1991,
+    chapter 8).
+    """
     golden, century, rest = years % 19, years // 100, years % 100
     skipped = (century - (century + 8) // 25 + 1) // 3
     epact = (19 * golden + century - century // 4 - skipped + 15) % 30
@@ -67,16 +104,22 @@ def easter(years: Ints) -> Dates:
 
 
 def orthodox_easter(years: Ints) -> Dates:
-    """Return Orthodox Easter Sunday as Gregorian dates [N] (Meeus' Julian computus, moved to the Gregorian calendar)."""
+    """Return Orthodox Easter Sunday as Gregorian dates [N] (Meeus' Julian computus, moved to the
+    Gregorian calendar).
+    """
     moon = (19 * (years % 19) + 15) % 30
     weekday = (2 * (years % 4) + 4 * (years % 7) - moon + 34) % 7
     number = moon + weekday + 114
-    gregorian: Dates = _date(years, number // 31, number % 31 + 1) + (years // 100 - years // 400 - 2) * DAY
+    gregorian: Dates = (
+        _date(years, number // 31, number % 31 + 1) + (years // 100 - years // 400 - 2) * DAY
+    )
     return gregorian
 
 
 def _date(years: Ints, months: Ints | int, days: Ints | int) -> Dates:
-    first = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (np.asarray(months) - 1).astype("timedelta64[M]")
+    first = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (
+        np.asarray(months) - 1
+    ).astype("timedelta64[M]")
     dates: Dates = first.astype("datetime64[D]") + (np.asarray(days) - 1) * DAY
     return dates
 
@@ -88,7 +131,8 @@ class Rule:
     Attributes
     ----------
     kind : str
-        ``date`` (month, day), ``nth`` (month, weekday, nth; 5 is the last), ``easter`` or ``orthodox`` (days from Easter Sunday).
+        ``date`` (month, day), ``nth`` (month, weekday, nth; 5 is the last), ``easter`` or
+        ``orthodox`` (days from Easter Sunday).
     numbers : tuple of int
     """
 
@@ -105,10 +149,15 @@ class Rule:
         if self.kind == "date":
             return f"{self.numbers[1]} {_MONTHS[self.numbers[0] - 1]}"
         month, weekday, nth = self.numbers
-        return f"{('first', 'second', 'third', 'fourth', 'last')[nth - 1]} {_WEEKDAYS[weekday]} of {_MONTHS[month - 1]}"
+        return (
+            f"{('first', 'second', 'third', 'fourth', 'last')[nth - 1]} {_WEEKDAYS[weekday]} "
+            f"of {_MONTHS[month - 1]}"
+        )
 
     def days(self, first_year: int, last_year: int) -> Dates:
-        """Return the day of each year from ``first_year`` to ``last_year``; 29 February only where there is one."""
+        """Return the day of each year from ``first_year`` to ``last_year``; 29 February only
+        where there is one.
+        """
         years = np.arange(first_year, last_year + 1)
         if self.kind in ("easter", "orthodox"):
             sunday = easter(years) if self.kind == "easter" else orthodox_easter(years)
@@ -137,7 +186,8 @@ class Holidays:
     ----------
     rules : tuple of Rule
     moves : tuple of two int
-        Days by which a fixed date on a Saturday, and on a Sunday, is moved to a day without trading; 0 where it is not.
+        Days by which a fixed date on a Saturday, and on a Sunday, is moved to a day without
+        trading; 0 where it is not.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -153,7 +203,11 @@ class Holidays:
         """Return the holidays from ``first`` to ``last``, both included, increasing."""
         years = [int(str(day.astype("datetime64[Y]"))) for day in (first, last)]
         found = [rule.days(years[0] - 1, years[1] + 1) for rule in self.rules]
-        moved = [_moved(days, self.moves) for rule, days in zip(self.rules, found, strict=True) if rule.kind == "date"]
+        moved = [
+            _moved(days, self.moves)
+            for rule, days in zip(self.rules, found, strict=True)
+            if rule.kind == "date"
+        ]
         every = np.unique(np.concatenate([*found, *moved, np.empty(0, "datetime64[D]")]))
         return every[(every >= first) & (every <= last)]
 
@@ -161,16 +215,19 @@ class Holidays:
 def _moved(days: Dates, moves: tuple[int, int]) -> Dates:
     """Return the days on which fixed dates that fall on a weekend are kept instead."""
     weekday = weekday_of(days)
-    parts = [days[weekday == 5 + place] + move * DAY for place, move in enumerate(moves) if move]
+    parts = [days[weekday == 5 + index] + move * DAY for index, move in enumerate(moves) if move]
     return np.concatenate([*parts, days[:0]])
 
 
 @dataclass(frozen=True, eq=False)
 class TradingWeek:
-    """The days on which a series trades, told from the days that have bars; only dates are looked at.
+    """The days on which a series trades, told from the days that have bars; only dates are looked
+    at.
 
-    The trading week may change within a series (Dubai left Sunday to Thursday in 2022): each period has its own, and the last one
-    holds for the future. Holidays that come back every year are no sessions, unless they have a bar.
+    The trading week may change within a series (Dubai left Sunday to Thursday in 2022): each period
+    has its own, and the last one
+    holds for the future. Holidays that come back every year are no sessions, unless they have a
+    bar.
 
     Attributes
     ----------
@@ -202,18 +259,26 @@ class TradingWeek:
     @cached_property
     def missing(self) -> Dates:
         """Days of the trading week without a bar, between the first and the last bar."""
-        return np.setdiff1d(self.weekdays(self.seen[0], self.seen[-1]), self.seen) if self.seen.size else self.seen
+        return (
+            np.setdiff1d(self.weekdays(self.seen[0], self.seen[-1]), self.seen)
+            if self.seen.size
+            else self.seen
+        )
 
     def weekdays(self, first: np.datetime64, last: np.datetime64) -> Dates:
-        """Return the days of the trading week from ``first`` to ``last``, both included, holidays among them."""
+        """Return the days of the trading week from ``first`` to ``last``, both included,
+        holidays among them.
+        """
         days: Dates = np.arange(first, last + DAY, dtype="datetime64[D]")
         starts = np.array([start for start, _ in self.periods])
         masks = np.stack([mask for _, mask in self.periods])
-        place = np.maximum(np.searchsorted(starts, days, side="right") - 1, 0)
-        return days[masks[place, weekday_of(days)]]
+        index = np.maximum(np.searchsorted(starts, days, side="right") - 1, 0)
+        return days[masks[index, weekday_of(days)]]
 
     def sessions(self, first: np.datetime64, last: np.datetime64) -> Dates:
-        """Return the assumed sessions from ``first`` to ``last``: weekdays without the yearly holidays; days with bars are sessions."""
+        """Return the assumed sessions from ``first`` to ``last``: weekdays without the yearly
+        holidays; days with bars are sessions.
+        """
         days = self.weekdays(first, last)
         if not self.holidays.rules or last < first:
             return days
@@ -226,11 +291,13 @@ WORKDAYS = TradingWeek()
 
 
 def _periods(seen: Dates) -> Iterator[tuple[np.datetime64, Mask]]:
-    """Yield first day and weekdays of each period: where a weekday's share of the weeks with bars changes for good."""
+    """Yield first day and weekdays of each period: where a weekday's share of the weeks with
+    bars changes for good.
+    """
     week = (seen.astype(np.int64) + 3) // 7
-    weeks, place = np.unique(week, return_inverse=True)
+    weeks, index = np.unique(week, return_inverse=True)
     traded = np.zeros((weeks.size, 7), bool)
-    traded[place, weekday_of(seen)] = True
+    traded[index, weekday_of(seen)] = True
     inner = traded[1:-1] if weeks.size > 3 else traded  # the first and the last week may be cut
     cuts = sorted({0, *(cut for day in range(7) for cut in _changes(inner[:, day]))})
     start = np.datetime64("0001-01-01")
@@ -241,9 +308,11 @@ def _periods(seen: Dates) -> Iterator[tuple[np.datetime64, Mask]]:
 
 
 def _changes(traded: Mask, offset: int = 0) -> list[int]:
-    """Return where a share changes between seldom and usual, by binary segmentation with Bernoulli likelihoods.
+    """Return where a share changes between seldom and usual, by binary segmentation with Bernoulli
+    likelihoods.
 
-    A change counts where one side has the weekday in less than a tenth of its weeks and the other in half or more: holidays and
+    A change counts where one side has the weekday in less than a tenth of its weeks and the other
+    in half or more: holidays and
     gaps move a share, but do not take a weekday away.
     """
     size = traded.size
@@ -252,7 +321,11 @@ def _changes(traded: Mask, offset: int = 0) -> list[int]:
     total = np.cumsum(traded.astype(np.int64))
     count = np.arange(1, size)
     left, right = total[:-1], total[-1] - total[:-1]
-    gain = _likelihood(left, count) + _likelihood(right, size - count) - _likelihood(total[-1:], np.array([size]))
+    gain = (
+        _likelihood(left, count)
+        + _likelihood(right, size - count)
+        - _likelihood(total[-1:], np.array([size]))
+    )
     cut = int(gain.argmax()) + 1
     if gain[cut - 1] < _CHANGE:
         return []
@@ -269,7 +342,8 @@ def _likelihood(hits: Ints, count: Ints) -> Floats:
 
 
 def learned_holidays(seen: Dates, week: TradingWeek) -> Holidays:
-    """Return the holidays that come back every year among the days of the trading week that have no bar.
+    """Return the holidays that come back every year among the days of the trading week that have no
+    bar.
 
     Parameters
     ----------
@@ -281,8 +355,10 @@ def learned_holidays(seen: Dates, week: TradingWeek) -> Holidays:
     Returns
     -------
     Holidays
-        Rules under which the newest days were all missing, as often as chance would hardly make them. Holes in the data of more
-        than twelve days in a row do not count. Rules are tried in the order Easter, fixed dates, n-th weekdays of a month; each
+        Rules under which the newest days were all missing, as often as chance would hardly make
+        them. Holes in the data of more
+        than twelve days in a row do not count. Rules are tried in the order Easter, fixed dates,
+        n-th weekdays of a month; each
         explains days that those before it do not.
     """
     first = max(seen[0], seen[-1] - np.timedelta64(366 * _YEARS, "D"))
@@ -321,7 +397,11 @@ def _easter_rules() -> list[Rule]:
 
 def _date_rules(gone: Dates) -> list[Rule]:
     months = gone.astype("datetime64[M]")
-    pairs = zip((months.astype(np.int64) % 12 + 1).tolist(), ((gone - months).astype(np.int64) + 1).tolist(), strict=True)
+    pairs = zip(
+        (months.astype(np.int64) % 12 + 1).tolist(),
+        ((gone - months).astype(np.int64) + 1).tolist(),
+        strict=True,
+    )
     return [Rule("date", pair) for pair in sorted(set(pairs))]
 
 
@@ -332,17 +412,23 @@ def _nth_rules(gone: Dates) -> list[Rule]:
     nth = (days // 7 + 1).tolist()
     last = (gone + 7 * DAY).astype("datetime64[M]") > months
     found = set(zip(number, weekday_of(gone).tolist(), nth, strict=True))
-    found |= {(month, day, 5) for month, day, end in zip(number, weekday_of(gone).tolist(), last.tolist(), strict=True) if end}
-    return [Rule("nth", one) for one in sorted(found)]
+    found |= {
+        (month, day, 5)
+        for month, day, end in zip(number, weekday_of(gone).tolist(), last.tolist(), strict=True)
+        if end
+    }
+    return [Rule("nth", item) for item in sorted(found)]
 
 
 def _holds(rule: Rule, years: range, due: Dates, gone: Mask, rate: float) -> bool:
-    """Tell whether the newest days of a rule were missing as often as chance would hardly make them."""
+    """Tell whether the newest days of a rule were missing as often as chance would hardly make
+    them.
+    """
     days = rule.days(years[0], years[-1])
-    place = np.searchsorted(due, days)
-    there = place < due.size
-    there[there] = due[place[there]] == days[there]
-    missing = gone[place[there]]
+    index = np.searchsorted(due, days)
+    there = index < due.size
+    there[there] = due[index[there]] == days[there]
+    missing = gone[index[there]]
     if not missing.size or not missing[-1]:
         return False
     present = np.flatnonzero(~missing)
@@ -354,25 +440,35 @@ def _holds(rule: Rule, years: range, due: Dates, gone: Mask, rate: float) -> boo
 
 
 def _without_doubles(rules: list[Rule]) -> list[Rule]:
-    """Return the rules, each weekday of a month once: of a fourth and a last one the last in May and August, else the fourth."""
+    """Return the rules, each weekday of a month once: of a fourth and a last one the last in May
+    and August, else the fourth.
+    """
     numbers = {rule.numbers for rule in rules if rule.kind == "nth"}
     both = [(month, day) for month, day, nth in numbers if nth == 5 and (month, day, 4) in numbers]
     dropped = {(month, day, 4 if (month, day) in ((5, 0), (8, 0)) else 5) for month, day in both}
     return [rule for rule in rules if rule.kind != "nth" or rule.numbers not in dropped]
 
 
-def _learned_moves(rules: list[Rule], seen: Dates, week: TradingWeek, first: np.datetime64) -> tuple[int, int]:
-    """Tell whether fixed dates on a Saturday are kept on Friday or Monday, and those on a Sunday on Monday."""
+def _learned_moves(
+    rules: list[Rule], seen: Dates, week: TradingWeek, first: np.datetime64
+) -> tuple[int, int]:
+    """Tell whether fixed dates on a Saturday are kept on Friday or Monday, and those on a Sunday
+    on Monday.
+    """
     years = (int(str(first)[:4]), int(str(seen[-1])[:4]))
-    dates = [rule.days(*years) for rule in rules if rule.kind == "date" and rule.numbers not in ((12, 24), (12, 31))]
+    dates = [
+        rule.days(*years)
+        for rule in rules
+        if rule.kind == "date" and rule.numbers not in ((12, 24), (12, 31))
+    ]
     fixed = np.concatenate([*dates, seen[:0]])
     found = [0, 0]
-    for place, options in ((0, (-1, 2)), (1, (1,))):
-        ends = fixed[weekday_of(fixed) == 5 + place]
+    for index, options in ((0, (-1, 2)), (1, (1,))):
+        ends = fixed[weekday_of(fixed) == 5 + index]
         for move in options:
             days = ends + move * DAY
             days = np.intersect1d(days, week.weekdays(first, seen[-1]))
             if days.size >= 2 and not np.isin(days, seen).any():
-                found[place] = move
+                found[index] = move
                 break
     return found[0], found[1]

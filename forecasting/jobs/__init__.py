@@ -1,15 +1,16 @@
-"""The verbs of the program, each a generator of events that a window, a terminal or a test iterates.
+"""The verbs of the program, each a generator of events that a window, a terminal or a test
+iterates.
 
 torch and all that needs it is imported inside the jobs, so that importing this package is cheap and
 the time it takes is spent where it can be shown.
 """
 
-from forecasting.checks import long_enough
+from forecasting.checks import drop_short_series
 from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
+from forecasting.jobs.evaluation import audit, backtest, plan_backtest
 from forecasting.jobs.job import Job
-from forecasting.jobs.judging import audit, backtest, plan_backtest
-from forecasting.jobs.loading import held_tickers, load, understand
+from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.predicting import future, predict
 from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
 
@@ -18,12 +19,12 @@ __all__ = [
     "audit",
     "autosave_path",
     "backtest",
+    "cached_tickers",
+    "drop_short_series",
     "estimate",
     "find_learning_rate",
     "future",
-    "held_tickers",
     "load",
-    "long_enough",
     "plan_backtest",
     "predict",
     "suited",

@@ -1,4 +1,6 @@
-"""Defaults that suit the kind of series: what is right for daily prices learns nothing from a few short series of months."""
+"""Defaults that suit the kind of series: what is right for daily prices learns nothing from a
+few short series of months.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import numpy as np
 from forecasting.config import GROUPS, RunConfig
 from forecasting.series import Panel
 
-#: Lookback by the last letter of the frequency and the bars of a year, and the longest share of a usual series that it takes.
+#: Lookback by the last letter of the frequency and the bars of a year, and the longest share of a
+#: usual series that it takes.
 _LOOKBACKS = {"W": 26, "M": 15, "Q": 8, "Y": 6, "A": 6}
 _LEAST_LOOKBACK, _SHARE = 4, 4
 #: Few windows, and each tells much: a lighter hand than for prices.
@@ -19,7 +22,8 @@ _NAMES = {"W": "weekly", "M": "monthly", "Q": "quarterly", "Y": "yearly", "A": "
 
 
 def suited(panel: Panel, config: RunConfig, kept: Collection[str] = ()) -> tuple[RunConfig, str]:
-    """Return settings with the defaults that suit a panel, and what was changed in words; empty where nothing was.
+    """Return settings with the defaults that suit a panel, and what was changed in words; empty
+    where nothing was.
 
     Parameters
     ----------
@@ -30,11 +34,17 @@ def suited(panel: Panel, config: RunConfig, kept: Collection[str] = ()) -> tuple
         Names of settings that were chosen, and stay.
     """
     wanted = _defaults(panel)
-    usual = {name: cls.model_fields[name].default for cls in GROUPS.values() for name in cls.model_fields}
+    usual = {
+        name: cls.model_fields[name].default for cls in GROUPS.values() for name in cls.model_fields
+    }
     now = {name: value for group in GROUPS for name, value in getattr(config, group)}
     if config.model.shape in ("one-to-one", "one-to-many"):
         wanted.pop("input_size", None)
-    changes = {name: value for name, value in wanted.items() if name not in kept and now[name] == usual[name] != value}
+    changes = {
+        name: value
+        for name, value in wanted.items()
+        if name not in kept and now[name] == usual[name] != value
+    }
     if not changes:
         return config, ""
     told = ", ".join(f"{_title(name)} {value:g}" for name, value in changes.items())
@@ -42,7 +52,9 @@ def suited(panel: Panel, config: RunConfig, kept: Collection[str] = ()) -> tuple
 
 
 def _defaults(panel: Panel) -> dict[str, Any]:
-    """Return the settings that suit a panel; none for daily and intraday bars, and for prices with open, high and low."""
+    """Return the settings that suit a panel; none for daily and intraday bars, and for prices
+    with open, high and low.
+    """
     kind = _letter(panel)
     if kind not in _LOOKBACKS or any(s.has_range for s in panel):
         return {}
@@ -51,7 +63,9 @@ def _defaults(panel: Panel) -> dict[str, Any]:
 
 
 def _letter(panel: Panel) -> str:
-    """Return the letter of the frequency that all series share: W, M, Q or Y; empty where they differ."""
+    """Return the letter of the frequency that all series share: W, M, Q or Y; empty where they
+    differ.
+    """
     found = {_LETTERS.get(s.freq, s.freq[-1:]) for s in panel}
     return found.pop() if len(found) == 1 else ""
 
@@ -65,4 +79,6 @@ def _kind(panel: Panel) -> str:
 
 
 def _title(name: str) -> str:
-    return next(str(cls.model_fields[name].title) for cls in GROUPS.values() if name in cls.model_fields).lower()
+    return next(
+        str(cls.model_fields[name].title) for cls in GROUPS.values() if name in cls.model_fields
+    ).lower()

@@ -16,10 +16,13 @@ from forecasting.jobs.job import Job
 
 
 def _load_libraries() -> None:
-    """Load torch's largest libraries before ``import`` does, which would hold up the window's thread for as long as that takes.
+    """Load torch's largest libraries before ``import`` does, which would hold up the window's
+    thread for as long as that takes.
 
-    Python keeps its lock while it loads an extension module, and .2 s of torch's import are spent there without a break. A function of C
-    that is called through ctypes runs without the lock. Where a library is not found, nothing is lost.
+    Python keeps its lock while it loads an extension module, and .2 s of torch's import are spent
+    there without a break. A function of C
+    that is called through ctypes runs without the lock. Where a library is not found, nothing is
+    lost.
     """
     if sys.platform == "win32":
         return
@@ -34,7 +37,8 @@ def _load_libraries() -> None:
 
 
 def warm_up() -> Job:
-    """Import torch and take one small training step, so that the user's first one is not the slow one.
+    """Import torch and take one small training step, so that the user's first one is not the slow
+    one.
 
     Yields
     ------
@@ -58,4 +62,7 @@ def versions() -> dict[str, str]:
     """Return the versions that decide whether numbers repeat."""
     from importlib.metadata import version
 
-    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "pandas")}}
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "numpy", "pandas")},
+    }

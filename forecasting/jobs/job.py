@@ -16,7 +16,9 @@ def never() -> bool:
 
 
 def noting(job: Generator[Event, None, Any], notes: list[Any]) -> Generator[Event, None, Any]:
-    """Pass a job's events on, keeping those that its successor needs; return what the job returns."""
+    """Pass a job's events on, keeping those that its successor needs; return what the job
+    returns.
+    """
     while True:
         try:
             event = next(job)

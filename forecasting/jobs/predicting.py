@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecasting.checks import living, long_enough
+from forecasting.checks import drop_short_series, living
 from forecasting.config import QUANTILES
 from forecasting.errors import DataError
 from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
@@ -49,12 +49,14 @@ def predict(
     Yields
     ------
     LeftOut, Notice, ForecastMade
-        Of series that are too short for the network or ended before the others there is no forecast.
+        Of series that are too short for the network or ended before the others there is no
+        forecast.
 
     Raises
     ------
     DataError
-        Bars of another distance than the network learned, or values for which its target has no meaning.
+        Bars of another distance than the network learned, or values for which its target has no
+        meaning.
     ModelFileError
         The file is damaged, foreign, or of a newer version.
     """
@@ -63,51 +65,82 @@ def predict(
 
     forecaster = model if isinstance(model, TrainedNetwork) else TrainedNetwork.load(model, device)
     task = forecaster.config.task
-    panel, short = long_enough(panel, task.input_size)
+    panel, short = drop_short_series(panel, task.input_size)
     yield from told(short, "Load more of its history, or use a network with a shorter lookback.")
     yield from (Notice(note) for note in forecaster.checked(panel))
     known = forecaster.scaling.symbols
     strange = [symbol for symbol in panel.symbols if symbol not in known] if known else []
     if strange:
         yield Notice(
-            f"The network was not trained on {', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its series."
+            "The network was not trained on "
+            f"{', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its "
+            "series."
         )
     yield from told_ended(panel)
     predictor = forecaster.calibrated(panel) if calibrated else forecaster
-    yield ForecastMade(future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True)
+    yield ForecastMade(
+        future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True
+    )
 
 
-def future(predictor: Predictor, panel: Panel, horizon: int, point: Point = "median", more: Sequence[float] = ()) -> tuple[Forecast, ...]:
-    """Forecast the next ``horizon`` sessions of each series from its last bar; with their means where ``point`` is the mean.
+def future(
+    predictor: Predictor,
+    panel: Panel,
+    horizon: int,
+    point: Point = "median",
+    more: Sequence[float] = (),
+) -> tuple[Forecast, ...]:
+    """Forecast the next ``horizon`` sessions of each series from its last bar; with their means
+    where ``point`` is the mean.
 
-    Series that ended before the others are passed over. Levels in ``more`` do not change the values at :data:`QUANTILES`.
+    Series that ended before the others are passed over. Levels in ``more`` do not change the values
+    at :data:`QUANTILES`.
     """
     from forecasting.calendars import future_sessions
     from forecasting.training import forecasts_from
 
     current = living(panel)
-    places = [place for place, series in enumerate(panel) if series.symbol in current.symbols]
-    last = Origins.last(panel).take(np.array(places))
+    indices = [index for index, series in enumerate(panel) if series.symbol in current.symbols]
+    last = Origins.last(panel).take(np.array(indices))
     values, levels = predictor.predict(panel, last, QUANTILES), QUANTILES
     means = mean_of(predictor, panel, last) if point == "mean" else None
-    symbol = next((one for one, value in zip(current.symbols, values.sum(axis=(1, 2)), strict=True) if not math.isfinite(value)), "")
+    symbol = next(
+        (
+            item
+            for item, value in zip(current.symbols, values.sum(axis=(1, 2)), strict=True)
+            if not math.isfinite(value)
+        ),
+        "",
+    )
     if symbol:
-        raise DataError(f"The forecast of {symbol} by {predictor.name} is no number.", "Check its prices, or train another network.")
+        raise DataError(
+            f"The forecast of {symbol} by {predictor.name} is no number.",
+            "Check its prices, or train another network.",
+        )
     if others := tuple(q for q in more if not any(abs(q - have) < _SAME for have in QUANTILES)):
         levels = tuple(sorted({*QUANTILES, *others}))
         values = _between(values, predictor.predict(panel, last, levels), levels)
-    return forecasts_from(values, predictor.name, current, [future_sessions(s, horizon) for s in current], levels, means)
+    return forecasts_from(
+        values,
+        predictor.name,
+        current,
+        [future_sessions(s, horizon) for s in current],
+        levels,
+        means,
+    )
 
 
 def _between(values: Floats, wide: Floats, levels: Sequence[float]) -> Floats:
-    """Put the values [N, H, Q] at :data:`QUANTILES` in place of those that were read at more levels, whose other ones stay between."""
+    """Put the values [N, H, Q] at :data:`QUANTILES` in place of those that were read at more
+    levels, whose other ones stay between.
+    """
     found = wide.copy()
-    places = [levels.index(q) for q in QUANTILES]
-    found[..., places] = values
-    for place in (place for place in range(len(levels)) if place not in places):
-        below = [at for at in places if at < place]
-        above = [at for at in places if at > place]
+    indices = [levels.index(q) for q in QUANTILES]
+    found[..., indices] = values
+    for index in (index for index in range(len(levels)) if index not in indices):
+        below = [at for at in indices if at < index]
+        above = [at for at in indices if at > index]
         low = found[..., below[-1]] if below else -np.inf
         high = found[..., above[0]] if above else np.inf
-        found[..., place] = np.clip(found[..., place], low, high)
+        found[..., index] = np.clip(found[..., index], low, high)
     return found

@@ -1,16 +1,27 @@
-"""What every job on a panel does first: leave out what is too short, refuse what cannot be judged, tell of the rest."""
+"""What every job on a panel does first: leave out what is too short, refuse what cannot be
+judged, tell of the rest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
-from forecasting.checks import check_distances, check_sizes, ended, long_enough, some_names, weekend_note
+from forecasting.checks import (
+    check_distances,
+    check_sizes,
+    drop_short_series,
+    ended,
+    some_names,
+    weekend_note,
+)
 from forecasting.config import RunConfig
 from forecasting.events import Event, LeftOut, Notice
 from forecasting.series import Panel
 
 
-def prepared(panel: Panel, config: RunConfig) -> Generator[Event, None, tuple[Panel, dict[str, str]]]:
+def prepared(
+    panel: Panel, config: RunConfig
+) -> Generator[Event, None, tuple[Panel, dict[str, str]]]:
     """Check a panel and a configuration before any work.
 
     Parameters
@@ -37,7 +48,7 @@ def prepared(panel: Panel, config: RunConfig) -> Generator[Event, None, tuple[Pa
         A validation or test part that is shorter than the horizon.
     """
     check_sizes(config.task)
-    panel, short = long_enough(panel, config.task.input_size)
+    panel, short = drop_short_series(panel, config.task.input_size)
     yield from told(short, "Load more of its history, or choose a shorter lookback.")
     check_distances(panel)
     note = weekend_note(panel)
@@ -47,7 +58,9 @@ def prepared(panel: Panel, config: RunConfig) -> Generator[Event, None, tuple[Pa
 
 
 def told_ended(panel: Panel, hint: str = "") -> Generator[Event, None, dict[str, str]]:
-    """Tell which series ended long before the others and are not forecast; return why, by symbol."""
+    """Tell which series ended long before the others and are not forecast; return why, by
+    symbol.
+    """
     gone = ended(panel)
     yield from told(gone, hint)
     return gone
@@ -59,5 +72,7 @@ def told(left_out: Mapping[str, str], hint: str) -> Generator[Event]:
         return
     first = next(iter(left_out.values()))
     names = some_names(list(left_out))
-    message = first if len(left_out) == 1 else f"{len(left_out):,} series are left out ({names}). {first}"
+    message = (
+        first if len(left_out) == 1 else f"{len(left_out):,} series are left out ({names}). {first}"
+    )
     yield LeftOut(message, hint, dict(left_out))

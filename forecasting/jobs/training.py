@@ -9,18 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.checks import cautions, check_distances, check_sizes, long_enough
+from forecasting.checks import cautions, check_distances, check_sizes, drop_short_series
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import EpochEnd, Event, ForecastMade, Notice, Progress, RunFinished, RunInfo, RunResult, SplitMade, TrainingKept
+from forecasting.events import (
+    EpochEnd,
+    Event,
+    ForecastMade,
+    Notice,
+    Progress,
+    RunFinished,
+    RunInfo,
+    RunResult,
+    SplitMade,
+    TrainingKept,
+)
+from forecasting.files.atomic import FileLock
 from forecasting.jobs.engine import versions
+from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.job import Job, never, noting
-from forecasting.jobs.judging import count_tries, start_words
 from forecasting.jobs.predicting import future
 from forecasting.jobs.preparing import prepared, told_ended
 from forecasting.sentences import tell
 from forecasting.series import Origins, Panel
-from forecasting.writing import Claim
 
 if TYPE_CHECKING:
     from forecasting.training import Fitted, TrainedNetwork
@@ -28,7 +39,8 @@ if TYPE_CHECKING:
 
 #: Trainings of the same prices and settings that are kept at once, each in a program of its own.
 _AT_ONCE = 9
-#: Most bars that are forecast to judge a training, so that scoring stays quick; and where a stop was asked for.
+#: Most bars that are forecast to judge a training, so that scoring stays quick; and where a stop
+#: was asked for.
 _MOST_JUDGED, _MOST_STOPPED = 2_000_000, 200_000
 
 
@@ -54,16 +66,22 @@ def train(
     should_pause : callable
         Polled every batch; training waits for as long as it is true.
     resume : Path, optional
-        File of a training of the same prices and settings (``epochs`` and ``patience`` may be others) that was cut short: it goes
+        File of a training of the same prices and settings (``epochs`` and ``patience`` may be
+        others) that was cut short: it goes
         on there, and on the CPU of the same machine ends with the numbers of one that never was.
     autosave : Path, optional
-        File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a minute old, and
-        newer after each best epoch. It is removed once the consumer asks for more than the last event, or closes the job, and
-        left where a fault cuts the training short, or the consumer throws one because the result could not be written.
+        File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a
+        minute old, and
+        newer after each best epoch. It is removed once the consumer asks for more than the last
+        event, or closes the job, and
+        left where a fault cuts the training short, or the consumer throws one because the result
+        could not be written.
     keep : Path, optional
-        File in which the training is left at its end: given to ``resume`` with more ``epochs`` it is trained for longer.
+        File in which the training is left at its end: given to ``resume`` with more ``epochs`` it
+        is trained for longer.
     should_leave : callable
-        Asked when the consumer closes the job; once true ``autosave`` is left, to go on from there another time.
+        Asked when the consumer closes the job; once true ``autosave`` is left, to go on from there
+        another time.
 
     Yields
     ------
@@ -76,13 +94,21 @@ def train(
     ModelFileError
         That file is damaged, or something else.
     """
-    if resume is not None and resume != keep and resume.is_file() and Claim.is_taken(resume):
-        raise ConfigError("This training goes on in another Candlecast already.", "Wait for its end, or train anew.")
-    place, claim = _claimed(autosave)
-    one_of_ours = place is not None and resume is not None and resume != keep and resume.parent == place.parent
-    kept = (place, resume if one_of_ours else None)
+    if resume is not None and resume != keep and resume.is_file() and FileLock.is_taken(resume):
+        raise ConfigError(
+            "This training goes on in another Candlecast already.",
+            "Wait for its end, or train anew.",
+        )
+    index, claim = _claimed(autosave)
+    one_of_ours = (
+        index is not None
+        and resume is not None
+        and resume != keep
+        and resume.parent == index.parent
+    )
+    kept = (index, resume if one_of_ours else None)
     try:
-        yield from _train(panel, config, should_stop, should_pause, resume, place, keep)
+        yield from _train(panel, config, should_stop, should_pause, resume, index, keep)
         _remove(*kept)
     except GeneratorExit:
         if not should_leave():
@@ -93,16 +119,18 @@ def train(
             claim.release()
 
 
-def _claimed(autosave: Path | None) -> tuple[Path | None, Claim | None]:
-    """Return where a training is kept, and what says that it goes on; one that goes on in another program keeps its file."""
+def _claimed(autosave: Path | None) -> tuple[Path | None, FileLock | None]:
+    """Return where a training is kept, and what says that it goes on; one that goes on in
+    another program keeps its file.
+    """
     if autosave is None:
         return None, None
     for number in range(1, _AT_ONCE + 1):
-        place = autosave if number == 1 else autosave.with_stem(f"{autosave.stem}-{number}")
-        claim = Claim(place)
+        index = autosave if number == 1 else autosave.with_stem(f"{autosave.stem}-{number}")
+        claim = FileLock(index)
         if claim.take():
-            return place, claim
-        if not Claim.is_taken(place):
+            return index, claim
+        if not FileLock.is_taken(index):
             break
     return autosave, None  # where nothing can be written, keeping it fails in words
 
@@ -138,7 +166,16 @@ def _train(
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     gone = yield from told_ended(panel, "It is learned from and judged with the others.")
     made: list[SplitMade] = []
-    training = fit(panel, split, config, should_stop, should_pause=should_pause, resume=state, autosave=autosave, keep=keep)
+    training = fit(
+        panel,
+        split,
+        config,
+        should_stop,
+        should_pause=should_pause,
+        resume=state,
+        autosave=autosave,
+        keep=keep,
+    )
     fitted = yield from noting(_forecasting_others(training, gone), made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
@@ -150,12 +187,17 @@ def _train(
     )  # fmt: skip
     if lacking:
         yield Notice(
-            f"Stopped before these baselines were judged: {', '.join(map(model_title, lacking))}.", "Train again to compare with them, too."
+            f"Stopped before these baselines were judged: {', '.join(map(model_title, lacking))}.",
+            "Train again to compare with them, too.",
         )
-    outcomes |= unaided(fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop)
+    outcomes |= unaided(
+        fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop
+    )
     tries = yield from count_tries(panel, config, outcomes[network.name])
     scaling = fitted.forecaster.scaling
-    judged = judge(outcomes, network.name, tries=tries, start=start_words(scaling.target, scaling.base))
+    judged = judge(
+        outcomes, network.name, tries=tries, start=start_words(scaling.target, scaling.base)
+    )
     verdict = replace(judged, notes=(*_learned(fitted.forecaster), *judged.notes))
     forecasts = future(network, panel, horizon, config.task.point)
     yield ForecastMade(forecasts, fitted.history[-1].best_epoch, final=True)
@@ -175,8 +217,12 @@ def _train(
     yield RunFinished(result, fitted.forecaster.taught(panel))
 
 
-def _forecasting_others(training: Generator[Event, None, Fitted], gone: Collection[str]) -> Generator[Event, None, Fitted]:
-    """Pass on the events of a training, without the forecasts of series that ended before the others."""
+def _forecasting_others(
+    training: Generator[Event, None, Fitted], gone: Collection[str]
+) -> Generator[Event, None, Fitted]:
+    """Pass on the events of a training, without the forecasts of series that ended before the
+    others.
+    """
     while True:
         try:
             event = next(training)
@@ -184,12 +230,16 @@ def _forecasting_others(training: Generator[Event, None, Fitted], gone: Collecti
             fitted: Fitted = finished.value
             return fitted
         if gone and isinstance(event, ForecastMade):
-            event = replace(event, forecasts=tuple(one for one in event.forecasts if one.symbol not in gone))
+            event = replace(
+                event, forecasts=tuple(item for item in event.forecasts if item.symbol not in gone)
+            )
         yield event
 
 
 def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:
-    """Return the test origins, of large panels every k-th date, so that at most so many bars are forecast."""
+    """Return the test origins, of large panels every k-th date, so that at most so many bars are
+    forecast.
+    """
     from forecasting.backtest import every
 
     step = max(1, len(split.test) * horizon // most)
@@ -199,11 +249,21 @@ def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:
 def _info(config: RunConfig, fitted: Sequence[Fitted], seconds: float) -> RunInfo:
     last: EpochEnd = fitted[-1].history[-1]
     epochs = sum(len(f.history) - 1 for f in fitted)
-    return RunInfo(seconds, epochs, last.best_epoch, str(fitted[-1].forecaster.device), config.train.seed, fitted[-1].stopped, versions())
+    return RunInfo(
+        seconds,
+        epochs,
+        last.best_epoch,
+        str(fitted[-1].forecaster.device),
+        config.train.seed,
+        fitted[-1].stopped,
+        versions(),
+    )
 
 
 def _learned(forecaster: TrainedNetwork) -> Iterator[str]:
-    """Yield what the network learned, and from what it started where that was chosen on the validation part."""
+    """Yield what the network learned, and from what it started where that was chosen on the
+    validation part.
+    """
     trust = forecaster.trust
     yield tell("learned", trust=f"{trust:.0%}".replace("%", " %")) if trust else tell("not-learned")
     if forecaster.scaling.base == "smoothed":
@@ -211,7 +271,9 @@ def _learned(forecaster: TrainedNetwork) -> Iterator[str]:
 
 
 def autosave_path(panel: Panel, config: RunConfig) -> Path:
-    """Return the file in which a training of these prices with these settings is kept, in the folder for user data."""
+    """Return the file in which a training of these prices with these settings is kept, in the
+    folder for user data.
+    """
     from forecasting.training import run_name
 
     return _kept_folder() / run_name(panel, config)
@@ -224,7 +286,8 @@ def _kept_folder() -> Path:
 
 
 def unfinished() -> Job:
-    """Tell which trainings were cut short and can go on, latest first; not those that go on now, and no files that cannot be read.
+    """Tell which trainings were cut short and can go on, latest first; not those that go on now,
+    and no files that cannot be read.
 
     Yields
     ------
@@ -234,21 +297,31 @@ def unfinished() -> Job:
 
     found = []
     for path in _kept_folder().glob("*.training"):
-        if Claim.is_taken(path):
+        if FileLock.is_taken(path):
             continue
         try:
             manifest, _ = read_bundle(path)
             facts = manifest["facts"]
             config = RunConfig.model_validate(manifest["config"])
             symbols, sources = tuple(manifest["prices"]), tuple(manifest["sources"])
-            found.append(TrainingKept(path, config, sources, symbols, len(facts["history"]) - 1, str(manifest["saved_at"])))
+            found.append(
+                TrainingKept(
+                    path,
+                    config,
+                    sources,
+                    symbols,
+                    len(facts["history"]) - 1,
+                    str(manifest["saved_at"]),
+                )
+            )
         except (CandlecastError, KeyError, TypeError, ValueError):
             continue
     yield from sorted(found, key=lambda kept: kept.saved_at, reverse=True)
 
 
 def estimate(panel: Panel, config: RunConfig) -> Job:
-    """Tell what a training would cost. Not to be run while one goes on: it draws from the same random numbers.
+    """Tell what a training would cost. Not to be run while one goes on: it draws from the same
+    random numbers.
 
     Yields
     ------
@@ -257,12 +330,14 @@ def estimate(panel: Panel, config: RunConfig) -> Job:
     from forecasting.estimate import estimate as cost
 
     check_sizes(config.task)
-    panel, _ = long_enough(panel, config.task.input_size)
+    panel, _ = drop_short_series(panel, config.task.input_size)
     check_distances(panel)
     yield cost(panel, config)
 
 
-def find_learning_rate(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = never) -> Job:
+def find_learning_rate(
+    panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = never
+) -> Job:
     """Try ever larger learning rates and suggest one.
 
     Yields

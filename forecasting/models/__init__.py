@@ -1,4 +1,7 @@
-"""The networks: one file a model. The registry from which forms, flags and saved files choose is :mod:`forecasting.model_registry`."""
+"""The networks: one file a model.
+
+The registry from which forms, flags and saved files choose is :mod:`forecasting.model_registry`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from forecasting.config import ModelConfig
 from forecasting.model_registry import MODELS
 from forecasting.models.decoding import Decoder, added_up, fed_back, sides
 from forecasting.models.encoder import Encoder
-from forecasting.models.front import CausalConv, Embedding
 from forecasting.models.heads import KnownAhead, QuantileHead
+from forecasting.models.input_layers import CausalConv, Embedding
 
 
 class Network(nn.Module):
-    """A convolution where one is wanted, one of :data:`MODELS`, and a head that starts as exactly the baseline.
+    """A convolution where one is wanted, one of :data:`MODELS`, and a head that starts as exactly
+    the baseline.
 
     Parameters
     ----------
@@ -28,12 +32,15 @@ class Network(nn.Module):
     input_size : int
         Bars of a window, L.
     symbols : int
-        Series that have an embedding; where there are any, the column after the features tells the number of the series.
+        Series that have an embedding; where there are any, the column after the features tells the
+        number of the series.
     """
 
     unit: Tensor
 
-    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int, symbols: int = 0) -> None:
+    def __init__(
+        self, config: ModelConfig, inputs: int, horizon: int, input_size: int, symbols: int = 0
+    ) -> None:
         super().__init__()
         self.strategy, self.horizon = config.strategy, horizon
         before: list[nn.Module] = []
@@ -45,7 +52,9 @@ class Network(nn.Module):
         self.front = nn.Sequential(*before)
         self.sees = max(1, config.conv_kernel)
         longest = input_size + horizon - 1 if self.strategy == "recursive" else input_size
-        self.body: Encoder = MODELS[config.model].load()(config, config.conv_channels if config.conv_kernel else inputs, longest)
+        self.body: Encoder = MODELS[config.model].load()(
+            config, config.conv_channels if config.conv_kernel else inputs, longest
+        )
         self.drop = nn.Dropout(config.dropout)
         if self.strategy == "recursive":
             self.register_buffer("unit", torch.ones(2))
@@ -56,15 +65,21 @@ class Network(nn.Module):
         self.head = QuantileHead(width, horizon if self.strategy == "direct" else 1)
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3], as a forecast is made."""
+        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3], as a forecast is
+        made.
+        """
         read = self.front(window)
         if self.strategy == "direct":
             shape: Tensor = self.head(self.drop(self.body(read)))
             return shape
         outputs, carried = self.body.read(read)
-        return self._rolled(window, outputs, carried) if self.strategy == "recursive" else self._told(outputs)
+        return (
+            self._rolled(window, outputs, carried)
+            if self.strategy == "recursive"
+            else self._told(outputs)
+        )
 
-    def along(self, bars: Tensor) -> Tensor:
+    def forward_sequence(self, bars: Tensor) -> Tensor:
         """Return what is said at each bar, from the bars up to there.
 
         Parameters
@@ -81,24 +96,34 @@ class Network(nn.Module):
         return shape
 
     def taught(self, window: Tensor, moves: Tensor) -> Tensor:
-        """Return what a sequence-to-sequence network says of each step, [B, H, 1, 3], where the moves before it, [B, H - 1], are known."""
+        """Return what a sequence-to-sequence network says of each step, [B, H, 1, 3], where the
+        moves before it, [B, H - 1], are known.
+        """
         outputs, _ = self.body.read(self.front(window))
-        shape: Tensor = self.head(self.drop(self.decoder.along(self.body.told(outputs), moves)))
+        shape: Tensor = self.head(
+            self.drop(self.decoder.forward_sequence(self.body.told(outputs), moves))
+        )
         return shape
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts`` (increasing, the last L - 1).
+        """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts``
+        (increasing, the last L - 1).
 
-        A recursive network is looked at before anything is fed back: all steps are said to be like the next one.
+        A recursive network is looked at before anything is fed back: all steps are said to be like
+        the next one.
         """
         outputs, states = self.body.kept(self.front(window), cuts)
         if self.strategy == "seq2seq":
             return self._told(outputs), states
         shape: Tensor = self.head(self.drop(self.body.last(outputs)))
-        return added_up(shape.expand(-1, self.horizon, -1)) if self.strategy == "recursive" else shape, states
+        return added_up(
+            shape.expand(-1, self.horizon, -1)
+        ) if self.strategy == "recursive" else shape, states
 
     def _rolled(self, window: Tensor, outputs: Tensor, carried: object) -> Tensor:
-        """Say one step after the other, each fed back as the next bar; what is not forecast stays as it was last seen."""
+        """Say one step after the other, each fed back as the next bar; what is not forecast
+        stays as it was last seen.
+        """
         steps = [self.head(self.drop(outputs[:, -1]))]
         if self.horizon > 1:
             recent, side = window[:, -self.sees :].repeat(2, 1, 1), sides(len(window), window)
@@ -116,8 +141,8 @@ class Network(nn.Module):
         told = self.body.told(outputs).repeat(2, 1, 1)
         side, carried = sides(len(outputs), outputs), self.decoder.begun(told)
         last, steps = outputs.new_zeros(len(told), 2), []
-        for place in range(self.horizon):
-            state, carried = self.decoder.step(place, last, carried)
+        for index in range(self.horizon):
+            state, carried = self.decoder.step(index, last, carried)
             steps.append(self.head(self.drop(state)))
             last, side = fed_back(steps[-1][:, 0], side), -side
         return _mirrored(added_up(torch.cat(steps, dim=1)), len(outputs))
@@ -150,14 +175,25 @@ class Ensemble(nn.Module):
     input_size : int
         Bars of a window, L.
     symbols : int
-        Series that have an embedding; where there are any, the column after the features tells the number of the series.
+        Series that have an embedding; where there are any, the column after the features tells the
+        number of the series.
     ahead : int
         Numbers that the calendar tells of each bar ahead, F.
     """
 
-    def __init__(self, config: ModelConfig, inputs: int, horizon: int, input_size: int, symbols: int = 0, ahead: int = 0) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        inputs: int,
+        horizon: int,
+        input_size: int,
+        symbols: int = 0,
+        ahead: int = 0,
+    ) -> None:
         super().__init__()
-        self.members = nn.ModuleList(Network(config, inputs, horizon, input_size, symbols) for _ in range(config.members))
+        self.members = nn.ModuleList(
+            Network(config, inputs, horizon, input_size, symbols) for _ in range(config.members)
+        )
         self.ahead = KnownAhead(ahead) if ahead else None
 
     def forward(self, window: Tensor) -> Tensor:
@@ -165,18 +201,24 @@ class Ensemble(nn.Module):
         return torch.stack([member(window) for member in self.members])
 
     def dated(self, shapes: Tensor, ahead: Tensor | None) -> Tensor:
-        """Move what is said, [..., H, 3] or [..., 1, 3], by what the calendar tells of the bars ahead, [..., H, F]; None is nothing."""
+        """Move what is said, [..., H, 3] or [..., 1, 3], by what the calendar tells of the bars
+        ahead, [..., H, F]; None is nothing.
+        """
         if self.ahead is None or ahead is None:
             return shapes
         moved: Tensor = self.ahead(shapes, ahead)
         return moved
 
-    def along(self, bars: Tensor) -> Tensor:
-        """Map bars [B, T, C] to what each member says at each of them, [M, B, T, H, 3] (see :meth:`Network.along`)."""
-        return torch.stack([member.along(bars) for member in self._each()])
+    def forward_sequence(self, bars: Tensor) -> Tensor:
+        """Map bars [B, T, C] to what each member says at each of them, [M, B, T, H, 3] (see
+        :meth:`Network.forward_sequence`).
+        """
+        return torch.stack([member.forward_sequence(bars) for member in self._each()])
 
     def taught(self, window: Tensor, moves: Tensor) -> Tensor:
-        """Return what each member says of each step where the moves before it are known, [M, B, H, 1, 3]."""
+        """Return what each member says of each step where the moves before it are known, [M, B,
+        H, 1, 3].
+        """
         return torch.stack([member.taught(window, moves) for member in self._each()])
 
     def feed_back_in(self, sd: Sequence[float]) -> None:

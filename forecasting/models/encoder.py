@@ -1,4 +1,6 @@
-"""What every network offers, whichever kind it is: the interface between a model's file and the rest."""
+"""What every network offers, whichever kind it is: the interface between a model's file and the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from forecasting.config import ModelConfig
 
 
 class Encoder(nn.Module, ABC):
-    """A network that reads a window bar by bar, and serves as the decoder of an encoder-decoder as well.
+    """A network that reads a window bar by bar, and serves as the decoder of an encoder-decoder as
+    well.
 
     Parameters
     ----------
@@ -45,11 +48,15 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def read(self, bars: Tensor, carried: Any = None) -> tuple[Tensor, Any]:
-        """Map bars [B, L, C] to outputs [B, L, width] and the state with which later bars are read."""
+        """Map bars [B, L, C] to outputs [B, L, width] and the state with which later bars are
+        read.
+        """
 
     @abstractmethod
     def begun(self, numbers: Tensor) -> Any:
-        """Return a state as :meth:`read` takes it, from numbers [B, K, state_size] between -1 and 1."""
+        """Return a state as :meth:`read` takes it, from numbers [B, K, state_size] between -1
+        and 1.
+        """
 
     @abstractmethod
     def told(self, outputs: Tensor) -> Tensor:
@@ -61,7 +68,9 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return outputs [B, L, width] and, of each layer, the states at the bars ``cuts`` (increasing, the last L - 1).
+        """Return outputs [B, L, width] and, of each layer, the states at the bars ``cuts``
+        (increasing, the last L - 1).
 
-        Everything after a cut depends on the returned states: their gradients show how far learning reaches back.
+        Everything after a cut depends on the returned states: their gradients show how far learning
+        reaches back.
         """

@@ -1,4 +1,5 @@
-"""What the fused passes share: a layer that reads a whole sequence with few and large operations, and the blocks of its way back.
+"""What the fused passes share: a layer that reads a whole sequence with few and large operations,
+and the blocks of its way back.
 
 torch's own plain RNN and GRU are slow at that on a CPU; its LSTM is fused by oneDNN.
 """
@@ -13,17 +14,22 @@ from torch import Tensor
 
 from forecasting.models.recurrent import Carried, TorchLayer
 
-#: Numbers of one layer's state that are worked on at once on the way back: what is read and written again stays in the cache.
+#: Numbers of one layer's state that are worked on at once on the way back: what is read and written
+#: again stays in the cache.
 _AT_ONCE = 1 << 16
 #: Fewest bars that are read in a fused pass: of fewer torch's own costs as little.
 _FUSED_FROM = 8
 
 
 class FusedLayer(TorchLayer):
-    """A layer of torch's that has a fused pass for long sequences on a CPU; those of a GPU are fused in cuDNN."""
+    """A layer of torch's that has a fused pass for long sequences on a CPU; those of a GPU are
+    fused in cuDNN.
+    """
 
     def fused(self, bars: Tensor, start: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Map time-major bars [L, B, C] and a state [B, hidden] to the states at all bars, [L, B, hidden], and the last."""
+        """Map time-major bars [L, B, C] and a state [B, hidden] to the states at all bars, [L,
+        B, hidden], and the last.
+        """
         raise NotImplementedError
 
     def fuses(self, read: Tensor) -> bool:
@@ -45,12 +51,18 @@ class Gradients:
     """Gradients that grow from block to block."""
 
     def __init__(self, ctx: Any, bars: Tensor, ours: Tensor, back: Tensor) -> None:
-        self.inputs, self.recurrent, self.other = torch.zeros_like(ours), torch.zeros_like(back), ours.new_zeros(len(ours))
+        self.inputs, self.recurrent, self.other = (
+            torch.zeros_like(ours),
+            torch.zeros_like(back),
+            ours.new_zeros(len(ours)),
+        )
         self.bars = torch.empty_like(bars) if ctx.needs_input_grad[0] else None
         self._read, self._ours = bars, ours
 
     def read(self, part: Tensor, begin: int, end: int) -> None:
-        """Add what the errors [(end - begin) * B, ...] of some bars' sums make of the input weights and of the bars."""
+        """Add what the errors [(end - begin) * B, ...] of some bars' sums make of the input
+        weights and of the bars.
+        """
         self.inputs.addmm_(part.t(), self._read[begin:end].flatten(0, 1))
         if self.bars is not None:
             torch.mm(part, self._ours, out=self.bars[begin:end].flatten(0, 1))

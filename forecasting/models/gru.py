@@ -30,7 +30,9 @@ class GruLayer(fused.FusedLayer):
 
     @torch.no_grad()
     def remember(self, bars: int) -> None:
-        """Start the update gates, behind the reset gates, so that units keep what they hold (Tallec and Ollivier 2018)."""
+        """Start the update gates, behind the reset gates, so that units keep what they hold
+        (Tallec and Ollivier 2018).
+        """
         update = slice(self.hidden, 2 * self.hidden)
         for direction in range(self.directions):
             *_, bias, other = self.weights(direction == 1)
@@ -51,7 +53,15 @@ class FusedGru(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, bars: Tensor, start: Tensor, ours: Tensor, back: Tensor, bias: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any,
+        bars: Tensor,
+        start: Tensor,
+        ours: Tensor,
+        back: Tensor,
+        bias: Tensor,
+        other: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """Read all bars as ``Elman.forward`` does."""
         bars, states, size = bars.contiguous(), fused.state_buffer(start, len(bars)), back.shape[1]
         flat, shape, both = bars.flatten(0, 1), (*bars.shape[:2], -1), 2 * size
@@ -61,7 +71,7 @@ class FusedGru(torch.autograd.Function):
         resets, updates = gates.chunk(2, dim=2)
         across, inner, rest = back[:both].t(), back[both:].t(), other[both:]
         before, *after = states.unbind(0)
-        parts = (one.unbind(0) for one in (gates, resets, updates, news, holds))
+        parts = (item.unbind(0) for item in (gates, resets, updates, news, holds))
         for gate, reset, update, new, hold, state in zip(*parts, after, strict=True):
             gate.addmm_(before, across).sigmoid_()
             torch.addmm(rest, before, inner, out=hold)
@@ -88,7 +98,14 @@ class FusedGru(torch.autograd.Function):
         each[0].zero_() if last is None else each[0].copy_(last)
         for begin, end in fused.blocks(len(bars), count):
             here = end - begin
-            _slopes(slopes[:here], fresh[:here], states[begin:end], gates[begin:end], news[begin:end], holds[begin:end])
+            _slopes(
+                slopes[:here],
+                fresh[:here],
+                states[begin:end],
+                gates[begin:end],
+                news[begin:end],
+                holds[begin:end],
+            )
             each[here].copy_(each[0])
             for t in range(here, 0, -1):
                 if wanted is not None:
@@ -105,8 +122,12 @@ class FusedGru(torch.autograd.Function):
         return into.bars, each[0], into.inputs, into.recurrent, bias, into.other
 
 
-def _slopes(slopes: Tensor, fresh: Tensor, before: Tensor, gates: Tensor, news: Tensor, holds: Tensor) -> None:
-    """Find what an error of a state makes of those of the reset, the update and U h + c, [K, B, 3, hidden]; ``fresh`` of n's sum."""
+def _slopes(
+    slopes: Tensor, fresh: Tensor, before: Tensor, gates: Tensor, news: Tensor, holds: Tensor
+) -> None:
+    """Find what an error of a state makes of those of the reset, the update and U h + c, [K, B,
+    3, hidden]; ``fresh`` of n's sum.
+    """
     resets, updates = gates.chunk(2, dim=2)
     torch.mul(news, news, out=fresh).neg_().add_(1)
     fresh.addcmul_(fresh, updates, value=-1)

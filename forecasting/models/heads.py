@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: Farthest that the head can move the median (in units of the scale) and the log scale of either side: whatever
+#: Farthest that the head can move the median (in units of the scale) and the log scale of either
+#: side: whatever
 #: the weights, the forecast stays finite.
 _FARTHEST, _WIDEST = 4.0, 1.5
-#: How readily the median moves, beside the scales: where a price goes is nearly noise and how far is not, and a head
+#: How readily the median moves, beside the scales: where a price goes is nearly noise and how far
+#: is not, and a head
 #: that treats both alike learns the noise first (measured on 100 US stocks, 2015 and 2016).
 _SHIFT_GAIN = 0.2
 _DEGREE = 1
@@ -20,7 +22,8 @@ class QuantileHead(nn.Module):
     For each of the H steps it gives a shift of the median and a log scale for either side of it.
     Quantiles of the baseline are moved and stretched by these: the map is increasing, so quantiles
     cannot cross. All weights start at zero, so an untrained head is exactly the baseline. Over the
-    steps each of the three is a polynomial in log h of low degree: neighbouring steps are nearly the
+    steps each of the three is a polynomial in log h of low degree: neighbouring steps are nearly
+    the
     same question, and a head that is free at every step answers it from noise.
 
     Parameters
@@ -37,12 +40,18 @@ class QuantileHead(nn.Module):
 
     def __init__(self, width: int, horizon: int) -> None:
         super().__init__()
-        steps = torch.linspace(1, horizon, horizon, device="cpu").log()  # also where the rest has shapes only
-        place = 2 * steps / max(float(steps[-1]), 1.0) - 1 if horizon > 1 else steps
-        powers = torch.stack([place**k for k in range(min(_DEGREE + 1, horizon))])
+        steps = torch.linspace(
+            1, horizon, horizon, device="cpu"
+        ).log()  # also where the rest has shapes only
+        index = 2 * steps / max(float(steps[-1]), 1.0) - 1 if horizon > 1 else steps
+        powers = torch.stack([index**k for k in range(min(_DEGREE + 1, horizon))])
         self.register_buffer("basis", powers, persistent=False)
-        self.register_buffer("farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST]), persistent=False)
-        self.register_buffer("gain", torch.tensor([_SHIFT_GAIN, 1.0, 1.0]) / self.farthest, persistent=False)
+        self.register_buffer(
+            "farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST]), persistent=False
+        )
+        self.register_buffer(
+            "gain", torch.tensor([_SHIFT_GAIN, 1.0, 1.0]) / self.farthest, persistent=False
+        )
         self.residual = nn.Linear(width, 3 * len(powers))
         nn.init.zeros_(self.residual.weight)
         nn.init.zeros_(self.residual.bias)
@@ -54,7 +63,8 @@ class QuantileHead(nn.Module):
 
 
 class KnownAhead(nn.Module):
-    """What the calendar says of a bar ahead moves what is said of that bar: the median, and the log scale of either side.
+    """What the calendar says of a bar ahead moves what is said of that bar: the median, and the log
+    scale of either side.
 
     All weights start at zero, so that an untrained one changes nothing.
 
@@ -70,7 +80,9 @@ class KnownAhead(nn.Module):
         nn.init.zeros_(self.effect.weight)
 
     def forward(self, shape: Tensor, ahead: Tensor) -> Tensor:
-        """Move shapes [..., H or 1, 3] by what is known of the bars ahead, [..., H, F]; the change is bounded."""
+        """Move shapes [..., H or 1, 3] by what is known of the bars ahead, [..., H, F]; the
+        change is bounded.
+        """
         shift, left, right = self.effect(ahead[..., : shape.shape[-2], :]).tanh().unbind(-1)
         return shape + torch.stack([_SHIFT_GAIN * shift, left, right], dim=-1)
 
@@ -94,6 +106,7 @@ def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
     """
     apart = baseline - median[:, None]
     shift, left, right = shape.unsqueeze(-1).unbind(-2)
-    # Products with either side alone cost less, there and back, than a choice between the sides at each level.
+    # Products with either side alone cost less, there and back, than a choice between the sides at
+    # each level.
     below = torch.addcmul(median[:, None] + shift, left.exp(), apart.clamp(max=0))
     return torch.addcmul(below, right.exp(), apart.clamp(min=0))

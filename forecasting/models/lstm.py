@@ -1,4 +1,6 @@
-"""The long short-term memory network (LSTM); its pass is fused by torch itself, on a CPU by oneDNN."""
+"""The long short-term memory network (LSTM); its pass is fused by torch itself, on a CPU by
+oneDNN.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class LstmLayer(TorchLayer):
 
     @torch.no_grad()
     def remember(self, bars: int) -> None:
-        """Start the forget gates so that units keep what they hold, the input gates against them (Tallec and Ollivier 2018)."""
+        """Start the forget gates so that units keep what they hold, the input gates against them
+        (Tallec and Ollivier 2018).
+        """
         gate, forget = slice(self.hidden), slice(self.hidden, 2 * self.hidden)
         for direction in range(self.directions):
             *_, bias, other = self.weights(direction == 1)

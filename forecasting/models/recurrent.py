@@ -1,4 +1,7 @@
-"""Stacks of recurrent layers: what all recurrent networks share. Each unit has a file of its own."""
+"""Stacks of recurrent layers: what all recurrent networks share.
+
+Each unit has a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from torch import Tensor, nn
 from forecasting.config import ModelConfig
 from forecasting.models.encoder import Encoder
 
-#: What a layer carries from bar to bar: its hidden state h, [directions, B, hidden]; of an LSTM h and the cell state c.
+#: What a layer carries from bar to bar: its hidden state h, [directions, B, hidden]; of an LSTM h
+#: and the cell state c.
 Carried = tuple[Tensor, ...]
-#: One direction of a layer: bars [B, L, C] in reading order, the state before them, whether it is the backward one.
+#: One direction of a layer: bars [B, L, C] in reading order, the state before them, whether it is
+#: the backward one.
 Scan = Callable[[Tensor, Carried, bool], tuple[Tensor, Carried]]
 
 
@@ -32,7 +37,8 @@ class RecurrentLayer(nn.Module):
 
     References
     ----------
-    Schuster and Paliwal (1997), bidirectional networks; Ba, Kiros and Hinton (2016), Layer normalization.
+    Schuster and Paliwal (1997), bidirectional networks; Ba, Kiros and Hinton (2016), Layer
+    normalization.
     """
 
     #: How many tensors a state has.
@@ -74,7 +80,9 @@ class RecurrentLayer(nn.Module):
         raise NotImplementedError
 
     def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
-        """Map what is read, [B, L, C], to outputs [B, L, width] and the state after the last bar, before norm and residual."""
+        """Map what is read, [B, L, C], to outputs [B, L, width] and the state after the last
+        bar, before norm and residual.
+        """
         return self.both_directions(self.scan, read, carried)
 
     def begun(self, hidden: Tensor) -> Carried:
@@ -82,25 +90,34 @@ class RecurrentLayer(nn.Module):
         return (hidden.contiguous(), *(torch.zeros_like(hidden) for _ in range(self.states - 1)))
 
     def remember(self, bars: int) -> None:
-        """Set the initial biases of gates so that units keep what they hold for 1 to ``bars`` bars; a unit without gates has none."""
+        """Set the initial biases of gates so that units keep what they hold for 1 to ``bars``
+        bars; a unit without gates has none.
+        """
 
     def fuses(self, read: Tensor) -> bool:
-        """Whether :meth:`run` is one fused function for these bars, whose last state has a gradient of its own."""
+        """Whether :meth:`run` is one fused function for these bars, whose last state has a
+        gradient of its own.
+        """
         return False
 
     def forward(self, read: Tensor, carried: Carried | None = None) -> tuple[Tensor, Carried]:
-        """Map what is read, [B, L, C], to outputs [B, L, width] and the state; without one it starts from zeros."""
+        """Map what is read, [B, L, C], to outputs [B, L, width] and the state; without one it
+        starts from zeros.
+        """
         outputs, after = self.run(read, carried)
         return self._around(read, outputs), after
 
     def last(self, read: Tensor) -> Tensor:
-        """Return the outputs [B, width] at the last bar, of a layer in one direction; a fused pass makes no gradients of the others."""
+        """Return the outputs [B, width] at the last bar, of a layer in one direction; a fused
+        pass makes no gradients of the others.
+        """
         outputs, after = self.run(read, None)
         end = after[0][-1] if self.fuses(read) else outputs[:, -1]
         return self._around(read[:, -1], end)
 
     def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-        """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything later depends on.
+        """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything
+        later depends on.
 
         Parameters
         ----------
@@ -112,7 +129,8 @@ class RecurrentLayer(nn.Module):
         -------
         outputs : Tensor, shape [B, L, width]
         states : list of Tensor
-            For each cut the hidden states, [1, B, hidden], of each direction one after the other: the gradient of a
+            For each cut the hidden states, [1, B, hidden], of each direction one after the other:
+            the gradient of a
             loss with respect to them is what reaches these bars.
         """
         outputs, states = self._in_pieces(read, cuts, backward=False)
@@ -122,20 +140,32 @@ class RecurrentLayer(nn.Module):
         mirrored = sorted({length - 1 - cut for cut in cuts} | {length - 1})
         reverse, others = self._in_pieces(read.flip(1), mirrored, backward=True)
         by_cut = dict(zip(mirrored, others, strict=True))
-        both = [state for cut, forward in zip(cuts, states, strict=True) for state in (forward, by_cut[length - 1 - cut])]
+        both = [
+            state
+            for cut, forward in zip(cuts, states, strict=True)
+            for state in (forward, by_cut[length - 1 - cut])
+        ]
         return self._around(read, torch.cat([outputs, reverse.flip(1)], dim=2)), both
 
-    def both_directions(self, scan: Scan, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+    def both_directions(
+        self, scan: Scan, read: Tensor, carried: Carried | None
+    ) -> tuple[Tensor, Carried]:
         """Run each direction and join outputs [B, L, width] and states [directions, B, hidden]."""
         outputs, after = [], []
         for direction in range(self.directions):
-            state = self._zeros(read) if carried is None else tuple(part[direction : direction + 1] for part in carried)
+            state = (
+                self._zeros(read)
+                if carried is None
+                else tuple(part[direction : direction + 1] for part in carried)
+            )
             out, state = scan(read.flip(1) if direction else read, state, direction == 1)
             outputs.append(out.flip(1) if direction else out)
             after.append(state)
         if self.directions == 1:
             return outputs[0], after[0]
-        return torch.cat(outputs, dim=2), tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+        return torch.cat(outputs, dim=2), tuple(
+            torch.cat(parts) for parts in zip(*after, strict=True)
+        )
 
     def _zeros(self, read: Tensor) -> Carried:
         zeros = read.new_zeros(1, len(read), self.hidden)
@@ -145,8 +175,12 @@ class RecurrentLayer(nn.Module):
         normed: Tensor = self.norm(outputs)
         return read + normed if self.residual else normed
 
-    def _in_pieces(self, read: Tensor, cuts: Sequence[int], backward: bool) -> tuple[Tensor, list[Tensor]]:
-        """Run one direction in pieces that end at the cuts; each piece's last output is the state that goes on."""
+    def _in_pieces(
+        self, read: Tensor, cuts: Sequence[int], backward: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Run one direction in pieces that end at the cuts; each piece's last output is the
+        state that goes on.
+        """
         state = self._zeros(read)
         outputs, states, start = [], [], 0
         for cut in cuts:
@@ -166,7 +200,9 @@ class TorchLayer(RecurrentLayer):
 
     def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
         """Return torch's module with one layer, batch first."""
-        return self.module(inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **more)
+        return self.module(
+            inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **more
+        )
 
     def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
         """Run torch's module, in all directions at once."""
@@ -177,18 +213,25 @@ class TorchLayer(RecurrentLayer):
     def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
         """Run torch's function for one direction."""
         start = state if self.states > 1 else state[0]
-        # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no dropout here.
-        outputs, *after = self.function(read, start, self.weights(backward), True, 1, 0.0, True, False, True)
+        # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no
+        # dropout here.
+        outputs, *after = self.function(
+            read, start, self.weights(backward), True, 1, 0.0, True, False, True
+        )
         return outputs, tuple(after)
 
     def weights(self, backward: bool) -> list[Tensor]:
         """Return input weights, recurrent weights and both biases of one direction."""
         suffix = "_l0_reverse" if backward else "_l0"
-        return [getattr(self.cell, name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        return [
+            getattr(self.cell, name + suffix)
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
 
 
 class Recurrent(Encoder):
-    """A stack of recurrent layers that reads a window; its last hidden state is what the head reads.
+    """A stack of recurrent layers that reads a window; its last hidden state is what the head
+    reads.
 
     Bidirectional layers read the window in both directions; the window ends at the cutoff, so they
     see no bar after it.
@@ -209,7 +252,11 @@ class Recurrent(Encoder):
         super().__init__(config, inputs, length)
         layers: list[RecurrentLayer] = []
         for number in range(config.layers):
-            layers.append(self.layer(config, layers[-1].width if layers else inputs, config.residual and number > 0))
+            layers.append(
+                self.layer(
+                    config, layers[-1].width if layers else inputs, config.residual and number > 0
+                )
+            )
         self.layers = nn.ModuleList(layers)
         self.between = nn.Dropout(config.dropout)
         self.bidirectional = config.bidirectional
@@ -222,12 +269,16 @@ class Recurrent(Encoder):
         return self.hidden * len(self.layers)
 
     def begun(self, numbers: Tensor) -> list[Carried]:
-        """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1, state_size] between -1 and 1."""
+        """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1,
+        state_size] between -1 and 1.
+        """
         states = torch.split(numbers.transpose(0, 1), self.hidden, dim=2)
         return [layer.begun(hidden) for layer, hidden in zip(self._layers(), states, strict=True)]
 
     def told(self, outputs: Tensor) -> Tensor:
-        """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last state."""
+        """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last
+        state.
+        """
         return self.last(outputs)[:, None]
 
     def forward(self, window: Tensor) -> Tensor:
@@ -240,16 +291,24 @@ class Recurrent(Encoder):
             window, _ = layer(self.between(window) if number else window)
         return top.last(self.between(window) if lower else window)
 
-    def read(self, bars: Tensor, carried: list[Carried] | None = None) -> tuple[Tensor, list[Carried]]:
-        """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars are read with that."""
+    def read(
+        self, bars: Tensor, carried: list[Carried] | None = None
+    ) -> tuple[Tensor, list[Carried]]:
+        """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars
+        are read with that.
+        """
         after = []
         for number, layer in enumerate(self.layers):
-            bars, left = layer(self.between(bars) if number else bars, carried[number] if carried else None)
+            bars, left = layer(
+                self.between(bars) if number else bars, carried[number] if carried else None
+            )
             after.append(left)
         return bars, after
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the outputs [B, L, width], and of each layer the states at some bars (see :meth:`RecurrentLayer.kept`)."""
+        """Return the outputs [B, L, width], and of each layer the states at some bars (see
+        :meth:`RecurrentLayer.kept`).
+        """
         found = []
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, RecurrentLayer)
@@ -258,7 +317,9 @@ class Recurrent(Encoder):
         return window, found
 
     def last(self, outputs: Tensor) -> Tensor:
-        """Return the outputs [B, width] at the last bar of each direction: of the backward one that is the first."""
+        """Return the outputs [B, width] at the last bar of each direction: of the backward one
+        that is the first.
+        """
         if not self.bidirectional:
             return outputs[:, -1]
         half = self.width // 2
@@ -271,5 +332,7 @@ class Recurrent(Encoder):
 
 
 def remember_bias(size: int, bars: int) -> Tensor:
-    """Draw biases [size] of gates that keep what units hold for 1 to ``bars`` bars (Tallec and Ollivier 2018)."""
+    """Draw biases [size] of gates that keep what units hold for 1 to ``bars`` bars (Tallec and
+    Ollivier 2018).
+    """
     return torch.empty(size).uniform_(1.0, max(1.0, bars - 1.0)).log()

@@ -44,15 +44,26 @@ class Rnn(Recurrent):
 class Elman(torch.autograd.Function):
     """A plain RNN over time-major bars, h' = f(W x + b + U h + c), with tanh or ReLU as f.
 
-    ``Elman.apply(bars, start, W, U, b, c, relu)`` maps bars [L, B, C] and the state before them, [B, hidden], to the states at all bars,
-    [L, B, hidden], and the last again, [B, hidden]: whoever needs no other saves the others' gradient.
+    ``Elman.apply(bars, start, W, U, b, c, relu)`` maps bars [L, B, C] and the state before them,
+    [B, hidden], to the states at all bars,
+    [L, B, hidden], and the last again, [B, hidden]: whoever needs no other saves the others'
+    gradient.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, bars: Tensor, start: Tensor, ours: Tensor, back: Tensor, bias: Tensor, other: Tensor, relu: bool
+        ctx: Any,
+        bars: Tensor,
+        start: Tensor,
+        ours: Tensor,
+        back: Tensor,
+        bias: Tensor,
+        other: Tensor,
+        relu: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Read all bars: what is seen of them in one product, what is carried on bar by bar, in place."""
+        """Read all bars: what is seen of them in one product, what is carried on bar by bar, in
+        place.
+        """
         bars, states = bars.contiguous(), fused.state_buffer(start, len(bars))
         torch.addmm(bias + other, bars.flatten(0, 1), ours.t(), out=states[1:].flatten(0, 1))
         before, *after = states.unbind(0)
@@ -67,7 +78,9 @@ class Elman(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, asked: Tensor | None, last: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients; those of the weights are made in one product for each block of bars."""
+        """Return the gradients; those of the weights are made in one product for each block of
+        bars.
+        """
         bars, ours, back, states = ctx.saved_tensors
         wanted = None if asked is None else asked.unbind(0)
         into = fused.Gradients(ctx, bars, ours, back)

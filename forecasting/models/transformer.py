@@ -13,7 +13,8 @@ from forecasting.models.encoder import Encoder
 
 
 class Block(nn.Module):
-    """Attention over the window, then a small network at each bar; both are added to what they read.
+    """Attention over the window, then a small network at each bar; both are added to what they
+    read.
 
     Parameters
     ----------
@@ -22,7 +23,8 @@ class Block(nn.Module):
 
     References
     ----------
-    Vaswani et al. (2017), Attention is all you need; norms stand before each part, as in Xiong et al. (2020).
+    Vaswani et al. (2017), Attention is all you need; norms stand before each part, as in Xiong et
+    al. (2020).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -31,26 +33,33 @@ class Block(nn.Module):
         inner = self.heads * max(1, width // self.heads)
         self.before_attention, self.before_feed = nn.LayerNorm(width), nn.LayerNorm(width)
         self.ask, self.answer = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
-        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.feed = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
         self.drop = nn.Dropout(config.dropout)
         self.causal = not config.bidirectional
 
     def forward(self, bars: Tensor) -> Tensor:
-        """Map bars [B, L, width] to bars of the same shape; where causal, a bar looks at no later one."""
+        """Map bars [B, L, width] to bars of the same shape; where causal, a bar looks at no
+        later one.
+        """
         bars = bars + self.drop(self._attended(self.before_attention(bars)))
         fed: Tensor = bars + self.drop(self.feed(self.before_feed(bars)))
         return fed
 
     def _attended(self, bars: Tensor) -> Tensor:
         batch, length, _ = bars.shape
-        query, key, value = self.ask(bars).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = (
+            self.ask(bars).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        )
         seen = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         answered: Tensor = self.answer(seen.transpose(1, 2).reshape(batch, length, -1))
         return answered
 
 
 class Transformer(Encoder):
-    """A stack of attention blocks that reads a window; what it says at the last bar is what the head reads.
+    """A stack of attention blocks that reads a window; what it says at the last bar is what the
+    head reads.
 
     Parameters
     ----------
@@ -58,7 +67,8 @@ class Transformer(Encoder):
     inputs : int
         Features a bar, C.
     length : int
-        Most bars that are ever read: there is one position for each. The first bar of a window has the first one.
+        Most bars that are ever read: there is one position for each. The first bar of a window has
+        the first one.
     """
 
     place: Tensor
@@ -85,18 +95,24 @@ class Transformer(Encoder):
         return said
 
     def read(self, bars: Tensor, carried: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are read with: all bars so far."""
+        """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are
+        read with: all bars so far.
+        """
         embedded = self.embed(bars)
         known = embedded if carried is None else torch.cat([carried, embedded], dim=1)
         said: Tensor = self.norm(self._blocks(known)[:, known.shape[1] - bars.shape[1] :])
         return said, known
 
     def begun(self, numbers: Tensor) -> Tensor:
-        """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes them."""
+        """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes
+        them.
+        """
         return numbers
 
     def told(self, outputs: Tensor) -> Tensor:
-        """Return of what is said at each bar, [B, L, width], what a decoder starts from: all of it."""
+        """Return of what is said at each bar, [B, L, width], what a decoder starts from: all of
+        it.
+        """
         return outputs
 
     def last(self, outputs: Tensor) -> Tensor:
@@ -104,17 +120,22 @@ class Transformer(Encoder):
         return outputs[:, -1]
 
     def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what is said at each bar, and of each block what enters it at some bars, [B, width] each."""
+        """Return what is said at each bar, and of each block what enters it at some bars, [B,
+        width] each.
+        """
         found: list[list[Tensor]] = []
         said: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
         return said, found
 
-    def _blocks(self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None) -> Tensor:
+    def _blocks(
+        self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None
+    ) -> Tensor:
         """Run all blocks over embedded bars; what enters them at the cuts is added to ``found``."""
         bars = bars + self.place[: bars.shape[1]]
         for block in self.layers:
             if found is not None:
-                # Taken apart and put together again, so that all that follows depends on the kept bars.
+                # Taken apart and put together again, so that all that follows depends on the kept
+                # bars.
                 single = list(bars.unbind(1))
                 found.append([single[cut] for cut in cuts])
                 bars = torch.stack(single, dim=1)

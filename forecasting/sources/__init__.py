@@ -1,4 +1,6 @@
-"""Where prices come from: files, tickers and samples, each a frozen description with the verb ``load``."""
+"""Where prices come from: files, tickers and samples, each a frozen description with the verb
+``load``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from forecasting.sources.files import FileSource
 from forecasting.sources.options import ReadOptions, Request, TickerOptions
 from forecasting.sources.samples import SAMPLES, SampleSource
 
-__all__ = ["SAMPLES", "FileSource", "ReadOptions", "Request", "SampleSource", "Source", "TickerOptions", "source"]
+__all__ = [
+    "SAMPLES",
+    "FileSource",
+    "ReadOptions",
+    "Request",
+    "SampleSource",
+    "Source",
+    "TickerOptions",
+    "source",
+]
 
 
 class Source(Protocol):
@@ -22,7 +33,9 @@ class Source(Protocol):
         ...
 
 
-def source(reference: str, options: ReadOptions | None = None, ticker: TickerOptions | None = None) -> Source:
+def source(
+    reference: str, options: ReadOptions | None = None, ticker: TickerOptions | None = None
+) -> Source:
     """Return the source that a reference names.
 
     Parameters
@@ -43,7 +56,10 @@ def source(reference: str, options: ReadOptions | None = None, ticker: TickerOpt
     if not reference:
         raise SourceError("No source is named.", f"Give {examples()}.")
     if reference.partition(":")[2].startswith("//"):
-        raise SourceError(f"{reference} is an address; only files on this computer are opened.", "Download it first, then open the file.")
+        raise SourceError(
+            f"{reference} is an address; only files on this computer are opened.",
+            "Download it first, then open the file.",
+        )
     spec, name = split_reference(reference)
     opened: Source = spec.load_opener()(name, options or ReadOptions(), ticker or TickerOptions())
     return opened

@@ -1,4 +1,6 @@
-"""What a user can settle about prices: how a file is read, how much of a ticker is fetched, which bars are made of them."""
+"""What a user can settle about prices: how a file is read, how much of a ticker is fetched,
+which bars are made of them.
+"""
 
 from __future__ import annotations
 
@@ -14,42 +16,77 @@ Interval = Literal["1m", "5m", "15m", "30m", "1h", "1d", "1wk", "1mo"]
 
 
 def _option(default: Any, label: str, text: str, words: dict[str, str] | None = None) -> Any:
-    return Field(default, title=label, description=text, json_schema_extra={"unit": "", "words": dict(words or {})})
+    return Field(
+        default,
+        title=label,
+        description=text,
+        json_schema_extra={"unit": "", "words": dict(words or {})},
+    )
 
 
 class ReadOptions(Settings):
-    """How a file is to be read, where the reader's own judgement is not wanted, and what becomes of the bars of any source.
+    """How a file is to be read, where the reader's own judgement is not wanted, and what becomes of
+    the bars of any source.
 
-    Every field left at its default is worked out from the file itself. ``trading_calendar`` and ``resample`` hold for tickers and
+    Every field left at its default is worked out from the file itself. ``trading_calendar`` and
+    ``resample`` hold for tickers and
     samples too; they are applied by :func:`forecasting.jobs.load`.
     """
 
     date_format: str = _option(
         "",
         "Date format",
-        "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, excel, year, yyyy.mm, roc, buddhist, persian, or a pattern such as "
+        "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, excel, year, yyyy.mm, roc, "
+        "buddhist, persian, or a pattern such as "
         "%d.%m.%Y.",
     )
     decimal: str = _option("", "Decimal mark", "'.' or ','.")
     columns: dict[str, str | int] = _option(
         {},
         "Columns",
-        "Role to header or index (0 is the first column): date, time, symbol (several keys by |), open, high, low, close, adj_close, "
-        "volume, bid, ask, unused (several by |); a date in several columns: year, quarter, month, week, day, dayofyear, hour, minute.",
+        "Role to header or index (0 is the first column): date, time, symbol (several keys by "
+        "|), open, high, low, close, adj_close, "
+        "volume, bid, ask, unused (several by |); a date in several columns: year, quarter, "
+        "month, week, day, dayofyear, hour, minute.",
     )
-    symbol: str = _option("", "Symbol", "The series of a panel to take, or the name to give to a single series.")
-    delimiter: str = _option("", "Delimiter", "What stands between cells: a sign, or tab, space, comma, semicolon, pipe.")
-    header: str = _option("", "Header", "Lines that name the columns, counted from 1: 3, or 1-2 for two of them, or none.")
-    sheet: str = _option("", "Sheet", "Sheet of a workbook, table of a database or a JSON document, or member of an archive.")
+    symbol: str = _option(
+        "", "Symbol", "The series of a panel to take, or the name to give to a single series."
+    )
+    delimiter: str = _option(
+        "", "Delimiter", "What stands between cells: a sign, or tab, space, comma, semicolon, pipe."
+    )
+    header: str = _option(
+        "",
+        "Header",
+        "Lines that name the columns, counted from 1: 3, or 1-2 for two of them, or none.",
+    )
+    sheet: str = _option(
+        "",
+        "Sheet",
+        "Sheet of a workbook, table of a database or a JSON document, or member of an archive.",
+    )
     encoding: str = _option("", "Encoding", "Text encoding, such as utf-8 or cp1252.")
-    repair: bool = _option(True, "Repair", "Sort bars, drop duplicates and rows without a close; when off these are errors.")
+    repair: bool = _option(
+        True,
+        "Repair",
+        "Sort bars, drop duplicates and rows without a close; when off these are errors.",
+    )
     trading_calendar: str = _option(
-        "", "Calendar", "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out."
+        "",
+        "Calendar",
+        "When a series trades: 24/7, weekdays or a code such as XNYS; its dates tell if left out.",
     )
     timezone: str = _option(
-        "", "Time zone", "Zone of times that name none: UTC or a name such as America/New_York; the dates tell if left out."
+        "",
+        "Time zone",
+        "Zone of times that name none: UTC or a name such as America/New_York; the dates tell "
+        "if left out.",
     )
-    resample: str = _option("", "Resample", "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.")
+    resample: str = _option(
+        "",
+        "Resample",
+        "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.",
+    )
 
 
 #: Nothing settled: the file speaks for itself.
@@ -64,7 +101,8 @@ class TickerOptions(Settings):
         "Period",
         "How much history of a ticker, counted back from its last bar.",
         {
-            "1mo": "1 month", "3mo": "3 months", "6mo": "6 months", "1y": "1 year", "2y": "2 years", "5y": "5 years", "10y": "10 years",
+            "1mo": "1 month", "3mo": "3 months", "6mo": "6 months", "1y": "1 year", "2y": "2 years",
+            "5y": "5 years", "10y": "10 years",
             "ytd": "This year", "max": "All there is",
         },
     )  # fmt: skip
@@ -73,11 +111,16 @@ class TickerOptions(Settings):
         "Interval",
         "Distance of a ticker's bars; Yahoo keeps bars of minutes for days or weeks only.",
         {
-            "1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes", "30m": "30 minutes", "1h": "1 hour", "1d": "Daily", "1wk": "Weekly",
+            "1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes", "30m": "30 minutes",
+            "1h": "1 hour", "1d": "Daily", "1wk": "Weekly",
             "1mo": "Monthly",
         },
     )  # fmt: skip
-    raw: bool = _option(False, "As traded (raw)", "Take a ticker's prices as they were traded, not corrected for dividends.")
+    raw: bool = _option(
+        False,
+        "As traded (raw)",
+        "Take a ticker's prices as they were traded, not corrected for dividends.",
+    )
 
 
 #: Most letters of a reference.
@@ -88,7 +131,8 @@ USUAL = TickerOptions()
 
 
 class Request(Settings):
-    """What is to be loaded, and how: a reference with all that was settled about it. JSON both ways.
+    """What is to be loaded, and how: a reference with all that was settled about it. JSON both
+    ways.
 
     Attributes
     ----------

@@ -1,4 +1,6 @@
-"""Tell which proxy and which certificates a download uses, and what is wrong where one of them stops it."""
+"""Tell which proxy and which certificates a download uses, and what is wrong where one of them
+stops it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from forecasting.writing import write_whole
+from forecasting.files.atomic import atomic_write
 
 #: Variables that name a proxy for https addresses, in the order in which curl looks at them.
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -20,7 +22,8 @@ _NO_PROXY_THERE = (5, 7, 28, 97)
 
 
 def proxy_in_use() -> tuple[str, str]:
-    """Return the variable that names the proxy for https addresses, and the proxy without its password.
+    """Return the variable that names the proxy for https addresses, and the proxy without its
+    password.
 
     Returns
     -------
@@ -49,9 +52,11 @@ def named_certificates() -> dict[str, Path]:
 
 
 def certificate_bundle(folder: Path) -> str:
-    """Return one file of all certificates that the environment names, made in ``folder`` where there are several.
+    """Return one file of all certificates that the environment names, made in ``folder`` where
+    there are several.
 
-    Tools read different variables, and a company sets the one that its tools read: all of them count.
+    Tools read different variables, and a company sets the one that its tools read: all of them
+    count.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def certificate_bundle(folder: Path) -> str:
     except OSError:
         return str(files[0])
     bundle = folder / "trusted-certificates.pem"
-    write_whole(bundle, content)
+    atomic_write(bundle, content)
     return str(bundle)
 
 
@@ -95,14 +100,17 @@ def explain_connection(error: str) -> tuple[str, str] | None:
 
 
 def _proxy_refusal(error: str) -> tuple[str, str] | None:
-    match = re.search(r"(?:CONNECT tunnel failed, response|HTTP code|Received HTTP code) (\d{3})", error)
+    match = re.search(
+        r"(?:CONNECT tunnel failed, response|HTTP code|Received HTTP code) (\d{3})", error
+    )
     if match is None:
         return None
     variable, proxy = proxy_in_use()
     if match[1] == "407":
         return (
             f"The proxy {proxy} asks for a name and a password (status 407)",
-            f"Put them into {variable}: http://NAME:PASSWORD@{proxy}. Special characters are written as %40 for @.",
+            f"Put them into {variable}: http://NAME:PASSWORD@{proxy}. Special characters are "
+            "written as %40 for @.",
         )
     return (
         f"The proxy {proxy} refuses to connect to Yahoo (status {match[1]})",
@@ -125,11 +133,15 @@ def _certificate_trouble(code: int) -> tuple[str, str] | None:
         file = f" {variables} names a file without its issuer." if variables else ""
         return (
             f"The certificate of {whose} is not trusted",
-            "Where a company inspects connections, set SSL_CERT_FILE (or REQUESTS_CA_BUNDLE) to the file of its CA "
+            "Where a company inspects connections, set SSL_CERT_FILE (or REQUESTS_CA_BUNDLE) "
+            "to the file of its CA "
             f"certificate.{file} Otherwise check the date of this computer.",
         )
     if code == 35:
-        return "No secure connection to Yahoo can be made", "Check the date of this computer, and its proxy."
+        return (
+            "No secure connection to Yahoo can be made",
+            "Check the date of this computer, and its proxy.",
+        )
     return None
 
 
@@ -137,4 +149,7 @@ def _proxy_down(code: int, error: str) -> tuple[str, str] | None:
     variable, proxy = proxy_in_use()
     if not proxy or code not in _NO_PROXY_THERE or "proxy" not in error.lower():
         return None
-    return f"The proxy {proxy} cannot be reached", f"{variable} names this proxy: correct or unset it."
+    return (
+        f"The proxy {proxy} cannot be reached",
+        f"{variable} names this proxy: correct or unset it.",
+    )

@@ -19,13 +19,17 @@ SHORT = 100
 #: Factors by which shares are usually split or merged.
 SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
 
-#: Most closes of zero or below that may be missing prices: a share of the bars, or a number; bars that one gap lasts.
+#: Most closes of zero or below that may be missing prices: a share of the bars, or a number; bars
+#: that one gap lasts.
 _LONE_SHARE, _LONE, _LONGEST_GAP = 0.005, 3, 5
-#: How near to the level before the price is after a gap, and a sign flip at it, in levels; the level in deviations of a change.
+#: How near to the level before the price is after a gap, and a sign flip at it, in levels; the
+#: level in deviations of a change.
 _NEAR, _FAR_FROM_ZERO = 0.25, 15.0
-#: Bars at either end that repeat one value, from which they are told; factor of a last jump that no series makes.
+#: Bars at either end that repeat one value, from which they are told; factor of a last jump that no
+#: series makes.
 _TAIL, _LAST_FACTOR = 10, 5.0
-#: Usual deviations from which a log return, and the change itself, are far outside; those that a level is above zero for that.
+#: Usual deviations from which a log return, and the change itself, are far outside; those that a
+#: level is above zero for that.
 _LARGE, _ABOVE_ZERO = 8.0, 12.0
 #: Bars whose usual change is taken together.
 _BLOCK = 250
@@ -36,7 +40,9 @@ _PRICES = ("open", "high", "low", "close")
 
 @dataclass(frozen=True)
 class Bars:
-    """The bars that are looked over: dates [T], columns by name, each [T] and contiguous, and the distance of bars."""
+    """The bars that are looked over: dates [T], columns by name, each [T] and contiguous, and
+    the distance of bars.
+    """
 
     ds: Dates
     columns: Mapping[str, Floats]
@@ -55,27 +61,40 @@ class Bars:
 
     @cached_property
     def ratios(self) -> Floats:
-        """Each close over the one before, shape [T-1]; empty where a close is not positive. Logarithms of all would take long."""
-        return self.close[1:] / self.close[:-1] if self.close.size > 2 and self.close.min() > 0 else np.empty(0)
+        """Each close over the one before, shape [T-1]; empty where a close is not positive.
+
+        Logarithms of all would take long.
+        """
+        return (
+            self.close[1:] / self.close[:-1]
+            if self.close.size > 2 and self.close.min() > 0
+            else np.empty(0)
+        )
 
     @cached_property
     def usual(self) -> float:
-        """Robust standard deviation of the log returns, from at most some 20,000 of them, evenly spread."""
+        """Robust standard deviation of the log returns, from at most some 20,000 of them, evenly
+        spread.
+        """
         picked = np.log(self.ratios[:: max(1, self.ratios.size // 20_000)])
         return float(1.4826 * np.median(np.abs(picked - np.median(picked)))) if picked.size else 0.0
 
     @cached_property
     def large(self) -> npt.NDArray[np.int64]:
-        """Places of the log returns that are far outside of what the series does, as the changes themselves are.
+        """Places of the log returns that are far outside of what the series does, as the changes
+        themselves are.
 
         Of a yield near zero a ratio tells nothing: from .01 to .02 is a usual change, and no split.
         """
-        limit = max(0.25, _LARGE * self.usual)
-        places = np.flatnonzero((self.ratios > np.exp(limit)) | (self.ratios < np.exp(-limit)))
-        return places[self._far_in_value(places)] if places.size else places
+        with np.errstate(over="ignore"):  # beyond the largest number nothing is large
+            limit = np.exp(max(0.25, _LARGE * self.usual))
+        indices = np.flatnonzero((self.ratios > limit) | (self.ratios < 1 / limit))
+        return indices[self._far_in_value(indices)] if indices.size else indices
 
-    def _far_in_value(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Tell which changes, and the levels they touch, are large beside the usual change on their higher side."""
+    def _far_in_value(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which changes, and the levels they touch, are large beside the usual change on
+        their higher side.
+        """
         change = np.abs(np.diff(self.close))
         length = max(1, min(_BLOCK, change.size // 4))
         moved = np.where(change > 0, change, np.nan)
@@ -83,16 +102,20 @@ class Bars:
         there = ~np.isnan(blocks).all(axis=1)
         usual = np.full(len(blocks), np.nanmedian(moved))
         usual[there] = np.nanmedian(blocks[there], axis=1)
-        side = np.where(self.ratios[places] > 1, 1, -1)
-        block = np.clip(places // length + side, 0, len(blocks) - 1)
+        side = np.where(self.ratios[indices] > 1, 1, -1)
+        block = np.clip(indices // length + side, 0, len(blocks) - 1)
         deviation = 1.4826 * usual[block]
-        level = np.maximum(self.close[places], self.close[places + 1])
-        return np.asarray((change[places] >= _LARGE * deviation) & (level >= _ABOVE_ZERO * deviation), np.bool_)
+        level = np.maximum(self.close[indices], self.close[indices + 1])
+        return np.asarray(
+            (change[indices] >= _LARGE * deviation) & (level >= _ABOVE_ZERO * deviation), np.bool_
+        )
 
     def step(self, places: npt.NDArray[np.int64]) -> Floats:
         """Return the log returns at some places, 0 beyond the ends."""
         inside = (places >= 0) & (places < self.ratios.size)
-        return np.where(inside, np.log(self.ratios[np.clip(places, 0, max(0, self.ratios.size - 1))]), 0.0)
+        return np.where(
+            inside, np.log(self.ratios[np.clip(places, 0, max(0, self.ratios.size - 1))]), 0.0
+        )
 
     @cached_property
     def day_starts(self) -> npt.NDArray[np.int64]:
@@ -112,7 +135,8 @@ def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Find
     ----------
     series : PriceSeries
     sessions : bool
-        Compare the bars with the sessions of the exchange too; this imports exchange_calendars, which takes seconds.
+        Compare the bars with the sessions of the exchange too; this imports exchange_calendars,
+        which takes seconds.
 
     Returns
     -------
@@ -151,25 +175,43 @@ def session_gaps(series: PriceSeries) -> Finding | None:
     missing = missing_sessions(series)
     if missing.size == 0:
         return None
-    message = f"Sessions of {series.calendar} without a bar, between the first and the last one: {missing.size}."
-    return Finding("gaps", message, int(missing.size), "warning" if missing.size > 0.01 * len(series) else "info", "kept", shown(missing))
+    message = (
+        f"Sessions of {series.calendar} without a bar, between the first and the last one: "
+        f"{missing.size}."
+    )
+    return Finding(
+        "gaps",
+        message,
+        int(missing.size),
+        "warning" if missing.size > 0.01 * len(series) else "info",
+        "kept",
+        shown(missing),
+    )
 
 
 def with_session_gaps(series: PriceSeries) -> PriceSeries:
-    """Return a series that tells of its gaps; the same one where it has none or tells of them already."""
-    gaps = None if any(one.code == "gaps" for one in series.findings) else session_gaps(series)
+    """Return a series that tells of its gaps; the same one where it has none or tells of them
+    already.
+    """
+    gaps = None if any(item.code == "gaps" for item in series.findings) else session_gaps(series)
     return series if gaps is None else replace(series, findings=(*series.findings, gaps))
 
 
 def shown(ds: Dates, count: int = 5) -> tuple[str, ...]:
     """Return the first few dates as ISO text, without the time of day where it is midnight."""
-    return tuple(str(stamp.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ") for stamp in ds[:count])
+    return tuple(
+        str(stamp.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
+        for stamp in ds[:count]
+    )
 
 
 def _short(bars: Bars) -> Finding | None:
     if bars.ds.size >= SHORT:
         return None
-    message = f"There are only {bars.ds.size} bars; {SHORT} or more are needed to train and to judge a forecast."
+    message = (
+        f"There are only {bars.ds.size} bars; {SHORT} or more are needed to train and to "
+        "judge a forecast."
+    )
     return Finding("short", message, bars.ds.size, "warning")
 
 
@@ -183,7 +225,13 @@ def _nonpositive(bars: Bars) -> Finding | None:
         return None
     what = "price" if bars.has_range else "value"
     message = f"Bars with a {what} of zero or below, for which there is no log return: {count}."
-    return Finding("nonpositive", message, count, "warning" if bars.has_range else "info", dates=shown(bars.ds[bad]))
+    return Finding(
+        "nonpositive",
+        message,
+        count,
+        "warning" if bars.has_range else "info",
+        dates=shown(bars.ds[bad]),
+    )
 
 
 def _high_below_low(bars: Bars) -> Finding | None:
@@ -191,20 +239,37 @@ def _high_below_low(bars: Bars) -> Finding | None:
         return None
     first, high, low, last = (bars.columns[name] for name in _PRICES)
     with np.errstate(invalid="ignore"):
-        bad = np.flatnonzero((first > high) | (last > high) | (first < low) | (last < low) | (high < low))
+        bad = np.flatnonzero(
+            (first > high) | (last > high) | (first < low) | (last < low) | (high < low)
+        )
         slack = 1e-6 * np.abs(high[bad])
         crossed = high[bad] < low[bad] - slack
-        clear = crossed | (np.maximum(first, last)[bad] > high[bad] + slack) | (np.minimum(first, last)[bad] < low[bad] - slack)
+        clear = (
+            crossed
+            | (np.maximum(first, last)[bad] > high[bad] + slack)
+            | (np.minimum(first, last)[bad] < low[bad] - slack)
+        )
     bad = bad[clear]
     if bad.size == 0:
         return None
-    message = f"Bars with a high below the low ({int(crossed.sum())}), or an open or close outside of both: {bad.size}."
+    message = (
+        f"Bars with a high below the low ({int(crossed.sum())}), or an open or close "
+        f"outside of both: {bad.size}."
+    )
     severe = bad.size > 0.2 * bars.ds.size
-    return Finding("high_below_low", message, int(bad.size), "error" if severe else "warning", dates=shown(bars.ds[bad]))
+    return Finding(
+        "high_below_low",
+        message,
+        int(bad.size),
+        "error" if severe else "warning",
+        dates=shown(bars.ds[bad]),
+    )
 
 
 def _stale(bars: Bars) -> Finding | None:
-    """Find runs of ten and more bars without any change of the close, and of the volume where there is one."""
+    """Find runs of ten and more bars without any change of the close, and of the volume where
+    there is one.
+    """
     same = bars.close[1:] == bars.close[:-1]
     if np.count_nonzero(same) < 9:
         return None
@@ -217,45 +282,74 @@ def _stale(bars: Bars) -> Finding | None:
     if not long.any():
         return None
     count = int(lengths[long].sum())
-    message = f"Runs of 10 or more bars that repeat the same close: {int(long.sum())}, the longest of {int(lengths.max())} bars."
-    return Finding("stale", message, count, "warning" if count > 0.05 * bars.ds.size else "info", dates=shown(bars.ds[starts[long]]))
+    message = (
+        f"Runs of 10 or more bars that repeat the same close: {int(long.sum())}, the "
+        f"longest of {int(lengths.max())} bars."
+    )
+    return Finding(
+        "stale",
+        message,
+        count,
+        "warning" if count > 0.05 * bars.ds.size else "info",
+        dates=shown(bars.ds[starts[long]]),
+    )
 
 
 def _split_like(bars: Bars) -> Finding | None:
-    """Find steps of a usual split ratio, far outside of what the series does, that an adjusted close does not share."""
+    """Find steps of a usual split ratio, far outside of what the series does, that an adjusted
+    close does not share.
+    """
     if bars.large.size == 0:
         return None
     steps = bars.step(bars.large)
     nearest = np.abs(np.abs(steps)[:, None] - np.log(SPLITS)).min(axis=1)
-    undone = np.minimum(np.abs(steps + bars.step(bars.large - 1)), np.abs(steps + bars.step(bars.large + 1))) < 0.25 * np.abs(steps)
-    places = bars.large[(nearest < 0.05) & (np.abs(steps) > 0.35) & ~undone]
+    undone = np.minimum(
+        np.abs(steps + bars.step(bars.large - 1)), np.abs(steps + bars.step(bars.large + 1))
+    ) < 0.25 * np.abs(steps)
+    indices = bars.large[(nearest < 0.05) & (np.abs(steps) > 0.35) & ~undone]
     adjusted = bars.columns.get("adj_close")
-    if adjusted is not None and places.size:
+    if adjusted is not None and indices.size:
         with np.errstate(all="ignore"):
-            shared = np.abs(np.log(adjusted[places + 1] / adjusted[places]) - bars.step(places)) < 0.05
-        places = places[~shared]
-    if places.size == 0:
+            shared = (
+                np.abs(np.log(adjusted[indices + 1] / adjusted[indices]) - bars.step(indices))
+                < 0.05
+            )
+        indices = indices[~shared]
+    if indices.size == 0:
         return None
-    message = f"Steps that may be splits that are not adjusted: {places.size}, such as a factor of {bars.ratios[places[0]]:.3g}."
-    return Finding("split_like", message, int(places.size), "warning", dates=shown(bars.ds[places + 1]))
+    message = (
+        f"Steps that may be splits that are not adjusted: {indices.size}, such as a factor "
+        f"of {bars.ratios[indices[0]]:.3g}."
+    )
+    return Finding(
+        "split_like", message, int(indices.size), "warning", dates=shown(bars.ds[indices + 1])
+    )
 
 
 def _outliers(bars: Bars) -> Finding | None:
-    """Find bars that leave the level of their neighbours and come back at once: a warning, as they enter no fit."""
+    """Find bars that leave the level of their neighbours and come back at once: a warning, as
+    they enter no fit.
+    """
     lone = bars.large[bars.large < bars.ratios.size - 1]
     there = bars.step(lone)
-    places = set((lone[np.abs(there + bars.step(lone + 1)) < 0.25 * np.abs(there)] + 1).tolist())
+    indices = set((lone[np.abs(there + bars.step(lone + 1)) < 0.25 * np.abs(there)] + 1).tolist())
     spikes = find_spikes(bars.close) if bars.large.size or not bars.ratios.size else ()
     for spike in spikes:
-        places |= set(range(spike.first, spike.back))
-    if not places:
+        indices |= set(range(spike.first, spike.back))
+    if not indices:
         return None
-    found = np.array(sorted(places))
-    message = f"{found.size} {'bar jumps' if found.size == 1 else 'bars jump'} away from the level and back, as mistyped prices do"
+    found = np.array(sorted(indices))
+    message = (
+        f"{found.size} {'bar jumps' if found.size == 1 else 'bars jump'} away from the "
+        "level and back, as mistyped prices do"
+    )
     severe = next((spike for spike in spikes if spike.impossible), None)
     if severe is not None:
         before, wrong = bars.close[severe.first - 1], bars.close[severe.first]
-        message += f", such as {wrong:.6g} after {before:.6g}; nothing is fitted to them, and no forecast is judged by them."
+        message += (
+            f", such as {wrong:.6g} after {before:.6g}; nothing is fitted to them, and no "
+            "forecast is judged by them."
+        )
     else:
         message += "; nothing is fitted to them." if spikes else "."
     return Finding("outliers", message, int(found.size), "warning", dates=shown(bars.ds[found]))
@@ -264,7 +358,8 @@ def _outliers(bars: Bars) -> Finding | None:
 def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
     """Tell which closes of zero or below are missing prices, shape [T].
 
-    They are few, far below what a positive series does, last 5 bars at most, and the price after them
+    They are few, far below what a positive series does, last 5 bars at most, and the price after
+    them
     is near the one before. A negative one counts only where it is that price with its sign flipped:
     others have been prices. Zeros and negative values of a series that moves about zero stay.
 
@@ -283,7 +378,7 @@ def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
     deviation = deviation_of(np.abs(np.diff(close[~bad])))
     edges = np.flatnonzero(np.diff(bad.astype(np.int8), prepend=0, append=0))
     for first, after in zip(edges[::2], edges[1::2], strict=True):
-        around = [float(close[place]) for place in (first - 1, after) if 0 <= place < close.size]
+        around = [float(close[index]) for index in (first - 1, after) if 0 <= index < close.size]
         level, length = around[0], after - first
         near = abs(around[-1] - level) <= _NEAR * level and (len(around) == 2 or length == 1)
         if near and length <= _LONGEST_GAP and level >= _FAR_FROM_ZERO * deviation:
@@ -307,13 +402,20 @@ def _zero_padding(bars: Bars) -> Finding | None:
         return None
     padding = np.ones(close.size, bool)
     padding[filled[0] : filled[-1] + 1] = False
-    message = f"Zeros before the first or after the last price: {count}. They are no prices; cut them off."
+    message = (
+        f"Zeros before the first or after the last price: {count}. They are no prices; cut "
+        "them off."
+    )
     return Finding("zero_padding", message, count, "error", dates=shown(bars.ds[padding]))
 
 
 def _constant_tail(bars: Bars) -> Finding | None:
     """Find a series whose last bars only repeat one close, after it had moved."""
-    if bars.close.size <= _TAIL or (bars.close[-_TAIL:] != bars.close[-1]).any() or bars.close[-1] == 0:
+    if (
+        bars.close.size <= _TAIL
+        or (bars.close[-_TAIL:] != bars.close[-1]).any()
+        or bars.close[-1] == 0
+    ):
         return None
     changes = np.flatnonzero(bars.close[1:] != bars.close[:-1])
     if changes.size == 0:
@@ -321,36 +423,59 @@ def _constant_tail(bars: Bars) -> Finding | None:
     count = int(bars.close.size - 1 - changes[-1])
     if count <= 2 * np.diff(changes, prepend=-1).max():
         return None
-    message = f"The last {count} bars repeat the same close, {bars.close[-1]:.6g}: the series may have ended, or been suspended."
-    return Finding("constant_tail", message, count, "warning", dates=shown(bars.ds[changes[-1] + 1 :]))
+    message = (
+        f"The last {count} bars repeat the same close, {bars.close[-1]:.6g}: the series may "
+        "have ended, or been suspended."
+    )
+    return Finding(
+        "constant_tail", message, count, "warning", dates=shown(bars.ds[changes[-1] + 1 :])
+    )
 
 
 def _repeated(bars: Bars) -> Finding | None:
-    """Find bars that repeat all numbers of the bar before, with a range and a volume, as a day that was written twice does."""
+    """Find bars that repeat all numbers of the bar before, with a range and a volume, as a day
+    that was written twice does.
+    """
     volume = bars.columns.get("volume")
     if not bars.has_range or volume is None:
         return None
-    same = np.flatnonzero((bars.close[1:] == bars.close[:-1]) & (volume[1:] == volume[:-1]) & (volume[1:] > 0)) + 1
+    same = (
+        np.flatnonzero(
+            (bars.close[1:] == bars.close[:-1]) & (volume[1:] == volume[:-1]) & (volume[1:] > 0)
+        )
+        + 1
+    )
     same = same[bars.columns["high"][same] > bars.columns["low"][same]]
     for column in bars.columns.values():
         same = same[column[same] == column[same - 1]]
     if same.size == 0:
         return None
-    message = f"Bars that repeat all numbers of the bar before, volume too: {same.size}. A day may have been written twice."
+    message = (
+        f"Bars that repeat all numbers of the bar before, volume too: {same.size}. A day "
+        "may have been written twice."
+    )
     return Finding("repeated", message, int(same.size), "warning", dates=shown(bars.ds[same]))
 
 
 def _last_jump(bars: Bars) -> Finding | None:
-    """Find a jump at the very end that nothing after it explains: a forecast begins at the wrong level."""
-    if bars.ratios.size < SHORT // 2 or bars.large.size == 0 or bars.large[-1] != bars.ratios.size - 1:
+    """Find a jump at the very end that nothing after it explains: a forecast begins at the wrong
+    level.
+    """
+    if (
+        bars.ratios.size < SHORT // 2
+        or bars.large.size == 0
+        or bars.large[-1] != bars.ratios.size - 1
+    ):
         return None
     ratio = float(bars.ratios[-1])
     factor = max(ratio, 1 / ratio)
     if factor < _LAST_FACTOR:
         return None
     message = (
-        f"The last close is {bars.close[-1]:.6g} after {bars.close[-2]:.6g}, a factor of {factor:.3g}: "
-        "the forecast begins there. Leave the bar out if it is mistyped; adjust the bars before if it is a split."
+        f"The last close is {bars.close[-1]:.6g} after {bars.close[-2]:.6g}, a factor of "
+        f"{factor:.3g}: "
+        "the forecast begins there. Leave the bar out if it is mistyped; adjust the bars "
+        "before if it is a split."
     )
     return Finding("last_jump", message, 1, "error", dates=shown(bars.ds[-1:]))
 
@@ -368,12 +493,17 @@ def _mixed_frequency(bars: Bars) -> Finding | None:
     blocks = np.array([np.median(part) for part in np.array_split(gaps, 10)])
     if blocks.max() <= 3.5 * max(float(blocks.min()), 1.0):
         return None
-    message = f"The usual distance of bars changes within the series, from {blocks.min():.3g} to {blocks.max():.3g} days."
+    message = (
+        f"The usual distance of bars changes within the series, from {blocks.min():.3g} to "
+        f"{blocks.max():.3g} days."
+    )
     return Finding("mixed_frequency", message, size, "warning")
 
 
 def _lonely_days(bars: Bars) -> Finding | None:
-    """Find days of one bar among days of many; sessions that cross the midnight of the file's clock are not such days."""
+    """Find days of one bar among days of many; sessions that cross the midnight of the file's
+    clock are not such days.
+    """
     counts = np.diff(bars.day_starts, append=bars.ds.size)
     gaps = np.diff(bars.ds)
     beside = gaps <= np.median(gaps)
@@ -388,7 +518,9 @@ def _lonely_days(bars: Bars) -> Finding | None:
 
 
 def _dst(bars: Bars) -> Finding | None:
-    """Find trading days that begin one hour earlier in one half of the year: times are not those of the exchange."""
+    """Find trading days that begin one hour earlier in one half of the year: times are not those
+    of the exchange.
+    """
     if bars.ds.size < 200 or not re.fullmatch(r"\d+(s|min|h)", bars.freq):
         return None
     first = bars.day_starts
@@ -398,20 +530,29 @@ def _dst(bars: Bars) -> Finding | None:
     if usual.size < 2:
         return None
     top = np.sort(usual[np.argsort(counts)[::-1][:2]])
-    if top[1] - top[0] != 60 or np.sort(counts)[-2] < max(10, 0.15 * first.size) or np.isin(minute, top).mean() < 0.8:
+    if (
+        top[1] - top[0] != 60
+        or np.sort(counts)[-2] < max(10, 0.15 * first.size)
+        or np.isin(minute, top).mean() < 0.8
+    ):
         return None
     if not _by_season(minute == top[0], days.astype("datetime64[D]")):
         return None
-    hours = " and ".join(f"{int(one) // 60:02d}:{int(one) % 60:02d}" for one in top)
+    hours = " and ".join(f"{int(item) // 60:02d}:{int(item) % 60:02d}" for item in top)
     zone = f" ({bars.tz})" if bars.tz else ""
-    message = f"Days begin at {hours} by season: the clock of the file{zone} does not follow the summer time of the exchange."
+    message = (
+        f"Days begin at {hours} by season: the clock of the file{zone} does not follow the "
+        "summer time of the exchange."
+    )
     return Finding("dst", message, int(first.size), "info")
 
 
-def _by_season(one: npt.NDArray[np.bool_], days: Dates) -> bool:
-    """Tell whether a choice between two values goes with the season: it changes rarely, and in spring or autumn."""
-    turns = np.flatnonzero(one[1:] != one[:-1]) + 1
-    if turns.size == 0 or turns.size > 0.1 * one.size:
+def _by_season(item: npt.NDArray[np.bool_], days: Dates) -> bool:
+    """Tell whether a choice between two values goes with the season: it changes rarely, and in
+    spring or autumn.
+    """
+    turns = np.flatnonzero(item[1:] != item[:-1]) + 1
+    if turns.size == 0 or turns.size > 0.1 * item.size:
         return False
     month = days[turns].astype("datetime64[M]").astype(np.int64) % 12 + 1
     return bool(np.mean(np.isin(month, (3, 4, 10, 11))) > 0.7)

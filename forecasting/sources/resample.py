@@ -1,4 +1,6 @@
-"""Coarser bars out of finer ones, and the calendar that a person knows better than the dates tell."""
+"""Coarser bars out of finer ones, and the calendar that a person knows better than the dates
+tell.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,12 @@ from forecasting.errors import DataError
 from forecasting.series import Dates, Finding, Floats, Ints, PriceSeries
 from forecasting.sources.options import ReadOptions
 from forecasting.sources.quality import Bars, examine
-from forecasting.sources.trading import with_timezone
+from forecasting.sources.trading_hours import with_timezone
 
 #: Distances of bars that a series can be brought to, with what they are called.
 RESAMPLES: dict[str, str] = {
-    "1min": "1 minute", "5min": "5 minutes", "15min": "15 minutes", "30min": "30 minutes", "1h": "1 hour", "2h": "2 hours",
+    "1min": "1 minute", "5min": "5 minutes", "15min": "15 minutes", "30min": "30 minutes",
+    "1h": "1 hour", "2h": "2 hours",
     "4h": "4 hours", "1D": "Daily", "1W": "Weekly", "1M": "Monthly",
 }  # fmt: skip
 
@@ -29,7 +32,9 @@ _OF_THE_BARS = ("short", "mixed_frequency", "dst")
 
 
 def shaped(series: PriceSeries, options: ReadOptions) -> PriceSeries:
-    """Return a series with the zone, the calendar and the distance of bars that the options ask for, in this order."""
+    """Return a series with the zone, the calendar and the distance of bars that the options ask
+    for, in this order.
+    """
     if options.timezone:
         series = with_timezone(series, options.timezone)
     if options.trading_calendar:
@@ -60,10 +65,14 @@ def with_calendar(series: PriceSeries, calendar: str) -> PriceSeries:
 def resample(series: PriceSeries, freq: str) -> PriceSeries:
     """Join bars into coarser ones: first open, highest high, lowest low, last close, summed volume.
 
-    Bars of minutes and hours are counted from the usual first bar of the trading day (from midnight where trading goes
-    through the night) and named by their start. Days, weeks (from Monday) and months are those of the exchange's clock and
-    named by the day of their last bar: the day on which their close was known. A last bar that is not over, since the next
-    session of the calendar belongs to it too, is left out with a finding: its close would be that of another bar.
+    Bars of minutes and hours are counted from the usual first bar of the trading day (from midnight
+    where trading goes
+    through the night) and named by their start. Days, weeks (from Monday) and months are those of
+    the exchange's clock and
+    named by the day of their last bar: the day on which their close was known. A last bar that is
+    not over, since the next
+    session of the calendar belongs to it too, is left out with a finding: its close would be that
+    of another bar.
 
     Parameters
     ----------
@@ -79,18 +88,21 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     Raises
     ------
     DataError
-        An unknown distance, one finer than that of the series or no multiple of it, or too few bars for a whole one.
+        An unknown distance, one finer than that of the series or no multiple of it, or too few bars
+        for a whole one.
     """
     _check(series, freq)
     if freq == series.freq:
         return series
     clock, back = exchange_clock(series)
     groups, name = _grouping(clock, freq)
-    ahead = exchange_clock(replace(series, ds=future_sessions(series, 1), values=series.values[-1:]))[0]
+    ahead = exchange_clock(
+        replace(series, ds=future_sessions(series, 1), values=series.values[-1:])
+    )[0]
     keys = np.maximum.accumulate(groups(np.append(clock, ahead)))
     starts = np.flatnonzero(np.diff(keys[:-1], prepend=keys[0] - 1))
     ends = np.append(starts[1:], len(series)) - 1
-    findings = [one for one in series.findings if one.code not in _OF_THE_BARS]
+    findings = [item for item in series.findings if item.code not in _OF_THE_BARS]
     if keys[-1] == keys[-2]:
         findings.append(_unfinished(series, freq, starts))
         starts, ends = starts[:-1], ends[:-1]
@@ -100,11 +112,21 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     stop = int(ends[-1]) + 1
     values = {column: _JOINED[column](series[column][:stop], starts) for column in series.columns}
     ds = back(name(clock[:stop], starts, ends)).astype("datetime64[us]")
-    message = f"{stop:,} bars were joined into {ds.size:,} of the distance {freq}: first open, highest high, lowest low, last close."
+    message = (
+        f"{stop:,} bars were joined into {ds.size:,} of the distance {freq}: first open, "
+        "highest high, lowest low, last close."
+    )
     findings.append(Finding("resampled", message, stop, "info", "joined"))
-    told = {one.code for one in findings}
-    findings += [one for one in examine(Bars(ds, values, freq, series.tz)) if one.code not in told]
-    note = "; ".join(filter(None, (series.provenance.note, f"resampled from {series.freq or 'irregular bars'} to {freq}")))
+    told = {item.code for item in findings}
+    findings += [
+        item for item in examine(Bars(ds, values, freq, series.tz)) if item.code not in told
+    ]
+    note = "; ".join(
+        filter(
+            None,
+            (series.provenance.note, f"resampled from {series.freq or 'irregular bars'} to {freq}"),
+        )
+    )
     return replace(
         series,
         ds=ds,
@@ -117,23 +139,42 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
 
 def _check(series: PriceSeries, freq: str) -> None:
     if freq not in RESAMPLES:
-        raise DataError(f"Bars cannot be joined to the distance '{freq}'.", f"Possible are {', '.join(RESAMPLES)}.")
+        raise DataError(
+            f"Bars cannot be joined to the distance '{freq}'.",
+            f"Possible are {', '.join(RESAMPLES)}.",
+        )
     if freq == series.freq or _fits(series, freq):
         return
-    possible = [one for one in RESAMPLES if _fits(series, one)]
-    message = f"The bars of {series.symbol} ({series.freq or 'irregular'}) cannot be joined to the distance {freq}."
-    raise DataError(message, f"Possible are {', '.join(possible)}." if possible else "Choose a source with finer bars.")
+    possible = [item for item in RESAMPLES if _fits(series, item)]
+    message = (
+        f"The bars of {series.symbol} ({series.freq or 'irregular'}) cannot be joined to "
+        f"the distance {freq}."
+    )
+    raise DataError(
+        message,
+        f"Possible are {', '.join(possible)}." if possible else "Choose a source with finer bars.",
+    )
 
 
 def _fits(series: PriceSeries, freq: str) -> bool:
-    """Tell whether bars of a distance consist of whole bars of the series; weeks do not fill months."""
+    """Tell whether bars of a distance consist of whole bars of the series; weeks do not fill
+    months.
+    """
     have, wanted = usual_distance(series), distance_of(freq)
-    whole = wanted % have == 0 if wanted < US_A_DAY and series.freq else not (freq == "1M" and series.freq.endswith("W"))
+    whole = (
+        wanted % have == 0
+        if wanted < US_A_DAY and series.freq
+        else not (freq == "1M" and series.freq.endswith("W"))
+    )
     return have < wanted and whole
 
 
-def _grouping(clock: Dates, freq: str) -> tuple[Callable[[Dates], Ints], Callable[[Dates, Ints, Ints], Dates]]:
-    """Return what gives each stamp [T] the number of its bar, and what names the bars from their first and last members."""
+def _grouping(
+    clock: Dates, freq: str
+) -> tuple[Callable[[Dates], Ints], Callable[[Dates, Ints, Ints], Dates]]:
+    """Return what gives each stamp [T] the number of its bar, and what names the bars from their
+    first and last members.
+    """
     if freq in ("1D", "1W", "1M"):
         return lambda stamps: _days(stamps, freq), _named_by_last
     step = np.timedelta64(distance_of(freq), "us")
@@ -144,7 +185,9 @@ def _grouping(clock: Dates, freq: str) -> tuple[Callable[[Dates], Ints], Callabl
         begun: Dates = days + first + (stamps - days - first) // step * step
         return begun
 
-    return lambda stamps: starts_of(stamps).astype(np.int64), lambda stamps, starts, _ends: starts_of(stamps[starts])
+    return lambda stamps: starts_of(stamps).astype(
+        np.int64
+    ), lambda stamps, starts, _ends: starts_of(stamps[starts])
 
 
 def _days(stamps: Dates, freq: str) -> Ints:
@@ -163,7 +206,9 @@ def _named_by_last(stamps: Dates, _starts: Ints, ends: Ints) -> Dates:
 
 
 def _opening(clock: Dates) -> np.timedelta64:
-    """Return the usual time of day of a day's first bar; midnight where bars go on through the night."""
+    """Return the usual time of day of a day's first bar; midnight where bars go on through the
+    night.
+    """
     days = clock.astype("datetime64[D]")
     if clock.size < 2 or crosses_midnight(clock):
         return np.timedelta64(0, "us")
@@ -175,20 +220,31 @@ def _opening(clock: Dates) -> np.timedelta64:
 
 def _unfinished(series: PriceSeries, freq: str, starts: Ints) -> Finding:
     left = len(series) - int(starts[-1])
-    message = f"The last {left} bars are the beginning of a bar of the distance {freq} that is not over."
-    return Finding("unfinished_group", message, left, "info", "dropped", (str(series.ds[starts[-1]].astype("datetime64[s]")),))
+    message = (
+        f"The last {left} bars are the beginning of a bar of the distance {freq} that is not over."
+    )
+    return Finding(
+        "unfinished_group",
+        message,
+        left,
+        "info",
+        "dropped",
+        (str(series.ds[starts[-1]].astype("datetime64[s]")),),
+    )
 
 
 def _first(column: Floats, starts: Ints) -> Floats:
     """Return the first known value of each group, NaN where none is known."""
-    places = np.minimum.reduceat(np.where(np.isfinite(column), np.arange(column.size), column.size), starts)
-    return np.where(places < column.size, column[np.minimum(places, column.size - 1)], np.nan)
+    indices = np.minimum.reduceat(
+        np.where(np.isfinite(column), np.arange(column.size), column.size), starts
+    )
+    return np.where(indices < column.size, column[np.minimum(indices, column.size - 1)], np.nan)
 
 
 def _last(column: Floats, starts: Ints) -> Floats:
     """Return the last known value of each group, NaN where none is known."""
-    places = np.maximum.reduceat(np.where(np.isfinite(column), np.arange(column.size), -1), starts)
-    return np.where(places >= 0, column[np.maximum(places, 0)], np.nan)
+    indices = np.maximum.reduceat(np.where(np.isfinite(column), np.arange(column.size), -1), starts)
+    return np.where(indices >= 0, column[np.maximum(indices, 0)], np.nan)
 
 
 def _sum(column: Floats, starts: Ints) -> Floats:

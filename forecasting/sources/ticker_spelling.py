@@ -1,6 +1,7 @@
 """Suggest how Yahoo Finance spells a ticker that was written as another vendor writes it.
 
-Nothing is looked up: the rules are those of exchanges' codes, of currency pairs and of class shares.
+Nothing is looked up: the rules are those of exchanges' codes, of currency pairs and of class
+shares.
 Yahoo's suffixes: https://help.yahoo.com/kb/SLN2310.html.
 """
 
@@ -10,7 +11,8 @@ import re
 
 #: Yahoo's suffix of an exchange, by the codes that TradingView, Google, Bloomberg and Reuters use.
 _SUFFIX_CODES: dict[str, str] = {
-    "": "NASDAQ NYSE NYSEARCA NYSEAMERICAN NYSEMKT ARCA AMEX BATS CBOE OTC OTCMKTS US N O OQ UN UW UQ UR",
+    "": "NASDAQ NYSE NYSEARCA NYSEAMERICAN NYSEMKT ARCA AMEX BATS CBOE OTC OTCMKTS US N O OQ UN "
+    "UW UQ UR",
     ".L": "LON LSE LSIN LN XLON",
     ".DE": "ETR XETR XETRA GY GER IBIS",
     ".F": "FRA FWB GF XFRA",
@@ -96,7 +98,8 @@ _CURRENCY_CODES = (
     " INR KRW TWD THB IDR MYR PHP ILS SAR AED RUB UAH CLP COP PEN ARS EGP VND PKR ISK BGN"
 )
 _COIN_CODES = (
-    "BTC ETH XRP SOL ADA DOGE DOT LTC BCH BNB AVAX LINK MATIC SHIB TRX XLM XMR ATOM ETC ALGO FIL NEAR AAVE DASH ZEC EOS XTZ USDT USDC BUSD"
+    "BTC ETH XRP SOL ADA DOGE DOT LTC BCH BNB AVAX LINK MATIC SHIB TRX XLM XMR ATOM ETC "
+    "ALGO FIL NEAR AAVE DASH ZEC EOS XTZ USDT USDC BUSD"
 )
 _CURRENCIES = frozenset(_CURRENCY_CODES.split())
 _COINS = frozenset(_COIN_CODES.split())
@@ -119,11 +122,23 @@ def suggest_tickers(text: str) -> tuple[str, ...]:
         Empty where no rule applies; never the text itself.
     """
     written = text.strip().upper()
-    plain = written.lstrip("$").removesuffix(" EQUITY").removesuffix(" INDEX").removesuffix(" CURNCY").strip()
-    found = _of_exchange(plain) or _of_name(plain) or _of_pair(plain) or _of_number(plain) or _of_class(plain)
+    plain = (
+        written.lstrip("$")
+        .removesuffix(" EQUITY")
+        .removesuffix(" INDEX")
+        .removesuffix(" CURNCY")
+        .strip()
+    )
+    found = (
+        _of_exchange(plain)
+        or _of_name(plain)
+        or _of_pair(plain)
+        or _of_number(plain)
+        or _of_class(plain)
+    )
     if not found and plain != written:
         found = (plain,)
-    return tuple(one for one in dict.fromkeys(found) if one and one != written)
+    return tuple(item for item in dict.fromkeys(found) if item and item != written)
 
 
 def _of_exchange(text: str) -> tuple[str, ...]:
@@ -143,7 +158,9 @@ def _of_exchange(text: str) -> tuple[str, ...]:
 
 
 def _padded(text: str) -> tuple[str, ...]:
-    """Read Hong Kong's codes with fewer or more than Yahoo's four digits, and a blank before Yahoo's own suffix."""
+    """Read Hong Kong's codes with fewer or more than Yahoo's four digits, and a blank before
+    Yahoo's own suffix.
+    """
     match = re.fullmatch(r"([A-Z0-9-]+)[ .]([A-Z]{1,2})", text)
     if match is None or f".{match[2]}" not in _SUFFIX_CODES:
         return ()
@@ -184,7 +201,9 @@ def _of_pair(text: str) -> tuple[str, ...]:
 
 
 def _of_number(text: str) -> tuple[str, ...]:
-    """Read the bare codes of Asian exchanges: six digits in China and Korea, four or five in Japan, Taiwan and Hong Kong."""
+    """Read the bare codes of Asian exchanges: six digits in China and Korea, four or five in
+    Japan, Taiwan and Hong Kong.
+    """
     if not text.isdigit():
         return ()
     if len(text) == 6:
@@ -198,7 +217,9 @@ def _of_number(text: str) -> tuple[str, ...]:
 
 
 def _of_class(text: str) -> tuple[str, ...]:
-    """Read classes of shares: ``BRK.B``, ``RDS/A``, ``BF B``, ``BRK_B``, preferred ``BAC.PRB`` and ``BAC^B``, rights and units."""
+    """Read classes of shares: ``BRK.B``, ``RDS/A``, ``BF B``, ``BRK_B``, preferred ``BAC.PRB``
+    and ``BAC^B``, rights and units.
+    """
     if match := re.fullmatch(r"([A-Z]{1,5})(?:[./ ]?PR[./ ]?|\^)([A-Z])", text):
         return (f"{match[1]}-P{match[2]}",)
     if match := re.fullmatch(r"([A-Z]{2,5})[./ _]([A-Z]|WS|WT|UN|U)", text):

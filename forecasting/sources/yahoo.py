@@ -1,4 +1,6 @@
-"""Tickers from Yahoo Finance: yfinance hides failures and can wait for ever, so here each has a bound and a plain word."""
+"""Tickers from Yahoo Finance: yfinance hides failures and can wait for ever, so here each has a
+bound and a plain word.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
 from forecasting.errors import RETRY, ConfigError, DataError, SourceError
 from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
-from forecasting.sources.bounded import AstrayError, Pause, TooLargeError, bounded_session
+from forecasting.sources.http import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period, ReadOptions, TickerOptions
 from forecasting.sources.proxies import certificate_bundle, explain_connection
 from forecasting.sources.ticker_spelling import suggest_tickers
@@ -39,12 +41,20 @@ _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 
 #: Yahoo's intervals in our words, and how many days of them Yahoo keeps (0: all).
 INTERVALS: dict[str, tuple[str, int]] = {
-    "1m": ("1min", 7), "5m": ("5min", 59), "15m": ("15min", 59), "30m": ("30min", 59), "1h": ("1h", 729),
+    "1m": ("1min", 7), "5m": ("5min", 59), "15m": ("15min", 59), "30m": ("30min", 59), "1h": ("1h",
+    729),
     "1d": ("1D", 0), "1wk": ("1W", 0), "1mo": ("1M", 0),
 }  # fmt: skip
 
 _PERIOD_MONTHS = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "5y": 60, "10y": 120}
-_COLUMNS = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume"}
+_COLUMNS = {
+    "Open": "open",
+    "High": "high",
+    "Low": "low",
+    "Close": "close",
+    "Adj Close": "adj_close",
+    "Volume": "volume",
+}
 _BACKOFF_S = 1.0
 _DELISTED = "For a delisted company load a file."
 _SPELLING = f"Check the spelling. Outside the US a ticker has a suffix, such as SAP.DE. {_DELISTED}"
@@ -52,7 +62,8 @@ _KEPT = "Tickers that were loaded before open from the cache."
 _LATER = f"Try again in a minute. {_KEPT}"
 _CONNECTION = f"Check the internet connection. {_KEPT}"
 
-#: yfinance keeps one session, one cookie and one cache for the whole process: one download at a time.
+#: yfinance keeps one session, one cookie and one cache for the whole process: one download at a
+#: time.
 _one_at_a_time = threading.Lock()
 
 
@@ -62,14 +73,31 @@ class YahooSource(Settings):
     :meth:`download` and :meth:`finish` are the two halves of it, between which a cache can stand.
     """
 
-    symbol: str = Field(title="Ticker", description="As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X.")
-    period: Period = Field("10y", title="Period", description="How much history, counted back from the last bar.")
-    interval: Interval = Field("1d", title="Interval", description="Distance of bars; Yahoo keeps bars of minutes for days or weeks only.")
+    symbol: str = Field(
+        title="Ticker",
+        description="As on finance.yahoo.com: AAPL, SAP.DE, ^GSPC, BTC-USD, EURUSD=X.",
+    )
+    period: Period = Field(
+        "10y", title="Period", description="How much history, counted back from the last bar."
+    )
+    interval: Interval = Field(
+        "1d",
+        title="Interval",
+        description="Distance of bars; Yahoo keeps bars of minutes for days or weeks only.",
+    )
     auto_adjust: bool = Field(
-        True, title="Adjusted", description="Correct prices for dividends; off keeps them as traded, with the adjusted close beside."
+        True,
+        title="Adjusted",
+        description="Correct prices for dividends; off keeps them as traded, with the adjusted "
+        "close beside.",
     )
     deadline_s: float = Field(
-        20.0, title="Deadline", description="Longest time to wait for Yahoo.", gt=0.0, le=600.0, json_schema_extra={"unit": "s"}
+        20.0,
+        title="Deadline",
+        description="Longest time to wait for Yahoo.",
+        gt=0.0,
+        le=600.0,
+        json_schema_extra={"unit": "s"},
     )
 
     #: Makes the HTTP session; tests put one here that talks to a server of their own.
@@ -89,7 +117,10 @@ class YahooSource(Settings):
             super().__init__(**{"symbol": _checked(symbol), **settings})
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{first['loc'][0]} = {first.get('input')!r}: {first['msg'].lower()}.", "Correct this value.") from error
+            raise ConfigError(
+                f"{first['loc'][0]} = {first.get('input')!r}: {first['msg'].lower()}.",
+                "Correct this value.",
+            ) from error
 
     @property
     def key(self) -> str:
@@ -101,27 +132,34 @@ class YahooSource(Settings):
         return (self.finish(self.download()),)
 
     def download(self, since: np.datetime64 | None = None) -> PriceSeries:
-        """Fetch finished bars as traded, with the adjusted close beside them, whatever ``period`` and ``auto_adjust`` say.
+        """Fetch finished bars as traded, with the adjusted close beside them, whatever ``period``
+        and ``auto_adjust`` say.
 
         Parameters
         ----------
         since : datetime64, optional
-            First day wanted, in the time zone of the exchange; all that Yahoo keeps where it is left out.
+            First day wanted, in the time zone of the exchange; all that Yahoo keeps where it is
+            left out.
 
         Returns
         -------
         PriceSeries
-            Columns open, high, low, close, adj_close and volume. The bar of a session, week or month still under way is left
+            Columns open, high, low, close, adj_close and volume. The bar of a session, week or
+            month still under way is left
             out, with a finding.
 
         Raises
         ------
         SourceError
-            Unknown ticker, no prices, no connection, too many requests, deadline passed, or a reply that makes no sense.
+            Unknown ticker, no prices, no connection, too many requests, deadline passed, or a reply
+            that makes no sense.
         """
         if not _one_at_a_time.acquire(timeout=self.deadline_s):
             raise SourceError(
-                f"Another download is still under way after {self.deadline_s:g} s; {self.symbol} was not loaded.", _LATER, remedies=(RETRY,)
+                f"Another download is still under way after {self.deadline_s:g} s; "
+                f"{self.symbol} was not loaded.",
+                _LATER,
+                remedies=(RETRY,),
             )
         try:
             return _fetch(self, since)
@@ -131,7 +169,8 @@ class YahooSource(Settings):
     def finish(self, series: PriceSeries) -> PriceSeries:
         """Return what ``period`` and ``auto_adjust`` ask for out of a download.
 
-        Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own charts do. A volume that is
+        Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own
+        charts do. A volume that is
         all zero is left out: Yahoo knows none for indices and currencies.
         """
         start = _period_start(self.period, series.ds[-1])
@@ -143,7 +182,12 @@ class YahooSource(Settings):
             values, columns = _adjusted(values, columns)
         freq, days = INTERVALS[self.interval]
         if days and series.ds[0] > start:
-            findings += (Finding("short_history", f"Yahoo keeps {freq} bars for {days} days only; {self.period} was asked for."),)
+            findings += (
+                Finding(
+                    "short_history",
+                    f"Yahoo keeps {freq} bars for {days} days only; {self.period} was asked for.",
+                ),
+            )
         provenance = Provenance(
             f"yahoo:{self.symbol}",
             "adjusted" if self.auto_adjust else "raw",
@@ -152,13 +196,24 @@ class YahooSource(Settings):
             series.provenance.note,
         )
         return PriceSeries(
-            series.symbol, series.ds[chosen], columns, values, freq, series.tz, series.currency, series.calendar, provenance, findings
+            series.symbol,
+            series.ds[chosen],
+            columns,
+            values,
+            freq,
+            series.tz,
+            series.currency,
+            series.calendar,
+            provenance,
+            findings,
         )
 
 
 def from_request(ticker: str, _read: ReadOptions, wanted: TickerOptions) -> YahooSource:
     """Return the source of a ticker."""
-    return YahooSource(ticker, period=wanted.period, interval=wanted.interval, auto_adjust=not wanted.raw)
+    return YahooSource(
+        ticker, period=wanted.period, interval=wanted.interval, auto_adjust=not wanted.raw
+    )
 
 
 def content_hash(ds: Dates, values: Floats) -> str:
@@ -179,10 +234,18 @@ YahooSource.session_factory = staticmethod(_own_session)
 def _checked(symbol: str) -> str:
     ticker = symbol.strip().upper()
     if _ISIN.fullmatch(ticker):
-        raise SourceError(f"{ticker} is an ISIN; Yahoo needs a ticker.", "Look the company up on finance.yahoo.com and use its ticker.")
+        raise SourceError(
+            f"{ticker} is an ISIN; Yahoo needs a ticker.",
+            "Look the company up on finance.yahoo.com and use its ticker.",
+        )
     if not TICKER.fullmatch(ticker):
-        message = f"{symbol.strip()[:40]!r} is not a ticker: needed are up to 25 letters, digits and . - = ^."
-        raise SourceError(message, *_spelling_help(ticker[:40], "Tickers look like AAPL or SAP.DE."))
+        message = (
+            f"{symbol.strip()[:40]!r} is not a ticker: needed are up to 25 letters, digits "
+            "and . - = ^."
+        )
+        raise SourceError(
+            message, *_spelling_help(ticker[:40], "Tickers look like AAPL or SAP.DE.")
+        )
     return ticker
 
 
@@ -193,7 +256,9 @@ def _period_start(period: str, last: np.datetime64) -> np.datetime64:
         return np.datetime64(last.astype("datetime64[Y]"), "D")
     month = last.astype("datetime64[M]")
     day = last.astype("datetime64[D]") - month.astype("datetime64[D]")
-    start: np.datetime64 = (month - np.timedelta64(_PERIOD_MONTHS[period], "M")).astype("datetime64[D]") + day
+    start: np.datetime64 = (month - np.timedelta64(_PERIOD_MONTHS[period], "M")).astype(
+        "datetime64[D]"
+    ) + day
     return start
 
 
@@ -203,22 +268,31 @@ def _adjusted(values: Floats, columns: tuple[str, ...]) -> tuple[Floats, tuple[s
     for name in ("open", "high", "low"):
         scaled[:, columns.index(name)] *= adjusted / close
     scaled[:, columns.index("close")] = adjusted
-    keep = [place for place, name in enumerate(columns) if name != "adj_close"]
-    return scaled[:, keep], tuple(columns[place] for place in keep)
+    keep = [index for index, name in enumerate(columns) if name != "adj_close"]
+    return scaled[:, keep], tuple(columns[index] for index in keep)
 
 
 def _cache_folder() -> Path:
-    """Return yfinance's own folder, closed to others: yfinance unpickles the cookies that it keeps there."""
+    """Return yfinance's own folder, closed to others: yfinance unpickles the cookies that it
+    keeps there.
+    """
     import platformdirs
 
     home = os.environ.get("CANDLECAST_HOME")
-    root = Path(home) / "cache" if home else platformdirs.user_cache_path("candlecast", appauthor=False)
+    root = (
+        Path(home) / "cache"
+        if home
+        else platformdirs.user_cache_path("candlecast", appauthor=False)
+    )
     folder = root / "yfinance"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
-        raise SourceError(f"The folder {folder} cannot be used: {error.strerror}.", "Set CANDLECAST_HOME to a writable folder.") from error
+        raise SourceError(
+            f"The folder {folder} cannot be used: {error.strerror}.",
+            "Set CANDLECAST_HOME to a writable folder.",
+        ) from error
     return folder
 
 
@@ -253,7 +327,8 @@ def _fetch(source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
         session.begin(end - time.monotonic())
         try:
             return _ask(yfinance, session, source, since)
-        except Exception as error:  # yfinance lets through whatever goes wrong below it, from KeyError to peewee's errors
+        # yfinance lets through whatever goes wrong below it, from KeyError to peewee's errors
+        except Exception as error:
             # Failures would otherwise be answered from memory for the life of the process.
             yfinance.data.YfData.cache_get.cache_clear()
             again, told = _explained(error, session.chart, source)
@@ -263,14 +338,27 @@ def _fetch(source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _ask(yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
+def _ask(
+    yfinance: Any, session: Any, source: YahooSource, since: np.datetime64 | None
+) -> PriceSeries:
     ticker = yfinance.Ticker(source.symbol, session=session)
     kept = INTERVALS[source.interval][1]
-    if since is not None and kept and _now() - since.astype("datetime64[us]") > np.timedelta64(kept, "D"):
+    if (
+        since is not None
+        and kept
+        and _now() - since.astype("datetime64[us]") > np.timedelta64(kept, "D")
+    ):
         since = None
     span = {"period": "max"} if since is None else {"start": str(since.astype("datetime64[D]"))}
     # keepna: bars without a price are to be counted, not lost on the way.
-    frame = ticker.history(**span, interval=source.interval, auto_adjust=False, actions=False, keepna=True, timeout=source.deadline_s)
+    frame = ticker.history(
+        **span,
+        interval=source.interval,
+        auto_adjust=False,
+        actions=False,
+        keepna=True,
+        timeout=source.deadline_s,
+    )
     if frame.empty or not np.isfinite(frame["Close"].to_numpy(np.float64)).any():
         raise _nothing(source)
     return _series(source, frame, ticker.get_history_metadata())
@@ -280,7 +368,9 @@ def _left_alone(symbol: str, reason: str) -> SourceError:
     """Return words for a server that takes no more requests, with how long it is left alone."""
     wait = max(1.0, Pause.left())
     words = f"{wait:.0f} s" if wait < 120 else f"{wait / 60:.0f} minutes"
-    return SourceError(f"{reason}; {symbol} was not loaded.", f"Try again in {words}. {_KEPT}", remedies=(RETRY,))
+    return SourceError(
+        f"{reason}; {symbol} was not loaded.", f"Try again in {words}. {_KEPT}", remedies=(RETRY,)
+    )
 
 
 def _nothing(source: YahooSource) -> SourceError:
@@ -295,11 +385,13 @@ def _spelling_help(ticker: str, otherwise: str) -> tuple[str, tuple[str, ...]]:
         return otherwise, ()
     listed = " or ".join(filter(None, (", ".join(suggested[:-1]), suggested[-1])))
     verb = "spells it" if len(suggested) == 1 else "may have it as"
-    return f"Yahoo {verb} {listed}. {_DELISTED}", tuple(f"yahoo:{one}" for one in suggested)
+    return f"Yahoo {verb} {listed}. {_DELISTED}", tuple(f"yahoo:{item}" for item in suggested)
 
 
 def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool, SourceError]:
-    """Return whether asking again may help, and the words for what happened; Yahoo's own reply goes before yfinance's reading."""
+    """Return whether asking again may help, and the words for what happened; Yahoo's own reply
+    goes before yfinance's reading.
+    """
     kind, symbol = type(error).__name__, source.symbol
     status = getattr(chart, "status_code", 0)
     if isinstance(error, SourceError):
@@ -307,15 +399,27 @@ def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool,
     if Pause.left() > 0:
         return False, _left_alone(symbol, "Yahoo takes no more requests for now (status 429)")
     if status >= 500:
-        return True, SourceError(f"Yahoo is out of order (status {status}); {symbol} was not loaded.", _LATER, remedies=(RETRY,))
+        return True, SourceError(
+            f"Yahoo is out of order (status {status}); {symbol} was not loaded.",
+            _LATER,
+            remedies=(RETRY,),
+        )
     if status >= 400:
         return False, _refusal(status, chart, source)
     if isinstance(error, TimeoutError) or kind in ("Timeout", "ReadTimeout", "ConnectTimeout"):
         return False, SourceError(
-            f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.", _CONNECTION, remedies=(RETRY,)
+            f"Yahoo did not answer within {source.deadline_s:g} s; {symbol} was not loaded.",
+            _CONNECTION,
+            remedies=(RETRY,),
         )
-    if isinstance(error, TooLargeError | DataError) or "curl: (61)" in str(error):  # 61: packed in a way that cannot be unpacked
-        return False, SourceError(f"Yahoo's reply for {symbol} makes no sense.", f"{_LATER} ({_short(error)})", remedies=(RETRY,))
+    if isinstance(error, TooLargeError | DataError) or "curl: (61)" in str(
+        error
+    ):  # 61: packed in a way that cannot be unpacked
+        return False, SourceError(
+            f"Yahoo's reply for {symbol} makes no sense.",
+            f"{_LATER} ({_short(error)})",
+            remedies=(RETRY,),
+        )
     if type(error).__module__.partition(".")[0] in ("peewee", "sqlite3"):
         words = f"The cookies in {_cache_folder()} cannot be read; {symbol} was not loaded."
         hint = f"Close other programs that use this folder, or delete the folder. ({_short(error)})"
@@ -325,32 +429,47 @@ def _explained(error: Exception, chart: Any, source: YahooSource) -> tuple[bool,
     result = _result_of(chart)
     if result == [] or (kind == "YFPricesMissingError" and result is not None):
         return False, _nothing(source)
-    return False, SourceError(f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER, remedies=(RETRY,))
+    return False, SourceError(
+        f"Yahoo's reply for {symbol} makes no sense ({_looks(chart)}).", _LATER, remedies=(RETRY,)
+    )
 
 
 def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
     """Return whether asking again may help, and the words, where no reply came at all."""
     curl, cut = str(error), type(error).__name__ in ("IncompleteRead", "ConnectionResetError")
     if isinstance(error, AstrayError):
-        words, hint = "Yahoo's address leads elsewhere", f"Is this a network that wants a sign-in first? {_CONNECTION}"
+        words, hint = (
+            "Yahoo's address leads elsewhere",
+            f"Is this a network that wants a sign-in first? {_CONNECTION}",
+        )
     elif found := explain_connection(curl):
         words, hint = found[0], f"{found[1]} {_KEPT}"
     elif cut or any(f"curl: ({code})" in curl for code in (16, 18, 52, 55, 56, 92)):
         cut, words, hint = True, "The connection to Yahoo was cut", _CONNECTION
     else:
         words, hint = "Yahoo cannot be reached", _CONNECTION
-    return cut, SourceError(f"{words}; {symbol} was not loaded.", f"{hint} ({_short(error)})", remedies=(RETRY,))
+    return cut, SourceError(
+        f"{words}; {symbol} was not loaded.", f"{hint} ({_short(error)})", remedies=(RETRY,)
+    )
 
 
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
     said = _said(chart)
     if status == 404:
-        message = f"Yahoo does not know the ticker {source.symbol}, or it was delisted{f' ({said})' if said else ''}."
+        message = (
+            f"Yahoo does not know the ticker {source.symbol}, or it was "
+            f"delisted{f' ({said})' if said else ''}."
+        )
         return SourceError(message, *_spelling_help(source.symbol, _SPELLING))
     if status in (401, 403):
-        return SourceError(f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.", _LATER, remedies=(RETRY,))
+        return SourceError(
+            f"Yahoo refuses to answer (status {status}); {source.symbol} was not loaded.",
+            _LATER,
+            remedies=(RETRY,),
+        )
     return SourceError(
-        f"Yahoo refuses {source.symbol} with status {status}: {said or 'no reason given'}.", "Choose another interval or period."
+        f"Yahoo refuses {source.symbol} with status {status}: {said or 'no reason given'}.",
+        "Choose another interval or period.",
     )
 
 
@@ -380,7 +499,11 @@ def _looks(chart: Any) -> str:
 
 def _short(error: Exception) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return re.sub(r"\s*See https?://\S+.*", "", text).removeprefix("Failed to perform, ").strip(" .")[:120]
+    return (
+        re.sub(r"\s*See https?://\S+.*", "", text)
+        .removeprefix("Failed to perform, ")
+        .strip(" .")[:120]
+    )
 
 
 def _now() -> np.datetime64:
@@ -401,13 +524,31 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
     if not keep.any():
         raise _nothing(source)
     ds, values = ds[keep], values[keep]
-    name = _SPACES.sub(" ", str(about.get("longName") or about.get("shortName") or "")).strip()[:100]
+    name = _SPACES.sub(" ", str(about.get("longName") or about.get("shortName") or "")).strip()[
+        :100
+    ]
     note = f"{name}; Yahoo Finance, for personal use" if name else "Yahoo Finance, for personal use"
     retrieved = f"{_now().astype('datetime64[s]')}Z"
     calendar = infer_calendar(source.symbol, ds, freq, tz)
-    provenance = Provenance(f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note)
-    currency, columns = _CURRENCY.fullmatch(str(about.get("currency") or "")), tuple(_COLUMNS.values())
-    return PriceSeries(source.symbol, ds, columns, values, freq, tz, currency[0] if currency else "", calendar, provenance, tuple(findings))
+    provenance = Provenance(
+        f"yahoo:{source.symbol}", "raw", retrieved, content_hash(ds, values), note
+    )
+    currency, columns = (
+        _CURRENCY.fullmatch(str(about.get("currency") or "")),
+        tuple(_COLUMNS.values()),
+    )
+    return PriceSeries(
+        source.symbol,
+        ds,
+        columns,
+        values,
+        freq,
+        tz,
+        currency[0] if currency else "",
+        calendar,
+        provenance,
+        tuple(findings),
+    )
 
 
 def _check_symbol(symbol: str, about: Mapping[str, Any]) -> None:
@@ -415,10 +556,15 @@ def _check_symbol(symbol: str, about: Mapping[str, Any]) -> None:
     told = str(about.get("symbol") or symbol).upper()
     if told != symbol:
         told = _SPACES.sub(" ", told)[:25]
-        raise SourceError(f"Yahoo answered with the prices of {told} instead of {symbol}.", f"Load {told} if that is what you want.")
+        raise SourceError(
+            f"Yahoo answered with the prices of {told} instead of {symbol}.",
+            f"Load {told} if that is what you want.",
+        )
 
 
-def _kept(ds: Dates, values: Floats, findings: list[Finding], open_from: np.datetime64) -> npt.NDArray[np.bool_]:
+def _kept(
+    ds: Dates, values: Floats, findings: list[Finding], open_from: np.datetime64
+) -> npt.NDArray[np.bool_]:
     """Return which bars are finished and priced [T], and say which are not."""
     priced = np.isfinite(values[:, 3]) & np.isfinite(values[:, 4]) & (values[:, 3] != 0)
     unfinished = ds >= open_from
@@ -427,8 +573,20 @@ def _kept(ds: Dates, values: Floats, findings: list[Finding], open_from: np.date
         text = f"{gone.sum()} bars have no price in Yahoo's data, the first on {dates[0]}."
         findings.append(Finding("no_price", text, int(gone.sum()), "warning", "dropped", dates))
     if unfinished.any():
-        text = f"The bar of {ds[unfinished][0].astype('datetime64[m]')} is still under way; its close is not final."
-        findings.append(Finding("unfinished", text, int(unfinished.sum()), "info", "dropped", (str(ds[unfinished][0]),)))
+        text = (
+            f"The bar of {ds[unfinished][0].astype('datetime64[m]')} is still under way; its "
+            "close is not final."
+        )
+        findings.append(
+            Finding(
+                "unfinished",
+                text,
+                int(unfinished.sum()),
+                "info",
+                "dropped",
+                (str(ds[unfinished][0]),),
+            )
+        )
     kept: npt.NDArray[np.bool_] = priced & ~unfinished
     return kept
 
@@ -437,7 +595,9 @@ def _open_from(interval: str, about: Mapping[str, Any], tz: str) -> np.datetime6
     """Return the first stamp, in exchange time, of which the bar is still under way."""
     import pandas as pd
 
-    now = np.datetime64(pd.Timestamp(_now()).tz_localize("UTC").tz_convert(tz or "UTC").tz_localize(None), "us")
+    now = np.datetime64(
+        pd.Timestamp(_now()).tz_localize("UTC").tz_convert(tz or "UTC").tz_localize(None), "us"
+    )
     if interval == "1d":
         return _open_day(now, about)
     if interval == "1mo":
@@ -450,11 +610,14 @@ def _open_from(interval: str, about: Mapping[str, Any], tz: str) -> np.datetime6
 def _open_day(now: np.datetime64, about: Mapping[str, Any]) -> np.datetime64:
     """Return today, or tomorrow where today's session is over.
 
-    Yahoo tells the present session, or the coming one; where that is today's and has ended, today's bar is final.
+    Yahoo tells the present session, or the coming one; where that is today's and has ended, today's
+    bar is final.
     """
     today = np.datetime64(now.astype("datetime64[D]"))
     try:
-        closes = np.datetime64(about["currentTradingPeriod"]["regular"]["end"].tz_localize(None), "us")
+        closes = np.datetime64(
+            about["currentTradingPeriod"]["regular"]["end"].tz_localize(None), "us"
+        )
     except (KeyError, TypeError, AttributeError):
         return today
     done = closes.astype("datetime64[D]") == today and now >= closes

@@ -1,12 +1,23 @@
-"""What the program remembers between starts: the prices it fetched, the forecasts it made, the runs, and how often a test part was used."""
+"""What the program remembers between starts: the prices it fetched, the forecasts it made, the
+runs, and how often a test part was used.
+"""
 
 from __future__ import annotations
 
 from forecasting.store.database import store_path
 from forecasting.store.journal import Coverage, Entry, Journal
-from forecasting.store.prices import MAX_AGE_S, OVERLAP, Held, Loadable, PriceStore, Refresh, Refreshable, load
-from forecasting.store.runs import KeptRun, RunRecord, RunStore
-from forecasting.store.tries import Tries
+from forecasting.store.prices import (
+    MAX_AGE_S,
+    OVERLAP,
+    Held,
+    Loadable,
+    PriceStore,
+    Refresh,
+    Refreshable,
+    load,
+)
+from forecasting.store.runs import RunRecord, RunStore, StoredRun
+from forecasting.store.trials import Trials
 
 __all__ = [
     "MAX_AGE_S",
@@ -15,14 +26,14 @@ __all__ = [
     "Entry",
     "Held",
     "Journal",
-    "KeptRun",
     "Loadable",
     "PriceStore",
     "Refresh",
     "Refreshable",
     "RunRecord",
     "RunStore",
-    "Tries",
+    "StoredRun",
+    "Trials",
     "load",
     "store_path",
 ]

@@ -12,12 +12,13 @@ from typing import Self, TypeVar
 import numpy as np
 
 from forecasting.errors import RETRY, SourceError
+from forecasting.files.atomic import FileLock, data_folder, name_aside
 from forecasting.series import Finding
-from forecasting.writing import Claim, data_folder, name_aside
 
 _Value = TypeVar("_Value")
 
-#: The schema by version: entry n brings a store of version n to n + 1. Entries are only ever added, each for the tables of one room.
+#: The schema by version: entry n brings a store of version n to n + 1. Entries are only ever added,
+#: each for the tables of one room.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE price_series (
@@ -59,19 +60,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def store_path() -> Path:
-    """Return the file of the store: in ``$CANDLECAST_HOME`` where that is set, else in the system's folder for user data."""
+    """Return the file of the store: in ``$CANDLECAST_HOME`` where that is set, else in the
+    system's folder for user data.
+    """
     return data_folder() / "candlecast.sqlite"
 
 
 class Database:
-    """The store's file: write-ahead log, all or nothing written, readable after a kill at any moment.
+    """The store's file: write-ahead log, all or nothing written, readable after a kill at any
+    moment.
 
-    Belongs to the thread that opened it; any number of threads and processes may each open their own.
+    Belongs to the thread that opened it; any number of threads and processes may each open their
+    own.
 
     Parameters
     ----------
     path : Path, optional
-        The store's file; :func:`store_path` where it is left out. A damaged file is set aside under a new name, never deleted, and
+        The store's file; :func:`store_path` where it is left out. A damaged file is set aside under
+        a new name, never deleted, and
         :attr:`findings` says so.
 
     Raises
@@ -90,7 +96,12 @@ class Database:
         """Return the store itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close the store."""
         self.close()
 
@@ -119,7 +130,8 @@ class Database:
             raise
 
     def _decoded(self, decode: Callable[[], _Value], code: str, text: str) -> _Value | None:
-        """Return what a row holds; of a row that holds anything else, None and a finding that it is left out.
+        """Return what a row holds; of a row that holds anything else, None and a finding that it is
+        left out.
 
         Parameters
         ----------
@@ -139,7 +151,9 @@ class Database:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SourceError(f"The folder {self.path.parent} cannot be used: {error.strerror}.", _ELSEWHERE) from error
+            raise SourceError(
+                f"The folder {self.path.parent} cannot be used: {error.strerror}.", _ELSEWHERE
+            ) from error
         with self._explained("opened"):
             try:
                 return self._connected()
@@ -150,7 +164,9 @@ class Database:
                 return self._connected()
 
     def _guarded(self, work: Callable[[], _Value]) -> _Value:
-        """Do the work; where the file turns out to be damaged, set it aside and do the work on an empty one."""
+        """Do the work; where the file turns out to be damaged, set it aside and do the work on
+        an empty one.
+        """
         with self._explained("used"):
             try:
                 return work()
@@ -171,7 +187,9 @@ class Database:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             hint = _NEXT.get(code, _ELSEWHERE)
             remedies = (RETRY,) if hint == _AGAIN else ()
-            raise SourceError(f"The store {self.path} cannot be {what}: {error}.", hint, remedies=remedies) from error
+            raise SourceError(
+                f"The store {self.path} cannot be {what}: {error}.", hint, remedies=remedies
+            ) from error
 
     def _connected(self) -> sqlite3.Connection:
         """Open the file, bring its schema up to date, and remember which file it was."""
@@ -181,10 +199,14 @@ class Database:
         return db
 
     def _set_aside(self) -> None:
-        """Give the damaged file another name, unless another program was first: then its new file stays."""
-        claim = Claim(self.path)
+        """Give the damaged file another name, unless another program was first: then its new
+        file stays.
+        """
+        claim = FileLock(self.path)
         if not claim.take(_PATIENCE_S):
-            raise SourceError(f"The store {self.path} is damaged and cannot be set aside: it is in use.", _AGAIN)
+            raise SourceError(
+                f"The store {self.path} is damaged and cannot be set aside: it is in use.", _AGAIN
+            )
         try:
             if self._file is None or self._file == _identity(self.path):
                 self._rename()
@@ -193,15 +215,25 @@ class Database:
 
     def _rename(self) -> None:
         aside = name_aside(self.path)
-        for tail in ("-wal", "-shm", ""):  # the store itself last: without it, what is in the others would be thrown away
+        for tail in (
+            "-wal",
+            "-shm",
+            "",
+        ):  # the store itself last: without it, what is in the others would be thrown away
             file = self.path.with_name(self.path.name + tail)
             try:
                 file.rename(aside.with_name(aside.name + tail))
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise SourceError(f"The store {self.path} is damaged and cannot be set aside: {error.strerror}.", _ELSEWHERE) from error
-        text = f"The store {self.path} was damaged; it was set aside as {aside.name}, and a new one was begun."
+                raise SourceError(
+                    f"The store {self.path} is damaged and cannot be set aside: {error.strerror}.",
+                    _ELSEWHERE,
+                ) from error
+        text = (
+            f"The store {self.path} was damaged; it was set aside as {aside.name}, and a new "
+            "one was begun."
+        )
         self.findings += (Finding("store_damaged", text, severity="warning", action="set aside"),)
 
 
@@ -212,14 +244,18 @@ def text_of(*values: object) -> None:
 
 
 def date_of(microseconds: object) -> np.datetime64:
-    """Return a date of a column of microseconds since 1970; ValueError for anything that is no date in the years 1 to 9999."""
+    """Return a date of a column of microseconds since 1970; ValueError for anything that is no
+    date in the years 1 to 9999.
+    """
     if not isinstance(microseconds, int) or not _FIRST <= microseconds <= _LAST:
         raise ValueError("a column does not hold a date")
     return np.datetime64(microseconds, "us")
 
 
 #: The first and the last date there is, in microseconds since 1970.
-_FIRST, _LAST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31"))
+_FIRST, _LAST = (
+    int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31")
+)
 
 _ELSEWHERE = "Set CANDLECAST_HOME to a folder that can be written."
 _AGAIN = "Another Candlecast is writing to it: try again in a moment."
@@ -227,8 +263,10 @@ _AGAIN = "Another Candlecast is writing to it: try again in a moment."
 _NEXT = {
     sqlite3.SQLITE_BUSY: _AGAIN,
     sqlite3.SQLITE_LOCKED: _AGAIN,
-    sqlite3.SQLITE_FULL: "Free some space there, or set CANDLECAST_HOME to a folder on another disk.",
-    sqlite3.SQLITE_IOERR: "Check that its disk or network is there, or set CANDLECAST_HOME to another folder.",
+    sqlite3.SQLITE_FULL: "Free some space there, or set CANDLECAST_HOME to a folder on another "
+    "disk.",
+    sqlite3.SQLITE_IOERR: "Check that its disk or network is there, or set CANDLECAST_HOME to "
+    "another folder.",
 }
 #: Seconds that another program is waited for.
 _PATIENCE_S = 5.0
@@ -239,7 +277,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
     try:
         if (have := _version(db)) > (know := len(MIGRATIONS)):
-            raise SourceError(f"{path} is of version {have}; this program knows versions up to {know}.", "Update Candlecast.")
+            raise SourceError(
+                f"{path} is of version {have}; this program knows versions up to {know}.",
+                "Update Candlecast.",
+            )
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
@@ -252,7 +293,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one that has taken its name; None where there is none."""
+    """Return what tells a file from another one that has taken its name; None where there is
+    none.
+    """
     try:
         told = path.stat()
     except OSError:
@@ -285,4 +328,7 @@ def _migrate(db: sqlite3.Connection) -> None:
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
     """Tell damage from a file that is locked, full or forbidden."""
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from forecasting.config import GROUPS, RunConfig, value_titles
-from forecasting.store.runs import KeptRun
+from forecasting.store.runs import StoredRun
 
 
-def differences(one: KeptRun, other: KeptRun) -> list[tuple[str, str, str]]:
-    """Return what two runs differ in, as label and both values in words: prices and settings first, then how it went.
+def differences(one: StoredRun, other: StoredRun) -> list[tuple[str, str, str]]:
+    """Return what two runs differ in, as label and both values in words: prices and settings first,
+    then how it went.
 
     Raises
     ------
@@ -15,14 +16,23 @@ def differences(one: KeptRun, other: KeptRun) -> list[tuple[str, str, str]]:
         Settings that this program does not know.
     """
     rows = [("Series", one.symbols, other.symbols)]
-    prints = [{series.symbol: series.fingerprint for series in run.record.series} for run in (one, other)]
-    rows += [(f"Prices of {name}", mark, prints[1][name]) for name, mark in prints[0].items() if name in prints[1]]
+    prints = [
+        {series.symbol: series.fingerprint for series in run.record.series} for run in (one, other)
+    ]
+    rows += [
+        (f"Prices of {name}", mark, prints[1][name])
+        for name, mark in prints[0].items()
+        if name in prints[1]
+    ]
     settings = [_settings(run.config) for run in (one, other)]
     rows += [(name, words, settings[1][name]) for name, words in settings[0].items()]
     rows.append(("Device used", one.record.device, other.record.device))
     versions = (one.record.versions, other.record.versions)
     names = sorted({*versions[0], *versions[1]})
-    rows += [(f"Version of {name}", versions[0].get(name, "–"), versions[1].get(name, "–")) for name in names]
+    rows += [
+        (f"Version of {name}", versions[0].get(name, "–"), versions[1].get(name, "–"))
+        for name in names
+    ]
     return [row for row in rows if row[1] != row[2]]
 
 

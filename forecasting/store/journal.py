@@ -1,4 +1,6 @@
-"""The forecast journal: what was forecast, kept before it is known, and compared with what happened once it is."""
+"""The forecast journal: what was forecast, kept before it is known, and compared with what
+happened once it is.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ class Entry:
     counts : ndarray of bool, shape [H]
         Whether the bar's close was still unknown when the forecast was made.
     y : ndarray of float64, shape [H]
-        What happened, in the price units of the forecast (also after a split); NaN where that is not known yet.
+        What happened, in the price units of the forecast (also after a split); NaN where that is
+        not known yet.
     """
 
     forecast: Forecast
@@ -71,13 +74,17 @@ class Entry:
 
     @property
     def state(self) -> Literal["open", "closed", "past"]:
-        """``open``: its last bar is still to come; ``closed``: it is known; ``past``: it was known at the time, which never counts."""
+        """``open``: its last bar is still to come; ``closed``: it is known; ``past``: it was
+        known at the time, which never counts.
+        """
         if not self.counts.any():
             return "past"
         return "closed" if np.isfinite(self.y[self.counts][-1]) else "open"
 
     def hits(self, level: float) -> Mask:
-        """Return which known bars lay in the central band of ``level`` percent, shape [H]; KeyError where there is no such band."""
+        """Return which known bars lay in the central band of ``level`` percent, shape [H];
+        KeyError where there is no such band.
+        """
         low, high = self.forecast.band(level)
         return self.known & within(low, self.y, high)
 
@@ -95,7 +102,8 @@ class Coverage:
     hits, bars : ndarray of int64, shape [N]
         Bars of that day in the band, and all.
     independent : int
-        Most forecasts among them whose known bars do not overlap in time: series move together, so that forecasts of
+        Most forecasts among them whose known bars do not overlap in time: series move together, so
+        that forecasts of
         several series, or of several networks, from one day count once.
     """
 
@@ -116,7 +124,11 @@ class Coverage:
     @property
     def share(self) -> float:
         """Realised coverage in percent; NaN where nothing is known yet."""
-        return 100 * float(self.hits.sum()) / float(self.bars.sum()) if self.bars.size else float("nan")
+        return (
+            100 * float(self.hits.sum()) / float(self.bars.sum())
+            if self.bars.size
+            else float("nan")
+        )
 
     @property
     def running(self) -> Floats:
@@ -127,11 +139,18 @@ class Coverage:
 class Journal(Database):
     """The journal in the store's file; parameters and errors as of :class:`Database`.
 
-    A forecast of the same series, cutoff, network and settings is kept once, as it was made first. Only bars whose close was
+    A forecast of the same series, cutoff, network and settings is kept once, as it was made first.
+    Only bars whose close was
     unknown when the forecast was made count.
     """
 
-    def add(self, forecasts: Sequence[Forecast], panel: Panel, config: RunConfig, made_at: np.datetime64 | None = None) -> int:
+    def add(
+        self,
+        forecasts: Sequence[Forecast],
+        panel: Panel,
+        config: RunConfig,
+        made_at: np.datetime64 | None = None,
+    ) -> int:
         """Keep forecasts, all of them or none.
 
         Parameters
@@ -149,7 +168,7 @@ class Journal(Database):
         int
             How many are new.
         """
-        series = {one.symbol: one for one in panel}
+        series = {item.symbol: item for item in panel}
         now = _now() if made_at is None else made_at
         rows = [_row(fcst, series[fcst.symbol], config, now) for fcst in forecasts]
         return self._guarded(lambda: self._insert(rows))
@@ -157,8 +176,10 @@ class Journal(Database):
     def reconcile(self, panel: Panel, now: np.datetime64 | None = None) -> int:
         """Enter what happened, as far as the panel knows it.
 
-        A series is one of the journal if symbol, frequency and the moves before the cutoff agree. What happened is taken as the ratio
-        to the close at the cutoff in the panel, so that prices adjusted anew for splits and dividends tell the same story. A last bar
+        A series is one of the journal if symbol, frequency and the moves before the cutoff agree.
+        What happened is taken as the ratio
+        to the close at the cutoff in the panel, so that prices adjusted anew for splits and
+        dividends tell the same story. A last bar
         whose session may not be over is left for later. What was entered stays.
 
         Parameters
@@ -176,13 +197,18 @@ class Journal(Database):
         return sum(self._guarded(partial(self._enter, series, moment)) for series in panel)
 
     def entries(self, symbol: str | None = None) -> tuple[Entry, ...]:
-        """Return the forecasts, latest first, of one symbol if wanted; a damaged one is left out, and :attr:`findings` says so."""
+        """Return the forecasts, latest first, of one symbol if wanted; a damaged one is left
+        out, and :attr:`findings` says so.
+        """
         where, values = ("", ()) if symbol is None else ("WHERE symbol = ?", (symbol,))
-        found = self._guarded(lambda: list(self._read(f"{where} ORDER BY made_at DESC, id DESC", values)))
+        found = self._guarded(
+            lambda: list(self._read(f"{where} ORDER BY made_at DESC, id DESC", values))
+        )
         return tuple(entry for _, entry, _ in found)
 
     def coverage(self, level: float, symbol: str | None = None) -> Coverage:
-        """Return how often what happened lay in the band of ``level`` percent, of one symbol if wanted.
+        """Return how often what happened lay in the band of ``level`` percent, of one symbol if
+        wanted.
 
         Forecasts without such a band are left out.
         """
@@ -200,12 +226,18 @@ class Journal(Database):
             days.append(entry.forecast.ds[entry.known].astype("datetime64[D]"))
             hits.append(inside[entry.known])
         if not days:
-            return Coverage(level, np.empty(0, "datetime64[D]"), np.empty(0, np.int64), np.empty(0, np.int64))
-        ds, place = np.unique(np.concatenate(days), return_inverse=True)
+            return Coverage(
+                level, np.empty(0, "datetime64[D]"), np.empty(0, np.int64), np.empty(0, np.int64)
+            )
+        ds, index = np.unique(np.concatenate(days), return_inverse=True)
         inside = np.concatenate(hits)
         begin, end = np.array(spans, "datetime64[us]").T
         return Coverage(
-            level, ds, np.bincount(place[inside], minlength=ds.size), np.bincount(place, minlength=ds.size), disjoint(begin, end)
+            level,
+            ds,
+            np.bincount(index[inside], minlength=ds.size),
+            np.bincount(index, minlength=ds.size),
+            disjoint(begin, end),
         )
 
     def _insert(self, rows: Sequence[tuple[tuple[Any, ...], Dates, Mask]]) -> int:
@@ -216,13 +248,20 @@ class Journal(Database):
                 if not made.rowcount:
                     continue
                 added += 1
-                steps = zip(range(ds.size), ds.astype(np.int64).tolist(), counts.tolist(), strict=True)
+                steps = zip(
+                    range(ds.size), ds.astype(np.int64).tolist(), counts.tolist(), strict=True
+                )
                 number = made.lastrowid
-                db.executemany("INSERT INTO journal_step (entry, step, ds, counts) VALUES (?, ?, ?, ?)", ((number, *one) for one in steps))
+                db.executemany(
+                    "INSERT INTO journal_step (entry, step, ds, counts) VALUES (?, ?, ?, ?)",
+                    ((number, *item) for item in steps),
+                )
         return added
 
     def _read(self, where: str, values: tuple[str, ...]) -> Iterator[tuple[int, Entry, Floats]]:
-        """Yield number, entry and the closes up to the cutoff [K, 2] of each forecast that is asked for."""
+        """Yield number, entry and the closes up to the cutoff [K, 2] of each forecast that is
+        asked for.
+        """
         with self._reading() as db:
             rows = db.execute(f"{_SELECT_ENTRIES} {where}", values).fetchall()
             steps = [db.execute(_SELECT_STEPS, row[:1]).fetchall() for row in rows]
@@ -234,7 +273,10 @@ class Journal(Database):
                 yield number, *found
 
     def _enter(self, series: PriceSeries, now: np.datetime64) -> int:
-        waiting = "WHERE symbol = ? AND freq = ? AND id IN (SELECT entry FROM journal_step WHERE y IS NULL)"
+        waiting = (
+            "WHERE symbol = ? AND freq = ? AND id IN (SELECT entry FROM journal_step WHERE "
+            "y IS NULL)"
+        )
         found = list(self._read(waiting, (series.symbol, series.freq)))
         known = _finished(series, now) if found else 0
         news = []
@@ -244,30 +286,70 @@ class Journal(Database):
             news += [(float(told[step]), number, int(step)) for step in steps]
         if news:
             with self._writing() as db:
-                db.executemany("UPDATE journal_step SET y = ? WHERE entry = ? AND step = ? AND y IS NULL", news)
+                db.executemany(
+                    "UPDATE journal_step SET y = ? WHERE entry = ? AND step = ? AND y IS NULL", news
+                )
         return len(news)
 
 
-def _row(fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetime64) -> tuple[tuple[Any, ...], Dates, Mask]:
+def _row(
+    fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetime64
+) -> tuple[tuple[Any, ...], Dates, Mask]:
     cutoff = int(np.searchsorted(series.ds, fcst.cutoff))
     first = max(0, cutoff + 1 - PAST)
-    past = np.stack([series.ds[first : cutoff + 1].astype(np.int64).astype(np.float64), series.y[first : cutoff + 1]], axis=1)
+    past = np.stack(
+        [
+            series.ds[first : cutoff + 1].astype(np.int64).astype(np.float64),
+            series.y[first : cutoff + 1],
+        ],
+        axis=1,
+    )
     values, closes = fcst.values.astype("<f8").tobytes(), past.astype("<f8").tobytes()
     settings = config.changed(device="auto", baselines="auto").to_json()
-    identity = [fcst.symbol, series.freq, fcst.model, str(fcst.cutoff), [str(one) for one in fcst.ds], list(fcst.quantiles), settings]
+    identity = [
+        fcst.symbol,
+        series.freq,
+        fcst.model,
+        str(fcst.cutoff),
+        [str(item) for item in fcst.ds],
+        list(fcst.quantiles),
+        settings,
+    ]
     levels = json.dumps(fcst.quantiles)
     told = series.provenance
     about = (
-        hashlib.sha256(json.dumps(identity).encode()).hexdigest(), int(now.astype("datetime64[us]").astype(np.int64)), fcst.symbol,
-        fcst.model, series.freq, series.tz, int(fcst.cutoff.astype("datetime64[us]").astype(np.int64)), fcst.y0, levels, values, closes,
-        config.to_json(), told.source, told.adjusted, told.retrieved_at, told.content_hash, told.note, _checksum(levels, values, closes),
+        hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
+        int(now.astype("datetime64[us]").astype(np.int64)), fcst.symbol,
+        fcst.model, series.freq, series.tz,
+        int(fcst.cutoff.astype("datetime64[us]").astype(np.int64)), fcst.y0, levels, values, closes,
+        config.to_json(), told.source, told.adjusted, told.retrieved_at, told.content_hash,
+        told.note, _checksum(levels, values, closes),
     )  # fmt: skip
     return about, fcst.ds, now < _known_from(series, fcst.ds)
 
 
-def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]]) -> tuple[Entry, Floats]:
-    """Return an entry and its past as they were written; any error where a column does not hold what it should."""
-    _, made_at, symbol, model, freq, tz, cutoff, y0, levels, values, closes, config, *source, checksum = about
+def _entry(
+    about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]]
+) -> tuple[Entry, Floats]:
+    """Return an entry and its past as they were written; any error where a column does not hold
+    what it should.
+    """
+    (
+        _,
+        made_at,
+        symbol,
+        model,
+        freq,
+        tz,
+        cutoff,
+        y0,
+        levels,
+        values,
+        closes,
+        config,
+        *source,
+        checksum,
+    ) = about
     text_of(symbol, model, freq, tz, levels, config, *source)
     if _checksum(levels, values, closes) != checksum:
         raise ValueError("it does not match its checksum")
@@ -276,7 +358,11 @@ def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]])
     table = np.frombuffer(values, "<f8").astype(np.float64).reshape(ds.size, len(quantiles))
     y = np.array([np.nan if step[2] is None else step[2] for step in steps], np.float64)
     past = np.frombuffer(closes, "<f8").astype(np.float64).reshape(-1, 2)
-    if not np.isfinite([y0, *table.ravel(), *past.ravel()]).all() or np.isinf(y).any() or not ds.size:
+    if (
+        not np.isfinite([y0, *table.ravel(), *past.ravel()]).all()
+        or np.isinf(y).any()
+        or not ds.size
+    ):
         raise ValueError("numbers that are not finite")
     counts = np.array([bool(int(step[1])) for step in steps])
     fcst = Forecast(symbol, model, date_of(cutoff), float(y0), ds, quantiles, table)
@@ -285,38 +371,48 @@ def _entry(about: Sequence[Any], steps: Sequence[tuple[int, int, float | None]])
 
 
 def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats:
-    """Return what the first ``known`` bars of a series say of the forecast bars, in the forecast's units, shape [H]; NaN elsewhere."""
+    """Return what the first ``known`` bars of a series say of the forecast bars, in the
+    forecast's units, shape [H]; NaN elsewhere.
+    """
     y, fcst = np.full(len(entry.forecast), np.nan), entry.forecast
     stamps, wanted = (comparable(ds, series.freq) for ds in (series.ds[:known], fcst.ds))
     cutoff = _place(stamps, comparable(np.array([fcst.cutoff]), series.freq))[0]
     if cutoff < 0 or not same_series(past, stamps, series):
         return y
-    place = _bars_of(series, stamps, int(cutoff), wanted)
-    there = place >= 0
+    index = _bars_of(series, stamps, int(cutoff), wanted)
+    there = index >= 0
     now = series.y[cutoff]
     if fcst.y0 > 0 and now > 0:
-        y[there] = series.y[place[there]] * _unsplit(series, place[there], int(cutoff)) * (fcst.y0 / now)
+        y[there] = (
+            series.y[index[there]] * _unsplit(series, index[there], int(cutoff)) * (fcst.y0 / now)
+        )
     else:
-        y[there] = series.y[place[there]]
+        y[there] = series.y[index[there]]
     return y
 
 
 def _bars_of(series: PriceSeries, stamps: Dates, cutoff: int, wanted: Dates) -> Ints:
     """Return the bar of each forecast date [H]; -1 where it is not known.
 
-    The h-th date of a daily forecast stands for the h-th session after the cutoff. Where a date turned out to be a holiday, it and
-    the dates after it are those of the next sessions. Sessions are those of the exchange, or the bars where none is known.
+    The h-th date of a daily forecast stands for the h-th session after the cutoff. Where a date
+    turned out to be a holiday, it and
+    the dates after it are those of the next sessions. Sessions are those of the exchange, or the
+    bars where none is known.
     """
-    place = _place(stamps, wanted)
-    if series.freq != "1D" or not stamps.size or not ((place < 0) & (wanted < stamps[-1])).any():
-        return place
+    index = _place(stamps, wanted)
+    if series.freq != "1D" or not stamps.size or not ((index < 0) & (wanted < stamps[-1])).any():
+        return index
     from forecasting.calendars.exchange import exchange_for, sessions_between
     from forecasting.calendars.week import WORKDAYS
 
     bars = stamps[cutoff + 1 :].astype("datetime64[D]")
     first, last = stamps[cutoff].astype("datetime64[D]") + _DAY, stamps[-1].astype("datetime64[D]")
     known = series.calendar == "24/7" or exchange_for(series.calendar, first, last) is not None
-    due = np.union1d(bars, sessions_between(series.calendar, first, last, WORKDAYS)) if known else bars
+    due = (
+        np.union1d(bars, sessions_between(series.calendar, first, last, WORKDAYS))
+        if known
+        else bars
+    )
     moved = np.full(wanted.size, -1)
     count = min(due.size, wanted.size)
     moved[:count] = _place(stamps, due[:count].astype("datetime64[us]"))
@@ -324,7 +420,8 @@ def _bars_of(series: PriceSeries, stamps: Dates, cutoff: int, wanted: Dates) -> 
 
 
 def same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
-    """Tell whether moves of the past are those of a series; a few may differ, as at a split, all others by little.
+    """Tell whether moves of the past are those of a series; a few may differ, as at a split, all
+    others by little.
 
     Parameters
     ----------
@@ -334,11 +431,13 @@ def same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
         Those of the series' first bars that may be looked at, from :func:`comparable`.
     series : PriceSeries
     """
-    place = _place(stamps, comparable(past[:, 0].astype(np.int64).view("datetime64[us]"), series.freq))
-    there = place >= 0
+    index = _place(
+        stamps, comparable(past[:, 0].astype(np.int64).view("datetime64[us]"), series.freq)
+    )
+    there = index >= 0
     if there.sum() < min(3, len(past)):
         return False
-    old, new = past[there, 1], series.y[place[there]]
+    old, new = past[there, 1], series.y[index[there]]
     if (old > 0).all() and (new > 0).all():
         old, new = np.log(old), np.log(new)
     before, after = np.diff(old), np.diff(new)
@@ -349,9 +448,11 @@ def same_series(past: Floats, stamps: Dates, series: PriceSeries) -> bool:
 
 
 def _unsplit(series: PriceSeries, bars: Ints, cutoff: int) -> Floats:
-    """Return the factors [n] that undo splits since the cutoff, of which a series with closes as traded tells by its adjusted ones.
+    """Return the factors [n] that undo splits since the cutoff, of which a series with closes as
+    traded tells by its adjusted ones.
 
-    Adjusted closes that move by less than a fifth against the others do so because of dividends, which were never forecast.
+    Adjusted closes that move by less than a fifth against the others do so because of dividends,
+    which were never forecast.
     """
     if "adj_close" not in series:
         return np.ones(bars.size)
@@ -364,19 +465,25 @@ def _unsplit(series: PriceSeries, bars: Ints, cutoff: int) -> Floats:
 
 def comparable(ds: Dates, freq: str) -> Dates:
     """Return stamps [T] at which bars of two sources meet: days, unless bars have a time."""
-    return ds if freq.endswith(("min", "h", "s")) else ds.astype("datetime64[D]").astype("datetime64[us]")
+    return (
+        ds
+        if freq.endswith(("min", "h", "s"))
+        else ds.astype("datetime64[D]").astype("datetime64[us]")
+    )
 
 
 def _place(stamps: Dates, wanted: Dates) -> Ints:
     """Return the bar of each wanted stamp, shape [n]; -1 where there is none."""
-    place = np.minimum(np.searchsorted(stamps, wanted), max(stamps.size - 1, 0))
+    index = np.minimum(np.searchsorted(stamps, wanted), max(stamps.size - 1, 0))
     if not stamps.size:
         return np.full(wanted.size, -1)
-    return np.where(stamps[place] == wanted, place, -1)
+    return np.where(stamps[index] == wanted, index, -1)
 
 
 def _finished(series: PriceSeries, now: np.datetime64) -> int:
-    """Return how many bars of a series have surely ended; of bars that are no days the last one never has."""
+    """Return how many bars of a series have surely ended; of bars that are no days the last one
+    never has.
+    """
     bars = int(np.searchsorted(series.ds, now - _EARLIEST, side="right"))
     if not bars or series.freq != "1D":
         return max(0, bars - 1)
@@ -386,12 +493,16 @@ def _finished(series: PriceSeries, now: np.datetime64) -> int:
 
 
 def _known_from(series: PriceSeries, ds: Dates) -> Dates:
-    """Return the moment in UTC from which the close of each bar may be known: the end of the session, or else its stamp."""
+    """Return the moment in UTC from which the close of each bar may be known: the end of the
+    session, or else its stamp.
+    """
     return _or(_session_closes(series, ds), _in_utc(ds, series.tz, _EARLIEST))
 
 
 def _session_closes(series: PriceSeries, ds: Dates) -> Dates:
-    """Return when the sessions of daily bars end, in UTC; NaT where no exchange tells, and for other bars."""
+    """Return when the sessions of daily bars end, in UTC; NaT where no exchange tells, and for
+    other bars.
+    """
     from forecasting.calendars.exchange import exchange_for, rezoned
 
     closes = np.full(ds.size, np.datetime64("NaT", "us"))
@@ -403,9 +514,9 @@ def _session_closes(series: PriceSeries, ds: Dates) -> Dates:
         return _in_utc(ends, series.tz, 0 * _DAY)
     exchange = exchange_for(series.calendar, days.min(), days.max())
     if exchange is not None:
-        place = np.minimum(np.searchsorted(exchange.days, days), exchange.days.size - 1)
-        there = exchange.days[place] == days
-        closes[there] = rezoned(exchange.closes[place[there]], exchange.tz, "UTC")
+        index = np.minimum(np.searchsorted(exchange.days, days), exchange.days.size - 1)
+        there = exchange.days[index] == days
+        closes[there] = rezoned(exchange.closes[index[there]], exchange.tz, "UTC")
     return closes
 
 

@@ -1,4 +1,6 @@
-"""The outcomes of a run's test part in little room: the figures of every model, and of the network what is drawn of each forecast."""
+"""The outcomes of a run's test part in little room: the figures of every model, and of the
+network what is drawn of each forecast.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +32,15 @@ _MOST_HEADER, _MOST_FIGURES, _LINE = 4 * 2**20, 8 * 2**20, 400
 _PRECISION = 1e-6
 
 #: The first and the last date there is, in microseconds since 1970.
-_FIRST, _LAST = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31"))
+_FIRST, _LAST = (
+    int(np.datetime64(day, "us").astype(np.int64)) for day in ("0001-01-01", "9999-12-31")
+)
 
 _Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class KeptOutcomes:
+class StoredOutcomes:
     """What the store has of the outcomes of a run.
 
     Attributes
@@ -55,7 +59,10 @@ class KeptOutcomes:
 
 
 #: Of a run of which nothing was kept.
-NONE_KEPT = KeptOutcomes(lacking="The run was kept by an earlier version, which kept the scores only. Reproduce it to see all of it.")
+NONE_KEPT = StoredOutcomes(
+    lacking="The run was kept by an earlier version, which kept the scores only. Reproduce it to "
+    "see all of it."
+)
 
 
 class _Model(Settings):
@@ -71,7 +78,16 @@ class _Model(Settings):
         """Return the shapes of its arrays."""
         levels, quantiles = (self.levels,), (self.quantiles,)
         limits = [levels, levels] if self.intervals else []
-        return [(len(self.metrics), steps), levels, levels, (self.levels, steps), quantiles, quantiles, *limits, (steps, 4)]
+        return [
+            (len(self.metrics), steps),
+            levels,
+            levels,
+            (self.levels, steps),
+            quantiles,
+            quantiles,
+            *limits,
+            (steps, 4),
+        ]
 
 
 class _Forecasts(Settings):
@@ -85,12 +101,16 @@ class _Forecasts(Settings):
     exact: bool
 
     def wide(self, steps: int) -> list[tuple[int, ...]]:
-        """Return the shapes of what is kept in full: symbols, cutoffs, dates, values there, what happened, scales."""
+        """Return the shapes of what is kept in full: symbols, cutoffs, dates, values there, what
+        happened, scales.
+        """
         n = self.origins
         return [(n,), (n,), (n, steps), (n,), (n, steps), *([(n,), (n,)] if self.scales else [])]
 
     def narrow(self, steps: int) -> list[tuple[int, ...]]:
-        """Return the shapes of what is kept as differences from the value at the cutoff: quantiles and mean."""
+        """Return the shapes of what is kept as differences from the value at the cutoff:
+        quantiles and mean.
+        """
         n = self.origins
         return [(n, steps, len(self.quantiles)), *([(n, steps)] if self.mean else [])]
 
@@ -119,20 +139,31 @@ def pack_outcomes(outcomes: Mapping[str, Outcomes], profiles: Mapping[str, Profi
     if not outcomes or not len(next(iter(outcomes.values()))):
         return b""
     network = next(iter(outcomes.values()))
-    models = [_model(name, one) for name, one in profiles.items()]
-    wide: list[_Array] = [array for one in profiles.values() for array in _figures(one)]
+    models = [_model(name, item) for name, item in profiles.items()]
+    wide: list[_Array] = [array for item in profiles.values() for array in _figures(item)]
     narrow: list[_Array] = []
     told, lacking = _described(network)
     if told is not None:
         ground, narrow = _numbers(network, told)
         wide += ground
-    header = _Header(steps=network.horizon, models=tuple(models), forecasts=told, lacking=lacking, origins=len(network))
+    header = _Header(
+        steps=network.horizon,
+        models=tuple(models),
+        forecasts=told,
+        lacking=lacking,
+        origins=len(network),
+    )
     words = header.model_dump_json().encode()
     first = zlib.compress(_planes(wide, 8))
-    return _HEAD.pack(_MAGIC, len(words), len(first)) + words + first + zlib.compress(_planes(narrow, 8 if told and told.exact else 4))
+    return (
+        _HEAD.pack(_MAGIC, len(words), len(first))
+        + words
+        + first
+        + zlib.compress(_planes(narrow, 8 if told and told.exact else 4))
+    )
 
 
-def unpack_outcomes(data: bytes) -> KeptOutcomes:
+def unpack_outcomes(data: bytes) -> StoredOutcomes:
     """Return what was packed; no more is unpacked than its header tells of, and that is bounded.
 
     Raises
@@ -149,7 +180,7 @@ def unpack_outcomes(data: bytes) -> KeptOutcomes:
         raise _damaged(str(error)) from error
 
 
-def _unpacked(data: bytes) -> KeptOutcomes:
+def _unpacked(data: bytes) -> StoredOutcomes:
     magic, words, first = _HEAD.unpack_from(data)
     if magic != _MAGIC or words > _MOST_HEADER:
         raise ValueError("they do not begin as outcomes do")
@@ -168,29 +199,40 @@ def _unpacked(data: bytes) -> KeptOutcomes:
     profiles = {model.name: _profile(model, numbers) for model in header.models}
     network = header.models[0].name
     outcomes = {network: _outcomes(network, told, wide[len(figures) :], narrow)} if told else {}
-    return KeptOutcomes(outcomes, profiles, _why(header))
+    return StoredOutcomes(outcomes, profiles, _why(header))
 
 
 def _described(network: Outcomes) -> tuple[_Forecasts | None, Literal["", "many", "unfit"]]:
-    """Return what of a network's forecasts is kept; nothing where they are too many, or hold what cannot be drawn."""
-    drawn = tuple(q for q in network.quantiles if any(abs(q - one) < 1e-9 for one in DRAWN))
+    """Return what of a network's forecasts is kept; nothing where they are too many, or hold
+    what cannot be drawn.
+    """
+    drawn = tuple(q for q in network.quantiles if any(abs(q - item) < 1e-9 for item in DRAWN))
     values = np.stack([network.quantile(q) for q in drawn], axis=2) if drawn else np.empty(0)
     if network.y.size * (len(drawn) + 2) > MOST_KEPT:
         return None, "many"
-    sound = all(np.isfinite(one).all() for one in (values, network.mean, network.y0))
+    sound = all(np.isfinite(item).all() for item in (values, network.mean, network.y0))
     scales = network.scale.size == network.rms_scale.size == len(network)
-    if not drawn or not sound or any(np.isinf(one).any() for one in (network.y, network.scale, network.rms_scale)):
+    if (
+        not drawn
+        or not sound
+        or any(np.isinf(item).any() for item in (network.y, network.scale, network.rms_scale))
+    ):
         return None, "unfit"
     y0 = network.y0[:, None]
-    exact = not (_survives(values, y0[:, :, None]) and (not network.mean.size or _survives(network.mean, y0)))
+    exact = not (
+        _survives(values, y0[:, :, None]) and (not network.mean.size or _survives(network.mean, y0))
+    )
     symbols = tuple(map(str, np.unique(network.symbol)))
     return _Forecasts(
-        origins=len(network), symbols=symbols, quantiles=drawn, scales=scales, mean=bool(network.mean.size), exact=exact
+        origins=len(network), symbols=symbols, quantiles=drawn, scales=scales,
+            mean=bool(network.mean.size), exact=exact
     ), ""  # fmt: skip
 
 
 def _survives(values: Floats, y0: Floats) -> bool:
-    """Tell whether single precision of the differences is enough: for the values, and for which of them are positive."""
+    """Tell whether single precision of the differences is enough: for the values, and for which
+    of them are positive.
+    """
     away = values - y0
     with np.errstate(over="ignore"):
         back = y0 + away.astype(np.float32)
@@ -200,38 +242,64 @@ def _survives(values: Floats, y0: Floats) -> bool:
 
 def _numbers(network: Outcomes, told: _Forecasts) -> tuple[list[_Array], list[_Array]]:
     """Return what is kept in full, and what as differences."""
-    _, place = np.unique(network.symbol, return_inverse=True)
-    stamps = [one.astype("datetime64[us]").astype(np.int64) for one in (network.cutoff, network.ds)]
-    wide: list[_Array] = [place.reshape(-1).astype(np.int64), *stamps, network.y0, network.y]
+    _, index = np.unique(network.symbol, return_inverse=True)
+    stamps = [
+        item.astype("datetime64[us]").astype(np.int64) for item in (network.cutoff, network.ds)
+    ]
+    wide: list[_Array] = [index.reshape(-1).astype(np.int64), *stamps, network.y0, network.y]
     wide += [network.scale, network.rms_scale] if told.scales else []
-    values = np.stack([network.quantile(q) for q in told.quantiles], axis=2) - network.y0[:, None, None]
+    values = (
+        np.stack([network.quantile(q) for q in told.quantiles], axis=2) - network.y0[:, None, None]
+    )
     narrow: list[_Array] = [values, *([network.mean - network.y0[:, None]] if told.mean else [])]
-    return wide, [one.astype("<f8" if told.exact else "<f4") for one in narrow]
+    return wide, [item.astype("<f8" if told.exact else "<f4") for item in narrow]
 
 
 def _outcomes(model: str, told: _Forecasts, wide: list[_Array], narrow: list[_Array]) -> Outcomes:
     """Return the network's outcomes of their numbers."""
-    place, cutoff, ds = (one.view(np.int64) for one in wide[:3])
+    index, cutoff, ds = (item.view(np.int64) for item in wide[:3])
     y0, y, *scales = wide[3:]
-    if place.min() < 0 or place.max() >= len(told.symbols):
+    if index.min() < 0 or index.max() >= len(told.symbols):
         raise ValueError("a series that is not there")
-    if not all(is_date(one) for one in (cutoff, ds)):
+    if not all(is_date(item) for item in (cutoff, ds)):
         raise ValueError("a date that is none")
     quantiles = told.quantiles
-    if list(quantiles) != sorted(set(quantiles)) or 0.5 not in quantiles or quantiles[0] <= 0 or quantiles[-1] >= 1:
+    if (
+        list(quantiles) != sorted(set(quantiles))
+        or 0.5 not in quantiles
+        or quantiles[0] <= 0
+        or quantiles[-1] >= 1
+    ):
         raise ValueError("quantiles that are none")
     with np.errstate(over="ignore", invalid="ignore"):
-        values, *mean = (y0.reshape(-1, *[1] * (one.ndim - 1)) + one.astype(np.float64) for one in narrow)
-    if not all(np.isfinite(one).all() for one in (y0, values, *mean)) or any(np.isinf(one).any() for one in (y, *scales)):
+        values, *mean = (
+            y0.reshape(-1, *[1] * (item.ndim - 1)) + item.astype(np.float64) for item in narrow
+        )
+    if not all(np.isfinite(item).all() for item in (y0, values, *mean)) or any(
+        np.isinf(item).any() for item in (y, *scales)
+    ):
         raise ValueError("numbers that are not finite")
     stamps = (cutoff.view("datetime64[us]"), ds.view("datetime64[us]"))
     scale, rms_scale = scales or (np.empty(0), np.empty(0))
     points = mean[0] if mean else np.empty(0)
-    return Outcomes(model, np.array(told.symbols)[place], *stamps, y0, y, quantiles, values, scale, rms_scale, points)
+    return Outcomes(
+        model,
+        np.array(told.symbols)[index],
+        *stamps,
+        y0,
+        y,
+        quantiles,
+        values,
+        scale,
+        rms_scale,
+        points,
+    )
 
 
 def is_date(stamps: npt.NDArray[np.int64]) -> bool:
-    """Tell whether microseconds since 1970 all lie in the years 1 to 9999, which is as far as dates are written."""
+    """Tell whether microseconds since 1970 all lie in the years 1 to 9999, which is as far as
+    dates are written.
+    """
     return bool(((stamps >= _FIRST) & (stamps <= _LAST)).all())
 
 
@@ -251,36 +319,56 @@ def _figures(profile: Profile) -> list[_Array]:
     found = profile.calibration
     steps = np.array(list(profile.steps.values()), np.float64)
     limits = [found.low, found.high] if found.low.size == found.level.size else []
-    return [steps, found.level, found.realised, found.by_step, found.quantile, found.below, *limits, profile.residuals]
+    return [
+        steps,
+        found.level,
+        found.realised,
+        found.by_step,
+        found.quantile,
+        found.below,
+        *limits,
+        profile.residuals,
+    ]
 
 
 def _profile(model: _Model, numbers: Iterator[_Array]) -> Profile:
     """Return the figures of a model of the next of the numbers."""
     found = [next(numbers) for _ in model.shapes(1)]
-    if any(np.isinf(one).any() for one in found):
+    if any(np.isinf(item).any() for item in found):
         raise ValueError("numbers that are not finite")
     steps, *calibration, residuals = found
     unknown = dict.fromkeys(METRICS, np.full(residuals.shape[0], np.nan))
-    return Profile({**unknown, **dict(zip(model.metrics, steps, strict=True))}, Calibration(*calibration), residuals)
+    return Profile(
+        {**unknown, **dict(zip(model.metrics, steps, strict=True))},
+        Calibration(*calibration),
+        residuals,
+    )
 
 
 def _why(header: _Header) -> str:
     """Return why the forecasts are lacking."""
     told = {
-        "many": f"The {header.origins:,} test forecasts were too many to be kept, but for their figures. Reproduce the run to see them.",
+        "many": f"The {header.origins:,} test forecasts were too many to be kept, but for their "
+        "figures. Reproduce the run to see them.",
         "unfit": "Not all of the test forecasts are finite: only their figures were kept.",
     }
     return told.get(header.lacking, "")
 
 
 def _planes(arrays: list[_Array], size: int) -> bytes:
-    """Return numbers with their first bytes together, then their second ones, and so on: so they are packed best."""
-    raw = b"".join(np.ascontiguousarray(one, one.dtype.newbyteorder("<")).tobytes() for one in arrays)
+    """Return numbers with their first bytes together, then their second ones, and so on: so they
+    are packed best.
+    """
+    raw = b"".join(
+        np.ascontiguousarray(item, item.dtype.newbyteorder("<")).tobytes() for item in arrays
+    )
     return np.frombuffer(raw, np.uint8).reshape(-1, size).T.tobytes()
 
 
 def _arrays(data: bytes, shapes: list[tuple[int, ...]], size: int) -> list[_Array]:
-    """Return numbers of so many bytes each in their shapes; ValueError where there are not exactly so many."""
+    """Return numbers of so many bytes each in their shapes; ValueError where there are not
+    exactly so many.
+    """
     count = _count(shapes)
     raw = zlib.decompressobj().decompress(data, count * size + 1)
     if len(raw) != count * size:
@@ -295,4 +383,6 @@ def _count(shapes: list[tuple[int, ...]]) -> int:
 
 
 def _damaged(why: str) -> DataError:
-    return DataError(f"The outcomes of the run are damaged: {why}.", "Delete the run, or reproduce it.")
+    return DataError(
+        f"The outcomes of the run are damaged: {why}.", "Delete the run, or reproduce it."
+    )

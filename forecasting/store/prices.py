@@ -24,20 +24,29 @@ Refresh = Literal["auto", "always", "never"]
 OVERLAP = 6
 #: Prices younger than this are not asked for again.
 MAX_AGE_S = 900.0
-#: Yahoo's adjusted closes wobble by about 1e-6; a dividend of a cent on a hundred moves them by 1e-4.
+#: Yahoo's adjusted closes wobble by about 1e-6; a dividend of a cent on a hundred moves them by
+#: 1e-4.
 _SAME = 2e-5
 
 _SELECT_SERIES = """SELECT id, symbol, columns, freq, tz, currency, calendar, source, adjusted, retrieved_at, note, findings, checksum
                     FROM price_series WHERE key = ?"""
 _INSERT_SERIES = """INSERT INTO price_series (key, symbol, columns, freq, tz, currency, calendar, source, adjusted, retrieved_at, note,
                     findings, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_SELECT_BARS = "SELECT ds, open, high, low, close, adj_close, volume FROM price_bar WHERE series = ? ORDER BY ds"
-_INSERT_BAR = "INSERT INTO price_bar (series, ds, open, high, low, close, adj_close, volume) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_SELECT_BARS = (
+    "SELECT ds, open, high, low, close, adj_close, volume FROM price_bar WHERE series "
+    "= ? ORDER BY ds"
+)
+_INSERT_BAR = (
+    "INSERT INTO price_bar (series, ds, open, high, low, close, adj_close, volume) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @runtime_checkable
 class Refreshable(Protocol):
-    """A source whose bars can be kept and brought up to date, such as ``sources.yahoo.YahooSource``."""
+    """A source whose bars can be kept and brought up to date, such as
+    ``sources.yahoo.YahooSource``.
+    """
 
     @property
     def key(self) -> str:
@@ -63,7 +72,10 @@ class Loadable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One series in the cache: what a list of recent tickers shows. ``first`` and ``last`` are datetime64[us]."""
+    """One series in the cache: what a list of recent tickers shows.
+
+    ``first`` and ``last`` are datetime64[us].
+    """
 
     key: str
     symbol: str
@@ -73,10 +85,13 @@ class Held:
     retrieved_at: str
 
 
-def load(source: Loadable, refresh: Refresh = "auto", path: Path | None = None) -> tuple[PriceSeries, ...]:
+def load(
+    source: Loadable, refresh: Refresh = "auto", path: Path | None = None
+) -> tuple[PriceSeries, ...]:
     """Load from a source, through the price cache where the source can be refreshed.
 
-    A cache that cannot be opened (a full or read-only disk, a store of a newer version) costs a finding, not the prices.
+    A cache that cannot be opened (a full or read-only disk, a store of a newer version) costs a
+    finding, not the prices.
 
     Parameters
     ----------
@@ -107,11 +122,15 @@ def load(source: Loadable, refresh: Refresh = "auto", path: Path | None = None) 
 class PriceStore(Database):
     """The price cache: one transaction a series; parameters and errors as of :class:`Database`."""
 
-    def load(self, source: Refreshable, refresh: Refresh = "auto", max_age_s: float = MAX_AGE_S) -> PriceSeries:
+    def load(
+        self, source: Refreshable, refresh: Refresh = "auto", max_age_s: float = MAX_AGE_S
+    ) -> PriceSeries:
         """Return a series from the cache, from the network, or from both.
 
-        Only the bars after the last one kept are fetched, and a few before it. Where those differ from what was kept, a split or
-        dividend has changed past prices, and the whole history is fetched again. Where nothing can be fetched, the kept bars are
+        Only the bars after the last one kept are fetched, and a few before it. Where those differ
+        from what was kept, a split or
+        dividend has changed past prices, and the whole history is fetched again. Where nothing can
+        be fetched, the kept bars are
         returned, and a finding says how old they are and why.
 
         Parameters
@@ -131,8 +150,12 @@ class PriceStore(Database):
         age = _age_s(kept) if kept is not None else np.inf
         if kept is None and refresh == "never":
             hint = "Load it once with a connection to the internet."
-            raise SourceError(f"{source.key} is not in the cache.", hint, remedies=self._stored(source.key))
-        if kept is not None and (refresh == "never" or (refresh == "auto" and 0 <= age < max_age_s)):
+            raise SourceError(
+                f"{source.key} is not in the cache.", hint, remedies=self._stored(source.key)
+            )
+        if kept is not None and (
+            refresh == "never" or (refresh == "auto" and 0 <= age < max_age_s)
+        ):
             return self._told(source.finish(kept), _cached(kept))
         try:
             fresh, told = _refreshed(source, kept)
@@ -144,9 +167,11 @@ class PriceStore(Database):
         return self._told(source.finish(fresh), *told, *self._keep(source.key, fresh))
 
     def _stored(self, key: str) -> tuple[Remedy, ...]:
-        """Return the remedy that takes other bars of a ticker, the last fetched ones, where the cache holds some."""
+        """Return the remedy that takes other bars of a ticker, the last fetched ones, where the
+        cache holds some.
+        """
         name = key.rpartition(":")[0]
-        found = [one.key.rpartition(":") for one in self.held() if one.key != key]
+        found = [item.key.rpartition(":") for item in self.held() if item.key != key]
         interval = next((interval for held, _, interval in found if held == name), "")
         return (Remedy("stored", (("interval", interval),)),) if interval else ()
 
@@ -157,7 +182,7 @@ class PriceStore(Database):
         rows = self._guarded(lambda: self._db.execute(query).fetchall())
         told = "A series in the price cache is damaged and is left out."
         found = (self._decoded(partial(_held, row), "kept_damaged", told) for row in rows)
-        return tuple(one for one in found if one is not None)
+        return tuple(item for item in found if item is not None)
 
     def forget(self, key: str) -> None:
         """Drop one series from the cache; a key that is not there is no error."""
@@ -191,8 +216,10 @@ class PriceStore(Database):
     def _write(self, key: str, series: PriceSeries) -> None:
         provenance = series.provenance
         about = (
-            key, series.symbol, json.dumps(series.columns), series.freq, series.tz, series.currency, series.calendar, provenance.source,
-            provenance.adjusted, provenance.retrieved_at, provenance.note, json.dumps([asdict(one) for one in series.findings]),
+            key, series.symbol, json.dumps(series.columns), series.freq, series.tz, series.currency,
+            series.calendar, provenance.source,
+            provenance.adjusted, provenance.retrieved_at, provenance.note,
+            json.dumps([asdict(item) for item in series.findings]),
             _checksum(series.ds, series.values),
         )  # fmt: skip
         bars = np.full((len(series), len(COLUMNS)), np.nan)
@@ -201,11 +228,16 @@ class PriceStore(Database):
             db.execute("DELETE FROM price_series WHERE key = ?", (key,))
             number = db.execute(_INSERT_SERIES, about).lastrowid
             stamps = series.ds.astype(np.int64).tolist()
-            db.executemany(_INSERT_BAR, ((number, stamp, *bar) for stamp, bar in zip(stamps, bars.tolist(), strict=True)))
+            db.executemany(
+                _INSERT_BAR,
+                ((number, stamp, *bar) for stamp, bar in zip(stamps, bars.tolist(), strict=True)),
+            )
 
 
 def _held(row: Sequence[Any]) -> Held:
-    """Return what a row of the cache's list says; any error where a column does not hold what it should."""
+    """Return what a row of the cache's list says; any error where a column does not hold what it
+    should.
+    """
     key, symbol, bars, first, last, at = row
     text_of(key, symbol, at)
     return Held(key, symbol, bars, date_of(first), date_of(last), at)
@@ -213,29 +245,61 @@ def _held(row: Sequence[Any]) -> Held:
 
 def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
     """Return a series as it was written; any error where a column does not hold what it should."""
-    _, symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings, checksum = row
+    (
+        _,
+        symbol,
+        names,
+        freq,
+        tz,
+        currency,
+        calendar,
+        source,
+        adjusted,
+        at,
+        note,
+        findings,
+        checksum,
+    ) = row
     text_of(symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings)
     columns = tuple(json.loads(names))
     stamps = np.array([bar[0] for bar in bars], np.int64)
     for extreme in (stamps.min(), stamps.max()):
         date_of(int(extreme))
     ds = stamps.view("datetime64[us]")
-    places = [COLUMNS.index(name) for name in columns]
-    values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[:, places]
+    indices = [COLUMNS.index(name) for name in columns]
+    values = np.array([bar[1:] for bar in bars], np.float64).reshape(len(bars), len(COLUMNS))[
+        :, indices
+    ]
     if _checksum(ds, values) != checksum:
         raise ValueError("it does not match its checksum")
     told = tuple(
-        Finding(**{**finding, **{name: tuple(finding.get(name, ())) for name in ("dates", "remedy")}}) for finding in json.loads(findings)
+        Finding(
+            **{**finding, **{name: tuple(finding.get(name, ())) for name in ("dates", "remedy")}}
+        )
+        for finding in json.loads(findings)
     )
-    for one in told:
-        text_of(one.code, one.message, one.severity, one.action, *one.dates, *one.remedy)
-    series = PriceSeries(symbol, ds, columns, values, freq, tz, currency, calendar, Provenance(source, adjusted, at, "", note), told)
+    for item in told:
+        text_of(item.code, item.message, item.severity, item.action, *item.dates, *item.remedy)
+    series = PriceSeries(
+        symbol,
+        ds,
+        columns,
+        values,
+        freq,
+        tz,
+        currency,
+        calendar,
+        Provenance(source, adjusted, at, "", note),
+        told,
+    )
     if tz:
         ZoneInfo(tz)
     return series
 
 
-def _refreshed(source: Refreshable, kept: PriceSeries | None) -> tuple[PriceSeries, tuple[Finding, ...]]:
+def _refreshed(
+    source: Refreshable, kept: PriceSeries | None
+) -> tuple[PriceSeries, tuple[Finding, ...]]:
     """Fetch what is missing and return the whole, with what is to be told about it."""
     if kept is None:
         return source.download(), ()
@@ -247,24 +311,31 @@ def _refreshed(source: Refreshable, kept: PriceSeries | None) -> tuple[PriceSeri
     whole = source.download()
     told = []
     if change is not None:
-        text = f"Past prices changed by {change:.2%} since {_day(kept)}, as after a dividend or split: the whole history was fetched again."
+        text = (
+            f"Past prices changed by {change:.2%} since {_day(kept)}, as after a dividend or "
+            "split: the whole history was fetched again."
+        )
         told.append(Finding("readjusted", text, action="fetched again"))
     if whole.ds[0] > kept.ds[0]:
         gone = int((kept.ds < whole.ds[0]).sum())
-        text = f"{gone} older bars are no longer to be had and do not join the new ones; the series begins later than before."
+        text = (
+            f"{gone} older bars are no longer to be had and do not join the new ones; the "
+            "series begins later than before."
+        )
         told.append(Finding("older_bars_gone", text, gone, "warning", "dropped"))
     return whole, tuple(told)
 
 
 def _change(kept: PriceSeries, tail: PriceSeries) -> float | None:
-    """Return the largest relative change of a price between two fetches; None where they have no bar in common.
+    """Return the largest relative change of a price between two fetches; None where they have no
+    bar in common.
 
     The last kept bar is left out: its close may have been corrected after the session.
     """
     common, old, new = np.intersect1d(kept.ds[:-1], tail.ds, return_indices=True)
     if kept.columns != tail.columns or not common.size:
         return None
-    prices = [place for place, name in enumerate(kept.columns) if name != "volume"]
+    prices = [index for index, name in enumerate(kept.columns) if name != "volume"]
     before, after = kept.values[old][:, prices], tail.values[new][:, prices]
     change = np.abs(after - before) / np.maximum(np.abs(before), np.finfo(float).tiny)
     return float(np.nanmax(change, initial=0.0))
@@ -273,8 +344,12 @@ def _change(kept: PriceSeries, tail: PriceSeries) -> float | None:
 def _joined(kept: PriceSeries, tail: PriceSeries) -> PriceSeries:
     """Return the kept bars before the tail, and the tail."""
     head = kept.ds < tail.ds[0]
-    recent = tuple(one for one in tail.findings if one.code == "unfinished" or (one.dates and one.dates[-1] > str(kept.ds[-1])))
-    lasting = tuple(one for one in kept.findings if one.code != "unfinished")
+    recent = tuple(
+        item
+        for item in tail.findings
+        if item.code == "unfinished" or (item.dates and item.dates[-1] > str(kept.ds[-1]))
+    )
+    lasting = tuple(item for item in kept.findings if item.code != "unfinished")
     return replace(
         kept,
         ds=np.concatenate([kept.ds[head], tail.ds]),
@@ -290,15 +365,22 @@ def _noted(series: PriceSeries, *findings: Finding) -> PriceSeries:
 
 
 def _not_kept(reason: str) -> Finding:
-    return Finding("not_kept", f"The prices could not be kept for the next time. {reason}", severity="warning")
+    return Finding(
+        "not_kept", f"The prices could not be kept for the next time. {reason}", severity="warning"
+    )
 
 
 def _cached(kept: PriceSeries) -> Finding:
-    return Finding("cached", f"Fetched {_age(kept)} ({_day(kept)}); from the cache of this computer.")
+    return Finding(
+        "cached", f"Fetched {_age(kept)} ({_day(kept)}); from the cache of this computer."
+    )
 
 
 def _outdated(kept: PriceSeries, error: SourceError) -> Finding:
-    text = f"These prices were fetched {_age(kept)} ({_day(kept)}). Newer ones could not be fetched: {error.message}"
+    text = (
+        f"These prices were fetched {_age(kept)} ({_day(kept)}). Newer ones could not be "
+        f"fetched: {error.message}"
+    )
     return Finding("outdated", text, severity="warning", action="read from the cache")
 
 

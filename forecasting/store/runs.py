@@ -1,4 +1,6 @@
-"""Every finished run, kept so that it can be found, compared, shown and done again: settings, prices by their hash, scores, curves."""
+"""Every finished run, kept so that it can be found, compared, shown and done again: settings,
+prices by their hash, scores, curves.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,26 @@ from pydantic import Field, ValidationError, field_validator
 
 from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
-from forecasting.events import BacktestFinished, EpochEnd, NetworkAdds, RunInfo, RunResult, SplitMade, Verdict
+from forecasting.events import (
+    BacktestFinished,
+    EpochEnd,
+    NetworkAdds,
+    RunInfo,
+    RunResult,
+    SplitMade,
+    Verdict,
+)
 from forecasting.evidence import MIN_ORIGINS
 from forecasting.metrics import profile
 from forecasting.series import Floats, Forecast, Outcomes, Panel, PriceSeries
 from forecasting.store.database import Database, text_of
-from forecasting.store.outcomes import NONE_KEPT, KeptOutcomes, is_date, pack_outcomes, unpack_outcomes
+from forecasting.store.outcomes import (
+    NONE_KEPT,
+    StoredOutcomes,
+    is_date,
+    pack_outcomes,
+    unpack_outcomes,
+)
 
 Kind = Literal["training", "backtest"]
 
@@ -34,7 +50,10 @@ _TEXT, _LINE = 65_536, 4096
 _MARKUP = re.compile(r"<(?=[A-Za-z/!])")
 _ROW = "key, made_at, record, curves, notes, checksum"
 _INSERT = f"INSERT OR IGNORE INTO run ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of our own
-_INSERT_OUTCOMES = "INSERT OR IGNORE INTO run_outcomes (run, told, checksum) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM run WHERE key = ?)"
+_INSERT_OUTCOMES = (
+    "INSERT OR IGNORE INTO run_outcomes (run, told, checksum) SELECT ?, ?, ? WHERE "
+    "EXISTS (SELECT 1 FROM run WHERE key = ?)"
+)
 
 
 class RunSeries(Settings):
@@ -59,7 +78,12 @@ class RunSeries(Settings):
     @classmethod
     def of(cls, series: PriceSeries, request: str = "") -> RunSeries:
         """Return what a run keeps of a series."""
-        return cls(symbol=series.symbol, reference=series.provenance.source, request=request, fingerprint=series.fingerprint)
+        return cls(
+            symbol=series.symbol,
+            reference=series.provenance.source,
+            request=request,
+            fingerprint=series.fingerprint,
+        )
 
 
 class _Adds(Settings):
@@ -80,18 +104,28 @@ class _Judged(Settings):
 
     @property
     def few(self) -> bool:
-        """Whether too few independent origins were there to decide anything; False in runs that did not keep their number."""
+        """Whether too few independent origins were there to decide anything; False in runs that
+        did not keep their number.
+        """
         return self.independent is not None and self.independent < MIN_ORIGINS
 
     @field_validator("sentence", "reference", "notes")
     @classmethod
     def _without_markup(cls, told: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        """Take the meaning from what a stranger's file might want to be shown as markup; ``p < 0.001`` stays."""
-        return _MARKUP.sub("‹", told) if isinstance(told, str) else tuple(_MARKUP.sub("‹", one) for one in told)
+        """Take the meaning from what a stranger's file might want to be shown as markup;
+        ``p < 0.001`` stays.
+        """
+        return (
+            _MARKUP.sub("‹", told)
+            if isinstance(told, str)
+            else tuple(_MARKUP.sub("‹", item) for item in told)
+        )
 
 
 class _Shape(Settings):
-    """What the numbers of one forecast are: which of them are dates, and which quantiles; the mean comes last."""
+    """What the numbers of one forecast are: which of them are dates, and which quantiles; the
+    mean comes last.
+    """
 
     symbol: str = Field(max_length=400)
     model: str = Field(max_length=200)
@@ -101,7 +135,9 @@ class _Shape(Settings):
 
     @property
     def size(self) -> int:
-        """Numbers of the forecast: cutoff, value there, dates, values, and the mean where there is one."""
+        """Numbers of the forecast: cutoff, value there, dates, values, and the mean where there
+        is one.
+        """
         return 2 + self.steps * (1 + len(self.quantiles) + self.mean)
 
 
@@ -147,7 +183,9 @@ class RunRecord(Settings):
     @property
     def numbers(self) -> int:
         """How many numbers the curves are."""
-        return self.history * len(self.columns) + sum(shape.size for shape in (*self.forecasts, *self.baselines))
+        return self.history * len(self.columns) + sum(
+            shape.size for shape in (*self.forecasts, *self.baselines)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +205,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class KeptRun:
+class StoredRun:
     """A run of the store.
 
     Attributes
@@ -186,7 +224,7 @@ class KeptRun:
     @property
     def symbols(self) -> str:
         """Names of the series: ``SPY``, or ``SPY, QQQ, IWM and 2 more``."""
-        names = [one.symbol for one in self.record.series]
+        names = [item.symbol for item in self.record.series]
         return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
     @cached_property
@@ -226,21 +264,27 @@ class RunStore(Database):
     A damaged run is left out, and :attr:`findings` says so.
     """
 
-    def add(self, record: RunRecord, curves: bytes, outcomes: bytes = b"", notes: str = "") -> KeptRun:
-        """Keep a run, as :func:`recorded` made it; one that is there already stays as it is, notes included."""
+    def add(
+        self, record: RunRecord, curves: bytes, outcomes: bytes = b"", notes: str = ""
+    ) -> StoredRun:
+        """Keep a run, as :func:`recorded` made it; one that is there already stays as it is,
+        notes included.
+        """
         text = record.model_dump_json()
         key = hashlib.sha256(text.encode()).hexdigest()[:10]
         row = (key, record.made_at, text, curves, notes, _checksum(text, curves))
         told = [(key, outcomes, zlib.crc32(outcomes), key)] if outcomes else []
         self._guarded(lambda: self._do((_INSERT, [row]), (_INSERT_OUTCOMES, told)))
-        return KeptRun(key, record, notes)
+        return StoredRun(key, record, notes)
 
-    def runs(self) -> tuple[KeptRun, ...]:
+    def runs(self) -> tuple[StoredRun, ...]:
         """Return all runs, latest first."""
         with_curves = self._guarded(lambda: self._rows("", ()))
-        return tuple(kept for key, *row in with_curves if (kept := self._kept(key, row)) is not None)
+        return tuple(
+            kept for key, *row in with_curves if (kept := self._kept(key, row)) is not None
+        )
 
-    def find(self, key: str) -> tuple[KeptRun, Curves]:
+    def find(self, key: str) -> tuple[StoredRun, Curves]:
         """Return a run by its key, or by as many first letters of it as tell it from the others.
 
         Raises
@@ -248,7 +292,11 @@ class RunStore(Database):
         DataError
             No run has that key, or several begin so.
         """
-        rows = self._guarded(lambda: self._rows("WHERE substr(key, 1, ?) = ?", (len(key), key))) if key else []
+        rows = (
+            self._guarded(lambda: self._rows("WHERE substr(key, 1, ?) = ?", (len(key), key)))
+            if key
+            else []
+        )
         if len(rows) != 1:
             told = "Several runs begin with" if rows else "There is no run"
             raise DataError(f"{told} {key!r}.", "`candlecast runs list` shows all of them.")
@@ -257,7 +305,7 @@ class RunStore(Database):
             raise DataError(f"The run {name} is damaged.", "Delete it.")
         return kept, unpacked(kept.record, row[2])
 
-    def outcomes(self, key: str) -> KeptOutcomes:
+    def outcomes(self, key: str) -> StoredOutcomes:
         """Return what was kept of the outcomes of a run, by its whole key; without any it says why.
 
         Raises
@@ -270,11 +318,16 @@ class RunStore(Database):
             return NONE_KEPT
         ((_, data, checksum, _),) = rows
         if not isinstance(data, bytes) or zlib.crc32(data) != checksum:
-            raise DataError(f"The outcomes of the run {key} do not match their checksum.", "Delete the run, or reproduce it.")
+            raise DataError(
+                f"The outcomes of the run {key} do not match their checksum.",
+                "Delete the run, or reproduce it.",
+            )
         return unpack_outcomes(data)
 
     def delete(self, keys: Iterable[str]) -> Deleted:
-        """Take runs out, and return what :meth:`put_back` needs; keys that are not there are passed over."""
+        """Take runs out, and return what :meth:`put_back` needs; keys that are not there are
+        passed over.
+        """
         wanted = tuple(keys)
 
         def work() -> Deleted:
@@ -287,11 +340,17 @@ class RunStore(Database):
 
     def put_back(self, deleted: Deleted) -> None:
         """Undo :meth:`delete`."""
-        self._guarded(lambda: self._do((_INSERT, deleted.rows), (_INSERT_OUTCOMES, deleted.outcomes)))
+        self._guarded(
+            lambda: self._do((_INSERT, deleted.rows), (_INSERT_OUTCOMES, deleted.outcomes))
+        )
 
     def note(self, key: str, notes: str) -> None:
         """Write the notes of a run, at most :data:`LONGEST_NOTE` letters of them."""
-        self._guarded(lambda: self._do(("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)])))
+        self._guarded(
+            lambda: self._do(
+                ("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)])
+            )
+        )
 
     def _do(self, *work: tuple[str, Sequence[Sequence[object]]]) -> None:
         """Carry out statements, each with all its rows: all of it or nothing."""
@@ -302,24 +361,29 @@ class RunStore(Database):
     def _told(self, key: str) -> list[tuple[Any, ...]]:
         """Return the row of a run's outcomes as :data:`_INSERT_OUTCOMES` takes it."""
         with self._reading() as db:
-            return db.execute("SELECT run, told, checksum, run FROM run_outcomes WHERE run = ?", (key,)).fetchall()
+            return db.execute(
+                "SELECT run, told, checksum, run FROM run_outcomes WHERE run = ?", (key,)
+            ).fetchall()
 
     def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._reading() as db:
-            return db.execute(f"SELECT {_ROW} FROM run {where} ORDER BY made_at DESC, id DESC", values).fetchall()  # noqa: S608
+            query = f"SELECT {_ROW} FROM run {where} ORDER BY made_at DESC, id DESC"  # noqa: S608
+            return db.execute(query, values).fetchall()
 
-    def _kept(self, key: object, row: Sequence[object]) -> KeptRun | None:
+    def _kept(self, key: object, row: Sequence[object]) -> StoredRun | None:
         text = f"The run {key} in the store is damaged and is left out."
         return self._decoded(partial(_run, key, row), "run_damaged", text)
 
 
-def _run(key: object, row: Sequence[Any]) -> KeptRun:
-    """Return a run as it was written, without its curves; any error where a column does not hold what it should."""
+def _run(key: object, row: Sequence[Any]) -> StoredRun:
+    """Return a run as it was written, without its curves; any error where a column does not hold
+    what it should.
+    """
     _made_at, text, curves, notes, checksum = row
     text_of(key, text, notes)
     if _checksum(text, curves) != checksum:
         raise ValueError("it does not match its checksum")
-    return KeptRun(str(key), RunRecord.model_validate_json(text), notes)
+    return StoredRun(str(key), RunRecord.model_validate_json(text), notes)
 
 
 @dataclass(frozen=True)
@@ -334,8 +398,11 @@ class Deleted:
         return len(self.rows)
 
 
-def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tuple[RunRecord, bytes, bytes]:
-    """Return a finished training as it is kept: the record, the packed curves and the packed outcomes.
+def recorded(
+    result: RunResult, requests: Mapping[str, str] | None = None
+) -> tuple[RunRecord, bytes, bytes]:
+    """Return a finished training as it is kept: the record, the packed curves and the packed
+    outcomes.
 
     Parameters
     ----------
@@ -346,41 +413,56 @@ def recorded(result: RunResult, requests: Mapping[str, str] | None = None) -> tu
     split = result.split
     record = RunRecord(
         **_common(result.config, result.info, result.scores, result.verdict),
-        series=tuple(RunSeries.of(one, (requests or {}).get(one.symbol, "")) for one in result.panel),
+        series=tuple(
+            RunSeries.of(item, (requests or {}).get(item.symbol, "")) for item in result.panel
+        ),
         val_start=str(split.val_start),
         test_start=str(split.test_start),
         windows={str(part): count for part, count in split.windows.items()},
         parameters=split.parameters,
         history=len(result.history),
-        columns=tuple(one.name for one in fields(EpochEnd)),
-        forecasts=tuple(_shape(one) for one in result.forecasts),
-        baselines=tuple(_shape(one) for one in result.baseline_forecasts),
+        columns=tuple(item.name for item in fields(EpochEnd)),
+        forecasts=tuple(_shape(item) for item in result.forecasts),
+        baselines=tuple(_shape(item) for item in result.baseline_forecasts),
     )
-    return record, packed(Curves(result.history, result.forecasts, result.baseline_forecasts)), _packed(result.outcomes)
+    return (
+        record,
+        packed(Curves(result.history, result.forecasts, result.baseline_forecasts)),
+        _packed(result.outcomes),
+    )
 
 
 def recorded_backtest(
     finished: BacktestFinished, panel: Panel, requests: Mapping[str, str] | None = None
 ) -> tuple[RunRecord, bytes, bytes]:
-    """Return a finished walk-forward test as it is kept, without curves. Parameters as :func:`recorded`."""
+    """Return a finished walk-forward test as it is kept, without curves.
+
+    Parameters as :func:`recorded`.
+    """
     record = RunRecord(
         **_common(finished.config, finished.info, finished.scores, finished.verdict),
         kind="backtest",
-        series=tuple(RunSeries.of(one, (requests or {}).get(one.symbol, "")) for one in panel),
+        series=tuple(RunSeries.of(item, (requests or {}).get(item.symbol, "")) for item in panel),
     )
     return record, packed(Curves()), _packed(finished.outcomes)
 
 
 def _packed(outcomes: Mapping[str, Outcomes]) -> bytes:
-    return pack_outcomes(outcomes, {name: profile(one) for name, one in outcomes.items()})
+    return pack_outcomes(outcomes, {name: profile(item) for name, item in outcomes.items()})
 
 
 def packed(curves: Curves) -> bytes:
     """Return curves as compressed numbers; :class:`RunRecord` tells what they are."""
     parts = [np.array([list(asdict(end).values()) for end in curves.history], np.float64).ravel()]
-    for one in (*curves.forecasts, *curves.baselines):
-        stamps = np.r_[one.cutoff.astype("datetime64[us]"), one.ds].astype(np.int64).astype(np.float64)
-        parts += [np.r_[stamps[:1], one.y0, stamps[1:]], one.values.ravel(), one.mean if one.mean is not None else np.empty(0)]
+    for item in (*curves.forecasts, *curves.baselines):
+        stamps = (
+            np.r_[item.cutoff.astype("datetime64[us]"), item.ds].astype(np.int64).astype(np.float64)
+        )
+        parts += [
+            np.r_[stamps[:1], item.y0, stamps[1:]],
+            item.values.ravel(),
+            item.mean if item.mean is not None else np.empty(0),
+        ]
     return zlib.compress(np.concatenate(parts).astype("<f8").tobytes())
 
 
@@ -402,18 +484,28 @@ def unpacked(record: RunRecord, data: bytes) -> Curves:
             raise ValueError("another number of them")
         numbers = np.frombuffer(raw, "<f8").astype(np.float64)
         wide = len(record.columns)
-        table, rest = numbers[: record.history * wide].reshape(record.history, wide), numbers[record.history * wide :]
+        table, rest = (
+            numbers[: record.history * wide].reshape(record.history, wide),
+            numbers[record.history * wide :],
+        )
         history = tuple(_epoch(record.columns, row) for row in table)
         found = []
         for shape in (*record.forecasts, *record.baselines):
             found.append(_forecast(shape, rest[: shape.size]))
             rest = rest[shape.size :]
     except (zlib.error, ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"The curves of a run of {record.series[0].symbol} are damaged: {error}.", "Delete the run.") from error
-    return Curves(history, tuple(found[: len(record.forecasts)]), tuple(found[len(record.forecasts) :]))
+        raise DataError(
+            f"The curves of a run of {record.series[0].symbol} are damaged: {error}.",
+            "Delete the run.",
+        ) from error
+    return Curves(
+        history, tuple(found[: len(record.forecasts)]), tuple(found[len(record.forecasts) :])
+    )
 
 
-def restored(kept: KeptRun, curves: Curves, panel: Panel, told: KeptOutcomes = NONE_KEPT) -> RunResult:
+def restored(
+    kept: StoredRun, curves: Curves, panel: Panel, told: StoredOutcomes = NONE_KEPT
+) -> RunResult:
     """Return a kept training as a result to be shown beside the prices that are loaded now.
 
     Raises
@@ -425,23 +517,33 @@ def restored(kept: KeptRun, curves: Curves, panel: Panel, told: KeptOutcomes = N
     """
     record = kept.record
     try:
-        val_start, test_start = starts = np.array([record.val_start, record.test_start], "datetime64[us]")
+        val_start, test_start = starts = np.array(
+            [record.val_start, record.test_start], "datetime64[us]"
+        )
         if np.isnat(starts).any():
             raise ValueError(starts)
     except ValueError as error:
         raise DataError(f"The run {kept.key} does not tell its parts.", "Delete it.") from error
     have = record.windows
-    windows: dict[Literal["train", "val", "test"], int] = {name: have.get(name, 0) for name in ("train", "val", "test")}
+    windows: dict[Literal["train", "val", "test"], int] = {
+        name: have.get(name, 0) for name in ("train", "val", "test")
+    }
     split = SplitMade(val_start, test_start, windows, record.parameters, record.device)
     drawn = (curves.history, curves.forecasts, curves.baselines)
     judged = (told.outcomes, restored_scores(record), restored_verdict(record))
-    return RunResult(kept.config, panel, split, *drawn, *judged, _info(record), told.profiles, told.lacking)
+    return RunResult(
+        kept.config, panel, split, *drawn, *judged, _info(record), told.profiles, told.lacking
+    )
 
 
-def restored_backtest(kept: KeptRun, told: KeptOutcomes = NONE_KEPT) -> BacktestFinished:
-    """Return a kept walk-forward test as it ended; ConfigError for settings that this program does not know."""
+def restored_backtest(kept: StoredRun, told: StoredOutcomes = NONE_KEPT) -> BacktestFinished:
+    """Return a kept walk-forward test as it ended; ConfigError for settings that this program
+    does not know.
+    """
     record = kept.record
-    return BacktestFinished(kept.config, told.outcomes, restored_scores(record), restored_verdict(record), _info(record))
+    return BacktestFinished(
+        kept.config, told.outcomes, restored_scores(record), restored_verdict(record), _info(record)
+    )
 
 
 def restored_verdict(record: RunRecord) -> Verdict:
@@ -455,13 +557,23 @@ def restored_verdict(record: RunRecord) -> Verdict:
 
 def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
     """Return the scores of a kept run, by model and metric; NaN where there is none."""
-    return {model: {name: _number(value) for name, value in row.items()} for model, row in record.scores.items()}
+    return {
+        model: {name: _number(value) for name, value in row.items()}
+        for model, row in record.scores.items()
+    }
 
 
-def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, float]], verdict: Verdict) -> dict[str, object]:
-    judged = {**asdict(verdict), **{name: _or_none(getattr(verdict, name)) for name in ("skill", "p_value", "independent")}}
+def _common(
+    config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, float]], verdict: Verdict
+) -> dict[str, object]:
+    judged = {
+        **asdict(verdict),
+        **{name: _or_none(getattr(verdict, name)) for name in ("skill", "p_value", "independent")},
+    }
     if verdict.network_adds is not None:
-        judged["network_adds"] = {name: _or_none(value) for name, value in asdict(verdict.network_adds).items()}
+        judged["network_adds"] = {
+            name: _or_none(value) for name, value in asdict(verdict.network_adds).items()
+        }
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "config": config.to_json(),
@@ -472,14 +584,23 @@ def _common(config: RunConfig, info: RunInfo, scores: Mapping[str, Mapping[str, 
         "stopped": info.stopped,
         "seconds": info.seconds,
         "versions": dict(info.versions),
-        "scores": {model: {name: _or_none(value) for name, value in row.items()} for model, row in scores.items()},
+        "scores": {
+            model: {name: _or_none(value) for name, value in row.items()}
+            for model, row in scores.items()
+        },
         "verdict": judged,
     }
 
 
 def _shape(forecast: Forecast) -> _Shape:
     mean = forecast.mean is not None
-    return _Shape(symbol=forecast.symbol, model=forecast.model, steps=len(forecast), quantiles=forecast.quantiles, mean=mean)
+    return _Shape(
+        symbol=forecast.symbol,
+        model=forecast.model,
+        steps=len(forecast),
+        quantiles=forecast.quantiles,
+        mean=mean,
+    )
 
 
 def _forecast(shape: _Shape, numbers: Floats) -> Forecast:
@@ -489,23 +610,42 @@ def _forecast(shape: _Shape, numbers: Floats) -> Forecast:
     if np.abs(stamps).max() > 2**62 or not is_date(stamps.astype(np.int64)):
         raise ValueError("a date that is none")
     ds = stamps.astype(np.int64).view("datetime64[us]")
-    values = numbers[2 + shape.steps :][: shape.steps * len(shape.quantiles)].reshape(shape.steps, len(shape.quantiles))
+    values = numbers[2 + shape.steps :][: shape.steps * len(shape.quantiles)].reshape(
+        shape.steps, len(shape.quantiles)
+    )
     mean = numbers[-shape.steps :] if shape.mean else None
-    return Forecast(shape.symbol, shape.model, ds[0], float(numbers[1]), ds[1:], shape.quantiles, values, mean)
+    return Forecast(
+        shape.symbol, shape.model, ds[0], float(numbers[1]), ds[1:], shape.quantiles, values, mean
+    )
 
 
 def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:
-    """Return an epoch; a value that was not kept has its default, or is NaN; one that is no longer known is left out."""
+    """Return an epoch; a value that was not kept has its default, or is NaN; one that is no
+    longer known is left out.
+    """
     told = dict(zip(columns, row.tolist(), strict=True))
     whole = ("epoch", "epochs", "best_epoch")
-    lacking = {one.name: math.nan if one.default is MISSING else one.default for one in fields(EpochEnd)}
+    lacking = {
+        item.name: math.nan if item.default is MISSING else item.default
+        for item in fields(EpochEnd)
+    }
     lacking.update(dict.fromkeys(whole, 0.0))
     values = {name: told.get(name, default) for name, default in lacking.items()}
-    return EpochEnd(**{name: int(value) if name in whole else value for name, value in values.items()})
+    return EpochEnd(
+        **{name: int(value) if name in whole else value for name, value in values.items()}
+    )
 
 
 def _info(record: RunRecord) -> RunInfo:
-    return RunInfo(record.seconds, record.epochs, record.best_epoch, record.device, record.seed, record.stopped, record.versions)
+    return RunInfo(
+        record.seconds,
+        record.epochs,
+        record.best_epoch,
+        record.device,
+        record.seed,
+        record.stopped,
+        record.versions,
+    )
 
 
 def _or_none(value: float) -> float | None:
@@ -532,4 +672,6 @@ def read_record(text: str) -> RunRecord:
         return RunRecord.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        raise DataError(f"A run is damaged: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}.") from error
+        raise DataError(
+            f"A run is damaged: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}."
+        ) from error

@@ -1,14 +1,14 @@
 """Training: a loop that is a generator of events, and the forecaster that comes out of it."""
 
-from forecasting.training.doctor import Doctor
-from forecasting.training.finder import find_learning_rate
+from forecasting.training.checkpoint import TrainingState, run_name
+from forecasting.training.device_fallback import fit
+from forecasting.training.diagnostics import Diagnostics
 from forecasting.training.hardware import choose_device, devices, self_test, set_threads
-from forecasting.training.ladder import fit
-from forecasting.training.loop import TRAIN_LEVELS, Fitted, StopAsked
-from forecasting.training.optimisers import OPTIMISERS, SGD, AdamW, Optimiser, RMSprop
+from forecasting.training.lr_finder import find_learning_rate
+from forecasting.training.optimizers import OPTIMISERS, SGD, AdamW, Optimiser, RMSprop
 from forecasting.training.schedules import SCHEDULES
-from forecasting.training.state import TrainingState, run_name
 from forecasting.training.trained_network import TrainedNetwork, build, forecasts_from
+from forecasting.training.trainer import TRAIN_LEVELS, Fitted, StopAsked
 
 __all__ = [
     "OPTIMISERS",
@@ -16,7 +16,7 @@ __all__ = [
     "SGD",
     "TRAIN_LEVELS",
     "AdamW",
-    "Doctor",
+    "Diagnostics",
     "Fitted",
     "Optimiser",
     "RMSprop",

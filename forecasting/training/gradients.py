@@ -1,4 +1,6 @@
-"""What gradients do on their way back through time: clipping those that explode, and showing those that vanish."""
+"""What gradients do on their way back through time: clipping those that explode, and showing
+those that vanish.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,18 @@ import torch
 from torch import Tensor
 
 from forecasting.config import TrainConfig
-from forecasting.events import MemorySeen
+from forecasting.events import GradientByLag
 from forecasting.models import Ensemble, Network
 from forecasting.training.hardware import is_out_of_memory
 
-#: Lags that a probe shows at most, windows it looks at, seconds between two looks, and the share of time they may take.
+#: Lags that a probe shows at most, windows it looks at, seconds between two looks, and the share of
+#: time they may take.
 _LAGS, _WINDOWS, _EVERY_S, _SHARE = 24, 16, 1.0, 0.02
 
 
-def clip_gradients(gradients: list[Tensor], config: TrainConfig, members: int) -> tuple[Tensor, Tensor, Tensor]:
+def clip_gradients(
+    gradients: list[Tensor], config: TrainConfig, members: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Hold large gradients back as the settings say (Pascanu, Mikolov and Bengio 2013).
 
     Parameters
@@ -33,7 +38,8 @@ def clip_gradients(gradients: list[Tensor], config: TrainConfig, members: int) -
     Returns
     -------
     before, after, clipped : Tensor
-        Norm before and after, and whether anything was held back (0 or 1); all on the device, without waiting for it.
+        Norm before and after, and whether anything was held back (0 or 1); all on the device,
+        without waiting for it.
     """
     before = _norm(gradients, members)
     limit = config.clip_norm if config.clip != "off" else 0.0
@@ -49,11 +55,13 @@ def clip_gradients(gradients: list[Tensor], config: TrainConfig, members: int) -
 
 
 def _norm(gradients: list[Tensor], members: int) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / math.sqrt(members)
+    norm: Tensor = torch.linalg.vector_norm(
+        torch.stack(torch._foreach_norm(gradients))
+    ) / math.sqrt(members)
     return norm
 
 
-class MemoryProbe:
+class GradientProbe:
     """Measures how much of the loss's gradient reaches the state of each layer at each lag.
 
     The same few windows are looked at every time, without dropout; random numbers, gradients and
@@ -70,22 +78,34 @@ class MemoryProbe:
     """
 
     def __init__(
-        self, network: Ensemble, rows: Tensor, window: Callable[[Tensor], Tensor], loss: Callable[[Tensor, Tensor], Tensor]
+        self,
+        network: Ensemble,
+        rows: Tensor,
+        window: Callable[[Tensor], Tensor],
+        loss: Callable[[Tensor, Tensor], Tensor],
     ) -> None:
-        places = np.unique(np.linspace(0, len(rows) - 1, _WINDOWS).round().astype(np.int64))
-        self.network, self.rows, self.loss = network, rows[torch.as_tensor(places).to(rows.device)], loss
+        indices = np.unique(np.linspace(0, len(rows) - 1, _WINDOWS).round().astype(np.int64))
+        self.network, self.rows, self.loss = (
+            network,
+            rows[torch.as_tensor(indices).to(rows.device)],
+            loss,
+        )
         self.window = window(self.rows)
         longest = self.window.shape[1] - 1
         spaced = np.geomspace(1, max(1, longest), _LAGS).round().astype(np.int64)
         self.lags = np.unique(np.concatenate([[0], spaced[spaced <= longest]]))
         self.due, self.spent = 0.0, 0.0
 
-    def look_if_due(self, epoch: int) -> MemorySeen | None:
-        """Look, unless that was done less than a second ago, or looking would take more than its share of the time."""
+    def look_if_due(self, epoch: int) -> GradientByLag | None:
+        """Look, unless that was done less than a second ago, or looking would take more than its
+        share of the time.
+        """
         return self.look(epoch) if time.perf_counter() >= self.due else None
 
-    def look(self, epoch: int) -> MemorySeen | None:
-        """Measure now; None where the network has learned nothing yet, so that no gradient passes its head, or memory is short."""
+    def look(self, epoch: int) -> GradientByLag | None:
+        """Measure now; None where the network has learned nothing yet, so that no gradient
+        passes its head, or memory is short.
+        """
         started = time.perf_counter()
         member = self.network.members[0]
         assert isinstance(member, Network)
@@ -105,12 +125,19 @@ class MemoryProbe:
             member.train(training)
         norms = _by_lag(gradients, len(layers), len(cuts))
         now = time.perf_counter()
-        self.due, self.spent = now + max(_EVERY_S, (now - started) / _SHARE), self.spent + now - started
-        return MemorySeen(epoch, self.lags, norms) if norms.any() else None
+        self.due, self.spent = (
+            now + max(_EVERY_S, (now - started) / _SHARE),
+            self.spent + now - started,
+        )
+        return GradientByLag(epoch, self.lags, norms) if norms.any() else None
 
 
-def _by_lag(gradients: Sequence[Tensor], layers: int, cuts: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return mean norms over the windows, [layers, lags], from gradients in order of layer, cut (oldest first) and direction."""
+def _by_lag(
+    gradients: Sequence[Tensor], layers: int, cuts: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return mean norms over the windows, [layers, lags], from gradients in order of layer, cut
+    (oldest first) and direction.
+    """
     directions = len(gradients) // (layers * cuts)
     squares = torch.stack([g.reshape(-1, g.shape[-1]).square().sum(1) for g in gradients])
     norms = squares.view(layers, cuts, directions, -1).sum(2).sqrt().mean(-1).flip(1)

@@ -12,9 +12,11 @@ from torch import nn
 from forecasting.config import ModelConfig, TrainConfig
 from forecasting.errors import ConfigError
 
-#: Largest difference between a device's numbers and the CPU's in the self-test; TF32 and fused kernels stay well below it.
+#: Largest difference between a device's numbers and the CPU's in the self-test; TF32 and fused
+#: kernels stay well below it.
 _TOLERANCE = 1e-2
-#: What libraries say where memory is short: PyTorch on the CPU says it as a plain RuntimeError, cuDNN and cuBLAS in words of their own.
+#: What libraries say where memory is short: PyTorch on the CPU says it as a plain RuntimeError,
+#: cuDNN and cuBLAS in words of their own.
 _SHORT_OF_MEMORY = (
     "out of memory",
     "DefaultCPUAllocator: can't allocate memory",
@@ -38,7 +40,9 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device(next(iter(have)))
     name = "cuda:0" if wanted == "cuda" else wanted
     if name not in have:
-        raise ConfigError(f"There is no device '{wanted}' here.", f"Choose one of: auto, {', '.join(have)}.")
+        raise ConfigError(
+            f"There is no device '{wanted}' here.", f"Choose one of: auto, {', '.join(have)}."
+        )
     return torch.device(name)
 
 
@@ -58,7 +62,10 @@ def devices() -> dict[str, str]:
 def _described(index: int) -> str:
     try:
         facts = torch.cuda.get_device_properties(index)
-    except (RuntimeError, AssertionError):  # a driver that does not answer: the self-test will say so
+    except (
+        RuntimeError,
+        AssertionError,
+    ):  # a driver that does not answer: the self-test will say so
         return f"CUDA device {index}"
     return f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"
 
@@ -76,12 +83,19 @@ def tested_device(wanted: str) -> tuple[torch.device, str]:
     if not fault:
         return device, ""
     if wanted != "auto":
-        raise ConfigError(f"The device '{wanted}' cannot be used: {fault}.", "Choose the device 'cpu', or 'auto'.")
-    return torch.device("cpu"), f"{devices().get(str(device), str(device))} cannot be used ({fault}); training goes on on the CPU."
+        raise ConfigError(
+            f"The device '{wanted}' cannot be used: {fault}.", "Choose the device 'cpu', or 'auto'."
+        )
+    return (
+        torch.device("cpu"),
+        f"{devices().get(str(device), str(device))} cannot be used ({fault}); training goes on "
+        "on the CPU.",
+    )
 
 
 def self_test(device: torch.device | str) -> str:
-    """Run a small LSTM forwards and backwards and compare with the CPU; return what is wrong, "" where nothing is.
+    """Run a small LSTM forwards and backwards and compare with the CPU; return what is wrong, ""
+    where nothing is.
 
     The random numbers of the CPU are left where they are. The CPU itself is not tested.
     """
@@ -93,14 +107,19 @@ def self_test(device: torch.device | str) -> str:
         try:
             ours = _gradient(network, window)
             theirs = _gradient(network.to(device), window.to(device))
-        except (RuntimeError, TypeError, AssertionError) as error:  # no driver, no float64, a build without CUDA
+        except (
+            RuntimeError,
+            TypeError,
+            AssertionError,
+        ) as error:  # no driver, no float64, a build without CUDA
             return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     apart = float((ours - theirs).abs().max())
     return "" if apart <= _TOLERANCE else f"its numbers differ from the CPU's by {apart:.1e}"
 
 
 def fits(work: Callable[[], object]) -> bool:
-    """Do something, and tell whether memory was enough for it; on return nothing holds on to what was allocated.
+    """Do something, and tell whether memory was enough for it; on return nothing holds on to what
+    was allocated.
 
     Other errors go through.
     """
@@ -114,10 +133,14 @@ def fits(work: Callable[[], object]) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that the memory of a device, or of the computer, was too small."""
+    """Tell whether an error means that the memory of a device, or of the computer, was too
+    small.
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in _SHORT_OF_MEMORY
+    )
 
 
 def release(device: torch.device) -> None:
@@ -131,14 +154,21 @@ def release(device: torch.device) -> None:
 
 def _gradient(network: nn.LSTM, window: torch.Tensor) -> torch.Tensor:
     outputs, _ = network(window)
-    [gradient] = torch.autograd.grad(outputs.square().sum(), [network.get_parameter("weight_hh_l0")])
+    [gradient] = torch.autograd.grad(
+        outputs.square().sum(), [network.get_parameter("weight_hh_l0")]
+    )
     return gradient.detach().cpu()
 
 
 def set_threads(model: ModelConfig, train: TrainConfig) -> None:
     """Use one thread where steps are so small that a second one costs more than it brings.
 
-    The rule depends on the settings only, never on a timing, so that the same run gives the same numbers.
+    The rule depends on the settings only, never on a timing, so that the same run gives the same
+    numbers.
     """
     cores = os.cpu_count() or 1
-    torch.set_num_threads(1 if model.hidden_size * train.batch_size <= 8192 else max(1, cores // 2 if cores > 4 else cores))
+    torch.set_num_threads(
+        1
+        if model.hidden_size * train.batch_size <= 8192
+        else max(1, cores // 2 if cores > 4 else cores)
+    )

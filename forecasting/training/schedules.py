@@ -25,10 +25,10 @@ def _cosine(history: History, config: TrainConfig) -> float:
 
 def _one_cycle(history: History, config: TrainConfig) -> float:
     """Rise for a third of the epochs, then fall to nearly nothing (Smith and Topin 2018)."""
-    place = (len(history) - 0.5) / config.epochs
-    if place < _RISE:
-        return _half_wave(_FIRST, 1.0, place / _RISE)
-    return _half_wave(1.0, _LAST, min(1.0, (place - _RISE) / (1 - _RISE)))
+    index = (len(history) - 0.5) / config.epochs
+    if index < _RISE:
+        return _half_wave(_FIRST, 1.0, index / _RISE)
+    return _half_wave(1.0, _LAST, min(1.0, (index - _RISE) / (1 - _RISE)))
 
 
 def _plateau(history: History, config: TrainConfig) -> float:
@@ -43,12 +43,14 @@ def _plateau(history: History, config: TrainConfig) -> float:
     return share
 
 
-def _half_wave(start: float, end: float, place: float) -> float:
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * place))
+def _half_wave(start: float, end: float, index: float) -> float:
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * index))
 
 
-#: Share of the largest learning rate in the next epoch, by the name in ``TrainConfig.schedule``: a function of the
-#: epochs so far (the first is the untrained network) alone, so that a resumed training goes on as it would have.
+#: Share of the largest learning rate in the next epoch, by the name in ``TrainConfig.schedule``: a
+#: function of the
+#: epochs so far (the first is the untrained network) alone, so that a resumed training goes on as
+#: it would have.
 SCHEDULES: dict[str, Callable[[History, TrainConfig], float]] = {
     "constant": _constant,
     "cosine": _cosine,

@@ -30,7 +30,8 @@ from forecasting.windows import Scaling, Windows, bars_before, check_lookback
 
 #: What the version of a program looks like.
 _VERSION = re.compile(r"\d+(\.\w+)*")
-#: Windows that are evaluated at a time where memory allows, and numbers that one layer makes of them: more is no faster.
+#: Windows that are evaluated at a time where memory allows, and numbers that one layer makes of
+#: them: more is no faster.
 _MOST, _NUMBERS = 4096, 1 << 21
 
 
@@ -47,12 +48,15 @@ class TrainedNetwork:
         In evaluation mode.
     device : torch.device
     trust : float
-        Between 0 and 1: how far what the network says counts beside the baseline, by how surely it was
+        Between 0 and 1: how far what the network says counts beside the baseline, by how surely it
+        was
         better on the validation part.
     val_start : datetime64[us]
-        First date that the weights were not trained on: calibration learns from the misses since then.
+        First date that the weights were not trained on: calibration learns from the misses since
+        then.
     trained_on : TrainedOn, optional
-        Frequency, columns and usual moves of the bars learned from; None for files of versions that did not keep them.
+        Frequency, columns and usual moves of the bars learned from; None for files of versions that
+        did not keep them.
     """
 
     config: RunConfig
@@ -68,7 +72,9 @@ class TrainedNetwork:
         """Name in tables and exports: the kind of network in capitals."""
         return self.config.model.title
 
-    def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...] = QUANTILES) -> Floats:
+    def predict(
+        self, panel: Panel, origins: Origins, quantiles: tuple[float, ...] = QUANTILES
+    ) -> Floats:
         """Forecast from each origin.
 
         Parameters
@@ -91,7 +97,9 @@ class TrainedNetwork:
             A cutoff with fewer bars behind it than the lookback.
         """
         check_lookback(panel, origins, self.config.task.input_size)
-        return self.predict_windows(Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles)
+        return self.predict_windows(
+            Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles
+        )
 
     def taught(self, panel: Panel) -> TrainedNetwork:
         """Return the forecaster with what is to be remembered of the bars it learned from."""
@@ -103,13 +111,17 @@ class TrainedNetwork:
         Raises
         ------
         DataError
-            Bars of another distance, of several distances, or values of zero and below where log returns were learned.
+            Bars of another distance, of several distances, or values of zero and below where log
+            returns were learned.
         """
         if self.scaling.target == "log-return":
             check_positive(panel)
         if self.trained_on is None:
             check_distances(panel)
-            return ("This file does not say on which bars the network was trained: whether these suit it is unknown.",)
+            return (
+                "This file does not say on which bars the network was trained: whether these "
+                "suit it is unknown.",
+            )
         self.trained_on.check(panel)
         return tuple(self.trained_on.notes(panel, self.scaling.inputs, self._unit))
 
@@ -118,14 +130,17 @@ class TrainedNetwork:
         return "log-return" if self.scaling.target == "log-return" else "difference"
 
     def calibrated(self, panel: Panel) -> Predictor:
-        """Return a predictor whose bands learn from this one's misses in the panel, as the settings say.
+        """Return a predictor whose bands learn from this one's misses in the panel, as the settings
+        say.
 
         For each origin it looks at bars up to its cutoff only.
         """
         return self._calibrated(_Bound(self, panel))
 
     def without_network(self, panel: Panel) -> Predictor:
-        """Return the same predictor with the network left at zero: scale, shape and a calibration of its own."""
+        """Return the same predictor with the network left at zero: scale, shape and a
+        calibration of its own.
+        """
         return self._calibrated(_Bound(replace(self, trust=0.0), panel, NO_NETWORK))
 
     def _calibrated(self, bound: _Bound) -> Predictor:
@@ -133,12 +148,20 @@ class TrainedNetwork:
         if task.calibration == "none":
             return bound
         start = bars_before(bound.panel, self.val_start)
-        return Calibrated(bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size)
+        return Calibrated(
+            bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size
+        )
 
-    def predict_windows(self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        """Forecast as :meth:`predict` does, from windows already made of the panel with this scaling."""
+    def predict_windows(
+        self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]
+    ) -> Floats:
+        """Forecast as :meth:`predict` does, from windows already made of the panel with this
+        scaling.
+        """
         levels = np.asarray(quantiles, np.float64)
-        scaled = self._scaled(windows, windows.rows(origins), self.table(levels), self.table(np.array([0.5]))[:, 0])
+        scaled = self._scaled(
+            windows, windows.rows(origins), self.table(levels), self.table(np.array([0.5]))[:, 0]
+        )
         return windows.values(origins, scaled)
 
     @torch.no_grad()
@@ -151,15 +174,21 @@ class TrainedNetwork:
             shape = self._shape(windows, some)
             return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
 
-        values = in_parts(scaled, rows, at_once(self.config, windows.inputs)).numpy().astype(np.float64)
+        values = (
+            in_parts(scaled, rows, at_once(self.config, windows.inputs)).numpy().astype(np.float64)
+        )
         self.network.train(training)
         return values
 
     def _shape(self, windows: Windows, some: Tensor) -> Tensor:
-        """Return what the network says of some rows as far as it counts, [B, H, 3]; it is not asked where it does not count."""
+        """Return what the network says of some rows as far as it counts, [B, H, 3]; it is not
+        asked where it does not count.
+        """
         if self.trust == 0:
             return torch.zeros(len(some), self.config.task.horizon, 3, device=self.device)
-        return self.trust * self.network.dated(self.network.together(windows.window(some)), windows.known_ahead(some))
+        return self.trust * self.network.dated(
+            self.network.together(windows.window(some)), windows.known_ahead(some)
+        )
 
     def table(self, levels: Floats) -> Tensor:
         """Return the baseline's quantiles, [H, Q], as a tensor on the device."""
@@ -173,7 +202,9 @@ class TrainedNetwork:
         CandlecastError
             The file cannot be written.
         """
-        weights = {f"network.{k}": v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
+        weights = {
+            f"network.{k}": v.detach().cpu().numpy() for k, v in self.network.state_dict().items()
+        }
         manifest = {
             "kind": "candlecast-forecaster",
             "config": self.config.model_dump(mode="json"),
@@ -199,33 +230,57 @@ class TrainedNetwork:
         """
         manifest, arrays = read_bundle(Path(path))
         if manifest.get("kind") != "candlecast-forecaster":
-            raise ModelFileError(f"{path} is not a Candlecast model.", "Choose a file written by 'Save model'.")
+            raise ModelFileError(
+                f"{path} is not a Candlecast model.", "Choose a file written by 'Save model'."
+            )
         config = settings_in(path, manifest)
         try:
             scaling = Scaling.from_arrays(arrays, manifest["target"], manifest["scale"])
             val_start, trust = np.datetime64(manifest["val_start"], "us"), float(manifest["trust"])
-            weights = {k.removeprefix("network."): torch.as_tensor(v) for k, v in arrays.items() if k.startswith("network.")}
+            weights = {
+                k.removeprefix("network."): torch.as_tensor(v)
+                for k, v in arrays.items()
+                if k.startswith("network.")
+            }
             _check_shapes(config, scaling, weights)
             network = build(config, scaling)
             network.load_state_dict(weights)
-            trained_on = TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
+            trained_on = (
+                TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
+            )
             if not _VERSION.fullmatch(manifest.get("candlecast", __version__)):
                 raise ValueError("the version that saved it is not a version")
             if not 0 <= trust <= 1 or np.isnat(val_start):
-                raise ValueError(f"trust is {trust:g} and the validation part begins at {val_start}")
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, CandlecastError) as error:
+                raise ValueError(
+                    f"trust is {trust:g} and the validation part begins at {val_start}"
+                )
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            OverflowError,
+            CandlecastError,
+        ) as error:
             raise ModelFileError(
-                f"{path} does not fit together: {str(error).splitlines()[0]}", "Save the model again, or train a new one."
+                f"{path} does not fit together: {str(error).splitlines()[0]}",
+                "Save the model again, or train a new one.",
             ) from error
         if scaling.quantiles.shape[0] != config.task.horizon:
-            raise ModelFileError(f"{path} holds numbers for another horizon than its settings say.", "Train a new model.")
+            raise ModelFileError(
+                f"{path} holds numbers for another horizon than its settings say.",
+                "Train a new model.",
+            )
         where = choose_device(device)
         return cls(config, scaling, network.to(where).eval(), where, val_start, trust, trained_on)
 
 
 @dataclass(frozen=True, eq=False)
 class _Bound:
-    """A forecaster that forecasts one panel time and again: features and scales are computed once."""
+    """A forecaster that forecasts one panel time and again: features and scales are computed
+    once.
+    """
 
     forecaster: TrainedNetwork
     panel: Panel
@@ -237,7 +292,9 @@ class _Bound:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(self.panel, self.forecaster.scaling, self.forecaster.config.task, self.forecaster.device)
+        return Windows(
+            self.panel, self.forecaster.scaling, self.forecaster.config.task, self.forecaster.device
+        )
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         if panel is not self.panel:
@@ -249,26 +306,40 @@ class _Bound:
 def build(config: RunConfig, scaling: Scaling) -> Ensemble:
     """Build the network that a run asks for, untrained: it forecasts exactly the baseline."""
     ahead = 2 * len(AHEAD) if scaling.inputs.dates else 0
-    return Ensemble(config.model, len(scaling.mean), config.task.horizon, config.task.input_size, len(scaling.symbols), ahead)
+    return Ensemble(
+        config.model,
+        len(scaling.mean),
+        config.task.horizon,
+        config.task.input_size,
+        len(scaling.symbols),
+        ahead,
+    )
 
 
 def at_once(config: RunConfig, inputs: int) -> int:
     """Return how many windows of so many inputs a bar are evaluated at a time."""
-    return max(64, min(_MOST, _NUMBERS // (config.task.input_size * max(inputs, config.model.hidden_size))))
+    return max(
+        64, min(_MOST, _NUMBERS // (config.task.input_size * max(inputs, config.model.hidden_size)))
+    )
 
 
 def _check_shapes(config: RunConfig, scaling: Scaling, weights: Mapping[str, Tensor]) -> None:
-    """Compare weights with the network that they are meant for, before that takes any memory; raises ValueError where they differ."""
+    """Compare weights with the network that they are meant for, before that takes any memory;
+    raises ValueError where they differ.
+    """
     with torch.device("meta"):
         wanted = build(config, scaling).state_dict()
     for name in {**wanted, **weights}:
-        have, need = (list(one[name].shape) if name in one else "missing" for one in (weights, wanted))
+        have, need = (
+            list(item[name].shape) if name in item else "missing" for item in (weights, wanted)
+        )
         if have != need:
             raise ValueError(f"the weight {name[:200]} is {have}; the settings ask for {need}")
 
 
 def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MOST) -> Tensor:
-    """Evaluate rows part by part and join the results; parts become smaller where a device's memory asks for it.
+    """Evaluate rows part by part and join the results; parts become smaller where a device's memory
+    asks for it.
 
     Raises
     ------
@@ -288,9 +359,16 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MO
 
 
 def forecasts_from(
-    values: Floats, name: str, panel: Panel, dates: Sequence[Dates], quantiles: tuple[float, ...], means: Floats | None = None
+    values: Floats,
+    name: str,
+    panel: Panel,
+    dates: Sequence[Dates],
+    quantiles: tuple[float, ...],
+    means: Floats | None = None,
 ) -> tuple[Forecast, ...]:
-    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of its future sessions and means [S, H]."""
+    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of
+    its future sessions and means [S, H].
+    """
     points: Sequence[Floats | None] = [None] * len(panel) if means is None else list(means)
     return tuple(
         Forecast(s.symbol, name, s.ds[-1], float(s.y[-1]), ds, quantiles, v, mean)

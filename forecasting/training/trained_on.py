@@ -31,7 +31,8 @@ class TrainedOn:
     columns : tuple of str
         Columns that every series had.
     move : (float, float)
-        Smallest and largest mean absolute change from bar to bar of its series: log returns or differences, as learned.
+        Smallest and largest mean absolute change from bar to bar of its series: log returns or
+        differences, as learned.
     """
 
     frequency: Frequency
@@ -41,12 +42,18 @@ class TrainedOn:
     @classmethod
     def of(cls, panel: Panel, unit: Unit) -> TrainedOn:
         """Return what is to be remembered of a panel."""
-        columns = tuple(name for name in panel[0].columns if all(name in series for series in panel))
+        columns = tuple(
+            name for name in panel[0].columns if all(name in series for series in panel)
+        )
         moves = [usual_move(series, unit) for series in panel]
         known = [Frequency.of(series) for series in panel]
-        frequency = max(known, key=lambda one: (bool(one.freq), one.distance))
-        weekends = all(one.weekends for one in known)
-        return cls(Frequency(frequency.freq, frequency.distance, weekends), columns, (min(moves), max(moves)))
+        frequency = max(known, key=lambda item: (bool(item.freq), item.distance))
+        weekends = all(item.weekends for item in known)
+        return cls(
+            Frequency(frequency.freq, frequency.distance, weekends),
+            columns,
+            (min(moves), max(moves)),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what a model file keeps."""
@@ -64,7 +71,10 @@ class TrainedOn:
         frequency = Frequency(str(kept["freq"]), int(kept["distance_us"]), bool(kept["weekends"]))
         low, high = (float(move) for move in kept["move"])
         if not read_frequency(frequency.freq) or frequency.distance < 0:
-            raise ValueError(f"bars of the frequency {frequency.freq[:20]!r} and the distance {frequency.distance}")
+            raise ValueError(
+                f"bars of the frequency {frequency.freq[:20]!r} and the distance "
+                f"{frequency.distance}"
+            )
         if not 0 <= low <= high < np.inf:
             raise ValueError(f"usual moves from {low:g} to {high:g}")
         return cls(frequency, tuple(str(name) for name in kept["columns"]), (low, high))
@@ -77,12 +87,17 @@ class TrainedOn:
         DataError
             Names both distances and the series.
         """
-        strange = [(one, symbols) for one, symbols in by_distance(panel) if not self.frequency.matches(one)]
+        strange = [
+            (item, symbols)
+            for item, symbols in by_distance(panel)
+            if not self.frequency.matches(item)
+        ]
         if not strange:
             return
         frequency, symbols = strange[0]
         raise DataError(
-            f"This network learned {self.frequency.words} bars; those of {some_names(symbols)} are {frequency.words}.",
+            f"This network learned {self.frequency.words} bars; those of {some_names(symbols)} "
+            f"are {frequency.words}.",
             self._way_out(frequency),
         )
 
@@ -90,7 +105,8 @@ class TrainedOn:
         finer = 0 < frequency.distance < self.frequency.distance
         if finer and self.frequency.freq:
             return (
-                f"Join the bars to those that it learned: --resample {self.frequency.freq}. Or train a network on {frequency.words} bars."
+                f"Join the bars to those that it learned: --resample {self.frequency.freq}. Or "
+                f"train a network on {frequency.words} bars."
             )
         return f"Load {self.frequency.words} bars, or train a network on {frequency.words} ones."
 
@@ -101,18 +117,29 @@ class TrainedOn:
         yield from self._other_moves(panel, unit)
 
     def _other_week(self, panel: Panel) -> Iterator[str]:
-        found = [one.symbol for one in panel if Frequency.of(one).distance and Frequency.of(one).weekends != self.frequency.weekends]
+        found = [
+            item.symbol
+            for item in panel
+            if Frequency.of(item).distance
+            and Frequency.of(item).weekends != self.frequency.weekends
+        ]
         daily = 0 < self.frequency.distance <= _DAY_US
         if found and daily:
             days = ("five", "seven") if not self.frequency.weekends else ("seven", "five")
-            yield f"This network learned bars of {days[0]} days a week; {some_names(found)} has bars on {days[1]}."
+            yield (
+                f"This network learned bars of {days[0]} days a week; {some_names(found)} has "
+                f"bars on {days[1]}."
+            )
 
     def _lacking_inputs(self, panel: Panel, inputs: InputConfig) -> Iterator[str]:
         wanted = {"volume": inputs.volume, "open": inputs.gaps}
         for column, read in wanted.items():
-            lacking = [one.symbol for one in panel if column not in one]
+            lacking = [item.symbol for item in panel if column not in item]
             if read and column in self.columns and lacking:
-                yield f"This network learned with the column {column}, which {some_names(lacking)} lacks: it is read as unknown."
+                yield (
+                    f"This network learned with the column {column}, which "
+                    f"{some_names(lacking)} lacks: it is read as unknown."
+                )
 
     def _other_moves(self, panel: Panel, unit: Unit) -> Iterator[str]:
         low, high = self.move
@@ -120,14 +147,18 @@ class TrainedOn:
             move = usual_move(series, unit)
             if move > _FACTOR * high or move * _FACTOR < low:
                 yield (
-                    f"{series.symbol} moves by {_moved(move, unit)} a bar; this network learned series that move by "
-                    f"{_moved(low, unit)}{f' to {_moved(high, unit)}' if high > low else ''}. Its band may not fit."
+                    f"{series.symbol} moves by {_moved(move, unit)} a bar; this network "
+                    "learned series that move by "
+                    f"{_moved(low, unit)}{f' to {_moved(high, unit)}' if high > low else ''}. "
+                    "Its band may not fit."
                 )
                 return
 
 
 def usual_move(series: PriceSeries, unit: Unit) -> float:
-    """Return the mean absolute change from bar to bar, of the log where the unit is a log return; 0 where none is known."""
+    """Return the mean absolute change from bar to bar, of the log where the unit is a log
+    return; 0 where none is known.
+    """
     y = series.y
     if unit == "log-return":
         y = np.log(y[y > 0])
@@ -146,12 +177,12 @@ def check_positive(panel: Panel) -> None:
     if not bad:
         return
     series = bad[0]
-    place = int(np.argmin(series.y > 0))
+    index = int(np.argmin(series.y > 0))
     count = int(np.count_nonzero(~(series.y > 0)))
     more = f" So are {count - 1:,} more of its bars." if count > 1 else ""
     others = f" {len(bad) - 1:,} more series have such bars." if len(bad) > 1 else ""
     raise DataError(
-        f"{series.symbol} has a close of {series.y[place]:g} on {str(series.ds[place])[:10]}; "
+        f"{series.symbol} has a close of {series.y[index]:g} on {str(series.ds[index])[:10]}; "
         f"this network learned log returns, which need positive prices.{more}{others}",
         "Train one with --target difference.",
     )

@@ -1,4 +1,6 @@
-"""The stage: these tests need an X server with a window manager, which ``./test`` and ``stage.py`` start."""
+"""The stage: these tests need an X server with a window manager, which ``./test`` and
+``stage.py`` start.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if on_xcb():
         return
     here = Path(__file__).resolve().parent
-    skip = pytest.mark.skip(reason="needs an X server: ./test tests/desktop starts one, and so does tests/desktop/stage.py")
+    skip = pytest.mark.skip(
+        reason="needs an X server: ./test tests/desktop starts one, and so does "
+        "tests/desktop/stage.py"
+    )
     for item in items:
         if here in Path(item.path).parents:
             item.add_marker(skip)

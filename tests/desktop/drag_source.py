@@ -1,6 +1,7 @@
 """A file manager in miniature: a window of its own process, from which a file can be dragged.
 
-``python drag_source.py FILE`` prints "ready" as soon as its window can be seen at the top left of the screen.
+``python drag_source.py FILE`` prints "ready" as soon as its window can be seen at the top left of
+the screen.
 """
 
 from __future__ import annotations

@@ -13,12 +13,19 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QMainWindow, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDialog,
+    QLineEdit,
+    QMainWindow,
+    QWidget,
+)
 from soundness import faults
 
 from app import theme
+from app.preferences import Preferences
 from app.session import Session
-from app.settings import Preferences
 from app.window import MainWindow
 from app.window.workbench import Workbench
 
@@ -44,8 +51,13 @@ def wait_until(condition: Callable[[], object], what: str = "") -> None:
 def settled(bench: Workbench) -> None:
     """Wait until nothing runs, nothing is animated and nothing waits to be laid out or painted."""
     session = bench.session
-    wait_until(lambda: session.state == "idle" and session.threads == 0, "the session comes to rest")
-    wait_until(lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)), "timers end")
+    wait_until(
+        lambda: session.state == "idle" and session.threads == 0, "the session comes to rest"
+    )
+    wait_until(
+        lambda: not any(timer.isActive() for timer in bench.window.findChildren(QTimer)),
+        "timers end",
+    )
     painted(bench.window)
 
 
@@ -81,23 +93,34 @@ def type_text(text: str) -> None:
 def _move_to(widget: QWidget, at: QPoint | None) -> tuple[str | int, ...]:
     """Return the words that move the mouse to a point of a widget, by default its centre.
 
-    The server reckons from its own window: right after a window has moved, Qt may still believe in its old place.
+    The server reckons from its own window: right after a window has moved, Qt may still believe in
+    its old place.
     """
     window = widget.window()
     point = widget.mapTo(window, at if at is not None else widget.rect().center())
     ratio = widget.devicePixelRatioF()
-    return "mousemove", "--window", int(window.winId()), round(point.x() * ratio), round(point.y() * ratio)
+    return (
+        "mousemove",
+        "--window",
+        int(window.winId()),
+        round(point.x() * ratio),
+        round(point.y() * ratio),
+    )
 
 
 def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) -> None:
-    """Click a widget with the server's mouse; whatever lies above it there gets the click instead."""
+    """Click a widget with the server's mouse; whatever lies above it there gets the click
+    instead.
+    """
     wait_until(widget.isVisible, f"{widget.objectName() or widget} is shown")
     _xdotool(*_move_to(widget, at), "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
     QApplication.processEvents()
 
 
 def drag(start: tuple[int, int], target: QWidget) -> None:
-    """Drag whatever lies at a point of the screen into the middle of a widget, in steps as a hand moves, and drop it there."""
+    """Drag whatever lies at a point of the screen into the middle of a widget, in steps as a
+    hand moves, and drop it there.
+    """
     window = target.window()
     end = target.mapTo(window, target.rect().center())
     _xdotool("mousemove", *start, "mousedown", 1)
@@ -121,7 +144,9 @@ def _let_happen() -> None:
 def activated(window: QWidget) -> None:
     """Wait until a window is seen and has the keyboard."""
     handle = window.windowHandle()
-    wait_until(lambda: handle is not None and handle.isExposed(), f"{window.windowTitle()!r} is exposed")
+    wait_until(
+        lambda: handle is not None and handle.isExposed(), f"{window.windowTitle()!r} is exposed"
+    )
     wait_until(lambda: QApplication.activeWindow() is window, f"{window.windowTitle()!r} is active")
 
 
@@ -130,7 +155,11 @@ def dialog_shown(kind: type[QDialog] = QDialog) -> QDialog:
     found: list[QDialog] = []
 
     def there() -> bool:
-        found[:] = [one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible()]
+        found[:] = [
+            item
+            for item in QApplication.topLevelWidgets()
+            if isinstance(item, kind) and item.isVisible()
+        ]
         return bool(found)
 
     wait_until(there, f"a {kind.__name__} opens")
@@ -166,7 +195,10 @@ def assert_alive(bench: Workbench) -> None:
     for widget in (chart, field) if field.isEnabled() else (chart,):
         presses = _Presses(widget)
         click(widget)
-        wait_until(lambda presses=presses: presses.count, f"a click lands on {widget.accessibleName() or widget}")  # type: ignore[misc]
+        wait_until(
+            lambda presses=presses: presses.count,
+            f"a click lands on {widget.accessibleName() or widget}",
+        )  # type: ignore[misc]
         widget.removeEventFilter(presses)
         presses.deleteLater()
     if not field.isEnabled():  # while something runs
@@ -184,7 +216,10 @@ def assert_alive(bench: Workbench) -> None:
 def picture(bench_or_widget: Workbench | QWidget, name: str) -> Path:
     """Keep a picture of the whole screen, as the X server shows it, and return its path."""
     widget = bench_or_widget.window if isinstance(bench_or_widget, Workbench) else bench_or_widget
-    folder = Path(os.environ.get("CANDLECAST_PICTURES") or Path(__file__).resolve().parents[2] / "build" / "desktop")
+    folder = Path(
+        os.environ.get("CANDLECAST_PICTURES")
+        or Path(__file__).resolve().parents[2] / "build" / "desktop"
+    )
     folder.mkdir(parents=True, exist_ok=True)
     QApplication.processEvents()
     path = folder / f"{name}.png"
@@ -195,7 +230,9 @@ def picture(bench_or_widget: Workbench | QWidget, name: str) -> Path:
 
 
 def assert_sound(window: QWidget, name: str) -> None:
-    """Keep a picture of a state, and fail where anything in it is clipped, covered or outside its place."""
+    """Keep a picture of a state, and fail where anything in it is clipped, covered or outside
+    its place.
+    """
     painted(window)
     path = picture(window, name)
     found = faults(window)
@@ -204,7 +241,11 @@ def assert_sound(window: QWidget, name: str) -> None:
 
 @contextmanager
 def started(
-    home: Path, *references: str, size: tuple[int, int] | None = (1280, 820), toured: bool = True, engine: bool = False
+    home: Path,
+    *references: str,
+    size: tuple[int, int] | None = (1280, 820),
+    toured: bool = True,
+    engine: bool = False,
 ) -> Iterator[Workbench]:
     """Start the window as the program does, and close it as a person does, by its close button.
 
@@ -268,7 +309,10 @@ def resized(bench: Workbench, width: int, height: int) -> None:
     bench.window.showNormal()
     wait_until(lambda: not bench.window.isMaximized(), "the window is not maximised")
     bench.window.resize(width, height)
-    wait_until(lambda: (bench.window.width(), bench.window.height()) == (width, height), f"the window has {width}x{height}")
+    wait_until(
+        lambda: (bench.window.width(), bench.window.height()) == (width, height),
+        f"the window has {width}x{height}",
+    )
     settled(bench)
 
 
@@ -276,18 +320,28 @@ def maximised(bench: Workbench) -> None:
     """Maximise the window, and wait until the window manager has done it."""
     bench.window.showMaximized()
     room = bench.window.screen().availableGeometry()
-    wait_until(lambda: bench.window.isMaximized() and bench.window.width() >= room.width() - 4, "the window is maximised")
+    wait_until(
+        lambda: bench.window.isMaximized() and bench.window.width() >= room.width() - 4,
+        "the window is maximised",
+    )
     settled(bench)
 
 
 def on_xcb() -> bool:
     """Whether Qt draws to an X server."""
-    return os.environ.get("QT_QPA_PLATFORM") == "xcb" and bool(os.environ.get("DISPLAY")) and sys.platform.startswith("linux")
+    return (
+        os.environ.get("QT_QPA_PLATFORM") == "xcb"
+        and bool(os.environ.get("DISPLAY"))
+        and sys.platform.startswith("linux")
+    )
 
 
 def mouse_to_corner() -> None:
     """Move the mouse where it hovers over nothing."""
-    size = QGuiApplication.primaryScreen().geometry().size() * QGuiApplication.primaryScreen().devicePixelRatio()
+    size = (
+        QGuiApplication.primaryScreen().geometry().size()
+        * QGuiApplication.primaryScreen().devicePixelRatio()
+    )
     _xdotool("mousemove", size.width() - 1, size.height() - 1)
 
 
@@ -332,8 +386,8 @@ def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -
 
 def button_of(dialog: QWidget, *names: str) -> QAbstractButton:
     """Return the button of a dialog with one of these texts."""
-    buttons = [one for one in dialog.findChildren(QAbstractButton) if one.isVisible()]
-    texts = {one.text().replace("&", ""): one for one in buttons}
+    buttons = [item for item in dialog.findChildren(QAbstractButton) if item.isVisible()]
+    texts = {item.text().replace("&", ""): item for item in buttons}
     found = next((texts[name] for name in names if name in texts), None)
     assert found is not None, f"{dialog.windowTitle()!r} has {sorted(texts)}"
     return found

@@ -1,11 +1,14 @@
 """Whether a window is sound: judged by its structure, not by its pixels.
 
-:func:`faults` walks everything that is visible in a window and returns, in words, what a person would see
-as broken: a text that does not fit its box, siblings that overlap, a control outside its parent or where
+:func:`faults` walks everything that is visible in a window and returns, in words, what a person
+would see
+as broken: a text that does not fit its box, siblings that overlap, a control outside its parent or
+where
 a click on it would reach something else, and a button pushed behind the extension of a toolbar.
 
 A text may be cut by design where its widget has a tool tip that says it whole, and is either an
-``ElidedLabel`` or has the dynamic property ``elided``. What lies above others by design, such as the
+``ElidedLabel`` or has the dynamic property ``elided``. What lies above others by design, such as
+the
 card of the tour, has the dynamic property ``overlay``.
 """
 
@@ -44,7 +47,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.panels.header import ElidedLabel
+from app.widgets.chart_header import ElidedLabel
 
 #: Pixels that rounding may take from a text or add to a box.
 _SLACK = 1
@@ -55,7 +58,9 @@ _CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
 def faults(window: QWidget) -> list[str]:
-    """Return what is wrong with the visible widgets of a window, in words; empty where it is sound."""
+    """Return what is wrong with the visible widgets of a window, in words; empty where it is
+    sound.
+    """
     found: list[str] = []
     for widget in _visible(window):
         found += [f"{_name(widget)}: {told}" for told in _faults_of(widget, window)]
@@ -64,7 +69,9 @@ def faults(window: QWidget) -> list[str]:
 
 
 def _visible(window: QWidget) -> Iterator[QWidget]:
-    """Go through a window and the widgets that can be seen in it, or would be if it were scrolled."""
+    """Go through a window and the widgets that can be seen in it, or would be if it were
+    scrolled.
+    """
     yield window
     for child in window.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
         if child.isVisible() and not child.isWindow() and not _is_behind(child):
@@ -72,9 +79,15 @@ def _visible(window: QWidget) -> Iterator[QWidget]:
 
 
 def _is_behind(widget: QWidget) -> bool:
-    """Whether a widget is a dock behind the tab of another one, or the tabs of hidden docks: Qt moves those out of the window."""
+    """Whether a widget is a dock behind the tab of another one, or the tabs of hidden docks: Qt
+    moves those out of the window.
+    """
     parent = widget.parentWidget()
-    return isinstance(widget, (QDockWidget, QTabBar)) and parent is not None and not parent.rect().intersects(widget.geometry())
+    return (
+        isinstance(widget, (QDockWidget, QTabBar))
+        and parent is not None
+        and not parent.rect().intersects(widget.geometry())
+    )
 
 
 def _faults_of(widget: QWidget, window: QWidget) -> Iterator[str]:
@@ -100,7 +113,9 @@ def _text_faults(widget: QWidget) -> Iterator[str]:
 
 
 def _is_elided(widget: QWidget) -> bool:
-    return bool(widget.toolTip()) and (isinstance(widget, ElidedLabel) or bool(widget.property("elided")))
+    return bool(widget.toolTip()) and (
+        isinstance(widget, ElidedLabel) or bool(widget.property("elided"))
+    )
 
 
 def _plain(text: str) -> str:
@@ -119,7 +134,10 @@ def _width_fault(widget: QWidget, text: str, room: QSize) -> Iterator[str]:
         return
     needed = _needed(widget, text)
     if needed.width() > room.width() + _SLACK or needed.height() > room.height() + _SLACK:
-        yield f"the text {_plain(text)!r} needs {needed.width()}x{needed.height()} and has {room.width()}x{room.height()}"
+        yield (
+            f"the text {_plain(text)!r} needs {needed.width()}x{needed.height()} and has "
+            f"{room.width()}x{room.height()}"
+        )
 
 
 def _label_faults(label: QLabel) -> Iterator[str]:
@@ -127,7 +145,11 @@ def _label_faults(label: QLabel) -> Iterator[str]:
     if not text or _is_elided(label):
         return
     if label.wordWrap() or _is_rich(label):
-        needed = QSize(0, label.heightForWidth(label.width())) if label.wordWrap() else label.minimumSizeHint()
+        needed = (
+            QSize(0, label.heightForWidth(label.width()))
+            if label.wordWrap()
+            else label.minimumSizeHint()
+        )
         longest = _longest_word(label, text)
         needed.setWidth(max(needed.width(), longest))
         room = QSize(label.contentsRect().width() if longest else label.width(), label.height())
@@ -135,27 +157,42 @@ def _label_faults(label: QLabel) -> Iterator[str]:
         needed = label.minimumSizeHint()
         room = label.size()
     if needed.width() > room.width() + _SLACK or needed.height() > room.height() + _SLACK:
-        yield f"the text {text[:60]!r} needs {needed.width()}x{needed.height()} and has {room.width()}x{room.height()}"
+        yield (
+            f"the text {text[:60]!r} needs {needed.width()}x{needed.height()} and has "
+            f"{room.width()}x{room.height()}"
+        )
 
 
 def _longest_word(label: QLabel, text: str) -> int:
-    """Return the width of the longest word of a text that breaks its lines: Qt cuts what is longer than a line."""
+    """Return the width of the longest word of a text that breaks its lines: Qt cuts what is
+    longer than a line.
+    """
     if _is_rich(label):
         document = QTextDocument()
         document.setHtml(text)
         text = document.toPlainText()
-    return max((label.fontMetrics().horizontalAdvance(word) for word in text.split()), default=0) if label.wordWrap() else 0
+    return (
+        max((label.fontMetrics().horizontalAdvance(word) for word in text.split()), default=0)
+        if label.wordWrap()
+        else 0
+    )
 
 
 def _is_rich(label: QLabel) -> bool:
     kind = label.textFormat()
-    return kind == Qt.TextFormat.RichText or (kind == Qt.TextFormat.AutoText and "</" in label.text())
+    return kind == Qt.TextFormat.RichText or (
+        kind == Qt.TextFormat.AutoText and "</" in label.text()
+    )
 
 
 def _mark_contents(box: QCheckBox | QRadioButton) -> QSize:
     option = QStyleOptionButton()
     box.initStyleOption(option)
-    element = QStyle.SubElement.SE_CheckBoxContents if isinstance(box, QCheckBox) else QStyle.SubElement.SE_RadioButtonContents
+    element = (
+        QStyle.SubElement.SE_CheckBoxContents
+        if isinstance(box, QCheckBox)
+        else QStyle.SubElement.SE_RadioButtonContents
+    )
     return box.style().subElementRect(element, option, box).size()
 
 
@@ -164,11 +201,17 @@ def _button_faults(button: QPushButton | QToolButton) -> Iterator[str]:
     if isinstance(button, QPushButton):
         option = QStyleOptionButton()
         button.initStyleOption(option)
-        room = button.style().subElementRect(QStyle.SubElement.SE_PushButtonContents, option, button).size()
+        room = (
+            button.style()
+            .subElementRect(QStyle.SubElement.SE_PushButtonContents, option, button)
+            .size()
+        )
         icon = 0 if button.icon().isNull() else button.iconSize().width() + 4
         yield from _width_fault(button, text, QSize(room.width() - icon, button.height()))
         return
-    shows_text = button.toolButtonStyle() != Qt.ToolButtonStyle.ToolButtonIconOnly or button.icon().isNull()
+    shows_text = (
+        button.toolButtonStyle() != Qt.ToolButtonStyle.ToolButtonIconOnly or button.icon().isNull()
+    )
     if shows_text and text and not button.arrowType().value:
         beside = button.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         needed = button.sizeHint() if beside else _needed(button, text) + QSize(_FRAME, _FRAME)
@@ -181,7 +224,11 @@ def _combo_faults(box: QComboBox) -> Iterator[str]:
     option = QStyleOptionComboBox()
     box.initStyleOption(option)
     control = QStyle.ComplexControl.CC_ComboBox
-    room = box.style().subControlRect(control, option, QStyle.SubControl.SC_ComboBoxEditField, box).size()
+    room = (
+        box.style()
+        .subControlRect(control, option, QStyle.SubControl.SC_ComboBoxEditField, box)
+        .size()
+    )
     if not box.toolTip():
         yield from _width_fault(box, box.currentText(), QSize(room.width(), box.height()))
 
@@ -189,33 +236,38 @@ def _combo_faults(box: QComboBox) -> Iterator[str]:
 def _spin_faults(box: QAbstractSpinBox) -> Iterator[str]:
     line = box.lineEdit()
     room = line.contentsRect().width() - line.textMargins().left() - line.textMargins().right()
-    yield from _width_fault(box, box.text() if not isinstance(box, QSpinBox) else line.text(), QSize(room, box.height()))
+    yield from _width_fault(
+        box, box.text() if not isinstance(box, QSpinBox) else line.text(), QSize(room, box.height())
+    )
 
 
 def _header_faults(header: QHeaderView) -> Iterator[str]:
     model = header.model()
     if model is None or header.orientation() != Qt.Orientation.Horizontal:
         return
-    for place in range(header.count()):
-        text = str(model.headerData(place, Qt.Orientation.Horizontal) or "")
-        tip = model.headerData(place, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
-        cut = header.sectionSizeHint(place) > header.sectionSize(place) + _SLACK
-        if text and cut and not tip and not header.isSectionHidden(place):
-            yield f"the heading {text!r} needs {header.sectionSizeHint(place)} and has {header.sectionSize(place)}"
+    for index in range(header.count()):
+        text = str(model.headerData(index, Qt.Orientation.Horizontal) or "")
+        tip = model.headerData(index, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+        cut = header.sectionSizeHint(index) > header.sectionSize(index) + _SLACK
+        if text and cut and not tip and not header.isSectionHidden(index):
+            yield (
+                f"the heading {text!r} needs {header.sectionSizeHint(index)} and has "
+                f"{header.sectionSize(index)}"
+            )
 
 
 def _tab_faults(bar: QTabBar) -> Iterator[str]:
-    for place in range(bar.count()):
-        if not bar.isTabVisible(place):
+    for index in range(bar.count()):
+        if not bar.isTabVisible(index):
             continue
         option = QStyleOptionTab()
-        bar.initStyleOption(option, place)
+        bar.initStyleOption(option, index)
         room = bar.style().subElementRect(QStyle.SubElement.SE_TabBarTabText, option, bar)
-        needed = bar.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, bar.tabText(place)).width()
+        needed = bar.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, bar.tabText(index)).width()
         if needed > room.width() + _SLACK:
-            yield f"the tab {_plain(bar.tabText(place))!r} needs {needed} and has {room.width()}"
-        elif not bar.rect().adjusted(-_SLACK, -_SLACK, _SLACK, _SLACK).contains(bar.tabRect(place)):
-            yield f"the tab {_plain(bar.tabText(place))!r} lies outside its bar"
+            yield f"the tab {_plain(bar.tabText(index))!r} needs {needed} and has {room.width()}"
+        elif not bar.rect().adjusted(-_SLACK, -_SLACK, _SLACK, _SLACK).contains(bar.tabRect(index)):
+            yield f"the tab {_plain(bar.tabText(index))!r} lies outside its bar"
 
 
 def _group_faults(box: QGroupBox) -> Iterator[str]:
@@ -240,12 +292,21 @@ def _menu_bar_faults(bar: QMenuBar) -> Iterator[str]:
 
 
 def _dock_faults(dock: QDockWidget) -> Iterator[str]:
-    buttons = sum(button.width() for button in dock.findChildren(QAbstractButton, options=Qt.FindChildOption.FindDirectChildrenOnly))
-    yield from _width_fault(dock, dock.windowTitle(), QSize(dock.width() - buttons - 20, dock.height()))
+    buttons = sum(
+        button.width()
+        for button in dock.findChildren(
+            QAbstractButton, options=Qt.FindChildOption.FindDirectChildrenOnly
+        )
+    )
+    yield from _width_fault(
+        dock, dock.windowTitle(), QSize(dock.width() - buttons - 20, dock.height())
+    )
 
 
 #: What looks at the texts of a kind of widget, the special kinds first.
-_TEXTS: tuple[tuple[type[QWidget] | tuple[type[QWidget], ...], Callable[[Any], Iterator[str]]], ...] = (
+_TEXTS: tuple[
+    tuple[type[QWidget] | tuple[type[QWidget], ...], Callable[[Any], Iterator[str]]], ...
+] = (
     (QLabel, _label_faults),
     ((QCheckBox, QRadioButton), _mark_faults),
     ((QPushButton, QToolButton), _button_faults),
@@ -266,19 +327,37 @@ _TEXTS: tuple[tuple[type[QWidget] | tuple[type[QWidget], ...], Callable[[Any], I
 def _place_faults(widget: QWidget) -> Iterator[str]:
     """Say where a widget lies outside its parent, unless it can be scrolled into view."""
     parent = widget.parentWidget()
-    if parent is None or widget.width() <= 0 or widget.height() <= 0 or isinstance(widget, QSizeGrip):
+    if (
+        parent is None
+        or widget.width() <= 0
+        or widget.height() <= 0
+        or isinstance(widget, QSizeGrip)
+    ):
         return
     area = parent.parentWidget()
     box, room = widget.geometry(), parent.rect().adjusted(-_SLACK, -_SLACK, _SLACK, _SLACK)
     if isinstance(area, QAbstractScrollArea) and area.viewport() is parent:
         off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        if isinstance(area, QScrollArea) and area.horizontalScrollBarPolicy() == off and box.width() > room.width():
-            yield f"is {box.width()} wide in a view of {parent.width()} that does not scroll sideways"
-        if isinstance(area, QScrollArea) and area.verticalScrollBarPolicy() == off and box.height() > room.height():
+        if (
+            isinstance(area, QScrollArea)
+            and area.horizontalScrollBarPolicy() == off
+            and box.width() > room.width()
+        ):
+            yield (
+                f"is {box.width()} wide in a view of {parent.width()} that does not scroll sideways"
+            )
+        if (
+            isinstance(area, QScrollArea)
+            and area.verticalScrollBarPolicy() == off
+            and box.height() > room.height()
+        ):
             yield f"is {box.height()} high in a view of {parent.height()} that does not scroll"
         return
     if not room.contains(box):
-        yield f"{_rect(box)} lies outside its parent {_name(parent)}, {parent.width()}x{parent.height()}"
+        yield (
+            f"{_rect(box)} lies outside its parent {_name(parent)}, "
+            f"{parent.width()}x{parent.height()}"
+        )
 
 
 def _overlaps(parent: QWidget) -> Iterator[str]:
@@ -288,16 +367,24 @@ def _overlaps(parent: QWidget) -> Iterator[str]:
     children = [
         child
         for child in parent.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
-        if child.isVisible() and not child.isWindow() and not _is_behind(child) and not _is_above(child)
+        if child.isVisible()
+        and not child.isWindow()
+        and not _is_behind(child)
+        and not _is_above(child)
     ]
     for first, second in combinations(children, 2):
         both = first.geometry().intersected(second.geometry())
         if both.width() > _SLACK and both.height() > _SLACK:
-            yield f"{_name(first)} {_rect(first.geometry())} and {_name(second)} {_rect(second.geometry())} overlap"
+            yield (
+                f"{_name(first)} {_rect(first.geometry())} and {_name(second)} "
+                f"{_rect(second.geometry())} overlap"
+            )
 
 
 def _is_above(widget: QWidget) -> bool:
-    """Whether a widget lies above its siblings by design: an overlay, or the handle between two parts."""
+    """Whether a widget lies above its siblings by design: an overlay, or the handle between two
+    parts.
+    """
     handle = widget.metaObject().className().endswith(("Handle", "Separator"))
     return handle or bool(widget.property("overlay")) or isinstance(widget, QSizeGrip)
 
@@ -305,11 +392,20 @@ def _is_above(widget: QWidget) -> bool:
 def _reach_faults(widget: QWidget, window: QWidget) -> Iterator[str]:
     """Say where a click in the middle of a control would reach something else."""
     seen = widget.visibleRegion().boundingRect()
-    if seen.isEmpty() or not seen.contains(widget.rect().center()) or _is_covered_by_overlay(widget, window):
+    if (
+        seen.isEmpty()
+        or not seen.contains(widget.rect().center())
+        or _is_covered_by_overlay(widget, window)
+    ):
         return
-    place = widget.mapTo(window, widget.rect().center())
-    hit = window.childAt(place)
-    if hit is not None and hit is not widget and not widget.isAncestorOf(hit) and not hit.testAttribute(_TRANSPARENT):
+    index = widget.mapTo(window, widget.rect().center())
+    hit = window.childAt(index)
+    if (
+        hit is not None
+        and hit is not widget
+        and not widget.isAncestorOf(hit)
+        and not hit.testAttribute(_TRANSPARENT)
+    ):
         yield f"a click on it would reach {_name(hit)}"
 
 
@@ -326,7 +422,12 @@ def _toolbar_faults(bar: QToolBar) -> Iterator[str]:
     """Say which buttons of a toolbar are behind its extension."""
     for action in bar.actions():
         widget = bar.widgetForAction(action)
-        if action.isVisible() and not action.isSeparator() and widget is not None and not widget.isVisible():
+        if (
+            action.isVisible()
+            and not action.isSeparator()
+            and widget is not None
+            and not widget.isVisible()
+        ):
             yield f"{_plain(action.text()) or _name(widget)!r} is behind the extension"
 
 

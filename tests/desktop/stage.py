@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A virtual X server with a window manager: the screen on which the tests of this folder run.
 
-``python tests/desktop/stage.py pytest tests/desktop`` runs a command on one. Only the standard library
+``python tests/desktop/stage.py pytest tests/desktop`` runs a command on one. Only the standard
+library
 is used, as ``./test`` reads this file before anything is installed.
 """
 
@@ -26,7 +27,8 @@ DISPLAYS = "CANDLECAST_DISPLAYS"
 SCREEN = (1920, 1200)
 #: Longest wait in seconds for the server and for its window manager.
 PATIENCE_S = 60
-#: A window manager without menus, decorations that animate, or keys of its own that could take those of the program.
+#: A window manager without menus, decorations that animate, or keys of its own that could take
+#: those of the program.
 OPENBOX = """<?xml version="1.0"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
   <focus><focusNew>yes</focusNew><followMouse>no</followMouse></focus>
@@ -48,7 +50,11 @@ OPENBOX = """<?xml version="1.0"?>
 
 def missing() -> list[str]:
     """Return the programs that this machine lacks; all of them where X servers do not exist."""
-    return [name for name in PROGRAMS if not sys.platform.startswith("linux") or shutil.which(name) is None]
+    return [
+        name
+        for name in PROGRAMS
+        if not sys.platform.startswith("linux") or shutil.which(name) is None
+    ]
 
 
 @contextlib.contextmanager
@@ -82,7 +88,19 @@ def _server(size: Sequence[int]) -> Iterator[int]:
     """Run Xvfb and yield the number of the display that it chose."""
     read, write = os.pipe()
     screen = f"{size[0]}x{size[1]}x24"
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp", "-noreset", "-dpi", "96"]
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(write),
+        "-screen",
+        "0",
+        screen,
+        "-nolisten",
+        "tcp",
+        "-noreset",
+        "-dpi",
+        "96",
+    ]
     with _running(command, pass_fds=(write,)) as server:
         os.close(write)
         with os.fdopen(read) as told:
@@ -98,7 +116,12 @@ def _window_manager(folder: Path, environment: Mapping[str, str]) -> Iterator[No
     ready = folder / "ready"
     (folder / "rc.xml").write_text(OPENBOX, encoding="utf-8")
     command = ["openbox", "--config-file", str(folder / "rc.xml"), "--startup", f"touch {ready}"]
-    own = {**environment, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+    own = {
+        **environment,
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder),
+    }
     with _running(command, env=own) as manager:
         end = time.monotonic() + PATIENCE_S
         while not ready.exists():
@@ -111,7 +134,11 @@ def _window_manager(folder: Path, environment: Mapping[str, str]) -> Iterator[No
 @contextlib.contextmanager
 def _running(command: Sequence[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program for as long as it is needed."""
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
     program = subprocess.Popen(command, **quiet, **options)  # type: ignore[call-overload]
     try:
         yield program
@@ -127,10 +154,17 @@ def _running(command: Sequence[str], **options: object) -> Iterator[subprocess.P
 def main() -> int:
     """Run a command on a stage of its own and return its exit status."""
     if lacking := missing():
-        sys.exit(f"{sys.argv[0]}: needs {', '.join(lacking)} (Debian: apt-get install {' '.join(PROGRAMS[one] for one in lacking)})")
-    signal.signal(signal.SIGTERM, lambda signum, _frame: sys.exit(128 + signum))  # the servers end with this
+        sys.exit(
+            f"{sys.argv[0]}: needs {', '.join(lacking)} (Debian: apt-get install "
+            f"{' '.join(PROGRAMS[item] for item in lacking)})"
+        )
+    signal.signal(
+        signal.SIGTERM, lambda signum, _frame: sys.exit(128 + signum)
+    )  # the servers end with this
     with stage() as environment:
-        return subprocess.run(sys.argv[1:], env={**os.environ, **environment}, check=False).returncode
+        return subprocess.run(
+            sys.argv[1:], env={**os.environ, **environment}, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

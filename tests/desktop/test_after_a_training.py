@@ -1,4 +1,6 @@
-"""What people do once a network is trained: its runs, its replay, its file and the journal, each by mouse and keys."""
+"""What people do once a network is trained: its runs, its replay, its file and the journal, each
+by mouse and keys.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def bench(folder: Path) -> Iterator[Workbench]:
 def brought_forward(bench: Workbench, name: str) -> None:
     """Bring a panel to the front, as the View menu does."""
     bench.layout.presets.open(name)
-    wait_until(lambda: not bench.layout.docks[name].visibleRegion().isEmpty(), f"{name} is in front")
+    wait_until(
+        lambda: not bench.layout.docks[name].visibleRegion().isEmpty(), f"{name} is in front"
+    )
 
 
 def row_of(view: QAbstractItemView, row: int, column: int = 0) -> QPoint:
@@ -103,7 +107,10 @@ def test_a_saved_network_dropped_on_the_window_forecasts(bench: Workbench, tmp_p
     wait_until(saved.exists, "the network is saved")
     with file_manager(saved) as at:
         drag(at, bench.layout.chart)
-        wait_until(lambda: bench.banner.isVisible() and "gru.candlecast" in bench.banner.text, "the dropped network forecasts")
+        wait_until(
+            lambda: bench.banner.isVisible() and "gru.candlecast" in bench.banner.text,
+            "the dropped network forecasts",
+        )
     settled(bench)
     activated(bench.window)
     assert_sound(bench.window, "network-dropped")
@@ -127,7 +134,10 @@ def test_a_deleted_run_comes_back(bench: Workbench) -> None:
             click(panel._undo_line.undo)
         else:
             press_keys("ctrl+z")
-        wait_until(lambda: [run.key for run in panel.model.runs] == [run.key for run in kept], f"it comes back by {way}")
+        wait_until(
+            lambda: [run.key for run in panel.model.runs] == [run.key for run in kept],
+            f"it comes back by {way}",
+        )
         settled(bench)
         assert_alive(bench)
 
@@ -140,7 +150,10 @@ def test_a_run_is_reproduced(bench: Workbench) -> None:
     wait_until(lambda: panel.acts["reproduce"].isEnabled(), "a run is selected")
     click(panel._buttons["reproduce"])
     wait_until(lambda: bench.model.config() == TINY, "its settings are in the form")
-    wait_until(lambda: bench.banner.isVisible() and "unchanged" in bench.banner.text, "its prices are told to be unchanged")
+    wait_until(
+        lambda: bench.banner.isVisible() and "unchanged" in bench.banner.text,
+        "its prices are told to be unchanged",
+    )
     settled(bench)
     assert_sound(bench.window, "reproduced")
     bench.banner.set_wanted(False)
@@ -168,7 +181,7 @@ def test_a_forecast_of_the_journal_is_shown_in_the_chart(bench: Workbench) -> No
     click(panel.table.viewport(), row_of(panel.table, 0), double=True)
     wait_until(bench.layout.stepper.isVisible, "the forecast is shown against what happened")
     assert_sound(bench.window, "journal-shown")
-    bench.stepping.leave()
+    bench.past_forecasts.leave()
     assert_alive(bench)
 
 
@@ -177,12 +190,15 @@ def test_look_what_happened_reads_the_prices_again(bench: Workbench) -> None:
     panel, before = bench.layout.journal, bench.session.series
     wait_until(panel.update_button.isEnabled, "a forecast is open")
     click(panel.update_button)
-    wait_until(lambda: bench.session.series is not None and bench.session.series is not before, "the file is read again")
+    wait_until(
+        lambda: bench.session.series is not None and bench.session.series is not before,
+        "the file is read again",
+    )
     settled(bench)
     assert_sound(bench.window, "journal-later")
     click(panel.table.viewport(), row_of(panel.table, 0), double=True)
     wait_until(bench.layout.stepper.isVisible, "the forecast is shown")
-    bench.stepping.leave()
+    bench.past_forecasts.leave()
     assert_alive(bench)
 
 
@@ -190,7 +206,10 @@ def test_a_file_of_prices_dropped_on_the_window_is_loaded(bench: Workbench, tmp_
     other = Path(price_file(tmp_path / "BBB.csv", 200, seed=4))
     with file_manager(other) as at:
         drag(at, bench.layout.chart)
-        wait_until(lambda: bench.session.series is not None and bench.session.series.symbol == "BBB", "the dropped file is loaded")
+        wait_until(
+            lambda: bench.session.series is not None and bench.session.series.symbol == "BBB",
+            "the dropped file is loaded",
+        )
     settled(bench)
     activated(bench.window)
     assert_sound(bench.window, "prices-dropped")
@@ -199,7 +218,9 @@ def test_a_file_of_prices_dropped_on_the_window_is_loaded(bench: Workbench, tmp_
 
 @contextlib.contextmanager
 def file_manager(file: Path) -> Iterator[tuple[int, int]]:
-    """Show a file in a window of another program; yields the point of the screen to drag it from."""
+    """Show a file in a window of another program; yields the point of the screen to drag it
+    from.
+    """
     command = [sys.executable, str(FOLDER / "drag_source.py"), str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None

@@ -1,4 +1,6 @@
-"""Every dialog, opened and closed by mouse and by keyboard; after each of them the window takes clicks and letters."""
+"""Every dialog, opened and closed by mouse and by keyboard; after each of them the window takes
+clicks and letters.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hands import activated, answered, assert_alive, assert_sound, button_of, click, gone, press_keys, started, type_text, wait_until
+from hands import (
+    activated,
+    answered,
+    assert_alive,
+    assert_sound,
+    button_of,
+    click,
+    gone,
+    press_keys,
+    started,
+    type_text,
+    wait_until,
+)
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from run_bench import finished
 from window_bench import price_file
 
-from app.panels.differences import DifferenceDialog
-from app.window import dialogs
+from app import dialogs
+from app.features.runs.difference_dialog import DifferenceDialog
 from app.window.workbench import Workbench
 from forecasting.errors import CandlecastError
 from forecasting.events import LearningRatesTried
@@ -37,7 +51,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 def rates(bench: Workbench) -> object:
     tried = np.geomspace(1e-5, 1, 40)
-    return bench.steering._show_rates(LearningRatesTried(tried, 1 - 0.1 * np.exp(-((np.log10(tried) + 2) ** 2)), 3e-3))
+    return bench.training_controller._show_rates(
+        LearningRatesTried(tried, 1 - 0.1 * np.exp(-((np.log10(tried) + 2) ** 2)), 3e-3)
+    )
 
 
 def differences(bench: Workbench) -> object:
@@ -52,7 +68,9 @@ OPENED: dict[str, Callable[[Workbench], object]] = {
     "about": lambda bench: bench.actions["about"].trigger(),
     "import": lambda bench: bench.importer.open(bench.session.watchlist[0].request.reference),
     "tickers": lambda bench: bench.tickers.add(),
-    "indicator": lambda bench: bench.viewing.indicating.ask(Indicator("bollinger")),
+    "indicator": lambda bench: bench.view_controller.indicator_controller.ask(
+        Indicator("bollinger")
+    ),
     "audit": lambda bench: bench.auditing.dialog.show(),
     "rates": rates,
     "differences": differences,
@@ -65,14 +83,23 @@ ASKED: dict[str, Callable[[QWidget], object]] = {
     "save-project": lambda window: dialogs.ask_save_project(window, "work.candleproject"),
     "overwrite": lambda window: dialogs.ask_overwrite(window, "work.candleproject"),
 }
-FILES = {"open": "ctrl+o", "import": "ctrl+i", "use-model": "ctrl+shift+f", "save-project": "ctrl+shift+s"}
+FILES = {
+    "open": "ctrl+o",
+    "import": "ctrl+i",
+    "use-model": "ctrl+shift+f",
+    "save-project": "ctrl+shift+s",
+}
 
 
 def shown_dialog() -> QDialog:
     """Wait for the one dialog that is open."""
 
     def found() -> list[QDialog]:
-        return [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+        return [
+            item
+            for item in QApplication.topLevelWidgets()
+            if isinstance(item, QDialog) and item.isVisible()
+        ]
 
     wait_until(found, "a dialog opens")
     (dialog,) = found()
@@ -131,12 +158,20 @@ def test_a_file_is_chosen_by_typing_its_name(bench: Workbench, tmp_path: Path) -
         press_keys("Return")
 
     answered(lambda: press_keys("ctrl+o"), choose)
-    wait_until(lambda: bench.session.series is not None and bench.session.series.symbol == "CCC", "the file is loaded")
+    wait_until(
+        lambda: bench.session.series is not None and bench.session.series.symbol == "CCC",
+        "the file is loaded",
+    )
     assert_alive(bench)
 
 
 def test_a_message_above_the_chart_is_dismissed_by_its_button(bench: Workbench) -> None:
-    bench.report(CandlecastError("A fault of a file that has quite a long name and says what is wrong with it.", "Choose another one."))
+    bench.report(
+        CandlecastError(
+            "A fault of a file that has quite a long name and says what is wrong with it.",
+            "Choose another one.",
+        )
+    )
     assert_sound(bench.window, "message")
     click(bench.banner._dismiss)
     wait_until(gone(bench.banner), "the message goes")

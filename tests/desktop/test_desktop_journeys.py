@@ -8,7 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from hands import activated, answered, assert_alive, assert_sound, button_of, click, gone, painted, press_keys, resized, started, wait_until
+from hands import (
+    activated,
+    answered,
+    assert_alive,
+    assert_sound,
+    button_of,
+    click,
+    gone,
+    painted,
+    press_keys,
+    resized,
+    started,
+    wait_until,
+)
 from program_states import ENDLESS
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
@@ -31,10 +44,15 @@ def title_of(dock: QDockWidget) -> QPoint:
     return QPoint(dock.width() // 2, 12)
 
 
-def test_a_panel_floats_and_docks_by_double_clicks_on_its_title(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_a_panel_floats_and_docks_by_double_clicks_on_its_title(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices) as bench:
         press_keys("ctrl+2")
-        wait_until(lambda: not bench.layout.docks["training"].visibleRegion().isEmpty(), "the training is shown")
+        wait_until(
+            lambda: not bench.layout.docks["training"].visibleRegion().isEmpty(),
+            "the training is shown",
+        )
         for name in ("model", "training"):
             dock = bench.layout.docks[name]
             before = dock.size()
@@ -57,7 +75,9 @@ def activated_by_click(dock: QDockWidget) -> None:
     activated(dock)
 
 
-def test_a_floating_panel_comes_back_floating_after_a_restart(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_a_floating_panel_comes_back_floating_after_a_restart(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices) as bench:
         bench.layout.presets.open("results")
         bench.layout.docks["results"].setFloating(True)
@@ -89,12 +109,17 @@ def test_the_theme_is_switched_in_the_menu(tmp_path: Path, qapp: object, prices:
     with started(tmp_path / "home", prices) as bench:
         for name in ("Dark", "Light"):
             chosen(bench, "Theme", name)
-            wait_until(lambda name=name: bench.viewing.theme.name == name.lower(), f"the theme is {name}")  # type: ignore[misc]
+            wait_until(
+                lambda name=name: bench.view_controller.theme.name == name.lower(),
+                f"the theme is {name}",
+            )  # type: ignore[misc]
             assert_sound(bench.window, f"theme-{name.lower()}")
             assert_alive(bench)
 
 
-def test_the_window_is_sound_from_the_smallest_size_to_the_whole_screen(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_the_window_is_sound_from_the_smallest_size_to_the_whole_screen(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices) as bench:
         for size in ((900, 600), (1280, 720), (1900, 1100)):
             resized(bench, *size)
@@ -125,20 +150,36 @@ def test_a_training_that_runs_can_be_closed(tmp_path: Path, qapp: object, prices
         epochs = len(bench.session.history)
         wait_until(lambda: len(bench.session.history) > epochs, "it goes on")
         assert_alive(bench)
-        answered(lambda: press_keys("ctrl+q"), lambda box: click(button_of(box, "Discard and close")))
+        answered(
+            lambda: press_keys("ctrl+q"), lambda box: click(button_of(box, "Discard and close"))
+        )
         wait_until(gone(bench.window), "the window closes")
 
 
-@pytest.mark.skipif("QT_SCALE_FACTOR" in os.environ, reason="runs these tests at another scale itself")
+@pytest.mark.skipif(
+    "QT_SCALE_FACTOR" in os.environ, reason="runs these tests at another scale itself"
+)
 def test_a_screen_of_3840x2160_at_scale_2(tmp_path: Path) -> None:
     wanted = "tour_lies or command_palette or maximised or every_list or 1280x820"
     files = [str(FOLDER / name) for name in ("test_severe.py", "test_desktop_states.py")]
     with stage((3840, 2160)) as screen:
         environment = {**os.environ, **screen, "QT_SCALE_FACTOR": "2"}
         environment.pop(DISPLAYS, None)
-        pictures = os.environ.get("CANDLECAST_PICTURES", str(FOLDER.parents[1] / "build" / "desktop"))
+        pictures = os.environ.get(
+            "CANDLECAST_PICTURES", str(FOLDER.parents[1] / "build" / "desktop")
+        )
         environment["CANDLECAST_PICTURES"] = f"{pictures}-scale-2"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", wanted, *files]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            wanted,
+            *files,
+        ]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "6 passed" in done.stdout, done.stdout[-400:]

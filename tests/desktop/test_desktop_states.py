@@ -1,4 +1,6 @@
-"""The states of the window in both themes and at four sizes: nothing clipped, nothing covered, nothing outside its place."""
+"""The states of the window in both themes and at four sizes: nothing clipped, nothing covered,
+nothing outside its place.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from run_bench import finished
 from soundness import faults
 from window_bench import price_file
 
-from app.forms import SettingsForm
+from app.widgets.form_builder import SettingsForm
 from app.window.workbench import Workbench
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
@@ -29,7 +31,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANDLECAST_HOME", str(folder))
         QApplication.instance() or QApplication([])
-        with started(folder / "home", price_file(folder / "AAA.csv", 400), price_file(folder / "BBB.csv", 300, seed=2)) as bench:
+        with started(
+            folder / "home",
+            price_file(folder / "AAA.csv", 400),
+            price_file(folder / "BBB.csv", 300, seed=2),
+        ) as bench:
             bench.session.check_only(0)
             bench.session.select(0)
             settled(bench)
@@ -44,7 +50,12 @@ def unfold(bench: Workbench, shown: bool) -> None:
 
 
 def say(bench: Workbench) -> None:
-    bench.report(CandlecastError("The file prices.csv has bars of no distance that could be told.", "Choose another file."))
+    bench.report(
+        CandlecastError(
+            "The file prices.csv has bars of no distance that could be told.",
+            "Choose another file.",
+        )
+    )
 
 
 def offer(bench: Workbench) -> None:
@@ -53,13 +64,15 @@ def offer(bench: Workbench) -> None:
 
 
 def step_back(bench: Workbench) -> None:
-    bench.stepping.show_past()
-    bench.stepping.step(-1)
+    bench.past_forecasts.show_past()
+    bench.past_forecasts.step(-1)
     assert bench.layout.stepper.isVisible()
 
 
 def raised(name: str) -> tuple[Callable[[Workbench], None], Callable[[Workbench], None]]:
-    return (lambda bench: bench.layout.docks[name].raise_()), lambda bench: bench.layout.docks["results"].raise_()
+    return (lambda bench: bench.layout.docks[name].raise_()), lambda bench: bench.layout.docks[
+        "results"
+    ].raise_()
 
 
 #: What brings the window into a state, and what brings it back.
@@ -69,11 +82,16 @@ STATES: dict[str, tuple[Callable[[Workbench], None], Callable[[Workbench], None]
     "message": (say, lambda bench: bench.banner.set_wanted(False)),
     "resume": (offer, lambda bench: bench.layout.resume.set_wanted(False)),
     "recovery": (
-        lambda bench: bench.layout.recovery.show_offer("work.candleproject", "2026-11-29T12:00:00Z"),
+        lambda bench: bench.layout.recovery.show_offer(
+            "work.candleproject", "2026-11-29T12:00:00Z"
+        ),
         lambda bench: bench.layout.recovery.set_wanted(False),
     ),
-    "past-forecast": (step_back, lambda bench: bench.stepping.leave()),
-    "tour": (lambda bench: bench.guiding.tour.begin(), lambda bench: bench.guiding.tour.end()),
+    "past-forecast": (step_back, lambda bench: bench.past_forecasts.leave()),
+    "tour": (
+        lambda bench: bench.help_controller.tour.begin(),
+        lambda bench: bench.help_controller.tour.end(),
+    ),
 }
 
 

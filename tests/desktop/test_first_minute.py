@@ -9,7 +9,7 @@ from hands import assert_alive, assert_sound, painted, press_keys, resized, star
 from PySide6.QtWidgets import QWidget
 from window_bench import price_file
 
-from app.window.presets import LOWER
+from app.layout_presets import LOWER
 from app.window.workbench import Workbench
 
 
@@ -38,7 +38,13 @@ def test_what_people_come_for_is_seen_without_scrolling(
         bench.set_theme(theme)
         painted(bench.window)
         fields = bench.model._forms["model"].fields | bench.model._forms["task"].fields
-        for part in (fields["model"], fields["input_size"], fields["horizon"], bench.model.train_button, bench.model.stop_button):
+        for part in (
+            fields["model"],
+            fields["input_size"],
+            fields["horizon"],
+            bench.model.train_button,
+            bench.model.stop_button,
+        ):
             assert seen_whole(part), part.objectName()
         assert lower_seen(bench) == []
         assert bench.chart.height() > 0.7 * bench.window.height()
@@ -46,14 +52,19 @@ def test_what_people_come_for_is_seen_without_scrolling(
         assert_alive(bench)
 
 
-def test_presets_of_the_layout_are_chosen_by_keys_and_kept(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_presets_of_the_layout_are_chosen_by_keys_and_kept(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     fronts = {"ctrl+1": [], "ctrl+2": ["training"], "ctrl+3": ["results"]}
     with started(tmp_path / "home", prices) as bench:
         for size in ((1280, 820), (1024, 700)):
             resized(bench, *size)
             for keys in ("ctrl+2", "ctrl+3", "ctrl+1", "ctrl+3", "ctrl+2"):
                 press_keys(keys)
-                wait_until(lambda keys=keys: lower_seen(bench) == fronts[keys], f"{keys} arranges the panels")  # type: ignore[misc]
+                wait_until(
+                    lambda keys=keys: lower_seen(bench) == fronts[keys],
+                    f"{keys} arranges the panels",
+                )  # type: ignore[misc]
                 assert_sound(bench.window, f"layout-{keys[-1]}-{size[0]}x{size[1]}")
         press_keys("ctrl+3")
         wait_until(lambda: lower_seen(bench) == ["results"], "the results are in front")

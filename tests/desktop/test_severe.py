@@ -1,4 +1,6 @@
-"""What once made the window useless on a real desktop: each journey here was red before its mend."""
+"""What once made the window useless on a real desktop: each journey here was red before its
+mend.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QComboBox, QWidget
 from window_bench import price_file
 
-from app.window.palette import Palette
+from app.features.help.command_palette import Palette
 from app.window.workbench import Workbench
 
 #: Most pixels by which a size may differ after a restart: rounding of shares, no more.
@@ -45,18 +47,24 @@ def opened(bench: Workbench) -> Palette:
     return palette
 
 
-def test_the_window_takes_clicks_and_letters_after_the_command_palette(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_the_window_takes_clicks_and_letters_after_the_command_palette(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     def escape(_palette: Palette) -> None:
         press_keys("Escape")
 
     def choose(palette: Palette) -> None:
         type_text("logarithmic")
-        wait_until(lambda: palette.found and palette.found[0].text == "Logarithmic scale", "it is found")
+        wait_until(
+            lambda: palette.found and palette.found[0].text == "Logarithmic scale", "it is found"
+        )
         press_keys("Return")
 
     def choose_by_mouse(palette: Palette) -> None:
         type_text("percent")
-        wait_until(lambda: palette.found and palette.found[0].text == "Percent scale", "it is found")
+        wait_until(
+            lambda: palette.found and palette.found[0].text == "Percent scale", "it is found"
+        )
         click(palette.list.viewport(), palette.list.visualItemRect(palette.list.item(0)).center())
 
     def click_outside(palette: Palette) -> None:
@@ -78,18 +86,30 @@ def test_the_window_takes_clicks_and_letters_after_the_command_palette(tmp_path:
 def sizes(bench: Workbench) -> dict[str, tuple[int, int]]:
     """Return width and height of the chart and of every dock that is seen."""
     seen: dict[str, QWidget] = {"chart": bench.chart, **bench.layout.docks}
-    return {name: (part.width(), part.height()) for name, part in seen.items() if not part.visibleRegion().isEmpty()}
+    return {
+        name: (part.width(), part.height())
+        for name, part in seen.items()
+        if not part.visibleRegion().isEmpty()
+    }
 
 
-def changes(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> dict[str, object]:
+def changes(
+    before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]
+) -> dict[str, object]:
     """Return what has another size than before, or is seen where it was not."""
     names = before.keys() | after.keys()
     pairs = {name: (before.get(name, (0, 0)), after.get(name, (0, 0))) for name in names}
-    return {name: pair for name, pair in pairs.items() if any(abs(a - b) > _CLOSE for a, b in zip(*pair, strict=True))}
+    return {
+        name: pair
+        for name, pair in pairs.items()
+        if any(abs(a - b) > _CLOSE for a, b in zip(*pair, strict=True))
+    }
 
 
 @pytest.mark.parametrize("is_maximised", [True, False], ids=["maximised", "normal"])
-def test_a_restart_keeps_the_sizes_of_chart_and_docks(tmp_path: Path, qapp: object, prices: str, is_maximised: bool) -> None:
+def test_a_restart_keeps_the_sizes_of_chart_and_docks(
+    tmp_path: Path, qapp: object, prices: str, is_maximised: bool
+) -> None:
     with started(tmp_path / "home", prices) as bench:
         if is_maximised:
             maximised(bench)
@@ -98,7 +118,9 @@ def test_a_restart_keeps_the_sizes_of_chart_and_docks(tmp_path: Path, qapp: obje
         first, whole = sizes(bench), bench.window.size()
     for again in range(2):
         with started(tmp_path / "home", prices, size=None) as bench:
-            wait_until(lambda bench=bench: bench.window.size() == whole, "the window comes back as it was")  # type: ignore[misc]
+            wait_until(
+                lambda bench=bench: bench.window.size() == whole, "the window comes back as it was"
+            )  # type: ignore[misc]
             assert bench.window.isMaximized() == is_maximised
             wait_until(
                 lambda bench=bench: not changes(first, sizes(bench)),  # type: ignore[misc]
@@ -108,19 +130,28 @@ def test_a_restart_keeps_the_sizes_of_chart_and_docks(tmp_path: Path, qapp: obje
             assert_alive(bench)
 
 
-def test_the_state_of_an_older_version_opens_with_a_chart_that_can_be_read(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_the_state_of_an_older_version_opens_with_a_chart_that_can_be_read(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices) as bench:
         maximised(bench)
         first, whole = sizes(bench), bench.window.size()
         # That version kept no shares.
-        bench.layout.remember = lambda preferences: preferences.keep_bytes("state", bench.layout.presets.state())  # type: ignore[method-assign]
+        bench.layout.remember = lambda preferences: preferences.keep_bytes(
+            "state", bench.layout.presets.state()
+        )  # type: ignore[method-assign]
     with started(tmp_path / "home", prices, size=None) as bench:
         assert not bench._preferences.docks
         wait_until(lambda: bench.window.size() == whole, "the window comes back as it was")
-        wait_until(lambda: not changes(first, sizes(bench)), f"and so do its docks: {changes(first, sizes(bench))}")
+        wait_until(
+            lambda: not changes(first, sizes(bench)),
+            f"and so do its docks: {changes(first, sizes(bench))}",
+        )
 
 
-def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     other = Path(price_file(tmp_path / "BBB.csv", 400, seed=1))
     with started(tmp_path / "home", prices, str(other)) as bench:
         bench.session.check_only(0)
@@ -138,7 +169,10 @@ def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(tmp_path: Pat
 
         assert all(bench.actions[name].isEnabled() for name in names)
         click_row(1)
-        wait_until(lambda: bench.session.row is not None and bench.session.row.problem, "the row says that its file is gone")
+        wait_until(
+            lambda: bench.session.row is not None and bench.session.row.problem,
+            "the row says that its file is gone",
+        )
         assert not any(bench.actions[name].isEnabled() for name in names)
         click_row(0)
         assert bench.session.series is not None
@@ -150,17 +184,21 @@ def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(tmp_path: Pat
         assert_alive(bench)
 
 
-def test_the_tour_lies_above_everything_at_the_first_start(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_the_tour_lies_above_everything_at_the_first_start(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices, toured=False) as bench:
-        card = bench.guiding.tour.card
+        card = bench.help_controller.tour.card
         wait_until(card.isVisible, "the tour begins")
-        for step in range(len(bench.guiding.tour._steps)):
+        for step in range(len(bench.help_controller.tour._steps)):
             picture(bench, f"tour-{step + 1}")
             assert card.isVisible()
             count = card.next.accessibleDescription()
             click(card.next)
             wait_until(
-                lambda count=count: not card.isVisible() or card.next.accessibleDescription() != count,  # type: ignore[misc]
+                lambda count=count: (
+                    not card.isVisible() or card.next.accessibleDescription() != count
+                ),  # type: ignore[misc]
                 f"Next goes on from step {step + 1}",
             )
         wait_until(lambda: not card.isVisible(), "the tour ends")
@@ -168,9 +206,11 @@ def test_the_tour_lies_above_everything_at_the_first_start(tmp_path: Path, qapp:
         assert_alive(bench)
 
 
-def test_whatever_is_raised_later_stays_below_the_tour(tmp_path: Path, qapp: object, prices: str) -> None:
+def test_whatever_is_raised_later_stays_below_the_tour(
+    tmp_path: Path, qapp: object, prices: str
+) -> None:
     with started(tmp_path / "home", prices, toured=False) as bench:
-        card = bench.guiding.tour.card
+        card = bench.help_controller.tour.card
         wait_until(card.isVisible, "the tour begins")
         cover = QWidget(bench.window)
         cover.setGeometry(bench.window.rect())
@@ -207,9 +247,13 @@ def whole_list_opens(box: QWidget) -> None:
     press_keys("End")
     last = view.model().index(box.count() - 1, box.modelColumn())
     inside = view.viewport().rect()
-    wait_until(lambda: inside.contains(view.visualRect(last)), f"the last entry of {name} is seen whole")
+    wait_until(
+        lambda: inside.contains(view.visualRect(last)), f"the last entry of {name} is seen whole"
+    )
     if box.count() <= box.maxVisibleItems():
-        assert inside.contains(view.visualRect(view.model().index(0, box.modelColumn()))), f"all of {name} is seen at once"
+        assert inside.contains(view.visualRect(view.model().index(0, box.modelColumn()))), (
+            f"all of {name} is seen at once"
+        )
     picture(view.window(), f"choices-{box.objectName() or name}")
     press_keys("Escape")
     wait_until(lambda: not view.isVisible(), f"the list of {name} closes")

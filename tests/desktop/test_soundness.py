@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 from soundness import faults
 
 from app import theme
-from app.panels.header import ElidedLabel
+from app.widgets.chart_header import ElidedLabel
 
 LONG = "A text that needs far more room than it gets here"
 
@@ -53,7 +53,14 @@ def window(qapp: QApplication) -> Iterator[QMainWindow]:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def placed(window: QMainWindow, widget: QWidget, x: int = 200, y: int = 200, width: int = 60, height: int = 30) -> QWidget:
+def placed(
+    window: QMainWindow,
+    widget: QWidget,
+    x: int = 200,
+    y: int = 200,
+    width: int = 60,
+    height: int = 30,
+) -> QWidget:
     """Put a widget somewhere into the middle of a window, outside any layout."""
     widget.setParent(window.centralWidget())
     widget.setGeometry(x, y, width, height)
@@ -110,14 +117,31 @@ def group() -> QGroupBox:
 
 
 TEXTS: tuple[Callable[[], QWidget], ...] = (
-    lambda: QLabel(LONG), wrapped, lambda: QPushButton(LONG), tool, lambda: QCheckBox(LONG), chosen, spun, asked, table, tabs, group,
+    lambda: QLabel(LONG), wrapped, lambda: QPushButton(LONG), tool, lambda: QCheckBox(LONG), chosen,
+    spun, asked, table, tabs, group,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "make", TEXTS, ids=["label", "wrapped", "button", "tool", "check", "combo", "spin", "line", "header", "tab", "group"]
+    "make",
+    TEXTS,
+    ids=[
+        "label",
+        "wrapped",
+        "button",
+        "tool",
+        "check",
+        "combo",
+        "spin",
+        "line",
+        "header",
+        "tab",
+        "group",
+    ],
 )
-def test_a_text_that_does_not_fit_is_found(window: QMainWindow, make: Callable[[], QWidget]) -> None:
+def test_a_text_that_does_not_fit_is_found(
+    window: QMainWindow, make: Callable[[], QWidget]
+) -> None:
     assert faults(window) == []
     widget = placed(window, make(), width=120, height=90 if make in (table, tabs) else 30)
     assert any("needs" in told or "outside its bar" in told for told in faults(window))
@@ -134,7 +158,9 @@ def test_a_text_cut_by_design_says_itself_in_a_tool_tip(window: QMainWindow) -> 
     assert len(faults(window)) == 1
 
 
-def test_siblings_that_overlap_are_found_unless_one_lies_above_by_design(window: QMainWindow) -> None:
+def test_siblings_that_overlap_are_found_unless_one_lies_above_by_design(
+    window: QMainWindow,
+) -> None:
     placed(window, QWidget(), width=100)
     above = placed(window, QWidget(), x=240)
     assert ["overlap" in told for told in faults(window)] == [True]
@@ -172,11 +198,11 @@ def test_a_control_below_something_is_found(window: QMainWindow) -> None:
 def test_a_button_behind_the_extension_of_its_toolbar_is_found(window: QMainWindow) -> None:
     bar = QToolBar()
     window.addToolBar(bar)
-    for place in range(4):
-        bar.addAction(f"Action {place}")
+    for index in range(4):
+        bar.addAction(f"Action {index}")
     painted(window)
     assert faults(window) == []
-    for place in range(20):
-        bar.addAction(f"More {place}")
+    for index in range(20):
+        bar.addAction(f"More {index}")
     painted(window)
     assert any("behind the extension" in told for told in faults(window))

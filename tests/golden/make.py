@@ -1,7 +1,10 @@
-"""Write one of every file that users keep, with the program as it is now: ``python tests/golden/make.py tests/golden/NAME``.
+"""Write one of every file that users keep, with the program as it is now:
+``python tests/golden/make.py tests/golden/NAME``.
 
-What is written is committed and never written again: later versions of the program have to open it. A new format gets a
-new folder beside the old ones. ``--figures`` writes only ``figures.json``, what a run gives by now: do so after a change that is
+What is written is committed and never written again: later versions of the program have to open it.
+A new format gets a
+new folder beside the old ones. ``--figures`` writes only ``figures.json``, what a run gives by now:
+do so after a change that is
 meant to change forecasts, and look at the difference.
 """
 
@@ -32,7 +35,10 @@ def write_prices(path: Path) -> None:
 
     (series,) = source("sample:sp500").load()
     days = series.ds.astype("datetime64[D]")
-    rows = [",".join((str(day), *(f"{value:.2f}" for value in bar))) for day, bar in zip(days, series.values, strict=True)]
+    rows = [
+        ",".join((str(day), *(f"{value:.2f}" for value in bar)))
+        for day, bar in zip(days, series.values, strict=True)
+    ]
     path.write_text("\n".join([",".join(("Date", *series.columns)), *rows[-400:], ""]))
 
 
@@ -48,7 +54,9 @@ def printed(*words: str) -> str:
 
 
 def write_command_line(home: Path) -> None:
-    """Train, judge and test through history from the command line; keep what it prints and what it writes."""
+    """Train, judge and test through history from the command line; keep what it prints and what
+    it writes.
+    """
     prices = str(home / PRICES)
     commands = {
         "inspect": ("inspect", prices),
@@ -74,13 +82,26 @@ def write_cached_ticker() -> None:
     (sample,) = source("sample:sp500").load()
     wanted = source("yahoo:GOLD")
     bars = sample.head(60)
-    origin = replace(bars.provenance, source="yahoo:GOLD", adjusted="adjusted", retrieved_at="2026-11-29T21:00:00+00:00", note="")
+    origin = replace(
+        bars.provenance,
+        source="yahoo:GOLD",
+        adjusted="adjusted",
+        retrieved_at="2026-11-29T21:00:00+00:00",
+        note="",
+    )
 
     class Downloaded:
         key = wanted.key  # type: ignore[attr-defined]
 
         def download(self, since: object = None) -> PriceSeries:
-            return replace(bars, symbol="GOLD", calendar="XNYS", tz="America/New_York", currency="USD", provenance=origin)
+            return replace(
+                bars,
+                symbol="GOLD",
+                calendar="XNYS",
+                tz="America/New_York",
+                currency="USD",
+                provenance=origin,
+            )
 
         def finish(self, series: PriceSeries) -> PriceSeries:
             return series
@@ -101,22 +122,30 @@ def write_window(home: Path) -> None:
     assert app is not None
     with window(home, str(home / PRICES)) as bench:
         config = bench.model.config().changed(
-            model="gru", epochs=2, horizon=3, input_size=12, hidden_size=4, val_size=60, test_size=60, seed=7, device="cpu"
+            model="gru",
+            epochs=2,
+            horizon=3,
+            input_size=12,
+            hidden_size=4,
+            val_size=60,
+            test_size=60,
+            seed=7,
+            device="cpu",
         )
         bench.model.show_config(config)
         warm_up(bench.session)
         bench.train()
         wait(lambda: bench.session.state == "idle", 300)
         idle(bench)
-        bench.viewing.set_style("line")
-        preferences = bench.projecting._preferences
+        bench.view_controller.set_style("line")
+        preferences = bench.project_controller._preferences
         preferences.scale, preferences.span, preferences.theme = "log", "3M", "dark"
         preferences.indicators = ("sma(20)", "rsi(14)")
         preferences.offline = preferences.toured = True
         preferences.hidden = frozenset({"volume"})
         bench.chart.refresh()
         idle(bench)
-        assert bench.projecting.save_to(home / "mine.candleproject")
+        assert bench.project_controller.save_to(home / "mine.candleproject")
         bench.session.unsaved = False
         preferences.save()
 
@@ -136,9 +165,18 @@ def write_all(folder: Path) -> None:
             db.execute("PRAGMA journal_mode = DELETE")
             db.execute("VACUUM")
         db.close()
-        kept = ("*.json", "*.csv", "*.ini", "*.candleproject", "*.candlecast", "*.training", "*.sqlite", "folds")
+        kept = (
+            "*.json",
+            "*.csv",
+            "*.ini",
+            "*.candleproject",
+            "*.candlecast",
+            "*.training",
+            "*.sqlite",
+            "folds",
+        )
         folder.mkdir(parents=True)
-        for path in sorted(one for pattern in kept for one in home.glob(pattern)):
+        for path in sorted(item for pattern in kept for item in home.glob(pattern)):
             copy = shutil.copytree if path.is_dir() else shutil.copy
             copy(path, folder / path.name)
         about = {"run": list(RUN), "walk": list(WALK), "prices": PRICES}
@@ -151,10 +189,18 @@ def write_figures(path: Path) -> None:
         os.environ.update(CANDLECAST_HOME=made, QT_QPA_PLATFORM="offscreen")
         prices = str(Path(made) / PRICES)
         write_prices(Path(prices))
-        commands = {"forecast": ("forecast", prices, *RUN, "--no-journal"), "backtest": ("backtest", prices, *RUN, *WALK)}
-        documents = {name: json.loads(printed(*words, "--json")) for name, words in commands.items()}
+        commands = {
+            "forecast": ("forecast", prices, *RUN, "--no-journal"),
+            "backtest": ("backtest", prices, *RUN, *WALK),
+        }
+        documents = {
+            name: json.loads(printed(*words, "--json")) for name, words in commands.items()
+        }
         names = ("forecast", "scores", "calibration")
-        figures = {name: {part: one[part] for part in names if part in one} for name, one in documents.items()}
+        figures = {
+            name: {part: item[part] for part in names if part in item}
+            for name, item in documents.items()
+        }
         path.write_text(json.dumps(figures, indent=1) + "\n")
 
 

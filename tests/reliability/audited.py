@@ -1,6 +1,8 @@
-"""A child process that goes a way through the program and writes down each file it opens for writing and each address it talks to.
+"""A child process that goes a way through the program and writes down each file it opens for
+writing and each address it talks to.
 
-``python audited.py REPORT WAY WORDS ...``; what Python's audit hooks see goes to REPORT, one JSON document a line.
+``python audited.py REPORT WAY WORDS ...``; what Python's audit hooks see goes to REPORT, one JSON
+document a line.
 """
 
 from __future__ import annotations
@@ -15,9 +17,17 @@ REPORT, WAY, *WORDS = sys.argv[1:]
 _LOG = os.open(REPORT, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = {
-    "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.utime", "sqlite3.connect",
+    "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate",
+    "os.chmod", "os.utime", "sqlite3.connect",
 }  # fmt: skip
-_TALKS = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+_TALKS = {
+    "socket.connect",
+    "socket.bind",
+    "socket.sendto",
+    "socket.sendmsg",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+}
 
 
 def note(kind: str, *what: object) -> None:
@@ -31,10 +41,27 @@ def heard(event: str, args: tuple[Any, ...]) -> None:
         if isinstance(flags, int) and flags & _WRITING and not isinstance(name, int):
             note("write", os.fsdecode(name))
     elif event in _CHANGES:
-        folder = os.readlink(f"/proc/self/fd/{args[-1]}") if event in ("os.remove", "os.rmdir", "os.mkdir") and args[-1] != -1 else ""
-        note("write", *(os.path.join(folder, os.fsdecode(one)) for one in args[:2] if isinstance(one, str | bytes | os.PathLike)))
+        folder = (
+            os.readlink(f"/proc/self/fd/{args[-1]}")
+            if event in ("os.remove", "os.rmdir", "os.mkdir") and args[-1] != -1
+            else ""
+        )
+        note(
+            "write",
+            *(
+                os.path.join(folder, os.fsdecode(item))
+                for item in args[:2]
+                if isinstance(item, str | bytes | os.PathLike)
+            ),
+        )
     elif event in _TALKS:
-        note("talk", event, args[1:] if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg") else args[:2])
+        note(
+            "talk",
+            event,
+            args[1:]
+            if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg")
+            else args[:2],
+        )
     elif event == "subprocess.Popen":
         note("child", args[0], args[1])
 
@@ -47,9 +74,26 @@ def commands(folder: Path, port: int) -> None:
     from app.cli import main
 
     point_at(port)
-    tiny = ["--input-size", "10", "--horizon", "3", "--hidden-size", "4", "--epochs", "2", "--val-size", "40", "--test-size", "40"]
+    tiny = [
+        "--input-size",
+        "10",
+        "--horizon",
+        "3",
+        "--hidden-size",
+        "4",
+        "--epochs",
+        "2",
+        "--val-size",
+        "40",
+        "--test-size",
+        "40",
+    ]
     prices, out = str(folder / "prices.csv"), folder / "out"
-    exports = [word for name in ("x.csv", "x.parquet", "x.html", "x.png", "x.svg", "x.pdf") for word in ("--export", str(out / name))]
+    exports = [
+        word
+        for name in ("x.csv", "x.parquet", "x.html", "x.png", "x.svg", "x.pdf")
+        for word in ("--export", str(out / name))
+    ]
     for words in (
         ["inspect", prices],
         ["inspect", "yahoo:AAPL"],
@@ -65,7 +109,9 @@ def commands(folder: Path, port: int) -> None:
 
 
 def idle_window(seconds: float) -> None:
-    """Open the window as a user does, and leave it alone; it is closed as a session's end closes it."""
+    """Open the window as a user does, and leave it alone; it is closed as a session's end closes
+    it.
+    """
     import signal
     import threading
 

@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 
 #: What a disk can say, by what people call it.
-ERRORS = {"full": errno.ENOSPC, "forbidden": errno.EACCES, "broken": errno.EIO, "gone": errno.ENOENT}
+ERRORS = {
+    "full": errno.ENOSPC,
+    "forbidden": errno.EACCES,
+    "broken": errno.EIO,
+    "gone": errno.ENOENT,
+}
 
 
 @dataclass
@@ -28,7 +33,8 @@ class Disk:
         Only files below it count.
     error : int
     place : int
-        Which of what is asked is refused; asking stops being possible from there on, but for looking and deleting.
+        Which of what is asked is refused; asking stops being possible from there on, but for
+        looking and deleting.
     asked : list of str
         What was asked until then.
     """
@@ -41,12 +47,18 @@ class Disk:
 
     def ask(self, what: str, path: object) -> None:
         """Count, and refuse where it is time."""
-        if isinstance(path, (str, bytes, os.PathLike)) and not os.fsdecode(path).startswith(str(self.folder)):
+        if isinstance(path, (str, bytes, os.PathLike)) and not os.fsdecode(path).startswith(
+            str(self.folder)
+        ):
             return
         self.asked.append(what)
         if len(self.asked) > self.place:
             self.failed = True
-            raise OSError(self.error, os.strerror(self.error), os.fsdecode(path) if not isinstance(path, int) else None)
+            raise OSError(
+                self.error,
+                os.strerror(self.error),
+                os.fsdecode(path) if not isinstance(path, int) else None,
+            )
 
 
 class _File:
@@ -75,7 +87,9 @@ class _File:
 
 @contextlib.contextmanager
 def failing(folder: Path, error: int, place: int) -> Iterator[Disk]:
-    """Let the n-th opening, writing, pushing to disk, renaming or making of a folder fail below a folder."""
+    """Let the n-th opening, writing, pushing to disk, renaming or making of a folder fail below
+    a folder.
+    """
     disk, opened, os_open, fsync, replace, mkdir, rename = (
         Disk(folder, error, place), io.open, os.open, os.fsync, os.replace, os.mkdir, os.rename,
     )  # fmt: skip

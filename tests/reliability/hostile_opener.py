@@ -1,6 +1,8 @@
-"""A child process that opens strangers' files through the program's own entries, and tells what became of it and what it cost.
+"""A child process that opens strangers' files through the program's own entries, and tells what
+became of it and what it cost.
 
-Reads one JSON line a file from stdin (kind and path), answers with one on stdout. Run as a script by :mod:`test_hostile`.
+Reads one JSON line a file from stdin (kind and path), answers with one on stdout. Run as a script
+by :mod:`test_hostile`.
 """
 
 from __future__ import annotations
@@ -19,41 +21,66 @@ from typing import Any
 
 #: What a file that is only read has no reason to do: events of Python's audit hooks.
 FORBIDDEN = (
-    "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.startfile", "pty.spawn", "socket.connect",
+    "subprocess.Popen", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.startfile",
+    "pty.spawn", "socket.connect",
     "socket.getaddrinfo",
     "ctypes.dlopen", "webbrowser.open", "pickle.find_class", "urllib.Request", "ftplib.connect",
 )  # fmt: skip
-CHANGING = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "shutil.rmtree", "shutil.move")
+CHANGING = (
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+    "os.symlink",
+    "os.link",
+    "os.chmod",
+    "shutil.rmtree",
+    "shutil.move",
+)
 
 broken: list[str] = []
-watching = False
+watchlist_controller = False
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     """Note what must not happen while a stranger's file is open."""
-    if not watching:
+    if not watchlist_controller:
         return
     if event in FORBIDDEN:
         broken.append(f"{event} {arguments!r}"[:300])
     elif event == "open":
         path, mode, flags = arguments
-        writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR))
+        writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
+            isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        )
         if writes and isinstance(path, str | bytes | os.PathLike) and _outside(path):
             broken.append(f"open for writing {path!r}")
-    elif event in CHANGING and arguments and isinstance(arguments[0], str | bytes | os.PathLike) and _outside(_placed(event, arguments)):
+    elif (
+        event in CHANGING
+        and arguments
+        and isinstance(arguments[0], str | bytes | os.PathLike)
+        and _outside(_placed(event, arguments))
+    ):
         broken.append(f"{event} {arguments!r}"[:300])
 
 
 def _placed(event: str, arguments: tuple[Any, ...]) -> str:
     """Return the path that is changed, also where it is named from an open folder."""
     folder = arguments[1] if event in ("os.remove", "os.rmdir") else -1
-    return os.path.join(os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else "", os.fsdecode(arguments[0]))
+    return os.path.join(
+        os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else "", os.fsdecode(arguments[0])
+    )
 
 
 def _outside(path: Any) -> bool:
-    """Whether a path is outside the folders that the program may write to: its own, and the one for temporary files."""
+    """Whether a path is outside the folders that the program may write to: its own, and the one
+    for temporary files.
+    """
     real = os.path.realpath(os.fsdecode(path)) + os.sep
-    return not any(real.startswith(os.path.realpath(os.environ[name]) + os.sep) for name in ("CANDLECAST_HOME", "TMPDIR", "MAY_WRITE"))
+    return not any(
+        real.startswith(os.path.realpath(os.environ[name]) + os.sep)
+        for name in ("CANDLECAST_HOME", "TMPDIR", "MAY_WRITE")
+    )
 
 
 def memory(name: str) -> int:
@@ -67,13 +94,17 @@ def prices(path: str) -> str:
     from forecasting.errors import CandlecastError
     from forecasting.events import SeriesLoaded
 
-    with contextlib.suppress(CandlecastError):  # what the dialog shows is a look only; it may tell of a problem in its own way
+    with contextlib.suppress(
+        CandlecastError
+    ):  # what the dialog shows is a look only; it may tell of a problem in its own way
         list(jobs.understand(path))
     panel = next(event.panel for event in jobs.load([path]) if isinstance(event, SeriesLoaded))
     for series in panel:
         bad = [sign for sign in series.symbol if not sign.isprintable()]
         assert not bad, f"the symbol {series.symbol[:80]!r} is not fit to be shown"
-        assert 0 < len(series.symbol) <= 200, f"the symbol {series.symbol[:80]!r} is not fit to be shown"
+        assert 0 < len(series.symbol) <= 200, (
+            f"the symbol {series.symbol[:80]!r} is not fit to be shown"
+        )
     return f"{len(panel)} series"
 
 
@@ -83,8 +114,12 @@ def model(path: str) -> str:
     from forecasting import jobs
     from forecasting.events import ForecastMade
 
-    made = next(event for event in jobs.predict(_sample(), path, "cpu") if isinstance(event, ForecastMade))
-    assert all(np.isfinite(one.values).all() for one in made.forecasts), "a forecast that is not finite"
+    made = next(
+        event for event in jobs.predict(_sample(), path, "cpu") if isinstance(event, ForecastMade)
+    )
+    assert all(np.isfinite(item.values).all() for item in made.forecasts), (
+        "a forecast that is not finite"
+    )
     return "forecast"
 
 
@@ -101,24 +136,30 @@ def training(path: str) -> str:
         kept.mkdir(exist_ok=True)
         shutil.copy(path, kept / "a.training")
         list(jobs.unfinished())
-    done = [event for event in jobs.train(_sample(), TINY, resume=Path(path)) if isinstance(event, RunFinished)]
+    done = [
+        event
+        for event in jobs.train(_sample(), TINY, resume=Path(path))
+        if isinstance(event, RunFinished)
+    ]
     return f"{done[0].result.info.epochs} epochs"
 
 
 def folds(path: str) -> str:
-    from forecasting.backtest.saved import read_fold
+    from forecasting.backtest.saved_folds import read_fold
     from forecasting.errors import SourceError
 
     fold = read_fold(Path(path))
     if fold is None:
-        raise SourceError(f"{Path(path).name} is no fold: it is run again.", "Nothing is to be done.")
+        raise SourceError(
+            f"{Path(path).name} is no fold: it is run again.", "Nothing is to be done."
+        )
     return f"fold {fold.number}"
 
 
 def resumed(path: str) -> str:
     from hostile_files import TINY
 
-    from forecasting.backtest.saved import SavedFolds
+    from forecasting.backtest.saved_folds import SavedFolds
     from forecasting.backtest.work import Work
     from forecasting.config import BacktestConfig
 
@@ -127,7 +168,7 @@ def resumed(path: str) -> str:
 
 
 def project(path: str) -> str:
-    from app.project import read_project
+    from app.features.project.project_file import read_project
 
     read = read_project(Path(path))
     read.run_config  # noqa: B018 - reading it is the test
@@ -147,7 +188,9 @@ def watchlist(path: str) -> str:
     try:
         return f"{len(read_watchlist(Path(path))[0])} rows"
     except OSError as error:  # as the window tells it
-        raise CandlecastError("The watchlist cannot be read, and is not kept.", f"{path}: {error.strerror or error}") from error
+        raise CandlecastError(
+            "The watchlist cannot be read, and is not kept.", f"{path}: {error.strerror or error}"
+        ) from error
 
 
 def config(path: str) -> str:
@@ -157,7 +200,7 @@ def config(path: str) -> str:
 
 
 def settings(path: str) -> str:
-    from app.settings import Preferences
+    from app.preferences import Preferences
 
     preferences = Preferences(Path(path))
     for name in (
@@ -199,19 +242,31 @@ def _sample() -> Any:
 
 
 OPENERS: dict[str, Callable[[str], str]] = {
-    one.__name__: one for one in (prices, model, training, folds, resumed, project, watchlist, config, settings, store)
+    one.__name__: one
+    for one in (
+        prices,
+        model,
+        training,
+        folds,
+        resumed,
+        project,
+        watchlist,
+        config,
+        settings,
+        store,
+    )
 }
 
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    global watching
+    global watchlist_controller
     broken.clear()
-    watching = True
+    watchlist_controller = True
     try:
         yield
     finally:
-        watching = False
+        watchlist_controller = False
 
 
 def opened(kind: str, path: str) -> dict[str, Any]:
@@ -232,7 +287,11 @@ def opened(kind: str, path: str) -> dict[str, Any]:
     except CandlecastError as error:
         answer |= {"outcome": "refused", "message": error.message, "hint": error.hint}
     except Exception as error:
-        answer |= {"outcome": "crashed", "message": f"{type(error).__name__}: {error}"[:500], "hint": traceback.format_exc()[-2500:]}
+        answer |= {
+            "outcome": "crashed",
+            "message": f"{type(error).__name__}: {error}"[:500],
+            "hint": traceback.format_exc()[-2500:],
+        }
     return answer | {
         "seconds": time.process_time() - used,
         "waited": time.perf_counter() - started,

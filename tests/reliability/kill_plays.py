@@ -1,4 +1,6 @@
-"""What the program is doing when it is killed, and what its next start finds: run in the forked processes of killed_program."""
+"""What the program is doing when it is killed, and what its next start finds: run in the forked
+processes of killed_program.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,33 @@ from typing import Any, NoReturn
 from unittest import mock
 
 Order = dict[str, Any]
-#: The minute between two savings of a training, shortened so that a training of seconds has many of them.
+#: The minute between two savings of a training, shortened so that a training of seconds has many of
+#: them.
 PACE_S = 0.3
-_QUICK = ("--model", "gru", "--hidden-size", "6", "--input-size", "12", "--horizon", "2", "--device", "cpu", "--baselines", "random-walk")
-_STEPS = ("--batch-size", "32", "--patience", "1000", "--schedule", "constant", "--learning-rate", "0.003")
+_QUICK = (
+    "--model",
+    "gru",
+    "--hidden-size",
+    "6",
+    "--input-size",
+    "12",
+    "--horizon",
+    "2",
+    "--device",
+    "cpu",
+    "--baselines",
+    "random-walk",
+)
+_STEPS = (
+    "--batch-size",
+    "32",
+    "--patience",
+    "1000",
+    "--schedule",
+    "constant",
+    "--learning-rate",
+    "0.003",
+)
 
 
 def _main(*words: str) -> int:
@@ -37,8 +62,17 @@ def rehearse(folder: Path) -> None:
     from app.cli import main
 
     prices = price_file(folder / "X.csv", 200)
-    with (folder / "said").open("w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        for words in (["inspect", "sample:sp500"], ["forecast", prices, *_QUICK, "--epochs", "1"], ["runs", "list"], ["journal"]):
+    with (
+        (folder / "said").open("w") as said,
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        for words in (
+            ["inspect", "sample:sp500"],
+            ["forecast", prices, *_QUICK, "--epochs", "1"],
+            ["runs", "list"],
+            ["journal"],
+        ):
             assert main([*words, "--json"]) == 0, (folder / "said").read_text()
 
 
@@ -47,19 +81,33 @@ def rehearse(folder: Path) -> None:
 
 def train(order: Order) -> int:
     """Train, then write everything that a training can be written to."""
-    from forecasting.training import loop, state
+    from forecasting.training import checkpoint, trainer
 
-    state._EVERY_S, state._SOON_S, state._SHARE, loop._REPORT_S = PACE_S, PACE_S / 2, 1e9, 0.02
-    note, target = loop.Run.note_epoch, Path(order["target"])
+    checkpoint._EVERY_S, checkpoint._SOON_S, checkpoint._SHARE, trainer._REPORT_S = (
+        PACE_S,
+        PACE_S / 2,
+        1e9,
+        0.02,
+    )
+    note, target = trainer.Run.note_epoch, Path(order["target"])
 
     def noted(run: Any, *given: Any) -> Any:
         event = note(run, *given)
         say("epoch", event.epoch, time.time())
         return event
 
-    words = ["forecast", order["prices"], *_QUICK, *_STEPS, "--epochs", "100", "--save", target / "net.candlecast"]
+    words = [
+        "forecast",
+        order["prices"],
+        *_QUICK,
+        *_STEPS,
+        "--epochs",
+        "100",
+        "--save",
+        target / "net.candlecast",
+    ]
     words += ["--export", target / "report.html", "--export", target / "loss.csv"]
-    with mock.patch.object(loop.Run, "note_epoch", noted):
+    with mock.patch.object(trainer.Run, "note_epoch", noted):
         status = _main(*words)
     say("written", status)
     return status
@@ -68,15 +116,36 @@ def train(order: Order) -> int:
 def backtest(order: Order) -> int:
     """Walk forward with saved folds."""
     target = Path(order["target"])
-    words = ["backtest", order["prices"], *_QUICK, *_STEPS, "--epochs", "2", "--refit", "5", "--step-size", "5", "--workers", "1"]
-    return _main(*words, "--test-size", "80", "--resume", target / "folds", "--export", target / "folds.parquet")
+    words = [
+        "backtest",
+        order["prices"],
+        *_QUICK,
+        *_STEPS,
+        "--epochs",
+        "2",
+        "--refit",
+        "5",
+        "--step-size",
+        "5",
+        "--workers",
+        "1",
+    ]
+    return _main(
+        *words,
+        "--test-size",
+        "80",
+        "--resume",
+        target / "folds",
+        "--export",
+        target / "folds.parquet",
+    )
 
 
 def download(order: Order) -> int:
     """Fetch tickers from a server on loopback, again and again."""
     from yahoo_server import YahooServer
 
-    from forecasting.sources.bounded import bounded_session
+    from forecasting.sources.http import bounded_session
     from forecasting.sources.yahoo import YahooSource
 
     server = YahooServer({})
@@ -94,7 +163,9 @@ def export(order: Order) -> int:
     target = Path(order["target"])
     paths = [target / f"plot{suffix}" for suffix in (".png", ".svg", ".pdf", ".csv", ".parquet")]
     words = [word for path in paths for word in ("--export", path)]
-    return _main("forecast", order["prices"], "--model-file", order["network"], "--dpi", "60", *words)
+    return _main(
+        "forecast", order["prices"], "--model-file", order["network"], "--dpi", "60", *words
+    )
 
 
 def project(order: Order) -> int:
@@ -105,11 +176,11 @@ def project(order: Order) -> int:
     def act(bench: Any) -> None:
         number[0] += 1
         if number[0] == base + 1:
-            bench.projecting.save_to(path)
+            bench.project_controller.save_to(path)
         bench.model.show_config(bench.model.config().changed(seed=number[0]))
         bench.model.config_changed.emit()
         say("edit", number[0], time.time())
-        if (number[0] - base) % 35 == 0 and bench.projecting.save_to(path):
+        if (number[0] - base) % 35 == 0 and bench.project_controller.save_to(path):
             say("saved", number[0])
 
     return _window([order["prices"]], act, every_ms=100, turns=50)
@@ -121,7 +192,7 @@ def load(order: Order) -> int:
 
     def act(bench: Any) -> None:
         if bench.session.state == "idle" and files:
-            bench.watching.load([files.pop(0)], "also")
+            bench.watchlist_controller.load([files.pop(0)], "also")
         for row in bench.session.watchlist.rows:
             if row.series is not None and row.symbol not in seen:
                 seen.add(row.symbol)
@@ -136,17 +207,21 @@ class _EndedError(Exception):
 
 
 def _window(references: list[str], act: Callable[[Any], None], every_ms: int, turns: int) -> int:
-    """Run the real window; once it is there something is done every so often, and then it is closed."""
+    """Run the real window; once it is there something is done every so often, and then it is
+    closed.
+    """
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     import app.__main__ as program
+    from app import dialogs
     from app.session import Session
-    from app.window import dialogs
 
     Session.warm_up = lambda _session: None  # type: ignore[method-assign]
     dialogs.ask_save_project = lambda *_: "discard"  # type: ignore[assignment]
-    program._CLOSE_MS = 60_000  # what cannot be interrupted is waited for: the files are read after it
+    program._CLOSE_MS = (
+        60_000  # what cannot be interrupted is waited for: the files are read after it
+    )
     catch, left = program._catch_faults, [turns]
 
     def began(window: Any) -> None:
@@ -154,7 +229,9 @@ def _window(references: list[str], act: Callable[[Any], None], every_ms: int, tu
 
         def look() -> None:
             bench = window.bench
-            if bench is None or (left[0] == turns and (bench.session.threads or bench.session.state != "idle")):
+            if bench is None or (
+                left[0] == turns and (bench.session.threads or bench.session.state != "idle")
+            ):
                 return
             left[0] -= 1
             if left[0] > 0:
@@ -182,8 +259,8 @@ def _window(references: list[str], act: Callable[[Any], None], every_ms: int, tu
 
 def unprotect(what: str) -> None:
     """Take a protection out, as a proof that the tests would notice."""
-    from forecasting import writing
-    from forecasting.training import state
+    from forecasting.files import atomic
+    from forecasting.training import checkpoint
 
     @contextlib.contextmanager
     def plain(path: Path) -> Any:
@@ -193,28 +270,35 @@ def unprotect(what: str) -> None:
         with path.open("wb") as file:
             file.write(data[: len(data) // 2])
             file.flush()
-            sys.audit("os.rename", str(path), str(path), -1, -1)  # a moment at which a kill may come
+            sys.audit(
+                "os.rename", str(path), str(path), -1, -1
+            )  # a moment at which a kill may come
             return file.write(data[len(data) // 2 :])
 
     if what == "whole files":
-        writing.replacing = plain  # type: ignore[assignment]
+        atomic.atomic_open = plain  # type: ignore[assignment]
         Path.write_bytes = in_two  # type: ignore[method-assign, assignment]
     elif what == "sweeping":
-        writing._drop_if_left = lambda _path: None  # type: ignore[assignment]
+        atomic._drop_if_left = lambda _path: None  # type: ignore[assignment]
     elif what == "autosave":
-        state.Autosave.due = lambda *_, **__: False  # type: ignore[method-assign]
+        checkpoint.Autosave.due = lambda *_, **__: False  # type: ignore[method-assign]
     elif what == "recovery copies":
-        from app.window import projecting
+        from app.features.project import controller as project_controller
 
-        projecting._KEEP_MS = 60_000
+        project_controller._KEEP_MS = 60_000
 
 
 def look(order: Order) -> int:
-    """Start the program once more, as a command and as a window, then read every file with its own readers; the answer is one line."""
-    folders = [Path(one) for one in order["folders"]]
-    found: dict[str, Any] = {"list": _main("runs", "list", "--json"), "journal": _main("journal", "--json")}
+    """Start the program once more, as a command and as a window, then read every file with its
+    own readers; the answer is one line.
+    """
+    folders = [Path(item) for item in order["folders"]]
+    found: dict[str, Any] = {
+        "list": _main("runs", "list", "--json"),
+        "journal": _main("journal", "--json"),
+    }
     if order.get("project"):
-        from app.project import read_project
+        from app.features.project.project_file import read_project
 
         read_project(Path(order["project"]))
     if order.get("window", True):
@@ -235,7 +319,11 @@ def _started() -> dict[str, Any]:
     told: dict[str, Any] = {}
 
     def act(bench: Any) -> None:
-        told.update(recovery=bench.layout.recovery.text, resume=bench.layout.resume.text, banner=bench.banner.text)
+        told.update(
+            recovery=bench.layout.recovery.text,
+            resume=bench.layout.resume.text,
+            banner=bench.banner.text,
+        )
 
     told["window"] = _window([], act, every_ms=60, turns=3)
     return told
@@ -257,7 +345,7 @@ def _read(path: Path, found: dict[str, Any]) -> None:
 
 
 def _read_project(path: Path, found: dict[str, Any]) -> None:
-    from app.project import read_project
+    from app.features.project.project_file import read_project
 
     read = read_project(path)
     found["seeds"].append(read.config.get("train", {}).get("seed", 0))
@@ -271,7 +359,7 @@ def _read_list(path: Path, found: dict[str, Any]) -> None:
 
 
 def _read_settings(path: Path, _found: dict[str, Any]) -> None:
-    from app.settings import _read as read
+    from app.preferences import _read as read
 
     values, damaged = read(path)
     assert values
@@ -286,7 +374,7 @@ def _read_store(path: Path, found: dict[str, Any]) -> None:
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     db.close()
     with PriceStore(path) as prices, Journal(path) as journal, RunStore(path) as runs:
-        found["held"] = {one.symbol: one.bars for one in prices.held()}
+        found["held"] = {item.symbol: item.bars for item in prices.held()}
         for ticker in found["held"]:
             assert prices._read(f"yahoo:{ticker}:1d") is not None or prices.held()
         found["entries"], found["runs"] = len(journal.entries()), len(runs.runs())
@@ -296,8 +384,10 @@ def _read_store(path: Path, found: dict[str, Any]) -> None:
 def _read_training(path: Path, found: dict[str, Any]) -> None:
     from forecasting.training import TrainingState
 
-    state = TrainingState.load(path)
-    found["trainings"].append([max(epoch.epoch for epoch in state.history), path.stat().st_mtime])
+    checkpoint = TrainingState.load(path)
+    found["trainings"].append(
+        [max(epoch.epoch for epoch in checkpoint.history), path.stat().st_mtime]
+    )
 
 
 def _read_network(path: Path, _found: dict[str, Any]) -> None:
@@ -307,7 +397,7 @@ def _read_network(path: Path, _found: dict[str, Any]) -> None:
 
 
 def _read_fold(path: Path, _found: dict[str, Any]) -> None:
-    from forecasting.backtest.saved import read_fold
+    from forecasting.backtest.saved_folds import read_fold
 
     assert read_fold(path) is not None
 
@@ -335,7 +425,9 @@ def _read_table(path: Path, _found: dict[str, Any]) -> None:
 
 READERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     ".candleproject": _read_project,
-    ".json": lambda path, found: _read_list(path, found) if path.name == "watchlist.json" else json.loads(path.read_bytes()),
+    ".json": lambda path, found: (
+        _read_list(path, found) if path.name == "watchlist.json" else json.loads(path.read_bytes())
+    ),
     ".ini": _read_settings,
     ".sqlite": _read_store,
     ".sqlite-wal": lambda *_: None,

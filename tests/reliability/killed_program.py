@@ -1,4 +1,6 @@
-"""The real program in processes that are killed: each is forked from one that has imported all of it, so that five hundred are cheap."""
+"""The real program in processes that are killed: each is forked from one that has imported all
+of it, so that five hundred are cheap.
+"""
 
 from __future__ import annotations
 
@@ -63,20 +65,44 @@ def programs() -> Iterator[Start]:
     Yields
     ------
     callable
-        Takes the name of a play of :mod:`kill_plays`, the folder that the program takes for its home, and ``after`` (seconds after which
-        it is killed), ``event`` (place of the opening, renaming or pushing to disk of a file at which it is killed), or neither; further
+        Takes the name of a play of :mod:`kill_plays`, the folder that the program takes for its
+        home, and ``after`` (seconds after which
+        it is killed), ``event`` (place of the opening, renaming or pushing to disk of a file at
+        which it is killed), or neither; further
         words are for the play. Returns an :class:`Ended`.
     """
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     with subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
     ) as origin:
         assert origin.stdin is not None
         assert origin.stdout is not None
         source, sink = origin.stdin, origin.stdout
 
-        def start(play: str, home: Path, *, after: float | None = None, event: int | None = None, **more: Any) -> Ended:
-            source.write(json.dumps({"play": play, "home": str(home), "after": after, "event": event, **more}) + "\n")
+        def start(
+            play: str,
+            home: Path,
+            *,
+            after: float | None = None,
+            event: int | None = None,
+            **more: Any,
+        ) -> Ended:
+            source.write(
+                json.dumps(
+                    {"play": play, "home": str(home), "after": after, "event": event, **more}
+                )
+                + "\n"
+            )
             source.flush()
             answer = sink.readline()
             assert answer, "the process that programs are forked from has ended"
@@ -96,7 +122,10 @@ def serve() -> None:
     import torch
 
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, CANDLECAST_HOME=folder):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.dict(os.environ, CANDLECAST_HOME=folder),
+    ):
         kill_plays.rehearse(Path(folder))
     for line in sys.stdin:
         order = json.loads(line)
@@ -118,7 +147,9 @@ def serve() -> None:
                 sys.stderr.flush()
                 os._exit(status)
         status = _end_of(pid, begun, order["after"])
-        ended = Ended(status, time.monotonic() - begun, time.time(), terminal.read_text(errors="replace"))
+        ended = Ended(
+            status, time.monotonic() - begun, time.time(), terminal.read_text(errors="replace")
+        )
         print(json.dumps(ended.__dict__), flush=True)
 
 
@@ -129,16 +160,25 @@ def _become(home: Path, terminal: Path) -> None:
     for number in (1, 2):
         os.dup2(opened, number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for name in ("HOME", "CANDLECAST_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    for name in (
+        "HOME",
+        "CANDLECAST_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_STATE_HOME",
+    ):
         os.environ[name] = str(home)
     scratch = home.with_name(f"{home.name}.tmp")
     scratch.mkdir(exist_ok=True)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
 
 
-def _die_at(place: int) -> None:
-    """Kill this process at the n-th time that it opens a file for writing, renames, removes or pushes one to the disk."""
-    left = [place]
+def _die_at(index: int) -> None:
+    """Kill this process at the n-th time that it opens a file for writing, renames, removes or
+    pushes one to the disk.
+    """
+    left = [index]
 
     def count() -> None:
         left[0] -= 1
@@ -146,7 +186,9 @@ def _die_at(place: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
-        if event in ("os.rename", "os.remove", "os.mkdir") or (event == "open" and isinstance(given[2], int) and given[2] & 3):
+        if event in ("os.rename", "os.remove", "os.mkdir") or (
+            event == "open" and isinstance(given[2], int) and given[2] & 3
+        ):
             count()
 
     real = os.fsync

@@ -1,4 +1,6 @@
-"""What a device does wrong is noticed and told, and training goes on: with smaller batches, on the CPU, or not at all, in words."""
+"""What a device does wrong is noticed and told, and training goes on: with smaller batches, on
+the CPU, or not at all, in words.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,42 @@ from forecasting import jobs
 from forecasting.errors import ConfigError
 from forecasting.events import Event, Notice, RunFinished, SplitMade
 from forecasting.series import Panel
-from forecasting.training import hardware, ladder, loop
+from forecasting.training import device_fallback, hardware, trainer
 
 #: What the libraries below say, one line of each; True where it means that memory was short.
 SAID: dict[str, tuple[type[BaseException], bool]] = {
-    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB": (torch.OutOfMemoryError, True),
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB": (
+        torch.OutOfMemoryError,
+        True,
+    ),
     "CUDA error: out of memory": (RuntimeError, True),
     "CUDA out of memory": (RuntimeError, True),
-    "MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1 KB, max allowed: 9.07 GB)": (RuntimeError, True),
-    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes": (
+    (
+        "MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 1 KB, max allowed: "
+        "9.07 GB)"
+    ): (
         RuntimeError,
         True,
     ),
-    "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous input.": (RuntimeError, True),
+    (
+        "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 8 bytes"
+    ): (
+        RuntimeError,
+        True,
+    ),
+    (
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a "
+        "non-contiguous input."
+    ): (
+        RuntimeError,
+        True,
+    ),
     "cuDNN error: CUDNN_STATUS_ALLOC_FAILED": (RuntimeError, True),
-    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`": (RuntimeError, True),
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`": (
+        RuntimeError,
+        True,
+    ),
     "": (MemoryError, True),
     "Found no NVIDIA driver on your system.": (RuntimeError, False),
     "CUDA error: device-side assert triggered": (RuntimeError, False),
@@ -44,7 +67,7 @@ GPU = "Pretended GPU, 8 GiB"
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device beside the CPU that computes as the CPU does."""
-    for module in (hardware, ladder):
+    for module in (hardware, device_fallback):
         monkeypatch.setattr(module, "devices", lambda: {"cpu:0": GPU, "cpu": "CPU"})
 
 
@@ -57,11 +80,15 @@ def notices(events: list[Event]) -> list[str]:
 
 
 class Short:
-    """Too little memory on the device: everything of more than ``most`` windows fails there, until the CPU is told of."""
+    """Too little memory on the device: everything of more than ``most`` windows fails there,
+    until the CPU is told of.
+    """
 
-    def __init__(self, patch: pytest.MonkeyPatch, words: str, most: int, for_ever: bool = False) -> None:
+    def __init__(
+        self, patch: pytest.MonkeyPatch, words: str, most: int, for_ever: bool = False
+    ) -> None:
         self.tried: list[int] = []
-        honest, honest_fit = loop.Pinball.__call__, loop.fit_on
+        honest, honest_fit = trainer.Pinball.__call__, trainer.fit_on
 
         def cramped(pinball: Any, shape: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
             self.tried.append(len(target))
@@ -74,8 +101,8 @@ class Short:
             return honest_fit(device, *rest)
 
         self.on_device = True
-        patch.setattr(loop.Pinball, "__call__", cramped)
-        patch.setattr(ladder, "fit_on", placed)
+        patch.setattr(trainer.Pinball, "__call__", cramped)
+        patch.setattr(device_fallback, "fit_on", placed)
 
 
 @pytest.mark.parametrize("words", SAID)
@@ -87,22 +114,35 @@ def goes_on_with_smaller_batches(gpu: None, patch: pytest.MonkeyPatch, words: st
     """Check that batches are halved until they fit, and that this is told."""
     Short(patch, words, most=10)
     events, result = fitted(quick(epochs=2, device="auto"))
-    assert [f"batches now have {size} windows" in said for size, said in zip((16, 8), notices(events), strict=True)] == [True, True]
+    assert [
+        f"batches now have {size} windows" in said
+        for size, said in zip((16, 8), notices(events), strict=True)
+    ] == [True, True]
     assert np.isfinite(result.history[-1].val_loss)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", SHORT)
-def test_batches_are_halved_whatever_the_library_calls_it(gpu: None, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+def test_batches_are_halved_whatever_the_library_calls_it(
+    gpu: None, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     goes_on_with_smaller_batches(gpu, monkeypatch, words)
 
 
 def told_of_the_cpu(events: list[Event]) -> bool:
-    said = f"The memory of {GPU} is too small even for one window at a time: training begins anew on the CPU."
-    return said in notices(events) and [event.device for event in events if isinstance(event, SplitMade)][-1] == "cpu"
+    said = (
+        f"The memory of {GPU} is too small even for one window at a time: training begins anew "
+        "on the CPU."
+    )
+    return (
+        said in notices(events)
+        and [event.device for event in events if isinstance(event, SplitMade)][-1] == "cpu"
+    )
 
 
-def test_what_does_not_fit_at_all_is_trained_on_the_cpu_with_the_cpus_numbers(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_at_all_is_trained_on_the_cpu_with_the_cpus_numbers(
+    gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         Short(patch, SHORT[0], most=0)
         events, result = fitted(quick(epochs=2, device="auto"))
@@ -110,27 +150,44 @@ def test_what_does_not_fit_at_all_is_trained_on_the_cpu_with_the_cpus_numbers(gp
     assert str(result.forecaster.device) == "cpu"
     _, there = fitted(quick(epochs=2))
     assert numbers(result) == numbers(there)
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(weights(result), weights(there), strict=True))
+    assert all(
+        torch.equal(ours, theirs)
+        for ours, theirs in zip(weights(result), weights(there), strict=True)
+    )
 
 
 @pytest.mark.slow
-def test_a_step_that_fits_at_no_size_leads_to_the_cpu_too(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.Run, "validate", lambda _run: 1.0)
+def test_a_step_that_fits_at_no_size_leads_to_the_cpu_too(
+    gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.Run, "validate", lambda _run: 1.0)
     Short(monkeypatch, SHORT[0], most=0)
-    monkeypatch.setattr(loop.Run, "val_losses", lambda run: torch.zeros(len(run.val_rows)))
+    monkeypatch.setattr(trainer.Run, "val_losses", lambda run: torch.zeros(len(run.val_rows)))
     events, _ = fitted(quick(epochs=1, device="auto"))
     assert told_of_the_cpu(events)
-    assert [said.split()[-2] for said in notices(events) if "batches now" in said] == ["16", "8", "4", "2", "1"]
+    assert [said.split()[-2] for said in notices(events) if "batches now" in said] == [
+        "16",
+        "8",
+        "4",
+        "2",
+        "1",
+    ]
 
 
-def test_a_computer_with_too_little_memory_says_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_computer_with_too_little_memory_says_so_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     Short(monkeypatch, SHORT[4], most=0, for_ever=True)
-    with pytest.raises(ConfigError, match="The memory of this computer is too small for this network") as told:
+    with pytest.raises(
+        ConfigError, match="The memory of this computer is too small for this network"
+    ) as told:
         fitted(quick(epochs=1))
     assert "Lower the network's size" in told.value.hint
 
 
-def test_other_errors_are_not_taken_for_too_little_memory(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_are_not_taken_for_too_little_memory(
+    gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Short(monkeypatch, "CUDA error: device-side assert triggered", most=0)
     with pytest.raises(RuntimeError, match="device-side assert"):
         fitted(quick(epochs=1, device="auto"))
@@ -139,7 +196,9 @@ def test_other_errors_are_not_taken_for_too_little_memory(gpu: None, monkeypatch
 # The self-test
 
 
-def pretended(patch: pytest.MonkeyPatch, theirs: Callable[[torch.Tensor], torch.Tensor]) -> torch.device:
+def pretended(
+    patch: pytest.MonkeyPatch, theirs: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.device:
     """Return a device whose gradients are the CPU's with something done to them."""
     device, calls, honest = torch.device("meta"), [0], hardware._gradient
 
@@ -173,20 +232,28 @@ FAULTS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_unusable_device_is_found_before_it_is_used(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+def test_an_unusable_device_is_found_before_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
     theirs, words = FAULTS[fault]
     assert words in hardware.self_test(pretended(monkeypatch, theirs))
 
 
 @pytest.mark.parametrize("rounding", [1.0, 1 + 1e-4])
-def test_a_device_that_rounds_otherwise_is_used(monkeypatch: pytest.MonkeyPatch, rounding: float) -> None:
+def test_a_device_that_rounds_otherwise_is_used(
+    monkeypatch: pytest.MonkeyPatch, rounding: float
+) -> None:
     assert hardware.self_test(pretended(monkeypatch, lambda ours: ours * rounding)) == ""
 
 
-def test_a_driver_that_does_not_answer_does_not_stop_the_list_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_does_not_answer_does_not_stop_the_list_of_devices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", failing("Found no NVIDIA driver on your system."))
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", failing("Found no NVIDIA driver on your system.")
+    )
     assert list(hardware.devices()) == ["cuda:0", "cpu"]
     device, excuse = hardware.tested_device("auto")
     assert str(device) == "cpu"
@@ -201,14 +268,29 @@ def test_the_command_line_says_that_the_cpu_was_taken(
     gpu: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Short(monkeypatch, SHORT[0], most=0)
-    words = ["--input-size", "12", "--horizon", "2", "--hidden-size", "4", "--epochs", "1", "--val-size", "60", "--test-size", "60"]
+    words = [
+        "--input-size",
+        "12",
+        "--horizon",
+        "2",
+        "--hidden-size",
+        "4",
+        "--epochs",
+        "1",
+        "--val-size",
+        "60",
+        "--test-size",
+        "60",
+    ]
     assert main(["forecast", "sample:sp500", *words]) == 0
     out, err = capfd.readouterr()
     assert "begins anew on the CPU" in " ".join((out + err).split())
 
 
 @pytest.mark.slow
-def test_the_result_is_scored_on_the_cpu_as_if_it_had_been_chosen(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_is_scored_on_the_cpu_as_if_it_had_been_chosen(
+    gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panel = Panel((walk(),))
 
     def scores(events: Iterator[Event]) -> Any:
@@ -225,7 +307,9 @@ def test_the_result_is_scored_on_the_cpu_as_if_it_had_been_chosen(gpu: None, mon
 
 
 @pytest.mark.slow
-def test_without_the_words_of_the_libraries_training_would_end(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_words_of_the_libraries_training_would_end(
+    gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hardware, "_SHORT_OF_MEMORY", ())
     with pytest.raises(RuntimeError, match="CUDNN_STATUS_NOT_SUPPORTED"):
         goes_on_with_smaller_batches(gpu, monkeypatch, SHORT[5])

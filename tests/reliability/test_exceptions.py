@@ -1,4 +1,6 @@
-"""A fault in a slot, in a beat of the pulse or in a worker is told to the user, stands in the log, and leaves the window alive."""
+"""A fault in a slot, in a beat of the pulse or in a worker is told to the user, stands in the
+log, and leaves the window alive.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QDialog
 from window_bench import idle, price_file, wait, window
 
-from app import logbook
+from app import log
 from app.window.workbench import SWEEP, Workbench
 from forecasting.events import Event
 
@@ -29,9 +31,11 @@ def planted(_should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
 
 
 @pytest.mark.parametrize("name", ASIDES)
-def test_a_fault_of_what_runs_aside_is_told_and_logged_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_fault_of_what_runs_aside_is_told_and_logged_once(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(logbook, "fault", logged.append)
+    monkeypatch.setattr(log, "fault", logged.append)
     bench.banner.set_wanted(False)
     bench.session.aside(name, planted)
     wait(lambda: bench.banner.text != "")
@@ -39,16 +43,16 @@ def test_a_fault_of_what_runs_aside_is_told_and_logged_once(bench: Workbench, mo
     assert "planted" in bench.banner.text
     assert len(logged) == 1
     assert "ZeroDivisionError" in logged[0]
-    for one in QApplication.topLevelWidgets():
-        if isinstance(one, QDialog) and one.isVisible():
-            one.close()
+    for item in QApplication.topLevelWidgets():
+        if isinstance(item, QDialog) and item.isVisible():
+            item.close()
     bench.actions["style-line"].trigger()
     assert bench.session.state == "idle"
 
 
 def test_a_fault_that_nobody_listens_to_is_caught(bench: Workbench) -> None:
     bench.banner.set_wanted(False)
-    bench.session.aside_failed.disconnect()
+    bench.session.background_failed.disconnect()
     bench.session.aside(SWEEP, planted)
     idle(bench)
     with pytest.raises(AssertionError, match="waited in vain"):

@@ -1,4 +1,6 @@
-"""A job that tells far more than can be shown: the window goes on, what waits is bounded, and the last word is heard."""
+"""A job that tells far more than can be shown: the window goes on, what waits is bounded, and
+the last word is heard.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,15 @@ from heartbeat import Heartbeat
 from PySide6.QtWidgets import QApplication
 from window_bench import idle, price_file, texts, wait, window
 
-from app import worker
+from app import background
+from app.background import Mailbox
 from app.session import PULSE_MS
 from app.window.workbench import Workbench
-from app.worker import Mailbox
 from forecasting.events import EngineReady, EpochEnd, Event, Notice, Progress
 
 EVENTS, SECONDS = 100_000, 3.0
-#: Events that may wait at any moment: of progress the latest, with the last word; of all others as many as the mailbox takes.
+#: Events that may wait at any moment: of progress the latest, with the last word; of all others as
+#: many as the mailbox takes.
 PROGRESS_BOUND, BOUND = 2, 4096
 
 
@@ -33,7 +36,8 @@ def bench(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @dataclass
 class Flood:
-    """A training that floods the window: so many events, every ``epoch_every``-th the end of an epoch.
+    """A training that floods the window: so many events, every ``epoch_every``-th the end of an
+    epoch.
 
     Attributes
     ----------
@@ -53,7 +57,18 @@ class Flood:
         began = time.monotonic()
         for number in range(1, self.events + 1):
             if self.epoch_every and number % self.epoch_every == 0:
-                yield EpochEnd(number // self.epoch_every, self.events, 1.0, 1.0, 0, 1.0, 1e-3, 0.5, 0.0, time.monotonic() - began)
+                yield EpochEnd(
+                    number // self.epoch_every,
+                    self.events,
+                    1.0,
+                    1.0,
+                    0,
+                    1.0,
+                    1e-3,
+                    0.5,
+                    0.0,
+                    time.monotonic() - began,
+                )
             else:
                 yield Progress(number, self.events, f"Event {number}")
             if number % 50 == 0:
@@ -74,15 +89,23 @@ def flooded(bench: Workbench, flood: Flood) -> Heartbeat:
         return taken
 
     shown: list[str] = []
-    bench.session.pulsed.connect(lambda: shown.append(bench.session.progress.message if bench.session.progress else ""))
+    bench.session.frame_due.connect(
+        lambda: shown.append(bench.session.progress.message if bench.session.progress else "")
+    )
     with pytest.MonkeyPatch.context() as patch, Heartbeat() as heart:
         patch.setattr(Mailbox, "put", looked)
         bench.session.begin("training", lambda _panel: flood)
         wait(lambda: bench.session.state == "idle", 120)
         idle(bench)
-    assert flood.backlog <= (BOUND if flood.epoch_every else PROGRESS_BOUND), f"{flood.backlog} events waited"
-    assert len(set(shown)) <= 5 + 1.1 * sum(heart.gaps) * 1000 / PULSE_MS, "more was drawn than can be seen"
-    assert len(bench.session.history) == (flood.events // flood.epoch_every if flood.epoch_every else 0), "no epoch is lost"
+    assert flood.backlog <= (BOUND if flood.epoch_every else PROGRESS_BOUND), (
+        f"{flood.backlog} events waited"
+    )
+    assert len(set(shown)) <= 5 + 1.1 * sum(heart.gaps) * 1000 / PULSE_MS, (
+        "more was drawn than can be seen"
+    )
+    assert len(bench.session.history) == (
+        flood.events // flood.epoch_every if flood.epoch_every else 0
+    ), "no epoch is lost"
     assert "The last word." in texts(bench.banner), "the last word is lost"
     return heart
 
@@ -97,13 +120,17 @@ def test_many_epochs_wait_their_turn_and_none_is_lost(bench: Workbench) -> None:
 
 
 @pytest.mark.slow
-def test_without_the_bound_of_the_mailbox_the_flood_is_caught(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LATEST_ONLY", ())
+def test_without_the_bound_of_the_mailbox_the_flood_is_caught(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_LATEST_ONLY", ())
     with pytest.raises(AssertionError, match="events waited"):
         flooded(bench, Flood(events=3000, spread=0.01))
 
 
-def test_a_mailbox_that_drops_what_is_too_much_is_caught(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mailbox_that_drops_what_is_too_much_is_caught(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lossy(box: Mailbox, event: Event) -> bool:
         if len(box._events) < 50:
             box._events[object()] = event
@@ -124,7 +151,11 @@ def test_a_hundred_thousand_events_in_three_seconds_do_not_stop_the_window(
         heart = flooded(bench, flood)
         gaps = sorted(heart.gaps)
         told = (
-            f"{EVENTS} events in {flood.seconds:.1f} s, every {epoch_every}th an epoch: at most {flood.backlog} waited; gaps of the window"
+            f"{EVENTS} events in {flood.seconds:.1f} s, every {epoch_every}th an epoch: at "
+            f"most {flood.backlog} waited; gaps of the window"
         )
-        print(f"\n{told} {gaps[len(gaps) * 99 // 100] * 1000:.0f} ms (99 %), {heart.longest * 1000:.0f} ms (most)")
+        print(
+            f"\n{told} {gaps[len(gaps) * 99 // 100] * 1000:.0f} ms (99 %), "
+            f"{heart.longest * 1000:.0f} ms (most)"
+        )
         assert heart.longest < 0.5

@@ -1,6 +1,6 @@
-"""Damaged price files without number: each ends in series that are fit for training or in a clear refusal, within bounds of time."""
-
-# ruff: noqa: E501  (what an enemy writes is long)
+"""Damaged price files without number: each ends in series that are fit for training or in a
+clear refusal, within bounds of time.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from price_files import DAYS, FAMILIES, put, xlsx
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, SourceError
 from forecasting.series import Panel, PriceSeries
-from forecasting.sources.files import assemble, read
+from forecasting.sources.files import build_series, read
 from forecasting.windows import Scaling, Windows, split_panel
 
 _CONFIG = RunConfig().changed(input_size=8, horizon=3)
 #: Seconds of the processor that one file may take.
 _MOST_S = 1.0
 _CELLS = (
-    "", "nan", "NaN", "inf", "-inf", "null", "-5", "0", "0.0", "-0", "1e308", "1e309", "-1e308", "5e-324", "1e-400", "1,234.50", "1.234,50", "1 234,5", "1'234.5",
-    "$5", "(5)", "5-", "5%", "1.2M", "12.5K", "٣٤", "１２", "−5", "=1+1", "#N/A", "#DIV/0!", "true", "2020-02-30", "99/99/9999", "31.02.2020", "13/13/2013", "0000-00-00",
-    "9999-12-31", "1e18", "253402300800", "9" * 30, "9" * 400, "0x10", "1_000", "1..5", "--5", "+5", "5e", "\x00", "\ufeff5", "“5”", "a" * 300, '"', '""5', "5;5", "5,5", "\t", "\u2028",
+    "", "nan", "NaN", "inf", "-inf", "null", "-5", "0", "0.0", "-0", "1e308", "1e309", "-1e308",
+    "5e-324", "1e-400", "1,234.50", "1.234,50", "1 234,5", "1'234.5",
+    "$5", "(5)", "5-", "5%", "1.2M", "12.5K", "٣٤", "１２", "−5", "=1+1", "#N/A", "#DIV/0!", "true",
+    "2020-02-30", "99/99/9999", "31.02.2020", "13/13/2013", "0000-00-00",
+    "9999-12-31", "1e18", "253402300800", "9" * 30, "9" * 400, "0x10", "1_000", "1..5", "--5", "+5",
+    "5e", "\x00", "\ufeff5", "“5”", "a" * 300, '"', '""5', "5;5", "5,5", "\t", "\u2028",
 )  # fmt: skip
 _PIECES = (
     b'"',
@@ -58,23 +61,55 @@ _PIECES = (
     b"\x85",
     b" ",
 )
-_ENCODINGS = ("utf-16", "utf-16-be", "utf-32", "utf-8-sig", "latin-1", "cp1252", "cp1251", "gb18030", "shift_jis", "cp500")
+_ENCODINGS = (
+    "utf-16",
+    "utf-16-be",
+    "utf-32",
+    "utf-8-sig",
+    "latin-1",
+    "cp1252",
+    "cp1251",
+    "gb18030",
+    "shift_jis",
+    "cp500",
+)
 _PACKERS: tuple[Callable[[bytes], bytes], ...] = (gzip.compress, bz2.compress, lzma.compress)
 Rng = random.Random
 
 
 @cache
 def originals() -> tuple[bytes, ...]:
-    """Return price files that nothing is wrong with: as vendors write them, as workbooks and as Parquet."""
+    """Return price files that nothing is wrong with: as vendors write them, as workbooks and as
+    Parquet.
+    """
     import io
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts = [family.content if isinstance(family.content, bytes) else family.content.encode() for family in FAMILIES.values()]
-    book = xlsx({"Prices": [["Date", "Open", "High", "Low", "Close"], *([b.ds, b.open, b.high, b.low, b.close] for b in DAYS)]})
+    texts = [
+        family.content if isinstance(family.content, bytes) else family.content.encode()
+        for family in FAMILIES.values()
+    ]
+    book = xlsx(
+        {
+            "Prices": [
+                ["Date", "Open", "High", "Low", "Close"],
+                *([b.ds, b.open, b.high, b.low, b.close] for b in DAYS),
+            ]
+        }
+    )
     out = io.BytesIO()
-    pq.write_table(pa.table({"date": [b.ds for b in DAYS], "close": [b.close for b in DAYS], "volume": [b.volume for b in DAYS]}), out)
+    pq.write_table(
+        pa.table(
+            {
+                "date": [b.ds for b in DAYS],
+                "close": [b.close for b in DAYS],
+                "volume": [b.volume for b in DAYS],
+            }
+        ),
+        out,
+    )
     return (*texts, book, out.getvalue())
 
 
@@ -82,73 +117,87 @@ def _bytes(rng: Rng, data: bytes) -> bytes:
     """Break bytes anywhere."""
     broken = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 5, 30))):
-        place, piece = rng.randrange(len(broken) + 1), rng.choice(_PIECES)
+        index, piece = rng.randrange(len(broken) + 1), rng.choice(_PIECES)
         match rng.randrange(6):
             case 0:
-                broken[place : place + 1] = bytes([rng.randrange(256)])
+                broken[index : index + 1] = bytes([rng.randrange(256)])
             case 1:
-                broken[place : place + len(piece)] = piece
+                broken[index : index + len(piece)] = piece
             case 2:
-                del broken[place : place + rng.randint(1, 60)]
+                del broken[index : index + rng.randint(1, 60)]
             case 3:
-                broken[place:place] = piece * rng.randint(1, 3)
+                broken[index:index] = piece * rng.randint(1, 3)
             case 4:
-                broken[place:place] = broken[place : place + rng.randint(1, 300)]
+                broken[index:index] = broken[index : index + rng.randint(1, 300)]
             case _:
-                broken[place : place + 8] = broken[place : place + 8][::-1]
+                broken[index : index + 8] = broken[index : index + 8][::-1]
     return bytes(broken)
 
 
 def _cut(rng: Rng, data: bytes) -> bytes:
     first, last = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
-    return rng.choice((data[:last], data[first:], data[:first] + data[last:], data[first:last])) or b","
+    return (
+        rng.choice((data[:last], data[first:], data[:first] + data[last:], data[first:last]))
+        or b","
+    )
 
 
 def _rows(rng: Rng, data: bytes) -> bytes:
     """Double, drop, exchange, turn, mix or fill rows."""
     lines = data.split(b"\n")
-    one, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+    item, other = rng.randrange(len(lines)), rng.randrange(len(lines))
     match rng.randrange(9):
         case 0:
-            lines[one:one] = [lines[one]] * rng.choice((1, 1, 2, 50))
+            lines[item:item] = [lines[item]] * rng.choice((1, 1, 2, 50))
         case 1:
-            del lines[one : one + rng.choice((1, 1, 5, 40))]
+            del lines[item : item + rng.choice((1, 1, 5, 40))]
         case 2:
-            lines[one], lines[other] = lines[other], lines[one]
+            lines[item], lines[other] = lines[other], lines[item]
         case 3:
             lines = lines[:1] + lines[:0:-1]
         case 4:
             rng.shuffle(lines)
         case 5:
-            lines[one:one] = [b""] * rng.choice((1, 3, 30))
+            lines[item:item] = [b""] * rng.choice((1, 3, 30))
         case 6:
-            lines.insert(one, lines[0])
+            lines.insert(item, lines[0])
         case 7:
             lines += lines[1:]
         case _:
-            lines[one:one] = [rng.choice((b"Total;1;2", b"# a note", b"-----", b"<b>x</b>", b",,,,,,", b"Source: somebody, 2020"))]
+            lines[item:item] = [
+                rng.choice(
+                    (
+                        b"Total;1;2",
+                        b"# a note",
+                        b"-----",
+                        b"<b>x</b>",
+                        b",,,,,,",
+                        b"Source: somebody, 2020",
+                    )
+                )
+            ]
     return b"\n".join(lines) or b","
 
 
 def _columns(rng: Rng, data: bytes) -> bytes:
     """Exchange, drop, double or empty columns, or change the delimiter."""
     marks = {mark: data.count(mark) for mark in (b",", b";", b"\t", b"|")}
-    mark = max(marks, key=lambda one: marks[one])
+    mark = max(marks, key=lambda item: marks[item])
     table = [line.split(mark) for line in data.split(b"\n")]
     width = max(map(len, table))
-    one, other, kind = rng.randrange(width), rng.randrange(width), rng.randrange(6)
+    item, other, kind = rng.randrange(width), rng.randrange(width), rng.randrange(6)
     for row in table[rng.choice((0, 0, 1, 5)) :]:
-        if max(one, other) < len(row):
+        if max(item, other) < len(row):
             if kind == 0:
-                row[one], row[other] = row[other], row[one]
+                row[item], row[other] = row[other], row[item]
             elif kind == 1:
-                del row[one]
+                del row[item]
             elif kind == 2:
-                row.insert(one, row[other])
+                row.insert(item, row[other])
             elif kind == 3:
-                row[one] = b""
+                row[item] = b""
             elif kind == 4:
-                row[one] = rng.choice((b"-", b"", b" ")) + row[one]
+                row[item] = rng.choice((b"-", b"", b" ")) + row[item]
     other_mark = rng.choice((b",", b";", b"\t", b"|", b"  ")) if kind == 5 else mark
     return b"\n".join(other_mark.join(row) for row in table)
 
@@ -157,13 +206,19 @@ def _values(rng: Rng, data: bytes) -> bytes:
     """Put odd values where numbers and dates stand."""
     lines = data.split(b"\n")
     value, often = rng.choice(_CELLS).encode(), rng.choice((1, 1, 3, len(lines)))
-    mark = b";" if data.count(b";") > data.count(b",") else b"\t" if data.count(b"\t") > data.count(b",") else b","
+    mark = (
+        b";"
+        if data.count(b";") > data.count(b",")
+        else b"\t"
+        if data.count(b"\t") > data.count(b",")
+        else b","
+    )
     column = rng.randrange(max(1, lines[len(lines) // 2].count(mark) + 1))
-    for place in rng.sample(range(len(lines)), min(often, len(lines))):
-        cells = lines[place].split(mark)
+    for index in rng.sample(range(len(lines)), min(often, len(lines))):
+        cells = lines[index].split(mark)
         if column < len(cells):
             cells[column] = value
-        lines[place] = mark.join(cells)
+        lines[index] = mark.join(cells)
     return b"\n".join(lines)
 
 
@@ -180,9 +235,13 @@ def _numbers(rng: Rng, data: bytes) -> bytes:
     """Write numbers as another country does, or line ends as another system."""
     return rng.choice(
         (
-            data.translate(bytes.maketrans(b".,", b",;")), data.translate(bytes.maketrans(b".,", b",.")), data.replace(b".", b","), data.replace(b".", b""), data.replace(b"-", b"/"),
-            data.replace(b"-", b"."), data.replace(b"\n", b"\r"), data.replace(b"\n", b"\r\n"), data.replace(b"\n", b"\n\r"), data.replace(b"\n", b"\n\n"), data.replace(b",", b'","'),
-            data.replace(b" ", b"\xc2\xa0"), data.replace(b"\n", b",\n"), b'"' + data.replace(b"\n", b'"\n"') + b'"', data.replace(b"0", "०".encode()), data.replace(b":", b""), data.upper(),
+            data.translate(bytes.maketrans(b".,", b",;")), data.translate(bytes.maketrans(b".,",
+            b",.")), data.replace(b".", b","), data.replace(b".", b""), data.replace(b"-", b"/"),
+            data.replace(b"-", b"."), data.replace(b"\n", b"\r"), data.replace(b"\n", b"\r\n"),
+            data.replace(b"\n", b"\n\r"), data.replace(b"\n", b"\n\n"), data.replace(b",", b'","'),
+            data.replace(b" ", b"\xc2\xa0"), data.replace(b"\n", b",\n"), b'"' + data.replace(b"\n",
+            b'"\n"') + b'"', data.replace(b"0", "०".encode()), data.replace(b":", b""),
+                data.upper(),
         )
     )  # fmt: skip
 
@@ -191,7 +250,17 @@ def _packed(rng: Rng, data: bytes) -> bytes:
     return rng.choice(_PACKERS)(data)
 
 
-DAMAGES: tuple[Callable[[Rng, bytes], bytes], ...] = (_bytes, _bytes, _cut, _rows, _columns, _values, _values, _encoded, _numbers)
+DAMAGES: tuple[Callable[[Rng, bytes], bytes], ...] = (
+    _bytes,
+    _bytes,
+    _cut,
+    _rows,
+    _columns,
+    _values,
+    _values,
+    _encoded,
+    _numbers,
+)
 
 
 def damaged(seed: int) -> bytes:
@@ -217,7 +286,9 @@ def opened(data: bytes, folder: Path) -> tuple[PriceSeries, ...] | SourceError:
 
 
 def assert_fit(series: PriceSeries, deeply: bool) -> None:
-    """Check that nothing of a series can poison a training: finite closes, dates in order, and windows of finite numbers."""
+    """Check that nothing of a series can poison a training: finite closes, dates in order, and
+    windows of finite numbers.
+    """
     assert np.isfinite(series.y).all()
     assert (np.diff(series.ds) > np.timedelta64(0, "us")).all()
     assert not np.isinf(series.values).any()
@@ -234,7 +305,13 @@ def assert_fit(series: PriceSeries, deeply: bool) -> None:
             if scaling.target == "log-return":
                 assert (series.y > 0).all(), "logs of what is not positive"
             rows = windows.rows(split.train)
-            for tensor in (windows.table, windows.regressors, windows.move, windows.scale(rows), windows.target(rows)):
+            for tensor in (
+                windows.table,
+                windows.regressors,
+                windows.move,
+                windows.scale(rows),
+                windows.target(rows),
+            ):
                 assert tensor.isfinite().all(), "windows that are not finite"
     except CandlecastError:
         return
@@ -253,9 +330,12 @@ def fuzzed(seeds: range, folder: Path) -> Iterator[tuple[int, str, float]]:
             assert len(found.message) < 2000
             yield seed, "refused", spent
             continue
-        odd = any((one.y <= 0).any() or np.abs(one.y).max() > 1e12 or np.abs(one.y).min() < 1e-9 for one in found)
-        for one in found[:5]:
-            assert_fit(one, deeply=odd or seed % 50 == 0)
+        odd = any(
+            (item.y <= 0).any() or np.abs(item.y).max() > 1e12 or np.abs(item.y).min() < 1e-9
+            for item in found
+        )
+        for item in found[:5]:
+            assert_fit(item, deeply=odd or seed % 50 == 0)
         yield seed, "read", spent
 
 
@@ -279,7 +359,9 @@ def run_all(seeds: range, folder: Path) -> None:
             longest, slowest = spent, seed
         assert spent < _MOST_S, f"seed {seed} took {spent:.1f} s"
     print(
-        f"\n{ends.total():,} damaged files: {ends['read']:,} read, {ends['refused']:,} refused; mean {1000 * total / max(1, ends.total()):.1f} ms, longest {longest:.2f} s (seed {slowest})"
+        f"\n{ends.total():,} damaged files: {ends['read']:,} read, {ends['refused']:,} "
+        f"refused; mean {1000 * total / max(1, ends.total()):.1f} ms, longest {longest:.2f} s "
+        f"(seed {slowest})"
     )
 
 
@@ -297,12 +379,16 @@ def test_many_damaged_files(half: int, times: Callable[[int], int], tmp_path: Pa
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_without_the_guard_of_closes_the_check_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "Date,Close\n" + "\n".join(f"2020-01-{day:02},{'inf' if day == 9 else day}" for day in range(1, 29))
+def test_without_the_guard_of_closes_the_check_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "Date,Close\n" + "\n".join(
+        f"2020-01-{day:02},{'inf' if day == 9 else day}" for day in range(1, 29)
+    )
     found = opened(content.encode(), tmp_path)
     assert isinstance(found, tuple)
     assert_fit(found[0], deeply=True)
-    monkeypatch.setattr(assemble, "np", _Trusting())
+    monkeypatch.setattr(build_series, "np", _Trusting())
     monkeypatch.setattr(PriceSeries, "__post_init__", lambda self: None)
     numbers = opened(content.replace("inf", "1e999").encode(), tmp_path)
     assert isinstance(numbers, tuple)
@@ -314,4 +400,8 @@ class _Trusting:
     """NumPy, to which every number is finite."""
 
     def __getattr__(self, name: str) -> Any:
-        return (lambda values: np.ones(np.shape(values), bool)) if name == "isfinite" else getattr(np, name)
+        return (
+            (lambda values: np.ones(np.shape(values), bool))
+            if name == "isfinite"
+            else getattr(np, name)
+        )

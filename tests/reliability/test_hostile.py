@@ -1,6 +1,6 @@
-"""A corpus of hostile files, each opened as the program opens it in a child that is watched: nothing runs, nothing leaks, all is told."""
-
-# ruff: noqa: E501  (what an enemy writes is long)
+"""A corpus of hostile files, each opened as the program opens it in a child that is watched:
+nothing runs, nothing leaks, all is told.
+"""
 
 from __future__ import annotations
 
@@ -26,31 +26,51 @@ from hostile_files import Hostile, corpus, good_csv, pipe, put
 from hostile_opener import OPENERS
 from PySide6.QtGui import Qt
 
-from app.access import literal
+from app.accessibility import literal
 from app.cli.outcomes import write_outcomes
 from app.export import write
 from app.export.tables import clipboard_text, csv_bytes, forecasts
 from forecasting.errors import CandlecastError, presentable
 
-pytestmark = [pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux")]
+pytestmark = [
+    pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux"
+    )
+]
 
 _MOST_BYTES, _MOST_S = 256 * 2**20, 1.0
-#: Seconds after which a child that has used less of the processor hangs, on a machine that is busy with other things.
+#: Seconds after which a child that has used less of the processor hangs, on a machine that is busy
+#: with other things.
 _PATIENCE_S = 8.0
 _HERE = Path(__file__).parent
 
 
 class Opener:
-    """A child that opens files, with a home, a folder for temporary files and a place for files of the enemy, all below one folder."""
+    """A child that opens files, with a home, a folder for temporary files and a place for files
+    of the enemy, all below one folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.canary = folder, folder / "here/canary"
         for name in ("home", "tmp", "a/b/c", "here"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        homes = dict.fromkeys(("HOME", "CANDLECAST_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), str(folder / "home"))
-        more = {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+        homes = dict.fromkeys(
+            ("HOME", "CANDLECAST_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"),
+            str(folder / "home"),
+        )
+        more = {
+            "TMPDIR": str(folder / "tmp"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
         paths = os.pathsep.join((str(_HERE), str(_HERE.parent), str(_HERE.parent.parent)))
-        environment = {**os.environ, **homes, **more, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": paths}
+        environment = {
+            **os.environ,
+            **homes,
+            **more,
+            "QT_QPA_PLATFORM": "offscreen",
+            "PYTHONPATH": paths,
+        }
         with (folder / "stderr").open("w") as errors:
             self._child = subprocess.Popen(
                 [sys.executable, str(_HERE / "hostile_opener.py")],
@@ -81,8 +101,20 @@ class Opener:
         if line:
             found: dict[str, Any] = json.loads(line)
             return found
-        what = f"the process ended with {self._child.wait(5)}" if answered else f"no answer in {patience:g} s"
-        return {"outcome": "crashed", "message": what, "hint": "", "seconds": patience, "waited": patience, "bytes": 0, "broken": []}
+        what = (
+            f"the process ended with {self._child.wait(5)}"
+            if answered
+            else f"no answer in {patience:g} s"
+        )
+        return {
+            "outcome": "crashed",
+            "message": what,
+            "hint": "",
+            "seconds": patience,
+            "waited": patience,
+            "bytes": 0,
+            "broken": [],
+        }
 
     @property
     def alive(self) -> bool:
@@ -90,36 +122,36 @@ class Opener:
 
     def open(self, hostile: Hostile, patience: float = 20.0) -> tuple[dict[str, Any], list[str]]:
         """Let the child open a file; return its answer and what is wrong with it."""
-        place = self.folder / "a/b/c"
-        path = hostile.put(place)
+        index = self.folder / "a/b/c"
+        path = hostile.put(index)
         before = self.seen()
         answer = self.ask(patience, kind=hostile.kind, path=path)
         wrong = judged(hostile, answer, path)
         kept = () if hostile.kind in ("store", "training") else sorted(self.seen() - before)
         wrong += [f"made {name}" for name in kept]
         wrong += ["ran the code of a pickle"] * self.canary.exists()
-        self.sweep(place)
+        self.remove_stale(index)
         return answer, wrong
 
     def seen(self) -> set[str]:
         """Return all files but those where the program may write."""
-        found = {str(one.relative_to(self.folder)) for one in self.folder.rglob("*")}
+        found = {str(item.relative_to(self.folder)) for item in self.folder.rglob("*")}
         return {name for name in found if name.split("/")[0] not in ("home", "tmp")}
 
-    def sweep(self, place: Path) -> None:
+    def remove_stale(self, place: Path) -> None:
         import shutil
 
         self.canary.unlink(missing_ok=True)
         shutil.rmtree(place)
         place.mkdir()
-        for one in (self.folder / "home", self.folder / "tmp"):
-            shutil.rmtree(one, ignore_errors=True)
-            one.mkdir()
+        for item in (self.folder / "home", self.folder / "tmp"):
+            shutil.rmtree(item, ignore_errors=True)
+            item.mkdir()
 
 
 def judged(hostile: Hostile, answer: dict[str, Any], path: str) -> list[str]:
     """Return what is wrong with the answer of the child."""
-    wrong = [f"did what is forbidden: {one}" for one in answer["broken"]]
+    wrong = [f"did what is forbidden: {item}" for item in answer["broken"]]
     if answer["outcome"] == "crashed":
         return [*wrong, f"crashed: {answer['message']}\n{answer['hint']}"]
     if answer["bytes"] > _MOST_BYTES:
@@ -136,14 +168,20 @@ def judged(hostile: Hostile, answer: dict[str, Any], path: str) -> list[str]:
 
 
 def told(answer: dict[str, Any], path: str) -> list[str]:
-    """Return what is wrong with a complaint: it names the file or the value, has a next step, is short and can be shown anywhere."""
+    """Return what is wrong with a complaint: it names the file or the value, has a next step, is
+    short and can be shown anywhere.
+    """
     message, hint = answer["message"], answer["hint"]
     wrong = []
     if not hint.strip():
         wrong.append(f"gives no hint: {message}")
     if len(message) > 2000 or len(hint) > 2000:
         wrong.append(f"says {len(message)} letters: {message[:200]}")
-    odd = {sign for sign in message + hint if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") and sign != "\n"}
+    odd = {
+        sign
+        for sign in message + hint
+        if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") and sign != "\n"
+    }
     if odd:
         wrong.append(f"says {sorted(odd)!r}: {message[:200]!r}")
     if not re.search(r"\w", message) or message.strip() in ("None.", "None"):
@@ -153,13 +191,18 @@ def told(answer: dict[str, Any], path: str) -> list[str]:
 
 @contextmanager
 def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Opener]:
-    """Hand out a child that has imported what files of some kinds need, with some protections taken out."""
+    """Hand out a child that has imported what files of some kinds need, with some protections
+    taken out.
+    """
     child = Opener(folder)
     try:
         for hostile in _warm():
             if hostile.kind in kinds:
                 answer = child.open(hostile, patience=120)[0]
-                assert child.alive, f"{hostile.kind}: {answer['message']}: {(folder / 'stderr').read_text()[-2000:]}"
+                assert child.alive, (
+                    f"{hostile.kind}: {answer['message']}: "
+                    f"{(folder / 'stderr').read_text()[-2000:]}"
+                )
         for name in without:
             child.ask(without=name)
         yield child
@@ -168,16 +211,24 @@ def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Open
 
 
 def _warm() -> Iterator[Hostile]:
-    """Files that nothing is wrong with, so that what is measured later is not the import of a library."""
+    """Files that nothing is wrong with, so that what is measured later is not the import of a
+    library.
+    """
     from hostile_models import bundle, good_model, good_training
     from hostile_tables import DAYS, PRICES, filled, parquet, sheet, workbook
 
     yield Hostile("prices", "good", good_csv())
     yield Hostile("prices", "good", parquet({"date": DAYS, "close": PRICES}), "f.parquet")
     yield Hostile("prices", "good", workbook(sheet(filled())), "f.xlsx")
-    yield Hostile("model", "good", lambda folder: put(folder / "f.candlecast", bundle(*good_model())))
-    yield Hostile("training", "good", lambda folder: put(folder / "f.training", bundle(*good_training())))
-    yield Hostile("prices", "latin", "Datum;Schluß\n".encode("latin-1") + b"01.02.2020;5\n02.02.2020;6\n" * 9)
+    yield Hostile(
+        "model", "good", lambda folder: put(folder / "f.candlecast", bundle(*good_model()))
+    )
+    yield Hostile(
+        "training", "good", lambda folder: put(folder / "f.training", bundle(*good_training()))
+    )
+    yield Hostile(
+        "prices", "latin", "Datum;Schluß\n".encode("latin-1") + b"01.02.2020;5\n02.02.2020;6\n" * 9
+    )
     for kind in ("project", "watchlist", "config", "settings", "folds"):
         yield Hostile(kind, "empty", b"{}")
     yield Hostile("resumed", "none", b"{}")
@@ -189,15 +240,16 @@ def open_all(folder: Path, files: Iterable[Hostile]) -> tuple[list[str], list[di
     wrong, answers = [], []
     waiting = list(files)
     while waiting:
-        with opener(folder, {one.kind for one in waiting}) as child:
+        with opener(folder, {item.kind for item in waiting}) as child:
             while waiting and child.alive:
                 hostile = waiting.pop(0)
                 answer, faults = child.open(hostile)
                 if os.environ.get("HOSTILE_LIVE"):
                     print(
-                        f"{answer['seconds']:.2f} {answer['bytes'] >> 20} {hostile.kind}: {hostile.name} {answer['outcome']} {faults}"[
-                            :300
-                        ],
+                        (
+                            f"{answer['seconds']:.2f} {answer['bytes'] >> 20} {hostile.kind}: "
+                            f"{hostile.name} {answer['outcome']} {faults}"
+                        )[:300],
                         flush=True,
                     )
                 answers.append(answer | {"name": f"{hostile.kind}: {hostile.name}"})
@@ -213,12 +265,19 @@ def test_no_file_of_an_enemy_does_anything(tmp_path: Path) -> None:
     files = corpus()
     assert len(files) >= 300
     wrong, answers = open_all(tmp_path, files)
-    slow = [one for one in answers if one["seconds"] > _MOST_S]
-    longest, largest = max(answers, key=lambda one: one["seconds"]), max(answers, key=lambda one: one["bytes"])
-    refused = sum(one["outcome"] == "refused" for one in answers)
-    print(f"\n{len(answers)} hostile files: {refused} refused, {len(answers) - refused} opened harmlessly, {len(wrong)} faults")
+    slow = [item for item in answers if item["seconds"] > _MOST_S]
+    longest, largest = (
+        max(answers, key=lambda item: item["seconds"]),
+        max(answers, key=lambda item: item["bytes"]),
+    )
+    refused = sum(item["outcome"] == "refused" for item in answers)
     print(
-        f"longest {longest['seconds']:.2f} s ({longest['name']}), {len(slow)} over {_MOST_S:g} s; most memory {largest['bytes'] >> 20} MB ({largest['name']})"
+        f"\n{len(answers)} hostile files: {refused} refused, {len(answers) - refused} opened "
+        f"harmlessly, {len(wrong)} faults"
+    )
+    print(
+        f"longest {longest['seconds']:.2f} s ({longest['name']}), {len(slow)} over {_MOST_S:g} "
+        f"s; most memory {largest['bytes'] >> 20} MB ({largest['name']})"
     )
     assert not wrong, "\n".join(wrong)
 
@@ -236,7 +295,7 @@ _TRAPS: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("protection", _TRAPS)
 def test_without_a_protection_its_files_do_harm(protection: str, tmp_path: Path) -> None:
     kind, name, harm = _TRAPS[protection]
-    hostile = next(one for one in corpus() if one.kind == kind and one.name == name)
+    hostile = next(item for item in corpus() if item.kind == kind and item.name == name)
     with opener(tmp_path, {kind}) as child:
         assert not child.open(hostile)[1]
     with opener(tmp_path, {kind}, protection) as child:
@@ -244,8 +303,12 @@ def test_without_a_protection_its_files_do_harm(protection: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["config", "watchlist", "settings", "project"])
-def test_small_files_in_this_process(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slice of the corpus without a child, so that a mistake is seen before the long test is run."""
+def test_small_files_in_this_process(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice of the corpus without a child, so that a mistake is seen before the long test is
+    run.
+    """
     from hostile_models import projects, settings_files
 
     files = {"project": projects, "settings": settings_files}.get(
@@ -262,7 +325,9 @@ def test_small_files_in_this_process(kind: str, tmp_path: Path, monkeypatch: pyt
         except CandlecastError as error:
             complaint = error
         assert complaint or not hostile.refused, hostile.name
-        assert complaint is None or not told({"message": complaint.message, "hint": complaint.hint}, path), hostile.name
+        assert complaint is None or not told(
+            {"message": complaint.message, "hint": complaint.hint}, path
+        ), hostile.name
         assert not (folder / "canary").exists()
 
 
@@ -288,27 +353,51 @@ def assert_nothing_loads(page: str) -> None:
 
     class Reader(HTMLParser):
         def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-            found.extend([tag] if tag in ("script", "img", "iframe", "object", "embed", "link", "form", "base") else [])
             found.extend(
-                name for name, value in attributes if name.startswith("on") or (name in _ADDRESSES and not (value or "").startswith("#"))
+                [tag]
+                if tag in ("script", "img", "iframe", "object", "embed", "link", "form", "base")
+                else []
+            )
+            found.extend(
+                name
+                for name, value in attributes
+                if name.startswith("on")
+                or (name in _ADDRESSES and not (value or "").startswith("#"))
             )
 
     Reader().feed(page)
     assert not found
 
 
-def test_names_of_an_enemy_do_nothing_in_what_leaves_the_program(tmp_path: Path, qapp: object) -> None:
-    result = run(*(walk(name, 200, seed) for seed, name in enumerate((*_NAMES[:1], *_NAMES[4:7]))), sentence="<script>alert(1)</script>")
+def test_names_of_an_enemy_do_nothing_in_what_leaves_the_program(
+    tmp_path: Path, qapp: object
+) -> None:
+    result = run(
+        *(walk(name, 200, seed) for seed, name in enumerate((*_NAMES[:1], *_NAMES[4:7]))),
+        sentence="<script>alert(1)</script>",
+    )
     write(tmp_path / "o.html", result, symbol=_NAMES[4])
     page = (tmp_path / "o.html").read_text()
     assert_nothing_loads(page)
     with pytest.raises(AssertionError):
         assert_nothing_loads(page.replace("&lt;", "<"))
     write_outcomes(tmp_path / "o.csv", result.outcomes, (0.5,))
-    for text in (csv_bytes(forecasts(result)).decode(), clipboard_text(forecasts(result)), (tmp_path / "o.csv").read_text()):
-        cells = [cell for row in csv.reader(io.StringIO(text), delimiter="\t" if "\t" in text.splitlines()[0] else ",") for cell in row]
+    for text in (
+        csv_bytes(forecasts(result)).decode(),
+        clipboard_text(forecasts(result)),
+        (tmp_path / "o.csv").read_text(),
+    ):
+        cells = [
+            cell
+            for row in csv.reader(
+                io.StringIO(text), delimiter="\t" if "\t" in text.splitlines()[0] else ","
+            )
+            for cell in row
+        ]
         assert any(cell.lstrip("'").startswith("=cmd") for cell in cells)
-        assert not [cell for cell in cells if cell[:1] in "=+@\t\r\0" and cell and not _is_number(cell)]
+        assert not [
+            cell for cell in cells if cell[:1] in "=+@\t\r\0" and cell and not _is_number(cell)
+        ]
 
 
 def _is_number(cell: str) -> bool:
@@ -322,13 +411,18 @@ def _is_number(cell: str) -> bool:
 def test_names_of_an_enemy_are_taken_literally_in_tool_tips() -> None:
     for name in _NAMES:
         tip = literal(f"in the file: {name}")
-        assert not Qt.mightBeRichText(f"in the file: {name}") or (tip.startswith("<qt>") and "<" not in tip[4:].replace("</qt>", ""))
-    assert Qt.mightBeRichText(f"in the file: {_NAMES[4]}"), "without the guard Qt would load the picture"
+        assert not Qt.mightBeRichText(f"in the file: {name}") or (
+            tip.startswith("<qt>") and "<" not in tip[4:].replace("</qt>", "")
+        )
+    assert Qt.mightBeRichText(f"in the file: {_NAMES[4]}"), (
+        "without the guard Qt would load the picture"
+    )
     assert presentable("a\x1b[2J\ud800\u202e\n") == "a\ufffd[2J\ufffd\ufffd\n"
 
 
 _LOADS_CODE = re.compile(
-    r"import pickle|pickle\.loads?\(|torch\.load\(|allow_pickle=True|weights_only=False|(?<![.\w])(?:eval|exec)\(|yaml\.load\(|joblib|marshal|shelve"
+    r"import "
+    r"pickle|pickle\.loads?\(|torch\.load\(|allow_pickle=True|weights_only=False|(?<![.\w])(?:eval|exec)\(|yaml\.load\(|joblib|marshal|shelve"
 )
 
 
@@ -338,11 +432,26 @@ def loading_code(text: str) -> list[str]:
 
 
 def test_nothing_in_the_tree_makes_code_of_data() -> None:
-    """Beside ruff's rules S102, S301, S302 and S307, which are on for the program and nowhere switched off."""
+    """Beside ruff's rules S102, S301, S302 and S307, which are on for the program and nowhere
+    switched off.
+    """
     root = _HERE.parent.parent
-    sources = [*root.glob("app/**/*.py"), *root.glob("forecasting/**/*.py"), root / "run", root / "test"]
+    sources = [
+        *root.glob("app/**/*.py"),
+        *root.glob("forecasting/**/*.py"),
+        root / "run",
+        root / "test",
+    ]
     assert len(sources) > 150
-    found = {str(one): loads for one in sources if (loads := loading_code(one.read_text(encoding="utf-8")))}
+    found = {
+        str(item): loads
+        for item in sources
+        if (loads := loading_code(item.read_text(encoding="utf-8")))
+    }
     assert not found
-    assert not [one for one in sources if re.search(r"noqa: ?S(?!608)", one.read_text(encoding="utf-8"))]
-    assert loading_code("x = torch.load(path, weights_only=False)"), "the search finds what it is for"
+    assert not [
+        item for item in sources if re.search(r"noqa: ?S(?!608)", item.read_text(encoding="utf-8"))
+    ]
+    assert loading_code("x = torch.load(path, weights_only=False)"), (
+        "the search finds what it is for"
+    )

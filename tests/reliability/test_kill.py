@@ -1,4 +1,6 @@
-"""Kills at random moments of everything that the program writes: nothing unreadable, nothing left lying about, hardly anything lost."""
+"""Kills at random moments of everything that the program writes: nothing unreadable, nothing
+left lying about, hardly anything lost.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,13 @@ from killed_program import Ended, Start, programs
 from window_bench import price_file
 from yahoo_server import Market, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="programs are forked")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="programs are forked"),
+]
 
-#: What may be lost of edits, and what a noisy machine may take longer for what the program promises.
+#: What may be lost of edits, and what a noisy machine may take longer for what the program
+#: promises.
 EDITS_S, SLACK_S = 2.0, 1.5
 TICKERS, BARS = tuple(f"T{number}" for number in range(8)), 300
 
@@ -84,24 +90,37 @@ class Subject:
         """Start the program, kill it at a random moment, start it again and judge."""
         self.number += 1
         self.target.mkdir(parents=True, exist_ok=True)
-        moment = {"after": float(chance.uniform(0, self.seconds))} if self.number % 2 else {"event": int(chance.integers(self.events))}
+        moment = (
+            {"after": float(chance.uniform(0, self.seconds))}
+            if self.number % 2
+            else {"event": int(chance.integers(self.events))}
+        )
         ended = start(self.play, self.home, **moment, without=without, **self.order())
         if not ended.killed:
             assert ended.status == 0, ended.said[-2000:]
-            self.seconds, self.events = min(self.seconds, 1.02 * ended.seconds), max(2, min(self.events, moment.get("event", self.events)))
+            self.seconds, self.events = (
+                min(self.seconds, 1.02 * ended.seconds),
+                max(2, min(self.events, moment.get("event", self.events))),
+            )
             self.rest()
             return
         self.tally.kills += 1
-        kept = {"project": str(self.target / "mine.candleproject")} if (self.target / "mine.candleproject").exists() else {}
+        kept = (
+            {"project": str(self.target / "mine.candleproject")}
+            if (self.target / "mine.candleproject").exists()
+            else {}
+        )
         swept = "" if without != "sweeping" else without
         window = self.play in ("train", "project") or self.number % 4 == 0
-        seen = start("look", self.home, folders=[str(self.target)], window=window, without=swept, **kept)
+        seen = start(
+            "look", self.home, folders=[str(self.target)], window=window, without=swept, **kept
+        )
         assert seen.status == 0, seen.said[-3000:]
         found = json.loads(seen.said.split("found ", 1)[1].splitlines()[0])
         self.tally.unreadable += len(found["unreadable"])
         self.tally.stray += len(found["stray"])
         assert not found["unreadable"], found["unreadable"]
-        stray = [one for one in found["stray"] if not one.startswith(str(self.target))]
+        stray = [item for item in found["stray"] if not item.startswith(str(self.target))]
         assert not stray, stray
         self.judge(self, ended, found)
         if self.fresh:
@@ -122,15 +141,19 @@ def judge_training(subject: Subject, ended: Ended, found: dict[str, Any]) -> Non
     saved = max([epochs[0][1], *(at for _epoch, at in found["trainings"])])
     lost = max(0.0, epochs[-1][1] - saved)
     subject.tally.worst = max(subject.tally.worst, lost)
-    assert lost <= max(PACE_S, longest) + SLACK_S, f"{lost:.2f} s of training are lost; an epoch took {longest:.2f} s"
+    assert lost <= max(PACE_S, longest) + SLACK_S, (
+        f"{lost:.2f} s of training are lost; an epoch took {longest:.2f} s"
+    )
     if found["trainings"]:
-        assert "was cut short" in found["resume"] or "was trained, but" in found["resume"], found["resume"]
+        assert "was cut short" in found["resume"] or "was trained, but" in found["resume"], found[
+            "resume"
+        ]
         subject.tally.offers += 1
 
 
 def judge_backtest(subject: Subject, ended: Ended, found: dict[str, Any]) -> None:
     del ended, found
-    folds = {one.name for one in subject.target.glob("folds/*.npz")}
+    folds = {item.name for item in subject.target.glob("folds/*.npz")}
     assert subject.finished <= folds, "a fold that was finished is gone"
     subject.finished = folds
 
@@ -149,13 +172,14 @@ def judge_project(subject: Subject, ended: Ended, found: dict[str, Any]) -> None
     edits = [(int(number), float(at)) for number, at in ended.told("edit")]
     saved = max((int(number) for (number,) in ended.told("saved")), default=0)
     old = [number for number, at in edits if at <= ended.at - EDITS_S]
-    best = max([one for one in found["seeds"] if one > 1000 * subject.number], default=0)
+    best = max([item for item in found["seeds"] if item > 1000 * subject.number], default=0)
     lost = [at for number, at in edits if number > best]
     if lost:
         subject.tally.worst = max(subject.tally.worst, ended.at - lost[0])
     assert best >= saved, f"edit {saved} was saved, and {best} is there"
     assert not old or best >= old[-1], (
-        f"edit {old[-1]} was made {ended.at - dict(edits)[old[-1]]:.2f} s before the kill, and {best} is there"
+        f"edit {old[-1]} was made {ended.at - dict(edits)[old[-1]]:.2f} s before the kill, and "
+        f"{best} is there"
     )
     if old and old[-1] > saved:
         assert "not closed properly" in found["recovery"], found["recovery"]
@@ -170,7 +194,9 @@ def judge_loading(subject: Subject, ended: Ended, found: dict[str, Any]) -> None
     lost = [at for symbol, at in loaded if symbol not in found["symbols"]]
     if lost:
         subject.tally.worst = max(subject.tally.worst, ended.at - lost[0])
-    assert all(ended.at - at <= EDITS_S for at in lost), f"loaded {max(ended.at - at for at in lost):.2f} s before the kill, and lost"
+    assert all(ended.at - at <= EDITS_S for at in lost), (
+        f"loaded {max(ended.at - at for at in lost):.2f} s before the kill, and lost"
+    )
 
 
 def subjects(folder: Path, start: Start) -> dict[str, Subject]:
@@ -218,16 +244,17 @@ def kill(subject: Subject, count: int, start: Start, seed: int, without: str = "
 def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothing(
     times: Callable[[int], int], tmp_path: Path, market: int
 ) -> None:
-    faulthandler.cancel_dump_traceback_later()  # with many kills this takes longer than any other test
+    # with many kills this takes longer than any other test
+    faulthandler.cancel_dump_traceback_later()
     begun, share = time.monotonic(), -(-times(30) // 6)
     names = ("train", "backtest", "download", "export", "project", "load")
     with programs() as first, programs() as second:
         made = subjects(tmp_path / "kills", first)
         made["download"].more["port"] = market
-        free = {id(one): threading.Lock() for one in (first, second)}
+        free = {id(item): threading.Lock() for item in (first, second)}
 
         def work(name: str) -> None:
-            start = next(one for one in (first, second) if free[id(one)].acquire(blocking=False))
+            start = next(item for item in (first, second) if free[id(item)].acquire(blocking=False))
             try:
                 kill(made[name], share, start, seed=names.index(name))
             finally:
@@ -237,19 +264,36 @@ def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothin
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(work, name) for name in names]:
                 done.result()
-    tallies = {name: one.tally for name, one in made.items()}
-    kills = sum(one.kills for one in tallies.values())
-    print(f"\n{kills} kills in {time.monotonic() - begun:.0f} s: {sum(one.unreadable for one in tallies.values())} unreadable files,")
-    print("no temporary file after the next start, or beside what the user wrote after the next writing of it")
-    for name, one in tallies.items():
-        later = f"{one.stray} temporary files beside targets until these were next written"
-        print(f"  {name}: {one.kills} kills, {later}, {one.offers} offers, at most {one.worst:.2f} s lost")
+    tallies = {name: item.tally for name, item in made.items()}
+    kills = sum(item.kills for item in tallies.values())
+    print(
+        f"\n{kills} kills in {time.monotonic() - begun:.0f} s: "
+        f"{sum(item.unreadable for item in tallies.values())} unreadable files,"
+    )
+    print(
+        "no temporary file after the next start, or beside what the user wrote after the next "
+        "writing of it"
+    )
+    for name, item in tallies.items():
+        later = f"{item.stray} temporary files beside targets until these were next written"
+        print(
+            f"  {name}: {item.kills} kills, {later}, {item.offers} offers, at most "
+            f"{item.worst:.2f} s lost"
+        )
 
 
 @pytest.mark.parametrize(
-    ("play", "without"), [("export", "whole files"), ("project", "recovery copies"), ("train", "autosave"), ("train", "sweeping")]
+    ("play", "without"),
+    [
+        ("export", "whole files"),
+        ("project", "recovery copies"),
+        ("train", "autosave"),
+        ("train", "sweeping"),
+    ],
 )
-def test_without_the_protection_the_kills_would_be_noticed(play: str, without: str, tmp_path: Path) -> None:
+def test_without_the_protection_the_kills_would_be_noticed(
+    play: str, without: str, tmp_path: Path
+) -> None:
     with programs() as start:
         made = subjects(tmp_path / "kills", start)
         with pytest.raises(AssertionError, match=r"\.|lost|there"):

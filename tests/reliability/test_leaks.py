@@ -1,4 +1,6 @@
-"""The guard around every test: what is left behind on purpose is found, of each kind, and what is put away is not."""
+"""The guard around every test: what is left behind on purpose is found, of each kind, and what
+is put away is not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ PLANTED = """
 import subprocess, sys, threading, time
 from PySide6.QtCore import QThread, QTimer
 from PySide6.QtWidgets import QDialog, QMenu, QWidget
-from app.window.exporting import Preview
+from app.features.export.dialog import Preview
 from app.theme import LIGHT
 
 kept = []
@@ -88,11 +90,23 @@ def test_each_kind_of_leak_fails_the_test_that_plants_it_and_no_other(tmp_path: 
     root = Path(__file__).resolve().parents[2]
     (tmp_path / "test_planted.py").write_text(PLANTED)
     (tmp_path / "conftest.py").write_text((root / "tests" / "conftest.py").read_text())
-    options = ["-q", "-p", "no:cacheprovider", "-c", str(root / "pyproject.toml"), "-o", f"pythonpath={root} {root / 'tests'}"]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(root / "pyproject.toml"),
+        "-o",
+        f"pythonpath={root} {root / 'tests'}",
+    ]
     command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(tmp_path), str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=root).stdout
+    said = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=root
+    ).stdout
     for test, what in FOUND.items():
-        (line,) = (line for line in said.splitlines() if line.startswith(f"{test} leaves something behind"))
+        (line,) = (
+            line for line in said.splitlines() if line.startswith(f"{test} leaves something behind")
+        )
         assert what in line, line
     assert f"10 passed, {len(FOUND)} errors" in said, said
 
@@ -106,7 +120,9 @@ def test_what_is_put_away_is_no_leak_and_what_is_not_is_one(qapp: QApplication) 
         thread.start()
         process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         found = leaks.found()
-        assert [one.split()[0] for one in found] == ["QTimer", "thread", "process", "window"], found
+        assert [item.split()[0] for item in found] == ["QTimer", "thread", "process", "window"], (
+            found
+        )
         process.communicate(b"\n")
         gate.set()
         timer.stop()

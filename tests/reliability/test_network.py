@@ -1,4 +1,6 @@
-"""Whatever a server does, a ticker ends in time, in prices or in words, and leaves nothing behind that hinders the next attempt."""
+"""Whatever a server does, a ticker ends in time, in prices or in words, and leaves nothing
+behind that hinders the next attempt.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,15 @@ from yahoo_server import Market, YahooServer, forget_yfinance, serving
 from app.cli import main
 from forecasting import store
 from forecasting.errors import SourceError
-from forecasting.sources import bounded, yahoo
-from forecasting.sources.bounded import Pause, bounded_session
+from forecasting.sources import http, yahoo
+from forecasting.sources.http import Pause, bounded_session
 from forecasting.sources.yahoo import YahooSource
 
 pytestmark = pytest.mark.slow
 
 DEADLINE_S, LATE_S = 2.0, 0.5
-#: The deadline bounds waiting, not work: reading 20 MB that came in time takes a second or more of the processor.
+#: The deadline bounds waiting, not work: reading 20 MB that came in time takes a second or more of
+#: the processor.
 READING_S = 10.0
 NONSENSE = r"Yahoo's reply for AAPL makes no sense"
 LEADS = r"Yahoo's address leads elsewhere"
@@ -112,7 +115,9 @@ class Seen:
 @pytest.fixture
 def server(own_folders: Path) -> Iterator[YahooServer]:
     with serving(AAPL=Market.made(300), MSFT=Market.made(30)) as running:
-        YahooSource("MSFT").load()  # the second and more that importing yfinance takes is not the server's
+        YahooSource(
+            "MSFT"
+        ).load()  # the second and more that importing yfinance takes is not the server's
         running.requests.clear()
         yield running
 
@@ -129,7 +134,9 @@ def seen(server: YahooServer, path: Path | None = None, deadline_s: float = DEAD
     sent, charts, start = len(server.requests), len(server.charts), time.monotonic()
     bars, error = 0, None
     try:
-        (series,) = store.load(YahooSource("AAPL", period="max", deadline_s=deadline_s), "always", path)
+        (series,) = store.load(
+            YahooSource("AAPL", period="max", deadline_s=deadline_s), "always", path
+        )
     except SourceError as told:
         error = told
     else:
@@ -139,17 +146,27 @@ def seen(server: YahooServer, path: Path | None = None, deadline_s: float = DEAD
         assert len(series.provenance.note) < 200
         assert series.provenance.note.isprintable()
         assert series.currency in ("", "USD")
-    return Seen(time.monotonic() - start, len(server.requests) - sent, len(server.charts) - charts, error, bars)
+    return Seen(
+        time.monotonic() - start,
+        len(server.requests) - sent,
+        len(server.charts) - charts,
+        error,
+        bars,
+    )
 
 
 def ends_well(server: YahooServer, behaviour: str, told: str, path: Path) -> Seen:
-    """Check one behaviour: time, words, number of requests, nothing kept of a bad reply, and that a healthy server is heard again."""
+    """Check one behaviour: time, words, number of requests, nothing kept of a bad reply, and
+    that a healthy server is heard again.
+    """
     server.behaviours = [behaviour]
     server.prepare(behaviour, "AAPL")
     deadline_s = READING_S if behaviour == "200,000 rows" else DEADLINE_S
     first = seen(server, path, deadline_s)
     assert first.seconds <= deadline_s + LATE_S, f"{behaviour}: {first.seconds:.2f} s"
-    assert first.requests <= (6 if behaviour == "ok" else 16), f"{behaviour}: {first.requests} requests"
+    assert first.requests <= (6 if behaviour == "ok" else 16), (
+        f"{behaviour}: {first.requests} requests"
+    )
     if told:
         assert first.error is not None, f"{behaviour}: {first.bars} bars came"
         assert re.search(told, first.error.message), f"{behaviour}: {first.error.message}"
@@ -168,7 +185,9 @@ def ends_well(server: YahooServer, behaviour: str, told: str, path: Path) -> See
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_every_behaviour_ends_in_time_and_in_words_and_is_forgotten(server: YahooServer, tmp_path: Path, behaviour: str) -> None:
+def test_every_behaviour_ends_in_time_and_in_words_and_is_forgotten(
+    server: YahooServer, tmp_path: Path, behaviour: str
+) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ends_well(server, behaviour, BEHAVIOURS[behaviour], tmp_path / "prices.sqlite")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -176,9 +195,13 @@ def test_every_behaviour_ends_in_time_and_in_words_and_is_forgotten(server: Yaho
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_the_first_request_of_a_process_is_no_worse(cold: YahooServer, tmp_path: Path, behaviour: str) -> None:
+def test_the_first_request_of_a_process_is_no_worse(
+    cold: YahooServer, tmp_path: Path, behaviour: str
+) -> None:
     first = ends_well(cold, behaviour, BEHAVIOURS[behaviour], tmp_path / "prices.sqlite")
-    print(f"{behaviour}: {first.seconds:.2f} s of {DEADLINE_S + LATE_S:g}, {first.requests} requests")
+    print(
+        f"{behaviour}: {first.seconds:.2f} s of {DEADLINE_S + LATE_S:g}, {first.requests} requests"
+    )
 
 
 @pytest.mark.parametrize("crumb", CRUMBS)
@@ -192,16 +215,23 @@ def test_a_server_that_is_out_of_order_for_a_moment_is_asked_once_more(server: Y
     assert seen(server).bars == 300
 
 
-def test_prices_kept_before_are_shown_whatever_the_server_does(server: YahooServer, tmp_path: Path) -> None:
+def test_prices_kept_before_are_shown_whatever_the_server_does(
+    server: YahooServer, tmp_path: Path
+) -> None:
     path = tmp_path / "prices.sqlite"
     assert seen(server, path).bars == 300
     for behaviour, told in BEHAVIOURS.items():
         if told:
             server.behaviours = [behaviour]
             server.prepare(behaviour, "AAPL")
-            (kept,) = store.load(YahooSource("AAPL", period="max", deadline_s=DEADLINE_S), "always", path)
+            (kept,) = store.load(
+                YahooSource("AAPL", period="max", deadline_s=DEADLINE_S), "always", path
+            )
             assert len(kept) == 300, behaviour
-            assert any(finding.code == "outdated" and re.search(told, finding.message) for finding in kept.findings), behaviour
+            assert any(
+                finding.code == "outdated" and re.search(told, finding.message)
+                for finding in kept.findings
+            ), behaviour
             Pause.end()
 
 
@@ -224,43 +254,63 @@ def requests_of_an_hour(server: YahooServer, clock: Clock) -> list[float]:
     for _ in range(3600):
         found = seen(server)
         assert found.error is not None
-        asked += [clock.now] * (found.requests if asked else found.charts)  # a cookie was asked for before it had enough
+        asked += [clock.now] * (
+            found.requests if asked else found.charts
+        )  # a cookie was asked for before it had enough
         clock.now += 1
     return asked
 
 
-def test_a_server_that_has_had_enough_is_asked_at_most_once_a_minute(server: YahooServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_has_had_enough_is_asked_at_most_once_a_minute(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Clock()
-    monkeypatch.setattr(bounded, "time", clock)
+    monkeypatch.setattr(http, "time", clock)
     monkeypatch.setattr(yahoo, "time", clock)
     asked = requests_of_an_hour(server, clock)
     gaps = np.diff(asked)
     assert (gaps >= 60).all(), f"asked again after {gaps.min():.0f} s"
-    assert gaps.tolist() == [60, 120, 240, 480, 960], "each pause is twice as long as the one before"
+    assert gaps.tolist() == [60, 120, 240, 480, 960], (
+        "each pause is twice as long as the one before"
+    )
     server.behaviours = ["ok"]
     clock.now += 3600
     assert seen(server).bars == 300, "in the end it answers"
     assert Pause.length == 0
 
 
-def test_without_the_pause_it_would_be_asked_more_often(server: YahooServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_pause_it_would_be_asked_more_often(
+    server: YahooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Pause, "begin", lambda *_: None)
     server.behaviours = ["429"]
     assert seen(server).requests + seen(server).requests > 2
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("300", 300), ("999999999999", 3600), ("7", 60), ("soon", 60), ("-5", 60)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("300", 300), ("999999999999", 3600), ("7", 60), ("soon", 60), ("-5", 60)]
+)
 def test_the_wish_of_a_server_is_followed_up_to_an_hour(said: str, seconds: float) -> None:
     reply = type("Reply", (), {"headers": {"retry-after": said}})
-    Pause.begin(bounded._retry_after(reply))
+    Pause.begin(http._retry_after(reply))
     left = Pause.left()
     Pause.end()
     assert left == pytest.approx(seconds, abs=1)
 
 
 def test_a_date_to_come_back_at_is_read() -> None:
-    reply = type("Reply", (), {"headers": {"retry-after": format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True)}})
-    assert bounded._retry_after(reply) == pytest.approx(300, abs=2)
+    reply = type(
+        "Reply",
+        (),
+        {
+            "headers": {
+                "retry-after": format_datetime(
+                    datetime.now(UTC) + timedelta(minutes=5), usegmt=True
+                )
+            }
+        },
+    )
+    assert http._retry_after(reply) == pytest.approx(300, abs=2)
 
 
 # Lines that are no HTTP
@@ -271,7 +321,11 @@ def talking_to(port: int, scheme: str = "http") -> Iterator[YahooServer]:
     """Point the Yahoo source at a port."""
     nobody = YahooServer(port=port)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(YahooSource, "session_factory", staticmethod(lambda: bounded_session(nobody.transport(scheme))))
+        patch.setattr(
+            YahooSource,
+            "session_factory",
+            staticmethod(lambda: bounded_session(nobody.transport(scheme))),
+        )
         forget_yfinance()
         yield nobody
         forget_yfinance()
@@ -284,12 +338,26 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     if tool is None:
         pytest.skip("no openssl here to make a certificate with")
     files = tmp_path / "cert.pem", tmp_path / "key.pem"
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=query2.finance.yahoo.com"]
-    subprocess.run([tool, *words, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=query2.finance.yahoo.com",
+    ]
+    subprocess.run(
+        [tool, *words, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True
+    )
     return files
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     with serving(AAPL=Market.made(300), tls=context) as server, talking_to(server.port, "https"):
@@ -321,19 +389,25 @@ def test_a_line_into_nothing_ends_in_time(own_folders: Path, tmp_path: Path, bac
             found = seen(nobody, tmp_path / "prices.sqlite")
     assert found.error is not None
     assert "did not answer within 2 s" in found.error.message
-    assert found.seconds <= DEADLINE_S + LATE_S + (2.0 if backlog else 0), "the first also imports yfinance"
+    assert found.seconds <= DEADLINE_S + LATE_S + (2.0 if backlog else 0), (
+        "the first also imports yfinance"
+    )
 
 
 def test_two_downloads_at_once_both_end_in_time(server: YahooServer) -> None:
     server.behaviours = ["silent"]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: seen(server), range(4)))
-    print("4 at once on a silent server:", *(f"{one.seconds:.2f} s" for one in found))
-    assert all(one.error is not None for one in found)
-    assert max(one.seconds for one in found) <= 2 * DEADLINE_S + LATE_S, "one deadline to wait for the others, one for itself"
+    print("4 at once on a silent server:", *(f"{item.seconds:.2f} s" for item in found))
+    assert all(item.error is not None for item in found)
+    assert max(item.seconds for item in found) <= 2 * DEADLINE_S + LATE_S, (
+        "one deadline to wait for the others, one for itself"
+    )
 
 
-def test_cookies_that_another_program_holds_are_said(cold: YahooServer, own_folders: Path, tmp_path: Path) -> None:
+def test_cookies_that_another_program_holds_are_said(
+    cold: YahooServer, own_folders: Path, tmp_path: Path
+) -> None:
     assert seen(cold).bars == 300
     held = sqlite3.connect(own_folders / "cache" / "yfinance" / "tkr-tz.db", isolation_level=None)
     held.execute("BEGIN EXCLUSIVE")
@@ -348,7 +422,9 @@ def test_cookies_that_another_program_holds_are_said(cold: YahooServer, own_fold
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database at all" * 100])
-def test_a_damaged_folder_of_cookies_is_said(cold: YahooServer, own_folders: Path, damage: bytes) -> None:
+def test_a_damaged_folder_of_cookies_is_said(
+    cold: YahooServer, own_folders: Path, damage: bytes
+) -> None:
     folder = own_folders / "cache" / "yfinance"
     assert seen(cold).bars == 300
     forget_yfinance()
@@ -361,9 +437,14 @@ def test_a_damaged_folder_of_cookies_is_said(cold: YahooServer, own_folders: Pat
 # The same as people meet it
 
 
-@pytest.mark.parametrize("behaviour", ["404", "429", "500", "html", "reset", "silent", "bomb", "elsewhere"])
+@pytest.mark.parametrize(
+    "behaviour", ["404", "429", "500", "html", "reset", "silent", "bomb", "elsewhere"]
+)
 def test_the_command_line_ends_in_words(
-    server: YahooServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, behaviour: str
+    server: YahooServer,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: str,
 ) -> None:
     def impatient(ticker: str, _read: Any, _wanted: Any) -> YahooSource:
         return YahooSource(ticker, deadline_s=DEADLINE_S)
@@ -383,7 +464,9 @@ def test_the_command_line_ends_in_words(
 
 
 @pytest.mark.parametrize("behaviour", ["404", "429", "500", "drip", "bomb"])
-def test_the_window_stays_usable_and_says_what_happened(qapp: Any, server: YahooServer, tmp_path: Path, behaviour: str) -> None:
+def test_the_window_stays_usable_and_says_what_happened(
+    qapp: Any, server: YahooServer, tmp_path: Path, behaviour: str
+) -> None:
     with window(tmp_path, price_file(tmp_path / "start.csv")) as bench:
         server.behaviours = [behaviour]
         bench.actions.ticker_field.setText("AAPL")
@@ -409,15 +492,19 @@ def test_the_window_stays_usable_and_says_what_happened(qapp: Any, server: Yahoo
 
 
 def without_the_deadline(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(bounded._Bounded, "begin", lambda self, _: setattr(self, "deadline", time.monotonic() + 5))
+    patch.setattr(
+        http._Bounded, "begin", lambda self, _: setattr(self, "deadline", time.monotonic() + 5)
+    )
 
 
 def without_the_bound_on_size(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(bounded, "_MOST_BYTES", 2**40)
+    patch.setattr(http, "_MOST_BYTES", 2**40)
 
 
 def with_redirects_everywhere(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(bounded, "_followed", lambda *_: "https://query2.finance.yahoo.com/v8/finance/chart/MSFT")
+    patch.setattr(
+        http, "_followed", lambda *_: "https://query2.finance.yahoo.com/v8/finance/chart/MSFT"
+    )
 
 
 def with_sticky_failures(patch: pytest.MonkeyPatch) -> None:
@@ -431,8 +518,8 @@ def without_a_look_at_the_symbol(patch: pytest.MonkeyPatch) -> None:
 
 
 def with_all_its_requests(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(bounded._Bounded, "_check_need", lambda *_: None)
-    patch.setattr(bounded.Pause, "begin", lambda *_: None)
+    patch.setattr(http._Bounded, "_check_need", lambda *_: None)
+    patch.setattr(http.Pause, "begin", lambda *_: None)
     patch.setattr(yahoo, "_BACKOFF_S", 0.0)
     patch.setattr(yahoo, "_explained", lambda error, *_: (True, SourceError(str(error))))
 
@@ -450,7 +537,11 @@ def with_all_its_requests(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_without_its_protection_the_check_fails(
-    cold: YahooServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protection: Callable[[pytest.MonkeyPatch], None], behaviour: str
+    cold: YahooServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    protection: Callable[[pytest.MonkeyPatch], None],
+    behaviour: str,
 ) -> None:
     protection(monkeypatch)
     with pytest.raises(AssertionError):

@@ -1,4 +1,6 @@
-"""Series at the edge of what numbers can be, learned from by every network: a finite forecast or a clear refusal, and good weights kept."""
+"""Series at the edge of what numbers can be, learned from by every network: a finite forecast or
+a clear refusal, and good weights kept.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,13 @@ from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.events import EpochEnd, ForecastMade, Notice, RunFinished
 from forecasting.jobs import predicting
 from forecasting.series import Floats, Panel, PriceSeries
-from forecasting.training import Fitted, fit, loop
-from forecasting.training.supervision import AtTheEnd
+from forecasting.training import Fitted, fit, trainer
+from forecasting.training.objective import WindowTargets
 from forecasting.windows import Windows, split_panel
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy tells of overflows; what comes of them is what is tested
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning"
+)  # NumPy tells of overflows; what comes of them is what is tested
 
 _BARS = 160
 _RNG = np.random.default_rng(0)
@@ -67,12 +71,21 @@ STRATEGIES: tuple[dict[str, str], ...] = (
 
 
 def series(values: Floats) -> PriceSeries:
-    ds = np.busday_offset("2020-01-01", np.arange(len(values)), roll="forward").astype("datetime64[us]")
+    ds = np.busday_offset("2020-01-01", np.arange(len(values)), roll="forward").astype(
+        "datetime64[us]"
+    )
     return PriceSeries("EDGE", ds, ("close",), values[:, None])
 
 
 def config(**values: Any) -> RunConfig:
-    usual = {"input_size": 8, "horizon": 3, "hidden_size": 4, "epochs": 2, "baselines": "random-walk", "device": "cpu"}
+    usual = {
+        "input_size": 8,
+        "horizon": 3,
+        "hidden_size": 4,
+        "epochs": 2,
+        "baselines": "random-walk",
+        "device": "cpu",
+    }
     return RunConfig().changed(**{**usual, **values})
 
 
@@ -83,10 +96,10 @@ def forecast(values: Floats, settings: RunConfig) -> str:
     except CandlecastError as error:
         return "refused" if error.message and error.hint else f"refused without a hint: {error}"
     result = next(event.result for event in events if isinstance(event, RunFinished))
-    for one in result.forecasts:
-        assert np.isfinite(one.values).all(), "a forecast that is no number"
-        assert (np.diff(one.values, axis=1) >= 0).all(), "quantiles that cross"
-        assert np.isfinite(one.point).all()
+    for item in result.forecasts:
+        assert np.isfinite(item.values).all(), "a forecast that is no number"
+        assert (np.diff(item.values, axis=1) >= 0).all(), "quantiles that cross"
+        assert np.isfinite(item.point).all()
     assert all(math.isfinite(event.val_loss) for event in result.history)
     return "forecast"
 
@@ -124,27 +137,42 @@ def test_some_edges() -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("model", NETWORKS)
 def test_every_network_at_every_edge(model: str) -> None:
-    ends = tried((name, {"model": model, "target": target}) for name in SERIES for target in TARGETS)
-    more = ({"model": model, **one} for one in STRATEGIES if model != "transformer" or "supervision" not in one)
-    ends += tried((name, one) for one in more for name in SERIES)
-    print(f"\n{model}: {ends.total()} trainings at the edge: {ends['forecast']} finite forecasts, {ends['refused']} refused")
+    ends = tried(
+        (name, {"model": model, "target": target}) for name in SERIES for target in TARGETS
+    )
+    more = (
+        {"model": model, **item}
+        for item in STRATEGIES
+        if model != "transformer" or "supervision" not in item
+    )
+    ends += tried((name, item) for item in more for name in SERIES)
+    print(
+        f"\n{model}: {ends.total()} trainings at the edge: {ends['forecast']} finite "
+        f"forecasts, {ends['refused']} refused"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_panel_of_all_edges_at_once() -> None:
-    """One series that cannot be learned from is named, and does not spoil the numbers of the others unsaid."""
-    panel = Panel(tuple(PriceSeries(name, series(v).ds, ("close",), v[:, None]) for name, v in SERIES.items()))
+    """One series that cannot be learned from is named, and does not spoil the numbers of the
+    others unsaid.
+    """
+    panel = Panel(
+        tuple(PriceSeries(name, series(v).ds, ("close",), v[:, None]) for name, v in SERIES.items())
+    )
     for target in TARGETS:
         refused, made = "", []
         try:
-            made = [e for e in jobs.train(panel, config(target=target)) if isinstance(e, ForecastMade)]
+            made = [
+                e for e in jobs.train(panel, config(target=target)) if isinstance(e, ForecastMade)
+            ]
         except CandlecastError as error:
             refused = error.message
         if refused:
             assert any(name in refused for name in SERIES)
         else:
-            assert all(np.isfinite(one.values).all() for one in made[-1].forecasts)
+            assert all(np.isfinite(item.values).all() for item in made[-1].forecasts)
 
 
 def test_a_learning_rate_of_a_million_is_refused() -> None:
@@ -157,7 +185,7 @@ def trained(settings: RunConfig, rate: float) -> tuple[Fitted, list[Any], Panel]
     panel = Panel((walk("AAA", _BARS),))
     events: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.Run, "learning_rate", property(lambda self: rate * self.slower))
+        patch.setattr(trainer.Run, "learning_rate", property(lambda self: rate * self.slower))
         training = fit(panel, split_panel(panel, settings.task), settings, lambda: False)
         while True:
             try:
@@ -167,14 +195,26 @@ def trained(settings: RunConfig, rate: float) -> tuple[Fitted, list[Any], Panel]
 
 
 def assert_best_kept(settings: RunConfig, rate: float) -> list[Any]:
-    """Check that a training that went astray ends with weights that are as good as the best it told of; return its events."""
+    """Check that a training that went astray ends with weights that are as good as the best it
+    told of; return its events.
+    """
     fitted, events, panel = trained(settings, rate)
-    assert all(value.isfinite().all() for value in fitted.forecaster.network.state_dict().values()), "weights that are no numbers"
+    assert all(
+        value.isfinite().all() for value in fitted.forecaster.network.state_dict().values()
+    ), "weights that are no numbers"
     told = [event.val_loss for event in events if isinstance(event, EpochEnd)]
     assert all(math.isfinite(loss) for loss in told), "a loss that is no number was told of"
     split = split_panel(panel, settings.task)
     windows = Windows(panel, fitted.forecaster.scaling, settings.task, torch.device("cpu"))
-    run = loop.Run(fitted.forecaster, windows, split, panel, lambda: False, lambda: False, loop.Autosave(None))
+    run = trainer.Run(
+        fitted.forecaster,
+        windows,
+        split,
+        panel,
+        lambda: False,
+        lambda: False,
+        trainer.Autosave(None),
+    )
     assert run.validate() <= min(told) * 1.05 + 1e-3, "other weights than the best"
     return events
 
@@ -191,7 +231,9 @@ _WILD = [
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("settings", _WILD)
 @pytest.mark.parametrize("rate", [10.0, 1e6, 1e30])
-def test_the_best_weights_outlive_a_wild_learning_rate(settings: dict[str, str], rate: float) -> None:
+def test_the_best_weights_outlive_a_wild_learning_rate(
+    settings: dict[str, str], rate: float
+) -> None:
     events = assert_best_kept(config(epochs=4, **settings), rate)
     lost = [event.message for event in events if isinstance(event, Notice)]
     assert rate < 1e6 or lost, "nothing was said of a training that lost its way"
@@ -200,9 +242,9 @@ def test_the_best_weights_outlive_a_wild_learning_rate(settings: dict[str, str],
 def _poisoned(after: int) -> Callable[..., torch.Tensor]:
     """Return a loss that is NaN from some step on."""
     steps = iter(range(10**9))
-    true = AtTheEnd.loss
+    true = WindowTargets.loss
 
-    def loss(self: AtTheEnd, *arguments: Any) -> torch.Tensor:
+    def loss(self: WindowTargets, *arguments: Any) -> torch.Tensor:
         value = true(self, *arguments)
         return value * math.nan if next(steps) >= after else value
 
@@ -210,18 +252,22 @@ def _poisoned(after: int) -> Callable[..., torch.Tensor]:
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_a_loss_that_is_no_number_costs_no_weights(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AtTheEnd, "loss", _poisoned(after))
+def test_a_loss_that_is_no_number_costs_no_weights(
+    after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WindowTargets, "loss", _poisoned(after))
     events = assert_best_kept(config(epochs=3), 5e-4)
     assert any("not finite" in event.message for event in events if isinstance(event, Notice))
 
 
 def test_without_the_guards_the_checks_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(AtTheEnd, "loss", _poisoned(3))
-        patch.setattr(loop.Run, "_exploded", lambda self, last: False)
-        patch.setattr(loop.Run, "_weights", lambda self: self.network.state_dict())  # not a copy: the best is what came last
-        patch.setattr(loop.math, "isfinite", lambda value: True)
+        patch.setattr(WindowTargets, "loss", _poisoned(3))
+        patch.setattr(trainer.Run, "_exploded", lambda self, last: False)
+        patch.setattr(
+            trainer.Run, "_weights", lambda self: self.network.state_dict()
+        )  # not a copy: the best is what came last
+        patch.setattr(trainer.math, "isfinite", lambda value: True)
         with pytest.raises(AssertionError):
             assert_best_kept(config(epochs=2), 5e-4)
     with monkeypatch.context() as patch:

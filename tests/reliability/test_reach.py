@@ -1,4 +1,6 @@
-"""How far the program and its tests reach: to no other machine, and to no folder that is not the program's."""
+"""How far the program and its tests reach: to no other machine, and to no folder that is not the
+program's.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from yahoo_server import Market, serving
 
 pytest_plugins = ["pytester"]
 
-#: Attempts to leave the machine, and who is named. Addresses are of those that belong to nobody (RFC 5737, RFC 2606).
+#: Attempts to leave the machine, and who is named. Addresses are of those that belong to nobody
+#: (RFC 5737, RFC 2606).
 ATTEMPTS = {
     "socket.create_connection(('192.0.2.1', 80), timeout=1)": "192.0.2.1",
     "socket.socket().connect_ex(('192.0.2.1', 80))": "192.0.2.1",
@@ -50,7 +53,9 @@ def inner(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.P
     """)
     tests = request.config.rootpath / "tests"
     pytester.makepyfile(conftest_of_candlecast=(tests / "conftest.py").read_text())
-    pytester.makeini(f"[pytest]\npythonpath = {tests} {request.config.rootpath}\nmarkers = network: ok")
+    pytester.makeini(
+        f"[pytest]\npythonpath = {tests} {request.config.rootpath}\nmarkers = network: ok"
+    )
     return pytester
 
 
@@ -60,7 +65,9 @@ def test_a_test_that_tries_to_leave_the_machine_fails(inner: pytest.Pytester, at
     inner.makepyfile(planted(attempt))
     result = inner.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=2, errors=1)
-    assert re.search(rf"test_planted tried to reach \S*{re.escape(ATTEMPTS[attempt])}", result.stdout.str())
+    assert re.search(
+        rf"test_planted tried to reach \S*{re.escape(ATTEMPTS[attempt])}", result.stdout.str()
+    )
 
 
 # What the program itself reaches
@@ -68,7 +75,9 @@ def test_a_test_that_tries_to_leave_the_machine_fails(inner: pytest.Pytester, at
 
 @dataclass(frozen=True)
 class Reached:
-    """Where a child wrote, whom it talked to, which programs it started, and how its parts ended."""
+    """Where a child wrote, whom it talked to, which programs it started, and how its parts
+    ended.
+    """
 
     writes: frozenset[str]
     talks: frozenset[str]
@@ -82,9 +91,13 @@ def gone_through(folder: Path, *words: object) -> Reached:
     """Send a child its way, with folders of its own for everything, and return what it reached."""
     root = Path(__file__).resolve().parents[2]
     folders = {name: folder / name for name in ("home", "tmp", "work", "out")}
-    for one in folders.values():
-        one.mkdir(exist_ok=True)
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+    for item in folders.values():
+        item.mkdir(exist_ok=True)
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT")
+        if name in os.environ
+    }
     environment = {
         **kept,
         "HOME": str(folders["home"]),
@@ -95,8 +108,21 @@ def gone_through(folder: Path, *words: object) -> Reached:
         "OMP_NUM_THREADS": "1",
     }
     report = folder / "report.jsonl"
-    child = [sys.executable, str(root / "tests" / "reliability" / "audited.py"), str(report), *map(str, words)]
-    done = subprocess.run(child, cwd=folders["work"], env=environment, capture_output=True, text=True, timeout=240, check=False)
+    child = [
+        sys.executable,
+        str(root / "tests" / "reliability" / "audited.py"),
+        str(report),
+        *map(str, words),
+    ]
+    done = subprocess.run(
+        child,
+        cwd=folders["work"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     lines = [json.loads(line) for line in report.read_text().splitlines()]
 
     def noted(kind: str) -> list[tuple[str, ...]]:
@@ -104,34 +130,72 @@ def gone_through(folder: Path, *words: object) -> Reached:
 
     statuses = tuple((name, status) for name, status in noted("status"))
     assert statuses, done.stderr
-    left = [str(path.relative_to(folder)) for one in folders.values() for path in one.rglob("*") if not path.is_dir()]
-    writes = frozenset(str((folders["work"] / path).resolve()) for paths in noted("write") for path in paths)
+    left = [
+        str(path.relative_to(folder))
+        for item in folders.values()
+        for path in item.rglob("*")
+        if not path.is_dir()
+    ]
+    writes = frozenset(
+        str((folders["work"] / path).resolve()) for paths in noted("write") for path in paths
+    )
     return Reached(
-        writes, frozenset(map(" ".join, noted("talk"))), tuple(map(" ".join, noted("child"))), statuses, tuple(left), done.stderr[-2000:]
+        writes,
+        frozenset(map(" ".join, noted("talk"))),
+        tuple(map(" ".join, noted("child"))),
+        statuses,
+        tuple(left),
+        done.stderr[-2000:],
     )
 
 
 def stays_at_home(reached: Reached, folder: Path, port: int | None) -> None:
-    """Check that all that was written lies in the program's folders or where the user wanted it, and all talk is with one port."""
-    allowed = [folder / "out", *(folder / "home" / place / "candlecast" for place in (".config", ".local/share", ".local/state", ".cache"))]
+    """Check that all that was written lies in the program's folders or where the user wanted it,
+    and all talk is with one port.
+    """
+    allowed = [
+        folder / "out",
+        *(
+            folder / "home" / index / "candlecast"
+            for index in (".config", ".local/share", ".local/state", ".cache")
+        ),
+    ]
     temporary = folder / "tmp"
-    strange = [one for one in reached.writes if not any(Path(one).is_relative_to(place) for place in (*allowed, temporary))]
-    above = [one for one in strange if not any(place.is_relative_to(one) for place in allowed)]  # making a folder's parents is not outside
+    strange = [
+        item
+        for item in reached.writes
+        if not any(Path(item).is_relative_to(index) for index in (*allowed, temporary))
+    ]
+    above = [
+        item for item in strange if not any(index.is_relative_to(item) for index in allowed)
+    ]  # making a folder's parents is not outside
     assert above == ["/dev/null"] * len(above), f"written outside: {above}"
-    kept = [one for one in reached.left if not any((folder / one).is_relative_to(place) for place in allowed)]
+    kept = [
+        item
+        for item in reached.left
+        if not any((folder / item).is_relative_to(index) for index in allowed)
+    ]
     assert kept == [], f"left outside: {kept}"
-    fine = ("socket.bind (('::1', 0),)", *(() if port is None else (f"'127.0.0.1', {port}",)))  # urllib3 looks whether there is IPv6
-    asked = [one for one in reached.talks if not any(words in one for words in fine)]
+    fine = (
+        "socket.bind (('::1', 0),)",
+        *(() if port is None else (f"'127.0.0.1', {port}",)),
+    )  # urllib3 looks whether there is IPv6
+    asked = [item for item in reached.talks if not any(words in item for words in fine)]
     assert asked == [], f"talked to: {asked}"
 
 
 @pytest.mark.slow
-def test_every_command_writes_in_the_programs_folders_and_talks_to_the_price_server_alone(tmp_path: Path, own_folders: Path) -> None:
+def test_every_command_writes_in_the_programs_folders_and_talks_to_the_price_server_alone(
+    tmp_path: Path, own_folders: Path
+) -> None:
     price_file(tmp_path / "prices.csv", 300)
     with serving(AAPL=Market.made(300)) as server:
         reached = gone_through(tmp_path, "commands", tmp_path, server.port)
         asked = len(server.requests)
-    print(f"{len(reached.writes)} paths written, {len(reached.left)} files left, {asked} requests, children: {reached.children}")
+    print(
+        f"{len(reached.writes)} paths written, {len(reached.left)} files left, {asked} "
+        f"requests, children: {reached.children}"
+    )
     assert {status for _, status in reached.statuses} == {"0"}, (reached.statuses, reached.said)
     assert len(list((tmp_path / "out").iterdir())) >= 6
     assert asked > 0
@@ -141,9 +205,14 @@ def test_every_command_writes_in_the_programs_folders_and_talks_to_the_price_ser
 @pytest.mark.slow
 def test_a_window_that_is_left_alone_phones_nobody(tmp_path: Path) -> None:
     reached = gone_through(tmp_path, "window", 6)
-    print(f"{len(reached.writes)} paths written, {len(reached.left)} files left, children: {reached.children}")
+    print(
+        f"{len(reached.writes)} paths written, {len(reached.left)} files left, children: "
+        f"{reached.children}"
+    )
     assert reached.talks == frozenset()
-    assert all(child.startswith("uname ") for child in reached.children), "Python's own platform module asks for the processor"
+    assert all(child.startswith("uname ") for child in reached.children), (
+        "Python's own platform module asks for the processor"
+    )
     stays_at_home(reached, tmp_path, port=None)
 
 

@@ -1,4 +1,6 @@
-"""A long day in one window: after tens of thousands of redraws, trainings, loads and exports it is no larger than after the first ones."""
+"""A long day in one window: after tens of thousands of redraws, trainings, loads and exports it
+is no larger than after the first ones.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from forecasting.events import EngineReady
 
 Times = Callable[[int], int]
 
-#: Part of a soak that is taken for warming up, and bytes by which the program may grow in the rest of it.
+#: Part of a soak that is taken for warming up, and bytes by which the program may grow in the rest
+#: of it.
 _WARMING, MOST_BYTES = 0.1, 10 * 2**20
 _LOOKS = 20
 
@@ -48,20 +51,37 @@ class Counts:
         gc.collect()
         process = psutil.Process()
         timers = sum(timer.isActive() for timer in bench.window.findChildren(QTimer))
-        objects, windows = len(bench.window.findChildren(QObject)), len(QApplication.topLevelWidgets())
-        return cls(process.memory_info().rss, process.num_fds(), process.num_threads(), objects, windows, timers)
+        objects, windows = (
+            len(bench.window.findChildren(QObject)),
+            len(QApplication.topLevelWidgets()),
+        )
+        return cls(
+            process.memory_info().rss,
+            process.num_fds(),
+            process.num_threads(),
+            objects,
+            windows,
+            timers,
+        )
 
 
 @pytest.fixture(scope="module")
 def prices(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("prices")
-    return [price_file(folder / f"{name}.csv", bars=1000, seed=seed) for seed, name in enumerate(("first", "second"))]
+    return [
+        price_file(folder / f"{name}.csv", bars=1000, seed=seed)
+        for seed, name in enumerate(("first", "second"))
+    ]
 
 
 @pytest.fixture(scope="module")
-def bench(qapp: QApplication, prices: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def bench(
+    qapp: QApplication, prices: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     with window(tmp_path_factory.mktemp("soak"), prices[0]) as bench:
-        bench.session.engine = next(one for one in jobs.warm_up() if isinstance(one, EngineReady))
+        bench.session.engine = next(
+            item for item in jobs.warm_up() if isinstance(item, EngineReady)
+        )
         yield bench
         bench.session.unsaved = False
 
@@ -78,12 +98,21 @@ def soaked(bench: Workbench, what: str, often: int, do: Callable[[int], object])
             seen.append(psutil.Process().memory_info().rss)
     after = Counts.of(bench)
     grown = after.bytes - before.bytes
-    slope = float(np.polyfit(range(len(seen)), seen, 1)[0]) * len(seen) if len(seen) > 2 else float(grown)
+    slope = (
+        float(np.polyfit(range(len(seen)), seen, 1)[0]) * len(seen)
+        if len(seen) > 2
+        else float(grown)
+    )
     print(
-        f"\n{often} {what}: {before.bytes / 2**20:.1f} MB after {warm}, {grown / 2**20:+.1f} MB at the end (trend {slope / 2**20:+.1f} MB)"
+        f"\n{often} {what}: {before.bytes / 2**20:.1f} MB after {warm}, {grown / 2**20:+.1f} "
+        f"MB at the end (trend {slope / 2**20:+.1f} MB)"
     )
     print({name: value for name, value in asdict(after).items() if name != "bytes"})
-    more = {name: (value, asdict(after)[name]) for name, value in asdict(before).items() if name != "bytes" and asdict(after)[name] > value}
+    more = {
+        name: (value, asdict(after)[name])
+        for name, value in asdict(before).items()
+        if name != "bytes" and asdict(after)[name] > value
+    }
     assert not more, f"there is more than before: {more}"
     assert grown < MOST_BYTES, f"{grown / 2**20:.1f} MB more than before"
 
@@ -140,7 +169,12 @@ def test_loads_leave_nothing(bench: Workbench, prices: list[str], times: Times) 
 @pytest.mark.timeout(0)
 def test_exports_leave_nothing(bench: Workbench, tmp_path: Path, times: Times) -> None:
     suffixes = (".png", ".svg", ".pdf")
-    soaked(bench, "exports", times(40), lambda number: exported(bench, tmp_path / f"chart{suffixes[number % 3]}"))
+    soaked(
+        bench,
+        "exports",
+        times(40),
+        lambda number: exported(bench, tmp_path / f"chart{suffixes[number % 3]}"),
+    )
 
 
 @pytest.mark.slow
@@ -155,14 +189,14 @@ def test_what_stays_is_caught(bench: Workbench, tmp_path: Path) -> None:
     for what, (leak, said) in leaks.items():
         with pytest.raises(AssertionError, match=said):
             soaked(bench, f"leaks of {what}", 30, leak)
-        for one in kept:
-            if isinstance(one, QObject):
-                one.deleteLater()
-            elif isinstance(one, threading.Timer):
-                one.cancel()
-                one.join()
-            elif not isinstance(one, np.ndarray):
-                one.close()  # type: ignore[attr-defined]
+        for item in kept:
+            if isinstance(item, QObject):
+                item.deleteLater()
+            elif isinstance(item, threading.Timer):
+                item.cancel()
+                item.join()
+            elif not isinstance(item, np.ndarray):
+                item.close()  # type: ignore[attr-defined]
         kept.clear()
 
 
@@ -200,16 +234,23 @@ print("lost", lost)
 """
 
 
-def emitted(emits: int, check: str = "assert max(lost) < 50, lost") -> subprocess.CompletedProcess[str]:
+def emitted(
+    emits: int, check: str = "assert max(lost) < 50, lost"
+) -> subprocess.CompletedProcess[str]:
     code = EMITS.format(emits=emits, check=check)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600
+    )
 
 
 @pytest.mark.slow
 def test_signals_and_repaints_do_not_use_up_what_python_needs(times: Times) -> None:
     done = emitted(times(100) * 1000)
     assert done.returncode == 0, done.stderr
-    print(f"\n{times(100) * 2000} signals, {times(100) * 100} repaints: status 0, {done.stdout.strip()} references of None, True and False")
+    print(
+        f"\n{times(100) * 2000} signals, {times(100) * 100} repaints: status 0, "
+        f"{done.stdout.strip()} references of None, True and False"
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""The store under faults: every earlier version's file, a newer one, damage, a full disk, and two programs at once."""
+"""The store under faults: every earlier version's file, a newer one, damage, a full disk, and
+two programs at once.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,16 @@ from fabricated import run, walk
 from window_bench import idle, price_file, wait, window
 
 from app.cli import main
-from app.window.recovery import Recovery
+from app.features.project.recovery_files import Recovery
 from forecasting import jobs, store
 from forecasting.config import RunConfig
 from forecasting.errors import ConfigError, SourceError
 from forecasting.events import EngineReady, TrainingKept
+from forecasting.files.atomic import FileLock
 from forecasting.series import Panel, PriceSeries, Provenance
-from forecasting.store import Journal, PriceStore, RunStore, Tries, database
+from forecasting.store import Journal, PriceStore, RunStore, Trials, database
 from forecasting.store.runs import recorded
 from forecasting.training import TrainingState
-from forecasting.writing import Claim
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +80,17 @@ class Feed:
     def __init__(self, bars: int = 40) -> None:
         day = np.datetime64("2020-01-01") + np.arange(bars)
         close = 100.0 + np.sin(np.arange(bars))
-        self.series = PriceSeries("T", day, ("close",), close[:, None], "1D", "UTC", "USD", "24/7", Provenance("test:T", "raw", NOW))
+        self.series = PriceSeries(
+            "T",
+            day,
+            ("close",),
+            close[:, None],
+            "1D",
+            "UTC",
+            "USD",
+            "24/7",
+            Provenance("test:T", "raw", NOW),
+        )
 
     def download(self, since: np.datetime64 | None = None) -> PriceSeries:
         chosen = self.series.ds >= (since or self.series.ds[0])
@@ -94,17 +106,29 @@ class Feed:
 def fill(path: Path) -> None:
     """Put something of everything into a store of this version."""
     store.load(Feed(), "always", path)
-    with Journal(path) as journal, RunStore(path) as runs, Tries(path) as tries:
+    with Journal(path) as journal, RunStore(path) as runs, Trials(path) as tries:
         journal.add(RESULT.forecasts, RESULT.panel, RESULT.config)
         runs.add(*recorded(RESULT)[:2])
-        tries.add(RESULT.panel, RESULT.config, np.datetime64("2020-01-01", "us"), np.datetime64("2020-06-01", "us"))
+        tries.add(
+            RESULT.panel,
+            RESULT.config,
+            np.datetime64("2020-01-01", "us"),
+            np.datetime64("2020-06-01", "us"),
+        )
 
 
 def content(path: Path) -> dict[str, list[Any]]:
     """Return all rows of all tables."""
     with closing(sqlite3.connect(path)) as db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        return {name: db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names}
+        names = [
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            )
+        ]
+        return {
+            name: db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names
+        }
 
 
 def sizes(rows: dict[str, list[Any]]) -> dict[str, int]:
@@ -113,10 +137,12 @@ def sizes(rows: dict[str, list[Any]]) -> dict[str, int]:
 
 
 def earlier(path: Path, version: int, rows: dict[str, list[Any]]) -> None:
-    """Write the store as that version of the program did: its schema, and the rows of the tables that it had."""
+    """Write the store as that version of the program did: its schema, and the rows of the tables
+    that it had.
+    """
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA journal_mode = WAL")
-        for statement in (one for schema in SCHEMAS[:version] for one in schema):
+        for statement in (item for schema in SCHEMAS[:version] for item in schema):
             db.execute(statement)
             name = statement.split()[2]
             if statement.startswith("CREATE TABLE"):
@@ -134,10 +160,15 @@ def rows(tmp_path: Path) -> dict[str, list[Any]]:
 # Versions
 
 
-def test_the_schema_of_today_is_the_one_that_is_written_down_here(tmp_path: Path, rows: dict[str, list[Any]]) -> None:
+def test_the_schema_of_today_is_the_one_that_is_written_down_here(
+    tmp_path: Path, rows: dict[str, list[Any]]
+) -> None:
     def told(path: Path) -> list[str]:
         with closing(sqlite3.connect(path)) as db:
-            return sorted("".join(sql.split()) for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"))
+            return sorted(
+                "".join(sql.split())
+                for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+            )
 
     assert len(SCHEMAS) == len(database.MIGRATIONS), "write the new version's schema down here, too"
     earlier(tmp_path / "written.sqlite", len(SCHEMAS), rows)
@@ -152,7 +183,11 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date_with_all_that_is_i
     earlier(path, version, rows)
     before = content(path)
     with RunStore(path) as runs, Journal(path) as journal, PriceStore(path) as prices:
-        assert (len(runs.runs()), len(journal.entries()), len(prices.held())) == (version >= 4, version >= 2, version >= 1)
+        assert (len(runs.runs()), len(journal.entries()), len(prices.held())) == (
+            version >= 4,
+            version >= 2,
+            version >= 1,
+        )
         assert not (*runs.findings, *journal.findings, *prices.findings)
     after = content(path)
     assert {name: after[name] for name in before} == before
@@ -178,7 +213,9 @@ def test_a_migration_that_fails_midway_leaves_the_old_version(
         assert len(runs.runs()) == (version >= 4)
 
 
-def test_a_newer_store_is_refused_in_words_and_left_as_it_is(own_folders: Path, capsys: pytest.CaptureFixture[str], qapp: object) -> None:
+def test_a_newer_store_is_refused_in_words_and_left_as_it_is(
+    own_folders: Path, capsys: pytest.CaptureFixture[str], qapp: object
+) -> None:
     path = own_folders / "candlecast.sqlite"
     fill(path)
     with closing(sqlite3.connect(path)) as db:
@@ -248,7 +285,9 @@ def test_a_damaged_store_is_said_in_the_window(own_folders: Path, qapp: object) 
         wait(lambda: "was damaged; it was set aside as candlecast.damaged-" in bench.banner.text)
         bench.load(("sample:sp500",))
         idle(bench)
-        assert check_set_aside(own_folders, spoilt) in bench.banner.text, "it stays until it is dismissed"
+        assert check_set_aside(own_folders, spoilt) in bench.banner.text, (
+            "it stays until it is dismissed"
+        )
         bench.banner._dismiss.click()
         assert not bench.banner.text
 
@@ -276,7 +315,9 @@ def _finds(opened: RunStore) -> bool:
     return bool(opened.findings)
 
 
-def test_without_looking_who_was_first_the_new_store_would_be_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_looking_who_was_first_the_new_store_would_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "_identity", lambda _path: (0, 0))
     with pytest.raises((AssertionError, ValueError)):
         test_of_two_programs_that_find_the_damage_one_sets_it_aside(tmp_path)
@@ -291,7 +332,7 @@ def attempts() -> dict[str, Callable[[Path], object]]:
 
     def put_back(path: Path) -> None:
         with RunStore(path) as runs:
-            runs.put_back(runs.delete([one.key for one in runs.runs()]))
+            runs.put_back(runs.delete([item.key for item in runs.runs()]))
 
     def do(kind: Any, work: Callable[[Any], object]) -> Callable[[Path], object]:
         def doing(path: Path) -> None:
@@ -302,14 +343,19 @@ def attempts() -> dict[str, Callable[[Path], object]]:
 
     first, last = np.datetime64("2021-01-01", "us"), np.datetime64("2021-06-01", "us")
     return {
-        "prices": do(PriceStore, lambda prices: prices._guarded(lambda: prices._write("test:U", Feed(3000).series))),
+        "prices": do(
+            PriceStore,
+            lambda prices: prices._guarded(lambda: prices._write("test:U", Feed(3000).series)),
+        ),
         "forgetting prices": do(PriceStore, lambda prices: prices.forget("test:T")),
-        "journal": do(Journal, lambda journal: journal.add(other.forecasts, other.panel, other.config)),
+        "journal": do(
+            Journal, lambda journal: journal.add(other.forecasts, other.panel, other.config)
+        ),
         "reconciling": do(Journal, lambda journal: journal.reconcile(RESULT.panel)),
         "runs": do(RunStore, lambda runs: runs.add(*recorded(other)[:2])),
         "notes": do(RunStore, lambda runs: runs.note(runs.runs()[0].key, "n" * 4000)),
         "deleting runs": put_back,
-        "tries": do(Tries, lambda tries: tries.add(other.panel, other.config, first, last)),
+        "tries": do(Trials, lambda tries: tries.add(other.panel, other.config, first, last)),
     }
 
 
@@ -321,9 +367,11 @@ def _refused(attempt: Callable[[Path], object], path: Path) -> SourceError | Non
     return None
 
 
-def _ending(connect: Callable[[Path], sqlite3.Connection], place: int) -> Callable[[Path], sqlite3.Connection]:
+def _ending(
+    connect: Callable[[Path], sqlite3.Connection], index: int
+) -> Callable[[Path], sqlite3.Connection]:
     """Return what opens a store whose work is broken off after so many steps of SQLite."""
-    left = [place]
+    left = [index]
 
     def end() -> int:
         left[0] -= 1
@@ -338,16 +386,18 @@ def _ending(connect: Callable[[Path], sqlite3.Connection], place: int) -> Callab
 
 
 @pytest.mark.parametrize("what", attempts())
-def test_a_write_that_is_broken_off_anywhere_changes_nothing(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_is_broken_off_anywhere_changes_nothing(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, attempt, connect = tmp_path / "candlecast.sqlite", attempts()[what], database._connect
     fill(path)
     shutil.copy(path, tmp_path / "done.sqlite")
     attempt(tmp_path / "done.sqlite")
-    before, all_of_it, broken, place = content(path), sizes(content(tmp_path / "done.sqlite")), 0, 0
+    before, all_of_it, broken, index = content(path), sizes(content(tmp_path / "done.sqlite")), 0, 0
     while True:
-        place = max(place + 1, int(1.04 * place))
+        index = max(index + 1, int(1.04 * index))
         with monkeypatch.context() as patch:
-            patch.setattr(database, "_connect", _ending(connect, place))
+            patch.setattr(database, "_connect", _ending(connect, index))
             refused = _refused(attempt, path)
         if refused is None:
             break
@@ -359,14 +409,16 @@ def test_a_write_that_is_broken_off_anywhere_changes_nothing(what: str, tmp_path
             now["run"] = before["run"]
         if sizes(now) == all_of_it and now != before:
             break  # broken off after it was all written
-        assert now == before, f"broken off at {place}: half of it is there"
+        assert now == before, f"broken off at {index}: half of it is there"
     print(f"\n{what}: broken off at {broken} places")
     assert broken > 30
     assert list(tmp_path.glob("*damaged*")) == []
 
 
 @pytest.mark.parametrize("what", attempts())
-def test_a_full_disk_is_told_and_changes_nothing(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_and_changes_nothing(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, attempt, connect = tmp_path / "candlecast.sqlite", attempts()[what], database._connect
     fill(path)
     before = content(path)
@@ -387,7 +439,9 @@ def test_a_full_disk_is_told_and_changes_nothing(what: str, tmp_path: Path, monk
     attempt(path)
 
 
-def test_a_transaction_that_is_not_rolled_back_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_that_is_not_rolled_back_would_be_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from contextlib import contextmanager
 
     @contextmanager
@@ -396,7 +450,9 @@ def test_a_transaction_that_is_not_rolled_back_would_be_noticed(tmp_path: Path, 
 
     monkeypatch.setattr(database.Database, "_writing", careless)
     with pytest.raises(AssertionError, match="half of it is there"):
-        test_a_write_that_is_broken_off_anywhere_changes_nothing("prices", tmp_path, pytest.MonkeyPatch())
+        test_a_write_that_is_broken_off_anywhere_changes_nothing(
+            "prices", tmp_path, pytest.MonkeyPatch()
+        )
 
 
 # Two programs at once
@@ -417,36 +473,48 @@ for turn in range(int(sys.argv[4])):
 """
 
 
-def test_programs_that_write_at_once_lose_nothing(times: Callable[[int], int], tmp_path: Path) -> None:
+def test_programs_that_write_at_once_lose_nothing(
+    times: Callable[[int], int], tmp_path: Path
+) -> None:
     path, turns = tmp_path / "candlecast.sqlite", times(15)
     fill(path)
     command = [sys.executable, "-c", _BUSY, str(ROOT), str(path)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    programs = [subprocess.Popen([*command, str(number), str(turns)], **pipes) for number in (1, 2, 3)]
-    said = [one.communicate(timeout=300) for one in programs]
-    assert [one.returncode for one in programs] == [0, 0, 0], said
+    programs = [
+        subprocess.Popen([*command, str(number), str(turns)], **pipes) for number in (1, 2, 3)
+    ]
+    said = [item.communicate(timeout=300) for item in programs]
+    assert [item.returncode for item in programs] == [0, 0, 0], said
     with RunStore(path) as runs, Journal(path) as journal, PriceStore(path) as prices:
         assert len(runs.runs()) == 1 + 3 * turns
         assert len(journal.entries()) == 1 + 3 * turns
-        assert sorted(one.bars for one in prices.held()) == [40, *[499 + turns] * 3]
+        assert sorted(item.bars for item in prices.held()) == [40, *[499 + turns] * 3]
         assert runs._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     print(f"\n3 programs, {3 * turns} turns each of runs, journal and prices: none lost")
 
 
 def test_a_claim_ends_with_its_program_and_not_before(tmp_path: Path) -> None:
     path = tmp_path / "x.training"
-    holding = f"import sys, time; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; from forecasting.writing import Claim\n"
-    holding += f"one = Claim(Path({str(path)!r})); assert one.take(); print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True) as program:
+    holding = (
+        f"import sys, time; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; "
+        "from forecasting.files.atomic import Claim\n"
+    )
+    holding += (
+        f"one = FileLock(Path({str(path)!r})); assert one.take(); print('held', "
+        "flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holding], stdout=subprocess.PIPE, text=True
+    ) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "held\n"
-        assert Claim.is_taken(path)
-        assert not Claim(path).take()
+        assert FileLock.is_taken(path)
+        assert not FileLock(path).take()
         program.kill()
         program.wait()
-    assert not Claim.is_taken(path)
+    assert not FileLock.is_taken(path)
     assert list(tmp_path.iterdir()) == [], "a claim leaves no file behind"
-    mine = Claim(path)
+    mine = FileLock(path)
     assert mine.take()
     mine.release()
 
@@ -456,7 +524,7 @@ def test_of_many_that_claim_at_once_one_has_it(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(200):
-            claim = Claim(tmp_path / "x")
+            claim = FileLock(tmp_path / "x")
             if claim.take(0.5):
                 have[0] += 1
                 most[0] = max(most[0], have[0])
@@ -466,20 +534,31 @@ def test_of_many_that_claim_at_once_one_has_it(tmp_path: Path) -> None:
                 fault.append("waited in vain")
 
     threads = [threading.Thread(target=work) for _ in range(6)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for item in threads:
+        item.start()
+    for item in threads:
+        item.join()
     assert most == [1]
 
 
-SMALL = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=2, epochs=40, device="cpu", baselines="random-walk")
+SMALL = RunConfig().changed(
+    model="gru",
+    hidden_size=4,
+    input_size=10,
+    horizon=2,
+    epochs=40,
+    device="cpu",
+    baselines="random-walk",
+)
 
 
 def _begun(panel: Panel) -> Iterator[Any]:
     """Begin a training that is kept, and stop in its midst."""
-    job, file = jobs.train(panel, SMALL, autosave=jobs.autosave_path(panel, SMALL)), jobs.autosave_path(panel, SMALL)
-    while not any(one.suffix == ".training" for one in file.parent.glob("*")):
+    job, file = (
+        jobs.train(panel, SMALL, autosave=jobs.autosave_path(panel, SMALL)),
+        jobs.autosave_path(panel, SMALL),
+    )
+    while not any(item.suffix == ".training" for item in file.parent.glob("*")):
         next(job)
     return job
 
@@ -487,8 +566,8 @@ def _begun(panel: Panel) -> Iterator[Any]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_SOON_S", "_EVERY_S"):
-        monkeypatch.setattr(f"forecasting.training.state.{name}", 0.0)
-    monkeypatch.setattr("forecasting.training.state._SHARE", 1e9)
+        monkeypatch.setattr(f"forecasting.training.checkpoint.{name}", 0.0)
+    monkeypatch.setattr("forecasting.training.checkpoint._SHARE", 1e9)
 
 
 def check_nothing_that_runs_is_offered() -> None:
@@ -508,17 +587,23 @@ def check_nothing_that_runs_is_offered() -> None:
     assert list(kept.path.parent.iterdir()) == []
 
 
-def test_a_training_that_goes_on_in_one_window_is_not_offered_by_another(hasty: None, own_folders: Path) -> None:
+def test_a_training_that_goes_on_in_one_window_is_not_offered_by_another(
+    hasty: None, own_folders: Path
+) -> None:
     check_nothing_that_runs_is_offered()
 
 
-def test_without_the_claim_it_would_be_offered(hasty: None, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Claim, "is_taken", classmethod(lambda _cls, _path: False))
+def test_without_the_claim_it_would_be_offered(
+    hasty: None, own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileLock, "is_taken", classmethod(lambda _cls, _path: False))
     with pytest.raises(AssertionError, match="offered as cut short"):
         check_nothing_that_runs_is_offered()
 
 
-def test_a_network_that_was_not_saved_is_offered_after_a_crash_and_only_then(own_folders: Path, tmp_path: Path, qapp: object) -> None:
+def test_a_network_that_was_not_saved_is_offered_after_a_crash_and_only_then(
+    own_folders: Path, tmp_path: Path, qapp: object
+) -> None:
     prices = price_file(tmp_path / "ACME.csv", 200)
     with window(tmp_path / "settings", prices) as bench:
         bench.session.engine = EngineReady({"cpu": "CPU"}, {}, 0.0)
@@ -543,49 +628,52 @@ def test_a_network_that_was_not_saved_is_offered_after_a_crash_and_only_then(own
 
 
 def test_two_windows_add_to_one_list(tmp_path: Path, qapp: object) -> None:
-    home, files = tmp_path / "settings", [price_file(tmp_path / f"{name}.csv", 60, place) for place, name in enumerate("ABCD")]
+    home, files = (
+        tmp_path / "settings",
+        [price_file(tmp_path / f"{name}.csv", 60, index) for index, name in enumerate("ABCD")],
+    )
 
     def listed() -> set[str]:
         return {row["symbol"] for row in json.loads((home / "watchlist.json").read_text())["rows"]}
 
     home.mkdir()
-    with window(home, *files[:2]) as one:
-        one.watching.save()
+    with window(home, *files[:2]) as item:
+        item.watchlist_controller.save()
         with window(home) as other:
-            other.watching.load([files[2]], "also")
+            other.watchlist_controller.load([files[2]], "also")
             idle(other)
-            other.watching.save()
-            one.watching.load([files[3]], "also")
-            idle(one)
-            one.watching.save()
+            other.watchlist_controller.save()
+            item.watchlist_controller.load([files[3]], "also")
+            idle(item)
+            item.watchlist_controller.save()
             assert listed() == {"A", "B", "C", "D"}, "what the other window added stays"
             other.session.remove([0])
-            other.watching.save()
+            other.watchlist_controller.save()
             assert listed() == {"B", "C", "D"}
-            one.session.select(1)
-            one.session.check([1], False)
-            one.watching.save()
+            item.session.select(1)
+            item.session.check([1], False)
+            item.watchlist_controller.save()
             assert listed() == {"B", "C", "D"}, "what the other window removed does not come back"
             (home / "watchlist.json").write_text("{broken")
-            one.session.check([1], True)
-            one.watching.save()
+            item.session.check([1], True)
+            item.watchlist_controller.save()
             assert len(list(home.glob("watchlist.damaged-*.json"))) == 1
-            assert "set aside as watchlist.damaged-" in one.banner.text
-            one.session.check([1], False)
+            assert "set aside as watchlist.damaged-" in item.banner.text
+            item.session.check([1], False)
 
 
 def test_recovery_copies_of_a_running_window_are_nobody_elses(tmp_path: Path) -> None:
-    one, other = Recovery(tmp_path), Recovery(tmp_path)
-    assert one.hold()
-    one.file.write_text("{}")
+    item, other = Recovery(tmp_path), Recovery(tmp_path)
+    assert item.hold()
+    item.file.write_text("{}")
     assert other.left_behind() == []
-    shutil.copy(one.file, tmp_path / "left.candleproject")
+    shutil.copy(item.file, tmp_path / "left.candleproject")
     assert [path.name for path in other.left_behind()] == ["left.candleproject"]
-    assert one.left_behind() == [], "what is offered in one window is not offered in another"
+    assert item.left_behind() == [], "what is offered in one window is not offered in another"
     aside = other.put_aside(tmp_path / "left.candleproject")
     assert aside.read_text() == "{}"
     other.close()
-    one.close()
+    item.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [aside.name]
 
 

@@ -18,15 +18,27 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import imports  # noqa: E402 - a script, which is no package
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-torch.lock")
-#: Licences that would bind who passes Candlecast on; the LGPL does not bind programs that load a library at run time.
-_BINDING = re.compile(r"\bA?GPL|\bSSPL|\bGNU (Affero )?General|proprietary|non-?commercial|\bEULA|all rights reserved", re.IGNORECASE)
-_FREE = re.compile(r"\bLGPL|\bMIT\b|\bBSD|\bApache|\bMPL|\bISC\b|\bPSF|\bNCSA|\bMIT-0|\b0BSD", re.IGNORECASE)
+#: Licences that would bind who passes Candlecast on; the LGPL does not bind programs that load a
+#: library at run time.
+_BINDING = re.compile(
+    r"\bA?GPL|\bSSPL|\bGNU (Affero )?General|proprietary|non-?commercial|\bEULA|all rights "
+    r"reserved",
+    re.IGNORECASE,
+)
+_FREE = re.compile(
+    r"\bLGPL|\bMIT\b|\bBSD|\bApache|\bMPL|\bISC\b|\bPSF|\bNCSA|\bMIT-0|\b0BSD", re.IGNORECASE
+)
 
 
 def unfit(licence: str) -> bool:
-    """Whether a package may not be passed on with a program under MIT: every licence that it offers binds, or it names none."""
+    """Whether a package may not be passed on with a program under MIT: every licence that it
+    offers binds, or it names none.
+    """
     offered = re.split(r"\s+OR\s+", licence)
-    return not any(_FREE.search(one) and not (_BINDING.search(one) and not re.search(r"\bLGPL", one)) for one in offered)
+    return not any(
+        _FREE.search(item) and not (_BINDING.search(item) and not re.search(r"\bLGPL", item))
+        for item in offered
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,15 +61,17 @@ def test_licences_are_told_apart(licence: str, wrong: bool) -> None:
 
 def test_no_package_that_runs_stands_under_a_licence_that_binds() -> None:
     runs = {**imports.locked("requirements.lock"), **imports.locked("requirements-torch.lock")}
-    found = {one.metadata["Name"].lower().replace("_", "-"): one for one in distributions()}
+    found = {item.metadata["Name"].lower().replace("_", "-"): item for item in distributions()}
     looked_at = {name: imports.licence(found[name]) for name in runs if name in found}
     assert len(looked_at) > 50
     assert {name: licence for name, licence in looked_at.items() if unfit(licence)} == {}
 
 
 def test_every_direct_dependency_is_explained_and_measured() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    names = {re.match(r"[A-Za-z0-9-]+", one)[0] for one in declared}  # type: ignore[index]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "dependencies"
+    ]
+    names = {re.match(r"[A-Za-z0-9-]+", item)[0] for item in declared}  # type: ignore[index]
     assert names == set(imports.DIRECT), "benchmarks/imports.py says why each one is here"
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     for name in (*names, *imports.locked()):
@@ -77,9 +91,13 @@ def check_lock(text: str) -> None:
     entries = re.split(r"\n(?=\S)", text.strip())
     for entry in entries:
         first, *rest = entry.split("\\\n")
-        assert re.fullmatch(r"[a-z0-9-]+==[\w.+!]+( ; .+)?", first.strip()), f"not a pinned version: {first}"
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.+!]+( ; .+)?", first.strip()), (
+            f"not a pinned version: {first}"
+        )
         assert rest, f"no hash: {first}"
-        assert all(re.fullmatch(r"\s*--hash=sha256:[0-9a-f]{64}\s*", line) for line in rest), f"not a hash: {entry}"
+        assert all(re.fullmatch(r"\s*--hash=sha256:[0-9a-f]{64}\s*", line) for line in rest), (
+            f"not a hash: {entry}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +122,9 @@ def test_the_first_command_installs_by_hash() -> None:
     assert len(by_lock) == 4
     assert all('"--require-hashes"' in words for words in by_lock)
     others = [words for words in installing if '"-r"' not in words]
-    assert all("torch==" in words for words in others), "torch's CPU build alone comes by its version"
+    assert all("torch==" in words for words in others), (
+        "torch's CPU build alone comes by its version"
+    )
     assert not re.search(r"index-url|find-links|trusted-host", text)
 
 
@@ -113,14 +133,34 @@ def test_pip_refuses_a_package_that_was_changed_after_it_was_locked(tmp_path: Pa
     wheel = tmp_path / "harmless-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("harmless.py", "")
-        file.writestr("harmless-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: harmless\nVersion: 1.0\n")
-        file.writestr("harmless-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: none\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(
+            "harmless-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: harmless\nVersion: 1.0\n",
+        )
+        file.writestr(
+            "harmless-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: none\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         file.writestr("harmless-1.0.dist-info/RECORD", "")
     lock = tmp_path / "some.lock"
     lock.write_text(f"harmless==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     check_lock(lock.read_text())
-    words = ["install", "--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / "there"), "-r", str(lock)]
-    honest = subprocess.run([sys.executable, "-m", "pip", *words, "--require-hashes"], capture_output=True, text=True, check=False)
+    words = [
+        "install",
+        "--no-index",
+        "--find-links",
+        str(tmp_path),
+        "--target",
+        str(tmp_path / "there"),
+        "-r",
+        str(lock),
+    ]
+    honest = subprocess.run(
+        [sys.executable, "-m", "pip", *words, "--require-hashes"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert honest.returncode != 0
     assert "DO NOT MATCH THE HASHES" in honest.stderr
     assert not (tmp_path / "there").exists()

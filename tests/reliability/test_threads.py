@@ -1,4 +1,6 @@
-"""Close, cancel, other prices and training anew in every state: nothing hangs, nothing is left, and the window answers meanwhile."""
+"""Close, cancel, other prices and training anew in every state: nothing hangs, nothing is left,
+and the window answers meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,13 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 from window_bench import price_file, rested, wait, window
 
+from app import dialogs
+from app.background import Worker
 from app.session import Session
-from app.window import dialogs
 from app.window.workbench import Workbench
-from app.worker import Worker
 from forecasting import jobs
 from forecasting.events import EngineReady, Event, Notice
-from forecasting.training.loop import Run
+from forecasting.training.trainer import Run
 
 Times = Callable[[int], int]
 Program = Callable[..., Ended]
@@ -59,16 +61,25 @@ def ended_well(ended: Ended) -> None:
     assert ended.seconds <= CLOSED_S
 
 
-def closed_often(program: Program, state: str, often: int, prices: str, folder: Path, longest: float = 0.15) -> None:
+def closed_often(
+    program: Program, state: str, often: int, prices: str, folder: Path, longest: float = 0.15
+) -> None:
     """Close a program in a state at moments that differ, by its window and by quitting."""
     moments, took = random.Random(state), []
     for number in range(often):
         home = folder / f"{number}"
-        ended = program(state, home, prices=prices, delay=moments.uniform(0, longest), end=("close", "quit")[number % 2])
+        ended = program(
+            state,
+            home,
+            prices=prices,
+            delay=moments.uniform(0, longest),
+            end=("close", "quit")[number % 2],
+        )
         ended_well(ended)
         took.append(ended.seconds)
     print(
-        f"\nclosed while {state}: {often} times, status 0, ended after {sorted(took)[often // 2]:.2f} s (median), {max(took):.2f} s (most)"
+        f"\nclosed while {state}: {often} times, status 0, ended after "
+        f"{sorted(took)[often // 2]:.2f} s (median), {max(took):.2f} s (most)"
     )
 
 
@@ -76,7 +87,9 @@ def closed_often(program: Program, state: str, often: int, prices: str, folder: 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("state", ["first paint", *(one for one in STATES if one != "preparing")])
-def test_a_closed_program_ends_well_in_every_state(program: Program, prices: str, tmp_path: Path, times: Times, state: str) -> None:
+def test_a_closed_program_ends_well_in_every_state(
+    program: Program, prices: str, tmp_path: Path, times: Times, state: str
+) -> None:
     closed_often(program, state, times(3), prices, tmp_path)
 
 
@@ -84,14 +97,18 @@ def test_a_closed_program_ends_well_in_every_state(program: Program, prices: str
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("state", ["engine starting", "preparing"])
-def test_a_program_closed_while_its_engine_starts_ends_well(prices: str, tmp_path: Path, times: Times, state: str) -> None:
+def test_a_program_closed_while_its_engine_starts_ends_well(
+    prices: str, tmp_path: Path, times: Times, state: str
+) -> None:
     with programs(torch=False) as program:
         closed_often(program, state, times(3), prices, tmp_path, longest=2.0)
 
 
 @forks
 @pytest.mark.slow
-def test_a_program_that_leaves_its_threads_running_is_caught(program: Program, prices: str, tmp_path: Path) -> None:
+def test_a_program_that_leaves_its_threads_running_is_caught(
+    program: Program, prices: str, tmp_path: Path
+) -> None:
     ended = program("training", tmp_path, prices=prices, careless=True)
     assert ended.status < 0, ended.said
     with pytest.raises(AssertionError, match="QThread"):
@@ -110,7 +127,9 @@ def test_all_threads_together_are_waited_for_no_longer_than_was_asked(qapp: QApp
         session.aside(name, stuck)
     began = time.monotonic()
     assert not session.close(100)
-    assert time.monotonic() - began < 0.39, "four threads must not be waited for one after the other"
+    assert time.monotonic() - began < 0.39, (
+        "four threads must not be waited for one after the other"
+    )
     free.set()
     assert session.close()
 
@@ -119,13 +138,20 @@ def test_all_threads_together_are_waited_for_no_longer_than_was_asked(qapp: QApp
 
 
 @pytest.fixture(scope="module")
-def opened(qapp: QApplication, prices: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def opened(
+    qapp: QApplication, prices: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     """One window for all states."""
     warm_up = Session.warm_up
-    with window(tmp_path_factory.mktemp("threads"), prices) as bench, pytest.MonkeyPatch.context() as patch:
+    with (
+        window(tmp_path_factory.mktemp("threads"), prices) as bench,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setattr(Session, "warm_up", warm_up)
         answers(patch)
-        bench.session.engine = next(one for one in jobs.warm_up() if isinstance(one, EngineReady))
+        bench.session.engine = next(
+            item for item in jobs.warm_up() if isinstance(item, EngineReady)
+        )
         yield bench
         bench.session.unsaved = False
 
@@ -135,7 +161,9 @@ def cancelled(scene: Scene) -> None:
 
 
 def reloaded(scene: Scene) -> None:
-    """Ask for other prices: where something is trained they are refused in words, and nothing of it is harmed."""
+    """Ask for other prices: where something is trained they are refused in words, and nothing of
+    it is harmed.
+    """
     before, bench = scene.bench.session.state, scene.bench
     bench.load([scene.prices])
     refused = before not in ("idle", "loading")
@@ -176,7 +204,12 @@ def acted(scene: Scene, state: str, act: Callable[[Scene], None]) -> None:
         STATES[state].enter(scene)
         wait(lambda: STATES[state].reached(scene))
         act(scene)
-    for dialog in (bench.importer.dialog, bench.keeping.dialog, bench.auditing.dialog, bench.steering._rates):
+    for dialog in (
+        bench.importer.dialog,
+        bench.export_controller.dialog,
+        bench.auditing.dialog,
+        bench.training_controller._rates,
+    ):
         if dialog is not None:
             dialog.close()
     bench.cancel()
@@ -202,7 +235,14 @@ def _acted_behind_a_question(scene: Scene, act: Callable[[Scene], None]) -> None
 
 def at_rest(bench: Workbench, seconds: float = 25) -> None:
     """Wait for the end of all that was given up."""
-    wait(lambda: bench.session.state == "idle" and bench.session.threads == 0 and bench.session.engine is not None, seconds)
+    wait(
+        lambda: (
+            bench.session.state == "idle"
+            and bench.session.threads == 0
+            and bench.session.engine is not None
+        ),
+        seconds,
+    )
 
 
 def counted(bench: Workbench) -> dict[str, int]:
@@ -211,7 +251,9 @@ def counted(bench: Workbench) -> dict[str, int]:
     QApplication.sendPostedEvents(None, 52)  # deferred deletes
     gc.collect()
     return {
-        "threads of Python": len([one for one in threading.enumerate() if not isinstance(one, threading._DummyThread)]),
+        "threads of Python": len(
+            [item for item in threading.enumerate() if not isinstance(item, threading._DummyThread)]
+        ),
         "threads": psutil.Process().num_threads(),
         "timers": sum(timer.isActive() for timer in bench.window.findChildren(QTimer)),
         "objects": len(bench.window.findChildren(QObject)),
@@ -221,11 +263,15 @@ def counted(bench: Workbench) -> dict[str, int]:
 
 
 def _trackers() -> int:
-    return sum("resource_tracker" in " ".join(one.cmdline()) for one in psutil.Process().children())
+    return sum(
+        "resource_tracker" in " ".join(item.cmdline()) for item in psutil.Process().children()
+    )
 
 
 def repeated(opened: Workbench, prices: str, folder: Path, state: str, often: int) -> None:
-    """Act in a state again and again; what is there afterwards is what was there after the first time."""
+    """Act in a state again and again; what is there afterwards is what was there after the first
+    time.
+    """
     scene = Scene(opened, prices, folder)
     with slowed(state, scene.at_work, patience=0.5):
         for act in ACTIONS.values():
@@ -234,7 +280,9 @@ def repeated(opened: Workbench, prices: str, folder: Path, state: str, often: in
         for _ in range(often):
             for act in ACTIONS.values():
                 acted(scene, state, act)
-        grown = {what: (before[what], now) for what, now in counted(opened).items() if now > before[what]}
+        grown = {
+            what: (before[what], now) for what, now in counted(opened).items() if now > before[what]
+        }
     assert not grown, grown
     print(f"\n{', '.join(ACTIONS)} while {state}: {often} times each, nothing left ({before})")
 
@@ -249,7 +297,9 @@ def test_cancel_reload_and_retrain_leave_nothing_in_any_state(
 
 
 @pytest.mark.slow
-def test_a_job_that_is_not_told_to_end_is_caught(opened: Workbench, prices: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_is_not_told_to_end_is_caught(
+    opened: Workbench, prices: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forgotten: list[Worker] = []
     monkeypatch.setattr(Worker, "discard", lambda worker: forgotten.append(worker))
     scene = Scene(opened, prices, tmp_path)
@@ -293,7 +343,9 @@ def steps_of(seconds: float) -> Iterator[list[float]]:
 
 
 def answered_meanwhile(opened: Workbench, prices: str, folder: Path) -> Heartbeat:
-    """Train with steps of two seconds, cancel in the middle of one, and check that the window has answered all the time."""
+    """Train with steps of two seconds, cancel in the middle of one, and check that the window
+    has answered all the time.
+    """
     scene = Scene(opened, prices, folder)
     with steps_of(2.0) as took:
         scene.train()
@@ -309,9 +361,14 @@ def answered_meanwhile(opened: Workbench, prices: str, folder: Path) -> Heartbea
 
 
 @pytest.mark.slow
-def test_a_step_of_two_seconds_does_not_block_the_window(opened: Workbench, prices: str, tmp_path: Path) -> None:
+def test_a_step_of_two_seconds_does_not_block_the_window(
+    opened: Workbench, prices: str, tmp_path: Path
+) -> None:
     heart = answered_meanwhile(opened, prices, tmp_path)
-    print(f"\nsteps of 2 s: longest gap of the window {heart.longest * 1000:.0f} ms over {heart.beats} beats")
+    print(
+        f"\nsteps of 2 s: longest gap of the window {heart.longest * 1000:.0f} ms over "
+        f"{heart.beats} beats"
+    )
 
 
 @pytest.mark.slow

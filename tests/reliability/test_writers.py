@@ -1,4 +1,6 @@
-"""Every writer of the program on a disk that fails at the n-th thing asked of it: the old file stays, and the user is told what to do."""
+"""Every writer of the program on a disk that fails at the n-th thing asked of it: the old file
+stays, and the user is told what to do.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +21,30 @@ from fabricated import run, walk
 from failing_disk import ERRORS, failing
 from window_bench import exported, idle, price_file, wait, window
 
-from app import export, logbook
+from app import export, log
 from app.cli import main
 from app.cli.outcomes import write_outcomes
 from app.export import tables
-from app.project import Project, read_project, write_project
-from app.settings import Preferences
+from app.features.project.project_file import Project, read_project, write_project
+from app.preferences import Preferences
 from app.window.workbench import Workbench
-from forecasting import jobs, writing
-from forecasting.backtest.saved import read_fold, write_fold
+from forecasting import jobs
+from forecasting.backtest.saved_folds import read_fold, write_fold
 from forecasting.backtest.work import FoldRun
 from forecasting.bundle import read_bundle, write_bundle
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ExportError
 from forecasting.events import Notice
+from forecasting.files import atomic
 from forecasting.series import Panel
-from forecasting.training.state import TrainingState
+from forecasting.training.checkpoint import TrainingState
 
 pytestmark = pytest.mark.slow
 
 RESULT = run(walk("ACME"), walk("OTHER", seed=1))
-SMALL = RunConfig().changed(model="gru", hidden_size=4, input_size=10, horizon=2, device="cpu", baselines="random-walk")
+SMALL = RunConfig().changed(
+    model="gru", hidden_size=4, input_size=10, horizon=2, device="cpu", baselines="random-walk"
+)
 Write = Callable[[Path, int], None]
 
 
@@ -49,17 +54,26 @@ def _fold(path: Path, number: int) -> None:
 
 def _state(path: Path, number: int) -> None:
     config = RunConfig().changed(seed=number)
-    TrainingState(config, {"A": "x"}, ("a.csv",), {"history": []}, {"network.w": np.arange(50_000.0)}).save(path)
+    TrainingState(
+        config, {"A": "x"}, ("a.csv",), {"history": []}, {"network.w": np.arange(50_000.0)}
+    ).save(path)
 
 
 def _exported(path: Path, number: int) -> None:
-    export.write(path, run(walk("ACME", seed=number), walk("OTHER", seed=1)), look=export.Look(dpi=60))
+    export.write(
+        path, run(walk("ACME", seed=number), walk("OTHER", seed=1)), look=export.Look(dpi=60)
+    )
 
 
-#: Everything that writes a file of its own, by the name of the file: takes where to, and a number that makes another file of it.
+#: Everything that writes a file of its own, by the name of the file: takes where to, and a number
+#: that makes another file of it.
 WRITERS: dict[str, Write] = {
-    "mine.candleproject": lambda path, n: write_project(path, Project(candleproject=1, config={"train": {"seed": n}})),
-    "net.candlecast": lambda path, n: write_bundle(path, {"kind": "x"}, {"w": np.full(30_000, float(n))}),
+    "mine.candleproject": lambda path, n: write_project(
+        path, Project(candleproject=1, config={"train": {"seed": n}})
+    ),
+    "net.candlecast": lambda path, n: write_bundle(
+        path, {"kind": "x"}, {"w": np.full(30_000, float(n))}
+    ),
     "kept.training": _state,
     "fold-00001.npz": _fold,
     "plot.png": _exported,
@@ -70,16 +84,18 @@ WRITERS: dict[str, Write] = {
     "report.html": _exported,
     "loss.csv": lambda path, n: tables.write_table(path, {"x": np.arange(9_000) + n}),
     "folds.csv": lambda path, n: write_outcomes(path, RESULT.outcomes, (0.1, 0.5, 0.9)[n % 2 :]),
-    "folds.parquet": lambda path, n: write_outcomes(path, RESULT.outcomes, (0.1, 0.5, 0.9)[n % 2 :]),
+    "folds.parquet": lambda path, n: write_outcomes(
+        path, RESULT.outcomes, (0.1, 0.5, 0.9)[n % 2 :]
+    ),
 }
 
 
 def check_every_place(path: Path, write: Write, error: int) -> int:
     """Let a writer fail at every place there is; returns how many there are."""
     write(path, 0)
-    old, place = path.read_bytes(), 0
+    old, index = path.read_bytes(), 0
     while True:
-        with failing(path.parent, error, place) as disk:
+        with failing(path.parent, error, index) as disk:
             try:
                 write(path, 1)
                 refused = None
@@ -92,26 +108,32 @@ def check_every_place(path: Path, write: Write, error: int) -> int:
         assert str(path) in refused.message
         assert os.strerror(error) in refused.message
         assert refused.hint
-        assert [one.name for one in path.parent.iterdir()] == [path.name], "a temporary file stays"
-        place += 1
+        assert [item.name for item in path.parent.iterdir()] == [path.name], (
+            "a temporary file stays"
+        )
+        index += 1
     assert refused is None, f"nothing failed, but {refused}"
     assert path.read_bytes() != old, "the new file is there"
-    return place
+    return index
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_writer_that_fails_at_any_place_leaves_the_old_file_and_says_why(name: str, tmp_path: Path, qapp: object) -> None:
-    places = 0
+def test_a_writer_that_fails_at_any_place_leaves_the_old_file_and_says_why(
+    name: str, tmp_path: Path, qapp: object
+) -> None:
+    indices = 0
     for what, error in ERRORS.items():
         folder = tmp_path / what
         folder.mkdir()
-        places += check_every_place(folder / name, WRITERS[name], error)
-    print(f"\n{name}: {places} faults")
-    assert places >= 3 * len(ERRORS)
+        indices += check_every_place(folder / name, WRITERS[name], error)
+    print(f"\n{name}: {indices} faults")
+    assert indices >= 3 * len(ERRORS)
 
 
 @pytest.mark.parametrize("name", ["mine.candleproject", "fold-00001.npz"])
-def test_a_plain_writer_would_be_noticed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_writer_would_be_noticed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import contextlib
 
     @contextlib.contextmanager
@@ -121,8 +143,8 @@ def test_a_plain_writer_would_be_noticed(name: str, tmp_path: Path, monkeypatch:
         except OSError as error:
             raise ExportError(f"{path} cannot be written: {error.strerror}.", "x") from error
 
-    monkeypatch.setattr(writing, "replacing", plain)
-    monkeypatch.setattr("forecasting.backtest.saved.replacing", plain)
+    monkeypatch.setattr(atomic, "atomic_open", plain)
+    monkeypatch.setattr("forecasting.backtest.saved_folds.atomic_open", plain)
     with pytest.raises(AssertionError, match="old file is not as it was"):
         check_every_place(tmp_path / name, WRITERS[name], errno.ENOSPC)
 
@@ -159,12 +181,24 @@ except CandlecastError as error:
 def _really(path: Path, *how: str) -> str:
     command = [sys.executable, "-c", _LIMITED, str(Path(__file__).parents[2]), str(path), *how]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, env=environment
+    )
     return done.stdout.strip() or done.stderr[-2000:]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit on the size of files")
-@pytest.mark.parametrize("name", ["folds.parquet", "folds.csv", "net.candlecast", "report.html", "plot.png", "mine.candleproject"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "folds.parquet",
+        "folds.csv",
+        "net.candlecast",
+        "report.html",
+        "plot.png",
+        "mine.candleproject",
+    ],
+)
 def test_a_file_that_may_not_grow_is_refused_by_the_real_system(name: str, tmp_path: Path) -> None:
     assert _really(tmp_path / name, "limit") == "True True True True"
 
@@ -172,15 +206,19 @@ def test_a_file_that_may_not_grow_is_refused_by_the_real_system(name: str, tmp_p
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 256 KB; needs the right to mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
+    index = tmp_path / "disk"
+    index.mkdir()
     if (
         not sys.platform.startswith("linux")
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True, check=False).returncode
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(index)],
+            capture_output=True,
+            check=False,
+        ).returncode
     ):
         pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    yield index
+    subprocess.run(["umount", "-l", str(index)], check=True)
 
 
 @pytest.mark.parametrize("name", ["folds.parquet", "net.candlecast", "mine.candleproject"])
@@ -193,7 +231,7 @@ def test_a_folder_that_vanishes_while_it_is_written_to_is_told(tmp_path: Path) -
     folder.mkdir()
 
     def write() -> None:
-        with writing.replacing(folder / "mine.csv") as part:
+        with atomic.atomic_open(folder / "mine.csv") as part:
             part.write_bytes(b"half")
             folder.rename(tmp_path / "unplugged")
 
@@ -202,12 +240,14 @@ def test_a_folder_that_vanishes_while_it_is_written_to_is_told(tmp_path: Path) -
     assert "connect its drive or network again" in told.value.hint
 
 
-def test_a_read_only_file_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_file_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("old")
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ExportError, match="Permission denied"):
-        writing.write_whole(path, b"new")
+        atomic.atomic_write(path, b"new")
     assert path.read_text() == "old"
 
 
@@ -216,37 +256,46 @@ def test_links_and_permissions_stay_as_they_were(tmp_path: Path) -> None:
     path.write_text("old")
     path.chmod(0o600)
     link.symlink_to(path)
-    writing.write_whole(link, b"new")
+    atomic.atomic_write(link, b"new")
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert path.stat().st_mode & 0o777 == 0o600
-    writing.write_whole(tmp_path / f"{'n' * 250}.csv", b"a name as long as the disk takes")
+    atomic.atomic_write(tmp_path / f"{'n' * 250}.csv", b"a name as long as the disk takes")
 
 
 def test_only_what_a_killed_program_left_is_swept(tmp_path: Path) -> None:
     ours = (".mine.csv.0123abcd.candlecast-part", ".other.csv.0123abcd.candlecast-part")
-    others = (".hidden", ".mine.csv.0123abcd.part", "mine.candlecast-part", ".x.0123abc.candlecast-part", "empty.lock", "poetry.lock")
+    others = (
+        ".hidden",
+        ".mine.csv.0123abcd.part",
+        "mine.candlecast-part",
+        ".x.0123abc.candlecast-part",
+        "empty.lock",
+        "poetry.lock",
+    )
     for name in (*ours, *others):
         (tmp_path / name).write_text("")
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "yarn.lock").touch()
-    with writing.replacing(tmp_path / "mine.csv") as part:
+    with atomic.atomic_open(tmp_path / "mine.csv") as part:
         part.write_bytes(b"x")
-        writing.sweep_own(tmp_path)
+        atomic.remove_own_stale(tmp_path)
         assert part.exists(), "what is being written stays"
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([*others, "below", "mine.csv"])
+    assert sorted(item.name for item in tmp_path.iterdir()) == sorted(
+        [*others, "below", "mine.csv"]
+    )
     assert (tmp_path / "below" / "yarn.lock").exists()
 
 
 def test_a_claim_of_a_program_that_is_gone_is_swept(tmp_path: Path) -> None:
-    claim = writing.Claim(tmp_path / "store.sqlite")
+    claim = atomic.FileLock(tmp_path / "store.sqlite")
     assert claim.take()
-    writing.sweep_own(tmp_path)
+    atomic.remove_own_stale(tmp_path)
     assert claim.path.exists()
     name = claim.path.name
     claim.release()
     (tmp_path / name).touch()
-    writing.sweep_own(tmp_path)
+    atomic.remove_own_stale(tmp_path)
     assert not (tmp_path / name).exists()
 
 
@@ -260,9 +309,9 @@ def test_settings_stay_whole_and_it_is_said_once(tmp_path: Path, qapp: object) -
     assert kept.save()
     old = path.read_bytes()
     kept.told = lambda message, hint: told.append((message, hint))
-    for place in range(6):
-        kept.style = ("bars", "line")[place % 2]
-        with failing(tmp_path, errno.ENOSPC, place) as disk:
+    for index in range(6):
+        kept.style = ("bars", "line")[index % 2]
+        with failing(tmp_path, errno.ENOSPC, index) as disk:
             saved = kept.save()
         if not disk.failed:
             break
@@ -278,10 +327,10 @@ def test_settings_stay_whole_and_it_is_said_once(tmp_path: Path, qapp: object) -
 
 
 def test_two_windows_keep_each_others_settings(tmp_path: Path, qapp: object) -> None:
-    one, other = Preferences(tmp_path / "window.ini"), Preferences(tmp_path / "window.ini")
-    one.theme = "dark"
-    one.remember("a.csv")
-    assert one.save()
+    item, other = Preferences(tmp_path / "window.ini"), Preferences(tmp_path / "window.ini")
+    item.theme = "dark"
+    item.remember("a.csv")
+    assert item.save()
     other.style = "line"
     other.remember("b.csv")
     assert other.save()
@@ -294,39 +343,47 @@ def test_two_windows_keep_each_others_settings(tmp_path: Path, qapp: object) -> 
 
 @pytest.fixture
 def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
-    with window(tmp_path / "settings", price_file(tmp_path / "ACME.csv", 300), recovery=True) as opened:
+    with window(
+        tmp_path / "settings", price_file(tmp_path / "ACME.csv", 300), recovery=True
+    ) as opened:
         yield opened
-        opened.projecting.path = None  # nothing is asked at the end
+        opened.project_controller.path = None  # nothing is asked at the end
 
 
-def test_the_window_says_what_cannot_be_written_and_keeps_the_work(bench: Workbench, tmp_path: Path) -> None:
+def test_the_window_says_what_cannot_be_written_and_keeps_the_work(
+    bench: Workbench, tmp_path: Path
+) -> None:
     folder = tmp_path / "target"
     folder.mkdir()
     path = folder / "mine.candleproject"
-    assert bench.projecting.save_to(path)
+    assert bench.project_controller.save_to(path)
     old = path.read_bytes()
     bench.model.show_config(bench.model.config().changed(horizon=7))
     for what, error in ERRORS.items():
         with failing(folder, error, 1):
-            assert not bench.projecting.save_to(path)
+            assert not bench.project_controller.save_to(path)
             assert not exported(bench, folder / "chart.png")
         assert "chart.png" in bench.banner.text
         assert os.strerror(error) in bench.banner.text, what
         assert path.read_bytes() == old
-        assert [one.name for one in folder.iterdir()] == [path.name]
+        assert [item.name for item in folder.iterdir()] == [path.name]
     elsewhere = tmp_path / "elsewhere.candleproject"
-    assert bench.projecting.save_to(elsewhere), "the work is still there, and can be saved elsewhere"
+    assert bench.project_controller.save_to(elsewhere), (
+        "the work is still there, and can be saved elsewhere"
+    )
     assert read_project(elsewhere).run_config.task.horizon == 7
     assert exported(bench, folder / "chart.png")
 
 
-def test_lists_and_recovery_copies_that_cannot_be_kept_are_told(bench: Workbench, tmp_path: Path) -> None:
+def test_lists_and_recovery_copies_that_cannot_be_kept_are_told(
+    bench: Workbench, tmp_path: Path
+) -> None:
     home = tmp_path / "settings"
-    bench.watching.save()
+    bench.watchlist_controller.save()
     old = (home / "watchlist.json").read_bytes()
     bench.session.check([0], False)
     with failing(home, errno.ENOSPC, 0):
-        bench.watching.save()
+        bench.watchlist_controller.save()
     assert "watchlist could not be kept" in bench.banner.text
     assert "Free some space" in bench.banner.text
     assert (home / "watchlist.json").read_bytes() == old
@@ -341,7 +398,20 @@ def test_lists_and_recovery_copies_that_cannot_be_kept_are_told(bench: Workbench
 
 # The command line
 
-QUICK = ("--model", "gru", "--hidden-size", "4", "--input-size", "10", "--horizon", "2", "--epochs", "2", "--device", "cpu")
+QUICK = (
+    "--model",
+    "gru",
+    "--hidden-size",
+    "4",
+    "--input-size",
+    "10",
+    "--horizon",
+    "2",
+    "--epochs",
+    "2",
+    "--device",
+    "cpu",
+)
 
 
 def _told(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -356,7 +426,17 @@ def test_a_command_writes_what_it_can_and_loses_nothing_that_was_trained(
     prices, folder = price_file(tmp_path / "ACME.csv", 200), tmp_path / "target"
     folder.mkdir()
     (folder / "f.csv").write_text("old")
-    words = ["forecast", prices, *QUICK, "--export", folder / "f.csv", "--export", tmp_path / "f.html", "--save", folder / "n.candlecast"]
+    words = [
+        "forecast",
+        prices,
+        *QUICK,
+        "--export",
+        folder / "f.csv",
+        "--export",
+        tmp_path / "f.html",
+        "--save",
+        folder / "n.candlecast",
+    ]
     with failing(folder, errno.ENOSPC, 0):
         status, out, err = _told(capsys, *words)
     assert status == 2
@@ -365,7 +445,7 @@ def test_a_command_writes_what_it_can_and_loses_nothing_that_was_trained(
     assert f"{folder / 'f.csv'} cannot be written: No space left" in err
     assert "Free some space" in err
     assert (folder / "f.csv").read_text() == "old"
-    assert [one.name for one in folder.iterdir()] == ["f.csv"]
+    assert [item.name for item in folder.iterdir()] == ["f.csv"]
     (rescued,) = (own_folders / "rescued").iterdir()
     assert str(rescued) in err, "the network is not lost"
     read_bundle(rescued)
@@ -374,40 +454,57 @@ def test_a_command_writes_what_it_can_and_loses_nothing_that_was_trained(
     assert "ACME" in out, "the run is kept"
 
 
-def test_a_backtest_whose_folds_cannot_be_kept_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backtest_whose_folds_cannot_be_kept_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panel = Panel((walk("ACME", 200),))
     config = SMALL.changed(epochs=1, test_size=40)
     from forecasting.config import BacktestConfig
 
     folder = tmp_path / "folds"
     with failing(folder, errno.ENOSPC, 9):
-        events = list(jobs.backtest(panel, config, BacktestConfig(refit=10, step_size=10), workers=1, resume=folder))
-    told = [event for event in events if isinstance(event, Notice) and "not kept from here on" in event.message]
+        events = list(
+            jobs.backtest(
+                panel, config, BacktestConfig(refit=10, step_size=10), workers=1, resume=folder
+            )
+        )
+    told = [
+        event
+        for event in events
+        if isinstance(event, Notice) and "not kept from here on" in event.message
+    ]
     assert len(told) == 1
     assert "No space left" in told[0].message
     assert type(events[-1]).__name__ == "BacktestFinished"
-    assert all(read_fold(one) is not None for one in folder.glob("*.npz"))
+    assert all(read_fold(item) is not None for item in folder.glob("*.npz"))
 
 
-def test_a_training_state_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from forecasting.training import state
+def test_a_training_state_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from forecasting.training import checkpoint
 
-    monkeypatch.setattr(state, "_SOON_S", 0.0)
-    monkeypatch.setattr(state, "_SHARE", 1e9)
+    monkeypatch.setattr(checkpoint, "_SOON_S", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHARE", 1e9)
     panel = Panel((walk("ACME", 200),))
     config = SMALL.changed(epochs=4)
-    for place in range(8):
-        file = tmp_path / f"{place}" / "kept.training"
+    for index in range(8):
+        file = tmp_path / f"{index}" / "kept.training"
         file.parent.mkdir()
-        with failing(file.parent, errno.EIO, place):
+        with failing(file.parent, errno.EIO, index):
             events = list(jobs.train(panel, config, autosave=file))
         assert type(events[-1]).__name__ == "RunFinished"
-        assert sum("cannot be kept" in event.message for event in events if isinstance(event, Notice)) <= 1
-        assert list(file.parent.iterdir()) == [], place
+        assert (
+            sum("cannot be kept" in event.message for event in events if isinstance(event, Notice))
+            <= 1
+        )
+        assert list(file.parent.iterdir()) == [], index
 
 
-def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(own_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    logbook.begin(0, safe=False)
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(
+    own_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.begin(0, safe=False)
     handler = logging.getLogger("candlecast").handlers[0]
     assert isinstance(handler, logging.StreamHandler)
 
@@ -417,9 +514,9 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(own_folders
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(handler, "stream", Full())
-        logbook.note("a line that finds no room")
-    logbook.note("a line that does")
-    logbook.end()
+        log.note("a line that finds no room")
+    log.note("a line that does")
+    log.end()
     assert "a line that does" in (own_folders / "log" / "candlecast.log").read_text()
     assert capsys.readouterr().err == ""
 

@@ -1,8 +1,12 @@
-"""Any price file: what is in it is read, what was understood is said, and the rest is refused clearly.
+"""Any price file: what is in it is read, what was understood is said, and the rest is refused
+clearly.
 
-The stages, in order: ``opening`` (limits, packing, kind), ``text`` or ``tables`` (cells), ``grid`` (header and data),
-``labels`` and ``roles`` (which column is what), ``dates``, ``serials`` and ``numbers`` (what cells mean), ``convert`` (marks,
-zones), ``assemble`` (bars in order, one series a symbol). ``swift`` is the short cut for large plain CSV files.
+The stages, in order: ``opening`` (limits, packing, kind), ``text`` or ``tables`` (cells), ``grid``
+(header and data),
+``labels`` and ``roles`` (which column is what), ``dates``, ``serials`` and ``numbers`` (what cells
+mean), ``convert`` (marks,
+zones), ``assemble`` (bars in order, one series a symbol). ``swift`` is the short cut for large
+plain CSV files.
 """
 
 from __future__ import annotations
@@ -11,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from forecasting.series import PriceSeries
+from forecasting.sources.files.assign_columns import ROLES, ColumnReading
 from forecasting.sources.files.reader import read, understand
-from forecasting.sources.files.reading import Reading
-from forecasting.sources.files.roles import ROLES, ColumnReading
+from forecasting.sources.files.report import Reading
 from forecasting.sources.options import AS_FOUND, ReadOptions, TickerOptions
 
 __all__ = ["ROLES", "ColumnReading", "FileSource", "Reading", "read", "understand"]

@@ -1,4 +1,6 @@
-"""Feather files and Arrow IPC streams: checked before they are unpacked, and validated before they are used."""
+"""Feather files and Arrow IPC streams: checked before they are unpacked, and validated before
+they are used.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import struct
 from typing import Any
 
 from forecasting.errors import SourceError
+from forecasting.sources.files.container import MAX_RATIO, Opened, whole_file
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid
-from forecasting.sources.files.opening import MAX_RATIO, Opened, whole_file
 from forecasting.sources.files.tables import FREE_BYTES, grid_of, text_bytes
 
 #: Kinds of messages that hold data: a dictionary and a batch of records.
@@ -17,7 +19,8 @@ _MOST_BUFFERS = 8 * MAX_COLUMNS
 
 
 def read_arrow(opened: Opened) -> tuple[Grid, str]:
-    """Read a Feather file or an Arrow stream; an index that pandas wrote is a column like any other.
+    """Read a Feather file or an Arrow stream; an index that pandas wrote is a column like any
+    other.
 
     Returns
     -------
@@ -36,15 +39,36 @@ def read_arrow(opened: Opened) -> tuple[Grid, str]:
     name = opened.path.name
     most = max(FREE_BYTES, MAX_RATIO * len(data))
     try:
-        reader = pa.ipc.open_file(pa.BufferReader(data)) if data.startswith(b"ARROW1") else pa.ipc.open_stream(pa.BufferReader(data))
+        reader = (
+            pa.ipc.open_file(pa.BufferReader(data))
+            if data.startswith(b"ARROW1")
+            else pa.ipc.open_stream(pa.BufferReader(data))
+        )
         width = len(reader.schema)
         if width > MAX_COLUMNS:
-            raise SourceError(f"{name} has {width:,} columns.", f"At most {MAX_COLUMNS:,} are read.")
+            raise SourceError(
+                f"{name} has {width:,} columns.", f"At most {MAX_COLUMNS:,} are read."
+            )
         if _unpacked_bytes(data) > most:
-            raise SourceError(f"{name} packs its columns more than {MAX_RATIO}-fold.", "Save the prices as CSV.")
+            raise SourceError(
+                f"{name} packs its columns more than {MAX_RATIO}-fold.", "Save the prices as CSV."
+            )
         table = _validated(reader, name, most)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, RecursionError, struct.error, IndexError) as error:
-        raise SourceError(f"{name} is no Arrow file that can be read: {error}.", "Write it again, or save it as CSV.") from error
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        MemoryError,
+        RecursionError,
+        struct.error,
+        IndexError,
+    ) as error:
+        raise SourceError(
+            f"{name} is no Arrow file that can be read: {error}.",
+            "Write it again, or save it as CSV.",
+        ) from error
     return grid_of(table, name), digest
 
 
@@ -60,32 +84,37 @@ def _validated(reader: Any, name: str, most: int) -> Any:
 
     batches, rows, size = [], 0, 0
     count = getattr(reader, "num_record_batches", None)
-    batch_at = (reader.get_batch(place) for place in range(count)) if count is not None else iter(reader)
+    batch_at = (
+        (reader.get_batch(index) for index in range(count)) if count is not None else iter(reader)
+    )
     for batch in batch_at:
         batch.validate(full=True)
         rows += batch.num_rows
         size += sum(text_bytes(pa.chunked_array([column])) for column in batch.columns)
         if rows > MAX_ROWS or size > most or rows * 8 * batch.num_columns > most:
-            raise SourceError(f"{name} has {rows:,} rows or more, or texts of {size >> 20} MB.", "Keep only the rows and columns needed.")
+            raise SourceError(
+                f"{name} has {rows:,} rows or more, or texts of {size >> 20} MB.",
+                "Keep only the rows and columns needed.",
+            )
         batches.append(batch)
     return pa.Table.from_batches(batches, reader.schema)
 
 
 def _unpacked_bytes(data: bytes) -> int:
     """Return how many bytes the packed buffers of all batches say that they have once unpacked."""
-    place = 8 if data.startswith(b"ARROW1") else 0
+    index = 8 if data.startswith(b"ARROW1") else 0
     total = 0
-    while place + 8 <= len(data):
-        mark, size = struct.unpack_from("<Ii", data, place)
-        start = place + 8
+    while index + 8 <= len(data):
+        mark, size = struct.unpack_from("<Ii", data, index)
+        start = index + 8
         if mark != 0xFFFFFFFF:
-            size, start = mark, place + 4
+            size, start = mark, index + 4
         if size <= 0 or start + size > len(data):
             break
         message = _Message(data, start)
         body = start + size
         total += message.unpacked_bytes(body)
-        place = body + message.body_size + (-message.body_size % 8)
+        index = body + message.body_size + (-message.body_size % 8)
     return total
 
 
@@ -103,7 +132,9 @@ class _Message:
         self._head = head + self._number("<I", head) if head else 0
 
     def unpacked_bytes(self, body: int) -> int:
-        """Return the bytes of the packed buffers once unpacked, 0 where none is packed; ``body`` is where the buffers begin."""
+        """Return the bytes of the packed buffers once unpacked, 0 where none is packed; ``body``
+        is where the buffers begin.
+        """
         batch = self._head
         if self.kind == _DICTIONARY and batch:
             inner = self._field(batch, 1)
@@ -118,8 +149,8 @@ class _Message:
         if count > _MOST_BUFFERS:
             raise ValueError(f"a batch has {count:,} buffers")
         total = 0
-        for place in range(count):
-            offset, length = struct.unpack_from("<qq", self._data, vector + 4 + 16 * place)
+        for index in range(count):
+            offset, length = struct.unpack_from("<qq", self._data, vector + 4 + 16 * index)
             if length >= 8:
                 total += max(length, self._number("<q", body + offset))
         return total
@@ -132,7 +163,7 @@ class _Message:
         offset = self._number("<H", fields + 4 + 2 * number)
         return table + offset if offset else 0
 
-    def _number(self, form: str, place: int) -> int:
-        if place < 0:
+    def _number(self, form: str, index: int) -> int:
+        if index < 0:
             raise ValueError("an offset points before the file")
-        return int(struct.unpack_from(form, self._data, place)[0])
+        return int(struct.unpack_from(form, self._data, index)[0])

@@ -1,4 +1,6 @@
-"""The hour that comes twice when summer time ends: two moments of one wall-clock time, not a duplicate."""
+"""The hour that comes twice when summer time ends: two moments of one wall-clock time, not a
+duplicate.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,18 @@ import numpy as np
 
 from forecasting.series import Dates, Finding
 
-#: Zones of which one is taken where a file names none, by the hour and the Sunday on which their summer time ends.
+#: Zones of which one is taken where a file names none, by the hour and the Sunday on which their
+#: summer time ends.
 _ZONES = (
-    "America/New_York", "Europe/London", "Europe/Berlin", "Europe/Athens", "Australia/Sydney", "Pacific/Auckland", "Asia/Jerusalem",
+    "America/New_York", "Europe/London", "Europe/Berlin", "Europe/Athens", "Australia/Sydney",
+    "Pacific/Auckland", "Asia/Jerusalem",
     "America/Santiago",
 )  # fmt: skip
 
 
 def unfolded(ds: Dates, tz: str, wanted: str = "") -> tuple[Dates, str, tuple[Finding, ...]]:
-    """Return times in UTC where hours come twice just as summer time ends in a zone; otherwise as they are.
+    """Return times in UTC where hours come twice just as summer time ends in a zone; otherwise as
+    they are.
 
     Parameters
     ----------
@@ -43,18 +48,35 @@ def unfolded(ds: Dates, tz: str, wanted: str = "") -> tuple[Dates, str, tuple[Fi
         if utc is not None:
             hour = str(ordered[back[0] + 1].astype("datetime64[m]")).replace("T", " ")
             assumed = "" if tz or wanted else ", which is assumed"
-            message = f"Times come twice at {hour}, when summer time ends in {zone}{assumed}; they are no duplicates and shown in UTC."
-            finding = Finding("time_zone", message, int(back.size), "info" if tz or wanted else "warning", "read as UTC", (hour,))
+            message = (
+                f"Times come twice at {hour}, when summer time ends in {zone}{assumed}; "
+                "they are no duplicates and shown in UTC."
+            )
+            finding = Finding(
+                "time_zone",
+                message,
+                int(back.size),
+                "info" if tz or wanted else "warning",
+                "read as UTC",
+                (hour,),
+            )
             return utc[::-1] if backwards else utc, "UTC", (finding,)
     return ds, tz, ()
 
 
 def _in_utc(ds: Dates, zone: str) -> Dates | None:
-    """Return times in UTC if all that repeat do so because summer time ends in a zone; None otherwise."""
+    """Return times in UTC if all that repeat do so because summer time ends in a zone; None
+    otherwise.
+    """
     import pandas as pd
 
     try:
-        moments = pd.DatetimeIndex(ds).tz_localize(zone, ambiguous="infer").tz_convert("UTC").tz_localize(None)
+        moments = (
+            pd.DatetimeIndex(ds)
+            .tz_localize(zone, ambiguous="infer")
+            .tz_convert("UTC")
+            .tz_localize(None)
+        )
     except (ValueError, KeyError, OSError):
         return None
     utc: Dates = moments.to_numpy().astype("datetime64[us]")

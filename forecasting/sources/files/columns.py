@@ -24,10 +24,14 @@ ROLES = ("date", "time", "symbol", *PRICE_ROLES, *DATE_PARTS)
 UNUSED = "unused"
 
 #: Roles that hold prices or volumes, those of bid and ask included.
-VALUE_ROLES = (*PRICE_ROLES, *(f"{side}_{role}" for side in ("bid", "ask") for role in PRICE_ROLES[:4]))
+VALUE_ROLES = (
+    *PRICE_ROLES,
+    *(f"{side}_{role}" for side in ("bid", "ask") for role in PRICE_ROLES[:4]),
+)
 
 #: Smallest and largest number of each part of a date.
-_PART_LIMITS = {"year": (1000, 2261), "quarter": (1, 4), "month": (1, 12), "week": (1, 53), "day": (1, 31), "dayofyear": (1, 366),
+_PART_LIMITS = {"year": (1000, 2261), "quarter": (1, 4), "month": (1, 12), "week": (1, 53),
+    "day": (1, 31), "dayofyear": (1, 366),
     "hour": (0, 24), "minute": (0, 59)}  # fmt: skip
 
 #: Days between the date of a row and a time stamp beside it that belongs to the same bar.
@@ -36,7 +40,9 @@ _SAME_TIME_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ColumnReading:
-    """One column as understood: where it stands, its name, its role ("" where it is not used) and, in a wide panel, its symbol."""
+    """One column as understood: where it stands, its name, its role ("" where it is not used)
+    and, in a wide panel, its symbol.
+    """
 
     index: int
     name: str
@@ -52,7 +58,8 @@ class Roles:
     ----------
     columns : tuple of ColumnReading
     layout : str
-        ``single``, ``long`` (one or several symbol columns) or ``wide`` (one or several columns a symbol).
+        ``single``, ``long`` (one or several symbol columns) or ``wide`` (one or several columns a
+        symbol).
     foreign : bool
         Names are not English, which makes day before month and decimal commas likelier.
     findings : tuple of Finding
@@ -80,12 +87,14 @@ class Roles:
         """Where the parts of a date stand that has no column of its own; empty where it has one."""
         if self.index("date") is not None:
             return {}
-        return {role: place for role in DATE_PARTS if (place := self.index(role)) is not None}
+        return {role: index for role in DATE_PARTS if (index := self.index(role)) is not None}
 
 
 @dataclass(eq=False)
 class Column:
-    """A column of the sample with what its name and content say, the latter worked out when asked for."""
+    """A column of the sample with what its name and content say, the latter worked out when
+    asked for.
+    """
 
     index: int
     cells: Any
@@ -155,7 +164,11 @@ class Column:
     @cached_property
     def counter(self) -> bool:
         """Whether the column only counts rows."""
-        ends = {str(self.filled[place].as_py()).removesuffix(".0") for place in (0, -1)} if len(self.filled) > 2 else set()
+        ends = (
+            {str(self.filled[index].as_py()).removesuffix(".0") for index in (0, -1)}
+            if len(self.filled) > 2
+            else set()
+        )
         if self.label.role in PRICE_ROLES or not ends & {"0", "1"}:
             return False
         if self.known.size < 3 or self.known.min() > 1 or np.any(self.known % 1):
@@ -179,10 +192,14 @@ class Column:
         return bool(set(plain(self.name).split()) & KEY_WORDS)
 
     def stamps_of(self, date: Column) -> bool:
-        """Tell whether numbers are time stamps of the rows' own dates, such as when a bar was closed or received."""
+        """Tell whether numbers are time stamps of the rows' own dates, such as when a bar was
+        closed or received.
+        """
         if self.numeric < 1.0 or len(self.filled) < 0.9 * len(self.cells) or not self.whole:
             return False
-        if not self.dates.form.startswith(("epoch", "yyyymmdd")) or len(self.filled) != len(date.filled):
+        if not self.dates.form.startswith(("epoch", "yyyymmdd")) or len(self.filled) != len(
+            date.filled
+        ):
             return False
         distance = np.abs(self.dates.ds - date.dates.ds)
         known = distance[~np.isnat(distance)]
@@ -193,8 +210,16 @@ def described(sample: Grid, form: str, era: str) -> list[Column]:
     """Return the columns of a sample with what their names say."""
     texts = list(zip(*sample.header, strict=True)) if sample.header else [()] * len(sample.columns)
     columns = [
-        Column(place, cells, texts[place], read_label(texts[place]), name, form=form if "%" in form or form in CALENDARS else "", era=era)
-        for place, (cells, name) in enumerate(zip(sample.columns, sample.names, strict=True))
+        Column(
+            index,
+            cells,
+            texts[index],
+            read_label(texts[index]),
+            name,
+            form=form if "%" in form or form in CALENDARS else "",
+            era=era,
+        )
+        for index, (cells, name) in enumerate(zip(sample.columns, sample.names, strict=True))
     ]
     letters = {plain(column.name) for column in columns}
     if len(letters & set("ohlc")) < 3:

@@ -1,4 +1,6 @@
-"""From cells to dates and numbers: decimal marks, time zones and the order of day and month are settled here."""
+"""From cells to dates and numbers: decimal marks, time zones and the order of day and month are
+settled here.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,24 @@ import numpy.typing as npt
 
 from forecasting.errors import SourceError
 from forecasting.series import Dates, Finding, Floats
+from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.damage import refuse_damaged
-from forecasting.sources.files.dates import NO_ZONE, ORDERS, DateColumn, iso_week, read_dates, read_times
+from forecasting.sources.files.dates import (
+    NO_ZONE,
+    ORDERS,
+    DateColumn,
+    iso_week,
+    read_dates,
+    read_times,
+)
 from forecasting.sources.files.eras import CALENDAR_NAMES
 from forecasting.sources.files.grid import Grid
-from forecasting.sources.files.numbers import MarkEvidence, NumberColumn, mark_evidence, read_numbers
-from forecasting.sources.files.roles import Roles
+from forecasting.sources.files.numbers import (
+    MarkEvidence,
+    NumberColumn,
+    mark_evidence,
+    read_numbers,
+)
 from forecasting.sources.files.serials import FORMS, full_year, stamps
 from forecasting.sources.files.vocabulary import DATE_PARTS, months, plain
 from forecasting.sources.options import ReadOptions
@@ -26,13 +40,21 @@ _NAT = np.datetime64("NaT", "us")
 
 #: Zones that offsets in a file are compared with, the most usual exchanges first.
 _ZONES = (
-    "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Shanghai",
-    "Asia/Kolkata", "Asia/Singapore", "Asia/Seoul", "Australia/Sydney", "America/Toronto", "America/Sao_Paulo", "Europe/Helsinki",
+    "America/New_York", "America/Chicago", "Europe/London", "Europe/Berlin", "Asia/Tokyo",
+    "Asia/Hong_Kong", "Asia/Shanghai",
+    "Asia/Kolkata", "Asia/Singapore", "Asia/Seoul", "Australia/Sydney", "America/Toronto",
+    "America/Sao_Paulo", "Europe/Helsinki",
     "Europe/Moscow",
-    "Europe/Istanbul", "Africa/Johannesburg", "Asia/Taipei", "Asia/Jerusalem", "America/Los_Angeles", "America/Denver", "Pacific/Auckland",
+    "Europe/Istanbul", "Africa/Johannesburg", "Asia/Taipei", "Asia/Jerusalem",
+    "America/Los_Angeles", "America/Denver", "Pacific/Auckland",
 )  # fmt: skip
 
-_ORDER_WORDS = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day", "ydm": "year/day/month"}
+_ORDER_WORDS = {
+    "dmy": "day/month/year",
+    "mdy": "month/day/year",
+    "ymd": "year/month/day",
+    "ydm": "year/day/month",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +84,9 @@ class Converted:
     findings: tuple[Finding, ...]
 
 
-def convert(grid: Grid, roles: Roles, options: ReadOptions, sample: Grid, delimiter: str = "") -> Converted:
+def convert(
+    grid: Grid, roles: Roles, options: ReadOptions, sample: Grid, delimiter: str = ""
+) -> Converted:
     """Read dates and numbers of the columns that have a role.
 
     Parameters
@@ -84,52 +108,78 @@ def convert(grid: Grid, roles: Roles, options: ReadOptions, sample: Grid, delimi
     """
     findings: list[Finding] = []
     found, ds, tz = _dates(grid, roles, options, findings)
-    used = [c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol", *DATE_PARTS)]
+    used = [
+        c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol", *DATE_PARTS)
+    ]
     refuse_damaged(grid, roles)
     marks = _marks(grid, sample, used, roles.foreign, delimiter, options.decimal, findings)
-    numbers = {place: read_numbers(grid.columns[place], marks.get(place, ".")) for place in used}
+    numbers = {index: read_numbers(grid.columns[index], marks.get(index, ".")) for index in used}
     return Converted(ds, tz, numbers, marks, found, tuple(findings))
 
 
-def _dates(grid: Grid, roles: Roles, options: ReadOptions, findings: list[Finding]) -> tuple[DateColumn, Dates, str]:
+def _dates(
+    grid: Grid, roles: Roles, options: ReadOptions, findings: list[Finding]
+) -> tuple[DateColumn, Dates, str]:
     form = options.date_format
     if form and "%" not in form and form not in (*ORDERS, *FORMS):
         raise SourceError(
-            f"There is no date format {form!r}.", f"Use a pattern such as %d.%m.%Y, or one of {', '.join((*ORDERS, *FORMS))}."
+            f"There is no date format {form!r}.",
+            f"Use a pattern such as %d.%m.%Y, or one of {', '.join((*ORDERS, *FORMS))}.",
         )
     parts = roles.date_parts
     if parts:
         ds = _from_parts(grid, parts)
         _check_dates(grid, parts["year"], ds, options)
         return DateColumn(ds, " ".join(parts)), ds, ""
-    place = roles.index("date")
-    assert place is not None
-    found = read_dates(grid.columns[place], options.date_format, "dmy" if roles.foreign else "", roles.era)
+    index = roles.index("date")
+    assert index is not None
+    found = read_dates(
+        grid.columns[index], options.date_format, "dmy" if roles.foreign else "", roles.era
+    )
     ds = found.ds
     time, hour = roles.index("time"), roles.index("hour")
     if time is not None:
         ds = ds + read_times(grid.columns[time])
     elif hour is not None:
         ds = ds + _whole(grid.columns[hour]).astype("timedelta64[h]")
-    _check_dates(grid, place, ds, options, found.calendar)
+    _check_dates(grid, index, ds, options, found.calendar)
     if found.calendar:
-        message = f"The years are those of {CALENDAR_NAMES[found.calendar]}; they are read as years of our own."
-        findings.append(Finding("other_calendar", message, int(ds.size), "info", f"read as {found.calendar}"))
+        message = (
+            f"The years are those of {CALENDAR_NAMES[found.calendar]}; they are read as "
+            "years of our own."
+        )
+        findings.append(
+            Finding("other_calendar", message, int(ds.size), "info", f"read as {found.calendar}")
+        )
     if found.alternative and not options.date_format:
         chosen = _ORDER_WORDS.get(found.order, found.form)
         other = _ORDER_WORDS.get(found.alternative, found.alternative)
-        message = f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set the date format to {found.alternative}."
+        message = (
+            f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set "
+            f"the date format to {found.alternative}."
+        )
         settled = ("date_format", found.alternative)
-        findings.append(Finding("date_order", message, int(ds.size), "warning", f"read as {found.order or found.form}", remedy=settled))
+        findings.append(
+            Finding(
+                "date_order",
+                message,
+                int(ds.size),
+                "warning",
+                f"read as {found.order or found.form}",
+                remedy=settled,
+            )
+        )
     ds, tz = _settle_zone(ds, found, findings)
     ds, tz = _in_zone_of_table(ds, tz, found, grid.zone)
-    if not tz and {"utc", "gmt"} & set(plain(grid.names[place]).split()):
+    if not tz and {"utc", "gmt"} & set(plain(grid.names[index]).split()):
         tz = "UTC"
     return found, ds, tz
 
 
 def _in_zone_of_table(ds: Dates, tz: str, found: DateColumn, named: str) -> tuple[Dates, str]:
-    """Return dates by the clock of the zone that a document names beside its table; epochs of a day each lose their time of day."""
+    """Return dates by the clock of the zone that a document names beside its table; epochs of a
+    day each lose their time of day.
+    """
     zone = _zone(named) if named else None
     if zone is None or found.offset is not None or tz not in ("", "UTC"):
         return ds, tz
@@ -137,26 +187,37 @@ def _in_zone_of_table(ds: Dates, tz: str, found: DateColumn, named: str) -> tupl
         return ds, tz or named
     import pandas as pd
 
-    local = pd.DatetimeIndex(ds).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
+    local = (
+        pd.DatetimeIndex(ds)
+        .tz_localize("UTC")
+        .tz_convert(zone)
+        .tz_localize(None)
+        .to_numpy()
+        .astype("datetime64[us]")
+    )
     days = local.astype("datetime64[D]")
     apart = np.unique(days).size == days.size and days.size > 1
     return (days.astype("datetime64[us]"), "") if apart else (local, named)
 
 
 def _from_parts(grid: Grid, parts: dict[str, int]) -> Dates:
-    """Return dates [T] from columns of years, months or quarters or weeks, days, hours and minutes; NaT where one is missing."""
-    number = {part: _whole(grid.columns[place]) for part, place in parts.items()}
+    """Return dates [T] from columns of years, months or quarters or weeks, days, hours and
+    minutes; NaT where one is missing.
+    """
+    number = {part: _whole(grid.columns[index]) for part, index in parts.items()}
     if "month" in parts:
-        number["month"] = np.where(number["month"] > 0, number["month"], _month_names(grid.columns[parts["month"]]))
+        number["month"] = np.where(
+            number["month"] > 0, number["month"], _month_names(grid.columns[parts["month"]])
+        )
     year = full_year(number["year"])
-    one = np.ones_like(year)
+    item = np.ones_like(year)
     if "week" in parts:
-        ds = iso_week(year, number["week"], one)
+        ds = iso_week(year, number["week"], item)
     elif "dayofyear" in parts:
-        ds = stamps(year, one, one) + (number["dayofyear"] - 1).astype("timedelta64[D]")
+        ds = stamps(year, item, item) + (number["dayofyear"] - 1).astype("timedelta64[D]")
     else:
-        month = 3 * number["quarter"] - 2 if "quarter" in parts else number.get("month", one)
-        ds = stamps(year, month, number.get("day", one))
+        month = 3 * number["quarter"] - 2 if "quarter" in parts else number.get("month", item)
+        ds = stamps(year, month, number.get("day", item))
     for part, unit in (("hour", "h"), ("minute", "m")):
         if part in parts:
             ds = ds + np.maximum(number[part], 0).astype(f"timedelta64[{unit}]")
@@ -173,31 +234,49 @@ def _whole(column: Any) -> npt.NDArray[np.int64]:
 def _month_names(column: Any) -> npt.NDArray[np.int64]:
     """Return the numbers of months that are written as names, shape [T]; 0 for anything else."""
     known = months()
-    return np.array([known.get(plain(str(cell)).replace(" ", ""), 0) for cell in column.to_pylist()], np.int64)
+    return np.array(
+        [known.get(plain(str(cell)).replace(" ", ""), 0) for cell in column.to_pylist()], np.int64
+    )
 
 
-def _check_dates(grid: Grid, place: int, ds: Dates, options: ReadOptions, calendar: str = "") -> None:
+def _check_dates(
+    grid: Grid, index: int, ds: Dates, options: ReadOptions, calendar: str = ""
+) -> None:
     """Refuse a date column of which less than half can be read."""
     unread = np.flatnonzero(np.isnat(ds))
     if unread.size == 0:
         return
-    cells = grid.columns[place]
+    cells = grid.columns[index]
     filled = [row for row in unread[:2000].tolist() if str(cells[row].as_py() or "").strip()]
     if len(filled) > 0.5 * max(1, ds.size - (unread[:2000].size - len(filled))):
         examples = ", ".join(repr(str(cells[row].as_py())) for row in filled[:3])
-        tried = f"the date format {options.date_format}" if options.date_format else "every known form"
+        tried = (
+            f"the date format {options.date_format}" if options.date_format else "every known form"
+        )
         if calendar == "islamic":
             tried += f" (the years are of {CALENDAR_NAMES[calendar]})"
         raise SourceError(
-            f"{len(filled)} of {ds.size} dates in {grid.names[place]} cannot be read with {tried}, such as {examples}.",
-            f"Give the date format: a pattern such as %d.%m.%Y, one of dmy, mdy, ymd, or one of {', '.join(FORMS)}.",
+            f"{len(filled)} of {ds.size} dates in {grid.names[index]} cannot be read with "
+            f"{tried}, such as {examples}.",
+            "Give the date format: a pattern such as %d.%m.%Y, one of dmy, mdy, ymd, or one "
+            f"of {', '.join(FORMS)}.",
         )
 
 
 def _settle_zone(ds: Dates, found: DateColumn, findings: list[Finding]) -> tuple[Dates, str]:
-    """Return wall-clock dates and their zone; dates whose offsets fit no zone are turned into UTC."""
+    """Return wall-clock dates and their zone; dates whose offsets fit no zone are turned into
+    UTC.
+    """
     if found.form.startswith("epoch"):
-        findings.append(Finding("time_zone", "Times are counted from 1970 and shown as UTC; no zone is named.", 1, "info", "read as UTC"))
+        findings.append(
+            Finding(
+                "time_zone",
+                "Times are counted from 1970 and shown as UTC; no zone is named.",
+                1,
+                "info",
+                "read as UTC",
+            )
+        )
     if found.offset is None:
         return ds, found.zone if found.zone in ("", "UTC") or _zone(found.zone) else ""
     offset = found.offset.copy()
@@ -205,7 +284,10 @@ def _settle_zone(ds: Dates, found: DateColumn, findings: list[Finding]) -> tuple
     if bare.any():
         known, counts = np.unique(offset[offset != NO_ZONE], return_counts=True)
         offset[offset == NO_ZONE] = known[np.argmax(counts)]
-        message = f"{int(bare.sum())} dates name no time zone while others do; they are taken to be in the most frequent one."
+        message = (
+            f"{int(bare.sum())} dates name no time zone while others do; they are taken to "
+            "be in the most frequent one."
+        )
         findings.append(Finding("time_zone", message, int(bare.sum()), "warning", "kept"))
     utc = ds - offset.astype("timedelta64[m]")
     if not offset.any():
@@ -218,9 +300,19 @@ def _settle_zone(ds: Dates, found: DateColumn, findings: list[Finding]) -> tuple
     fixed = np.unique(offset)
     if not folded and fixed.size == 1 and fixed[0] % 60 == 0:
         return ds, f"Etc/GMT{-fixed[0] // 60:+d}"
-    why = "wall-clock times come twice when summer time ends" if folded else "the offsets fit no known zone"
+    why = (
+        "wall-clock times come twice when summer time ends"
+        if folded
+        else "the offsets fit no known zone"
+    )
     findings.append(
-        Finding("time_zone", f"Dates carry UTC offsets, and {why}; they are shown in UTC.", int(ds.size), "info", "read as UTC")
+        Finding(
+            "time_zone",
+            f"Dates carry UTC offsets, and {why}; they are shown in UTC.",
+            int(ds.size),
+            "info",
+            "read as UTC",
+        )
     )
     return utc, "UTC"
 
@@ -233,7 +325,9 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 def _fits(name: str, utc: Dates, offset: npt.NDArray[np.int16]) -> bool:
-    """Tell whether a zone has exactly these offsets at these times; up to 500 of them are looked at."""
+    """Tell whether a zone has exactly these offsets at these times; up to 500 of them are looked
+    at.
+    """
     import datetime as dt
 
     zone = _zone(name)
@@ -242,36 +336,54 @@ def _fits(name: str, utc: Dates, offset: npt.NDArray[np.int16]) -> bool:
         return False
     turns = known[1:][np.diff(offset[known]) != 0]
     picked = np.unique(
-        np.concatenate([known[np.linspace(0, known.size - 1, 200).astype(int)], turns[:150], np.maximum(turns[:150] - 1, 0)])
+        np.concatenate(
+            [
+                known[np.linspace(0, known.size - 1, 200).astype(int)],
+                turns[:150],
+                np.maximum(turns[:150] - 1, 0),
+            ]
+        )
     )
-    for place in picked.tolist():
-        moment = utc[place]
+    for index in picked.tolist():
+        moment = utc[index]
         if np.isnat(moment):
             continue
         local = moment.astype("datetime64[us]").item().replace(tzinfo=dt.UTC).astimezone(zone)
-        if local.utcoffset() != dt.timedelta(minutes=int(offset[place])):
+        if local.utcoffset() != dt.timedelta(minutes=int(offset[index])):
             return False
     return True
 
 
 def _marks(
-    grid: Grid, sample: Grid, used: Sequence[int], foreign: bool, delimiter: str, decimal: str, findings: list[Finding]
+    grid: Grid,
+    sample: Grid,
+    used: Sequence[int],
+    foreign: bool,
+    delimiter: str,
+    decimal: str,
+    findings: list[Finding],
 ) -> dict[int, str]:
-    """Return the decimal mark of each text column: its own if its cells tell, else that of the file."""
+    """Return the decimal mark of each text column: its own if its cells tell, else that of the
+    file.
+    """
     import pyarrow as pa
 
-    text = [place for place in used if pa.types.is_string(grid.columns[place].type)]
+    text = [index for index in used if pa.types.is_string(grid.columns[index].type)]
     if decimal:
         if decimal not in (".", ","):
             raise SourceError(f"The decimal mark is {decimal!r}; it must be '.' or ','.", "")
         return dict.fromkeys(text, decimal)
-    other = [c for place, c in enumerate(sample.columns) if place not in used and pa.types.is_string(c.type)][:40]
-    evidence = {place: mark_evidence(sample.columns[place]) for place in text}
+    other = [
+        c
+        for index, c in enumerate(sample.columns)
+        if index not in used and pa.types.is_string(c.type)
+    ][:40]
+    evidence = {index: mark_evidence(sample.columns[index]) for index in text}
     total = sum(evidence.values(), MarkEvidence())
     if total.dot == total.comma:
         total = sum((_percentages(column) for column in other), total)
     if total.dot == total.comma and (total.either_dot or total.either_comma):
-        evidence = {place: mark_evidence(grid.columns[place]) for place in text}
+        evidence = {index: mark_evidence(grid.columns[index]) for index in text}
         total = sum(evidence.values(), MarkEvidence())
     sure = total.dot != total.comma
     if sure:
@@ -282,29 +394,53 @@ def _marks(
         mark = _likelier_mark(grid, text, evidence, foreign, delimiter)
         if total.either_comma or (total.either_dot and (foreign or delimiter not in (",", ""))):
             _note_mark(mark, total, findings)
-    return {place: mark if (e := evidence[place]).dot == e.comma else ("." if e.dot > e.comma else ",") for place in text}
+    return {
+        index: mark if (e := evidence[index]).dot == e.comma else ("." if e.dot > e.comma else ",")
+        for index in text
+    }
 
 
 def _percentages(column: Any) -> MarkEvidence:
-    """Return what a column of percentages says about the decimal mark; other columns say nothing."""
+    """Return what a column of percentages says about the decimal mark; other columns say
+    nothing.
+    """
     import pyarrow.compute as pc
 
-    share = pc.mean(pc.match_substring_regex(column.fill_null(""), r"\d\s?%\s*$").cast("float64")).as_py() or 0.0
+    share = (
+        pc.mean(
+            pc.match_substring_regex(column.fill_null(""), r"\d\s?%\s*$").cast("float64")
+        ).as_py()
+        or 0.0
+    )
     return mark_evidence(column) if share > 0.5 else MarkEvidence()
 
 
-def _likelier_mark(grid: Grid, text: Sequence[int], evidence: dict[int, MarkEvidence], foreign: bool, delimiter: str) -> str:
-    """Choose a mark where each cell with one has exactly three digits after it: by continuity, then by language and delimiter."""
-    unclear = [place for place in text if evidence[place].either_dot or evidence[place].either_comma]
+def _likelier_mark(
+    grid: Grid,
+    text: Sequence[int],
+    evidence: dict[int, MarkEvidence],
+    foreign: bool,
+    delimiter: str,
+) -> str:
+    """Choose a mark where each cell with one has exactly three digits after it: by continuity,
+    then by language and delimiter.
+    """
+    unclear = [
+        index for index in text if evidence[index].either_dot or evidence[index].either_comma
+    ]
     rough = {}
     for mark in (".", ","):
-        values = [read_numbers(grid.columns[place], mark).values for place in unclear]
+        values = [read_numbers(grid.columns[index], mark).values for index in unclear]
         with np.errstate(all="ignore"):
             steps = [np.abs(np.diff(np.log(value[value > 0]))) for value in values]
         rough[mark] = float(sum(np.mean(step) for step in steps if step.size))
-    if abs(rough["."] - rough[","]) > 0.05 * max(rough.values(), default=0.0) and min(rough.values()) < 0.5 * max(rough.values()):
+    if abs(rough["."] - rough[","]) > 0.05 * max(rough.values(), default=0.0) and min(
+        rough.values()
+    ) < 0.5 * max(rough.values()):
         return min(rough, key=lambda mark: rough[mark])
-    dots = sum(e.either_dot for e in evidence.values()) > sum(e.either_comma for e in evidence.values())
+    dots = sum(e.either_dot for e in evidence.values()) > sum(
+        e.either_comma for e in evidence.values()
+    )
     if dots:
         return "." if not (foreign and delimiter == ";") else ","
     return "," if delimiter == ";" or (foreign and delimiter != ",") else "."
@@ -313,20 +449,32 @@ def _likelier_mark(grid: Grid, text: Sequence[int], evidence: dict[int, MarkEvid
 def _note_mark(mark: str, total: MarkEvidence, findings: list[Finding]) -> None:
     count = total.either_dot + total.either_comma
     sign = "." if total.either_dot >= total.either_comma else ","
-    what, other = ("the decimal mark", "a thousands mark") if sign == mark else ("a thousands mark", "the decimal mark")
+    what, other = (
+        ("the decimal mark", "a thousands mark")
+        if sign == mark
+        else ("a thousands mark", "the decimal mark")
+    )
     rival = "," if mark == "." else "."
     message = (
-        f"In {count} numbers such as 1{sign}234 the '{sign}' is read as {what}; as {other} it would fit as well. "
+        f"In {count} numbers such as 1{sign}234 the '{sign}' is read as {what}; as {other} it "
+        "would fit as well. "
         f"Set the decimal mark to '{rival}' for that."
     )
     findings.append(Finding("decimal_mark", message, count, "warning", f"decimal mark {mark}"))
 
 
 def close_of(values: dict[str, Floats]) -> tuple[dict[str, Floats], str]:
-    """Make the middle of bid and ask where there is no close; return the columns by role, and what was done or ""."""
-    if "close" in values or not ({"bid", "ask"} <= set(values) or {"bid_close", "ask_close"} <= set(values)):
+    """Make the middle of bid and ask where there is no close; return the columns by role, and
+    what was done or "".
+    """
+    if "close" in values or not (
+        {"bid", "ask"} <= set(values) or {"bid_close", "ask_close"} <= set(values)
+    ):
         if "close" not in values and "adj_close" in values:
-            values = {("close" if role == "adj_close" else role): column for role, column in values.items()}
+            values = {
+                ("close" if role == "adj_close" else role): column
+                for role, column in values.items()
+            }
             return values, "adjusted"
         return values, ""
     middles = {
@@ -336,4 +484,11 @@ def close_of(values: dict[str, Floats]) -> tuple[dict[str, Floats], str]:
     }
     if "close" not in middles:
         middles = {"close": (values["bid"] + values["ask"]) / 2}
-    return {**{role: column for role, column in values.items() if role in ("open", "high", "low", "volume")}, **middles}, "mid"
+    return {
+        **{
+            role: column
+            for role, column in values.items()
+            if role in ("open", "high", "low", "volume")
+        },
+        **middles,
+    }, "mid"

@@ -12,7 +12,8 @@ from forecasting.sources.files.vocabulary import months, plain
 
 _PRICES = tuple(role for role in PRICE_ROLES if role != "volume")
 
-#: Cells of a price that has lost its decimal mark: so many groups of three digits that it is beyond all prices.
+#: Cells of a price that has lost its decimal mark: so many groups of three digits that it is beyond
+#: all prices.
 _GROUPED = r"^[-+]?\d{1,3}(?:\.\d{3}){4,}$"
 _GROUPED_SHORT = r"^[-+]?\d{1,3}(?:\.\d{3}){2,}$"
 _DECIMAL = r"^[-+]?\d+\.(?:\d{1,2}|\d{4,})$"
@@ -42,8 +43,10 @@ def refuse_damaged(grid: Grid, roles: Roles) -> None:
             example = _lost_mark(cells) or _became_date(cells)
             if example:
                 raise SourceError(
-                    f"The numbers in {column.name} are damaged, such as {example!r}: a spreadsheet has taken them for something else.",
-                    "Fetch the file again and load it without opening it in a spreadsheet, or choose sound columns: "
+                    f"The numbers in {column.name} are damaged, such as {example!r}: a "
+                    "spreadsheet has taken them for something else.",
+                    "Fetch the file again and load it without opening it in a spreadsheet, or "
+                    "choose sound columns: "
                     "columns close=NAME,unused=NAME.",
                 )
 

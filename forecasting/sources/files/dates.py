@@ -1,4 +1,6 @@
-"""Dates in every usual form, read column-wise, with the order of day and month decided from the whole column."""
+"""Dates in every usual form, read column-wise, with the order of day and month decided from the
+whole column.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +29,18 @@ _TAIL = rf"(?:(?:[T ,]|\s-\s)+{_CLOCK})?\s*{_ZONE}$"
 _WEEKDAY = r"^(?:\p{L}{2,}\.?,?\s+)?"
 _MONTH = r"(?P<b>\p{L}[\p{L}\p{M}]+)"
 
-#: The commonest pattern of all, without optional blanks: RE2 matches it several times faster than its general form.
+#: The commonest pattern of all, without optional blanks: RE2 matches it several times faster than
+#: its general form.
 _SWIFT = (
     r"^(?P<a>\d{1,4})[-/.](?P<b>\d{1,2})[-/.](?P<c>\d{1,4})"
     r"(?:[T ](?P<h>\d{1,2}):(?P<n>\d{2})(?::(?P<s>\d{2})(?:[.](?P<f>\d{1,9}))?)?)?$"
 )
 
-#: Patterns of text dates by the fields they hold: d, m, y are digits, M is a name, abc are digits in an order to be found.
+#: Patterns of text dates by the fields they hold: d, m, y are digits, M is a name, abc are digits
+#: in an order to be found.
 _PATTERNS: dict[str, str] = {
-    "abc": rf"{_WEEKDAY}(?P<a>\d{{1,4}})\s?[-/. ]\s?(?P<b>\d{{1,2}})\s?[-/. ]\s?(?P<c>\d{{1,4}})\.?{_TAIL}",
+    "abc": rf"{_WEEKDAY}(?P<a>\d{{1,4}})\s?[-/. ]\s?(?P<b>\d{{1,2}})\s?[-/. "
+    rf"]\s?(?P<c>\d{{1,4}})\.?{_TAIL}",
     "dMy": rf"{_WEEKDAY}(?P<a>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[-/.\s]*(?:de\s+)?{_MONTH}\.?,?[-/.\s]*(?:de\s+)?"
     rf"'?(?P<c>\d{{4}}|\d{{2}}){_TAIL}",
     "Mdy": rf"{_WEEKDAY}{_MONTH}\.?[-/.\s]*(?P<a>\d{{1,2}})(?:st|nd|rd|th)?,?[-/.\s]+'?(?P<c>\d{{4}}|\d{{2}}){_TAIL}",
@@ -49,7 +54,8 @@ _PATTERNS: dict[str, str] = {
     "nQy": r"(?i)^(?P<b>[1-4])(?:st|nd|rd|th|\.)?\s?(?:q|t|quarter|qtr|trim|kw?artal)\.?[-/.:_,'\s]*(?P<c>\d{4}|\d{2})$",
     "yxm": r"(?i)^(?P<c>\d{4})[-\s]?m(?P<b>\d{1,2})$",
     "yW": r"(?i)^(?P<c>\d{4})[-\s]?w(?P<b>\d{1,2})(?:-?(?P<a>[1-7]))?$",
-    "ymd": r"^(?P<c>(?:1[6-9]|2[01])\d{2})(?P<b>\d{2})(?P<a>\d{2})[T -]+(?P<h>\d{1,2}):?(?P<n>\d{2})"
+    "ymd": r"^(?P<c>(?:1[6-9]|2[01])\d{2})(?P<b>\d{2})(?P<a>\d{2})[T "
+    r"-]+(?P<h>\d{1,2}):?(?P<n>\d{2})"
     rf"(?::?(?P<s>\d{{2}})(?:[.,]?(?P<f>\d{{1,9}}))?)?\s*{_ZONE}$",
 }
 _LAYOUTS = tuple(_PATTERNS)
@@ -87,9 +93,11 @@ class DateColumn:
     zone : str
         IANA name written in the cells, ``UTC`` for epochs, else "".
     offset : ndarray of int16, shape [T], or None
-        Minutes east of UTC that a cell names; :data:`NO_ZONE` where it names none. None where no cell does.
+        Minutes east of UTC that a cell names; :data:`NO_ZONE` where it names none. None where no
+        cell does.
     calendar : str
-        Calendar that the years are counted in, as of :func:`forecasting.sources.files.eras.other_calendar`; "" for our own.
+        Calendar that the years are counted in, as of
+        :func:`forecasting.sources.files.eras.other_calendar`; "" for our own.
         ``islamic`` leaves every date unread.
     """
 
@@ -132,7 +140,9 @@ def read_dates(column: Any, form: str = "", prefer: str = "", era: str = "") -> 
         return _from_stamps(column)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         numbers = column if column.null_count == 0 else column.cast(pa.float64())
-        ds, name, rival = read_serials(numbers.to_numpy(zero_copy_only=False), form if form in FORMS else "")
+        ds, name, rival = read_serials(
+            numbers.to_numpy(zero_copy_only=False), form if form in FORMS else ""
+        )
         return DateColumn(ds, name, alternative=rival, calendar=name if name in CALENDARS else "")
     if not pa.types.is_string(column.type):
         return DateColumn(np.full(len(column), _NAT))
@@ -142,16 +152,22 @@ def read_dates(column: Any, form: str = "", prefer: str = "", era: str = "") -> 
     found = _from_text(cells, index, form, prefer, era)
     if eras:
         found = replace(found, calendar="japanese")
-    return replace(found, ds=found.ds[index], offset=None if found.offset is None else found.offset[index])
+    return replace(
+        found, ds=found.ds[index], offset=None if found.offset is None else found.offset[index]
+    )
 
 
 def read_times(column: Any) -> npt.NDArray[np.timedelta64]:
-    """Return times of day as timedelta64[us], NaT where a cell is none: 15:30, 15:30:00.5, 153000, 930, 3:30 PM."""
+    """Return times of day as timedelta64[us], NaT where a cell is none: 15:30, 15:30:00.5,
+    153000, 930, 3:30 PM.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_time(column.type):
-        us: npt.NDArray[np.int64] = column.cast(pa.time64("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        us: npt.NDArray[np.int64] = (
+            column.cast(pa.time64("us")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        )
         return us.astype("timedelta64[us]")
     if not pa.types.is_string(column.type):
         column = pc.round(column).cast(pa.int64(), safe=False).cast(pa.string())
@@ -203,7 +219,9 @@ def _cleaned(text: Any) -> Any:
     return text
 
 
-def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
+def _from_text(
+    text: Any, index: npt.NDArray[np.int64], form: str, prefer: str, era: str
+) -> DateColumn:
     """Read the distinct cells ``text``; ``index`` tells in which order they stand in the file."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -212,8 +230,16 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str, 
         return _by_pattern(text, form)
     plain = pc.match_substring_regex(text, r"^[-+]?\d*[.,]?\d*$").to_numpy(zero_copy_only=False)
     serial = form in FORMS and (form not in CALENDARS or bool(plain.all()))
-    found = DateColumn(np.full(len(text), _NAT)) if serial or plain.all() else _by_layouts(text, ~plain, index, form, prefer, era)
-    left = pc.match_substring_regex(text, r"^\d+(?:\.\d*)?$").to_numpy(zero_copy_only=False) if plain.any() else plain
+    found = (
+        DateColumn(np.full(len(text), _NAT))
+        if serial or plain.all()
+        else _by_layouts(text, ~plain, index, form, prefer, era)
+    )
+    left = (
+        pc.match_substring_regex(text, r"^\d+(?:\.\d*)?$").to_numpy(zero_copy_only=False)
+        if plain.any()
+        else plain
+    )
     if form in ORDERS or not left.any() or (form in CALENDARS and not serial):
         return found
     numbers = text.filter(pa.array(left))
@@ -221,7 +247,12 @@ def _from_text(text: Any, index: npt.NDArray[np.int64], form: str, prefer: str, 
     value = numbers.cast(pa.int64() if whole else pa.float64()).to_numpy()
     ds, name, rival = read_serials(value, form)
     if found.readable < 0.5:
-        found = replace(found, form=name, alternative=rival, calendar=name if name in CALENDARS else found.calendar)
+        found = replace(
+            found,
+            form=name,
+            alternative=rival,
+            calendar=name if name in CALENDARS else found.calendar,
+        )
     both = found.ds.copy()
     both[left] = ds
     return replace(found, ds=both)
@@ -232,7 +263,9 @@ def _by_pattern(text: Any, form: str) -> DateColumn:
     import pandas as pd
 
     try:
-        read = pd.to_datetime(pd.Series(text.to_pylist(), dtype="str"), format=form, errors="coerce", utc="%z" in form)
+        read = pd.to_datetime(
+            pd.Series(text.to_pylist(), dtype="str"), format=form, errors="coerce", utc="%z" in form
+        )
     except ValueError:
         return DateColumn(np.full(len(text), _NAT), form)
     ds = (read.dt.tz_localize(None) if "%z" in form else read).to_numpy().astype("datetime64[us]")
@@ -260,7 +293,14 @@ class _Parts:
         self.offset = np.full(self.size, NO_ZONE, np.int16)
 
 
-def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
+def _by_layouts(
+    text: Any,
+    chosen: npt.NDArray[np.bool_],
+    index: npt.NDArray[np.int64],
+    form: str,
+    prefer: str,
+    era: str,
+) -> DateColumn:
     """Read the chosen cells by the patterns, then settle the order of those that are all digits."""
     parts = _Parts(len(text))
     for layout, pattern in (("abc", _SWIFT), *_PATTERNS.items()):
@@ -280,7 +320,9 @@ def _by_layouts(text: Any, chosen: npt.NDArray[np.bool_], index: npt.NDArray[np.
     return replace(found, ds=found.ds + parts.time, offset=offset)
 
 
-def _match(text: Any, rest: npt.NDArray[np.int64], layout: str, pattern: str, parts: _Parts) -> None:
+def _match(
+    text: Any, rest: npt.NDArray[np.int64], layout: str, pattern: str, parts: _Parts
+) -> None:
     """Try one pattern on the cells that none has matched, and note what it finds."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -290,7 +332,9 @@ def _match(text: Any, rest: npt.NDArray[np.int64], layout: str, pattern: str, pa
     if where.size == 0:
         return
     month = _month_numbers(groups["b"]) if "M" in layout else _ints(groups["b"])
-    parts.layout[where] = np.where(month > 0, _LAYOUTS.index(layout), -1) if "M" in layout else _LAYOUTS.index(layout)
+    parts.layout[where] = (
+        np.where(month > 0, _LAYOUTS.index(layout), -1) if "M" in layout else _LAYOUTS.index(layout)
+    )
     parts.b[where] = month
     parts.a[where] = _ints(groups["a"]) if "a" in groups else 1
     year = _ints(groups["c"])
@@ -308,17 +352,25 @@ def _match(text: Any, rest: npt.NDArray[np.int64], layout: str, pattern: str, pa
 
 
 def _to_mondays(parts: _Parts, where: npt.NDArray[np.int64]) -> None:
-    """Turn years and ISO weeks, which stand where months do, into the date of the Monday or of the weekday named."""
+    """Turn years and ISO weeks, which stand where months do, into the date of the Monday or of
+    the weekday named.
+    """
     ds = iso_week(parts.c[where], parts.b[where], np.maximum(parts.a[where], 1))
     months = ds.astype("datetime64[M]")
     sound = ~np.isnat(ds)
     parts.c[where] = np.where(sound, ds.astype("datetime64[Y]").astype(np.int64) + 1970, 0)
     parts.b[where] = np.where(sound, months.astype(np.int64) % 12 + 1, 0)
-    parts.a[where] = np.where(sound, (ds.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1, 0)
+    parts.a[where] = np.where(
+        sound, (ds.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1, 0
+    )
 
 
-def iso_week(year: npt.NDArray[np.int64], week: npt.NDArray[np.int64], weekday: npt.NDArray[np.int64]) -> Dates:
-    """Return the days of ISO weeks as datetime64[us], weekday 1 for Monday; NaT where the week is not 1 to 53."""
+def iso_week(
+    year: npt.NDArray[np.int64], week: npt.NDArray[np.int64], weekday: npt.NDArray[np.int64]
+) -> Dates:
+    """Return the days of ISO weeks as datetime64[us], weekday 1 for Monday; NaT where the week
+    is not 1 to 53.
+    """
     fourth = stamps(year, np.ones_like(year), np.full_like(year, 4)).astype("datetime64[D]")
     monday = fourth - (fourth.astype(np.int64) + 3) % 7
     ds = (monday + 7 * (week - 1) + weekday - 1).astype("datetime64[us]")
@@ -330,7 +382,10 @@ def _month_numbers(names: Any) -> npt.NDArray[np.int64]:
     """Return month numbers by name in any language known, 0 for other words."""
     encoded = names.dictionary_encode()
     known = months()
-    numbers = np.array([known.get(plain(name).replace(" ", ""), 0) for name in encoded.dictionary.to_pylist()], np.int64)
+    numbers = np.array(
+        [known.get(plain(name).replace(" ", ""), 0) for name in encoded.dictionary.to_pylist()],
+        np.int64,
+    )
     index: npt.NDArray[np.int64] = encoded.indices.to_numpy(zero_copy_only=False)
     return numbers[index]
 
@@ -362,7 +417,9 @@ def _offset_of(zone: str) -> int | None:
     return (int(found[2]) * 60 + int(found[3] or 0)) * (-1 if found[1] == "-" else 1)
 
 
-def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64], form: str, prefer: str, era: str) -> DateColumn:
+def _settle_order(
+    found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64], form: str, prefer: str, era: str
+) -> DateColumn:
     """Choose the order of day, month and year that the whole column speaks for."""
     numeric = parts.layout == 0
     fields = parts.a[numeric], parts.b[numeric], parts.c[numeric]
@@ -382,7 +439,9 @@ def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64]
         rows = place[index]
         rows = rows[rows >= 0]
         prefer = prefer or ("mdy" if "/" in found.form else "dmy")
-        fitting.sort(key=lambda order: (round(strangeness(readings[order][rows]), 6), order != prefer))
+        fitting.sort(
+            key=lambda order: (round(strangeness(readings[order][rows]), 6), order != prefer)
+        )
     order = fitting[0]
     ds = found.ds.copy()
     ds[numeric] = readings[order]
@@ -390,18 +449,29 @@ def _settle_order(found: DateColumn, parts: _Parts, index: npt.NDArray[np.int64]
     shown = found.form
     for place_, letter in enumerate(order, start=1):
         shown = shown.replace(f"%{place_}", {"y": "%Y", "m": "%m", "d": "%d"}[letter])
-    return replace(found, ds=ds, order=order, form=shown, alternative=rival, calendar=calendars[order] or found.calendar)
+    return replace(
+        found,
+        ds=ds,
+        order=order,
+        form=shown,
+        alternative=rival,
+        calendar=calendars[order] or found.calendar,
+    )
 
 
 def _calendar_of(order: str, fields: tuple[npt.NDArray[np.int64], ...], form: str, era: str) -> str:
-    """Return the calendar of dates whose fields stand in an order: the one named, the one that the years tell, or that of the language."""
+    """Return the calendar of dates whose fields stand in an order: the one named, the one that
+    the years tell, or that of the language.
+    """
     part = dict(zip(order, fields, strict=True))
     if form in CALENDARS:
         return form
     told = other_calendar(part["y"], part["m"], part["d"])
     if told or not era or part["y"].max(initial=0) > 99:
         return told
-    return era if era == "buddhist" or (order == "ymd" and int(part["y"].min(initial=99)) > 31) else ""
+    return (
+        era if era == "buddhist" or (order == "ymd" and int(part["y"].min(initial=99)) > 31) else ""
+    )
 
 
 def _in_order(order: str, calendar: str, *fields: npt.NDArray[np.int64]) -> Dates:
@@ -413,25 +483,34 @@ def _in_order(order: str, calendar: str, *fields: npt.NDArray[np.int64]) -> Date
 
 
 def _groups(text: Any, pattern: str) -> tuple[npt.NDArray[np.bool_], dict[str, Any]]:
-    """Return which cells match a pattern, and its named groups for those cells ("" where absent)."""
+    """Return which cells match a pattern, and its named groups for those cells ("" where
+    absent).
+    """
     import pyarrow.compute as pc
 
     found = pc.extract_regex(text, pattern)
     hit = found.is_valid().to_numpy(zero_copy_only=False)
     found = found.drop_null()
-    return hit, {found.type.field(place).name: pc.struct_field(found, [place]) for place in range(found.type.num_fields)}
+    return hit, {
+        found.type.field(index).name: pc.struct_field(found, [index])
+        for index in range(found.type.num_fields)
+    }
 
 
 def _ints(text: Any) -> npt.NDArray[np.int64]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ints: npt.NDArray[np.int64] = pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    ints: npt.NDArray[np.int64] = (
+        pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    )
     return ints
 
 
 def _time_of_day(groups: dict[str, Any]) -> npt.NDArray[np.timedelta64]:
-    """Return timedelta64[us]; NaT where hours or minutes are impossible, 0 where the cell has no time."""
+    """Return timedelta64[us]; NaT where hours or minutes are impossible, 0 where the cell has no
+    time.
+    """
     import pyarrow.compute as pc
 
     hour, minute, second = (_ints(groups[name]) for name in "hns")
@@ -448,15 +527,26 @@ def _time_of_day(groups: dict[str, Any]) -> npt.NDArray[np.timedelta64]:
 
 
 def _shown(text: Any, parts: _Parts) -> str:
-    """Return how the first cell that was read is written, the order of an all-digit date still open as %1 %2 %3."""
+    """Return how the first cell that was read is written, the order of an all-digit date still
+    open as %1 %2 %3.
+    """
     read = np.flatnonzero(parts.layout >= 0)
     if read.size == 0:
         return ""
     layout, cell = _LAYOUTS[parts.layout[read[0]]], str(text[int(read[0])].as_py())
     between = re.search(r"\d{1,4}(\s?[-/. ]\s?)\d{1,2}(\s?[-/. ]\s?)\d{1,4}", cell)
-    date = f"%1{between[1]}%2{between[2]}%3" if layout == "abc" and between else _SHOWN.get(layout, "")
+    date = (
+        f"%1{between[1]}%2{between[2]}%3" if layout == "abc" and between else _SHOWN.get(layout, "")
+    )
     clock = re.search(r"([T ,]+)\d{1,2}:\d{2}(:\d{2})?([.,]\d+)?(\s*[AaPp]\.?[Mm])?", cell)
     if clock:
         half = bool(clock[4])
-        date += clock[1] + ("%I" if half else "%H") + ":%M" + (":%S" if clock[2] else "") + (".%f" if clock[3] else "") + " %p" * half
+        date += (
+            clock[1]
+            + ("%I" if half else "%H")
+            + ":%M"
+            + (":%S" if clock[2] else "")
+            + (".%f" if clock[3] else "")
+            + " %p" * half
+        )
     return date + ("%z" if parts.offset[read[0]] != NO_ZONE else "")

@@ -25,7 +25,8 @@ def without_zero_ends(ds: Dates, close: Floats) -> tuple[Floats, list[Finding]]:
     Returns
     -------
     close : ndarray of float64, shape [T]
-        NaN where a zero stood for nothing; the same array where none did. A rate that falls to zero step by step is kept, and
+        NaN where a zero stood for nothing; the same array where none did. A rate that falls to zero
+        step by step is kept, and
         so is a series that has zeros inside.
     findings : list of Finding
         What was emptied.
@@ -48,6 +49,9 @@ def without_zero_ends(ds: Dates, close: Floats) -> tuple[Floats, list[Finding]]:
     count = int(ends.sum())
     if count == 0:
         return close, []
-    message = f"Zeros at the beginning or the end of the series, where the value is not known: {count}. They are no prices."
+    message = (
+        "Zeros at the beginning or the end of the series, where the value is not known: "
+        f"{count}. They are no prices."
+    )
     finding = Finding("zero_ends", message, count, "warning", "emptied", shown(ds[ends]))
     return np.where(ends, np.nan, close), [finding]

@@ -27,7 +27,8 @@ CALENDAR_NAMES = {
 
 #: The year before the first one of each Japanese era, by its names.
 _ERAS = {
-    "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018, "M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018,
+    "明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018, "M": 1867, "T": 1911, "S": 1925,
+    "H": 1988, "R": 2018,
 }  # fmt: skip
 _ERA_DATE = r"^(?P<e>明治|大正|昭和|平成|令和|[MTSHR])\s?(?P<y>元|\d{1,2})\s?[-./年]\s?(?P<m>\d{1,2})\s?[-./月]\s?(?P<d>\d{1,2})\s?日?$"
 JAPANESE = re.compile(_ERA_DATE)
@@ -53,7 +54,9 @@ def without_eras(text: Any) -> tuple[Any, bool]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pc.any(pc.match_substring_regex(text, r"^[明大昭平令MTSHR]\S?\s?[\d元]"), min_count=0).as_py():
+    if not pc.any(
+        pc.match_substring_regex(text, r"^[明大昭平令MTSHR]\S?\s?[\d元]"), min_count=0
+    ).as_py():
         return text, False
     cells = [_without_era(cell) for cell in text.to_pylist()]
     changed = any(new != old for new, old in zip(cells, text.to_pylist(), strict=True))
@@ -88,11 +91,17 @@ def other_calendar(year: Whole, month: Whole, day: Whole) -> str:
     if 100 <= high < 200:
         return "roc"
     if low >= 1250 and high < 1500 and int(np.ptp(year)) < 150:
-        return "persian" if bool(np.any((day == 31) & (month <= 6))) and not np.any((day > 30) & (month > 6)) else "islamic"
+        return (
+            "persian"
+            if bool(np.any((day == 31) & (month <= 6))) and not np.any((day > 30) & (month > 6))
+            else "islamic"
+        )
     return ""
 
 
-def in_our_years(calendar: str, year: Whole, month: Whole, day: Whole) -> tuple[Whole, Whole, Whole]:
+def in_our_years(
+    calendar: str, year: Whole, month: Whole, day: Whole
+) -> tuple[Whole, Whole, Whole]:
     """Return dates of another calendar as years, months and days of our own; shapes [N]."""
     if calendar == "buddhist":
         return year - 543, month, day
@@ -112,10 +121,19 @@ def in_our_years(calendar: str, year: Whole, month: Whole, day: Whole) -> tuple[
 
 
 def _from_persian(year: Whole, month: Whole, day: Whole) -> Dates:
-    """Return days as datetime64[D], NaT where the Persian calendar has no such day; right for the years 1244 to 1472."""
+    """Return days as datetime64[D], NaT where the Persian calendar has no such day; right for
+    the years 1244 to 1472.
+    """
     leap = np.isin(year % 33, _PERSIAN_LEAPS)
     longest = np.where(month <= 6, 31, np.where((month <= 11) | leap, 30, 29))
-    sound = (year >= 1244) & (year <= 1472) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= longest)
+    sound = (
+        (year >= 1244)
+        & (year <= 1472)
+        & (month >= 1)
+        & (month <= 12)
+        & (day >= 1)
+        & (day <= longest)
+    )
     known = np.arange(1244, 1474)
     length = 365 + np.isin(known % 33, _PERSIAN_LEAPS)
     starts = np.concatenate(([0], np.cumsum(length)[:-1]))
@@ -128,7 +146,9 @@ def _from_persian(year: Whole, month: Whole, day: Whole) -> Dates:
 
 
 def era_of_names(names: Iterable[str]) -> str:
-    """Return the calendar in which years of two digits are counted where columns are named as in Taiwan or Thailand, else ""."""
+    """Return the calendar in which years of two digits are counted where columns are named as in
+    Taiwan or Thailand, else "".
+    """
     text = "".join(names)
     if re.search(r"[\u0e00-\u0e7f]", text):
         return "buddhist"

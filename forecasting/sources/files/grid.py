@@ -21,20 +21,27 @@ MAX_COLUMNS = 5000
 #: Most rows that are read.
 MAX_ROWS = 20_000_000
 
-_DATE_DIGITS = re.compile(r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2}\s?[-/. ]\s?\d{1,4}(?!\d|[.,]\d)")
+_DATE_DIGITS = re.compile(
+    r"\W?(?:[^\W\d]{2,}\.?,?\s+)?\d{1,4}\s?[-/. ]\s?\d{1,2}\s?[-/. ]\s?\d{1,4}(?!\d|[.,]\d)"
+)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DATE_SIGNS = re.compile(r"[\w\s\-/.,:'()+º]{5,60}")
 _DATE_SERIAL = re.compile(
-    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T-]*\d{4,9}|[ T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?"
+    r"(?:1[5-9]|20|21)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[ T-]*\d{4,9}|[ "
+    r"T-]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?"
     r"|[12]\d{9}(?:\d{3}){0,3}(?:\.\d*)?"
 )
-_DATE_MONTH = re.compile(r"(?:1[0-9]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[0-9]|20|21)\d{2}")
+_DATE_MONTH = re.compile(
+    r"(?:1[0-9]|20|21)\d{2}[-/](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[-/](?:1[0-9]|20|21)\d{2}"
+)
 _DATE_PERIOD = re.compile(
     r"(?i)(?:1\d|2[01])\d\d\s?[-/.:_]?\s?(?:(?:q|t|k|quarter\s?|qtr\s?)[1-4]|m(?:0?[1-9]|1[0-2])|w[0-5]?\d(?:-?[1-7])?)"
     r"|(?:(?:q|t|quarter\s?|qtr\s?)[1-4]|[1-4](?:st|nd|rd|th|\.)?\s?(?:q|t|quarter|qtr|trim|kw?artal)\.?)[-/.:_,'\s]*(?:\d{4}|\d{2})"
 )
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
-_NUMBER = re.compile(r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?")
+_NUMBER = re.compile(
+    r"[^\w\s]{0,3}\s?(?:[A-Za-z]{1,4}\$?\s)?\(?[-+−]?\s?\d[\d.,'’_\s]*(?:[eE][-+]?\d+)?\)?\s?(?:%|[^\W\d_]{1,4}\.?|\W)?"
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,11 @@ class Grid:
     Attributes
     ----------
     columns : tuple of pyarrow.Array, each of length T
-        The rows from the first data row on: text, or numbers and time stamps where the file has types.
+        The rows from the first data row on: text, or numbers and time stamps where the file has
+        types.
     header : tuple of tuple of str
-        The rows that name the columns, top to bottom, each as wide as the table; empty where there is none.
+        The rows that name the columns, top to bottom, each as wide as the table; empty where there
+        is none.
     above : tuple of tuple of str
         Rows above the header: titles, symbols, notes.
     header_rows : tuple of int
@@ -80,22 +89,31 @@ class Grid:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return one name a column: its header texts in one line, or ``column 1`` where there is none."""
-        texts = [" ".join(part for part in parts if part) for parts in zip(*self.header, strict=True)] or [""] * len(self.columns)
-        return tuple(text or f"column {place}" for place, text in enumerate(texts, start=1))
+        """Return one name a column: its header texts in one line, or ``column 1`` where there is
+        none.
+        """
+        texts = [
+            " ".join(part for part in parts if part) for parts in zip(*self.header, strict=True)
+        ] or [""] * len(self.columns)
+        return tuple(text or f"column {index}" for index, text in enumerate(texts, start=1))
 
     def taken(self, rows: Any) -> Grid:
         """Return the grid with some of its data rows, given by index or mask (pyarrow or numpy)."""
         import pyarrow as pa
 
         index = pa.array(rows)
-        picked = [column.filter(index) if pa.types.is_boolean(index.type) else column.take(index) for column in self.columns]
+        picked = [
+            column.filter(index) if pa.types.is_boolean(index.type) else column.take(index)
+            for column in self.columns
+        ]
         return replace(self, columns=tuple(picked))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the parts of a table stand, found from its first rows: row numbers from 0 and the width in cells."""
+    """Where the parts of a table stand, found from its first rows: row numbers from 0 and the
+    width in cells.
+    """
 
     header_rows: tuple[int, ...]
     first_row: int
@@ -130,14 +148,17 @@ def cell_kind(cell: str, form: str = "") -> str:
         or JAPANESE.fullmatch(cell)
     ):
         return "D"
-    named = possible and any(plain(word).replace(" ", "") in months() for word in _WORD.findall(cell))
+    named = possible and any(
+        plain(word).replace(" ", "") in months() for word in _WORD.findall(cell)
+    )
     if _NUMBER.fullmatch(cell) and not named:
         return "N"
     return "D" if named and any(sign.isdigit() for sign in cell) else "T"
 
 
 def header_lines(text: str) -> tuple[int, ...] | None:
-    """Read what a user says of the header: rows counted from 0, none of them for ``none``; None where nothing is said.
+    """Read what a user says of the header: rows counted from 0, none of them for ``none``; None
+    where nothing is said.
 
     Raises
     ------
@@ -151,7 +172,10 @@ def header_lines(text: str) -> tuple[int, ...] | None:
     numbers = re.fullmatch(r"(\d{1,4})(?:\s*[-,]\s*(\d{1,4}))?", text.strip())
     first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)
     if not 1 <= first <= last <= first + 9:
-        raise SourceError(f"The header is given as {text!r}.", "Give the line of the names, counted from 1, two as 1-2, or none.")
+        raise SourceError(
+            f"The header is given as {text!r}.",
+            "Give the line of the names, counted from 1, two as 1-2, or none.",
+        )
     return tuple(range(first - 1, last))
 
 
@@ -176,28 +200,37 @@ def find_frame(rows: Sequence[Sequence[str]], form: str = "", header: str = "") 
     kinds = [[cell_kind(cell, form) for cell in row[:64]] for row in rows]
     column = _date_column(kinds)
     below = known[-1] if known else -1
-    data = [place for place, row in enumerate(kinds) if place > below and _is_data(row, column)]
+    data = [index for index, row in enumerate(kinds) if index > below and _is_data(row, column)]
     if not data:
-        raise SourceError(f"No row{f' below line {below + 1}' if known else ''} has both a date and a number.", "")
-    widths = Counter(len(_trimmed(rows[place])) for place in data)
+        raise SourceError(
+            f"No row{f' below line {below + 1}' if known else ''} has both a date and a number.", ""
+        )
+    widths = Counter(len(_trimmed(rows[index])) for index in data)
     width = max(widths, key=lambda size: (widths[size] >= 0.05 * len(data), size))
     if width > MAX_COLUMNS:
-        raise SourceError(f"The table has {width:,} columns; at most {MAX_COLUMNS:,} are read.", "Keep only the columns needed.")
+        raise SourceError(
+            f"The table has {width:,} columns; at most {MAX_COLUMNS:,} are read.",
+            "Keep only the columns needed.",
+        )
     first = data[0]
     while first - 1 > below and _is_numeric(kinds[first - 1], kinds[first]):
         first -= 1
     header_rows = _header_above(rows, kinds, first) if known is None else known
-    widest = max((len(_trimmed(rows[place])) for place in header_rows), default=0)
+    widest = max((len(_trimmed(rows[index])) for index in header_rows), default=0)
     return Frame(header_rows, first, max(width, widest if widest <= width + 1 else 0, 1))
 
 
 def _date_column(kinds: Sequence[Sequence[str]]) -> int:
-    """Return the column in which most rows have a date, -1 where less than a third of the rows has one."""
-    votes = Counter(place for row in kinds for place, kind in enumerate(row) if kind == "D" and len(row) > 1)
+    """Return the column in which most rows have a date, -1 where less than a third of the rows
+    has one.
+    """
+    votes = Counter(
+        index for row in kinds for index, kind in enumerate(row) if kind == "D" and len(row) > 1
+    )
     most = max(votes.values(), default=0)
     if most == 0 or most < 0.3 * sum(len(row) > 1 for row in kinds):
         return -1
-    return min(place for place, count in votes.items() if count >= 0.9 * most)
+    return min(index for index, count in votes.items() if count >= 0.9 * most)
 
 
 def _is_data(row: Sequence[str], column: int) -> bool:
@@ -206,12 +239,14 @@ def _is_data(row: Sequence[str], column: int) -> bool:
         return numbers >= 2 and numbers >= (len(row) - row.count("E")) / 2
     if column >= len(row) or row[column] != "D" or len(row) < 2:
         return False
-    others = [kind for place, kind in enumerate(row) if place != column]
+    others = [kind for index, kind in enumerate(row) if index != column]
     return "N" in others or others.count("D") >= 2 or all(kind == "E" for kind in others)
 
 
 def _is_numeric(row: Sequence[str], below: Sequence[str]) -> bool:
-    """Tell whether a row right above the data belongs to them: as wide, and nothing but numbers (early epochs look like no dates)."""
+    """Tell whether a row right above the data belongs to them: as wide, and nothing but numbers
+    (early epochs look like no dates).
+    """
     return len(row) == len(below) and "T" not in row and row.count("N") + row.count("D") >= 2
 
 
@@ -223,14 +258,20 @@ def _trimmed(row: Sequence[str]) -> Sequence[str]:
     return row[:end]
 
 
-def _header_above(rows: Sequence[Sequence[str]], kinds: Sequence[Sequence[str]], first: int) -> tuple[int, ...]:
-    """Return the rows that name the columns: the nearest above the data, and its fellows where names take several."""
-    filled = [place for place in range(first) if any(cell.strip() for cell in rows[place])]
+def _header_above(
+    rows: Sequence[Sequence[str]], kinds: Sequence[Sequence[str]], first: int
+) -> tuple[int, ...]:
+    """Return the rows that name the columns: the nearest above the data, and its fellows where
+    names take several.
+    """
+    filled = [index for index in range(first) if any(cell.strip() for cell in rows[index])]
     if not filled or first - filled[-1] > 3:
         return ()
     nearest = filled[-1]
     if sum(bool(cell.strip()) for cell in rows[nearest]) == 1 and len(_trimmed(rows[first])) > 1:
-        fellows = [place for place in filled[-4:-1] if sum(bool(cell.strip()) for cell in rows[place]) > 1]
+        fellows = [
+            index for index in filled[-4:-1] if sum(bool(cell.strip()) for cell in rows[index]) > 1
+        ]
         return (*fellows, nearest) if fellows else ()
     if "T" not in kinds[nearest]:
         return ()
@@ -263,8 +304,11 @@ def _filled_right(row: Sequence[str]) -> list[str]:
     return filled
 
 
-def fit_header(header: Sequence[Sequence[str]], width: int, last_filled: bool) -> tuple[tuple[str, ...], ...]:
-    """Return header rows as wide as the data; a header that lacks one name lacks the first (row numbers of R).
+def fit_header(
+    header: Sequence[Sequence[str]], width: int, last_filled: bool
+) -> tuple[tuple[str, ...], ...]:
+    """Return header rows as wide as the data; a header that lacks one name lacks the first (row
+    numbers of R).
 
     Raises
     ------
@@ -276,14 +320,21 @@ def fit_header(header: Sequence[Sequence[str]], width: int, last_filled: bool) -
     if last_filled and 1 < named < width - 1:
         raise SourceError(
             f"Rows have {width} cells, but the header names {named} columns.",
-            "Decimal commas or thousands marks that are not quoted split numbers in two: export with ; or with quotes.",
+            "Decimal commas or thousands marks that are not quoted split numbers in two: "
+            "export with ; or with quotes.",
         )
     merged = len(header) > 1 and len(roles := _roles_in(header[-1])) > len(set(roles))
-    for place, row in enumerate(header):
+    for index, row in enumerate(header):
         cells = list(_trimmed(row))
-        if merged and place < len(header) - 1:
+        if merged and index < len(header) - 1:
             cells = _filled_right([*cells, *[""] * (width - len(cells))])
-        if len(cells) == width - 1 and last_filled and (len(header) == 1) and cells and cells[0].strip():
+        if (
+            len(cells) == width - 1
+            and last_filled
+            and (len(header) == 1)
+            and cells
+            and cells[0].strip()
+        ):
             cells = ["", *cells]
         fitted.append(pad(cells, width))
     return tuple(fitted)

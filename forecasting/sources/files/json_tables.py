@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from forecasting.errors import SourceError
+from forecasting.sources.files.container import Opened, whole_file
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, cell_kind
-from forecasting.sources.files.opening import Opened, whole_file
 from forecasting.sources.files.text import detect_encoding
 from forecasting.sources.files.typed import column_of
 
-#: Most bytes of a document, and most objects, lists and values in it: Python's take many times the room of their text.
+#: Most bytes of a document, and most objects, lists and values in it: Python's take many times the
+#: room of their text.
 MAX_JSON_BYTES = 64 * 2**20
 MAX_NESTED, MAX_VALUES = 300_000, 4_000_000
 #: How deep tables are looked for, and in how many members of a list or an object.
@@ -23,12 +24,27 @@ _DEEPEST, _WIDEST = 10, 5000
 #: A table of more cells than this has to be filled in part.
 _FREE_CELLS, _FILLED = 500_000, 0.1
 #: Half of a letter that takes two escapes, without the other half.
-_LONE_HALF = re.compile(r"\\u[dD][89abAB]\w\w(?!\\u[dD][c-fC-F]\w\w)|(?<!\\u[dD][89abAB]\w\w)\\u[dD][c-fC-F]\w\w")
+_LONE_HALF = re.compile(
+    r"\\u[dD][89abAB]\w\w(?!\\u[dD][c-fC-F]\w\w)|(?<!\\u[dD][89abAB]\w\w)\\u[dD][c-fC-F]\w\w"
+)
 
 #: Where documents name what their table is about, and the zone of its times, likeliest first.
 _SYMBOL_KEYS = ("symbol", "ticker", "2 symbol", "instrument", "pair", "dataset code", "series id")
-_ZONE_KEYS = ("exchangetimezonename", "exchange timezone", "5 time zone", "6 time zone", "time zone", "timezone", "tz")
-_ZONES = {"US/Eastern": "America/New_York", "US/Central": "America/Chicago", "EST": "America/New_York", "ET": "America/New_York"}
+_ZONE_KEYS = (
+    "exchangetimezonename",
+    "exchange timezone",
+    "5 time zone",
+    "6 time zone",
+    "time zone",
+    "timezone",
+    "tz",
+)
+_ZONES = {
+    "US/Eastern": "America/New_York",
+    "US/Central": "America/Chicago",
+    "EST": "America/New_York",
+    "ET": "America/New_York",
+}
 _NAMES_KEYS = ("columns", "column names", "fields", "headers", "header", "names")
 _ROWS_KEYS = ("data", "rows", "values", "items", "records")
 
@@ -38,7 +54,9 @@ _Place = tuple[Path, Path, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class JsonTable:
-    """A table in a document: where it stands, the names of its columns ("" where they have none) and their cells."""
+    """A table in a document: where it stands, the names of its columns ("" where they have none)
+    and their cells.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -70,7 +88,12 @@ class JsonTable:
                 f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.",
             )
         header = (self.names,) if any(self.names) else ()
-        return Grid(tuple(column_of(cells) for cells in self.columns), header, zone=self.zone, symbol=self.symbol)
+        return Grid(
+            tuple(column_of(cells) for cells in self.columns),
+            header,
+            zone=self.zone,
+            symbol=self.symbol,
+        )
 
 
 def read_json(opened: Opened) -> tuple[list[JsonTable], str]:
@@ -98,11 +121,15 @@ def read_json(opened: Opened) -> tuple[list[JsonTable], str]:
     data, digest = whole_file(opened)
     document = _parsed(data, name)
     tables = _merged(list(_tables(document, (), 0)))
-    tables = sorted((table for table in tables if len(table.columns) > 1), key=lambda table: -table.rows * min(len(table.columns), 4))
+    tables = sorted(
+        (table for table in tables if len(table.columns) > 1),
+        key=lambda table: -table.rows * min(len(table.columns), 4),
+    )
     if not tables:
         begin = " ".join(data[:120].decode("utf-8", "replace").split())
         raise SourceError(
-            f"{name} is JSON without a table of prices: {begin}", "If that is an answer of a data service, it says what went wrong."
+            f"{name} is JSON without a table of prices: {begin}",
+            "If that is an answer of a data service, it says what went wrong.",
         )
     symbol, zone = _find_text(document, _SYMBOL_KEYS), _find_text(document, _ZONE_KEYS)
     zone = _ZONES.get(zone, zone)
@@ -110,7 +137,10 @@ def read_json(opened: Opened) -> tuple[list[JsonTable], str]:
 
 
 def _too_large(name: str) -> SourceError:
-    return SourceError(f"{name} is JSON of more than {MAX_JSON_BYTES >> 20} MB.", "Save the prices as CSV or Parquet.")
+    return SourceError(
+        f"{name} is JSON of more than {MAX_JSON_BYTES >> 20} MB.",
+        "Save the prices as CSV or Parquet.",
+    )
 
 
 def _parsed(data: bytes, name: str) -> Any:
@@ -125,7 +155,9 @@ def _parsed(data: bytes, name: str) -> Any:
         raise _too_large(name)
     if data.count(b"[") + data.count(b"{") > MAX_NESTED or data.count(b",") > MAX_VALUES:
         raise SourceError(
-            f"{name} is JSON of more than {MAX_NESTED:,} objects and lists, or {MAX_VALUES:,} values.", "Save the prices as CSV or Parquet."
+            f"{name} is JSON of more than {MAX_NESTED:,} objects and lists, or {MAX_VALUES:,} "
+            "values.",
+            "Save the prices as CSV or Parquet.",
         )
     encoding, _ = detect_encoding(data, whole=True)
     text = data.decode(encoding, "replace").strip().lstrip("\ufeff")
@@ -134,7 +166,9 @@ def _parsed(data: bytes, name: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise SourceError(f"{name} is JSON that is nested too deeply.", "Save the prices as CSV.") from error
+        raise SourceError(
+            f"{name} is JSON that is nested too deeply.", "Save the prices as CSV."
+        ) from error
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or not lines[0].rstrip().endswith(("}", "]")):
@@ -150,7 +184,10 @@ def _by_lines(lines: Sequence[str], name: str) -> list[Any]:
 
 
 def _damaged(name: str, error: Exception) -> SourceError:
-    return SourceError(f"{name} begins like JSON, but is damaged: {error}.", "Fetch the file again, or save the prices as CSV.")
+    return SourceError(
+        f"{name} begins like JSON, but is damaged: {error}.",
+        "Fetch the file again, or save the prices as CSV.",
+    )
 
 
 # Where the tables are
@@ -162,7 +199,11 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
         return
     found = _as_table(node, path)
     if found is not None:
-        yield replace(found, symbol=_find_text(node, _SYMBOL_KEYS)) if isinstance(node, dict) else found
+        yield (
+            replace(found, symbol=_find_text(node, _SYMBOL_KEYS))
+            if isinstance(node, dict)
+            else found
+        )
         return
     inside = list(_inside(node, path, depth))
     if inside or not isinstance(node, list):
@@ -176,8 +217,8 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
 def _inside(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
     members = node.items() if isinstance(node, dict) else enumerate(node)
     own = _text_of(node, _SYMBOL_KEYS) if isinstance(node, dict) else ""
-    for place, (key, member) in enumerate(members):
-        if place >= _WIDEST:
+    for index, (key, member) in enumerate(members):
+        if index >= _WIDEST:
             return
         for table in _tables(member, (*path, str(key)), depth + 1):
             yield replace(table, symbol=table.symbol or own)
@@ -185,22 +226,34 @@ def _inside(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
 
 def _as_table(node: Any, path: Path) -> JsonTable | None:
     """Return a node as a table, None where it is none."""
-    if any(len(one) > MAX_COLUMNS for one in (node if isinstance(node, list) else ()) if isinstance(one, dict)):
+    if any(
+        len(item) > MAX_COLUMNS
+        for item in (node if isinstance(node, list) else ())
+        if isinstance(item, dict)
+    ):
         return None
     if isinstance(node, dict) and len(node) > MAX_COLUMNS:
         return _from_dated(node, path)
     if isinstance(node, list):
-        if all(isinstance(one, dict) for one in node):
+        if all(isinstance(item, dict) for item in node):
             return _from_records(node, path) if all(map(_is_record, node)) else None
         return _from_rows(node, path)
     makers = (_from_names_and_rows, _from_dated, _from_indexed, _from_pairs, _from_lists)
     return next((table for make in makers if (table := make(node, path)) is not None), None)
 
 
-def _is_record(one: Mapping[str, Any]) -> bool:
-    """Tell whether an object is one row: it has single values, and no lists that could be columns."""
-    values = [inner for value in one.values() for inner in (value.values() if isinstance(value, dict) else (value,))]
-    return not any(isinstance(value, dict) or (isinstance(value, list) and len(value) > 1) for value in values)
+def _is_record(item: Mapping[str, Any]) -> bool:
+    """Tell whether an object is one row: it has single values, and no lists that could be
+    columns.
+    """
+    values = [
+        inner
+        for value in item.values()
+        for inner in (value.values() if isinstance(value, dict) else (value,))
+    ]
+    return not any(
+        isinstance(value, dict) or (isinstance(value, list) and len(value) > 1) for value in values
+    )
 
 
 def _is_scalar(value: Any) -> bool:
@@ -208,20 +261,28 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _from_records(records: Sequence[Mapping[str, Any]], path: Path) -> JsonTable | None:
-    """Make a table of objects with the same keys; an object inside a record gives columns of its own."""
+    """Make a table of objects with the same keys; an object inside a record gives columns of its
+    own.
+    """
     flat = [_flat(record) for record in records]
     names = list(dict.fromkeys(name for record in flat for name in record))
     cells = len(names) * len(records)
-    if not 1 < len(names) <= MAX_COLUMNS or (cells > _FREE_CELLS and sum(map(len, flat)) < _FILLED * cells):
+    if not 1 < len(names) <= MAX_COLUMNS or (
+        cells > _FREE_CELLS and sum(map(len, flat)) < _FILLED * cells
+    ):
         return None
-    return JsonTable(path, tuple(names), tuple([record.get(name) for record in flat] for name in names))
+    return JsonTable(
+        path, tuple(names), tuple([record.get(name) for record in flat] for name in names)
+    )
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in record.items():
         if isinstance(value, dict):
-            found.update({f"{key} {inner}": one for inner, one in value.items() if _is_scalar(one)})
+            found.update(
+                {f"{key} {inner}": item for inner, item in value.items() if _is_scalar(item)}
+            )
         elif _is_scalar(value):
             found[str(key)] = value
     return found
@@ -234,23 +295,48 @@ def _from_rows(rows: Sequence[Any], path: Path, names: Sequence[str] = ()) -> Js
     width = Counter(map(len, rows)).most_common(1)[0][0]
     if width < 2 or any(len(row) != width for row in rows) or (names and len(names) != width):
         return None
-    if not names and len(rows) > 1 and all(isinstance(cell, str) and cell_kind(cell) == "T" for cell in rows[0]):
+    if (
+        not names
+        and len(rows) > 1
+        and all(isinstance(cell, str) and cell_kind(cell) == "T" for cell in rows[0])
+    ):
         names, rows = rows[0], rows[1:]
     if not names and width == 2 and path:
         names = ("date", path[-1])
-    return JsonTable(path, tuple(names) or ("",) * width, tuple(list(column) for column in zip(*rows, strict=True)))
+    return JsonTable(
+        path,
+        tuple(names) or ("",) * width,
+        tuple(list(column) for column in zip(*rows, strict=True)),
+    )
 
 
 def _from_names_and_rows(node: Mapping[str, Any], path: Path) -> JsonTable | None:
     """Make a table of names of columns beside rows, with an index where there is one."""
-    names = next((value for key, value in node.items() if _key(key) in _NAMES_KEYS and isinstance(value, list)), None)
-    rows = next((value for key, value in node.items() if _key(key) in _ROWS_KEYS and isinstance(value, list)), None)
+    names = next(
+        (
+            value
+            for key, value in node.items()
+            if _key(key) in _NAMES_KEYS and isinstance(value, list)
+        ),
+        None,
+    )
+    rows = next(
+        (
+            value
+            for key, value in node.items()
+            if _key(key) in _ROWS_KEYS and isinstance(value, list)
+        ),
+        None,
+    )
     if not names or not rows or not isinstance(rows[0], list):
         return None
     texts = [str(name.get("name", "")) if isinstance(name, dict) else str(name) for name in names]
     index = node.get("index")
     if isinstance(index, list) and len(index) == len(rows) and all(map(_is_scalar, index)):
-        rows = [[at, *row] if isinstance(row, list) else row for at, row in zip(index, rows, strict=True)]
+        rows = [
+            [at, *row] if isinstance(row, list) else row
+            for at, row in zip(index, rows, strict=True)
+        ]
         texts = ["index", *texts]
     return _from_rows(rows, path, texts)
 
@@ -264,7 +350,9 @@ def _from_dated(node: Mapping[str, Any], path: Path) -> JsonTable | None:
         return _from_records([{"date": key, **value} for key, value in node.items()], path)
     if all(map(_is_scalar, values)):
         return JsonTable(path, ("date", path[-1] if path else "value"), (list(node), values))
-    return _from_rows([[key, *value] if isinstance(value, list) else value for key, value in node.items()], path)
+    return _from_rows(
+        [[key, *value] if isinstance(value, list) else value for key, value in node.items()], path
+    )
 
 
 def _are_dates(keys: Mapping[str, Any]) -> bool:
@@ -274,7 +362,11 @@ def _are_dates(keys: Mapping[str, Any]) -> bool:
 
 def _from_indexed(node: Mapping[str, Any], path: Path) -> JsonTable | None:
     """Make a table of columns that are objects themselves: by row number, or by date."""
-    columns = {name: value for name, value in node.items() if isinstance(value, dict) and value and all(map(_is_scalar, value.values()))}
+    columns = {
+        name: value
+        for name, value in node.items()
+        if isinstance(value, dict) and value and all(map(_is_scalar, value.values()))
+    }
     if not columns or len(columns) != len(node):
         return None
     first = next(iter(columns.values()))
@@ -288,8 +380,12 @@ def _from_indexed(node: Mapping[str, Any], path: Path) -> JsonTable | None:
 
 
 def _from_pairs(node: Mapping[str, Any], path: Path) -> JsonTable | None:
-    """Make a table of several lists of pairs, each a time with a value, whose times are the same."""
-    lists = {name: value for name, value in node.items() if isinstance(value, list) and _are_pairs(value)}
+    """Make a table of several lists of pairs, each a time with a value, whose times are the
+    same.
+    """
+    lists = {
+        name: value for name, value in node.items() if isinstance(value, list) and _are_pairs(value)
+    }
     if len(lists) < 2:
         return None
     times = [pair[0] for pair in next(iter(lists.values()))]
@@ -298,29 +394,42 @@ def _from_pairs(node: Mapping[str, Any], path: Path) -> JsonTable | None:
         for name, value in lists.items()
         if len(value) == len(times) and all(p[0] == t for p, t in zip(value, times, strict=True))
     }
-    return JsonTable(path, ("time", *same), (times, *([pair[1] for pair in value] for value in same.values())))
+    return JsonTable(
+        path, ("time", *same), (times, *([pair[1] for pair in value] for value in same.values()))
+    )
 
 
 def _are_pairs(value: Sequence[Any]) -> bool:
-    return bool(value) and all(isinstance(one, list) and len(one) == 2 and all(map(_is_scalar, one)) for one in value)
+    return bool(value) and all(
+        isinstance(item, list) and len(item) == 2 and all(map(_is_scalar, item)) for item in value
+    )
 
 
 def _from_lists(node: Mapping[str, Any], path: Path) -> JsonTable | None:
-    """Make a table of lists of equal length, which may stand some levels down, as in Yahoo's answers."""
+    """Make a table of lists of equal length, which may stand some levels down, as in Yahoo's
+    answers.
+    """
     lists = list(_value_lists(node, 0))
     if len(lists) < 2:
         return None
-    length = max(Counter(len(cells) for _, cells in lists).items(), key=lambda pair: (pair[1], pair[0]))[0]
+    length = max(
+        Counter(len(cells) for _, cells in lists).items(), key=lambda pair: (pair[1], pair[0])
+    )[0]
     chosen = [(name, cells) for name, cells in lists if len(cells) == length]
     if len(chosen) < 2 or length < 2:
         return None
     names = [name[-1] for name, _ in chosen]
-    names = [" ".join(full) if names.count(name) > 1 and full[0] != name else name for name, (full, _) in zip(names, chosen, strict=True)]
+    names = [
+        " ".join(full) if names.count(name) > 1 and full[0] != name else name
+        for name, (full, _) in zip(names, chosen, strict=True)
+    ]
     return JsonTable(path, tuple(names), tuple(cells for _, cells in chosen))
 
 
 def _value_lists(node: Any, depth: int, name: Path = ()) -> Iterator[tuple[Path, list[Any]]]:
-    """Yield the lists of single values in an object, each under its name, through objects and through lists of one member."""
+    """Yield the lists of single values in an object, each under its name, through objects and
+    through lists of one member.
+    """
     if depth > _DEEPEST or (isinstance(node, dict) and len(node) > MAX_COLUMNS):
         return
     if isinstance(node, dict):
@@ -337,10 +446,12 @@ def _value_lists(node: Any, depth: int, name: Path = ()) -> Iterator[tuple[Path,
 
 def _merged(tables: list[JsonTable]) -> list[JsonTable]:
     """Join tables of the same columns that stand side by side: each is of another symbol."""
-    places = Counter(key for table in tables for key in _places(table))
+    indices = Counter(key for table in tables for key in _places(table))
     groups: dict[_Place, list[tuple[str, JsonTable]]] = {}
     for table in tables:
-        shared = next(((at, key) for at, key in enumerate(_places(table)) if places[key] > 1), None)
+        shared = next(
+            ((at, key) for at, key in enumerate(_places(table)) if indices[key] > 1), None
+        )
         if shared is None:
             groups[(table.path, (), table.names)] = [("", table)]
         else:
@@ -349,23 +460,39 @@ def _merged(tables: list[JsonTable]) -> list[JsonTable]:
 
 
 def _places(table: JsonTable) -> list[_Place]:
-    """Return where a table stands with one part of its path left open at a time, and the names of its columns."""
+    """Return where a table stands with one part of its path left open at a time, and the names
+    of its columns.
+    """
     return [(table.path[:at], table.path[at + 1 :], table.names) for at in range(len(table.path))]
 
 
 def _joined(members: list[tuple[str, JsonTable]]) -> JsonTable:
-    """Return several tables as one with a column of symbols; a single one as it is, its symbol told by where it stands."""
+    """Return several tables as one with a column of symbols; a single one as it is, its symbol
+    told by where it stands.
+    """
     key, first = members[0]
     if len(members) == 1:
         own = next(
-            (part for part in reversed(first.path) if re.fullmatch(r"[A-Z0-9][A-Z0-9.^=:/-]{0,14}", part) and not part.isdigit()), ""
+            (
+                part
+                for part in reversed(first.path)
+                if re.fullmatch(r"[A-Z0-9][A-Z0-9.^=:/-]{0,14}", part) and not part.isdigit()
+            ),
+            "",
         )
         return replace(first, symbol=first.symbol or own)
-    symbols = [one.symbol or part for part, one in members]
-    column = [symbol for symbol, (_, one) in zip(symbols, members, strict=True) for _ in range(one.rows)]
-    cells = [[cell for _, one in members for cell in one.columns[place]] for place in range(len(first.columns))]
+    symbols = [item.symbol or part for part, item in members]
+    column = [
+        symbol for symbol, (_, item) in zip(symbols, members, strict=True) for _ in range(item.rows)
+    ]
+    cells = [
+        [cell for _, item in members for cell in item.columns[index]]
+        for index in range(len(first.columns))
+    ]
     at = first.path.index(key)
-    return JsonTable((*first.path[:at], *first.path[at + 1 :]), ("symbol", *first.names), (column, *cells))
+    return JsonTable(
+        (*first.path[:at], *first.path[at + 1 :]), ("symbol", *first.names), (column, *cells)
+    )
 
 
 def _key(key: object) -> str:
@@ -373,17 +500,35 @@ def _key(key: object) -> str:
 
 
 def _text_of(node: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """Return the text under one of some keys of an object or of the objects right below it, "" where there is none."""
-    levels = [node, *(value for key, value in node.items() if isinstance(value, dict) and _key(key) in ("meta", "metadata", "meta data"))]
-    named = {_key(key): value for level in reversed(levels) for key, value in level.items() if isinstance(value, str)}
+    """Return the text under one of some keys of an object or of the objects right below it, ""
+    where there is none.
+    """
+    levels = [
+        node,
+        *(
+            value
+            for key, value in node.items()
+            if isinstance(value, dict) and _key(key) in ("meta", "metadata", "meta data")
+        ),
+    ]
+    named = {
+        _key(key): value
+        for level in reversed(levels)
+        for key, value in level.items()
+        if isinstance(value, str)
+    }
     return next((named[key] for key in keys if named.get(key)), "")
 
 
 def _find_text(node: Any, keys: Sequence[str], depth: int = 0) -> str:
-    """Return the text under one of some keys, looked for through objects and through lists of one member."""
+    """Return the text under one of some keys, looked for through objects and through lists of
+    one member.
+    """
     if isinstance(node, list) and len(node) == 1:
         node = node[0]
     if not isinstance(node, dict) or depth > 4 or len(node) > 200:
         return ""
     own = _text_of(node, keys)
-    return own or next((found for value in node.values() if (found := _find_text(value, keys, depth + 1))), "")
+    return own or next(
+        (found for value in node.values() if (found := _find_text(value, keys, depth + 1))), ""
+    )

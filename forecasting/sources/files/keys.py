@@ -34,7 +34,9 @@ def assign_symbol(columns: Sequence[Column], header: bool, findings: list[Findin
     both = [*([named] if named else []), *keys]
     if len(both) > 1:
         names = " and ".join(column.name for column in both)
-        message = f"Each date comes several times; there is one series for each combination of {names}."
+        message = (
+            f"Each date comes several times; there is one series for each combination of {names}."
+        )
         findings.append(Finding("keys", message, len(both), "info", "told apart"))
 
 
@@ -43,15 +45,29 @@ def _dates(columns: Sequence[Column]) -> list[tuple[object, ...]]:
     parts = [
         column
         for column in columns
-        if column.role in ("date", "time", "year", "quarter", "month", "week", "day", "dayofyear", "hour", "minute")
+        if column.role
+        in (
+            "date",
+            "time",
+            "year",
+            "quarter",
+            "month",
+            "week",
+            "day",
+            "dayofyear",
+            "hour",
+            "minute",
+        )
     ]
     return list(zip(*(column.cells.to_pylist() for column in parts), strict=True))
 
 
 def _named_symbol(columns: Sequence[Column]) -> Column | None:
-    named = sorted((rank, c.index) for c in free(columns) if (rank := c.label.rank_as("symbol")) is not None)
-    for _, place in named:
-        column = columns[place]
+    named = sorted(
+        (rank, c.index) for c in free(columns) if (rank := c.label.rank_as("symbol")) is not None
+    )
+    for _, index in named:
+        column = columns[index]
         if len(column.filled) and not column.counter and (column.numeric < 0.5 or _repeats(column)):
             return column
     return None
@@ -67,24 +83,46 @@ def _share_apart(dates: Sequence[tuple[object, ...]], keys: Sequence[Column]) ->
     return len(set(zip(dates, *cells, strict=True))) / max(1, len(dates))
 
 
-def _keys(columns: Sequence[Column], dates: Sequence[tuple[object, ...]], named: list[Column]) -> list[Column] | None:
-    """Return the fewest columns that, with the date and what is named, tell nearly all rows apart; None where none do."""
+def _keys(
+    columns: Sequence[Column], dates: Sequence[tuple[object, ...]], named: list[Column]
+) -> list[Column] | None:
+    """Return the fewest columns that, with the date and what is named, tell nearly all rows
+    apart; None where none do.
+    """
     if _share_apart(dates, []) > 0.95:
         return None
     likely = [column for column in free(columns) if _may_be_key(column)][:_MOST_LOOKED_AT]
     likely.sort(key=lambda column: (not column.key_named, column.typed, column.index))
     for count in range(1, _MOST_KEYS + 1):
         for some in combinations(likely, count):
-            if _share_apart(dates, [*named, *some]) >= _UNIQUE and (count > 1 or some[0].numeric < 0.1 or some[0].key_named):
+            if _share_apart(dates, [*named, *some]) >= _UNIQUE and (
+                count > 1 or some[0].numeric < 0.1 or some[0].key_named
+            ):
                 return sorted(some, key=lambda column: column.index)
     return None
 
 
 def _may_be_key(column: Column) -> bool:
-    """Tell whether a column may name what a row is about: text, or whole numbers of such a name, that come again and again."""
-    if len(column.filled) < 0.9 * len(column.cells) or column.counter or column.distinct > max(1, 0.5 * len(column.cells)):
+    """Tell whether a column may name what a row is about: text, or whole numbers of such a name,
+    that come again and again.
+    """
+    if (
+        len(column.filled) < 0.9 * len(column.cells)
+        or column.counter
+        or column.distinct > max(1, 0.5 * len(column.cells))
+    ):
         return False
-    if column.distinct < 2 or column.label.role in ("open", "high", "low", "close", "adj_close", "volume", "bid", "ask", "ignored"):
+    if column.distinct < 2 or column.label.role in (
+        "open",
+        "high",
+        "low",
+        "close",
+        "adj_close",
+        "volume",
+        "bid",
+        "ask",
+        "ignored",
+    ):
         return False
     return (not column.typed and column.numeric <= 0.1) or (column.key_named and column.whole)
 
@@ -92,7 +130,12 @@ def _may_be_key(column: Column) -> bool:
 def _only_text(columns: Sequence[Column], header: bool) -> None:
     """Take a text that is the same in all rows of a file without a header for its symbol."""
     for column in free(columns):
-        if column.typed or column.label.role or column.numeric > 0.1 or len(column.filled) < 0.9 * len(column.cells):
+        if (
+            column.typed
+            or column.label.role
+            or column.numeric > 0.1
+            or len(column.filled) < 0.9 * len(column.cells)
+        ):
             continue
         if not header and column.distinct == 1:
             column.role = "symbol"

@@ -16,7 +16,8 @@ _MONTHS = 12
 
 
 def by_month(grid: Grid) -> Grid:
-    """Return a table of years by months as one of two columns, a date and a value; any other table as it is.
+    """Return a table of years by months as one of two columns, a date and a value; any other table
+    as it is.
 
     Columns beside the year and the twelve months, such as yearly means, are left out.
     """
@@ -24,22 +25,39 @@ def by_month(grid: Grid) -> Grid:
         return grid
     known = months()
     numbers = [known.get(plain(name), 0) for name in grid.names]
-    year = next((place for place, name in enumerate(grid.names) if date_part((name,)) == "year"), None)
-    if year is None or sorted(number for number in numbers if number) != list(range(1, _MONTHS + 1)):
+    year = next(
+        (index for index, name in enumerate(grid.names) if date_part((name,)) == "year"), None
+    )
+    if year is None or sorted(number for number in numbers if number) != list(
+        range(1, _MONTHS + 1)
+    ):
         return grid
     import pyarrow as pa
 
     years = read_numbers(grid.columns[year]).values
     if not np.all(years[np.isfinite(years)] % 1 == 0):
         return grid
-    columns = [grid.columns[numbers.index(month)].cast(pa.string()).to_pylist() for month in range(1, _MONTHS + 1)]
+    columns = [
+        grid.columns[numbers.index(month)].cast(pa.string()).to_pylist()
+        for month in range(1, _MONTHS + 1)
+    ]
     rows = [row for row in range(grid.rows) if np.isfinite(years[row])]
-    dates = [f"{int(years[row]):04d}-{month:02d}-01" for row in rows for month in range(1, _MONTHS + 1)]
+    dates = [
+        f"{int(years[row]):04d}-{month:02d}-01" for row in rows for month in range(1, _MONTHS + 1)
+    ]
     cells = [columns[month][row] for row in rows for month in range(_MONTHS)]
     note = Finding(
-        "months_in_columns", f"Each row is a year; its twelve months are read as {len(cells)} rows.", len(rows), "info", "turned"
+        "months_in_columns",
+        f"Each row is a year; its twelve months are read as {len(cells)} rows.",
+        len(rows),
+        "info",
+        "turned",
     )
     header = (("date", "value"),)
     return replace(
-        grid, columns=(pa.array(dates), pa.array(cells, pa.string())), header=header, findings=(*grid.findings, note), block=None
+        grid,
+        columns=(pa.array(dates), pa.array(cells, pa.string())),
+        header=header,
+        findings=(*grid.findings, note),
+        block=None,
     )

@@ -1,4 +1,6 @@
-"""Numbers as people and vendors write them: currency signs, K/M/B, either decimal mark, any thousands mark."""
+"""Numbers as people and vendors write them: currency signs, K/M/B, either decimal mark, any
+thousands mark.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ from forecasting.series import Floats
 
 #: Cells (in lower case) that say that there is no value.
 MISSING: tuple[str, ...] = (
-    "", "-", "--", "---", "–", "—", "null", "none", "nan", "na", "n/a", "n.a.", "n.v.", "n.d.", "#n/a", "#n/a n/a", "#na", "<na>", "nil",
-    "nat", ".", "..", "?", "b/d", "k. a.", "inf", "-inf", "-nan", "nan%", "#value!", "#div/0!", "#ref!", "\\n",
+    "", "-", "--", "---", "–", "—", "null", "none", "nan", "na", "n/a", "n.a.", "n.v.", "n.d.",
+    "#n/a", "#n/a n/a", "#na", "<na>", "nil",
+    "nat", ".", "..", "?", "b/d", "k. a.", "inf", "-inf", "-nan", "nan%", "#value!", "#div/0!",
+    "#ref!", "\\n",
 )  # fmt: skip
 
 _PLAIN = r"^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$"
@@ -22,13 +26,16 @@ _CODES = (
     r"|eth|usdt|pts?)\b|r\$|zł|\bkr\b|руб\.?|元|円|원|kč|pkt\.?"
 )
 _SCALES: dict[str, float] = {
-    "k": 1e3, "tsd": 1e3, "tys": 1e3, "тыс": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mln": 1e6, "mil": 1e6, "млн": 1e6, "м": 1e6,
-    "к": 1e3, "b": 1e9, "bn": 1e9, "bil": 1e9, "mrd": 1e9, "mld": 1e9, "md": 1e9, "g": 1e9, "млрд": 1e9, "б": 1e9, "t": 1e12, "tn": 1e12,
+    "k": 1e3, "tsd": 1e3, "tys": 1e3, "тыс": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6,
+    "mln": 1e6, "mil": 1e6, "млн": 1e6, "м": 1e6,
+    "к": 1e3, "b": 1e9, "bn": 1e9, "bil": 1e9, "mrd": 1e9, "mld": 1e9, "md": 1e9, "g": 1e9,
+    "млрд": 1e9, "б": 1e9, "t": 1e12, "tn": 1e12,
     "cr": 1e7, "万": 1e4, "億": 1e8, "亿": 1e8, "%": 1.0,
 }  # fmt: skip
 _SCALED = r"(?i)^(?P<n>.*?\d[.,]?)\s*(?P<s>k|tsd|tys|тыс|m|mn|mm|mio|mln|mil|млн|м|к|b|bn|bil|mrd|mld|md|g|млрд|б|t|tn|cr|万|億|亿|%)\.?$"
 
-#: Cells that only one decimal mark explains, and those that both do, after currency, scale and blanks are gone.
+#: Cells that only one decimal mark explains, and those that both do, after currency, scale and
+#: blanks are gone.
 _ONLY_DOT = (
     r"^[-+]?(?:\d*\.(?:\d{1,2}|\d{4,})|0*\.\d+|0+\.\d{3}|\d{4,}\.\d{3}|\d{1,3}(?:,\d{2,3})*,\d{3}\.\d+|\d{1,3}(?:,\d{3}){2,}"
     r"|\d+\.\d+[eE][-+]?\d+)$"
@@ -43,7 +50,9 @@ _EITHER_COMMA = r"^[-+]?[1-9]\d{0,2},\d{3}$"
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of numbers as read: ``values`` [T] with NaN where there is none, ``bad`` [T] where a cell is neither number nor missing."""
+    """A column of numbers as read: ``values`` [T] with NaN where there is none, ``bad`` [T]
+    where a cell is neither number nor missing.
+    """
 
     values: Floats
     bad: npt.NDArray[np.bool_]
@@ -56,7 +65,9 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class MarkEvidence:
-    """How many cells speak for each decimal mark; ``either_...`` are cells such as 1.234 that both explain."""
+    """How many cells speak for each decimal mark; ``either_...`` are cells such as 1.234 that
+    both explain.
+    """
 
     dot: int = 0
     comma: int = 0
@@ -65,7 +76,10 @@ class MarkEvidence:
 
     def __add__(self, other: MarkEvidence) -> MarkEvidence:
         return MarkEvidence(
-            self.dot + other.dot, self.comma + other.comma, self.either_dot + other.either_dot, self.either_comma + other.either_comma
+            self.dot + other.dot,
+            self.comma + other.comma,
+            self.either_dot + other.either_dot,
+            self.either_comma + other.either_comma,
         )
 
 
@@ -88,13 +102,21 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
 
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        values = (
+            column.cast(pa.float64(), safe=False)
+            .to_numpy(zero_copy_only=False)
+            .astype(np.float64, copy=False)
+        )
         return NumberColumn(values, np.zeros(values.size, bool))
     if not pa.types.is_string(kind):
-        return NumberColumn(np.full(len(column), np.nan), column.is_valid().to_numpy(zero_copy_only=False))
+        return NumberColumn(
+            np.full(len(column), np.nan), column.is_valid().to_numpy(zero_copy_only=False)
+        )
     text = pc.utf8_trim_whitespace(column.fill_null(""))
     values = np.full(len(text), np.nan)
-    missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)).to_numpy(zero_copy_only=False)
+    missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(MISSING)).to_numpy(
+        zero_copy_only=False
+    )
     done = missing.copy()
     if decimal == ".":
         plain = pc.match_substring_regex(text, _PLAIN).to_numpy(zero_copy_only=False) & ~missing
@@ -102,7 +124,9 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
         done |= plain
     group, mark = (",", r"\.") if decimal == "." else (r"\.", ",")
     if not done.all():
-        known = pc.match_substring_regex(text, rf"^-?(?:\d{{1,3}}(?:{group}\d{{3}})*|\d+)(?:{mark}\d+)?$")
+        known = pc.match_substring_regex(
+            text, rf"^-?(?:\d{{1,3}}(?:{group}\d{{3}})*|\d+)(?:{mark}\d+)?$"
+        )
         grouped = known.to_numpy(zero_copy_only=False) & ~done
         values[grouped] = _cast(text.filter(pa.array(grouped)), decimal)
         done |= grouped
@@ -114,7 +138,9 @@ def read_numbers(column: Any, decimal: str = ".") -> NumberColumn:
 
 
 def mark_evidence(column: Any) -> MarkEvidence:
-    """Count the cells of a text column that speak for a decimal point, a decimal comma or either."""
+    """Count the cells of a text column that speak for a decimal point, a decimal comma or
+    either.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -127,11 +153,15 @@ def mark_evidence(column: Any) -> MarkEvidence:
     def count(pattern: str) -> int:
         return int(pc.sum(pc.match_substring_regex(text, pattern)).as_py() or 0)
 
-    return MarkEvidence(count(_ONLY_DOT), count(_ONLY_COMMA), count(_EITHER_DOT), count(_EITHER_COMMA))
+    return MarkEvidence(
+        count(_ONLY_DOT), count(_ONLY_COMMA), count(_EITHER_DOT), count(_EITHER_COMMA)
+    )
 
 
 def _bare(text: Any) -> tuple[Any, Floats]:
-    """Strip currency, sign forms, scale and blanks between digits; return the bare cells and their scales."""
+    """Strip currency, sign forms, scale and blanks between digits; return the bare cells and
+    their scales.
+    """
     import pyarrow.compute as pc
 
     if not pc.all(pc.string_is_ascii(text), min_count=0).as_py():
@@ -161,19 +191,25 @@ def _western_digits(text: Any) -> Any:
 
     if not pc.any(pc.match_substring_regex(text, r"[^\x00-\x7f]")).as_py():
         return text
-    cells = ["".join(str(int(sign)) if sign.isdecimal() else sign for sign in cell) for cell in text.to_pylist()]
+    cells = [
+        "".join(str(int(sign)) if sign.isdecimal() else sign for sign in cell)
+        for cell in text.to_pylist()
+    ]
     return pa.array(cells, pa.string())
 
 
 def _unusual(text: Any, decimal: str) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Read cells that are not plain numbers; return values and which of them are no numbers at all."""
+    """Read cells that are not plain numbers; return values and which of them are no numbers at
+    all.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     text, scale = _bare(text)
     mark, group = (r"\.", ",") if decimal == "." else (",", r"\.")
     sound = pc.match_substring_regex(
-        text, rf"^[-+]?(?:\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}(?:{mark}\d*)?|\d+{mark}?\d*|{mark}\d+)(?:[eE][-+]?\d+)?$"
+        text,
+        rf"^[-+]?(?:\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}(?:{mark}\d*)?|\d+{mark}?\d*|{mark}\d+)(?:[eE][-+]?\d+)?$",
     ).to_numpy(zero_copy_only=False)
     values = np.full(len(text), np.nan)
     if sound.any():

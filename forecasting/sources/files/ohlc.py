@@ -16,15 +16,19 @@ from forecasting.sources.files.vocabulary import plain
 
 #: Share of the rows in which one column has to be the highest and another the lowest.
 _ALWAYS = 0.98
-#: An open lies nearer to the close before than to the open before: at most this share of the distance.
+#: An open lies nearer to the close before than to the open before: at most this share of the
+#: distance.
 _CONTINUOUS = 0.8
-#: The one way of telling open from close has to be this many times better than the other to be sure.
+#: The one way of telling open from close has to be this many times better than the other to be
+#: sure.
 _SURE = 1.2
 #: Most columns that are looked at.
 _MOST = 8
 
 #: Names that number columns and say nothing of their content.
-_NUMBERED = re.compile(r"(?:col(?:umn)?|var|v|x|f|field|feld|p|price|s|series|unnamed|spalte|_|kol|attr|value)?\s*\d*|[a-z]")
+_NUMBERED = re.compile(
+    r"(?:col(?:umn)?|var|v|x|f|field|feld|p|price|s|series|unnamed|spalte|_|kol|attr|value)?\s*\d*|[a-z]"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ def says_nothing(name: str) -> bool:
     return _NUMBERED.fullmatch(plain(name)) is not None
 
 
-def assign_by_content(columns: Sequence[Column], findings: list[Finding], header: bool, backwards: bool) -> bool:
+def assign_by_content(
+    columns: Sequence[Column], findings: list[Finding], header: bool, backwards: bool
+) -> bool:
     """Find open, high, low and close by low <= open, close <= high, and the volume after them.
 
     Parameters
@@ -67,7 +73,8 @@ def assign_by_content(columns: Sequence[Column], findings: list[Finding], header
     findings : list of Finding
         What was decided is appended.
     header : bool
-        The columns have names. Unless these only number them, four neighbours have to move as bars do, too: columns that
+        The columns have names. Unless these only number them, four neighbours have to move as bars
+        do, too: columns that
         merely lie one above the other are a panel, such as yields by their maturity.
     backwards : bool
         The rows are newest first.
@@ -94,22 +101,36 @@ def assign_by_content(columns: Sequence[Column], findings: list[Finding], header
     return False
 
 
-def _tell(findings: list[Finding], four: Sequence[Column], volume: Column | None, bars: _Bars, header: bool) -> None:
-    shown = ", ".join(f"{column.role} = {column.name}" for column in (*four, *([volume] if volume else [])))
-    message = f"The names do not tell the columns apart; by low <= open, close <= high they are {shown}."
+def _tell(
+    findings: list[Finding],
+    four: Sequence[Column],
+    volume: Column | None,
+    bars: _Bars,
+    header: bool,
+) -> None:
+    shown = ", ".join(
+        f"{column.role} = {column.name}" for column in (*four, *([volume] if volume else []))
+    )
+    message = (
+        f"The names do not tell the columns apart; by low <= open, close <= high they are {shown}."
+    )
     usual = bars.roles == PRICE_ROLES[:4] and not header
     doubtful = usual and bars.reversed_likelier
     if doubtful:
         message += f" The moves would fit the close in {four[0].name} better."
         message += f" If that is so, set columns open={four[3].index},close={four[0].index}."
     told = usual and not doubtful and (bars.sure or bars.straight <= bars.crossed)
-    findings.append(Finding("columns_by_content", message, 4, "info" if told else "warning", "read as OHLC"))
+    findings.append(
+        Finding("columns_by_content", message, 4, "info" if told else "warning", "read as OHLC")
+    )
 
 
 def _bars_of(values: Sequence[Floats]) -> _Bars | None:
-    """Return the roles of four columns, None where no two of them are always the highest and the lowest.
+    """Return the roles of four columns, None where no two of them are always the highest and the
+    lowest.
 
-    Where high and low stand second and third, the others are open and close in this order, as in every usual file. Else time
+    Where high and low stand second and third, the others are open and close in this order, as in
+    every usual file. Else time
     tells them: an open is near the close before. The rows must be oldest first.
     """
     rows = np.column_stack(values)
@@ -120,11 +141,18 @@ def _bars_of(values: Sequence[Floats]) -> _Bars | None:
     top = (rows >= rows.max(axis=1, keepdims=True) - slack).mean(axis=0)
     bottom = (rows <= rows.min(axis=1, keepdims=True) + slack).mean(axis=0)
     pairs = ((1, 2), *permutations(range(4), 2))
-    high, low = next(((one, other) for one, other in pairs if top[one] >= _ALWAYS and bottom[other] >= _ALWAYS), (-1, -1))
+    high, low = next(
+        (
+            (item, other)
+            for item, other in pairs
+            if top[item] >= _ALWAYS and bottom[other] >= _ALWAYS
+        ),
+        (-1, -1),
+    )
     usual = np.median(rows, axis=0)
     if high < 0 or usual[low] <= 0 or usual[high] > 2 * usual[low]:
         return None
-    first, second = (place for place in range(4) if place not in (high, low))
+    first, second = (index for index in range(4) if index not in (high, low))
     straight = float(np.abs(rows[1:, first] - rows[:-1, second]).sum())
     crossed = float(np.abs(rows[1:, second] - rows[:-1, first]).sum())
     own = float(np.abs(np.diff(rows[:, [first, second]], axis=0)).sum() / 2)
@@ -136,10 +164,17 @@ def _bars_of(values: Sequence[Floats]) -> _Bars | None:
 
 
 def _assign_volume(columns: Sequence[Column], four: Sequence[Column]) -> Column | None:
-    """Give the role of the volume to the first column after four prices that is neither price nor time, and find an adjusted close."""
+    """Give the role of the volume to the first column after four prices that is neither price
+    nor time, and find an adjusted close.
+    """
     close = next(column for column in four if column.role == "close")
     for column in columns:
-        if column.role or column.index < four[-1].index or bool(np.any(column.known < 0)) or column.known.size == 0:
+        if (
+            column.role
+            or column.index < four[-1].index
+            or bool(np.any(column.known < 0))
+            or column.known.size == 0
+        ):
             continue
         kind = _beside(column, close)
         if kind == "adj_close":
@@ -151,7 +186,9 @@ def _assign_volume(columns: Sequence[Column], four: Sequence[Column]) -> Column 
 
 
 def _beside(column: Column, close: Column) -> str:
-    """Return ``volume``, ``adj_close`` for a price in steady proportion to the close, or "" for another price."""
+    """Return ``volume``, ``adj_close`` for a price in steady proportion to the close, or "" for
+    another price.
+    """
     with np.errstate(all="ignore"):
         ratio = np.log(column.values / close.values)
         moves = np.abs(np.diff(np.log(close.values)))

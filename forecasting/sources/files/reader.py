@@ -1,4 +1,6 @@
-"""The reader itself: a file goes in, an account of how it was understood and its series come out."""
+"""The reader itself: a file goes in, an account of how it was understood and its series come
+out.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,20 @@ import numpy as np
 from forecasting.errors import SourceError
 from forecasting.series import Finding, PriceSeries, Provenance
 from forecasting.sources.files.arrow_tables import read_arrow
-from forecasting.sources.files.assemble import assemble
+from forecasting.sources.files.assign_columns import Roles, assign_roles
+from forecasting.sources.files.build_series import assemble
+from forecasting.sources.files.container import Opened, inspect_file, whole_file
 from forecasting.sources.files.convert import Converted, convert
+from forecasting.sources.files.fast_csv import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.json_tables import read_json
 from forecasting.sources.files.months import by_month
-from forecasting.sources.files.opening import Opened, inspect_file, whole_file
-from forecasting.sources.files.reading import Reading
-from forecasting.sources.files.roles import Roles, assign_roles
-from forecasting.sources.files.sqlite_tables import has_unwritten_changes, read_sqlite, sqlite_tables
-from forecasting.sources.files.swift import SMALL, read_swiftly, sample_grid
+from forecasting.sources.files.report import Reading
+from forecasting.sources.files.sqlite_tables import (
+    has_unwritten_changes,
+    read_sqlite,
+    sqlite_tables,
+)
 from forecasting.sources.files.tables import Workbook, grid_of, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import AS_FOUND, ReadOptions
@@ -33,7 +39,8 @@ _PREVIEW = 20
 _SAMPLE = 300
 #: Endings of names of files, those of packed ones first.
 _SUFFIXES = (
-    ".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet", ".pq", ".dat", ".data", ".json",
+    ".gz", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".parquet",
+    ".pq", ".dat", ".data", ".json",
     ".jsonl", ".ndjson", ".feather", ".arrow", ".arrows", ".sqlite", ".sqlite3", ".db",
 )  # fmt: skip
 #: Most tables of one file that are tried.
@@ -60,7 +67,8 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     Parameters
     ----------
     path : str or Path
-        CSV or other delimited text, JSON (both also packed by gzip, bzip2, xz or zip), Excel, Parquet, Feather or SQLite; told by
+        CSV or other delimited text, JSON (both also packed by gzip, bzip2, xz or zip), Excel,
+        Parquet, Feather or SQLite; told by
         content, not by name.
     options : ReadOptions, optional
         What is settled beforehand; the rest is found in the file.
@@ -73,14 +81,17 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     Raises
     ------
     SourceError
-        No such file, no table, no dates or no prices in it: the message says what was found and what was tried.
+        No such file, no table, no dates or no prices in it: the message says what was found and
+        what was tried.
     """
     options = options or AS_FOUND
     with _naming(Path(path)):
         return _series(_understand(Path(path), options), options)
 
 
-def read_table(table: Any, options: ReadOptions, about: Provenance, name: str) -> tuple[PriceSeries, ...]:
+def read_table(
+    table: Any, options: ReadOptions, about: Provenance, name: str
+) -> tuple[PriceSeries, ...]:
     """Read all series of an Arrow table, as if a Parquet file held it.
 
     Parameters
@@ -101,7 +112,9 @@ def read_table(table: Any, options: ReadOptions, about: Provenance, name: str) -
 
 
 def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
-    """Tell how a file is read, for people to check and correct; parameters and errors as :func:`read`."""
+    """Tell how a file is read, for people to check and correct; parameters and errors as
+    :func:`read`.
+    """
     options = options or AS_FOUND
     with _naming(Path(path)):
         found = _understand(Path(path), options)
@@ -109,7 +122,11 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
     order, rows = found.read.dates.order, found.grid.rows
     head, tail = range(min(_PREVIEW, rows)), range(max(0, rows - _PREVIEW), rows)
     marks = list(found.read.marks.values())
-    shared = [finding for finding in series[0].findings if all(finding in one.findings for one in series)]
+    shared = [
+        finding
+        for finding in series[0].findings
+        if all(finding in item.findings for item in series)
+    ]
     return Reading(
         path=str(path),
         kind=found.opened.kind,
@@ -131,9 +148,9 @@ def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
         last=_raw(found.grid, tail),
         first_read=_read(found, head),
         last_read=_read(found, tail),
-        symbols=tuple(one.symbol for one in series),
-        bars=tuple(len(one) for one in series),
-        spans=tuple((stamp_text(one.ds[0]), stamp_text(one.ds[-1])) for one in series),
+        symbols=tuple(item.symbol for item in series),
+        bars=tuple(len(item) for item in series),
+        spans=tuple((stamp_text(item.ds[0]), stamp_text(item.ds[-1])) for item in series),
         findings=tuple(shared),
         options=options,
     )
@@ -145,17 +162,25 @@ def _raw(grid: Grid, rows: range) -> tuple[tuple[str, ...], ...]:
 
 
 def _read(found: _Understood, rows: range) -> tuple[tuple[str, ...], ...]:
-    """Return some rows as they were understood: dates and numbers in one form, "" where there is none, the rest as it stands."""
+    """Return some rows as they were understood: dates and numbers in one form, "" where there is
+    none, the rest as it stands.
+    """
     cells = [[_shown(column[row].as_py()) for row in rows] for column in found.grid.columns]
     place = found.roles.index("date")
     place = found.roles.date_parts.get("year") if place is None else place
     for index, numbers in found.read.numbers.items():
-        cells[index] = [f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else "" for row in rows]
+        cells[index] = [
+            f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else ""
+            for row in rows
+        ]
     if place is not None:
         stamps = found.read.ds[rows.start : rows.stop].astype("datetime64[s]")
         days = stamps.astype("datetime64[D]")
         plain = bool((np.isnat(stamps) | (stamps == days)).all())
-        cells[place] = ["" if np.isnat(one) else str(one).replace("T", " ") for one in (days if plain else stamps)]
+        cells[place] = [
+            "" if np.isnat(item) else str(item).replace("T", " ")
+            for item in (days if plain else stamps)
+        ]
     return tuple(zip(*cells, strict=True))
 
 
@@ -170,18 +195,31 @@ def _shown(cell: Any) -> str:
 
 def _series(found: _Understood, options: ReadOptions) -> tuple[PriceSeries, ...]:
     about = Provenance(
-        str(found.opened.path), "unknown", datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"), found.digest
+        str(found.opened.path),
+        "unknown",
+        datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        found.digest,
     )
-    return assemble(found.grid, found.roles, found.read, options, about, _name_of(found.opened, found.grid))
+    return assemble(
+        found.grid, found.roles, found.read, options, about, _name_of(found.opened, found.grid)
+    )
 
 
 def _name_of(opened: Opened, grid: Grid) -> str:
-    """Return the name of a series that no column names: a note above the header, else the name of the file."""
+    """Return the name of a series that no column names: a note above the header, else the name
+    of the file.
+    """
     if grid.symbol:
         return grid.symbol
     for row in grid.above:
         filled = [cell for cell in row if cell]
-        if len(filled) == 2 and filled[0].rstrip(":").strip().lower() in ("symbol", "ticker", "security", "instrument", "code"):
+        if len(filled) == 2 and filled[0].rstrip(":").strip().lower() in (
+            "symbol",
+            "ticker",
+            "security",
+            "instrument",
+            "code",
+        ):
             return filled[1]
     name = opened.path.name
     for suffix in _SUFFIXES:
@@ -197,15 +235,23 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
         return _understand_text(opened, options)
     if opened.kind == "excel":
         book = Workbook(opened, options.date_format, options.header)
-        return _first_table(opened, book.names, book.grid, book.digest, options, "sheet", book.filled)
+        return _first_table(
+            opened, book.names, book.grid, book.digest, options, "sheet", book.filled
+        )
     if opened.kind == "sqlite":
         names, digest = sqlite_tables(opened)
-        found = _first_table(opened, names, lambda name: read_sqlite(opened, name), digest, options, "table")
+        found = _first_table(
+            opened, names, lambda name: read_sqlite(opened, name), digest, options, "table"
+        )
         return _with_finding(found, _unwritten()) if has_unwritten_changes(opened) else found
     if opened.kind == "json":
         tables, digest = read_json(opened)
-        named = {table.name or f"table {place}": table for place, table in enumerate(tables, start=1)}
-        return _first_table(opened, tuple(named), lambda name: named[name].grid(), digest, options, "table")
+        named = {
+            table.name or f"table {index}": table for index, table in enumerate(tables, start=1)
+        }
+        return _first_table(
+            opened, tuple(named), lambda name: named[name].grid(), digest, options, "table"
+        )
     grid, digest = read_arrow(opened) if opened.kind == "arrow" else read_parquet(opened)
     return _finish(opened, grid, digest, options)
 
@@ -219,7 +265,8 @@ def _first_table(
     what: str,
     filled: Callable[[str], bool] = lambda _name: True,
 ) -> _Understood:
-    """Read the table that is wanted, or the first one of a file that holds prices; a finding names the others.
+    """Read the table that is wanted, or the first one of a file that holds prices; a finding names
+    the others.
 
     Raises
     ------
@@ -228,7 +275,9 @@ def _first_table(
     """
     file, wanted = opened.path.name, options.sheet if options.sheet != opened.member else ""
     if wanted and wanted not in names:
-        raise SourceError(f"{file} has no {what} '{wanted}'.", f"There are: {', '.join(names[:20])}.")
+        raise SourceError(
+            f"{file} has no {what} '{wanted}'.", f"There are: {', '.join(names[:20])}."
+        )
     failures: list[tuple[str, SourceError]] = []
     for name in (wanted,) if wanted else names[:_MOST_TABLES]:
         try:
@@ -239,19 +288,31 @@ def _first_table(
         failed = {name for name, _ in failures}
         left = [other for other in names if other != name and other not in failed and filled(other)]
         return found if wanted or not left else _with_finding(found, _left(what, name, left))
-    told = " ".join(f"{name}: {failure.message}" if len(names) > 1 else failure.message for name, failure in failures[:3])
+    told = " ".join(
+        f"{name}: {failure.message}" if len(names) > 1 else failure.message
+        for name, failure in failures[:3]
+    )
     hint = failures[0][1].hint if len(failures) == 1 else ""
-    raise SourceError(f"{file} holds no price table. {told}", hint or f"Choose a {what} with a date column and prices.")
+    raise SourceError(
+        f"{file} holds no price table. {told}",
+        hint or f"Choose a {what} with a date column and prices.",
+    )
 
 
 def _left(what: str, taken: str, left: Sequence[str]) -> Finding:
     names = ", ".join(left[:8]) + (", ..." if len(left) > 8 else "")
-    message = f"Of several {what}s, {taken} is read. Not read: {names}. Choose another one as the {what}: --sheet NAME."
+    message = (
+        f"Of several {what}s, {taken} is read. Not read: {names}. Choose another one as the "
+        f"{what}: --sheet NAME."
+    )
     return Finding("tables_left", message, len(left), "info", f"read {taken}")
 
 
 def _unwritten() -> Finding:
-    message = "Another program has changes in a -wal file beside the database that are not part of it yet; they are not read."
+    message = (
+        "Another program has changes in a -wal file beside the database that are not part "
+        "of it yet; they are not read."
+    )
     return Finding("unwritten_changes", message, 1, "warning", "left out")
 
 
@@ -261,7 +322,9 @@ def _with_finding(found: _Understood, finding: Finding) -> _Understood:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Put the name of the file into every complaint about it; numbers beyond all bounds are told as findings, not by NumPy."""
+    """Put the name of the file into every complaint about it; numbers beyond all bounds are told
+    as findings, not by NumPy.
+    """
     try:
         with np.errstate(all="ignore"):
             yield
@@ -272,7 +335,9 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
-    dialect, rows = read_dialect(opened.head, options.encoding, options.date_format, options.delimiter, options.header)
+    dialect, rows = read_dialect(
+        opened.head, options.encoding, options.date_format, options.delimiter, options.header
+    )
     if opened.path.stat().st_size >= SMALL:
         swift = _understand_swiftly(opened, options, dialect, sample_grid(rows, dialect))
         if swift is not None:
@@ -281,17 +346,31 @@ def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
         grid, digest = read_text(opened, dialect)
     except UnicodeError as error:
         if options.encoding:
-            raise SourceError(f"The text is not {options.encoding}: {error}.", "Name another encoding.") from error
-        name, _ = detect_encoding(whole_file(opened)[0], whole=True) if dialect.encoding.startswith("utf-8") else (dialect.encoding, True)
+            raise SourceError(
+                f"The text is not {options.encoding}: {error}.", "Name another encoding."
+            ) from error
+        name, _ = (
+            detect_encoding(whole_file(opened)[0], whole=True)
+            if dialect.encoding.startswith("utf-8")
+            else (dialect.encoding, True)
+        )
         dialect = replace(dialect, encoding=name, guessed=True)
         grid, digest = read_text(opened, dialect, errors="replace")
     if dialect.guessed:
         message = f"The text is no UTF-8; it is read as {dialect.encoding}."
-        grid = replace(grid, findings=(*grid.findings, Finding("encoding", message, 1, "info", f"read as {dialect.encoding}")))
+        grid = replace(
+            grid,
+            findings=(
+                *grid.findings,
+                Finding("encoding", message, 1, "info", f"read as {dialect.encoding}"),
+            ),
+        )
     return _finish(opened, grid, digest, options, dialect)
 
 
-def _understand_swiftly(opened: Opened, options: ReadOptions, dialect: Dialect, sample: Grid) -> _Understood | None:
+def _understand_swiftly(
+    opened: Opened, options: ReadOptions, dialect: Dialect, sample: Grid
+) -> _Understood | None:
     """Try the short cut for large files; None where the careful way is needed."""
     try:
         roles = assign_roles(sample, options)
@@ -301,7 +380,14 @@ def _understand_swiftly(opened: Opened, options: ReadOptions, dialect: Dialect, 
     if swift is None:
         return None
     grid, digest = swift
-    return _Understood(opened, grid, roles, convert(grid, roles, options, sample, dialect.delimiter), digest, dialect)
+    return _Understood(
+        opened,
+        grid,
+        roles,
+        convert(grid, roles, options, sample, dialect.delimiter),
+        digest,
+        dialect,
+    )
 
 
 def _finish(
@@ -318,10 +404,16 @@ def _finish(
     return _Understood(opened, grid, roles, read, digest, dialect, sheet, sheets)
 
 
-def _read_cells(grid: Grid, options: ReadOptions, delimiter: str = "") -> tuple[Grid, Roles, Converted]:
+def _read_cells(
+    grid: Grid, options: ReadOptions, delimiter: str = ""
+) -> tuple[Grid, Roles, Converted]:
     """Find roles from the first rows and some of the others, then read all rows."""
     grid = by_month(grid)
-    spread = np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64) if grid.rows > _SAMPLE + 100 else np.arange(_SAMPLE, grid.rows)
+    spread = (
+        np.linspace(_SAMPLE, grid.rows - 1, 100).astype(np.int64)
+        if grid.rows > _SAMPLE + 100
+        else np.arange(_SAMPLE, grid.rows)
+    )
     sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
     roles = assign_roles(sample, options)
     return grid, roles, convert(grid, roles, options, sample, delimiter)

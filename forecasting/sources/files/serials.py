@@ -20,9 +20,15 @@ _EXCEL_DAY_0 = -25_569 * 86_400_000_000
 
 
 def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
-    """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is outside 1000-2261."""
-    sound = (year >= 1000) & (year <= 2261) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    first = (np.where(sound, year, 1970) - 1970).astype("datetime64[Y]").astype("datetime64[M]") + np.where(sound, month - 1, 0)
+    """Return midnights as datetime64[us]; NaT where the calendar has no such day or the year is
+    outside 1000-2261.
+    """
+    sound = (
+        (year >= 1000) & (year <= 2261) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    )
+    first = (np.where(sound, year, 1970) - 1970).astype("datetime64[Y]").astype(
+        "datetime64[M]"
+    ) + np.where(sound, month - 1, 0)
     days = first.astype("datetime64[D]") + np.where(sound, day - 1, 0)
     sound &= days.astype("datetime64[M]") == first
     ds = days.astype("datetime64[us]")
@@ -31,13 +37,17 @@ def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
 
 
 def full_year(year: Whole) -> Whole:
-    """Return four-digit years: those of two digits are of this century unless that lies in the future, where no bar can be."""
+    """Return four-digit years: those of two digits are of this century unless that lies in the
+    future, where no bar can be.
+    """
     latest = datetime.now(UTC).year - 2000 + 1
     return np.where(year <= latest, year + 2000, np.where(year < 100, year + 1900, year))
 
 
 def strangeness(ds: Dates) -> float:
-    """Return how little a column in file order looks like a price history: jumps back, uneven steps, weekends."""
+    """Return how little a column in file order looks like a price history: jumps back, uneven
+    steps, weekends.
+    """
     days = ds[~np.isnat(ds)].astype("datetime64[D]").astype(np.int64)
     steps = np.diff(days)
     steps = steps[steps != 0]
@@ -96,7 +106,16 @@ def _counts_years(value: Numbers) -> bool:
 
 
 def _epoch_name(value: float) -> str:
-    return next(name for limit, name in ((1e11, "epoch-s"), (1e14, "epoch-ms"), (1e17, "epoch-us"), (np.inf, "epoch-ns")) if value < limit)
+    return next(
+        name
+        for limit, name in (
+            (1e11, "epoch-s"),
+            (1e14, "epoch-ms"),
+            (1e17, "epoch-us"),
+            (np.inf, "epoch-ns"),
+        )
+        if value < limit
+    )
 
 
 def _groups(value: Numbers, *bases: int) -> list[Whole]:
@@ -145,8 +164,8 @@ def _yyyymm(value: Numbers) -> Dates:
 
 def _year(value: Numbers) -> Dates:
     (year,) = _groups(value)
-    one = np.ones_like(year)
-    return stamps(_within(year, 1000), one, one)
+    item = np.ones_like(year)
+    return stamps(_within(year, 1000), item, item)
 
 
 def _year_and_month(value: Numbers) -> Dates:
@@ -156,7 +175,11 @@ def _year_and_month(value: Numbers) -> Dates:
     month = np.round(hundredths).astype(np.int64)
     written = np.abs(hundredths - month) < 1e-4
     ds = stamps(_within(year, 1000), np.where(written, month, 0), np.ones_like(month))
-    return ds if written.all() and _in_steps_of_months(ds) else np.full(value.shape, np.datetime64("NaT", "us"))
+    return (
+        ds
+        if written.all() and _in_steps_of_months(ds)
+        else np.full(value.shape, np.datetime64("NaT", "us"))
+    )
 
 
 def _in_steps_of_months(ds: Dates) -> bool:
@@ -167,7 +190,9 @@ def _in_steps_of_months(ds: Dates) -> bool:
 
 
 def _decimal_year(value: Numbers) -> Dates:
-    """Read years with a fraction that is a month's beginning or middle: 1990.0833 and 1990.125 are February."""
+    """Read years with a fraction that is a month's beginning or middle: 1990.0833 and 1990.125
+    are February.
+    """
     year = np.floor(value).astype(np.int64)
     twelfths = (value - year) * 12
     halves = np.round(twelfths * 2) / 2
@@ -178,7 +203,11 @@ def _decimal_year(value: Numbers) -> Dates:
     ds = stamps(_within(year, 1000), month, np.ones_like(month))
     steps = np.abs(np.diff(ds[~np.isnat(ds)].astype("datetime64[M]").astype(np.int64)))
     usual = steps.size > 0 and bool(np.isin(steps, (1, 3, 6)).mean() > 0.9)
-    return ds if written.all() and usual and not whole else np.full(value.shape, np.datetime64("NaT", "us"))
+    return (
+        ds
+        if written.all() and usual and not whole
+        else np.full(value.shape, np.datetime64("NaT", "us"))
+    )
 
 
 def _in_calendar(calendar: str, value: Numbers) -> Dates:
@@ -201,15 +230,26 @@ def _excel(value: Numbers) -> Dates:
 
 
 def _epoch(value: Numbers, unit: str = "") -> Dates:
-    """Read seconds, ms, us or ns since 1970; without a unit each cell's own magnitude tells (files mix them)."""
+    """Read seconds, ms, us or ns since 1970; without a unit each cell's own magnitude tells
+    (files mix them).
+    """
     ds = np.full(value.shape, np.datetime64("NaT", "us"))
-    for name, low, scale in (("s", 1e8, 1_000_000.0), ("ms", 1e11, 1000.0), ("us", 1e14, 1.0), ("ns", 1e17, 0.001)):
+    for name, low, scale in (
+        ("s", 1e8, 1_000_000.0),
+        ("ms", 1e11, 1000.0),
+        ("us", 1e14, 1.0),
+        ("ns", 1e17, 0.001),
+    ):
         limits = (-6.2e9 * low / 1e8, 4.2e9 * low / 1e8)
         cells = (value >= (limits[0] if unit else low)) & (value < limits[1]) & (unit in ("", name))
         if cells.any():
             chosen = value[cells]
             exact = np.issubdtype(chosen.dtype, np.integer)
-            us = (chosen // 1000 if name == "ns" else chosen * int(scale)) if exact else np.round(chosen * scale)
+            us = (
+                (chosen // 1000 if name == "ns" else chosen * int(scale))
+                if exact
+                else np.round(chosen * scale)
+            )
             ds[cells] = us.astype(np.int64).astype("datetime64[us]")
     return ds
 
@@ -233,9 +273,11 @@ _READERS: dict[str, Callable[[Numbers], Dates]] = {
     "epoch-ns": lambda value: _epoch(value, "ns"),
 }
 
-#: Forms that are looked for where none is named, in order: of several that fit as many numbers, the first is taken.
+#: Forms that are looked for where none is named, in order: of several that fit as many numbers, the
+#: first is taken.
 _GUESSED = (
-    "yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year", "yyyy.mm", "decimal-year", "buddhist", "persian", "roc",
+    "yyyymmdd", "epoch", "excel", "yyyymm", "yymmdd", "ddmmyyyy", "year", "yyyy.mm", "decimal-year",
+    "buddhist", "persian", "roc",
 )  # fmt: skip
 
 #: Numeric forms that a user may name.

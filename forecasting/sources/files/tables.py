@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecasting.errors import SourceError
+from forecasting.sources.files.container import MAX_RATIO, Opened, whole_file
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid, find_frame, fit_header
 from forecasting.sources.files.labels import PRICE_ROLES, levels_of, read_label
-from forecasting.sources.files.opening import MAX_RATIO, Opened, whole_file
 from forecasting.sources.files.typed import raw_bytes
 from forecasting.sources.files.workbooks import check_workbook
 
@@ -58,9 +58,13 @@ class Workbook:
         try:
             self._book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         except calamine.PasswordError as error:
-            raise SourceError(f"{name} is protected by a password.", "Save it without one, or as CSV.") from error
+            raise SourceError(
+                f"{name} is protected by a password.", "Save it without one, or as CSV."
+            ) from error
         except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
-            raise SourceError(f"{name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV.") from error
+            raise SourceError(
+                f"{name} is no workbook that can be read: {error}.", "Save it as .xlsx or CSV."
+            ) from error
         self.names: tuple[str, ...] = tuple(self._book.sheet_names)
         self._small = len(data) < _SMALL_WORKBOOK
 
@@ -85,13 +89,17 @@ class Workbook:
 
 
 def _sheet_grid(rows: Sequence[Sequence[Any]], form: str, named: str = "") -> Grid:
-    """Return the cells of a sheet; a column that holds numbers only, or dates only, keeps its type."""
+    """Return the cells of a sheet; a column that holds numbers only, or dates only, keeps its
+    type.
+    """
     sample = [[_as_text(cell) for cell in row] for row in rows[:400]]
     frame = find_frame(sample, form, named)
     body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
     columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
-    header = fit_header([sample[place] for place in frame.header_rows], len(columns), True)
-    above = tuple(tuple(row) for row in sample[: min((*frame.header_rows, frame.first_row))] if any(row))
+    header = fit_header([sample[index] for index in frame.header_rows], len(columns), True)
+    above = tuple(
+        tuple(row) for row in sample[: min((*frame.header_rows, frame.first_row))] if any(row)
+    )
     return Grid(columns, header, above, frame.header_rows, frame.first_row)
 
 
@@ -107,10 +115,16 @@ def _typed(cells: list[Any]) -> Any:
     import pyarrow as pa
 
     filled = [cell for cell in cells if cell not in ("", None)]
-    if filled and all(isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in filled):
-        return pa.array([None if cell in ("", None) else float(cell) for cell in cells], pa.float64())
+    if filled and all(
+        isinstance(cell, (int, float)) and not isinstance(cell, bool) for cell in filled
+    ):
+        return pa.array(
+            [None if cell in ("", None) else float(cell) for cell in cells], pa.float64()
+        )
     if filled and all(isinstance(cell, dt.date) for cell in filled):
-        return pa.array([None if cell in ("", None) else _midnight(cell) for cell in cells], pa.timestamp("us"))
+        return pa.array(
+            [None if cell in ("", None) else _midnight(cell) for cell in cells], pa.timestamp("us")
+        )
     return pa.array([_as_text(cell) for cell in cells], pa.string())
 
 
@@ -138,19 +152,46 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
     data, digest = whole_file(opened)
     name = opened.path.name
     try:
-        about = pq.ParquetFile(pa.BufferReader(data), thrift_string_size_limit=_THRIFT_BYTES, thrift_container_size_limit=100_000)
+        about = pq.ParquetFile(
+            pa.BufferReader(data),
+            thrift_string_size_limit=_THRIFT_BYTES,
+            thrift_container_size_limit=100_000,
+        )
         rows, width = about.metadata.num_rows, about.metadata.num_columns
         if rows > MAX_ROWS or width > MAX_COLUMNS:
-            raise SourceError(f"{name} has {rows:,} rows and {width:,} columns.", f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.")
+            raise SourceError(
+                f"{name} has {rows:,} rows and {width:,} columns.",
+                f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.",
+            )
         most = max(FREE_BYTES, MAX_RATIO * len(data))
         if rows * width * 8 > most or _unpacked_bytes(about.metadata) > most:
-            raise SourceError(f"{name} packs {rows:,} rows of {width:,} columns more than {MAX_RATIO}-fold.", "Save the prices as CSV.")
-        texts = [column.path for column in about.schema if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0]
+            raise SourceError(
+                f"{name} packs {rows:,} rows of {width:,} columns more than {MAX_RATIO}-fold.",
+                "Save the prices as CSV.",
+            )
+        texts = [
+            column.path
+            for column in about.schema
+            if column.physical_type == "BYTE_ARRAY" and column.max_repetition_level == 0
+        ]
         table = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts).read()
         if sum(text_bytes(column) for column in table.columns) > most:
-            raise SourceError(f"{name} holds texts of more than {most >> 20} MB.", "Keep only the columns needed.")
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
-        raise SourceError(f"{name} is no Parquet file that can be read: {error}.", "Write it again, or save it as CSV.") from error
+            raise SourceError(
+                f"{name} holds texts of more than {most >> 20} MB.", "Keep only the columns needed."
+            )
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        MemoryError,
+        RecursionError,
+    ) as error:
+        raise SourceError(
+            f"{name} is no Parquet file that can be read: {error}.",
+            "Write it again, or save it as CSV.",
+        ) from error
     return grid_of(table, name), digest
 
 
@@ -165,31 +206,54 @@ def grid_of(table: Any, name: str) -> Grid:
     import pyarrow as pa
 
     if table.num_rows == 0 or table.num_columns < 2:
-        raise SourceError(f"{name} has {table.num_rows} rows and {table.num_columns} columns.", "A date column and a value are needed.")
+        raise SourceError(
+            f"{name} has {table.num_rows} rows and {table.num_columns} columns.",
+            "A date column and a value are needed.",
+        )
     for field in table.schema:
-        binary = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type) or pa.types.is_fixed_size_binary(field.type)
-        if (binary or pa.types.is_nested(field.type)) and read_label((field.name,)).role in PRICE_ROLES:
+        binary = (
+            pa.types.is_binary(field.type)
+            or pa.types.is_large_binary(field.type)
+            or pa.types.is_fixed_size_binary(field.type)
+        )
+        if (binary or pa.types.is_nested(field.type)) and read_label(
+            (field.name,)
+        ).role in PRICE_ROLES:
             raise raw_bytes(name, field.name)
     labels = [levels_of(column) for column in table.column_names]
     depth = max(map(len, labels))
-    header = tuple(tuple(label[level] if level < len(label) else "" for label in labels) for level in range(depth))
-    return Grid(tuple(_plain(table.column(place)) for place in range(table.num_columns)), header)
+    header = tuple(
+        tuple(label[level] if level < len(label) else "" for label in labels)
+        for level in range(depth)
+    )
+    return Grid(tuple(_plain(table.column(index)) for index in range(table.num_columns)), header)
 
 
 def _unpacked_bytes(about: Any) -> int:
-    groups = (about.row_group(place) for place in range(about.num_row_groups))
-    return sum(int(group.column(place).total_uncompressed_size) for group in groups for place in range(group.num_columns))
+    groups = (about.row_group(index) for index in range(about.num_row_groups))
+    return sum(
+        int(group.column(index).total_uncompressed_size)
+        for group in groups
+        for index in range(group.num_columns)
+    )
 
 
 def text_bytes(column: Any) -> int:
-    """Return how large a column of texts becomes where each cell has its own; 0 for other columns."""
+    """Return how large a column of texts becomes where each cell has its own; 0 for other
+    columns.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
-    if not pa.types.is_dictionary(kind) or not (pa.types.is_string(kind.value_type) or pa.types.is_binary(kind.value_type)):
+    if not pa.types.is_dictionary(kind) or not (
+        pa.types.is_string(kind.value_type) or pa.types.is_binary(kind.value_type)
+    ):
         return 0
-    sizes = (pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0 for chunk in column.chunks)
+    sizes = (
+        pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
+        for chunk in column.chunks
+    )
     return sum(int(size) for size in sizes)
 
 
@@ -198,9 +262,13 @@ def _in_calendar(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 0}[column.type.unit]  # all nanoseconds of 64 bits lie within
+    scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 0}[
+        column.type.unit
+    ]  # all nanoseconds of 64 bits lie within
     ticks = column.cast(pa.int64())
-    known = pc.and_(pc.greater_equal(ticks, _FIRST_S * scale), pc.less_equal(ticks, _LAST_S * scale))
+    known = pc.and_(
+        pc.greater_equal(ticks, _FIRST_S * scale), pc.less_equal(ticks, _LAST_S * scale)
+    )
     return pc.if_else(known, column, None) if scale else column
 
 

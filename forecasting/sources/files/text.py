@@ -14,8 +14,16 @@ from typing import Any
 
 from forecasting.errors import SourceError
 from forecasting.series import Finding
-from forecasting.sources.files.grid import MAX_ROWS, Frame, Grid, cell_kind, find_frame, fit_header, pad
-from forecasting.sources.files.opening import Opened, unpacked
+from forecasting.sources.files.container import Opened, unpacked
+from forecasting.sources.files.grid import (
+    MAX_ROWS,
+    Frame,
+    Grid,
+    cell_kind,
+    find_frame,
+    fit_header,
+    pad,
+)
 from forecasting.sources.files.vocabulary import months, plain, role_ranks
 
 #: Longest line that is read, in characters.
@@ -65,9 +73,11 @@ class Splitter:
     wrapped : bool
         Whole lines stand in quotes.
     joined : int
-        Cell that belongs together with the next one, since a date holds the delimiter (``Dec 24, 2020``); -1 for none.
+        Cell that belongs together with the next one, since a date holds the delimiter
+        (``Dec 24, 2020``); -1 for none.
     edges : tuple of int
-        Where the cells of a printed table end, by which the names above them are told apart; empty for any other file.
+        Where the cells of a printed table end, by which the names above them are told apart; empty
+        for any other file.
     """
 
     delimiter: str
@@ -76,7 +86,9 @@ class Splitter:
     edges: tuple[int, ...] = ()
 
     def cells(self, line: str) -> list[str]:
-        """Return the cells of a line, none for a blank one; a broken quote spoils its own line only."""
+        """Return the cells of a line, none for a blank one; a broken quote spoils its own line
+        only.
+        """
         if not line.strip():
             return []
         if self.edges and (placed := self._placed(line)):
@@ -84,18 +96,22 @@ class Splitter:
         try:
             cells = next(csv.reader((line,), delimiter=self.delimiter, skipinitialspace=True), [])
             if self.wrapped and len(cells) == 1:
-                cells = next(csv.reader((cells[0],), delimiter=self.delimiter, skipinitialspace=True), [])
+                cells = next(
+                    csv.reader((cells[0],), delimiter=self.delimiter, skipinitialspace=True), []
+                )
         except csv.Error:
             cells = line.split(self.delimiter)
         if '"' in line:
             cells = [cell.strip().strip('"') for cell in cells]
-        place = self.joined
-        if 0 <= place < len(cells) - 1 and _YEAR.fullmatch(cells[place + 1].strip()):
-            cells[place : place + 2] = [f"{cells[place]}, {cells[place + 1].strip()}"]
+        index = self.joined
+        if 0 <= index < len(cells) - 1 and _YEAR.fullmatch(cells[index + 1].strip()):
+            cells[index : index + 2] = [f"{cells[index]}, {cells[index + 1].strip()}"]
         return cells
 
     def _placed(self, line: str) -> list[str]:
-        """Return the cells of a line that has fewer than the table, each above the column that it ends or begins with."""
+        """Return the cells of a line that has fewer than the table, each above the column that
+        it ends or begins with.
+        """
         spans = [(found.start(), found.end(), found[0]) for found in re.finditer(r"\S+", line)]
         if len(spans) >= len(self.edges):
             return []
@@ -113,7 +129,9 @@ class Splitter:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: encoding (perhaps a guess), how lines are split, and where the parts of the table stand."""
+    """How a text file is written: encoding (perhaps a guess), how lines are split, and where the
+    parts of the table stand.
+    """
 
     encoding: str
     splitter: Splitter
@@ -142,7 +160,9 @@ def detect_encoding(head: bytes, whole: bool = False) -> tuple[str, bool]:
         even, odd = head[0:4096:2].count(0), head[1:4096:2].count(0)
         if nuls > 0.3 * len(head[:4096]) and min(even, odd) < 0.1 * nuls:
             return ("utf-16-le" if odd > even else "utf-16-be"), True
-        raise SourceError("The file is not text: it contains NUL bytes.", "Choose a CSV, Excel or Parquet file.")
+        raise SourceError(
+            "The file is not text: it contains NUL bytes.", "Choose a CSV, Excel or Parquet file."
+        )
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
     except UnicodeDecodeError:
@@ -151,28 +171,39 @@ def detect_encoding(head: bytes, whole: bool = False) -> tuple[str, bool]:
 
 
 def _guess_encoding(head: bytes) -> str:
-    """Return the legacy encoding in which most words are names of columns; where none are, what charset-normalizer thinks."""
+    """Return the legacy encoding in which most words are names of columns; where none are, what
+    charset-normalizer thinks.
+    """
     from charset_normalizer import from_bytes
 
     known = {name: _known_words(head[:8000], name) for name in _LEGACY}
     if max(known.values()) > _known_words(head[:8000], "ascii"):
         return max(_LEGACY, key=lambda name: known[name])
-    start = max(0, next(place for place, byte in enumerate(head) if byte > 127) - 2000)
+    start = max(0, next(index for index, byte in enumerate(head) if byte > 127) - 2000)
     best = from_bytes(head[start : start + 20_000]).best()
     return best.encoding if best is not None and best.encoding in _LEGACY else "cp1252"
 
 
 def _known_words(head: bytes, encoding: str) -> int:
-    """Return how many cells of the first lines are names of columns, read in an encoding; -1 where it cannot be."""
+    """Return how many cells of the first lines are names of columns, read in an encoding; -1
+    where it cannot be.
+    """
     decoder = codecs.getincrementaldecoder(encoding)("ignore" if encoding == "ascii" else "strict")
     try:
         lines = decoder.decode(head).splitlines()[:20]
     except UnicodeDecodeError:
         return -1
-    return sum(plain(cell) in role_ranks() for line in lines for cell in re.split(r"[,;\t|\"]", line) if cell)
+    return sum(
+        plain(cell) in role_ranks()
+        for line in lines
+        for cell in re.split(r"[,;\t|\"]", line)
+        if cell
+    )
 
 
-def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str = "", header: str = "") -> tuple[Dialect, list[list[str]]]:
+def read_dialect(
+    head: bytes, encoding: str = "", form: str = "", delimiter: str = "", header: str = ""
+) -> tuple[Dialect, list[list[str]]]:
     """Find out how a text file is written.
 
     Parameters
@@ -184,7 +215,8 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str
     form : str
         Known strptime pattern of the dates, or "".
     delimiter, header : str
-        Known delimiter, a sign or its name, and known lines of the header, as of :func:`forecasting.sources.files.grid.header_lines`.
+        Known delimiter, a sign or its name, and known lines of the header, as of
+        :func:`forecasting.sources.files.grid.header_lines`.
 
     Returns
     -------
@@ -200,18 +232,30 @@ def read_dialect(head: bytes, encoding: str = "", form: str = "", delimiter: str
     name, guessed, lines = first_lines(head, encoding)
     splitter = _splitter(lines, form, _known_delimiter(delimiter))
     rows = splitter.rows(lines)
-    if splitter.delimiter == " " and any(len(row) > 1 and set(row) <= {"...", "..", ""} for row in rows):
-        raise SourceError("The table was printed shortened: rows are left out where '...' stands.", "Write it with to_csv, and load that.")
+    if splitter.delimiter == " " and any(
+        len(row) > 1 and set(row) <= {"...", "..", ""} for row in rows
+    ):
+        raise SourceError(
+            "The table was printed shortened: rows are left out where '...' stands.",
+            "Write it with to_csv, and load that.",
+        )
     try:
         frame = find_frame(rows, form, header)
     except SourceError as error:
-        tried = ", ".join(repr(mark) for mark in ((splitter.delimiter,) if delimiter else _DELIMITERS))
-        raise SourceError(f"{error.message} {shown(lines)}", error.hint or f"Tried {name} text with the delimiters {tried}.") from error
+        tried = ", ".join(
+            repr(mark) for mark in ((splitter.delimiter,) if delimiter else _DELIMITERS)
+        )
+        raise SourceError(
+            f"{error.message} {shown(lines)}",
+            error.hint or f"Tried {name} text with the delimiters {tried}.",
+        ) from error
     return Dialect(name, splitter, frame, guessed), rows
 
 
 def first_lines(head: bytes, encoding: str = "") -> tuple[str, bool, list[str]]:
-    """Return the encoding of text, whether it is a guess, and the first few hundred whole lines; errors as :func:`read_dialect`."""
+    """Return the encoding of text, whether it is a guess, and the first few hundred whole lines;
+    errors as :func:`read_dialect`.
+    """
     name, guessed = (_known_encoding(encoding), False) if encoding else detect_encoding(head)
     try:
         text = codecs.getincrementaldecoder(name)(errors="replace").decode(head, final=False)
@@ -222,15 +266,20 @@ def first_lines(head: bytes, encoding: str = "") -> tuple[str, bool, list[str]]:
         lines = lines[:-1]
     lines = list(_whole_lines(lines[:400]))
     if max(map(len, lines)) > MAX_LINE:
-        raise SourceError(f"A line has more than {MAX_LINE:,} characters.", "This is hardly a price table; check how it was exported.")
+        raise SourceError(
+            f"A line has more than {MAX_LINE:,} characters.",
+            "This is hardly a price table; check how it was exported.",
+        )
     return name, guessed, lines
 
 
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines, those of a title that runs over its line end in quotes joined to one; only near the top are there titles."""
+    """Yield lines, those of a title that runs over its line end in quotes joined to one; only
+    near the top are there titles.
+    """
     pending = ""
-    for place, line in enumerate(lines):
-        odd = place < _TOP and line.count('"') % 2 == 1
+    for index, line in enumerate(lines):
+        odd = index < _TOP and line.count('"') % 2 == 1
         if pending:
             yield from (f"{pending} {line}",) if odd else (pending, line)
             pending = ""
@@ -245,14 +294,19 @@ def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
 def shown(lines: Iterable[str], count: int = 4) -> str:
     """Return the first filled lines, shortened, for an error message."""
     filled = [line.strip() for line in lines if line.strip()][:count]
-    return "The file begins:\n" + "\n".join("  " + (line if len(line) <= 100 else line[:97] + "...") for line in filled)
+    return "The file begins:\n" + "\n".join(
+        "  " + (line if len(line) <= 100 else line[:97] + "...") for line in filled
+    )
 
 
 def _known_encoding(name: str) -> str:
     try:
         "1".encode(name).decode(name)
     except (LookupError, UnicodeError) as error:
-        raise SourceError(f"There is no text encoding called {name}.", "Use a name such as utf-8, cp1252 or utf-16.") from error
+        raise SourceError(
+            f"There is no text encoding called {name}.",
+            "Use a name such as utf-8, cp1252 or utf-16.",
+        ) from error
     return name
 
 
@@ -260,35 +314,51 @@ def _known_delimiter(text: str) -> str:
     """Return the sign that a user names, "" for none."""
     mark = DELIMITERS.get(text.strip().lower(), text)
     if len(mark) > 1 or mark in ('"', "\n", "\r"):
-        raise SourceError(f"The delimiter is given as {text!r}.", f"Give one sign, or one of {', '.join(DELIMITERS)}.")
+        raise SourceError(
+            f"The delimiter is given as {text!r}.",
+            f"Give one sign, or one of {', '.join(DELIMITERS)}.",
+        )
     return mark
 
 
 def _splitter(lines: list[str], form: str, known: str = "") -> Splitter:
-    """Return the way of splitting under which most cells are dates or numbers; ``known`` is the delimiter where that is settled."""
+    """Return the way of splitting under which most cells are dates or numbers; ``known`` is the
+    delimiter where that is settled.
+    """
     marks = (known,) if known else _DELIMITERS
     if not known and lines[0].lower().startswith("sep=") and len(lines[0]) > 4:
         return Splitter(lines[0][4])
     sample = [line for line in lines if line.strip()][:120]
     scores = {
-        mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ") for mark in marks if any(mark in line for line in sample[:20])
+        mark: _score(Splitter(mark).rows(sample), form) - 0.1 * (mark == " ")
+        for mark in marks
+        if any(mark in line for line in sample[:20])
     }
     best = Splitter(max(scores, key=lambda mark: scores[mark], default=marks[0]))
     if sum(line.startswith('"') and line.endswith('"') for line in sample) > 0.8 * len(sample):
-        wrapped = {mark: _score(Splitter(mark, True).rows(sample), form) for mark in marks if mark != " "} or {marks[0]: 0.0}
+        wrapped = {
+            mark: _score(Splitter(mark, True).rows(sample), form) for mark in marks if mark != " "
+        } or {marks[0]: 0.0}
         better = max(wrapped, key=lambda mark: wrapped[mark])
         if wrapped[better] > scores.get(best.delimiter, 0.0) + 0.2:
             return Splitter(better, True)
     rows = [row for row in best.rows(sample[:100]) if len(row) > 1]
-    torn = Counter(place for row in rows for place in range(len(row) - 1) if _is_torn(row[place], row[place + 1]))
+    torn = Counter(
+        index
+        for row in rows
+        for index in range(len(row) - 1)
+        if _is_torn(row[index], row[index + 1])
+    )
     if best.delimiter == " ":
         return Splitter(" ", edges=_edges(sample))
-    place, count = torn.most_common(1)[0] if torn else (-1, 0)
-    return Splitter(best.delimiter, joined=place) if count > 0.8 * len(rows) - 3 and count else best
+    index, count = torn.most_common(1)[0] if torn else (-1, 0)
+    return Splitter(best.delimiter, joined=index) if count > 0.8 * len(rows) - 3 and count else best
 
 
 def _edges(lines: list[str]) -> tuple[int, ...]:
-    """Return where the cells of a table end that is printed in columns, none where its lines do not agree."""
+    """Return where the cells of a table end that is printed in columns, none where its lines do
+    not agree.
+    """
     ends = Counter(tuple(found.end() for found in re.finditer(r"\S+", line)) for line in lines)
     edges, count = max(ends.items(), key=lambda pair: (pair[1], len(pair[0])))
     return edges if count > 0.8 * len(lines) - 3 and len(edges) > 2 else ()
@@ -301,7 +371,9 @@ def _is_torn(cell: str, other: str) -> bool:
 
 
 def _score(rows: list[list[str]], form: str) -> float:
-    """Return how much a way of splitting makes a table: share of typed cells in rows of the commonest width."""
+    """Return how much a way of splitting makes a table: share of typed cells in rows of the
+    commonest width.
+    """
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return 0.0
@@ -342,7 +414,10 @@ def read_text(opened: Opened, dialect: Dialect, errors: str = "strict") -> tuple
     chunks: list[list[Any]] = []
     odd = {"wide": 0, "short": 0}
     with unpacked(opened) as stream:
-        lines = _lines(iter(lambda: stream.read(1 << 20), b""), codecs.getincrementaldecoder(dialect.encoding)(errors))
+        lines = _lines(
+            iter(lambda: stream.read(1 << 20), b""),
+            codecs.getincrementaldecoder(dialect.encoding)(errors),
+        )
         rows = _split(_whole_lines(lines), dialect)
         top = list(islice(rows, dialect.frame.first_row))
         width = dialect.frame.width
@@ -379,8 +454,14 @@ def _lines(blocks: Iterable[bytes], decode: codecs.IncrementalDecoder) -> Iterat
         *full, rest = (rest + decoder.decode(block)).split("\n")
         count += len(full)
         if len(rest) > MAX_LINE or count > MAX_ROWS:
-            what = f"a line has more than {MAX_LINE:,} characters" if len(rest) > MAX_LINE else f"there are more than {MAX_ROWS:,} lines"
-            raise SourceError(f"The file is too large: {what}.", "Split the file by symbol or by year.")
+            what = (
+                f"a line has more than {MAX_LINE:,} characters"
+                if len(rest) > MAX_LINE
+                else f"there are more than {MAX_ROWS:,} lines"
+            )
+            raise SourceError(
+                f"The file is too large: {what}.", "Split the file by symbol or by year."
+            )
         yield from full
     rest += decoder.decode(b"", final=True)
     if rest:
@@ -388,7 +469,9 @@ def _lines(blocks: Iterable[bytes], decode: codecs.IncrementalDecoder) -> Iterat
 
 
 def _fit(row: list[str], width: int, odd: dict[str, int]) -> tuple[str, ...]:
-    """Return a row as wide as the table; rows with too many filled cells are emptied, since no cell can be trusted."""
+    """Return a row as wide as the table; rows with too many filled cells are emptied, since no
+    cell can be trusted.
+    """
     if len(row) < width:
         odd["short"] += any(cell.strip() for cell in row)
         return pad(row, width)
@@ -404,22 +487,34 @@ def _columns(block: list[tuple[str, ...]]) -> list[Any]:
     return [pa.array(cells, pa.string()) for cells in zip(*block, strict=True)]
 
 
-def _grid(top: list[list[str]], chunks: list[list[Any]], dialect: Dialect, odd: dict[str, int]) -> Grid:
+def _grid(
+    top: list[list[str]], chunks: list[list[Any]], dialect: Dialect, odd: dict[str, int]
+) -> Grid:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     frame = dialect.frame
     columns = tuple(pa.concat_arrays(parts) for parts in zip(*chunks, strict=True))
     last_filled = bool(pc.any(pc.not_equal(columns[-1], "")).as_py())
-    header = fit_header([top[place] for place in frame.header_rows if place < len(top)], frame.width, last_filled)
-    above = tuple(tuple(cell.strip() for cell in row) for row in top[: min((*frame.header_rows, frame.first_row))] if row)
+    header = fit_header(
+        [top[index] for index in frame.header_rows if index < len(top)], frame.width, last_filled
+    )
+    above = tuple(
+        tuple(cell.strip() for cell in row)
+        for row in top[: min((*frame.header_rows, frame.first_row))]
+        if row
+    )
     findings = []
     if odd["wide"]:
-        message = f"{odd['wide']} rows have more cells than the table has columns ({frame.width}); they cannot be read."
+        message = (
+            f"{odd['wide']} rows have more cells than the table has columns "
+            f"({frame.width}); they cannot be read."
+        )
         findings.append(Finding("uneven_rows", message, odd["wide"], "warning", "dropped"))
     if odd["short"]:
         message = (
-            f"Rows with fewer cells than the table has columns ({frame.width}): {odd['short']}; the missing ones at their end are empty."
+            f"Rows with fewer cells than the table has columns ({frame.width}): "
+            f"{odd['short']}; the missing ones at their end are empty."
         )
         findings.append(Finding("short_rows", message, odd["short"], "info", "kept"))
     return Grid(columns, header, above, frame.header_rows, frame.first_row, tuple(findings))

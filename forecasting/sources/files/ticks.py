@@ -13,7 +13,9 @@ _BAR = np.timedelta64(60, "s")
 _OFTEN = 0.05
 
 
-def join_ticks(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, Floats], list[Finding]]:
+def join_ticks(
+    ds: Dates, columns: dict[str, Floats]
+) -> tuple[Dates, dict[str, Floats], list[Finding]]:
     """Join the trades of one moment: the last price, and the sum of the volumes.
 
     Parameters
@@ -25,7 +27,8 @@ def join_ticks(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, 
     Returns
     -------
     ds, columns
-        As they were, unless the rows are trades: prices without open, high and low at times of day that come again and again,
+        As they were, unless the rows are trades: prices without open, high and low at times of day
+        that come again and again,
         each time right below each other.
     findings : list of Finding
         How many rows were joined.
@@ -45,12 +48,21 @@ def join_ticks(ds: Dates, columns: dict[str, Floats]) -> tuple[Dates, dict[str, 
     joined = {name: column[last] for name, column in columns.items()}
     if "volume" in columns:
         joined["volume"] = np.add.reduceat(np.nan_to_num(columns["volume"]), moments)
-    message = f"The rows are trades, several at one moment: {count} are joined with the one beside them (last price, sum of the volumes)."
-    return ds[moments], joined, [Finding("ticks", message, count, "info", "joined", shown(ds[1:][again]))]
+    message = (
+        f"The rows are trades, several at one moment: {count} are joined with the one "
+        "beside them (last price, sum of the volumes)."
+    )
+    return (
+        ds[moments],
+        joined,
+        [Finding("ticks", message, count, "info", "joined", shown(ds[1:][again]))],
+    )
 
 
 def _is_regular(moments: Dates) -> bool:
-    """Tell whether most moments are the same distance apart, as bars of a minute or more are; trades are not."""
+    """Tell whether most moments are the same distance apart, as bars of a minute or more are;
+    trades are not.
+    """
     distances = np.abs(np.diff(moments))
     if distances.size == 0:
         return False

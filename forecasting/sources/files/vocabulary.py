@@ -1,4 +1,6 @@
-"""The words that price files are written with: column names, months and time zones in the languages of vendors."""
+"""The words that price files are written with: column names, months and time zones in the
+languages of vendors.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Names of columns by role, likeliest first. Compared after :func:`plain`, so case, accents and signs do not matter.
+#: Names of columns by role, likeliest first. Compared after :func:`plain`, so case, accents and
+#: signs do not matter.
 ROLE_WORDS: dict[str, str] = {
     "date": """time open|open time|kline open time|date time|datetime|date|ds|timestamp|time stamp|dates|day|trade date|trading date
         |quote date|price date|observation date|gmt time|local time|time utc|utc time|utc|date gmt|date utc|dtyyyymmdd
@@ -23,7 +26,8 @@ ROLE_WORDS: dict[str, str] = {
         |תאריך מסחר|datums|kuupaev|datas|nap|дата торгов|tradedate|caldt|基準日|年月日|期間|月|quarter|qtr|year quarter|yearqtr
         |year|years|jahr|annee|ano|anno|rok|ar|vuosi|год|年|年度|period end|period ending|reference date|time period|fecha hora
         |date decimal|decimal date|stichtag|valeurdatum|mois|monat|mes|mese""",
-    "time": "time|zeit|uhrzeit|hora|heure|ora|godzina|czas|время|时间|時刻|saat|tijd|tid|hour|time of day|bar start time",
+    "time": "time|zeit|uhrzeit|hora|heure|ora|godzina|czas|время|时间|時刻|saat|tijd|tid|hour|time of "
+    "day|bar start time",
     "symbol": """symbol|ticker|tic|unique id|name|stock|stock symbol|instrument|security|sec code|secid|ts code|stock code|code|isin|wkn
         |asset|asset id|company|company name|pair|coin|contract|stockname|stock name|scrip|sc code|permno|series id|item id
         |cusip|figi|ric|тикер|代码|股票代码|证券代码|종목코드|コード|simbolo|symbole|sembol|kod|nazwa|figi code|conid|codneg""",
@@ -71,14 +75,16 @@ VETO_WORDS = words_of(
     delta gap rank year lag log pred predicted forecast target ret rolling volatility var days ago bar buy sell currency gain loss"""
 )
 
-#: A column of such a name is worked out from prices; beside a close it is no series of its own. Digits at its end do not matter.
+#: A column of such a name is worked out from prices; beside a close it is no series of its own.
+#: Digits at its end do not matter.
 DERIVED_WORDS = words_of(
     """sma ema wma ma dma rsi macd atr signal hist histogram bollinger bb bbu bbl bbm upper lower band vwap obv adx cci roc stoch
     lag lead shift return returns ret logret pct change chg diff volatility vol var std mean rolling momentum gain loss zscore
     drawdown pred predicted prediction forecast target label rank feature"""
 )
 
-#: Names of a close that fit a column of anything: beside columns of other names they are one among several values.
+#: Names of a close that fit a column of anything: beside columns of other names they are one among
+#: several values.
 WEAK_CLOSES = words_of("value rate level quote target usd bpi y c nav mid fixing spot")
 
 #: Names of the parts of a date that stands in several columns.
@@ -93,7 +99,8 @@ DATE_PARTS: dict[str, frozenset[str]] = {
     "minute": words_of("minute minutes"),
 }
 
-#: A column of whole numbers or of text with one of these words in its name says whose value a row holds.
+#: A column of whole numbers or of text with one of these words in its name says whose value a row
+#: holds.
 KEY_WORDS = words_of(
     """id nr nbr store shop item product sku family category region state country city county province department dept
     warehouse outlet customer brand branch channel segment location zone station meter sensor site location area entity
@@ -102,7 +109,8 @@ KEY_WORDS = words_of(
 
 #: Names of the value of a table that has keys, likeliest first.
 VALUE_WORDS = (
-    "sales", "weekly sales", "unit sales", "units sold", "demand", "units", "revenue", "consumption", "load", "quantity", "amount",
+    "sales", "weekly sales", "unit sales", "units sold", "demand", "units", "revenue",
+    "consumption", "load", "quantity", "amount",
     "num sold", "qty sold", "orders", "count", "total", "obs value", "observation value",
 )  # fmt: skip
 
@@ -140,18 +148,31 @@ _MONTH_NAMES = (
 
 #: Minutes east of UTC of the zone abbreviations that price files use.
 ZONES: dict[str, int] = {
-    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "BST": 60, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120, "EET": 120, "EEST": 180,
-    "MSK": 180, "IST": 330, "HKT": 480, "SGT": 480, "JST": 540, "KST": 540, "AEST": 600, "AEDT": 660, "EST": -300, "EDT": -240, "CST": -360,
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "BST": 60, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120,
+    "MESZ": 120, "EET": 120, "EEST": 180,
+    "MSK": 180, "IST": 330, "HKT": 480, "SGT": 480, "JST": 540, "KST": 540, "AEST": 600,
+    "AEDT": 660, "EST": -300, "EDT": -240, "CST": -360,
     "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "BRT": -180,
 }  # fmt: skip
 
 
 def plain(name: str) -> str:
-    """Return a name in lower case without accents, signs and bullets: ``Adj Close**`` -> ``adj close``."""
+    """Return a name in lower case without accents, signs and bullets: ``Adj Close**`` ->
+    ``adj close``.
+    """
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    name = name.replace("ł", "l").replace("Ł", "l").replace("ø", "o").replace("Ø", "o").replace("ß", "ss").replace("ı", "i")
+    name = (
+        name.replace("ł", "l")
+        .replace("Ł", "l")
+        .replace("ø", "o")
+        .replace("Ø", "o")
+        .replace("ß", "ss")
+        .replace("ı", "i")
+    )
     name = re.sub(r"^\s*\d\s*[.):]\s*(?=\D)", "", name)
-    folded = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
+    folded = "".join(
+        sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)
+    )
     return " ".join(re.sub(r"[\W_]+", " ", folded.lower()).split())
 
 
@@ -169,12 +190,16 @@ def role_ranks() -> dict[str, tuple[tuple[str, int], ...]]:
 @cache
 def months() -> dict[str, int]:
     """Return the number of each month by its plain name or abbreviation."""
-    return {name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
+    return {
+        name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()
+    }
 
 
 @cache
 def english_names() -> frozenset[str]:
-    """Return plain column names that say nothing about the language of a file, or that it is English."""
+    """Return plain column names that say nothing about the language of a file, or that it is
+    English.
+    """
     return words_of(
         """date time datetime open high low close volume adj adjclose vol price last symbol ticker name change ds y value timestamp
     unix max min index day trade utc gmt local quote observation snapped snapshot dtyyyymmdd caldt tradedate px closing

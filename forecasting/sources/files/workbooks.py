@@ -1,4 +1,6 @@
-"""Whether a workbook may be handed to calamine, which allocates what it claims: the rectangle of its cells, and a text for each of them."""
+"""Whether a workbook may be handed to calamine, which allocates what it claims: the rectangle of
+its cells, and a text for each of them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.errors import SourceError
-from forecasting.reading import open_zip
+from forecasting.files.bounded_read import open_zip
 from forecasting.series import Ints
-from forecasting.sources.files import opening
+from forecasting.sources.files import container
 
 #: Most cells of a sheet, counted as the rectangle that holds them: calamine allocates all of it.
 MAX_CELLS = 20_000_000
@@ -22,10 +24,13 @@ MAX_CELLS = 20_000_000
 _SPARSE, _FILLED = 1_000_000, 1 / 20
 #: Most times that a part may be larger than it is packed, once it has more bytes than this.
 _RATIO, _FREE_BYTES = 100, 16 * 2**20
-#: Longest text of a cell, in bytes of XML: Excel allows 32,767 letters; and most bytes of the texts of all cells.
+#: Longest text of a cell, in bytes of XML: Excel allows 32,767 letters; and most bytes of the texts
+#: of all cells.
 _LONGEST_TEXT, _TEXT_BYTES, _SHORT_TEXT = 400_000, 192 * 2**20, 1000
 _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{1,9})["']""")
-_REFERENCE = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*(?:<f[^>]*>[^<]*</f>\s*)?<(?:\w+:)?v>\s*(\d{1,9})""")
+_REFERENCE = re.compile(
+    rb"""\bt\s*=\s*["']s["'][^>]*>\s*(?:<f[^>]*>[^<]*</f>\s*)?<(?:\w+:)?v>\s*(\d{1,9})"""
+)
 
 
 def check_workbook(data: bytes, name: str) -> None:
@@ -34,7 +39,8 @@ def check_workbook(data: bytes, name: str) -> None:
     Raises
     ------
     SourceError
-        It is damaged, unpacks to more than :data:`opening.MAX_BYTES`, or its sheets claim more cells or texts than are read.
+        It is damaged, unpacks to more than :data:`opening.MAX_BYTES`, or its sheets claim more
+        cells or texts than are read.
     """
     if not data.startswith(b"PK"):
         _check_chains(data, name)
@@ -42,17 +48,41 @@ def check_workbook(data: bytes, name: str) -> None:
     try:
         with open_zip(io.BytesIO(data)) as archive:
             _check(archive, name)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, OSError, zlib.error) as error:
-        raise SourceError(f"{name} is a damaged workbook: {error}.", "Save it again, or as CSV.") from error
+    except (
+        zipfile.BadZipFile,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        OSError,
+        zlib.error,
+    ) as error:
+        raise SourceError(
+            f"{name} is a damaged workbook: {error}.", "Save it again, or as CSV."
+        ) from error
 
 
 def _check(archive: zipfile.ZipFile, name: str) -> None:
     infos = archive.infolist()
-    dense = next((one for one in infos if one.file_size > max(_FREE_BYTES, _RATIO * one.compress_size)), None)
-    if dense is not None or sum(info.file_size for info in infos) > opening.MAX_BYTES:
-        what = f"packs {dense.filename} more than {_RATIO}-fold" if dense else f"unpacks to more than {opening.MAX_BYTES >> 20} MB"
+    dense = next(
+        (item for item in infos if item.file_size > max(_FREE_BYTES, _RATIO * item.compress_size)),
+        None,
+    )
+    if dense is not None or sum(info.file_size for info in infos) > container.MAX_BYTES:
+        what = (
+            f"packs {dense.filename} more than {_RATIO}-fold"
+            if dense
+            else f"unpacks to more than {container.MAX_BYTES >> 20} MB"
+        )
         raise SourceError(f"{name} {what}.", "Save the sheet with the prices as CSV.")
-    texts = next((_lengths(archive, one, name) for one in infos if one.filename.lower() == "xl/sharedstrings.xml"), np.zeros(0, np.int64))
+    texts = next(
+        (
+            _lengths(archive, item, name)
+            for item in infos
+            if item.filename.lower() == "xl/sharedstrings.xml"
+        ),
+        np.zeros(0, np.int64),
+    )
     for info in infos:
         if info.filename.lower().endswith((".rels", "sharedstrings.xml", "styles.xml")):
             continue
@@ -60,16 +90,24 @@ def _check(archive: zipfile.ZipFile, name: str) -> None:
         for text in _pieces(archive, info):
             sheet.note(text)
             if texts.size and sheet.letters(text, texts) > _TEXT_BYTES:
-                raise SourceError(f"{name}: the texts of a sheet have more than {_TEXT_BYTES >> 20} MB.", "Save the prices alone as CSV.")
+                raise SourceError(
+                    f"{name}: the texts of a sheet have more than {_TEXT_BYTES >> 20} MB.",
+                    "Save the prices alone as CSV.",
+                )
         cells = sheet.rows * sheet.columns
         if cells > MAX_CELLS or (cells > _SPARSE and sheet.cells < _FILLED * cells):
-            told = f"{name}: a sheet spans {sheet.rows:,} rows and {sheet.columns:,} columns, and has {sheet.cells:,} cells."
+            told = (
+                f"{name}: a sheet spans {sheet.rows:,} rows and {sheet.columns:,} columns, and "
+                f"has {sheet.cells:,} cells."
+            )
             raise SourceError(told, "Save the table alone as CSV.")
 
 
 @dataclass
 class Extent:
-    """How far a sheet reaches at most, from as much of it as was seen; cells and rows that name no place follow the last one."""
+    """How far a sheet reaches at most, from as much of it as was seen; cells and rows that name
+    no place follow the last one.
+    """
 
     last_row: int = 0
     last_column: int = 1
@@ -105,7 +143,9 @@ class Extent:
             self.widest, self.running = max(self.widest, *counts), counts[-1]
 
     def letters(self, text: bytes, lengths: Ints) -> int:
-        """Return how many bytes the texts have that cells name, those of a piece added to those before."""
+        """Return how many bytes the texts have that cells name, those of a piece added to those
+        before.
+        """
         named = np.array(_REFERENCE.findall(text), np.int64)
         self.size += int(lengths[named[named < lengths.size]].sum())
         return self.size
@@ -138,7 +178,10 @@ def _lengths(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Ints
         lengths += sizes[:-1]
         running = sizes[-1]
         if max(sizes) > _LONGEST_TEXT:
-            raise SourceError(f"{name} holds a text of more than {_LONGEST_TEXT:,} bytes.", "Save the sheet with the prices as CSV.")
+            raise SourceError(
+                f"{name} holds a text of more than {_LONGEST_TEXT:,} bytes.",
+                "Save the sheet with the prices as CSV.",
+            )
     lengths.append(running)
     found = np.array(lengths[1:], np.int64)
     return found if found.size and found.max() > _SHORT_TEXT else np.zeros(0, np.int64)
@@ -152,7 +195,9 @@ def _column_number(letters: bytes) -> int:
 
 
 def _check_chains(data: bytes, name: str) -> None:
-    """Refuse an old workbook whose sectors are chained in a circle: calamine would walk it for ever."""
+    """Refuse an old workbook whose sectors are chained in a circle: calamine would walk it for
+    ever.
+    """
     if len(data) < 1024 or data[30] not in (9, 12):
         raise SourceError(f"{name} is a damaged workbook.", "Save it again, or as CSV.")
     words = np.frombuffer(data, "<u4", len(data) // 4).astype(np.int64)
@@ -162,27 +207,41 @@ def _check_chains(data: bytes, name: str) -> None:
     for _ in range(count + 1):
         if not 0 <= further < count:
             break
-        *more, further = [int(word) for word in words[(further + 1) * per : (further + 2) * per]] or [-1]
+        *more, further = [
+            int(word) for word in words[(further + 1) * per : (further + 2) * per]
+        ] or [-1]
         tables += more
     else:
-        raise SourceError(f"{name} is damaged: the list of its sectors goes in a circle.", "Save it again, or as .xlsx.")
+        raise SourceError(
+            f"{name} is damaged: the list of its sectors goes in a circle.",
+            "Save it again, or as .xlsx.",
+        )
     following = _joined(words, per, [int(table) for table in tables if table < count])
     small: list[int] = []
-    place = int(words[15])
-    while len(small) <= following.size and place < min(count, following.size):
-        small.append(place)
-        place = int(following[place])
+    index = int(words[15])
+    while len(small) <= following.size and index < min(count, following.size):
+        small.append(index)
+        index = int(following[index])
     if _circles(following) or _circles(_joined(words, per, small)):
-        raise SourceError(f"{name} is damaged: its sectors go in a circle.", "Save it again, or as .xlsx.")
+        raise SourceError(
+            f"{name} is damaged: its sectors go in a circle.", "Save it again, or as .xlsx."
+        )
 
 
 def _joined(words: Ints, per: int, sectors: list[int]) -> Ints:
     """Return the words of some sectors behind each other."""
-    return np.concatenate([np.zeros(0, np.int64), *(words[(sector + 1) * per : (sector + 2) * per] for sector in sectors)])
+    return np.concatenate(
+        [
+            np.zeros(0, np.int64),
+            *(words[(sector + 1) * per : (sector + 2) * per] for sector in sectors),
+        ]
+    )
 
 
 def _circles(following: Ints) -> bool:
-    """Whether some chain never ends, of sectors that each name the next; numbers beyond all sectors are ends."""
+    """Whether some chain never ends, of sectors that each name the next; numbers beyond all
+    sectors are ends.
+    """
     end = following.size
     ahead = np.append(np.where(following < end, following, end), end)
     for _ in range(end.bit_length() + 1):

@@ -1,0 +1,84 @@
+"""One past forecast of the price chart against what happened: its fan, its cutoff, and the
+closes that came after it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtGui import QPainter
+
+from app.charts.axis import Timeline
+from app.charts.bands import CutoffArtist, ForecastArtist, ForecastBand, TruthArtist
+from app.charts.canvas import Frame
+from app.charts.legend import Entry, words
+from app.charts.overlay import read_past
+from app.theme import Theme
+from forecasting.series import Forecast, PriceSeries
+
+
+def truth_entries(theme: Theme) -> list[Entry]:
+    """Return the legend of what happened after a forecast."""
+    return [
+        Entry(words("what happened"), theme.text, "dots"),
+        Entry(words("outside the band"), theme.down, "rings"),
+    ]
+
+
+class PastForecastArtist:
+    """The cutoff of a past forecast and what happened after it; the fan is painted by
+    :attr:`below`.
+
+    Attributes
+    ----------
+    forecast : Forecast or None
+        What is looked at.
+    below : ForecastArtist
+        Belongs under the prices.
+    """
+
+    def __init__(self) -> None:
+        self.forecast: Forecast | None = None
+        self.below = ForecastArtist()
+        self._truth = TruthArtist()
+        self._cutoff = CutoffArtist(
+            lines=2
+        )  # clear of that of the forecast itself, on whichever side it is
+
+    @property
+    def fan(self) -> ForecastBand | None:
+        """The forecast in bar indices, None where there is nothing to see."""
+        return self.below.fan
+
+    def place(self, series: PriceSeries | None, timeline: Timeline) -> None:
+        """Put the forecast, if it is one of this series, on its bars."""
+        forecast = self.forecast
+        self.below.fan = self._truth.fan = self._cutoff.bar = None
+        if forecast is None or series is None or forecast.symbol != series.symbol:
+            return
+        cutoff = int(timeline.index(np.array([forecast.cutoff]))[0])
+        if cutoff < 0:
+            return
+        self.below.fan = fan = ForecastBand.of(forecast, cutoff)
+        self._cutoff.bar, self._cutoff.text = (
+            cutoff,
+            words("Forecast of {day}").format(day=timeline.text(cutoff, weekday=False)),
+        )
+        self._truth.show(fan, series.y)
+
+    def entries(self, theme: Theme) -> list[Entry]:
+        """Return what the legend says of it."""
+        return [] if self.fan is None else truth_entries(theme)
+
+    def read(self, bar: int) -> str:
+        """Return what was forecast for a bar, "" for bars that it does not reach."""
+        fan = self.fan
+        if fan is None or self.forecast is None or not fan.cutoff < bar <= fan.last:
+            return ""
+        return read_past(fan, self.forecast.model, bar)
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the cutoff, and the closes that are known."""
+        if self.fan is None:
+            return
+        self._cutoff.paint(painter, frame)
+        self._truth.paint(painter, frame)

@@ -1,0 +1,1 @@
+"""Audit a model for leaks from the window."""

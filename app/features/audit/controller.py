@@ -1,0 +1,97 @@
+"""The audit for leaks on screen: started, followed, stopped, and its findings."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from app.actions import Actions
+from app.features.audit.dialog import AuditDialog
+from app.features.backtest.panel import BacktestPanel
+from app.features.model.panel import ModelPanel
+from app.session import Session
+from app.tasks import auditing
+from forecasting.errors import CandlecastError
+from forecasting.events import AuditFinished, Progress
+
+
+class AuditController(QObject):
+    """Stands between the dialog of the audit and the session.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    model : ModelPanel
+        Has the settings.
+    backtest : BacktestPanel
+        Has a button.
+    actions : Actions
+        Has the command.
+
+    Attributes
+    ----------
+    dialog : AuditDialog
+    refused : Signal
+        A setting does not fit, or something else runs (a CandlecastError).
+    """
+
+    refused = Signal(object)
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        model: ModelPanel,
+        backtest: BacktestPanel,
+        actions: Actions,
+    ) -> None:
+        super().__init__(window)
+        self._session, self._model = session, model
+        self.dialog = AuditDialog(window)
+        self.dialog.start_wanted.connect(self.start)
+        self.dialog.stop_wanted.connect(session.stop)
+        backtest.audit_wanted.connect(self.start)
+        actions["audit"].triggered.connect(lambda _checked=False: self.start())
+        session.event_received.connect(self._show_event)
+        session.state_changed.connect(self._show_state)
+        session.list_changed.connect(self._show_state)
+        self._show_state()
+
+    def start(self) -> None:
+        """Audit the checked series with the settings of the model form."""
+        try:
+            config = self._model.config()
+            self._session.begin("auditing", lambda panel: auditing(panel, config))
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self.dialog.show_checks(())
+        self._show_state()
+        self.dialog.show()
+        self.dialog.raise_()
+
+    def _show_event(self, event: object) -> None:
+        if (
+            isinstance(event, Progress)
+            and self._session.task == "auditing"
+            and self._session.state != "stopping"
+        ):
+            self.dialog.show_progress(event)
+        elif isinstance(event, AuditFinished):
+            self.dialog.show_checks(event.checks, stopped=self._session.state == "stopping")
+
+    def _show_state(self) -> None:
+        session = self._session
+        ready = session.panel is not None and not session.busy
+        if session.task == "auditing" and session.busy:
+            words = {
+                "preparing": self.tr("Preparing the engine…"),
+                "stopping": self.tr("Stopping after the check at hand…"),
+            }
+            self.dialog.show_running(
+                words.get(session.state, self.tr("Looking for leaks…")),
+                stopping=session.state == "stopping",
+            )
+        else:
+            self.dialog.show_idle(ready=ready)

@@ -1,0 +1,173 @@
+"""The audit for leaks: what is looked at, and what was found, each check in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import Theme, icon
+from app.widgets.quality_list import clear_rows
+from forecasting.events import Check, Progress
+
+_ICON = QSize(18, 18)
+
+
+class AuditDialog(QDialog):
+    """Stands beside the window: the audit goes on, or its result stays, while other things are
+    looked at.
+
+    Attributes
+    ----------
+    start_wanted, stop_wanted : Signal
+        A button was pressed.
+    """
+
+    start_wanted = Signal()
+    stop_wanted = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme: Theme | None = None
+        self._checks: tuple[Check, ...] = ()
+        self.setWindowTitle(self.tr("Audit for leaks"))
+        self._headline, self._text, self._bar = QLabel(), QLabel(), QProgressBar()
+        self._headline.setProperty("role", "heading")
+        self._headline.setWordWrap(True)
+        self._text.setProperty("role", "muted")
+        self._text.setWordWrap(True)
+        self._text.setText(
+            self.tr(
+                "Every bar after a date is replaced by another future. No input, weight or "
+                "forecast before that date may change. "
+                "Then the network is trained on simulated random walks, where it must find nothing."
+            )
+        )
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(self.tr("Progress of the audit"))
+        inside = QWidget()
+        self._rows = QGridLayout(inside)
+        self._rows.setColumnStretch(1, 1)
+        self._rows.setHorizontalSpacing(10)
+        self._rows.setVerticalSpacing(8)
+        self._rows.setAlignment(Qt.AlignmentFlag.AlignTop)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(20, 18, 20, 16)
+        rows.setSpacing(10)
+        for part in (self._headline, self._text, self._bar):
+            rows.addWidget(part)
+        rows.addWidget(scroll, 1)
+        rows.addLayout(self._buttons())
+        self.resize(560, 420)
+        self.show_idle(ready=False)
+
+    @property
+    def text(self) -> str:
+        """The headline."""
+        return self._headline.text()
+
+    def show_idle(self, *, ready: bool) -> None:
+        """Show that nothing is looked at: what was found stays."""
+        self._bar.hide()
+        self.start_button.setEnabled(ready)
+        self.stop_button.setEnabled(False)
+        if not self._checks:
+            self._headline.setText(self.tr("Does the future leak into the past?"))
+
+    def show_running(self, words: str, *, stopping: bool) -> None:
+        """Say what goes on."""
+        self._headline.setText(words)
+        self._bar.show()
+        self.start_button.setEnabled(False)
+        self.stop_button.setEnabled(not stopping)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Say what is looked at."""
+        self._headline.setText(progress.message)
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+
+    def show_checks(self, checks: Sequence[Check], *, stopped: bool = False) -> None:
+        """Show what was found; ``stopped`` where not all was looked at."""
+        self._checks = tuple(checks)
+        failed = sum(not check.passed for check in checks)
+        if failed:
+            words = self.tr(
+                "{n} of {all} checks failed: do not believe the scores before that is found."
+            )
+        elif stopped:
+            words = self.tr("No leak in the {all} checks that were made before it was stopped.")
+        else:
+            words = self.tr(
+                "All {all} checks passed: nothing before a date knows what comes after it."
+            )
+        self._headline.setText(
+            words.format(n=failed, all=len(checks))
+            if checks
+            else self.tr("Stopped before the first check was done.")
+        )
+        self._fill()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the signs in the colours of a theme."""
+        self._theme = theme
+        self._fill()
+
+    def _fill(self) -> None:
+        clear_rows(self._rows)
+        for index, check in enumerate(self._checks):
+            mark, result, text = QLabel(), QLabel(), QLabel(check.detail)
+            result.setText(self.tr("{name}: passed") if check.passed else self.tr("{name}: FAILED"))
+            result.setText(result.text().format(name=check.name))
+            result.setProperty("role", "heading")
+            text.setProperty("role", "muted")
+            mark.setAccessibleName(self.tr("passed") if check.passed else self.tr("failed"))
+            if self._theme:
+                color = self._theme.forecast if check.passed else self._theme.danger
+                mark.setPixmap(
+                    icon("check" if check.passed else "warning", self._theme, color).pixmap(_ICON)
+                )
+            for label in (result, text):
+                label.setWordWrap(True)
+                label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._rows.addWidget(mark, 2 * index, 0, Qt.AlignmentFlag.AlignTop)
+            self._rows.addWidget(result, 2 * index, 1)
+            self._rows.addWidget(text, 2 * index + 1, 1)
+
+    def _buttons(self) -> QHBoxLayout:
+        self.start_button, self.stop_button, close = (
+            QPushButton(self.tr("Audit")),
+            QPushButton(self.tr("Stop")),
+            QPushButton(self.tr("Close")),
+        )
+        self.start_button.setProperty("primary", True)
+        self.start_button.setToolTip(
+            self.tr("Audit the checked series with the settings of the model form")
+        )
+        self.stop_button.setToolTip(self.tr("Stop after the check at hand (Esc)"))
+        close.setToolTip(self.tr("Close this window; an audit goes on"))
+        self.start_button.clicked.connect(self.start_wanted)
+        self.stop_button.clicked.connect(self.stop_wanted)
+        close.clicked.connect(self.close)
+        row = QHBoxLayout()
+        row.addWidget(self.start_button)
+        row.addWidget(self.stop_button)
+        row.addStretch(1)
+        row.addWidget(close)
+        for button in (self.start_button, self.stop_button, close):
+            button.setAutoDefault(False)
+        return row

@@ -1,0 +1,1 @@
+"""Run and judge walk-forward backtests from the window."""

@@ -1,0 +1,447 @@
+"""A judgement in full: the verdict in one sentence, and below it scores, steps, calibration and
+residuals, each on a tab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QSplitter,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.charts.canvas import Chart
+from app.charts.evaluation import CalibrationChart, ResidualChart, StepChart
+from app.charts.plot import Columns
+from app.features.evaluation.details import Detail
+from app.features.evaluation.score_table import ScoreTable, aim_of, title_of
+from app.theme import Theme
+from app.widgets.form_builder import WholeBox
+from app.widgets.table_view import TableView
+from forecasting.baselines import model_title
+from forecasting.checks import serious
+from forecasting.events import Verdict
+from forecasting.metrics import METRICS, residual_figures
+from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
+
+#: Findings, and series that are left out, that are shown beside a verdict.
+_MOST_LINES = 4
+
+
+class EvaluationView(QWidget):
+    """Shows what came of a test part, of a training's or of a backtest's.
+
+    Attributes
+    ----------
+    detail_wanted : Signal
+        Outcomes are shown of which the details are not known yet; whoever works them out calls
+        :meth:`show_detail`.
+    changed : Signal
+        A plot wants to be drawn.
+    """
+
+    detail_wanted = Signal(object)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._verdict: Verdict | None = None
+        self._outcomes: Mapping[str, Outcomes] = {}
+        self._detail: Detail | None = None
+        self._badge, self._sentence, self._notes, self._how = QLabel(), QLabel(), QLabel(), QLabel()
+        self._data = QLabel()
+        self._data.setTextFormat(Qt.TextFormat.PlainText)
+        self._sentence.setProperty("role", "heading")
+        self._notes.setProperty("role", "muted")
+        self._how.setProperty("role", "muted")
+        for label in (self._sentence, self._notes, self._data, self._how):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.table = ScoreTable(self.tr("Scores of the network beside the baselines"))
+        self.steps = StepTab()
+        self.calibration = CalibrationTab()
+        self.residuals = ResidualTab()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setAccessibleName(self.tr("Parts of the judgement"))
+        for tab, title in (
+            (self._score_tab(), self.tr("Scores")),
+            (self.steps, self.tr("By step")),
+            (self.calibration, self.tr("Calibration")),
+            (self.residuals, self.tr("Residuals")),
+        ):
+            self.tabs.addTab(tab, title)
+        self.tabs.currentChanged.connect(self.changed)
+        self.steps.changed.connect(self.changed)
+        self.residuals.changed.connect(self.changed)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(10, 8, 10, 0)
+        rows.setSpacing(4)
+        rows.addLayout(self._head())
+        rows.addWidget(self.tabs, 1)
+
+    @property
+    def charts(self) -> tuple[StepChart, CalibrationChart, ResidualChart]:
+        """The plots."""
+        return (self.steps.chart, self.calibration.chart, self.residuals.chart)
+
+    def show_judged(
+        self,
+        verdict: Verdict,
+        scores: Mapping[str, Mapping[str, float]],
+        outcomes: Mapping[str, Outcomes],
+        how: str,
+        kept: Mapping[str, Profile] | None = None,
+        lacking: str = "",
+    ) -> None:
+        """Show verdict and scores; the rest follows with :meth:`show_detail`, unless it was kept.
+
+        Parameters
+        ----------
+        verdict : Verdict
+        scores : mapping
+            Model to metric to value, the network first.
+        outcomes : mapping of str to Outcomes
+            The ground of the scores.
+        how : str
+            How it came about, in one sentence.
+        kept : mapping of str to Profile, optional
+            The figures of each model, of an earlier run that is shown again.
+        lacking : str
+            Why not all of an earlier run can be shown.
+        """
+        self._verdict = verdict
+        self._show_verdict(verdict)
+        self._how.setText(how)
+        self.table.show_scores(scores, starred=not verdict.few)
+        if outcomes is self._outcomes:
+            return
+        self._outcomes, self._detail = outcomes, None
+        for chart in self.charts:
+            chart.say_lacking(lacking)
+        self.steps.show_steps({})
+        self.calibration.show_profiles({})
+        self.residuals.show_outcomes(outcomes, kept or {})
+        self.changed.emit()
+        if kept:
+            self.show_detail(Detail(outcomes, kept))
+        elif outcomes:
+            self.detail_wanted.emit(outcomes)
+
+    @property
+    def data_notes(self) -> str:
+        """What is said of the data beside the verdict."""
+        return self._data.text()
+
+    def show_data(self, panel: Panel | None, left_out: Mapping[str, str]) -> None:
+        """Show errors and warnings of the data beside the verdict, and which series have no
+        forecast.
+        """
+        found = serious(panel) if panel is not None else []
+        lines = [
+            f"{self._gravity(item)} {symbol}: {item.message}"
+            for symbol, item in found[:_MOST_LINES]
+        ]
+        if len(found) > _MOST_LINES:
+            lines.append(
+                self.tr("And {n} more errors and warnings: see the Data panel.").format(
+                    n=len(found) - _MOST_LINES
+                )
+            )
+        lines += list(left_out.values())[:_MOST_LINES]
+        if len(left_out) > _MOST_LINES:
+            lines.append(self.tr("{n} series are left out in all.").format(n=len(left_out)))
+        self._data.setText("\n".join(lines))
+        self._data.setVisible(bool(lines))
+        self._settle()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Come to the front with the layout settled."""
+        super().showEvent(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let texts and table find their heights now: painted before that, they would lie over
+        each other.
+        """
+        if self.isVisible():
+            QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+
+    def _gravity(self, finding: Finding) -> str:
+        return (
+            self.tr("Error in the data of")
+            if finding.severity == "error"
+            else self.tr("Warning in the data of")
+        )
+
+    def show_detail(self, detail: Detail) -> None:
+        """Fill in the details of the outcomes that are shown; those of others are passed over."""
+        if detail.outcomes is not self._outcomes or detail is self._detail:
+            return
+        self._detail = detail
+        self.steps.show_steps({name: item.steps for name, item in detail.profiles.items()})
+        self.calibration.show_profiles(detail.profiles)
+        self.changed.emit()
+
+    def refresh(self) -> None:
+        """Draw the plot that is seen, where it has changed."""
+        for chart in self.charts:
+            if chart.isVisible():
+                chart.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self._color()
+        for chart in self.charts:
+            chart.set_theme(theme)
+
+    def _head(self) -> QHBoxLayout:
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(self._badge, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self._sentence, 1)
+        return head
+
+    def _score_tab(self) -> QScrollArea:
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 6, 0, 8)
+        rows.setSpacing(6)
+        for part in (self._data, self.table, self._notes, self._how):
+            rows.addWidget(part)
+        rows.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        return scroll
+
+    def _show_verdict(self, verdict: Verdict) -> None:
+        words = {"beats": self.tr("BEATS"), "ties": self.tr("TIES"), "loses": self.tr("LOSES")}
+        word = self.tr("TOO FEW") if verdict.few else words[verdict.outcome]
+        self._badge.setText(word)
+        self._badge.setAccessibleName(self.tr("Verdict: {word}").format(word=word))
+        self._sentence.setText(verdict.sentence)
+        self._notes.setText("\n".join(f"• {note}" for note in verdict.notes))
+        self._notes.setVisible(bool(verdict.notes))
+        self._color()
+
+    def _color(self) -> None:
+        if self._theme is None or self._verdict is None:
+            return
+        color = {
+            "beats": self._theme.forecast,
+            "ties": self._theme.baseline,
+            "loses": self._theme.down,
+        }[self._verdict.outcome]
+        self._badge.setStyleSheet(
+            f"color: {self._theme.text}; border: 2px solid {color}; border-radius: 6px; "
+            "padding: 1px 7px; font-weight: 700;"
+        )
+
+
+class _PlotTab(QWidget):
+    """A plot with its table beside it, and what is chosen above the table."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._side = QVBoxLayout()
+
+    def _set(self, chart: Chart, table: TableView) -> None:
+        """Put plot and table side by side."""
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        side = QWidget()
+        side.setLayout(self._side)
+        self._side.setContentsMargins(6, 0, 0, 0)
+        self._side.setSpacing(4)
+        self._side.addWidget(table, 1)
+        split.addWidget(chart)
+        split.addWidget(side)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 6, 0, 6)
+        whole.addWidget(split)
+
+    def _choose(self, label: str, field: QWidget) -> None:
+        """Put a choice above the table."""
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        words = QLabel(label)
+        words.setBuddy(field)
+        row.addWidget(words)
+        row.addWidget(field, 1)
+        self._side.insertLayout(0, row)
+
+
+class StepTab(_PlotTab):
+    """One metric by bars ahead, as a plot and as a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = StepChart(), TableView(self.tr("Score by step ahead"))
+        self._set(self.chart, self.table)
+        self.metrics = QComboBox()
+        self.metrics.setAccessibleName(self.tr("Metric"))
+        self.metrics.setMinimumContentsLength(8)
+        self.metrics.setToolTip(self.tr("What is shown for each bar ahead"))
+        self.metrics.currentIndexChanged.connect(self._show)
+        self._choose(self.tr("Metric"), self.metrics)
+        self._steps: Mapping[str, Mapping[str, Floats]] = {}
+
+    def show_steps(self, steps: Mapping[str, Mapping[str, Floats]]) -> None:
+        """Show the scores by step; model to metric to [H]."""
+        self._steps = steps
+        chosen = self.metrics.currentData()
+        names = [
+            name for name in METRICS if any(np.isfinite(row[name]).any() for row in steps.values())
+        ]
+        self.metrics.blockSignals(True)
+        self.metrics.clear()
+        for name in names:
+            self.metrics.addItem(title_of(name), name)
+        self.metrics.setCurrentIndex(max(0, self.metrics.findData(chosen)))
+        self.metrics.blockSignals(False)
+        self._show()
+
+    def _show(self) -> None:
+        name = self.metrics.currentData()
+        values = {model: row[name] for model, row in self._steps.items()} if name else {}
+        known = METRICS[name] if name else None
+        level = known.better if known and not isinstance(known.better, str) else None
+        self.chart.show_metric(values, known.unit if known else "", level)
+        horizon = max((v.size for v in values.values()), default=0)
+        titled = {model_title(model): row for model, row in values.items()}
+        columns = {self.tr("Step"): np.arange(1, horizon + 1), **titled} if horizon else {}
+        self.table.show_sheet(
+            columns, [self.tr("Bars ahead"), *[aim_of(name)] * len(values)] if name else ()
+        )
+        self.changed.emit()
+
+
+class CalibrationTab(_PlotTab):
+    """Stated and realised coverage, as a plot and as a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = (
+            CalibrationChart(),
+            TableView(self.tr("Stated and realised coverage")),
+        )
+        self._set(self.chart, self.table)
+
+    def show_profiles(self, profiles: Mapping[str, Profile]) -> None:
+        """Show the calibration of all models; of none, nothing."""
+        found = {name: item.calibration for name, item in profiles.items()}
+        self.chart.show_calibration(found)
+        first = next(iter(found.values()), None)
+        columns: dict[str, Floats] = {}
+        if first is not None:
+            columns = {
+                self.tr("Stated %"): first.level,
+                **self._limits(first),
+                **{
+                    model_title(name): item.realised
+                    for name, item in found.items()
+                    if len(item.level) == len(first.level)
+                },
+            }
+        tip = self.tr("Share of outcomes inside the band, in percent")
+        limits = self.tr(
+            "95 % interval of the network's share, on independent origins: where it holds the "
+            "stated level, that may be right"
+        )
+        tips = [limits] * (2 * bool(first is not None and first.low.size))
+        self.table.show_sheet(
+            columns, [self.tr("Stated coverage of the band"), *tips, *[tip] * len(columns)]
+        )
+
+    def _limits(self, found: Calibration) -> dict[str, Floats]:
+        """Return the limits of the network's intervals as columns; none of a run that did not
+        keep them.
+        """
+        return {self.tr("From %"): found.low, self.tr("To %"): found.high} if found.low.size else {}
+
+
+class ResidualTab(_PlotTab):
+    """What happened less the median at one step ahead, as a plot, and its figures beside the
+    baselines'.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart, self.table = ResidualChart(), TableView(self.tr("Figures of the residuals"))
+        self._set(self.chart, self.table)
+        self.step = WholeBox()
+        self.step.setMinimum(1)
+        self.step.lineEdit().setTextMargins(7, 0, 0, 0)
+        self.step.setAccessibleName(self.tr("Step"))
+        self.step.setToolTip(self.tr("How many bars ahead"))
+        self.step.valueChanged.connect(self._show)
+        self._choose(self.tr("Step"), self.step)
+        self._outcomes: Mapping[str, Outcomes] = {}
+        self._kept: Mapping[str, Profile] = {}
+
+    def show_outcomes(self, outcomes: Mapping[str, Outcomes], kept: Mapping[str, Profile]) -> None:
+        """Show the residuals of the first model, and figures of all: those that were kept, or
+        else those of the outcomes.
+        """
+        self._outcomes, self._kept = outcomes, kept
+        steps = [
+            *(item.horizon for item in outcomes.values()),
+            *(len(item.residuals) for item in kept.values()),
+        ]
+        self.step.blockSignals(True)
+        self.step.setMaximum(max(steps, default=1))
+        self.step.blockSignals(False)
+        self._show()
+
+    def _show(self) -> None:
+        step = self.step.value()
+        self.chart.show_residuals(next(iter(self._outcomes.values()), None), step)
+        names = {
+            "mean": (
+                self.tr("Mean"),
+                self.tr("Far from 0 means that the median leans to one side"),
+            ),
+            "sd": (self.tr("Std dev"), self.tr("How far outcomes scatter around the median")),
+            "above": (self.tr("Above %"), self.tr("Outcomes above the median: 50 is right")),
+            "memory": (
+                self.tr("Memory"),
+                self.tr(
+                    "Correlation with the residual before it, where horizons do not overlap: 0 "
+                    "is right"
+                ),
+            ),
+        }
+        figures = (
+            {name: residual_figures(item, step) for name, item in self._outcomes.items()}
+            if not self._kept
+            else {name: tuple(item.residuals[step - 1]) for name, item in self._kept.items()}
+        )
+        told = np.array(list(figures.values())).reshape(-1, len(names))
+        columns: Columns = {
+            self.tr("Model"): [model_title(name) for name in figures],
+            **{head: values for (head, _), values in zip(names.values(), told.T, strict=True)},
+        }
+        self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])
+        self.changed.emit()

@@ -1,0 +1,1 @@
+"""Export pictures, tables, reports and models."""

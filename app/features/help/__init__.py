@@ -1,0 +1,1 @@
+"""Tour, command palette and list of shortcuts."""

@@ -1,0 +1,177 @@
+"""Ways into the program: the tour at the first start, the palette of commands, the list of
+shortcuts, the full screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMainWindow, QMenu, QWidget
+
+from app import dialogs
+from app.actions import Actions
+from app.features.help.command_palette import Palette, entries
+from app.features.help.tour import Step, Tour
+from app.features.view.controller import ViewController
+from app.layout_presets import LayoutPresets
+from app.preferences import Preferences
+from app.session import Session
+from app.widgets.message_bar import MessageBarStack
+
+#: Commands that need a training that has finished, and those that need something that runs.
+_AFTER_TRAINING = ("save_model", "longer")
+_WHILE_RUNNING = ("stop", "cancel", "pause")
+
+
+class HelpController(QObject):
+    """Shows people the way.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    presets : LayoutPresets
+        Brings panels to the front.
+    bars : OneBar
+        Is held back while the tour is shown.
+    actions : Actions
+    viewing : Viewing
+        Has the theme.
+    preferences : Preferences
+        Remembers that the tour was seen.
+
+    Attributes
+    ----------
+    tour : Tour
+    """
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        presets: LayoutPresets,
+        bars: MessageBarStack,
+        actions: Actions,
+        view_controller: ViewController,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._actions, self._preferences = (
+            window,
+            session,
+            actions,
+            preferences,
+        )
+        self._presets, self._bars = presets, bars
+        self.tour = Tour(window, self._steps())
+        self.tour.ended.connect(self._toured)
+        self.tour.ended.connect(lambda: bars.hold(False))
+        view_controller.color_also(self.tour.set_theme)
+        actions["palette"].triggered.connect(lambda _checked=False: self.find())
+        actions["tour"].triggered.connect(lambda _checked=False: self._begin_tour())
+        actions["full_screen"].triggered.connect(self.fill_screen)
+        actions["shortcuts"].triggered.connect(
+            lambda _checked=False: dialogs.show_shortcuts(window, actions.shortcuts())
+        )
+
+    def welcome(self) -> None:
+        """Show the tour, unless it was seen or left before."""
+        if not self._preferences.toured and not self._preferences.safe:
+            self._begin_tour()
+
+    def _begin_tour(self) -> None:
+        """Show the tour, and hold offers back until it has ended."""
+        self._bars.hold(True)
+        self.tour.begin()
+
+    def find(self) -> Palette:
+        """Open the palette over all that stands in the menus."""
+        panels = {dock.windowTitle(): name for name, dock in self._presets.docks.items()}
+        menus = [
+            menu
+            for action in self._window.menuBar().actions()
+            if isinstance(menu := action.menu(), QMenu)
+        ]
+        found = tuple(
+            # In the menu a panel is shown or hidden; who looks for one by its name wants to be
+            # there.
+            replace(item, do=self._goer(panels[item.text]))
+            if item.text in panels and item.where.endswith(self._panels_title)
+            else item
+            for item in entries(menus, self._why)
+        )
+        palette = Palette(self._window, found)
+        palette.show()  # not modal: a click elsewhere leaves it
+        palette.activateWindow()
+        return palette
+
+    def fill_screen(self, filled: bool) -> None:
+        """Let the window fill the screen, or give it its place back."""
+        state = self._window.windowState()
+        full = Qt.WindowState.WindowFullScreen
+        self._window.setWindowState(state | full if filled else state & ~full)
+        self._actions["full_screen"].setChecked(filled)
+
+    def _why(self, action: QAction) -> str:
+        """Tell what a command that cannot be used now waits for."""
+        name, session = action.objectName(), self._session
+        if name in _WHILE_RUNNING:
+            return self.tr("nothing runs")
+        if session.running or session.state == "preparing":
+            return self.tr("stop or wait first")
+        if session.row is None:
+            return self.tr("load prices first")
+        if name in _AFTER_TRAINING:
+            return self.tr("train first")
+        return self.tr("not now")
+
+    @property
+    def _panels_title(self) -> str:
+        return self._actions.submenus["Panels"].title().replace("&", "")
+
+    def _goer(self, name: str) -> Callable[[], None]:
+        return lambda: self._panel(name).setFocus()
+
+    def _toured(self) -> None:
+        """Remember that the tour was seen, and take away what only the tour has shown."""
+        self._preferences.toured = True
+        if not self._session.history and self._session.result is None:
+            self._presets.follow("look")
+            self._presets.docks["model"].raise_()
+
+    def _steps(self) -> tuple[Step, ...]:
+        return (
+            Step(
+                self.tr("Load prices"),
+                self.tr(
+                    "Type a ticker here, open or drop a file, or take a sample from the File "
+                    "menu. Data says what was found."
+                ),
+                lambda: self._actions.ticker_field,
+            ),
+            Step(
+                self.tr("Train a network"),
+                self.tr(
+                    "Choose a network and how far ahead it looks, then press Train (Ctrl+T). "
+                    "Watch it learn; stop it, or go on."
+                ),
+                lambda: self._panel("model"),
+            ),
+            Step(
+                self.tr("Judge it"),
+                self.tr(
+                    "Results begin with one sentence: does the network beat the random walk on "
+                    "bars it has never seen? Most do not, "
+                    "and then it says so. Not financial advice."
+                ),
+                lambda: self._panel("results"),
+            ),
+        )
+
+    def _panel(self, name: str) -> QWidget:
+        """Bring a panel to the front and return its dock."""
+        self._presets.open(name)
+        return self._presets.docks[name]

@@ -1,0 +1,261 @@
+"""Three steps that show a newcomer the way: load, train, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QChildEvent, QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import Theme
+
+#: Width of the card, its distance from what it is about, and how far the mark stands off, in
+#: pixels.
+_WIDTH, _GAP, _OFF = 340, 14, 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a heading, what to do, and what it is about; ``target`` brings that into view
+    and returns it.
+    """
+
+    heading: str
+    text: str
+    target: Callable[[], QWidget]
+
+
+class Card(QFrame):
+    """What a step says, with a way on, a way back and a way out; Esc is the way out, too.
+
+    Attributes
+    ----------
+    moved : Signal
+        1 for the next step, -1 for the one before.
+    left : Signal
+        The user has seen enough.
+    """
+
+    moved = Signal(int)
+    left = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("tour")
+        self.setProperty("role", "card")
+        self.setFixedWidth(_WIDTH)
+        self._count, self._heading, self._text = QLabel(), QLabel(), QLabel()
+        self._count.setProperty("role", "muted")
+        self._heading.setProperty("role", "title")
+        for label in (self._heading, self._text):
+            label.setWordWrap(True)
+        self.skip, self.back, self.next = (
+            QPushButton(self.tr("Skip")),
+            QPushButton(self.tr("Back")),
+            QPushButton(self.tr("Next")),
+        )
+        self.next.setProperty("primary", True)
+        self.skip.setToolTip(self.tr("End the tour (Esc); Help > Tour shows it again"))
+        self.skip.clicked.connect(self.left)
+        self.back.clicked.connect(lambda: self.moved.emit(-1))
+        self.next.clicked.connect(lambda: self.moved.emit(1))
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._count)
+        buttons.addStretch(1)
+        for button in (self.skip, self.back, self.next):
+            button.setAutoDefault(True)
+            buttons.addWidget(button)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(18, 16, 18, 14)
+        rows.setSpacing(8)
+        for part in (self._heading, self._text):
+            rows.addWidget(part)
+        rows.addSpacing(4)
+        rows.addLayout(buttons)
+        self.hide()
+
+    def show_step(self, step: Step, place: int, count: int) -> None:
+        """Show a step; the first has no way back, and the last no way out but its end."""
+        last = place == count - 1
+        self._count.setText(self.tr("{n} of {all}").format(n=place + 1, all=count))
+        self._heading.setText(step.heading)
+        self._text.setText(step.text)
+        self.setAccessibleName(f"{self.tr('Tour')}, {self._count.text()}: {step.heading}")
+        self.setAccessibleDescription(step.text)
+        self.next.setAccessibleDescription(f"{step.heading}. {step.text}")
+        self.back.setVisible(place > 0)
+        self.skip.setVisible(not last)
+        self.next.setText(self.tr("Done") if last else self.tr("Next"))
+        # What a label that breaks its lines needs in height follows from the width alone.
+        inner = _WIDTH - 36
+        for label in (self._heading, self._text):
+            label.ensurePolished()  # the style sheet sets the size of the font
+            label.setFixedHeight(label.heightForWidth(inner))
+        self.adjustSize()
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc from the command of the window that has it, and end the tour with it."""
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self.left.emit()
+                return True
+        return super().event(event)
+
+
+class OnTop(QObject):
+    """Keeps widgets above their siblings, also above those that are raised or added later.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Parent of all of them. Laying out its docks anew raises its central widget, for one.
+    widgets : sequence of QWidget
+        From the lowest to the highest.
+    """
+
+    def __init__(self, parent: QWidget, widgets: Sequence[QWidget]) -> None:
+        super().__init__(parent)
+        self._widgets = tuple(widgets)
+        for widget in widgets:
+            widget.setProperty("overlay", True)
+        parent.installEventFilter(self)
+        for child in parent.children():
+            self._watch(child)
+
+    def lift(self) -> None:
+        """Raise those of the widgets that are shown above all siblings."""
+        for widget in self._widgets:
+            if widget.isVisible():
+                widget.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Lift once a sibling was raised or has come; not at once, as a dock looks whether it is
+        the topmost when it is raised.
+        """
+        if event.type() == QEvent.Type.ZOrderChange:
+            QTimer.singleShot(0, self, self.lift)
+        elif isinstance(event, QChildEvent) and event.added():
+            self._watch(event.child())
+            QTimer.singleShot(0, self, self.lift)
+        return super().eventFilter(watched, event)
+
+    def _watch(self, child: QObject) -> None:
+        if isinstance(child, QWidget) and not child.isWindow() and child not in self._widgets:
+            child.installEventFilter(self)
+
+
+class Tour(QObject):
+    """Goes through steps, each beside what it is about; everything else can be used meanwhile.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    steps : sequence of Step
+
+    Attributes
+    ----------
+    ended : Signal
+        It was seen to its end, or left.
+    """
+
+    ended = Signal()
+
+    def __init__(self, window: QMainWindow, steps: Sequence[Step]) -> None:
+        super().__init__(window)
+        self._window, self._steps, self._at = window, tuple(steps), 0
+        self._mark = QFrame(window)
+        self._mark.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._mark.hide()
+        self.card = Card(window)
+        self.card.moved.connect(self._move)
+        self.card.left.connect(self.end)
+        self._on_top = OnTop(window, (self._mark, self.card))
+        window.installEventFilter(self)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is under way."""
+        return not self.card.isHidden()
+
+    def begin(self) -> None:
+        """Show the first step."""
+        self._at = 0
+        self._show()
+
+    def end(self) -> None:
+        """Take everything of it away."""
+        self._mark.hide()
+        self.card.hide()
+        self.ended.emit()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw the marks in the colours of a theme."""
+        self._mark.setStyleSheet(
+            f"background: transparent; border: 2px solid {theme.accent}; border-radius: 8px;"
+        )
+        self.card.setStyleSheet(
+            f"QFrame#tour {{ background: {theme.raised}; border: 1px solid {theme.accent}; "
+            f"border-radius: 10px; }}"
+        )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the window as it changes its size."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest) and self.shown:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _move(self, steps: int) -> None:
+        self._at += steps
+        if self._at >= len(self._steps):
+            self.end()
+        else:
+            self._show()
+
+    def _show(self) -> None:
+        self._steps[self._at].target()
+        self.card.show_step(self._steps[self._at], self._at, len(self._steps))
+        for part in (self._mark, self.card):
+            part.show()
+        self._on_top.lift()
+        self._place()
+        self.card.next.setFocus()
+
+    def _place(self) -> None:
+        """Put the mark around what the step is about, and the card beside it where there is most
+        room.
+        """
+        target = self._steps[self._at].target()
+        whole = self._window.rect()
+        about = QRect(target.mapTo(self._window, QPoint(0, 0)), target.size()).intersected(whole)
+        self._mark.setGeometry(about.adjusted(-_OFF, -_OFF, _OFF, _OFF).intersected(whole))
+        self.card.move(_beside(about, self.card.size(), whole))
+
+
+def _beside(about: QRect, size: QSize, whole: QRect) -> QPoint:
+    """Return the corner of a card below, right of, above or left of something: the first place
+    that has room, inside the whole.
+    """
+    room = whole.adjusted(8, 8, -8, -8)
+    indices = (
+        QPoint(about.left(), about.bottom() + _GAP),
+        QPoint(about.right() + _GAP, about.bottom() - size.height()),
+        QPoint(about.center().x() - size.width() // 2, about.top() - _GAP - size.height()),
+        QPoint(about.left() - _GAP - size.width(), about.top()),
+    )
+    fitting = next((item for item in indices if room.contains(QRect(item, size))), indices[1])
+    x = min(max(fitting.x(), room.left()), room.right() - size.width())
+    y = min(max(fitting.y(), room.top()), room.bottom() - size.height())
+    return QPoint(x, y)

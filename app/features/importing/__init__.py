@@ -1,0 +1,1 @@
+"""The import dialog for files."""

@@ -1,0 +1,120 @@
+"""Opens the import dialog, has files read for it beside everything else, and loads what was
+settled in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMainWindow
+
+from app.background import Failure
+from app.features.importing.dialog import ImportDialog
+from app.features.watchlist.controller import WatchlistController
+from app.session import Session
+from app.tasks import understanding
+from app.theme import Theme
+from forecasting.sources.files.preview import FileUnderstood
+from forecasting.sources.options import AS_FOUND, ReadOptions, Request
+
+_ASIDE = "import"
+
+
+class ImportController(QObject):
+    """The one import dialog of a window.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+        Runs the readings.
+    watching : Watching
+        Loads the result.
+
+    Attributes
+    ----------
+    dialog : ImportDialog or None
+        The dialog while it is open.
+    """
+
+    def __init__(
+        self, window: QMainWindow, session: Session, watchlist_controller: WatchlistController
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._watchlist_controller = (
+            window,
+            session,
+            watchlist_controller,
+        )
+        self._theme: Theme | None = None
+        self._instead: Request | None = None
+        self.dialog: ImportDialog | None = None
+        session.event_received.connect(self._show)
+        session.background_failed.connect(self._fail)
+
+    def open(
+        self, path: str, options: ReadOptions | None = None, instead: Request | None = None
+    ) -> None:
+        """Show how a file is read; once accepted, it takes the place of ``instead``, or is loaded
+        as a new one.
+
+        Options that were settled for the same file before hold again.
+        """
+        if self.dialog is not None:
+            self.dialog.close()
+        known = self._session.watchlist.request_for(path)
+        self._instead = instead
+        self.dialog = ImportDialog(
+            path, options or (known.read if known else AS_FOUND), self._window
+        )
+        self.dialog.reading_wanted.connect(self._read)
+        self.dialog.accepted.connect(self._accepted)
+        self.dialog.finished.connect(self._finished)
+        if self._theme:
+            self.dialog.set_theme(self._theme)
+        self.dialog.open()
+        self.dialog.start()
+
+    def open_row(self, request: Request) -> None:
+        """Show how the file of a row is read."""
+        self.open(request.reference, request.read, request)
+
+    def offers(self) -> str:
+        """Return the file that has just been refused, and forget it; "" where it was none that a
+        dialog could help with.
+        """
+        refused, self._session.refused = self._session.refused, None
+        return (
+            refused.reference
+            if refused and refused.spec.is_path and Path(refused.reference).is_file()
+            else ""
+        )
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        if self.dialog is not None:
+            self.dialog.set_theme(theme)
+
+    def _read(self, path: str, options: ReadOptions) -> None:
+        self._session.aside(_ASIDE, understanding(path, options))
+
+    def _show(self, event: object) -> None:
+        if isinstance(event, FileUnderstood) and self.dialog is not None:
+            self.dialog.show_reading(event)
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name == _ASIDE and self.dialog is not None:
+            self.dialog.show_failure(failure)
+
+    def _accepted(self) -> None:
+        assert self.dialog is not None
+        request = Request(reference=self.dialog.path, read=self.dialog.options)
+        self._watchlist_controller.load(
+            (request,), "as_before" if self._instead else "only", instead=self._instead
+        )
+
+    def _finished(self) -> None:
+        self._session.forget(_ASIDE)
+        self.dialog = None

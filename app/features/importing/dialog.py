@@ -1,0 +1,604 @@
+"""The import dialog: how a file is understood, shown on its own rows, and every part of that can
+be changed before it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.accessibility import complete, literal, take_literally
+from app.background import Failure
+from app.theme import Theme
+from app.widgets.auto_combo import AutoCombo
+from app.widgets.quality_list import QualityList
+from forecasting.sources.files import ROLES, Reading
+from forecasting.sources.files.assign_columns import SHARED, UNUSED
+from forecasting.sources.files.preview import FileUnderstood
+from forecasting.sources.options import AS_FOUND, ReadOptions
+
+#: Milliseconds of rest after a change before the file is read again.
+REST_MS = 250
+#: Columns of a file that are shown, and symbols that are offered; a panel may have thousands.
+_MOST_COLUMNS, _MOST_SYMBOLS = 40, 2000
+_SIZE, _SIDE = QSize(1000, 640), 310
+
+ENCODINGS = {
+    name: name for name in ("utf-8", "utf-16", "cp1252", "cp1250", "iso8859-2", "cp1251",
+        "shift_jis", "gb18030", "big5", "euc_kr")
+}  # fmt: skip
+DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Pipe", " ": "Space"}
+DECIMALS = {".": "Point: 1234.5", ",": "Comma: 1234,5"}
+DATE_FORMATS = {
+    "dmy": "Day, month, year", "mdy": "Month, day, year", "ymd": "Year, month, day",
+    "ydm": "Year, day, month",
+    "epoch-s": "Seconds since 1970", "epoch-ms": "Milliseconds since 1970",
+    "epoch-us": "Microseconds since 1970",
+    "epoch-ns": "Nanoseconds since 1970", "excel": "Days of Excel",
+    "yyyy.mm": "Years and months: 1990.01",
+    "decimal-year": "Years with a fraction: 1990.083", "year": "Years",
+    "roc": "Years of Taiwan (112 is 2023)",
+    "buddhist": "Buddhist years (2566 is 2023)", "persian": "Persian calendar (1402 begins in "
+        "2023)",
+}  # fmt: skip
+HEADERS = {
+    "none": "None",
+    **{str(line): f"Line {line}" for line in range(1, 6)},
+    "1-2": "Lines 1 and 2",
+    "2-3": "Lines 2 and 3",
+}
+_WORDS = {
+    "": "–", "date": "Date", "time": "Time", "symbol": "Symbol", "open": "Open", "high": "High",
+    "low": "Low", "close": "Close",
+    "adj_close": "Adj. close", "volume": "Volume", "bid": "Bid", "ask": "Ask", "year": "Year",
+    "quarter": "Quarter", "month": "Month", "week": "ISO week", "day": "Day",
+    "dayofyear": "Day of the year", "hour": "Hour",
+    "minute": "Minute",
+}  # fmt: skip
+#: Zones that are offered; any other can be typed.
+_ZONES = (
+    #: What changes which cells belong to which column: roles given to columns do not outlive it.
+    "UTC",
+    "America/New_York",
+    "America/Chicago",
+    "Europe/London",
+    "Europe/Berlin",
+    "Asia/Tokyo",
+    "Asia/Hong_Kong",
+    "Australia/Sydney",
+)
+_CUTS = ("delimiter", "sheet", "header")
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("ImportDialog", text)
+
+
+def role_word(role: str) -> str:
+    """Return what a role is called; ``bid_close`` and its like by their parts."""
+    return _tr(_WORDS[role]) if role in _WORDS else role.replace("_", " ").capitalize()
+
+
+class PreviewTable(QTableWidget):
+    """First and last rows of a file; above each column the role it plays.
+
+    Attributes
+    ----------
+    role_chosen : Signal
+        Index of a column and its new role, "" for none.
+    """
+
+    role_chosen = Signal(int, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._reading: Reading | None = None
+        self._raw = False
+        self.roles: list[QComboBox] = []
+        self.setAccessibleName(_tr("First and last rows of the file"))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().setDefaultSectionSize(25)
+        self.verticalHeader().setDefaultAlignment(
+            Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        )
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+
+    def show_reading(self, reading: Reading) -> None:
+        """Show the rows of a reading."""
+        self._reading = reading
+        columns = reading.columns[:_MOST_COLUMNS]
+        if [column.name for column in columns] != [box.property("column") for box in self.roles]:
+            self._make_columns(reading)
+        for box, column in zip(self.roles, columns, strict=True):
+            with QSignalBlocker(box):
+                if box.findData(column.role) < 0:
+                    box.addItem(role_word(column.role), column.role)
+                box.setCurrentIndex(box.findData(column.role))
+        self._fill()
+
+    def show_raw(self, raw: bool) -> None:
+        """Show cells as they stand in the file, or as they are understood."""
+        self._raw = raw
+        self._fill()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self._fill()
+
+    def _make_columns(self, reading: Reading) -> None:
+        names = [column.name for column in reading.columns[:_MOST_COLUMNS]]
+        self.clear()
+        self.roles = []
+        self.setRowCount(1)
+        self.setColumnCount(len(names))
+        self.setHorizontalHeaderLabels(names)
+        for index, name in enumerate(names):
+            box = QComboBox()
+            box.setProperty("column", name)
+            box.setAccessibleName(_tr("Role of column {name}").format(name=name))
+            for role in ("", *ROLES):
+                box.addItem(role_word(role), role)
+            box.activated.connect(
+                lambda _index, index=index, box=box: self.role_chosen.emit(index, box.currentData())
+            )
+            self.setCellWidget(0, index, box)
+            self.roles.append(box)
+        self.setRowHeight(0, 38)
+
+    def _fill(self) -> None:
+        reading = self._reading
+        if reading is None:
+            return
+        rows = _numbered(reading, raw=self._raw)
+        self.setRowCount(len(rows) + 1)
+        self.setVerticalHeaderLabels([_tr("Role"), *(name for name, _raw, _read in rows)])
+        for index, (_name, raw, read) in enumerate(rows, start=1):
+            for column in range(self.columnCount()):
+                self.setItem(index, column, self._cell(raw, read, column, reading))
+        self.resizeColumnsToContents()
+        for column, box in enumerate(self.roles):
+            self.setColumnWidth(
+                column, min(max(self.columnWidth(column), box.sizeHint().width() + 6), 260)
+            )
+
+    def _cell(
+        self, raw: Sequence[str], read: Sequence[str], column: int, reading: Reading
+    ) -> QTableWidgetItem:
+        role = reading.columns[column].role
+        before, after = (cells[column] if column < len(cells) else "" for cells in (raw, read))
+        lost = bool(role and before.strip() and not after)
+        item = QTableWidgetItem(before if self._raw or lost or not role else after)
+        if before != after and role:
+            item.setToolTip(
+                literal(
+                    (_tr("cannot be read: {cell}") if lost else _tr("in the file: {cell}")).format(
+                        cell=before
+                    )
+                )
+            )
+        if role not in ("", "date", "time", "symbol"):
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if self._theme and (lost or not role):
+            item.setForeground(QColor(self._theme.danger if lost else self._theme.muted))
+        return item
+
+
+class ImportDialog(QDialog):
+    """Shows how a file is read and lets everything be settled; it reads nothing itself.
+
+    Parameters
+    ----------
+    path : str
+    options : ReadOptions
+        What is settled already.
+    parent : QWidget, optional
+
+    Attributes
+    ----------
+    reading_wanted : Signal
+        Path and options: the answer goes to :meth:`show_reading` or :meth:`show_failure`.
+    path : str
+    """
+
+    reading_wanted = Signal(str, object)
+
+    def __init__(
+        self, path: str, options: ReadOptions = AS_FOUND, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.path = path
+        self._settled = options
+        self._asked: ReadOptions | None = None
+        self._good: ReadOptions | None = None
+        self._waiting = self._load_when_read = False
+        self._columns: tuple[str, ...] = ()
+        self._roles: tuple[str, ...] = ()
+        self.setWindowTitle(_tr("Import {name}").format(name=Path(path).name))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._ask)
+        self.table = PreviewTable()
+        self.table.role_chosen.connect(self._role_chosen)
+        self._summary, self._hint = QLabel(), QLabel()
+        self._raw = QCheckBox(_tr("Show cells as they stand in the file"))
+        self._raw.toggled.connect(self.table.show_raw)
+        self.fields = self._make_fields()
+        self.repair = QCheckBox(_tr("Repair"))
+        self.repair.setToolTip(
+            _tr("Sort bars, drop duplicates and rows without a close; when off, these are errors")
+        )
+        self.repair.toggled.connect(lambda on: self._settle(repair=on))
+        self._noticed, self._findings = QLabel(_tr("Noticed")), QualityList()
+        self._findings.remedy_wanted.connect(self._remedy)
+        self._noticed.setProperty("role", "heading")
+        self.buttons = QDialogButtonBox()
+        self.load = QPushButton(_tr("Load"))
+        self._lay_out()
+        complete(self)
+        take_literally(self)
+        self.resize(_SIZE)
+        self._show_settled()
+        self._wait()
+
+    @property
+    def options(self) -> ReadOptions:
+        """What is settled: all that the user chose and nothing that was only found."""
+        return self._settled
+
+    def start(self) -> None:
+        """Ask for the first reading."""
+        self._ask()
+
+    def show_reading(self, found: FileUnderstood) -> None:
+        """Show how the file is read, or why it is not; an answer to what is no longer asked is
+        left alone.
+        """
+        if self._asked is not None and found.reading.options != self._asked:
+            return
+        self._columns = tuple(column.name for column in found.reading.columns)
+        self._roles = tuple(column.role for column in found.reading.columns)
+        self._good = None if found.problem else found.reading.options
+        self.table.show_reading(found.reading)
+        self._show_facts(found.reading)
+        if found.problem:
+            self._say(found.problem, found.hint, "danger")
+        else:
+            partly = (
+                _tr("Only the beginning and the end of this large file were looked at.")
+                if found.reading.sampled
+                else ""
+            )
+            self._say(_summary(found.reading), partly)
+        self._noticed.setVisible(bool(found.reading.findings))
+        self._findings.show_findings(found.reading.findings)
+        self._waiting = False
+        if self._load_when_read and self.load.isEnabled():
+            self.accept()
+        self._load_when_read = False
+
+    def show_failure(self, failure: Failure) -> None:
+        """Say why nothing of the file can be shown."""
+        self._good, self._waiting, self._load_when_read = None, False, False
+        self._say(failure.message, failure.hint, "danger")
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.table.set_theme(theme)
+        self._findings.set_theme(theme)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Load by Enter wherever the focus is, except on a button; while the file is still read,
+        as soon as that is done.
+        """
+        focus = self.focusWidget()
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or isinstance(
+            focus, QPushButton
+        ):
+            super().keyPressEvent(event)
+        elif self.load.isEnabled():
+            self.accept()
+        else:
+            self._load_when_read = self._waiting
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask for nothing any more."""
+        self._rest.stop()
+        super().closeEvent(event)
+
+    def done(self, result: int) -> None:
+        """Ask for nothing any more, whichever way the dialog ends."""
+        self._rest.stop()
+        super().done(result)
+
+    # What the user settles
+
+    def _make_fields(self) -> dict[str, AutoCombo]:
+        made = {
+            "symbol": AutoCombo(_tr("Symbol"), {}, typed=_tr("all, or a name")),
+            "date_format": AutoCombo(_tr("Dates"), _words(DATE_FORMATS), typed="%d.%m.%Y"),
+            "timezone": AutoCombo(
+                _tr("Time zone"), {name: name for name in _ZONES}, typed="America/New_York"
+            ),
+            "decimal": AutoCombo(_tr("Decimal mark"), _words(DECIMALS)),
+            "header": AutoCombo(_tr("Header"), _words(HEADERS)),
+            "delimiter": AutoCombo(_tr("Delimiter"), _words(DELIMITERS)),
+            "encoding": AutoCombo(_tr("Encoding"), ENCODINGS, typed=_tr("name of an encoding")),
+            "sheet": AutoCombo(_tr("Sheet or table"), {}),
+        }
+        for name, field in made.items():
+            field.settled.connect(lambda name=name: self._field_settled(name))
+        return made
+
+    def _remedy(self, name: str, value: str) -> None:
+        """Settle what a finding asks about."""
+        self._settle(**{name: value})
+        self._show_settled()
+
+    def _field_settled(self, name: str) -> None:
+        value = self.fields[name].value
+        if value != getattr(self._settled, name):
+            self._settle(**{name: value}, **({"columns": {}} if name in _CUTS else {}))
+
+    def _role_chosen(self, place: int, role: str) -> None:
+        """Give a column a role.
+
+        What this column was given before is free again, and so is another column of the role,
+        unless several may have it:
+        several symbol columns name a series together.
+        """
+        given = {known: self._indexes(where) for known, where in self._settled.columns.items()}
+        if role in SHARED and role not in given:
+            given[role] = [index for index, found in enumerate(self._roles) if found == role]
+        columns: dict[str, str | int] = {}
+        for known, indexes in given.items():
+            kept = sorted({index for index in indexes if index not in (place, -1)})
+            if kept and (known != role or known in SHARED):
+                columns[known] = "|".join(map(str, kept)) if known in SHARED else kept[0]
+        chosen = role or UNUSED
+        shared = (
+            [part for part in str(columns.get(chosen, "")).split("|") if part]
+            if chosen in SHARED
+            else []
+        )
+        columns[chosen] = "|".join([*shared, str(place)]) if chosen in SHARED else place
+        self._settle(columns=columns)
+
+    def _indexes(self, where: str | int) -> list[int]:
+        """Return the places of the columns that are given for a role."""
+        whole = self._index(where)
+        return (
+            [whole] if whole >= 0 else [self._index(part) for part in str(where).split("|") if part]
+        )
+
+    def _index(self, where: str | int) -> int:
+        """Return the place of a column that is given by place or by name; -1 where there is
+        none.
+        """
+        if isinstance(where, int) or where.isdecimal():
+            return int(where)
+        return self._columns.index(where) if where in self._columns else -1
+
+    def _settle(self, **values: object) -> None:
+        self._settled = self._settled.model_copy(update=values)
+        self._wait()
+        self._rest.start()
+
+    def _restore(self) -> None:
+        """Settle nothing but what does not belong to the file."""
+        kept = {
+            "trading_calendar": self._settled.trading_calendar,
+            "resample": self._settled.resample,
+        }
+        self._settled = AS_FOUND.model_copy(update=kept)
+        self._show_settled()
+        self._ask()
+
+    def _ask(self) -> None:
+        self._asked = self._settled
+        self._wait()
+        self.reading_wanted.emit(self.path, self._settled)
+
+    # What is shown
+
+    def _wait(self) -> None:
+        """Refuse to load before the answer to the present choice is there."""
+        self._waiting = True
+        self._say(_tr("Reading…"), "", "muted")
+
+    def _say(self, summary: str, hint: str, role: str = "heading") -> None:
+        ready = self._good is not None and self._good == self._settled
+        self._summary.setText(summary)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        if self._summary.property("role") != role:
+            self._summary.setProperty("role", role)
+            self._summary.style().unpolish(self._summary)
+            self._summary.style().polish(self._summary)
+        self.load.setEnabled(ready)
+        self.load.setToolTip("" if ready else literal(summary))
+        self.load.setAccessibleDescription("" if ready else summary)
+
+    def _show_settled(self) -> None:
+        with QSignalBlocker(self.repair):
+            self.repair.setChecked(self._settled.repair)
+        for name, field in self.fields.items():
+            field.show_found("", getattr(self._settled, name))
+
+    def _show_facts(self, reading: Reading) -> None:
+        """Show beside each choice what was found."""
+        header = ", ".join(str(line + 1) for line in reading.header_rows)
+        found = {
+            "encoding": reading.encoding,
+            "delimiter": _tr(DELIMITERS.get(reading.delimiter, reading.delimiter)),
+            "decimal": _tr(DECIMALS.get(reading.decimal, "")),
+            "date_format": reading.date_format,
+            "timezone": reading.timezone or _tr("as the dates tell"),
+            "header": (
+                _tr("line {n}") if len(reading.header_rows) == 1 else _tr("lines {n}")
+            ).format(n=header)
+            if header
+            else _tr("none"),
+            "sheet": reading.sheet,
+            "symbol": reading.symbols[0]
+            if len(reading.symbols) == 1
+            else _tr("{n} series").format(n=len(reading.symbols)),
+        }
+        choices: dict[str, Mapping[str, str]] = {"sheet": {name: name for name in reading.sheets}}
+        if not self._settled.symbol:
+            many = reading.symbols[:_MOST_SYMBOLS] if len(reading.symbols) > 1 else ()
+            choices["symbol"] = {name: name for name in many}
+        for name, field in self.fields.items():
+            settled = getattr(self._settled, name)
+            field.show_found(
+                "" if settled or not reading.symbols else found[name], settled, choices.get(name)
+            )
+        shown = {
+            "delimiter": reading.kind == "text",
+            "encoding": reading.kind == "text",
+            "sheet": len(reading.sheets) > 1 or reading.kind == "excel",
+        }
+        for name, visible in {**shown, "header": reading.kind in ("text", "excel")}.items():
+            self._form.setRowVisible(self.fields[name], visible)
+
+    def _lay_out(self) -> None:
+        name, folder = QLabel(Path(self.path).name), QLabel(str(Path(self.path).parent))
+        name.setProperty("role", "title")
+        for label in (folder, self._hint):
+            label.setProperty("role", "muted")
+        for label in (name, folder, self._summary, self._hint):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._summary.setAccessibleName(_tr("How the file is understood"))
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        left.addWidget(self.table, 1)
+        left.addWidget(self._raw)
+        both = QHBoxLayout()
+        both.setSpacing(16)
+        both.addLayout(left, 1)
+        both.addWidget(self._side())
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(18, 14, 18, 14)
+        rows.setSpacing(6)
+        for label in (name, folder, self._summary, self._hint):
+            rows.addWidget(label)
+        rows.addSpacing(4)
+        rows.addLayout(both, 1)
+        rows.addSpacing(4)
+        rows.addWidget(self._button_row())
+
+    def _side(self) -> QWidget:
+        """Return the choices with the findings below them."""
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(0, 0, 10, 0)
+        rows.setSpacing(8)
+        self._form = QFormLayout()
+        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(6)
+        for field in self.fields.values():
+            label = QLabel(field.accessibleName())
+            label.setBuddy(field)
+            label.setMinimumHeight(field.sizeHint().height())
+            self._form.addRow(label, field)
+        rows.addLayout(self._form)
+        rows.addWidget(self.repair)
+        rows.addSpacing(4)
+        rows.addWidget(self._noticed)
+        rows.addWidget(self._findings)
+        rows.addStretch(1)
+        self._noticed.hide()
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFixedWidth(_SIDE)
+        scroll.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        return scroll
+
+    def _button_row(self) -> QDialogButtonBox:
+        role = QDialogButtonBox.ButtonRole
+        self.load.setProperty("primary", True)
+        self.load.setDefault(True)
+        self.buttons.addButton(self.load, role.AcceptRole)
+        self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        restore = self.buttons.addButton(_tr("As found"), role.ResetRole)
+        restore.setToolTip(_tr("Settle nothing: read the file as it seems to be"))
+        restore.clicked.connect(self._restore)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        return self.buttons
+
+
+def _words(choices: Mapping[str, str]) -> dict[str, str]:
+    return {code: _tr(text) for code, text in choices.items()}
+
+
+def _numbered(reading: Reading, *, raw: bool) -> list[tuple[str, Sequence[str], Sequence[str]]]:
+    """Return the rows to show, each with its number, as they stand in the file and as
+    understood; "…" stands for those left out.
+    """
+    number = QLocale().toString
+    first = list(zip(reading.first, reading.first_read or reading.first, strict=True))
+    rows: list[tuple[str, Sequence[str], Sequence[str]]] = [
+        (number(index), *cells) for index, cells in enumerate(first, start=1)
+    ]
+    rest = max(0, min(reading.rows - len(first), len(reading.last)))
+    if rest:
+        last = list(zip(reading.last, reading.last_read or reading.last, strict=True))[-rest:]
+        between = reading.rows - len(first) - rest
+        if between > 0 or reading.sampled:
+            rows.append(("…", (), ()))
+        start = 0 if reading.sampled else reading.rows - rest + 1
+        rows += [
+            (number(start + index) if start else "", *cells) for index, cells in enumerate(last)
+        ]
+    return rows
+
+
+def _summary(reading: Reading) -> str:
+    """Say in one line what would be loaded."""
+    number = QLocale().toString
+    count = sum(reading.bars)
+    begins, ends = min(span[0] for span in reading.spans), max(span[1] for span in reading.spans)
+    about = "" if not reading.sampled else _tr("more than ") if reading.packing else _tr("about ")
+    many = _tr("{n} or more series") if reading.sampled else _tr("{n} series")
+    name = (
+        reading.symbols[0]
+        if len(reading.symbols) == 1
+        else many.format(n=number(len(reading.symbols)))
+    )
+    return _tr("{name} · {about}{n} bars · {begins} – {ends}").format(
+        name=name, about=about, n=number(count), begins=begins, ends=ends
+    )

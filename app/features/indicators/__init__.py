@@ -1,0 +1,1 @@
+"""Choose the indicators of the price chart."""

@@ -1,0 +1,1 @@
+"""The forecast journal: open forecasts and what became of them."""

@@ -1,0 +1,447 @@
+"""The experiment as a form: what people come for first (network, lookback, horizon, Train), all
+else below it, with undo.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.background import Failure
+from app.charts.shapes import ShapePicture
+from app.number_format import duration
+from app.theme import Theme, icon
+from app.widgets.form_builder import SettingsForm
+from app.widgets.form_scroll import FormScroll
+from app.widgets.remedies import remedy_label
+from forecasting.checks import cautions
+from forecasting.config import GROUPS, RunConfig, Settings
+from forecasting.errors import CandlecastError, ConfigError, Remedy
+from forecasting.events import CostEstimated
+from forecasting.jobs import suited
+from forecasting.series import Panel
+from forecasting.shapes import describe
+
+#: Steps back that are kept; changes of one field within so many seconds are one step.
+_STEPS, _ONE_STEP_S = 200, 1.0
+#: Settings that a shape changes where they do not fit it.
+_SET_BY_SHAPE = ("input_size", "horizon", "decoding")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that are chosen together; the network, the task and all others stay as they are."""
+
+    title: str
+    help: str
+    values: Mapping[str, Any]
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "Fast",
+        "A first look: few epochs, one network",
+        {"epochs": 10, "patience": 4, "layers": 1, "hidden_size": 8, "members": 1},
+    ),
+    Preset(
+        "Balanced",
+        "The defaults",
+        {"epochs": 30, "patience": 8, "layers": 1, "hidden_size": 8, "members": 1},
+    ),
+    Preset(
+        "Thorough",
+        "Five networks whose median forecasts, and more patience: steadier, and some ten times "
+        "as long",
+        {"epochs": 60, "patience": 15, "layers": 1, "hidden_size": 8, "members": 5},
+    ),
+)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("settings", text)
+
+
+class ModelPanel(QWidget):
+    """Settings of a run, Train and Stop.
+
+    Attributes
+    ----------
+    train_wanted, stop_wanted, rate_wanted : Signal
+        A button was pressed: train, stop, look for a learning rate.
+    remedy_wanted : Signal
+        A remedy of what does not go together.
+    config_changed : Signal
+        A setting was changed, or all that there is to undo or redo.
+    """
+
+    train_wanted = Signal()
+    stop_wanted = Signal()
+    rate_wanted = Signal()
+    remedy_wanted = Signal(object)
+    config_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forms: dict[str, SettingsForm[Settings]] = {}
+        self._last = RunConfig()
+        self._usual = RunConfig()
+        self._past: list[RunConfig] = []
+        self._future: list[RunConfig] = []
+        self._aside: dict[str, Any] = {}
+        self._remedy: Remedy | None = None
+        self._noted: tuple[str, float] = ("", 0.0)
+        self._filling = False
+        self._running = False
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(10, 4, 10, 10)
+        rows.setSpacing(6)
+        rows.addLayout(self._preset_row())
+        rows.addSpacing(4)
+        self._make_forms()
+        chosen_first = self._chosen_first()
+        self._add_groups(rows)
+        self._defaults = QPushButton(self.tr("Restore defaults"))
+        self._defaults.clicked.connect(lambda: self.show_config(self._usual))
+        self._suits = QLabel()
+        self._suits.setProperty("role", "muted")
+        self._suits.setWordWrap(True)
+        self._suits.setVisible(False)
+        rows.addWidget(self._suits)
+        rows.addWidget(self._defaults, 0, Qt.AlignmentFlag.AlignLeft)
+        rows.addStretch(1)
+        self._scroll = FormScroll(inside)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(chosen_first)
+        whole.addLayout(self._buttons())
+        whole.addWidget(self._cost)
+        whole.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
+        whole.addWidget(self._scroll, 1)
+        self.show_config(RunConfig())
+        self._past.clear()
+        self._show_choice()
+        self.show_running(running=False, stopping=False, ready=False)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change of settings to take back."""
+        return bool(self._past) and not self._running
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change of settings to make again."""
+        return bool(self._future) and not self._running
+
+    def config(self) -> RunConfig:
+        """Return the experiment that the form describes.
+
+        Raises
+        ------
+        ConfigError
+            A value outside its limits, or values that contradict each other; the form says so, too.
+        """
+        values = {name: value for form in self._forms.values() for name, value in form.settings()}
+        return RunConfig().changed(**values)
+
+    def show_config(self, config: RunConfig) -> None:
+        """Fill the form."""
+        if config.model.shape != self._last.model.shape:
+            self._aside = {}
+        self._fill(config)
+        self._changed()
+
+    def suit(self, panel: Panel | None) -> None:
+        """Take the defaults that suit the loaded series, and say which; settings that are no
+        defaults stay.
+
+        Parameters
+        ----------
+        panel : Panel or None
+            None where nothing is loaded.
+        """
+        usual, told = (RunConfig(), "") if panel is None else suited(panel, RunConfig())
+        if usual == self._usual:
+            return
+        untouched = self._last == self._usual
+        self._usual = usual
+        self._suits.setText(told)
+        self._suits.setVisible(bool(told))
+        if untouched:
+            self.show_config(usual)
+
+    def undo(self) -> None:
+        """Take the last change of settings back."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Make the change again that was taken back last."""
+        self._step(self._future, self._past)
+
+    def offer_devices(self, devices: Mapping[str, str]) -> None:
+        """Offer the devices that the engine has found."""
+        self._forms["train"].offer("device", devices)
+
+    def show_cost(self, cost: CostEstimated | None) -> None:
+        """Tell what the settings cost; None where it is not known yet."""
+        if cost is None:
+            self._tell("")
+            return
+        number = QLocale().toString
+        told = self.tr("{weights} weights · {windows} windows · at most about {time}").format(
+            weights=number(cost.parameters),
+            windows=number(cost.windows),
+            time=duration(max(cost.seconds, 1.0)),
+        )
+        self._tell(told)
+
+    def show_fault(self, error: CandlecastError | Failure) -> None:
+        """Tell what does not go together, with a button for the first remedy."""
+        self._tell(f"{error.message} {error.hint}".strip(), fault=True, remedies=error.remedies)
+
+    def show_running(
+        self, *, running: bool, stopping: bool, ready: bool, loading: bool = False
+    ) -> None:
+        """Enable what makes sense: Train with prices and at rest, Stop while something can be
+        stopped, also the loading of prices.
+        """
+        self._running = running
+        self.train_button.setEnabled(ready and not running)
+        self.stop_button.setEnabled((running or loading) and not stopping)
+        self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
+        self.rate_button.setEnabled(ready and not running)
+        for part in (*self._forms.values(), *self._first, *self._presets, self._defaults):
+            part.setEnabled(not running)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw icons in the colours of a theme."""
+        self.train_button.setIcon(icon("train", replace(theme, text=theme.on_accent)))
+        self.stop_button.setIcon(icon("stop", theme))
+        self.picture.set_theme(theme)
+
+    def _fill(self, config: RunConfig) -> None:
+        self._filling = True
+        for group, form in self._forms.items():
+            form.show_settings(getattr(config, group))
+        self._filling = False
+
+    def _changed(self) -> None:
+        """Keep a change for undo, follow a new shape, and say what does not go together."""
+        if self._filling:
+            return
+        try:
+            config = self._following_shape()
+        except ConfigError as error:
+            self.show_fault(error)
+            return
+        if config != self._last:
+            self._note(config)
+        self._show_choice()
+        self.config_changed.emit()
+
+    def _following_shape(self) -> RunConfig:
+        """Return what the form says; a shape that was just chosen sets lookback, horizon and
+        decoding where they do not fit it.
+
+        What a shape has set aside comes back with the first shape that it fits, unless the user has
+        set it anew meanwhile.
+        """
+        shape = dict(self._forms["model"].settings())["shape"]
+        if shape == self._last.model.shape:
+            config = self.config()
+            ours, theirs = _plain(config), _plain(self._last)
+            self._aside = {
+                name: value for name, value in self._aside.items() if ours[name] == theirs[name]
+            }
+            return config
+        if not self._aside:
+            with contextlib.suppress(ConfigError):
+                return self.config()
+        followed = self._shaped(shape)
+        self._fill(followed)
+        return followed
+
+    def _shaped(self, shape: str) -> RunConfig:
+        """Return the last settings in another shape, with all that was set aside for a shape
+        before and fits this one.
+        """
+        before = {**_plain(self._last), **self._aside}
+        back: dict[str, Any] = {}
+        for name, value in self._aside.items():
+            with contextlib.suppress(ConfigError):
+                self._last.changed(shape=shape, **back, **{name: value})
+                back[name] = value
+        shaped = self._last.changed(shape=shape, **back)
+        now = _plain(shaped)
+        self._aside = {name: before[name] for name in _SET_BY_SHAPE if now[name] != before[name]}
+        return shaped
+
+    def _note(self, config: RunConfig) -> None:
+        """Keep what was there before a change; a run of changes of one field is one step."""
+        ours, theirs = _plain(config), _plain(self._last)
+        names = [name for name in ours if ours[name] != theirs[name]]
+        name, now = names[0] if len(names) == 1 else "", time.monotonic()
+        if not (
+            name and name == self._noted[0] and now - self._noted[1] < _ONE_STEP_S and self._past
+        ):
+            self._past = [*self._past, self._last][-_STEPS:]
+        self._noted, self._last = (name, now), config
+        self._future.clear()
+
+    def _step(self, source: list[RunConfig], target: list[RunConfig]) -> None:
+        if not source or self._running:
+            return
+        target.append(self._last)
+        self._last, self._noted = source.pop(), ("", 0.0)
+        self.show_config(self._last)
+
+    def _show_choice(self) -> None:
+        """Show the shape of what is chosen, and which preset it is."""
+        diagram = describe(self._last)
+        self.picture.show_diagram(diagram)
+        self._sentence.setText(" ".join((diagram.sentence, *cautions(self._last))))
+        values = _plain(self._last)
+        self._choice.setExclusive(False)
+        for preset, button in zip(PRESETS, self._presets, strict=True):
+            button.setChecked(all(values[name] == value for name, value in preset.values.items()))
+        self._choice.setExclusive(True)
+
+    def _take(self, preset: Preset) -> None:
+        self.show_config(self._last.changed(**preset.values))
+
+    def _tell(self, text: str, *, fault: bool = False, remedies: Sequence[Remedy] = ()) -> None:
+        self._cost.setText(text)
+        self._cost.setProperty("role", "danger" if fault else "muted")
+        self._cost.style().polish(self._cost)
+        self._cost.setVisible(bool(text))
+        self._remedy = next((item for item in remedies if item.kind == "settings"), None)
+        self.remedy_button.setText(remedy_label(self._remedy) if self._remedy else "")
+        self.remedy_button.setVisible(self._remedy is not None)
+
+    def _take_remedy(self) -> None:
+        if self._remedy is not None:
+            self.remedy_wanted.emit(self._remedy)
+
+    def _preset_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self._presets: list[QToolButton] = []
+        self._choice = QButtonGroup(self)
+        for preset in PRESETS:
+            button = QToolButton()
+            button.setText(_tr(preset.title))
+            button.setToolTip(_tr(preset.help))
+            button.setAccessibleName(self.tr("Preset {name}").format(name=_tr(preset.title)))
+            button.setCheckable(True)
+            button.clicked.connect(lambda _checked=False, preset=preset: self._take(preset))
+            self._choice.addButton(button)
+            self._presets.append(button)
+            row.addWidget(button)
+        row.addStretch(1)
+        return row
+
+    def _make_forms(self) -> None:
+        for group, cls in GROUPS.items():
+            form: SettingsForm[Settings] = SettingsForm(cls)
+            form.changed.connect(self._changed)
+            self._forms[group] = form
+
+    def _chosen_first(self) -> QGridLayout:
+        """Return the rows that never scroll away: the network, how far back it looks, and how
+        far ahead.
+        """
+        rows = QGridLayout()
+        rows.setContentsMargins(10, 8, 10, 0)
+        rows.setHorizontalSpacing(10)
+        rows.setVerticalSpacing(6)
+        rows.setColumnStretch(1, 1)
+        label, network = self._forms["model"].take("model")
+        label.deleteLater()
+        rows.addWidget(network, 0, 0, 1, 2)
+        self._first = [network]
+        for index, name in enumerate(("input_size", "horizon"), start=1):
+            label, field = self._forms["task"].take(name)
+            rows.addWidget(label, index, 0)
+            rows.addWidget(field, index, 1)
+            self._first.append(field)
+        return rows
+
+    def _add_groups(self, rows: QVBoxLayout) -> None:
+        headings = {
+            "task": self.tr("What to forecast"),
+            "inputs": self.tr("What it reads"),
+            "model": self.tr("Network"),
+            "train": self.tr("Training"),
+        }
+        self.picture, self._sentence, self._cost = ShapePicture(), QLabel(), QLabel()
+        self.rate_button = QPushButton(self.tr("Find a learning rate…"))
+        self.rate_button.setToolTip(
+            self.tr(
+                "Try ever larger learning rates for some steps, and see where the loss falls "
+                "fastest"
+            )
+        )
+        self.rate_button.clicked.connect(self.rate_wanted)
+        for label in (self._sentence, self._cost):
+            label.setProperty("role", "muted")
+            label.setWordWrap(True)
+        self._cost.setContentsMargins(10, 0, 10, 6)
+        self._cost.hide()
+        self.remedy_button = QPushButton()
+        self.remedy_button.setStyleSheet("margin: 0 10px 6px 10px")
+        self.remedy_button.clicked.connect(self._take_remedy)
+        self.remedy_button.hide()
+        for group, form in self._forms.items():
+            heading = QLabel(headings.get(group, group))
+            heading.setProperty("role", "heading")
+            rows.addWidget(heading)
+            rows.addWidget(form)
+            if group == "model":
+                rows.addWidget(self.picture)
+                rows.addWidget(self._sentence)
+            if group == "train":
+                rows.addWidget(self.rate_button, 0, Qt.AlignmentFlag.AlignLeft)
+            rows.addSpacing(8)
+        width = max(form.label_width for form in self._forms.values())
+        for form in self._forms.values():
+            form.set_label_width(width)
+
+    def _buttons(self) -> QHBoxLayout:
+        self.train_button, self.stop_button = (
+            QPushButton(self.tr("Train")),
+            QPushButton(self.tr("Stop")),
+        )
+        self.train_button.setProperty("primary", True)
+        self.train_button.setToolTip(self.tr("Train the network on the loaded prices (Ctrl+T)"))
+        self.stop_button.setToolTip(self.tr("Stop and keep the best network so far (Esc)"))
+        self.train_button.clicked.connect(self.train_wanted)
+        self.stop_button.clicked.connect(self.stop_wanted)
+        row = QHBoxLayout()
+        row.setContentsMargins(10, 8, 10, 6)
+        row.setSpacing(8)
+        for button, stretch in ((self.train_button, 2), (self.stop_button, 1)):
+            button.setMinimumHeight(36)
+            button.setIconSize(QSize(16, 16))
+            row.addWidget(button, stretch)
+        return row
+
+
+def _plain(config: RunConfig) -> dict[str, Any]:
+    """Return all settings by name."""
+    return {name: value for group in GROUPS for name, value in getattr(config, group)}

@@ -1,0 +1,1 @@
+"""Step through past forecasts in the chart."""

@@ -1,0 +1,1 @@
+"""Forecast with a saved model."""

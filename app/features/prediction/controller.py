@@ -1,0 +1,158 @@
+"""A saved network at work again: read from a file, it forecasts what is checked, without
+training and without judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from app import dialogs
+from app.actions import Actions
+from app.background import Failure, Job
+from app.features.export.controller import MODEL_SUFFIX, ExportController
+from app.features.journal.controller import JournalController
+from app.preferences import Preferences
+from app.session import Session
+from forecasting.errors import CandlecastError
+from forecasting.events import Event, ForecastMade, Notice, Prediction
+from forecasting.series import Panel
+
+
+def is_network(reference: str) -> bool:
+    """Whether a file is a saved network, by its name."""
+    return PurePath(reference).suffix.lower() == MODEL_SUFFIX
+
+
+@dataclass(frozen=True)
+class ModelForecast(Event):
+    """A saved network has forecast; ``notes`` tells what is to be known of it, such as series
+    that it was not trained on.
+    """
+
+    prediction: Prediction
+    path: Path
+    notes: tuple[str, ...]
+
+
+class PredictionController(QObject):
+    """Lets saved networks forecast.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    actions : Actions
+    keeping : Keeping
+        Asks before an unsaved network gives way.
+    journaling : Journaling
+        Enters the forecasts.
+    preferences : Preferences
+        Keeps the folder of the last file.
+
+    Attributes
+    ----------
+    shown : Signal
+        A forecast is there to be drawn.
+    told : Signal
+        Message and hint: what forecasts, and that it was not judged here.
+    refused : Signal
+        It could not be done (a CandlecastError).
+    """
+
+    shown = Signal()
+    told = Signal(str, str)
+    refused = Signal(object)
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        actions: Actions,
+        export_controller: ExportController,
+        journal_controller: JournalController,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(window)
+        (
+            self._window,
+            self._session,
+            self._export_controller,
+            self._journal_controller,
+            self._preferences,
+        ) = window, session, export_controller, journal_controller, preferences
+        self._action = actions["use_model"]
+        self._waiting: Path | None = None
+        self._action.triggered.connect(lambda _checked=False: self.ask())
+        session.state_changed.connect(self._go_on)
+        session.failed.connect(self._give_up)
+        session.event_received.connect(self._show)
+
+    def ask(self) -> None:
+        """Ask for a file and forecast with the network in it."""
+        path = dialogs.ask_network(self._window, self._preferences)
+        if path:
+            self.open(path)
+
+    def open(self, path: str | Path) -> None:
+        """Forecast what is checked with the network of a file, as soon as prices are there."""
+        self._waiting = Path(path)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting is not None and self._session.state == "idle":
+            # Whoever else hears of the end of a loading hears of it first.
+            QTimer.singleShot(0, self._begin)
+
+    def _give_up(self, _failure: Failure) -> None:
+        """Where the prices could not be loaded, forecast nothing else instead."""
+        self._waiting = None
+
+    def _begin(self) -> None:
+        path = self._waiting
+        if path is None or self._session.busy or not self._export_controller.may_forget():
+            return
+        self._waiting = None
+        try:
+            self._session.begin("forecasting", lambda panel: _forecasting(panel, path))
+        except CandlecastError as error:
+            self.refused.emit(error)
+
+    def _show(self, event: object) -> None:
+        if not isinstance(event, ModelForecast):
+            return
+        prediction = event.prediction
+        self._session.show_prediction(prediction)
+        self._journal_controller.keep(prediction.forecasts, prediction.panel, prediction.config)
+        self.shown.emit()
+        first = prediction.forecasts[0]
+        words = self.tr("Forecast by the {model} of {file}: {n} bars from {cutoff} on.")
+        hint = self.tr("It was not judged on these prices. The forecast is in the journal.")
+        told = words.format(
+            model=first.model, file=event.path.name, n=len(first), cutoff=str(first.cutoff)[:10]
+        )
+        self.told.emit(told, " ".join((*event.notes, hint)))
+
+
+def _forecasting(panel: Panel, path: Path) -> Job:
+    """Return the job that reads a network and lets it forecast the checked series."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+        from forecasting.bundle import read_bundle, settings_in
+
+        notes: list[str] = []
+        for event in jobs.predict(panel, path):
+            if isinstance(event, Notice):
+                notes.append(event.message)
+            elif isinstance(event, ForecastMade):
+                config = settings_in(path, read_bundle(path)[0])
+                yield ModelForecast(Prediction(config, panel, event.forecasts), path, tuple(notes))
+            else:
+                yield event
+
+    return job

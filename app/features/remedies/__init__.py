@@ -1,0 +1,1 @@
+"""Buttons in the message bar that solve what was refused."""

@@ -1,0 +1,593 @@
+"""The runs at work: each that ends is kept in the background, and what the user wants with
+earlier ones becomes done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMainWindow
+
+from app.background import Failure, Job
+from app.charts.compare import Compared
+from app.charts.price import PriceChart
+from app.features.model.panel import ModelPanel
+from app.features.runs.difference_dialog import DifferenceDialog
+from app.features.runs.panel import RunsPanel
+from app.features.runs.table import when
+from app.features.watchlist.controller import WatchlistController
+from app.session import Session
+from forecasting.baselines import model_title
+from forecasting.errors import CandlecastError
+from forecasting.events import BacktestFinished, Event, Notice, RunFinished, RunResult
+from forecasting.series import Panel
+from forecasting.sources.options import Request
+from forecasting.store import store_path
+from forecasting.store.outcomes import NONE_KEPT, StoredOutcomes
+from forecasting.store.runs import (
+    Curves,
+    Deleted,
+    RunRecord,
+    RunStore,
+    StoredRun,
+    recorded,
+    recorded_backtest,
+    restored,
+    restored_backtest,
+)
+
+_ASIDE = "runs"
+
+
+@dataclass(frozen=True)
+class RunsRead(Event):
+    """The runs of the store, after something was done with them; ``curves`` and ``told``, of
+    outcomes, by key where they were asked for.
+    """
+
+    runs: tuple[StoredRun, ...]
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    told: Mapping[str, StoredOutcomes] = field(default_factory=dict)
+    deleted: Deleted | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunKept(RunsRead):
+    """A run has been kept, or could not be: then ``problems`` tells why, and it is in memory
+    only.
+    """
+
+    new: StoredRun | None = None
+
+
+class RunsController(QObject):
+    """Stands between the table of runs, the store, the chart and the form.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    panel : RunsPanel
+    chart : PriceChart
+    model : ModelPanel
+        All three are filled from here.
+    watching : Watching
+        Loads the prices of a run.
+    may_forget : callable
+        Asks before an unsaved network gives way to an earlier run; False when it is to stay.
+
+    Attributes
+    ----------
+    told : Signal
+        Message and hint of something worth knowing.
+    warned : Signal
+        Message and hint of what must be seen: a damaged store, a run that could not be kept.
+    recalled : Signal
+        An earlier run is shown.
+    tested : Signal
+        An earlier backtest is to be shown: its panel, what came of it, and what was kept of its
+        outcomes.
+    filled : Signal
+        The outcomes of the run that is shown have been read.
+    refused : Signal
+        A CandlecastError.
+    kept : Signal
+        A run has been kept.
+    deleted : Signal
+        Runs were deleted; :meth:`put_back` brings them back.
+    last : KeptRun or None
+        The run that is shown, or was last.
+    """
+
+    told = Signal(str, str)
+    warned = Signal(str, str)
+    refused = Signal(object)
+    recalled = Signal()
+    tested = Signal(object, object, object)
+    filled = Signal()
+    kept = Signal()
+    deleted = Signal()
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        panel: RunsPanel,
+        chart: PriceChart,
+        model: ModelPanel,
+        watchlist_controller: WatchlistController,
+        may_forget: Callable[[], bool],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._watchlist_controller, self._may_forget = (
+            window,
+            session,
+            watchlist_controller,
+            may_forget,
+        )
+        self._panel, self._chart, self._model = panel, chart, model
+        self._runs: dict[str, StoredRun] = {}
+        self._unkept: dict[str, StoredRun] = {}
+        self._curves: dict[str, Curves] = {}
+        self._told: dict[str, StoredOutcomes] = {}
+        self._quiet: tuple[str, RunResult] | None = None
+        self._places: dict[str, int] = {}
+        self._deleted: Deleted | None = None
+        self._then: tuple[Callable[[], bool], Callable[[], None]] | None = None
+        self._after_load: Callable[[], None] | None = None
+        self.last: StoredRun | None = None
+        panel.compare_wanted.connect(self._compare)
+        panel.difference_wanted.connect(self._show_difference)
+        panel.show_wanted.connect(self.show)
+        panel.reproduce_wanted.connect(self.reproduce)
+        panel.delete_wanted.connect(self._delete)
+        panel.put_back_wanted.connect(self.put_back)
+        panel.note_wanted.connect(self._note)
+        panel.told.connect(lambda words: self.told.emit(words, ""))
+        session.event_received.connect(self._take)
+        session.background_failed.connect(self._fail)
+        session.state_changed.connect(self._loaded)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Keys of the runs that are drawn for comparison, in the order of their hues."""
+        return tuple(sorted(self._places, key=self._places.__getitem__))
+
+    def start(self) -> None:
+        """Read the runs of the store."""
+        self._session.aside(_ASIDE, _reading)
+
+    def find(self, key: str) -> StoredRun | None:
+        """Return a run by its key."""
+        return self._runs.get(key) or self._unkept.get(key)
+
+    def curves(self, key: str) -> Curves | None:
+        """Return the curves of a run where they are at hand."""
+        return self._curves.get(key)
+
+    def compare(self, keys: Sequence[str]) -> None:
+        """Draw these runs on the chart and no others."""
+        self._panel.model.compare(keys)
+
+    def show(self, key: str) -> None:
+        """Show a run as if it had just ended, on the prices that it was made of; they are loaded
+        where they are not there.
+        """
+        run = self.find(key)
+        if run is None:
+            return
+        self._then = (
+            lambda: key in self._curves and key in self._told,
+            lambda: self.recall(run, self._curves[key]),
+        )
+        if self._then[0]():
+            self._go_on()
+        else:
+            self._do(lambda store: _read_whole(store, key), f"{_ASIDE}-curves")
+
+    def recall(self, run: StoredRun, curves: Curves) -> None:
+        """Show a run whose curves are at hand; as :meth:`show`."""
+        again = (
+            self._test_again
+            if run.record.kind == "backtest"
+            else lambda item: self._recall_and_tell(item, curves)
+        )
+        self._with_prices(run, lambda: again(run))
+
+    def recall_quietly(self, run: StoredRun, curves: Curves) -> bool:
+        """Show a run where its prices are loaded, without a word; False where it cannot be shown.
+
+        Its outcomes follow if the store has the run.
+        """
+        self._curves[run.key] = curves
+        self._told.pop(run.key, None)
+        if not self._recall(run, curves):
+            return False
+        if run.key in self._runs and self._session.recalled is not None:
+            self._quiet = (run.key, self._session.recalled)
+            self._do(lambda store: _read_whole(store, run.key), f"{_ASIDE}-curves")
+        return True
+
+    def reproduce(self, key: str) -> None:
+        """Load the prices of a run and put its settings in the form; tells whether the prices
+        are still the same.
+        """
+        run = self.find(key)
+        if run is None or self._session.running:
+            return
+        try:
+            self._model.show_config(run.config)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._load(
+            run,
+            lambda: self.told.emit(
+                *self._compared_prices(
+                    run,
+                    self.tr(
+                        "The prices are unchanged, and its settings are in the form: Train "
+                        "makes it again."
+                    ),
+                )
+            ),
+        )
+
+    def _do(self, work: Callable[[RunStore], RunsRead], name: str = _ASIDE) -> None:
+        """Do something with the store, aside."""
+        self._session.aside(name, _job(work))
+
+    def _take(self, event: object) -> None:
+        """Keep what has ended, and show what the store tells."""
+        match event:
+            case RunFinished():
+                self.last = None
+                result, requests = event.result, self._requests()
+                self._keep(lambda: recorded(result, requests))
+            case BacktestFinished():
+                symbols = {
+                    str(symbol) for item in event.outcomes.values() for symbol in item.symbol
+                }
+                rows = sorted(self._session.watchlist.rows, key=lambda row: row.checked)
+                series = {
+                    row.symbol: row.series
+                    for row in rows
+                    if row.series is not None and row.symbol in symbols
+                }
+                if series:
+                    panel, requests = Panel(tuple(series.values())), self._requests()
+                    self._keep(lambda: recorded_backtest(event, panel, requests))
+            case RunsRead():
+                self._show(event)
+
+    def _keep(self, make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
+        self._session.aside(f"{_ASIDE}-keep-{id(make)}", _export_controller(make))
+
+    def _requests(self) -> dict[str, str]:
+        """Return what loads each checked series again."""
+        rows = [row for row in self._session.watchlist.rows if row.checked]
+        return {row.symbol: row.request.model_dump_json(exclude_defaults=True) for row in rows}
+
+    def _show(self, event: RunsRead) -> None:
+        self._curves |= event.curves
+        if event.told:  # no more than those of one run of the store are held
+            self._told = {
+                key: told for key, told in self._told.items() if key in self._unkept
+            } | dict(event.told)
+        if isinstance(event, RunKept) and event.new is not None:
+            self.last = event.new
+            if event.problems:
+                self._unkept[event.new.key] = event.new
+        if not (isinstance(event, RunKept) and event.problems):
+            self._runs = {run.key: run for run in event.runs}
+        if event.deleted is not None:
+            self._deleted = event.deleted
+            self._panel.show_deleted(len(event.deleted))
+            if self.can_put_back:
+                self.deleted.emit()
+        shown = {**self._unkept, **self._runs}
+        self._panel.show_runs(
+            tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True))
+        )
+        for problem in event.problems:
+            self.warned.emit(problem, "")
+        self._draw()
+        self._go_on()
+        self._fill(event.told)
+        if isinstance(event, RunKept):
+            self.kept.emit()
+
+    def _go_on(self) -> None:
+        """Do what had to wait for something of the store."""
+        if self._then is not None and self._then[0]():
+            then, self._then = self._then[1], None
+            then()
+
+    def _fill(self, told: Mapping[str, StoredOutcomes]) -> None:
+        """Show the outcomes of a run that was recalled quietly, if it is still shown."""
+        if self._quiet is None or self._quiet[0] not in told:
+            return
+        (key, shown), self._quiet = self._quiet, None
+        if self._session.recalled is shown:
+            have = told[key]
+            self._session.recalled = replace(
+                shown, outcomes=have.outcomes, profiles=have.profiles, lacking=have.lacking
+            )
+            self.filled.emit()
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name.startswith(_ASIDE):
+            self.told.emit(
+                self.tr("The store of runs cannot be used: {why}").format(why=failure.message),
+                failure.hint,
+            )
+
+    def _with_curves(self, keys: Sequence[str], then: Callable[[], None]) -> None:
+        """Do something once the curves of these runs are at hand."""
+        lacking = [key for key in keys if key not in self._curves]
+        if lacking:
+            self._then = (lambda: all(key in self._curves for key in keys), then)
+            self._do(lambda store: _read_curves(store, lacking), f"{_ASIDE}-curves")
+        else:
+            then()
+
+    def _compare(self, indices: Mapping[str, int]) -> None:
+        """Draw the runs that are checked."""
+        self._places = dict(indices)
+        self._with_curves(tuple(indices), self._draw)
+
+    def _draw(self) -> None:
+        compared = [
+            Compared(forecast, f"{model_title(run.model)} {run.horizon} · {when(run)[5:]}", index)
+            for key, index in self._places.items()
+            if key in self._curves and (run := self.find(key)) is not None
+            for forecast in self._curves[key].forecasts
+        ]
+        self._chart.show_compared(tuple(sorted(compared, key=lambda item: item.place)))
+        self._session.request_repaint()
+
+    def _show_difference(self, first: str, second: str) -> None:
+        from forecasting.store.differences import differences
+
+        runs = sorted(
+            (self._runs[key] for key in (first, second)), key=lambda run: run.record.made_at
+        )
+        try:
+            rows = differences(*runs)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        names = tuple(f"{model_title(run.model)} · {when(run)}" for run in runs)
+        DifferenceDialog((names[0], names[1]), rows, self._window).show()
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._unkept.pop(key, None)
+        self._do(
+            lambda store: RunsRead(deleted=store.delete(keys), runs=store.runs()),
+            f"{_ASIDE}-delete",
+        )
+
+    @property
+    def can_put_back(self) -> bool:
+        """Whether there are deleted runs to put back."""
+        return bool(self._deleted)
+
+    def put_back(self) -> bool:
+        """Put the runs that were deleted last back; False where there are none."""
+        deleted = self._deleted
+        if not deleted:
+            return False
+        self._do(lambda store: _put_back(store, deleted))
+        return True
+
+    def _note(self, key: str, notes: str) -> None:
+        self._do(lambda store: _noted(store, key, notes))
+
+    def _load(self, run: StoredRun, then: Callable[[], None]) -> None:
+        """Load the prices of a run, and do something once they are there."""
+        self._after_load = then
+        self._watchlist_controller.load(
+            [_request(item.request, item.reference) for item in run.record.series], "only"
+        )
+        if self._session.state != "loading":  # refused, and told
+            self._after_load = None
+
+    def _loaded(self, state: str) -> None:
+        if state == "idle" and self._after_load is not None:
+            then, self._after_load = self._after_load, None
+            then()
+
+    def _with_prices(self, run: StoredRun, then: Callable[[], None]) -> None:
+        """Do something once the series of a run are loaded."""
+        if self._panel_of(run) is not None:
+            then()
+        elif self._session.running:
+            self.told.emit(
+                self.tr("The prices of this run are not loaded."),
+                self.tr("Stop or cancel what runs first."),
+            )
+        else:
+            self._load(run, then)
+
+    def _panel_of(self, run: StoredRun) -> Panel | None:
+        """Return the series of a run as they are loaded now; None while one is missing."""
+        have = {
+            row.symbol: row.series for row in self._session.watchlist.rows if row.series is not None
+        }
+        have |= {
+            row.symbol: row.series
+            for row in self._session.watchlist.rows
+            if row.series is not None and row.checked
+        }
+        found = [have.get(item.symbol) for item in run.record.series]
+        series = tuple(item for item in found if item is not None)
+        return Panel(series) if len(series) == len(found) else None
+
+    def _recall_and_tell(self, run: StoredRun, curves: Curves) -> None:
+        if self._panel_of(run) is not None and self._may_forget() and self._recall(run, curves):
+            self._tell_prices(run)
+
+    def _test_again(self, run: StoredRun) -> None:
+        """Show an earlier backtest."""
+        panel, told = self._panel_of(run), self._told.get(run.key, NONE_KEPT)
+        if panel is None:
+            return
+        try:
+            self.tested.emit(panel, restored_backtest(run, told), told)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._tell_prices(run)
+
+    def _tell_prices(self, run: StoredRun) -> None:
+        """Tell whether the prices of a run that is shown are what they were, and what of it is
+        not there.
+        """
+        told, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
+        self.told.emit(told, f"{hint} {self._told.get(run.key, NONE_KEPT).lacking}".strip())
+
+    def _recall(self, run: StoredRun, curves: Curves) -> bool:
+        panel = self._panel_of(run)
+        if panel is None:
+            return False  # why prices could not be loaded has been told
+        try:
+            result = restored(run, curves, panel, self._told.get(run.key, NONE_KEPT))
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return False
+        self.last = run
+        self._session.recall(result)
+        self.recalled.emit()
+        return True
+
+    def _compared_prices(self, run: StoredRun, hint: str) -> tuple[str, str]:
+        """Return in words whether the prices of a run are what they were, and a hint."""
+        have = {
+            row.symbol: row.series for row in self._session.watchlist.rows if row.series is not None
+        }
+        missing = [item.symbol for item in run.record.series if item.symbol not in have]
+        prints = [
+            (item, now.fingerprint)
+            for item in run.record.series
+            if (now := have.get(item.symbol)) is not None
+        ]
+        changed = [
+            (item, fresh)
+            for item, fresh in prints
+            if item.fingerprint and item.fingerprint != fresh
+        ]
+        if missing:
+            names = ", ".join(missing)
+            return self.tr("The run of {when} needs prices that are not there: {names}.").format(
+                when=when(run), names=names
+            ), ""
+        if changed:
+            item, fresh = changed[0]
+            more = (
+                self.tr(" ({n} more have changed)").format(n=len(changed) - 1)
+                if len(changed) > 1
+                else ""
+            )
+            return (
+                self.tr("The prices of {symbol} have changed since the run of {when}.").format(
+                    symbol=item.symbol, when=when(run)
+                ),
+                self.tr("Then: {old}. Now: {new}.{more}").format(
+                    old=item.fingerprint, new=fresh, more=more
+                ),
+            )
+        return self.tr("This is the run of {when}: {model} on {symbols}.").format(
+            when=when(run), model=model_title(run.model), symbols=run.symbols
+        ), hint
+
+
+def _request(text: str, reference: str) -> Request:
+    """Return what loads a series: the request that was kept, or else its plain reference."""
+    try:
+        return Request.model_validate_json(text)
+    except ValueError:
+        return Request(reference=reference)
+
+
+def _reading(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    """Read the runs; where there is no store yet, none is made."""
+    if not store_path().is_file():
+        yield RunsRead(())
+        return
+    yield from _job(lambda store: RunsRead(store.runs()))(should_stop)
+
+
+def _job(work: Callable[[RunStore], RunsRead]) -> Job:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        with RunStore() as store:
+            read = work(store)
+            problems = tuple(item.message for item in store.findings) + read.problems
+            yield RunsRead(read.runs, read.curves, read.told, read.deleted, problems)
+
+    return job
+
+
+def _export_controller(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> Job:
+    """Return the job that keeps a run; where the store cannot be used the run comes back with
+    the reason.
+    """
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting.store.outcomes import unpack_outcomes
+        from forecasting.store.runs import unpacked
+
+        record, packed, outcomes = make()
+        try:
+            with RunStore() as store:
+                new = store.add(record, packed, outcomes)
+                yield RunKept(store.runs(), {new.key: unpacked(record, packed)}, new=new)
+                yield from (Notice(finding.message) for finding in store.findings)
+        except CandlecastError as error:
+            new = StoredRun(f"unkept-{id(record)}", record)
+            told = (
+                f"The run could not be kept; it stays until the program ends. {error.message} "
+                f"{error.hint}"
+            )
+            have = {new.key: unpack_outcomes(outcomes) if outcomes else StoredOutcomes()}
+            yield RunKept((), {new.key: unpacked(record, packed)}, have, problems=(told,), new=new)
+
+    return job
+
+
+def _read_whole(store: RunStore, key: str) -> RunsRead:
+    """Read all that was kept of a run; outcomes that are damaged are told of, and left out."""
+    read = _read_curves(store, (key,))
+    try:
+        return RunsRead(read.runs, read.curves, {key: store.outcomes(key)}, problems=read.problems)
+    except CandlecastError as error:
+        return RunsRead(
+            read.runs,
+            read.curves,
+            {key: StoredOutcomes(lacking=error.message)},
+            problems=(*read.problems, error.message),
+        )
+
+
+def _read_curves(store: RunStore, keys: Sequence[str]) -> RunsRead:
+    found, problems = {}, []
+    for key in keys:
+        try:
+            found[key] = store.find(key)[1]
+        except CandlecastError as error:
+            problems.append(error.message)
+            found[key] = Curves()
+    return RunsRead(store.runs(), found, problems=tuple(problems))
+
+
+def _put_back(store: RunStore, deleted: Deleted) -> RunsRead:
+    store.put_back(deleted)
+    return RunsRead(store.runs(), deleted=Deleted(()))
+
+
+def _noted(store: RunStore, key: str, notes: str) -> RunsRead:
+    store.note(key, notes)
+    return RunsRead(store.runs())

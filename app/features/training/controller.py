@@ -1,0 +1,295 @@
+"""How a training is steered beside its start and end: pause and go on, make it longer, take up
+one that was cut short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QTimer, QTimerEvent
+from PySide6.QtWidgets import QMainWindow
+
+from app.actions import Actions
+from app.background import Failure
+from app.features.model.panel import ModelPanel
+from app.features.training.learning_rate_dialog import LearningRateDialog
+from app.features.training.panel import TrainingPanel
+from app.features.training.resume_bar import ResumeBar
+from app.features.watchlist.controller import WatchlistController
+from app.session import COST, Session
+from app.tasks import unfinished
+from app.theme import LIGHT, Theme
+from forecasting.errors import CandlecastError, ConfigError
+from forecasting.events import CostEstimated, LearningRatesTried, TrainingKept
+
+_UNFINISHED = "unfinished"
+#: Milliseconds without a change of settings after which their cost is asked for.
+_REST_MS = 300
+
+
+class Removed(Protocol):
+    """Something that was removed and can be put back."""
+
+    @property
+    def can_put_back(self) -> bool:
+        """Whether there still is something to put back."""
+        ...
+
+    def put_back(self) -> bool:
+        """Put it back; False where there is nothing."""
+        ...
+
+
+class TrainingController(QObject):
+    """Stands between what steers a training and the session.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    offer : ResumeOffer
+    training : TrainingPanel
+    model : ModelPanel
+    actions : Actions
+    watching : Watching
+        Loads the series of a training that was cut short.
+    report : callable
+        Takes an error that is to be shown.
+    """
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        offer: ResumeBar,
+        training: TrainingPanel,
+        model: ModelPanel,
+        actions: Actions,
+        watchlist_controller: WatchlistController,
+        report: Callable[[Failure | BaseException], None],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._actions, self._watchlist_controller, self._report = (
+            window,
+            session,
+            actions,
+            watchlist_controller,
+            report,
+        )
+        self._offers: list[TrainingKept] = []
+        self._resuming: TrainingKept | None = None
+        self._theme = LIGHT
+        self._rates: LearningRateDialog | None = None
+        self._removed: Removed | None = None
+        self._timer = 0
+        self._offer, self._training, self._model = offer, training, model
+        self._training.pause_wanted.connect(self.toggle_pause)
+        self._training.longer_wanted.connect(self.train_longer)
+        actions["pause"].triggered.connect(lambda _checked=False: self.toggle_pause())
+        actions["longer"].triggered.connect(lambda _checked=False: self.train_longer())
+        self._offer.resume_wanted.connect(self.resume)
+        self._offer.discard_wanted.connect(self.discard)
+        self._offer.later_wanted.connect(self._later)
+        actions["undo"].triggered.connect(lambda _checked=False: self.undo())
+        actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
+        self._model.rate_wanted.connect(self.search_rate)
+        self._model.config_changed.connect(self._settings_changed)
+        watchlist_controller.removed.connect(lambda: self.offer_undo(watchlist_controller))
+        session.list_changed.connect(self._rest)
+        session.list_changed.connect(self._suit)
+        session.background_failed.connect(self._aside_failed)
+        session.event_received.connect(self._hear)
+        session.state_changed.connect(self._show_state)
+        self._show_state()
+
+    def start(self) -> None:
+        """Look for trainings that were cut short."""
+        self._session.aside(_UNFINISHED, unfinished)
+
+    def toggle_pause(self) -> None:
+        """Let the training wait, or go on."""
+        self._session.pause(self._session.state == "training")
+
+    def train_longer(self) -> None:
+        """Go on with the finished training for as many epochs as the form says."""
+        if not self._session.can_train_on:
+            return
+        self._attempt(lambda: self._session.train_on(self._model.config().train.epochs))
+
+    def search_rate(self) -> None:
+        """Look for a learning rate with the settings of the form."""
+        self._attempt(lambda: self._session.search_rate(self._model.config()))
+
+    def undo(self) -> None:
+        """Take back what was done last: series taken off the list, deleted runs, or a change of
+        settings.
+        """
+        removed, self._removed = self._removed, None
+        if removed is None or not removed.put_back():
+            self._model.undo()
+        self._enable_undo()
+
+    def offer_undo(self, removed: Removed) -> None:
+        """Let the next undo put something back."""
+        self._removed = removed
+        self._enable_undo()
+
+    def _enable_undo(self) -> None:
+        back = self._removed is not None and self._removed.can_put_back
+        self._actions["undo"].setEnabled(self._model.can_undo or back)
+        self._actions["redo"].setEnabled(self._model.can_redo)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        if self._rates is not None:
+            self._rates.set_theme(theme)
+
+    def resume(self) -> None:
+        """Load the series of the training that is offered, then go on with it."""
+        if not self._offers:
+            return
+        self._resuming = self._offers.pop(0)
+        self._model.show_config(self._resuming.config)
+        self._show_offer()
+        if self._loaded():
+            self._go_on()
+        else:
+            self._watchlist_controller.load(self._resuming.sources)
+
+    def discard(self) -> None:
+        """Throw the training that is offered away."""
+        if self._offers:
+            with contextlib.suppress(OSError):
+                self._offers.pop(0).path.unlink(missing_ok=True)
+        self._show_offer()
+
+    def _later(self) -> None:
+        self._offers.clear()
+        self._show_offer()
+
+    def _hear(self, event: object) -> None:
+        if isinstance(event, TrainingKept):
+            self._offers.append(event)
+            self._show_offer()
+        elif isinstance(event, LearningRatesTried):
+            self._show_rates(event)
+        elif isinstance(event, CostEstimated):
+            self._model.show_cost(event)
+
+    def _show_rates(self, tried: LearningRatesTried) -> None:
+        if self._rates is not None:
+            self._rates.close()
+        self._rates = LearningRateDialog(self._window, tried, self._theme)
+        self._rates.rate_wanted.connect(self._take_rate)
+        self._rates.destroyed.connect(self._rates_closed)
+        self._rates.show()
+
+    def _rates_closed(self) -> None:
+        self._rates = None
+
+    def _take_rate(self, rate: float) -> None:
+        self._attempt(
+            lambda: self._model.show_config(self._model.config().changed(learning_rate=rate))
+        )
+
+    def _settings_changed(self) -> None:
+        self._removed = None
+        self._enable_undo()
+        self._rest()
+
+    def timerEvent(self, event: QTimerEvent) -> None:
+        """Ask for the cost once the settings rest."""
+        self.killTimer(event.timerId())
+        self._timer = 0
+        self._estimate()
+
+    def _suit(self) -> None:
+        """Let the form know which series are loaded: defaults depend on their kind."""
+        self._model.suit(self._session.panel)
+
+    def _rest(self) -> None:
+        """Wait until nothing changes any more."""
+        if self._timer:
+            self.killTimer(self._timer)
+        self._timer = self.startTimer(_REST_MS)
+
+    def _estimate(self) -> None:
+        """Ask what the settings cost, once they rest; a window that is closing asks nothing
+        more.
+        """
+        if not self._window.isVisible():
+            return
+        try:
+            self._session.estimate(self._model.config())
+        except ConfigError as error:
+            self._model.show_fault(error)
+
+    def _aside_failed(self, name: str, failure: Failure) -> None:
+        """Say beside the settings why they cannot be trained with; anything unexpected is told
+        like every fault.
+        """
+        if name == COST and not failure.details:
+            self._model.show_fault(failure)
+        elif name in (COST, _UNFINISHED):
+            self._report(failure)
+
+    def _show_state(self) -> None:
+        session, state = self._session, self._session.state
+        training = session.task == "training"
+        pausing, paused = training and state == "training", state == "paused"
+        self._training.show_control(
+            pausing=pausing, paused=paused, longer=not session.busy and session.can_train_on
+        )
+        self._enable_undo()
+        self._show_offer()
+        if state == "idle":
+            self._rest()
+        if state == "idle" and self._resuming is not None:
+            QTimer.singleShot(0, self, self._go_on)
+
+    def _show_offer(self) -> None:
+        self._offer.show_offer(
+            self._offers[0] if self._offers and not self._session.running else None,
+            len(self._offers),
+        )
+
+    def _loaded(self) -> bool:
+        """Whether the very series of the training are there and checked."""
+        panel, kept = self._session.panel, self._resuming
+        return (
+            kept is not None
+            and not self._session.busy
+            and panel is not None
+            and panel.symbols == kept.symbols
+        )
+
+    def _go_on(self) -> None:
+        """Check the series of the training and start it; what could not be loaded has been told
+        already.
+        """
+        kept, session = self._resuming, self._session
+        self._resuming = None
+        if kept is None:
+            return
+        wanted = [
+            index
+            for index, row in enumerate(session.watchlist.rows)
+            if row.series is not None and row.symbol in kept.symbols
+        ]
+        if len(wanted) < len(kept.symbols):
+            self._offers.insert(0, kept)
+            self._show_offer()
+            return
+        if session.panel is None or session.panel.symbols != kept.symbols:
+            session.check(range(len(session.watchlist)), False)
+            session.check(wanted, True)
+        self._attempt(lambda: session.train(kept.config, kept.path))
+
+    def _attempt(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except (CandlecastError, ConfigError) as error:
+            self._report(error)

@@ -1,0 +1,195 @@
+"""How the training goes: epoch and time left, what can be done about it, and views of losses,
+gradients, memory and advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QStackedWidget,
+    QTabBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.charts.memory import Trace
+from app.features.training.replay import Scrubber
+from app.features.training.views import DiagnosticsPage, GradientView, LossView, MemoryView
+from app.number_format import duration
+from app.theme import Theme, icon
+from app.widgets.empty_state import EmptyState
+from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade
+
+
+class TrainingPanel(QStackedWidget):
+    """Progress, views and replay of the run at hand, or of the last one.
+
+    Attributes
+    ----------
+    pause_wanted, longer_wanted, view_changed : Signal
+        The button that pauses or goes on, or trains for longer, was pressed; another view, or
+        another look at one, is wanted.
+    remedy_wanted : Signal
+        A remedy that the doctor advises is to be taken.
+    losses, gradients, memory, doctor
+        The views.
+    scrubber : Scrubber
+    """
+
+    pause_wanted = Signal()
+    longer_wanted = Signal()
+    view_changed = Signal()
+    remedy_wanted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._empty = EmptyState(
+            "loss",
+            self.tr("Nothing trained yet"),
+            self.tr("Press Train: the loss and the forecast move while the network learns."),
+        )
+        self.losses, self.gradients, self.memory, self.doctor = (
+            LossView(),
+            GradientView(),
+            MemoryView(),
+            DiagnosticsPage(),
+        )
+        self.doctor.remedy_wanted.connect(self.remedy_wanted)
+        self.chart = self.losses.chart
+        self.scrubber = Scrubber()
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(self.tr("Progress of the training"))
+        full = QWidget()
+        rows = QVBoxLayout(full)
+        rows.setContentsMargins(10, 4, 10, 6)
+        rows.setSpacing(4)
+        rows.addLayout(self._top())
+        rows.addWidget(self._bar)
+        rows.addWidget(self._views, 1)
+        rows.addWidget(self.scrubber)
+        self.addWidget(self._empty)
+        self.addWidget(full)
+
+    def clear(self) -> None:
+        """Show the empty state."""
+        self.show_history(())
+        self.setCurrentIndex(0)
+
+    def show_state(self, headline: str, *, running: bool) -> None:
+        """Say in words what goes on; the bar is there only while something runs."""
+        self.setCurrentIndex(1)
+        self._headline.setText(headline)
+        self.doctor.show_running(running)
+        self._bar.setVisible(running)
+        if not running:
+            self._time.clear()
+
+    def show_control(self, *, pausing: bool, paused: bool, longer: bool) -> None:
+        """Offer what can be done: pause or go on with a training, or make a finished one longer."""
+        self._pause.setVisible(pausing or paused)
+        self._pause.setChecked(paused)
+        self._pause.setText(self.tr("Continue") if paused else self.tr("Pause"))
+        if self._theme is not None:
+            self._pause.setIcon(icon("train" if paused else "pause", self._theme))
+        self._longer.setVisible(longer)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Move the bar and tell the time left."""
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+        self._time.setText(
+            self.tr("{time} left").format(time=duration(progress.eta_s))
+            if progress.eta_s is not None
+            else ""
+        )
+
+    def show_split(self, split: SplitMade | None) -> None:
+        """Tell how much there is to learn from, and how much can be learnt."""
+        self.losses.show_split(split)
+
+    def show_history(self, history: Sequence[EpochEnd]) -> None:
+        """Show all epochs so far, and the figures of the last one."""
+        self.losses.show_history(history)
+        self.gradients.show_history(history)
+
+    def show_memory(self, shown: Trace | None, earlier: Sequence[Trace]) -> None:
+        """Show how far back the run learns; ``earlier`` runs, oldest first, may be laid beside
+        it.
+        """
+        self.memory.show_traces(shown, earlier)
+
+    def show_advice(self, advice: Sequence[Diagnosis]) -> None:
+        """Show what the gradient doctor has said, oldest first; its tab tells how much that is."""
+        self.doctor.show_advice(advice)
+        self._tabs.setTabText(
+            3, self.tr("Doctor ({n})").format(n=len(advice)) if advice else self.tr("Doctor")
+        )
+
+    def show_view(self, place: int) -> None:
+        """Bring a view to the front: 0 losses, 1 gradients, 2 memory, 3 the doctor."""
+        self._tabs.setCurrentIndex(place)
+
+    def refresh(self) -> None:
+        """Repaint the chart in front, if it has changed."""
+        view = self._views.currentWidget()
+        if isinstance(view, LossView | GradientView | MemoryView):
+            view.chart.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._empty.set_theme(theme)
+        self.doctor.set_theme(theme)
+        for view in (self.losses, self.gradients, self.memory):
+            view.chart.set_theme(theme)
+        self._theme = theme
+        self._pause.setIcon(icon("train" if self._pause.isChecked() else "pause", theme))
+        self._longer.setIcon(icon("plus", theme))
+
+    def _top(self) -> QHBoxLayout:
+        self._headline, self._time = QLabel(), QLabel()
+        self._headline.setProperty("role", "heading")
+        self._time.setProperty("role", "muted")
+        self._pause, self._longer = QToolButton(), QToolButton()
+        self._pause.setCheckable(True)
+        self._pause.setToolTip(self.tr("Let the training wait, or go on (Ctrl+P)"))
+        self._pause.clicked.connect(self.pause_wanted)
+        self._longer.setText(self.tr("Train longer"))
+        self._longer.setToolTip(
+            self.tr(
+                "Go on with this training for as many more epochs as the form says (Ctrl+Shift+T)"
+            )
+        )
+        self._longer.clicked.connect(self.longer_wanted)
+        for button in (self._pause, self._longer):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setIconSize(QSize(14, 14))
+        self._tabs, self._views = QTabBar(), QStackedWidget()
+        self._tabs.setAccessibleName(self.tr("Views of the training"))
+        self._tabs.setExpanding(False)
+        self._tabs.setDrawBase(False)
+        names = (self.tr("Loss"), self.tr("Gradients"), self.tr("Memory"), self.tr("Doctor"))
+        for name, view in zip(
+            names, (self.losses, self.gradients, self.memory, self.doctor), strict=True
+        ):
+            self._tabs.addTab(name)
+            self._views.addWidget(view)
+        self._tabs.currentChanged.connect(self._views.setCurrentIndex)
+        changed = (self._tabs.currentChanged, self.losses.log.toggled, self.gradients.log.toggled)
+        for signal in (*changed, self.memory.curves.toggled, self.memory.compare.activated):
+            signal.connect(lambda _value: self.view_changed.emit())
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        for part in (self._headline, self._pause, self._longer, self._time):
+            top.addWidget(part)
+        top.addStretch(1)
+        top.addWidget(self._tabs)
+        self.show_control(pausing=False, paused=False, longer=False)
+        return top

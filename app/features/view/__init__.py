@@ -1,0 +1,1 @@
+"""Theme, style and scale of the chart."""

@@ -1,0 +1,635 @@
+"""The rows of the watchlist: each with its box, its name, a line of its last closes, its price
+and its change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QByteArray,
+    QCoreApplication,
+    QEvent,
+    QItemSelectionModel,
+    QMimeData,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSignalBlocker,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QContextMenuEvent,
+    QFont,
+    QFontMetrics,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QPolygonF,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from app.accessibility import literal
+from app.number_format import number
+from app.theme import Theme, icon, mixed
+from app.watchlist import Row
+from app.widgets.chart_header import price
+
+_MIME = "application/x-candlecast-row"
+_ROW, _HEADING = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
+#: Width in pixels of the line of closes, and of a row from which there is room for one.
+_SPARK, _ROOMY = 62, 250
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+def spacing_word(freq: str) -> str:
+    """Return what people call a distance of bars."""
+    words = {"1D": "daily", "1W": "weekly", "1M": "monthly", "": "irregular"}
+    return QCoreApplication.translate("SeriesList", words[freq]) if freq in words else freq
+
+
+def change_text(change: float | None) -> str:
+    """Write a relative change with its sign and direction; "" where there is none."""
+    if change is None:
+        return ""
+    mark = "▲" if change > 0 else "▼" if change < 0 else "■"
+    return f"{mark} {number(abs(100 * change), 2)} %"
+
+
+def headings(rows: Sequence[Row]) -> dict[int, str]:
+    """Return what stands above the first row of each file of several series, by place; nothing
+    where one file makes the whole list.
+    """
+    runs = [
+        tuple(together)
+        for _, together in groupby(enumerate(rows), lambda item: item[1].request.reference)
+    ]
+    if len(runs) < 2:
+        return {}
+    told = QCoreApplication.translate("SeriesList", "{name} · {n} series")
+    return {
+        together[0][0]: told.format(name=_file_name(together[0][1]), n=number(len(together), 0))
+        for together in runs
+        if len(together) > 1
+    }
+
+
+def _file_name(row: Row) -> str:
+    return Path(row.request.reference).name if row.request.spec.is_path else row.request.reference
+
+
+class SeriesModel(QAbstractListModel):
+    """The rows as Qt wants them. Nothing is changed here: what the user wants is told by signals.
+
+    Attributes
+    ----------
+    checked : Signal
+        Places of rows, and whether they are to be trained.
+    dropped : Signal
+        A row was dragged from one place to another.
+    """
+
+    checked = Signal(object, bool)
+    dropped = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: tuple[Row, ...] = ()
+        self._headings: dict[int, str] = {}
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Take other rows."""
+        self._headings = headings(rows)
+        if len(rows) == len(self.rows):
+            self.rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of rows."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a row is called, holds and says."""
+        if not index.isValid():
+            return None
+        row = self.rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return row.symbol
+            case Qt.ItemDataRole.CheckStateRole:
+                return Qt.CheckState.Checked if row.checked else Qt.CheckState.Unchecked
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return ", ".join(filter(None, (row.symbol, *self._told(row))))
+            case Qt.ItemDataRole.ToolTipRole:
+                return literal("\n".join(filter(None, (row.request.reference, *self._told(row)))))
+            case _ if role == _HEADING:
+                return self._headings.get(index.row(), "")
+            case _:
+                return row if role == _ROW else None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Tell that a box was checked or unchecked."""
+        if role != Qt.ItemDataRole.CheckStateRole:
+            return False
+        self.checked.emit([index.row()], Qt.CheckState(value) is Qt.CheckState.Checked)
+        return True
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Rows can be chosen, checked and dragged; between them can be dropped."""
+        flag = Qt.ItemFlag
+        if not index.isValid():
+            return flag.ItemIsDropEnabled
+        return (
+            flag.ItemIsSelectable
+            | flag.ItemIsEnabled
+            | flag.ItemIsUserCheckable
+            | flag.ItemIsDragEnabled
+            | flag.ItemNeverHasChildren
+        )
+
+    def supportedDropActions(self) -> Qt.DropAction:
+        """Rows are moved, not copied."""
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:
+        """Rows of this list are all that is taken."""
+        return [_MIME]
+
+    def mimeData(self, indexes: list[QModelIndex]) -> QMimeData:  # type: ignore[override]
+        """Pack the place of the dragged row."""
+        data = QMimeData()
+        data.setData(_MIME, QByteArray(str(indexes[0].row()).encode()))
+        return data
+
+    def dropMimeData(
+        self, data: QMimeData, _action: Qt.DropAction, row: int, _column: int, parent: Index
+    ) -> bool:
+        """Tell where a row was dropped; False, so that Qt moves nothing by itself."""
+        if data.hasFormat(_MIME):
+            source = int(data.data(_MIME).toStdString())
+            target = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
+            target -= target > source
+            if target != source:
+                self.dropped.emit(source, target)
+        return False
+
+    def _told(self, row: Row) -> list[str]:
+        """Say in words what a row shows."""
+        seen = row.glimpse
+        facts = [self.tr("trained") if row.checked else self.tr("not trained")]
+        if row.problem:
+            facts.append(row.problem)
+        if seen:
+            facts += [
+                self.tr("last {price}").format(price=price(seen.closes[-1])),
+                change_text(seen.change),
+            ]
+            facts.append(
+                self.tr("{n} bars, {spacing}, up to {day}").format(
+                    n=number(seen.bars, 0), spacing=spacing_word(seen.freq), day=seen.day
+                )
+            )
+        if row.series is None and not row.problem:
+            facts.append(self.tr("as of the last time; loaded when you choose it"))
+        return [fact for fact in facts if fact]
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Draws a row: box, name above its bars, the line of closes, price above its change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.theme: Theme | None = None
+        self._warning = QIcon()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.theme = theme
+        self._warning = icon("warning", theme, theme.danger)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """All rows are of one height, and have room for a heading where there is one."""
+        return QSize(120, _height(option.fontMetrics) + _heading_height(option.fontMetrics, index))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one row."""
+        theme, row = self.theme, index.data(_ROW)
+        if theme is None or row is None:
+            return
+        whole: QRect = option.rect
+        area = whole.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
+        painter.save()
+        self._draw_heading(
+            painter,
+            QRect(whole.topLeft(), area.topRight()),
+            index.data(_HEADING),
+            option.font,
+            theme,
+        )
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._ground(painter, option, area, theme)
+        self._draw_box(painter, self._box(area), theme, checked=row.checked)
+        font: QFont = option.font
+        inner = area.adjusted(_EDGE + _BOX + _GAP, 5, -_EDGE, -5)
+        right = self._draw_price(painter, inner, row, font, theme)
+        if area.width() >= _ROOMY and (row.glimpse or row.problem):
+            spark = QRectF(
+                inner.right() - right - _GAP - _SPARK, inner.top() + 5, _SPARK, inner.height() - 10
+            )
+            self._draw_spark(painter, spark, row, theme)
+            right += _SPARK + _GAP
+        self._draw_name(painter, inner.adjusted(0, 0, -right - _GAP, 0), row, font, theme)
+        painter.restore()
+
+    def editorEvent(
+        self, event: QEvent, model: Any, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """Check or uncheck by a click on the box."""
+        kinds = (
+            QEvent.Type.MouseButtonPress,
+            QEvent.Type.MouseButtonRelease,
+            QEvent.Type.MouseButtonDblClick,
+        )
+        if isinstance(event, QMouseEvent) and event.type() in kinds:
+            area: QRect = option.rect.adjusted(0, _heading_height(option.fontMetrics, index), 0, 0)
+            if (
+                not self._box(area)
+                .adjusted(-_EDGE, -10, _GAP // 2, 10)
+                .contains(event.position().toPoint())
+            ):
+                return False
+            if (
+                event.type() == QEvent.Type.MouseButtonRelease
+                and event.button() == Qt.MouseButton.LeftButton
+            ):
+                checked = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+                model.setData(
+                    index,
+                    Qt.CheckState.Unchecked if checked else Qt.CheckState.Checked,
+                    Qt.ItemDataRole.CheckStateRole,
+                )
+            return True
+        return False
+
+    def _box(self, area: QRect) -> QRect:
+        return QRect(area.left() + _EDGE, area.top() + (area.height() - _BOX) // 2, _BOX, _BOX)
+
+    def _ground(
+        self, painter: QPainter, option: QStyleOptionViewItem, area: QRect, theme: Theme
+    ) -> None:
+        state: QStyle.StateFlag = option.state
+        flag = QStyle.StateFlag
+        if state & flag.State_Selected:
+            painter.fillRect(area, QColor(mixed(theme.surface, theme.accent, 0.16)))
+        elif state & flag.State_MouseOver:
+            painter.fillRect(area, QColor(mixed(theme.surface, theme.text, 0.05)))
+        if state & flag.State_HasFocus:
+            painter.setPen(QPen(QColor(theme.accent), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(area).adjusted(1.5, 1.5, -1.5, -1.5), 4, 4)
+
+    def _draw_heading(
+        self, painter: QPainter, area: QRect, text: str, font: QFont, theme: Theme
+    ) -> None:
+        """Draw the name of a file above its first series."""
+        if not text:
+            return
+        painter.setFont(font)
+        painter.setPen(QColor(theme.muted))
+        inner = area.adjusted(_EDGE, 0, -_EDGE, 0)
+        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, inner.width())
+        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+    def _draw_box(self, painter: QPainter, box: QRect, theme: Theme, *, checked: bool) -> None:
+        painter.setPen(QPen(QColor(theme.accent if checked else theme.control), 1))
+        painter.setBrush(QColor(theme.accent if checked else theme.surface))
+        painter.drawRoundedRect(QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        if checked:
+            painter.setPen(
+                QPen(
+                    QColor(theme.on_accent),
+                    1.8,
+                    Qt.PenStyle.SolidLine,
+                    Qt.PenCapStyle.RoundCap,
+                    Qt.PenJoinStyle.RoundJoin,
+                )
+            )
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            corner = QPointF(box.topLeft())
+            painter.drawPolyline(
+                QPolygonF(
+                    [
+                        corner + QPointF(3.4, 7.3),
+                        corner + QPointF(6.1, 10),
+                        corner + QPointF(10.8, 4.4),
+                    ]
+                )
+            )
+
+    def _draw_price(
+        self, painter: QPainter, inner: QRect, row: Row, font: QFont, theme: Theme
+    ) -> int:
+        """Draw price and change at the right; return the width taken."""
+        seen = row.glimpse
+        if seen is None:
+            return 0
+        last, change = price(seen.closes[-1]), change_text(seen.change)
+        painter.setFont(font)
+        width = max(
+            painter.fontMetrics().horizontalAdvance(last),
+            painter.fontMetrics().horizontalAdvance(change),
+        )
+        faint = row.series is None
+        painter.setPen(QColor(theme.muted if faint else theme.text))
+        right = Qt.AlignmentFlag.AlignRight
+        painter.drawText(inner, right | Qt.AlignmentFlag.AlignTop, last)
+        color = (
+            theme.muted
+            if faint or not seen.change
+            else theme.up_text
+            if seen.change > 0
+            else theme.down_text
+        )
+        painter.setPen(QColor(color))
+        painter.drawText(inner, right | Qt.AlignmentFlag.AlignBottom, change)
+        return width
+
+    def _draw_spark(self, painter: QPainter, area: QRectF, row: Row, theme: Theme) -> None:
+        """Draw the last closes as a line, or a sign that something is wrong."""
+        if row.problem:
+            self._warning.paint(
+                painter, QRectF(area.center().x() - 9, area.center().y() - 9, 18, 18).toRect()
+            )
+            return
+        closes = row.glimpse.closes if row.glimpse else ()
+        low, high = min(closes), max(closes)
+        if len(closes) < 2:
+            return
+        step, span = area.width() / (len(closes) - 1), (high - low) or 1.0
+        line = QPolygonF(
+            [
+                QPointF(area.left() + step * n, area.bottom() - (item - low) / span * area.height())
+                for n, item in enumerate(closes)
+            ]
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(theme.control if row.series is None else theme.price), 1.2))
+        painter.drawPolyline(line)
+
+    def _draw_name(
+        self, painter: QPainter, area: QRect, row: Row, font: QFont, theme: Theme
+    ) -> None:
+        """Draw the name above what is known of the bars."""
+        elide, left = Qt.TextElideMode.ElideRight, Qt.AlignmentFlag.AlignLeft
+        bold = QFont(font)
+        bold.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(bold)
+        painter.setPen(QColor(theme.muted if row.series is None else theme.text))
+        painter.drawText(
+            area,
+            left | Qt.AlignmentFlag.AlignTop,
+            painter.fontMetrics().elidedText(row.symbol, elide, area.width()),
+        )
+        painter.setFont(font)
+        painter.setPen(QColor(theme.danger if row.problem else theme.muted))
+        painter.drawText(
+            area,
+            left | Qt.AlignmentFlag.AlignBottom,
+            painter.fontMetrics().elidedText(self._below(row), elide, area.width()),
+        )
+
+    def _below(self, row: Row) -> str:
+        seen = row.glimpse
+        if seen is None or (row.problem and row.series is None):
+            return self.tr("not loaded")
+        if row.series is None:
+            return self.tr("as of {day}").format(day=seen.day)
+        return f"{number(seen.bars, 0)} · {spacing_word(seen.freq)}"
+
+
+class SeriesList(QListView):
+    """The list itself, with its keys: Space checks, Delete removes, Alt with an arrow moves, Enter
+    loads.
+
+    Attributes
+    ----------
+    chosen : Signal
+        Place of the row to show.
+    checked : Signal
+        Places of rows, and whether they are to be trained.
+    only_wanted : Signal
+        Place of the one row that is to be trained.
+    options_wanted : Signal
+        Place of a row to load with other options.
+    moved : Signal
+        A row is to go from one place to another.
+    removed : Signal
+        Places of rows to take off the list.
+    load_wanted : Signal
+        Place of a row to load, again or for the first time.
+    undo_wanted : Signal
+        Rows that were removed are to come back.
+    """
+
+    chosen = Signal(int)
+    checked = Signal(object, bool)
+    only_wanted = Signal(int)
+    options_wanted = Signal(int)
+    moved = Signal(int, int)
+    removed = Signal(object)
+    load_wanted = Signal(int)
+    undo_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows, self._delegate = SeriesModel(), RowDelegate()
+        self._can_undo = False
+        self.setModel(self._rows)
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName(self.tr("Watchlist"))
+        self.setAccessibleDescription(
+            self.tr(
+                "Space chooses what is trained, Delete removes, Alt with the arrow keys moves "
+                "a series."
+            )
+        )
+        self.setMouseTracking(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setDragDropOverwriteMode(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._rows.checked.connect(self.checked)
+        self._rows.dropped.connect(self.moved)
+        self.selectionModel().currentChanged.connect(self._current_changed)
+        self.activated.connect(lambda index: self.load_wanted.emit(index.row()))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._add_actions()
+
+    @property
+    def current(self) -> int:
+        """Place of the row that is shown; -1 for none."""
+        return self.currentIndex().row()
+
+    @property
+    def places(self) -> list[int]:
+        """Places of the rows that are marked, from top to bottom."""
+        return sorted(index.row() for index in self.selectionModel().selectedIndexes())
+
+    def show_rows(self, rows: tuple[Row, ...], selected: int) -> None:
+        """Show other rows, one of them selected; nothing is emitted."""
+        with QSignalBlocker(self):
+            self._rows.show_rows(rows)
+            if rows and (self.current != selected or not self.places):
+                index = self._rows.index(selected)
+                self.selectionModel().setCurrentIndex(
+                    index, QItemSelectionModel.SelectionFlag.ClearAndSelect
+                )
+                self.scrollTo(index)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._delegate.set_theme(theme)
+        self.viewport().update()
+
+    @property
+    def row_height(self) -> int:
+        """Height of a row in pixels."""
+        return _height(self.fontMetrics())
+
+    def fit(self, most: int) -> None:
+        """Be as high as the rows, up to a number of them but no lower than two."""
+        count = max(1, self._rows.rowCount())
+        rows = min(count, max(most, 2))
+        above = sum(
+            _heading_height(self.fontMetrics(), self._rows.index(index))
+            for index in range(min(rows, self._rows.rowCount()))
+        )
+        self.setFixedHeight(rows * self.row_height + above + 2 * self.frameWidth() + 2)
+
+    def set_undo(self, able: bool) -> None:
+        """Let Ctrl+Z put removed rows back, or leave it to the window."""
+        self._can_undo = able
+
+    def event(self, event: QEvent) -> bool:
+        """Take Ctrl+Z from the window while there is something to put back."""
+        undo = QKeySequence.StandardKey.Undo
+        if self._can_undo and isinstance(event, QKeyEvent) and event.matches(undo):
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self.undo_wanted.emit()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move, remove and load by keys."""
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
+        if step and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            target = self.current + step
+            if self.current >= 0 and 0 <= target < self._rows.rowCount():
+                self.moved.emit(self.current, target)
+        elif event.key() == Qt.Key.Key_Space and self.current >= 0:
+            self._toggle()
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._remove()
+        else:
+            super().keyPressEvent(event)
+
+    def _add_actions(self) -> None:
+        """Offer in the menu of a row what keys and buttons do."""
+        told = (
+            (self.tr("&Train or leave out\tSpace"), self._toggle),
+            (self.tr("Train &only this one"), lambda: self.only_wanted.emit(self.current)),
+            (self.tr("&Load\tEnter"), lambda: self.load_wanted.emit(self.current)),
+            (self.tr("O&ptions…"), lambda: self.options_wanted.emit(self.current)),
+            (self.tr("&Remove\tDelete"), self._remove),
+        )
+        for text, do in told:
+            action = QAction(text, self)
+            action.triggered.connect(
+                lambda _checked=False, do=do: do() if self.current >= 0 else None
+            )
+            self.addAction(action)
+        self.remove_file = QAction(self)
+        self.remove_file.triggered.connect(lambda _checked=False: self.removed.emit(self._beside()))
+        self.addAction(self.remove_file)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Name the file whose series can be removed at once."""
+        self.name_file()
+        super().contextMenuEvent(event)
+
+    def name_file(self) -> None:
+        """Let the action that removes a whole file fit the row that is shown; it is there for
+        files of several series.
+        """
+        beside = self._beside()
+        self.remove_file.setVisible(len(beside) > 1)
+        if len(beside) > 1:
+            name = _file_name(self._rows.rows[beside[0]]).replace("&", "&&")
+            self.remove_file.setText(
+                self.tr("Remove all {n} series of {name}").format(
+                    n=number(len(beside), 0), name=name
+                )
+            )
+
+    def _beside(self) -> list[int]:
+        """Return the places of all series that come from the file of the row that is shown."""
+        rows = self._rows.rows
+        if not 0 <= self.current < len(rows):
+            return []
+        reference = rows[self.current].request.reference
+        return [index for index, row in enumerate(rows) if row.request.reference == reference]
+
+    def _toggle(self) -> None:
+        """Train all marked rows or none of them, whichever the shown one is not."""
+        checked = self.currentIndex().data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        self.checked.emit(self.places or [self.current], not checked)
+
+    def _remove(self) -> None:
+        if self.places:
+            self.removed.emit(self.places)
+
+    def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
+        if index.isValid() and not self.signalsBlocked():
+            self.chosen.emit(index.row())
+
+
+def _heading_height(metrics: QFontMetrics, index: Index) -> int:
+    """Return the height in pixels of the heading above a row; 0 where there is none."""
+    return metrics.height() + 6 if index.data(_HEADING) else 0
+
+
+def _height(metrics: QFontMetrics) -> int:
+    """Return the height of a row in pixels: room for two lines of a font."""
+    return max(_LOWEST, 2 * metrics.height() + 14)

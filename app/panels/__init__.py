@@ -1,1 +1,0 @@
-"""Panels of the window: they emit intents and show what they are given."""

@@ -1,0 +1,136 @@
+"""What is seen of a training beside its result, in bounded memory: gradients by lag, advice, and
+the forecast at every epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.config import RunConfig
+from forecasting.events import Diagnosis, ForecastMade, GradientByLag, RunFinished
+from forecasting.series import Forecast
+
+#: Topic of what a training gave notice of itself, such as a way back to its best weights.
+NOTED = "noted"
+#: Epochs whose forecasts are kept at most, and bytes that they may take: of longer trainings every
+#: second one, then every fourth, ...
+_MOST, _BYTES = 500, 64 * 2**20
+
+
+class Replay:
+    """The forecast at every epoch, in single precision; what becomes too much is thinned, the
+    latest stays.
+    """
+
+    def __init__(self) -> None:
+        self.final: tuple[Forecast, ...] = ()
+        self._first: tuple[Forecast, ...] = ()
+        self._kept: dict[int, npt.NDArray[np.float32]] = {}
+        self._every = 1
+
+    def begun(self) -> Replay:
+        """Return the beginning of a longer training: the same epochs, without an end."""
+        longer = Replay()
+        longer._first, longer._kept, longer._every = self._first, dict(self._kept), self._every
+        return longer
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs that can be shown, increasing."""
+        return tuple(self._kept)
+
+    def __len__(self) -> int:
+        """Return how many moments there are: the epochs, and the final forecast once it is
+        there.
+        """
+        return len(self._kept) + bool(self.final)
+
+    def add(self, made: ForecastMade) -> None:
+        """Keep the forecasts of an epoch."""
+        if made.final:
+            self.final = made.forecasts
+        if made.final or not made.forecasts:
+            return
+        self._first = self._first or made.forecasts
+        self._kept.pop(made.epoch, None)
+        latest = next(reversed(self._kept), None)
+        if latest is not None and latest % self._every:
+            del self._kept[latest]
+        self._kept[made.epoch] = np.stack([item.values for item in made.forecasts]).astype(
+            np.float32
+        )
+        most = max(2, min(_MOST, _BYTES // self._kept[made.epoch].nbytes))
+        while len(self._kept) > most:
+            self._every *= 2
+            self._kept = {
+                epoch: values
+                for epoch, values in self._kept.items()
+                if epoch % self._every == 0 or epoch == made.epoch
+            }
+
+    def epoch(self, place: int) -> int | None:
+        """Return the epoch of a moment, counted from 0; None for the final forecast."""
+        return self.epochs[place] if place < len(self._kept) else None
+
+    def forecast(self, place: int, symbol: str) -> Forecast | None:
+        """Return the forecast of a series at a moment; None where there is none."""
+        if place >= len(self._kept):
+            return next((item for item in self.final if item.symbol == symbol), None)
+        number = next(
+            (number for number, item in enumerate(self._first) if item.symbol == symbol), None
+        )
+        if number is None:
+            return None
+        like, epoch = self._first[number], self.epochs[place]
+        values = np.maximum.accumulate(self._kept[epoch][number].astype(np.float64), axis=1)
+        return replace(like, model=f"{like.model}, epoch {epoch}", values=values)
+
+
+@dataclass
+class TrainingHistory:
+    """What is seen of one training.
+
+    Attributes
+    ----------
+    config : RunConfig
+    number : int
+        Which training of the session it is, counted from 1.
+    memory : MemorySeen or None
+        The last look at the gradients.
+    advice : list of Advice
+        What the doctor said, oldest first, with what the training itself gave notice of under the
+        topic :data:`NOTED`.
+    replay : Replay
+    finished : RunFinished or None
+        What it ended with.
+    """
+
+    config: RunConfig
+    number: int = 0
+    memory: GradientByLag | None = None
+    advice: list[Diagnosis] = field(default_factory=list)
+    replay: Replay = field(default_factory=Replay)
+    finished: RunFinished | None = None
+
+    def hear(self, advice: Diagnosis) -> None:
+        """Take in what the doctor says; it replaces what was said of the same topic before."""
+        self.advice = [item for item in self.advice if item.topic != advice.topic] + [advice]
+
+    @property
+    def name(self) -> str:
+        """What the training is called beside others: its number, its network, and what matters
+        for its memory.
+        """
+        model = self.config.model
+        variants = (
+            title
+            for (setting, value), title in model.spec.variants.items()
+            if getattr(model, setting) == value
+        )
+        told = [next(variants, model.title)]
+        if model.memory and model.spec.gated:
+            told.append(f"memory {model.memory}")
+        return f"#{self.number} {', '.join(told)}"

@@ -1,0 +1,171 @@
+"""Tables of numbers as people read them: sorted by a click, copied by Ctrl+C."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QLocale,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
+
+from app.charts.plot import Columns
+from app.export.tables import clipboard_text
+from app.number_format import significant
+
+_Index = QModelIndex | QPersistentModelIndex
+#: Rows whose content decides on the widths of columns.
+_MEASURED = 200
+
+
+class TableModel(QAbstractTableModel):
+    """Columns as Qt's views want them."""
+
+    def __init__(self, sheet: Columns, tips: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.sheet = sheet
+        self._rows = len(next(iter(sheet.values()), ()))
+        self._heads, self._columns, self._tips = tuple(sheet), list(sheet.values()), tips
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of rows."""
+        return 0 if parent.isValid() else self._rows
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(self._heads)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return one value as text, or as what it is sorted by."""
+        value = self._columns[index.column()][index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _shown(value)
+        if role == Qt.ItemDataRole.UserRole:
+            return _sortable(value)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if _is_number(value) else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the heading of a column, its tip, or its side."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._heads[section]
+        if role == Qt.ItemDataRole.ToolTipRole and section < len(self._tips):
+            return self._tips[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            number = self._rows and _is_number(self._columns[section][0])
+            return (
+                Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+            ) | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+class TableView(QTableView):
+    """Shows a sheet.
+
+    Parameters
+    ----------
+    name : str
+        For those who cannot see it.
+    chosen : callable, optional
+        Called with the row of the sheet that was double-clicked or entered.
+    """
+
+    def __init__(self, name: str, chosen: Callable[[int], None] | None = None) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(24)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(False)
+        self.setSortingEnabled(True)
+        self.setMinimumSize(120, 56)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setSortIndicatorClearable(True)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSortRole(Qt.ItemDataRole.UserRole)
+        self.setModel(self._sorted)
+        if chosen:
+            self.activated.connect(lambda index: chosen(self._sorted.mapToSource(index).row()))
+        self.show_sheet({})
+
+    @property
+    def sheet(self) -> Columns:
+        """What is shown."""
+        model = self._sorted.sourceModel()
+        assert isinstance(model, TableModel)
+        return model.sheet
+
+    def show_sheet(self, sheet: Columns, tips: Sequence[str] = ()) -> None:
+        """Show this instead, unsorted; ``tips`` explain the headings."""
+        model = TableModel(sheet, tips)
+        model.setParent(self)
+        old = self._sorted.sourceModel()
+        self._sorted.setSourceModel(model)
+        if old is not None:
+            old.deleteLater()
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.horizontalHeader().setResizeContentsPrecision(_MEASURED)
+        self.resizeColumnsToContents()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the selected rows, or all, with their headings."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        else:
+            super().keyPressEvent(event)
+
+    def copy(self) -> None:
+        """Put the selected rows, or all, onto the clipboard as a table."""
+        chosen = sorted({self._sorted.mapToSource(index).row() for index in self.selectedIndexes()})
+        sheet = self.sheet
+        if chosen:
+            sheet = {head: np.asarray(column)[chosen] for head, column in sheet.items()}
+        QApplication.clipboard().setText(clipboard_text(sheet))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return significant(float(value))
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return QLocale().toString(int(value))
+    return _date(value) if isinstance(value, np.datetime64) else str(value)
+
+
+def _sortable(value: object) -> object:
+    """Return what Qt can compare: unknown numbers come first."""
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else -math.inf
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return _date(value) if isinstance(value, np.datetime64) else str(value)
+
+
+def _date(value: np.datetime64) -> str:
+    """Write a date, with its time where it has one."""
+    if np.isnat(value):
+        return "–"
+    day, _, time = str(value.astype("datetime64[m]")).partition("T")
+    return day if time in ("", "00:00") else f"{day} {time}"

@@ -1,0 +1,377 @@
+"""Files that are whole or not there: written beside their place, pushed to disk, renamed; and
+what a program that was killed leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from forecasting.errors import RETRY, ExportError
+
+#: Names that no other program gives its files: what bears them may be removed where its program is
+#: gone.
+_PART = re.compile(r"^\.(?P<name>.+)\.[0-9a-f]{8}\.candlecast-part$", re.DOTALL)
+_SCRATCH, _ALIVE, _LOCK = "candlecast-", ".candlecast-alive", ".candlecast-lock"
+#: Letters of a file's name that its temporary one has, so that this is not too long for the disk.
+_NAME = 40
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+_POLL_S = 0.02
+
+
+@contextmanager
+def atomic_open(path: Path) -> Iterator[Path]:
+    """Hand out a temporary file's path; at the end of the block that file takes the place of
+    ``path``.
+
+    Whatever fails, an old file stays as it was and the temporary one goes away; after a kill it
+    goes when ``path`` is next written.
+
+    Raises
+    ------
+    ExportError
+        The folder or the disk does not allow it; names the file, the reason and the next step.
+    """
+    part, held = path, None
+    try:
+        target = Path(os.path.realpath(path))  # a link stays a link
+        mode = _mode_of(target)
+        remove_stale(target.parent, target.name)
+        part = target.with_name(f".{target.name[:_NAME]}.{os.urandom(4).hex()}.candlecast-part")
+        _unfinished.add(part)
+        held = _hold(part)
+        yield part
+        if mode is not None:
+            with contextlib.suppress(OSError):
+                part.chmod(mode)
+        assert held is not None
+        os.fsync(held)
+        os.close(held)
+        held = None
+        os.replace(part, target)
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            next_step(error),
+            remedies=(RETRY,),
+        ) from error
+    finally:
+        if held is not None:
+            os.close(held)
+        if part != path:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        _unfinished.discard(part)
+
+
+#: Temporary files and folders that this process has in use.
+_unfinished: set[Path] = set()
+
+
+def abandon() -> None:
+    """Remove the temporary files and folders of this process, which is about to end in the
+    middle of its work.
+    """
+    for path in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write bytes as a file that is whole or not there; errors as :func:`atomic_open`."""
+    with atomic_open(path) as part:
+        part.write_bytes(data)
+
+
+def quarantine(path: Path) -> Path:
+    """Give a damaged file the name of :func:`name_aside`, and return that; OSError where it
+    cannot be renamed.
+    """
+    aside = name_aside(path)
+    path.rename(aside)
+    return aside
+
+
+def name_aside(path: Path) -> Path:
+    """Return a name for a damaged file that no other file has, beside where it was."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+
+
+def next_step(error: OSError) -> str:
+    """Return what a person can do about a file or folder that refused."""
+    if error.errno in _FULL:
+        return "Free some space there, or choose another folder."
+    if error.errno in _FORBIDDEN:
+        return "Choose a folder and a name that you may write to."
+    if error.errno in _GONE:
+        return (
+            "The folder is not there: connect its drive or network again, or choose another folder."
+        )
+    return "Choose another folder or free some space."
+
+
+def data_folder() -> Path:
+    """Return the program's own folder: ``$CANDLECAST_HOME`` where that is set, else where the
+    system wants the data of users.
+    """
+    import platformdirs
+
+    home = os.environ.get("CANDLECAST_HOME")
+    return Path(home) if home else platformdirs.user_data_path("candlecast", appauthor=False)
+
+
+def remove_stale(folder: Path, name: str = "") -> None:
+    """Remove the temporary files that killed programs left in a folder; what is being written
+    stays.
+
+    Parameters
+    ----------
+    folder : Path
+        One that is not there is no error.
+    name : str, optional
+        Only those of this file, as wanted in a folder of the user's.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                entry.name
+                for entry in entries
+                if (part := _PART.match(entry.name)) and (not name or part["name"] == name[:_NAME])
+            ]
+    except OSError:
+        return
+    for item in found:
+        with contextlib.suppress(OSError):
+            _drop_if_left(folder / item)
+
+
+def remove_own_stale(folder: Path) -> None:
+    """Remove what killed programs left half written in the program's own folder, the folders in
+    it, and among the scratch folders.
+    """
+    indices = [folder]
+    for _ in range(2):
+        indices += [item for index in indices for item in _folders_in(index) if item not in indices]
+    for index in indices:
+        remove_stale(index)
+        for claim in _claims_in(index):
+            _is_held(claim)
+    _sweep_scratch()
+
+
+class FileLock:
+    """Says that a file or folder belongs to this program for as long as it runs: the system takes
+    it back however the program ends.
+
+    Parameters
+    ----------
+    path : Path
+        What is claimed; an empty file beside it stands for the claim.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(f"{path.name}{_LOCK}")
+        self._held: int | None = None
+
+    def take(self, wait_s: float = 0.0) -> bool:
+        """Claim it; False where another program has it for longer than ``wait_s``, or where
+        nothing can be written.
+        """
+        give_up = time.monotonic() + wait_s
+        while self._held is None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._held = _hold(self.path)
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    return False
+                time.sleep(_POLL_S)
+            except OSError:
+                return False
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._held is not None:
+            with contextlib.suppress(OSError):
+                if sys.platform != "win32":
+                    self.path.unlink(missing_ok=True)
+            os.close(self._held)
+            self._held = None
+            if sys.platform == "win32":
+                with contextlib.suppress(OSError):
+                    self.path.unlink(missing_ok=True)
+
+    @classmethod
+    def is_taken(cls, path: Path) -> bool:
+        """Tell whether a running program claims a file or folder; the claim of one that is gone
+        is removed.
+        """
+        return _is_held(cls(path).path)
+
+
+class TempFolder:
+    """A folder for files in passing; that of a program that was killed goes when the next one is
+    made, or at the next start.
+    """
+
+    def __init__(self) -> None:
+        _sweep_scratch()
+        self._folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name)
+        _unfinished.add(self.path)
+        self._alive: int | None = _hold(self.path / _ALIVE)
+
+    def __enter__(self) -> Self:
+        """Return the folder itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the folder."""
+        self.cleanup()
+
+    def cleanup(self) -> None:
+        """Remove the folder with all that is in it."""
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+        self._folder.cleanup()
+        _unfinished.discard(self.path)
+
+
+def _mode_of(target: Path) -> int | None:
+    """Return the permissions of a file that is to be replaced; None where there is none.
+
+    One that is read-only is refused.
+    """
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return mode
+
+
+def _hold(path: Path) -> int:
+    """Open a file, made where it is not there, and make it this program's; BlockingIOError where
+    another program has it.
+    """
+    if sys.platform == "win32":  # an open file cannot be deleted there, so being open is the claim
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                path.unlink()
+            except PermissionError as error:
+                raise BlockingIOError(errno.EAGAIN, "in use") from error
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_BINARY)
+    while True:
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            _lock(held, or_without=True)
+        except OSError:
+            os.close(held)
+            raise
+        if os.fstat(held).st_nlink:
+            return held
+        os.close(held)  # swept away between the two
+
+
+def _drop_if_left(path: Path) -> None:
+    """Delete a file whose program is gone; BlockingIOError where that is still at work, OSError
+    where nobody can tell.
+    """
+    if sys.platform == "win32":
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError as error:
+            raise BlockingIOError(errno.EAGAIN, "in use") from error
+        return
+    try:
+        held = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        _lock(held)
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(held)
+
+
+def _is_held(path: Path) -> bool:
+    """Tell whether a running program has a file; otherwise it is removed."""
+    try:
+        _drop_if_left(path)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return path.exists()
+    return False
+
+
+def _lock(held: int, *, or_without: bool = False) -> None:
+    """Lock an open file, which ends with its program; some network folders know no locks, and
+    are done without where that is allowed.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        if not or_without:
+            raise
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _claims_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                folder / entry.name
+                for entry in entries
+                if entry.name.endswith(_LOCK) and not entry.stat().st_size
+            ]
+    except OSError:
+        return []
+
+
+def _sweep_scratch() -> None:
+    """Remove the scratch folders of programs that are gone: those with a claim that nobody has
+    any more.
+    """
+    for folder in _folders_in(Path(tempfile.gettempdir())):
+        alive = folder / _ALIVE
+        if folder.name.startswith(_SCRATCH) and alive.is_file() and not _is_held(alive):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,281 @@
+"""A training that can go on later: everything that decides its next steps, in a file that holds
+no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from forecasting.bundle import Tensors, read_bundle, settings_in, write_bundle
+from forecasting.config import RunConfig
+from forecasting.errors import CandlecastError, ConfigError, ModelFileError
+from forecasting.events import EpochEnd, Notice
+from forecasting.series import Panel
+
+KIND = "candlecast-training"
+#: Settings that may be others when a training goes on: how long it lasts and what it is judged
+#: beside, not what it does.
+_MAY_DIFFER = ("epochs", "patience", "baselines")
+#: Seconds between two savings at most, and at least after a best epoch; the share of the time that
+#: they may take.
+_EVERY_S, _SOON_S, _SHARE = 60.0, 1.0, 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """A training at a moment between two steps.
+
+    Attributes
+    ----------
+    config : RunConfig
+    prices : mapping of str to str
+        Of each symbol what its bars are recognised by.
+    sources : tuple of str
+        References that load the panel again.
+    facts : mapping
+        Counters and the history, of plain JSON values.
+    arrays : mapping of str to ndarray
+        Weights, what the optimiser remembers, and the states of the random numbers.
+    """
+
+    config: RunConfig
+    prices: Mapping[str, str]
+    sources: tuple[str, ...]
+    facts: Mapping[str, Any]
+    arrays: Tensors
+
+    def save(self, path: Path) -> None:
+        """Write the state, whole or not at all.
+
+        Raises
+        ------
+        CandlecastError
+            The file cannot be written, or the network is too large for one.
+        """
+        manifest = {
+            "kind": KIND,
+            "config": self.config.model_dump(mode="json"),
+            "prices": dict(self.prices),
+            "sources": list(self.sources),
+            "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "facts": dict(self.facts),
+        }
+        write_bundle(path, manifest, self.arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingState:
+        """Read a state; nothing in the file is executed.
+
+        Raises
+        ------
+        ModelFileError
+            The file is missing, damaged, or something else.
+        """
+        manifest, arrays = read_bundle(path)
+        if manifest.get("kind") != KIND:
+            raise ModelFileError(
+                f"{path} is not a saved training.",
+                "Choose a file that was kept while a network was trained.",
+            )
+        config = settings_in(path, manifest)
+        try:
+            return cls(
+                config,
+                dict(manifest["prices"]),
+                tuple(manifest["sources"]),
+                dict(manifest["facts"]),
+                arrays,
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelFileError(
+                f"{path} does not fit together: {str(error).splitlines()[0]}", "Train anew."
+            ) from error
+
+    def check(self, panel: Panel, config: RunConfig) -> None:
+        """Refuse to go on with other prices or settings, or with fewer epochs than there were.
+
+        Raises
+        ------
+        ConfigError
+            Names the first difference.
+        """
+        have = fingerprints(panel)
+        other = next(
+            (name for name in {**self.prices, **have} if self.prices.get(name) != have.get(name)),
+            None,
+        )
+        if other is not None:
+            raise ConfigError(
+                f"The saved training had other prices: {other} has {have.get(other, 'none')} here "
+                f"and {self.prices.get(other, 'none')} there.",
+                "Load the same series as before, or train anew.",
+            )
+        ours, theirs = (_deciding(item) for item in (config, self.config))
+        name = next((name for name in ours if ours[name] != theirs[name]), None)
+        if name is not None:
+            raise ConfigError(
+                f"The saved training had other settings: {name} = {theirs[name]} there and "
+                f"{ours[name]} here.",
+                "Use the settings it had; epochs and patience may be others.",
+            )
+        with self.explained():
+            done = max((epoch.epoch for epoch in self.history), default=0)
+        if config.train.epochs < done:
+            raise ConfigError(
+                f"epochs = {config.train.epochs}: the saved training has {done} already.",
+                "Ask for more epochs.",
+            )
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn whatever does not fit together while the state is taken up into a
+        :class:`ModelFileError`.
+        """
+        try:
+            yield
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            RuntimeError,
+            IndexError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            raise ModelFileError(
+                f"The saved training does not fit together: {str(error).splitlines()[0]}",
+                "Train anew.",
+            ) from error
+
+    @property
+    def history(self) -> list[EpochEnd]:
+        """Return the epochs so far."""
+        plain: list[dict[str, Any]] = [
+            {name: math.nan if value is None else value for name, value in epoch.items()}
+            for epoch in self.facts["history"]
+        ]
+        return [EpochEnd(**epoch) for epoch in plain]
+
+
+def history_facts(history: Sequence[EpochEnd]) -> list[dict[str, Any]]:
+    """Return epochs as plain JSON values; what is not finite becomes None."""
+    return [
+        {k: v if math.isfinite(v) else None for k, v in asdict(epoch).items()} for epoch in history
+    ]
+
+
+def fingerprints(panel: Panel) -> dict[str, str]:
+    """Return what the bars of each series are recognised by: how many there are, and a hash of
+    what they hold.
+    """
+    return {series.symbol: series.fingerprint for series in panel}
+
+
+def _deciding(config: RunConfig) -> dict[str, Any]:
+    groups = config.model_dump(mode="json", exclude={"version"})
+    return {
+        name: value
+        for group in groups.values()
+        for name, value in group.items()
+        if name not in _MAY_DIFFER
+    }
+
+
+def run_name(panel: Panel, config: RunConfig) -> str:
+    """Return the name of the file in which a training of these prices with these settings is
+    kept.
+    """
+    facts = json.dumps([fingerprints(panel), _deciding(config)], sort_keys=True)
+    return f"{hashlib.sha256(facts.encode()).hexdigest()[:20]}.training"
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's random numbers on the CPU and on the device."""
+    found = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        found["random.cuda"] = torch.cuda.get_rng_state(device)
+    return found
+
+
+def restore_random(arrays: Tensors, device: torch.device) -> None:
+    """Set the random numbers to what :func:`random_states` gave."""
+    torch.set_rng_state(as_bytes(arrays["random.cpu"]))
+    if device.type == "cuda" and "random.cuda" in arrays:
+        torch.cuda.set_rng_state(as_bytes(arrays["random.cuda"]), device)
+
+
+def as_bytes(array: npt.NDArray[Any]) -> Tensor:
+    """Return the state of random numbers from the whole numbers that a file holds."""
+    return torch.as_tensor(array).to(torch.uint8)
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return tensors as arrays that a file may hold: bytes of random numbers become whole
+    numbers.
+    """
+    return {name: _array(tensor.detach().cpu()) for name, tensor in tensors.items()}
+
+
+def _array(tensor: Tensor) -> Any:
+    return (tensor.to(torch.int32) if tensor.dtype is torch.uint8 else tensor).numpy().copy()
+
+
+def to_tensors(arrays: Tensors, prefix: str) -> dict[str, Tensor]:
+    """Return the arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): torch.as_tensor(array)
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+class Autosave:
+    """Keeps the state of a running training in a file: at most a minute old, and newer after each
+    best epoch.
+
+    Saving takes two percent of the time at most; a file that cannot be written stops nothing.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Nothing is kept without one.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.last, self.cost = path, time.perf_counter(), 0.0
+
+    def due(self, best: bool = False) -> bool:
+        """Whether it is time to save; after a best epoch sooner than otherwise."""
+        wait = max(_SOON_S, self.cost / _SHARE) if best else max(_EVERY_S, self.cost / _SHARE)
+        return self.path is not None and time.perf_counter() - self.last >= wait
+
+    def save(self, state: TrainingState) -> Notice | None:
+        """Save now; where that fails say why, once, and save no more."""
+        if self.path is None:
+            return None
+        begun = time.perf_counter()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            state.save(self.path)
+        except (CandlecastError, OSError) as error:
+            self.path = None
+            return Notice(
+                f"This training cannot be kept in case it is cut short: {error}",
+                "It goes on nevertheless.",
+            )
+        self.last = time.perf_counter()
+        self.cost = self.last - begun
+        return None

@@ -1,0 +1,173 @@
+"""The gradient doctor: plain advice from what a training shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from forecasting.config import RunConfig
+from forecasting.errors import Remedy
+from forecasting.events import Diagnosis, EpochEnd, GradientByLag
+from forecasting.model_registry import titles
+
+#: Above this share of the last bar's gradient an early bar drowns the others.
+_EXPLODED = 1e3
+#: Epochs before gradients are judged; share of clipped steps that is worth a word; rise of the loss
+#: that is.
+_SETTLED, _OFTEN, _WORSE = 3, 0.5, 0.01
+#: Fewest epochs that a training which still learned is made longer by; else half of what it had.
+_FEWEST_MORE = 5
+
+
+class Diagnostics:
+    """Says each thing once while training goes on, and once more at its end where its figures have
+    changed.
+
+    Parameters
+    ----------
+    config : RunConfig
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.said: dict[str, str] = {}
+
+    def during(
+        self, history: Sequence[EpochEnd], memory: GradientByLag | None
+    ) -> Iterator[Diagnosis]:
+        """Say what can be said while training goes on: what the gradients do on their way back."""
+        if len(history) > _SETTLED and memory is not None:
+            yield from self._once(on_memory(memory, self.config))
+
+    def after(
+        self, history: Sequence[EpochEnd], memory: GradientByLag | None, stopped: str | None
+    ) -> Iterator[Diagnosis]:
+        """Say what the whole training shows."""
+        if memory is not None:
+            yield from self._once(on_memory(memory, self.config), again=True)
+        if len(history) > 1:
+            yield from self._once(on_clipping(history, self.config))
+            yield from self._once(on_losses(history, stopped))
+
+    def _once(self, found: Iterator[Diagnosis], *, again: bool = False) -> Iterator[Diagnosis]:
+        """Yield what was not said yet; ``again`` also what was said in other words."""
+        for advice in found:
+            before = self.said.get(advice.topic)
+            if before is None or (again and before != advice.message):
+                self.said[advice.topic] = advice.message
+                yield advice
+
+
+def on_memory(memory: GradientByLag, config: RunConfig) -> Iterator[Diagnosis]:
+    """Judge the gradients that reach earlier bars: vanished, or exploded.
+
+    References
+    ----------
+    Bengio, Simard and Frasconi (1994); Pascanu, Mikolov and Bengio (2013).
+    """
+    lookback, name = config.task.input_size, config.model.title
+    used, farthest = memory.reach, memory.farthest
+    first = memory.norms.max(axis=0)
+    share = first[-1] / first[0] if first[0] else 0.0
+    if share > _EXPLODED:
+        yield Diagnosis(
+            "exploding",
+            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is {share:.0e} "
+            "times that of the last bar: "
+            "it explodes on its way.",
+            _calmer(config),
+        )
+    elif used < lookback // 2:
+        yield Diagnosis(
+            "vanishing",
+            f"Epoch {memory.epoch}: the gradient {memory.lags[-1]} bars back is "
+            f"{f'{farthest:.2g} of the strongest' if farthest else 'zero'}: this {name} "
+            "learns nothing from bars "
+            f"{f'more than {used} back' if used else 'before the last'}, of a lookback of "
+            f"{lookback}.",
+            _longer(config, max(used, 2)),
+            _remembering(config),
+        )
+
+
+def _calmer(config: RunConfig) -> str:
+    spec = config.model.spec
+    bounded = ", choose tanh instead of ReLU" if "activation" in spec.settings else ""
+    other = "" if spec.gated else f", or choose the network {titles(gated=True)}"
+    return f"Clip by norm, lower the learning rate{bounded}{other}."
+
+
+def _longer(config: RunConfig, used: int) -> str:
+    lookback, nearer = config.task.input_size, _round(2 * used)
+    shorter = f", or a lookback of {nearer}" if nearer < lookback else ""
+    spec = config.model.spec
+    if "positions" in spec.settings:
+        return f"Try learned positions{shorter}."
+    if not spec.gated:
+        return (
+            f"Choose the network {titles(gated=True)} with an initial memory of {lookback} "
+            f"bars{shorter}."
+        )
+    if config.model.memory < lookback:
+        return f"Try an initial memory of {lookback} bars{shorter}."
+    return f"Choose the network {titles(recurrent=False)}{shorter}."
+
+
+def _remembering(config: RunConfig) -> tuple[Remedy, ...]:
+    """Return the remedy that gives a gated network a memory of the whole lookback."""
+    lookback = config.task.input_size
+    short = config.model.spec.gated and config.model.memory < lookback
+    return (Remedy("settings", (("memory", lookback),)),) if short else ()
+
+
+def _round(bars: int) -> int:
+    """Return the next of 5, 10, 15, ... bars."""
+    return -(-bars // 5) * 5
+
+
+def on_clipping(history: Sequence[EpochEnd], config: RunConfig) -> Iterator[Diagnosis]:
+    """Judge how often gradients were held back."""
+    trained = history[1:]
+    share, norm = (
+        float(np.mean([e.clipped for e in trained])),
+        float(np.median([e.grad_norm for e in trained])),
+    )
+    if share > _OFTEN:
+        yield Diagnosis(
+            "clipping",
+            f"{share:.0%} of the steps were clipped (limit {config.train.clip_norm:g}, usual "
+            f"norm {norm:.2g}): "
+            "the limit, more than the gradient, decides how large steps are.",
+            f"A limit of about {2 * norm:.1g} would hold back the exceptions only.",
+            (Remedy("settings", (("clip_norm", float(f"{2 * norm:.1g}")),)),),
+        )
+
+
+def on_losses(history: Sequence[EpochEnd], stopped: str | None) -> Iterator[Diagnosis]:
+    """Judge how the losses went: nothing learned, learned by heart, or not yet done."""
+    last, best = history[-1], history[history[-1].best_epoch]
+    if last.best_epoch == 0:
+        yield Diagnosis(
+            "nothing-learned",
+            "No epoch was better on the validation part than the baseline that the network "
+            "starts from.",
+            "That is usual for prices. Try another learning rate (the finder proposes one), "
+            "more series, or a smaller network.",
+        )
+    elif last.val_loss > (1 + _WORSE) * best.val_loss and last.train_loss < best.train_loss:
+        yield Diagnosis(
+            "by-heart",
+            f"After epoch {best.epoch} the training loss went on falling while the validation "
+            "loss rose by "
+            f"{last.val_loss / best.val_loss - 1:.1%}: the network learns its windows by heart.",
+            "More dropout, more weight decay, fewer units, or more series.",
+        )
+    elif stopped == "epochs" and last.best_epoch == last.epoch:
+        more = Remedy("longer", (("epochs", max(_FEWEST_MORE, round(last.epoch / 2))),))
+        yield Diagnosis(
+            "longer",
+            "The last epoch was the best one: the network was still learning.",
+            "Train for more epochs.",
+            (more,),
+        )

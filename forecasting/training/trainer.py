@@ -1,0 +1,652 @@
+"""Training on one device: fit_on() is a generator of events that returns a TrainedNetwork."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.calendars import future_sessions
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import CandlecastError
+from forecasting.events import (
+    MEAN_LEVELS,
+    EpochEnd,
+    Event,
+    ForecastMade,
+    GradientByLag,
+    Notice,
+    Progress,
+    SplitMade,
+    TrainingPaused,
+)
+from forecasting.models import Ensemble
+from forecasting.series import Floats, Ints, Origins, Panel
+from forecasting.spikes import without_spikes
+from forecasting.training.checkpoint import (
+    Autosave,
+    TrainingState,
+    as_bytes,
+    fingerprints,
+    history_facts,
+    random_states,
+    restore_random,
+    to_arrays,
+    to_tensors,
+)
+from forecasting.training.diagnostics import Diagnostics
+from forecasting.training.gradients import GradientProbe, clip_gradients
+from forecasting.training.hardware import fits, release
+from forecasting.training.objective import Pinball, supervision
+from forecasting.training.optimizers import OPTIMISERS
+from forecasting.training.schedules import SCHEDULES
+from forecasting.training.start import fitted_scaling
+from forecasting.training.trained_network import (
+    TrainedNetwork,
+    at_once,
+    build,
+    forecasts_from,
+    in_parts,
+)
+from forecasting.windows import Split, Windows, bars_before
+
+StopAsked = Callable[[], bool]
+Stopped = Literal["epochs", "early", "user"]
+
+#: Levels of the pinball loss: evenly spaced, with the limits of the 95 and 98 % bands.
+TRAIN_LEVELS: tuple[float, ...] = (
+    0.01,
+    0.025,
+    *(round(0.05 * k, 2) for k in range(1, 20)),
+    0.975,
+    0.99,
+)
+_REPORT_S, _PAUSE_S = 0.1, 0.05
+#: Steps between two looks for numbers that are not finite, where looking makes a GPU wait.
+_LOOK_EVERY = 32
+#: A validation loss of so many times the baseline's is a training that has lost its way; the share
+#: of the learning rate
+#: with which it goes on from its best weights, and how often that is tried.
+_LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
+#: More steps than any training takes.
+_MOST_COUNTED = 2**48
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What training returns: the forecaster, every epoch, and why training ended."""
+
+    forecaster: TrainedNetwork
+    history: tuple[EpochEnd, ...]
+    stopped: Stopped
+
+
+def fit_on(
+    device: torch.device,
+    panel: Panel,
+    split: Split,
+    config: RunConfig,
+    should_stop: StopAsked,
+    should_pause: StopAsked,
+    resume: TrainingState | None,
+    autosave: Path | None,
+    keep: Path | None,
+) -> Generator[Event, None, Fitted]:
+    """Train on one device; parameters, events and result as of
+    :func:`forecasting.training.device_fallback.fit`.
+
+    Raises
+    ------
+    torch.OutOfMemoryError, RuntimeError, MemoryError
+        Memory is too small even for one window at a time;
+        :func:`forecasting.training.hardware.is_out_of_memory` tells.
+    """
+    torch.manual_seed(config.train.seed)
+    windows, forecaster = untrained(panel, split, config, device)
+    scaling, network = forecaster.scaling, forecaster.network
+    yield _split_made(split, network, device)
+    run = Run(forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave))
+    provisional = _provisional(run, panel)
+    if resume is None:
+        run.note_epoch(math.nan, run.validate(), np.zeros(3))
+    else:
+        run.restore(resume)
+    yield from run.history
+    yield provisional()
+    while run.stopped is None:
+        before = len(run.history)
+        yield from run.epoch()
+        if len(run.history) > before:
+            yield provisional()
+    if keep is not None:
+        yield from _left(run, keep)
+    yield from run.conclusions()
+    network.load_state_dict(run.best)
+    network.eval()
+    trust, history, stopped = run.trust(panel, split), tuple(run.history), run.stopped
+    del run, provisional, windows  # what follows needs their memory
+    fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
+    return Fitted(replace(forecaster, scaling=fresh, trust=trust), history, stopped)
+
+
+def untrained(
+    panel: Panel, split: Split, config: RunConfig, device: torch.device
+) -> tuple[Windows, TrainedNetwork]:
+    """Return the windows of a panel and a network that has learned nothing yet; scales are fitted
+    before ``split.val_start``.
+
+    Spikes that were over before ``split.test_start`` are held in the windows: nothing is learned
+    from a wrong bar.
+
+    Raises
+    ------
+    ConfigError
+        A network that forecasts step by step, and a target whose steps do not add up.
+    """
+    scaling = fitted_scaling(panel, split, config, device)
+    config.changed(
+        target=scaling.target
+    )  # refused where the target that was found does not go with the other settings
+    if config.model.embedding:
+        scaling = replace(scaling, symbols=panel.symbols)
+    learned_from = (
+        panel
+        if scaling.target == "seasonal"
+        else without_spikes(panel, bars_before(panel, split.test_start))
+    )
+    windows = Windows(learned_from, scaling, config.task, device)
+    network = build(config, scaling).to(device)
+    network.feed_back_in(scaling.sd.tolist())
+    return windows, TrainedNetwork(config, scaling, network, device, split.val_start)
+
+
+def _left(run: Run, keep: Path) -> Iterator[Event]:
+    """Leave the training in a file; where that fails nothing is lost but the chance to go on
+    from it.
+    """
+    try:
+        run.state(ended=True).save(keep)
+    except (CandlecastError, OSError) as error:
+        yield Notice(
+            f"The training cannot be kept to go on from: {error}", "Its result is not affected."
+        )
+
+
+def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
+    """Return what forecasts the real future with the weights of the moment."""
+    dates = [future_sessions(series, run.windows.horizon) for series in panel]
+    last, forecaster = Origins.last(panel), run.forecaster
+
+    def made() -> ForecastMade:
+        values = forecaster.predict_windows(run.windows, panel, last, QUANTILES)
+        means = None
+        if forecaster.config.task.point == "mean":
+            means = forecaster.predict_windows(run.windows, panel, last, MEAN_LEVELS).mean(axis=2)
+        return ForecastMade(
+            forecasts_from(values, forecaster.name, panel, dates, QUANTILES, means),
+            len(run.history) - 1,
+        )
+
+    return made
+
+
+def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitMade:
+    counts: dict[Literal["train", "val", "test"], int] = {
+        "train": len(split.train),
+        "val": len(split.val),
+        "test": len(split.test),
+    }
+    parameters = sum(p.numel() for p in network.parameters())
+    return SplitMade(split.val_start, split.test_start, counts, parameters, str(device))
+
+
+def _error_by_series(gain: Floats, series: Ints) -> float:
+    """Return the standard error of the mean of gains [N] as told by the means of their series [N];
+    infinite for one series.
+
+    It stands beside that by date where the dates are too few to tell: all gains of one date have no
+    spread by date.
+    """
+    count = np.bincount(series)
+    means = np.bincount(series, gain)[count > 0] / count[count > 0]
+    return float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else math.inf
+
+
+class Run:
+    """The state of one training: what changes from step to step.
+
+    Parameters
+    ----------
+    forecaster : TrainedNetwork
+        Its network is trained in place.
+    windows : Windows
+    split : Split
+    panel : Panel
+    should_stop, should_pause : callable
+    autosave : Autosave
+    """
+
+    def __init__(
+        self,
+        forecaster: TrainedNetwork,
+        windows: Windows,
+        split: Split,
+        panel: Panel,
+        should_stop: StopAsked,
+        should_pause: StopAsked,
+        autosave: Autosave,
+    ) -> None:
+        self.forecaster, self.network, self.windows, self.panel = (
+            forecaster,
+            forecaster.network,
+            windows,
+            panel,
+        )
+        self.config, self.autosave = forecaster.config.train, autosave
+        self.should_stop, self.should_pause = should_stop, should_pause
+        self.val_rows = windows.rows(split.val)
+        self.objective = supervision(windows, split.train, forecaster.config)
+        levels, median = np.array(TRAIN_LEVELS), forecaster.table(np.array([0.5]))[:, 0]
+        self.pinball = Pinball(
+            torch.tensor(TRAIN_LEVELS, device=windows.device), forecaster.table(levels), median
+        )
+        self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
+        self.members = len(self.network.members)
+        self.baseline_losses = self.val_losses()
+        self.order = torch.Generator().manual_seed(self.config.seed)
+        self.epoch_order = self.order.get_state()
+        self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
+        self.history: list[EpochEnd] = []
+        self.stopped: Stopped | None = None
+        self.place, self.batch_size = 0, self.objective.batch
+        self.seen: list[Tensor] = []
+        self.slower, self.rollbacks = 1.0, 0
+        self.patient_from = 0
+        self.probe = GradientProbe(self.network, self.objective.rows, windows.window, self.losses)
+        self.memory: GradientByLag | None = None
+        self.doctor = Diagnostics(forecaster.config)
+        self.started = time.perf_counter()
+
+    @cached_property
+    def _prices(self) -> dict[str, str]:
+        return fingerprints(self.panel)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def losses(self, shape: Tensor, rows: Tensor) -> Tensor:
+        """Return the pinball losses of shapes [..., B, H, 3], mean over steps and levels, [...,
+        B], in units of the scale.
+        """
+        return self.pinball(
+            self.network.dated(shape, self.windows.known_ahead(rows)), self.windows.target(rows)
+        )
+
+    @torch.no_grad()
+    def val_losses(self) -> Tensor:
+        """Return the losses of the members' median from each validation origin, shape [N]."""
+        self.network.eval()
+        size = at_once(self.forecaster.config, self.windows.inputs)
+        return in_parts(
+            lambda rows: self.losses(self.network.together(self.windows.window(rows)), rows),
+            self.val_rows,
+            size,
+        )
+
+    def validate(self) -> float:
+        """Return the mean loss on the validation part."""
+        return float(self.val_losses().double().mean().item())
+
+    def trust(self, panel: Panel, split: Split) -> float:
+        """Return how far the best weights are to be trusted: ``1 - 1/t^2``, 0 where t is below 1.
+
+        t is the ratio of their mean gain over the baseline on the validation part to its standard
+        error,
+        taken from the means by date because the series of a panel are surprised together. It is the
+        shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
+        """
+        gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
+        cutoffs = np.array(
+            [panel[int(s)].ds[b] for s, b in zip(split.val.series, split.val.bar, strict=True)]
+        )
+        _, index = np.unique(cutoffs, return_inverse=True)
+        by_date = np.bincount(index, gain) / np.bincount(index)
+        error = by_date.std() * math.sqrt(self.windows.horizon / len(by_date))
+        if len(by_date) < 2 * self.windows.horizon:
+            error = max(error, _error_by_series(gain, split.val.series))
+        mean = by_date.mean()
+        return float(max(0.0, 1 - (error / mean) ** 2)) if mean > 0 else 0.0
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the learning rate of the epoch that comes next."""
+        return (
+            self.config.learning_rate
+            * self.slower
+            * SCHEDULES[self.config.schedule](self.history, self.config)
+        )
+
+    def epoch(self) -> Iterator[Event]:
+        """Train one epoch, or what is left of it, validate, and decide whether to go on.
+
+        An epoch in which the user stops is noted only where its weights are the best so far;
+        otherwise the
+        training can go on within it later (:meth:`state`).
+        """
+        self.network.train()
+        self.epoch_order = self.order.get_state()
+        order = self.objective.drawn(self.order)
+        rate, reported = self.learning_rate, time.perf_counter()
+        while self.place < len(order):
+            if self.should_stop():
+                self.stopped = "user"
+                break
+            if self.should_pause():
+                yield from self._pause()
+                continue
+            some = order[self.place : self.place + self.batch_size]
+            if not fits(lambda some=some: self.step(some, rate)):  # type: ignore[misc]
+                yield self._halve()
+                continue
+            if self._exploded(last=self.place >= len(order)):
+                yield self._roll_back(
+                    f"The gradient was not finite any more in epoch {len(self.history)}", rate
+                )
+                return
+            if time.perf_counter() - reported >= _REPORT_S:
+                reported = time.perf_counter()
+                yield from self._report()
+        if self.seen:
+            yield from self._validated(rate, self.place / len(order))
+
+    def step(self, some: Tensor, rate: float) -> None:
+        """Take one step against the gradient of some examples; loss, norms of the gradient and
+        number of examples are added to ``seen``.
+        """
+        # Gradients that vanish over hundreds of bars become denormal numbers, with which a
+        # processor takes up to eight times as long.
+        torch.set_flush_denormal(True)
+        try:
+            loss = self.objective.loss(self.objective.said(self.network, some), some, self.pinball)
+            (self.members * loss).backward()  # type: ignore[no-untyped-call]
+        finally:
+            torch.set_flush_denormal(False)
+        gradients = [p.grad for p in self.optimiser.parameters if p.grad is not None]
+        clipping = clip_gradients(gradients, self.config, self.members)
+        self.optimiser.step(rate)
+        self.seen.append(
+            torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(some))])
+        )
+        self.place += len(some)
+
+    def _exploded(self, last: bool) -> bool:
+        """Whether the loss or the gradient of recent steps was not finite; a GPU is asked now
+        and then, and at the last step.
+        """
+        every = 1 if self.windows.device.type == "cpu" else _LOOK_EVERY
+        due = len(self.seen) % every == 0 or last
+        return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
+
+    def _validated(self, rate: float, share: float) -> Iterator[Event]:
+        """Close an epoch of which a share is done: note it, or go back where it has ruined the
+        weights.
+        """
+        val_loss = self.validate()
+        if not math.isfinite(val_loss):
+            yield self._roll_back(
+                f"The validation loss was not finite any more after epoch {len(self.history)}", rate
+            )
+            return
+        if share < 1 and val_loss >= self.best_loss:
+            return
+        seen = torch.stack(self.seen)
+        train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
+        event = self.note_epoch(
+            train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
+        )
+        yield event
+        if val_loss > _LOST * self.history[0].val_loss and self.stopped is None:
+            yield self._roll_back(
+                f"The validation loss was far above the baseline's after epoch {event.epoch}", rate
+            )
+        yield from self.doctor.during(self.history, self.memory)
+        if self.autosave.due(best=event.best_epoch == event.epoch):
+            yield from self._save()
+
+    def note_epoch(
+        self,
+        train_loss: float,
+        val_loss: float,
+        norms: Floats,
+        rate: float | None = None,
+        share: float = 1.0,
+    ) -> EpochEnd:
+        """Add an epoch to the history: keep the weights if they are the best, stop if it is time
+        to.
+
+        ``norms`` holds the means of the gradient's norm before and after clipping and of the steps
+        clipped.
+        """
+        number = len(self.history)
+        if val_loss < self.best_loss:
+            self.best, self.best_loss, self.best_epoch = self._weights(), val_loss, number
+        event = EpochEnd(
+            epoch=number,
+            epochs=self.config.epochs,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            best_epoch=self.best_epoch,
+            best_loss=self.best_loss,
+            learning_rate=self.config.learning_rate if rate is None else rate,
+            grad_norm=float(norms[0]),
+            clipped=float(norms[2]),
+            seconds=time.perf_counter() - self.started,
+            grad_norm_after=float(norms[1]),
+            share=share,
+        )
+        self.history.append(event)
+        self.place, self.seen, self.epoch_order = 0, [], self.order.get_state()
+        self.stopped = self.stopped or self._finished()
+        return event
+
+    def _finished(self) -> Stopped | None:
+        done = len(self.history) - 1
+        if done >= self.config.epochs:
+            return "epochs"
+        return (
+            "early"
+            if done - max(self.best_epoch, self.patient_from) >= self.config.patience
+            else None
+        )
+
+    def _roll_back(self, why: str, rate: float) -> Notice:
+        """Go back to the best weights and lower the learning rate; after too many times give up."""
+        self.rollbacks += 1
+        self.network.load_state_dict(self.best)
+        self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
+        self.place, self.seen = 0, []
+        went_back = (
+            f"{why}: training went back to its best weights, those of epoch {self.best_epoch}"
+        )
+        if self.rollbacks > _MOST_ROLLBACKS:
+            self.stopped = self.stopped or "early"
+            return Notice(
+                f"{went_back}, and ended: it has done so {_MOST_ROLLBACKS} times.",
+                "Use a much lower learning rate.",
+            )
+        self.slower *= _SLOWER
+        hint = (
+            "Lower the learning rate."
+            if self.config.clip == "norm" and self.config.clip_norm
+            else "Lower the learning rate, or clip by norm."
+        )
+        return Notice(
+            f"{went_back}, and goes on with a quarter of the learning rate, {rate * _SLOWER:.2g}.",
+            hint,
+        )
+
+    def _halve(self) -> Notice:
+        """Use smaller batches, because the device's memory was too small for these.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            A batch of one is too large.
+        """
+        if self.batch_size == 1:
+            raise torch.OutOfMemoryError(
+                f"out of memory: not even one of the {self.objective.unit} fits"
+            )
+        self.optimiser.clear()
+        self.batch_size = max(1, min(self.batch_size, self.objective.count) // 2)
+        release(self.windows.device)
+        return Notice(
+            f"The device's memory was too small, so batches now have {self.batch_size} "
+            f"{self.objective.unit}.",
+            "Lower the batch, or the network's size.",
+        )
+
+    def _pause(self) -> Iterator[Event]:
+        """Wait until training may go on or is to stop; time spent here does not count."""
+        begun = time.perf_counter()
+        yield self._progress("Paused", None)
+        notice = self.autosave.save(self.state()) if self.autosave.path is not None else None
+        if notice is not None:
+            yield notice
+        elif self.autosave.path is not None:
+            yield TrainingPaused()
+        while self.should_pause() and not self.should_stop():
+            time.sleep(_PAUSE_S)
+        self.started += time.perf_counter() - begun
+
+    def _report(self) -> Iterator[Event]:
+        """Tell how far training is; now and then look at the gradients, and save."""
+        done, total = self._steps()
+        spent = time.perf_counter() - self.started
+        eta = spent / max(1, done) * (total - done)
+        yield self._progress(f"{len(self.history) - 1} of {self.config.epochs} epochs done", eta)
+        seen = self.probe.look_if_due(len(self.history))
+        if seen is not None:
+            self.memory = seen
+            yield seen
+        if self.autosave.due():
+            yield from self._save()
+
+    def _steps(self) -> tuple[int, int]:
+        """Return how many steps are done and there are at most."""
+        each = math.ceil(self.objective.count / self.batch_size)
+        return (len(self.history) - 1) * each + math.ceil(
+            self.place / self.batch_size
+        ), self.config.epochs * each
+
+    def _progress(self, message: str, eta_s: float | None) -> Progress:
+        done, total = self._steps()
+        return Progress(done, total, message, eta_s)
+
+    def conclusions(self) -> Iterator[Event]:
+        """Look once more at the gradients, and say what is to be learned from the whole
+        training.
+        """
+        seen = self.probe.look(len(self.history) - 1)
+        if seen is not None:
+            self.memory = seen
+            yield seen
+        yield from self.doctor.after(self.history, self.memory, self.stopped)
+
+    def _save(self) -> Iterator[Event]:
+        if self.autosave.path is None:
+            return
+        notice = self.autosave.save(self.state())
+        if notice is not None:
+            yield notice
+
+    def state(self, *, ended: bool = False) -> TrainingState:
+        """Return all that decides the next steps; ``ended`` marks the end of a training, from
+        which it may be made longer.
+        """
+        tensors = {
+            **{f"network.{k}": v for k, v in self.network.state_dict().items()},
+            **{f"best.{k}": v for k, v in self.best.items()},
+            **{f"optimiser.{k}": v for k, v in self.optimiser.state().items()},
+            **random_states(self.windows.device),
+            "random.order": self.epoch_order,
+            "seen": torch.stack(self.seen) if self.seen else torch.zeros(0, 5),
+        }
+        facts = {
+            "history": history_facts(self.history),
+            "place": self.place,
+            "batch_size": self.batch_size,
+            "steps": self.optimiser.steps,
+            "slower": self.slower,
+            "rollbacks": self.rollbacks,
+            "patient_from": self.patient_from,
+            "ended": ended,
+            "seconds": time.perf_counter() - self.started,
+        }
+        sources = tuple(dict.fromkeys(series.provenance.source for series in self.panel))
+        return TrainingState(
+            self.forecaster.config, self._prices, sources, facts, to_arrays(tensors)
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from what :meth:`state` gave.
+
+        A training that had ended and is made longer has all its patience again: epochs before its
+        end do not count.
+
+        Raises
+        ------
+        ModelFileError
+            Its parts do not fit together.
+        """
+        with state.explained():
+            facts, arrays = state.facts, state.arrays
+            self.network.load_state_dict(to_tensors(arrays, "network."))
+            self.best = {
+                k: v.to(self.windows.device) for k, v in to_tensors(arrays, "best.").items()
+            }
+            self.optimiser.restore(to_tensors(arrays, "optimiser."), int(facts["steps"]))
+            self.history = state.history
+            self.best_loss, self.best_epoch = (
+                self.history[-1].best_loss,
+                self.history[-1].best_epoch,
+            )
+            self.place, self.batch_size = int(facts["place"]), int(facts["batch_size"])
+            self.seen = list(to_tensors(arrays, "seen")[""].to(self.windows.device))
+            self.slower, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
+            self.order.set_state(as_bytes(arrays["random.order"]))
+            restore_random(arrays, self.windows.device)
+            self.patient_from = int(facts.get("patient_from", 0))
+            self._check_restored(int(facts["steps"]), float(facts["seconds"]))
+        if state.facts.get("ended") and self.config.epochs > state.config.train.epochs:
+            self.patient_from = len(self.history) - 1
+        self.stopped = None if self.place else self._finished()
+        self.started = time.perf_counter() - float(facts["seconds"])
+
+    def _check_restored(self, steps: int, seconds: float) -> None:
+        """Raise ValueError for counters and weights that no training has left."""
+        here = self.network.state_dict()
+        if {k: v.shape for k, v in self.best.items()} != {k: v.shape for k, v in here.items()}:
+            raise ValueError("its best weights are those of another network")
+        if (self.place > 0) != bool(self.seen) or any(item.shape != (5,) for item in self.seen):
+            raise ValueError(
+                f"it was at window {self.place} of an epoch, and tells of {len(self.seen)} steps"
+            )
+        counts = {
+            "place": self.place,
+            "batch_size": self.batch_size - 1,
+            "steps": steps,
+            "rollbacks": self.rollbacks,
+        }
+        counts["patient_from"] = self.patient_from
+        bad = next((name for name, count in counts.items() if not 0 <= count < _MOST_COUNTED), None)
+        if bad or not (math.isfinite(seconds) and 0 <= self.slower <= 1):
+            raise ValueError(f"{bad or 'seconds or slower'} is beyond all counting")
