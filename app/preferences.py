@@ -29,8 +29,8 @@ SPANS: tuple[str, ...] = ("1M", "3M", "6M", "YTD", "1Y", "5Y", "All")
 NameT = TypeVar("NameT", bound=str)
 
 RECENT = 10
-#: Most indicators on the price chart: as many as can be told apart.
-MOST_INDICATORS = 6
+#: Most indicators that are remembered.
+MOST_INDICATORS = 50
 _MOST_HIDDEN = 100
 _LONGEST = 4096
 _LARGEST = 1 << 20

@@ -1,5 +1,7 @@
-"""Indicators of the price chart: what traders draw over and under prices, each value from bars
-up to its own only.
+"""Indicators of the price chart, computed by pandas-ta-classic: each value looks at bars up to its
+own only.
+
+The library is imported when the first indicator is drawn.
 """
 
 from __future__ import annotations
@@ -7,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from forecasting.errors import ConfigError
-from forecasting.series import Floats
+from forecasting.series import Floats, PriceSeries
 
 #: Most bars that an indicator may look back.
 _LONGEST = 5000
@@ -19,7 +22,7 @@ _LONGEST = 5000
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number that a kind of indicator wants; whole where ``decimals`` is 0."""
+    """One number that an indicator takes; whole where ``decimals`` is 0."""
 
     name: str
     default: float
@@ -28,122 +31,214 @@ class Parameter:
     decimals: int = 0
 
 
+#: Columns of a series and the parameters to lines by name, each [T], NaN until enough bars are
+#: known.
+Compute = Callable[..., dict[str, Floats]]
+
+
+def _no_rule(*_values: float) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
-class Kind:
-    """One kind of indicator.
+class IndicatorSpec:
+    """All that the program knows of one kind of indicator.
 
     Attributes
     ----------
     title, short : str
         Its name in menus and in a legend.
+    compute : callable
+        The series and the parameters to lines by name, each [T], NaN until enough bars are known.
+        Lines called ``upper`` and
+        ``lower`` are filled between, ``histogram`` is drawn as columns, ``signal`` is dashed.
     parameters : tuple of Parameter
-    lines : callable
-        Closes [T] and the parameters to lines by name, each [T], NaN until enough bars are known.
+    columns : tuple of str
+        Columns of the series that it reads; it is not drawn where one is missing.
     scale : tuple of float or None
-        Limits of an indicator with a scale of its own, which cannot lie over prices; (nan, nan)
-        where they follow the values.
+        Limits of an indicator with a scale of its own, which has a pane below the prices; (nan,
+        nan) where they follow the
+        values. None lies over the prices.
     guides : tuple of float
         Levels that are marked on its own scale.
+    rule : callable
+        The parameters to what is wrong with them together; "" where nothing is.
     """
 
     title: str
     short: str
-    parameters: tuple[Parameter, ...]
-    lines: Callable[..., dict[str, Floats]]
+    compute: Compute
+    parameters: tuple[Parameter, ...] = ()
+    columns: tuple[str, ...] = ("close",)
     scale: tuple[float, float] | None = None
     guides: tuple[float, ...] = ()
+    rule: Callable[..., str] = _no_rule
 
 
-def _mean(values: Floats, bars: float) -> Floats:
-    import pandas as pd
+def _library(
+    function: str, columns: tuple[str, ...], arguments: tuple[str, ...], lines: Mapping[str, int]
+) -> Compute:
+    """Return what calls a function of pandas-ta-classic.
 
-    return np.asarray(pd.Series(values).rolling(int(bars)).mean(), np.float64)
+    Parameters
+    ----------
+    function : str
+    columns : tuple of str
+        Columns of the series that it takes, by the same names.
+    arguments : tuple of str
+        The argument of each parameter; several that take the same one are parted by a space.
+    lines : mapping of str to int
+        Line to the index of the column of its result.
+    """
+
+    def compute(series: PriceSeries, *values: float) -> dict[str, Floats]:
+        import pandas as pd
+        import pandas_ta_classic as ta
+
+        given: dict[str, Any] = {column: pd.Series(series[column]) for column in columns}
+        for names, value in zip(arguments, values, strict=True):
+            given.update(dict.fromkeys(names.split(), int(value) if value == int(value) else value))
+        found = getattr(ta, function)(**given)
+        if found is None:  # fewer bars than it needs
+            return {line: np.full(len(series), np.nan) for line in lines}
+        table = np.asarray(found, np.float64).reshape(len(series), -1)
+        return {line: table[:, column].copy() for line, column in lines.items()}
+
+    return compute
 
 
-def _smoothed(values: Floats, bars: int, share: float) -> Floats:
-    """Return values smoothed exponentially from the mean of the first ``bars`` known ones on, as J.
+def _rsi(series: PriceSeries, bars: float) -> dict[str, Floats]:
+    """Return the RSI; 50 where no price has moved, which the library leaves open."""
+    line = _library("rsi", ("close",), ("length",), {"rsi": 0})(series, bars)["rsi"]
+    line[int(bars) :] = np.nan_to_num(line[int(bars) :], nan=50.0)
+    return {"rsi": line}
 
-    Welles Wilder began (1978).
+
+def _vwap(series: PriceSeries) -> dict[str, Floats]:
+    """Return the volume-weighted average price since the day began; of daily bars since the
+    month, of longer ones since the year began.
     """
     import pandas as pd
+    import pandas_ta_classic as ta
 
-    known = np.flatnonzero(np.isfinite(values))
-    seeded = values.copy()
-    if known.size < bars:
-        return np.full(values.size, np.nan)
-    first = int(known[0])
-    seeded[first : first + bars - 1] = np.nan
-    seeded[first + bars - 1] = values[first : first + bars].mean()
-    return np.asarray(pd.Series(seeded).ewm(alpha=share, adjust=False).mean(), np.float64)
-
-
-def _exponential(values: Floats, bars: float) -> Floats:
-    return _smoothed(values, int(bars), 2 / (bars + 1))
-
-
-def _bollinger(close: Floats, bars: float, width: float) -> dict[str, Floats]:
-    import pandas as pd
-
-    middle = _mean(close, bars)
-    spread = width * np.asarray(pd.Series(close).rolling(int(bars)).std(ddof=0), np.float64)
-    return {"upper": middle + spread, "middle": middle, "lower": middle - spread}
-
-
-def _rsi(close: Floats, bars: float) -> dict[str, Floats]:
-    move = np.diff(close, prepend=np.nan)
-    up, down = (
-        _smoothed(
-            np.where(np.isnan(move), np.nan, np.maximum(sign * move, 0.0)), int(bars), 1 / bars
-        )
-        for sign in (1, -1)
+    index = pd.DatetimeIndex(series.ds)
+    distance = (
+        np.median(np.diff(series.ds[:100]).astype(np.int64)) / 86_400e6 if len(series) > 1 else 1.0
     )
-    total = up + down
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {"rsi": np.where(total == 0, 50.0, 100 * up / total)}
+    anchor = "D" if distance < 0.9 else "M" if distance < 5 else "Y"
+    columns = {column: pd.Series(series[column], index) for column in _BARS}
+    return {"vwap": np.asarray(ta.vwap(**columns, anchor=anchor), np.float64)}
 
 
-def _macd(close: Floats, fast: float, slow: float, signal: float) -> dict[str, Floats]:
-    macd = _exponential(close, fast) - _exponential(close, slow)
-    line = _exponential(macd, signal)
-    return {"macd": macd, "signal": line, "histogram": macd - line}
+def _macd_rule(fast: float, slow: float, _signal: float) -> str:
+    return (
+        ""
+        if fast < slow
+        else f"The fast average of MACD, {fast:g} bars, is not faster than the slow one."
+    )
 
 
-#: Every kind of indicator, in the order of menus.
-KINDS: Mapping[str, Kind] = MappingProxyType(
+_RANGE = ("high", "low", "close")
+_BARS = (*_RANGE, "volume")
+_CHANNEL = {"upper": 2, "middle": 1, "lower": 0}
+_OPEN_SCALE = (np.nan, np.nan)
+
+
+def _length(bars: float, low: float = 1) -> Parameter:
+    return Parameter("Bars", bars, low)
+
+
+#: Every indicator, in the order of menus: those over the prices, then those with a pane of their
+#: own.
+INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
     {
-        "sma": Kind(
+        "sma": IndicatorSpec(
             "Simple moving average",
             "SMA",
-            (Parameter("Bars", 20),),
-            lambda close, bars: {"sma": _mean(close, bars)},
+            _library("sma", ("close",), ("length",), {"sma": 0}),
+            (_length(20),),
         ),
-        "ema": Kind(
+        "ema": IndicatorSpec(
             "Exponential moving average",
             "EMA",
-            (Parameter("Bars", 20),),
-            lambda close, bars: {"ema": _exponential(close, bars)},
+            _library("ema", ("close",), ("length",), {"ema": 0}),
+            (_length(20),),
         ),
-        "bollinger": Kind(
+        "vwap": IndicatorSpec("Volume-weighted average price", "VWAP", _vwap, columns=_BARS),
+        "bollinger": IndicatorSpec(
             "Bollinger bands",
             "Bollinger",
-            (Parameter("Bars", 20, low=2), Parameter("Standard deviations", 2, 0.1, 10, 1)),
-            _bollinger,
+            _library("bbands", ("close",), ("length", "std"), _CHANNEL),
+            (_length(20, 2), Parameter("Standard deviations", 2, 0.1, 10, 1)),
         ),
-        "rsi": Kind(
+        "keltner": IndicatorSpec(
+            "Keltner channel",
+            "Keltner",
+            _library("kc", _RANGE, ("length", "scalar"), _CHANNEL),
+            (_length(20, 2), Parameter("True ranges", 2, 0.1, 10, 1)),
+            _RANGE,
+        ),
+        "donchian": IndicatorSpec(
+            "Donchian channel",
+            "Donchian",
+            _library("donchian", ("high", "low"), ("lower_length upper_length",), _CHANNEL),
+            (_length(20),),
+            ("high", "low"),
+        ),
+        "rsi": IndicatorSpec(
             "Relative strength index",
             "RSI",
-            (Parameter("Bars", 14, low=2),),
             _rsi,
-            (0.0, 100.0),
-            (30.0, 70.0),
+            (_length(14, 2),),
+            scale=(0.0, 100.0),
+            guides=(30.0, 70.0),
         ),
-        "macd": Kind(
+        "macd": IndicatorSpec(
             "Moving average convergence divergence",
             "MACD",
+            _library(
+                "macd",
+                ("close",),
+                ("fast", "slow", "signal"),
+                {"macd": 0, "signal": 2, "histogram": 1},
+            ),
             (Parameter("Fast", 12), Parameter("Slow", 26), Parameter("Signal", 9)),
-            _macd,
-            (np.nan, np.nan),
-            (0.0,),
+            scale=_OPEN_SCALE,
+            guides=(0.0,),
+            rule=_macd_rule,
+        ),
+        "stochastic": IndicatorSpec(
+            "Stochastic oscillator",
+            "Stochastic",
+            _library("stoch", _RANGE, ("k", "d", "smooth_k"), {"k": 0, "signal": 1}),
+            (_length(14), Parameter("Signal", 3), Parameter("Smoothing", 3)),
+            _RANGE,
+            (0.0, 100.0),
+            (20.0, 80.0),
+        ),
+        "adx": IndicatorSpec(
+            "Average directional index",
+            "ADX",
+            _library("adx", _RANGE, ("length",), {"adx": 0, "+di": 1, "-di": 2}),
+            (_length(14),),
+            _RANGE,
+            (0.0, 100.0),
+            (25.0,),
+        ),
+        "atr": IndicatorSpec(
+            "Average true range",
+            "ATR",
+            _library("atr", _RANGE, ("length",), {"atr": 0}),
+            (_length(14),),
+            _RANGE,
+            _OPEN_SCALE,
+        ),
+        "obv": IndicatorSpec(
+            "On-balance volume",
+            "OBV",
+            _library("obv", ("close", "volume"), (), {"obv": 0}),
+            columns=("close", "volume"),
+            scale=_OPEN_SCALE,
         ),
     }
 )
@@ -156,9 +251,9 @@ class Indicator:
     Parameters
     ----------
     name : str
-        One of :data:`KINDS`.
+        One of :data:`INDICATORS`.
     values : tuple of float
-        As many as the kind has parameters; none for the defaults.
+        As many as the spec has parameters; none for the defaults.
 
     Raises
     ------
@@ -170,30 +265,26 @@ class Indicator:
     values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.name not in KINDS:
+        if self.name not in INDICATORS:
             raise ConfigError(
-                f"There is no indicator {self.name!r}.", f"Choose one of {', '.join(KINDS)}."
+                f"There is no indicator {self.name!r}.", f"Choose one of {', '.join(INDICATORS)}."
             )
-        wanted = self.kind.parameters
+        wanted = self.spec.parameters
         if not self.values:
             object.__setattr__(self, "values", tuple(float(item.default) for item in wanted))
         if len(self.values) != len(wanted):
             raise ConfigError(
-                f"{self.kind.short} takes {len(wanted)} parameters, not {len(self.values)}.",
+                f"{self.spec.short} takes {len(wanted)} parameters, not {len(self.values)}.",
                 "Choose it anew.",
             )
         for item, value in zip(wanted, self.values, strict=True):
             if not item.low <= value <= item.high or (item.decimals == 0 and value != int(value)):
                 raise ConfigError(
-                    f"{item.name} of {self.kind.short} is {value:g}.",
+                    f"{item.name} of {self.spec.short} is {value:g}.",
                     f"Choose between {item.low:g} and {item.high:g}.",
                 )
-        if self.name == "macd" and self.values[0] >= self.values[1]:
-            raise ConfigError(
-                f"The fast average of MACD, {self.values[0]:g} bars, is not faster than the "
-                "slow one.",
-                "Choose fewer bars.",
-            )
+        if fault := self.spec.rule(*self.values):
+            raise ConfigError(fault, "Choose fewer bars.")
 
     @classmethod
     def parse(cls, text: str) -> Indicator:
@@ -208,9 +299,9 @@ class Indicator:
             ) from error
 
     @property
-    def kind(self) -> Kind:
-        """What it is."""
-        return KINDS[self.name]
+    def spec(self) -> IndicatorSpec:
+        """Its entry in the registry."""
+        return INDICATORS[self.name]
 
     @property
     def text(self) -> str:
@@ -220,19 +311,18 @@ class Indicator:
     @property
     def label(self) -> str:
         """How it is called in a legend: ``Bollinger 20, 2``."""
-        return f"{self.kind.short} {', '.join(f'{value:g}' for value in self.values)}"
+        return f"{self.spec.short} {', '.join(f'{value:g}' for value in self.values)}".rstrip()
 
-    def lines(self, close: Floats) -> dict[str, Floats]:
-        """Return its lines by name.
+    def missing(self, series: PriceSeries) -> tuple[str, ...]:
+        """Return the columns that it reads and the series lacks."""
+        return tuple(column for column in self.spec.columns if column not in series)
 
-        Parameters
-        ----------
-        close : ndarray of float64, shape [T]
-            Finite closes, oldest first.
+    def lines(self, series: PriceSeries) -> dict[str, Floats]:
+        """Return its lines by name; none where the series lacks a column.
 
         Returns
         -------
         dict of str to ndarray of float64, shape [T]
-            Element t looks at closes up to t only; NaN where these are too few.
+            Element t looks at bars up to t only; NaN where these are too few.
         """
-        return self.kind.lines(np.asarray(close, np.float64), *self.values)
+        return {} if self.missing(series) else self.spec.compute(series, *self.values)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.charts.price import PriceChart
 from app.preferences import Preferences
 from app.theme import DARK, LIGHT, contrast
 from forecasting.errors import ConfigError
-from forecasting.indicators import KINDS, Indicator
+from forecasting.indicators import INDICATORS, Indicator
 from forecasting.series import PriceSeries
 
 
@@ -46,21 +47,45 @@ def chart(qapp: QApplication, qtbot: Any) -> Iterator[PriceChart]:
 # What they compute
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+def bars(count: int, **columns: Any) -> PriceSeries:
+    """A walk with open, high, low, close and volume; ``columns`` replace its own."""
+    close = walk(count).y
+    draw = np.random.default_rng(5)
+    found = {
+        "open": close * 1.001,
+        "high": close * (1.002 + draw.uniform(0, 0.01, count)),
+        "low": close * (0.998 - draw.uniform(0, 0.01, count)),
+        "close": close,
+        "volume": draw.integers(1, 1000, count).astype(float),
+        **columns,
+    }
+    return PriceSeries("BARS", walk(count).ds, tuple(found), np.stack(list(found.values()), axis=1))
+
+
+def closes(values: Any) -> PriceSeries:
+    return PriceSeries(
+        "CLOSES", walk(len(values)).ds, ("close",), np.asarray(values, float)[:, None]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(INDICATORS))
 def test_no_value_knows_of_later_bars(name: str) -> None:
-    close, cut = walk(300).y, 200
-    changed = close.copy()
-    changed[cut:] *= 3
-    for line, values in Indicator(name).lines(close).items():
-        again = Indicator(name).lines(changed)[line]
-        np.testing.assert_array_equal(values[:cut], again[:cut])
-        assert not np.array_equal(values[cut:], again[cut:]), line
-        assert np.isfinite(values[100:]).all()
+    series, cut = bars(300), 200
+    values = series.values.copy()
+    values[cut:] *= 3
+    changed = replace(series, values=values)
+    assert not Indicator(name).missing(series)
+    for line, before in Indicator(name).lines(series).items():
+        after = Indicator(name).lines(changed)[line]
+        np.testing.assert_array_equal(before[:cut], after[:cut])
+        assert not np.array_equal(before[cut:], after[cut:]), line
+        assert np.isfinite(before[100:]).all()
 
 
 def test_lines_are_what_their_definitions_say() -> None:
-    close = walk(120).y
-    bands = Indicator("bollinger", (20, 2.5)).lines(close)
+    series = bars(120)
+    close = series.y
+    bands = Indicator("bollinger", (20, 2.5)).lines(series)
     window = close[80:100]
     assert bands["middle"][99] == pytest.approx(window.mean())
     assert bands["upper"][99] == pytest.approx(window.mean() + 2.5 * window.std())
@@ -68,14 +93,83 @@ def test_lines_are_what_their_definitions_say() -> None:
     smooth = float(close[:10].mean())
     for value in close[10:]:
         smooth += 2 / 11 * (value - smooth)
-    assert Indicator("ema", (10,)).lines(close)["ema"][-1] == pytest.approx(smooth)
+    assert Indicator("ema", (10,)).lines(series)["ema"][-1] == pytest.approx(smooth)
+    assert Indicator("rsi").lines(series)["rsi"][-1] == pytest.approx(_rsi(close))
+    fast, slow = (Indicator("ema", (size,)).lines(series)["ema"] for size in (12, 26))
+    macd = Indicator("macd").lines(series)
+    np.testing.assert_allclose(macd["macd"], fast - slow, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(macd["histogram"], macd["macd"] - macd["signal"], rtol=0, atol=1e-9)
+    assert Indicator("rsi").lines(closes(np.full(60, 5.0)))["rsi"][-1] == 50
+    assert all(
+        np.isnan(line).all() for line in Indicator("macd").lines(closes(close[:20])).values()
+    )
+
+
+def _rsi(close: np.ndarray[Any, Any]) -> float:
     moves = np.diff(close)
     up, down = (float(np.maximum(sign * moves[:14], 0).mean()) for sign in (1, -1))
     for move in moves[14:]:
         up, down = (13 * up + max(move, 0)) / 14, (13 * down + max(-move, 0)) / 14
-    assert Indicator("rsi").lines(close)["rsi"][-1] == pytest.approx(100 * up / (up + down))
-    assert Indicator("rsi").lines(np.full(60, 5.0))["rsi"][-1] == 50
-    assert all(np.isnan(line).all() for line in Indicator("macd").lines(close[:20]).values())
+    return 100 * up / (up + down)
+
+
+def test_indicators_of_all_columns_are_what_their_definitions_say() -> None:
+    series = bars(120)
+    high, low, close, volume = (series[name] for name in ("high", "low", "close", "volume"))
+    channel = Indicator("donchian", (20,)).lines(series)
+    assert (channel["upper"][99], channel["lower"][99]) == (high[80:100].max(), low[80:100].min())
+    gain = np.sign(np.diff(close, prepend=close[0]))
+    obv = Indicator("obv").lines(series)["obv"]
+    np.testing.assert_allclose(np.diff(obv), (gain * volume)[1:])
+    before = close[:-1]
+    ranges = np.maximum.reduce(
+        [high[1:] - low[1:], np.abs(high[1:] - before), np.abs(low[1:] - before)]
+    )
+    true_range = float(ranges[:14].mean())
+    for size in ranges[14:]:
+        true_range += (size - true_range) / 14
+    assert Indicator("atr").lines(series)["atr"][-1] == pytest.approx(true_range, rel=1e-3)
+    keltner = Indicator("keltner").lines(series)
+    np.testing.assert_allclose(
+        keltner["upper"] - keltner["middle"], keltner["middle"] - keltner["lower"]
+    )
+    fast = 100 * (close[99] - low[86:100].min()) / (high[86:100].max() - low[86:100].min())
+    assert Indicator("stochastic", (14, 3, 1)).lines(series)["k"][99] == pytest.approx(fast)
+    month = series.ds.astype("datetime64[M]")
+    here = np.flatnonzero(month == month[99])
+    here = here[here <= 99]
+    typical = (high + low + close) / 3
+    assert Indicator("vwap").lines(series)["vwap"][99] == pytest.approx(
+        np.average(typical[here], weights=volume[here])
+    )
+
+
+def test_an_indicator_that_needs_other_columns_says_so(chart: PriceChart) -> None:
+    series = closes(walk(200).y)
+    assert Indicator("atr").missing(series) == ("high", "low")
+    assert Indicator("atr").lines(series) == {}
+    shown(chart, series)
+    chart.show_indicators([Indicator("atr"), Indicator("keltner"), Indicator("rsi")])
+    chart.refresh()
+    told = {entry.label: entry.value for entry in chart.entries}
+    assert told["ATR 14"] == "needs high, low"
+    assert told["Keltner 20, 2"] == "needs high, low"
+    assert len([row for row in chart._rows if row.pane.isVisible()]) == 2, "the prices and the RSI"
+
+
+def test_panes_are_made_when_they_are_used_and_as_many_as_are_wanted(chart: PriceChart) -> None:
+    made = len(chart._rows)
+    shown(chart, bars(300))
+    chart.show_indicators([Indicator(name) for name in INDICATORS])
+    chart.refresh()
+    QApplication.processEvents()
+    panes = sum(spec.scale is not None for spec in INDICATORS.values())
+    assert len(chart._rows) == made + panes
+    assert all(row.pane.isVisible() for row in chart._rows)
+    chart.show_indicators([Indicator("macd"), Indicator("rsi"), Indicator("rsi", (7,))])
+    chart.refresh()
+    assert [row.pane.isVisible() for row in chart._rows].count(True) == made + 2
+    assert {"RSI 14", "RSI 7"} <= chart.table().keys()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +192,7 @@ def test_an_indicator_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 def test_an_indicator_is_written_and_read_again() -> None:
-    for name in KINDS:
+    for name in INDICATORS:
         assert Indicator.parse(Indicator(name).text) == Indicator(name)
     assert Indicator("bollinger", (20, 2.5)).label == "Bollinger 20, 2.5"
 
@@ -134,7 +228,7 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     assert [row.pane.isVisible() for row in chart._rows] == [True] * 4
     assert chart._rows[2].pane.viewRange()[1] == [0, 100]
     lower, upper = y_range(chart)
-    bands = Indicator("bollinger").lines(chart._series.y)
+    bands = Indicator("bollinger").lines(chart._series)
     start, stop = (int(edge) for edge in x_range(chart))
     assert lower < np.nanmin(bands["lower"][start:stop])
     assert upper > np.nanmax(bands["upper"][start:stop])
@@ -145,7 +239,7 @@ def test_indicators_are_drawn_in_view_and_in_panes_of_their_own(chart: PriceChar
     chart.refresh()
     assert count(picture(chart, 900, 600), HUES[False][1]) > 30
     table = chart.table()
-    assert table["RSI 14"][-1] == pytest.approx(Indicator("rsi").lines(chart._series.y)["rsi"][-1])
+    assert table["RSI 14"][-1] == pytest.approx(Indicator("rsi").lines(chart._series)["rsi"][-1])
     chart.show_indicators([])
     chart.refresh()
     QApplication.processEvents()

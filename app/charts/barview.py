@@ -21,6 +21,8 @@ _CLOSEST = 8.0
 #: Heights in pixels of the first row and of one below it; what a chart has more or less is shared
 #: out.
 _TALL, _LOW = 80.0, 28.0
+#: Row of the dates: below all others, which may become more.
+_DATES_ROW = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class BarView(Chart):
 
     def __init__(self, name: str, rows: tuple[Row, ...], parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
-        self._rows = rows
+        self._rows: list[Row] = []
         self._dates = SessionAxis()
         self._price, self._price_axis = rows[0].pane, rows[0].axis
         self._bars: int | None = (
@@ -58,25 +60,31 @@ class BarView(Chart):
         self._follows = True
         self._auto_y = True
         self._before_origin: tuple[float, float, bool] | None = None
-        for index, row in enumerate(rows):
-            row.pane.x_axis, row.pane.y_axis = self._dates, row.axis
-            for item in (row.pane, row.axis):
-                item.setPreferredHeight(_LOW if index else _TALL)
-            self._grid.addItem(row.pane, index, 0)
-            self._grid.addItem(row.axis, index, 1)
-            row.axis.linkToView(row.pane)
-            row.pane.panned.connect(self._pan)
-            row.pane.zoomed.connect(self._zoom)
-            row.pane.fit_wanted.connect(self.fit)
-            row.axis.auto_wanted.connect(self.fit_prices)
-        self._grid.addItem(self._dates, len(rows), 0)
+        for row in rows:
+            self._add_row(row)
+        self._grid.addItem(self._dates, _DATES_ROW, 0)
         self._corner = ZoneCorner(self._dates)
-        self._grid.addItem(self._corner, len(rows), 1)
+        self._grid.addItem(self._corner, _DATES_ROW, 1)
         self._show_row(0, True)
         self._dates.linkToView(self._price)
         self._price.scaled.connect(self._scale_y)
         self._price.sigResized.connect(self._resized)
-        self._panes = [row.pane for row in rows]
+
+    def _add_row(self, row: Row) -> None:
+        """Add a row below the others."""
+        index = len(self._rows)
+        row.pane.x_axis, row.pane.y_axis = self._dates, row.axis
+        for item in (row.pane, row.axis):
+            item.setPreferredHeight(_LOW if index else _TALL)
+        self._grid.addItem(row.pane, index, 0)
+        self._grid.addItem(row.axis, index, 1)
+        row.axis.linkToView(row.pane)
+        row.pane.panned.connect(self._pan)
+        row.pane.zoomed.connect(self._zoom)
+        row.pane.fit_wanted.connect(self.fit)
+        row.axis.auto_wanted.connect(self.fit_prices)
+        self._rows.append(row)
+        self._panes.append(row.pane)
 
     # What the charts tell
 

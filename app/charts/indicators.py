@@ -13,10 +13,10 @@ from app.charts.bands import write_on
 from app.charts.bars import line_pen, polygon, step_for
 from app.charts.canvas import Frame
 from app.charts.downsampling import LinePyramid
-from app.charts.legend import Entry
+from app.charts.legend import Entry, words
 from app.number_format import number
 from app.theme import Theme
-from forecasting.indicators import KINDS, Indicator
+from forecasting.indicators import Indicator
 from forecasting.series import Floats, PriceSeries
 
 #: Hues for the light and the dark theme; none is that of prices, of the forecast or of the
@@ -34,8 +34,6 @@ _DASHES: tuple[tuple[float, ...], ...] = (
     (5.0, 2.0, 1.0, 2.0),
     (12.0, 3.0),
 )
-#: Kinds with a scale of their own, each of which has a pane.
-PANES: tuple[str, ...] = tuple(name for name, kind in KINDS.items() if kind.scale is not None)
 
 
 class IndicatorSeries:
@@ -58,17 +56,21 @@ class IndicatorSeries:
 
     @property
     def pane(self) -> str:
-        """The pane of its own that it needs, one of :data:`PANES`; "" where it lies over the
-        prices.
+        """The pane that it shares with others of its name; "" where it lies over the prices, or
+        has nothing to draw.
         """
-        return self.indicator.name if self.indicator.name in PANES else ""
+        return "" if self.indicator.spec.scale is None or self.missing else self.indicator.name
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Columns that it needs and the series lacks."""
+        return self.indicator.missing(self.series)
 
     @cached_property
     def lines(self) -> dict[str, LinePyramid]:
         """Its lines by name."""
         return {
-            name: LinePyramid(values)
-            for name, values in self.indicator.lines(self.series.y).items()
+            name: LinePyramid(values) for name, values in self.indicator.lines(self.series).items()
         }
 
     @property
@@ -96,7 +98,10 @@ class IndicatorSeries:
 
     def entry(self, theme: Theme, bar: int, decimals: int) -> Entry:
         """Return what a legend says of it, with its values at a bar."""
-        own = self.indicator.kind.scale
+        if self.missing:
+            told = words("needs {columns}").format(columns=", ".join(self.missing))
+            return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, told)
+        own = self.indicator.spec.scale
         digits = decimals if own is None or not np.isfinite(own[0]) else 1
         values = (
             [float(line.values[bar]) for line in self.lines.values()]
@@ -124,7 +129,7 @@ class IndicatorArtist:
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the part in view."""
         for study in self.studies:
-            for level in study.indicator.kind.guides:
+            for level in study.indicator.spec.guides:
                 painter.setPen(line_pen(frame.theme.muted, 1.0, (1.0, 3.0)))
                 row = frame.row(level, crisp=True)
                 painter.drawLine(QPointF(0, row), QPointF(frame.width, row))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 from PySide6.QtWidgets import QWidget
@@ -29,7 +30,7 @@ from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
 from app.charts.compare import CompareArtist, Compared
 from app.charts.downsampling import BarPyramid
-from app.charts.indicators import PANES, IndicatorArtist, IndicatorSeries, PaneName
+from app.charts.indicators import HUES, IndicatorArtist, IndicatorSeries, PaneName
 from app.charts.legend import Entry, LegendArtist, Mark, words
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.past_forecast import PastForecastArtist, truth_entries
@@ -54,12 +55,11 @@ class PriceScene(BarView):
         self._build_artists()
         self._price, self._volume = Pane(), Pane()
         self._volume_axis = PriceAxis(short=True, rows=26)
-        studies = tuple(Row(Pane(), PriceAxis(rows=20), _STUDY_SHARE) for _ in PANES)
         price, volume = (
             Row(self._price, PriceAxis(), 1 - _VOLUME_SHARE),
             Row(self._volume, self._volume_axis, _VOLUME_SHARE),
         )
-        super().__init__("Price chart", (price, volume, *studies), parent)
+        super().__init__("Price chart", (price, volume), parent)
         self.setMinimumSize(280, 130)
         self._series: PriceSeries | None = None
         self._pyramid: BarPyramid | None = None
@@ -102,8 +102,11 @@ class PriceScene(BarView):
             BaseArtist(),
             LegendArtist(),
         )
-        self._over, self._below = IndicatorArtist(), tuple(IndicatorArtist() for _ in PANES)
-        self._crosshairs = tuple(CrosshairArtist() for _ in range(2 + len(PANES)))
+        self._over = IndicatorArtist()
+        self._below: list[
+            IndicatorArtist
+        ] = []  # one for each pane of indicators, made when it is first used
+        self._crosshairs = [CrosshairArtist(), CrosshairArtist()]
         self._origin = PastForecastArtist()
 
     def _fill_panes(self) -> None:
@@ -122,18 +125,25 @@ class PriceScene(BarView):
             self._cutoffs[1],
             self._crosshairs[1],
         ]
-        for row, artist, crosshair in zip(
-            self._rows[2:], self._below, self._crosshairs[2:], strict=True
-        ):
-            row.pane.artists = [
-                self._splits[1],
-                self._grid_lines,
-                Divider(),
-                artist,
-                PaneName(artist),
-                self._cutoffs[1],
-                crosshair,
-            ]
+
+    def _add_pane(self) -> None:
+        """Add a pane for indicators below the others."""
+        artist, crosshair = IndicatorArtist(), CrosshairArtist()
+        crosshair.bar = self._crosshairs[0].bar
+        row = Row(Pane(), PriceAxis(rows=20), _STUDY_SHARE)
+        row.pane.artists = [
+            self._splits[1],
+            self._grid_lines,
+            Divider(),
+            artist,
+            PaneName(artist),
+            self._cutoffs[1],
+            crosshair,
+        ]
+        self._add_row(row)
+        self._below.append(artist)
+        self._crosshairs.append(crosshair)
+        self._apply_look()
 
     # What is shown
 
@@ -267,7 +277,7 @@ class PriceScene(BarView):
         panes: Counter[str] = Counter()
         for index, item in enumerate(self._indicators):
             study = kept.get(item) or IndicatorSeries(item, series)
-            study.hue, study.stroke = index, panes[study.pane]
+            study.hue, study.stroke = index, panes[study.pane] + index // len(HUES[False])
             panes[study.pane] += 1
             self._studies.append(study)
 
@@ -292,9 +302,13 @@ class PriceScene(BarView):
             self._prices.style = self._wanted_style
         self._price.log = self._price_axis.log = self._scale == "log" and self.can_log
         seen = self._seen_studies()
-        self._over.studies = [study for study in seen if not study.pane]
-        for name, artist in zip(PANES, self._below, strict=True):
-            artist.studies = [study for study in seen if study.pane == name]
+        self._over.studies = [study for study in seen if not study.pane and not study.missing]
+        names = list(dict.fromkeys(study.pane for study in seen if study.pane))
+        while len(self._below) < len(names):
+            self._add_pane()
+        for name, artist in zip_longest(names, self._below, fillvalue=""):
+            assert isinstance(artist, IndicatorArtist)
+            artist.studies = [study for study in seen if study.pane and study.pane == name]
         self._show_row(1, self._pyramid is not None and self._pyramid.has_volume)
         for index, artist in enumerate(self._below, start=2):
             self._show_row(index, bool(artist.studies))
@@ -478,13 +492,15 @@ class PriceScene(BarView):
             self._volume.setYRange(
                 0, max(self._pyramid.top_volume(start, stop), 1.0) * 1.12, padding=0
             )
-        for row, artist in zip(self._rows[2:], self._below, strict=True):
+        for index, artist in enumerate(self._below, start=2):
+            row = self._rows[index]
             known = [
                 part for study in artist.studies if (part := study.extent(start, stop)) is not None
             ]
-            own = artist.studies[0].indicator.kind.scale if artist.studies else None
+            own = artist.studies[0].indicator.spec.scale if artist.studies else None
             if own is not None and np.isfinite(own[0]):
                 row.pane.setYRange(*own, padding=0)
+                row.axis.decimals = 0
             elif known:
                 low, high = (
                     min(0.0, *(low for low, _ in known)),

@@ -15,7 +15,7 @@ from app.features.indicators.form import IndicatorForm
 from app.preferences import MOST_INDICATORS, Preferences
 from app.session import Session
 from forecasting.errors import ConfigError
-from forecasting.indicators import KINDS, Indicator
+from forecasting.indicators import INDICATORS, Indicator
 
 
 class IndicatorController(QObject):
@@ -124,25 +124,29 @@ class IndicatorController(QObject):
             self._menu.addSeparator()
         add = self._submenu(self.tr("&Add"))
         add.setEnabled(len(self.indicators) < MOST_INDICATORS)
-        for name, kind in KINDS.items():
-            action = self._action(
-                add,
-                self.tr("{title}…").format(title=kind.title),
-                self.tr("Computed from closes up to each bar only"),
+        for name, spec in INDICATORS.items():
+            text = self.tr("{title}…").format(title=spec.title) if spec.parameters else spec.title
+            tip = self.tr("Computed from {columns} up to each bar only").format(
+                columns=", ".join(spec.columns)
             )
-            action.triggered.connect(lambda _checked=False, name=name: self.ask(Indicator(name)))
+            action = self._action(add, text, tip)
+            begin = self.ask if spec.parameters else self.add
+            action.triggered.connect(
+                lambda _checked=False, name=name, begin=begin: begin(Indicator(name))
+            )
         change, remove = self._submenu(self.tr("&Change")), self._submenu(self.tr("&Remove"))
         for item in self.indicators:
-            self._action(
-                change,
-                self.tr("{name}…").format(name=item.label),
-                self.tr("Choose other parameters"),
-            ).triggered.connect(lambda _checked=False, item=item: self.ask(item, item))
+            if item.values:
+                self._action(
+                    change,
+                    self.tr("{name}…").format(name=item.label),
+                    self.tr("Choose other parameters"),
+                ).triggered.connect(lambda _checked=False, item=item: self.ask(item, item))
             self._action(remove, item.label, self.tr("Draw it no longer")).triggered.connect(
                 lambda _checked=False, item=item: self.change(item, None)
             )
         for below in (change, remove):
-            below.setEnabled(bool(self.indicators))
+            below.setEnabled(bool(below.actions()))
 
     def _form_closed(self) -> None:
         self.form = None

@@ -35,13 +35,13 @@ class IndicatorForm(QDialog):
         super().__init__(parent)
         self._name = indicator.name
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(self.tr(indicator.kind.title))
+        self.setWindowTitle(self.tr(indicator.spec.title))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(20, 18, 20, 16)
         rows.setSpacing(12)
         form = QFormLayout()
         self.fields: list[DecimalBox] = []
-        for parameter, value in zip(indicator.kind.parameters, indicator.values, strict=True):
+        for parameter, value in zip(indicator.spec.parameters, indicator.values, strict=True):
             field = DecimalBox()
             field.setDecimals(parameter.decimals)
             field.setRange(parameter.low, parameter.high)
