@@ -19,6 +19,7 @@ from PySide6.QtCore import QThread
 from app.heap import trim_heap
 from forecasting.errors import CandlecastError, Remedy
 from forecasting.events import Event, GradientByLag, Progress
+from forecasting.memory import HINT, is_out_of_memory
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of
 #: the job.
@@ -53,6 +54,8 @@ class Failure:
                 suggestions=getattr(error, "suggestions", ()),
                 remedies=error.remedies,
             )
+        if is_out_of_memory(error):
+            return cls(f"There is not enough memory for this: {error}".rstrip(": "), HINT)
         trace = "".join(traceback.format_exception(error))
         return cls(f"{type(error).__name__}: {error}", "", f"{trace}\n{versions()}")
 

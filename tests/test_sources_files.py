@@ -188,6 +188,12 @@ def test_columns_can_be_given(tmp_path: Path) -> None:
         ({"decimal": ";"}, "';'"),
         ({"encoding": "klingon"}, "klingon"),
         ({"encoding": "base64"}, "base64"),
+        ({"encoding": "\0"}, r"'\x00'"),
+        ({"encoding": "utf\n8"}, "'utf"),
+        ({"encoding": "\udc80"}, r"'\udc80'"),
+        ({"encoding": "a" * 5000}, "'aaaaaaaaaa"),
+        ({"encoding": "unicode_escape"}, "unicode_escape"),
+        ({"encoding": "punycode"}, "punycode"),
         ({"encoding": "utf-16"}, "utf-16"),
     ],
 )

@@ -176,6 +176,27 @@ def test_a_job_runs_in_another_thread_and_finished_is_heard_in_ours(qtbot: pytes
     assert indices["heard"] == listener.thread()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        OSError("Cannot allocate memory"),
+    ],
+)
+def test_memory_that_ran_out_is_told_as_such_and_no_fault_of_the_program(error: Exception) -> None:
+    def job(should_stop: Stop) -> Generator[Event, None, None]:
+        raise error
+        yield
+
+    worker = Worker(job, "job")
+    finish(worker)
+    assert worker.failure is not None
+    assert worker.failure.message.startswith("There is not enough memory for this")
+    assert "fewer series" in worker.failure.hint
+    assert not worker.failure.details
+
+
 def test_ten_thousand_messages_do_not_flood_the_window() -> None:
     def job(should_stop: Stop) -> Generator[Event, None, None]:
         for number in range(10_000):

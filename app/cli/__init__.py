@@ -26,7 +26,6 @@ from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
 from app.cli.journal import keep, settings_of
 from app.cli.loading import Loaded, accept, load, short_series_dropped
-from app.cli.memory import HINT, check_memory, is_out_of_memory
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
@@ -35,6 +34,7 @@ from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
+from forecasting.memory import HINT, check_memory, is_out_of_memory
 from forecasting.source_registry import examples
 from forecasting.sources.options import ReadOptions, TickerOptions
 
@@ -59,6 +59,9 @@ cli = typer.Typer(
     "130 ended by Ctrl-C, 143 by SIGTERM; while training, with everything written.",
 )
 cli.add_typer(runs_cli, name="runs")
+
+#: Commands that need the engine.
+_ENGINE_COMMANDS = ("forecast", "backtest", "audit", "lr-find", "doctor", "reproduce")
 
 Sources = Annotated[
     list[str],
@@ -120,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     prepare()
     try:
-        check_memory(words)
+        if any(word in _ENGINE_COMMANDS for word in words[:2]):
+            check_memory()
         remove_own_stale(data_folder())
         status = cli(
             _with_refit(word for word in words if word != "--debug"),

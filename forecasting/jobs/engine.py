@@ -13,6 +13,7 @@ from pathlib import Path
 from forecasting.config import RunConfig
 from forecasting.events import EngineReady, Progress
 from forecasting.jobs.job import Job
+from forecasting.memory import check_memory
 
 
 def _load_libraries() -> None:
@@ -46,6 +47,7 @@ def warm_up() -> Job:
     """
     started = time.perf_counter()
     yield Progress(0, 0, "Preparing the engine")
+    check_memory()
     _load_libraries()
     import torch
 

@@ -16,6 +16,7 @@ from forecasting.events import AuditFinished, BacktestFinished, Event, Notice, P
 from forecasting.jobs.engine import versions
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.preparing import prepared
+from forecasting.memory import check_memory
 from forecasting.series import Outcomes, Panel
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def backtest(
         Nothing is finished where it was stopped before the first fold was.
     """
     yield Progress(0, 0, "Preparing the engine")
+    check_memory()
     from forecasting.backtest import Work, make_executor
     from forecasting.baselines import chosen_baselines
 
@@ -200,6 +202,7 @@ def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = nev
     Progress, AuditFinished
     """
     yield Progress(0, 0, "Preparing the engine")
+    check_memory()
     from forecasting.audit import audit as checks
     from forecasting.baselines import chosen_baselines
 

@@ -15,6 +15,7 @@ from forecasting.errors import DataError
 from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
 from forecasting.jobs.job import Job
 from forecasting.jobs.preparing import told, told_ended
+from forecasting.memory import check_memory
 from forecasting.series import Floats, Forecast, Origins, Panel, Point
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def predict(
         The file is damaged, foreign, or of a newer version.
     """
     yield Progress(0, 0, "Preparing the engine")
+    check_memory()
     from forecasting.training import TrainedNetwork
 
     forecaster = model if isinstance(model, TrainedNetwork) else TrainedNetwork.load(model, device)

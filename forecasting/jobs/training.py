@@ -30,6 +30,7 @@ from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.job import Job, never, noting
 from forecasting.jobs.predicting import future
 from forecasting.jobs.preparing import prepared, told_ended
+from forecasting.memory import check_memory
 from forecasting.sentences import tell
 from forecasting.series import Origins, Panel
 
@@ -152,6 +153,7 @@ def _train(
     autosave: Path | None,
     keep: Path | None,
 ) -> Job:
+    check_memory()
     from forecasting.backtest import compared, unaided
     from forecasting.baselines import chosen_baselines, model_title
     from forecasting.metrics import score
@@ -345,6 +347,7 @@ def find_learning_rate(
     Progress, Notice, LearningRatesTried
     """
     yield Progress(0, 0, "Preparing the engine")
+    check_memory()
     from forecasting.training import find_learning_rate as find
     from forecasting.windows import split_panel
 

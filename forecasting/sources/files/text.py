@@ -58,6 +58,9 @@ _LEGACY = (
 )
 
 _CHUNK = 20_000
+#: Encodings of Python that no text file is written in; letters of a name that are shown.
+_NO_FILE = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
+_LONGEST_NAME = 40
 #: Lines from the top among which a title may run over its line end.
 _TOP = 30
 _YEAR = re.compile(r"(?:1[89]|20|21)\d{2}")
@@ -300,14 +303,27 @@ def shown(lines: Iterable[str], count: int = 4) -> str:
 
 
 def _known_encoding(name: str) -> str:
+    """Return a name that a user gives, as Python spells it; refuse what is none, and encodings
+    that no text file is written in.
+    """
     try:
         "1".encode(name).decode(name)
-    except (LookupError, UnicodeError) as error:
-        raise SourceError(
-            f"There is no text encoding called {name}.",
-            "Use a name such as utf-8, cp1252 or utf-16.",
-        ) from error
+        found = codecs.lookup(name).name
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise _no_encoding(name) from error
+    if found.replace("_", "-") in _NO_FILE or not name.isprintable():
+        raise _no_encoding(name)
     return name
+
+
+def _no_encoding(name: str) -> SourceError:
+    shown = (
+        name if name.isprintable() and len(name) <= _LONGEST_NAME else ascii(name[:_LONGEST_NAME])
+    )
+    return SourceError(
+        f"There is no encoding of text files called {shown}.",
+        "Use a name such as utf-8, cp1252 or utf-16.",
+    )
 
 
 def _known_delimiter(text: str) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 
 from forecasting.errors import CandlecastError
 
-#: Address space in bytes that the engine needs with two cores, and for each core more.
-_LEAST, _A_CORE = 2_500_000_000, 100_000_000
-#: Commands that need the engine.
-_COMMANDS = ("forecast", "backtest", "audit", "lr-find", "doctor", "reproduce")
-#: What loading a library says where there is no room for it.
-_SIGNS = ("failed to map segment", "cannot allocate")
+#: Address space in bytes that the engine needs with two cores beside what is taken at the start of
+#: a program, and for each core more.
+_ENGINE, _A_CORE = 2_450_000_000, 100_000_000
+#: What loading a library and allocating memory say where there is no room.
+_SIGNS = (
+    "failed to map segment",
+    "cannot allocate",
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+)
 
 HINT = (
     "Close other programs, raise the limit of memory (ulimit -v), or use fewer series, a "
@@ -25,8 +30,9 @@ class TooLittleMemoryError(CandlecastError):
     """The limits of this process leave the engine too little memory."""
 
 
-def check_memory(words: Sequence[str]) -> None:
-    """Refuse a command that needs the engine where the process may use too little address space.
+def check_memory() -> None:
+    """Refuse work that needs the engine where the process may use too little address space; nothing
+    is asked once it is loaded.
 
     OpenBLAS and torch end the process there, or wait for memory without end.
 
@@ -35,12 +41,12 @@ def check_memory(words: Sequence[str]) -> None:
     TooLittleMemoryError
         Names the limit and what is needed.
     """
-    if sys.platform == "win32" or not any(word in _COMMANDS for word in words[:2]):
+    if sys.platform == "win32" or "torch" in sys.modules:
         return
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    needed = _LEAST + _A_CORE * max(0, (os.cpu_count() or 1) - 2)
+    needed = _taken() + _ENGINE + _A_CORE * max(0, (os.cpu_count() or 1) - 2)
     if limit != resource.RLIM_INFINITY and limit < needed:
         raise TooLittleMemoryError(
             f"There is not enough memory: this process may use {limit / 1e6:,.0f} MB of "
@@ -50,7 +56,16 @@ def check_memory(words: Sequence[str]) -> None:
         )
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def _taken() -> int:
+    """Return the address space of this process in bytes, 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether a failure means that memory has run out."""
     if isinstance(error, MemoryError):
         return True
