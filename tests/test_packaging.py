@@ -17,8 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
+import candlecast
 import pytest
 
+import forecasting
 from forecasting import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,13 +112,16 @@ def test_the_wheel_holds_the_program_and_its_assets(wheel: Path) -> None:
         if path.is_file()
     }
     assert assets <= names
+    alias = ROOT / "forecasting" / "alias"
     sources = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(alias if path.is_relative_to(alias) else ROOT).as_posix()
         for room in ("app", "forecasting")
         for path in (ROOT / room).rglob("*.py")
     }
     assert sources <= names
-    assert {name.split("/")[0] for name in names} == {"app", "forecasting", info}
+    assert {"candlecast/__init__.py", "candlecast/py.typed"} <= names
+    assert {name.split("/")[0] for name in names} == {"app", "candlecast", "forecasting", info}
+    assert not any("alias" in name for name in names)
     assert "Requires-Python: >=3.11" in metadata
     assert "torch>=2.6" in metadata
 
@@ -154,6 +159,17 @@ def test_the_installed_command_finds_its_assets(wheel: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(packages / "app" / "assets") in done.stdout
     assert "FAILED" not in done.stdout
+    ask = "import candlecast; print(candlecast.__file__, candlecast.Forecaster(h=3))"
+    told = subprocess.run(
+        [str(python), "-c", ask],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert str(packages / "candlecast") in told
+    assert "h=3" in told
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -179,6 +195,55 @@ def test_the_runtime_lock_leaves_torch_to_its_own() -> None:
         "setuptools",
     } <= names
     assert re.search(r"^torch==\d", (ROOT / LOCKS[2]).read_text(), re.MULTILINE)
+
+
+def test_candlecast_has_the_public_names_and_refuses_another_engine(tmp_path: Path) -> None:
+    assert set(candlecast.__all__) == set(forecasting.__all__) == set(dir(candlecast))
+    assert candlecast.Forecaster is forecasting.Forecaster
+    with pytest.raises(AttributeError, match="candlecast"):
+        _ = candlecast.nothing
+    (tmp_path / "forecasting.py").write_text("")
+    paths = os.pathsep.join([str(tmp_path), str(ROOT / "forecasting" / "alias")])
+    done = subprocess.run(
+        [sys.executable, "-c", "import candlecast"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "is not Candlecast's" in done.stderr
+
+
+def test_importing_the_public_names_is_light(tmp_path: Path) -> None:
+    ask = "import sys, candlecast; print(sorted({'torch', 'pandas', 'numpy', 'PySide6'} & set(sys.modules)))"
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "forecasting" / "alias")])
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_environment_of_a_checkout_finds_its_packages(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "PYTHON", Path(sys.executable))
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+
+    class Asked:
+        stdout = f"{packages}\n"
+
+    monkeypatch.setattr(run.subprocess, "run", lambda *words, **more: Asked)
+    run._point_at_checkout()
+    found = (packages / "candlecast-checkout.pth").read_text().splitlines()
+    assert found == [str(ROOT), str(ROOT / "forecasting" / "alias")]
+    assert (Path(found[1]) / "candlecast" / "__init__.py").is_file()
 
 
 def test_a_finished_set_up_is_not_repeated(
