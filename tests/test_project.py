@@ -168,7 +168,7 @@ def painted(bench: Workbench) -> None:
 def test_a_project_opens_as_it_was_saved(tmp_path: Path, bench: Workbench) -> None:
     finished(bench)
     key = next(iter(bench.runs._runs))
-    bench.layout.runs.model.compare([key])
+    bench.runs.compare([key])
     idle(bench)
     bench.model.show_config(bench.model.config().changed(model="gru", horizon=9))
     bench.view_controller.set_style("line")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from run_bench import finished
@@ -75,20 +75,17 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     panel.table.sortByColumn(5, Qt.SortOrder.AscendingOrder)
     assert [cell(bench, row, "Skill") for row in range(3)] == ["1.0 %", "3.0 %", "–"]
 
-    choose(bench, 0)
-    panel.table.setCurrentIndex(panel.table.model().index(1, 0))
-    QTest.keyClick(panel.table, Qt.Key.Key_Space)
+    choose(bench, 1)
     idle(bench)
     assert len(bench.runs.compared) == 1
     assert any("GRU 6" in entry.label for entry in bench.chart._entries())
-
-    choose(bench, 2)
     assert not panel.acts["difference"].isEnabled()
-    assert "check two runs" in panel.acts["difference"].toolTip()
-    assert len(panel.pair) == 1
-    panel.table.setCurrentIndex(panel.table.model().index(0, 0))
+    assert "select two runs" in panel.acts["difference"].toolTip()
+    panel.table.setCurrentIndex(panel.table.model().index(1, 0))
+    panel.table.selectionModel().setCurrentIndex(
+        panel.table.model().index(0, 0), QItemSelectionModel.SelectionFlag.NoUpdate
+    )
     QTest.keyClick(panel.table, Qt.Key.Key_Space)
-    choose(bench, 2)
     panel.acts["difference"].trigger()
     dialog = next(
         one for one in QApplication.topLevelWidgets() if isinstance(one, DifferenceDialog)
@@ -115,7 +112,7 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     QTest.keyClick(panel.table, Qt.Key.Key_Delete)
     idle(bench)
     assert panel.table.model().rowCount() == 1
-    assert bench.runs.compared == (), "what is deleted is no longer drawn"
+    assert not panel.drawn, "what is deleted is no longer drawn"
     panel._undo_line.undo.click()
     idle(bench)
     assert panel.table.model().rowCount() == 3
@@ -126,13 +123,75 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
 def test_no_more_runs_are_drawn_than_can_be_told_apart(bench: Workbench) -> None:
     for seed in range(MOST + 1):
         finished(bench, seed=seed)
-    table = bench.layout.runs.table
-    for row in range(MOST + 1):
-        table.setCurrentIndex(table.model().index(row, 0))
-        QTest.keyClick(table, Qt.Key.Key_Space)
-    assert len(bench.runs.compared) == MOST
-    assert f"{MOST} runs are drawn already" in bench.banner.text
+    panel = bench.layout.runs
+    choose(bench, 0)
+    first = dict(panel.drawn)
+    panel.table.selectAll()
+    assert len(bench.runs.compared) == MOST + 1, "what commands act on"
+    assert len(panel.drawn) == MOST
+    assert first.items() <= panel.drawn.items(), "what was drawn keeps its hue"
+    assert f"{MOST + 1} selected" in panel._count.text()
+    assert f"{MOST} drawn" in panel._count.text()
     idle(bench)
+
+
+def test_mouse_and_keyboard_select_alike_and_the_shown_run_is_marked(bench: Workbench) -> None:
+    panel = bench.layout.runs
+    for seed in (1, 2, 3):
+        finished(bench, seed=seed)
+    panel.resize(900, 260)
+    bench.layout.presets.open("runs")
+    QApplication.processEvents()
+    table = panel.table
+
+    def click(
+        row: int, x: int, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        place = table.visualRect(table.model().index(row, 0))
+        QTest.mouseClick(
+            table.viewport(), Qt.MouseButton.LeftButton, modifier, place.topLeft() + QPoint(x, 8)
+        )
+
+    def checked() -> list[int]:
+        states = [
+            table.model().index(row, 0).data(Qt.ItemDataRole.CheckStateRole) for row in range(3)
+        ]
+        return [
+            row for row, state in enumerate(states) if Qt.CheckState(state) is Qt.CheckState.Checked
+        ]
+
+    def selected() -> list[int]:
+        return sorted(index.row() for index in table.selectionModel().selectedRows())
+
+    click(1, 60)
+    assert checked() == selected() == [1]
+    click(2, 8)
+    assert checked() == selected() == [1, 2], "a box adds a run"
+    click(1, 8)
+    assert checked() == selected() == [2], "and takes it out"
+    click(0, 60)
+    assert checked() == selected() == [0], "a click elsewhere selects one alone"
+    QTest.keyClick(table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert checked() == selected() == [0, 1]
+    QTest.keyClick(table, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(table, Qt.Key.Key_Space)
+    assert checked() == selected() == [0, 1, 2]
+    assert set(panel.drawn) == set(panel.chosen[1:]), "the latest is on the chart already"
+    click(1, 60)
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    wait(lambda: bench.session.result is not None and bench.session.state == "idle")
+    idle(bench)
+    assert bench.runs.last is not None
+    assert panel.chosen == (bench.runs.last.key,)
+    assert panel.drawn == {}, "it is on the chart already"
+    bold = [
+        row
+        for row in range(3)
+        if (font := table.model().index(row, 0).data(Qt.ItemDataRole.FontRole)) and font.bold()
+    ]
+    assert bold == [1]
+    finished(bench, seed=4)
+    assert selected() == [2], "a new run leaves the selection"
 
 
 @pytest.mark.slow
@@ -204,9 +263,7 @@ def test_a_backtest_is_kept_with_the_series_it_went_through(
     bench.load(["sample:sp500"])
     idle(bench)
     choose(bench, 0)
-    assert (
-        bench.layout.runs.table.model().index(0, 0).data(Qt.ItemDataRole.CheckStateRole) is None
-    ), "it has no forecast to draw"
+    assert bench.layout.runs.drawn == {}, "it has no forecast to draw"
     assert bench.layout.runs.acts["reproduce"].isEnabled()
     bench.layout.runs.acts["show"].trigger()
     wait(lambda: bench.backtest_controller.tested is not None)

@@ -18,6 +18,7 @@ from app.background import Failure, Job
 from app.charts.price import PriceChart
 from app.features.model.panel import ModelPanel
 from app.features.project.project_file import (
+    MOST_COMPARED,
     SUFFIX,
     NewerProjectError,
     Project,
@@ -295,7 +296,8 @@ class ProjectController(QObject):
             and self._runs.curves(run.key) is not None
             else ""
         )
-        return content_of(self._session.watchlist.rows, config, self._runs.compared, shown)
+        compared = self._runs.compared[:MOST_COMPARED]
+        return content_of(self._session.watchlist.rows, config, compared, shown)
 
     def _project(self, fingerprint: Callable[[PriceSeries], str] | None = None) -> Project:
         return Project(
@@ -303,7 +305,7 @@ class ProjectController(QObject):
             rows=rows_of(self._session.watchlist, fingerprint or self._fingerprint),
             selected=self._session.selected,
             config=self._read_config().model_dump(mode="json"),
-            compared=self._runs.compared,
+            compared=self._runs.compared[:MOST_COMPARED],
             shown=self._shown(),
             view=self._view(),
         )

@@ -29,6 +29,8 @@ SUFFIX = ".candleproject"
 VERSION = 1
 #: Most bytes of a project file.
 MOST_BYTES = 32 * 2**20
+#: Most runs that are selected for comparison.
+MOST_COMPARED = 100
 _HINT = (
     "Choose a project that Candlecast saved; its recovery copy, if there is one, is offered "
     "at the next start."
@@ -135,7 +137,9 @@ class Project(Settings):
     rows: tuple[ProjectRow, ...] = Field((), max_length=MOST_ROWS)
     selected: int = Field(0, ge=0)
     config: dict[str, Any] = Field({}, max_length=20)
-    compared: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
+    compared: tuple[Annotated[str, Field(max_length=100)], ...] = Field(
+        (), max_length=MOST_COMPARED
+    )
     shown: ProjectRun | None = None
     view: ProjectView = ProjectView()
     path: str = Field("", max_length=4096)
@@ -178,11 +182,14 @@ class Project(Settings):
 def content_of(
     rows: Iterable[Row | ProjectRow], config: dict[str, Any], compared: tuple[str, ...], shown: str
 ) -> tuple[object, ...]:
-    """Return what :attr:`Project.content` is made of, without making a project."""
+    """Return what :attr:`Project.content` is made of, without making a project; one run alone is
+    selected, not compared.
+    """
+    several = compared if len(compared) > 1 else ()
     return (
         tuple((row.request, row.symbol, row.checked) for row in rows),
         _json(config),
-        compared,
+        several,
         shown,
     )
 

@@ -146,15 +146,16 @@ class RunsController(QObject):
         panel.delete_wanted.connect(self._delete)
         panel.put_back_wanted.connect(self.put_back)
         panel.note_wanted.connect(self._note)
-        panel.told.connect(lambda words: self.told.emit(words, ""))
         session.event_received.connect(self._take)
         session.background_failed.connect(self._fail)
         session.state_changed.connect(self._loaded)
+        session.state_changed.connect(self._mark)
+        session.list_changed.connect(self._mark)
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Keys of the runs that are drawn for comparison, in the order of their hues."""
-        return tuple(sorted(self._places, key=self._places.__getitem__))
+        """Keys of the runs that are selected: they are compared with the one that is shown."""
+        return self._panel.chosen
 
     def start(self) -> None:
         """Read the runs of the store."""
@@ -169,8 +170,8 @@ class RunsController(QObject):
         return self._curves.get(key)
 
     def compare(self, keys: Sequence[str]) -> None:
-        """Draw these runs on the chart and no others."""
-        self._panel.model.compare(keys)
+        """Select these runs and no others, and draw them on the chart."""
+        self._panel.select(keys)
 
     def show(self, key: str) -> None:
         """Show a run as if it had just ended, on the prices that it was made of; they are loaded
@@ -294,11 +295,19 @@ class RunsController(QObject):
         )
         for problem in event.problems:
             self.warned.emit(problem, "")
+        self._mark()
         self._draw()
         self._go_on()
         self._fill(event.told)
         if isinstance(event, RunKept):
             self.kept.emit()
+
+    def _mark(self) -> None:
+        """Let the table mark the run that is shown."""
+        shown = (
+            self.last if self._session.result is not None and not self._session.running else None
+        )
+        self._panel.mark_shown(shown.key if shown is not None else "")
 
     def _go_on(self) -> None:
         """Do what had to wait for something of the store."""
@@ -461,6 +470,7 @@ class RunsController(QObject):
             return False
         self.last = run
         self._session.recall(result)
+        self._mark()
         self.recalled.emit()
         return True
 

@@ -4,9 +4,18 @@ done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QCoreApplication, QLocale, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QCoreApplication,
+    QItemSelectionModel,
+    QLocale,
+    QModelIndex,
+    QPoint,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -38,8 +47,12 @@ def _tr(text: str) -> str:
 
 
 class RunsPanel(QStackedWidget):
-    """Table, filter and what can be done with the chosen runs. It changes nothing: it tells what
+    """Table, filter and what can be done with the selected runs. It changes nothing: it tells what
     the user wants.
+
+    There is one selection: what is selected is checked, drawn on the chart beside the run that is
+    shown there, and is
+    what every command acts on.
 
     Attributes
     ----------
@@ -56,8 +69,6 @@ class RunsPanel(QStackedWidget):
         What was deleted last is to come back.
     note_wanted : Signal
         Key and notes.
-    told : Signal
-        A sentence worth knowing.
     """
 
     compare_wanted = Signal(object)
@@ -67,7 +78,6 @@ class RunsPanel(QStackedWidget):
     delete_wanted = Signal(object)
     put_back_wanted = Signal()
     note_wanted = Signal(str, str)
-    told = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +98,10 @@ class RunsPanel(QStackedWidget):
         self._count.setProperty("role", "muted")
         self._undo_line = UndoLine()
         self._undo_line.undo_wanted.connect(self.put_back_wanted)
+        self._drawn: dict[str, int] = {}
+        self._shown = ""
+        self._awaited: tuple[str, ...] = ()
+        self._filling = False
         self.acts: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
         self._make_actions()
@@ -103,29 +117,65 @@ class RunsPanel(QStackedWidget):
         return tuple(self.model.runs[self._filter.mapToSource(index).row()].key for index in rows)
 
     @property
-    def pair(self) -> tuple[str, ...]:
-        """Keys of the runs that Differences tells apart: the checked ones, which the chart
-        compares, or else the selected ones.
-        """
-        checked = tuple(self.model.shown)
-        return checked if len(checked) > 1 else self.chosen
+    def drawn(self) -> dict[str, int]:
+        """The selected runs that are drawn on the chart, by key, each with the place of its hue."""
+        return dict(self._drawn)
 
     def show_runs(self, runs: tuple[StoredRun, ...]) -> None:
         """Show the runs of the store; what was selected stays selected."""
-        before = set(self.chosen)
+        before, current = self.chosen, self._key(self.table.currentIndex())
+        self._filling = True
         self.model.show_runs(runs)
         self.setCurrentIndex(1 if runs or not self._undo_line.isHidden() else 0)
+        self._filling = False
+        self.select((*before, *self._awaited), current)
+        self._fit_columns()
+
+    def select(self, keys: Sequence[str], current: str = "") -> None:
+        """Select these runs and no others; those that are not there yet, once they are."""
+        flag = QItemSelectionModel.SelectionFlag
+        self._filling = True
+        self.table.clearSelection()
+        there = set()
         for row in range(self._filter.rowCount()):
             index = self._filter.index(row, 0)
-            if self.model.runs[self._filter.mapToSource(index).row()].key in before:
-                self.table.selectionModel().select(
-                    index,
-                    self.table.selectionModel().SelectionFlag.Select
-                    | self.table.selectionModel().SelectionFlag.Rows,
-                )
-        self._fit_columns()
+            key = self._key(index)
+            if key == (current or next(iter(keys), "")):
+                self.table.selectionModel().setCurrentIndex(index, flag.NoUpdate)
+            if key in keys:
+                there.add(key)
+                self.table.selectionModel().select(index, flag.Select | flag.Rows)
+        self._awaited = tuple(key for key in dict.fromkeys(keys) if key not in there)
+        self._filling = False
+        self._selection_changed()
+
+    def mark_shown(self, key: str) -> None:
+        """Mark the run that the window shows; "" for none."""
+        if key != self._shown:
+            self._shown = key
+            self._selection_changed()
+
+    def _key(self, index: QModelIndex) -> str:
+        return self.model.runs[self._filter.mapToSource(index).row()].key if index.isValid() else ""
+
+    def _selection_changed(self) -> None:
+        """Draw what is selected, beside what is shown, and make all else fit it; runs that are
+        drawn already keep their hues.
+        """
+        if self._filling:
+            return
+        drawable = {run.key for run in self.model.runs if run.record.forecasts} - {self._shown}
+        keys = [key for key in self.chosen if key in drawable]
+        drawn = {key: index for key, index in self._drawn.items() if key in keys}
+        free = [index for index in range(MOST) if index not in drawn.values()]
+        drawn |= dict(zip((key for key in keys if key not in drawn), free, strict=False))
+        changed = drawn != self._drawn
+        self._drawn = drawn
+        self.model.mark(self.chosen, drawn, self._shown)
         self._tell_count()
         self._enable()
+        if changed:
+            self.compare_wanted.emit(dict(drawn))
 
     def show_deleted(self, count: int) -> None:
         """Offer to put deleted runs back; nothing is offered of none."""
@@ -146,7 +196,7 @@ class RunsPanel(QStackedWidget):
     def _make_actions(self) -> None:
         does: dict[str, Callable[[], object]] = {
             "show": lambda: self.show_wanted.emit(self.chosen[0]),
-            "difference": lambda: self.difference_wanted.emit(*self.pair),
+            "difference": lambda: self.difference_wanted.emit(*self.chosen),
             "reproduce": lambda: self.reproduce_wanted.emit(self.chosen[0]),
             "delete": self._delete,
         }
@@ -193,15 +243,11 @@ class RunsPanel(QStackedWidget):
         table.doubleClicked.connect(
             lambda index: self.acts["show"].trigger() if index.column() != NOTES else None
         )
-        table.selectionModel().selectionChanged.connect(lambda _new, _old: self._enable())
-        self.model.noted.connect(self.note_wanted)
-        self.model.compared.connect(lambda: self.compare_wanted.emit(dict(self.model.shown)))
-        self.model.compared.connect(self._enable)
-        self.model.refused.connect(
-            lambda: self.told.emit(
-                self.tr("{n} runs are drawn already: uncheck one of them first.").format(n=MOST)
-            )
+        table.show_wanted.connect(lambda: self.acts["show"].trigger())
+        table.selectionModel().selectionChanged.connect(
+            lambda _new, _old: self._selection_changed()
         )
+        self.model.noted.connect(self.note_wanted)
 
     def _laid_out(self) -> QWidget:
         top = QHBoxLayout()
@@ -221,8 +267,7 @@ class RunsPanel(QStackedWidget):
 
     def _look(self, text: str) -> None:
         self._filter.look_for(text)
-        self._tell_count()
-        self._enable()
+        self._selection_changed()
 
     def _tell_count(self) -> None:
         seen, there = self._filter.rowCount(), len(self.model.runs)
@@ -232,7 +277,12 @@ class RunsPanel(QStackedWidget):
             if seen != there
             else self.tr("{n} runs").format(n=number(there))
         )
-        self._count.setText(self.tr("1 run") if there == seen == 1 else told)
+        words = [self.tr("1 run") if there == seen == 1 else told]
+        if len(self.chosen) > 1:
+            words.append(self.tr("{n} selected").format(n=number(len(self.chosen))))
+        if 0 < len(self._drawn) < len(self.chosen) and len(self._drawn) == MOST:
+            words.append(self.tr("{n} drawn").format(n=MOST))
+        self._count.setText(" · ".join(words))
 
     def _fit_columns(self) -> None:
         header = self.table.horizontalHeader()
@@ -253,7 +303,7 @@ class RunsPanel(QStackedWidget):
             else self.tr("its forecast was not kept")
             if item
             else self.tr("select one run"),
-            "difference": "" if len(self.pair) == 2 else self.tr("check two runs"),
+            "difference": "" if len(chosen) == 2 else self.tr("select two runs"),
             "reproduce": "" if len(chosen) == 1 else self.tr("select one run"),
             "delete": "" if chosen else self.tr("select the runs to delete"),
         }
@@ -282,10 +332,10 @@ _ACTS: dict[str, tuple[str, str, str]] = {
     "show": (
         "results",
         "Show",
-        "Show the run as if it had just ended: verdict, forecast, loss, and the forecasts of "
-        "its test part",
+        "Show the run as if it had just ended: verdict, forecast, loss, forecasts of its test "
+        "part (Enter)",
     ),
-    "difference": ("compare", "Differences", "What the two checked runs differ in"),
+    "difference": ("compare", "Differences", "What the two selected runs differ in"),
     "reproduce": (
         "refresh",
         "Reproduce",

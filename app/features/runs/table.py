@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +11,27 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
     QDateTime,
+    QEvent,
+    QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
-from PySide6.QtWidgets import QTableView
+from PySide6.QtGui import QColor, QFont, QIcon, QKeyEvent, QMouseEvent, QPainter, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QTableView
 
 from app.accessibility import literal
-from app.charts.compare import MOST, hue
+from app.charts.compare import hue
 from app.number_format import duration, number
 from app.theme import LIGHT, Theme
 from forecasting.baselines import model_title
 from forecasting.store.runs import LONGEST_NOTE, StoredRun
 
 Index = QModelIndex | QPersistentModelIndex
+#: Pixels around a check box that belong to it.
+_BOX_MARGIN = 5
 
 
 def _tr(text: str) -> str:
@@ -65,8 +69,8 @@ _WORDS = {"beats": "▲ beats", "ties": "■ ties", "loses": "▼ loses"}
 COLUMNS: tuple[Column, ...] = (
     Column(
         "When",
-        "When the run ended. Check runs to compare them: on the chart, and two of them by "
-        "Differences",
+        "When the run ended. What is selected is drawn on the chart beside the run that is "
+        "shown there, which is bold",
         when,
         lambda run: run.record.made_at,
     ),
@@ -155,50 +159,51 @@ class RunsModel(QAbstractTableModel):
     ----------
     noted : Signal
         Key and new notes of a run.
-    compared : Signal
-        Which runs are drawn has changed.
-    refused : Signal
-        One run more than can be told apart was to be drawn.
     """
 
     noted = Signal(str, str)
-    compared = Signal()
-    refused = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.runs: tuple[StoredRun, ...] = ()
-        self.shown: dict[str, int] = {}
+        self._selected: frozenset[str] = frozenset()
+        self._drawn: dict[str, int] = {}
+        self._shown = ""
         self._theme: Theme = LIGHT
 
     def show_runs(self, runs: tuple[StoredRun, ...]) -> None:
-        """Take other runs; what is drawn of them stays so."""
+        """Take other runs."""
         if tuple(run.key for run in runs) == tuple(run.key for run in self.runs):
             self.runs = runs
-            if runs:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(runs) - 1, NOTES))
+            self._repaint(NOTES)
             return
         self.beginResetModel()
         self.runs = runs
         self.endResetModel()
-        gone = set(self.shown) - {run.key for run in runs}
-        for key in gone:
-            del self.shown[key]
-        if gone:
-            self.compared.emit()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the marks in the colours of a theme."""
         self._theme = theme
-        if self.runs:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, 0))
+        self._repaint()
 
-    def compare(self, keys: Iterable[str]) -> None:
-        """Draw these runs and no others, as far as they can be told apart."""
-        self.shown = {key: index for index, key in enumerate(tuple(dict.fromkeys(keys))[:MOST])}
+    def mark(self, selected: Iterable[str], drawn: Mapping[str, int], shown: str) -> None:
+        """Mark runs by their keys.
+
+        Parameters
+        ----------
+        selected : iterable of str
+            Get a check mark.
+        drawn : dict of str to int
+            Are drawn on the chart for comparison, each with the place of its hue.
+        shown : str
+            The run that the window shows, in bold; "" where it shows none.
+        """
+        self._selected, self._drawn, self._shown = frozenset(selected), dict(drawn), shown
+        self._repaint(NOTES)
+
+    def _repaint(self, last_column: int = 0) -> None:
         if self.runs:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, 0))
-        self.compared.emit()
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, last_column))
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of runs."""
@@ -245,43 +250,35 @@ class RunsModel(QAbstractTableModel):
                     if index.column() < NOTES
                     else run.notes or _tr(column.tip)
                 )
-            case Qt.ItemDataRole.CheckStateRole if index.column() == 0 and run.record.forecasts:
-                return Qt.CheckState.Checked if run.key in self.shown else Qt.CheckState.Unchecked
-            case Qt.ItemDataRole.DecorationRole if index.column() == 0 and run.key in self.shown:
-                return _mark(self.shown[run.key], self._theme)
+            case Qt.ItemDataRole.CheckStateRole if index.column() == 0:
+                return (
+                    Qt.CheckState.Checked if run.key in self._selected else Qt.CheckState.Unchecked
+                )
+            case Qt.ItemDataRole.DecorationRole if index.column() == 0 and run.key in self._drawn:
+                return _mark(self._drawn[run.key], self._theme)
+            case Qt.ItemDataRole.FontRole if run.key == self._shown:
+                return _bold()
+            case Qt.ItemDataRole.AccessibleTextRole if (
+                index.column() == 0 and run.key == self._shown
+            ):
+                return f"{column.text(run)}, {_tr('shown')}"
             case _:
                 return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Check or uncheck a run, or write its notes."""
+        """Write the notes of a run."""
         run = self.runs[index.row()]
-        if role == Qt.ItemDataRole.CheckStateRole and index.column() == 0:
-            return self._check(run.key, Qt.CheckState(value) is Qt.CheckState.Checked)
         if role == Qt.ItemDataRole.EditRole and index.column() == NOTES and str(value) != run.notes:
             self.noted.emit(run.key, str(value)[:LONGEST_NOTE])
             return True
         return False
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Return what can be done with a cell."""
+        """Return what can be done with a cell; a check mark follows the selection, so that none
+        is checked by itself.
+        """
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if index.column() == 0 and self.runs[index.row()].record.forecasts:
-            flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags | Qt.ItemFlag.ItemIsEditable if index.column() == NOTES else flags
-
-    def _check(self, key: str, checked: bool) -> bool:
-        taken = set(self.shown.values())
-        free = next((index for index in range(MOST) if index not in taken), None)
-        if not checked:
-            self.shown.pop(key, None)
-        elif free is None:
-            self.refused.emit()
-            return False
-        else:
-            self.shown[key] = free
-        self.dataChanged.emit(self.index(0, 0), self.index(len(self.runs) - 1, 0))
-        self.compared.emit()
-        return True
 
 
 class RunsFilter(QSortFilterProxyModel):
@@ -328,27 +325,68 @@ class RunsFilter(QSortFilterProxyModel):
 
 
 class RunsTable(QTableView):
-    """The table; Delete deletes, Space draws on the chart."""
+    """The table: a click selects a run, a click on its box or Space one more, Enter shows and
+    Delete deletes.
 
+    Attributes
+    ----------
+    show_wanted, delete_wanted : Signal
+        What is selected is to be shown, or deleted.
+    """
+
+    show_wanted = Signal()
     delete_wanted = Signal()
 
+    def selectionCommand(
+        self, index: Index, event: QEvent | None = None
+    ) -> QItemSelectionModel.SelectionFlag:
+        """Add a run to the selection, or take it out, where its box is clicked; all else as
+        tables do.
+        """
+        flag = QItemSelectionModel.SelectionFlag
+        if (
+            isinstance(event, QMouseEvent)
+            and index.isValid()
+            and self._on_box(index, event.position().x())
+        ):
+            pressed = (
+                event.type() == QEvent.Type.MouseButtonPress
+                and event.button() == Qt.MouseButton.LeftButton
+            )
+            if not event.modifiers() and pressed:
+                return flag.Toggle | flag.Rows
+            if not event.modifiers() and event.button() != Qt.MouseButton.RightButton:
+                return flag.NoUpdate
+        return super().selectionCommand(index, event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete and check by keys; all else as tables do."""
+        """Show, delete and select by keys; all else as tables do."""
         if event.key() == Qt.Key.Key_Delete:
             self.delete_wanted.emit()
+        elif (
+            event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            and self.state() != QAbstractItemView.State.EditingState
+        ):
+            self.show_wanted.emit()
         elif event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
-            box = self.currentIndex().siblingAtColumn(0)
-            if box.flags() & Qt.ItemFlag.ItemIsUserCheckable:
-                checked = (
-                    Qt.CheckState(box.data(Qt.ItemDataRole.CheckStateRole)) is Qt.CheckState.Checked
-                )
-                self.model().setData(
-                    box,
-                    Qt.CheckState.Unchecked if checked else Qt.CheckState.Checked,
-                    Qt.ItemDataRole.CheckStateRole,
-                )
+            flag = QItemSelectionModel.SelectionFlag
+            self.selectionModel().select(self.currentIndex(), flag.Toggle | flag.Rows)
         else:
             super().keyPressEvent(event)
+
+    def _on_box(self, index: Index, x: float) -> bool:
+        """Whether a place lies on the check box of a row."""
+        if index.column() != 0:
+            return False
+        style = self.style()
+        wide = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, self) + 2 * _BOX_MARGIN
+        return bool(0 <= x - self.visualRect(index).left() <= wide)
+
+
+def _bold() -> QFont:
+    font = QFont()
+    font.setBold(True)
+    return font
 
 
 def _mark(index: int, theme: Theme) -> QIcon:
