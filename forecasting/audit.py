@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from forecasting.audit_inputs import leaks, stamped, wild
 from forecasting.backtest import fit_baselines, outcomes_of
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.events import Check, Event, Predictor, Progress
-from forecasting.series import Origins, Panel, PriceSeries
+from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
 from forecasting.training import StopAsked, fit
 from forecasting.verdict import judge
 from forecasting.windows import Scaling, Windows, bars_before, split_panel
@@ -52,8 +53,9 @@ def audit(
     Returns
     -------
     list of Check
-        One for inputs, for the forecast of a freshly trained network, for each baseline, and for
-        the
+        One for inputs, for each of the user's inputs and its dates, for the forecast of a freshly
+        trained network, for each
+        baseline, and for the
         skill on simulated random walks.
     """
     quick = config.changed(epochs=min(config.train.epochs, _EPOCHS), patience=_EPOCHS)
@@ -61,6 +63,7 @@ def audit(
     steps: list[tuple[str, Callable[[], tuple[bool, str]]]] = [
         ("Inputs at past bars", lambda: _inputs(panel, quick, date)),
         ("Forecast of a fresh network", lambda: _network(panel, quick, date)),
+        *_of_inputs(panel, quick, date),
         *(
             (f"Forecast of {name}", partial(_baseline, panel, quick, date, name))
             for name in baselines
@@ -74,6 +77,18 @@ def audit(
         yield Progress(number, len(steps), f"Audit: {name.lower()}")
         checks.append(Check(name, *step()))
     return checks
+
+
+def _of_inputs(
+    panel: Panel, config: RunConfig, date: np.datetime64
+) -> Iterator[tuple[str, Callable[[], tuple[bool, str]]]]:
+    """Yield the checks of the user's inputs: that none is read before it was known, and that
+    none is stamped too early.
+    """
+    for index, spec in enumerate(config.inputs.exog):
+        yield f"Input {spec.name}", partial(leaks, panel, config, date, index)
+        if spec.kind == "hist":
+            yield f"Dates of input {spec.name}", partial(stamped, panel, spec, index)
 
 
 def with_other_future(panel: Panel, date: np.datetime64, seed: int = 0) -> Panel:
@@ -91,7 +106,20 @@ def _other_future(series: PriceSeries, known: int, draw: np.random.Generator) ->
         size = np.exp(np.cumsum(draw.normal(0.0, 0.2, ahead)))[:, None]
         lift = 0.0 if (series.y > 0).all() else series.y[:known].std()
         values[known:] = np.nan_to_num(values[known - 1]) * size + lift
-    return replace(series, values=values)
+    exog = tuple(
+        _other_values(column, series.ds[known - 1], draw) if known else column
+        for column in series.exog
+    )
+    return replace(series, values=values, exog=exog)
+
+
+def _other_values(column: ExogColumn, date: np.datetime64, draw: np.random.Generator) -> ExogColumn:
+    """Return an input with other values after a date; one that is known ahead stays as it is."""
+    return (
+        column
+        if column.known is None
+        else replace(column, values=wild(column, column.known > date, draw))
+    )
 
 
 def _told(
@@ -167,6 +195,7 @@ def _baseline(panel: Panel, config: RunConfig, date: np.datetime64, name: str) -
 def _noise(panel: Panel, config: RunConfig) -> tuple[bool, str]:
     """Train on random walks of the panel's length and volatility, where nobody can have skill."""
     bars = min(max(len(s) for s in panel), 3000)
+    config = config.changed(hist_exog="", futr_exog="", stat_exog="", exog_sources="")
     walks = Panel(tuple(simulated_walk(bars, seed) for seed in range(max(3, min(len(panel), 10)))))
     split = split_panel(walks, config.task)
     network = _finish(fit(walks, split, config, lambda: False))

@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from forecasting.errors import ConfigError
+from forecasting.exog import ExogSpec, all_specs, parse_sources
 from forecasting.files.bounded_read import read_regular_file
 from forecasting.model_registry import MODELS, ModelSpec, specific_settings, titles
 
@@ -272,6 +273,58 @@ class InputConfig(Settings):
         advanced=True,
         more="Each looks at past bars alone, so nothing leaks.",
     )
+    hist_exog: str = _setting(
+        "",
+        "Past inputs",
+        "Further columns, or other series, known at the close of their bar: names with commas "
+        "between them, each with options as "
+        "cpi:delay=30d, vix:log_change, gdp:released=COLUMN, rate:zscore=60.",
+        advanced=True,
+        max_length=10_000,
+        more="A delay says how much later than its date a value was known.",
+    )
+    futr_exog: str = _setting(
+        "",
+        "Inputs known ahead",
+        "Columns whose values are known for each bar of the horizon when the forecast is made, "
+        "such as earnings days or holidays.",
+        advanced=True,
+        max_length=10_000,
+        more="The file has to hold them up to the last bar that is forecast.",
+    )
+    stat_exog: str = _setting(
+        "",
+        "Static inputs",
+        "Columns with one value a series, such as the sector.",
+        advanced=True,
+        max_length=10_000,
+        more="They tell the series of a panel apart.",
+    )
+    exog_sources: str = _setting(
+        "",
+        "Files of inputs",
+        "Files, tickers or samples whose columns are joined by date as inputs, each value from "
+        "the bar on at which it was known.",
+        advanced=True,
+        max_length=100_000,
+        more="Their columns are chosen above.",
+    )
+
+    @property
+    def exog(self) -> tuple[ExogSpec, ...]:
+        """Inputs that the user chose: past ones, those known ahead, static ones.
+
+        Raises
+        ------
+        ConfigError
+            A setting that cannot be read.
+        """
+        return tuple(all_specs(self.hist_exog, self.futr_exog, self.stat_exog))
+
+    @property
+    def exog_references(self) -> tuple[str, ...]:
+        """Files, tickers and samples that inputs are taken from."""
+        return parse_sources(self.exog_sources)
 
 
 #: Inputs that are known for each bar of the horizon when the forecast is made; all others are known
@@ -851,6 +904,7 @@ def _set_by(rule: Shape, task: Mapping[str, Any]) -> dict[str, int]:
 def _contradictions(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Yield what does not go together, and what to do about it."""
     task, model, train = config.task, config.model, config.train
+    _ = config.inputs.exog  # refused where it cannot be read
     shape, rule, strategy = model.shape, SHAPES[model.shape], model.strategy
     if task.input_size not in rule.lookback:
         yield (

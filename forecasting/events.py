@@ -406,6 +406,8 @@ class Verdict:
         Origins whose outcomes do not overlap, about; NaN in runs of versions that did not keep it.
     network_adds : NetworkAdds, optional
         None where the forecast without its network was not made.
+    inputs_add : NetworkAdds, optional
+        What the user's inputs add, likewise; None where none were read.
     """
 
     outcome: Literal["beats", "ties", "loses"]
@@ -417,6 +419,7 @@ class Verdict:
     tries: int = 1
     independent: float = math.nan
     network_adds: NetworkAdds | None = None
+    inputs_add: NetworkAdds | None = None
 
     @property
     def few(self) -> bool:

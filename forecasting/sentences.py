@@ -48,6 +48,8 @@ _JUDGED = {
     "chance": " (p = 0.012)",
 }
 _WALK = {"reference": "the random walk", "size": "3.1 %", "chance": " (p < 0.001)"}
+_INPUTS = "What the inputs add"
+_GAINED = {"size": "0.02 %", "side": "lower", "chance": ", p = 0.60"}
 _ADDED = {"start": "the volatility model", "size": "0.02 %", "chance": ", p = 0.60"}
 _HELD = {"level": "80", "share": "79.6", "low": "75.1", "high": "83.5"}
 _CALLED = {
@@ -231,6 +233,44 @@ SENTENCES: dict[str, Sentence] = {
         "Too few independent origins to say whether the network adds anything to {start}.",
         _FEW,
         _ADDED,
+    ),
+    "inputs-none": Sentence(
+        _INPUTS,
+        "The inputs add nothing: on the validation part they gained nothing, and the forecast "
+        "is made without them.",
+        "Inputs are chosen, and the forecast without them is the same, number for number.",
+        {},
+    ),
+    "inputs-little": Sentence(
+        _INPUTS,
+        "The inputs add nothing worth the name (CRPS {size} {side} than without them{chance}).",
+        "At least 20 independent origins, and CRPS differs from that of the forecast without "
+        "inputs by less than 0.3 %.",
+        _GAINED,
+    ),
+    "inputs-chance": Sentence(
+        _INPUTS,
+        "What the inputs add cannot be told from chance (CRPS {size} {side} than without "
+        "them{chance}).",
+        "At least 20 independent origins, CRPS differs by 0.3 % or more, p 0.05 or more.",
+        {**_GAINED, "size": "0.80 %", "chance": ", p = 0.14"},
+    ),
+    "inputs-add": Sentence(
+        _INPUTS,
+        "The inputs improve the forecast (CRPS {size} lower than without them{chance}).",
+        "At least 20 independent origins, CRPS at least 0.3 % lower than without inputs, p "
+        "below 0.05 after correction for tries.",
+        {"size": "4.1 %", "chance": ", p < 0.001"},
+    ),
+    "inputs-harm": Sentence(
+        _INPUTS,
+        "The inputs make the forecast worse (CRPS {size} higher than without them{chance}).",
+        "At least 20 independent origins, CRPS at least 0.3 % higher than without inputs, p "
+        "below 0.05.",
+        {"size": "1.4 %", "chance": ", p = 0.003"},
+    ),
+    "inputs-few": Sentence(
+        _INPUTS, "Too few independent origins to say whether the inputs add anything.", _FEW, {}
     ),
     "worth": Sentence(
         _DOUBTS,

@@ -118,6 +118,82 @@ class Provenance:
     note: str = ""
 
 
+#: What the values of an input stand for: numbers, yes and no (1 and 0), one of several texts, or
+#: moments (microseconds since 1970).
+ExogForm = Literal["number", "flag", "category", "date"]
+
+
+@dataclass(frozen=True, eq=False)
+class ExogColumn:
+    """Observations of one input beside the bars, by the date that each is about; arrays are
+    read-only.
+
+    Attributes
+    ----------
+    name : str
+    ds : ndarray of datetime64[us], shape [N]
+        Non-decreasing, in the wall-clock of the series.
+    values : ndarray of float64, shape [N]
+        NaN where nothing is known; of a category its place in ``labels``.
+    form : str
+    labels : tuple of str
+        Texts of a category.
+    known : ndarray of datetime64[us], shape [N], optional
+        When each value was known; None where that was on its date.
+    source : str
+        The reference that it was read from, "" where that is the one of the bars.
+    """
+
+    name: str
+    ds: Dates
+    values: Floats
+    form: ExogForm = "number"
+    labels: tuple[str, ...] = ()
+    known: Dates | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Check shapes and the order of time, and make the arrays read-only."""
+        ds, values = (
+            np.ascontiguousarray(self.ds, dtype="datetime64[us]"),
+            np.asarray(self.values, np.float64),
+        )
+        if (
+            ds.shape != values.shape
+            or ds.ndim != 1
+            or (self.known is not None and self.known.shape != ds.shape)
+        ):
+            raise DataError(f"The input {self.name} has {values.size} values for {ds.size} dates.")
+        if np.isnat(ds).any() or (np.diff(ds) < np.timedelta64(0, "us")).any():
+            raise DataError(f"The dates of the input {self.name} must be known and in order.")
+        object.__setattr__(self, "ds", _frozen(ds))
+        object.__setattr__(self, "values", _frozen(values))
+        if self.known is not None:
+            object.__setattr__(
+                self, "known", _frozen(np.ascontiguousarray(self.known, dtype="datetime64[us]"))
+            )
+
+    def __len__(self) -> int:
+        """Return the number of observations N."""
+        return int(self.ds.size)
+
+    @property
+    def missing(self) -> float:
+        """Share of the observations without a value, 0 to 1."""
+        return float(np.mean(np.isnan(self.values))) if len(self) else 1.0
+
+    def digest(self) -> str:
+        """Return a hash of all that the column holds."""
+        digest = hashlib.sha256(repr((self.name, self.form, self.labels)).encode())
+        for array in (self.ds, self.values, self.known):
+            digest.update(
+                b""
+                if array is None
+                else array.astype("<i8" if array.dtype.kind == "M" else "<f8").tobytes()
+            )
+        return digest.hexdigest()[:16]
+
+
 @dataclass(frozen=True, eq=False)
 class PriceSeries:
     """One series of bars, oldest first; arrays are read-only.
@@ -145,6 +221,10 @@ class PriceSeries:
     provenance : Provenance
     findings : tuple of Finding
         The quality report.
+    extras : tuple of ExogColumn
+        Further columns of the source: what may be chosen as input.
+    exog : tuple of ExogColumn
+        Inputs that a run reads, in the order of its settings; part of the fingerprint.
     """
 
     symbol: str
@@ -157,6 +237,8 @@ class PriceSeries:
     calendar: str = "weekdays"
     provenance: Provenance = Provenance("memory")
     findings: tuple[Finding, ...] = ()
+    extras: tuple[ExogColumn, ...] = ()
+    exog: tuple[ExogColumn, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the shapes and the order of time, and make the arrays read-only."""
@@ -218,6 +300,8 @@ class PriceSeries:
         digest = hashlib.sha256(repr((self.columns, self.freq, self.tz, self.calendar)).encode())
         digest.update(self.ds.astype("<M8[us]").tobytes())
         digest.update(self.values.astype("<f8").tobytes())
+        for column in self.exog:
+            digest.update(column.digest().encode())
         return f"{len(self)} bars to {self.ds[-1]}, {digest.hexdigest()[:16]}"
 
     @classmethod

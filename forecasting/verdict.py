@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from forecasting import evidence, metrics
-from forecasting.baselines import BASELINES, NO_NETWORK
+from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK, PARTS
 from forecasting.baselines.walks import RandomWalk
 from forecasting.events import NetworkAdds, Verdict
 from forecasting.evidence import MIN_ORIGINS
@@ -57,7 +57,9 @@ def judge(
     outcomes : mapping of str to Outcomes
         The model and the baselines, from the same origins and on the same quantile levels. The same
         forecast without
-        its network, :data:`NO_NETWORK`, is no rival: it tells what the network adds.
+        its network, :data:`NO_NETWORK`, is no rival: it tells what the network adds;
+        :data:`NO_INPUTS` likewise for the
+        user's inputs.
     model : str
         Key of the model; every other key is a baseline.
     tries : int
@@ -80,7 +82,7 @@ def judge(
     tests = {
         name: compare(ours, theirs)
         for name, theirs in outcomes.items()
-        if name not in (model, NO_NETWORK)
+        if name not in (model, *PARTS)
     }
     best = min(
         tests,
@@ -96,15 +98,22 @@ def judge(
     if best != RandomWalk.name and walk is not None and test.enough:
         sentence += f" {_aside(RandomWalk.name, walk.corrected(tries))}"
     worse = walk is not None and walk.certain and (walk.flawless or walk.skill < -CLEARLY)
-    added = compare(ours, outcomes[NO_NETWORK]).corrected(tries) if NO_NETWORK in outcomes else None
+    plain = outcomes.get(NO_INPUTS, ours)
+    added = (
+        compare(plain, outcomes[NO_NETWORK]).corrected(tries) if NO_NETWORK in outcomes else None
+    )
+    gained = compare(ours, plain).corrected(tries) if NO_INPUTS in outcomes else None
     notes = [
+        *(_gained(gained) if gained is not None and gained.origins else ()),
         *(_added(added, start) if added is not None and added.origins else ()),
         *_doubts(ours, outcomes[best], test, tests[best], tries),
         *_calibration(ours),
         *_direction(ours),
         *_copy_words(copycat(ours), ours.point_name, worse),
     ]
-    adds = None if added is None else NetworkAdds(added.skill, added.p_value)
+    adds, inputs = (
+        None if item is None else NetworkAdds(item.skill, item.p_value) for item in (added, gained)
+    )
     return Verdict(
         test.result,
         sentence,
@@ -115,6 +124,7 @@ def judge(
         tries,
         test.independent,
         adds,
+        inputs,
     )
 
 
@@ -466,6 +476,21 @@ def _added(test: Comparison, start: str) -> Iterator[str]:
     yield tell(
         names[how], start=start, size=percent(test.skill), side=_side(test.skill), chance=chance
     )
+
+
+def _gained(test: Comparison) -> Iterator[str]:
+    """Yield what the user's inputs add to the forecast that is made without them."""
+    if not math.isfinite(test.skill):
+        return
+    how = _how(test)
+    if how in ("small", "chance"):
+        how = "small" if abs(test.skill) < MATTERS else "chance"
+    names = {
+        "same": "inputs-none", "few": "inputs-few", "small": "inputs-little", "chance": "inputs-chance", "beats": "inputs-add",
+        "loses": "inputs-harm",
+    }  # fmt: skip
+    chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
+    yield tell(names[how], size=percent(test.skill), side=_side(test.skill), chance=chance)
 
 
 def _doubts(

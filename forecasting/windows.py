@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from forecasting.checks import check_sizes
 from forecasting.config import InputConfig, TaskConfig
+from forecasting.covariates import Covariates, check_carried
 from forecasting.errors import DataError, Remedy
 from forecasting.events import MEAN_LEVELS
 from forecasting.features import features, known_ahead
@@ -240,6 +241,8 @@ class Scaling:
         ``smoothed``: moves are measured from what :func:`forecasting.smoothing.smoothed` says, in
         units of its
         errors. ``usual``: as the target says.
+    covariates : Covariates, optional
+        The user's own inputs; None where there are none.
     """
 
     target: LearnedTarget
@@ -252,6 +255,7 @@ class Scaling:
     lookback: int = 0
     symbols: tuple[str, ...] = ()
     base: Base = "usual"
+    covariates: Covariates | None = None
 
     @classmethod
     def fit(
@@ -276,7 +280,13 @@ class Scaling:
             [table[:known] for table, known in zip(fitted.tables(panel), insample, strict=True)]
         )
         sd = known_rows.std(axis=0)
-        return replace(fitted, mean=known_rows.mean(axis=0), sd=np.where(sd > 1e-8, sd, 1.0))
+        covariates = Covariates.fit(panel, insample, inputs) if inputs.exog else None
+        return replace(
+            fitted,
+            mean=known_rows.mean(axis=0),
+            sd=np.where(sd > 1e-8, sd, 1.0),
+            covariates=covariates,
+        )
 
     @classmethod
     def _without_features(
@@ -457,7 +467,7 @@ class Scaling:
             "lookback": self.lookback,
             "symbols": list(self.symbols),
             "base": self.base,
-        }
+        } | ({"covariates": self.covariates.to_json()} if self.covariates is not None else {})
 
     @classmethod
     def from_arrays(
@@ -480,6 +490,9 @@ class Scaling:
             int(kind["lookback"]),
             tuple(kind["symbols"]),
             kind.get("base", "usual"),
+            Covariates.from_json(kind["covariates"], InputConfig(**kind["inputs"]))
+            if "covariates" in kind
+            else None,
         )
         return made.checked()
 
@@ -725,6 +738,24 @@ def _days(panel: Panel) -> list[Ints]:
     return np.split(index, np.cumsum([len(s) for s in panel])[:-1])
 
 
+class CovariateBatch(NamedTuple):
+    """The user's inputs of B forecasts.
+
+    Attributes
+    ----------
+    hist : Tensor, shape [B, L, E]
+        Scaled values that were known at each bar of the lookback.
+    futr : Tensor, shape [B, H, F]
+        Scaled values of each bar of the horizon, known at the cutoff.
+    stat : Tensor of int64, shape [B, K]
+        Number of the category of each static input.
+    """
+
+    hist: Tensor
+    futr: Tensor
+    stat: Tensor
+
+
 class Windows:
     """A panel as a few flat tensors on the device, from which windows are gathered by index.
 
@@ -772,13 +803,48 @@ class Windows:
                 [index + start for (_, index), start in zip(calendars, first, strict=False)]
             )
             self._place = torch.as_tensor(indices).to(device)
-        # Row k is the window that begins at row k of the table: the same memory, read as
-        # overlapping rows.
-        begins = max(0, len(self.table) - task.input_size + 1)
-        self._windows = self.table.as_strided(
-            (begins, task.input_size * self.inputs), (self.inputs, 1)
-        )
+        self._windows = self._overlapping(self.table)
         self._ahead = torch.arange(1, task.horizon + 1, device=device)
+        if scaling.covariates is not None:
+            self._add_covariates(scaling.covariates)
+
+    def _overlapping(self, table: Tensor) -> Tensor:
+        """Return a table's windows: row k begins at row k of the table, the same memory read as
+        overlapping rows.
+        """
+        begins, width = max(0, len(table) - self.input_size + 1), int(table.shape[1])
+        return table.as_strided((begins, self.input_size * width), (width, 1))
+
+    def _add_covariates(self, fitted: Covariates) -> None:
+        """Put the user's inputs beside the table: those known at each bar, those known ahead of
+        it, and those of the whole series.
+        """
+        check_carried(self.panel, fitted.specs)
+
+        def on_device(arrays: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> Tensor:
+            return torch.as_tensor(np.concatenate(arrays).astype(kind)).to(self.device)
+
+        self._exog = on_device([fitted.hist(series) for series in self.panel], np.float32)
+        self._exog_windows = self._overlapping(self._exog)
+        ahead = [fitted.futr(series, self.horizon) for series in self.panel]
+        first = np.concatenate([[0], np.cumsum([len(table) for table, _ in ahead])])
+        self._futr = on_device([table for table, _ in ahead], np.float32)
+        self._futr_place = on_device(
+            [index + start for (_, index), start in zip(ahead, first, strict=False)], np.int64
+        )
+        self._stat = on_device(
+            [np.tile(fitted.stat(series), (len(series), 1)) for series in self.panel], np.int64
+        )
+
+    def covariates(self, rows: Tensor) -> CovariateBatch:
+        """Return the user's inputs of forecasts from the rows [B]; only what was known at the
+        rows' bars is looked at.
+        """
+        window = self._exog_windows.index_select(0, rows + (1 - self.input_size)).view(
+            len(rows), self.input_size, self._exog.shape[1]
+        )
+        ahead = self._futr[self._futr_place[rows].unsqueeze(-1) + self._ahead]
+        return CovariateBatch(window, ahead, self._stat[rows])
 
     def _scaled(self) -> npt.NDArray[np.float32]:
         """Return the table's rows; with a column for the number of the series where there are

@@ -566,6 +566,7 @@ def test_inspect_says_of_real_files_what_they_hold(
             "source",
             "retrieved_at",
             "content_hash",
+            "inputs",
             "findings",
         ),
     }

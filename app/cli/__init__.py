@@ -31,7 +31,7 @@ from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
 from forecasting import __version__
 from forecasting.checks import ended, living
-from forecasting.config import GROUPS, QUANTILES, BacktestConfig
+from forecasting.config import GROUPS, QUANTILES, BacktestConfig, InputConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
 from forecasting.memory import HINT, check_memory, is_out_of_memory
@@ -291,11 +291,13 @@ def forecast(
         check_judged(targets)
         check_drawable(pictures)
         saved = settings_of(model_file)
-        loaded = load(sources, settings, refresh, saved.task.input_size)
+        loaded = load(sources, settings, refresh, saved.task.input_size, saved.inputs)
         accept(loaded.panel, accept_findings)
         check_names(targets, living(loaded.panel), pictures)
+        inputs_from = given(settings, InputConfig).get("exog_sources", "")
+        device = settings.get("device") or "auto"
         made = finish(
-            jobs.predict(loaded.panel, model_file, settings.get("device") or "auto"), ForecastMade
+            jobs.predict(loaded.panel, model_file, device, exog_sources=inputs_from), ForecastMade
         ).forecasts
         prediction = Prediction(saved, living(loaded.panel), made)
         with each_attempted() as attempt:
@@ -310,7 +312,9 @@ def forecast(
             "--resume does not go with --train-on: each names a training to go on with.",
             "Leave one of the two out.",
         )
-    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    experiment, loaded = _suited(
+        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
+    )
     panel = loaded.panel
     accept(panel, accept_findings)
     check_names(targets, living(panel), pictures)
@@ -356,7 +360,9 @@ def lr_find(
     from forecasting.events import LearningRatesTried
 
     experiment = run_config(config, settings)
-    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    experiment, loaded = _suited(
+        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
+    )
     panel = loaded.panel
     accept(panel, accept_findings)
     with Stopper().listening() as stopper:
@@ -429,7 +435,9 @@ def backtest(
     targets = export or []
     check_suffixes(targets, WRITERS)
     check_targets(targets, sources)
-    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    experiment, loaded = _suited(
+        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
+    )
     accept(loaded.panel, accept_findings)
     with Stopper().listening() as stopper:
         job = jobs.backtest(
@@ -469,7 +477,9 @@ def audit(
     from forecasting.events import AuditFinished
 
     experiment = run_config(config, settings)
-    experiment, loaded = _suited(experiment, load(sources, settings, refresh), config, settings)
+    experiment, loaded = _suited(
+        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
+    )
     panel = loaded.panel
     accept(panel, accept_findings)
     finished = finish(jobs.audit(panel, experiment), AuditFinished)
@@ -633,7 +643,9 @@ def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, 
     """Refuse what makes no sense beside ``--model-file``: the saved model has its settings, and
     nothing is trained.
     """
-    flags = [name for name in given(settings, *GROUPS.values()) if name != "device"]
+    flags = [
+        name for name in given(settings, *GROUPS.values()) if name not in ("device", "exog_sources")
+    ]
     refused = [*flags, *(name for name, value in others.items() if value)]
     if refused:
         raise ConfigError(

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
         RunInfo,
         RunResult,
     )
-    from forecasting.series import Calibration, Forecast, Outcomes, Panel, PriceSeries, Profile
+    from forecasting.series import (
+        Calibration,
+        ExogColumn,
+        Forecast,
+        Outcomes,
+        Panel,
+        PriceSeries,
+        Profile,
+    )
 
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
@@ -61,8 +69,26 @@ def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
         "source": series.provenance.source,
         "retrieved_at": series.provenance.retrieved_at or None,
         "content_hash": series.provenance.content_hash or None,
+        "inputs": [_candidate(column, series) for column in series.extras],
         "findings": findings(series),
     } | ({"not_loaded": list(refused)} if refused else {})
+
+
+def _candidate(column: ExogColumn, series: PriceSeries) -> Document:
+    """Return what is known of a column that may be chosen as input; ``ahead`` counts its values
+    after the last bar.
+    """
+    stamp, known = stamps(series), column.ds[~np.isnan(column.values)]
+    return {
+        "name": column.name,
+        "form": column.form,
+        "values": int(known.size),
+        "missing": column.missing,
+        "first_ds": stamp(known[0]) if known.size else None,
+        "last_ds": stamp(known[-1]) if known.size else None,
+        "ahead": int(np.count_nonzero(known > series.ds[-1])),
+        "labels": list(column.labels[:50]),
+    }
 
 
 def findings(series: PriceSeries) -> list[Document]:

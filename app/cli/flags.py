@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from app.cli.terminal import say
 from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings, choices, registry_of
 from forecasting.errors import ConfigError
+from forecasting.exog import join_sources, parse_sources
 from forecasting.series import Panel
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -32,6 +33,13 @@ HEADINGS = {
 }
 #: What a setting is called in the window, where people may look for that in the flags.
 _ALSO = {"input_size": ["--lookback"]}
+#: Settings that are lists, with the flag that adds one to them; it may be given several times.
+_LISTS = {
+    "hist_exog": "--input",
+    "futr_exog": "--ahead",
+    "stat_exog": "--static",
+    "exog_sources": "--inputs",
+}
 _MOST_QUANTILES = 999
 
 
@@ -71,6 +79,8 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
     names = choices(info)
     plain = info.annotation in (int, float, bool, str) or bool(names)
     kind: Any = Literal[names] if names else info.annotation if plain else str
+    if name in _LISTS:
+        return _list_flag(name, info, dashed)
     option = typer.Option(
         f"--{dashed}/--no-{dashed}" if kind is bool else f"--{dashed}",
         *_ALSO.get(name, []),
@@ -92,6 +102,24 @@ def _helps(info: FieldInfo) -> str:
     return " ".join(f"{spec.title} {spec.help}" for spec in registry_of(info).values())
 
 
+def _list_flag(name: str, info: FieldInfo, dashed: str) -> inspect.Parameter:
+    """Return the parameter for a list of inputs: each use of the flag adds to it."""
+    option = typer.Option(
+        _LISTS[name],
+        f"--{dashed}",
+        help=f"{info.description} Repeatable.",
+        show_default=False,
+        metavar="SOURCE" if name == "exog_sources" else "NAME",
+        rich_help_panel="Inputs",
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[list[str] | None, option],
+    )
+
+
 def _default(info: FieldInfo) -> str:
     """Say the default in words, where there is one worth saying."""
     if isinstance(info.default, bool):
@@ -101,11 +129,32 @@ def _default(info: FieldInfo) -> str:
 
 def given(settings: Mapping[str, Any], *groups: type[Settings]) -> dict[str, Any]:
     """Return the settings that were given on the command line and that one of the groups has."""
-    return {
+    found = {
         name: value
         for name, value in settings.items()
         if value is not None and any(name in cls.model_fields for cls in groups)
     }
+    return {
+        name: _joined(name, value) if isinstance(value, list) else value
+        for name, value in found.items()
+        if value != []
+    }
+
+
+def _joined(name: str, values: list[str]) -> str:
+    """Return the setting that several uses of a flag make; a file is named by its whole path, so
+    that it is found from anywhere.
+    """
+    if name != "exog_sources":
+        return ",".join(values)
+    found = [
+        reference
+        for value in values
+        for reference in ([value] if Path(value).is_file() else parse_sources(value))
+    ]
+    return join_sources(
+        str(Path(item).resolve()) if Path(item).is_file() else item for item in found
+    )
 
 
 def run_config(path: Path | None, settings: Mapping[str, Any]) -> RunConfig:

@@ -13,6 +13,8 @@ from app.cli.flags import given, pairs
 from app.cli.journal import reconcile
 from app.cli.progress import finish
 from app.cli.terminal import say
+from forecasting.config import InputConfig
+from forecasting.exog import quoted
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
@@ -39,7 +41,11 @@ class Loaded:
 
 
 def load(
-    sources: Sequence[str], settings: Mapping[str, Any], refresh: bool | None, lookback: int = 0
+    sources: Sequence[str],
+    settings: Mapping[str, Any],
+    refresh: bool | None,
+    lookback: int = 0,
+    inputs: InputConfig | None = None,
 ) -> Loaded:
     """Load the panel that the command line names, and tell the journal what its prices say.
 
@@ -53,6 +59,8 @@ def load(
     lookback : int
         Series of a panel with fewer bars are left out and told of: there is nothing to forecast
         them from.
+    inputs : InputConfig, optional
+        Columns that it names are kept as inputs.
 
     Raises
     ------
@@ -62,7 +70,7 @@ def load(
     from forecasting import jobs
     from forecasting.events import NotLoaded, SeriesLoaded
 
-    options = read_options(settings)
+    options = read_options(settings, inputs)
     ticker = TickerOptions(**given(settings, TickerOptions))
     mode: Literal["auto", "always", "never"] = (
         "auto" if refresh is None else "always" if refresh else "never"
@@ -114,9 +122,15 @@ def accept(panel: Panel, accepted: bool) -> None:
         )
 
 
-def read_options(settings: Mapping[str, Any]) -> ReadOptions:
-    """Return how files are to be read, from the flags."""
+def read_options(settings: Mapping[str, Any], inputs: InputConfig | None = None) -> ReadOptions:
+    """Return how files are to be read, from the flags; columns that are named as inputs are no
+    prices.
+    """
     options = given(settings, ReadOptions)
     if "columns" in options:
         options["columns"] = pairs(options["columns"])
+    specs = inputs.exog if inputs is not None else ()
+    if specs and "exog" not in options:
+        names = [name for spec in specs for name in (spec.name, spec.released) if name]
+        options["exog"] = ",".join(map(quoted, names))
     return ReadOptions(**options)

@@ -21,6 +21,7 @@ from forecasting.sources.options import Request, TickerOptions
 
 if TYPE_CHECKING:
     from app.cli.documents import Document
+    from forecasting.config import InputConfig
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Panel
     from forecasting.store import RunRecord, RunStore, StoredRun
@@ -47,14 +48,18 @@ def keep_run(result: RunResult, settings: Mapping[str, Any]) -> None:
     """Keep a finished training; a store that cannot be used costs a note, not the result."""
     from forecasting.store.runs import recorded
 
-    _keep(lambda: recorded(result, _requests(result.panel, settings)))
+    _keep(lambda: recorded(result, _requests(result.panel, settings, result.config.inputs)))
 
 
 def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[str, Any]) -> None:
     """Keep a finished walk-forward test; as :func:`keep_run`."""
     from forecasting.store.runs import recorded_backtest
 
-    _keep(lambda: recorded_backtest(finished, panel, _requests(panel, settings)))
+    _keep(
+        lambda: recorded_backtest(
+            finished, panel, _requests(panel, settings, finished.config.inputs)
+        )
+    )
 
 
 def _keep(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
@@ -74,11 +79,11 @@ def _opened() -> Iterator[RunStore]:
             say_findings(store)
 
 
-def _requests(panel: Panel, settings: Mapping[str, Any]) -> dict[str, str]:
+def _requests(panel: Panel, settings: Mapping[str, Any], inputs: InputConfig) -> dict[str, str]:
     """Return what loads each series again, from wherever: files are named in full."""
     from app.cli.loading import read_options
 
-    read, ticker = read_options(settings), TickerOptions(**given(settings, TickerOptions))
+    read, ticker = read_options(settings, inputs), TickerOptions(**given(settings, TickerOptions))
     found = {}
     for series in panel:
         request = Request(reference=series.provenance.source or "memory", read=read, ticker=ticker)
@@ -264,6 +269,7 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
     with Stopper().listening() as stopper:
         finished = finish(stopper.following(jobs.train(panel, run.config, stopper)), RunFinished)
     _keep_again(run, finished.result)
+    _say_changed_inputs(run, finished.result)
     now, then = finished.result.verdict.skill, run.skill
     if as_json:
         from app.cli import documents
@@ -300,6 +306,19 @@ def _same_skill(then: float, now: float) -> bool:
     return math.isclose(now, then, rel_tol=0.0, abs_tol=_SKILL_ROUNDING) or (
         math.isnan(now) and math.isnan(then)
     )
+
+
+def _say_changed_inputs(run: StoredRun, result: RunResult) -> None:
+    """Say which inputs are not what they were when the run was made."""
+    now = {
+        series.symbol: {column.name: column.digest() for column in series.exog}
+        for series in result.panel
+    }
+    for item in run.record.series:
+        for name in (
+            name for name, digest in item.inputs.items() if now[item.symbol].get(name) != digest
+        ):
+            say(f"Note: The input {name} of {item.symbol} has changed since.")
 
 
 def _keep_again(run: StoredRun, result: RunResult) -> None:

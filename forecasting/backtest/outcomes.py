@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecasting.baselines import BASELINES, NO_NETWORK
+from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK
 from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
@@ -118,18 +118,25 @@ def unaided(
     Returns
     -------
     dict of str to Outcomes
-        By :data:`NO_NETWORK`; empty where it was given up.
+        By :data:`NO_NETWORK`, and by :data:`NO_INPUTS` where the user's inputs are read; one that
+        was given up is left out.
     """
-    if forecaster.trust == 0:
-        return {NO_NETWORK: replace(aided, model=NO_NETWORK)}
+    found: dict[str, Outcomes] = {}
+    with_inputs = forecaster.covariates is not None and forecaster.covariate_shrinkage > 0
+
+    def judged(bare: Predictor) -> Outcomes:
+        return outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)
+
     try:
         with cancellable(should_stop):
-            bare = forecaster.without_network(panel)
-            return {
-                NO_NETWORK: outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)
-            }
+            plain = judged(forecaster.without_inputs(panel)) if with_inputs else aided
+            bare = plain if forecaster.trust == 0 else judged(forecaster.without_network(panel))
+            found[NO_NETWORK] = replace(bare, model=NO_NETWORK)
+            if forecaster.covariates is not None:
+                found[NO_INPUTS] = replace(plain, model=NO_INPUTS)
     except CancelledWorkError:
-        return {}
+        return found
+    return found
 
 
 def fit_baselines(

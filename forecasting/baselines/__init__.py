@@ -24,7 +24,9 @@ from forecasting.series import Panel
 
 __all__ = [
     "BASELINES",
+    "NO_INPUTS",
     "NO_NETWORK",
+    "PARTS",
     "Baseline",
     "chosen_baselines",
     "default_baselines",
@@ -36,6 +38,10 @@ __all__ = [
 #: Name of the network's own forecast with the network left at zero, which is judged beside it as a
 #: baseline.
 NO_NETWORK = "no-network"
+#: The same for the forecast that is made without the user's inputs.
+NO_INPUTS = "no-inputs"
+#: What is judged beside a network to tell what a part of it adds; none of them is a rival.
+PARTS = (NO_NETWORK, NO_INPUTS)
 
 #: Last letters of the frequencies at which sales and statistics are counted, rather than prices.
 _GENERAL = frozenset("WMQYA")
@@ -64,6 +70,8 @@ def model_title(model: str) -> str:
     """
     if model == NO_NETWORK:
         return "No network"
+    if model == NO_INPUTS:
+        return "Without inputs"
     if model in BASELINES:
         return BASELINES[model].title
     # Runs of earlier versions have a network's name in capitals.

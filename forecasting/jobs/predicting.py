@@ -13,6 +13,7 @@ from forecasting.checks import drop_short_series, living
 from forecasting.config import QUANTILES
 from forecasting.errors import DataError
 from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
+from forecasting.jobs.exog import check_horizon, with_inputs
 from forecasting.jobs.job import Job
 from forecasting.jobs.preparing import told, told_ended
 from forecasting.memory import check_memory
@@ -32,6 +33,7 @@ def predict(
     *,
     quantiles: Sequence[float] = (),
     calibrated: bool = True,
+    exog_sources: str = "",
 ) -> Job:
     """Forecast the real future with a trained network, without training.
 
@@ -46,6 +48,9 @@ def predict(
         Levels that are wanted beside those that every forecast carries.
     calibrated : bool
         Whether bands learn from their own past misses.
+    exog_sources : str
+        Files of inputs, as of the setting of that name, instead of those that the model was trained
+        with.
 
     Yields
     ------
@@ -67,6 +72,10 @@ def predict(
 
     forecaster = model if isinstance(model, TrainedNetwork) else TrainedNetwork.load(model, device)
     task = forecaster.config.task
+    inputs = forecaster.config.inputs
+    panel = with_inputs(
+        panel, inputs.model_copy(update={"exog_sources": exog_sources}) if exog_sources else inputs
+    )
     panel, short = drop_short_series(panel, task.input_size)
     yield from told(short, "Load more of its history, or use a network with a shorter lookback.")
     yield from (Notice(note) for note in forecaster.checked(panel))
@@ -79,6 +88,7 @@ def predict(
             "series."
         )
     yield from told_ended(panel)
+    check_horizon(living(panel), forecaster.config.inputs, task.horizon)
     predictor = forecaster.calibrated(panel) if calibrated else forecaster
     yield ForecastMade(
         future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True

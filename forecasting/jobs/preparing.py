@@ -16,6 +16,7 @@ from forecasting.checks import (
 )
 from forecasting.config import RunConfig
 from forecasting.events import Event, LeftOut, Notice
+from forecasting.jobs.exog import coarse_inputs, with_inputs
 from forecasting.series import Panel
 
 
@@ -48,6 +49,8 @@ def prepared(
         A validation or test part that is shorter than the horizon.
     """
     check_sizes(config.task)
+    panel = with_inputs(panel, config.inputs)
+    yield from (Notice(note) for note in coarse_inputs(panel, config.inputs))
     panel, short = drop_short_series(panel, config.task.input_size)
     yield from told(short, "Load more of its history, or choose a shorter lookback.")
     check_distances(panel)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecasting.checks import cautions, check_distances, check_sizes, drop_short_series
+from forecasting.checks import cautions, check_distances, check_sizes, drop_short_series, living
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import (
@@ -27,6 +27,7 @@ from forecasting.events import (
 from forecasting.files.atomic import FileLock
 from forecasting.jobs.engine import versions
 from forecasting.jobs.evaluation import count_tries, start_words
+from forecasting.jobs.exog import check_horizon
 from forecasting.jobs.job import Job, never, noting
 from forecasting.jobs.predicting import future
 from forecasting.jobs.preparing import prepared, told_ended
@@ -164,6 +165,7 @@ def _train(
     started = time.perf_counter()
     state = TrainingState.load(resume) if resume else None
     panel, short = yield from prepared(panel, config)
+    check_horizon(living(panel), config.inputs, config.task.horizon)
     yield from (Notice(caution, "Raise the lookback, or lower it.") for caution in cautions(config))
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
     gone = yield from told_ended(panel, "It is learned from and judged with the others.")

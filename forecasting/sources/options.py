@@ -88,6 +88,13 @@ class ReadOptions(Settings):
         "Join bars into coarser ones: 1min, 5min, 15min, 30min, 1h, 2h, 4h, 1D, 1W or 1M.",
     )
 
+    exog: str = _option(
+        "",
+        "Inputs",
+        "Columns to be kept as inputs and not taken for prices or series, with commas between "
+        "them; settings name them, too.",
+    )
+
 
 #: Nothing settled: the file speaks for itself.
 AS_FOUND = ReadOptions()

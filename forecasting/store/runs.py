@@ -9,7 +9,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -67,23 +67,33 @@ class RunSeries(Settings):
     request : str
         All that was settled about the reading, as JSON of a ``Request``; "" where nothing was.
     fingerprint : str
-        :attr:`PriceSeries.fingerprint`; "" where the bars were not at hand.
+        :attr:`PriceSeries.fingerprint` of the bars alone; "" where they were not at hand.
+    inputs : dict of str to str
+        A hash of each input of the user by its name.
     """
 
     symbol: str = Field(max_length=400)
     reference: str = Field("", max_length=_LINE)
     request: str = Field("", max_length=_TEXT)
     fingerprint: str = Field("", max_length=200)
+    inputs: dict[str, str] = Field({}, max_length=1000)
 
     @classmethod
     def of(cls, series: PriceSeries, request: str = "") -> RunSeries:
         """Return what a run keeps of a series."""
+        bars = replace(series, exog=())
+        inputs = {column.name: column.digest() for column in series.exog}
         return cls(
             symbol=series.symbol,
             reference=series.provenance.source,
             request=request,
-            fingerprint=series.fingerprint,
+            fingerprint=bars.fingerprint,
+            inputs=inputs,
         )
+
+
+#: What a verdict tells of single parts of a forecast.
+_PARTS = ("network_adds", "inputs_add")
 
 
 class _Adds(Settings):
@@ -101,6 +111,7 @@ class _Judged(Settings):
     tries: int = 1
     independent: float | None = None
     network_adds: _Adds | None = None
+    inputs_add: _Adds | None = None
 
     @property
     def few(self) -> bool:
@@ -549,10 +560,13 @@ def restored_backtest(kept: StoredRun, told: StoredOutcomes = NONE_KEPT) -> Back
 def restored_verdict(record: RunRecord) -> Verdict:
     """Return the verdict of a kept run."""
     judged = record.verdict
-    adds = judged.network_adds
     numbers = {name: _number(getattr(judged, name)) for name in ("skill", "p_value", "independent")}
-    added = None if adds is None else NetworkAdds(_number(adds.skill), _number(adds.p_value))
-    return Verdict(**{**judged.model_dump(), **numbers, "network_adds": added})
+    added = {name: _restored_adds(getattr(judged, name)) for name in _PARTS}
+    return Verdict(**{**judged.model_dump(), **numbers, **added})
+
+
+def _restored_adds(adds: _Adds | None) -> NetworkAdds | None:
+    return None if adds is None else NetworkAdds(_number(adds.skill), _number(adds.p_value))
 
 
 def restored_scores(record: RunRecord) -> dict[str, dict[str, float]]:
@@ -570,10 +584,10 @@ def _common(
         **asdict(verdict),
         **{name: _or_none(getattr(verdict, name)) for name in ("skill", "p_value", "independent")},
     }
-    if verdict.network_adds is not None:
-        judged["network_adds"] = {
-            name: _or_none(value) for name, value in asdict(verdict.network_adds).items()
-        }
+    for part in _PARTS:
+        adds: NetworkAdds | None = getattr(verdict, part)
+        if adds is not None:
+            judged[part] = {name: _or_none(value) for name, value in asdict(adds).items()}
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "config": config.to_json(),

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecasting import __version__
-from forecasting.baselines import NO_NETWORK
+from forecasting.baselines import NO_INPUTS, NO_NETWORK
 from forecasting.bundle import read_bundle, settings_in, write_bundle
 from forecasting.checks import check_distances
 from forecasting.config import QUANTILES, RunConfig
@@ -22,6 +23,7 @@ from forecasting.errors import CandlecastError, ModelFileError
 from forecasting.events import Predictor
 from forecasting.features import AHEAD
 from forecasting.models import Ensemble
+from forecasting.models.covariates import CovariateNetwork
 from forecasting.models.heads import stretch
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.training.hardware import choose_device, fits
@@ -57,6 +59,10 @@ class TrainedNetwork:
     trained_on : TrainedOn, optional
         Frequency, columns and usual moves of the bars learned from; None for files of versions that
         did not keep them.
+    covariates : CovariateNetwork, optional
+        What reads the user's inputs; None where there are none.
+    covariate_shrinkage : float
+        Between 0 and 1: how far these count, by how surely they gained on the validation part.
     """
 
     config: RunConfig
@@ -66,6 +72,8 @@ class TrainedNetwork:
     val_start: np.datetime64
     trust: float = 1.0
     trained_on: TrainedOn | None = None
+    covariates: CovariateNetwork | None = None
+    covariate_shrinkage: float = 0.0
 
     @property
     def name(self) -> str:
@@ -141,7 +149,15 @@ class TrainedNetwork:
         """Return the same predictor with the network left at zero: scale, shape and a
         calibration of its own.
         """
-        return self._calibrated(_Bound(replace(self, trust=0.0), panel, NO_NETWORK))
+        return self._calibrated(
+            _Bound(replace(self, trust=0.0, covariate_shrinkage=0.0), panel, NO_NETWORK)
+        )
+
+    def without_inputs(self, panel: Panel) -> Predictor:
+        """Return the same predictor as it forecasts without the user's inputs, with a
+        calibration of its own.
+        """
+        return self._calibrated(_Bound(replace(self, covariate_shrinkage=0.0), panel, NO_INPUTS))
 
     def _calibrated(self, bound: _Bound) -> Predictor:
         task = self.config.task
@@ -181,6 +197,14 @@ class TrainedNetwork:
         return values
 
     def _shape(self, windows: Windows, some: Tensor) -> Tensor:
+        """Return what network and inputs say of some rows as far as they count, [B, H, 3]."""
+        shape = self.shape_without_inputs(windows, some)
+        if self.covariates is None or not self.covariate_shrinkage:
+            return shape
+        moved: Tensor = self.covariates(*windows.covariates(some))
+        return shape + self.covariate_shrinkage * moved
+
+    def shape_without_inputs(self, windows: Windows, some: Tensor) -> Tensor:
         """Return what the network says of some rows as far as it counts, [B, H, 3]; it is not
         asked where it does not count.
         """
@@ -217,6 +241,12 @@ class TrainedNetwork:
         }
         if self.trained_on is not None:
             manifest["trained_on"] = self.trained_on.to_json()
+        if self.covariates is not None:
+            manifest["covariate_shrinkage"] = self.covariate_shrinkage
+            weights |= {
+                f"covariates.{k}": v.detach().cpu().numpy()
+                for k, v in self.covariates.state_dict().items()
+            }
         write_bundle(Path(path), manifest, {**weights, **self.scaling.arrays()})
 
     @classmethod
@@ -242,9 +272,10 @@ class TrainedNetwork:
                 for k, v in arrays.items()
                 if k.startswith("network.")
             }
-            _check_shapes(config, scaling, weights)
+            _check_shapes(lambda: build(config, scaling), weights)
             network = build(config, scaling)
             network.load_state_dict(weights)
+            covariates, counts = _covariates_in(config, scaling, manifest, arrays)
             trained_on = (
                 TrainedOn.from_json(manifest["trained_on"]) if "trained_on" in manifest else None
             )
@@ -273,7 +304,19 @@ class TrainedNetwork:
                 "Train a new model.",
             )
         where = choose_device(device)
-        return cls(config, scaling, network.to(where).eval(), where, val_start, trust, trained_on)
+        if covariates is not None:
+            covariates = covariates.to(where).eval()
+        return cls(
+            config,
+            scaling,
+            network.to(where).eval(),
+            where,
+            val_start,
+            trust,
+            trained_on,
+            covariates,
+            counts,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,12 +366,45 @@ def at_once(config: RunConfig, inputs: int) -> int:
     )
 
 
-def _check_shapes(config: RunConfig, scaling: Scaling, weights: Mapping[str, Tensor]) -> None:
+def build_covariates(config: RunConfig, scaling: Scaling) -> CovariateNetwork:
+    """Build the part that reads the user's inputs, untrained: it moves nothing."""
+    fitted = scaling.covariates
+    assert fitted is not None
+    return CovariateNetwork(
+        len(fitted.hist_names), len(fitted.futr_names), fitted.stat_sizes, config.task.horizon
+    )
+
+
+def _covariates_in(
+    config: RunConfig, scaling: Scaling, manifest: Mapping[str, Any], arrays: Mapping[str, Any]
+) -> tuple[CovariateNetwork | None, float]:
+    """Return what reads the inputs, and how far it counts; raises ValueError or KeyError for a
+    file that lacks it.
+    """
+    if scaling.covariates is None:
+        if config.inputs.exog:
+            raise ValueError("the settings name inputs that the file knows nothing of")
+        return None, 0.0
+    weights = {
+        k.removeprefix("covariates."): torch.as_tensor(v)
+        for k, v in arrays.items()
+        if k.startswith("covariates.")
+    }
+    counts = float(manifest["covariate_shrinkage"])
+    if not 0 <= counts <= 1:
+        raise ValueError(f"the inputs count {counts:g} times")
+    _check_shapes(lambda: build_covariates(config, scaling), weights)
+    network = build_covariates(config, scaling)
+    network.load_state_dict(weights)
+    return network, counts
+
+
+def _check_shapes(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
     """Compare weights with the network that they are meant for, before that takes any memory;
     raises ValueError where they differ.
     """
     with torch.device("meta"):
-        wanted = build(config, scaling).state_dict()
+        wanted = make().state_dict()
     for name in {**wanted, **weights}:
         have, need = (
             list(item[name].shape) if name in item else "missing" for item in (weights, wanted)

@@ -42,6 +42,7 @@ from forecasting.training.checkpoint import (
     to_arrays,
     to_tensors,
 )
+from forecasting.training.covariates import with_covariates
 from forecasting.training.diagnostics import Diagnostics
 from forecasting.training.gradients import GradientProbe, clip_gradients
 from forecasting.training.hardware import fits, release
@@ -131,10 +132,20 @@ def fit_on(
     yield from run.conclusions()
     network.load_state_dict(run.best)
     network.eval()
-    trust, history, stopped = run.trust(panel, split), tuple(run.history), run.stopped
+    trained, history, stopped = (
+        replace(forecaster, trust=run.trust(panel, split)),
+        tuple(run.history),
+        run.stopped,
+    )
+    if scaling.covariates is not None:
+        for event in with_covariates(trained, windows, split, run.pinball, should_stop):
+            if isinstance(event, TrainedNetwork):
+                trained = event
+            else:
+                yield event
     del run, provisional, windows  # what follows needs their memory
     fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
-    return Fitted(replace(forecaster, scaling=fresh, trust=trust), history, stopped)
+    return Fitted(replace(trained, scaling=fresh), history, stopped)
 
 
 def untrained(

@@ -28,7 +28,7 @@ from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
 from app.widgets.table_view import TableView
-from forecasting.baselines import NO_NETWORK, model_title
+from forecasting.baselines import PARTS, model_title
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
 from forecasting.metrics import crps
@@ -78,7 +78,7 @@ class FoldScored(Event):
         scores = {
             name: float(crps(outcomes))
             for name, outcomes in end.outcomes.items()
-            if name != NO_NETWORK
+            if name not in PARTS
         }
         return cls(end.fold, end.folds, len(item), item.cutoff.min(), item.cutoff.max(), scores)
 

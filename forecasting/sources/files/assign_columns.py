@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from forecasting.errors import SourceError
+from forecasting.exog import split_list, unquoted
 from forecasting.series import Finding
 from forecasting.sources.files.columns import (
     ROLES,
@@ -38,7 +39,7 @@ from forecasting.sources.files.vocabulary import (
 )
 from forecasting.sources.options import ReadOptions
 
-__all__ = ["ROLES", "SHARED", "UNUSED", "ColumnReading", "Roles", "assign_roles"]
+__all__ = ["ROLES", "SHARED", "UNUSED", "ColumnReading", "Roles", "assign_dates", "assign_roles"]
 
 #: Roles that several columns may have together.
 SHARED = ("symbol", UNUSED)
@@ -72,6 +73,7 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
     era = era_of_names(sample.names)
     columns = described(sample, options.date_format, era)
     _force(columns, options.columns)
+    _set_aside(columns, options.exog)
     header = bool(sample.header)
     if not set(options.columns) & set(VALUE_ROLES):
         refuse_statement(columns)
@@ -87,6 +89,43 @@ def assign_roles(sample: Grid, options: ReadOptions) -> Roles:
         for c in columns
     )
     return Roles(readings, layout, _is_foreign(columns), tuple(findings), era)
+
+
+def assign_dates(sample: Grid, options: ReadOptions) -> Roles:
+    """Find the columns of dates and of symbols of a table that holds inputs, not prices; every
+    other column is left without a role.
+
+    Raises
+    ------
+    SourceError
+        Neither dates nor symbols are there.
+    """
+    era = era_of_names(sample.names)
+    columns = described(sample, options.date_format, era)
+    findings: list[Finding] = []
+    named = next(
+        (
+            c
+            for c in columns
+            if c.label.rank_as("symbol") is not None and c.numeric < 0.5 and len(c.filled)
+        ),
+        None,
+    )
+    try:
+        _assign_dates(columns)
+    except SourceError:
+        if named is None:
+            raise
+    if named is not None and not named.role:
+        named.role = "symbol"
+    readings = tuple(ColumnReading(c.index, c.name, c.role) for c in columns)
+    return Roles(
+        readings,
+        "long" if named is not None else "single",
+        _is_foreign(columns),
+        tuple(findings),
+        era,
+    )
 
 
 def _is_foreign(columns: Sequence[Column]) -> bool:
@@ -148,6 +187,23 @@ def _force(columns: Sequence[Column], wanted: Mapping[str, str | int]) -> None:
                     f"Columns are: {', '.join(c.name for c in columns[:40])}.",
                 )
             found.role = role
+
+
+def _set_aside(columns: Sequence[Column], exog: str) -> None:
+    """Keep columns that are wanted as inputs from being taken for prices, or for series of their
+    own.
+    """
+    for name in map(unquoted, split_list(exog)):
+        found = next(
+            (
+                c
+                for c in free(columns)
+                if name in (c.name, *c.texts) or plain(c.name) == plain(name)
+            ),
+            None,
+        )
+        if found is not None and found.label.role not in VALUE_ROLES:
+            found.role = UNUSED
 
 
 def _named(columns: Sequence[Column], index: str | int) -> Column | None:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from forecasting.calendars import infer_calendar, infer_freq
 from forecasting.errors import SourceError, presentable
-from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
+from forecasting.series import COLUMNS, Dates, ExogColumn, Finding, Floats, PriceSeries, Provenance
 from forecasting.sources.files.assign_columns import Roles
 from forecasting.sources.files.autumn import unfolded
 from forecasting.sources.files.convert import Converted, close_of
 from forecasting.sources.files.ends import without_zero_ends
+from forecasting.sources.files.extras import Extra, extras_at, read_extras
 from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.ticks import join_ticks
 from forecasting.sources.files.vocabulary import plain
@@ -43,8 +44,10 @@ _BETWEEN_KEYS = " / "
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one series: dates and columns by role, in file order; ``bad`` marks closes
-    that are text.
+    """The rows of one series: dates and columns by role, in file order; ``bad`` marks closes that
+    are text.
+
+    ``take`` has the places of these rows in the file.
     """
 
     symbol: str
@@ -52,6 +55,7 @@ class _Rows:
     values: dict[str, Floats]
     bad_close: Mask
     bad_other: int
+    take: Any
 
 
 def assemble(
@@ -77,7 +81,9 @@ def assemble(
     """
     dated = ~np.isnat(read.ds)
     shared = [*grid.findings, *roles.findings, *read.findings, *_undated(grid, roles, dated)]
-    about_all = _Context(read, tuple(shared), options, about, _currency(grid), grid.block)
+    about_all = _Context(
+        read, tuple(shared), options, about, _currency(grid), grid.block, _extras(grid, roles, read)
+    )
     groups = list(_by_symbol(grid, roles, read, dated, name))
     if options.symbol:
         groups = _chosen(groups, options.symbol)
@@ -93,6 +99,11 @@ def assemble(
             "Say which column is the close: columns close=NAME.",
         )
     return tuple(found)
+
+
+def _extras(grid: Grid, roles: Roles, read: Converted) -> tuple[Extra, ...]:
+    """Return the columns that are no prices; those of a wide table are series of their own."""
+    return () if roles.layout == "wide" else read_extras(grid, roles, read)
 
 
 def _chosen(groups: list[_Rows], symbol: str) -> list[_Rows]:
@@ -182,7 +193,7 @@ def _by_symbol(
             for role, column in columns.items()
             if role != close
         )
-        yield _Rows(symbol, read.ds[take], values, bad, other)
+        yield _Rows(symbol, read.ds[take], values, bad, other, take)
 
 
 def _groups(
@@ -244,7 +255,7 @@ def _wide(roles: Roles, read: Converted, dated: Mask) -> Iterator[_Rows]:
         values = {role: column.values[take] for role, column in columns.items()}
         bad = columns[close].bad[take]
         other = sum(int(np.count_nonzero(column.bad[take] & ~bad)) for column in columns.values())
-        yield _Rows(symbol, read.ds[take], values, bad, other)
+        yield _Rows(symbol, read.ds[take], values, bad, other, take)
 
 
 @dataclass(frozen=True)
@@ -257,6 +268,7 @@ class _Context:
     provenance: Provenance
     currency: str
     block: Floats | None
+    extras: tuple[Extra, ...] = ()
 
 
 def _currency(grid: Grid) -> str:
@@ -338,7 +350,26 @@ def _series(rows: _Rows, shared: _Context) -> PriceSeries | None:
         calendar=infer_calendar(rows.symbol, recent, freq, tz),
         provenance=replace(shared.provenance, adjusted=_adjusted(tuple(columns), made)),
         findings=tuple(findings),
+        extras=_beside(rows, shared, keep, folded),
     )
+
+
+def _beside(
+    rows: _Rows, shared: _Context, keep: Mask, folded: Sequence[Finding]
+) -> tuple[ExogColumn, ...]:
+    """Return the further columns of a series, rows without a close included: what is known ahead
+    stands there.
+    """
+    if not shared.extras:
+        return ()
+    indices = np.arange(shared.read.ds.size)[rows.take]
+    ds = rows.ds
+    if folded:  # moments in UTC are known of the rows that are bars
+        indices, ds = (
+            indices[keep],
+            unfolded(rows.ds[keep], shared.read.tz, shared.options.timezone)[0],
+        )
+    return tuple(extras_at(shared.extras, ds, indices))
 
 
 def _finite(column: Floats) -> Floats | None:

@@ -107,6 +107,9 @@ def convert(
         Fewer than half of the rows have a date that can be read.
     """
     findings: list[Finding] = []
+    if roles.index("date") is None and not roles.date_parts:  # a table of static inputs
+        none = np.full(grid.rows, _NAT)
+        return Converted(none, "", {}, {}, DateColumn(none, ""), ())
     found, ds, tz = _dates(grid, roles, options, findings)
     used = [
         c.index for c in roles.columns if c.role not in ("", "date", "time", "symbol", *DATE_PARTS)

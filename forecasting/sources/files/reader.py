@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import SourceError
-from forecasting.series import Finding, PriceSeries, Provenance
+from forecasting.series import ExogColumn, Finding, PriceSeries, Provenance
 from forecasting.sources.files.arrow_tables import read_arrow
-from forecasting.sources.files.assign_columns import Roles, assign_roles
+from forecasting.sources.files.assign_columns import Roles, assign_dates, assign_roles
 from forecasting.sources.files.build_series import assemble
 from forecasting.sources.files.container import Opened, inspect_file, whole_file
 from forecasting.sources.files.convert import Converted, convert
+from forecasting.sources.files.extras import extras_at, read_extras
 from forecasting.sources.files.fast_csv import SMALL, read_swiftly, sample_grid
 from forecasting.sources.files.grid import Grid
 from forecasting.sources.files.json_tables import read_json
@@ -45,6 +46,8 @@ _SUFFIXES = (
 )  # fmt: skip
 #: Most tables of one file that are tried.
 _MOST_TABLES = 50
+#: What finds the roles of columns in a sample of the rows.
+Assign = Callable[[Grid, ReadOptions], Roles]
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,49 @@ def read_table(
     """
     grid, roles, read = _read_cells(grid_of(table, "The data frame"), options)
     return assemble(grid, roles, read, options, about, grid.symbol or name)
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """Columns of a file that may be inputs: those of all series under "", those of single ones
+    by symbol; ``dated`` unless static.
+    """
+
+    columns: Mapping[str, tuple[ExogColumn, ...]]
+    dated: bool
+    digest: str
+
+
+def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTable:
+    """Read a file of inputs: dates with any columns beside them, per symbol where a column names
+    it, or symbols with static columns.
+
+    Raises
+    ------
+    SourceError
+        No such file, no table in it, or neither dates nor symbols.
+    """
+    options = options or AS_FOUND
+    with _naming(Path(path)):
+        found = _understand(Path(path), options, assign_dates)
+        dated = found.roles.index("date") is not None or bool(found.roles.date_parts)
+        extras = read_extras(found.grid, found.roles, found.read)
+        index = found.roles.index("symbol")
+        symbols = [""] * found.grid.rows
+        if index is not None:
+            symbols = [
+                "" if item is None else str(item).strip()
+                for item in found.grid.columns[index].to_pylist()
+            ]
+        named = np.array(symbols, dtype=object)
+        ds = found.read.ds if dated else np.full(found.grid.rows, np.datetime64(0, "us"))
+        columns = {}
+        for symbol in dict.fromkeys(symbols):
+            rows = np.flatnonzero((named == symbol) & ~np.isnat(ds))
+            columns[symbol] = tuple(
+                replace(item, source=str(path)) for item in extras_at(extras, ds[rows], rows)
+            )
+        return InputTable(columns, dated, found.digest)
 
 
 def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
@@ -228,20 +274,26 @@ def _name_of(opened: Opened, grid: Grid) -> str:
     return name
 
 
-def _understand(path: Path, options: ReadOptions) -> _Understood:
+def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles) -> _Understood:
     """Run the stages: open, split into cells, find roles, read dates and numbers."""
     opened = inspect_file(path, options.sheet)
     if opened.kind == "text":
-        return _understand_text(opened, options)
+        return _understand_text(opened, options, assign)
     if opened.kind == "excel":
         book = Workbook(opened, options.date_format, options.header)
         return _first_table(
-            opened, book.names, book.grid, book.digest, options, "sheet", book.filled
+            opened, book.names, book.grid, book.digest, options, "sheet", book.filled, assign=assign
         )
     if opened.kind == "sqlite":
         names, digest = sqlite_tables(opened)
         found = _first_table(
-            opened, names, lambda name: read_sqlite(opened, name), digest, options, "table"
+            opened,
+            names,
+            lambda name: read_sqlite(opened, name),
+            digest,
+            options,
+            "table",
+            assign=assign,
         )
         return _with_finding(found, _unwritten()) if has_unwritten_changes(opened) else found
     if opened.kind == "json":
@@ -250,10 +302,16 @@ def _understand(path: Path, options: ReadOptions) -> _Understood:
             table.name or f"table {index}": table for index, table in enumerate(tables, start=1)
         }
         return _first_table(
-            opened, tuple(named), lambda name: named[name].grid(), digest, options, "table"
+            opened,
+            tuple(named),
+            lambda name: named[name].grid(),
+            digest,
+            options,
+            "table",
+            assign=assign,
         )
     grid, digest = read_arrow(opened) if opened.kind == "arrow" else read_parquet(opened)
-    return _finish(opened, grid, digest, options)
+    return _finish(opened, grid, digest, options, assign=assign)
 
 
 def _first_table(
@@ -264,6 +322,7 @@ def _first_table(
     options: ReadOptions,
     what: str,
     filled: Callable[[str], bool] = lambda _name: True,
+    assign: Assign = assign_roles,
 ) -> _Understood:
     """Read the table that is wanted, or the first one of a file that holds prices; a finding names
     the others.
@@ -281,7 +340,9 @@ def _first_table(
     failures: list[tuple[str, SourceError]] = []
     for name in (wanted,) if wanted else names[:_MOST_TABLES]:
         try:
-            found = _finish(opened, grid_of(name), digest, options, sheet=name, sheets=names)
+            found = _finish(
+                opened, grid_of(name), digest, options, sheet=name, sheets=names, assign=assign
+            )
         except SourceError as error:
             failures.append((name, error))
             continue
@@ -334,11 +395,11 @@ def _naming(path: Path) -> Iterator[None]:
         raise SourceError(f"{path.name}: {error.message}", error.hint) from error
 
 
-def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
+def _understand_text(opened: Opened, options: ReadOptions, assign: Assign) -> _Understood:
     dialect, rows = read_dialect(
         opened.head, options.encoding, options.date_format, options.delimiter, options.header
     )
-    if opened.path.stat().st_size >= SMALL:
+    if opened.path.stat().st_size >= SMALL and not options.exog and assign is assign_roles:
         swift = _understand_swiftly(opened, options, dialect, sample_grid(rows, dialect))
         if swift is not None:
             return swift
@@ -365,7 +426,7 @@ def _understand_text(opened: Opened, options: ReadOptions) -> _Understood:
                 Finding("encoding", message, 1, "info", f"read as {dialect.encoding}"),
             ),
         )
-    return _finish(opened, grid, digest, options, dialect)
+    return _finish(opened, grid, digest, options, dialect, assign=assign)
 
 
 def _understand_swiftly(
@@ -398,14 +459,15 @@ def _finish(
     dialect: Dialect | None = None,
     sheet: str = "",
     sheets: tuple[str, ...] = (),
+    assign: Assign = assign_roles,
 ) -> _Understood:
     """Read the cells of a file."""
-    grid, roles, read = _read_cells(grid, options, dialect.delimiter if dialect else "")
+    grid, roles, read = _read_cells(grid, options, dialect.delimiter if dialect else "", assign)
     return _Understood(opened, grid, roles, read, digest, dialect, sheet, sheets)
 
 
 def _read_cells(
-    grid: Grid, options: ReadOptions, delimiter: str = ""
+    grid: Grid, options: ReadOptions, delimiter: str = "", assign: Assign = assign_roles
 ) -> tuple[Grid, Roles, Converted]:
     """Find roles from the first rows and some of the others, then read all rows."""
     grid = by_month(grid)
@@ -415,5 +477,5 @@ def _read_cells(
         else np.arange(_SAMPLE, grid.rows)
     )
     sample = grid.taken(np.concatenate([np.arange(min(_SAMPLE, grid.rows)), spread]))
-    roles = assign_roles(sample, options)
+    roles = assign(sample, options)
     return grid, roles, convert(grid, roles, options, sample, delimiter)

@@ -1,0 +1,267 @@
+"""The user's own columns as inputs: found, honestly dated, learned from, carried along, and
+checked.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.cli import main
+from forecasting import jobs
+from forecasting.audit_inputs import leaks, timing
+from forecasting.config import QUANTILES, InputConfig, RunConfig
+from forecasting.covariates import at_bars
+from forecasting.errors import ConfigError, DataError
+from forecasting.events import ForecastMade, RunFinished
+from forecasting.exog import ExogSpec, format_exog, join_sources, parse_exog, parse_sources
+from forecasting.jobs.exog import candidates, check_horizon, with_inputs
+from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
+from forecasting.sources.files.reader import read
+from forecasting.training import TrainedNetwork
+
+
+def table(bars: int = 320, ahead: int = 10, seed: int = 0) -> pd.DataFrame:
+    """Return prices whose next move is carried by ``plan``, with columns of every form beside
+    them.
+    """
+    draw = np.random.default_rng(seed)
+    n = bars + ahead
+    plan = draw.normal(size=n)
+    move = 0.003 * draw.normal(size=n) + 0.01 * plan
+    frame = pd.DataFrame(
+        {
+            "date": pd.bdate_range("2020-01-01", periods=n),
+            "close": 100 * np.exp(np.cumsum(move)),
+            "plan": plan,
+        }
+    )
+    frame["noise"] = draw.normal(size=n)
+    frame["early"] = np.append(move[1:], 0.0)
+    frame["holiday"] = np.where(draw.random(n) < 0.1, "yes", "no")
+    frame["regime"] = draw.choice(["bull", "bear"], n)
+    frame["sector"] = "Tech"
+    frame["gappy"] = np.where(draw.random(n) < 0.6, np.nan, draw.normal(size=n))
+    frame["published"] = (frame["date"] + pd.Timedelta("20D")).dt.strftime("%Y-%m-%d")
+    frame.loc[bars:, "close"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the table as a file."""
+    path = tmp_path_factory.mktemp("inputs") / "made.csv"
+    table().to_csv(path, index=False)
+    return path
+
+
+ALL = "noise,early:delay=3d,gappy:delay=2,regime,noise2:released=published:zscore=20".replace(
+    "noise2", "holiday"
+)
+
+
+def settings(**inputs: str) -> InputConfig:
+    return InputConfig(**inputs)
+
+
+def test_grammar_reads_what_it_writes() -> None:
+    text = (
+        'vix,cpi:delay=30d,gdp:released="the, day":log_change,"a:b":zscore=20,rate:delay=2:change'
+    )
+    specs = parse_exog(text, "hist")
+    assert [spec.name for spec in specs] == ["vix", "cpi", "gdp", "a:b", "rate"]
+    assert specs[1].delay == 30
+    assert specs[1].unit == "days"
+    assert specs[4].unit == "bars"
+    assert parse_exog(format_exog(specs), "hist") == specs
+    assert parse_sources(join_sources(["a,b.csv", 'c"d.csv', "yahoo:^VIX"])) == (
+        "a,b.csv",
+        'c"d.csv',
+        "yahoo:^VIX",
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["vix,vix", "vix:delay=soon", "vix:lead=2", ":delay=2", "vix:zscore=1"]
+)
+def test_grammar_refuses_with_words(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_exog(text, "hist")
+    with pytest.raises(ConfigError):
+        RunConfig().changed(hist_exog=text)
+
+
+def test_a_file_keeps_its_columns_by_form(prices: Path) -> None:
+    (series,) = read(prices)
+    forms = {column.name: column.form for column in series.extras}
+    assert forms["plan"] == "number"
+    assert forms["holiday"] == "flag"
+    assert forms["regime"] == "category"
+    assert forms["published"] == "date"
+    plan = next(column for column in series.extras if column.name == "plan")
+    assert len(plan) == 330
+    assert len(series) == 320
+    assert series.fingerprint == replace(series, extras=()).fingerprint
+
+
+def test_values_count_from_the_bar_on_at_which_they_were_known() -> None:
+    ds = np.arange("2024-01-01", "2024-01-11", dtype="datetime64[D]").astype("datetime64[us]")
+    series = PriceSeries("A", ds, ("close",), np.arange(1.0, 11.0)[:, None])
+    values = np.array([1.0, np.nan, 3.0, 4, 5, 6, 7, 8, 9, 10])
+    column = ExogColumn("x", ds, values, known=ds)
+    plain, age = at_bars(series, column, ExogSpec("x"))
+    assert plain[:4].tolist() == [1.0, 1.0, 3.0, 4.0]
+    assert np.expm1(age[:3]).round(6).tolist() == [0.0, 1.0, 0.0]
+    late, _ = at_bars(series, column, ExogSpec("x", delay=2))
+    assert np.isnan(late[:2]).all()
+    assert late[4] == 3.0
+    days, _ = at_bars(
+        series,
+        replace(column, known=ds + np.timedelta64(3, "D")),
+        ExogSpec("x", delay=3, unit="days"),
+    )
+    assert days[9] == 7.0
+    change, _ = at_bars(series, column, ExogSpec("x", transform="change"))
+    assert change[2] == 2.0
+
+
+def test_inputs_are_found_in_files_and_other_series(prices: Path, tmp_path: Path) -> None:
+    (series,) = read(prices)
+    macro = tmp_path / "macro.csv"
+    months = pd.date_range("2019-12-01", periods=24, freq="MS")
+    pd.DataFrame({"when": months, "cpi": np.arange(24.0), "note": ["x"] * 24}).to_csv(
+        macro, index=False
+    )
+    other = replace(series, symbol="VIX", extras=())
+    inputs = settings(hist_exog="cpi:delay=30d,vix,noise", exog_sources=join_sources([str(macro)]))
+    panel = with_inputs(Panel((series, replace(other, symbol="VIX"))), settings(hist_exog="vix"))
+    assert panel[0].exog[0].values[0] == series.y[0]
+    item = with_inputs(
+        Panel((series,)),
+        settings(hist_exog="cpi:delay=30d,noise", exog_sources=inputs.exog_sources),
+    )
+    cpi, _ = at_bars(item[0], item[0].exog[0], parse_exog("cpi:delay=30d", "hist")[0])
+    assert cpi[0] == 0.0  # of the value of 1 January nothing is known on that day
+    assert {"cpi", "noise", "plan"} <= set(candidates(Panel((series,)), inputs))
+    with pytest.raises(DataError, match="no input nothing"):
+        with_inputs(Panel((series,)), settings(hist_exog="nothing"))
+
+
+def test_what_is_known_ahead_has_to_reach_the_horizon(prices: Path) -> None:
+    (series,) = read(prices)
+    inputs = settings(futr_exog="plan")
+    panel = with_inputs(Panel((series,)), inputs)
+    check_horizon(panel, inputs, 10)
+    with pytest.raises(DataError, match=r"known up to 2021-04-06.*2021-04-07"):
+        check_horizon(panel, inputs, 11)
+
+
+def test_no_kind_of_input_is_read_before_it_was_known(prices: Path) -> None:
+    (series,) = read(prices)
+    config = RunConfig().changed(
+        hist_exog=ALL, futr_exog="plan", stat_exog="sector", input_size=10, horizon=5
+    )
+    panel = with_inputs(Panel((series,)), config.inputs)
+    for index in range(len(config.inputs.exog)):
+        for bar in (120, 250):
+            passed, told = leaks(panel, config, series.ds[bar], index)
+            assert passed, told
+
+
+def test_the_leak_check_sees_a_look_ahead(prices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (series,) = read(prices)
+    config = RunConfig().changed(hist_exog="noise", input_size=10, horizon=5)
+    panel = with_inputs(Panel((series,)), config.inputs)
+
+    def early(*asked: object) -> tuple[np.ndarray, np.ndarray]:
+        values, age = at_bars(*asked)  # type: ignore[arg-type]
+        return np.append(values[1:], values[-1:]), age
+
+    monkeypatch.setattr("forecasting.covariates.at_bars", early)
+    assert not leaks(panel, config, series.ds[200], 0)[0]
+
+
+def test_a_column_stamped_too_early_is_told_from_honest_ones(prices: Path) -> None:
+    (series,) = read(prices)
+    inputs = settings(hist_exog="early,noise,gappy")
+    panel = with_inputs(Panel((series,)), inputs)
+    found = [timing(panel, spec, index).too_early for index, spec in enumerate(inputs.exog)]
+    assert found == [True, False, False]
+
+
+def trained(path: Path, **changes: object) -> RunFinished:
+    config = RunConfig().changed(
+        epochs=2, input_size=10, horizon=3, hidden_size=4, seed=1, baselines="drift", **changes
+    )
+    events = list(jobs.train(Panel(read(path)), config))
+    return next(event for event in events if isinstance(event, RunFinished))
+
+
+@pytest.fixture(scope="module")
+def known_ahead(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFinished:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        return trained(prices, futr_exog="plan")
+
+
+def test_what_is_known_ahead_is_learned_and_the_verdict_says_so(known_ahead: RunFinished) -> None:
+    verdict = known_ahead.result.verdict
+    assert verdict.inputs_add is not None
+    assert verdict.inputs_add.skill > 0.5
+    assert any("inputs improve" in note for note in verdict.notes)
+    assert "no-inputs" in known_ahead.result.outcomes
+    assert verdict.reference != "no-inputs"
+
+
+def test_a_saved_model_carries_its_inputs_and_refuses_prices_without(
+    known_ahead: RunFinished, prices: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.candlecast"
+    known_ahead.forecaster.save(path)
+    loaded = TrainedNetwork.load(path, "cpu")
+    panel = known_ahead.result.panel
+    origins = Origins.last(panel)
+    before, after = (
+        item.predict(panel, origins, QUANTILES) for item in (known_ahead.forecaster, loaded)
+    )
+    assert np.allclose(before, after, rtol=1e-6)
+    made = [
+        event
+        for event in jobs.predict(Panel(read(prices)), path, "cpu")
+        if isinstance(event, ForecastMade)
+    ]
+    assert len(made[0].forecasts) == 1
+    bare = table().drop(columns="plan").dropna(subset="close")
+    bare.to_csv(tmp_path / "bare.csv", index=False)
+    with pytest.raises(DataError, match="no input plan"):
+        list(jobs.predict(Panel(read(tmp_path / "bare.csv")), path, "cpu"))
+
+
+@pytest.mark.slow
+def test_a_useless_input_costs_nothing(prices: Path) -> None:
+    result = trained(prices, hist_exog="noise").result
+    scores = result.scores
+    model = next(iter(result.outcomes))
+    assert scores[model]["crps"] <= 1.003 * scores["no-inputs"]["crps"]
+
+
+def test_inspect_lists_candidates(prices: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(prices), "--json"]) == 0
+    found = {item["name"]: item for item in json.loads(capsys.readouterr().out)["inputs"]}
+    assert found["plan"]["ahead"] == 10
+    assert found["gappy"]["missing"] > 0.4
+
+
+def test_flags_add_up_and_mistakes_are_named(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["forecast", str(prices), "--epochs", "1", "--no-journal", "--no-keep-run"]
+    assert main([*words, "--input", "noise", "--input", "nowhere", "--horizon", "3"]) == 2
+    assert "no input nowhere" in capsys.readouterr().err
+    assert main([*words, "--ahead", "plan", "--horizon", "20"]) == 2
+    assert "2021-04-06" in capsys.readouterr().err
