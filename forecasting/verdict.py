@@ -486,9 +486,13 @@ def _gained(test: Comparison) -> Iterator[str]:
     if how in ("small", "chance"):
         how = "small" if abs(test.skill) < MATTERS else "chance"
     names = {
-        "same": "inputs-none", "few": "inputs-few", "small": "inputs-little", "chance": "inputs-chance", "beats": "inputs-add",
+        "same": "inputs-none",
+        "few": "inputs-few",
+        "small": "inputs-little",
+        "chance": "inputs-chance",
+        "beats": "inputs-add",
         "loses": "inputs-harm",
-    }  # fmt: skip
+    }
     chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
     yield tell(names[how], size=percent(test.skill), side=_side(test.skill), chance=chance)
 
