@@ -196,7 +196,14 @@ def test_a_column_stamped_too_early_is_told_from_honest_ones(prices: Path) -> No
 
 def trained(path: Path, **changes: object) -> RunFinished:
     config = RunConfig().changed(
-        epochs=2, input_size=10, horizon=3, hidden_size=4, seed=1, baselines="drift", **changes
+        epochs=2,
+        input_size=10,
+        horizon=2,
+        test_size=60,
+        hidden_size=4,
+        seed=1,
+        baselines="drift",
+        **changes,
     )
     events = list(jobs.train(Panel(read(path)), config))
     return next(event for event in events if isinstance(event, RunFinished))
