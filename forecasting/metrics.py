@@ -30,6 +30,8 @@ from forecasting.evidence import Share, share_of
 from forecasting.series import Calibration, Floats, Outcomes, Profile, within
 
 Axis = Literal[0, 1] | None
+#: Farthest that the levels beside a band's may lie apart, as a factor between their tails.
+_FARTHEST = 3.0
 
 
 def mae(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -444,8 +446,37 @@ def _quantile(outcomes: Outcomes, q: float) -> Floats:
 
 
 def _band(outcomes: Outcomes, level: float) -> tuple[Floats, Floats]:
+    """Return the limits of a central band [N, H]; NaN where its levels lie far from those that
+    were forecast.
+    """
     tail = (1 - level / 100) / 2
+    if not _close_levels(outcomes, tail):
+        unknown = np.full(outcomes.y.shape, np.nan)
+        return unknown, unknown
     return _quantile(outcomes, tail), _quantile(outcomes, 1 - tail)
+
+
+def _close_levels(outcomes: Outcomes, tail: float) -> bool:
+    """Tell whether the levels beside a tail, on both sides, are near enough for a straight line
+    between their quantiles.
+    """
+    for level in (tail, 1 - tail):
+        levels = (
+            np.minimum(np.asarray(outcomes.quantiles), 1 - np.asarray(outcomes.quantiles))
+            if level > 0.5
+            else outcomes.quantiles
+        )
+        side = np.asarray(
+            [
+                q
+                for q, own in zip(levels, outcomes.quantiles, strict=True)
+                if (own > 0.5) == (level > 0.5) or own == 0.5
+            ]
+        )
+        below, above = side[side <= tail + 1e-9], side[side >= tail - 1e-9]
+        if not below.size or not above.size or above.min() > _FARTHEST * below.max():
+            return False
+    return True
 
 
 def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Floats:

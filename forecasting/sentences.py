@@ -46,8 +46,14 @@ _JUDGED = {
     "size": "1.2 %",
     "origins": "250 origins",
     "chance": " (p = 0.012)",
+    "loss": "CRPS",
 }
-_WALK = {"reference": "the random walk", "size": "3.1 %", "chance": " (p < 0.001)"}
+_WALK = {
+    "reference": "the random walk",
+    "loss": "CRPS",
+    "size": "3.1 %",
+    "chance": " (p < 0.001)",
+}
 _INPUTS = "What the inputs add"
 _GAINED = {"size": "0.02 %", "side": "lower", "chance": ", p = 0.60"}
 _ADDED = {"start": "the volatility model", "size": "0.02 %", "chance": ", p = 0.60"}
@@ -77,35 +83,36 @@ _COPY, _JOURNAL = "Does the line repeat the last value", "In the journal"
 SENTENCES: dict[str, Sentence] = {
     "beats": Sentence(
         _VERDICT,
-        "{model} beats {reference}{rank} over {bars}: CRPS {size} lower on {origins}{chance}.",
+        "{model} beats {reference}{rank} over {bars}: {loss} {size} lower on {origins}{chance}.",
         "At least 20 independent origins, p below 0.05 after correction for the configurations "
         "tried, CRPS at least 0.3 % lower.",
         _JUDGED,
     ),
     "loses": Sentence(
         _VERDICT,
-        "{model} loses to {reference}{rank} over {bars}: CRPS {size} higher on {origins}{chance}.",
+        "{model} loses to {reference}{rank} over {bars}: {loss} {size} higher on "
+        "{origins}{chance}.",
         "At least 20 independent origins, p below 0.05 after correction for the number of "
         "baselines, CRPS at least 0.3 % higher.",
         _JUDGED,
     ),
     "ties-small": Sentence(
         _VERDICT,
-        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on "
+        "{model} ties with {reference}{rank} over {bars}: {loss} {size} {side} on "
         "{origins}{chance}, too little to matter.",
         "At least 20 independent origins and p below 0.05, but CRPS differs by less than 0.3 %.",
         {**_JUDGED, "size": "0.15 %", "side": "lower"},
     ),
     "ties-chance": Sentence(
         _VERDICT,
-        "{model} ties with {reference}{rank} over {bars}: CRPS {size} {side} on "
+        "{model} ties with {reference}{rank} over {bars}: {loss} {size} {side} on "
         "{origins}{chance}, which chance may explain.",
         "At least 20 independent origins, p 0.05 or more.",
         {**_JUDGED, "side": "lower", "chance": " (p = 0.32)"},
     ),
     "same": Sentence(
         _VERDICT,
-        "{model} ties with {reference}{rank} over {bars}: the same CRPS on {origins}.",
+        "{model} ties with {reference}{rank} over {bars}: the same {loss} on {origins}.",
         "The CRPS of both is the same number.",
         _JUDGED,
     ),
@@ -137,27 +144,27 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "walk-beats": Sentence(
         _WALKED,
-        "It beats {reference}: CRPS {size} lower{chance}.",
+        "It beats {reference}: {loss} {size} lower{chance}.",
         "The best baseline is another one, and the network beats the random walk by the same rule.",
         _WALK,
     ),
     "walk-loses": Sentence(
         _WALKED,
-        "It loses to {reference}: CRPS {size} higher{chance}.",
+        "It loses to {reference}: {loss} {size} higher{chance}.",
         "The best baseline is another one, and the network loses to the random walk by the "
         "same rule.",
         _WALK,
     ),
     "walk-small": Sentence(
         _WALKED,
-        "It ties with {reference}: CRPS {size} {side}{chance}, too little to matter.",
+        "It ties with {reference}: {loss} {size} {side}{chance}, too little to matter.",
         "The best baseline is another one, and the difference from the random walk is certain "
         "but below 0.3 %.",
         {**_WALK, "size": "0.21 %", "side": "lower"},
     ),
     "walk-chance": Sentence(
         _WALKED,
-        "It ties with {reference}: CRPS {size} {side}{chance}, which chance may explain.",
+        "It ties with {reference}: {loss} {size} {side}{chance}, which chance may explain.",
         "The best baseline is another one, and p against the random walk is 0.05 or more.",
         {**_WALK, "side": "lower", "chance": " (p = 0.21)"},
     ),
@@ -169,7 +176,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "walk-same": Sentence(
         _WALKED,
-        "It ties with {reference}: the same CRPS.",
+        "It ties with {reference}: the same {loss}.",
         "The best baseline is another one, and the CRPS equals that of the random walk.",
         _WALK,
     ),
@@ -356,6 +363,14 @@ SENTENCES: dict[str, Sentence] = {
         "More than half of the outcomes equal the last value before the forecast, and the band "
         "is not too narrow.",
         {"level": "80", "share": "100.0", "still": "98.5"},
+    ),
+    "points-only": Sentence(
+        _BANDS,
+        "{model} forecasts points without bands: it is judged by its absolute errors, and says "
+        "nothing of its uncertainty.",
+        "A forecast of others that has neither quantiles nor sample paths; the baselines are "
+        "judged by their medians.",
+        {"model": "LSTM"},
     ),
     "direction-better": Sentence(
         _DIRECTION,

@@ -93,10 +93,11 @@ def judge(
         ),
     )
     test = tests[best].corrected(tries, rivals=len(tests))
-    sentence = _sentence(model, best, len(tests), ours.horizon, test)
+    loss = "absolute error" if points_only(ours) else "CRPS"
+    sentence = _sentence(model, best, len(tests), ours.horizon, test, loss)
     walk = tests.get(RandomWalk.name)
     if best != RandomWalk.name and walk is not None and test.enough:
-        sentence += f" {_aside(RandomWalk.name, walk.corrected(tries))}"
+        sentence += f" {_aside(RandomWalk.name, walk.corrected(tries), loss)}"
     worse = walk is not None and walk.certain and (walk.flawless or walk.skill < -CLEARLY)
     plain = outcomes.get(NO_INPUTS, ours)
     added = (
@@ -107,7 +108,7 @@ def judge(
         *(_gained(gained) if gained is not None and gained.origins else ()),
         *(_added(added, start) if added is not None and added.origins else ()),
         *_doubts(ours, outcomes[best], test, tests[best], tries),
-        *_calibration(ours),
+        *([tell("points-only", model=model)] if points_only(ours) else _calibration(ours)),
         *_direction(ours),
         *_copy_words(copycat(ours), ours.point_name, worse),
     ]
@@ -425,7 +426,9 @@ def _side(skill: float) -> str:
     return "lower" if skill > 0 else "higher"
 
 
-def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Comparison) -> str:
+def _sentence(
+    model: str, reference: str, baselines: int, horizon: int, test: Comparison, loss: str
+) -> str:
     bars = "1 bar" if horizon == 1 else f"{horizon} bars"
     if test.origins == 0:
         return tell("unknown", model=model, bars=bars)
@@ -442,6 +445,7 @@ def _sentence(model: str, reference: str, baselines: int, horizon: int, test: Co
         side=_side(test.skill),
         origins=_origins(test.origins),
         chance=_chance(test.p_value),
+        loss=loss,
     )
 
 
@@ -449,11 +453,16 @@ def _origins(count: int) -> str:
     return "1 origin" if count == 1 else f"{count} origins"
 
 
-def _aside(reference: str, test: Comparison) -> str:
+def _aside(reference: str, test: Comparison, loss: str) -> str:
     """Return how the model stands against the random walk, where that is not the best baseline."""
     if not math.isfinite(test.skill) and not test.flawless:
         return tell("no-number", model="It", reference=_label(reference))
-    told = {"size": percent(test.skill), "side": _side(test.skill), "chance": _chance(test.p_value)}
+    told = {
+        "size": percent(test.skill),
+        "side": _side(test.skill),
+        "chance": _chance(test.p_value),
+        "loss": loss,
+    }
     return tell(f"walk-{_how(test)}", reference=_label(reference), **told)
 
 
@@ -553,17 +562,17 @@ def _first_step(o: Outcomes) -> Outcomes:
 
 def _calibration(outcomes: Outcomes) -> Iterator[str]:
     """Yield stated beside realised coverage, with what is known of their difference."""
-    for level in (80, 95):
+    for level in _stated(outcomes):
         held = metrics.coverage_share(outcomes, level)
         if not math.isfinite(held.percent):
             continue
         if _flat(outcomes, level):
-            yield tell("band-flat", level=level, share=f"{held.percent:.1f}")
+            yield tell("band-flat", level=f"{level:g}", share=f"{held.percent:.1f}")
             continue
         if _still(outcomes) > MOSTLY and held.stands(level) != "low":
             yield tell(
                 "band-still",
-                level=level,
+                level=f"{level:g}",
                 share=f"{held.percent:.1f}",
                 still=f"{100 * _still(outcomes):.1f}",
             )
@@ -576,11 +585,33 @@ def _calibration(outcomes: Outcomes) -> Iterator[str]:
         }[held.stands(level)]
         yield tell(
             name,
-            level=level,
+            level=f"{level:g}",
             share=f"{held.percent:.1f}",
             low=f"{held.low:.1f}",
             high=f"{held.high:.1f}",
         )
+
+
+def _stated(outcomes: Outcomes) -> list[float]:
+    """Return the central bands, in percent, that are spoken of: 80 and 95 %, or else the
+    narrowest and the widest there is.
+    """
+    levels = [
+        round(200 * q - 100, 6) for q in outcomes.quantiles if q > 0.5 and _has(outcomes, 1 - q)
+    ]
+    usual = [level for level in levels if level in (80, 95)]
+    return usual or sorted({*levels[:1], *levels[-1:]})
+
+
+def _has(outcomes: Outcomes, level: float) -> bool:
+    return any(abs(q - level) < 1e-9 for q in outcomes.quantiles)
+
+
+def points_only(outcomes: Outcomes) -> bool:
+    """Tell whether there is nothing but a point forecast: the CRPS of its median is then its
+    absolute error.
+    """
+    return tuple(outcomes.scored_levels) == (0.5,)
 
 
 def _flat(outcomes: Outcomes, level: float) -> bool:

@@ -25,6 +25,7 @@ from app.cli.exporting import (
 from app.cli.exporting import export as export_to
 from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
 from app.cli.journal import keep, settings_of
+from app.cli.judge import judge
 from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
@@ -34,6 +35,7 @@ from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig, InputConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
+from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.memory import HINT, check_memory, is_out_of_memory
 from forecasting.source_registry import examples
 from forecasting.sources.options import ReadOptions, TickerOptions
@@ -59,6 +61,7 @@ cli = typer.Typer(
     "130 ended by Ctrl-C, 143 by SIGTERM; while training, with everything written.",
 )
 cli.add_typer(runs_cli, name="runs")
+cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
 
 #: Commands that need the engine.
 _ENGINE_COMMANDS = ("forecast", "backtest", "audit", "lr-find", "doctor", "reproduce")

@@ -29,6 +29,7 @@ HEADINGS = {
     "TrainConfig": "Training",
     "BacktestConfig": "Walk-forward",
     "TickerOptions": "Tickers",
+    "ForecastOptions": "Reading the forecasts",
     "ExportOptions": "Pictures of --export",
 }
 #: What a setting is called in the window, where people may look for that in the flags.

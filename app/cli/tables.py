@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from forecasting.events import LearningRatesTried, Verdict
+    from forecasting.imported_forecasts.judgement import ForecastsJudged
     from forecasting.series import Forecast, Panel, PriceSeries, Profile
 
 #: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
@@ -168,6 +169,43 @@ def show_judgement(
         _show_steps(out, by_step)
     for sentence in (verdict.sentence, *verdict.notes):
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_judged_forecasts(judged: ForecastsJudged, by_step: bool) -> None:
+    """Print the judgement on each model of a file of forecasts, and how the file was read."""
+    from forecasting.metrics import profile
+
+    out = console()
+    for name, item in judged.models.items():
+        table = _table(
+            f"{name}: {len(item.own)} origins, up to {item.own.horizon} ahead",
+            "Model",
+            list(SHOWN.values()),
+        )
+        for model, values in item.scores.items():
+            table.add_row(
+                escape(model_title(model)), *(_figure(values[metric]) for metric in SHOWN)
+            )
+        _print_table(out, table)
+        if not item.points:
+            out.print(
+                f"CRPS over {_levels(item.own.scored_levels)}.",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+        if by_step:
+            _show_steps(out, {model: profile(outcome) for model, outcome in item.outcomes.items()})
+        for sentence in (item.verdict.sentence, *item.verdict.notes):
+            out.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    out.print("How the file was read, and what is odd:", markup=False, highlight=False)
+    for finding in judged.findings:
+        out.print(
+            f"  {finding.severity}: {finding.message}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:

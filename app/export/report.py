@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -19,7 +19,7 @@ from forecasting.baselines import model_title
 from forecasting.checks import serious
 from forecasting.config import GROUPS, RunConfig
 from forecasting.errors import ExportError
-from forecasting.events import RunResult
+from forecasting.events import RunResult, Verdict
 from forecasting.metrics import METRICS, leaders
 from forecasting.series import Forecast, PriceSeries
 
@@ -69,31 +69,36 @@ def report(figure: Figure) -> Generator[None, None, Callable[[], bytes]]:
             "A forecast by a saved network was not judged, so there is nothing to report on.",
             "Export .svg or .csv instead.",
         )
-    from app.theme import asset
-
     palette = Palette()
-    style = asset("report.css").read_text(encoding="utf-8")
     parts: list[str] = []
     for part in _sections(figure, result, palette):
         parts += [part] if part is not None else []
         yield
+    return lambda: page(_title(result), parts, palette)
+
+
+def page(title: str, parts: Sequence[str], palette: Palette) -> bytes:
+    """Return a page of parts: no scripts, nothing loaded from elsewhere."""
+    from app.theme import asset
+
+    style = asset("report.css").read_text(encoding="utf-8")
     head = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
         "'unsafe-inline'; img-src data:\"/>"
         '<meta name="generator" content="Candlecast '
-        f'{escape(__version__)}"/><title>{escape(_title(result))}</title>'
+        f'{escape(__version__)}"/><title>{escape(title)}</title>'
     )
     head = f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n"
-    return lambda: "".join((head, "\n".join(parts), "\n</main></body></html>\n")).encode()
+    return "".join((head, "\n".join(parts), "\n</main></body></html>\n")).encode()
 
 
 def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Make the parts of the report: first the verdict, last how to come by the same."""
     yield _verdict(result)
     yield from _series_plots(figure, result, palette)
-    yield _scores(result)
+    yield score_table(result)
     yield from _run_plots(figure, result, palette)
     yield _forecast_table(result)
     yield _provenance(result)
@@ -116,7 +121,6 @@ def _title(result: RunResult) -> str:
 
 
 def _verdict(result: RunResult) -> str:
-    verdict = result.verdict
     forecast = result.forecasts[0] if result.forecasts else None
     own = next(
         (item for item in result.panel if forecast and item.symbol == forecast.symbol),
@@ -127,6 +131,14 @@ def _verdict(result: RunResult) -> str:
         if forecast
         else ""
     )
+    return (
+        f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
+        f"{verdict_section(result.verdict)}{_data_notes(result)}"
+    )
+
+
+def verdict_section(verdict: Verdict) -> str:
+    """Return the badge of a verdict, its sentence and its notes."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
     tries = (
         f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>"
@@ -135,11 +147,9 @@ def _verdict(result: RunResult) -> str:
     )
     badge = "TOO FEW" if verdict.few else escape(verdict.outcome.upper())
     return (
-        f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
         f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{badge}</p>'
         f"<p class='sentence'>{escape(verdict.sentence)}</p>"
         f"{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
-        f"{_data_notes(result)}"
     )
 
 
@@ -168,7 +178,7 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     for index, symbol in enumerate(symbols[:_MOST_SERIES]):
         drawing = yield from plot_svg("price", result, symbol, palette, tall=0.5)
         drawn += len(drawing)
-        yield _plot(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
+        yield plot_section(f"{symbol}: {PLOTS['price'].title.lower()}", "", drawing)
         if drawn > _MOST_BYTES and index + 1 < len(symbols):
             break
     left = len(symbols) - min(len(symbols), index + 1)
@@ -188,35 +198,19 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
         )
         size += len(drawing)
         if drawing:
-            yield _plot(PLOTS[kind].title, says, drawing)
+            yield plot_section(PLOTS[kind].title, says, drawing)
 
 
-def _plot(title: str, says: str, drawing: str) -> str:
+def plot_section(title: str, says: str, drawing: str) -> str:
+    """Return a drawing under its title, with what it shows."""
     words = f"<p class='muted'>{escape(says)}</p>" if says else ""
     return f"<section><h2>{escape(title)}</h2>{words}<figure>{drawing}</figure></section>"
 
 
-def _scores(result: RunResult) -> str:
+def score_table(result: RunResult) -> str:
     """Return the scores, the network's beside the baselines', the best of each marked."""
-    models = list(result.scores)
-    names = [name for name in METRICS if any(name in row for row in result.scores.values())]
-    if not names:
+    if not any(result.scores.values()):
         return ""
-    rows = []
-    for name in names:
-        metric = METRICS[name]
-        values = [result.scores[model].get(name, math.nan) for model in models]
-        best = [] if result.verdict.few else leaders(name, result.scores, digits=5)
-        unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
-        marks = ["best" if model in best else "n" for model in models]
-        cells = "".join(
-            f"<td class='{mark}'>{_number(value)}</td>"
-            for mark, value in zip(marks, values, strict=True)
-        )
-        rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
-    heads = "".join(
-        f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models
-    )
     stars = (
         "No best is marked: too few independent origins tell them apart."
         if result.verdict.few
@@ -225,9 +219,31 @@ def _scores(result: RunResult) -> str:
     return (
         "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from "
         "the same days, on which no network "
-        f"was trained. {stars} {_levels(result)}</p>"
-        f"<div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div></section>"
+        f"was trained. {stars} "
+        f"{_levels(result)}</p>{scores_of(result.scores, few=result.verdict.few)}</section>"
     )
+
+
+def scores_of(scores: Mapping[str, Mapping[str, float]], *, few: bool) -> str:
+    """Return scores as a table, metrics by models; those that no model has are left out."""
+    models = list(scores)
+    rows = []
+    for name, metric in METRICS.items():
+        values = [scores[model].get(name, math.nan) for model in models]
+        if not any(map(math.isfinite, values)):
+            continue
+        best = [] if few else leaders(name, scores, digits=5)
+        unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
+        marks = ["best" if model in best else "n" for model in models]
+        cells = "".join(
+            f"<td class='{mark}'>{number_text(value)}</td>"
+            for mark, value in zip(marks, values, strict=True)
+        )
+        rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
+    heads = "".join(
+        f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models
+    )
+    return f"<div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div>"
 
 
 def _levels(result: RunResult) -> str:
@@ -266,7 +282,7 @@ def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{date}</th>"
         + "".join(
-            f"<td class='n'>{_number(value[step], 2)}</td>"
+            f"<td class='n'>{number_text(value[step], 2)}</td>"
             for value in (forecast.point, *bands[0], *bands[1])
         )
         + "</tr>"
@@ -277,7 +293,7 @@ def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
     )
     name = (
         f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value "
-        f"{_number(forecast.y0, 2)}"
+        f"{number_text(forecast.y0, 2)}"
     )
     shown = "" if several else " open='open'"
     return f"<details{shown}><summary>{escape(name)}</summary>{table}</details>"
@@ -292,9 +308,9 @@ def _provenance(result: RunResult) -> str:
             for item in series.findings
         )
         told = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
-        parts.append(f"<h3>{escape(series.symbol)}</h3>{_facts(_origin(series))}{told}")
+        parts.append(f"<h3>{escape(series.symbol)}</h3>{fact_table(_origin(series))}{told}")
     split = result.split
-    shares = _facts(
+    shares = fact_table(
         {
             "Validation from": day(split.val_start),
             "Test from": day(split.test_start),
@@ -367,7 +383,7 @@ def _reproduce(result: RunResult) -> str:
         "<p>Or save the settings below as <code>run.json</code> and give <code>--config "
         "run.json</code> instead of the flags.</p>"
         "<details><summary>Settings as "
-        f"JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{_facts(facts)}</section>"
+        f"JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{fact_table(facts)}</section>"
     )
 
 
@@ -397,7 +413,8 @@ def command(result: RunResult) -> str:
     return shlex.join(words)
 
 
-def _facts(facts: dict[str, str]) -> str:
+def fact_table(facts: dict[str, str]) -> str:
+    """Return names beside texts, those that are empty left out."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
         for name, text in facts.items()
@@ -406,7 +423,7 @@ def _facts(facts: dict[str, str]) -> str:
     return f"<table class='facts'>{rows}</table>"
 
 
-def _number(value: float, least: int = 0) -> str:
+def number_text(value: float, least: int = 0) -> str:
     """Write a number with about five significant digits and ``least`` decimals, a dash where
     there is none.
     """

@@ -10,6 +10,7 @@ from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.evaluation import audit, backtest, plan_backtest
 from forecasting.jobs.job import Job
+from forecasting.jobs.judging_forecasts import judge_forecasts, read_forecasts
 from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.predicting import future, predict
 from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
@@ -24,9 +25,11 @@ __all__ = [
     "estimate",
     "find_learning_rate",
     "future",
+    "judge_forecasts",
     "load",
     "plan_backtest",
     "predict",
+    "read_forecasts",
     "suited",
     "train",
     "understand",

@@ -116,17 +116,14 @@ def read_json(opened: Opened) -> tuple[list[JsonTable], str]:
         A damaged or too large document, or one without a table.
     """
     name = opened.path.name
-    if not opened.packing and opened.path.stat().st_size > MAX_JSON_BYTES:
-        raise _too_large(name)
-    data, digest = whole_file(opened)
-    document = _parsed(data, name)
+    document, digest = parsed_document(opened)
     tables = _merged(list(_tables(document, (), 0)))
     tables = sorted(
         (table for table in tables if len(table.columns) > 1),
         key=lambda table: -table.rows * min(len(table.columns), 4),
     )
     if not tables:
-        begin = " ".join(data[:120].decode("utf-8", "replace").split())
+        begin = " ".join(opened.head[:120].decode("utf-8", "replace").split())
         raise SourceError(
             f"{name} is JSON without a table of prices: {begin}",
             "If that is an answer of a data service, it says what went wrong.",
@@ -134,6 +131,16 @@ def read_json(opened: Opened) -> tuple[list[JsonTable], str]:
     symbol, zone = _find_text(document, _SYMBOL_KEYS), _find_text(document, _ZONE_KEYS)
     zone = _ZONES.get(zone, zone)
     return [replace(table, symbol=table.symbol or symbol, zone=zone) for table in tables], digest
+
+
+def parsed_document(opened: Opened) -> tuple[Any, str]:
+    """Return a document, a list where it is one object a line, and the SHA-256 (hex) of its
+    file; errors as of :func:`read_json`.
+    """
+    if not opened.packing and opened.path.stat().st_size > MAX_JSON_BYTES:
+        raise _too_large(opened.path.name)
+    data, digest = whole_file(opened)
+    return _parsed(data, opened.path.name), digest
 
 
 def _too_large(name: str) -> SourceError:

@@ -1,0 +1,262 @@
+"""What the name of a column says: a date, an actual value, or a quantile of some model's
+forecast.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from forecasting.sources.files.vocabulary import plain, role_ranks, words_of
+
+Kind = Literal[
+    "ds", "target_ds", "cutoff", "start", "issued", "unique_id", "model", "step", "sample", "level", "y", "price",
+    "y0", "point", "mean", "quantile", "lower", "upper", "path", "value", "changes", "veto", "unknown",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ColumnName:
+    """What a name says.
+
+    Attributes
+    ----------
+    kind : str
+        ``quantile``, ``lower``, ``upper``, ``path``, ``point`` and ``mean`` belong to a model; the
+        others to the table.
+    model : str
+        Name of the model, "" where the column names none.
+    level : float
+        Quantile level, 0 to 1, or central band of ``lower`` and ``upper``, in percent; 0 where it
+        is not stated.
+    """
+
+    kind: Kind
+    model: str = ""
+    level: float = 0.0
+
+
+_TABLE: dict[Kind, str] = {
+    "ds": """ds date datetime timestamp timestamps time dates day date time index unnamed 0|trade date|trading date|bar time
+        |datum|period|x""",
+    "target_ds": """target date|target end date|target datetime|target time|valid time|valid date|forecast timestamp
+        |date target|target ds|prediction timestamp|target timestamp|forecasted date|forecasted timestamp|timestamp utc""",
+    "cutoff": """cutoff|cut off|cutoff date|origin|origin date|forecast origin|as of|as of date|asof|train end|train end date
+        |last train date|reference date|forecast point|anchor|anchor date|t0|origin timestamp|cutoff time|last date
+        |window end|fold end""",
+    "issued": """forecast date|prediction date|issue date|issued|issue time|made at|made on|created at|run date|base date
+        |reference time|init time|forecast made|date made|generated at|predicted at|predicted on""",
+    "start": "start|start date|forecast start|first forecast date|prediction start|start "
+    "time|forecast start date",
+    "unique_id": """unique id|item id|symbol|ticker|series|series id|series name|asset|asset id|instrument|stock|id|code
+        |ts id|time series id|name|location|entity|pair|security|tic""",
+    "model": "model|model name|model id|method|estimator|forecaster|algorithm|model "
+    "type|network|learner|approach",
+    "step": """step|h|horizon|lead|lead time|fh|steps ahead|step ahead|forecast distance|horizon step|forecast step|k|lead step
+        |horizon index|forecast horizon|days ahead|bars ahead|step index""",
+    "sample": """sample|sample id|sample idx|sample index|path|path id|trajectory|draw|simulation|sim|scenario|member|realization
+        |realisation|ensemble member|iteration|replicate|rep|mc|sample number""",
+    "level": "quantile|quantile level|quantiles|q|tau|alpha|output type id|percentile|prob level",
+    "y": """y|actual|actuals|actual value|y true|ytrue|y actual|y test|ytest|truth|ground truth|gt|observed|observation|obs|real
+        |real value|target|true|true value|realized|realised|outcome|oos y|label value|test|actual price|real price|y real""",
+    "y0": """y0|last value|last close|previous close|prev close|last price|previous value|current price|prev y|base price
+        |cutoff value|last known value|spot|last observed""",
+    "value": "value|values|predicted value|forecast value|sample value|output value|quantile value",
+}
+_WORDS: dict[str, Kind] = {
+    key: kind for kind, text in _TABLE.items() for word in text.split("|") for key in (plain(word), plain(word).replace(" ", ""))
+}  # fmt: skip
+for _single in (
+    "ds",
+    "date",
+    "datetime",
+    "timestamp",
+    "timestamps",
+    "time",
+    "dates",
+    "day",
+    "index",
+):
+    _WORDS[_single] = "ds"
+_WORDS["date time"] = _WORDS["unnamed 0"] = "ds"
+
+_POINT = words_of(
+    """yhat forecast forecasts forecasted fcst prediction predictions predicted pred preds predict yhat1 hat ypred predicts
+    vorhersage prognose prevision pronostico predicao prediccion"""
+)
+#: Words beside those of a point forecast that name neither model nor anything else.
+_FILLER = words_of(
+    "y close closing price prices value values target point the of stock adj adjusted final "
+    "output outputs by from model test t"
+)
+_ACTUAL = words_of(
+    "actual actuals real true truth observed realized realised ytrue ytest gt groundtruth"
+)
+_MEAN = words_of("mean average avg expected")
+_CHANGES = words_of(
+    "return returns ret rets change changes logreturn logret pct percent growth move"
+)
+_VETO = words_of(
+    """error errors err residual residuals resid diff difference signal class label prob probability std se sd sigma var
+    variance scaled norm normalized normalised mae mse rmse mape smape loss confidence score abs squared direction dir
+    correct hit position pnl profit equity volume vol amount turnover weight rank fold split seed epoch window train set
+    strategy cumulative accuracy sign trend up down r2 bias"""
+)
+_NUMBER = r"\d*[.,]?\d+"
+_SIDES = {
+    "lo": "lower",
+    "low": "lower",
+    "lower": "lower",
+    "lb": "lower",
+    "hi": "upper",
+    "high": "upper",
+    "upper": "upper",
+    "ub": "upper",
+}
+_SIDE = r"(?P<side>lower|upper|low|high|lo|hi|lb|ub)"
+_BANDS = (
+    re.compile(
+        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
+    ),
+    re.compile(
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
+    ),
+    re.compile(rf"(?i)^{_SIDE}[\s_.:-]*(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)(?P<model>)$"),
+)
+#: Bands whose level the name does not state.
+_OPEN_BAND = re.compile(
+    rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band|bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
+    r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval))*$"
+)
+_QUANTILES = (
+    re.compile(
+        rf"(?i)^(?P<model>.*?)(?<![a-z])(?:quantile|percentile|perc|pctl?|ql|q|p)[\s_.:=-]*(?P<level>{_NUMBER})\s*%?(?:th)?$"
+    ),
+    re.compile(
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile|percentile)$"
+    ),
+    re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>0?\.\d+)$"),
+    re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>\d{1,2}(?:\.\d+)?)\s*%$"),
+)
+_PATH = re.compile(
+    r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory|s)[\s_.:-]*(?P<number>\d{1,5})$"
+)
+_MEDIAN = re.compile(r"(?i)^(?P<model>.*?)[\s_.:-]*(?<![a-z])median$")
+
+
+def read_name(text: str) -> ColumnName:
+    """Say what the name of a column means.
+
+    Parameters
+    ----------
+    text : str
+        As it stands in the header; levels of a MultiIndex are joined by blanks.
+    """
+    text = _joined(text.strip())
+    name = plain(text)
+    if name in _WORDS:
+        return ColumnName(_WORDS[name])
+    found = _band(text) or _quantile(text) or _path(text)
+    if found is not None:
+        return found
+    tokens = name.split()
+    words = set(tokens)
+    open_band = _OPEN_BAND.match(text)
+    if open_band and not role_ranks().get(name):
+        model = _without(open_band["model"], _POINT | _FILLER | _MEAN)
+        return ColumnName(_side(open_band["side"]), model)
+    if words & _VETO:
+        return ColumnName("veto")
+    if words & _CHANGES:
+        return ColumnName("changes", _model(text))
+    if words & _POINT:
+        return ColumnName("point", _model(text))
+    if words & _ACTUAL:
+        return ColumnName("y")
+    if words & _MEAN:
+        return ColumnName("mean", _without(text, _MEAN | _FILLER))
+    return ColumnName(
+        "price"
+        if any(role == "close" for role, _ in role_ranks().get(name, ()))
+        else _kind_of_price(name)
+    )
+
+
+def _kind_of_price(name: str) -> Kind:
+    """Return ``veto`` for open, high, low and volume, ``ds`` and ``unique_id`` for further names
+    of theirs, else ``unknown``.
+    """
+    roles = {role for role, _ in role_ranks().get(name, ())}
+    if roles & {"open", "high", "low", "volume", "bid", "ask", "adj_close"}:
+        return "veto"
+    return "ds" if "date" in roles else "unique_id" if "symbol" in roles else "unknown"
+
+
+def _joined(text: str) -> str:
+    """Return a name without the signs of a Python tuple: ``('y', 0.1)`` is ``y 0.1``."""
+    if text.startswith("(") and text.endswith(")"):
+        return " ".join(part.strip(" '\"") for part in text[1:-1].split(",")).strip()
+    return text
+
+
+def _band(text: str) -> ColumnName | None:
+    for pattern in _BANDS:
+        found = pattern.match(text)
+        if found:
+            level = _float(found["level"])
+            level = 100 * level if 0 < level < 1 else level
+            if 0 < level < 100:
+                return ColumnName(
+                    _side(found["side"]), _band_model(found["model"]), round(level, 9)
+                )
+    return None
+
+
+def _quantile(text: str) -> ColumnName | None:
+    median = _MEDIAN.match(text)
+    if median:
+        return ColumnName("quantile", _model(median["model"]), 0.5)
+    for pattern in _QUANTILES:
+        found = pattern.match(text)
+        if found:
+            level = _float(found["level"])
+            level = level if 0 < level < 1 else level / 100
+            if 0 < level < 1:
+                return ColumnName("quantile", _model(found["model"]), round(level, 9))
+    return None
+
+
+def _path(text: str) -> ColumnName | None:
+    found = _PATH.match(text)
+    return ColumnName("path", _model(found["model"]), float(found["number"])) if found else None
+
+
+def _band_model(text: str) -> str:
+    return _without(text, _POINT | _FILLER | _MEAN | words_of("ci pi interval"))
+
+
+def _side(word: str) -> Kind:
+    return "lower" if _SIDES[word.lower()] == "lower" else "upper"
+
+
+def _float(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
+def _model(text: str) -> str:
+    """Return the name of the model in a column's name."""
+    return _without(text, _POINT | _FILLER | _CHANGES)
+
+
+def _without(text: str, dropped: frozenset[str]) -> str:
+    """Return a name without some of its words, its own signs between the rest; ``y_pred_LSTM-2``
+    is ``LSTM-2``.
+    """
+    parts = re.split(r"([\s_.:-]+)", text.strip())
+    kept: list[str] = []
+    for index in range(0, len(parts), 2):
+        word = parts[index]
+        if plain(word) and not set(plain(word).split()) <= dropped:
+            kept += [parts[index - 1] if index and kept else "", word]
+    return "".join(kept).strip(" _.:-")
