@@ -43,9 +43,17 @@ def as_result(judged: ForecastsJudged, model: str) -> RunResult:
     item = judged.models[model]
     first = item.own.cutoff.min()
     return RunResult(
-        RunConfig(), judged.panel, SplitMade(first, first, {}, 0, ""), (), (), (), item.outcomes, item.scores, item.verdict,
+        RunConfig(),
+        judged.panel,
+        SplitMade(first, first, {}, 0, ""),
+        (),
+        (),
+        (),
+        item.outcomes,
+        item.scores,
+        item.verdict,
         RunInfo(judged.seconds, 0, 0, "", 0, "epochs"),
-    )  # fmt: skip
+    )
 
 
 def write_report(path: str | Path, judged: ForecastsJudged) -> None:
@@ -73,8 +81,8 @@ def _sections(judged: ForecastsJudged, palette: Palette) -> Iterator[str]:
     for name, item in judged.models.items():
         yield f"<h2>{escape(name)}</h2>{verdict_section(item.verdict)}"
         yield (
-            "<section><h3>Scores</h3><p "
-            f"class='muted'>{_ground(item)}</p>{scores_of(item.scores, few=item.verdict.few)}</section>"
+            f"<section><h3>Scores</h3><p class='muted'>{_ground(item)}</p>"
+            f"{scores_of(item.scores, few=item.verdict.few)}</section>"
         )
         yield _step_table(name, item)
         for kind, says in KINDS.items():

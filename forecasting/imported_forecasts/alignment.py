@@ -268,9 +268,19 @@ def _aligned(cells: _Cells, ground: Ground, line: Timeline, options: ForecastOpt
         )
     y = np.where(forecast, ground.y[index, :horizon], np.nan)
     made = Outcomes(
-        rows.model, ground.symbol[index], ground.cutoff[index], _dates(ground.ds[index, :horizon]), y0, y, rows.levels, values,
-        ground.scale[index], ground.rms_scale[index], mean, rows.scored,
-    )  # fmt: skip
+        rows.model,
+        ground.symbol[index],
+        ground.cutoff[index],
+        _dates(ground.ds[index, :horizon]),
+        y0,
+        y,
+        rows.levels,
+        values,
+        ground.scale[index],
+        ground.rms_scale[index],
+        mean,
+        rows.scored,
+    )
     return Aligned(made, index, rows.points, _awaited(made, forecast, ground, index))
 
 
@@ -366,6 +376,14 @@ def masked(rival: Outcomes, ours: Outcomes, index: Ints) -> Outcomes:
     """
     horizon = ours.horizon
     return replace(
-        rival, symbol=ours.symbol, cutoff=ours.cutoff, ds=ours.ds, y0=ours.y0, y=ours.y, scale=ours.scale, rms_scale=ours.rms_scale,
-        values=rival.values[index][:, :horizon], scored=ours.scored,
-    )  # fmt: skip
+        rival,
+        symbol=ours.symbol,
+        cutoff=ours.cutoff,
+        ds=ours.ds,
+        y0=ours.y0,
+        y=ours.y,
+        scale=ours.scale,
+        rms_scale=ours.rms_scale,
+        values=rival.values[index][:, :horizon],
+        scored=ours.scored,
+    )

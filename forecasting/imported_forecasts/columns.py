@@ -22,9 +22,23 @@ from forecasting.sources.files.numbers import MarkEvidence, mark_evidence, read_
 from forecasting.sources.files.vocabulary import plain
 
 Role = Literal[
-    "ds", "cutoff", "start", "unique_id", "model", "step", "sample", "level", "y", "y0", "point", "mean", "quantile",
-    "path", "value", "unused",
-]  # fmt: skip
+    "ds",
+    "cutoff",
+    "start",
+    "unique_id",
+    "model",
+    "step",
+    "sample",
+    "level",
+    "y",
+    "y0",
+    "point",
+    "mean",
+    "quantile",
+    "path",
+    "value",
+    "unused",
+]
 
 #: Roles of which a table has one column.
 SINGLE: tuple[Role, ...] = (

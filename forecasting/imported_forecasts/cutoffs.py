@@ -112,9 +112,17 @@ def place_rows(
         point = model.values[mine, model.levels.index(0.5)]
         y = line.panel[index].y
         rows = _Rows(
-            stamps, dates, line.local(index, keys.cutoff), line.local(index, keys.start), keys.step, _targets(stamps, dates), point, y,
-            line.own, likely,
-        )  # fmt: skip
+            stamps,
+            dates,
+            line.local(index, keys.cutoff),
+            line.local(index, keys.start),
+            keys.step,
+            _targets(stamps, dates),
+            point,
+            y,
+            line.own,
+            likely,
+        )
         found = _cutoffs(rows, model.model, options, findings)
         series[mine], bar[mine] = index, found
         target = np.where(np.isnat(dates), found + keys.step, rows.target)

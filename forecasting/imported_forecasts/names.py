@@ -11,9 +11,11 @@ from typing import Literal
 from forecasting.sources.files.vocabulary import plain, role_ranks, words_of
 
 Kind = Literal[
-    "ds", "target_ds", "cutoff", "start", "issued", "unique_id", "model", "step", "sample", "level", "y", "price",
-    "y0", "point", "mean", "quantile", "lower", "upper", "path", "value", "changes", "veto", "unknown",
-]  # fmt: skip
+    "ds", "target_ds", "cutoff", "start", "issued", "unique_id", "model", "step", "sample",
+    "level", "y", "price",
+    "y0", "point", "mean", "quantile", "lower", "upper", "path", "value", "changes", "veto",
+    "unknown",
+]
 
 
 @dataclass(frozen=True)
@@ -38,35 +40,50 @@ class ColumnName:
 
 
 _TABLE: dict[Kind, str] = {
-    "ds": """ds date datetime timestamp timestamps time dates day date time index unnamed 0|trade date|trading date|bar time
+    "ds": """ds date datetime timestamp timestamps time dates day date time index unnamed 0
+        |trade date|trading date|bar time
         |datum|period|x""",
-    "target_ds": """target date|target end date|target datetime|target time|valid time|valid date|forecast timestamp
-        |date target|target ds|prediction timestamp|target timestamp|forecasted date|forecasted timestamp|timestamp utc""",
-    "cutoff": """cutoff|cut off|cutoff date|origin|origin date|forecast origin|as of|as of date|asof|train end|train end date
-        |last train date|reference date|forecast point|anchor|anchor date|t0|origin timestamp|cutoff time|last date
+    "target_ds": """target date|target end date|target datetime|target time|valid time
+        |valid date|forecast timestamp
+        |date target|target ds|prediction timestamp|target timestamp|forecasted date
+        |forecasted timestamp|timestamp utc""",
+    "cutoff": """cutoff|cut off|cutoff date|origin|origin date|forecast origin|as of|as of date
+        |asof|train end|train end date
+        |last train date|reference date|forecast point|anchor|anchor date|t0|origin timestamp
+        |cutoff time|last date
         |window end|fold end""",
-    "issued": """forecast date|prediction date|issue date|issued|issue time|made at|made on|created at|run date|base date
+    "issued": """forecast date|prediction date|issue date|issued|issue time|made at|made on
+        |created at|run date|base date
         |reference time|init time|forecast made|date made|generated at|predicted at|predicted on""",
     "start": "start|start date|forecast start|first forecast date|prediction start|start "
     "time|forecast start date",
-    "unique_id": """unique id|item id|symbol|ticker|series|series id|series name|asset|asset id|instrument|stock|id|code
+    "unique_id": """unique id|item id|symbol|ticker|series|series id|series name|asset|asset id
+        |instrument|stock|id|code
         |ts id|time series id|name|location|entity|pair|security|tic""",
     "model": "model|model name|model id|method|estimator|forecaster|algorithm|model "
     "type|network|learner|approach",
-    "step": """step|h|horizon|lead|lead time|fh|steps ahead|step ahead|forecast distance|horizon step|forecast step|k|lead step
+    "step": """step|h|horizon|lead|lead time|fh|steps ahead|step ahead|forecast distance
+        |horizon step|forecast step|k|lead step
         |horizon index|forecast horizon|days ahead|bars ahead|step index""",
-    "sample": """sample|sample id|sample idx|sample index|path|path id|trajectory|draw|simulation|sim|scenario|member|realization
+    "sample": """sample|sample id|sample idx|sample index|path|path id|trajectory|draw
+        |simulation|sim|scenario|member|realization
         |realisation|ensemble member|iteration|replicate|rep|mc|sample number""",
     "level": "quantile|quantile level|quantiles|q|tau|alpha|output type id|percentile|prob level",
-    "y": """y|actual|actuals|actual value|y true|ytrue|y actual|y test|ytest|truth|ground truth|gt|observed|observation|obs|real
-        |real value|target|true|true value|realized|realised|outcome|oos y|label value|test|actual price|real price|y real""",
-    "y0": """y0|last value|last close|previous close|prev close|last price|previous value|current price|prev y|base price
+    "y": """y|actual|actuals|actual value|y true|ytrue|y actual|y test|ytest|truth|ground truth
+        |gt|observed|observation|obs|real
+        |real value|target|true|true value|realized|realised|outcome|oos y|label value|test
+        |actual price|real price|y real""",
+    "y0": """y0|last value|last close|previous close|prev close|last price|previous value
+        |current price|prev y|base price
         |cutoff value|last known value|spot|last observed""",
     "value": "value|values|predicted value|forecast value|sample value|output value|quantile value",
 }
 _WORDS: dict[str, Kind] = {
-    key: kind for kind, text in _TABLE.items() for word in text.split("|") for key in (plain(word), plain(word).replace(" ", ""))
-}  # fmt: skip
+    key: kind
+    for kind, text in _TABLE.items()
+    for word in text.split("|")
+    for key in (plain(word), plain(word).replace(" ", ""))
+}
 for _single in (
     "ds",
     "date",
@@ -82,7 +99,8 @@ for _single in (
 _WORDS["date time"] = _WORDS["unnamed 0"] = "ds"
 
 _POINT = words_of(
-    """yhat forecast forecasts forecasted fcst prediction predictions predicted pred preds predict yhat1 hat ypred predicts
+    """yhat forecast forecasts forecasted fcst prediction predictions predicted pred preds
+    predict yhat1 hat ypred predicts
     vorhersage prognose prevision pronostico predicao prediccion"""
 )
 #: Words beside those of a point forecast that name neither model nor anything else.
@@ -98,9 +116,12 @@ _CHANGES = words_of(
     "return returns ret rets change changes logreturn logret pct percent growth move"
 )
 _VETO = words_of(
-    """error errors err residual residuals resid diff difference signal class label prob probability std se sd sigma var
-    variance scaled norm normalized normalised mae mse rmse mape smape loss confidence score abs squared direction dir
-    correct hit position pnl profit equity volume vol amount turnover weight rank fold split seed epoch window train set
+    """error errors err residual residuals resid diff difference signal class label prob
+    probability std se sd sigma var
+    variance scaled norm normalized normalised mae mse rmse mape smape loss confidence score
+    abs squared direction dir
+    correct hit position pnl profit equity volume vol amount turnover weight rank fold split
+    seed epoch window train set
     strategy cumulative accuracy sign trend up down r2 bias"""
 )
 _NUMBER = r"\d*[.,]?\d+"
@@ -117,30 +138,36 @@ _SIDES = {
 _SIDE = r"(?P<side>lower|upper|low|high|lo|hi|lb|ub)"
 _BANDS = (
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
+        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi
+        |interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
     ),
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci
+        |pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
     ),
     re.compile(rf"(?i)^{_SIDE}[\s_.:-]*(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)(?P<model>)$"),
 )
 #: Bands whose level the name does not state.
 _OPEN_BAND = re.compile(
-    rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band|bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
+    rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band
+        |bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
     r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval))*$"
 )
 _QUANTILES = (
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![a-z])(?:quantile|percentile|perc|pctl?|ql|q|p)[\s_.:=-]*(?P<level>{_NUMBER})\s*%?(?:th)?$"
+        rf"(?i)^(?P<model>.*?)(?<![a-z])(?:quantile|percentile|perc|pctl?|ql|q
+        |p)[\s_.:=-]*(?P<level>{_NUMBER})\s*%?(?:th)?$"
     ),
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile|percentile)$"
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile
+        |percentile)$"
     ),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>0?\.\d+)$"),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>\d{1,2}(?:\.\d+)?)\s*%$"),
 )
 _PATH = re.compile(
-    r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory|s)[\s_.:-]*(?P<number>\d{1,5})$"
+    r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory
+        |s)[\s_.:-]*(?P<number>\d{1,5})$"
 )
 _MEDIAN = re.compile(r"(?i)^(?P<model>.*?)[\s_.:-]*(?<![a-z])median$")
 
