@@ -11,9 +11,28 @@ from typing import Literal
 from forecasting.sources.files.vocabulary import plain, role_ranks, words_of
 
 Kind = Literal[
-    "ds", "target_ds", "cutoff", "start", "issued", "unique_id", "model", "step", "sample",
-    "level", "y", "price",
-    "y0", "point", "mean", "quantile", "lower", "upper", "path", "value", "changes", "veto",
+    "ds",
+    "target_ds",
+    "cutoff",
+    "start",
+    "issued",
+    "unique_id",
+    "model",
+    "step",
+    "sample",
+    "level",
+    "y",
+    "price",
+    "y0",
+    "point",
+    "mean",
+    "quantile",
+    "lower",
+    "upper",
+    "path",
+    "value",
+    "changes",
+    "veto",
     "unknown",
 ]
 
@@ -40,9 +59,8 @@ class ColumnName:
 
 
 _TABLE: dict[Kind, str] = {
-    "ds": """ds date datetime timestamp timestamps time dates day date time index unnamed 0
-        |trade date|trading date|bar time
-        |datum|period|x""",
+    "ds": """ds|date|datetime|timestamp|timestamps|time|dates|day|date time|index|unnamed 0
+        |trade date|trading date|bar time|datum|period|x""",
     "target_ds": """target date|target end date|target datetime|target time|valid time
         |valid date|forecast timestamp
         |date target|target ds|prediction timestamp|target timestamp|forecasted date
@@ -84,20 +102,6 @@ _WORDS: dict[str, Kind] = {
     for word in text.split("|")
     for key in (plain(word), plain(word).replace(" ", ""))
 }
-for _single in (
-    "ds",
-    "date",
-    "datetime",
-    "timestamp",
-    "timestamps",
-    "time",
-    "dates",
-    "day",
-    "index",
-):
-    _WORDS[_single] = "ds"
-_WORDS["date time"] = _WORDS["unnamed 0"] = "ds"
-
 _POINT = words_of(
     """yhat forecast forecasts forecasted fcst prediction predictions predicted pred preds
     predict yhat1 hat ypred predicts
@@ -138,36 +142,30 @@ _SIDES = {
 _SIDE = r"(?P<side>lower|upper|low|high|lo|hi|lb|ub)"
 _BANDS = (
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi
-        |interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
+        rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
     ),
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci
-        |pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
     ),
     re.compile(rf"(?i)^{_SIDE}[\s_.:-]*(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)(?P<model>)$"),
 )
 #: Bands whose level the name does not state.
 _OPEN_BAND = re.compile(
-    rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band
-        |bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
+    rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band|bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
     r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval))*$"
 )
 _QUANTILES = (
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![a-z])(?:quantile|percentile|perc|pctl?|ql|q
-        |p)[\s_.:=-]*(?P<level>{_NUMBER})\s*%?(?:th)?$"
+        rf"(?i)^(?P<model>.*?)(?<![a-z])(?:quantile|percentile|perc|pctl?|ql|q|p)[\s_.:=-]*(?P<level>{_NUMBER})\s*%?(?:th)?$"
     ),
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile
-        |percentile)$"
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*(?:th)?[\s_]*(?:quantile|percentile)$"
     ),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>0?\.\d+)$"),
     re.compile(r"^(?P<model>.*?)[\s_:-]*(?<![\d.])(?P<level>\d{1,2}(?:\.\d+)?)\s*%$"),
 )
 _PATH = re.compile(
-    r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory
-        |s)[\s_.:-]*(?P<number>\d{1,5})$"
+    r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory|s)[\s_.:-]*(?P<number>\d{1,5})$"
 )
 _MEDIAN = re.compile(r"(?i)^(?P<model>.*?)[\s_.:-]*(?<![a-z])median$")
 
