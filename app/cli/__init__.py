@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
 from app.cli.exporting import (
     ExportOptions,
     check_drawable,
@@ -27,6 +28,7 @@ from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_co
 from app.cli.journal import keep, settings_of
 from app.cli.judge import judge
 from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.odds import odds, portfolio
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
@@ -37,7 +39,6 @@ from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
 from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.memory import HINT, check_memory, is_out_of_memory
-from forecasting.source_registry import examples
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
@@ -62,44 +63,20 @@ cli = typer.Typer(
 )
 cli.add_typer(runs_cli, name="runs")
 cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
+cli.command()(odds)
+cli.command()(portfolio)
 
 #: Commands that need the engine.
-_ENGINE_COMMANDS = ("forecast", "backtest", "audit", "lr-find", "doctor", "reproduce")
-
-Sources = Annotated[
-    list[str],
-    typer.Argument(metavar="SOURCE", help=f"What to load: {examples()}; several make a panel."),
-]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings saved as JSON; flags override them."),
-]
-Refresh = Annotated[
-    bool | None,
-    typer.Option(
-        "--refresh/--offline",
-        help="Bring tickers in the price cache up to date, or take them as they are there. "
-        "Default: what is older than 15 minutes.",
-        show_default=False,
-        rich_help_panel="Tickers",
-    ),
-]
-KeepRun = Annotated[
-    bool,
-    typer.Option(
-        "--keep-run/--no-keep-run", help="Keep the run in the store: see candlecast runs."
-    ),
-]
-AcceptFindings = Annotated[
-    bool,
-    typer.Option(
-        "--accept-findings",
-        help="Go on with data that has errors (see inspect); without it they end the command.",
-    ),
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")
-]
+_ENGINE_COMMANDS = (
+    "forecast",
+    "backtest",
+    "audit",
+    "lr-find",
+    "odds",
+    "portfolio",
+    "doctor",
+    "reproduce",
+)
 BySteps = Annotated[
     bool,
     typer.Option(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Rows that are in memory at once while writing.
 _ROWS = 200_000
+#: Columns whose values come many times.
+_REPEATED = ("model", "unique_id", "cutoff", "ds")
 
 
 def write_outcomes(
@@ -45,27 +47,42 @@ def write_outcomes(
         An unknown suffix, or a file that cannot be written.
     """
     path = Path(path)
+    write_tables(path, _tables(outcomes, quantiles, path.suffix.lower() == ".csv"))
+    say(f"Wrote {path}")
+
+
+def write_tables(path: Path, tables: Iterator[pa.Table]) -> None:
+    """Write tables of one schema one after the other; the file is replaced only once all are on
+    disk.
+
+    Raises
+    ------
+    ExportError
+        An unknown suffix, or a file that cannot be written.
+    """
     make = WRITERS.get(path.suffix.lower())
     if make is None:
         raise ExportError(
-            f"{path.name}: outcomes cannot be written as '{path.suffix}'.",
+            f"{path.name}: tables cannot be written as '{path.suffix}'.",
             f"Possible are {', '.join(WRITERS)}.",
         )
     with atomic_open(path) as part:
         writer = None
-        for table in _tables(outcomes, quantiles, path.suffix.lower() == ".csv"):
+        for table in tables:
             writer = writer or make(part, table.schema)
             writer.write_table(table)
         if writer is not None:
             writer.close()
-    say(f"Wrote {path}")
 
 
 def _parquet(path: Path, schema: pa.Schema) -> Any:
     import pyarrow.parquet as pq
 
     return pq.ParquetWriter(
-        path, schema, compression="zstd", use_dictionary=["model", "unique_id", "cutoff", "ds"]
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[name for name in _REPEATED if name in schema.names],
     )
 
 

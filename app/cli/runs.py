@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.cli.documents import Document
     from forecasting.config import InputConfig
     from forecasting.events import BacktestFinished, RunResult
-    from forecasting.series import Panel
+    from forecasting.series import Forecast, Panel
     from forecasting.store import RunRecord, RunStore, StoredRun
     from forecasting.store.outcomes import StoredOutcomes
     from forecasting.store.runs import Curves
@@ -92,6 +92,25 @@ def _requests(panel: Panel, settings: Mapping[str, Any], inputs: InputConfig) ->
                 update={"reference": str(Path(request.reference).absolute())}
             )
         found[series.symbol] = request.model_dump_json(exclude_defaults=True)
+    return found
+
+
+def run_forecasts(key: str, symbols: Sequence[str]) -> tuple[Forecast, ...]:
+    """Return what a kept run forecast of some series.
+
+    Raises
+    ------
+    DataError
+        No such run, or none of the series among its forecasts.
+    """
+    with _opened() as store:
+        run, curves = store.find(key)
+    found = tuple(item for item in curves.forecasts if item.symbol in symbols)
+    if not found:
+        raise DataError(
+            f"The run {run.key} has no forecast of {', '.join(symbols[:5])}.",
+            f"It forecast {run.symbols}.",
+        )
     return found
 
 

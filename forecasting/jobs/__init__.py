@@ -12,15 +12,18 @@ from forecasting.jobs.evaluation import audit, backtest, plan_backtest
 from forecasting.jobs.job import Job
 from forecasting.jobs.judging_forecasts import judge_forecasts, read_forecasts
 from forecasting.jobs.loading import cached_tickers, load, understand
+from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
 from forecasting.jobs.predicting import future, predict
 from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
 
 __all__ = [
     "Job",
+    "PathsPlan",
     "audit",
     "autosave_path",
     "backtest",
     "cached_tickers",
+    "calibrated_baseline",
     "drop_short_series",
     "estimate",
     "find_learning_rate",
@@ -28,8 +31,10 @@ __all__ = [
     "judge_forecasts",
     "load",
     "plan_backtest",
+    "portfolio",
     "predict",
     "read_forecasts",
+    "simulate",
     "suited",
     "train",
     "understand",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 from forecasting.checks import drop_short_series, living
 from forecasting.config import QUANTILES
 from forecasting.errors import DataError
-from forecasting.events import ForecastMade, Notice, Predictor, Progress, mean_of
+from forecasting.events import Event, ForecastMade, Notice, Predictor, Progress, mean_of
 from forecasting.jobs.exog import check_horizon, with_inputs
 from forecasting.jobs.job import Job
 from forecasting.jobs.preparing import told, told_ended
@@ -67,6 +67,26 @@ def predict(
         The file is damaged, foreign, or of a newer version.
     """
     yield Progress(0, 0, "Preparing the engine")
+    forecaster, panel = yield from load_network(panel, model, device, exog_sources)
+    task = forecaster.config.task
+    yield from told_ended(panel)
+    check_horizon(living(panel), forecaster.config.inputs, task.horizon)
+    predictor = forecaster.calibrated(panel) if calibrated else forecaster
+    yield ForecastMade(
+        future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True
+    )
+
+
+def load_network(
+    panel: Panel,
+    model: str | Path | TrainedNetwork,
+    device: str = "auto",
+    exog_sources: str = "",
+) -> Generator[Event, None, tuple[TrainedNetwork, Panel]]:
+    """Read a trained network, and leave out the series that it cannot forecast.
+
+    Parameters, events and errors are those of :func:`predict`.
+    """
     check_memory()
     from forecasting.training import TrainedNetwork
 
@@ -87,12 +107,7 @@ def predict(
             f"{', '.join(strange[:5])}{' ...' * (len(strange) > 5)}: taken for the mean of its "
             "series."
         )
-    yield from told_ended(panel)
-    check_horizon(living(panel), forecaster.config.inputs, task.horizon)
-    predictor = forecaster.calibrated(panel) if calibrated else forecaster
-    yield ForecastMade(
-        future(predictor, panel, task.horizon, task.point, quantiles), epoch=0, final=True
-    )
+    return forecaster, panel
 
 
 def future(

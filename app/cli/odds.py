@@ -1,0 +1,430 @@
+"""Odds of levels and of portfolios in a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
+from app.cli.exporting import check_suffixes, check_targets, each_attempted
+from app.cli.flags import flagged, given, run_config, suit_config
+from app.cli.journal import settings_of
+from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.odds_output import show_odds, show_portfolio, write_paths
+from app.cli.outcomes import WRITERS
+from app.cli.progress import Stopper, finish
+from app.cli.runs import keep_run, run_forecasts
+from forecasting.checks import living
+from forecasting.config import GROUPS, RunConfig
+from forecasting.errors import ConfigError
+from forecasting.sources.options import ReadOptions, TickerOptions
+
+if TYPE_CHECKING:
+    from forecasting.events import Event
+    from forecasting.jobs import PathsPlan
+    from forecasting.paths import LevelOdds, PathsMade
+    from forecasting.series import Panel
+
+_ODDS_PATHS, _PORTFOLIO_PATHS = 10_000, 1000
+#: Most bars that a date may lie ahead.
+_MOST_BARS = 1000
+#: Settings that mean something without a training.
+_WITHOUT_TRAINING = {"horizon", "calibration", "seed", "device", "exog_sources"}
+
+Baseline = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        metavar="BASELINE",
+        help="Take the forecast of a baseline, at once and without training: har, garch-t, ...",
+    ),
+]
+ModelFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Take the forecast of a saved model.")
+]
+Run = Annotated[
+    str,
+    typer.Option(
+        metavar="KEY", help="Take the forecast of a run that was kept (candlecast runs list)."
+    ),
+]
+Dependence = Annotated[
+    Literal["history", "gaussian"],
+    typer.Option(
+        help="What ties steps and series together: dates of the past drawn again, or a Gaussian "
+        "copula with shrunk correlation."
+    ),
+]
+Suppose = Annotated[
+    str,
+    typer.Option(
+        metavar="WHAT=CHANGE",
+        help="Only paths on which something changes so on average: market=-10%, or SYMBOL=-10%.",
+    ),
+]
+Export = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the paths: unique_id, ds, sample, y (.parquet, .csv). Repeatable.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class _LoadRequest:
+    """Where the forecast comes from, and how many paths are drawn."""
+
+    baseline: str
+    model_file: Path | None
+    run: str
+    paths: int
+    dependence: Literal["history", "gaussian"]
+    suppose: str
+
+    @property
+    def trains(self) -> bool:
+        return not (self.baseline or self.model_file or self.run)
+
+    def check(self, config: Path | None, settings: Mapping[str, Any]) -> None:
+        """Refuse two origins of one forecast, and settings of a training where nothing is
+        trained; raises ConfigError.
+        """
+        named = {"--with": self.baseline, "--model-file": self.model_file, "--run": self.run}
+        sources = [flag for flag, value in named.items() if value]
+        if len(sources) > 1:
+            raise ConfigError(
+                f"{sources[0]} does not go with {sources[1]}: each says where the forecast "
+                "comes from.",
+                "Leave one out.",
+            )
+        flags = (
+            []
+            if self.trains
+            else sorted(given(settings, *GROUPS.values()).keys() - _WITHOUT_TRAINING)
+        )
+        if config is not None and sources and not self.baseline:
+            flags.insert(0, "config")
+        if flags:
+            raise ConfigError(
+                f"--{flags[0].replace('_', '-')} does not go with {sources[0]}, which is not "
+                "trained.",
+                "Leave one out.",
+            )
+
+
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def odds(
+    sources: Sources,
+    level: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PRICE",
+            help="A price, or a change from the last one such as +5% or -5%. Repeatable.",
+        ),
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE", help="Last day that counts, as 2026-12-12; instead of --horizon."
+        ),
+    ] = "",
+    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _ODDS_PATHS,
+    baseline: Baseline = "",
+    model_file: ModelFile = None,
+    run: Run = "",
+    dependence: Dependence = "history",
+    suppose: Suppose = "",
+    config: ConfigFile = None,
+    export: Export = None,
+    as_json: AsJson = False,
+    keep_it: KeepRun = True,
+    accept_findings: AcceptFindings = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> int:
+    """Say how likely a series closes above or below a level, and how likely some close touches
+    it, by each of the next bars.
+    """
+    from forecasting import jobs
+
+    asked = _LoadRequest(baseline, model_file, run, paths, dependence, suppose)
+    asked.check(config, settings)
+    _check_by(by, settings)
+    levels = [_read_level(text) for text in level]
+    check_suffixes(export or [], WRITERS)
+    check_targets(export or [], sources)
+    experiment, loaded = _prepared(sources, asked, config, settings, refresh, accept_findings)
+    if by:
+        experiment = experiment.changed(
+            horizon=_bars_until(loaded.panel, by, experiment.task.horizon, asked)
+        )
+    with Stopper().listening() as stopper:
+        job = jobs.simulate(
+            loaded.panel, experiment, _plan(asked, loaded.panel, experiment), stopper
+        )
+        made, finished = _followed(stopper, job)
+        made = _within(made, experiment.task.horizon if by or settings.get("horizon") else 0)
+        found = [
+            _odds_of(made, series, item)
+            for series in range(len(made.paths.symbols))
+            for item in levels
+        ]
+        with each_attempted() as attempt:
+            for path in export or []:
+                attempt(partial(write_paths, path, made.paths))
+            if finished is not None and keep_it:
+                keep_run(finished.result, settings)
+            attempt(lambda: show_odds(found, made, as_json))
+    return stopper.exit_status
+
+
+@flagged(*GROUPS.values(), ReadOptions, TickerOptions)
+def portfolio(
+    sources: Sources,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="W,W,...",
+            help="Shares in the order of the series, or SYMBOL=SHARE parts; default: equal ones.",
+        ),
+    ] = "",
+    holdings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Holdings as CSV: symbol and value, or symbol and quantity; instead of --weights.",
+        ),
+    ] = None,
+    ranks: Annotated[
+        int,
+        typer.Option(
+            metavar="R",
+            min=0,
+            help="Also the chance of each series to land in each of R groups by growth: 5 for "
+            "quintiles.",
+        ),
+    ] = 0,
+    backtest: Annotated[
+        bool,
+        typer.Option("--backtest", help="Judge such forecasts from the last 15 % of the dates."),
+    ] = False,
+    paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _PORTFOLIO_PATHS,
+    baseline: Baseline = "",
+    model_file: ModelFile = None,
+    run: Run = "",
+    dependence: Dependence = "history",
+    suppose: Suppose = "",
+    config: ConfigFile = None,
+    export: Export = None,
+    as_json: AsJson = False,
+    keep_it: KeepRun = True,
+    accept_findings: AcceptFindings = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> int:
+    """Say what several series held together may be worth: distribution, value at risk, expected
+    shortfall, contributions.
+    """
+    from forecasting import jobs
+    from forecasting.events import RunFinished
+    from forecasting.paths import PortfolioMade
+
+    asked = _LoadRequest(baseline, model_file, run, paths, dependence, suppose)
+    asked.check(config, settings)
+    if weights and holdings:
+        raise ConfigError(
+            "--weights does not go with --holdings: both say what is held.", "Leave one out."
+        )
+    check_suffixes(export or [], WRITERS)
+    check_targets(export or [], sources)
+    experiment, loaded = _prepared(sources, asked, config, settings, refresh, accept_findings)
+    held: str | Mapping[str, float] = (
+        weights if holdings is None else _read_holdings(holdings, loaded.panel)
+    )
+    with Stopper().listening() as stopper:
+        plan = _plan(asked, loaded.panel, experiment)
+        job = jobs.portfolio(
+            loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
+        )
+        trained: list[RunFinished] = []
+        made = finish(_noting(stopper.following(job), trained), PortfolioMade)
+        with each_attempted() as attempt:
+            for path in export or []:
+                attempt(partial(write_paths, path, made.paths))
+            if trained and keep_it:
+                keep_run(trained[0].result, settings)
+            attempt(lambda: show_portfolio(made, as_json))
+    return stopper.exit_status
+
+
+def _prepared(
+    sources: list[str],
+    asked: _LoadRequest,
+    config: Path | None,
+    settings: Mapping[str, Any],
+    refresh: bool | None,
+    accept_findings: bool,
+) -> tuple[RunConfig, Loaded]:
+    """Load the series, and return them with the settings that suit them."""
+    if asked.trains:
+        experiment = run_config(config, settings)
+        loaded = load(sources, settings, refresh)
+        experiment = suit_config(experiment, loaded.panel, config, settings)
+        loaded = short_series_dropped(loaded, experiment.task.input_size)
+    elif asked.model_file is not None:
+        experiment = settings_of(asked.model_file).changed(**given(settings, *GROUPS.values()))
+        loaded = load(sources, settings, refresh, experiment.task.input_size)
+    else:
+        experiment = run_config(config, settings)
+        loaded = load(sources, settings, refresh)
+    accept(loaded.panel, accept_findings)
+    return experiment, loaded
+
+
+def _plan(asked: _LoadRequest, panel: Panel, config: RunConfig) -> PathsPlan:
+    from forecasting.jobs import PathsPlan
+
+    forecasts = run_forecasts(asked.run, panel.symbols) if asked.run else ()
+    suppose = _read_change(asked.suppose) if asked.suppose else None
+    seed = config.train.seed
+    return PathsPlan(
+        asked.baseline, asked.model_file, forecasts, asked.paths, seed, asked.dependence, suppose
+    )
+
+
+def _followed(stopper: Stopper, job: Iterator[Event]) -> tuple[PathsMade, Any]:
+    from forecasting.events import RunFinished
+    from forecasting.paths import PathsMade
+
+    trained: list[RunFinished] = []
+    made = finish(_noting(stopper.following(job), trained), PathsMade)
+    return made, trained[0] if trained else None
+
+
+def _noting(job: Iterator[Event], trained: list[Any]) -> Iterator[Event]:
+    """Pass events on, keeping what a training ended with."""
+    from forecasting.events import RunFinished
+
+    for event in job:
+        if isinstance(event, RunFinished):
+            trained.append(event)
+        yield event
+
+
+def _check_by(by: str, settings: Mapping[str, Any]) -> None:
+    if by and settings.get("horizon"):
+        raise ConfigError(
+            "--by does not go with --horizon: each says how far to look.",
+            "Leave one of the two out.",
+        )
+    if by:
+        _read_date(by)
+
+
+def _read_date(text: str) -> np.datetime64:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?", text):
+        raise ConfigError(f"--by {text} is no date.", "Write it as 2026-12-12.")
+    try:
+        found = np.datetime64(text.replace(" ", "T"))
+    except ValueError as error:
+        raise ConfigError(f"--by {text} is no date.", "Write it as 2026-12-12.") from error
+    return found if len(text) > 10 else found + np.timedelta64(1, "D") - np.timedelta64(1, "s")
+
+
+def _bars_until(panel: Panel, text: str, horizon: int, asked: _LoadRequest) -> int:
+    """Return how many bars of the first series come until a date.
+
+    Raises
+    ------
+    ConfigError
+        A date that is over, too far away, or beyond the horizon of a model that is not trained now.
+    """
+    from forecasting.calendars import future_sessions
+
+    series, date = living(panel)[0], _read_date(text)
+    ahead = future_sessions(series, _MOST_BARS)
+    bars = int(np.searchsorted(ahead, date, side="right"))
+    last = str(series.ds[-1])[:10]
+    if bars == 0:
+        raise ConfigError(
+            f"No bar of {series.symbol} comes after {last} and by {text}.", "Choose a later date."
+        )
+    if bars == _MOST_BARS:
+        raise ConfigError(
+            f"{text} is {_MOST_BARS:,} bars of {series.symbol} away or more.",
+            "Choose an earlier date.",
+        )
+    if (asked.model_file or asked.run) and bars > horizon:
+        raise ConfigError(
+            f"{text} is {bars} bars away; this model forecasts {horizon}.",
+            "Choose an earlier date, or forecast anew.",
+        )
+    return bars
+
+
+def _within(made: PathsMade, horizon: int) -> PathsMade:
+    """Return the paths up to a horizon that was asked for; 0 for all of them."""
+    from dataclasses import replace
+
+    if horizon > made.paths.horizon:
+        raise ConfigError(
+            f"A horizon of {horizon} is asked for; this model forecasts {made.paths.horizon} bars.",
+            "Lower --horizon.",
+        )
+    return replace(made, paths=made.paths.until(horizon)) if horizon else made
+
+
+def _read_level(text: str) -> Callable[[float], float]:
+    """Return what makes a level of the last price: a price as it is, or a change in percent."""
+    number = text.strip().replace("_", "")
+    try:
+        value = float(number.removesuffix("%"))
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise ConfigError(
+            f"--level {text} is no price.", "For example 105, or +5% of the last price."
+        )
+    if number.endswith("%"):
+        return lambda last: last * (1 + value / 100)
+    return lambda last: value
+
+
+def _read_change(text: str) -> tuple[str, float]:
+    name, _, change = (word.strip() for word in text.rpartition("="))
+    try:
+        share = float(change.removesuffix("%")) / (100 if change.endswith("%") else 1)
+    except ValueError:
+        share = float("nan")
+    if not name or not np.isfinite(share) or share <= -1:
+        raise ConfigError(
+            f"--suppose {text} cannot be read.", "For example market=-10%, or AAPL=5%."
+        )
+    return name, share
+
+
+def _read_holdings(path: Path, panel: Panel) -> dict[str, float]:
+    """Read holdings and return the share of each series in their value.
+
+    Raises
+    ------
+    DataError
+        A file without the columns, or with a symbol that is not loaded.
+    """
+    from forecasting.paths.holdings import read_holdings
+
+    return read_holdings(path, panel)
+
+
+def _odds_of(made: PathsMade, series: int, level: Callable[[float], float]) -> LevelOdds:
+    from forecasting.paths import level_odds
+
+    return level_odds(made.paths, series, level(float(made.paths.y0[series])))

@@ -1,0 +1,479 @@
+"""Odds on a panel of daily stocks: events, portfolios and ranks, from paths whose model is frozen
+before the years that judge it.
+
+Usage: python benchmarks/accuracy/odds.py PANEL.csv.gz --first 2014-07-01 --end 2016-01-01 [--with
+har] [--paths 1000] [--step 1]
+       python benchmarks/accuracy/odds.py --walks | --cost
+
+Settings are chosen on the years before 2016; 2016 and 2017 are opened once. Touch means that some
+close reaches the level.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from forecasting import Panel, PriceSeries, source
+from forecasting.baselines import BASELINES
+from forecasting.events import Predictor
+from forecasting.jobs import calibrated_baseline
+from forecasting.paths import Marginals, Residuals, simulate
+from forecasting.paths.backtest import (
+    PortfolioHistory,
+    index_samples,
+    inside,
+    portfolio_history,
+    portfolio_index,
+)
+from forecasting.paths.dependence import recency, shrinkage
+from forecasting.paths.events import membership, rank_probabilities
+from forecasting.paths.marginals import LEVELS
+from forecasting.paths.past import cutoff_dates, past_marginals
+from forecasting.paths.sampling import Paths
+from forecasting.paths.scores import (
+    brier,
+    christoffersen,
+    kupiec,
+    ranked_probability_score,
+    reliability,
+    sample_crps,
+)
+from forecasting.series import Dates, Floats
+
+HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
+FITTED_SHARE, LEAST_EVENTS = 0.7, 500
+
+
+@dataclass
+class Events:
+    """Probabilities and what happened, by kind (finish, touch) and step."""
+
+    said: dict[tuple[str, int], list[Floats]]
+    seen: dict[tuple[str, int], list[np.ndarray]]
+
+    @classmethod
+    def empty(cls) -> Events:
+        keys = [(kind, h) for kind in ("finish", "touch") for h in STEPS]
+        return cls({key: [] for key in keys}, {key: [] for key in keys})
+
+    def add(self, key: tuple[str, int], said: Floats, seen: np.ndarray) -> None:
+        self.said[key].append(said)
+        self.seen[key].append(seen)
+
+    def joined(self, kind: str, steps: tuple[int, ...] = STEPS) -> tuple[Floats, np.ndarray]:
+        keys = [(kind, h) for h in steps]
+        said = np.concatenate([part for key in keys for part in self.said[key]])
+        seen = np.concatenate([part for key in keys for part in self.seen[key]])
+        return said, seen
+
+
+def loaded(path: str, first: np.datetime64, end: np.datetime64) -> Panel:
+    """Return the series with 300 bars before a date, up to another."""
+    kept = [s for s in source(path).load() if np.searchsorted(s.ds, first) >= 300]
+    return Panel(tuple(s.head(int(np.searchsorted(s.ds, end))) for s in kept))
+
+
+def frozen(panel: Panel, name: str, first: np.datetime64, calibration: str) -> Predictor:
+    """Fit a baseline to the first seven tenths of what lies before a date; its intervals learn
+    from its misses since then.
+    """
+    dates = np.unique(np.concatenate([s.ds for s in panel]))
+    dates = dates[dates < first]
+    return calibrated_baseline(
+        panel, name, HORIZON, calibration, dates[int(FITTED_SHARE * dates.size)]
+    )
+
+
+def add_events(
+    events: Events, paths: Paths, y: Floats, *, independent: Events | None = None
+) -> None:
+    """Read the odds of all changes off the paths, beside what happened; also as if steps were
+    independent.
+    """
+    growth, seen = paths.growth, y / paths.y0[:, None]
+    for change in CHANGES:
+        beyond: Callable[[Floats], np.ndarray] = (
+            (lambda g, c=change: g >= 1 + c) if change > 0 else (lambda g, c=change: g <= 1 + c)
+        )
+        said, happened = beyond(growth), beyond(seen)
+        finish = said.mean(axis=2)
+        touch = np.logical_or.accumulate(said, axis=1).mean(axis=2)
+        alone = 1 - np.cumprod(1 - finish, axis=1)
+        touched = np.logical_or.accumulate(happened, axis=1)
+        for h in STEPS:
+            events.add(("finish", h), finish[:, h - 1], happened[:, h - 1])
+            events.add(("touch", h), touch[:, h - 1], touched[:, h - 1])
+            if independent is not None:
+                independent.add(("touch", h), alone[:, h - 1], touched[:, h - 1])
+
+
+def event_figures(
+    panel: Panel, models: dict[str, tuple[Predictor, str]], dates: Dates, n_paths: int
+) -> Iterator[str]:
+    """Yield figure 1: reliability and Brier scores."""
+    residuals = Residuals.of(panel)
+    found: dict[str, Events] = {}
+    alone = Events.empty()
+    for name, (predictor, dependence) in models.items():
+        found[name] = Events.empty()
+        for marginals, series, y in past_marginals(predictor, panel, dates, HORIZON):
+            known = residuals.before(marginals.cutoff.max()).take(series)
+            paths = simulate(marginals, known, n_paths, 0, dependence)
+            add_events(found[name], paths, y, independent=alone if name == "joint" else None)
+    yield f"events from {dates.size} cutoffs, {len(panel)} stocks, {n_paths} paths"
+    for kind in ("finish", "touch"):
+        for steps in (*((h,) for h in STEPS), STEPS):
+            yield _event_line(kind, steps, found, alone)
+    for kind in ("finish", "touch"):
+        table = reliability(*found["joint"].joined(kind))
+        for count, predicted, realised in zip(
+            table.count, table.predicted, table.realised, strict=True
+        ):
+            yield (
+                f"  {kind} tenth: {count:9,.0f} events, said {100 * predicted:5.1f}, realised "
+                f"{100 * realised:5.1f}"
+            )
+
+
+def _event_line(kind: str, steps: tuple[int, ...], found: dict[str, Events], alone: Events) -> str:
+    said, seen = found["joint"].joined(kind, steps)
+    table = reliability(said, seen)
+    enough = table.count >= LEAST_EVENTS
+    gaps = 100 * np.abs(table.predicted - table.realised)[enough]
+    scores = {name: brier(*item.joined(kind, steps)) for name, item in found.items()}
+    if kind == "touch":
+        scores["independent"] = brier(*alone.joined(kind, steps))
+    told = "  ".join(f"{name} {score:.5f}" for name, score in scores.items())
+    words = ",".join(map(str, steps))
+    return (
+        f"{kind:6s} h={words:7s} largest gap {gaps.max():4.1f} points, mean {gaps.mean():4.1f} "
+        f"({enough.sum()} tenths)  Brier: {told}"
+    )
+
+
+def books(count: int, seed: int = 1, each: int = 50, size: int = 10) -> Floats:
+    """Return weights: all equal, random equal tens, and random long-short tens, [1 + 2 each, S]."""
+    rng = np.random.default_rng(seed)
+    made = [np.full(count, 1 / count)]
+    for short in (False, True):
+        for _ in range(each):
+            chosen = rng.permutation(count)[:size]
+            book = np.zeros(count)
+            book[chosen] = 1 / size
+            if short:
+                book[chosen[size // 2 :]] *= -1
+            made.append(book)
+    return np.stack(made)
+
+
+def portfolio_figures(
+    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int
+) -> Iterator[str]:
+    """Yield figure 2: coverage, tests of the value at risk and CRPS of 101 portfolios."""
+    weights = books(len(panel))
+    job = portfolio_history(predictor, panel, weights, dates, HORIZON, n_paths, steps=STEPS)
+    while True:
+        try:
+            next(job)
+        except StopIteration as finished:
+            made: PortfolioHistory = finished.value
+            break
+    rivals = {
+        name: np.empty((dates.size, len(weights), len(STEPS)))
+        for name in ("garch-t", "historical-simulation")
+    }
+    covered = {name: np.empty((dates.size, len(weights), len(STEPS))) for name in rivals}
+    at = np.array(STEPS) - 1
+    for number, book in enumerate(weights):
+        index = portfolio_index(panel, book)
+        for name in rivals:
+            samples = index_samples(name, index, dates[0], made.cutoffs, HORIZON, n_paths)[:, at]
+            rivals[name][:, number] = sample_crps(samples, made.outcome[:, number])
+            covered[name][:, number] = inside(samples, made.outcome[:, number], 80)
+    ours = sample_crps(made.joint, made.outcome)
+    alone = sample_crps(made.independent, made.outcome)
+    groups = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
+    for place, step in enumerate(STEPS):
+        samples, seen = made.joint[:, :, place], made.outcome[:, :, place]
+        for name, group in groups.items():
+            share = {level: inside(samples[:, group], seen[:, group], level) for level in (80,)}
+            below = {
+                level: seen[:, group] < np.quantile(samples[:, group], 1 - level / 100, axis=2)
+                for level in (95, 99)
+            }
+            bp = {
+                k: 1e4 * v[:, group, place].mean()
+                for k, v in {"joint": ours, "independent": alone, **rivals}.items()
+            }
+            wins = np.mean(
+                ours[:, group, place].mean(axis=0)
+                <= rivals["garch-t"][:, group, place].mean(axis=0)
+            )
+            alone_share = inside(made.independent[:, group, place], seen[:, group], 80)
+            yield (
+                f"h={step:2d} {name:12s} 80 % band {100 * share[80].mean():5.1f} (each "
+                f"{100 * share[80].mean(axis=0).min():.0f}-"
+                f"{100 * share[80].mean(axis=0).max():.0f}; independent "
+                f"{100 * alone_share.mean():.1f}, "
+                f"GARCH-t {100 * covered['garch-t'][:, group, place].mean():.1f})  VaR-95 hit "
+                f"{100 * below[95].mean():.2f}"
+                f"  VaR-99 hit {100 * below[99].mean():.2f}  CRPS bp: "
+                + "  ".join(f"{k} {v:.2f}" for k, v in bp.items())
+                + f"  (<= GARCH-t in {100 * wins:.0f} %)"
+            )
+    yield from _test_lines(made)
+
+
+def _test_lines(made: PortfolioHistory) -> Iterator[str]:
+    for level in (95, 99):
+        rate = 1 - level / 100
+        hits = made.outcome[:, :, 0] < np.quantile(made.joint[:, :, 0], rate, axis=2)
+        rates = np.array([kupiec(item, rate) >= 0.05 for item in hits.T])
+        both = np.array([christoffersen(item, rate) >= 0.05 for item in hits.T])
+        shares = (
+            f"Kupiec passed by {100 * rates.mean():.0f} %, Christoffersen by "
+            f"{100 * both.mean():.0f} %"
+        )
+        yield f"one day, VaR-{level}: {shares} of {rates.size}"
+
+
+def rank_figures(
+    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int, ranks: int = 5
+) -> Iterator[str]:
+    """Yield figure 3: ranked probability scores of quintiles over non-overlapping blocks."""
+    residuals = Residuals.of(panel)
+    scores: dict[str, list[float]] = {"joint": [], "gaussian": [], "equal": []}
+    said, seen = [], []
+    for marginals, series, y in past_marginals(predictor, panel, dates[::HORIZON], HORIZON):
+        cutoff = marginals.cutoff.max()
+        paths = simulate(marginals, residuals.before(cutoff).take(series), n_paths)
+        growth = paths.samples[:, -1] / paths.y0[:, None]
+        truth = membership(len(series), ranks)[np.argsort(np.argsort(y[:, -1] / paths.y0))]
+        probability = rank_probabilities(growth, ranks)
+        rival = rank_probabilities(_gaussian(panel, series, cutoff, n_paths), ranks)
+        scores["joint"].append(float(ranked_probability_score(probability, truth).mean()))
+        scores["gaussian"].append(float(ranked_probability_score(rival, truth).mean()))
+        scores["equal"].append(
+            float(ranked_probability_score(np.full_like(probability, 1 / ranks), truth).mean())
+        )
+        said.append(probability)
+        seen.append(truth)
+    table = reliability(np.concatenate(said).reshape(-1), np.concatenate(seen).reshape(-1) > 0.5)
+    gap = np.array(scores["joint"]) - np.array(scores["gaussian"])
+    told = "  ".join(f"{name} {np.mean(item):.5f}" for name, item in scores.items())
+    yield (
+        f"ranks over {len(gap)} blocks of {HORIZON} days: RPS {told}; better in "
+        f"{(gap < 0).mean():.0%} of blocks"
+    )
+    for count, predicted, realised in zip(
+        table.count, table.predicted, table.realised, strict=True
+    ):
+        if count >= 100:
+            yield (
+                f"  rank tenth: {count:7,.0f}, said {100 * predicted:5.1f}, realised "
+                f"{100 * realised:5.1f}"
+            )
+
+
+def _gaussian(
+    panel: Panel, series: np.ndarray, cutoff: np.datetime64, n_paths: int, bars: int = 250
+) -> Floats:
+    """Draw growth over the horizon from a normal with the Ledoit-Wolf correlation of the last
+    bars, [S, K].
+    """
+    lines = []
+    for index in series:
+        item = panel[int(index)]
+        end = int(np.searchsorted(item.ds, cutoff, side="right"))
+        lines.append(np.diff(np.log(item.y[end - bars - 1 : end])))
+    moves = np.stack(lines)
+    moves -= moves.mean(axis=1, keepdims=True)
+    deviation = moves.std(axis=1)
+    scaled = moves / deviation[:, None]
+    share = shrinkage(scaled, recency(bars, 1e9))
+    correlation = (1 - share) * scaled @ scaled.T / bars + share * np.eye(len(lines))
+    draws = np.linalg.cholesky(correlation) @ np.random.default_rng(0).standard_normal(
+        (len(lines), n_paths)
+    )
+    return np.exp(draws * deviation[:, None] * np.sqrt(HORIZON))
+
+
+def walk_figures(walks: int = 400, bars: int = 1000) -> Iterator[str]:
+    """Yield figure 5: probabilities of simulated normal walks beside theory, exact for closes
+    and by reflection in continuous time.
+    """
+    rng = np.random.default_rng(0)
+    deviation = 0.01
+    ds = np.arange(bars) * np.timedelta64(1, "D") + np.datetime64("2010-01-01", "us")
+    moves = rng.normal(0, deviation, (walks, bars))
+    panel = Panel(
+        tuple(
+            PriceSeries(
+                f"W{n}", ds, ("close",), 100 * np.exp(np.cumsum(m))[:, None], calendar="24/7"
+            )
+            for n, m in enumerate(moves)
+        )
+    )
+    theory = _theory(deviation)
+    for name in ("random-walk", "har", "ewma"):
+        predictor = calibrated_baseline(panel, name, HORIZON)
+        marginals = Marginals.of_predictor(predictor, panel, HORIZON)
+        paths = simulate(marginals, Residuals.of(panel), 2000)
+        gaps = []
+        for change in CHANGES:
+            beyond = paths.growth >= 1 + change if change > 0 else paths.growth <= 1 + change
+            finish, touch = (
+                beyond.mean(axis=(0, 2)),
+                np.logical_or.accumulate(beyond, axis=1).mean(axis=(0, 2)),
+            )
+            for h in STEPS:
+                level = np.log1p(change)
+                exact, continuous = theory(level, h)
+                normal = NormalDist(0, deviation * h**0.5).cdf(-abs(level))
+                gaps.append((abs(finish[h - 1] - normal), abs(touch[h - 1] - exact)))
+                yield (
+                    f"{name:12s} {change:+.0%} h={h:2d}: finish {100 * finish[h - 1]:6.2f} "
+                    f"(theory {100 * normal:6.2f})  touch "
+                    f"{100 * touch[h - 1]:6.2f} (closes {100 * exact:6.2f}, continuous "
+                    f"{100 * continuous:6.2f})"
+                )
+        yield (
+            f"{name}: largest gap, finish {100 * max(g for g, _ in gaps):.2f} points, touch "
+            f"{100 * max(g for _, g in gaps):.2f} points"
+        )
+
+
+def _theory(deviation: float) -> Callable[[float, int], tuple[float, float]]:
+    """Return what gives P(some of h closes of a normal walk reaches a level), by integration,
+    and by the reflection principle.
+    """
+
+    def of(level: float, steps: int) -> tuple[float, float]:
+        barrier = abs(level)
+        grid = np.linspace(barrier - 12 * deviation * steps**0.5, barrier, 4001)
+        width = grid[1] - grid[0]
+        middle = grid[:-1] + width / 2
+        kernel = (
+            np.exp(-(((middle[:, None] - middle) / deviation) ** 2) / 2)
+            * width
+            / (deviation * np.sqrt(2 * np.pi))
+        )
+        density = np.exp(-((middle / deviation) ** 2) / 2) / (deviation * np.sqrt(2 * np.pi))
+        for _ in range(steps - 1):
+            density = kernel @ density
+        alive = float(density.sum() * width)
+        return 1 - alive, 2 * NormalDist(0, deviation * steps**0.5).cdf(-barrier)
+
+    return of
+
+
+def cost_figures() -> Iterator[str]:
+    """Yield figure 4: CPU seconds and memory of 500 series x 1,000 paths x 20 steps, and of one
+    series' odds while a line is dragged.
+    """
+    import resource
+
+    from forecasting.paths import level_odds
+
+    rng = np.random.default_rng(0)
+    count, bars = 500, 1000
+    z = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
+    values = 100 * np.exp(
+        0.01 * np.sqrt(np.arange(1, HORIZON + 1))[None, :, None] * z * np.ones((count, 1, 1))
+    )
+    ds = np.datetime64("2020-01-01", "us") + np.arange(HORIZON) * np.timedelta64(1, "D")
+    names = tuple(f"S{n}" for n in range(count))
+    marginals = Marginals(
+        "made",
+        names,
+        np.full(count, ds[0]),
+        np.full(count, 100.0),
+        np.tile(ds, (count, 1)),
+        LEVELS,
+        values,
+    )
+    common = 0.6 * rng.standard_normal(bars) + 0.8 * rng.standard_normal((count, bars))
+    residuals = Residuals(np.arange(bars).astype("datetime64[us]"), common, np.ones(count))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for seed in range(5):
+        started = time.process_time()
+        paths = simulate(marginals, residuals, 1000, seed)
+        seconds.append(time.process_time() - started)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    used = f"{memory / 1024:.0f} MB at most ({before / 1024:.0f} before)"
+    yield f"500 series x 1,000 paths x 20 steps: {np.median(seconds):.2f} CPU s, {used}"
+    item = simulate(
+        Marginals(
+            "made",
+            names[:1],
+            *(getattr(marginals, n)[:1] for n in ("cutoff", "y0", "ds")),
+            LEVELS,
+            values[:1],
+        ),
+        residuals.take(np.array([0])),
+        10_000,
+    )
+    started = time.process_time()
+    for n in range(200):
+        level_odds(item, 0, 100 + n / 20)
+    yield (
+        "odds of one level from 10,000 paths: "
+        f"{1000 * (time.process_time() - started) / 200:.2f} ms"
+    )
+    assert paths.n_paths == 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("panel", nargs="?")
+    parser.add_argument("--first", default="2014-07-01")
+    parser.add_argument("--end", default="2016-01-01")
+    parser.add_argument("--with", dest="baseline", default="har", choices=list(BASELINES))
+    parser.add_argument("--calibration", default="aci")
+    parser.add_argument("--paths", type=int, default=1000)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=["events", "portfolios", "ranks"])
+    parser.add_argument("--walks", action="store_true")
+    parser.add_argument("--cost", action="store_true")
+    asked = parser.parse_args()
+    if asked.walks or asked.cost:
+        for line in walk_figures() if asked.walks else cost_figures():
+            print(line, flush=True)
+        return
+    first, end = np.datetime64(asked.first), np.datetime64(asked.end)
+    panel = loaded(asked.panel, first, end)
+    predictor = frozen(panel, asked.baseline, first, asked.calibration)
+    walk = frozen(panel, "random-walk", first, "none")
+    dates = cutoff_dates(panel, first, HORIZON)
+    print(
+        f"{asked.baseline}, {asked.calibration}: {str(dates[0])[:10]} to {str(dates[-1])[:10]}",
+        flush=True,
+    )
+    figures: dict[str, Callable[[], Iterator[str]]] = {
+        "events": lambda: event_figures(
+            panel,
+            {"joint": (predictor, "history"), "walk-copula": (walk, "gaussian")},
+            dates[:: asked.step],
+            asked.paths,
+        ),
+        "portfolios": lambda: portfolio_figures(panel, predictor, dates, asked.paths),
+        "ranks": lambda: rank_figures(panel, predictor, dates, 4 * asked.paths),
+    }
+    for name in asked.only:
+        started = time.process_time()
+        for line in figures[name]():
+            print(line, flush=True)
+        print(f"{name}: {time.process_time() - started:.0f} CPU s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,386 @@
+"""Joint paths of the next bars from any model, and portfolios valued on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from forecasting.checks import check_distances, drop_short_series, living
+from forecasting.config import RunConfig
+from forecasting.errors import ConfigError, DataError
+from forecasting.events import Event, Notice, Predictor, Progress, RunFinished
+from forecasting.jobs.job import Job, never
+from forecasting.jobs.predicting import load_network
+from forecasting.jobs.preparing import told, told_ended
+from forecasting.jobs.training import train
+from forecasting.series import Forecast, Panel
+
+if TYPE_CHECKING:
+    from forecasting.paths.dependence import DependenceName
+    from forecasting.paths.results import PathsMade, PortfolioBacktest
+    from forecasting.paths.sampling import Paths
+
+#: Share of the dates that a baseline is fitted to; its intervals are calibrated by the others.
+_FITTED_SHARE = 0.7
+#: Share of the dates from which a portfolio is judged, and most of them; paths from each.
+_JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
+_LEAST_BARS = 30
+#: The mean of all series, as what is supposed to change.
+MARKET = "market"
+
+
+@dataclass(frozen=True)
+class PathsPlan:
+    """How paths are drawn, and from which model.
+
+    Attributes
+    ----------
+    baseline : str
+        Name of a baseline that answers without training; "" for a network.
+    model_file : Path, optional
+        A saved network.
+    forecasts : tuple of Forecast
+        What a kept run said; its prices are given up to its cutoff.
+    n_paths, seed : int
+    dependence : str
+    suppose : tuple of str and float, optional
+        A symbol, or ``market``, and the change over the horizon that the paths are to have on
+        average.
+    """
+
+    baseline: str = ""
+    model_file: Path | None = None
+    forecasts: tuple[Forecast, ...] = ()
+    n_paths: int = 1000
+    seed: int = 0
+    dependence: DependenceName = "history"
+    suppose: tuple[str, float] | None = None
+
+
+def simulate(
+    panel: Panel,
+    config: RunConfig,
+    plan: PathsPlan,
+    should_stop: Callable[[], bool] = never,
+    *,
+    together: bool = False,
+) -> Job:
+    """Draw joint paths from the last bar of each series.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+        Settings of the training, where the plan asks for one; the horizon for a baseline.
+    plan : PathsPlan
+    should_stop : callable
+        As of :func:`train`.
+    together : bool
+        Keep only dates that all calendars have, so that step h is one date for all series.
+
+    Yields
+    ------
+    Event
+        Those of a training, Notice, Progress, PathsMade.
+
+    Raises
+    ------
+    CandlecastError
+        Too little history, a model that does not suit the prices, or a condition that hardly any
+        path meets.
+    """
+    yield from _simulated(panel, config, plan, should_stop, together)
+
+
+def _simulated(
+    panel: Panel,
+    config: RunConfig,
+    plan: PathsPlan,
+    should_stop: Callable[[], bool],
+    together: bool,
+) -> Generator[Event, None, tuple[PathsMade, Predictor | None]]:
+    from forecasting.paths import PathsMade, Residuals
+    from forecasting.paths import simulate as draw
+    from forecasting.paths.marginals import Marginals
+    from forecasting.paths.sampling import check_paths
+
+    check_paths(plan.n_paths)
+    yield Progress(0, 0, "Preparing the engine")
+    if together:
+        panel = yield from _together(panel)
+    panel, predictor, horizon = yield from _modelled(panel, config, plan, should_stop)
+    yield Progress(0, 0, "Drawing paths")
+    marginals = (
+        Marginals.of_forecasts(plan.forecasts)
+        if predictor is None
+        else Marginals.of_predictor(predictor, panel, horizon)
+    )
+    residuals = Residuals.of(panel).before(marginals.cutoff.max())
+    paths = draw(marginals, residuals, plan.n_paths, plan.seed, plan.dependence)
+    paths, supposed = _supposed(paths, plan)
+    made = PathsMade(paths, panel, supposed)
+    yield made
+    return made, predictor
+
+
+def _together(panel: Panel) -> Generator[Event, None, Panel]:
+    from forecasting.paths.aligned import on_common_dates
+
+    yield from told_ended(panel)
+    panel, note = on_common_dates(living(panel))
+    if note:
+        yield Notice(note)
+    return panel
+
+
+def _modelled(
+    panel: Panel, config: RunConfig, plan: PathsPlan, should_stop: Callable[[], bool]
+) -> Generator[Event, None, tuple[Panel, Predictor | None, int]]:
+    """Return the series that are forecast, what forecasts them, and its horizon; nothing
+    forecasts them where a run did.
+    """
+    if plan.forecasts:
+        return _of_run(panel, plan.forecasts), None, len(plan.forecasts[0])
+    if plan.baseline:
+        predictor, panel = yield from _baseline(panel, config, plan.baseline)
+        return panel, predictor, config.task.horizon
+    if plan.model_file is not None:
+        panel, predictor, horizon = yield from _saved(
+            panel, plan.model_file, config.train.device, config.inputs.exog_sources
+        )
+        return panel, predictor, horizon
+    finished: RunFinished | None = None
+    for event in train(panel, config, should_stop):
+        if isinstance(event, RunFinished):
+            finished = event
+        else:
+            yield event
+    if finished is None:
+        raise DataError("The training ended without a network.", "Train again.")
+    yield finished
+    panel = living(finished.result.panel)
+    return panel, _calibrated(finished, panel), config.task.horizon
+
+
+def _calibrated(finished: RunFinished, panel: Panel) -> Predictor:
+    from forecasting.training import TrainedNetwork
+
+    assert isinstance(finished.forecaster, TrainedNetwork)
+    return finished.forecaster.calibrated(panel)
+
+
+def _of_run(panel: Panel, forecasts: tuple[Forecast, ...]) -> Panel:
+    """Return the series of a run's forecasts as they were at its cutoffs.
+
+    Raises
+    ------
+    DataError
+        Prices that are not there.
+    """
+    have = {series.symbol: series for series in panel}
+    found = []
+    for item in forecasts:
+        series = have.get(item.symbol)
+        known = 0 if series is None else int(np.searchsorted(series.ds, item.cutoff, side="right"))
+        if series is None or known < _LEAST_BARS:
+            raise DataError(
+                f"The run forecast {item.symbol}, whose prices before it are not loaded.",
+                "Load them, or forecast anew.",
+            )
+        found.append(series.head(known))
+    return Panel(tuple(found))
+
+
+def _baseline(
+    panel: Panel, config: RunConfig, name: str
+) -> Generator[Event, None, tuple[Predictor, Panel]]:
+    """Fit a baseline to the first dates; its intervals learn from its misses on the others."""
+    from forecasting.baselines import BASELINES
+
+    if name not in BASELINES:
+        raise ConfigError(
+            f"There is no baseline called '{name}'.", f"There are {', '.join(BASELINES)}."
+        )
+    panel, short = drop_short_series(panel, _LEAST_BARS)
+    yield from told(short, "Load more of its history.")
+    check_distances(panel)
+    yield from told_ended(panel)
+    panel = living(panel)
+    if min(map(len, panel)) < _LEAST_BARS:
+        raise DataError(
+            f"{panel.symbols[0]} has {len(panel[0])} bars; odds need {_LEAST_BARS} or more to "
+            "learn from.",
+            "Load more history.",
+        )
+    return calibrated_baseline(panel, name, config.task.horizon, config.task.calibration), panel
+
+
+def calibrated_baseline(
+    panel: Panel,
+    name: str,
+    horizon: int,
+    calibration: str = "aci",
+    before: np.datetime64 | None = None,
+) -> Predictor:
+    """Fit a baseline to the first part of a panel, to be calibrated by its own misses from there
+    on.
+
+    Its drift counts as far as the first part can tell it from none (:class:`SteadyDrift`).
+
+    Parameters
+    ----------
+    panel : Panel
+    name : str
+        Key of ``BASELINES``.
+    horizon : int
+    calibration : str
+        Key of ``CALIBRATIONS``, or ``none``.
+    before : datetime64, optional
+        First date that may not be looked at; by default seven tenths of the dates are.
+    """
+    from forecasting.baselines import BASELINES
+    from forecasting.conformal import CALIBRATIONS, Calibrated
+    from forecasting.paths.drift import DRIFTING, SteadyDrift
+
+    if before is None:
+        dates = np.unique(np.concatenate([s.ds for s in panel]))
+        before = dates[int(_FITTED_SHARE * dates.size)]
+    insample = tuple(
+        max(min(int(np.searchsorted(s.ds, before)), len(s)), min(len(s), _LEAST_BARS))
+        for s in panel
+    )
+    fitted = BASELINES[name].fit(panel, insample, horizon)
+    if name in DRIFTING:
+        fitted = SteadyDrift.of(fitted, panel, insample, horizon)
+    if calibration == "none":
+        return fitted
+    return Calibrated(fitted, CALIBRATIONS[calibration], insample, horizon, lookback=3)
+
+
+def _saved(
+    panel: Panel, path: Path, device: str, exog_sources: str
+) -> Generator[Event, None, tuple[Panel, Predictor, int]]:
+    forecaster, panel = yield from load_network(panel, path, device, exog_sources)
+    panel = living(panel)
+    return panel, forecaster.calibrated(panel), forecaster.config.task.horizon
+
+
+def _supposed(paths: Paths, plan: PathsPlan) -> tuple[Paths, str]:
+    """Return the paths on which a condition holds, and the condition in words."""
+    from forecasting.paths.portfolio import conditional
+
+    if plan.suppose is None:
+        return paths, ""
+    name, change = plan.suppose
+    growth = paths.samples[:, -1] / paths.y0[:, None] - 1
+    if name == MARKET:
+        driver = growth.mean(axis=0)
+    elif name in paths.symbols:
+        driver = growth[paths.symbols.index(name)]
+    else:
+        raise ConfigError(
+            f"There is no series '{name}' to suppose a change of.",
+            f"There are {MARKET}, {', '.join(paths.symbols[:8])}.",
+        )
+    who = "the mean of all series" if name == MARKET else name
+    return conditional(
+        paths, driver, change, plan.seed
+    ), f"Supposed: {who} changes by {change:+.1%} over {paths.horizon} bars."
+
+
+def portfolio(
+    panel: Panel,
+    config: RunConfig,
+    plan: PathsPlan,
+    weights: str | Mapping[str, float] = "",
+    should_stop: Callable[[], bool] = never,
+    *,
+    ranks: int = 0,
+    backtest: bool = False,
+) -> Job:
+    """Value a portfolio on joint paths, and judge such forecasts from past cutoffs.
+
+    Parameters
+    ----------
+    panel : Panel
+    config, plan, should_stop
+        As of :func:`simulate`.
+    weights : str or mapping of str to float
+        Numbers in the order of the series, ``SYMBOL=NUMBER`` parts, or shares by symbol; empty for
+        equal ones.
+    ranks : int
+        Groups by growth into which each series may fall; 0 for none.
+    backtest : bool
+        Judge the joint forecast of this portfolio from the last 15 % of the dates, at most 500 of
+        them.
+
+    Yields
+    ------
+    Event
+        Those of :func:`simulate`, then PortfolioMade.
+
+    Raises
+    ------
+    ConfigError
+        Weights or ranks that do not suit the series, or a backtest of a kept run.
+    """
+    from forecasting.paths import PortfolioMade, hold
+    from forecasting.paths.events import rank_probabilities
+
+    if backtest and plan.forecasts:
+        raise ConfigError(
+            "A kept run has one forecast only, which cannot be judged from past cutoffs.",
+            "Use --model-file or --with for --backtest.",
+        )
+    if isinstance(weights, str):
+        _weights_of(weights, panel.symbols)
+    made, predictor = yield from _simulated(panel, config, plan, should_stop, together=True)
+    paths = made.paths
+    shares = _weights_of(weights, paths.symbols)
+    held = hold(paths, shares)
+    groups = rank_probabilities(paths.samples[:, -1] / paths.y0[:, None], ranks) if ranks else None
+    judged = None
+    if backtest and predictor is not None:
+        judged = yield from _judged(predictor, made.panel, shares, paths.horizon, plan)
+    left_out = {
+        symbol: "It is not among the series that are forecast."
+        for symbol in panel.symbols
+        if symbol not in paths.symbols
+    }
+    yield PortfolioMade(held, paths, made.panel, groups, judged, made.supposed, left_out)
+
+
+def _weights_of(weights: str | Mapping[str, float], symbols: tuple[str, ...]) -> np.ndarray:
+    from forecasting.paths.portfolio import parse_weights
+
+    text = (
+        weights
+        if isinstance(weights, str)
+        else ",".join(f"{name}={share!r}" for name, share in weights.items() if name in symbols)
+    )
+    return parse_weights(text, symbols)
+
+
+def _judged(
+    predictor: Predictor, panel: Panel, weights: np.ndarray, horizon: int, plan: PathsPlan
+) -> Generator[Event, None, PortfolioBacktest]:
+    from forecasting.paths.backtest import judge_portfolio
+    from forecasting.paths.past import cutoff_dates
+
+    dates = np.unique(np.concatenate([s.ds for s in panel]))
+    size = min(max(round(_JUDGED_SHARE * dates.size), horizon), _MOST_JUDGED + horizon)
+    if dates.size - size < 2 * _LEAST_BARS:
+        raise DataError(
+            f"{dates.size:,} dates are too few to judge a portfolio from past cutoffs with a "
+            f"horizon of {horizon}.",
+            "Load more history, or lower the horizon.",
+        )
+    cutoffs = cutoff_dates(panel, dates[-size - horizon], horizon)
+    n_paths = min(plan.n_paths, _JUDGED_PATHS)
+    return (
+        yield from judge_portfolio(predictor, panel, weights, cutoffs, horizon, n_paths, plan.seed)
+    )

@@ -1,0 +1,263 @@
+"""The joint forecast of a portfolio judged from past cutoffs, beside independent marginals and
+models of its own value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.baselines import BASELINES
+from forecasting.events import Event, Predictor, Progress
+from forecasting.paths.dependence import DependenceName, Floats32, Residuals
+from forecasting.paths.marginals import LEVELS, Marginals
+from forecasting.paths.past import past_marginals
+from forecasting.paths.portfolio import RISK_LEVELS
+from forecasting.paths.results import PortfolioBacktest, RiskHits
+from forecasting.paths.sampling import simulate
+from forecasting.paths.scores import acerbi_szekely, christoffersen, kupiec, sample_crps
+from forecasting.series import Dates, Floats, Origins, Panel, PriceSeries
+
+BANDS = (50, 80, 90, 95)
+RIVALS: Mapping[str, str] = {
+    "joint": "joint paths",
+    "independent": "independent marginals",
+    "historical_simulation": "historical simulation of the portfolio",
+    "garch_t": "GARCH-t on the portfolio",
+}
+#: Fewest outcomes on which tests of hits are worth a word; p-value below which a test fails.
+_LEAST_OUTCOMES, _SIGNIFICANT = 100, 0.05
+_LEAST_BARS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class PortfolioHistory:
+    """Samples of the value of portfolios from past cutoffs, beside what happened.
+
+    Attributes
+    ----------
+    cutoffs : ndarray of datetime64[us], shape [N]
+    dates : ndarray of datetime64[us], shape [N]
+        Of the first step.
+    outcome : ndarray of float64, shape [N, P, H]
+    joint, independent : ndarray of float32, shape [N, P, H, K]
+    """
+
+    cutoffs: Dates
+    dates: Dates
+    outcome: Floats
+    joint: Floats32
+    independent: Floats32
+
+
+def portfolio_history(
+    predictor: Predictor,
+    panel: Panel,
+    weights: Floats,
+    dates: Dates,
+    horizon: int,
+    n_paths: int,
+    seed: int = 0,
+    dependence: DependenceName = "history",
+    steps: tuple[int, ...] | None = None,
+) -> Generator[Event, None, PortfolioHistory]:
+    """Value portfolios on the paths from each of some dates.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Fitted to what lies before ``dates``; looks at bars up to each of them only.
+    panel : Panel
+    weights : ndarray, shape [P, S]
+        Of a series without a bar at a date the weight is held in cash.
+    dates : ndarray of datetime64[us], shape [N]
+    horizon : int
+    steps : tuple of int, optional
+        Steps to keep, from 1; all by default.
+
+    Yields
+    ------
+    Progress
+    """
+    residuals = Residuals.of(panel)
+    rng = np.random.default_rng(seed)
+    kept = np.array(steps or range(1, horizon + 1)) - 1
+    found: list[tuple[np.datetime64, np.datetime64, Floats, Floats32, Floats32]] = []
+    for marginals, series, y in past_marginals(predictor, panel, dates, horizon):
+        cutoff = marginals.cutoff.max()
+        paths = simulate(
+            marginals, residuals.before(cutoff).take(series), n_paths, seed, dependence
+        )
+        book = weights[:, series]
+        change = paths.samples[:, kept] / paths.y0[:, None, None] - 1
+        shuffled = change[np.arange(len(series))[:, None], :, _orders(len(series), n_paths, rng)]
+        shuffled = np.moveaxis(shuffled, 1, 2)
+        seen = y[:, kept] / paths.y0[:, None] - 1
+        found.append(
+            (
+                cutoff,
+                paths.ds[0, 0],
+                1 + book @ seen,
+                1 + np.tensordot(book, change, 1).astype(np.float32),
+                1 + np.tensordot(book, shuffled, 1).astype(np.float32),
+            )
+        )
+        yield Progress(len(found), dates.size, "Judging the portfolio")
+    columns = [np.stack(column) for column in zip(*found, strict=True)]
+    return PortfolioHistory(*columns)
+
+
+def _orders(series: int, n_paths: int, rng: np.random.Generator) -> np.ndarray:
+    """Return one order of the paths for each series, [S, K]."""
+    return rng.permuted(np.tile(np.arange(n_paths), (series, 1)), axis=1)
+
+
+def portfolio_index(panel: Panel, weights: Floats, symbol: str = "portfolio") -> PriceSeries:
+    """Return the value of a portfolio that is brought back to its weights on every date, as a
+    series of closes.
+
+    It begins where most of its series have begun; a series without a bar stands still.
+    """
+    held = [(s, w) for s, w in zip(panel, weights, strict=True) if w]
+    dates, counts = np.unique(np.concatenate([s.ds for s, _ in held]), return_counts=True)
+    dates = dates[counts * 2 > counts.max()]
+    change = np.zeros(dates.size)
+    for series, weight in held:
+        index = np.clip(np.searchsorted(series.ds, dates, side="right") - 1, 0, None)
+        closes = series.y[index]
+        change[1:] += weight * (closes[1:] / closes[:-1] - 1)
+    value = 100 * np.cumprod(np.maximum(1 + change, 1e-3))
+    first = held[0][0]
+    return PriceSeries(
+        symbol,
+        dates,
+        ("close",),
+        value[:, None],
+        freq=first.freq,
+        tz=first.tz,
+        calendar=first.calendar,
+    )
+
+
+def index_samples(
+    name: str, index: PriceSeries, first: np.datetime64, dates: Dates, horizon: int, n_paths: int
+) -> Floats:
+    """Forecast a portfolio's own value by a baseline that is fitted before ``first``; return
+    samples by date, [N, H, K].
+    """
+    panel = Panel((index,))
+    known = int(np.searchsorted(index.ds, first))
+    predictor = BASELINES[name].fit(panel, [known], horizon)
+    bars = np.searchsorted(index.ds, dates, side="right") - 1
+    values = predictor.predict(panel, Origins(np.zeros(bars.size, np.int64), bars), LEVELS)
+    blank = np.zeros((bars.size, horizon), "datetime64[us]")
+    names = tuple(map(str, range(bars.size)))
+    marginals = Marginals(name, names, index.ds[bars], index.y[bars], blank, LEVELS, values)
+    samples = marginals.at((np.arange(n_paths) + 0.5) / n_paths)
+    return np.asarray(samples / index.y[bars][:, None, None], np.float64)
+
+
+def judge_portfolio(
+    predictor: Predictor,
+    panel: Panel,
+    weights: Floats,
+    dates: Dates,
+    horizon: int,
+    n_paths: int,
+    seed: int = 0,
+) -> Generator[Event, None, PortfolioBacktest]:
+    """Judge the joint forecast of one portfolio from past cutoffs.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Fitted to what lies before ``dates``.
+    panel : Panel
+    weights : ndarray, shape [S]
+    dates : ndarray of datetime64[us], shape [N]
+        One bar apart, so that forecasts of one bar do not overlap.
+
+    Yields
+    ------
+    Progress
+    """
+    made = yield from portfolio_history(
+        predictor, panel, weights[None], dates, horizon, n_paths, seed
+    )
+    outcome, joint = made.outcome[:, 0], np.asarray(made.joint[:, 0], np.float64)
+    samples = {"joint": joint, "independent": np.asarray(made.independent[:, 0], np.float64)}
+    index = portfolio_index(panel, weights)
+    if np.searchsorted(index.ds, dates[0]) > _LEAST_BARS:
+        for name in ("historical-simulation", "garch-t"):
+            samples[name.replace("-", "_")] = index_samples(
+                name, index, dates[0], made.cutoffs, horizon, n_paths
+            )
+    crps = {name: float(sample_crps(item, outcome).mean()) for name, item in samples.items()}
+    covered = {name: float(inside(item, outcome, 80).mean()) for name, item in samples.items()}
+    coverage = {level: inside(joint, outcome, level).mean(axis=0) for level in BANDS}
+    hits = {
+        level: _hits(level, made.dates, joint[:, 0], outcome[:, 0], seed) for level in RISK_LEVELS
+    }
+    low, high = np.quantile(joint[:, -1], [0.1, 0.9], axis=1)
+    sentences = tuple(_sentences(len(outcome), coverage, hits, crps, covered))
+    return PortfolioBacktest(
+        made.cutoffs, outcome, low, high, coverage, hits, crps, covered, sentences
+    )
+
+
+def inside(samples: Floats, outcome: Floats, level: float) -> np.ndarray:
+    """Tell which outcomes [...] lie inside the central band of samples [..., K]."""
+    low, high = np.quantile(samples, [0.5 - level / 200, 0.5 + level / 200], axis=-1)
+    return np.asarray((outcome >= low) & (outcome <= high))
+
+
+def _hits(level: int, dates: Dates, samples: Floats, outcome: Floats, seed: int) -> RiskHits:
+    rate = 1 - level / 100
+    hits = outcome < np.quantile(samples, rate, axis=1)
+    _, size = acerbi_szekely(outcome - 1, samples - 1, level, seed=seed)
+    return RiskHits(level, dates, hits, kupiec(hits, rate), christoffersen(hits, rate), size)
+
+
+def _sentences(
+    count: int,
+    coverage: Mapping[int, Floats],
+    hits: Mapping[int, RiskHits],
+    crps: Mapping[str, float],
+    covered: Mapping[str, float],
+) -> Generator[str]:
+    yield (
+        f"The 80 % band of the portfolio held {100 * coverage[80].mean():.1f} % of the outcomes "
+        f"over all steps, from {count:,} cutoffs."
+    )
+    if count < _LEAST_OUTCOMES:
+        yield (
+            f"{count:,} outcomes are too few to test the value at risk: {_LEAST_OUTCOMES} are "
+            "needed."
+        )
+    else:
+        yield from (_hit_sentence(item) for item in hits.values())
+    for name, words in RIVALS.items():
+        if name != "joint" and name in crps:
+            gain = 1 - crps["joint"] / crps[name] if crps[name] > 0 else 0.0
+            side = "lower" if gain >= 0 else "higher"
+            yield (
+                f"CRPS {abs(gain):.1%} {side} than {words}, whose 80 % band held "
+                f"{100 * covered[name]:.1f} %."
+            )
+
+
+def _hit_sentence(item: RiskHits) -> str:
+    tests = {
+        "Kupiec's test of the rate": item.kupiec,
+        "Christoffersen's of independence": item.christoffersen,
+        "Acerbi and Szekely's of the size of losses": item.acerbi_szekely,
+    }
+    failed = [f"{name} (p = {p:.3f})" for name, p in tests.items() if p < _SIGNIFICANT]
+    verdict = f"failed by {' and '.join(failed)}" if failed else "passed all three tests"
+    return (
+        f"Losses beyond the VaR of {item.level} %: {int(item.hits.sum())} of "
+        f"{item.hits.size:,} bars "
+        f"({100 * item.share:.1f} %, expected {100 - item.level} %); {verdict}."
+    )

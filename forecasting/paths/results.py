@@ -1,0 +1,102 @@
+"""What leaves the jobs on paths: frozen events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from forecasting.events import Event
+from forecasting.paths.portfolio import Portfolio
+from forecasting.paths.sampling import Paths
+from forecasting.series import Dates, Floats, Panel
+
+
+@dataclass(frozen=True)
+class PathsMade(Event):
+    """Joint paths from the last bar of each series of ``panel``, which they were drawn for;
+    ``supposed`` says on what condition.
+    """
+
+    paths: Paths
+    panel: Panel
+    supposed: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class RiskHits:
+    """Losses beyond a value at risk, one bar ahead.
+
+    Attributes
+    ----------
+    level : int
+        Percent.
+    dates : ndarray of datetime64[us], shape [N]
+        Of the outcomes.
+    hits : ndarray of bool, shape [N]
+    kupiec, christoffersen, acerbi_szekely : float
+        p-values: of the rate, of rate and independence, of the size of the losses in the tail.
+    """
+
+    level: int
+    dates: Dates
+    hits: np.ndarray
+    kupiec: float
+    christoffersen: float
+    acerbi_szekely: float
+
+    @property
+    def share(self) -> float:
+        """Share of the outcomes beyond the value at risk."""
+        return float(self.hits.mean()) if self.hits.size else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class PortfolioBacktest:
+    """How the joint forecast of a portfolio fared from past cutoffs, beside what else could have
+    been said.
+
+    Attributes
+    ----------
+    cutoffs : ndarray of datetime64[us], shape [N]
+    outcome : ndarray of float64, shape [N, H]
+        Value at each step, relative to that at the cutoff.
+    low, high : ndarray of float64, shape [N]
+        Limits of the 80 % band at the last step.
+    coverage : mapping of int to ndarray, shape [H]
+        Share of outcomes inside the central bands, by percent.
+    hits : mapping of int to RiskHits
+    crps : mapping of str to float
+        Mean over steps, as a share of the capital: of ``joint``, ``independent``,
+        ``historical_simulation``, ``garch_t``.
+    covered : mapping of str to float
+        Share of outcomes inside the 80 % band of each of them, over all steps.
+    sentences : tuple of str
+        The verdict in words.
+    """
+
+    cutoffs: Dates
+    outcome: Floats
+    low: Floats
+    high: Floats
+    coverage: Mapping[int, Floats]
+    hits: Mapping[int, RiskHits]
+    crps: Mapping[str, float]
+    covered: Mapping[str, float]
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortfolioMade(Event):
+    """A portfolio valued on joint paths; ``ranks`` [S, R] where they were asked for, and its
+    backtest.
+    """
+
+    portfolio: Portfolio
+    paths: Paths
+    panel: Panel
+    ranks: Floats | None = None
+    backtest: PortfolioBacktest | None = None
+    supposed: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
