@@ -4,8 +4,12 @@ that say the next step.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +29,9 @@ from forecasting import (
     ReadOptions,
     load_prices,
 )
+from forecasting.config import setting_names
 
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 PRICES = Path(__file__).parent / "golden" / "first" / "prices.csv"
 #: Named, so that no test has to compare its dates with those of all exchanges.
 WEEKDAYS = ReadOptions(trading_calendar="weekdays")
@@ -421,3 +427,48 @@ def test_the_numbers_are_those_of_the_command_line(
             assert value is None or judged.scores.loc[model, metric] == pytest.approx(
                 value, rel=1e-9
             ), (model, metric)
+
+
+# The example
+
+
+@pytest.mark.slow
+def test_the_example_notebook_runs_and_shows_what_it_shows(tmp_path: Path) -> None:
+    kept = json.loads((DOCS / "notebook.ipynb").read_text(encoding="utf-8"))
+    copy = tmp_path / "notebook.ipynb"
+    shutil.copy(DOCS / "notebook.ipynb", copy)
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "run_notebook.py"), str(copy)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    again = json.loads(copy.read_text(encoding="utf-8"))
+    for before, now in zip(kept["cells"], again["cells"], strict=True):
+        assert before["source"] == now["source"]
+        if before["cell_type"] == "code":
+            kinds = [
+                [output["output_type"] for output in cell["outputs"]] for cell in (before, now)
+            ]
+            assert kinds[0] == kinds[1], "write the notebook anew: see docs/run_notebook.py"
+    assert not any("stderr" in str(cell.get("outputs")) for cell in kept["cells"]), (
+        "a warning is shown"
+    )
+
+
+def test_the_documents_name_what_is_there() -> None:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    for name in forecasting.__all__:
+        assert name == "__version__" or f"`{name}" in text, name
+    for name in (name for name in vars(Forecaster) if not name.startswith("_")):
+        assert name in text, name
+    for name in re.findall(r"\b([a-z_]+)=", text):
+        known = {*setting_names(), *ReadOptions.model_fields}
+        known |= {
+            one
+            for method in vars(Forecaster).values()
+            if inspect.isfunction(method)
+            for one in inspect.signature(method).parameters
+        }
+        assert name in known, name

@@ -16,7 +16,7 @@ from forecasting.series import Outcomes
 _SHOWN = ("crps", "mae", "mase", "coverage_80", "coverage_95")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """The judgement on a network, from forecasts that it made of bars it was not trained on.
 
@@ -74,6 +74,10 @@ class Evaluation:
                 table.to_string(float_format=lambda value: f"{value:.4g}"),
             ]
         )
+
+    def __repr__(self) -> str:
+        """Return the same, for the end of a cell."""
+        return str(self)
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook."""
