@@ -259,3 +259,24 @@ def test_the_doctor_offers_what_it_advises(qtbot: Any, bench: Workbench) -> None
     bench.training.doctor.take.click()
     assert bench.model.config().train.clip_norm == 0.2
     assert replace(remedy, bars=0) == remedy
+
+
+def test_the_box_keeps_the_tickers_that_are_not_loaded(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
+    field = bench.actions.ticker_field
+    field.setText("aapl nope")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    idle(bench)
+    assert field.text() == "NOPE"
+    field.setText("MSFT")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    idle(bench)
+    assert field.text() == ""
+    field.setText("NOPE")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    idle(bench)
+    assert field.text() == "NOPE"
+    bench.watchlist_controller.load(["yahoo:AAPL"])
+    idle(bench)
+    assert field.text() == "", "something else was loaded instead"

@@ -491,6 +491,8 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         rows.addWidget(self._helps[name], index, 2)
         if isinstance(field, QCheckBox):
             field.setText(title)
+            # A column without any label would have no gap beside it.
+            rows.addWidget(QLabel(), index, 0)
             rows.addWidget(field, index, 1)
             return
         field.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

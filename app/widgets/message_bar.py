@@ -48,11 +48,21 @@ class MessageBarStack(QObject):
     bars : sequence of MessageBar
         In the order in which they take turns; the last one is also seen while the others are held
         back.
+
+    Attributes
+    ----------
+    shown : MessageBar or None
+        The bar that is seen.
+    arranged : Signal
+        A bar may have been shown or hidden.
     """
+
+    arranged = Signal()
 
     def __init__(self, bars: Sequence[MessageBar]) -> None:
         super().__init__(bars[0])
         self._bars, self._held = tuple(bars), False
+        self.shown: MessageBar | None = None
         for bar in bars:
             bar.wanted_changed.connect(self._arrange)
 
@@ -70,3 +80,5 @@ class MessageBarStack(QObject):
         first = next((bar for bar in may if bar.urgent), may[0] if may else None)
         for bar in self._bars:
             bar.setVisible(bar is first)
+        self.shown = first
+        self.arranged.emit()

@@ -35,6 +35,7 @@ from app.widgets.empty_state import EmptyState
 from app.widgets.message_bar import MessageBarStack
 from app.widgets.status_line import StatusLine
 from app.window.dock_sizes import DockSizes
+from app.window.floating import FloatingPanels
 
 #: Width of the window in pixels below which its bars are compact.
 _COMPACT = 1100
@@ -103,6 +104,7 @@ class Layout(QObject):
         self._dock_panels(panels_menu)
         self.presets = LayoutPresets(window, self.docks, lambda: self._sizes.begin("", None))
         self._sizes = DockSizes(window, self.docks, self.presets.share_room)
+        self._floating = FloatingPanels(window, self.docks, self.bars)
         self.compact_changed.connect(self.header.set_compact)
         window.installEventFilter(self)
 
@@ -157,6 +159,7 @@ class Layout(QObject):
         if known:
             self.presets.restore(preferences.preset)
             self._sizes.begin(preferences.docks, lambda: self.presets.take_state(state))
+            self._floating.begin()
             return
         self.presets.begin()
         self._sizes.begin("", None)

@@ -65,6 +65,7 @@ class TickerController(QObject):
             actions["offline"],
         )
         self.dialog: TickerDialog | None = None
+        self._left = ""
         self._settings.show_options(ticker_options(preferences), offline=preferences.offline)
         self._offline.setChecked(preferences.offline)
         self._field.tickers_entered.connect(self._entered)
@@ -74,6 +75,7 @@ class TickerController(QObject):
         self._offline.toggled.connect(self._set_offline)
         session.event_received.connect(self._show_recent)
         session.background_failed.connect(self._fail)
+        session.state_changed.connect(self._loaded)
 
     def add(self) -> None:
         """Ask for tickers to add to the watchlist."""
@@ -99,12 +101,23 @@ class TickerController(QObject):
         self.dialog = None
 
     def _entered(self, references: Sequence[str]) -> None:
+        self._left = self._field.text()
         self._watchlist_controller.load(
             [
                 self._watchlist_controller.request(reference, self._settings.options)
                 for reference in references
             ]
         )
+
+    def _loaded(self, state: str) -> None:
+        """Leave in the box what could not be loaded, unless something else was typed meanwhile."""
+        if state != "idle" or not self._left or self._field.text() != self._left:
+            return
+        refused = [one for one in self._session.refused_requests if one.spec.options == "ticker"]
+        self._left = ", ".join(one.reference.partition(":")[2] for one in refused)
+        self._field.setText(self._left)
+        if self._field.hasFocus():
+            self._field.selectAll()
 
     def _ask_recent(self) -> None:
         self._session.aside(_ASIDE, cached_tickers)
