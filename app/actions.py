@@ -58,6 +58,12 @@ COMMANDS: dict[str, Command] = {
     "import": Command(
         "&Import…", "Ctrl+I", "settings", "Look at a file and settle how it is read, then load it"
     ),
+    "paste": Command(
+        "Paste p&rices…",
+        "Ctrl+V",
+        "",
+        "Look at a table from the clipboard, then load it; or load the files that were copied",
+    ),
     "ticker": Command(
         "&Ticker…", "Ctrl+L", "ticker", "Load prices from Yahoo Finance (data for personal use)"
     ),
@@ -242,6 +248,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "autosave",
             "-",
             "import",
+            "paste",
             "ticker",
             ">&Samples:sample-",
             ">&Recent:",

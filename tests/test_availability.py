@@ -45,4 +45,4 @@ def test_while_a_training_runs_the_chart_can_still_be_taken_along(state: str) ->
 
 def test_without_prices_they_can_only_be_loaded() -> None:
     empty = can(panel=None, row=None, series=None, finished=None, can_train_on=False)
-    assert empty == {"open", "import", "ticker", "new_project"}
+    assert empty == {"open", "import", "paste", "ticker", "new_project"}

@@ -8,8 +8,8 @@ from app.session import Session
 
 #: Commands that :func:`available` decides on.
 DECIDED = frozenset({
-    "open", "import", "ticker", "new_project", "reload", "train", "use_model", "backtest", "audit",
-    "longer", "pause",
+    "open", "import", "paste", "ticker", "new_project", "reload", "train", "use_model", "backtest",
+    "audit", "longer", "pause",
     "stop", "cancel", "save_model", "export", "copy", "fit",
 })  # fmt: skip
 
@@ -25,7 +25,7 @@ def available(session: Session) -> frozenset[str]:
     running = state not in ("idle", "loading")
     ready = session.panel is not None and not session.busy
     rules = {
-        ("open", "import", "ticker", "new_project"): not running,
+        ("open", "import", "paste", "ticker", "new_project"): not running,
         ("reload",): not running and session.row is not None,
         ("train", "use_model", "backtest", "audit"): ready,
         ("longer",): not session.busy and session.can_train_on,

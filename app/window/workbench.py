@@ -20,6 +20,7 @@ from app.features.backtest.controller import BacktestController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
 from app.features.help.controller import HelpController
+from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
 from app.features.journal.controller import JournalController
 from app.features.past_forecasts.controller import PastForecastController
@@ -81,8 +82,8 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, tickers, keeping, judging, backtesting, stepping, journaling,
-    auditing, running, runs, projecting,
+    viewing, watching, importer, clipboard, tickers, keeping, judging, backtesting, stepping,
+    journaling, auditing, running, runs, projecting,
     steering, reviewing, reusing, guiding
         The desks: each wires one thing that people do.
     """
@@ -121,6 +122,7 @@ class Workbench(QObject):
             self.session, self.data, preferences, self.report
         )
         self.importer = ImportController(window, self.session, self.watchlist_controller)
+        self.clipboard = ClipboardImport(self.actions, self.importer, preferences, self.load)
         self.tickers = TickerController(
             window, self.session, self.watchlist_controller, self.actions, preferences
         )
@@ -455,6 +457,7 @@ class Workbench(QObject):
         self.training.remedy_wanted.connect(self._take_remedy)
         self.model.remedy_wanted.connect(self._take_remedy)
         self.prediction_controller.refused.connect(self.report)
+        self.clipboard.refused.connect(self.report)
         self.prediction_controller.told.connect(self.banner.show_notice)
         self.prediction_controller.shown.connect(self._show_series)
         self.backtest_controller.refused.connect(self.report)

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from soundness import faults
 
 from app import theme
+from app.number_format import use_english
 from app.preferences import Preferences
 from app.session import Session
 from app.window import MainWindow
@@ -108,10 +109,27 @@ def _move_to(widget: QWidget, at: QPoint | None) -> tuple[str | int, ...]:
     )
 
 
+#: Where clicks are counted at the moment.
+_COUNTS: list[list[QWidget]] = []
+
+
+@contextmanager
+def counted_clicks() -> Iterator[list[QWidget]]:
+    """Yield a list that gets the widget of every click, of each of a double click."""
+    made: list[QWidget] = []
+    _COUNTS.append(made)
+    try:
+        yield made
+    finally:
+        _COUNTS.remove(made)
+
+
 def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) -> None:
     """Click a widget with the server's mouse; whatever lies above it there gets the click
     instead.
     """
+    for count in _COUNTS:
+        count.extend([widget] * (1 + double))
     wait_until(widget.isVisible, f"{widget.objectName() or widget} is shown")
     _xdotool(*_move_to(widget, at), "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
     QApplication.processEvents()
@@ -265,6 +283,7 @@ def started(
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     home.mkdir(exist_ok=True)
+    use_english()
     theme.apply(app, theme.LIGHT)
     with pytest.MonkeyPatch.context() as patch:
         if not engine:
@@ -345,7 +364,9 @@ def mouse_to_corner() -> None:
     _xdotool("mousemove", size.width() - 1, size.height() - 1)
 
 
-def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -> None:
+def answered(
+    begin: Callable[[], object], answer: Callable[[QWidget], object], beyond: QWidget | None = None
+) -> None:
     """Do what opens a dialog that blocks, and answer it from inside its own loop of events.
 
     Parameters
@@ -354,7 +375,10 @@ def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -
         Opens the dialog, now or a little later.
     answer : callable
         Gets the dialog once it has the keyboard, and closes it.
+    beyond : QWidget, optional
+        A dialog that is open already, and from which the other one is opened.
     """
+    end = time.monotonic() + PATIENCE_S
     failed: list[BaseException] = []
     done: list[bool] = []
     timer = QTimer()
@@ -362,7 +386,11 @@ def answered(begin: Callable[[], object], answer: Callable[[QWidget], object]) -
 
     def look() -> None:
         dialog = QApplication.activeModalWidget()
-        if dialog is None or QApplication.activeWindow() is not dialog:
+        if dialog is None or dialog is beyond or QApplication.activeWindow() is not dialog:
+            if (
+                time.monotonic() > end and dialog is not None
+            ):  # else its loop of events would never end
+                dialog.close()
             return
         timer.stop()
         try:

@@ -44,6 +44,7 @@ _SMALL = frozenset({"a", "an", "and", "as", "for", "of", "on", "the", "to", "wit
 #: Other words for commands, by the name of their action.
 _ALSO = {
     "open": "load file read", "import": "csv excel columns dates format load file",
+    "paste": "clipboard table spreadsheet cells",
     "ticker": "stock symbol yahoo download quote",
     "new_project": "clear empty start", "save_project": "store write",
     "reload": "refresh update again", "quit": "exit close leave",
