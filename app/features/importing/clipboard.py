@@ -67,7 +67,7 @@ class ClipboardImport(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep a table out of the box for tickers: it would become one long line."""
         if (
             event.type() == QEvent.Type.ShortcutOverride
@@ -85,10 +85,8 @@ class ClipboardImport(QObject):
 
         Raises
         ------
-        DataError
-            It is no table, or too long.
-        StoreError
-            It cannot be written.
+        CandlecastError
+            It is no table, too long, or cannot be written.
         """
         if not _is_table(text):
             raise DataError(
@@ -103,7 +101,13 @@ class ClipboardImport(QObject):
             )
         data = text.encode()
         path = self._folder / f"pasted-{sha256(data).hexdigest()[:8]}.txt"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"The table cannot be kept in {self._folder}: {error.strerror or error}.",
+                "Save it as a file elsewhere and open that.",
+            ) from error
         atomic_write(path, data)
         return path
 
@@ -111,8 +115,6 @@ class ClipboardImport(QObject):
 def _on_clipboard() -> tuple[list[str], str]:
     """Return the local files and the text of the clipboard."""
     data = QGuiApplication.clipboard().mimeData()
-    if data is None:
-        return [], ""
     return [url.toLocalFile() for url in data.urls() if url.isLocalFile()], data.text()
 
 
