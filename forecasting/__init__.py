@@ -40,6 +40,7 @@ _PUBLIC = {
     "CandlecastWarning": "api",
     "Evaluation": "api",
     "Forecaster": "api",
+    "simulate": "api",
     "Panel": "series",
     "PriceSeries": "series",
     "ReadOptions": "sources",

@@ -17,7 +17,8 @@ import pytest
 from fabricated import forecast, walk
 
 from app.cli import main
-from forecasting import RunConfig, jobs
+from forecasting import Forecaster, RunConfig, jobs
+from forecasting.api import simulate as simulate_frame
 from forecasting.errors import CandlecastError, ConfigError, DataError
 from forecasting.paths import (
     Marginals,
@@ -684,3 +685,26 @@ def test_a_drift_within_chance_is_not_believed() -> None:
         steady = SteadyDrift.of(_Drifting(drift), panel, (500, 500), 1)
         moved = np.log(steady.predict(panel, last, (0.1, 0.9)).mean(axis=2)[:, 0] / start)
         assert moved == pytest.approx(kept, abs=2e-4)
+
+
+def test_paths_for_notebooks_are_one_long_frame() -> None:
+    frame = simulate_frame(_panel(2), h=4, n_paths=50, model="random-walk", seed=2)
+    assert list(frame.columns) == ["unique_id", "ds", "sample", "y"]
+    assert frame.groupby(["unique_id", "sample"]).size().eq(4).all()
+    assert frame["sample"].nunique() == 50
+    assert (frame.ds > pd.Timestamp(_panel(2)[0].ds[-1])).all()
+    plan = jobs.PathsPlan(baseline="random-walk", n_paths=50, seed=2)
+    *_, made = jobs.simulate(_panel(2), RunConfig().changed(horizon=4), plan)
+    assert isinstance(made, PathsMade)
+    mine = frame[(frame.unique_id == "S1") & (frame["sample"] == 7)].y.to_numpy()
+    np.testing.assert_allclose(mine, made.paths.samples[1, :, 7])
+
+
+@pytest.mark.slow
+def test_a_trained_forecaster_draws_paths_from_its_own_quantiles() -> None:
+    forecaster = Forecaster("gru", h=3, input_size=12, hidden_size=4, epochs=1, device="cpu")
+    forecaster.fit(_panel(1))
+    frame, bands = forecaster.simulate(2000), forecaster.predict(level=80)
+    read = frame.groupby("ds").y.quantile([0.1, 0.9]).unstack()
+    np.testing.assert_allclose(read[0.1], bands["GRU-lo-80"], rtol=2e-3)
+    np.testing.assert_allclose(read[0.9], bands["GRU-hi-80"], rtol=2e-3)

@@ -79,7 +79,7 @@ Export = Annotated[
 
 
 @dataclass(frozen=True)
-class _LoadRequest:
+class _ForecastOrigin:
     """Where the forecast comes from, and how many paths are drawn."""
 
     baseline: str
@@ -155,20 +155,20 @@ def odds(
     """
     from forecasting import jobs
 
-    asked = _LoadRequest(baseline, model_file, run, paths, dependence, suppose)
-    asked.check(config, settings)
+    origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
+    origin.check(config, settings)
     _check_by(by, settings)
     levels = [_read_level(text) for text in level]
     check_suffixes(export or [], WRITERS)
     check_targets(export or [], sources)
-    experiment, loaded = _prepared(sources, asked, config, settings, refresh, accept_findings)
+    experiment, loaded = _prepared(sources, origin, config, settings, refresh, accept_findings)
     if by:
         experiment = experiment.changed(
-            horizon=_bars_until(loaded.panel, by, experiment.task.horizon, asked)
+            horizon=_bars_until(loaded.panel, by, experiment.task.horizon, origin)
         )
     with Stopper().listening() as stopper:
         job = jobs.simulate(
-            loaded.panel, experiment, _plan(asked, loaded.panel, experiment), stopper
+            loaded.panel, experiment, _plan(origin, loaded.panel, experiment), stopper
         )
         made, finished = _followed(stopper, job)
         made = _within(made, experiment.task.horizon if by or settings.get("horizon") else 0)
@@ -237,20 +237,20 @@ def portfolio(
     from forecasting.events import RunFinished
     from forecasting.paths import PortfolioMade
 
-    asked = _LoadRequest(baseline, model_file, run, paths, dependence, suppose)
-    asked.check(config, settings)
+    origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
+    origin.check(config, settings)
     if weights and holdings:
         raise ConfigError(
             "--weights does not go with --holdings: both say what is held.", "Leave one out."
         )
     check_suffixes(export or [], WRITERS)
     check_targets(export or [], sources)
-    experiment, loaded = _prepared(sources, asked, config, settings, refresh, accept_findings)
+    experiment, loaded = _prepared(sources, origin, config, settings, refresh, accept_findings)
     held: str | Mapping[str, float] = (
         weights if holdings is None else _read_holdings(holdings, loaded.panel)
     )
     with Stopper().listening() as stopper:
-        plan = _plan(asked, loaded.panel, experiment)
+        plan = _plan(origin, loaded.panel, experiment)
         job = jobs.portfolio(
             loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
         )
@@ -267,20 +267,20 @@ def portfolio(
 
 def _prepared(
     sources: list[str],
-    asked: _LoadRequest,
+    origin: _ForecastOrigin,
     config: Path | None,
     settings: Mapping[str, Any],
     refresh: bool | None,
     accept_findings: bool,
 ) -> tuple[RunConfig, Loaded]:
     """Load the series, and return them with the settings that suit them."""
-    if asked.trains:
+    if origin.trains:
         experiment = run_config(config, settings)
         loaded = load(sources, settings, refresh)
         experiment = suit_config(experiment, loaded.panel, config, settings)
         loaded = short_series_dropped(loaded, experiment.task.input_size)
-    elif asked.model_file is not None:
-        experiment = settings_of(asked.model_file).changed(**given(settings, *GROUPS.values()))
+    elif origin.model_file is not None:
+        experiment = settings_of(origin.model_file).changed(**given(settings, *GROUPS.values()))
         loaded = load(sources, settings, refresh, experiment.task.input_size)
     else:
         experiment = run_config(config, settings)
@@ -289,14 +289,20 @@ def _prepared(
     return experiment, loaded
 
 
-def _plan(asked: _LoadRequest, panel: Panel, config: RunConfig) -> PathsPlan:
+def _plan(origin: _ForecastOrigin, panel: Panel, config: RunConfig) -> PathsPlan:
     from forecasting.jobs import PathsPlan
 
-    forecasts = run_forecasts(asked.run, panel.symbols) if asked.run else ()
-    suppose = _read_change(asked.suppose) if asked.suppose else None
+    forecasts = run_forecasts(origin.run, panel.symbols) if origin.run else ()
+    suppose = _read_change(origin.suppose) if origin.suppose else None
     seed = config.train.seed
     return PathsPlan(
-        asked.baseline, asked.model_file, forecasts, asked.paths, seed, asked.dependence, suppose
+        baseline=origin.baseline,
+        model_file=origin.model_file,
+        forecasts=forecasts,
+        n_paths=origin.paths,
+        seed=seed,
+        dependence=origin.dependence,
+        suppose=suppose,
     )
 
 
@@ -339,7 +345,7 @@ def _read_date(text: str) -> np.datetime64:
     return found if len(text) > 10 else found + np.timedelta64(1, "D") - np.timedelta64(1, "s")
 
 
-def _bars_until(panel: Panel, text: str, horizon: int, asked: _LoadRequest) -> int:
+def _bars_until(panel: Panel, text: str, horizon: int, origin: _ForecastOrigin) -> int:
     """Return how many bars of the first series come until a date.
 
     Raises
@@ -362,7 +368,7 @@ def _bars_until(panel: Panel, text: str, horizon: int, asked: _LoadRequest) -> i
             f"{text} is {_MOST_BARS:,} bars of {series.symbol} away or more.",
             "Choose an earlier date.",
         )
-    if (asked.model_file or asked.run) and bars > horizon:
+    if (origin.model_file or origin.run) and bars > horizon:
         raise ConfigError(
             f"{text} is {bars} bars away; this model forecasts {horizon}.",
             "Choose an earlier date, or forecast anew.",
@@ -371,12 +377,12 @@ def _bars_until(panel: Panel, text: str, horizon: int, asked: _LoadRequest) -> i
 
 
 def _within(made: PathsMade, horizon: int) -> PathsMade:
-    """Return the paths up to a horizon that was asked for; 0 for all of them."""
+    """Return the paths up to a horizon that was origin for; 0 for all of them."""
     from dataclasses import replace
 
     if horizon > made.paths.horizon:
         raise ConfigError(
-            f"A horizon of {horizon} is asked for; this model forecasts {made.paths.horizon} bars.",
+            f"A horizon of {horizon} is origin for; this model forecasts {made.paths.horizon} bars.",
             "Lower --horizon.",
         )
     return replace(made, paths=made.paths.until(horizon)) if horizon else made

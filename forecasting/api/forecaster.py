@@ -201,6 +201,53 @@ class Forecaster:
             forecasts = finish(job, ForecastMade, progress).forecasts
         return forecast_frame(forecasts, panel, levels)
 
+    def simulate(
+        self,
+        n_paths: int = 1000,
+        data: Any = None,
+        *,
+        seed: int = 0,
+        dependence: str = "history",
+        progress: Progress = None,
+    ) -> DataFrame:
+        """Draw joint paths of the bars after the last one, whose quantiles are the calibrated ones.
+
+        Parameters
+        ----------
+        n_paths : int
+        data : DataFrame, PriceSeries, Panel, str or Path, optional
+            As of :meth:`predict`.
+        seed : int
+            The same numbers give the same paths.
+        dependence : str
+            ``history`` draws dates of the past again, ``gaussian`` is a copula with shrunk
+            correlation.
+        progress : callable, optional
+            As of :meth:`fit`.
+
+        Returns
+        -------
+        DataFrame, S x n_paths x H rows
+            ``unique_id, ds, sample, y``, in price units; sample k is one joint future of all
+            series.
+
+        Raises
+        ------
+        CandlecastError
+            It was not trained, the prices do not suit it, or there are too many paths.
+        """
+        from forecasting.api.simulation import simulated
+        from forecasting.jobs import PathsPlan
+
+        network = self._trained()
+        panel = self._panel if data is None else panel_of(data, self._options)
+        if panel is None:
+            raise ConfigError(
+                "A model file holds no prices to draw paths from.", "Give them: simulate(data=df)."
+            )
+        plan = PathsPlan(network=network, n_paths=n_paths, seed=seed, dependence=dependence)  # type: ignore[arg-type]
+        return simulated(panel, self.config, plan, progress)
+
     def cross_validation(
         self,
         data: Any = None,

@@ -87,7 +87,7 @@ def forecast_frame(
             pd.DataFrame(
                 {
                     "unique_id": item.symbol,
-                    "ds": _stamps(item.ds, zones.get(item.symbol, "")),
+                    "ds": stamps(item.ds, zones.get(item.symbol, "")),
                     **columns,
                 }
             )
@@ -147,10 +147,10 @@ def history_frame(history: Sequence[EpochEnd]) -> pd.DataFrame:
 def _of_zones(ds: Dates, symbols: Any, panel: Panel) -> Any:
     """Return dates [N] of several series, aware where all series have times in one known zone."""
     zones = {series.tz for series in panel if series.symbol in set(symbols)}
-    return _stamps(ds, zones.pop() if len(zones) == 1 else "")
+    return stamps(ds, zones.pop() if len(zones) == 1 else "")
 
 
-def _stamps(ds: Dates, zone: str) -> pd.DatetimeIndex:
+def stamps(ds: Dates, zone: str) -> pd.DatetimeIndex:
     """Return dates, in their zone where they have a time of day and the zone is known."""
     stamps = pd.DatetimeIndex(ds)
     if not zone or not (ds != ds.astype("datetime64[D]")).any():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from forecasting.paths.dependence import DependenceName
     from forecasting.paths.results import PathsMade, PortfolioBacktest
     from forecasting.paths.sampling import Paths
+    from forecasting.training import TrainedNetwork
 
 #: Share of the dates that a baseline is fitted to; its intervals are calibrated by the others.
 _FITTED_SHARE = 0.7
@@ -33,7 +34,7 @@ _LEAST_BARS = 30
 MARKET = "market"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PathsPlan:
     """How paths are drawn, and from which model.
 
@@ -43,6 +44,8 @@ class PathsPlan:
         Name of a baseline that answers without training; "" for a network.
     model_file : Path, optional
         A saved network.
+    network : TrainedNetwork, optional
+        One that is there already.
     forecasts : tuple of Forecast
         What a kept run said; its prices are given up to its cutoff.
     n_paths, seed : int
@@ -54,6 +57,7 @@ class PathsPlan:
 
     baseline: str = ""
     model_file: Path | None = None
+    network: TrainedNetwork | None = None
     forecasts: tuple[Forecast, ...] = ()
     n_paths: int = 1000
     seed: int = 0
@@ -148,9 +152,10 @@ def _modelled(
     if plan.baseline:
         predictor, panel = yield from _baseline(panel, config, plan.baseline)
         return panel, predictor, config.task.horizon
-    if plan.model_file is not None:
+    model = plan.network or plan.model_file
+    if model is not None:
         panel, predictor, horizon = yield from _saved(
-            panel, plan.model_file, config.train.device, config.inputs.exog_sources
+            panel, model, config.train.device, config.inputs.exog_sources
         )
         return panel, predictor, horizon
     finished: RunFinished | None = None
@@ -262,9 +267,9 @@ def calibrated_baseline(
 
 
 def _saved(
-    panel: Panel, path: Path, device: str, exog_sources: str
+    panel: Panel, model: Path | TrainedNetwork, device: str, exog_sources: str
 ) -> Generator[Event, None, tuple[Panel, Predictor, int]]:
-    forecaster, panel = yield from load_network(panel, path, device, exog_sources)
+    forecaster, panel = yield from load_network(panel, model, device, exog_sources)
     panel = living(panel)
     return panel, forecaster.calibrated(panel), forecaster.config.task.horizon
 
