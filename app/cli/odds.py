@@ -382,7 +382,7 @@ def _within(made: PathsMade, horizon: int) -> PathsMade:
 
     if horizon > made.paths.horizon:
         raise ConfigError(
-            f"A horizon of {horizon} is origin for; this model forecasts {made.paths.horizon} bars.",
+            f"{horizon} bars are asked for; this model forecasts {made.paths.horizon} bars.",
             "Lower --horizon.",
         )
     return replace(made, paths=made.paths.until(horizon)) if horizon else made
