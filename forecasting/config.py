@@ -227,6 +227,24 @@ class TaskConfig(Settings):
         pattern=r"^[a-z][a-z-]*(\s*,\s*[a-z][a-z-]*)*$",
         max_length=1000,
     )
+    target_column: str = _setting(
+        "close",
+        "Forecast of",
+        "What is forecast: close, open, high, low, volume, range (high less low), the name of a "
+        "further column, or ratio:NAME or spread:NAME to another series.",
+        advanced=True,
+        words={
+            "close": "Close",
+            "open": "Open",
+            "high": "High",
+            "low": "Low",
+            "range": "Range",
+            "volume": "Volume",
+        },
+        min_length=1,
+        max_length=400,
+        more="The columns of the bars can then be inputs.",
+    )
 
 
 class InputConfig(Settings):

@@ -272,3 +272,26 @@ def test_flags_add_up_and_mistakes_are_named(
     assert "no input nowhere" in capsys.readouterr().err
     assert main([*words, "--ahead", "plan", "--horizon", "20"]) == 2
     assert "2021-04-06" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [("high", 12.0), ("range", 3.0), ("volume", 500.0), ("ratio:B", 0.5), ("spread:b", -11.0)],
+)
+def test_what_is_forecast_is_a_setting(target: str, value: float) -> None:
+    ds = np.arange("2024-01-01", "2024-01-21", dtype="datetime64[D]").astype("datetime64[us]")
+    bars = np.tile([10.0, 12.0, 9.0, 11.0, 500.0], (20, 1))
+    a = PriceSeries("A", ds, ("open", "high", "low", "close", "volume"), bars)
+    b = PriceSeries("B", ds, ("close",), np.full((20, 1), 22.0))
+    panel = jobs.with_target(Panel((a, b) if ":" in target else (a,)), target, settings())
+    assert panel.symbols == ("A",)
+    assert panel[0].y.tolist() == [value] * 20
+    assert {"high", "close"} <= {column.name for column in panel[0].extras}
+
+
+def test_a_target_that_is_not_there_is_named() -> None:
+    ds = np.arange("2024-01-01", "2024-01-21", dtype="datetime64[D]").astype("datetime64[us]")
+    series = PriceSeries("A", ds, ("close",), np.full((20, 1), 22.0))
+    for target in ("range", "volume", "ratio:C"):
+        with pytest.raises(DataError):
+            jobs.with_target(Panel((series,)), target, settings())

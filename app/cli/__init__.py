@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -279,6 +280,11 @@ def forecast(
         made = finish(
             jobs.predict(loaded.panel, model_file, device, exog_sources=inputs_from), ForecastMade
         ).forecasts
+        used = saved.inputs
+        if inputs_from:
+            used = used.model_copy(update={"exog_sources": inputs_from})
+        column = saved.task.target_column
+        loaded = replace(loaded, panel=jobs.with_target(loaded.panel, column, used))
         prediction = Prediction(saved, living(loaded.panel), made)
         with each_attempted() as attempt:
             attempt(lambda: export_to(targets, prediction, pictures))
@@ -311,6 +317,8 @@ def forecast(
         )
         finished = finish(stopper.following(job), RunFinished, to_the_end=False)
         result = finished.result
+        if experiment.task.target_column != "close":
+            loaded = replace(loaded, panel=result.panel)
         with settled(job, kept), each_attempted() as attempt:
             if save:
                 attempt(lambda: save_network(finished.forecaster, save))

@@ -14,7 +14,15 @@ import typer
 from pydantic.fields import FieldInfo
 
 from app.cli.terminal import say
-from forecasting.config import GROUPS, BacktestConfig, RunConfig, Settings, choices, registry_of
+from forecasting.config import (
+    GROUPS,
+    BacktestConfig,
+    RunConfig,
+    Settings,
+    TaskConfig,
+    choices,
+    registry_of,
+)
 from forecasting.errors import ConfigError
 from forecasting.exog import join_sources, parse_sources
 from forecasting.series import Panel
@@ -41,6 +49,8 @@ _LISTS = {
     "stat_exog": "--static",
     "exog_sources": "--inputs",
 }
+#: Settings of few values whose flag takes names of columns, too, and the setting that these are of.
+_OPEN = {"target": "target_column"}
 _MOST_QUANTILES = 999
 
 
@@ -77,7 +87,7 @@ def _flag(name: str, info: FieldInfo, cls: type[Settings]) -> inspect.Parameter:
         if hasattr(limit, key)
     }
     dashed = name.replace("_", "-")
-    names = choices(info)
+    names = () if name in _OPEN else choices(info)
     plain = info.annotation in (int, float, bool, str) or bool(names)
     kind: Any = Literal[names] if names else info.annotation if plain else str
     if name in _LISTS:
@@ -135,6 +145,9 @@ def given(settings: Mapping[str, Any], *groups: type[Settings]) -> dict[str, Any
         for name, value in settings.items()
         if value is not None and any(name in cls.model_fields for cls in groups)
     }
+    for name, other in _OPEN.items():
+        if name in found and found[name] not in choices(TaskConfig.model_fields[name]):
+            found[other] = found.pop(name)
     return {
         name: _joined(name, value) if isinstance(value, list) else value
         for name, value in found.items()

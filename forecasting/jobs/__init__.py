@@ -14,6 +14,7 @@ from forecasting.jobs.judging_forecasts import judge_forecasts, read_forecasts
 from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
 from forecasting.jobs.predicting import future, predict
+from forecasting.jobs.targets import with_target
 from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "unfinished",
     "versions",
     "warm_up",
+    "with_target",
 ]

@@ -4,6 +4,7 @@ in other series.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -19,10 +20,12 @@ from forecasting.exog import ExogSpec
 from forecasting.series import Dates, ExogColumn, Panel, PriceSeries
 
 if TYPE_CHECKING:
-    from forecasting.sources.files.reader import InputTable
+    pass
 
 _DAY_US = 86_400_000_000
 _DAY = np.timedelta64(1, "D")
+#: Most series of a file of prices that are taken for inputs.
+_MOST_SERIES = 1000
 #: Names of candidates that an error lists.
 _MOST_LISTED = 30
 
@@ -31,7 +34,7 @@ _MOST_LISTED = 30
 _Book = dict[str, dict[str, ExogColumn]]
 
 
-def with_inputs(panel: Panel, inputs: InputConfig) -> Panel:
+def with_inputs(panel: Panel, inputs: InputConfig, loaded: Panel | None = None) -> Panel:
     """Return a panel whose series carry the inputs that the settings name.
 
     A name is looked up among the columns of the series' own file, in the files of inputs, among the
@@ -42,6 +45,8 @@ def with_inputs(panel: Panel, inputs: InputConfig) -> Panel:
     ----------
     panel : Panel
     inputs : InputConfig
+    loaded : Panel, optional
+        Series that may be inputs of others; by default those of the panel.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def with_inputs(panel: Panel, inputs: InputConfig) -> Panel:
             else panel
         )
     book = _read_all(inputs.exog_references, panel)
-    others = {series.symbol: series for series in panel}
+    others = {series.symbol: series for series in loaded or panel}
     return Panel(tuple(_supplied(series, specs, book, others) for series in panel))
 
 
@@ -107,6 +112,20 @@ def _column(
     if spec.released:
         return _released(series, column, spec, named)
     return _known(series, column, spec)
+
+
+def find_column(series: PriceSeries, name: str, panel: Panel, inputs: InputConfig) -> ExogColumn:
+    """Return a column by its name, looked up as an input is, with its values known on their dates.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    book = _read_all(inputs.exog_references, panel)
+    others = {one.symbol: one for one in panel}
+    column = _column(series, ExogSpec(name, "futr"), book, others)
+    return replace(column, known=None)
 
 
 def _by_name(named: Mapping[str, ExogColumn], name: str) -> ExogColumn | None:
@@ -294,14 +313,19 @@ def _read(reference: str) -> Mapping[str, Sequence[ExogColumn]]:
             f"There is no file of inputs {reference}.", "Check the path given to --inputs."
         )
     stat = path.stat()
-    return _table(str(path.resolve()), stat.st_mtime_ns, stat.st_size).columns
+    return _table(str(path.resolve()), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=4)
-def _table(path: str, _changed: int, _size: int) -> InputTable:
-    from forecasting.sources.files.reader import read_inputs
+def _table(path: str, _changed: int, _size: int) -> Mapping[str, Sequence[ExogColumn]]:
+    """Return the columns of a file and, where it holds prices, the closes by the symbols."""
+    from forecasting.sources.files.reader import read, read_inputs
 
-    return read_inputs(path)
+    columns = dict(read_inputs(path).columns)
+    with contextlib.suppress(SourceError):
+        series = read(path)[:_MOST_SERIES]
+        columns[""] = (*columns.get("", ()), *(series_column(item, "close") for item in series))
+    return columns
 
 
 def _series_columns(reference: str) -> Iterator[ExogColumn]:

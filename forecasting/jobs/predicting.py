@@ -16,6 +16,7 @@ from forecasting.events import Event, ForecastMade, Notice, Predictor, Progress,
 from forecasting.jobs.exog import check_horizon, with_inputs
 from forecasting.jobs.job import Job
 from forecasting.jobs.preparing import told, told_ended
+from forecasting.jobs.targets import with_target
 from forecasting.memory import check_memory
 from forecasting.series import Floats, Forecast, Origins, Panel, Point
 
@@ -93,9 +94,11 @@ def load_network(
     forecaster = model if isinstance(model, TrainedNetwork) else TrainedNetwork.load(model, device)
     task = forecaster.config.task
     inputs = forecaster.config.inputs
-    panel = with_inputs(
-        panel, inputs.model_copy(update={"exog_sources": exog_sources}) if exog_sources else inputs
-    )
+    if exog_sources:
+        inputs = inputs.model_copy(update={"exog_sources": exog_sources})
+    loaded = panel
+    panel = with_target(panel, task.target_column, inputs)
+    panel = with_inputs(panel, inputs, loaded)
     panel, short = drop_short_series(panel, task.input_size)
     yield from told(short, "Load more of its history, or use a network with a shorter lookback.")
     yield from (Notice(note) for note in forecaster.checked(panel))

@@ -17,6 +17,7 @@ from forecasting.checks import (
 from forecasting.config import RunConfig
 from forecasting.events import Event, LeftOut, Notice
 from forecasting.jobs.exog import coarse_inputs, with_inputs
+from forecasting.jobs.targets import with_target
 from forecasting.series import Panel
 
 
@@ -49,7 +50,9 @@ def prepared(
         A validation or test part that is shorter than the horizon.
     """
     check_sizes(config.task)
-    panel = with_inputs(panel, config.inputs)
+    loaded = panel
+    panel = with_target(panel, config.task.target_column, config.inputs)
+    panel = with_inputs(panel, config.inputs, loaded)
     yield from (Notice(note) for note in coarse_inputs(panel, config.inputs))
     panel, short = drop_short_series(panel, config.task.input_size)
     yield from told(short, "Load more of its history, or choose a shorter lookback.")

@@ -151,7 +151,7 @@ class Journal(Database):
         config: RunConfig,
         made_at: np.datetime64 | None = None,
     ) -> int:
-        """Keep forecasts, all of them or none.
+        """Keep forecasts, all of them or none; of closes only, with which they are compared later.
 
         Parameters
         ----------
@@ -168,6 +168,8 @@ class Journal(Database):
         int
             How many are new.
         """
+        if config.task.target_column != "close":
+            return 0
         series = {item.symbol: item for item in panel}
         now = _now() if made_at is None else made_at
         rows = [_row(fcst, series[fcst.symbol], config, now) for fcst in forecasts]

@@ -1,0 +1,126 @@
+"""What is forecast where that is not the close: another column, the range, or a ratio or spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from forecasting.config import InputConfig
+from forecasting.covariates import at_bars
+from forecasting.errors import DataError
+from forecasting.exog import ExogSpec
+from forecasting.jobs.exog import find_column, series_column
+from forecasting.series import ExogColumn, Finding, Floats, Panel, PriceSeries
+
+#: What stands before the name of the other series of a pair.
+_PAIRS = ("ratio", "spread")
+
+
+def with_target(panel: Panel, target_column: str, inputs: InputConfig) -> Panel:
+    """Return a panel whose ``close`` is what a run forecasts.
+
+    Parameters
+    ----------
+    panel : Panel
+    target_column : str
+        ``close``, ``open``, ``high``, ``low``, ``volume``, ``range`` (high less low), the name of a
+        further column, or ``ratio:NAME`` or ``spread:NAME`` to another series or column.
+    inputs : InputConfig
+        Names the files in which columns are looked up, too.
+
+    Returns
+    -------
+    Panel
+        The columns that the bars had are kept beside them as candidates for inputs. Bars without a
+        value are left out. The other series of a pair is not forecast. For ``close`` the panel
+        itself.
+
+    Raises
+    ------
+    DataError
+        A series lacks the column, or has no value of it.
+    """
+    if target_column.strip().lower() == "close":
+        return panel
+    kind, _, name = (part.strip() for part in target_column.partition(":"))
+    pair = kind.lower() in _PAIRS and bool(name)
+    others = {series.symbol.casefold() for series in panel}
+    kept = [s for s in panel if not pair or name.casefold() not in others or not _is(s, name)]
+    return Panel(tuple(_of(series, target_column, panel, inputs) for series in kept))
+
+
+def _is(series: PriceSeries, name: str) -> bool:
+    return series.symbol.casefold() == name.casefold()
+
+
+def _of(series: PriceSeries, target: str, panel: Panel, inputs: InputConfig) -> PriceSeries:
+    values = _values(series, target, panel, inputs)
+    there = np.isfinite(values)
+    if not there.any():
+        raise DataError(f"{series.symbol} has no value of {target}.", "Choose another target.")
+    findings = list(series.findings)
+    if not there.all():
+        lost = int(np.count_nonzero(~there))
+        message = f"Bars without a value of {target}, which is forecast: {lost:,}."
+        findings.append(Finding("missing_target", message, lost, "info", "dropped"))
+    return replace(
+        series,
+        ds=series.ds[there],
+        columns=("close",),
+        values=values[there][:, None],
+        findings=tuple(findings),
+        extras=(*series.extras, *_beside(series)),
+    )
+
+
+def _beside(series: PriceSeries) -> Iterator[ExogColumn]:
+    """Yield the columns that the bars have, for those that are to be inputs."""
+    taken = {column.name for column in series.extras}
+    for part in series.columns:
+        if part not in taken:
+            yield ExogColumn(part, series.ds, series[part])
+
+
+def _values(series: PriceSeries, target: str, panel: Panel, inputs: InputConfig) -> Floats:
+    """Return what is forecast at each bar, [T], NaN where there is none.
+
+    Raises
+    ------
+    DataError
+        There is no such column.
+    """
+    kind, _, name = (part.strip() for part in target.partition(":"))
+    if kind.lower() == "range" and not name:
+        if not series.has_range:
+            raise DataError(
+                f"{series.symbol} has no high and low, of which the range is made.",
+                "Choose another target.",
+            )
+        return np.asarray(series["high"] - series["low"], np.float64)
+    if kind.lower() in _PAIRS and name:
+        other = _aligned(series, find_column(series, name, panel, inputs))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = series.y / other if kind.lower() == "ratio" else series.y - other
+        return np.where(np.isfinite(value), value, np.nan)
+    part = next((one for one in series.columns if one == kind.lower() and not name), "")
+    column = series_column(series, part) if part else find_column(series, target, panel, inputs)
+    if column.form in ("category", "date"):
+        raise DataError(
+            f"{target} of {series.symbol} holds no numbers, and cannot be forecast.",
+            "Choose another target.",
+        )
+    own = column.ds.size == len(series) and bool((column.ds == series.ds).all())
+    return np.array(column.values) if own else _on_bars(series, column)
+
+
+def _aligned(series: PriceSeries, column: ExogColumn) -> Floats:
+    """Return the last value of another series at each bar."""
+    return at_bars(series, column, ExogSpec(column.name))[0]
+
+
+def _on_bars(series: PriceSeries, column: ExogColumn) -> Floats:
+    """Return the values that stand on the dates of the bars, [T], NaN on others."""
+    place = np.minimum(np.searchsorted(column.ds, series.ds), len(column) - 1)
+    return np.where(column.ds[place] == series.ds, column.values[place], np.nan)
