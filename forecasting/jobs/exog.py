@@ -15,7 +15,7 @@ import numpy as np
 
 from forecasting.checks import some_names, usual_distance
 from forecasting.config import InputConfig
-from forecasting.errors import CandlecastError, DataError
+from forecasting.errors import CandlecastError, DataError, SourceError
 from forecasting.exog import ExogSpec
 from forecasting.series import Dates, ExogColumn, Panel, PriceSeries
 
