@@ -8,13 +8,14 @@ import gc
 import platform
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import islice
 
-from PySide6.QtCore import QThread
+from PySide6.QtCore import QDeadlineTimer, QMetaMethod, QObject, QThread, Signal
 
 from app.heap import trim_heap
 from forecasting.errors import CandlecastError, Remedy
@@ -22,10 +23,14 @@ from forecasting.events import Event, GradientByLag, Progress
 from forecasting.memory import HINT, is_out_of_memory
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of
-#: the job.
-Job = Callable[[Callable[[], bool]], Generator[Event, None, None]]
+#: the job, a generator whose return value is the result.
+Job = Callable[[Callable[[], bool]], Generator[Event, None, object]]
 
 _LATEST_ONLY = (Progress, GradientByLag)
+#: Seconds that taking in events may last before the window goes on, and events between two looks at
+#: the clock.
+DELIVERY_S = 0.015
+_PORTION = 32
 _PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas", "torch")
 
 
@@ -178,7 +183,8 @@ class Worker(QThread):
     """One job in a thread of its own.
 
     Connect ``finished`` to a method of a QObject only: a lambda would run in this thread. After it,
-    :attr:`failure` tells how the job ended. Keep a reference until then, and never ``terminate()``.
+    :attr:`failure` or :attr:`result` tells how the job ended. Keep a reference until then, and
+    never ``terminate()``.
 
     Parameters
     ----------
@@ -194,21 +200,30 @@ class Worker(QThread):
         self._job = job
         self._mailbox = Mailbox()
         self.failure: Failure | None = None
+        self.result: object = None
 
     def run(self) -> None:
         """Iterate the job; every fault ends in :attr:`failure`, none escapes."""
         try:
-            events = self._job(self._should_stop)
-            for event in events:
-                if not self._mailbox.put(event):
-                    events.close()
-                    break
+            self._iterate(self._job(self._should_stop))
         except GeneratorExit:
             return  # from where the job asked
         except Exception as error:  # the one place: a fault in the background is never silent
             self.failure = Failure.of(error)
         finally:
             trim_heap()
+
+    def _iterate(self, events: Generator[Event, None, object]) -> None:
+        """Put the events into the mailbox, and keep what the job returns."""
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                self.result = end.value
+                return
+            if not self._mailbox.put(event):
+                events.close()
+                return
 
     def _should_stop(self) -> bool:
         """Tell the job whether it is to end early; one that is discarded ends where it asks,
@@ -232,3 +247,174 @@ class Worker(QThread):
         """Ask the job to end and drop all it delivers from now on."""
         self._mailbox.close()
         self.requestInterruption()
+
+
+class Task(QObject):
+    """Handle of a job that runs in the background: the way back to whoever started it.
+
+    Nothing is emitted any more after :meth:`cancel`, so a superseded result never arrives.
+
+    Attributes
+    ----------
+    yielded : Signal
+        An event of the job.
+    returned : Signal
+        The return value of the job, once, last.
+    failed : Signal
+        A :class:`Failure`, once, last. Where nothing is connected to it,
+        :attr:`TaskRunner.unhandled` is emitted instead.
+    """
+
+    yielded = Signal(object)
+    returned = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, worker: Worker, runner: TaskRunner) -> None:
+        super().__init__()
+        self._worker = worker
+        self._runner = runner
+
+    def cancel(self) -> None:
+        """Ask the job to end, and drop all it delivers from now on."""
+        self._runner.discard(self)
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for the end of the job and deliver what came of it; False after the timeout."""
+        if not self._worker.wait(QDeadlineTimer(timeout_ms)):
+            return False
+        self._runner.deliver()
+        return True
+
+    def deliver(self) -> bool:
+        """Emit what waits, for as long as the window may stand still; True once all is emitted."""
+        deadline = time.monotonic() + DELIVERY_S
+        ended = self._worker.isFinished()
+        while events := self._worker.take(_PORTION):
+            for event in events:
+                self.yielded.emit(event)
+            if time.monotonic() > deadline:
+                return False
+        return ended
+
+    def end(self) -> None:
+        """Emit how the job has ended."""
+        failure = self._worker.failure
+        if failure is None:
+            self.returned.emit(self._worker.result)
+            return
+        self._runner.failed.emit(failure)
+        if self.isSignalConnected(QMetaMethod.fromSignal(self.failed)):
+            self.failed.emit(failure)
+        else:
+            self._runner.unhandled.emit(failure)
+
+
+class TaskRunner(QObject):
+    """Runs jobs in the background, each in a thread of its own, and hands back their results.
+
+    Whoever owns it calls :meth:`deliver` from a timer while :attr:`threads` are at work.
+
+    Attributes
+    ----------
+    started : Signal
+        A thread has been started.
+    thread_ended : Signal
+        A thread has ended; :meth:`deliver` tells what came of it.
+    failed : Signal
+        A task has failed (a :class:`Failure`), whoever handles that; for the log.
+    unhandled : Signal
+        A task has failed whose :attr:`Task.failed` nothing is connected to.
+    """
+
+    started = Signal()
+    thread_ended = Signal()
+    failed = Signal(object)
+    unhandled = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._tasks: dict[str, tuple[Task, Worker]] = {}
+        self._cancelled: set[Worker] = set()
+        self._count = 0
+
+    def run(self, job: Job, key: str = "") -> Task:
+        """Run a job; a task of the same key that still runs is cancelled first.
+
+        Parameters
+        ----------
+        job : Job
+            The generator function to iterate.
+        key : str
+            Names what the task is for, and its thread. Tasks without a key never supersede
+            each other.
+        """
+        self.cancel(key)
+        self._count += 1
+        key = key or f"task-{self._count}"
+        worker = Worker(job, key)
+        task = Task(worker, self)
+        self._tasks[key] = task, worker
+        worker.finished.connect(self.thread_ended)
+        self.started.emit()
+        worker.start()
+        return task
+
+    def call(self, function: Callable[..., object], *args: object, key: str = "") -> Task:
+        """Call a function in the background; its value is what the task returns."""
+
+        def job(_should_stop: Callable[[], bool]) -> Generator[Event, None, object]:
+            yield from ()
+            return function(*args)
+
+        return self.run(job, key)
+
+    @property
+    def threads(self) -> list[Worker]:
+        """The threads that have not been seen to end, cancelled ones too."""
+        return [*(worker for _, worker in self._tasks.values()), *self._cancelled]
+
+    def cancel(self, key: str, *, wait: bool = False) -> None:
+        """Cancel the task of a key, where there is one.
+
+        Parameters
+        ----------
+        key : str
+        wait : bool
+            Whether to return only after the ends of this and all cancelled threads of the key.
+        """
+        if key in self._tasks:
+            self.discard(self._tasks[key][0])
+        if wait:
+            for worker in self._cancelled:
+                if worker.objectName() == key:
+                    worker.wait()
+
+    def cancel_all(self) -> None:
+        """Cancel every task."""
+        for task, _worker in list(self._tasks.values()):
+            self.discard(task)
+
+    def discard(self, task: Task) -> None:
+        """Let go of a task; its thread may need a moment to end."""
+        for key, (running, worker) in list(self._tasks.items()):
+            if running is task:
+                del self._tasks[key]
+                worker.discard()
+                self._cancelled.add(worker)
+
+    def wait(self, deadline: QDeadlineTimer) -> bool:
+        """Wait for the threads that were cancelled; True when none is left."""
+        self._cancelled = {worker for worker in self._cancelled if not worker.wait(deadline)}
+        return not self._cancelled
+
+    def deliver(self) -> None:
+        """Emit the events and results that wait, and let go of threads that have ended."""
+        self._cancelled = {
+            worker for worker in self._cancelled if not (worker.isFinished() and worker.wait())
+        }
+        for key, (task, worker) in list(self._tasks.items()):
+            if not task.deliver() or self._tasks.get(key) != (task, worker):
+                continue  # more is to come, or it was cancelled by whoever heard of an event
+            del self._tasks[key]
+            worker.wait()
+            task.end()

@@ -16,7 +16,7 @@ from typing import Literal
 from PySide6.QtCore import QDeadlineTimer, QObject, QTimer, Signal
 
 from app import tasks
-from app.background import Collector, Failure, Job, Worker
+from app.background import DELIVERY_S, Collector, Failure, Job, Task, TaskRunner, Worker
 from app.heap import bound_heap
 from app.tasks import Refresh
 from app.training_history import NOTED, TrainingHistory
@@ -64,22 +64,19 @@ State = Literal[
 
 #: What is done with the trained series: each begins once the engine is ready, and can be stopped or
 #: cancelled.
-Task = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
+Activity = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
-#: Seconds that taking in events may last before the window is let go on, and events between two
-#: looks at the clock.
-_TAKE_S, _PORTION = 0.015, 32
+#: Events between two looks at the clock.
+_PORTION = 32
 #: Seconds between two looks whether a training that is to be left is written.
 _POLL_S = 0.01
 #: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
 _LOADING_MS, _SHOWING_MS = 3_000, 60
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
-#: What runs aside under this name tells what a training would cost.
-COST = "cost"
-#: What runs aside under this name tells folds and time of a backtest.
-PLAN = "plan"
+#: Keys of the tasks that estimate a training and plan a backtest.
+_COST, _PLAN = "cost", "plan"
 
 
 @dataclass
@@ -118,7 +115,6 @@ class Session(QObject):
     state_changed = Signal(str)
     event_received = Signal(object)
     failed = Signal(object)
-    background_failed = Signal(str, object)
     list_changed = Signal()
     selected_changed = Signal()
     frame_due = Signal()
@@ -150,12 +146,15 @@ class Session(QObject):
         self._worker: Worker | None = None
         self._warmer: Worker | None = None
         self._retired: set[Worker] = set()
-        self._asides: dict[str, Worker] = {}
+        self.background = TaskRunner(self)
+        self.background.started.connect(self._watch)
+        self.background.thread_ended.connect(self._ended)
+        self.background.unhandled.connect(self.failed)
         self._asked = _LoadRequest((), "only", None)
         self._trained: Panel | None = None
-        self.task: Task | None = None
+        self.task: Activity | None = None
         self._waiting: Callable[[Panel], Job] | None = None
-        self._held: tuple[Task, Callable[[Panel], Job]] | None = None
+        self._held: tuple[Activity, Callable[[Panel], Job]] | None = None
         self._accepted: list[tuple[str, Finding]] = []
         self._collector = Collector()
         self._pulse = QTimer(self)
@@ -379,36 +378,6 @@ class Session(QObject):
             ),
         )
 
-    def aside(self, name: str, job: Job) -> None:
-        """Run something beside what the user waits for; one of the same name that still runs is
-        given up.
-
-        Its events are delivered like all others; a fault is told by :attr:`background_failed` with
-        the name.
-        """
-        self.forget(name)
-        self._asides[name] = self._start(job, name)
-
-    def forget(self, name: str) -> None:
-        """Give up what runs aside under a name; nothing of it is delivered any more."""
-        worker = self._asides.pop(name, None)
-        if worker:
-            worker.discard()
-            self._retired.add(worker)
-
-    def finish(self, name: str, timeout_ms: int) -> bool:
-        """Wait for what runs aside under a name, and tell what came of it; False where that
-        takes longer.
-        """
-        worker = self._asides.get(name)
-        if worker is None:
-            return True
-        if not worker.wait(QDeadlineTimer(timeout_ms)):
-            return False
-        while self._asides.get(name) is worker:
-            self._ended()
-        return True
-
     @property
     def seen(self) -> TrainingHistory:
         """What was seen of the training at hand, or of the last one that has finished."""
@@ -430,30 +399,23 @@ class Session(QObject):
             and self._kept.is_file()
         )
 
-    def estimate(self, config: RunConfig) -> None:
-        """Find out aside what a training would cost, where there is something to train and
-        nothing else goes on.
+    def estimate(self, config: RunConfig) -> Task | None:
+        """Estimate in the background what a training would cost; None while something runs, or
+        where there is nothing to train.
         """
         panel = self.panel
-        if panel is not None and self.engine is not None and not self.busy:
-            self.aside(COST, tasks.estimating(panel, config))
+        if panel is None or self.engine is None or self.busy:
+            return None
+        return self.background.run(tasks.estimating(panel, config), _COST)
 
-    def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> None:
-        """Find out aside what a backtest would do, where there is something to test and nothing
-        else goes on.
+    def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> Task | None:
+        """Count in the background the folds of a backtest; None while something runs, or where
+        there is nothing to test.
         """
         panel = self.panel
-        if panel is not None and self.engine is not None and not self.busy:
-            self.aside(PLAN, tasks.planning(panel, config, plan))
-
-    def _settle(self, name: str) -> None:
-        """Give up what runs aside, and wait for its end: nothing else may draw random numbers
-        while a network is trained.
-        """
-        self.forget(name)
-        for worker in self._retired:
-            if worker.objectName() == name:
-                worker.wait()
+        if panel is None or self.engine is None or self.busy:
+            return None
+        return self.background.run(tasks.planning(panel, config, plan), _PLAN)
 
     def search_rate(self, config: RunConfig) -> None:
         """Look for a learning rate; errors as :meth:`begin`."""
@@ -517,7 +479,7 @@ class Session(QObject):
             self._leaving.set()
         return self._leaving.is_set()
 
-    def begin(self, task: Task, make: Callable[[Panel], Job]) -> None:
+    def begin(self, task: Activity, make: Callable[[Panel], Job]) -> None:
         """Start what is done with the checked series, as soon as the engine is ready.
 
         Parameters
@@ -551,8 +513,11 @@ class Session(QObject):
             self.tr("Look at the data first, or go on with it as it is."),
             self._accepted,
         )
-        self._settle(COST)
-        self._settle(PLAN)
+        for key in (
+            _COST,
+            _PLAN,
+        ):  # nothing else may draw random numbers while a network is trained
+            self.background.cancel(key, wait=True)
         self.task, self._waiting = task, make
         if self.engine is None:
             self.warm_up()
@@ -637,18 +602,18 @@ class Session(QObject):
         """
         self._soon.stop()
         self.cancel()
-        for name in tuple(self._asides):
-            self.forget(name)
+        self.background.cancel_all()
         if self._warmer:
             self._warmer.discard()
             self._retired.add(self._warmer)
             self._warmer = None
         deadline = QDeadlineTimer(timeout_ms)
         self._retired = {worker for worker in self._retired if not worker.wait(deadline)}
-        if not self._retired:
+        ended = self.background.wait(deadline) and not self._retired
+        if ended:
             self._rest()
         self._let_go()
-        return not self._retired
+        return ended
 
     def _let_go(self) -> None:
         """Remove the training that was left at its end: a program that is closed in order has
@@ -663,17 +628,21 @@ class Session(QObject):
     def _workers(self) -> list[Worker]:
         return [
             item
-            for item in (self._worker, self._warmer, *self._asides.values(), *self._retired)
+            for item in (self._worker, self._warmer, *self.background.threads, *self._retired)
             if item is not None
         ]
 
     def _start(self, job: Job, name: str) -> Worker:
         worker = Worker(job, name)
         worker.finished.connect(self._ended)
-        self._collector.hold()
+        self._watch()
         worker.start()
-        self._pulse.start()
         return worker
+
+    def _watch(self) -> None:
+        """Begin to ask for events: a thread is at work."""
+        self._collector.hold()
+        self._pulse.start()
 
     def _begin(self, panel: Panel) -> None:
         """Start the task that waits."""
@@ -706,9 +675,10 @@ class Session(QObject):
         self.request_repaint()
 
     def _beat(self) -> None:
-        for worker in (self._warmer, self._worker, *self._asides.values()):
+        for worker in (self._warmer, self._worker):
             if worker:
                 self._receive(worker)
+        self.background.deliver()
         if any(worker.isFinished() for worker in self._workers()):
             self._ended()
         if self._workers():
@@ -725,7 +695,7 @@ class Session(QObject):
         """Take what has come, for as long as the window may stand still; True when nothing more
         waits.
         """
-        end = time.monotonic() + _TAKE_S
+        end = time.monotonic() + DELIVERY_S
         while events := worker.take(_PORTION):
             self._take_in(events)
             if time.monotonic() > end:
@@ -849,11 +819,7 @@ class Session(QObject):
         if (warmer := self._warmer) and self._has_ended(warmer) and warmer is self._warmer:
             self._warmer = None
             self._warmed(warmer.failure)
-        for name, aside in tuple(self._asides.items()):
-            if self._has_ended(aside) and aside is self._asides.get(name):
-                del self._asides[name]
-                if aside.failure:
-                    self.background_failed.emit(name, aside.failure)
+        self.background.deliver()
         if (worker := self._worker) and self._has_ended(worker) and worker is self._worker:
             self._worker = None
             if self.state == "loading":

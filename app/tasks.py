@@ -92,18 +92,6 @@ def unfinished(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     yield from jobs.unfinished()
 
 
-def sweeping(folder: Path) -> Job:
-    """Return the job that removes what programs that were killed left half written."""
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.files.atomic import remove_own_stale
-
-        remove_own_stale(folder)
-        yield from ()
-
-    return job
-
-
 def cached_tickers(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
     """Tell which tickers are in the price cache."""
     from forecasting import jobs

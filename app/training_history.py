@@ -98,7 +98,7 @@ class TrainingHistory:
     config : RunConfig
     number : int
         Which training of the session it is, counted from 1.
-    memory : MemorySeen or None
+    memory : GradientByLag or None
         The last look at the gradients.
     advice : list of Advice
         What the doctor said, oldest first, with what the training itself gave notice of under the

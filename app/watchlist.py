@@ -81,7 +81,7 @@ class Row:
         Whether it is part of the panel that is trained.
     series : PriceSeries or None
         None until it is loaded.
-    glimpse : Glimpse or None
+    glimpse : SeriesPreview or None
         What is known of it, perhaps from the last time.
     problem, hint : str
         Why it could not be loaded, and what to do.

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 from app import theme
 from app.charts.canvas import Chart
 from app.charts.evaluation import CalibrationChart, CoverageChart, ResidualChart, StepChart
-from app.features.evaluation.details import Detail, detail_of
+from app.features.evaluation.details import detail_of
 from app.features.evaluation.evaluation_view import EvaluationView
 from app.features.evaluation.panel import ResultsPanel
 from app.features.evaluation.score_table import ScoreTable
@@ -56,11 +56,7 @@ def view(qtbot: Any) -> EvaluationView:
     """A judgement on screen, with its details worked out at once."""
     made = EvaluationView()
     qtbot.addWidget(made)
-    made.detail_wanted.connect(
-        lambda wanted: [
-            made.show_detail(item) for item in detail_of(wanted) if isinstance(item, Detail)
-        ]
-    )
+    made.detail_wanted.connect(lambda wanted: made.show_detail(detail_of(wanted)))
     made.set_theme(theme.LIGHT)
     made.resize(700, 300)
     made.show()
@@ -125,8 +121,7 @@ def test_residuals_follow_the_step_and_tell_what_the_band_missed(view: Evaluatio
 def test_details_of_other_outcomes_are_passed_over(view: EvaluationView) -> None:
     before = dict(view.steps.chart.table())
     other = {"GRU": outcomes("GRU", 2.0)}
-    for item in detail_of(other):
-        view.show_detail(item)  # type: ignore[arg-type]
+    view.show_detail(detail_of(other))
     assert list(view.steps.chart.table()) == list(before)
 
 

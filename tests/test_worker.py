@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 import pytest
 from PySide6.QtCore import QObject, QThread
 
-from app.background import Failure, Mailbox, Worker, versions
+from app.background import Failure, Mailbox, TaskRunner, Worker, versions
 from forecasting.errors import DataError
 from forecasting.events import EpochEnd, Event, Notice, Progress
 
@@ -206,3 +206,85 @@ def test_ten_thousand_messages_do_not_flood_the_window() -> None:
     worker.start()
     assert worker.wait(10_000)
     assert len(worker.take()) == 1
+
+
+def until(done: Callable[[], bool], runner: TaskRunner) -> None:
+    """Deliver as the window's timer does, until something is so."""
+    end = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < end, "waited in vain"
+        runner.deliver()
+        time.sleep(0.001)
+
+
+def test_a_task_yields_events_and_returns_a_value(qapp: QObject) -> None:
+    def job(should_stop: Stop) -> Generator[Event, None, int]:
+        yield Notice("first")
+        yield Notice("second")
+        return 3
+
+    runner, heard = TaskRunner(), []
+    task = runner.run(job)
+    task.yielded.connect(lambda event: heard.append(event.message))
+    task.returned.connect(heard.append)
+    until(lambda: len(heard) == 3, runner)
+    assert heard == ["first", "second", 3]
+    assert runner.threads == []
+
+
+def test_a_superseded_result_never_arrives(qapp: QObject) -> None:
+    free, heard = threading.Event(), []
+
+    def slow() -> str:
+        free.wait(10)
+        return "old"
+
+    runner = TaskRunner()
+    runner.call(slow, key="read").returned.connect(heard.append)
+    runner.call(lambda: "new", key="read").returned.connect(heard.append)
+    until(lambda: bool(heard), runner)
+    free.set()
+    until(lambda: not runner.threads, runner)
+    assert heard == ["new"]
+
+
+def test_tasks_without_a_key_do_not_supersede_each_other(qapp: QObject) -> None:
+    runner, heard = TaskRunner(), []
+    for number in range(3):
+        runner.call(lambda number=number: number).returned.connect(heard.append)
+    until(lambda: len(heard) == 3, runner)
+    assert sorted(heard) == [0, 1, 2]
+
+
+def test_a_failure_goes_to_its_handler_or_else_is_unhandled(qapp: QObject) -> None:
+    def fail() -> None:
+        raise DataError("no prices", "Open a file.")
+
+    runner, heard = TaskRunner(), []
+    runner.unhandled.connect(lambda failure: heard.append(("unhandled", failure.message)))
+    runner.call(fail).failed.connect(lambda failure: heard.append(("handled", failure.message)))
+    until(lambda: len(heard) == 1, runner)
+    runner.call(fail)
+    until(lambda: len(heard) == 2, runner)
+    assert heard == [("handled", "no prices"), ("unhandled", "no prices")]
+
+
+def test_waiting_for_a_task_delivers_its_result(qapp: QObject) -> None:
+    runner, heard = TaskRunner(), []
+    task = runner.call(lambda: "done")
+    task.returned.connect(heard.append)
+    assert task.wait(10_000)
+    assert heard == ["done"]
+
+
+def test_a_cancelled_task_may_be_cancelled_by_its_own_event(qapp: QObject) -> None:
+    def job(should_stop: Stop) -> Generator[Event, None, None]:
+        for number in range(5):
+            yield Notice(str(number))
+
+    runner, heard = TaskRunner(), []
+    task = runner.run(job)
+    task.yielded.connect(lambda event: (heard.append(event.message), task.cancel()))
+    until(lambda: not runner.threads, runner)
+    assert heard
+    assert heard[0] == "0"

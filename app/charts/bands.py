@@ -299,7 +299,7 @@ class TruthArtist:
 
     Attributes
     ----------
-    fan : Fan or None
+    fan : ForecastBand or None
     closes : ndarray, shape [H]
         What happened, NaN where that is not known.
     """

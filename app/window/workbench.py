@@ -36,7 +36,6 @@ from app.features.view.controller import ViewController
 from app.features.watchlist.controller import WatchlistController
 from app.preferences import Preferences
 from app.session import Session
-from app.tasks import sweeping
 from app.watchlist import Choice
 from app.window.availability import DECIDED, available
 from app.window.layout import Layout
@@ -55,10 +54,9 @@ from forecasting.events import (
     SeriesLoaded,
     SplitMade,
 )
+from forecasting.files.atomic import remove_own_stale
 
 FIRST_SAMPLE = "sample:sp500"
-#: What runs aside under this name clears away what earlier starts left; no desk listens to it.
-SWEEP = "remove_stale"
 #: Next steps that the banner has room for.
 _MOST_STEPS = 2
 #: Milliseconds that a closing window waits for its threads.
@@ -240,7 +238,9 @@ class Workbench(QObject):
         back.attempt(self.tr("the journal"), self.journal_controller.read)
         back.attempt(self.tr("the runs"), self.runs.start)
         back.attempt(self.tr("trainings that were cut short"), self.training_controller.start)
-        self.session.aside(SWEEP, sweeping(self._preferences.data_file("watchlist.json").parent))
+        self.session.background.call(
+            remove_own_stale, self._preferences.data_file("watchlist.json").parent
+        )
         self._show_state()
         back.tell(self.banner.show_lasting)
 
@@ -310,7 +310,7 @@ class Workbench(QObject):
         """
         failure = fault if isinstance(fault, Failure) else Failure.of(fault)
         self._fault = failure
-        self._note("", failure)
+        self._log_fault(failure)
         if not failure.details:
             helps = (
                 self.remedy_controller.steps(fault) if isinstance(fault, CandlecastError) else ()
@@ -353,15 +353,11 @@ class Workbench(QObject):
         """Take a next step that a panel offers."""
         self.attempt(lambda: self.remedy_controller.take(remedy))
 
-    def _note(self, name: str, failure: Failure) -> None:
-        """Write an unexpected fault into the log, once; where no desk tells of what failed
-        aside, tell of it.
-        """
+    def _log_fault(self, failure: Failure) -> None:
+        """Write an unexpected fault into the log, once."""
         if failure.details and failure is not self._noted:
             self._noted = failure
             log.fault(failure.details)
-        if name == SWEEP:
-            self.report(failure)
 
     def may_close(self) -> bool:
         """Ask where a run would be lost, then end all threads; False when the window is to stay.
@@ -436,7 +432,7 @@ class Workbench(QObject):
     def _wire_session(self) -> None:
         self.session.event_received.connect(self._show_event)
         self.session.failed.connect(self.report)
-        self.session.background_failed.connect(self._note)
+        self.session.background.failed.connect(self._log_fault)
         self.session.state_changed.connect(self._show_state)
         self.session.list_changed.connect(self._enable)
         self.session.selected_changed.connect(self._enable)

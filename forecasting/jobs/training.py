@@ -87,7 +87,7 @@ def train(
 
     Yields
     ------
-    SplitMade, Progress, EpochEnd, ForecastMade, MemorySeen, Advice, Notice, RunFinished
+    SplitMade, Progress, EpochEnd, ForecastMade, GradientByLag, Advice, Notice, RunFinished
 
     Raises
     ------

@@ -66,10 +66,9 @@ def fit(
     Yields
     ------
     Event
-        SplitMade, Progress, Notice, MemorySeen, Advice, EpochEnd (epoch 0 is the baseline itself;
-        of a resumed training all
-        epochs so far come at once), and after each of these a ForecastMade: the real future as the
-        network sees it at that moment.
+        SplitMade, Progress, Notice, GradientByLag, Diagnosis, EpochEnd (epoch 0 is the baseline
+        itself; of a resumed training all epochs so far come at once), and after each of these a
+        ForecastMade: the real future as the network sees it at that moment.
 
     Returns
     -------

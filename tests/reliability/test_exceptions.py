@@ -4,18 +4,14 @@ log, and leaves the window alive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtWidgets import QApplication, QDialog
 from window_bench import idle, price_file, wait, window
 
 from app import log
-from app.window.workbench import SWEEP, Workbench
-from forecasting.events import Event
-
-#: What runs aside, by the name it runs under; each has somebody who tells of its faults.
-ASIDES = ("cost", "unfinished", SWEEP, "runs")
+from app.window.workbench import Workbench
 
 
 @pytest.fixture(scope="module")
@@ -25,35 +21,62 @@ def bench(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield bench
 
 
-def planted(_should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-    yield from ()
+def planted(*_args: object) -> None:
     raise ZeroDivisionError("planted")
 
 
-@pytest.mark.parametrize("name", ASIDES)
-def test_a_fault_of_what_runs_aside_is_told_and_logged_once(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch, name: str
+def close_dialogs() -> None:
+    for item in QApplication.topLevelWidgets():
+        if isinstance(item, QDialog) and item.isVisible():
+            item.close()
+
+
+#: What each feature does in the background, by where it is done, and how it is begun.
+BACKGROUND: dict[str, Callable[[Workbench], object]] = {
+    "app.features.journal.controller._read": lambda bench: bench.journal_controller.read(),
+    "app.features.runs.controller._read_runs": lambda bench: bench.runs.start(),
+    "app.features.tickers.controller.cached_tickers": lambda bench: (
+        bench.actions.ticker_field.recent_wanted.emit()
+    ),
+    "app.features.training.controller.unfinished": lambda bench: bench.training_controller.start(),
+    "app.features.evaluation.controller.detail_of": lambda bench: (
+        bench.results.judged.detail_wanted.emit({})
+    ),
+}
+
+
+@pytest.mark.parametrize("target", BACKGROUND)
+def test_a_fault_in_the_background_is_told_and_logged_once(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     logged: list[str] = []
     monkeypatch.setattr(log, "fault", logged.append)
+    monkeypatch.setattr(target, planted)
     bench.banner.set_wanted(False)
-    bench.session.aside(name, planted)
+    BACKGROUND[target](bench)
     wait(lambda: bench.banner.text != "")
     idle(bench)
     assert "planted" in bench.banner.text
     assert len(logged) == 1
     assert "ZeroDivisionError" in logged[0]
-    for item in QApplication.topLevelWidgets():
-        if isinstance(item, QDialog) and item.isVisible():
-            item.close()
+    close_dialogs()
     bench.actions["style-line"].trigger()
     assert bench.session.state == "idle"
 
 
-def test_a_fault_that_nobody_listens_to_is_caught(bench: Workbench) -> None:
+def test_a_fault_that_nobody_handles_is_shown(bench: Workbench) -> None:
     bench.banner.set_wanted(False)
-    bench.session.background_failed.disconnect()
-    bench.session.aside(SWEEP, planted)
-    idle(bench)
-    with pytest.raises(AssertionError, match="waited in vain"):
-        wait(lambda: bench.banner.text != "", 0.2)
+    bench.session.background.call(planted)
+    wait(lambda: bench.banner.text != "")
+    assert "planted" in bench.banner.text
+    close_dialogs()
+
+
+def test_a_fault_that_is_handled_is_left_to_its_handler(bench: Workbench) -> None:
+    bench.banner.set_wanted(False)
+    handled: list[str] = []
+    task = bench.session.background.call(planted)
+    task.failed.connect(lambda failure: handled.append(failure.message))
+    wait(lambda: bool(handled))
+    assert handled == ["ZeroDivisionError: planted"]
+    assert bench.banner.text == ""

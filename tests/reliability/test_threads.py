@@ -124,7 +124,7 @@ def test_all_threads_together_are_waited_for_no_longer_than_was_asked(qapp: QApp
 
     session = Session()
     for name in "abcd":
-        session.aside(name, stuck)
+        session.background.run(stuck, name)
     began = time.monotonic()
     assert not session.close(100)
     assert time.monotonic() - began < 0.39, (

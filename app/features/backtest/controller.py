@@ -22,12 +22,12 @@ from app.features.backtest.panel import BacktestPanel, FoldScored
 from app.features.model.panel import ModelPanel
 from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
-from app.session import PLAN, Session
+from app.session import Session
 from app.widgets.banner import Banner
 from forecasting import __version__
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import BacktestFinished, BacktestPlanned, Event, FoldEnd, Notice, Progress
+from forecasting.events import BacktestFinished, Event, FoldEnd, Notice, Progress
 from forecasting.files.atomic import FileLock
 from forecasting.series import Panel, PriceSeries
 from forecasting.store.outcomes import StoredOutcomes
@@ -107,7 +107,6 @@ class BacktestController(QObject):
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
         session.event_received.connect(self._show_event)
-        session.background_failed.connect(self._aside_failed)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST_MS)
@@ -178,8 +177,6 @@ class BacktestController(QObject):
 
     def _show_event(self, event: object) -> None:
         match event:
-            case BacktestPlanned():
-                self._panel.show_planned(event.sentence)
             case Progress() if self._session.task == "backtesting":
                 self._panel.show_progress(event)
             case FoldScored():
@@ -241,10 +238,15 @@ class BacktestController(QObject):
             return
         if self._session.panel is None:
             self._panel.show_planned("")
-        self._session.plan_backtest(config, plan)
+        task = self._session.plan_backtest(config, plan)
+        if task is not None:
+            task.yielded.connect(lambda planned: self._panel.show_planned(planned.sentence))
+            task.failed.connect(self._not_planned)
 
-    def _aside_failed(self, name: str, failure: Failure) -> None:
-        if name == PLAN and not failure.details:
+    def _not_planned(self, failure: Failure) -> None:
+        if failure.details:
+            self._session.failed.emit(failure)
+        else:
             self._panel.show_planned(f"{failure.message} {failure.hint}", fault=True)
 
     def _offer(self) -> None:

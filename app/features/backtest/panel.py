@@ -92,7 +92,7 @@ class BacktestPanel(QWidget):
         Test; True for going on where one was cut short.
     stop_wanted, audit_wanted, changed : Signal
         A button was pressed; a setting was changed.
-    judged : JudgedView
+    judged : EvaluationView
     """
 
     start_wanted = Signal(bool)

@@ -4,16 +4,15 @@ calibration and figures of residuals.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from forecasting.events import Event
 from forecasting.metrics import profile
 from forecasting.series import Outcomes, Profile
 
 
 @dataclass(frozen=True, eq=False)
-class Detail(Event):
+class Detail:
     """Outcomes looked at closely.
 
     Attributes
@@ -28,6 +27,6 @@ class Detail(Event):
     profiles: Mapping[str, Profile]
 
 
-def detail_of(outcomes: Mapping[str, Outcomes]) -> Generator[Event, None, None]:
-    """Work out the details, as a job."""
-    yield Detail(outcomes, {name: profile(item) for name, item in outcomes.items()})
+def detail_of(outcomes: Mapping[str, Outcomes]) -> Detail:
+    """Compute the figures of each model from its outcomes; takes a moment where there are many."""
+    return Detail(outcomes, {name: profile(item) for name, item in outcomes.items()})

@@ -26,7 +26,7 @@ class ResultsPanel(QStackedWidget):
 
     Attributes
     ----------
-    judged : JudgedView
+    judged : EvaluationView
     """
 
     def __init__(self) -> None:

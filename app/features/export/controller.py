@@ -64,7 +64,7 @@ class ExportController(QObject):
         What an image shows.
     status : StatusLine
         Tells what was written.
-    viewing : Viewing
+    view_controller : ViewController
         Has the theme of images.
     preferences : Preferences
         Keeps the folder of the last file.

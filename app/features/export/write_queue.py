@@ -10,20 +10,13 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.background import Failure, Job
+from app.background import Failure, Task
 from app.session import Session
-from forecasting.events import Event
 
 #: Draws, with pauses; ends with what writes the file, in any thread.
 Pieces = Generator[None, None, Callable[[], None]]
-_ASIDE = "write"
 #: Milliseconds that a window which closes waits for a file to be written.
 _WAIT_MS = 10_000
-
-
-@dataclass(frozen=True)
-class FileWritten(Event):
-    """What was to be written is written."""
 
 
 @dataclass
@@ -62,8 +55,7 @@ class FileWriteQueue(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._next)
-        session.event_received.connect(self._written)
-        session.background_failed.connect(self._failed)
+        self._task: Task | None = None
 
     @property
     def busy(self) -> bool:
@@ -89,7 +81,7 @@ class FileWriteQueue(QObject):
             self._timer.stop()
             if not order.begun:
                 self._go_on(order)
-            elif not self._session.finish(_ASIDE, _WAIT_MS):
+            elif self._task is not None and not self._task.wait(_WAIT_MS):
                 return False
             elif self._orders and self._orders[0] is order:
                 self._orders.popleft()  # given up with the session
@@ -114,17 +106,12 @@ class FileWriteQueue(QObject):
             self._draw(order)
         else:
             order.begun = True
-            self._session.aside(_ASIDE, _job(order.write))
-
-    def _written(self, event: object) -> None:
-        if isinstance(event, FileWritten):
-            self._end(None)
-
-    def _failed(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE:
-            self._end(failure)
+            self._task = self._session.background.call(order.write, key="write")
+            self._task.returned.connect(self._end)
+            self._task.failed.connect(self._end)
 
     def _end(self, failure: Failure | None) -> None:
+        self._task = None
         order = self._orders.popleft()
         self._timer.start(0)
         order.tell(failure)
@@ -138,11 +125,3 @@ def _noting(
         tell(failure)
 
     return both
-
-
-def _job(write: Callable[[], None]) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        write()
-        yield FileWritten()
-
-    return job

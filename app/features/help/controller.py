@@ -35,10 +35,10 @@ class HelpController(QObject):
     session : Session
     presets : LayoutPresets
         Brings panels to the front.
-    bars : OneBar
+    bars : MessageBarStack
         Is held back while the tour is shown.
     actions : Actions
-    viewing : Viewing
+    view_controller : ViewController
         Has the theme.
     preferences : Preferences
         Remembers that the tour was seen.

@@ -9,13 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
-from app.background import Failure
 from app.features.importing.dialog import ImportDialog
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
 from app.tasks import understanding
 from app.theme import Theme
-from forecasting.sources.files.preview import FileUnderstood
 from forecasting.sources.options import AS_FOUND, ReadOptions, Request
 
 _ASIDE = "import"
@@ -29,7 +27,7 @@ class ImportController(QObject):
     window : QMainWindow
     session : Session
         Runs the readings.
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads the result.
 
     Attributes
@@ -50,8 +48,6 @@ class ImportController(QObject):
         self._theme: Theme | None = None
         self._instead: Request | None = None
         self.dialog: ImportDialog | None = None
-        session.event_received.connect(self._show)
-        session.background_failed.connect(self._fail)
 
     def open(
         self, path: str, options: ReadOptions | None = None, instead: Request | None = None
@@ -98,15 +94,10 @@ class ImportController(QObject):
             self.dialog.set_theme(theme)
 
     def _read(self, path: str, options: ReadOptions) -> None:
-        self._session.aside(_ASIDE, understanding(path, options))
-
-    def _show(self, event: object) -> None:
-        if isinstance(event, FileUnderstood) and self.dialog is not None:
-            self.dialog.show_reading(event)
-
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE and self.dialog is not None:
-            self.dialog.show_failure(failure)
+        assert self.dialog is not None
+        task = self._session.background.run(understanding(path, options), "understand")
+        task.yielded.connect(self.dialog.show_reading)
+        task.failed.connect(self.dialog.show_failure)
 
     def _accepted(self) -> None:
         assert self.dialog is not None
@@ -116,5 +107,5 @@ class ImportController(QObject):
         )
 
     def _finished(self) -> None:
-        self._session.forget(_ASIDE)
+        self._session.background.cancel("understand")
         self.dialog = None

@@ -4,20 +4,20 @@ whenever prices are loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Signal
 
-from app.background import Failure, Job
+from app.background import Task
 from app.features.journal.panel import LEVELS, JournalPanel, JournalRead
 from app.features.past_forecasts.controller import PastForecastController
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
 from forecasting.config import RunConfig
-from forecasting.events import Event, RunFinished, SeriesLoaded
+from forecasting.events import RunFinished, SeriesLoaded
 from forecasting.series import Finding, Forecast, Panel
 
-_ADD, _RECONCILE, _READ = "journal-add", "journal-reconcile", "journal-read"
+_RECONCILE, _READ = "journal-reconcile", "journal-read"
 
 
 class JournalController(QObject):
@@ -29,9 +29,9 @@ class JournalController(QObject):
     session : Session
     panel : JournalPanel
         Is filled from here.
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads the prices of forecasts that are still open.
-    stepping : Stepping
+    past_forecasts : PastForecastController
         Shows a forecast in the chart.
 
     Attributes
@@ -59,7 +59,6 @@ class JournalController(QObject):
             watchlist_controller,
             past_forecasts,
         )
-        self._added = 0
         self._found: set[str] = set()
         self._panel.filtered.connect(self.read)
         self._panel.update_wanted.connect(
@@ -67,21 +66,25 @@ class JournalController(QObject):
         )
         self._panel.entry_chosen.connect(self._show_entry)
         session.event_received.connect(self._show_event)
-        session.background_failed.connect(self._fail)
         session.frame_due.connect(self._draw)
         watchlist_controller.shown.connect(self._series_shown)
 
     def keep(self, forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None:
         """Enter final forecasts of the real future with the prices they were made from."""
-        self._added += 1
-        # A name for each: one that is still being written is never given up for the next.
-        self._session.aside(
-            f"{_ADD}-{self._added}", _adding(forecasts, panel, config, self._symbol)
-        )
+        task = self._session.background.call(_add, forecasts, panel, config, self._symbol)
+        self._follow(task, self.tr("The forecast was not entered in the journal. {why}"))
 
     def read(self) -> None:
         """Show what the journal holds."""
-        self._session.aside(_READ, _reading(self._symbol))
+        task = self._session.background.call(_read, self._symbol, key=_READ)
+        self._follow(task, self.tr("The journal cannot be read. {why}"))
+
+    def _follow(self, task: Task, words: str) -> None:
+        """Show what a task read, or why it failed."""
+        task.returned.connect(self._show_journal)
+        task.failed.connect(
+            lambda failure: self.warned.emit(words.format(why=failure.message), failure.hint)
+        )
 
     @property
     def _symbol(self) -> str:
@@ -94,14 +97,22 @@ class JournalController(QObject):
             case RunFinished():
                 self.keep(event.result.forecasts, event.result.panel, event.result.config)
             case SeriesLoaded():
-                self._session.aside(_RECONCILE, _reconciling(event.panel, self._symbol))
-            case JournalRead() if event.symbol == self._symbol:
-                self._panel.show_journal(event)
-                self._session.request_repaint()
-                for text in event.findings:
-                    if text not in self._found:
-                        self._found.add(text)
-                        self.warned.emit(text, "")
+                task = self._session.background.call(
+                    _reconcile, event.panel, self._symbol, key=_RECONCILE
+                )
+                words = self.tr("The journal was not compared with these prices. {why}")
+                self._follow(task, words)
+
+    def _show_journal(self, journal: JournalRead | None) -> None:
+        """Show what the journal holds, unless another series is asked for by now."""
+        if journal is None or journal.symbol != self._symbol:
+            return
+        self._panel.show_journal(journal)
+        self._session.request_repaint()
+        for text in journal.findings:
+            if text not in self._found:
+                self._found.add(text)
+                self.warned.emit(text, "")
 
     def _series_shown(self) -> None:
         if self._panel.only.isChecked():
@@ -128,64 +139,49 @@ class JournalController(QObject):
             self._watchlist_controller.select(index)
         self._stepping.show_one(entry.forecast, entry.y)
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        words = {
-            _ADD: self.tr("The forecast was not entered in the journal. {why}"),
-            _RECONCILE: self.tr("The journal was not compared with these prices. {why}"),
-            _READ: self.tr("The journal cannot be read. {why}"),
-        }
-        for start, text in words.items():
-            if name.startswith(start):
-                self.warned.emit(text.format(why=failure.message), failure.hint)
-
     def _draw(self) -> None:
         if self._panel.chart.isVisible():
             self._panel.chart.refresh()
 
 
-def _adding(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig, symbol: str) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.store import Journal
+def _add(
+    forecasts: Sequence[Forecast], panel: Panel, config: RunConfig, symbol: str
+) -> JournalRead:
+    """Enter forecasts in the journal, and read it."""
+    from forecasting.store import Journal
 
-        with Journal() as journal:
-            journal.add(forecasts, panel, config)
-        yield from _reading(symbol, journal.findings)(should_stop)
-
-    return job
-
-
-def _reconciling(panel: Panel, symbol: str) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.store import Journal, store_path
-
-        if store_path().is_file():
-            with Journal() as journal:
-                journal.reconcile(panel)
-            yield from _reading(symbol, journal.findings)(should_stop)
-
-    return job
+    with Journal() as journal:
+        journal.add(forecasts, panel, config)
+    return _read(symbol, journal.findings)
 
 
-def _reading(symbol: str, found: tuple[Finding, ...] = ()) -> Job:
-    """Return the job that reads the journal; without a store there is nothing to read.
+def _reconcile(panel: Panel, symbol: str) -> JournalRead | None:
+    """Compare open forecasts with prices, and read the journal; None without a store."""
+    from forecasting.store import Journal, store_path
 
-    What was ``found`` just before is told, too.
+    if not store_path().is_file():
+        return None
+    with Journal() as journal:
+        journal.reconcile(panel)
+    return _read(symbol, journal.findings)
+
+
+def _read(symbol: str, found: tuple[Finding, ...] = ()) -> JournalRead:
+    """Read the journal; without a store there is nothing to read.
+
+    Parameters
+    ----------
+    symbol : str
+        The series to read, "" for all.
+    found : tuple of Finding
+        What was found in the store just before; it is returned, too.
     """
+    from forecasting.store import Journal, store_path
 
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.store import Journal, store_path
-
-        read = JournalRead((), {}, symbol)
-        if store_path().is_file():
-            with Journal() as journal:
-                entries = journal.entries(symbol or None)
-                coverage = {level: journal.coverage(level, symbol or None) for level in LEVELS}
-                read = JournalRead(
-                    entries,
-                    coverage,
-                    symbol,
-                    tuple(item.message for item in (*found, *journal.findings)),
-                )
-        yield read
-
-    return job
+    if not store_path().is_file():
+        return JournalRead((), {}, symbol)
+    with Journal() as journal:
+        entries = journal.entries(symbol or None)
+        coverage = {level: journal.coverage(level, symbol or None) for level in LEVELS}
+    findings = tuple(item.message for item in (*found, *journal.findings))
+    return JournalRead(entries, coverage, symbol, findings)

@@ -27,7 +27,6 @@ from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.table_view import TableView
 from forecasting.baselines import model_title
-from forecasting.events import Event
 
 if TYPE_CHECKING:
     from forecasting.store import Coverage, Entry
@@ -37,7 +36,7 @@ LEVELS: tuple[float, ...] = (80.0, 95.0)
 
 
 @dataclass(frozen=True, eq=False)
-class JournalRead(Event):
+class JournalRead:
     """What the journal holds.
 
     Attributes

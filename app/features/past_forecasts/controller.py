@@ -25,10 +25,10 @@ class PastForecastController(QObject):
     ----------
     session : Session
     chart : PriceChart
-    stepper : Stepper
+    stepper : PastForecastNavigator
     actions : Actions
         Has the commands.
-    backtesting : Backtesting
+    backtest_controller : BacktestController
         Has the last backtest.
     """
 

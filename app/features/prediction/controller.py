@@ -47,9 +47,9 @@ class PredictionController(QObject):
     window : QMainWindow
     session : Session
     actions : Actions
-    keeping : Keeping
+    export_controller : ExportController
         Asks before an unsaved network gives way.
-    journaling : Journaling
+    journal_controller : JournalController
         Enters the forecasts.
     preferences : Preferences
         Keeps the folder of the last file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
 from app.actions import Actions
-from app.background import Failure, Job
+from app.background import Failure
 from app.charts.price import PriceChart
 from app.features.model.panel import ModelPanel
 from app.features.project.project_file import (
@@ -44,20 +44,10 @@ from app.watchlist import Watchlist
 from app.widgets.status_line import StatusLine
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import Event
 from forecasting.series import PriceSeries
 
 #: Milliseconds from a change to its recovery copy: with the writing less than two seconds.
 _KEEP_MS = 1500
-_ASIDE = "project"
-
-
-@dataclass(frozen=True)
-class ProjectWritten(Event):
-    """A project or its recovery copy has been written."""
-
-    path: Path
-    content: tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -79,13 +69,13 @@ class ProjectController(QObject):
     chart : PriceChart
     model : ModelPanel
     runs_panel : RunsPanel
-    offer : RecoveryOffer
+    offer : RecoveryBar
     status : StatusLine
     presets : LayoutPresets
     actions : Actions
-    viewing : Viewing
-    watching : Watching
-    runs : RunsDesk
+    view_controller : ViewController
+    watchlist_controller : WatchlistController
+    runs : RunsController
     preferences : Preferences
 
     Attributes
@@ -163,8 +153,6 @@ class ProjectController(QObject):
         ):
             signal.connect(self._touch)
         session.state_changed.connect(self._at_rest)
-        session.event_received.connect(self._written)
-        session.background_failed.connect(self._fail)
 
     @property
     def dirty(self) -> bool:
@@ -390,23 +378,23 @@ class ProjectController(QObject):
             )
         self._writing = True
         watchlist = self._session.watchlist
-        self._session.aside(
-            _ASIDE, _writing(target, project, lambda: rows_of(watchlist, self._fingerprint))
+        task = self._session.background.call(
+            _write, target, project, lambda: rows_of(watchlist, self._fingerprint), key="project"
         )
+        task.returned.connect(lambda content: self._written(target, content))
+        task.failed.connect(self._not_written)
 
-    def _written(self, event: object) -> None:
-        if not isinstance(event, ProjectWritten):
-            return
+    def _written(self, path: Path, content: tuple[object, ...]) -> None:
+        """Note that a project or its recovery copy has been written."""
         self._writing = self._complained = False
-        if event.path == self.path:
-            self._clean, self._stamp = event.content, _stamp(event.path)
+        if path == self.path:
+            self._clean, self._stamp = content, _stamp(path)
             self._recovery.remove()
         self._show_dirty()
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE:
-            self._writing = False
-            self._complain(failure.message)
+    def _not_written(self, failure: Failure) -> None:
+        self._writing = False
+        self._complain(failure.message)
 
     def _complain(self, why: str) -> None:
         """Tell once that nothing can be kept."""
@@ -616,17 +604,15 @@ class ProjectController(QObject):
         self.warned.emit(self.tr("A recovery copy cannot be read."), f"{error.message} {where}")
 
 
-def _writing(path: Path, project: Project, rows: Callable[[], tuple[ProjectRow, ...]]) -> Job:
-    """Return the job that writes a project; its rows, with the hashes of long series, are made
-    there.
+def _write(
+    path: Path, project: Project, rows: Callable[[], tuple[ProjectRow, ...]]
+) -> tuple[object, ...]:
+    """Write a project and return its content; the rows, with hashes of long series, are made
+    here.
     """
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        whole = project.model_copy(update={"rows": rows()})
-        write_project(path, whole)
-        yield ProjectWritten(path, whole.content)
-
-    return job
+    whole = project.model_copy(update={"rows": rows()})
+    write_project(path, whole)
+    return whole.content
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:

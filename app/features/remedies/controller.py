@@ -35,7 +35,7 @@ class RemedyController(QObject):
     session : Session
     presets : LayoutPresets
         Bring the data panel to the front.
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads series with joined bars.
     model : ModelPanel
         Its settings are changed.

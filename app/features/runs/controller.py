@@ -4,13 +4,13 @@ earlier ones becomes done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
-from app.background import Failure, Job
+from app.background import Failure, Task
 from app.charts.compare import Compared
 from app.charts.price import PriceChart
 from app.features.model.panel import ModelPanel
@@ -21,7 +21,7 @@ from app.features.watchlist.controller import WatchlistController
 from app.session import Session
 from forecasting.baselines import model_title
 from forecasting.errors import CandlecastError
-from forecasting.events import BacktestFinished, Event, Notice, RunFinished, RunResult
+from forecasting.events import BacktestFinished, RunFinished, RunResult
 from forecasting.series import Panel
 from forecasting.sources.options import Request
 from forecasting.store import store_path
@@ -38,11 +38,11 @@ from forecasting.store.runs import (
     restored_backtest,
 )
 
-_ASIDE = "runs"
+_KEY = "runs"
 
 
 @dataclass(frozen=True)
-class RunsRead(Event):
+class RunsRead:
     """The runs of the store, after something was done with them; ``curves`` and ``told``, of
     outcomes, by key where they were asked for.
     """
@@ -56,11 +56,12 @@ class RunsRead(Event):
 
 @dataclass(frozen=True)
 class RunKept(RunsRead):
-    """A run has been kept, or could not be: then ``problems`` tells why, and it is in memory
-    only.
+    """A run has been stored, or could not be: then ``problems`` tells why, and it is in memory
+    only. ``notes`` are what was found in the store.
     """
 
     new: StoredRun | None = None
+    notes: tuple[str, ...] = ()
 
 
 class RunsController(QObject):
@@ -74,7 +75,7 @@ class RunsController(QObject):
     chart : PriceChart
     model : ModelPanel
         All three are filled from here.
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads the prices of a run.
     may_forget : callable
         Asks before an unsaved network gives way to an earlier run; False when it is to stay.
@@ -98,7 +99,7 @@ class RunsController(QObject):
         A run has been kept.
     deleted : Signal
         Runs were deleted; :meth:`put_back` brings them back.
-    last : KeptRun or None
+    last : StoredRun or None
         The run that is shown, or was last.
     """
 
@@ -147,7 +148,6 @@ class RunsController(QObject):
         panel.put_back_wanted.connect(self.put_back)
         panel.note_wanted.connect(self._note)
         session.event_received.connect(self._take)
-        session.background_failed.connect(self._fail)
         session.state_changed.connect(self._loaded)
         session.state_changed.connect(self._mark)
         session.list_changed.connect(self._mark)
@@ -159,7 +159,12 @@ class RunsController(QObject):
 
     def start(self) -> None:
         """Read the runs of the store."""
-        self._session.aside(_ASIDE, _reading)
+        self._follow(self._session.background.call(_read_runs, key=_KEY))
+
+    def _follow(self, task: Task) -> None:
+        """Show what a task read from the store, or why it could not."""
+        task.returned.connect(self._show)
+        task.failed.connect(self._show_failure)
 
     def find(self, key: str) -> StoredRun | None:
         """Return a run by its key."""
@@ -187,7 +192,7 @@ class RunsController(QObject):
         if self._then[0]():
             self._go_on()
         else:
-            self._do(lambda store: _read_whole(store, key), f"{_ASIDE}-curves")
+            self._do(lambda store: _read_whole(store, key), f"{_KEY}-curves")
 
     def recall(self, run: StoredRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
@@ -209,7 +214,7 @@ class RunsController(QObject):
             return False
         if run.key in self._runs and self._session.recalled is not None:
             self._quiet = (run.key, self._session.recalled)
-            self._do(lambda store: _read_whole(store, run.key), f"{_ASIDE}-curves")
+            self._do(lambda store: _read_whole(store, run.key), f"{_KEY}-curves")
         return True
 
     def reproduce(self, key: str) -> None:
@@ -237,9 +242,9 @@ class RunsController(QObject):
             ),
         )
 
-    def _do(self, work: Callable[[RunStore], RunsRead], name: str = _ASIDE) -> None:
-        """Do something with the store, aside."""
-        self._session.aside(name, _job(work))
+    def _do(self, work: Callable[[RunStore], RunsRead], key: str = _KEY) -> None:
+        """Do something with the store in the background."""
+        self._follow(self._session.background.call(_with_store, work, key=key))
 
     def _take(self, event: object) -> None:
         """Keep what has ended, and show what the store tells."""
@@ -261,11 +266,9 @@ class RunsController(QObject):
                 if series:
                     panel, requests = Panel(tuple(series.values())), self._requests()
                     self._keep(lambda: recorded_backtest(event, panel, requests))
-            case RunsRead():
-                self._show(event)
 
     def _keep(self, make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> None:
-        self._session.aside(f"{_ASIDE}-keep-{id(make)}", _export_controller(make))
+        self._follow(self._session.background.call(_store_run, make))
 
     def _requests(self) -> dict[str, str]:
         """Return what loads each checked series again."""
@@ -293,8 +296,9 @@ class RunsController(QObject):
         self._panel.show_runs(
             tuple(sorted(shown.values(), key=lambda run: run.record.made_at, reverse=True))
         )
-        for problem in event.problems:
-            self.warned.emit(problem, "")
+        notes = event.notes if isinstance(event, RunKept) else ()
+        for text in (*event.problems, *notes):
+            self.warned.emit(text, "")
         self._mark()
         self._draw()
         self._go_on()
@@ -327,19 +331,18 @@ class RunsController(QObject):
             )
             self.filled.emit()
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name.startswith(_ASIDE):
-            self.told.emit(
-                self.tr("The store of runs cannot be used: {why}").format(why=failure.message),
-                failure.hint,
-            )
+    def _show_failure(self, failure: Failure) -> None:
+        self.told.emit(
+            self.tr("The store of runs cannot be used: {why}").format(why=failure.message),
+            failure.hint,
+        )
 
     def _with_curves(self, keys: Sequence[str], then: Callable[[], None]) -> None:
         """Do something once the curves of these runs are at hand."""
         lacking = [key for key in keys if key not in self._curves]
         if lacking:
             self._then = (lambda: all(key in self._curves for key in keys), then)
-            self._do(lambda store: _read_curves(store, lacking), f"{_ASIDE}-curves")
+            self._do(lambda store: _read_curves(store, lacking), f"{_KEY}-curves")
         else:
             then()
 
@@ -377,7 +380,7 @@ class RunsController(QObject):
             self._unkept.pop(key, None)
         self._do(
             lambda store: RunsRead(deleted=store.delete(keys), runs=store.runs()),
-            f"{_ASIDE}-delete",
+            f"{_KEY}-delete",
         )
 
     @property
@@ -523,49 +526,41 @@ def _request(text: str, reference: str) -> Request:
         return Request(reference=reference)
 
 
-def _reading(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def _read_runs() -> RunsRead:
     """Read the runs; where there is no store yet, none is made."""
     if not store_path().is_file():
-        yield RunsRead(())
-        return
-    yield from _job(lambda store: RunsRead(store.runs()))(should_stop)
+        return RunsRead(())
+    return _with_store(lambda store: RunsRead(store.runs()))
 
 
-def _job(work: Callable[[RunStore], RunsRead]) -> Job:
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+def _with_store(work: Callable[[RunStore], RunsRead]) -> RunsRead:
+    """Do something with the store; what is found damaged in it is added to the problems."""
+    with RunStore() as store:
+        read = work(store)
+        problems = tuple(item.message for item in store.findings) + read.problems
+        return replace(read, problems=problems)
+
+
+def _store_run(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> RunKept:
+    """Store a run; where the store cannot be used the run comes back with the reason."""
+    from forecasting.store.outcomes import unpack_outcomes
+    from forecasting.store.runs import unpacked
+
+    record, packed, outcomes = make()
+    curves = unpacked(record, packed)
+    try:
         with RunStore() as store:
-            read = work(store)
-            problems = tuple(item.message for item in store.findings) + read.problems
-            yield RunsRead(read.runs, read.curves, read.told, read.deleted, problems)
-
-    return job
-
-
-def _export_controller(make: Callable[[], tuple[RunRecord, bytes, bytes]]) -> Job:
-    """Return the job that keeps a run; where the store cannot be used the run comes back with
-    the reason.
-    """
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting.store.outcomes import unpack_outcomes
-        from forecasting.store.runs import unpacked
-
-        record, packed, outcomes = make()
-        try:
-            with RunStore() as store:
-                new = store.add(record, packed, outcomes)
-                yield RunKept(store.runs(), {new.key: unpacked(record, packed)}, new=new)
-                yield from (Notice(finding.message) for finding in store.findings)
-        except CandlecastError as error:
-            new = StoredRun(f"unkept-{id(record)}", record)
-            told = (
-                f"The run could not be kept; it stays until the program ends. {error.message} "
-                f"{error.hint}"
-            )
-            have = {new.key: unpack_outcomes(outcomes) if outcomes else StoredOutcomes()}
-            yield RunKept((), {new.key: unpacked(record, packed)}, have, problems=(told,), new=new)
-
-    return job
+            new = store.add(record, packed, outcomes)
+            notes = tuple(finding.message for finding in store.findings)
+            return RunKept(store.runs(), {new.key: curves}, new=new, notes=notes)
+    except CandlecastError as error:
+        new = StoredRun(f"unkept-{id(record)}", record)
+        problem = (
+            "The run could not be kept; it stays until the program ends. "
+            f"{error.message} {error.hint}"
+        )
+        have = {new.key: unpack_outcomes(outcomes) if outcomes else StoredOutcomes()}
+        return RunKept((), {new.key: curves}, have, problems=(problem,), new=new)
 
 
 def _read_whole(store: RunStore, key: str) -> RunsRead:

@@ -31,7 +31,7 @@ class TickerController(QObject):
     window : QMainWindow
     session : Session
         Asks the price cache for recent tickers.
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads.
     actions : Actions
         Holds the box and the switch for working offline.
@@ -73,8 +73,6 @@ class TickerController(QObject):
         self._settings.changed.connect(self._keep)
         self._settings.offline_changed.connect(self._set_offline)
         self._offline.toggled.connect(self._set_offline)
-        session.event_received.connect(self._show_recent)
-        session.background_failed.connect(self._fail)
         session.state_changed.connect(self._loaded)
 
     def add(self) -> None:
@@ -120,21 +118,20 @@ class TickerController(QObject):
             self._field.selectAll()
 
     def _ask_recent(self) -> None:
-        self._session.aside(_ASIDE, cached_tickers)
+        task = self._session.background.run(cached_tickers, "cached-tickers")
+        task.yielded.connect(self._show_recent)
+        task.failed.connect(self._show_failure)
 
-    def _show_recent(self, event: object) -> None:
-        if not isinstance(event, TickersHeld):
-            return
+    def _show_recent(self, event: TickersHeld) -> None:
         self._field.show_recent(event.tickers)
         if self.dialog is not None:
             self.dialog.show_recent(event.tickers)
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE:
-            self._watchlist_controller.told.emit(
-                self.tr("Recent tickers cannot be told: {why}").format(why=failure.message),
-                failure.hint,
-            )
+    def _show_failure(self, failure: Failure) -> None:
+        self._watchlist_controller.told.emit(
+            self.tr("Recent tickers cannot be told: {why}").format(why=failure.message),
+            failure.hint,
+        )
 
     def _keep(self, options: TickerOptions) -> None:
         self._preferences.ticker = options.model_dump_json(exclude_defaults=True)

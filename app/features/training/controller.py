@@ -18,13 +18,12 @@ from app.features.training.learning_rate_dialog import LearningRateDialog
 from app.features.training.panel import TrainingPanel
 from app.features.training.resume_bar import ResumeBar
 from app.features.watchlist.controller import WatchlistController
-from app.session import COST, Session
+from app.session import Session
 from app.tasks import unfinished
 from app.theme import LIGHT, Theme
 from forecasting.errors import CandlecastError, ConfigError
-from forecasting.events import CostEstimated, LearningRatesTried, TrainingKept
+from forecasting.events import LearningRatesTried, TrainingKept
 
-_UNFINISHED = "unfinished"
 #: Milliseconds without a change of settings after which their cost is asked for.
 _REST_MS = 300
 
@@ -49,11 +48,11 @@ class TrainingController(QObject):
     ----------
     window : QMainWindow
     session : Session
-    offer : ResumeOffer
+    offer : ResumeBar
     training : TrainingPanel
     model : ModelPanel
     actions : Actions
-    watching : Watching
+    watchlist_controller : WatchlistController
         Loads the series of a training that was cut short.
     report : callable
         Takes an error that is to be shown.
@@ -99,14 +98,15 @@ class TrainingController(QObject):
         watchlist_controller.removed.connect(lambda: self.offer_undo(watchlist_controller))
         session.list_changed.connect(self._rest)
         session.list_changed.connect(self._suit)
-        session.background_failed.connect(self._aside_failed)
         session.event_received.connect(self._hear)
         session.state_changed.connect(self._show_state)
         self._show_state()
 
     def start(self) -> None:
         """Look for trainings that were cut short."""
-        self._session.aside(_UNFINISHED, unfinished)
+        task = self._session.background.run(unfinished, "unfinished")
+        task.yielded.connect(self._add_offer)
+        task.failed.connect(self._report)
 
     def toggle_pause(self) -> None:
         """Let the training wait, or go on."""
@@ -171,13 +171,13 @@ class TrainingController(QObject):
         self._show_offer()
 
     def _hear(self, event: object) -> None:
-        if isinstance(event, TrainingKept):
-            self._offers.append(event)
-            self._show_offer()
-        elif isinstance(event, LearningRatesTried):
+        if isinstance(event, LearningRatesTried):
             self._show_rates(event)
-        elif isinstance(event, CostEstimated):
-            self._model.show_cost(event)
+
+    def _add_offer(self, left: TrainingKept) -> None:
+        """Offer to go on with a training that was cut short."""
+        self._offers.append(left)
+        self._show_offer()
 
     def _show_rates(self, tried: LearningRatesTried) -> None:
         if self._rates is not None:
@@ -223,18 +223,22 @@ class TrainingController(QObject):
         if not self._window.isVisible():
             return
         try:
-            self._session.estimate(self._model.config())
+            task = self._session.estimate(self._model.config())
         except ConfigError as error:
             self._model.show_fault(error)
+            return
+        if task is not None:
+            task.yielded.connect(self._model.show_cost)
+            task.failed.connect(self._not_estimated)
 
-    def _aside_failed(self, name: str, failure: Failure) -> None:
-        """Say beside the settings why they cannot be trained with; anything unexpected is told
+    def _not_estimated(self, failure: Failure) -> None:
+        """Say beside the settings why they cannot be trained with; anything unexpected is reported
         like every fault.
         """
-        if name == COST and not failure.details:
-            self._model.show_fault(failure)
-        elif name in (COST, _UNFINISHED):
+        if failure.details:
             self._report(failure)
+        else:
+            self._model.show_fault(failure)
 
     def _show_state(self) -> None:
         session, state = self._session, self._session.state

@@ -38,7 +38,7 @@ class ViewController(QObject):
     ----------
     theme : Theme
         The colours at hand.
-    indicating : Indicating
+    indicator_controller : IndicatorController
         The menu of indicators.
     """
 
