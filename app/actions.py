@@ -168,7 +168,9 @@ COMMANDS: dict[str, Command] = {
         "",
         "Find any command, recent file or sample by typing a few letters",
     ),
-    "tour": Command("&Tour", "", "", "Be shown the three steps: load, train, judge"),
+    "tour": Command(
+        "&Tour", "", "", "Be shown the four steps: load, train, judge, save the picture"
+    ),
     "shortcuts": Command("&Shortcuts", "F1", "help", "List all shortcuts"),
     "log": Command(
         "Open &log folder",

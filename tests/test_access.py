@@ -195,7 +195,7 @@ def test_the_tour_can_be_read_and_reached(bench: Workbench) -> None:
     bench.help_controller.tour.begin()
     assert unnamed(bench.help_controller.tour.card) == []
     assert out_of_reach(bench.help_controller.tour.card) == []
-    assert "1 of 3" in bench.help_controller.tour.card.accessibleName()
+    assert "1 of 4" in bench.help_controller.tour.card.accessibleName()
 
 
 def test_the_focus_is_seen_wherever_tab_takes_it(bench: Workbench) -> None:

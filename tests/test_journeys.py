@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fabricated
 import numpy as np
 import pytest
 from fabricated import forecast
@@ -26,7 +27,7 @@ from forecasting import jobs
 from forecasting.bundle import write_bundle
 from forecasting.config import RunConfig
 from forecasting.errors import ModelFileError
-from forecasting.events import EngineReady, Event, ForecastMade, Notice
+from forecasting.events import EngineReady, Event, ForecastMade, Notice, RunFinished
 from forecasting.series import Panel
 from forecasting.store import Journal
 
@@ -80,12 +81,42 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
     assert Preferences(tmp_path / "settings" / "window.ini").toured
 
 
+def test_the_tour_goes_on_with_a_file_of_ones_own(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", "sample:memory") as bench:
+        tour = bench.help_controller.tour
+        bench.help_controller.welcome()
+        idle(bench)
+        assert "Load prices" in texts(tour.card), "the sample is not what the step is about"
+        assert "is loaded" in texts(tour.card)
+        bench.load([str(tmp_path / "nothing.csv")])
+        idle(bench)
+        assert "Load prices" in texts(tour.card)
+        assert "no file" in bench.banner.text, "what went wrong is told beside the tour"
+        bench.load([price_file(tmp_path / "MINE.csv")])
+        idle(bench)
+        assert "Train a network" in texts(tour.card)
+        assert "MINE is loaded: 60 bars, 2024-01-01 to" in texts(tour.card)
+        result = fabricated.run(fabricated.walk("MINE"))
+        bench.session.finished = RunFinished(result, None)  # type: ignore[arg-type]
+        bench.session.event_received.emit(bench.session.finished)
+        wait(lambda: "Judge it" in texts(tour.card))
+        assert result.verdict.sentence in texts(tour.card)
+        tour.card.next.click()
+        assert "Save the picture" in texts(tour.card)
+        bench.help_controller.exported()
+        assert not tour.shown
+        bench.session.forget_run()
+
+
 @pytest.mark.slow
 def test_the_tour_stays_inside_the_window_and_in_safe_mode_away(bench: Workbench) -> None:
     bench.help_controller.tour.begin()
     for size in ((1600, 1000), (900, 600)):
         bench.window.resize(*size)
-        for _ in range(3):
+        for _ in range(4):
             QApplication.processEvents()
             assert bench.window.rect().contains(bench.help_controller.tour.card.geometry())
             bench.help_controller.tour.card.next.click()
@@ -375,7 +406,7 @@ def test_from_the_first_start_to_an_export_and_the_saved_network_used_again(
     bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.help_controller.welcome()
-    for _ in range(3):
+    for _ in range(4):
         QTest.keyClick(bench.help_controller.tour.card.next, Qt.Key.Key_Space)
     bench.load(["sample:wti"])
     idle(bench)

@@ -475,6 +475,7 @@ class Workbench(QObject):
         self.runs.tested.connect(self.backtest_controller.recall)
         self.runs.tested.connect(lambda *_: self._show_series())
         self.export_controller.wrote.connect(self._title)
+        self.export_controller.wrote.connect(self.help_controller.exported)
         self.data.open_wanted.connect(self._ask_open)
         self.data.add_file_wanted.connect(lambda: self._ask_open("also"))
         self.data.add_ticker_wanted.connect(self.tickers.add)

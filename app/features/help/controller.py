@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QMenu, QWidget
+from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
 
 from app import dialogs
 from app.actions import Actions
@@ -20,10 +20,14 @@ from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
 from app.session import Session
 from app.widgets.message_bar import MessageBarStack
+from forecasting.events import RunFinished, SeriesLoaded
+from forecasting.source_registry import source_spec
 
 #: Commands that need a training that has finished, and those that need something that runs.
 _AFTER_TRAINING = ("save_model", "longer")
 _WHILE_RUNNING = ("stop", "cancel", "pause")
+#: Steps of the tour, and what comes after the last.
+_TRAIN, _JUDGE, _ENDED = 1, 2, 4
 
 
 class HelpController(QObject):
@@ -69,6 +73,9 @@ class HelpController(QObject):
         self.tour = Tour(window, self._steps())
         self.tour.ended.connect(self._toured)
         self.tour.ended.connect(lambda: bars.hold(False))
+        session.event_received.connect(self._follow)
+        session.state_changed.connect(lambda _state: self.tour.refresh())
+        session.list_changed.connect(self.tour.refresh)
         view_controller.color_also(self.tour.set_theme)
         actions["palette"].triggered.connect(lambda _checked=False: self.find())
         actions["tour"].triggered.connect(lambda _checked=False: self._begin_tour())
@@ -142,34 +149,108 @@ class HelpController(QObject):
             self._presets.follow("look")
             self._presets.docks["model"].raise_()
 
+    def _follow(self, event: object) -> None:
+        """Let the tour go on once the user has loaded prices of their own, and once a training
+        has ended.
+        """
+        references = self._session.references
+        own = any(source_spec(one).options for one in references)
+        if isinstance(event, SeriesLoaded) and self._session.asked_anew and own:
+            self.tour.reach(_TRAIN)
+        elif isinstance(event, RunFinished):
+            QTimer.singleShot(0, self, lambda: self.tour.reach(_JUDGE))
+        else:
+            return
+        self.tour.refresh()
+
+    def exported(self) -> None:
+        """End the tour once its last step is done."""
+        if self._session.result is not None:
+            self.tour.reach(_ENDED)
+
     def _steps(self) -> tuple[Step, ...]:
         return (
-            Step(
-                self.tr("Load prices"),
-                self.tr(
-                    "Type a ticker here, open or drop a file, or take a sample from the File "
-                    "menu. Data says what was found."
-                ),
-                lambda: self._actions.ticker_field,
-            ),
-            Step(
-                self.tr("Train a network"),
-                self.tr(
-                    "Choose a network and how far ahead it looks, then press Train (Ctrl+T). "
-                    "Watch it learn; stop it, or go on."
-                ),
-                lambda: self._panel("model"),
-            ),
-            Step(
-                self.tr("Judge it"),
-                self.tr(
-                    "Results begin with one sentence: does the network beat the random walk on "
-                    "bars it has never seen? Most do not, "
-                    "and then it says so. Not financial advice."
-                ),
-                lambda: self._panel("results"),
-            ),
+            Step(self.tr("Load prices"), self._about_loading, lambda: self._actions.ticker_field),
+            Step(self.tr("Train a network"), self._about_training, lambda: self._panel("model")),
+            Step(self.tr("Judge it"), self._about_judging, lambda: self._panel("results")),
+            Step(self.tr("Save the picture"), self._about_saving, self._export_button),
         )
+
+    def _loaded(self) -> str:
+        """Return in words what is loaded; "" for nothing."""
+        panel = self._session.panel
+        if panel is None:
+            return ""
+        if len(panel) > 1:
+            return self.tr("{n} series are loaded.").format(n=len(panel))
+        series = panel[0]
+        words = self.tr("{symbol} is loaded: {n} bars, {first} to {last}.")
+        days = (str(series.ds[place])[:10] for place in (0, -1))
+        first, last = days
+        return words.format(symbol=series.symbol, n=f"{len(series):,}", first=first, last=last)
+
+    def _about_loading(self) -> str:
+        loaded = self._loaded()
+        return " ".join(
+            filter(
+                None,
+                (
+                    self.tr(
+                        "Drop a price file of your own anywhere on the window, open one (Ctrl+O), "
+                        "or type a ticker here."
+                    ),
+                    loaded,
+                    self.tr("Next goes on with that.") if loaded else "",
+                ),
+            )
+        )
+
+    def _about_training(self) -> str:
+        if self._session.running:
+            return self.tr(
+                "It learns: watch the loss below and the forecast in the chart. Stop keeps the "
+                "best network so far; Results open when it has ended."
+            )
+        first = self._loaded() or self.tr("Load prices first: drop a file, or press Ctrl+O.")
+        return f"{first} " + self.tr(
+            "Choose a network and how far ahead it looks, then press Train (Ctrl+T). Fast gives a "
+            "first answer."
+        )
+
+    def _about_judging(self) -> str:
+        result = self._session.result
+        if result is None:
+            return self.tr(
+                "Results begin with one sentence: does the network beat the random walk on bars it "
+                "has never seen? Most do not, and then it says so. Not financial advice."
+            )
+        return f"{result.verdict.sentence} " + self.tr(
+            "It was judged on bars it has never seen. Not financial advice."
+        )
+
+    def _about_saving(self) -> str:
+        if self._session.result is None:
+            return self.tr(
+                "After a training, Export (Ctrl+E) writes the chart as a picture, with dates, band "
+                "and verdict, or its numbers as a table."
+            )
+        return self.tr(
+            "Export (Ctrl+E) writes this forecast as a picture, with dates, band and verdict, or "
+            "its numbers as a table."
+        )
+
+    def _export_button(self) -> QWidget:
+        """Return the button of the toolbar, or the chart where there is no room for it."""
+        for bar in self._window.findChildren(QToolBar):
+            button = bar.widgetForAction(self._actions["export"])
+            if button is not None and button.isVisible():
+                return button
+        return self._middle
+
+    @property
+    def _middle(self) -> QWidget:
+        """What fills the middle of the window."""
+        return self._window.centralWidget() or self._window
 
     def _panel(self, name: str) -> QWidget:
         """Bring a panel to the front and return its dock."""

@@ -1,4 +1,4 @@
-"""Three steps that show a newcomer the way: load, train, judge."""
+"""Four steps that show a newcomer the way: load, train, judge, save the picture."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ _WIDTH, _GAP, _OFF = 340, 14, 4
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a heading, what to do, and what it is about; ``target`` brings that into view
-    and returns it.
+    """One step: a heading, what to do, and what it is about.
+
+    ``text`` is asked again whenever something has changed; ``target`` brings what the step is about
+    into view and returns it.
     """
 
     heading: str
-    text: str
+    text: Callable[[], str]
     target: Callable[[], QWidget]
 
 
@@ -88,11 +90,12 @@ class Card(QFrame):
         """Show a step; the first has no way back, and the last no way out but its end."""
         last = place == count - 1
         self._count.setText(self.tr("{n} of {all}").format(n=place + 1, all=count))
+        text = step.text()
         self._heading.setText(step.heading)
-        self._text.setText(step.text)
+        self._text.setText(text)
         self.setAccessibleName(f"{self.tr('Tour')}, {self._count.text()}: {step.heading}")
-        self.setAccessibleDescription(step.text)
-        self.next.setAccessibleDescription(f"{step.heading}. {step.text}")
+        self.setAccessibleDescription(text)
+        self.next.setAccessibleDescription(f"{step.heading}. {text}")
         self.back.setVisible(place > 0)
         self.skip.setVisible(not last)
         self.next.setText(self.tr("Done") if last else self.tr("Next"))
@@ -195,6 +198,23 @@ class Tour(QObject):
         self._at = 0
         self._show()
 
+    def reach(self, number: int) -> None:
+        """Go to a step, counted from 0, once what comes before it is done; never back, and the
+        keyboard stays where it is.
+        """
+        if self.shown and self._at < number:
+            self._at = number
+            if number < len(self._steps):
+                self._show(take_focus=False)
+            else:
+                self.end()
+
+    def refresh(self) -> None:
+        """Tell what holds now."""
+        if self.shown:
+            self.card.show_step(self._steps[self._at], self._at, len(self._steps))
+            self._place()
+
     def end(self) -> None:
         """Take everything of it away."""
         self._mark.hide()
@@ -224,14 +244,15 @@ class Tour(QObject):
         else:
             self._show()
 
-    def _show(self) -> None:
+    def _show(self, *, take_focus: bool = True) -> None:
         self._steps[self._at].target()
         self.card.show_step(self._steps[self._at], self._at, len(self._steps))
         for part in (self._mark, self.card):
             part.show()
         self._on_top.lift()
         self._place()
-        self.card.next.setFocus()
+        if take_focus:
+            self.card.next.setFocus()
 
     def _place(self) -> None:
         """Put the mark around what the step is about, and the card beside it where there is most
