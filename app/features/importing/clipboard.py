@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
-from PySide6.QtCore import QEvent, QObject, Signal
+from PySide6.QtCore import QEvent, QMimeData, QObject, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 
 from app.actions import Actions
@@ -114,7 +115,9 @@ class ClipboardImport(QObject):
 
 def _on_clipboard() -> tuple[list[str], str]:
     """Return the local files and the text of the clipboard."""
-    data = QGuiApplication.clipboard().mimeData()
+    data = cast(QMimeData | None, QGuiApplication.clipboard().mimeData())
+    if data is None:  # an empty clipboard, on some platforms
+        return [], ""
     return [url.toLocalFile() for url in data.urls() if url.isLocalFile()], data.text()
 
 
