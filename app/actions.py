@@ -101,6 +101,12 @@ COMMANDS: dict[str, Command] = {
         "forecast",
         "Let a network from a file forecast what is checked",
     ),
+    "judge": Command(
+        "&Judge forecasts…",
+        "Ctrl+Shift+J",
+        "results",
+        "Judge a file of forecasts of any program, as the own ones are judged",
+    ),
     "save_model": Command(
         "Save &model…",
         "Ctrl+Shift+M",
@@ -258,6 +264,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "offline",
             "-",
             "use_model",
+            "judge",
             "save_model",
             "export",
             "copy",

@@ -25,8 +25,8 @@ from app.cli.outcomes import write_outcomes
 from forecasting import jobs
 from forecasting.errors import CandlecastError, SourceError
 from forecasting.imported_forecasts import ForecastOptions, read_forecasts
-from forecasting.imported_forecasts.judgement import ForecastsJudged, ModelJudgement
 from forecasting.imported_forecasts.names import read_name
+from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.imported_forecasts.rows import RowKeys, from_paths
 from forecasting.series import Outcomes, Panel, PriceSeries
 

@@ -22,7 +22,7 @@ from forecasting.sources.options import TickerOptions
 
 if TYPE_CHECKING:
     from app.cli.documents import Document
-    from forecasting.imported_forecasts.judgement import ForecastsJudged, ModelJudgement
+    from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
     from forecasting.series import Panel
 
 Forecasts = Annotated[
@@ -101,7 +101,7 @@ def judge(
     calibration, copy and leak checks.
     """
     from forecasting import jobs
-    from forecasting.imported_forecasts.judgement import ForecastsJudged
+    from forecasting.imported_forecasts.results import ForecastsJudged
 
     targets = export or []
     kinds = _checked(targets, report, plot, size, [str(forecasts), *(prices or [])])

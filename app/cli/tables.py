@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from forecasting.events import LearningRatesTried, Verdict
-    from forecasting.imported_forecasts.judgement import ForecastsJudged
+    from forecasting.imported_forecasts.results import ForecastsJudged
     from forecasting.series import Forecast, Panel, PriceSeries, Profile
 
 #: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from app.charts.registry import PLOTS, build
 from app.export import Look, write
 from app.export.drawing import Palette, plot_svg
 from app.export.report import number_text, page, plot_section, scores_of, verdict_section
+from app.export.tables import write_table
 from forecasting import __version__
 from forecasting.config import RunConfig
 from forecasting.errors import ExportError
 from forecasting.events import RunInfo, RunResult, SplitMade
 from forecasting.files.atomic import atomic_write
-from forecasting.imported_forecasts.judgement import ForecastsJudged, ModelJudgement
+from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.metrics import METRICS, by_step
 from forecasting.series import Outcomes
 
@@ -220,3 +222,31 @@ def outcome_rows(judged: ForecastsJudged) -> tuple[dict[str, Outcomes], tuple[fl
 
 def _has(outcomes: Outcomes, level: float) -> bool:
     return any(abs(level - q) < 1e-9 for q in outcomes.quantiles)
+
+
+def write_rows(path: str | Path, judged: ForecastsJudged) -> None:
+    """Write every forecast beside what happened, one a row, to ``.csv`` or ``.parquet``.
+
+    Columns are ``model, unique_id, cutoff, ds, y0, y`` and one a quantile that all models have.
+
+    Raises
+    ------
+    ExportError
+        Another suffix, or a file that cannot be written.
+    """
+    outcomes, levels = outcome_rows(judged)
+    parts = [_row_columns(name, one, levels) for name, one in outcomes.items()]
+    write_table(path, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _row_columns(name: str, one: Outcomes, levels: Sequence[float]) -> dict[str, Any]:
+    ahead = one.horizon
+    columns: dict[str, Any] = {
+        "model": np.full(one.y.size, name).astype(object),
+        "unique_id": np.repeat(one.symbol, ahead).astype(object),
+        "cutoff": np.repeat(one.cutoff, ahead),
+        "ds": one.ds.reshape(-1),
+        "y0": np.repeat(one.y0, ahead),
+        "y": one.y.reshape(-1),
+    }
+    return columns | {f"q{level:g}": one.quantile(level).reshape(-1) for level in levels}

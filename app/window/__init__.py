@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
         files = dropped_files(event.mimeData())
         if self.bench and files:
             event.acceptProposedAction()
-            self.bench.load(files)
+            self.bench.open_files(files)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Pass by what lies behind other panels, and scroll to what has the focus: out of sight

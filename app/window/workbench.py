@@ -23,6 +23,7 @@ from app.features.help.controller import HelpController
 from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
 from app.features.journal.controller import JournalController
+from app.features.judge.controller import JudgeController
 from app.features.past_forecasts.controller import PastForecastController
 from app.features.prediction.controller import PredictionController, is_network
 from app.features.project.controller import ProjectController
@@ -145,6 +146,7 @@ class Workbench(QObject):
         self.journal_controller = JournalController(
             self.session, self.layout.journal, self.watchlist_controller, self.past_forecasts
         )
+        self.judging = JudgeController(window, self.session, self.actions, preferences)
         self.auditing = AuditController(
             window, self.session, self.model, self.layout.backtest, self.actions
         )
@@ -258,6 +260,13 @@ class Workbench(QObject):
         network = next((item for item in references if is_network(item)), None)
         if network is not None:
             self.prediction_controller.open(network)
+
+    def open_files(self, files: Sequence[str]) -> None:
+        """Open what was dropped or chosen: forecasts are judged, everything else is loaded."""
+        if self.judging.takes(list(files)):
+            self.judging.open(files[0])
+        else:
+            self.load(files)
 
     def train(self) -> None:
         """Train with the settings of the form."""
@@ -458,6 +467,9 @@ class Workbench(QObject):
         self.prediction_controller.shown.connect(self._show_series)
         self.backtest_controller.refused.connect(self.report)
         self.auditing.refused.connect(self.report)
+        self.judging.refused.connect(self.report)
+        self.judging.told.connect(self.banner.show_notice)
+        self.view_controller.color_also(self.judging.set_theme)
         self.journal_controller.told.connect(self.banner.show_notice)
         self.journal_controller.warned.connect(self.banner.show_lasting)
         self.view_controller.color_also(self.auditing.dialog.set_theme)
@@ -726,7 +738,9 @@ class Workbench(QObject):
 
     def _ask_open(self, choice: Choice = "only") -> None:
         files = dialogs.ask_open(self.window, self._preferences)
-        if any(is_project(file) or is_network(file) for file in files):
+        if self.judging.takes(files):
+            self.judging.open(files[0])
+        elif any(is_project(file) or is_network(file) for file in files):
             self.load(files)
         else:
             self.watchlist_controller.load(files, choice)

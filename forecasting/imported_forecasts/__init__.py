@@ -9,6 +9,17 @@ when each forecast is), and
 """
 
 from forecasting.imported_forecasts.options import ForecastOptions
-from forecasting.imported_forecasts.reader import ImportedForecasts, read_forecasts
+from forecasting.imported_forecasts.reader import (
+    ForecastsPreview,
+    ImportedForecasts,
+    preview_forecasts,
+    read_forecasts,
+)
 
-__all__ = ["ForecastOptions", "ImportedForecasts", "read_forecasts"]
+__all__ = [
+    "ForecastOptions",
+    "ForecastsPreview",
+    "ImportedForecasts",
+    "preview_forecasts",
+    "read_forecasts",
+]

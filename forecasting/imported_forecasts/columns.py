@@ -4,6 +4,7 @@ each model.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -198,21 +199,27 @@ def assign_columns(grid: Grid, options: ForecastOptions) -> ForecastColumns:
         No column is a forecast, or several may be the same thing: the message names them, the hint
         the flag.
     """
+    table = _begun(grid, options)
+    for assign in _STAGES:
+        assign(table)
+    return ForecastColumns(tuple(table.roles), table.decimal, tuple(table.findings))
+
+
+def suggest_columns(grid: Grid, options: ForecastOptions) -> tuple[ForecastColumn, ...]:
+    """Return the columns with the roles that are not in doubt, of a table whose other ones are."""
+    table = _begun(grid, options)
+    for assign in _STAGES:
+        with contextlib.suppress(SourceError):
+            assign(table)
+    return tuple(table.roles)
+
+
+def _begun(grid: Grid, options: ForecastOptions) -> _Table:
     rows = np.unique(np.linspace(0, grid.rows - 1, min(grid.rows, _SAMPLE)).astype(np.int64))
     sample = grid.taken(rows)
     names = tuple(read_name(name) for name in grid.names)
-    roles = [ForecastColumn(index, name) for index, name in enumerate(grid.names)]
-    table = _Table(grid, sample, names, options, _decimal(sample, options), roles)
-    _settle(table)
-    _pass_over_counters(table)
-    _assign_dates(table)
-    _assign_keys(table)
-    _assign_forecasts(table)
-    _assign_truth(table)
-    _assign_models(table)
-    _assign_bands(table)
-    _check(table)
-    return ForecastColumns(tuple(table.roles), table.decimal, tuple(table.findings))
+    roles = [ForecastColumn(place, name) for place, name in enumerate(grid.names)]
+    return _Table(grid, sample, names, options, _decimal(sample, options), roles)
 
 
 def _decimal(sample: Grid, options: ForecastOptions) -> str:
@@ -586,3 +593,17 @@ def _check(table: _Table) -> None:
         table.note(
             "unused_columns", f"Columns that are not used: {shown}.", "left out", ("columns",)
         )
+
+
+#: What finds the roles, in its order.
+_STAGES = (
+    _settle,
+    _pass_over_counters,
+    _assign_dates,
+    _assign_keys,
+    _assign_forecasts,
+    _assign_truth,
+    _assign_models,
+    _assign_bands,
+    _check,
+)

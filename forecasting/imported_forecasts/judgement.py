@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from forecasting.backtest.outcomes import fit_baselines
 from forecasting.baselines import BASELINES, NO_NETWORK, chosen_baselines
 from forecasting.baselines.walks import RandomWalk
 from forecasting.errors import CandlecastError, DataError
-from forecasting.events import Event, Predictor, Progress, Verdict
+from forecasting.events import Event, Predictor, Progress
 from forecasting.imported_forecasts.alignment import Aligned, Ground, align, masked
 from forecasting.imported_forecasts.reader import ImportedForecasts, renamed
+from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.imported_forecasts.timeline import timeline_of
 from forecasting.sentences import recognised
-from forecasting.series import Finding, Floats, Forecast, Outcomes, Panel
+from forecasting.series import Finding, Floats, Outcomes, Panel
 from forecasting.verdict import copycat, judge
 
 #: Scores that a point forecast has.
@@ -37,57 +38,6 @@ POINT_SCORES = (
     "directional_high",
 )
 _AT_ONCE = 5_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class ModelJudgement:
-    """The judgement on one model.
-
-    Attributes
-    ----------
-    outcomes : mapping of str to Outcomes
-        The model first, then the baselines on the same bars, scored on its levels.
-    scores : mapping of str to mapping
-        Metric to value, of the same models; NaN for what a point forecast does not have.
-    verdict : Verdict
-    points : bool
-        Whether it is judged by its points alone.
-    awaited : tuple of Forecast
-        Forecasts of which some bars are still to come.
-    """
-
-    outcomes: Mapping[str, Outcomes]
-    scores: Mapping[str, Mapping[str, float]]
-    verdict: Verdict
-    points: bool
-    awaited: tuple[Forecast, ...] = ()
-
-    @property
-    def own(self) -> Outcomes:
-        """The outcomes of the model itself."""
-        return next(iter(self.outcomes.values()))
-
-
-@dataclass(frozen=True, eq=False)
-class ForecastsJudged(Event):
-    """Forecasts of a file are judged.
-
-    Attributes
-    ----------
-    imported : ImportedForecasts
-    panel : Panel
-        The bars that they are about.
-    models : mapping of str to ModelJudgement
-    findings : tuple of Finding
-        What was assumed of the file, and what is odd about the forecasts.
-    seconds : float
-    """
-
-    imported: ImportedForecasts
-    panel: Panel
-    models: Mapping[str, ModelJudgement]
-    findings: tuple[Finding, ...]
-    seconds: float = 0.0
 
 
 def judge_imported(

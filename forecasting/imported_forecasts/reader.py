@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from forecasting.errors import SourceError
-from forecasting.imported_forecasts.columns import ForecastColumns, assign_columns
+from forecasting.imported_forecasts.columns import (
+    ForecastColumn,
+    ForecastColumns,
+    assign_columns,
+    suggest_columns,
+)
 from forecasting.imported_forecasts.documents import document_grid
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
 from forecasting.imported_forecasts.rows import ForecastRows, RowKeys, TableRows, read_rows
@@ -91,14 +96,88 @@ def read_forecasts(path: str | Path, options: ForecastOptions = AS_FOUND) -> Imp
                 "Split it by series or by year.",
             )
         rows = read_rows(grid, columns, options.date_format, options.name or _stem(path))
-    first = [
-        [_shown(column[row].as_py()) for row in range(min(_PREVIEW, grid.rows))]
-        for column in grid.columns
-    ]
     findings = (*grid.findings, *columns.findings, *rows.findings, *left)
-    return ImportedForecasts(
-        str(path), options, columns, rows, tuple(zip(*first, strict=True)), sheet, findings
+    return ImportedForecasts(str(path), options, columns, rows, _first(grid), sheet, findings)
+
+
+def _first(grid: Grid) -> tuple[tuple[str, ...], ...]:
+    """Return the first rows as they stand in the file."""
+    rows = range(min(_PREVIEW, grid.rows))
+    cells = [[_shown(column[row].as_py()) for row in rows] for column in grid.columns]
+    return tuple(zip(*cells, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastsPreview:
+    """How a file of forecasts is understood, for people to check and correct.
+
+    Attributes
+    ----------
+    path : str
+    options : ForecastOptions
+    columns : tuple of ForecastColumn
+        Empty where the file is no table at all.
+    first : tuple of tuple of str
+        The first rows as they stand in the file.
+    models : tuple of str
+        Models whose forecasts are found; none where something has to be settled first.
+    rows : int
+        Forecasts in the file.
+    has_truth : bool
+        Whether the file holds actual values of its own.
+    symbols : tuple of str
+    findings : tuple of Finding
+    message, hint : str
+        Why the file cannot be read as it is, and what settles it.
+    """
+
+    path: str
+    options: ForecastOptions
+    columns: tuple[ForecastColumn, ...] = ()
+    first: tuple[tuple[str, ...], ...] = ()
+    models: tuple[str, ...] = ()
+    rows: int = 0
+    has_truth: bool = False
+    symbols: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    message: str = ""
+    hint: str = ""
+
+
+def preview_forecasts(path: str | Path, options: ForecastOptions = AS_FOUND) -> ForecastsPreview:
+    """Tell how a file of forecasts is read, or why it cannot be; parameters as
+    :func:`read_forecasts`.
+    """
+    try:
+        found = read_forecasts(path, options)
+    except SourceError as error:
+        preview = ForecastsPreview(str(path), options, message=error.message, hint=error.hint)
+        return _suggested(preview, Path(path))
+    models = found.rows.models
+    symbols = sorted({str(symbol) for model in models for symbol in np.unique(model.keys.symbol)})
+    return ForecastsPreview(
+        str(path),
+        options,
+        found.columns.columns,
+        found.first,
+        tuple(model.model for model in models),
+        sum(len(model.keys) for model in models),
+        bool(np.isfinite(found.rows.truth.y).any()),
+        tuple(symbol for symbol in symbols if symbol),
+        found.findings,
     )
+
+
+def _suggested(preview: ForecastsPreview, path: Path) -> ForecastsPreview:
+    """Add the columns whose roles are not in doubt, where the file is a table."""
+    try:
+        with _naming(path):
+            tables = _tables(path, preview.options)
+            grid = tables.grid(preview.options.sheet or tables.names[0])
+            columns = suggest_columns(grid, preview.options)
+    except SourceError:
+        return preview
+    return replace(preview, columns=columns, first=_first(grid))
 
 
 def _understood(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def _own_timeline(found: ImportedForecasts) -> Timeline:
     series, findings = [], []
     for symbol, ds, y in _truths(found):
         freq = infer_freq(ds) if ds.size > 2 else ""
-        name = symbol or "series"
+        name = symbol or Path(found.path).stem
         _refuse_gaps(name, ds, freq)
         calendar = infer_calendar(symbol, ds, freq)
         about = Provenance(found.path, note="actual values of a file of forecasts")

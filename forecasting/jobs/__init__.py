@@ -10,7 +10,7 @@ from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.evaluation import audit, backtest, plan_backtest
 from forecasting.jobs.job import Job
-from forecasting.jobs.judging_forecasts import judge_forecasts, read_forecasts
+from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
 from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
 from forecasting.jobs.predicting import future, predict
@@ -34,7 +34,7 @@ __all__ = [
     "plan_backtest",
     "portfolio",
     "predict",
-    "read_forecasts",
+    "preview_forecasts",
     "simulate",
     "suited",
     "train",

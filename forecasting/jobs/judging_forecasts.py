@@ -12,31 +12,26 @@ from forecasting.jobs.job import Job, never
 from forecasting.series import Panel
 
 if TYPE_CHECKING:
-    from forecasting.imported_forecasts import ForecastOptions, ImportedForecasts
+    from forecasting.imported_forecasts import ForecastOptions, ForecastsPreview
 
 
 @dataclass(frozen=True, eq=False)
-class ForecastsRead(Event):
-    """A file of forecasts was read, but not judged."""
+class ForecastsPreviewed(Event):
+    """How a file of forecasts is understood."""
 
-    imported: ImportedForecasts
+    preview: ForecastsPreview
 
 
-def read_forecasts(path: str | Path, options: ForecastOptions | None = None) -> Job:
-    """Read a file of forecasts and tell how it is understood.
+def preview_forecasts(path: str | Path, options: ForecastOptions | None = None) -> Job:
+    """Tell how a file of forecasts is read, or why it cannot be.
 
     Yields
     ------
-    ForecastsRead
-
-    Raises
-    ------
-    SourceError
-        As of :func:`forecasting.imported_forecasts.read_forecasts`.
+    ForecastsPreviewed
     """
-    from forecasting.imported_forecasts import ForecastOptions, read_forecasts
+    from forecasting.imported_forecasts import ForecastOptions, preview_forecasts
 
-    yield ForecastsRead(read_forecasts(path, options or ForecastOptions()))
+    yield ForecastsPreviewed(preview_forecasts(path, options or ForecastOptions()))
 
 
 def judge_forecasts(
@@ -64,7 +59,7 @@ def judge_forecasts(
 
     Yields
     ------
-    Progress, ForecastsRead, ForecastsJudged
+    Progress, ForecastsJudged
 
     Raises
     ------
@@ -76,5 +71,4 @@ def judge_forecasts(
     from forecasting.imported_forecasts.judgement import judge_imported
 
     imported = read_forecasts(path, options or ForecastOptions())
-    yield ForecastsRead(imported)
     yield (yield from judge_imported(imported, prices, baselines, should_stop))

@@ -1,0 +1,1 @@
+"""Judge forecasts that others made."""

@@ -1,0 +1,234 @@
+"""Judges files of forecasts from the window: asked for or dropped, read, settled, judged, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMainWindow
+
+from app.actions import Actions
+from app.background import Failure, Job
+from app.features.evaluation.controller import EvaluationController
+from app.features.judge.dialog import JudgeDialog
+from app.features.judge.panel import JudgementWindow
+from app.preferences import Preferences
+from app.session import Session
+from app.theme import Theme
+from forecasting.config import RunConfig
+from forecasting.errors import CandlecastError
+from forecasting.events import Event, Progress
+from forecasting.imported_forecasts.options import ForecastOptions
+from forecasting.imported_forecasts.recognition import holds_forecasts
+from forecasting.imported_forecasts.results import ForecastsJudged
+from forecasting.jobs.judging_forecasts import ForecastsPreviewed
+from forecasting.series import Panel
+
+_PREVIEW, _JUDGE = "judge-preview", "judge"
+
+
+@dataclass(frozen=True)
+class JudgementProgress(Event):
+    """A judgement goes on; kept apart from the progress of what the session itself does."""
+
+    progress: Progress
+
+
+class JudgeController(QObject):
+    """The one judgement of a window.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+        Runs the jobs; its checked series are the prices that may judge.
+    actions : Actions
+        Has the command.
+    preferences : Preferences
+        Remembers the folder.
+
+    Attributes
+    ----------
+    dialog : JudgeDialog or None
+        The dialog while it is open.
+    told : Signal
+        Something to be said: message and hint.
+    refused : Signal
+        Something that failed (a CandlecastError).
+    """
+
+    told = Signal(str, str)
+    refused = Signal(object)
+
+    def __init__(
+        self, window: QMainWindow, session: Session, actions: Actions, preferences: Preferences
+    ) -> None:
+        super().__init__(window)
+        self._window, self._session, self._preferences = window, session, preferences
+        self._theme: Theme | None = None
+        self.dialog: JudgeDialog | None = None
+        self._shown: JudgementWindow | None = None
+        actions["judge"].triggered.connect(lambda _checked=False: self.ask())
+        session.event_received.connect(self._show)
+        session.background_failed.connect(self._fail)
+
+    @property
+    def shown(self) -> JudgementWindow:
+        """The window of the judgement, made when it is first wanted."""
+        if self._shown is None:
+            self._shown = JudgementWindow(self._window)
+            EvaluationController(self._session, {"judge": self._shown.judged})
+            self._shown.report_wanted.connect(self._ask_report)
+            self._shown.export_wanted.connect(self._ask_export)
+            self._shown.journal_wanted.connect(self.enter_journal)
+            if self._theme:
+                self._shown.set_theme(self._theme)
+        return self._shown
+
+    def takes(self, files: list[str]) -> bool:
+        """Tell whether what was opened or dropped is a file of forecasts."""
+        return len(files) == 1 and holds_forecasts(files[0])
+
+    def ask(self) -> None:
+        """Ask for a file of forecasts."""
+        kinds = self.tr("Forecasts (*.csv *.tsv *.txt *.json *.jsonl *.parquet *.xlsx *.feather)")
+        path, _kind = QFileDialog.getOpenFileName(
+            self._window, self.tr("Judge forecasts"), self._preferences.folder, f"{kinds};;(*)"
+        )
+        if path:
+            self._preferences.folder = str(Path(path).parent)
+            self.open(path)
+
+    def open(self, path: str) -> None:
+        """Show how a file of forecasts is read."""
+        if self.dialog is not None:
+            self.dialog.close()
+        panel = self._session.panel
+        names = ", ".join(panel.symbols[:3]) if panel is not None else ""
+        self.dialog = JudgeDialog(path, names, self._window)
+        self.dialog.preview_wanted.connect(self._read)
+        self.dialog.judge_wanted.connect(self._judge)
+        self.dialog.finished.connect(self._finished)
+        if self._theme:
+            self.dialog.set_theme(self._theme)
+        self.dialog.open()
+        self.dialog.start()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        if self._shown is not None:
+            self._shown.set_theme(theme)
+        if self.dialog is not None:
+            self.dialog.set_theme(theme)
+
+    def save_report(self, path: str | Path) -> bool:
+        """Write the judgement as a page; False, with words, where that fails."""
+        from app.export.judgement import write_report
+
+        found = self.shown.found
+        return found is not None and self._written(path, lambda: write_report(path, found))
+
+    def export(self, path: str | Path) -> bool:
+        """Write the forecasts beside what happened; False, with words, where that fails."""
+        from app.export.judgement import write_rows
+
+        found = self.shown.found
+        return found is not None and self._written(path, lambda: write_rows(path, found))
+
+    def enter_journal(self) -> None:
+        """Enter forecasts of bars that are still to come, to await what happens."""
+        from forecasting.store import Journal
+
+        found = self.shown.found
+        if found is None:
+            return
+        awaited = [forecast for model in found.models.values() for forecast in model.awaited]
+        try:
+            with Journal() as journal:
+                added = journal.add(awaited, found.panel, RunConfig())
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self.told.emit(self.tr("Forecasts entered in the journal: {n}.").format(n=added), "")
+
+    def _written(self, path: str | Path, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return False
+        self.told.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
+        return True
+
+    def _ask_report(self) -> None:
+        path = self._ask_file(self.tr("Save the report"), "judgement.html", "HTML (*.html)")
+        if path:
+            self.save_report(path)
+
+    def _ask_export(self) -> None:
+        path = self._ask_file(
+            self.tr("Export forecasts"), "forecasts.csv", "CSV (*.csv);;Parquet (*.parquet)"
+        )
+        if path:
+            self.export(path)
+
+    def _ask_file(self, title: str, name: str, kinds: str) -> str:
+        start = str(Path(self._preferences.folder) / name)
+        path, _kind = QFileDialog.getSaveFileName(self.shown, title, start, kinds)
+        return path
+
+    def _read(self, path: str, options: ForecastOptions) -> None:
+        self._session.aside(_PREVIEW, _previewing(path, options))
+
+    def _judge(self) -> None:
+        assert self.dialog is not None
+        prices = self._session.panel if self.dialog.uses_prices else None
+        self._session.aside(_JUDGE, _judging(self.dialog.path, prices, self.dialog.options))
+
+    def _show(self, event: object) -> None:
+        if isinstance(event, ForecastsPreviewed) and self.dialog is not None:
+            self.dialog.show_preview(event.preview)
+        elif isinstance(event, JudgementProgress) and self.dialog is not None:
+            self.dialog.show_progress(event.progress)
+        elif isinstance(event, ForecastsJudged):
+            if self.dialog is not None:
+                self.dialog.accept()
+            self.shown.show_judgement(event)
+            self.shown.show()
+            self.shown.raise_()
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name in (_PREVIEW, _JUDGE) and self.dialog is not None:
+            self.dialog.show_failure(failure)
+
+    def _finished(self) -> None:
+        self._session.forget(_PREVIEW)
+        if self.dialog is not None and self.dialog.result() != JudgeDialog.DialogCode.Accepted:
+            self._session.forget(_JUDGE)
+        self.dialog = None
+
+
+def _previewing(path: str, options: ForecastOptions) -> Job:
+    """Return the job that tells how a file of forecasts is read."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.preview_forecasts(path, options)
+
+    return job
+
+
+def _judging(path: str, prices: Panel | None, options: ForecastOptions) -> Job:
+    """Return the job that judges a file of forecasts."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        for event in jobs.judge_forecasts(path, prices, options, should_stop):
+            yield JudgementProgress(event) if isinstance(event, Progress) else event
+
+    return job

@@ -1,0 +1,125 @@
+"""The judgement on forecasts of others: a model at a time, shown as our own results are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.accessibility import complete, take_literally
+from app.features.evaluation.evaluation_view import EvaluationView
+from app.theme import Theme
+from app.widgets.quality_list import QualityList
+from forecasting.imported_forecasts.results import ForecastsJudged
+
+_SIZE = (980, 720)
+
+
+class JudgementWindow(QDialog):
+    """Stands beside the window: verdict, scores, steps, calibration and residuals of each model.
+
+    Attributes
+    ----------
+    judged : EvaluationView
+    report_wanted, export_wanted, journal_wanted : Signal
+        A button was pressed.
+    """
+
+    report_wanted = Signal()
+    export_wanted = Signal()
+    journal_wanted = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._found: ForecastsJudged | None = None
+        self.judged = EvaluationView()
+        self.models = QComboBox()
+        self.models.setAccessibleName(self.tr("Model that is shown"))
+        self.models.currentTextChanged.connect(self._show_model)
+        self._findings = QualityList()
+        self.report = QPushButton(self.tr("Save &report…"))
+        self.export = QPushButton(self.tr("&Export forecasts…"))
+        self.journal = QPushButton(self.tr("Enter in the &journal"))
+        self.report.clicked.connect(self.report_wanted)
+        self.export.clicked.connect(self.export_wanted)
+        self.journal.clicked.connect(self.journal_wanted)
+        self.resize(*_SIZE)
+        self._lay_out()
+        complete(self)
+        take_literally(self)
+
+    @property
+    def found(self) -> ForecastsJudged | None:
+        """The judgement that is shown."""
+        return self._found
+
+    @property
+    def findings(self) -> str:
+        """What is said of the file and its forecasts."""
+        found = self._found.findings if self._found else ()
+        return "\n".join(finding.message for finding in found)
+
+    def show_judgement(self, found: ForecastsJudged) -> None:
+        """Show the judgement on all models of a file, the first of them in front."""
+        self._found = found
+        self.setWindowTitle(
+            self.tr("Judgement: {file}").format(file=Path(found.imported.path).name)
+        )
+        self.models.clear()
+        self.models.addItems(list(found.models))
+        self.models.setEnabled(len(found.models) > 1)
+        self._findings.show_findings([replace(item, remedy=()) for item in found.findings])
+        self.journal.setVisible(any(model.awaited for model in found.models.values()))
+        self._show_model(self.models.currentText())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.judged.set_theme(theme)
+        self._findings.set_theme(theme)
+
+    def _show_model(self, name: str) -> None:
+        if self._found is None or name not in self._found.models:
+            return
+        one = self._found.models[name]
+        words = self.tr("Origins: {n}, bars ahead: {h}, judged by {symbols}.").format(
+            n=f"{len(one.own):,}",
+            h=one.own.horizon,
+            symbols=", ".join(self._found.panel.symbols[:4]),
+        )
+        self.judged.show_judged(one.verdict, one.scores, one.outcomes, words)
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        label = QLabel(self.tr("&Model"))
+        label.setBuddy(self.models)
+        head.addWidget(label)
+        head.addWidget(self.models, 1)
+        for button in (self.report, self.export, self.journal):
+            button.setAutoDefault(False)
+            head.addWidget(button)
+        scroll = QScrollArea()
+        scroll.setWidget(self._findings)
+        scroll.setWidgetResizable(True)
+        scroll.setAccessibleName(self.tr("How the file was read, and what is odd"))
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.judged)
+        split.addWidget(scroll)
+        split.setStretchFactor(0, 4)
+        split.setStretchFactor(1, 1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 10, 12, 10)
+        rows.addLayout(head)
+        rows.addWidget(split, 1)

@@ -1,0 +1,89 @@
+"""Whether a file holds forecasts rather than prices, told by the names of its columns alone."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from forecasting.errors import CandlecastError
+from forecasting.imported_forecasts.names import read_name
+from forecasting.sources.files.container import Opened, inspect_file
+from forecasting.sources.files.text import detect_encoding
+
+#: Largest workbook that is looked into.
+_SMALL_WORKBOOK = 2**20
+_LINES = 12
+#: Keys of documents that hold forecasts.
+_KEYS = re.compile(rb'"(?:prediction_results|predictions|quantiles|forecast|cutoff)"\s*:')
+
+
+def holds_forecasts(path: str | Path) -> bool:
+    """Tell whether a file surely holds forecasts; quick, and False where that is not sure.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    try:
+        opened = inspect_file(path)
+        if opened.kind == "json" and _KEYS.search(opened.head[:20_000]):
+            return True
+        return any(map(names_say_forecasts, _headers(opened)))
+    except (CandlecastError, OSError, ValueError):
+        return False
+
+
+def names_say_forecasts(names: Sequence[str]) -> bool:
+    """Tell whether the names of columns are those of forecasts.
+
+    They are where quantiles or bands have levels, where a cutoff stands beside other dates, and
+    where a forecast stands beside what happened.
+    """
+    kinds = Counter(read_name(name).kind for name in names if name.strip())
+    told = [name for name in map(read_name, names) if name.kind in ("quantile", "lower", "upper")]
+    levels = sum(name.level > 0 for name in told)
+    dated = kinds["ds"] + kinds["target_ds"]
+    forecast = kinds["point"] + kinds["mean"]
+    return bool(
+        (levels > 1 and (dated or kinds["step"]))
+        or (kinds["cutoff"] and dated)
+        or (kinds["level"] and kinds["value"] and dated)
+        or (forecast and kinds["y"])
+    )
+
+
+def _headers(opened: Opened) -> list[Sequence[str]]:
+    """Return the rows that may name the columns of a file."""
+    if opened.kind == "parquet":
+        import pyarrow.parquet as pq
+
+        return [pq.ParquetFile(opened.path).schema_arrow.names]
+    if opened.kind == "excel":
+        return _sheet_rows(opened)
+    if opened.kind == "json":
+        return [re.findall(r'"([^"\\]{1,60})"\s*:', opened.head[:4000].decode("utf-8", "replace"))]
+    if opened.kind != "text":
+        return []
+    encoding, _ = detect_encoding(opened.head)
+    lines = opened.head[:65_536].decode(encoding, "replace").splitlines()[:_LINES]
+    marks = [mark for mark in ",;\t|" if any(mark in line for line in lines)]
+    return [row for mark in marks for row in csv.reader(lines, delimiter=mark) if len(row) > 2]
+
+
+def _sheet_rows(opened: Opened) -> list[Sequence[str]]:
+    from forecasting.sources.files.cells import Tables, read_tables
+    from forecasting.sources.options import ReadOptions
+
+    if opened.path.stat().st_size > _SMALL_WORKBOOK:
+        return []
+    tables: Tables = read_tables(opened.path, ReadOptions())
+    found: list[Sequence[str]] = []
+    for name in tables.names[:8]:
+        try:
+            found.append(tables.grid(name).names)
+        except CandlecastError:
+            continue
+    return found
