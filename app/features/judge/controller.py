@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
-from app.background import Failure, Job
+from app.background import Job
 from app.features.evaluation.controller import EvaluationController
 from app.features.judge.dialog import JudgeDialog
 from app.features.judge.panel import JudgementWindow
@@ -27,13 +26,6 @@ from forecasting.jobs.judging_forecasts import ForecastsPreviewed
 from forecasting.series import Panel
 
 _PREVIEW, _JUDGE = "judge-preview", "judge"
-
-
-@dataclass(frozen=True)
-class JudgementProgress(Event):
-    """A judgement goes on; kept apart from the progress of what the session itself does."""
-
-    progress: Progress
 
 
 class JudgeController(QObject):
@@ -71,8 +63,6 @@ class JudgeController(QObject):
         self.dialog: JudgeDialog | None = None
         self._shown: JudgementWindow | None = None
         actions["judge"].triggered.connect(lambda _checked=False: self.ask())
-        session.event_received.connect(self._show)
-        session.background_failed.connect(self._fail)
 
     @property
     def shown(self) -> JudgementWindow:
@@ -181,33 +171,36 @@ class JudgeController(QObject):
         return path
 
     def _read(self, path: str, options: ForecastOptions) -> None:
-        self._session.aside(_PREVIEW, _previewing(path, options))
+        assert self.dialog is not None
+        task = self._session.background.run(_previewing(path, options), _PREVIEW)
+        task.yielded.connect(self._show)
+        task.failed.connect(self.dialog.show_failure)
 
     def _judge(self) -> None:
         assert self.dialog is not None
         prices = self._session.panel if self.dialog.uses_prices else None
-        self._session.aside(_JUDGE, _judging(self.dialog.path, prices, self.dialog.options))
+        job = _judging(self.dialog.path, prices, self.dialog.options)
+        task = self._session.background.run(job, _JUDGE)
+        task.yielded.connect(self._show)
+        task.failed.connect(self.dialog.show_failure)
 
     def _show(self, event: object) -> None:
-        if isinstance(event, ForecastsPreviewed) and self.dialog is not None:
+        """Show what a reading or a judgement delivers."""
+        if self.dialog is None:
+            return
+        if isinstance(event, ForecastsPreviewed):
             self.dialog.show_preview(event.preview)
-        elif isinstance(event, JudgementProgress) and self.dialog is not None:
-            self.dialog.show_progress(event.progress)
+        elif isinstance(event, Progress):
+            self.dialog.show_progress(event)
         elif isinstance(event, ForecastsJudged):
-            if self.dialog is not None:
-                self.dialog.accept()
+            self.dialog.accept()
             self.shown.show_judgement(event)
             self.shown.show()
             self.shown.raise_()
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name in (_PREVIEW, _JUDGE) and self.dialog is not None:
-            self.dialog.show_failure(failure)
-
     def _finished(self) -> None:
-        self._session.forget(_PREVIEW)
-        if self.dialog is not None and self.dialog.result() != JudgeDialog.DialogCode.Accepted:
-            self._session.forget(_JUDGE)
+        for key in (_PREVIEW, _JUDGE):
+            self._session.background.cancel(key)
         self.dialog = None
 
 
@@ -228,7 +221,6 @@ def _judging(path: str, prices: Panel | None, options: ForecastOptions) -> Job:
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        for event in jobs.judge_forecasts(path, prices, options, should_stop):
-            yield JudgementProgress(event) if isinstance(event, Progress) else event
+        yield from jobs.judge_forecasts(path, prices, options, should_stop)
 
     return job
