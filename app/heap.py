@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _ARENAS = 2
@@ -22,12 +23,7 @@ def bound_heap() -> None:
     before threads start.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if mallopt := _c_function("mallopt"):
         mallopt(_ARENA_MAX, _ARENAS)
 
 
@@ -35,10 +31,15 @@ def trim_heap() -> None:
     """Give memory that was freed back to the system, where the C library keeps it; a few
     milliseconds, for a worker's thread.
     """
+    if trim := _c_function("malloc_trim"):
+        trim(0)
+
+
+def _c_function(name: str) -> Callable[..., int] | None:
+    """Return a function of the C library; None where the system or its library has none."""
     if sys.platform != "linux":
-        return
+        return None
     import ctypes
 
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found

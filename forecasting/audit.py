@@ -4,7 +4,7 @@ learn from noise and see whether it pays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import partial
 
@@ -16,8 +16,9 @@ from forecasting.audit_inputs import leaks, stamped, wild
 from forecasting.backtest import fit_baselines, outcomes_of
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.events import Check, Event, Predictor, Progress
+from forecasting.generators import run_to_end
 from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
-from forecasting.training import StopAsked, fit
+from forecasting.training import Fitted, StopAsked, fit
 from forecasting.verdict import judge
 from forecasting.windows import Scaling, Windows, bars_before, split_panel
 
@@ -236,10 +237,5 @@ def simulated_walk(bars: int, seed: int, sd: float = 0.01) -> PriceSeries:
     )
 
 
-def _finish(training: Iterator[Event]) -> Predictor:
-    while True:
-        try:
-            next(training)
-        except StopIteration as end:
-            forecaster: Predictor = end.value.forecaster
-            return forecaster
+def _finish(training: Generator[Event, None, Fitted]) -> Predictor:
+    return run_to_end(training).forecaster

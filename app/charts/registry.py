@@ -25,8 +25,8 @@ _FANS = 60
 
 
 @dataclass(frozen=True)
-class PlotKind:
-    """One kind of plot.
+class PlotSpec:
+    """All that the program knows of one kind of plot.
 
     Attributes
     ----------
@@ -36,13 +36,21 @@ class PlotKind:
         Given a finished run and the symbol of one of its series, returns a new plot of it that was
         never shown, or
         None where the run has nothing of the kind.
+    caption : str
+        What it shows, in one sentence, over its drawing in a report; "" where a report has no
+        drawing of it.
     per_series : bool
         Whether it is of one series rather than of the whole run.
+    predict : callable or None
+        Builds it from the forecast of a saved network, which was not judged; None where such a
+        forecast has nothing of the kind.
     """
 
     title: str
     build: Callable[[RunResult, str], Plot | None]
+    caption: str = ""
     per_series: bool = False
+    predict: Callable[[Prediction, str], Plot | None] | None = None
 
 
 def build(kind: str, result: RunResult | Prediction, symbol: str) -> Plot | None:
@@ -50,10 +58,11 @@ def build(kind: str, result: RunResult | Prediction, symbol: str) -> Plot | None
     all but prices of an unjudged forecast.
     """
     with _undisturbed():
+        spec = PLOTS[kind]
         if isinstance(result, Prediction):
-            plot: Plot | None = _foreseen(result, symbol) if kind == "price" else None
+            plot = spec.predict(result, symbol) if spec.predict else None
         else:
-            plot = PLOTS[kind].build(result, symbol)
+            plot = spec.build(result, symbol)
     if plot is not None and hasattr(plot, "refresh"):
         plot.refresh()  # charts show nothing, and have nothing to say, before they are asked to
     return plot
@@ -181,14 +190,40 @@ def _residuals(result: RunResult, symbol: str) -> Plot | None:
     return chart
 
 
-#: The kinds by name, in the order of menus and reports. A new kind is a new entry.
-PLOTS: dict[str, PlotKind] = {
-    "price": PlotKind("Prices and forecast", _price, per_series=True),
-    "past": PlotKind("Past forecasts", _past, per_series=True),
-    "loss": PlotKind("Loss by epoch", _loss),
-    "gradient": PlotKind("Gradient norm by epoch", _gradient),
-    "calibration": PlotKind("Stated and realised coverage", _calibration),
-    "steps": PlotKind("CRPS by step ahead", _first_of(_by_step("crps_bp"), _by_step("crps"))),
-    "step_coverage": PlotKind("Coverage of the 80 % band by step ahead", _by_step("coverage_80")),
-    "residuals": PlotKind("Residuals one bar ahead", _residuals),
+#: Every plot by name, in the order of menus and reports. A new plot is a new entry.
+PLOTS: dict[str, PlotSpec] = {
+    "price": PlotSpec("Prices and forecast", _price, per_series=True, predict=_foreseen),
+    "past": PlotSpec(
+        "Past forecasts",
+        _past,
+        "Forecasts from the test part, end to end, over what then happened.",
+        per_series=True,
+    ),
+    "steps": PlotSpec(
+        "CRPS by step ahead",
+        _first_of(_by_step("crps_bp"), _by_step("crps")),
+        "How far off the forecast is, by bars ahead. Lower is better.",
+    ),
+    "step_coverage": PlotSpec(
+        "Coverage of the 80 % band by step ahead",
+        _by_step("coverage_80"),
+        "How often the 80 % band held, by bars ahead. It should hold in 80 % of all cases.",
+    ),
+    "calibration": PlotSpec(
+        "Stated and realised coverage",
+        _calibration,
+        "How often each band held beside how often it said it would. On the diagonal it is honest; "
+        "below, too narrow. Where the interval crosses the diagonal, the band may be right.",
+    ),
+    "residuals": PlotSpec(
+        "Residuals one bar ahead",
+        _residuals,
+        "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 % band.",
+    ),
+    "loss": PlotSpec(
+        "Loss by epoch",
+        _loss,
+        "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
+    ),
+    "gradient": PlotSpec("Gradient norm by epoch", _gradient, "The size of the gradient by epoch."),
 }

@@ -347,12 +347,7 @@ def lr_find(
     from forecasting import jobs
     from forecasting.events import LearningRatesTried
 
-    experiment = run_config(config, settings)
-    experiment, loaded = _suited(
-        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
-    )
-    panel = loaded.panel
-    accept(panel, accept_findings)
+    panel, experiment = _prepared(sources, config, settings, refresh, accept_findings)
     with Stopper().listening() as stopper:
         tried = finish(
             stopper.following(jobs.find_learning_rate(panel, experiment, stopper)),
@@ -464,12 +459,7 @@ def audit(
     from forecasting import jobs
     from forecasting.events import AuditFinished
 
-    experiment = run_config(config, settings)
-    experiment, loaded = _suited(
-        experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
-    )
-    panel = loaded.panel
-    accept(panel, accept_findings)
+    panel, experiment = _prepared(sources, config, settings, refresh, accept_findings)
     finished = finish(jobs.audit(panel, experiment), AuditFinished)
     if as_json:
         from app.cli import documents
@@ -641,6 +631,21 @@ def _refuse_beside_model_file(others: Mapping[str, Any], settings: Mapping[str, 
             "own settings and is not trained.",
             "Leave one of the two out.",
         )
+
+
+def _prepared(
+    sources: list[str],
+    config: Path | None,
+    settings: Mapping[str, Any],
+    refresh: bool | None,
+    accept_findings: bool,
+) -> tuple[Panel, RunConfig]:
+    """Load what a command is about and return it with the settings that suit it."""
+    experiment = run_config(config, settings)
+    loaded = load(sources, settings, refresh, inputs=experiment.inputs)
+    experiment, loaded = _suited(experiment, loaded, config, settings)
+    accept(loaded.panel, accept_findings)
+    return loaded.panel, experiment
 
 
 def _suited(

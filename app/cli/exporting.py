@@ -30,8 +30,6 @@ _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 _ALL = "all"
 #: Most bytes of the name of a file on the usual file systems.
 _LONGEST_NAME = 255
-#: Plots that a forecast by a saved network has.
-_WITHOUT_TRAINING = ("price",)
 
 
 class ExportOptions(Settings):
@@ -203,18 +201,14 @@ def check_drawable(options: ExportOptions) -> None:
     ExportError
     """
     bad = next(
-        (
-            kind
-            for kind in options.kinds()
-            if options.plot != _ALL and kind not in _WITHOUT_TRAINING
-        ),
+        (kind for kind in options.kinds() if options.plot != _ALL and PLOTS[kind].predict is None),
         None,
     )
     if bad is not None:
         raise ExportError(
             f"--plot {bad}: a forecast by a saved network has no such plot, since nothing is "
             "trained or judged.",
-            f"Possible are {', '.join(_WITHOUT_TRAINING)}.",
+            f"Possible are {', '.join(kind for kind, spec in PLOTS.items() if spec.predict)}.",
         )
 
 

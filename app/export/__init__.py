@@ -13,6 +13,7 @@ from app.export.figure import Figure, Look
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.files.atomic import atomic_write
+from forecasting.generators import run_to_end
 
 __all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
 
@@ -70,13 +71,8 @@ def write(
         An unknown suffix or kind, nothing to export, an impossible size, or a file that cannot be
         written.
     """
-    pieces = begin(path, Figure(result, symbol, chart, kind, title, look or Look()))
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            end.value()
-            return
+    save = run_to_end(begin(path, Figure(result, symbol, chart, kind, title, look or Look())))
+    save()
 
 
 def begin(path: str | Path, figure: Figure) -> Generator[None, None, Callable[[], None]]:

@@ -26,21 +26,6 @@ from forecasting.series import Forecast, PriceSeries
 #: Parts of a page as they are made; None where the window may do something else.
 Parts = Generator[str | None, None, None]
 
-#: Plots of the whole run, in the order of the report, with what each shows in one sentence.
-_SAYS = {
-    "past": "Forecasts from the test part, end to end, over what then happened.",
-    "steps": "How far off the forecast is, by bars ahead. Lower is better.",
-    "step_coverage": "How often the 80 % band held, by bars ahead. It should hold in 80 % of all "
-    "cases.",
-    "calibration": "How often each band held beside how often it said it would. On the diagonal "
-    "it is honest; below, too narrow. "
-    "Where the interval crosses the diagonal, the band may be right.",
-    "residuals": "What the forecast missed by one bar ahead, over time. Rings lie outside the 95 "
-    "% band.",
-    "loss": "The loss by epoch. Epoch 0 is the untrained network, which is the baseline.",
-    "gradient": "The size of the gradient by epoch.",
-    "memory": "How much of the gradient reaches back how far.",
-}
 #: Series that get a plot of their own, and bytes after which no further one is drawn: a report must
 #: fit a mail.
 _MOST_SERIES, _MOST_BYTES = 12, 600_000
@@ -190,15 +175,13 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Draw the plots that judge the run, and those of the training."""
     symbol = figure.symbol or result.panel.symbols[0]
     size = 0
-    for kind, says in _SAYS.items():
-        drawing = (
-            (yield from plot_svg(kind, result, symbol, palette))
-            if kind in PLOTS and size < _MOST_BYTES
-            else ""
-        )
+    for kind, spec in PLOTS.items():
+        if not spec.caption or size >= _MOST_BYTES:
+            continue
+        drawing = yield from plot_svg(kind, result, symbol, palette)
         size += len(drawing)
         if drawing:
-            yield plot_section(PLOTS[kind].title, says, drawing)
+            yield plot_section(spec.title, spec.caption, drawing)
 
 
 def plot_section(title: str, says: str, drawing: str) -> str:

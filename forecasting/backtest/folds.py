@@ -17,6 +17,7 @@ from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
 from forecasting.events import Event, SplitMade
+from forecasting.generators import relay
 from forecasting.series import Origins, Outcomes, Panel, PriceSeries
 from forecasting.training import Fitted, StopAsked, fit
 from forecasting.windows import Split, bars_before, split_panel
@@ -116,16 +117,13 @@ def _judged(
 def _trained(
     panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked
 ) -> Generator[Event, None, Fitted]:
-    training = fit(panel, split, config, should_stop)
-    while True:
-        try:
-            event = next(training)
-        except StopIteration as finished:
-            fitted: Fitted = finished.value
-            return fitted
+
+    def one_thread(event: Event) -> Event:
         if isinstance(event, SplitMade):
             torch.set_num_threads(1)  # whatever suits a single training
-        yield event
+        return event
+
+    return relay(fit(panel, split, config, should_stop), one_thread)
 
 
 def _split(work: Work, fold: Fold, panel: Panel) -> Split:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Notice, Progress
 from forecasting.files.atomic import TempFolder
+from forecasting.generators import run_to_end
 
 
 class Workers(ABC):
@@ -254,18 +255,15 @@ def finished(work: Work, fold: Fold, should_stop: Callable[[], bool] = lambda: F
     from forecasting.backtest.folds import run_fold
 
     with _one_at_a_time:
-        return _exhausted(run_fold(work, fold, should_stop), lambda share: None)
+        return run_to_end(run_fold(work, fold, should_stop))
 
 
-def _exhausted(running: Any, done: Any) -> FoldRun:
-    while True:
-        try:
-            event: Event = next(running)
-        except StopIteration as end:
-            run: FoldRun = end.value
-            return run
+def _exhausted(running: Generator[Event, None, FoldRun], done: Any) -> FoldRun:
+    def see(event: Event) -> None:
         if isinstance(event, Progress) and event.total:
             done(event.done / event.total)
+
+    return run_to_end(running, see)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from forecasting.events import Event, FoldEnd, SplitMade
+from forecasting.generators import relay
 
 Job = Iterator[Event]
 
@@ -19,11 +20,10 @@ def noting(job: Generator[Event, None, Any], notes: list[Any]) -> Generator[Even
     """Pass a job's events on, keeping those that its successor needs; return what the job
     returns.
     """
-    while True:
-        try:
-            event = next(job)
-        except StopIteration as finished:
-            return finished.value
+
+    def note(event: Event) -> Event:
         if isinstance(event, SplitMade | FoldEnd):
             notes.append(event)
-        yield event
+        return event
+
+    return relay(job, note)

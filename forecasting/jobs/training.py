@@ -25,6 +25,7 @@ from forecasting.events import (
     TrainingKept,
 )
 from forecasting.files.atomic import FileLock
+from forecasting.generators import relay
 from forecasting.jobs.engine import versions
 from forecasting.jobs.evaluation import count_tries, start_words
 from forecasting.jobs.exog import check_horizon
@@ -227,17 +228,14 @@ def _forecasting_others(
     """Pass on the events of a training, without the forecasts of series that ended before the
     others.
     """
-    while True:
-        try:
-            event = next(training)
-        except StopIteration as finished:
-            fitted: Fitted = finished.value
-            return fitted
-        if gone and isinstance(event, ForecastMade):
-            event = replace(
-                event, forecasts=tuple(item for item in event.forecasts if item.symbol not in gone)
-            )
-        yield event
+
+    def without(event: Event) -> Event:
+        if not gone or not isinstance(event, ForecastMade):
+            return event
+        others = tuple(item for item in event.forecasts if item.symbol not in gone)
+        return replace(event, forecasts=others)
+
+    return relay(training, without)
 
 
 def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:

@@ -10,7 +10,7 @@ from typing import Any
 from forecasting.errors import SourceError
 from forecasting.sources.files.container import MAX_RATIO, Opened, whole_file
 from forecasting.sources.files.grid import MAX_COLUMNS, MAX_ROWS, Grid
-from forecasting.sources.files.tables import FREE_BYTES, grid_of, text_bytes
+from forecasting.sources.files.tables import explained, grid_of, text_bytes, unpacked_limit
 
 #: Kinds of messages that hold data: a dictionary and a batch of records.
 _DICTIONARY, _BATCH = 2, 3
@@ -36,9 +36,8 @@ def read_arrow(opened: Opened) -> tuple[Grid, str]:
     import pyarrow as pa
 
     data, digest = whole_file(opened)
-    name = opened.path.name
-    most = max(FREE_BYTES, MAX_RATIO * len(data))
-    try:
+    name, most = opened.path.name, unpacked_limit(data)
+    with explained(name, "Arrow"):
         reader = (
             pa.ipc.open_file(pa.BufferReader(data))
             if data.startswith(b"ARROW1")
@@ -54,21 +53,6 @@ def read_arrow(opened: Opened) -> tuple[Grid, str]:
                 f"{name} packs its columns more than {MAX_RATIO}-fold.", "Save the prices as CSV."
             )
         table = _validated(reader, name, most)
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        MemoryError,
-        RecursionError,
-        struct.error,
-        IndexError,
-    ) as error:
-        raise SourceError(
-            f"{name} is no Arrow file that can be read: {error}.",
-            "Write it again, or save it as CSV.",
-        ) from error
     return grid_of(table, name), digest
 
 

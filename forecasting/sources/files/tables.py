@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from forecasting.errors import SourceError
@@ -150,8 +152,8 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
     import pyarrow.parquet as pq
 
     data, digest = whole_file(opened)
-    name = opened.path.name
-    try:
+    name, most = opened.path.name, unpacked_limit(data)
+    with explained(name, "Parquet"):
         about = pq.ParquetFile(
             pa.BufferReader(data),
             thrift_string_size_limit=_THRIFT_BYTES,
@@ -163,7 +165,6 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
                 f"{name} has {rows:,} rows and {width:,} columns.",
                 f"At most {MAX_ROWS:,} and {MAX_COLUMNS:,} are read.",
             )
-        most = max(FREE_BYTES, MAX_RATIO * len(data))
         if rows * width * 8 > most or _unpacked_bytes(about.metadata) > most:
             raise SourceError(
                 f"{name} packs {rows:,} rows of {width:,} columns more than {MAX_RATIO}-fold.",
@@ -179,20 +180,38 @@ def read_parquet(opened: Opened) -> tuple[Grid, str]:
             raise SourceError(
                 f"{name} holds texts of more than {most >> 20} MB.", "Keep only the columns needed."
             )
+    return grid_of(table, name), digest
+
+
+def unpacked_limit(data: bytes) -> int:
+    """Return the most bytes that a file of columns may hold once it is unpacked."""
+    return max(FREE_BYTES, MAX_RATIO * len(data))
+
+
+@contextmanager
+def explained(name: str, form: str) -> Iterator[None]:
+    """Turn whatever a damaged file of columns makes of the library that reads it into a
+    :class:`SourceError`.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
     except (
         pa.ArrowException,
         OSError,
         ValueError,
         TypeError,
         KeyError,
+        IndexError,
+        struct.error,
         MemoryError,
         RecursionError,
     ) as error:
         raise SourceError(
-            f"{name} is no Parquet file that can be read: {error}.",
+            f"{name} is no {form} file that can be read: {error}.",
             "Write it again, or save it as CSV.",
         ) from error
-    return grid_of(table, name), digest
 
 
 def grid_of(table: Any, name: str) -> Grid:
