@@ -214,35 +214,39 @@ def directional_interval(outcomes: Outcomes) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is called and shown.
+    """All that the program knows of one metric.
 
-    ``better``: ``low``, ``high``, or the ``level`` that it should hit.
+    ``better``: ``low``, ``high``, or the ``level`` that it should hit. ``brief``: its heading in
+    the table of a terminal; "" for a metric that only the window, reports and ``--json`` have.
     """
 
     compute: Callable[..., Floats]
     label: str
     unit: str
     better: Literal["low", "high"] | float
+    brief: str = ""
 
 
 #: What :func:`score` reports, in the order in which tables show it; unit "" means none, "price"
 #: that of the series.
 METRICS: dict[str, Metric] = {
-    "crps_bp": Metric(crps_bp, "CRPS of log return", "bp", "low"),
+    "crps_bp": Metric(crps_bp, "CRPS of log return", "bp", "low", "CRPS bp"),
     "crps": Metric(crps, "CRPS", "price", "low"),
     "pinball": Metric(pinball, "Pinball loss", "price", "low"),
-    "mae": Metric(mae, "MAE", "price", "low"),
-    "rmse": Metric(rmse, "RMSE", "price", "low"),
-    "mase": Metric(mase, "MASE", "", "low"),
+    "mae": Metric(mae, "MAE", "price", "low", "MAE"),
+    "rmse": Metric(rmse, "RMSE", "price", "low", "RMSE"),
+    "mase": Metric(mase, "MASE", "", "low", "MASE"),
     "rmsse": Metric(rmsse, "RMSSE", "", "low"),
     "smape": Metric(smape, "sMAPE", "%", "low"),
     "theil_u": Metric(theil_u, "Theil's U", "", "low"),
-    "coverage_80": Metric(partial(coverage, level=80), "80 % coverage", "%", 80.0),
-    "coverage_95": Metric(partial(coverage, level=95), "95 % coverage", "%", 95.0),
+    "coverage_80": Metric(partial(coverage, level=80), "80 % coverage", "%", 80.0, "in 80 %"),
+    "coverage_95": Metric(partial(coverage, level=95), "95 % coverage", "%", 95.0, "in 95 %"),
     "width_80": Metric(partial(width, level=80), "80 % width", "price", "low"),
     "width_95": Metric(partial(width, level=95), "95 % width", "price", "low"),
     "msis": Metric(msis, "MSIS (95 %)", "", "low"),
-    "directional_accuracy": Metric(directional_accuracy, "Direction right", "%", "high"),
+    "directional_accuracy": Metric(
+        directional_accuracy, "Direction right", "%", "high", "up/down %"
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from fabricated import forecast
 
 from app.cli import main
 from app.cli.journal import show
-from app.cli.tables import SHOWN, _figure, show_forecasts, show_judgement, show_series
+from app.cli.tables import _figure, brief_headings, show_forecasts, show_judgement, show_series
 from forecasting.config import RunConfig
 from forecasting.events import Verdict
 from forecasting.series import Panel, PriceSeries
@@ -48,7 +48,9 @@ def test_figures_of_a_column_stand_in_line() -> None:
 def test_no_figure_is_cut_whatever_the_size_of_prices(
     price: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = dict.fromkeys(SHOWN, 78.9) | dict.fromkeys(("mae", "rmse"), price * 0.0081234)
+    scores = dict.fromkeys(brief_headings(), 78.9) | dict.fromkeys(
+        ("mae", "rmse"), price * 0.0081234
+    )
     verdict = Verdict("ties", "It ties.", 0.0, 0.9, "random-walk", ())
     show_judgement({"LSTM": scores, "seasonal-median": scores}, verdict)
     series = PriceSeries(
@@ -66,13 +68,13 @@ def test_no_figure_is_cut_whatever_the_size_of_prices(
     assert max(map(len, out.splitlines())) <= 80 or not 1e-8 < price < 1e8, out
 
 
-def test_a_terminal_too_narrow_folds_headings_and_cuts_no_figure(
+def test_a_terminal_too_narrow_foldsbrief_headings_and_cuts_no_figure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    scores = dict.fromkeys(SHOWN, 8.41234e-7)
+    scores = dict.fromkeys(brief_headings(), 8.41234e-7)
     show_judgement({"LSTM": scores}, Verdict("ties", "It ties.", 0.0, 0.9, "random-walk", ()))
-    assert capsys.readouterr().out.count("8.41e-7") == len(SHOWN)
+    assert capsys.readouterr().out.count("8.41e-7") == len(brief_headings())
 
 
 def test_the_journal_fits_eighty_columns(

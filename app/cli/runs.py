@@ -197,7 +197,7 @@ def _show_run(
 
 
 def _print_run(run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bool) -> None:
-    from app.cli.tables import SHOWN, show_judgement
+    from app.cli.tables import brief_headings, show_judgement
     from forecasting.store.runs import restored_scores, restored_verdict
 
     show(
@@ -208,7 +208,7 @@ def _print_run(run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bo
         show(f"  {item.symbol}: {item.reference or 'memory'}, {item.fingerprint}")
     if run.notes:
         show(f"  Notes: {run.notes}")
-    unknown = dict.fromkeys(SHOWN, math.nan)
+    unknown = dict.fromkeys(brief_headings(), math.nan)
     scores = {model: unknown | row for model, row in restored_scores(run.record).items()}
     show_judgement(scores, restored_verdict(run.record), told.profiles if by_step else None)
     if told.lacking:

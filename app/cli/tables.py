@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from forecasting.imported_forecasts.results import ForecastsJudged
     from forecasting.series import Forecast, Panel, PriceSeries, Profile
 
-#: Metrics of the score table with headings that fit a terminal; ``--json`` has every metric.
-SHOWN = {
-    "crps_bp": "CRPS bp",
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "mase": "MASE",
-    "coverage_80": "in 80 %",
-    "coverage_95": "in 95 %",
-    "directional_accuracy": "up/down %",
-}
 _MOST_ROWS = 40
 _MOST_FINDINGS = 6
 _MOST_LEVELS = 9
@@ -159,9 +149,11 @@ def show_judgement(
         Quantile levels over which CRPS is averaged, to be named; none where they are not known.
     """
     out = console()
-    table = _table("Test part", "Model", list(SHOWN.values()))
+    table = _table("Test part", "Model", list(brief_headings().values()))
     for model, values in scores.items():
-        table.add_row(escape(model_title(model)), *(_figure(values[name]) for name in SHOWN))
+        table.add_row(
+            escape(model_title(model)), *(_figure(values[name]) for name in brief_headings())
+        )
     _print_table(out, table)
     if levels:
         out.print(f"CRPS over {_levels(levels)}.", markup=False, highlight=False, soft_wrap=True)
@@ -208,15 +200,22 @@ def show_judged_forecasts(judged: ForecastsJudged, by_step: bool) -> None:
         )
 
 
+def brief_headings() -> dict[str, str]:
+    """Return the metrics that a terminal has room for, with their headings."""
+    from forecasting.metrics import METRICS
+
+    return {name: metric.brief for name, metric in METRICS.items() if metric.brief}
+
+
 def _show_steps(out: Console, profiles: Mapping[str, Profile]) -> None:
     """Print the network's scores for each bar ahead, and the coverage that each model's bands
     stated and had.
     """
     model = next(iter(profiles))
     scores, horizon = profiles[model].steps, len(profiles[model].residuals)
-    table = _table(f"{model} by bar ahead", "Bar", list(SHOWN.values()))
+    table = _table(f"{model} by bar ahead", "Bar", list(brief_headings().values()))
     for step in range(min(horizon, _MOST_ROWS)):
-        table.add_row(str(step + 1), *(_figure(scores[name][step]) for name in SHOWN))
+        table.add_row(str(step + 1), *(_figure(scores[name][step]) for name in brief_headings()))
     _print_table(out, table)
     if horizon > _MOST_ROWS:
         out.print(f"  and {horizon - _MOST_ROWS:,} more: --json has all of them")
