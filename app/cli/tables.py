@@ -172,11 +172,12 @@ def show_judged_forecasts(judged: ForecastsJudged, by_step: bool) -> None:
         table = _table(
             f"{name}: {len(item.own)} origins, up to {item.own.horizon} ahead",
             "Model",
-            list(SHOWN.values()),
+            list(brief_headings().values()),
         )
         for model, values in item.scores.items():
             table.add_row(
-                escape(model_title(model)), *(_figure(values[metric]) for metric in SHOWN)
+                escape(model_title(model)),
+                *(_figure(values[metric]) for metric in brief_headings()),
             )
         _print_table(out, table)
         if not item.points:
