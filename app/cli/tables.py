@@ -168,16 +168,17 @@ def show_judged_forecasts(judged: ForecastsJudged, by_step: bool) -> None:
     from forecasting.metrics import profile
 
     out = console()
+    headings = brief_headings()
     for name, item in judged.models.items():
         table = _table(
             f"{name}: {len(item.own)} origins, up to {item.own.horizon} ahead",
             "Model",
-            list(brief_headings().values()),
+            list(headings.values()),
         )
         for model, values in item.scores.items():
             table.add_row(
                 escape(model_title(model)),
-                *(_figure(values[metric]) for metric in brief_headings()),
+                *(_figure(values[metric]) for metric in headings),
             )
         _print_table(out, table)
         if not item.points:
