@@ -14,9 +14,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from app.charts.axis import Timeline, log_steps, round_steps, session_ticks
-from app.charts.canvas import Chart
+from app.charts.canvas import Chart, Frame
 from app.charts.downsampling import BarPyramid
 from app.charts.gradient import GradientChart
+from app.charts.legend import Entry, LegendArtist
 from app.charts.loss import LossChart
 from app.charts.memory import MemoryChart, Trace
 from app.charts.price import PriceChart
@@ -863,3 +864,29 @@ def test_a_million_bars_stay_fluid(chart: PriceChart) -> None:
     chart._set_x(0, bars)
     assert milliseconds(lambda: None) < 20
     chart.hide()
+
+
+def test_a_legend_leaves_a_small_plot_its_room(qapp: QApplication) -> None:
+    names = [f"model {place}" for place in range(9)]
+    legend = LegendArtist(0.45)
+    legend.entries = [Entry(name, "#000000", "line", key=name) for name in names]
+
+    def painted(height: float) -> tuple[list[str], float]:
+        canvas = QImage(110, 600, QImage.Format.Format_RGB32)
+        canvas.fill(QColor("white"))
+        frame = Frame(110, height, (0, 1), (0, 1), False, LIGHT, qapp.font(), on_screen=True)
+        painter = QPainter(canvas)
+        legend.paint(painter, frame)
+        painter.end()
+        found = {legend.key_at(QPointF(30, y)) for y in range(600)} - {""}
+        inked = [
+            y
+            for y in range(600)
+            if any(canvas.pixelColor(x, y) != QColor("white") for x in range(110))
+        ]
+        return sorted(found), max(inked)
+
+    assert painted(600)[0] == names
+    few, low = painted(150)
+    assert 0 < len(few) < len(names)
+    assert low < 0.5 * 150

@@ -31,6 +31,8 @@ _DASHES: dict[str, tuple[float, ...]] = {
     "dashdot": (8.0, 3.0, 2.0, 3.0),
 }
 #: Radius of points that are not joined.
+#: Largest part of a plot's height that its legend takes.
+_LEGEND = 0.45
 _RADIUS = {"dots": 1.8, "rings": 3.2}
 
 
@@ -130,7 +132,7 @@ class CurveChart(Chart):
         self._at: int | None = None
         self._empty, self._legend, self._crosshair, self._ground = (
             empty,
-            LegendArtist(),
+            LegendArtist(_LEGEND),
             CrosshairArtist(),
             Grid(),
         )
@@ -255,7 +257,7 @@ class CurveChart(Chart):
             low, high = low - 0.5 * abs(low) - 1e-6, high + 0.5 * abs(high) + 1e-6
         height = max(self._pane.height(), 60.0)
         top, bottom = (
-            min(self._legend.height(self._font, self._pane.width()) + 6, height * 0.45),
+            min(self._legend.height(self._font, self._pane.width()) + 6, height * _LEGEND),
             min(14.0, height * 0.1),
         )
         unit = (high - low) / (height - top - bottom)

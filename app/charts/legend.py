@@ -15,7 +15,7 @@ from app.charts.bars import line_pen
 from app.charts.canvas import Frame
 
 #: How a legend shows what it names.
-Mark = Literal["line", "dashed", "dotted", "dots", "rings", "band", "wide-band", "past"]
+Mark = Literal["line", "dashed", "dotted", "dots", "rings", "band", "wide-band", "past", "none"]
 _ICON, _GAP, _VALUE = 28.0, 14.0, 6.0
 
 
@@ -59,9 +59,13 @@ class LegendArtist:
         Keys of what is not drawn: struck through on screen, left out elsewhere.
     chosen : str or None
         Key of the entry that the keyboard is at.
+    share : float
+        Largest part of a pane's height that the rows may take: the last row that fits says how
+        many entries are left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
         self.entries: Sequence[Entry] = ()
         self.note = ""
         self.hidden: frozenset[str] = frozenset()
@@ -90,7 +94,9 @@ class LegendArtist:
             else [entry for entry in self.entries if entry.key not in self.hidden]
         )
         indices: list[tuple[QRectF, str]] = []
-        for row in self._rows(entries, metrics, frame.width):
+        rows = self._rows(entries, metrics, frame.width)
+        fitting = max(1, int((self.share * frame.height - 8) // (metrics.height() + 5)))
+        for row in _shortened(rows, fitting):
             self._ground(
                 painter,
                 frame,
@@ -185,6 +191,8 @@ class LegendArtist:
     @staticmethod
     def _mark(painter: QPainter, frame: Frame, rect: QRectF, entry: Entry) -> None:
         """Paint a line or a piece of band as the chart does."""
+        if entry.mark == "none":
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         middle = rect.center().y() + 0.5
         if entry.mark in ("dots", "rings"):
@@ -211,3 +219,13 @@ class LegendArtist:
             line_pen(entry.color, {"dashed": 2.0, "past": 1.0}.get(entry.mark, 1.5), dash)
         )
         painter.drawLine(QPointF(rect.left(), middle), QPointF(rect.right(), middle))
+
+
+def _shortened(rows: list[list[Entry]], most: int) -> list[list[Entry]]:
+    """Return the first rows, with the number of all other entries in place of the last one."""
+    if len(rows) <= most:
+        return rows
+    *last, out = rows[most - 1]
+    left = 1 + sum(len(row) for row in rows[most:])
+    more = Entry(words("and {n} more").format(n=left), out.color, "none")
+    return [*rows[: most - 1], [*last, more]]
