@@ -36,6 +36,9 @@ class SourceSpec:
         Whether it is fetched, so that the time of fetching is shown.
     shows_reference : bool
         Whether the data panel shows the reference beside the note of the series.
+    names_exchange : bool
+        Whether its series come with the calendar of their exchange, so that their dates need not
+        be asked for it.
     catalog : str
         ``package.module:mapping`` of names to objects with a ``title``, offered in menus; "" for
         none.
@@ -48,6 +51,7 @@ class SourceSpec:
     is_path: bool = False
     remote: bool = False
     shows_reference: bool = True
+    names_exchange: bool = False
     catalog: str = ""
 
     def load_opener(self) -> Callable[..., Any]:
@@ -77,6 +81,7 @@ SOURCES: dict[str, SourceSpec] = {
         "sample:NAME",
         "forecasting.sources.samples:from_request",
         shows_reference=False,
+        names_exchange=True,
         catalog="forecasting.sources.samples:SAMPLES",
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
@@ -26,7 +27,7 @@ from app.features.runs.panel import RunsPanel
 from app.features.training.panel import TrainingPanel
 from app.features.training.resume_bar import ResumeBar
 from app.features.watchlist.panel import DataPanel
-from app.layout_presets import LayoutPresets
+from app.layout_presets import LEFT, LOWER, LayoutPresets
 from app.preferences import Preferences
 from app.theme import Theme
 from app.widgets.banner import Banner
@@ -82,6 +83,16 @@ class Layout(QObject):
         self.resume = ResumeBar()
         self.runs, self.recovery = RunsPanel(), RecoveryBar()
         self.backtest, self.journal = BacktestPanel(), JournalPanel()
+        #: Title and panel of each dock.
+        self._panels: dict[str, tuple[str, Any]] = {
+            "data": (self.tr("Data"), self.data),
+            "model": (self.tr("Model"), self.model),
+            "training": (self.tr("Training"), self.training),
+            "results": (self.tr("Results"), self.results),
+            "backtest": (self.tr("Backtest"), self.backtest),
+            "journal": (self.tr("Journal"), self.journal),
+            "runs": (self.tr("Runs"), self.runs),
+        }
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(
             "candles",
@@ -131,15 +142,7 @@ class Layout(QObject):
 
     def set_theme(self, theme: Theme) -> None:
         """Give every part the colours of a theme."""
-        panels = (
-            self.data,
-            self.model,
-            self.training,
-            self.results,
-            self.runs,
-            self.backtest,
-            self.journal,
-        )
+        panels = [panel for _, panel in self._panels.values()]
         for part in (
             self.recovery,
             self.resume,
@@ -173,26 +176,15 @@ class Layout(QObject):
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
         self._window.setCorner(Qt.Corner.BottomLeftCorner, left)
-        indices: tuple[tuple[str, str, QWidget, Qt.DockWidgetArea], ...] = (
-            ("data", self.tr("Data"), self.data, left),
-            ("model", self.tr("Model"), self.model, left),
-            ("training", self.tr("Training"), self.training, below),
-            ("results", self.tr("Results"), self.results, below),
-            ("backtest", self.tr("Backtest"), self.backtest, below),
-            ("journal", self.tr("Journal"), self.journal, below),
-            ("runs", self.tr("Runs"), self.runs, below),
-        )
-        for name, title, panel, index in indices:
+        for name in (*LEFT, *LOWER):
+            title, panel = self._panels[name]
             dock = QDockWidget(title, self._window)
             dock.setObjectName(name)
             dock.setWidget(panel)
-            self._window.addDockWidget(index, dock)
+            self._window.addDockWidget(left if name in LEFT else below, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
-        for before, after in (
-            ("data", "model"),
-            *pairwise(("results", "backtest", "journal", "runs")),
-        ):
+        for before, after in (*pairwise(LEFT), *pairwise(LOWER[1:])):
             self._window.tabifyDockWidget(self.docks[before], self.docks[after])
         self.docks["results"].raise_()
         self._window.setTabPosition(left, QTabWidget.TabPosition.North)

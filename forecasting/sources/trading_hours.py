@@ -17,6 +17,7 @@ from forecasting.calendars.recognition import Recognised, recognise
 from forecasting.calendars.week import TradingWeek
 from forecasting.errors import DataError
 from forecasting.series import Finding, PriceSeries
+from forecasting.source_registry import source_spec
 from forecasting.sources.options import ReadOptions
 
 #: Days before the end of a calendar's knowledge from which forecasts may cross it.
@@ -77,9 +78,10 @@ def with_exchange(series: PriceSeries, options: ReadOptions) -> PriceSeries:
 
 def _is_named(series: PriceSeries, options: ReadOptions) -> bool:
     """Tell whether the exchange is known without asking the dates."""
-    of_sample = series.provenance.source.startswith("sample:") and series.calendar != "weekdays"
+    spec = source_spec(series.provenance.source)
+    of_source = spec.names_exchange and series.calendar != "weekdays"
     of_ticker = bool(calendar_of_ticker(series.symbol.strip().upper()))
-    return bool(options.trading_calendar) or of_ticker or of_sample
+    return bool(options.trading_calendar) or of_ticker or of_source
 
 
 def _asked_of_dates(series: PriceSeries) -> PriceSeries:
