@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from forecasting.cancellation import check_cancelled
 from forecasting.config import Settings
 from forecasting.events import Predictor
 from forecasting.series import Dates, Floats, Ints, Origins, Outcomes, Panel, within
@@ -255,6 +256,7 @@ class Aci(Calibration):
         )
         fast_then, slow_then = np.zeros(distance.shape), np.zeros((*distance.shape, knots.size))
         for issued, n, h in _in_time(scored, np.isfinite(distance)):
+            check_cancelled()
             if n.size:
                 s, far = series[n], distance[n, h]
                 out = _normal_share(far / np.exp(fast_then[n, h])) - 0.5
@@ -374,6 +376,8 @@ class Calibrated:
     lookback : int
         Bars that the inner predictor needs up to a cutoff: a series that begins late is learned
         from once it has them.
+    stride : int
+        Past forecasts are made from every so many-th date only: bands learn from less, much sooner.
     """
 
     inner: Predictor
@@ -381,6 +385,7 @@ class Calibrated:
     start: tuple[int, ...]
     horizon: int
     lookback: int = 1
+    stride: int = 1
     _past: dict[tuple[float, ...], _Past] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -426,23 +431,22 @@ class Calibrated:
             np.arange(bar, int(np.searchsorted(s.ds, until, side="right")))
             for s, bar in zip(panel, first, strict=True)
         ]
+        if self.stride > 1:
+            later = [s.ds[bar:] for s, bar in zip(panel, self.start, strict=True)]
+            learned = np.unique(np.concatenate(later))[:: self.stride]
+            past = [b[np.isin(s.ds[b], learned)] for s, b in zip(panel, past, strict=True)]
         every = Origins(
             np.concatenate([np.full(bars.size, n) for n, bars in enumerate(past)]),
             np.concatenate(past),
         )
         chunk = max(1, _AT_ONCE // (self.horizon * len(levels)))
-        pieces = [every.take(slice(n, n + chunk)) for n in range(0, len(every), chunk)]
-        if not kept and not pieces:
+        for n in range(0, len(every), chunk):
+            check_cancelled()
+            piece = every.take(slice(n, n + chunk))
+            kept.append(Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon)))
+        if not kept:
             return None
-        scored = Scored.joined(
-            [
-                *kept,
-                *(
-                    Scored.of(_outcomes(self.inner, panel, piece, levels, self.horizon))
-                    for piece in pieces
-                ),
-            ]
-        )
+        scored = Scored.joined(kept)
         self._past[levels] = _Past(panel, until, scored)
         return scored
 

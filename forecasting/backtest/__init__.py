@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from forecasting.backtest.executors import make_executor
     from forecasting.backtest.folds import folds_of, run_fold
     from forecasting.backtest.outcomes import (
-        compared,
+        evaluated,
         every,
         fit_baselines,
         joined,
         outcomes_of,
-        unaided,
     )
     from forecasting.backtest.saved_folds import SavedFolds
     from forecasting.backtest.walk import walk_forward
@@ -29,7 +28,7 @@ __all__ = [
     "SavedFolds",
     "Work",
     "Workers",
-    "compared",
+    "evaluated",
     "every",
     "fit_baselines",
     "folds_of",
@@ -37,7 +36,6 @@ __all__ = [
     "make_executor",
     "outcomes_of",
     "run_fold",
-    "unaided",
     "walk_forward",
 ]
 
@@ -50,14 +48,13 @@ _HOMES = {
     "Work": "work",
     "Workers": "workers",
     "every": "outcomes",
-    "compared": "outcomes",
+    "evaluated": "outcomes",
     "fit_baselines": "outcomes",
     "folds_of": "folds",
     "make_executor": "executors",
     "joined": "outcomes",
     "outcomes_of": "outcomes",
     "run_fold": "folds",
-    "unaided": "outcomes",
     "walk_forward": "walk",
 }
 

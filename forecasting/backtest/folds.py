@@ -12,13 +12,13 @@ import scipy.linalg  # noqa: F401 - has a thread pool of its own, which can be l
 import torch
 from threadpoolctl import threadpool_limits
 
-from forecasting.backtest.outcomes import compared, cutoffs, every, unaided
+from forecasting.backtest.outcomes import Evaluation, cutoffs, evaluated, every
 from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.config import RunConfig
 from forecasting.errors import DataError
 from forecasting.events import Event, SplitMade
 from forecasting.generators import relay
-from forecasting.series import Origins, Outcomes, Panel, PriceSeries
+from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import Fitted, StopAsked, fit
 from forecasting.windows import Split, bars_before, split_panel
 
@@ -86,31 +86,27 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         panel, origins = _within(work, fold)
         split = _split(work, fold, panel)
         fitted = yield from _trained(panel, split, work.config, should_stop)
-        outcomes = _judged(work, panel, origins, split, fitted, should_stop)
+        found = _judged(work, panel, origins, split, fitted, should_stop)
+    partial = bool(found.left_out) or found.stride > 1
     last, device = fitted.history[-1], str(fitted.forecaster.device)
     return FoldRun(
         fold.number,
         fold.folds,
-        outcomes,
+        found.outcomes,
         len(fitted.history) - 1,
         last.best_epoch,
         device,
-        fitted.stopped,
+        "user" if partial else fitted.stopped,
         fitted.forecaster.scaling.base,
     )
 
 
 def _judged(
     work: Work, panel: Panel, origins: Origins, split: Split, fitted: Fitted, should_stop: StopAsked
-) -> dict[str, Outcomes]:
-    task = work.config.task
-    network, insample = fitted.forecaster.calibrated(panel), bars_before(panel, split.test_start)
-    _, outcomes, _ = compared(
-        network, work.baselines, panel, origins, insample, task.horizon, work.quantiles, task.point,
-            should_stop
-    )  # fmt: skip
-    return outcomes | unaided(
-        fitted.forecaster, outcomes[network.name], panel, origins, task.point, should_stop
+) -> Evaluation:
+    insample = bars_before(panel, split.test_start)
+    return evaluated(
+        fitted.forecaster, work.baselines, panel, origins, insample, work.quantiles, should_stop
     )
 
 

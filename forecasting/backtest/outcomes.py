@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
+#: Bars that are still forecast of a panel once a stop was asked for.
+_MOST_STOPPED = 200_000
 
 
 def outcomes_of(
@@ -54,7 +56,10 @@ def outcomes_of(
     """
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
     pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]
-    parts = [predictor.predict(panel, piece, quantiles) for piece in pieces]
+    parts = []
+    for piece in pieces:
+        check_cancelled()
+        parts.append(predictor.predict(panel, piece, quantiles))
     means = (
         [mean_of(predictor, panel, piece) for piece in pieces] if point == "mean" else [np.empty(0)]
     )
@@ -101,6 +106,7 @@ def unaided(
     origins: Origins,
     point: Point,
     should_stop: Callable[[], bool],
+    stride: int = 1,
 ) -> dict[str, Outcomes]:
     """Forecast from the same origins with the network left at zero: scale, shape and a calibration
     of its own.
@@ -114,6 +120,8 @@ def unaided(
         As of :func:`outcomes_of`.
     should_stop : callable
         Some seconds after it turned true, the work is given up.
+    stride : int
+        Bands learn from every so many-th date.
 
     Returns
     -------
@@ -129,8 +137,12 @@ def unaided(
 
     try:
         with cancellable(should_stop):
-            plain = judged(forecaster.without_inputs(panel)) if with_inputs else aided
-            bare = plain if forecaster.trust == 0 else judged(forecaster.without_network(panel))
+            plain = judged(forecaster.without_inputs(panel, stride)) if with_inputs else aided
+            bare = (
+                plain
+                if forecaster.trust == 0
+                else judged(forecaster.without_network(panel, stride))
+            )
             found[NO_NETWORK] = replace(bare, model=NO_NETWORK)
             if forecaster.covariates is not None:
                 found[NO_INPUTS] = replace(plain, model=NO_INPUTS)
@@ -158,6 +170,8 @@ def compared(
     quantiles: tuple[float, ...],
     point: Point,
     should_stop: Callable[[], bool],
+    *,
+    whole: bool = True,
 ) -> tuple[list[Predictor], dict[str, Outcomes], tuple[str, ...]]:
     """Forecast from the same origins with the network and the baselines.
 
@@ -172,6 +186,13 @@ def compared(
         First bars of each series that the baselines are fitted to.
     should_stop : callable
         Some seconds after it turned true, baselines that are not done are left out.
+    whole : bool
+        Whether the network and the first baseline are judged however long that takes.
+
+    Raises
+    ------
+    CancelledWorkError
+        Not ``whole``, and a stop was asked for before these two were judged.
 
     Returns
     -------
@@ -185,22 +206,91 @@ def compared(
     judged: list[Predictor] = []
     with cancellable(should_stop):
         check_cancelled()  # the time that the network takes counts, too
-        with cancellable(_never):
+        with cancellable(_never) if whole else nullcontext():
             outcomes = {
                 network.name: outcomes_of(network, panel, origins, horizon, quantiles, point)
             }
         for index, name in enumerate(names):
             try:
-                with cancellable(_never) if not index else nullcontext():
+                with cancellable(_never) if whole and not index else nullcontext():
                     check_cancelled()
                     (rival,) = fit_baselines(panel, insample, horizon, [name])
                     outcomes[rival.name] = outcomes_of(
                         rival, panel, origins, horizon, quantiles, point
                     )
             except CancelledWorkError:
+                if not judged:
+                    raise
                 return judged, outcomes, tuple(names[index:])
             judged.append(rival)
     return judged, outcomes, ()
+
+
+class Evaluation(NamedTuple):
+    """How a network and its baselines did from the same origins.
+
+    Attributes
+    ----------
+    network : Predictor
+        Calibrated.
+    baselines : list of Predictor
+        Those that were judged.
+    outcomes : dict of str to Outcomes
+        By model, the network first.
+    left_out : tuple of str
+        Names of baselines that were not judged before a stop.
+    stride : int
+        Of a large panel that was stopped only every so many-th date was judged and learned from.
+    """
+
+    network: Predictor
+    baselines: list[Predictor]
+    outcomes: dict[str, Outcomes]
+    left_out: tuple[str, ...]
+    stride: int = 1
+
+
+def evaluated(
+    forecaster: TrainedNetwork,
+    names: Sequence[str],
+    panel: Panel,
+    origins: Origins,
+    insample: Sequence[int],
+    quantiles: tuple[float, ...],
+    should_stop: Callable[[], bool],
+) -> Evaluation:
+    """Forecast from the same origins with the network, the network left at zero, and the baselines.
+
+    Where a stop is asked for and a large panel takes more than some seconds from then on, fewer
+    dates of it are judged, and the calibration learns from fewer.
+
+    Parameters
+    ----------
+    forecaster : TrainedNetwork
+    names, panel, origins, insample, quantiles, should_stop
+        As of :func:`compared`.
+    """
+    task = forecaster.config.task
+    facts = (insample, task.horizon, quantiles, task.point, should_stop)
+    stopped, stride = should_stop(), 1
+    if not stopped:
+        network = forecaster.calibrated(panel)
+        with suppress(CancelledWorkError):
+            found = compared(network, names, panel, origins, *facts, whole=False)
+            bare = unaided(
+                forecaster, found[1][network.name], panel, origins, task.point, should_stop
+            )
+            return Evaluation(network, found[0], found[1] | bare, found[2])
+    stride = max(1, len(origins) * task.horizon // _MOST_STOPPED)
+    network, few = forecaster.calibrated(panel, stride), every(panel, origins, stride)
+    judged, outcomes, left_out = compared(
+        network, names if stopped else names[:1], panel, few, *facts
+    )
+    outcomes |= unaided(
+        forecaster, outcomes[network.name], panel, few, task.point, should_stop, stride
+    )
+    left_out = tuple(name for name in names if name not in outcomes)
+    return Evaluation(network, judged, outcomes, left_out, stride)
 
 
 def _never() -> bool:

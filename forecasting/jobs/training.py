@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 
 #: Trainings of the same prices and settings that are kept at once, each in a program of its own.
 _AT_ONCE = 9
-#: Most bars that are forecast to judge a training, so that scoring stays quick; and where a stop
-#: was asked for.
-_MOST_JUDGED, _MOST_STOPPED = 2_000_000, 200_000
+#: Most bars that are forecast to judge a training, so that scoring stays quick.
+_MOST_JUDGED = 2_000_000
 
 
 def train(
@@ -156,7 +155,7 @@ def _train(
     keep: Path | None,
 ) -> Job:
     check_memory()
-    from forecasting.backtest import compared, unaided
+    from forecasting.backtest import evaluated
     from forecasting.baselines import chosen_baselines, model_title
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
@@ -184,20 +183,22 @@ def _train(
     fitted = yield from noting(_forecasting_others(training, gone), made)
     yield Progress(0, 0, "Scoring against the baselines")
     horizon = config.task.horizon
-    network = fitted.forecaster.calibrated(panel)
-    origins = _thinned(panel, split, horizon, _MOST_STOPPED if should_stop() else _MOST_JUDGED)
+    origins = _thinned(panel, split, horizon)
     insample = bars_before(panel, split.test_start)
-    rivals, outcomes, lacking = compared(
-        network, names, panel, origins, insample, horizon, QUANTILES, config.task.point, should_stop
-    )  # fmt: skip
+    network, rivals, outcomes, lacking, stride = evaluated(
+        fitted.forecaster, names, panel, origins, insample, QUANTILES, should_stop
+    )
     if lacking:
         yield Notice(
             f"Stopped before these baselines were judged: {', '.join(map(model_title, lacking))}.",
             "Train again to compare with them, too.",
         )
-    outcomes |= unaided(
-        fitted.forecaster, outcomes[network.name], panel, origins, config.task.point, should_stop
-    )
+    if stride > 1:
+        yield Notice(
+            f"Stopped: of this large panel only one in {stride} dates was judged, and bands have "
+            "learned from as few.",
+            "Train again to judge all of them.",
+        )
     tries = yield from count_tries(panel, config, outcomes[network.name])
     scaling = fitted.forecaster.scaling
     judged = judge(
@@ -238,13 +239,13 @@ def _forecasting_others(
     return relay(training, without)
 
 
-def _thinned(panel: Panel, split: Split, horizon: int, most: int) -> Origins:
+def _thinned(panel: Panel, split: Split, horizon: int) -> Origins:
     """Return the test origins, of large panels every k-th date, so that at most so many bars are
     forecast.
     """
     from forecasting.backtest import every
 
-    step = max(1, len(split.test) * horizon // most)
+    step = max(1, len(split.test) * horizon // _MOST_JUDGED)
     return every(panel, split.test, step)
 
 

@@ -137,35 +137,37 @@ class TrainedNetwork:
     def _unit(self) -> Unit:
         return "log-return" if self.scaling.target == "log-return" else "difference"
 
-    def calibrated(self, panel: Panel) -> Predictor:
+    def calibrated(self, panel: Panel, stride: int = 1) -> Predictor:
         """Return a predictor whose bands learn from this one's misses in the panel, as the settings
-        say.
+        say, or from those of every ``stride``-th date only.
 
         For each origin it looks at bars up to its cutoff only.
         """
-        return self._calibrated(_Bound(self, panel))
+        return self._calibrated(_Bound(self, panel), stride)
 
-    def without_network(self, panel: Panel) -> Predictor:
+    def without_network(self, panel: Panel, stride: int = 1) -> Predictor:
         """Return the same predictor with the network left at zero: scale, shape and a
         calibration of its own.
         """
         return self._calibrated(
-            _Bound(replace(self, trust=0.0, covariate_shrinkage=0.0), panel, NO_NETWORK)
+            _Bound(replace(self, trust=0.0, covariate_shrinkage=0.0), panel, NO_NETWORK), stride
         )
 
-    def without_inputs(self, panel: Panel) -> Predictor:
+    def without_inputs(self, panel: Panel, stride: int = 1) -> Predictor:
         """Return the same predictor as it forecasts without the user's inputs, with a
         calibration of its own.
         """
-        return self._calibrated(_Bound(replace(self, covariate_shrinkage=0.0), panel, NO_INPUTS))
+        return self._calibrated(
+            _Bound(replace(self, covariate_shrinkage=0.0), panel, NO_INPUTS), stride
+        )
 
-    def _calibrated(self, bound: _Bound) -> Predictor:
+    def _calibrated(self, bound: _Bound, stride: int) -> Predictor:
         task = self.config.task
         if task.calibration == "none":
             return bound
         start = bars_before(bound.panel, self.val_start)
         return Calibrated(
-            bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size
+            bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size, stride
         )
 
     def predict_windows(

@@ -1,0 +1,92 @@
+"""A stop while a large panel is judged: what is asked for comes within seconds, of fewer dates, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+
+from forecasting import Panel, PriceSeries, RunConfig, jobs
+from forecasting.backtest import outcomes as judging
+from forecasting.cancellation import cancellable
+from forecasting.events import Event, Notice, Progress, RunFinished
+from forecasting.jobs.job import Job
+
+_SERIES, _BARS = 5, 400
+
+
+class _Stop:
+    """A stop that is asked for when the program has looked so often since scoring began."""
+
+    def __init__(self, looks: int) -> None:
+        self.scoring = False
+        self._looks = looks
+
+    def __call__(self) -> bool:
+        self._looks -= self.scoring
+        return self.scoring and self._looks <= 0
+
+
+@pytest.fixture
+def panel() -> Panel:
+    draw = np.random.default_rng(3)
+    ds = np.busday_offset("2015-01-05", np.arange(_BARS)).astype("datetime64[us]")
+    closes = 100 * np.exp(np.cumsum(draw.normal(0, 0.01, (_BARS, _SERIES)), axis=0))
+    return Panel(
+        tuple(PriceSeries(f"S{n}", ds, ("close",), closes[:, n : n + 1]) for n in range(_SERIES))
+    )
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up at once what is not done, and take 100 bars for many."""
+    monkeypatch.setattr(judging, "cancellable", partial(cancellable, grace_s=1e-9))
+    monkeypatch.setattr(judging, "_MOST_STOPPED", 100)
+
+
+def _config() -> RunConfig:
+    return RunConfig().changed(
+        epochs=1, hidden_size=4, input_size=10, horizon=2, season="none", baselines="drift"
+    )
+
+
+def _run(job: Callable[[Callable[[], bool]], Job], looks: int) -> list[Event]:
+    should_stop, events = _Stop(looks), list[Event]()
+    for event in job(should_stop):
+        events.append(event)
+        should_stop.scoring |= isinstance(event, Progress) and event.message.startswith("Scoring")
+    return events
+
+
+def _train(panel: Panel, looks: int) -> tuple[RunFinished, list[str]]:
+    events = _run(lambda stop: jobs.train(panel, _config(), should_stop=stop), looks)
+    finished = events[-1]
+    assert isinstance(finished, RunFinished)
+    return finished, [event.message for event in events if isinstance(event, Notice)]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("looks", [1, 2, 4])
+def test_a_stop_while_judging_keeps_a_result_of_fewer_dates(panel: Panel, looks: int) -> None:
+    finished, notices = _train(panel, looks)
+    whole, _ = _train(panel, 10**9)
+    result = finished.result
+    assert {one.symbol for one in result.forecasts} == set(panel.symbols)
+    assert "random-walk" in result.outcomes
+    few, many = (next(iter(one.outcomes.values())) for one in (result, whole.result))
+    assert 0 < np.unique(few.cutoff).size < np.unique(many.cutoff).size / 3
+    assert any("only one in" in text for text in notices)
+
+
+def test_a_small_panel_is_judged_in_full_after_a_stop(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "cancellable", partial(cancellable, grace_s=1e9))
+    finished, notices = _train(panel, 2)
+    whole, _ = _train(panel, 10**9)
+    assert set(finished.result.outcomes) == set(whole.result.outcomes)
+    for name, outcomes in finished.result.outcomes.items():
+        np.testing.assert_allclose(outcomes.values, whole.result.outcomes[name].values)
+    assert not any("only one in" in text for text in notices)
