@@ -307,11 +307,8 @@ def every(panel: Panel, origins: Origins, step_size: int) -> Origins:
 
 def cutoffs(panel: Panel, origins: Origins) -> Dates:
     """Return the date of the last bar that each origin may see, shape [N]."""
-    dates = np.empty(len(origins), "datetime64[us]")
-    for index in np.unique(origins.series):
-        mine = origins.series == index
-        dates[mine] = panel[int(index)].ds[origins.bar[mine]]
-    return dates
+    first = np.concatenate([[0], np.cumsum([len(s) for s in panel])])
+    return np.concatenate([s.ds for s in panel])[first[origins.series] + origins.bar]
 
 
 def joined(outcomes: Sequence[Mapping[str, Outcomes]]) -> dict[str, Outcomes]:

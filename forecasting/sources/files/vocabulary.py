@@ -156,10 +156,15 @@ ZONES: dict[str, int] = {
 }  # fmt: skip
 
 
+#: Letters of a name that are looked at.
+_LONGEST_NAME = 1000
+
+
 def plain(name: str) -> str:
     """Return a name in lower case without accents, signs and bullets: ``Adj Close**`` ->
-    ``adj close``.
+    ``adj close``. Of a name beyond all reason only the first letters count.
     """
+    name = name[:_LONGEST_NAME]
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     name = (
         name.replace("ł", "l")
