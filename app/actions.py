@@ -177,6 +177,7 @@ COMMANDS: dict[str, Command] = {
     "tour": Command(
         "&Tour", "", "", "Be shown the four steps: load, train, judge, save the picture"
     ),
+    "docs": Command("&Documentation", "", "help", "Read about settings, verdicts, data and files"),
     "shortcuts": Command("&Shortcuts", "F1", "help", "List all shortcuts"),
     "log": Command(
         "Open &log folder",
@@ -309,7 +310,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "cancel",
         ),
     ),
-    ("&Help", ("palette", "tour", "shortcuts", "-", "log", "about")),
+    ("&Help", ("palette", "tour", "docs", "shortcuts", "-", "log", "about")),
 )
 
 

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.doc_links import doc_link
 from app.number_format import read_decimal, read_whole
 from forecasting.config import Settings, choices, registry_of, value_titles
 from forecasting.errors import ConfigError
@@ -487,7 +488,7 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         self.fields[name] = field
         _changed_signal(field).connect(self._changed)
         index = rows.rowCount()
-        self._helps[name] = _help_button(title, field)
+        self._helps[name] = _help_button(title, field, doc_link(self._cls.__name__, name))
         rows.addWidget(self._helps[name], index, 2)
         if isinstance(field, QCheckBox):
             field.setText(title)
@@ -544,8 +545,11 @@ def _rows() -> QGridLayout:
     return rows
 
 
-def _help_button(title: str, field: QWidget) -> QToolButton:
-    """Return the button that explains a field."""
+def _help_button(title: str, field: QWidget, link: str) -> QToolButton:
+    """Return the button that explains a field, and leads to the page that tells more.
+
+    A click on that link comes to the window of the program as a ``QWhatsThisClickedEvent``.
+    """
     button = QToolButton()
     button.setText("?")
     button.setAccessibleName(_tr("About {name}").format(name=title))
@@ -554,11 +558,16 @@ def _help_button(title: str, field: QWidget) -> QToolButton:
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setProperty("role", "help")
     button.setStyleSheet("QToolButton { padding: 2px 4px; }")
-    button.clicked.connect(
-        lambda: QWhatsThis.showText(
-            button.mapToGlobal(button.rect().bottomLeft()), field.whatsThis(), button
-        )
-    )
+    more = _tr("More in the documentation")
+    text = f'{field.whatsThis()}<br><a href="{link}">{more}</a>' if link else field.whatsThis()
+
+    def explain() -> None:
+        window = button.window()
+        while (parent := window.parentWidget()) is not None:
+            window = parent.window()
+        QWhatsThis.showText(button.mapToGlobal(button.rect().bottomLeft()), text, window)
+
+    button.clicked.connect(explain)
     return button
 
 

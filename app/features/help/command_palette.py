@@ -60,7 +60,7 @@ _ALSO = {
     "stop": "halt end finish keep",
     "cancel": "abort discard",
     "fit": "reset zoom all whole everything", "full_screen": "maximise maximize",
-    "tour": "tutorial guide introduction help welcome",
+    "tour": "tutorial guide introduction help welcome", "docs": "manual handbook readme help",
     "shortcuts": "keys keyboard hotkeys help", "log": "errors faults folder",
     "about": "version licence license",
     "style-candles": "candlestick ohlc",

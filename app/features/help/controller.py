@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QAction, QWhatsThisClickedEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QToolBar, QWidget
 
 from app import dialogs
 from app.actions import Actions
 from app.features.help.command_palette import Palette, entries
+from app.features.help.docs_dialog import DocsDialog
 from app.features.help.tour import Step, Tour
 from app.features.view.controller import ViewController
 from app.layout_presets import LayoutPresets
@@ -73,6 +74,9 @@ class HelpController(QObject):
         self.tour = Tour(window, self._steps())
         self.tour.ended.connect(self._toured)
         self.tour.ended.connect(lambda: bars.hold(False))
+        self.docs: DocsDialog | None = None
+        window.installEventFilter(self)
+        actions["docs"].triggered.connect(lambda _checked=False: self.show_docs())
         session.event_received.connect(self._follow)
         session.state_changed.connect(lambda _state: self.tour.refresh())
         session.list_changed.connect(self.tour.refresh)
@@ -83,6 +87,26 @@ class HelpController(QObject):
         actions["shortcuts"].triggered.connect(
             lambda _checked=False: dialogs.show_shortcuts(window, actions.shortcuts())
         )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Open the page that a help text leads to."""
+        if isinstance(event, QWhatsThisClickedEvent):
+            self.show_docs(event.href())
+            return True
+        return super().eventFilter(watched, event)
+
+    def show_docs(self, link: str = "window.md") -> None:
+        """Open the documentation at a page and section, such as ``networks.md#options``."""
+        if self.docs is None:
+            self.docs = DocsDialog(QApplication.activeModalWidget() or self._window)
+            self.docs.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            self.docs.destroyed.connect(self._docs_closed)
+        self.docs.show_page(link)
+        self.docs.show()
+        self.docs.raise_()
+
+    def _docs_closed(self) -> None:
+        self.docs = None
 
     def welcome(self) -> None:
         """Show the tour, unless it was seen or left before."""

@@ -1,0 +1,81 @@
+"""The documentation in a window of its own: pages that came with the program, without a network."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, QUrl
+from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCursor
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+
+from app.doc_links import anchor, doc_page
+
+_SIZE = QSize(760, 640)
+
+
+class DocsDialog(QDialog):
+    """One page at a time; links to other pages are followed, others open in the browser.
+
+    Parameters
+    ----------
+    parent : QWidget
+
+    Attributes
+    ----------
+    page : str
+        Name of the page that is shown.
+    section : str
+        Heading at which it stands; "" for its beginning.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.page = self.section = ""
+        self._text = QTextBrowser()
+        self._text.setAccessibleName(self.tr("Documentation"))
+        self._text.setOpenLinks(False)
+        self._text.anchorClicked.connect(self._follow)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(16, 14, 16, 12)
+        rows.addWidget(self._text, 1)
+        rows.addWidget(buttons)
+        self.resize(_SIZE)
+
+    def show_page(self, link: str) -> None:
+        """Show a page at a section, such as ``networks.md#options``.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such page.
+        """
+        name, _, wanted = link.partition("#")
+        if name and name != self.page:
+            self._text.setMarkdown(doc_page(name).read_text(encoding="utf-8"))
+            self.page = name
+        self.section = ""
+        block = self._text.document().begin()
+        self.setWindowTitle(block.text() or self.tr("Documentation"))
+        while block.isValid():
+            if wanted and block.blockFormat().headingLevel() and anchor(block.text()) == wanted:
+                self._go(block)
+                return
+            block = block.next()
+        self._text.moveCursor(QTextCursor.MoveOperation.Start)
+
+    def _go(self, block: QTextBlock) -> None:
+        """Bring a heading to the top."""
+        self.section = block.text()
+        self._text.setTextCursor(QTextCursor(block))
+        bar = self._text.verticalScrollBar()
+        top = self._text.document().documentLayout().blockBoundingRect(block).top()
+        bar.setValue(int(top))
+
+    def _follow(self, url: QUrl) -> None:
+        """Follow a link: to another page here, to anything else in the browser."""
+        if not url.isRelative():
+            QDesktopServices.openUrl(url)
+            return
+        name = url.path().rpartition("/")[2] or self.page
+        if name.endswith(".md"):
+            self.show_page(f"{name}#{url.fragment()}")

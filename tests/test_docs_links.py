@@ -1,0 +1,52 @@
+"""Help texts lead to the documentation: each link has its page and section, and opens there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QWhatsThisClickedEvent
+from PySide6.QtWidgets import QApplication
+from window_bench import price_file, window
+
+from app.doc_links import anchor, doc_link, doc_page
+from app.window.workbench import Workbench
+from forecasting.config import GROUPS, BacktestConfig
+from forecasting.sources.options import ReadOptions, TickerOptions
+
+CLASSES = (*GROUPS.values(), BacktestConfig, ReadOptions, TickerOptions)
+LINKS = {name: doc_link(cls.__name__, name) for cls in CLASSES for name in cls.model_fields}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, qapp: QApplication) -> Iterator[Workbench]:
+    with window(tmp_path, price_file(tmp_path / "start.csv")) as shown:
+        yield shown
+        if shown.help_controller.docs is not None:
+            shown.help_controller.docs.close()
+
+
+def test_each_setting_leads_to_a_section_that_is_there() -> None:
+    for name, link in LINKS.items():
+        page, _, section = link.partition("#")
+        lines = doc_page(page).read_text(encoding="utf-8").splitlines()
+        headings = {anchor(line.lstrip("# ")) for line in lines if line.startswith("#")}
+        assert section in headings, f"{name} leads to {link}"
+
+
+def test_a_page_that_is_none_is_refused() -> None:
+    for name in ("../README.md", "nothing.md"):
+        with pytest.raises(FileNotFoundError):
+            doc_page(name)
+
+
+def test_the_link_of_a_help_text_opens_the_page_at_its_section(bench: Workbench) -> None:
+    for link in sorted(set(LINKS.values())):
+        QApplication.sendEvent(bench.window, QWhatsThisClickedEvent(link))
+        docs = bench.help_controller.docs
+        assert docs is not None
+        assert docs.isVisible()
+        assert (docs.page, anchor(docs.section)) == tuple(link.split("#"))
+    bench.actions["docs"].trigger()
+    assert docs.page == "window.md"
