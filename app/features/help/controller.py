@@ -101,8 +101,8 @@ class HelpController(QObject):
             self.docs = DocsDialog(QApplication.activeModalWidget() or self._window)
             self.docs.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             self.docs.destroyed.connect(self._docs_closed)
+        self.docs.show()  # first: where a section stands follows from the width
         self.docs.show_page(link)
-        self.docs.show()
         self.docs.raise_()
 
     def _docs_closed(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, QUrl
-from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCursor
+from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCursor, QTextOption
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from app.doc_links import anchor, doc_page
@@ -32,6 +32,7 @@ class DocsDialog(QDialog):
         self._text = QTextBrowser()
         self._text.setAccessibleName(self.tr("Documentation"))
         self._text.setOpenLinks(False)
+        self._text.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self._text.anchorClicked.connect(self._follow)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -51,7 +52,9 @@ class DocsDialog(QDialog):
         """
         name, _, wanted = link.partition("#")
         if name and name != self.page:
-            self._text.setMarkdown(doc_page(name).read_text(encoding="utf-8"))
+            path = doc_page(name)
+            self._text.setSearchPaths([str(path.parent)])
+            self._text.setMarkdown(path.read_text(encoding="utf-8"))
             self.page = name
         self.section = ""
         block = self._text.document().begin()

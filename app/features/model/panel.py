@@ -252,6 +252,7 @@ class ModelPanel(QWidget):
             return
         if config != self._last:
             self._note(config)
+            self.show_cost(None)
         self._show_choice()
         self.config_changed.emit()
 
