@@ -172,6 +172,22 @@ def test_panes_are_made_when_they_are_used_and_as_many_as_are_wanted(chart: Pric
     assert {"RSI 14", "RSI 7"} <= chart.table().keys()
 
 
+def test_large_values_are_written_short_and_their_pane_follows_them(chart: PriceChart) -> None:
+    shown(chart, bars(300, volume=np.full(300, 1e9) + np.arange(300)))
+    chart.show_indicators([Indicator("obv"), Indicator("macd")])
+    chart.refresh()
+    values = Indicator("obv").lines(chart._series)["obv"]
+    told = {entry.label: entry.value for entry in chart.entries}
+    assert told["OBV"].endswith("B")
+    obv, macd = chart._rows[2:4]
+    start, stop = (int(edge) for edge in x_range(chart))
+    low, high = obv.pane.viewRange()[1]
+    assert low < values[max(start, 0) : stop].min()
+    assert values[max(start, 0) : stop].max() < high
+    assert obv.axis.words(2.5e9) == "2.5B"
+    assert macd.pane.viewRange()[1][0] < 0 < macd.pane.viewRange()[1][1]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -528,17 +528,17 @@ class PriceAxis(Axis):
         self.decimals = 2
         self.tags: Sequence[Tag] = ()
         self.pointer: float | None = None
-        self._short, self._rows = short, rows
+        self.short, self._rows = short, rows
 
     def words(self, place: float) -> str:
         """Write the price at a place of the view."""
         if self.base is not None:
             return signed(100 * (place / self.base - 1), 2)
         price = 10.0**place if self.log else place
-        return short_number(price) if self._short else number(price, self.decimals)
+        return short_number(price) if self.short else number(price, self.decimals)
 
     def _version(self) -> object:
-        return (self.log, self.decimals, self.base)
+        return (self.log, self.decimals, self.base, self.short)
 
     def mouseClickEvent(self, event: Any) -> None:
         """Ask on a double click for a range that follows what is in view."""
@@ -562,7 +562,7 @@ class PriceAxis(Axis):
             values = log_steps(10.0**low, 10.0**high, count)
             indices = np.log10(values)
         decimals = decimals_of(values)
-        texts = [short_number(v) if self._short else number(v, decimals) for v in values]
+        texts = [short_number(v) if self.short else number(v, decimals) for v in values]
         return [Tick(float(index), text) for index, text in zip(indices, texts, strict=True)]
 
     def fit_width(self) -> None:

@@ -14,7 +14,7 @@ from app.charts.bars import line_pen, polygon, step_for
 from app.charts.canvas import Frame
 from app.charts.downsampling import LinePyramid
 from app.charts.legend import Entry, words
-from app.number_format import number
+from app.number_format import number, short_number
 from app.theme import Theme
 from forecasting.indicators import Indicator
 from forecasting.series import Floats, PriceSeries
@@ -34,6 +34,10 @@ _DASHES: tuple[tuple[float, ...], ...] = (
     (5.0, 2.0, 1.0, 2.0),
     (12.0, 3.0),
 )
+#: Dashes of lines that go with another one.
+_LINE_DASHES: dict[str, tuple[float, ...]] = {"signal": (3.0, 2.0), "-di": (1.0, 2.0)}
+#: Values from which on numbers are written short, as those of on-balance volume.
+LARGE = 1e6
 
 
 class IndicatorSeries:
@@ -108,7 +112,11 @@ class IndicatorSeries:
             if 0 <= bar < len(self.series)
             else []
         )
-        told = " / ".join(number(value, digits) for value in values if np.isfinite(value))
+        told = " / ".join(
+            short_number(value) if abs(value) >= LARGE else number(value, digits)
+            for value in values
+            if np.isfinite(value)
+        )
         return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, told)
 
 
@@ -148,7 +156,7 @@ class IndicatorArtist:
                         line,
                         color,
                         1.0 if thin or index else 1.4,
-                        (3.0, 2.0) if name == "signal" else study.dash,
+                        _LINE_DASHES.get(name, study.dash),
                     )
 
     def _line(

@@ -30,7 +30,7 @@ from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
 from app.charts.compare import CompareArtist, Compared
 from app.charts.downsampling import BarPyramid
-from app.charts.indicators import HUES, IndicatorArtist, IndicatorSeries, PaneName
+from app.charts.indicators import HUES, LARGE, IndicatorArtist, IndicatorSeries, PaneName
 from app.charts.legend import Entry, LegendArtist, Mark, words
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.past_forecast import PastForecastArtist, truth_entries
@@ -277,7 +277,9 @@ class PriceScene(BarView):
         panes: Counter[str] = Counter()
         for index, item in enumerate(self._indicators):
             study = kept.get(item) or IndicatorSeries(item, series)
-            study.hue, study.stroke = index, panes[study.pane] + index // len(HUES[False])
+            study.hue = index
+            # Over the prices the colours come again, with other dashes.
+            study.stroke = panes[study.pane] + (0 if study.pane else index // len(HUES[False]))
             panes[study.pane] += 1
             self._studies.append(study)
 
@@ -497,18 +499,19 @@ class PriceScene(BarView):
             known = [
                 part for study in artist.studies if (part := study.extent(start, stop)) is not None
             ]
-            own = artist.studies[0].indicator.spec.scale if artist.studies else None
-            if own is not None and np.isfinite(own[0]):
-                row.pane.setYRange(*own, padding=0)
+            spec = artist.studies[0].indicator.spec if artist.studies else None
+            row.axis.short = False
+            if spec is not None and spec.scale is not None and np.isfinite(spec.scale[0]):
+                row.pane.setYRange(*spec.scale, padding=0)
                 row.axis.decimals = 0
-            elif known:
-                low, high = (
-                    min(0.0, *(low for low, _ in known)),
-                    max(0.0, *(high for _, high in known)),
-                )
+            elif spec is not None and known:
+                low = min(*spec.guides, *(low for low, _ in known), math.inf)
+                high = max(*spec.guides, *(high for _, high in known), -math.inf)
                 air = 0.12 * max(high - low, 1e-9)
                 row.pane.setYRange(low - air, high + air, padding=0)
-                row.axis.decimals = price_decimals(max(abs(low), abs(high)))
+                largest = max(abs(low), abs(high))
+                row.axis.decimals = price_decimals(largest)
+                row.axis.short = largest >= LARGE
 
     def _extent(self, start: int, stop: int) -> tuple[float, float] | None:
         """Return the lowest and highest price in view, forecasts and indicators included."""
