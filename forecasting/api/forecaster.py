@@ -22,6 +22,7 @@ from forecasting.api.progress import Progress, counting_epochs, finish
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig, validated
 from forecasting.errors import ConfigError
 from forecasting.events import BacktestFinished, ForecastMade, RunFinished
+from forecasting.exog import quoted
 from forecasting.series import Panel
 from forecasting.sources.options import ReadOptions
 
@@ -51,7 +52,10 @@ class Forecaster:
         zone, resampling.
     **settings
         Any setting of :class:`RunConfig` by its name: ``input_size=60``, ``epochs=20``,
-        ``hidden_size=16``, ``seed=1``.
+        ``hidden_size=16``, ``seed=1``. ``hist_exog_list``, ``futr_exog_list`` and
+        ``stat_exog_list`` are lists of further columns of the frame that are read: known up to the
+        cutoff (with options as ``"cpi:delay=30d"``), known ahead (rows without ``y`` hold their
+        future values), and of the whole series.
 
     Attributes
     ----------
@@ -85,6 +89,7 @@ class Forecaster:
                 "Give one of the two.",
             )
         named = {"model": model, "horizon": h}
+        settings = _with_lists(settings)
         self._given = settings | {name: value for name, value in named.items() if value is not None}
         self._suits = config is None
         self.config = (config or RunConfig()).changed(**self._given)
@@ -142,7 +147,7 @@ class Forecaster:
         """
         from forecasting import jobs
 
-        panel = panel_of(data, self._options, accept_findings=accept_findings)
+        panel = panel_of(data, self._reading(), accept_findings=accept_findings)
         config = self._suited(panel)
         finished = finish(
             counting_epochs(jobs.train(panel, config)), RunFinished, progress, verbose
@@ -188,7 +193,7 @@ class Forecaster:
         from forecasting import jobs
 
         levels, network = check_levels(level), self._trained()
-        panel = self._panel if data is None else panel_of(data, self._options)
+        panel = self._panel if data is None else panel_of(data, self._reading())
         if panel is None:
             raise ConfigError(
                 "A model file holds no prices to forecast from.", "Give them: predict(df)."
@@ -240,7 +245,7 @@ class Forecaster:
         from forecasting.jobs import PathsPlan
 
         network = self._trained()
-        panel = self._panel if data is None else panel_of(data, self._options)
+        panel = self._panel if data is None else panel_of(data, self._reading())
         if panel is None:
             raise ConfigError(
                 "A model file holds no prices to draw paths from.", "Give them: simulate(data=df)."
@@ -304,7 +309,7 @@ class Forecaster:
         panel = (
             self._panel
             if data is None
-            else panel_of(data, self._options, accept_findings=accept_findings)
+            else panel_of(data, self._reading(), accept_findings=accept_findings)
         )
         assert panel is not None
         plan = validated(BacktestConfig, {"step_size": step_size, "refit": int(refit)})
@@ -385,11 +390,29 @@ class Forecaster:
             )
         return self._network
 
+    def _reading(self) -> ReadOptions | None:
+        """Return how frames are read: columns that are inputs are not taken for series."""
+        names = [item for spec in self.config.inputs.exog for item in (spec.name, spec.released)]
+        if not names:
+            return self._options
+        text = ",".join(quoted(name) for name in names if name)
+        return (self._options or ReadOptions()).model_copy(update={"exog": text})
+
     def _suited(self, panel: Panel) -> RunConfig:
         """Return the settings, with the defaults that suit a panel where they were left open."""
         from forecasting import jobs
 
         return jobs.suited(panel, self.config, self._given)[0] if self._suits else self.config
+
+
+def _with_lists(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with lists of inputs as the settings that hold them."""
+    found = dict(settings)
+    for name in ("hist_exog", "futr_exog", "stat_exog"):
+        named = found.pop(f"{name}_list", None)
+        if named is not None:
+            found[name] = named if isinstance(named, str) else ",".join(map(str, named))
+    return found
 
 
 def _are_there(quantiles: Iterable[float]) -> bool:

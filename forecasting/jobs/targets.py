@@ -12,8 +12,10 @@ from forecasting.covariates import at_bars
 from forecasting.errors import DataError
 from forecasting.exog import ExogSpec
 from forecasting.jobs.exog import find_column, series_column
-from forecasting.series import ExogColumn, Finding, Floats, Panel, PriceSeries
+from forecasting.series import COLUMNS, ExogColumn, Finding, Floats, Panel, PriceSeries
 
+#: Source of the columns that bars had before something else than their close was forecast.
+_BARS = "bars"
 #: What stands before the name of the other series of a pair.
 _PAIRS = ("ratio", "spread")
 
@@ -34,14 +36,15 @@ def with_target(panel: Panel, target_column: str, inputs: InputConfig) -> Panel:
     -------
     Panel
         The columns that the bars had are kept beside them as candidates for inputs. Bars without a
-        value are left out. The other series of a pair is not forecast. For ``close`` the panel
-        itself.
+        value are left out. The other series of a pair is not forecast. For ``close`` the bars as
+        they were loaded.
 
     Raises
     ------
     DataError
         A series lacks the column, or has no value of it.
     """
+    panel = Panel(tuple(as_loaded(series) for series in panel))
     if target_column.strip().lower() == "close":
         return panel
     kind, _, name = (part.strip() for part in target_column.partition(":"))
@@ -49,6 +52,18 @@ def with_target(panel: Panel, target_column: str, inputs: InputConfig) -> Panel:
     others = {series.symbol.casefold() for series in panel}
     kept = [s for s in panel if not pair or name.casefold() not in others or not _is(s, name)]
     return Panel(tuple(_of(series, target_column, panel, inputs) for series in kept))
+
+
+def as_loaded(series: PriceSeries) -> PriceSeries:
+    """Return a series with the bars that it had before :func:`with_target`; others as they are."""
+    bars = {column.name: column for column in series.extras if column.source == _BARS}
+    if "close" not in bars:
+        return series
+    columns = tuple(name for name in COLUMNS if name in bars)
+    extras = tuple(column for column in series.extras if column.source != _BARS)
+    values = np.column_stack([bars[name].values for name in columns])
+    ds = bars["close"].ds
+    return replace(series, ds=ds, columns=columns, values=values, extras=extras)
 
 
 def _is(series: PriceSeries, name: str) -> bool:
@@ -77,10 +92,8 @@ def _of(series: PriceSeries, target: str, panel: Panel, inputs: InputConfig) -> 
 
 def _beside(series: PriceSeries) -> Iterator[ExogColumn]:
     """Yield the columns that the bars have, for those that are to be inputs."""
-    taken = {column.name for column in series.extras}
     for part in series.columns:
-        if part not in taken:
-            yield ExogColumn(part, series.ds, series[part])
+        yield ExogColumn(part, series.ds, series[part], source=_BARS)
 
 
 def _values(series: PriceSeries, target: str, panel: Panel, inputs: InputConfig) -> Floats:
