@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from app.cli import main
-from forecasting import jobs
+from forecasting import Forecaster, jobs
+from forecasting.attribution import Explained
 from forecasting.audit_inputs import leaks, timing
 from forecasting.config import QUANTILES, InputConfig, RunConfig
 from forecasting.covariates import at_bars
@@ -295,3 +296,20 @@ def test_a_target_that_is_not_there_is_named() -> None:
     for target in ("range", "volume", "ratio:C"):
         with pytest.raises(DataError):
             jobs.with_target(Panel((series,)), target, settings())
+
+
+def test_attributions_add_up_and_name_the_input_that_matters(known_ahead: RunFinished) -> None:
+    (found,) = next(
+        event.explanations
+        for event in jobs.explain(known_ahead.result.panel, known_ahead.forecaster)
+        if isinstance(event, Explained)
+    )
+    assert found.residual < 1e-4
+    assert next(iter(found.by_input())) == "plan (ahead)"
+    assert found.median.shape == (10, len(found.names))
+    assert found.deletion > 1
+
+
+def test_frames_name_their_inputs_as_lists() -> None:
+    config = Forecaster(hist_exog_list=["vix", "cpi:delay=30d"], futr_exog_list="plan").config
+    assert [spec.name for spec in config.inputs.exog] == ["vix", "cpi", "plan"]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
+from app.cli.explaining import document as explanation_document
+from app.cli.explaining import explanations, show_explanation
 from app.cli.exporting import (
     ExportOptions,
     check_drawable,
@@ -45,6 +47,7 @@ from forecasting.sources.options import ReadOptions, TickerOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from forecasting.attribution import Explanation
     from forecasting.config import RunConfig
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Forecast, Outcomes, Panel, Profile
@@ -242,6 +245,13 @@ def forecast(
     ] = None,
     as_json: AsJson = False,
     by_step: BySteps = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show how much each input and each past bar moved the median and the width.",
+        ),
+    ] = False,
     journal: Annotated[
         bool,
         typer.Option(help="Enter the forecast in the journal, to be compared with what happens."),
@@ -290,7 +300,10 @@ def forecast(
             attempt(lambda: export_to(targets, prediction, pictures))
             if journal:
                 keep(made, prediction.panel, prediction.config)
-            attempt(lambda: _show_forecasts(made, loaded, None, as_json))
+            found: Mapping[str, Explanation] = {}
+            if explain:
+                found = explanations(loaded.panel, model_file, device, inputs_from)
+            attempt(lambda: _show_forecasts(made, loaded, None, as_json, explained=found))
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
@@ -327,7 +340,13 @@ def forecast(
                 keep(result.forecasts, panel, experiment)
             if keep_it:
                 keep_run(result, settings)
-            attempt(lambda: _show_forecasts(result.forecasts, loaded, result, as_json, by_step))
+            network: Any = finished.forecaster
+            why = explanations(result.panel, network) if explain else {}
+            attempt(
+                lambda: _show_forecasts(
+                    result.forecasts, loaded, result, as_json, by_step, explained=why
+                )
+            )
     return stopper.exit_status
 
 
@@ -565,6 +584,7 @@ def _show_forecasts(
     result: RunResult | None,
     as_json: bool,
     by_step: bool = False,
+    explained: Mapping[str, Explanation] | None = None,
 ) -> None:
     panel = {series.symbol: series for series in loaded.panel}
     left_out = {**loaded.left_out, **ended(loaded.panel)}
@@ -574,6 +594,10 @@ def _show_forecasts(
         living_ones = [panel[item.symbol] for item in forecasts]
         found = documents.forecasts(forecasts, living_ones, result, loaded.refused, by_step)
         found = [item | {"left_out": documents.left_out(left_out)} for item in found]
+        if explained:
+            for item in found:
+                why = explained.get(item["symbol"])
+                item["explanation"] = why and explanation_document(why, panel[item["symbol"]])
         show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
@@ -581,6 +605,8 @@ def _show_forecasts(
     show_findings(loaded.panel)
     show_forecasts(forecasts, [panel[item.symbol] for item in forecasts])
     show_left_out(left_out)
+    for symbol, why in (explained or {}).items():
+        show_explanation(why, panel[symbol])
     if result is not None:
         levels = next(iter(result.outcomes.values())).scored_levels
         show_judgement(

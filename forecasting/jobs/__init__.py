@@ -9,6 +9,7 @@ from forecasting.checks import drop_short_series
 from forecasting.jobs.defaults import suited
 from forecasting.jobs.engine import versions, warm_up
 from forecasting.jobs.evaluation import audit, backtest, plan_backtest
+from forecasting.jobs.explaining import explain
 from forecasting.jobs.job import Job
 from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
 from forecasting.jobs.loading import cached_tickers, load, understand
@@ -27,6 +28,7 @@ __all__ = [
     "calibrated_baseline",
     "drop_short_series",
     "estimate",
+    "explain",
     "find_learning_rate",
     "future",
     "judge_forecasts",

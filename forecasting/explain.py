@@ -1,0 +1,216 @@
+"""Why a forecast is what it is: integrated gradients of median and width, by input and bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from forecasting.attribution import Explanation
+from forecasting.features import AHEAD, feature_names
+from forecasting.series import Dates, Floats, Origins, Panel
+from forecasting.training import TrainedNetwork
+from forecasting.windows import Windows, check_lookback
+
+#: Points of the quadrature to begin with, and the most that are tried.
+_POINTS, _MOST_POINTS = 16, 512
+#: Largest difference between the sum of the attributions and what they explain.
+TOLERANCE = 1e-4
+#: Share of the inputs that the deletion test removes, and how often at random.
+_REMOVED, _DRAWS = 0.1, 20
+
+
+def explain(
+    forecaster: TrainedNetwork, panel: Panel, origins: Origins, step: int = 0
+) -> Iterator[Explanation]:
+    """Explain forecasts.
+
+    Parameters
+    ----------
+    forecaster : TrainedNetwork
+    panel : Panel
+        With the inputs that the network reads.
+    origins : Origins
+        Only bars up to each cutoff are looked at.
+    step : int
+        Bars ahead; 0 is the horizon.
+
+    Yields
+    ------
+    Explanation
+        One an origin. Where neither the network nor the inputs count all is zero.
+
+    Raises
+    ------
+    DataError
+        A cutoff with fewer bars behind it than the lookback.
+    """
+    task = forecaster.config.task
+    check_lookback(panel, origins, task.input_size)
+    windows = Windows(panel, forecaster.scaling, task, forecaster.device)
+    rows = windows.rows(origins)
+    step = min(step or task.horizon, task.horizon)
+    for place, row in enumerate(rows):
+        series = panel[int(origins.series[place])]
+        bar = int(origins.bar[place])
+        ds = series.ds[bar + 1 - task.input_size : bar + 1]
+        yield _Explained(forecaster, windows, row[None], step).explanation(series.symbol, ds)
+
+
+class _Explained:
+    """One forecast as a function of all that it reads, between a usual window and its own."""
+
+    def __init__(
+        self, forecaster: TrainedNetwork, windows: Windows, row: Tensor, step: int
+    ) -> None:
+        self.forecaster, self.windows, self.row, self.step = forecaster, windows, row, step
+        self.features = len(forecaster.scaling.mean)
+        self.window = windows.window(row)
+        self.calendar = windows.known_ahead(row)
+        self.inputs = windows.covariates(row) if forecaster.covariates is not None else None
+
+    def parts(self) -> list[Tensor]:
+        """Return what is interpolated: features of the window, the calendar ahead, the inputs."""
+        parts = [self.window[..., : self.features]]
+        parts += [self.calendar] if self.calendar is not None else []
+        parts += [self.inputs.hist, self.inputs.futr] if self.inputs is not None else []
+        return parts
+
+    def said(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return shift and log width of the step for parts [B, ...], [B, 2]."""
+        left = list(parts)
+        count = len(left[0])
+        rest = self.window[..., self.features :].expand(count, -1, -1)
+        window = torch.cat([left.pop(0), rest], dim=-1)
+        network, counts = self.forecaster.network, self.forecaster.trust
+        calendar = left.pop(0) if self.calendar is not None else None
+        shape = counts * network.dated(network.together(window), calendar)
+        covariates = self.forecaster.covariates
+        if self.inputs is not None and covariates is not None:
+            hist, futr = left
+            moved = covariates(hist, futr, self.inputs.stat.expand(count, -1))
+            shape = shape + self.forecaster.covariate_shrinkage * moved
+        at = shape[:, self.step - 1]
+        return torch.stack([at[:, 0], (at[:, 1] + at[:, 2]) / 2], dim=1)
+
+    def attributed(self, points: int) -> tuple[list[Floats], list[Floats]]:
+        """Return the attributions of median and width to each part, by Gauss-Legendre points."""
+        nodes, weights = np.polynomial.legendre.leggauss(points)
+        along = torch.as_tensor((nodes + 1) / 2, dtype=torch.float32, device=self.row.device)
+        mass = torch.as_tensor(weights / 2, dtype=torch.float32, device=self.row.device)
+        parts = self.parts()
+        scaled = [
+            (along.view(-1, *[1] * (part.dim() - 1)) * part).requires_grad_(True) for part in parts
+        ]
+        said = self.said(scaled)
+        found = []
+        for place in range(2):
+            total = (said[:, place] * mass).sum()
+            slopes = torch.autograd.grad(total, scaled, retain_graph=not place, allow_unused=True)
+            found.append(
+                [
+                    np.zeros(tuple(part.shape[1:]))
+                    if slope is None
+                    else (slope.sum(0) * part[0]).detach().double().cpu().numpy()
+                    for slope, part in zip(slopes, parts, strict=True)
+                ]
+            )
+        return found[0], found[1]
+
+    def explanation(self, symbol: str, ds: Dates) -> Explanation:
+        """Return the attributions with as many points as their sum needs."""
+        training = self.forecaster.network.training
+        self.forecaster.network.eval()
+        with torch.backends.cudnn.flags(enabled=False):
+            with torch.no_grad():
+                own = self.said(self.parts())[0].double().cpu().numpy()
+                usual = self.said([torch.zeros_like(part) for part in self.parts()])[0]
+            start = usual.double().cpu().numpy()
+            points = _POINTS
+            while True:
+                found = self.attributed(points)
+                sums = np.array([sum(float(part.sum()) for part in one) for one in found])
+                if np.abs(sums - (own - start)).max() < TOLERANCE or points >= _MOST_POINTS:
+                    break
+                points *= 2
+            deletion = self.deleted(found[0])
+        self.forecaster.network.train(training)
+        return self._explanation(symbol, ds, found, own, start, deletion)
+
+    @torch.no_grad()
+    def deleted(self, found: Sequence[Floats]) -> float:
+        """Return how many times more the median moves without the top tenth than without another.
+
+        That top tenth is of what is read at the bars of the lookback and of the bars ahead alike.
+        """
+        parts = self.parts()
+        sizes = [part[0].numel() for part in parts]
+        flat = np.concatenate([np.abs(one).ravel() for one in found])
+        count = max(1, round(_REMOVED * flat.size))
+        masks = np.ones((1 + _DRAWS, flat.size), np.float32)
+        masks[0, np.argsort(-flat, kind="stable")[:count]] = 0.0
+        draw = np.random.default_rng(0)
+        for number in range(1, 1 + _DRAWS):
+            masks[number, draw.choice(flat.size, count, replace=False)] = 0.0
+        pieces = np.split(masks, np.cumsum(sizes)[:-1], axis=1)
+        masked = [
+            part * torch.as_tensor(piece, device=part.device).view(-1, *part.shape[1:])
+            for part, piece in zip(parts, pieces, strict=True)
+        ]
+        moved = (self.said(masked) - self.said(parts))[:, 0].abs().double().cpu().numpy()
+        usual = float(moved[1:].mean())
+        return float(moved[0]) / usual if usual > 0 else float("nan")
+
+    def _explanation(
+        self,
+        symbol: str,
+        ds: Dates,
+        found: Sequence[Sequence[Floats]],
+        own: Floats,
+        start: Floats,
+        deletion: float,
+    ) -> Explanation:
+        scaling = self.forecaster.scaling
+        names = list(feature_names(scaling.inputs))
+        names += ["level"] * (self.features - len(names))
+        hist, ahead = [one[0] for one in found], [np.zeros((self.step, 0))] * 2
+        ahead_names: list[str] = []
+        rest = [list(one[1:]) for one in found]
+        if self.calendar is not None:
+            ahead_names += list(AHEAD)
+            ahead = [_own_and_mean(one.pop(0), self.step) for one in rest]
+        if self.inputs is not None and scaling.covariates is not None:
+            names += scaling.covariates.hist_names
+            ahead_names += [f"{name} (ahead)" for name in scaling.covariates.futr_names]
+            pairs = list(zip(hist, rest, strict=True))
+            hist = [np.concatenate([one, more[0]], axis=1) for one, more in pairs]
+            known = [more[1][: self.step] for more in rest]
+            ahead = [np.concatenate(pair, axis=1) for pair in zip(ahead, known, strict=True)]
+        scale = float(self.windows.scale(self.row)[0, self.step - 1])
+        return Explanation(
+            symbol,
+            self.forecaster.name,
+            ds[-1],
+            self.step,
+            scale,
+            ds,
+            tuple(names),
+            hist[0],
+            hist[1],
+            tuple(ahead_names),
+            ahead[0],
+            ahead[1],
+            float(start[0]),
+            float(start[1]),
+            float(own[0] - start[0]),
+            float(own[1] - start[1]),
+            deletion,
+        )
+
+
+def _own_and_mean(attributed: Floats, step: int) -> Floats:
+    """Return what the calendar of each bar ahead moved, [step, F], of its own and its mean."""
+    own, mean = np.split(attributed, 2, axis=1)
+    return np.asarray((own + mean)[:step], np.float64)
