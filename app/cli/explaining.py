@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
-from app.cli.console import console
 from app.cli.documents import Document, stamps
 from app.cli.progress import finish
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from forecasting.attribution import Explanation
     from forecasting.series import Panel, PriceSeries
     from forecasting.training import TrainedNetwork
@@ -60,6 +58,8 @@ def document(explanation: Explanation, series: PriceSeries) -> Document:
 
 def show_explanation(explanation: Explanation, series: PriceSeries) -> None:
     """Print the inputs and the bars that moved a forecast most."""
+    from app.cli.console import console
+
     out, stamp = console(), stamps(series)
     out.print(_told(explanation), markup=False, highlight=False, soft_wrap=True)
     if not explanation.median.any() and not explanation.ahead_median.any():
@@ -96,6 +96,9 @@ def _told(explanation: Explanation) -> str:
 
 
 def _table(title: str, first: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
