@@ -34,7 +34,7 @@ from forecasting.config import setting_names
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PRICES = Path(__file__).parent / "golden" / "first" / "prices.csv"
 #: Named, so that no test has to compare its dates with those of all exchanges.
-WEEKDAYS = ReadOptions(trading_calendar="weekdays")
+XNYS = ReadOptions(trading_calendar="XNYS")
 SETTINGS: dict[str, Any] = {
     "input_size": 12, "hidden_size": 4, "epochs": 2, "val_size": 60, "test_size": 60, "seed": 7, "device": "cpu", "baselines": "drift",
 }  # fmt: skip
@@ -54,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def fitted(prices: pd.DataFrame) -> Forecaster:
-    return Forecaster("lstm", h=3, options=WEEKDAYS, **SETTINGS).fit(prices)
+    return Forecaster("lstm", h=3, options=XNYS, **SETTINGS).fit(prices)
 
 
 def close(one: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -92,7 +92,7 @@ FRAMES = {
 
 @pytest.mark.parametrize("form", FRAMES)
 def test_frames_of_every_form_are_read_like_the_file(form: str, prices: pd.DataFrame) -> None:
-    (series,) = Panel.from_frame(FRAMES[form](prices), WEEKDAYS)
+    (series,) = Panel.from_frame(FRAMES[form](prices), XNYS)
     assert (len(series), series.freq, str(series.ds[-1])[:10]) == (400, "1D", "2018-12-31")
     assert series.y == pytest.approx(prices.Close.to_numpy(), rel=1e-6)
 
@@ -108,18 +108,18 @@ def test_frames_of_several_series_make_a_panel(form: str, prices: pd.DataFrame) 
         "wide": wide,
         "columns of two levels": pd.concat({"Close": wide, "Volume": wide.round()}, axis=1),
     }
-    panel = Panel.from_frame(frames[form], WEEKDAYS)
+    panel = Panel.from_frame(frames[form], XNYS)
     assert panel.symbols == ("A", "B")
     assert panel[1].y == pytest.approx(2 * prices.Close.to_numpy())
-    assert PriceSeries.from_frame(frames["long"], "B", WEEKDAYS).symbol == "B"
+    assert PriceSeries.from_frame(frames["long"], "B", XNYS).symbol == "B"
     with pytest.raises(CandlecastError, match="holds 2 series: A, B"):
-        PriceSeries.from_frame(frames[form], options=WEEKDAYS)
+        PriceSeries.from_frame(frames[form], options=XNYS)
 
 
 def test_a_series_comes_back_from_its_frame(prices: pd.DataFrame) -> None:
-    series = PriceSeries.from_frame(prices, "spx", WEEKDAYS)
+    series = PriceSeries.from_frame(prices, "spx", XNYS)
     for frame in (series.to_frame(), series.to_frame(long=False)):
-        again = PriceSeries.from_frame(frame, "spx", WEEKDAYS)
+        again = PriceSeries.from_frame(frame, "spx", XNYS)
         assert (again.symbol, again.columns, again.freq) == ("spx", series.columns, "1D")
         assert np.array_equal(again.values, series.values)
     assert list(series.to_frame())[:3] == ["unique_id", "ds", "y"]
@@ -129,7 +129,7 @@ def test_a_series_comes_back_from_its_frame(prices: pd.DataFrame) -> None:
 def test_missing_values_and_zones_are_treated_and_told_as_in_files(prices: pd.DataFrame) -> None:
     gappy = long(prices)
     gappy.loc[5, "y"] = np.nan
-    series = PriceSeries.from_frame(gappy, options=WEEKDAYS)
+    series = PriceSeries.from_frame(gappy, options=XNYS)
     assert len(series) == 399
     assert any(finding.code == "missing_close" for finding in series.findings)
     hours = pd.DataFrame(
@@ -213,7 +213,7 @@ def test_a_model_file_gives_the_same_forecasts(
     fitted: Forecaster, prices: pd.DataFrame, tmp_path: Path
 ) -> None:
     fitted.save(tmp_path / "m.candlecast")
-    loaded = Forecaster.load(tmp_path / "m.candlecast", device="cpu", options=WEEKDAYS)
+    loaded = Forecaster.load(tmp_path / "m.candlecast", device="cpu", options=XNYS)
     pd.testing.assert_frame_equal(
         loaded.predict(prices, level=95), fitted.predict(level=95), rtol=1e-5
     )
@@ -227,9 +227,9 @@ def test_a_model_file_gives_the_same_forecasts(
 
 
 def test_the_mean_is_a_column_where_it_is_the_point_forecast(prices: pd.DataFrame) -> None:
-    trained = Forecaster(
-        "rnn", h=2, point="mean", options=WEEKDAYS, **{**SETTINGS, "epochs": 1}
-    ).fit(prices)
+    trained = Forecaster("rnn", h=2, point="mean", options=XNYS, **{**SETTINGS, "epochs": 1}).fit(
+        prices
+    )
     assert list(trained.predict(level=80)) == [
         "unique_id",
         "ds",
@@ -271,7 +271,7 @@ def test_cross_validation_has_a_row_for_each_cutoff_and_step(
 
 
 def test_an_evaluation_says_the_verdict_and_shows_the_scores(prices: pd.DataFrame) -> None:
-    trained = Forecaster("gru", h=3, options=WEEKDAYS, **SETTINGS).fit(prices.assign(Symbol="spx"))
+    trained = Forecaster("gru", h=3, options=XNYS, **SETTINGS).fit(prices.assign(Symbol="spx"))
     judged = trained.evaluate()
     assert judged.verdict.sentence in str(judged)
     assert judged.verdict.sentence.replace("'", "&#x27;") in judged._repr_html_()
@@ -300,12 +300,17 @@ WRONG = {
     "refit": (lambda f, p: f.cross_validation(refit=-1), "refit = -1"),
     "short": (lambda f, p: f.fit(p.head(20)), "20 bars"),
     "too short to forecast": (lambda f, p: f.predict(p.head(5)), "5 bars"),
+    "workers": (lambda f, p: f.cross_validation(workers=-1), "workers = -1"),
+    "config": (lambda f, p: Forecaster(config={"horizon": 3}), "no RunConfig"),
+    "options": (lambda f, p: Forecaster(options=3), "options = 3"),
+    "option": (lambda f, p: Forecaster(options={"calender": "XNYS"}), "calender"),
     "no file": (lambda f, p: f.fit("nothing.csv"), "nothing.csv"),
     "no reference": (lambda f, p: load_prices(), "No prices"),
     "progress": (lambda f, p: f.fit(p, progress=3), "progress = 3"),
 }
 
 
+@pytest.mark.filterwarnings("ignore::forecasting.CandlecastWarning")
 @pytest.mark.parametrize("what", WRONG)
 def test_what_cannot_be_done_is_refused_and_changes_nothing(
     what: str, fitted: Forecaster, prices: pd.DataFrame
@@ -321,7 +326,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
 def test_data_with_errors_is_refused_until_it_is_accepted(prices: pd.DataFrame) -> None:
     wrong = prices.copy()
     wrong.loc[50:300, "High"] = wrong.loc[50:300, "Low"] - 1
-    series = PriceSeries.from_frame(wrong, options=WEEKDAYS)
+    series = PriceSeries.from_frame(wrong, options=XNYS)
     assert any(finding.severity == "error" for finding in series.findings)
     with pytest.raises(CandlecastError, match="error") as told:
         Forecaster().fit(series)
@@ -332,7 +337,7 @@ def test_progress_goes_to_a_function_or_to_a_bar(
     prices: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[tuple[int, int, str]] = []
-    Forecaster("rnn", h=2, options=WEEKDAYS, **SETTINGS).fit(
+    Forecaster("rnn", h=2, options=XNYS, **SETTINGS).fit(
         prices, progress=lambda *step: steps.append(step), verbose=True
     )
     assert any(done == total > 0 for done, total, _ in steps)
@@ -354,7 +359,7 @@ def test_progress_goes_to_a_function_or_to_a_bar(
         def close(self) -> None:
             self.open = False
 
-    Forecaster("rnn", h=2, options=WEEKDAYS, **SETTINGS).fit(prices, progress=Bar)
+    Forecaster("rnn", h=2, options=XNYS, **SETTINGS).fit(prices, progress=Bar)
     assert any(bar.n == bar.total for bar in Bar.made)
     assert not any(bar.open for bar in Bar.made)
 
@@ -377,10 +382,39 @@ def test_an_interrupted_training_leaves_what_was_trained_before(
 def test_series_that_are_left_out_are_a_warning(prices: pd.DataFrame) -> None:
     short = long(prices).tail(5).assign(unique_id="late")
     with pytest.warns(CandlecastWarning, match="late"):
-        trained = Forecaster("rnn", h=2, options=WEEKDAYS, **{**SETTINGS, "epochs": 1}).fit(
+        trained = Forecaster("rnn", h=2, options=XNYS, **{**SETTINGS, "epochs": 1}).fit(
             pd.concat([long(prices), short])
         )
     assert set(trained.predict().unique_id) == {"prices"}
+
+
+def test_what_was_dropped_from_the_data_is_a_warning(prices: pd.DataFrame) -> None:
+    frame = long(prices).assign(temperature=np.arange(400.0) ** 2)
+    frame.loc[7, "y"] = np.nan
+    quick = Forecaster(
+        "rnn", h=2, options={"trading_calendar": "XNYS"}, **{**SETTINGS, "epochs": 1}
+    )
+    with pytest.warns(CandlecastWarning) as told:
+        quick.fit(frame)
+    messages = [str(one.message) for one in told]
+    assert any("no close: 1" in message for message in messages)
+    assert any("temperature" in message for message in messages)
+    assert all(one.filename == __file__ for one in told), "warnings point at the caller"
+
+
+@pytest.mark.slow
+def test_a_second_training_does_not_inherit_what_suited_the_first(prices: pd.DataFrame) -> None:
+    months = pd.DataFrame(
+        {"ds": pd.date_range("1990-01-01", periods=300, freq="MS"), "y": prices.Close[:300]}
+    )
+    chosen = {name: SETTINGS[name] for name in ("hidden_size", "baselines", "device", "seed")}
+    chosen["options"] = XNYS
+    trained = Forecaster("rnn", h=2, epochs=1, **chosen).fit(months)
+    assert trained.config.task.input_size == 15
+    assert Forecaster("rnn", h=2, epochs=1, **chosen).config.task.input_size == 60
+    trained.cross_validation(prices.assign(Symbol="x"), n_windows=1)
+    assert trained.evaluate().scores.shape[0] >= 2
+    assert trained._suited(Panel.from_frame(prices, XNYS)).task.input_size == 60
 
 
 def test_public_names_are_few_and_all_there() -> None:

@@ -4,7 +4,7 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from forecasting.api.frames import (
     outcomes_frame,
     tails,
 )
-from forecasting.api.prices import panel_of
+from forecasting.api.prices import panel_of, read_options
 from forecasting.api.progress import Progress, counting_epochs, finish
 from forecasting.config import QUANTILES, BacktestConfig, RunConfig, validated
 from forecasting.errors import ConfigError
@@ -47,7 +47,7 @@ class Forecaster:
         Settings to begin with, such as ``RunConfig.from_file("settings.json")``. Without it, series
         that are no daily prices get the
         defaults that suit them, as in the window and on the command line.
-    options : ReadOptions, optional
+    options : ReadOptions or mapping, optional
         How frames and files are read, where that is not to be inferred: date format, calendar, time
         zone, resampling.
     **settings
@@ -80,7 +80,7 @@ class Forecaster:
         h: int | None = None,
         *,
         config: RunConfig | None = None,
-        options: ReadOptions | None = None,
+        options: ReadOptions | Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         if h is not None and settings.get("horizon", h) != h:
@@ -92,8 +92,13 @@ class Forecaster:
         settings = _with_lists(settings)
         self._given = settings | {name: value for name, value in named.items() if value is not None}
         self._suits = config is None
-        self.config = (config or RunConfig()).changed(**self._given)
-        self._options = options
+        if config is not None and not isinstance(config, RunConfig):
+            raise ConfigError(
+                f"config = {config!r}: it is no RunConfig.",
+                "Give settings by their names, or RunConfig.from_file(path).",
+            )
+        self.config = self._asked = (config or RunConfig()).changed(**self._given)
+        self._options = read_options(options)
         self._panel: Panel | None = None
         self._result: RunResult | None = None
         self._network: TrainedNetwork | None = None
@@ -285,7 +290,8 @@ class Forecaster:
         level : float or iterable of float
             Prediction intervals in percent.
         workers : int
-            Processes for the trainings; 0 takes as many as pay.
+            Processes for the trainings; 0 takes as many as pay. A script that asks for more than
+            one needs ``if __name__ == "__main__":`` around what it does; a notebook does not.
         progress, accept_findings
             As of :meth:`fit`.
 
@@ -304,6 +310,10 @@ class Forecaster:
         from forecasting import jobs
 
         levels = check_levels(level)
+        if not isinstance(workers, int) or workers < 0:
+            raise ConfigError(
+                f"workers = {workers!r}: a whole number is needed.", "Write 0 for as many as pay."
+            )
         if data is None and self._panel is None:
             raise ConfigError("There are no prices to test on.", "Give them: cross_validation(df).")
         panel = (
@@ -402,7 +412,7 @@ class Forecaster:
         """Return the settings, with the defaults that suit a panel where they were left open."""
         from forecasting import jobs
 
-        return jobs.suited(panel, self.config, self._given)[0] if self._suits else self.config
+        return jobs.suited(panel, self._asked, self._given)[0] if self._suits else self._asked
 
 
 def _with_lists(settings: dict[str, Any]) -> dict[str, Any]:

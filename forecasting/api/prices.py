@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from forecasting.api.progress import Progress, finish
+from forecasting.api.progress import CandlecastWarning, Progress, finish
 from forecasting.checks import check_findings
-from forecasting.errors import DataError
+from forecasting.config import validated
+from forecasting.errors import ConfigError, DataError
 from forecasting.events import SeriesLoaded
 from forecasting.series import Panel, PriceSeries
 from forecasting.sources.options import ReadOptions, TickerOptions
@@ -51,7 +53,9 @@ def load_prices(
         str(Path(item).resolve()) if Path(item).is_file() else str(item) for item in references
     ]
     return finish(
-        jobs.load(names, options, refresh=refresh, ticker=ticker), SeriesLoaded, progress
+        jobs.load(names, read_options(options), refresh=refresh, ticker=ticker),
+        SeriesLoaded,
+        progress,
     ).panel
 
 
@@ -72,13 +76,50 @@ def panel_of(
     ------
     CandlecastError
         No prices in it, or errors that are not accepted.
+
+    Warns
+    -----
+    CandlecastWarning
+        For each kind of finding that is more than information.
     """
     panel = _read(data, options)
     if not accept_findings:
         check_findings(
             panel, "Look at series.findings. accept_findings=True goes on with the data as it is."
         )
+    _warn(panel)
     return panel
+
+
+def read_options(options: Any) -> ReadOptions | None:
+    """Return how prices are read, also from a mapping.
+
+    Raises
+    ------
+    ConfigError
+        No such option, or a value that it does not take.
+    """
+    if options is None or isinstance(options, ReadOptions):
+        return options
+    if isinstance(options, Mapping):
+        return validated(ReadOptions, dict(options))
+    raise ConfigError(
+        f"options = {options!r}: these are no options.",
+        'Write options=ReadOptions(trading_calendar="XNYS").',
+    )
+
+
+def _warn(panel: Panel) -> None:
+    """Warn of what was dropped, left unused or is odd in the data, once a kind of finding."""
+    told: dict[str, tuple[str, int]] = {}
+    for series in panel:
+        for finding in series.findings:
+            if finding.severity != "info" or finding.code == "columns_unused":
+                first, count = told.get(finding.code, (f"{series.symbol}: {finding.message}", 0))
+                told[finding.code] = first, count + 1
+    for message, count in told.values():
+        more = f" The same kind of finding in {count - 1:,} more series." if count > 1 else ""
+        warnings.warn(f"{message}{more}", CandlecastWarning, stacklevel=4)
 
 
 def _read(data: Any, options: ReadOptions | None) -> Panel:
