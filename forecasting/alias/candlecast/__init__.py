@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import forecasting
 
 if TYPE_CHECKING:
-    from forecasting.api import CandlecastWarning, Evaluation, Forecaster, load_prices
+    from forecasting.api import CandlecastWarning, Evaluation, Forecaster, load_prices, simulate
     from forecasting.config import RunConfig
     from forecasting.errors import CandlecastError
     from forecasting.series import Panel, PriceSeries
@@ -34,6 +34,7 @@ __all__ = [
     "TickerOptions",
     "__version__",
     "load_prices",
+    "simulate",
 ]
 
 if "Forecaster" not in getattr(forecasting, "__all__", ()):
