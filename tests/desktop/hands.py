@@ -304,7 +304,9 @@ def started(
             wait_until(lambda: window.bench is not None, "the window is furnished")
             bench = window.bench
             assert bench is not None
-            activated(window)
+            wait_until(
+                QApplication.activeWindow, "the window, or a floating panel of it, is active"
+            )
             settled(bench)
             yield bench
         except BaseException:
