@@ -220,11 +220,11 @@ class TaskConfig(Settings):
         "Baselines",
         "What the network is judged beside, from the same cutoffs: names with commas between "
         "them, auto for the usual quick ones, all for "
-        "every one that suits the series; ETS and Theta take longest. The random walk is "
-        "always there.",
+        "every one that suits the series; ETS and Theta take longest. Models of others: fracast, "
+        "folder:PATH, statsforecast:NAME, sktime:NAME. The random walk is always there.",
         advanced=True,
         words={"auto": "Usual", "auto, ets, theta": "Usual, ETS, Theta", "all": "All"},
-        pattern=r"^[a-z][a-z-]*(\s*,\s*[a-z][a-z-]*)*$",
+        pattern=r"^[a-z][a-z-]*(:[^,]{1,500})?(\s*,\s*[a-z][a-z-]*(:[^,]{1,500})?)*$",
         max_length=1000,
     )
     target_column: str = _setting(

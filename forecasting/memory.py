@@ -73,3 +73,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, ImportError | OSError | RuntimeError) and any(
         sign in text for sign in _SIGNS
     )
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process takes up now, in bytes."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)

@@ -308,6 +308,13 @@ SENTENCES: dict[str, Sentence] = {
         "and that baseline is not broken.",
         {"size": "7.4 %"},
     ),
+    "zero-shot": Sentence(
+        _DOUBTS,
+        "{names}: trained elsewhere, perhaps on these very years. Zero-shot on prices is usually "
+        "worse than no change. What is forecast before it happens is the clean test: the journal.",
+        "A pretrained model of others is among what was compared.",
+        {"names": "Fracast"},
+    ),
     "broken": Sentence(
         _DOUBTS,
         "The baseline is broken: the 95 % band of {reference} held {outer} % of outcomes and "

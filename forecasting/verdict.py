@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from forecasting import evidence, metrics
-from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK, PARTS
+from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK, PARTS, model_title
+from forecasting.baselines.challengers import is_zero_shot
 from forecasting.baselines.walks import RandomWalk
 from forecasting.events import NetworkAdds, Verdict
 from forecasting.evidence import MIN_ORIGINS
@@ -109,6 +110,7 @@ def judge(
         *(_added(added, start) if added is not None and added.origins else ()),
         *_doubts(ours, outcomes[best], test, tests[best], tries),
         *([tell("points-only", model=model)] if points_only(ours) else _calibration(ours)),
+        *_zero_shot(outcomes),
         *_direction(ours),
         *_copy_words(copycat(ours), ours.point_name, worse),
     ]
@@ -392,7 +394,7 @@ def _or(value: float, otherwise: float) -> float:
 
 
 def _label(name: str) -> str:
-    return BASELINES[name].label if name in BASELINES else name
+    return BASELINES[name].label if name in BASELINES else model_title(name)
 
 
 def _chance(p_value: float) -> str:
@@ -605,6 +607,13 @@ def _stated(outcomes: Outcomes) -> list[float]:
 
 def _has(outcomes: Outcomes, level: float) -> bool:
     return any(abs(q - level) < 1e-9 for q in outcomes.quantiles)
+
+
+def _zero_shot(outcomes: Mapping[str, Outcomes]) -> Iterator[str]:
+    """Yield what holds for models that were trained elsewhere, where some were compared."""
+    names = [model_title(name) for name in outcomes if is_zero_shot(name)]
+    if names:
+        yield tell("zero-shot", names=", ".join(names))
 
 
 def points_only(outcomes: Outcomes) -> bool:

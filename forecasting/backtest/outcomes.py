@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK
+from forecasting.baselines import NO_INPUTS, NO_NETWORK, find_baseline
 from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
@@ -157,7 +157,7 @@ def fit_baselines(
     """Fit baselines on the first ``insample[s]`` bars of each series; unlike the network they
     need no validation part.
     """
-    return [BASELINES[name].fit(panel, insample, horizon) for name in names]
+    return [find_baseline(name).fit(panel, insample, horizon) for name in names]
 
 
 def compared(

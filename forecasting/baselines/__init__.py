@@ -12,6 +12,7 @@ data as a whole.
 from __future__ import annotations
 
 from forecasting.baselines.baseline import Baseline
+from forecasting.baselines.challengers import challenger_title, find_challenger, is_challenger
 from forecasting.baselines.garch import GarchT
 from forecasting.baselines.har import RangeHar
 from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
@@ -30,6 +31,7 @@ __all__ = [
     "Baseline",
     "chosen_baselines",
     "default_baselines",
+    "find_baseline",
     "model_title",
     "season_length",
     "suits_smoothing",
@@ -74,8 +76,23 @@ def model_title(model: str) -> str:
         return "Without inputs"
     if model in BASELINES:
         return BASELINES[model].title
+    if is_challenger(model):
+        return challenger_title(model)
     # Runs of earlier versions have a network's name in capitals.
     return next((spec.title for spec in MODELS.values() if spec.title.upper() == model), model)
+
+
+def find_baseline(name: str) -> Baseline:
+    """Return a baseline, or a model of others that is judged as one, by its name.
+
+    Raises
+    ------
+    ConfigError
+        A name that no baseline has.
+    """
+    if name in BASELINES:
+        return BASELINES[name]
+    return find_challenger(name)
 
 
 def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
@@ -100,10 +117,11 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
     }
     names = [RandomWalk.name]
     for word in (part.strip() for part in wanted.split(",")):
-        if word not in groups and word not in BASELINES:
+        if word not in groups and word not in BASELINES and not is_challenger(word):
             raise ConfigError(
                 f"baselines: there is none called '{word}'.",
-                f"There are {', '.join(BASELINES)}; or auto, or all.",
+                f"There are {', '.join(BASELINES)}; auto, or all; and of others fracast, "
+                "folder:PATH, statsforecast:NAME, sktime:NAME.",
             )
         names += groups.get(word, (word,))
     return tuple(dict.fromkeys(names))

@@ -13,14 +13,17 @@ import numpy as np
 
 from forecasting import metrics
 from forecasting.backtest.outcomes import fit_baselines
-from forecasting.baselines import BASELINES, NO_NETWORK, chosen_baselines
+from forecasting.baselines import BASELINES, PARTS, chosen_baselines, model_title
+from forecasting.baselines.challengers import introduce, is_challenger
+from forecasting.baselines.challengers.zero_shot import ZeroShotPredictor
 from forecasting.baselines.walks import RandomWalk
 from forecasting.errors import CandlecastError, DataError
-from forecasting.events import Event, Predictor, Progress
+from forecasting.events import Event, Notice, Predictor, Progress
 from forecasting.imported_forecasts.alignment import Aligned, Ground, align, masked
 from forecasting.imported_forecasts.reader import ImportedForecasts, renamed
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.imported_forecasts.timeline import timeline_of
+from forecasting.memory import resident_bytes
 from forecasting.sentences import recognised
 from forecasting.series import Finding, Floats, Outcomes, Panel
 from forecasting.verdict import copycat, judge
@@ -38,6 +41,8 @@ POINT_SCORES = (
     "directional_high",
 )
 _AT_ONCE = 5_000_000
+#: Origins that a model of others is asked about between two looks at a stop.
+_CHALLENGER_ORIGINS = 64
 
 
 def judge_imported(
@@ -85,7 +90,7 @@ def _without_baselines(imported: ImportedForecasts) -> ImportedForecasts:
     """Leave baselines of ours out that a file holds beside other models, as our own exports do:
     they are made anew.
     """
-    ours = {*BASELINES, NO_NETWORK}
+    ours = {*BASELINES, *PARTS}
     models = tuple(model for model in imported.rows.models if model.model not in ours)
     left = [model.model for model in imported.rows.models if model.model in ours]
     if not left or not models:
@@ -112,35 +117,54 @@ def _baselines(
     )
     names = chosen_baselines(ground.panel, wanted)
     rivals: dict[str, Outcomes] = {}
+    yield from map(Notice, introduce(names, ground.horizon))
     for index, name in enumerate(names):
-        if index and should_stop():
-            message = f"Stopped: not judged are {', '.join(names[index:])}."
-            findings.append(Finding("stopped", message, len(names) - index, "warning", "left out"))
-            break
-        yield Progress(index, len(names), f"Forecasting with {name}")
+        yield Progress(index, len(names), f"Forecasting with {model_title(name)}")
         try:
-            (rival,) = fit_baselines(ground.panel, ground.insample, ground.horizon, [name])
-            rivals[rival.name] = _outcomes(rival, ground, levels)
+            made = yield from _forecast(name, ground, levels, should_stop, findings)
         except DataError as error:
             if name == RandomWalk.name:
                 raise
-            findings.append(
-                Finding(
-                    "no_baseline", f"{name} is left out: {error.message}", 1, "info", "left out"
-                )
-            )
+            message = f"{model_title(name)} is left out: {error.message}"
+            findings.append(Finding("no_baseline", message, 1, "info", "left out"))
+            continue
+        if made is None:
+            message = f"Stopped: not judged are {', '.join(names[index:])}."
+            findings.append(Finding("stopped", message, len(names) - index, "warning", "left out"))
+            break
+        rivals[made.model] = made
     return rivals
 
 
-def _outcomes(rival: Predictor, ground: Ground, levels: tuple[float, ...]) -> Outcomes:
-    """Return what a baseline forecasts from all origins."""
+def _forecast(
+    name: str,
+    ground: Ground,
+    levels: tuple[float, ...],
+    should_stop: Callable[[], bool],
+    findings: list[Finding],
+) -> Generator[Event, None, Outcomes | None]:
+    """Forecast from all origins with one baseline; None where it was stopped before the end.
+
+    The random walk is never stopped. What a model of others costs is told as a finding.
+    """
+    challenger = is_challenger(name)
+    begun, memory = time.perf_counter(), resident_bytes()
+    (rival,) = fit_baselines(ground.panel, ground.insample, ground.horizon, [name])
     chunk = max(1, _AT_ONCE // (ground.horizon * len(levels)))
-    pieces = [
-        ground.origins.take(slice(n, n + chunk)) for n in range(0, len(ground.origins), chunk)
-    ]
-    values: Floats = np.concatenate(
-        [rival.predict(ground.panel, piece, levels) for piece in pieces]
-    )
+    chunk = min(chunk, _CHALLENGER_ORIGINS) if challenger else chunk
+    count = len(ground.origins)
+    pieces: list[Floats] = []
+    for first in range(0, count, chunk):
+        if should_stop() and name != RandomWalk.name:
+            return None
+        if challenger:
+            title = model_title(name)
+            yield Progress(first, count, f"Forecasting with {title}: {first} of {count} origins")
+        some = ground.origins.take(slice(first, first + chunk))
+        pieces.append(rival.predict(ground.panel, some, levels))
+    if challenger:
+        spent = time.perf_counter() - begun, resident_bytes() - memory
+        findings.append(_cost(name, rival, count, *spent))
     return Outcomes(
         rival.name,
         ground.symbol,
@@ -149,10 +173,20 @@ def _outcomes(rival: Predictor, ground: Ground, levels: tuple[float, ...]) -> Ou
         ground.y0,
         ground.y,
         levels,
-        values,
+        np.concatenate(pieces),
         ground.scale,
         ground.rms_scale,
     )
+
+
+def _cost(name: str, rival: Predictor, origins: int, seconds: float, memory: int) -> Finding:
+    """Return what a model of others has cost."""
+    weights = f"{rival.model.weights:,} weights, " if isinstance(rival, ZeroShotPredictor) else ""
+    message = (
+        f"{model_title(name)}: {weights}{seconds:.1f} s for {origins:,} forecasts, "
+        f"about {max(memory, 0) >> 20} MB of memory."
+    )
+    return Finding("challenger", message, origins, "info", "compared")
 
 
 def _judged(item: Aligned, rivals: Mapping[str, Outcomes], tries: int) -> ModelJudgement:

@@ -79,6 +79,7 @@ def backtest(
     check_memory()
     from forecasting.backtest import Work, make_executor
     from forecasting.baselines import chosen_baselines
+    from forecasting.baselines.challengers import introduce
 
     started = time.perf_counter()
     panel, short = yield from prepared(panel, config)
@@ -89,6 +90,7 @@ def backtest(
         _levels(*quantiles, *QUANTILES, *also),
         chosen_baselines(panel, config.task.baselines),
     )
+    yield from map(Notice, introduce(work.baselines, config.task.horizon))
     with make_executor(work, workers, cluster, executor) or nullcontext() as crew:
         from forecasting.backtest import walk_forward  # imports torch, as other processes do by now
         from forecasting.estimate import plan_of

@@ -157,6 +157,7 @@ def _train(
     check_memory()
     from forecasting.backtest import evaluated
     from forecasting.baselines import chosen_baselines, model_title
+    from forecasting.baselines.challengers import introduce
     from forecasting.metrics import score
     from forecasting.training import TrainingState, fit
     from forecasting.verdict import judge
@@ -168,6 +169,7 @@ def _train(
     check_horizon(living(panel), config.inputs, config.task.horizon)
     yield from (Notice(caution, "Raise the lookback, or lower it.") for caution in cautions(config))
     split, names = split_panel(panel, config.task), chosen_baselines(panel, config.task.baselines)
+    yield from map(Notice, introduce(names, config.task.horizon))
     gone = yield from told_ended(panel, "It is learned from and judged with the others.")
     made: list[SplitMade] = []
     training = fit(
