@@ -636,6 +636,8 @@ class Run:
             self.order.set_state(as_bytes(arrays["random.order"]))
             restore_random(arrays, self.windows.device)
             self.patient_from = int(facts.get("patient_from", 0))
+            if not isinstance(facts.get("ended", False), bool):
+                raise ValueError(f"whether it had ended is {facts['ended']!r:.40}")
             self._check_restored(int(facts["steps"]), float(facts["seconds"]))
         if state.facts.get("ended") and self.config.epochs > state.config.train.epochs:
             self.patient_from = len(self.history) - 1
