@@ -299,6 +299,7 @@ def test_fracast_forecasts_with_the_weights_in_its_package() -> None:
 def test_a_tiny_random_checkpoint_is_loaded_from_its_folder(tmp_path: Path, kind: str) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("transformers" if kind == "timesfm" else "chronos")
+    pytest.importorskip("tqdm").tqdm.monitor_interval = 0  # saving would leave its thread
     torch.manual_seed(0)
     {"bolt": _bolt, "chronos-2": _chronos2, "timesfm": _timesfm}[kind](tmp_path / kind)
     check_real(f"folder:{tmp_path / kind}")

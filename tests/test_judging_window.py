@@ -94,8 +94,11 @@ def test_what_is_open_is_settled_in_the_dialog(bench: Workbench, tmp_path: Path)
     dialog.table.choose(4, "unused")
     dialog.table.choose(2, "GRU")
     wait(lambda: "299 forecasts of GRU" in dialog.text)
+    dialog.baselines.setText("random-walk, drift")
     judged(bench, dialog)
-    assert list(bench.judging.shown.found.models) == ["GRU"]  # type: ignore[union-attr]
+    found = bench.judging.shown.found
+    assert found is not None
+    assert list(found.models["GRU"].outcomes) == ["GRU", "random-walk", "drift"]
     bench.judging.shown.close()
 
 

@@ -179,7 +179,7 @@ class JudgeController(QObject):
     def _judge(self) -> None:
         assert self.dialog is not None
         prices = self._session.panel if self.dialog.uses_prices else None
-        job = _judging(self.dialog.path, prices, self.dialog.options)
+        job = _judging(self.dialog.path, prices, self.dialog.options, self.dialog.beside)
         task = self._session.background.run(job, _JUDGE)
         task.yielded.connect(self._show)
         task.failed.connect(self.dialog.show_failure)
@@ -215,12 +215,12 @@ def _previewing(path: str, options: ForecastOptions) -> Job:
     return job
 
 
-def _judging(path: str, prices: Panel | None, options: ForecastOptions) -> Job:
+def _judging(path: str, prices: Panel | None, options: ForecastOptions, beside: str) -> Job:
     """Return the job that judges a file of forecasts."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        yield from jobs.judge_forecasts(path, prices, options, should_stop)
+        yield from jobs.judge_forecasts(path, prices, options, should_stop, baselines=beside)
 
     return job

@@ -196,6 +196,7 @@ class JudgeDialog(QDialog):
         self._bar.setTextVisible(False)
         self._bar.hide()
         self.cutoff, self.name = QLineEdit(), QLineEdit()
+        self.baselines = QLineEdit("auto")
         self.horizon, self.step, self.level = QSpinBox(), QSpinBox(), QDoubleSpinBox()
         self.truth = QComboBox()
         self._lay_out()
@@ -220,6 +221,11 @@ class JudgeDialog(QDialog):
                 "name": self.name.text().strip(),
             }
         )
+
+    @property
+    def beside(self) -> str:
+        """Names of the baselines that the forecasts are compared with."""
+        return self.baselines.text().strip() or "auto"
 
     @property
     def uses_prices(self) -> bool:
@@ -352,6 +358,13 @@ class JudgeDialog(QDialog):
         form.addRow(_tr("&Step between cutoffs"), self.step)
         form.addRow(_tr("&Level of bands without one"), self.level)
         form.addRow(_tr("&Name of the model"), self.name)
+        self.baselines.setToolTip(
+            _tr(
+                "Names with commas between them: auto, all, random-walk, ...; of others fracast, "
+                "folder:PATH, statsforecast:NAME, sktime:NAME"
+            )
+        )
+        form.addRow(_tr("&Beside"), self.baselines)
         return form
 
     def _truth_chosen(self, _index: int) -> None:
