@@ -160,6 +160,12 @@ COMMANDS: dict[str, Command] = {
         "next",
         "Step on through past forecasts, against what happened",
     ),
+    "add_line": Command(
+        "Add &line of odds",
+        "Alt+L",
+        "plus",
+        "Draw a line over the forecast, and read the odds of reaching it while you drag it",
+    ),
     "stop": Command("&Stop", "Esc", "stop", "Stop and keep the best network so far"),
     "cancel": Command(
         "&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"
@@ -284,6 +290,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "fit",
             "past_previous",
             "past_next",
+            "add_line",
             "-",
             ">&Indicators:",
             ">&Panels:",

@@ -152,6 +152,17 @@ def ask_overwrite(parent: QWidget, name: str) -> bool:
     return _clicked(box, box.addButton(QMessageBox.StandardButton.Cancel)) is over
 
 
+def ask_holdings(parent: QWidget, preferences: Preferences) -> str:
+    """Ask for a file of holdings; "" where none was chosen."""
+    file, _kind = QFileDialog.getOpenFileName(
+        parent,
+        _tr("Read holdings"),
+        preferences.folder,
+        _tr("Holdings (*.csv *.txt);;All files (*)"),
+    )
+    return file
+
+
 def ask_open(parent: QWidget, preferences: Preferences, *, one: bool = False) -> list[str]:
     """Ask for whatever can be opened, or for one file of prices; empty when the user thinks
     better of it.

@@ -15,7 +15,10 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 #: Docks of the left column, and those below the chart, in their order.
-LEFT, LOWER = ("data", "model"), ("training", "results", "backtest", "journal", "runs")
+LEFT, LOWER = (
+    ("data", "model"),
+    ("training", "results", "backtest", "journal", "runs", "odds", "portfolio"),
+)
 #: Width in pixels of a window from which Training stands beside the other lower docks.
 _WIDE = 1700
 #: Width in pixels of the left column, and height of all bars together.

@@ -194,6 +194,8 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         self.label_font = QFont()
         self.x_axis: Any = None
         self.y_axis: PriceAxis | None = None
+        #: Takes a drag before the pane pans; True where it did.
+        self.drag_taken: Callable[[Any], bool] = lambda _event: False
         self._canvas = Canvas(self)
         self.sigResized.connect(self._canvas.resized)
         self.sigRangeChanged.connect(self.repaint)
@@ -245,6 +247,8 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
             event.ignore()
             return
         event.accept()
+        if axis is None and self.drag_taken(event):
+            return
         move = event.pos() - event.lastPos()
         (x0, x1), (y0, y1) = self.viewRange()
         if axis == 0:

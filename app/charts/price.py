@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.charts.level_lines import Grip, price_at
 from app.charts.overlay import in_words, read_bar, read_forecast, read_past
 from app.charts.plot import Columns
 from app.charts.price_scene import PriceScene
@@ -37,14 +39,24 @@ class PriceChart(PriceScene):
         What lies under the crosshair, for a status bar; "" when the pointer leaves.
     legend_changed
         The user hid or showed something.
+    line_dragged : int, float, float, bool
+        Number of a line of levels, where it starts and ends now, and whether it was let go.
+    date_dragged : int, bool
+        Step that the odds are to run to, and whether it was let go.
     """
 
     readout = Signal(str)
     legend_changed = Signal()
+    line_dragged = Signal(int, float, float, bool)
+    date_dragged = Signal(int, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._pointed: int | None = None
+        self._grip: Grip | None = None
+        #: Tells the odds of a price at a bar, "" where there are none.
+        self.odds_of: Callable[[int, float], str] = lambda _bar, _price: ""
         super().__init__(parent)
+        self._price.drag_taken = self._drag_line
         self._base_action = QAction(
             QCoreApplication.translate("PriceChart", "Count &percent from this bar"), self
         )
@@ -114,10 +126,7 @@ class PriceChart(PriceScene):
         if pane is not self._price:
             self._point(bar)
             return
-        over = bool(self._legend.key_at(inside))
-        self._view.viewport().setCursor(
-            Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
-        )
+        self._view.viewport().setCursor(self._cursor_at(inside))
         free = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier)
         near = (
             []
@@ -130,6 +139,34 @@ class PriceChart(PriceScene):
         )
         caught = min(near, key=lambda at: abs(at - y), default=None)
         self._point(bar, y if caught is None else caught, caught is not None)
+
+    def _cursor_at(self, point: QPointF) -> Qt.CursorShape:
+        """Return the shape of the pointer over the legend, a line of levels, or anything else."""
+        if self._legend.key_at(point):
+            return Qt.CursorShape.PointingHandCursor
+        grip = self._levels.grip(self._price.frame(), point)
+        if grip is None:
+            return Qt.CursorShape.ArrowCursor
+        return Qt.CursorShape.SizeHorCursor if grip.part == "date" else Qt.CursorShape.SizeVerCursor
+
+    def _drag_line(self, event: Any) -> bool:
+        """Move the line, its end or the date that a drag began on; False where it began on none."""
+        frame = self._price.frame()
+        if event.isStart():
+            self._grip = self._levels.grip(frame, event.buttonDownPos())
+        grip, done = self._grip, bool(event.isFinish())
+        if grip is None:
+            return False
+        if done:
+            self._grip = None
+        if grip.part == "date":
+            bar = round(frame.x[0] + event.pos().x() / frame.bar_width)
+            step = min(max(bar - (self._levels.cutoff or 0), 1), self._levels.steps)
+            self.date_dragged.emit(step, done)
+            return True
+        line = grip.moved(price_at(frame, event.pos().y()))
+        self.line_dragged.emit(grip.number, line.start, line.end, done)
+        return True
 
     def _prices_at(self, bar: int) -> list[float]:
         """Return the places on the axis that catch the crosshair at a bar: its prices, or what
@@ -166,8 +203,14 @@ class PriceChart(PriceScene):
         self._price_axis.pointer = y
         if self._studies:
             self._legend.entries = self._entries()
-        self.readout.emit("" if bar is None else self._read(bar))
+        self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
         self.repaint_panes()
+
+    def _read_with_odds(self, bar: int, y: float | None) -> str:
+        """Return what is known of a bar, and the odds of the price at the pointer."""
+        price = None if y is None else 10**y if self._price.log else y
+        odds = "" if price is None else self.odds_of(bar, price)
+        return "   ".join(filter(None, (self._read(bar), odds)))
 
     def _read(self, bar: int) -> str:
         """Return what is known of a bar: its prices, and what was forecast for it."""

@@ -32,6 +32,7 @@ from app.charts.compare import CompareArtist, Compared
 from app.charts.downsampling import BarPyramid
 from app.charts.indicators import HUES, LARGE, IndicatorArtist, IndicatorSeries, PaneName
 from app.charts.legend import Entry, LegendArtist, Mark, words
+from app.charts.level_lines import LevelLine, LevelLinesArtist
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.past_forecast import PastForecastArtist, truth_entries
 from app.number_format import price_decimals
@@ -39,7 +40,7 @@ from app.preferences import Scale
 from forecasting.baselines import model_title
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
-from forecasting.series import Forecast, Outcomes, PriceSeries
+from forecasting.series import Floats, Forecast, Outcomes, PriceSeries
 
 _VOLUME_SHARE, _STUDY_SHARE = 0.17, 0.24
 #: Below this height in pixels a legend tells names only.
@@ -108,13 +109,14 @@ class PriceScene(BarView):
         ] = []  # one for each pane of indicators, made when it is first used
         self._crosshairs = [CrosshairArtist(), CrosshairArtist()]
         self._origin = PastForecastArtist()
+        self._levels = LevelLinesArtist()
 
     def _fill_panes(self) -> None:
         self._price.artists = [
             self._splits[0], self._grid_lines, self._base, self._past, self._base_fan, self._fan,
             self._compare, self._origin.below,
             self._last, self._prices, self._over, SplitNames(self._splits[0]), self._truth,
-            self._cutoffs[0], self._origin, self._legend,
+            self._cutoffs[0], self._origin, self._levels, self._legend,
             self._crosshairs[0], self._empty,
         ]  # fmt: skip
         self._volume.artists = [
@@ -157,6 +159,7 @@ class PriceScene(BarView):
         ) = None
         self._bars, self._follows, self._auto_y = 0, True, True
         self._base.bar = None
+        self._levels.cutoff = self._levels.paths = self._levels.extremes = None
         self._tell_range()
         self._make_studies()
         self.mark_dirty()
@@ -223,6 +226,26 @@ class PriceScene(BarView):
             and forecast.symbol == self._series.symbol
         ):
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
+
+    def show_levels(
+        self, lines: Sequence[LevelLine], cutoff: np.datetime64 | None, steps: int, until: int
+    ) -> None:
+        """Draw lines of levels from a cutoff of the shown series over so many steps.
+
+        ``until`` is the step that their odds run to. Without a cutoff nothing is drawn.
+        """
+        series = self._series
+        bar = None
+        if series is not None and cutoff is not None:
+            bar = int(np.searchsorted(series.ds, cutoff))
+        levels = self._levels
+        levels.lines, levels.cutoff, levels.steps, levels.until = tuple(lines), bar, steps, until
+        self.repaint_panes()
+
+    def show_paths(self, paths: Floats | None, extremes: Floats | None = None) -> None:
+        """Draw sample paths [n, 1 + H] from the cutoff of the levels on, and limits [m, 1 + H]."""
+        self._levels.paths, self._levels.extremes = paths, extremes
+        self.repaint_panes()
 
     def show_compared(self, compared: tuple[Compared, ...]) -> None:
         """Draw the forecasts of other runs beside the shown one; those of other series are not

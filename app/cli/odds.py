@@ -377,7 +377,7 @@ def _bars_until(panel: Panel, text: str, horizon: int, origin: _ForecastOrigin) 
 
 
 def _within(made: PathsMade, horizon: int) -> PathsMade:
-    """Return the paths up to a horizon that was origin for; 0 for all of them."""
+    """Return the paths up to a horizon that was asked for; 0 for all of them."""
     from dataclasses import replace
 
     if horizon > made.paths.horizon:

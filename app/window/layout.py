@@ -21,7 +21,9 @@ from app.features.backtest.panel import BacktestPanel
 from app.features.evaluation.panel import ResultsPanel
 from app.features.journal.panel import JournalPanel
 from app.features.model.panel import ModelPanel
+from app.features.odds.panel import OddsPanel
 from app.features.past_forecasts.navigator import PastForecastNavigator
+from app.features.portfolio.panel import PortfolioPanel
 from app.features.project.recovery_bar import RecoveryBar
 from app.features.runs.panel import RunsPanel
 from app.features.training.panel import TrainingPanel
@@ -53,10 +55,12 @@ class Layout(QObject):
 
     Attributes
     ----------
-    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, status
+    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, odds,
+    portfolio, status
         The parts.
     docks : dict of str to QDockWidget
-        ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``.
+        ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``,
+        ``odds``, ``portfolio``.
     presets : LayoutPresets
     compact_changed : Signal
         The window has become narrow (True), or wide again.
@@ -83,6 +87,7 @@ class Layout(QObject):
         self.resume = ResumeBar()
         self.runs, self.recovery = RunsPanel(), RecoveryBar()
         self.backtest, self.journal = BacktestPanel(), JournalPanel()
+        self.odds, self.portfolio = OddsPanel(), PortfolioPanel()
         #: Title and panel of each dock.
         self._panels: dict[str, tuple[str, Any]] = {
             "data": (self.tr("Data"), self.data),
@@ -92,6 +97,8 @@ class Layout(QObject):
             "backtest": (self.tr("Backtest"), self.backtest),
             "journal": (self.tr("Journal"), self.journal),
             "runs": (self.tr("Runs"), self.runs),
+            "odds": (self.tr("Odds"), self.odds),
+            "portfolio": (self.tr("Portfolio"), self.portfolio),
         }
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(

@@ -24,7 +24,9 @@ from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
 from app.features.journal.controller import JournalController
 from app.features.judge.controller import JudgeController
+from app.features.odds.controller import OddsController
 from app.features.past_forecasts.controller import PastForecastController
+from app.features.portfolio.controller import PortfolioController
 from app.features.prediction.controller import PredictionController, is_network
 from app.features.project.controller import ProjectController
 from app.features.project.project_file import is_project
@@ -162,6 +164,12 @@ class Workbench(QObject):
             self.watchlist_controller,
             self.export_controller.may_forget,
         )
+        self.odds_controller = OddsController(
+            self.session, self.chart, self.layout.odds, self.layout.presets, self.actions
+        )
+        self.portfolio_controller = PortfolioController(
+            window, self.session, self.layout.portfolio, preferences
+        )
         self.project_controller = ProjectController(
             window,
             self.session,
@@ -175,6 +183,8 @@ class Workbench(QObject):
             self.view_controller,
             self.watchlist_controller,
             self.runs,
+            self.odds_controller,
+            self.portfolio_controller,
             preferences,
         )
         self.training_controller = TrainingController(
@@ -482,6 +492,10 @@ class Workbench(QObject):
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
         self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
+        self.odds_controller.undo_offered.connect(
+            lambda: self.training_controller.offer_undo(self.odds_controller)
+        )
+        self.portfolio_controller.refused.connect(self.report)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
         self.runs.tested.connect(self.backtest_controller.recall)

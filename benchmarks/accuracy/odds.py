@@ -19,7 +19,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from forecasting import Panel, PriceSeries, source
+from forecasting import Panel, PriceSeries
 from forecasting.baselines import BASELINES
 from forecasting.events import Predictor
 from forecasting.jobs import calibrated_baseline
@@ -45,6 +45,7 @@ from forecasting.paths.scores import (
     sample_crps,
 )
 from forecasting.series import Dates, Floats
+from forecasting.sources import source
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
 FITTED_SHARE, LEAST_EVENTS = 0.7, 500

@@ -17,6 +17,8 @@ from app.actions import Actions
 from app.background import Failure
 from app.charts.price import PriceChart
 from app.features.model.panel import ModelPanel
+from app.features.odds.controller import OddsController
+from app.features.portfolio.controller import PortfolioController
 from app.features.project.project_file import (
     MOST_COMPARED,
     SUFFIX,
@@ -76,6 +78,8 @@ class ProjectController(QObject):
     view_controller : ViewController
     watchlist_controller : WatchlistController
     runs : RunsController
+    odds : OddsController
+    portfolio : PortfolioController
     preferences : Preferences
 
     Attributes
@@ -111,6 +115,8 @@ class ProjectController(QObject):
         view_controller: ViewController,
         watchlist_controller: WatchlistController,
         runs: RunsController,
+        odds: OddsController,
+        portfolio: PortfolioController,
         preferences: Preferences,
     ) -> None:
         super().__init__(window)
@@ -128,6 +134,7 @@ class ProjectController(QObject):
             runs,
             preferences,
         )
+        self._odds, self._portfolio = odds, portfolio
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
         self._offered: Path | None = None
@@ -150,6 +157,8 @@ class ProjectController(QObject):
             runs.kept,
             runs.recalled,
             runs_panel.compare_wanted,
+            odds.changed,
+            portfolio.changed,
         ):
             signal.connect(self._touch)
         session.state_changed.connect(self._at_rest)
@@ -285,7 +294,14 @@ class ProjectController(QObject):
             else ""
         )
         compared = self._runs.compared[:MOST_COMPARED]
-        return content_of(self._session.watchlist.rows, config, compared, shown)
+        return content_of(
+            self._session.watchlist.rows,
+            config,
+            compared,
+            shown,
+            self._odds.kept,
+            self._portfolio.holding,
+        )
 
     def _project(self, fingerprint: Callable[[PriceSeries], str] | None = None) -> Project:
         return Project(
@@ -295,6 +311,8 @@ class ProjectController(QObject):
             config=self._read_config().model_dump(mode="json"),
             compared=self._runs.compared[:MOST_COMPARED],
             shown=self._shown(),
+            odds=self._odds.kept,
+            portfolio=self._portfolio.holding,
             view=self._view(),
         )
 
@@ -449,6 +467,8 @@ class ProjectController(QObject):
         except ConfigError as error:
             problems.append(self.tr("Its settings are not used: {why}").format(why=error.message))
         self._apply_view(project.view)
+        self._odds.take(project.odds)
+        self._portfolio.take(project.portfolio)
         self._runs.compare(project.compared)
         self._opening = _Opening(project, tuple(problems), copy)
         self.changed.emit()

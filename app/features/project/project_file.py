@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from app.features.odds.lines import OddsLines
+from app.features.portfolio.holding import Holding
 from app.preferences import Scale, Style
 from app.watchlist import MOST_ROWS, Row, SeriesPreview, Watchlist
 from forecasting.config import RunConfig, Settings
@@ -127,6 +129,10 @@ class Project(Settings):
         Keys of the runs in the store that are drawn for comparison.
     shown : ProjectRun or None
         The run that was shown last.
+    odds : OddsLines
+        Lines over the forecasts.
+    portfolio : Holding
+        What is held, and how it is looked at.
     view : ProjectView
     path : str
         In a recovery copy only: the project that it belongs to, "" for one without a file.
@@ -141,6 +147,8 @@ class Project(Settings):
         (), max_length=MOST_COMPARED
     )
     shown: ProjectRun | None = None
+    odds: OddsLines = OddsLines()
+    portfolio: Holding = Holding()
     view: ProjectView = ProjectView()
     path: str = Field("", max_length=4096)
 
@@ -165,7 +173,12 @@ class Project(Settings):
         nor glimpses nor time.
         """
         return content_of(
-            self.rows, self.config, self.compared, self.shown.key if self.shown else ""
+            self.rows,
+            self.config,
+            self.compared,
+            self.shown.key if self.shown else "",
+            self.odds,
+            self.portfolio,
         )
 
     def moved(self, folder: Path, *, inwards: bool) -> Project:
@@ -180,7 +193,12 @@ class Project(Settings):
 
 
 def content_of(
-    rows: Iterable[Row | ProjectRow], config: dict[str, Any], compared: tuple[str, ...], shown: str
+    rows: Iterable[Row | ProjectRow],
+    config: dict[str, Any],
+    compared: tuple[str, ...],
+    shown: str,
+    odds: OddsLines,
+    portfolio: Holding,
 ) -> tuple[object, ...]:
     """Return what :attr:`Project.content` is made of, without making a project; one run alone is
     selected, not compared.
@@ -191,6 +209,8 @@ def content_of(
         _json(config),
         several,
         shown,
+        odds,
+        portfolio,
     )
 
 

@@ -1,0 +1,163 @@
+"""Lines of levels over the price that are dragged, the date of their odds, and sample paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+
+from app.charts.bars import line_pen, polygon
+from app.charts.canvas import Frame
+from forecasting.series import Floats
+
+#: Pixels within which a line, its end, or the date is taken hold of.
+_REACH, _END_REACH = 6.0, 9.0
+#: Radius of the end of a line, by which it is sloped.
+_END_RADIUS = 4.5
+_PATH_ALPHA = 70
+
+Part = Literal["body", "end", "date"]
+
+
+@dataclass(frozen=True)
+class LevelLine:
+    """One line: a price at the cutoff and one at the last step; equal for a level one.
+
+    Attributes
+    ----------
+    start, end : float
+        In price units.
+    text : str
+        What is written at the line.
+    """
+
+    start: float
+    end: float
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Grip:
+    """What a drag holds: which part of which line, and from where."""
+
+    part: Part
+    number: int
+    line: LevelLine
+    price: float
+
+    def moved(self, price: float) -> LevelLine:
+        """Return the line with its part at a price: as a whole, or tilted by its end."""
+        if self.part == "end":
+            return replace(self.line, end=price)
+        change = price - self.price
+        return replace(self.line, start=self.line.start + change, end=self.line.end + change)
+
+
+class LevelLinesArtist:
+    """Paints lines, the date, and paths, and says what lies under a pixel.
+
+    Attributes
+    ----------
+    lines : tuple of LevelLine
+    cutoff : int or None
+        Bar from which the odds are counted; None where there are none.
+    steps : int
+        Bars ahead at which the lines end.
+    until : int
+        Bars ahead that the odds run to: the date line.
+    paths : ndarray, shape [n, 1 + H], or None
+        Sample paths from the cutoff on.
+    """
+
+    def __init__(self) -> None:
+        self.lines: tuple[LevelLine, ...] = ()
+        self.cutoff: int | None = None
+        self.steps = 0
+        self.until = 0
+        self.paths: Floats | None = None
+        self.extremes: Floats | None = None
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint paths, date and lines."""
+        if self.cutoff is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self._paint_paths(painter, frame)
+        if self.lines:
+            column = frame.column(self.cutoff + self.until, crisp=True)
+            painter.setPen(line_pen(frame.theme.accent, 1.0, (2.0, 3.0)))
+            painter.drawLine(QPointF(column, 0), QPointF(column, frame.height))
+        for line in self.lines:
+            self._paint_line(painter, frame, line)
+
+    def _paint_paths(self, painter: QPainter, frame: Frame) -> None:
+        if self.paths is not None:
+            assert self.cutoff is not None
+            x = frame.px(self.cutoff + np.arange(self.paths.shape[1], dtype=np.float64))
+            color = QColor(frame.theme.forecast)
+            color.setAlpha(_PATH_ALPHA)
+            painter.setPen(line_pen(color.name(QColor.NameFormat.HexArgb), 1.0))
+            for path in self.paths:
+                painter.drawPolyline(polygon(x, frame.py(path)))
+        if self.extremes is not None:
+            assert self.cutoff is not None
+            x = frame.px(self.cutoff + np.arange(self.extremes.shape[1], dtype=np.float64))
+            painter.setPen(line_pen(frame.theme.forecast, 1.2, (6.0, 3.0)))
+            for limit in self.extremes:
+                painter.drawPolyline(polygon(x, frame.py(limit)))
+
+    def _paint_line(self, painter: QPainter, frame: Frame, line: LevelLine) -> None:
+        assert self.cutoff is not None
+        start, end = frame.at(self.cutoff, line.start), frame.at(self.cutoff + self.steps, line.end)
+        painter.setPen(line_pen(frame.theme.accent, 1.6))
+        painter.drawLine(start, end)
+        painter.setPen(line_pen(frame.theme.accent, 1.0, (4.0, 4.0)))
+        painter.drawLine(QPointF(0, start.y()), start)
+        painter.drawLine(end, QPointF(max(frame.width, end.x()), end.y()))
+        painter.setPen(line_pen(frame.theme.accent, 1.6))
+        painter.setBrush(QColor(frame.theme.surface))
+        painter.drawEllipse(end, _END_RADIUS, _END_RADIUS)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if line.text:
+            self._write(painter, frame, line.text, start.y())
+
+    def _write(self, painter: QPainter, frame: Frame, text: str, row: float) -> None:
+        """Write over a line at the left, on a ground that keeps it readable."""
+        metrics = QFontMetricsF(frame.font)
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(frame.width - 24, 20))
+        above = row - metrics.height() - 3
+        top = above if above > 0 else row + 3
+        box = QRectF(8, top, metrics.horizontalAdvance(shown) + 8, metrics.height())
+        ground = QColor(frame.theme.surface)
+        ground.setAlpha(215)
+        painter.fillRect(box, ground)
+        painter.setPen(QColor(frame.theme.text))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
+
+    def grip(self, frame: Frame, point: Any) -> Grip | None:
+        """Return what lies under a pixel of the pane, ends before lines before the date."""
+        if self.cutoff is None or not self.lines:
+            return None
+        price = price_at(frame, point.y())
+        for number, line in enumerate(self.lines):
+            end = frame.at(self.cutoff + self.steps, line.end)
+            if abs(end.x() - point.x()) <= _END_REACH and abs(end.y() - point.y()) <= _END_REACH:
+                return Grip("end", number, line, price)
+        bar = frame.x[0] + point.x() / frame.bar_width
+        share = min(max((bar - self.cutoff) / max(self.steps, 1), 0.0), 1.0)
+        for number, line in enumerate(self.lines):
+            row = frame.at(bar, line.start + share * (line.end - line.start)).y()
+            if abs(row - point.y()) <= _REACH:
+                return Grip("body", number, line, price)
+        if abs(frame.column(self.cutoff + self.until) - point.x()) <= _REACH:
+            return Grip("date", 0, self.lines[0], price)
+        return None
+
+
+def price_at(frame: Frame, row: float) -> float:
+    """Return the price at a pixel row."""
+    place = frame.y[1] - row / max(frame.height, 1.0) * (frame.y[1] - frame.y[0])
+    return float(10**place) if frame.log else float(place)

@@ -1,0 +1,379 @@
+"""Odds on screen: paths of the shown series are drawn aside, and lines read the odds off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.actions import Actions
+from app.background import Failure, Job
+from app.charts.level_lines import LevelLine
+from app.charts.plot import Columns
+from app.charts.price import PriceChart
+from app.features.odds.lines import MOST_LINES, OddsLine, OddsLines
+from app.features.odds.panel import OddsPanel
+from app.features.odds.words import corridor_sentence, level_sentence, odds_table, price_odds
+from app.layout_presets import LayoutPresets
+from app.session import Session
+from forecasting.baselines import model_title
+from forecasting.config import RunConfig
+from forecasting.events import Event, ForecastMade, RunFinished
+from forecasting.series import Floats, Forecast, Panel, PriceSeries
+
+if TYPE_CHECKING:
+    from forecasting.paths import LevelOdds, Paths
+
+_ASIDE = "odds"
+#: What answers where no network has forecast, over how many bars; paths that are drawn.
+_BASELINE, _HORIZON, _PATHS = "har", 20, 5000
+#: Sample paths that are shown; milliseconds that a change of the forecast rests.
+_SHOWN_PATHS, _REST_MS = 20, 150
+#: How far from the last price a new line is, as a share of the 80 % band.
+_OFFSET = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class OddsDrawn(Event):
+    """Paths of one series; ``forecast`` is what they were drawn from, None for a baseline."""
+
+    series: PriceSeries
+    forecast: Forecast | None
+    paths: Paths
+
+
+class OddsController(QObject):
+    """Stands between the lines on the chart, the odds panel and the session.
+
+    Paths are drawn while the panel is in sight or the series has lines: from the forecast that the
+    chart shows, otherwise from the HAR baseline.
+
+    Parameters
+    ----------
+    session : Session
+    chart : PriceChart
+    panel : OddsPanel
+    presets : LayoutPresets
+    actions : Actions
+
+    Attributes
+    ----------
+    kept : OddsLines
+        What a project holds.
+    changed : Signal
+        A line was added, moved, renamed or removed.
+    undo_offered : Signal
+        The last change can be put back.
+    """
+
+    changed = Signal()
+    undo_offered = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        chart: PriceChart,
+        panel: OddsPanel,
+        presets: LayoutPresets,
+        actions: Actions,
+    ) -> None:
+        super().__init__(panel)
+        self._session, self._chart, self._panel, self._presets = session, chart, panel, presets
+        self._dock = presets.docks["odds"]
+        self.kept = OddsLines()
+        self._before: OddsLines | None = None
+        self._dragged: OddsLines | None = None
+        self._drawn: OddsDrawn | None = None
+        self._asked: tuple[PriceSeries, Forecast | None] | None = None
+        self._adding = False
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REST_MS)
+        self._soon.timeout.connect(self._draw_paths)
+        chart.line_dragged.connect(self._line_dragged)
+        chart.date_dragged.connect(self._date_dragged)
+        chart.odds_of = self._read
+        panel.add_wanted.connect(self.add_line)
+        panel.remove_wanted.connect(self.remove_line)
+        panel.renamed.connect(self._rename)
+        panel.until_changed.connect(lambda steps: self._date_dragged(steps, True))
+        panel.drawn_changed.connect(self._show_paths)
+        actions["add_line"].triggered.connect(lambda _checked=False: self.add_line())
+        session.event_received.connect(self._show_event)
+        session.background_failed.connect(self._fail)
+        session.selected_changed.connect(self._soon.start)
+        session.list_changed.connect(self._soon.start)
+        session.state_changed.connect(lambda _state: self._soon.start())
+        self._dock.visibilityChanged.connect(lambda _seen: self._soon.start())
+
+    # Lines
+
+    def add_line(self) -> None:
+        """Add a line, half the 80 % band above the last price; the second one below it."""
+        series, drawn = self._session.series, self._mine()
+        if series is None:
+            return
+        self._presets.open("odds")
+        if drawn is None:
+            self._adding = True
+            self._draw_paths()
+            return
+        lines = self.kept.of(series.symbol)
+        if len(lines) >= MOST_LINES:
+            return
+        low, high = np.quantile(drawn.paths.samples[0, -1], [0.1, 0.9])
+        last = float(series.y[-1])
+        price = last + _OFFSET * ((high - last) if len(lines) % 2 == 0 else (low - last))
+        name = self.tr("Line {n}").format(n=len(lines) + 1)
+        line = OddsLine(symbol=series.symbol, name=name, start=float(price), end=float(price))
+        self._take(self.kept.with_lines(series.symbol, (*lines, line)))
+        self._panel.choose_line(len(lines))
+
+    def remove_line(self, number: int) -> None:
+        """Take a line of the shown series away."""
+        series = self._session.series
+        lines = self.kept.of(series.symbol) if series is not None else ()
+        if series is not None and 0 <= number < len(lines):
+            rest = (*lines[:number], *lines[number + 1 :])
+            self._take(self.kept.with_lines(series.symbol, rest))
+
+    def take(self, lines: OddsLines) -> None:
+        """Take the lines of a project; there is nothing to put back then."""
+        self.kept, self._before = lines, None
+        self._soon.start()
+        self._show()
+
+    @property
+    def can_put_back(self) -> bool:
+        """Whether the last change can be taken back."""
+        return self._before is not None
+
+    def put_back(self) -> bool:
+        """Take the last change of the lines back; False where there is none."""
+        if self._before is None:
+            return False
+        self.kept, self._before = self._before, None
+        self.changed.emit()
+        self._show()
+        return True
+
+    def _take(self, lines: OddsLines) -> None:
+        """Change the lines so that it can be put back."""
+        if lines == self.kept:
+            return
+        self._before, self.kept = self.kept, lines
+        self.changed.emit()
+        self.undo_offered.emit()
+        self._show()
+
+    def _rename(self, number: int, name: str) -> None:
+        series = self._session.series
+        lines = self.kept.of(series.symbol) if series is not None else ()
+        if series is None or not 0 <= number < len(lines) or lines[number].name == name:
+            return
+        renamed = lines[number].model_copy(update={"name": name})
+        self._take(
+            self.kept.with_lines(series.symbol, (*lines[:number], renamed, *lines[number + 1 :]))
+        )
+
+    def _line_dragged(self, number: int, start: float, end: float, done: bool) -> None:
+        series = self._session.series
+        lines = self.kept.of(series.symbol) if series is not None else ()
+        if series is None or number >= len(lines):
+            return
+        if self._dragged is None:
+            self._dragged = self.kept
+            self._panel.choose_line(number)
+        moved = lines[number].model_copy(update={"start": start, "end": end})
+        self.kept = self.kept.with_lines(
+            series.symbol, (*lines[:number], moved, *lines[number + 1 :])
+        )
+        self._let_go(done)
+
+    def _date_dragged(self, steps: int, done: bool) -> None:
+        if self._dragged is None:
+            self._dragged = self.kept
+        drawn = self._mine()
+        last = drawn is not None and steps >= drawn.paths.horizon
+        self.kept = self.kept.model_copy(update={"until": 0 if last else steps})
+        self._let_go(done)
+
+    def _let_go(self, done: bool) -> None:
+        """Show the odds of where a drag is; keep what was before it once it ends."""
+        if done and self._dragged is not None:
+            if self._dragged != self.kept:
+                self._before = self._dragged
+                self.changed.emit()
+                self.undo_offered.emit()
+            self._dragged = None
+        self._show(table=done)
+
+    # Paths
+
+    def _forecast(self) -> Forecast | None:
+        """Return the final forecast of the shown series, None where there is none."""
+        series, made = self._session.series, self._session.forecast
+        if series is None or made is None or not made.final:
+            return None
+        return next((one for one in made.forecasts if one.symbol == series.symbol), None)
+
+    def _mine(self) -> OddsDrawn | None:
+        """Return the paths that belong to what is shown now."""
+        drawn = self._drawn
+        if drawn is None or drawn.series is not self._session.series:
+            return None
+        return drawn if drawn.forecast is self._forecast() else None
+
+    def _draw_paths(self) -> None:
+        """Draw paths of what is shown, where somebody looks and they are not there yet."""
+        series = self._session.series
+        if series is None:
+            self._drawn = self._asked = None
+            self._panel.show_nothing()
+            self._show_nothing()
+            return
+        looked_at = self._dock.isVisible() or self._adding or bool(self.kept.of(series.symbol))
+        want = (series, self._forecast())
+        if self._mine() is not None:
+            self._show()
+            return
+        self._show_nothing()
+        if not looked_at or self._session.running:
+            return
+        asked = self._asked
+        if asked is None or asked[0] is not want[0] or asked[1] is not want[1]:
+            self._asked = want
+            self._panel.show_source(self.tr("Drawing paths…"))
+            self._session.aside(_ASIDE, _drawing(*want))
+
+    def _show_event(self, event: object) -> None:
+        if isinstance(event, ForecastMade | RunFinished):
+            self._soon.start()
+        elif isinstance(event, OddsDrawn):
+            self._asked, self._drawn = None, event
+            if self._mine() is None:
+                self._soon.start()
+                return
+            self._show()
+            if self._adding:
+                self._adding = False
+                self.add_line()
+
+    def _fail(self, name: str, failure: Failure) -> None:
+        if name == _ASIDE:
+            self._adding = False
+            self._panel.show_source(
+                self.tr("There are no odds: {why} {hint}").format(
+                    why=failure.message, hint=failure.hint
+                )
+            )
+
+    # Showing
+
+    def _show_nothing(self) -> None:
+        self._chart.show_levels((), None, 0, 0)
+        self._chart.show_paths(None)
+
+    def _until(self, paths: Paths) -> int:
+        return min(self.kept.until or paths.horizon, paths.horizon)
+
+    def _show(self, table: bool = True) -> None:
+        """Show lines and odds; the table only where nothing is being dragged."""
+        drawn = self._mine()
+        if drawn is None:
+            return
+        paths, lines = drawn.paths, self.kept.of(drawn.series.symbol)
+        until = self._until(paths)
+        within = paths.until(until)
+        found = [_odds(within, line, paths.horizon) for line in lines]
+        told = [level_sentence(odds, line.name) for odds, line in zip(found, lines, strict=True)]
+        shown = [
+            LevelLine(line.start, line.end, text) for line, text in zip(lines, told, strict=True)
+        ]
+        self._chart.show_levels(shown, drawn.paths.cutoff[0], paths.horizon, until)
+        if len(lines) > 1:
+            curves = sorted((odds.level for odds in found), key=lambda line: float(line[0]))
+            told.append(corridor_sentence(within, curves[0], curves[-1]))
+        model = model_title(paths.model)
+        self._panel.show_source(
+            self.tr("{model}, {n:,} paths of {symbol} from {day}. Touch: some close does.").format(
+                model=model,
+                n=paths.n_paths,
+                symbol=drawn.series.symbol,
+                day=str(paths.cutoff[0])[:10],
+            )
+        )
+        self._panel.show_until(until, paths.horizon)
+        if table:
+            self._panel.show_lines([line.name for line in lines])
+            self._panel.show_odds(told, self._table(within, found, [line.name for line in lines]))
+            self._show_paths()
+        else:
+            self._panel.show_told(told)
+
+    def _table(self, paths: Paths, found: list[LevelOdds], names: list[str]) -> Columns:
+        from forecasting.paths.events import level_table
+
+        rows = level_table(paths, 0)
+        return odds_table([*found, *rows], [*names, *[""] * len(rows)])
+
+    def _show_paths(self) -> None:
+        drawn = self._mine()
+        if drawn is None:
+            self._chart.show_paths(None)
+            return
+        from forecasting.paths.events import extremes
+
+        samples, y0 = drawn.paths.samples[0], float(drawn.paths.y0[0])
+        shown: Floats | None = None
+        limits: Floats | None = None
+        if self._panel.paths_box.isChecked():
+            shown = _from_cutoff(samples[:, :: max(1, samples.shape[1] // _SHOWN_PATHS)].T, y0)
+            shown = shown[:_SHOWN_PATHS]
+        if self._panel.extremes_box.isChecked():
+            low, high = extremes(samples, y0)
+            bands = [np.quantile(low, q, axis=1) for q in (0.1, 0.5)]
+            bands += [np.quantile(high, q, axis=1) for q in (0.5, 0.9)]
+            limits = _from_cutoff(np.stack(bands), y0)
+        self._chart.show_paths(shown, limits)
+
+    def _read(self, bar: int, price: float) -> str:
+        """Return the odds of a price at a bar of the future, "" elsewhere."""
+        drawn = self._mine()
+        if drawn is None:
+            return ""
+        step = bar - int(np.searchsorted(drawn.series.ds, drawn.paths.cutoff[0]))
+        return price_odds(drawn.paths, step, price) if 1 <= step <= drawn.paths.horizon else ""
+
+
+def _odds(paths: Paths, line: OddsLine, steps: int) -> LevelOdds:
+    """Return the odds of a line that runs over so many steps, up to the last step of the paths."""
+    from forecasting.paths import level_odds
+
+    share = np.arange(1, paths.horizon + 1) / steps
+    return level_odds(paths, 0, line.start + share * (line.end - line.start))
+
+
+def _from_cutoff(curves: Floats, y0: float) -> Floats:
+    """Return curves [n, H] with the value at the cutoff before them, [n, 1 + H]."""
+    return np.concatenate([np.full((len(curves), 1), y0), curves], axis=1)
+
+
+def _drawing(series: PriceSeries, forecast: Forecast | None) -> Job:
+    """Return the job that draws paths of a series."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+        from forecasting.paths import PathsMade
+
+        forecasts = () if forecast is None else (forecast,)
+        plan = jobs.PathsPlan(baseline=_BASELINE, forecasts=forecasts, n_paths=_PATHS)
+        config = RunConfig().changed(horizon=_HORIZON)
+        for event in jobs.simulate(Panel((series,)), config, plan, should_stop):
+            if isinstance(event, PathsMade):
+                yield OddsDrawn(series, forecast, event.paths)
+
+    return job

@@ -1,0 +1,243 @@
+"""The portfolio panel: weights at the left; distribution, fall, contributions, correlation and
+backtest at the right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QTableWidget,
+    QTableWidgetItem,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.charts.legend import words
+from app.charts.plot import Columns
+from app.charts.portfolio import (
+    CorrelationMap,
+    DrawdownChart,
+    PortfolioBacktestChart,
+    ValueHistogram,
+)
+from app.theme import Theme
+from app.widgets.table_view import TableView
+from forecasting.series import Floats
+
+_MOST_BARS = 250
+_LEFT = 260
+
+
+class PortfolioPanel(QWidget):
+    """Shows a portfolio; everything is decided by the controller.
+
+    Attributes
+    ----------
+    value_wanted, stop_wanted : Signal
+        Value the portfolio; give that up.
+    equal_wanted, file_wanted : Signal
+        Equal weights; weights from a file of holdings.
+    edited : Signal
+        A weight, the model, the horizon or the choice of a backtest was changed.
+    """
+
+    value_wanted = Signal()
+    stop_wanted = Signal()
+    equal_wanted = Signal()
+    file_wanted = Signal()
+    edited = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = QTableWidget(0, 2)
+        self.weights.setHorizontalHeaderLabels([self.tr("Series"), self.tr("Weight")])
+        self.weights.verticalHeader().hide()
+        self.weights.setAccessibleName(self.tr("Weights"))
+        self.weights.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.weights.setMinimumHeight(60)
+        self.model = QComboBox()
+        self.model.setAccessibleName(self.tr("Model"))
+        self.horizon = QSpinBox()
+        self.horizon.setRange(1, _MOST_BARS)
+        self.horizon.setSuffix(self.tr(" bars"))
+        self.horizon.setAccessibleName(self.tr("Horizon"))
+        self.backtest_box = QCheckBox(self.tr("&Backtest"))
+        self.backtest_box.setToolTip(
+            self.tr("Judge such forecasts of this portfolio from the last 15 % of the dates")
+        )
+        self.value_button = QPushButton(self.tr("&Value the portfolio"))
+        self.equal_button = QPushButton(self.tr("&Equal"))
+        self.file_button = QPushButton(self.tr("&Holdings…"))
+        self.file_button.setToolTip(
+            self.tr("Read a CSV of symbol and value, or symbol and quantity. Nothing is sent.")
+        )
+        self._told = QLabel()
+        self._told.setWordWrap(True)
+        self._told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.histogram, self.drawdown = ValueHistogram(), DrawdownChart()
+        self.correlation, self.judged = CorrelationMap(), PortfolioBacktestChart()
+        self.contributions = TableView(self.tr("Contributions"))
+        self._verdict = QLabel()
+        self._verdict.setWordWrap(True)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.histogram, self.tr("Distribution"))
+        self.tabs.addTab(self.drawdown, self.tr("Falls"))
+        self.tabs.addTab(self.contributions, self.tr("Contributions"))
+        self.tabs.addTab(self.correlation, self.tr("Correlation"))
+        self.tabs.addTab(self._backtest_page(), self.tr("Backtest"))
+        right = QWidget()
+        rows = QVBoxLayout(right)
+        rows.addWidget(self._told)
+        rows.addWidget(self.tabs, 1)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._left())
+        whole.addWidget(right, 1)
+        self._wire()
+        self.show_running(running=False, ready=False)
+
+    def _left(self) -> QWidget:
+        left = QWidget()
+        left.setFixedWidth(_LEFT)
+        rows = QVBoxLayout(left)
+        rows.addWidget(self.weights, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.equal_button)
+        buttons.addWidget(self.file_button)
+        rows.addLayout(buttons)
+        form = QFormLayout()
+        form.addRow(self.tr("&Model"), self.model)
+        form.addRow(self.tr("H&orizon"), self.horizon)
+        rows.addLayout(form)
+        rows.addWidget(self.backtest_box)
+        rows.addWidget(self.value_button)
+        return left
+
+    def _backtest_page(self) -> QWidget:
+        page = QWidget()
+        rows = QVBoxLayout(page)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addWidget(self._verdict)
+        rows.addWidget(self.judged, 1)
+        return page
+
+    def _wire(self) -> None:
+        self.value_button.clicked.connect(self._press)
+        self.equal_button.clicked.connect(lambda _checked=False: self.equal_wanted.emit())
+        self.file_button.clicked.connect(lambda _checked=False: self.file_wanted.emit())
+        self.weights.itemChanged.connect(lambda _item: self.edited.emit())
+        self.model.currentIndexChanged.connect(lambda _index: self.edited.emit())
+        self.horizon.valueChanged.connect(lambda _value: self.edited.emit())
+        self.backtest_box.toggled.connect(lambda _on: self.edited.emit())
+
+    def _press(self) -> None:
+        (self.stop_wanted if self._running else self.value_wanted).emit()
+
+    def show_models(self, models: Mapping[str, str], chosen: str) -> None:
+        """Offer models by key and title."""
+        with QSignalBlocker(self.model):
+            self.model.clear()
+            for key, title in models.items():
+                self.model.addItem(title, key)
+            self.model.setCurrentIndex(max(self.model.findData(chosen), 0))
+
+    def show_choices(self, horizon: int, backtest: bool) -> None:
+        """Show horizon and whether a backtest is wanted."""
+        with QSignalBlocker(self.horizon), QSignalBlocker(self.backtest_box):
+            self.horizon.setValue(horizon)
+            self.backtest_box.setChecked(backtest)
+
+    def show_weights(self, weights: Mapping[str, float]) -> None:
+        """List series with their weights."""
+        with QSignalBlocker(self.weights):
+            self.weights.setRowCount(len(weights))
+            for row, (symbol, weight) in enumerate(weights.items()):
+                name = QTableWidgetItem(symbol)
+                name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+                cell = QTableWidgetItem(f"{weight:.6g}")
+                cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.weights.setItem(row, 0, name)
+                self.weights.setItem(row, 1, cell)
+
+    def typed(self) -> dict[str, str]:
+        """Return what the weights say, as it was typed, by symbol."""
+        found = {}
+        for row in range(self.weights.rowCount()):
+            name, cell = self.weights.item(row, 0), self.weights.item(row, 1)
+            if name is not None and cell is not None:
+                found[name.text()] = cell.text().strip()
+        return found
+
+    def show_running(self, *, running: bool, ready: bool) -> None:
+        """Let the button stop what runs, or begin where something can be valued."""
+        self._running = running
+        self.value_button.setText(self.tr("&Stop") if running else self.tr("&Value the portfolio"))
+        self.value_button.setEnabled(running or ready)
+
+    def show_message(self, text: str) -> None:
+        """Say how far it is, or what is wrong."""
+        self._told.setText(text)
+
+    def show_value(
+        self,
+        sentences: Sequence[str],
+        change: Floats,
+        var: dict[int, float],
+        es: float,
+        drawdown: Floats,
+    ) -> None:
+        """Show the distribution of the value at the end, and the falls on the way."""
+        self._told.setText("  ".join(sentences))
+        self.histogram.show_value(change, var, es)
+        self.drawdown.show_drawdown(drawdown)
+
+    def show_parts(
+        self,
+        symbols: Sequence[str],
+        weights: Floats,
+        shares: Floats,
+        correlation: Floats,
+    ) -> None:
+        """Show what each series contributes to the expected shortfall, and the correlations."""
+        order = np.argsort(-shares)
+        total = float(shares.sum())
+        sheet: Columns = {
+            words("Series"): [symbols[n] for n in order],
+            words("Weight %"): 100 * weights[order],
+            words("To expected shortfall %"): 100 * shares[order],
+            words("Share of it %"): 100 * shares[order] / (total if total else np.nan),
+        }
+        self.contributions.show_sheet(sheet)
+        self.correlation.show_correlation(symbols, correlation)
+
+    def show_verdict(self, sentences: Sequence[str]) -> None:
+        """Show what the backtest says in words."""
+        self._verdict.setText(" ".join(sentences))
+        self._verdict.setVisible(bool(sentences))
+
+    def summary(self) -> str:
+        """Return what the panel says."""
+        return f"{self._told.text()} {self._verdict.text()}".strip()
+
+    def refresh(self) -> None:
+        """Repaint the plots."""
+        for chart in (self.histogram, self.drawdown, self.judged):
+            chart.refresh()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        for chart in (self.histogram, self.drawdown, self.correlation, self.judged):
+            chart.set_theme(theme)
