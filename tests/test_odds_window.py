@@ -221,6 +221,7 @@ def test_weights_are_typed_read_and_kept(bench: Workbench, tmp_path: Path) -> No
     assert "is no number" in bench.banner.text
 
 
+@pytest.mark.slow
 def test_a_portfolio_is_judged_on_demand(bench: Workbench) -> None:
     panel = bench.layout.portfolio
     panel.backtest_box.setChecked(True)
