@@ -37,7 +37,7 @@ _OFFSET = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class OddsDrawn(Event):
+class OddsDrawn:
     """Paths of one series; ``forecast`` is what they were drawn from, None for a baseline."""
 
     series: PriceSeries
@@ -103,7 +103,6 @@ class OddsController(QObject):
         panel.drawn_changed.connect(self._show_paths)
         actions["add_line"].triggered.connect(lambda _checked=False: self.add_line())
         session.event_received.connect(self._show_event)
-        session.background_failed.connect(self._fail)
         session.selected_changed.connect(self._soon.start)
         session.list_changed.connect(self._soon.start)
         session.state_changed.connect(lambda _state: self._soon.start())
@@ -247,29 +246,32 @@ class OddsController(QObject):
         if asked is None or asked[0] is not want[0] or asked[1] is not want[1]:
             self._asked = want
             self._panel.show_source(self.tr("Drawing paths…"))
-            self._session.aside(_ASIDE, _drawing(*want))
+            task = self._session.background.run(_drawing(*want), _ASIDE)
+            task.returned.connect(self._take_drawn)
+            task.failed.connect(self._fail)
 
     def _show_event(self, event: object) -> None:
         if isinstance(event, ForecastMade | RunFinished):
             self._soon.start()
-        elif isinstance(event, OddsDrawn):
-            self._asked, self._drawn = None, event
-            if self._mine() is None:
-                self._soon.start()
-                return
-            self._show()
-            if self._adding:
-                self._adding = False
-                self.add_line()
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE:
+    def _take_drawn(self, drawn: object) -> None:
+        assert isinstance(drawn, OddsDrawn)
+        self._asked, self._drawn = None, drawn
+        if self._mine() is None:
+            self._soon.start()
+            return
+        self._show()
+        if self._adding:
             self._adding = False
-            self._panel.show_source(
-                self.tr("There are no odds: {why} {hint}").format(
-                    why=failure.message, hint=failure.hint
-                )
+            self.add_line()
+
+    def _fail(self, failure: Failure) -> None:
+        self._adding = False
+        self._panel.show_source(
+            self.tr("There are no odds: {why} {hint}").format(
+                why=failure.message, hint=failure.hint
             )
+        )
 
     # Showing
 
@@ -365,7 +367,7 @@ def _from_cutoff(curves: Floats, y0: float) -> Floats:
 def _drawing(series: PriceSeries, forecast: Forecast | None) -> Job:
     """Return the job that draws paths of a series."""
 
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, OddsDrawn | None]:
         from forecasting import jobs
         from forecasting.paths import PathsMade
 
@@ -374,6 +376,8 @@ def _drawing(series: PriceSeries, forecast: Forecast | None) -> Job:
         config = RunConfig().changed(horizon=_HORIZON)
         for event in jobs.simulate(Panel((series,)), config, plan, should_stop):
             if isinstance(event, PathsMade):
-                yield OddsDrawn(series, forecast, event.paths)
+                return OddsDrawn(series, forecast, event.paths)
+        yield from ()
+        return None
 
     return job

@@ -35,19 +35,11 @@ _PATHS = 2000
 
 
 @dataclass(frozen=True, eq=False)
-class PortfolioValued(Event):
+class PortfolioValued:
     """A portfolio was valued, for the panel it was asked for."""
 
     panel: Panel
     made: PortfolioMade
-
-
-@dataclass(frozen=True, eq=False)
-class PortfolioProgress(Event):
-    """How far a backtest of a portfolio is."""
-
-    done: int
-    total: int
 
 
 class PortfolioController(QObject):
@@ -91,8 +83,6 @@ class PortfolioController(QObject):
         panel.equal_wanted.connect(self.hold_equal)
         panel.file_wanted.connect(self._ask_file)
         panel.edited.connect(self._edited)
-        session.event_received.connect(self._show_event)
-        session.background_failed.connect(self._fail)
         session.list_changed.connect(self._list_changed)
         session.frame_due.connect(self._draw)
         self._show_holding()
@@ -202,11 +192,14 @@ class PortfolioController(QObject):
         self._asked = panel
         self._panel.show_running(running=True, ready=True)
         self._panel.show_message(self.tr("Drawing joint paths…"))
-        self._session.aside(_ASIDE, job)
+        task = self._session.background.run(job, _ASIDE)
+        task.yielded.connect(self._show_progress)
+        task.returned.connect(self._take_valued)
+        task.failed.connect(self._fail)
 
     def stop(self) -> None:
         """Give up what is being valued; what was shown before stays."""
-        self._session.forget(_ASIDE)
+        self._session.background.cancel(_ASIDE)
         self._asked = None
         self._list_changed()
         self._panel.show_message(self.tr("Stopped."))
@@ -225,17 +218,19 @@ class PortfolioController(QObject):
             panel = Panel(tuple(s for s in panel if s.symbol in {f.symbol for f in forecasts}))
         return _valuing(self._session.panel or panel, panel, holding, shares, forecasts)
 
-    def _show_event(self, event: object) -> None:
-        if isinstance(event, PortfolioProgress) and self._asked is not None:
+    def _show_progress(self, event: object) -> None:
+        if isinstance(event, Progress):
             self._panel.show_message(
                 self.tr("Judging: {done} of {total} dates").format(
                     done=event.done, total=event.total
                 )
             )
-        elif isinstance(event, PortfolioValued):
-            self._asked, self.valued = None, event
-            self._list_changed()
-            self._show(event.made)
+
+    def _take_valued(self, valued: object) -> None:
+        assert isinstance(valued, PortfolioValued)
+        self._asked, self.valued = None, valued
+        self._list_changed()
+        self._show(valued.made)
 
     def _show(self, made: PortfolioMade) -> None:
         from forecasting.paths.portfolio import RISK_LEVELS
@@ -279,11 +274,10 @@ class PortfolioController(QObject):
         )
         self._panel.show_verdict(judged.sentences)
 
-    def _fail(self, name: str, failure: Failure) -> None:
-        if name == _ASIDE:
-            self._asked = None
-            self._list_changed()
-            self._panel.show_message(f"{failure.message} {failure.hint}".strip())
+    def _fail(self, failure: Failure) -> None:
+        self._asked = None
+        self._list_changed()
+        self._panel.show_message(f"{failure.message} {failure.hint}".strip())
 
     def _draw(self) -> None:
         if self._panel.isVisible():
@@ -314,7 +308,7 @@ def _valuing(
         baseline = "" if forecasts else holding.model
         return PathsPlan(baseline=baseline, forecasts=forecasts, n_paths=_PATHS)
 
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, PortfolioValued | None]:
         from forecasting import jobs
         from forecasting.paths import PortfolioMade
 
@@ -324,8 +318,9 @@ def _valuing(
         ):
             should_stop()
             if isinstance(event, PortfolioMade):
-                yield PortfolioValued(asked, event)
-            elif isinstance(event, Progress) and event.total:
-                yield PortfolioProgress(event.done, event.total)
+                return PortfolioValued(asked, event)
+            if isinstance(event, Progress) and event.total:
+                yield event
+        return None
 
     return job
