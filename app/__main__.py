@@ -36,16 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ----------
     arguments : sequence of str, optional
         The words after the program's name; by default those of the process. Without any, or with
-        nothing but
-        files and references (and ``--safe-mode`` or ``--reset-settings``), the window opens;
-        everything else is for :mod:`app.cli`.
+        nothing but files and references (and ``--safe-mode`` or ``--reset-settings``), the window
+        opens; everything else is for :mod:`app.cli`.
 
     Returns
     -------
     int
         2 where there is no display to open a window on; a window that was open ends the process
-        itself.
-        For commands see :func:`app.cli.main`.
+        itself. For commands see :func:`app.cli.main`.
     """
     if arguments is None:
         end_at_signals()
@@ -239,12 +237,12 @@ def _explainer() -> Callable[[QtMsgType, QMessageLogContext, str | None], None]:
     """
     from PySide6.QtCore import QtMsgType
 
-    said: list[str] = []
+    texts: list[str] = []
 
     def handler(kind: QtMsgType, _context: QMessageLogContext, message: str | None) -> None:
-        said.extend((message or "").strip().splitlines()[:1])
+        texts.extend((message or "").strip().splitlines()[:1])
         if kind is QtMsgType.QtFatalMsg:
-            os._exit(_no_window(said[0]))
+            os._exit(_no_window(texts[0]))
 
     return handler
 

@@ -20,8 +20,8 @@ def complete(root: QWidget) -> None:
     the control they belong to.
 
     Parts that have a name keep it. A list that drops down and a field that is typed in are called
-    like their combo box; the cross in
-    a line edit says what it clears; what shows the rest of a bar says so.
+    like their combo box; the cross in a line edit says what it clears; what shows the rest of a bar
+    says so.
     """
     for combo in root.findChildren(QComboBox):
         name = _name(combo)

@@ -430,14 +430,14 @@ class Actions:
 
     def shortcuts(self) -> list[tuple[str, str]]:
         """Return text and keys of every action that has keys, in the order of the menus."""
-        told = []
+        texts = []
         for name, action in self.named.items():
             group = COMMANDS[name].group
             text = action.iconText()
             if group and not text.startswith(group.capitalize()):
                 text = f"{_tr(group.capitalize())}: {text}"
-            told.append((text, action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)))
-        return [(text, keys) for text, keys in told if keys]
+            texts.append((text, action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)))
+        return [(text, keys) for text, keys in texts if keys]
 
     def _action(self, name: str, command: Command) -> QAction:
         action = QAction(_tr(command.text), self._window)

@@ -39,8 +39,7 @@ class Failure:
     """A fault on its way to the window; ``details`` is empty for a fault that the user can mend.
 
     ``suggestions`` are references that may be meant instead of one that could not be loaded,
-    likeliest first;
-    ``remedies`` are next steps that the program can take by itself.
+    likeliest first; ``remedies`` are next steps that the program can take by itself.
     """
 
     message: str
@@ -82,9 +81,8 @@ class Collector:
     """Keeps Python's cycle collector in the thread of the window while workers run.
 
     Left alone, it starts in whichever thread allocates. A cycle that holds a Qt object, such as a
-    dialog that was closed,
-    would then be freed in a worker, and Qt crashes where a timer or widget ends in a thread that is
-    not its own.
+    dialog that was closed, would then be freed in a worker, and Qt crashes where a timer or widget
+    ends in a thread that is not its own.
     """
 
     def __init__(self) -> None:
@@ -130,9 +128,8 @@ class Mailbox:
     """Bounded queue between a job and the window.
 
     Of :class:`Progress` and :class:`GradientByLag` only the latest waits, so that a fast job cannot
-    flood
-    the window; every other event is kept, and a job that is far ahead waits until the window has
-    taken some.
+    flood the window; every other event is kept, and a job that is far ahead waits until the window
+    has taken some.
 
     Parameters
     ----------

@@ -210,8 +210,7 @@ def ask_save_path(
     """Ask where to write a file; "" when the user thinks better of it.
 
     ``kinds`` maps each possible suffix to its name, the usual one first. A path without one of
-    them, or of those that are
-    ``known`` beside them, gets that of the chosen kind.
+    them, or of those that are ``known`` beside them, gets that of the chosen kind.
     """
     filters = {f"{name} (*{suffix})": suffix for suffix, name in kinds.items()}
     first = next(iter(kinds))

@@ -350,9 +350,8 @@ def is_harmless(file: Path) -> bool:
     """Whether a file of settings holds text and bytes only; one that is not there does.
 
     Qt makes of ``@Variant`` and ``@DateTime`` whatever they describe, and PySide takes Python
-    objects in them out of a pickle, which
-    runs code. They are looked for as Qt will see them: without escapes, quotes and line ends that
-    are continued.
+    objects in them out of a pickle, which runs code. They are looked for as Qt will see them:
+    without escapes, quotes and line ends that are continued.
     """
     try:
         text = read_regular_file(file, _MOST_BYTES).decode("latin-1")

@@ -47,8 +47,7 @@ from forecasting.series import Finding, Panel, PriceSeries
 from forecasting.sources.options import Interval, Request
 
 #: ``preparing`` waits for torch with a task to start, ``paused`` for the user to go on,
-#: ``stopping`` for the result of a task that
-#: was told to stop.
+#: ``stopping`` for the result of a task that was told to stop.
 State = Literal[
     "idle",
     "loading",
@@ -449,9 +448,9 @@ class Session(QObject):
         """
         assert self.finished is not None
         config, last = self.finished.result.config, self.finished.result.history[-1]
-        begun = self.seen.replay.begun()
+        started = self.seen.replay.begun()
         self.train(config.changed(epochs=last.epoch + epochs), self._kept)
-        self.watched.replay = begun
+        self.watched.replay = started
 
     def pause(self, paused: bool) -> None:
         """Let a training wait, or go on."""

@@ -110,8 +110,7 @@ def training(
     """Return the job that trains a network, from the start or a file.
 
     It waits while ``pausing`` is set, its end goes to ``keep``, and given up while ``leaving`` is
-    set it leaves
-    a file from which it can go on.
+    set it leaves a file from which it can go on.
     """
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:

@@ -25,8 +25,7 @@ class Theme:
     """One set of colours, as ``#RRGGBB``.
 
     Series colours are from Okabe and Ito's colour-blind safe set (Color Universal Design, 2008).
-    Text reaches a
-    contrast of 4.5 on its ground, graphics 3 (WCAG 2.2, 1.4.3 and 1.4.11).
+    Text reaches a contrast of 4.5 on its ground, graphics 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 
     Attributes
     ----------
@@ -283,8 +282,7 @@ def apply(app: QApplication, theme: Theme) -> None:
     app.setStyleSheet(
         ""
         # a palette that changes under a sheet makes Qt style every widget once more, at five times
-        # the
-        # cost
+        # the cost
     )
     if app.style().objectName().lower() != "fusion":  # under a sheet the style has no name
         app.setStyle("Fusion")  # the one style that follows a palette on each platform
@@ -363,8 +361,7 @@ def style_sheet(theme: Theme) -> str:
     """Return the style sheet: spacing, rounding and focus marks on top of Fusion.
 
     Widgets may set the dynamic properties ``role`` (labels: ``title``, ``heading``, ``muted``,
-    ``danger``, ``badge``; frames: ``card``)
-    and ``primary`` (the one main button of a panel).
+    ``danger``, ``badge``; frames: ``card``) and ``primary`` (the one main button of a panel).
     """
     values = {
         **{name: getattr(theme, name) for name in theme.__dataclass_fields__},

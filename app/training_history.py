@@ -130,7 +130,7 @@ class TrainingHistory:
             for (setting, value), title in model.spec.variants.items()
             if getattr(model, setting) == value
         )
-        told = [next(variants, model.title)]
+        texts = [next(variants, model.title)]
         if model.memory and model.spec.gated:
-            told.append(f"memory {model.memory}")
-        return f"#{self.number} {', '.join(told)}"
+            texts.append(f"memory {model.memory}")
+        return f"#{self.number} {', '.join(texts)}"

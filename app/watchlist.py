@@ -278,9 +278,9 @@ class Watchlist:
             saved = _Saved.model_validate_json(text)
         except ValidationError as error:
             newer = error.errors()[0]["loc"] == ("version",)
-            told = "was written by another version of Candlecast" if newer else "is damaged"
+            message = "was written by another version of Candlecast" if newer else "is damaged"
             raise WatchlistError(
-                f"The watchlist {told}.",
+                f"The watchlist {message}.",
                 "Update Candlecast." if newer else "It is set aside; a new one is begun.",
                 damaged=not newer,
             ) from error

@@ -3,11 +3,9 @@
     python -m benchmarks.charts [--rounds 5] [--finplot PYTHON] [--out FOLDER]
 
 ``PYTHON`` is the interpreter of an environment that has finplot, which is under the GPL and
-therefore no part of ours. All charts are
-1200 x 700 pixels, offscreen. A pan moves the view by 5 bars and paints; "all" goes from 2,000 bars
-to all there are. Peers keep
-their defaults; pyqtgraph draws the line with ``clipToView`` and peak downsampling, which its manual
-advises for long lines,
+therefore no part of ours. All charts are 1200 x 700 pixels, offscreen. A pan moves the view by 5
+bars and paints; "all" goes from 2,000 bars to all there are. Peers keep their defaults; pyqtgraph
+draws the line with ``clipToView`` and peak downsampling, which its manual advises for long lines,
 and the candles of its own example (one picture of all).
 """
 

@@ -5,11 +5,10 @@ Usage: python -m benchmarks.gpu [--device cuda] [--models lstm gru] [--sizes 256
 [--series 10000] [--rounds 7] [--out FOLDER]
 
 Prices are synthetic random walks. Lookback 60, horizon 5, float32, wall milliseconds with the
-device waited for at both ends. The bare loop
-is torch.nn, a gather of the same windows, a linear head, the pinball loss and torch's fused AdamW;
-the layer alone runs forwards and
-backwards on a fixed batch. Goal: ours at most 1.15 times the layer alone. With --device cpu it runs
-anywhere, to see that it runs.
+device waited for at both ends. The bare loop is torch.nn, a gather of the same windows, a linear
+head, the pinball loss and torch's fused AdamW; the layer alone runs forwards and backwards on a
+fixed batch. Goal: ours at most 1.15 times the layer alone. With --device cpu it runs anywhere, to
+see that it runs.
 """
 
 from __future__ import annotations
@@ -51,9 +50,9 @@ class Contestants:
             device=str(device),
         )
         split = split_panel(panel, config.task)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         windows, forecaster = untrained(panel, split, config, device)
-        self.prepared = time.perf_counter() - begun
+        self.prepared = time.perf_counter() - started
         self.run = Run(
             forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
         )
@@ -90,12 +89,12 @@ class Contestants:
         """Return the wall milliseconds of a step."""
         waited = torch.cuda.synchronize if self.fixed.device.type == "cuda" else lambda: None
         waited()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for number in range(STEPS):
             step(self.batches[number % len(self.batches)])
         waited()
         self.run.seen.clear()
-        return 1e3 * (time.perf_counter() - begun) / STEPS
+        return 1e3 * (time.perf_counter() - started) / STEPS
 
 
 def row(

@@ -3,12 +3,10 @@
 Usage: python -m benchmarks.growth [--rounds 3] [--models rnn lstm gru] [--out FOLDER]
 
 On synthetic random walks with open, high, low, close and volume, one thread. Lookback and hidden
-size: CPU milliseconds of one gradient
-step (batch 64), the median of rounds in which all sizes take turns. Series and bars: CPU seconds of
-a whole fit of two epochs, features,
-volatility, baseline and validation included. The exponent is that of a power law through all points
-(by least squares of logarithms), at
-the end that between the two largest; ten times as much costs what stands beside it.
+size: CPU milliseconds of one gradient step (batch 64), the median of rounds in which all sizes take
+turns. Series and bars: CPU seconds of a whole fit of two epochs, features, volatility, baseline and
+validation included. The exponent is that of a power law through all points (by least squares of
+logarithms), at the end that between the two largest; ten times as much costs what stands beside it.
 """
 
 from __future__ import annotations
@@ -58,22 +56,22 @@ class Steps:
 
     def __call__(self) -> float:
         """Return the CPU milliseconds of a step."""
-        begun = time.process_time()
+        started = time.process_time()
         for _ in range(STEPS):
             self.run.step(self.batch, 5e-4)
         self.run.seen.clear()
-        return 1e3 * (time.process_time() - begun) / STEPS
+        return 1e3 * (time.process_time() - started) / STEPS
 
 
 def fitted(panel: Panel, model: str) -> float:
     """Return the CPU seconds of a fit of two epochs."""
     config = RunConfig().changed(model=model, epochs=2, horizon=5, device="cpu")
     split = split_panel(panel, config.task)
-    begun = time.process_time()
+    started = time.process_time()
     for event in fit(panel, split, config, lambda: False):
         if isinstance(event, SplitMade):
             torch.set_num_threads(1)
-    return time.process_time() - begun
+    return time.process_time() - started
 
 
 def turns(contestants: dict[int, Callable[[], float]], rounds: int) -> dict[int, float]:

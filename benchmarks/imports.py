@@ -2,8 +2,8 @@
 tables of docs/dependencies.md.
 
 ``python benchmarks/imports.py`` prints them, ``--write`` puts them into the page. CPU time and
-memory are what
-importing the one package, and all that it needs, adds to a bare process; the least of five.
+memory are what importing the one package, and all that it needs, adds to a bare process; the least
+of five.
 """
 
 from __future__ import annotations

@@ -63,10 +63,10 @@ def cost(bench: Workbench, view: str, drawn: bool) -> float:
         RunView.draw = lambda self: None  # type: ignore[method-assign]
     bench.training.show_view(VIEWS[view])
     bench.session.unsaved = False
-    begun = time.process_time()
+    started = time.process_time()
     bench.session.train(CONFIG)
     wait(lambda: len(bench.session.history) > CONFIG.train.epochs)
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     RunView.draw = draw  # type: ignore[method-assign]
     bench.cancel()
     wait(lambda: not bench.session.threads)

@@ -5,12 +5,10 @@ Usage: python -m benchmarks.memory [--series 500] [--bars 1260] [--lookback 250]
 FOLDER]
 
 The prices are synthetic: random walks with open, high, low, close and volume. Each stage is
-measured in a process of its own, on one
-thread: the most memory that it had at any time, less what it had with everything imported, a small
-training done and the panel in memory.
-A training ends after some steps, a validation and a forecast: more of the same takes no more
-memory. The goal is four times the bars
-(float64, five columns) besides the model.
+measured in a process of its own, on one thread: the most memory that it had at any time, less what
+it had with everything imported, a small training done and the panel in memory. A training ends
+after some steps, a validation and a forecast: more of the same takes no more memory. The goal is
+four times the bars (float64, five columns) besides the model.
 """
 
 from __future__ import annotations

@@ -4,10 +4,9 @@ whatever goes on.
     python -m benchmarks.responsiveness [--repeats 3] [--rows 1000000] [--out FOLDER]
 
 A gap is the time between two beats: 10 ms at best. Each action counts from its beginning to its
-end. A window that is busy for as long as
-a gap answers only after it. Other work on the machine makes gaps longer: "CPU ms" is the most CPU
-time that the process, all threads
-together, used within one gap, which is about what the gap would be on a machine of its own.
+end. A window that is busy for as long as a gap answers only after it. Other work on the machine
+makes gaps longer: "CPU ms" is the most CPU time that the process, all threads together, used within
+one gap, which is about what the gap would be on a machine of its own.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class Heart:
         self._wait(lambda: True, 0.1)
         self.gaps.clear()
         self.busy.clear()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         QTimer.singleShot(0, act)
         self._wait(over, least, most)
         self._wait(lambda: True, 0.05)
@@ -85,17 +84,17 @@ class Heart:
             "max_ms": gaps[-1],
             "busy_ms": busy,
             "over_50": sum(gap > 50 for gap in gaps),
-            "seconds": time.perf_counter() - begun,
+            "seconds": time.perf_counter() - started,
         }
 
     @staticmethod
     def _wait(condition: Callable[[], object], least: float, most: float = 600.0) -> None:
         """Let the event loop run as it does in the program: it sleeps between events."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
         first = True
-        while first or time.perf_counter() - begun < least or not condition():
+        while first or time.perf_counter() - started < least or not condition():
             first = False
-            if time.perf_counter() - begun > most:
+            if time.perf_counter() - started > most:
                 raise TimeoutError("the window did not get there")
             QApplication.processEvents()
             time.sleep(0.0005)

@@ -5,13 +5,11 @@ Usage: python -m benchmarks.sequence PANEL.csv.gz [--series 20] [--models lstm g
 [--seeds 3] [--out FOLDER]
 
 One pass over a chunk of 64 bars answers at each of them, after as many bars of run-up as the
-lookback has; a window answers once. The
-mark is the best validation loss of the training on windows with the settings as shipped. Sequences
-get the same settings, and once more
-four times as many epochs (and patience), for an epoch has an eighth of the steps. The last 250
-dates are the test part: CRPS of
-calibrated forecasts of the log return, in basis points. One thread; contestants take turns, seed by
-seed.
+lookback has; a window answers once. The mark is the best validation loss of the training on windows
+with the settings as shipped. Sequences get the same settings, and once more four times as many
+epochs (and patience), for an epoch has an eighth of the steps. The last 250 dates are the test
+part: CRPS of calibrated forecasts of the log return, in basis points. One thread; contestants take
+turns, seed by seed.
 """
 
 from __future__ import annotations
@@ -51,7 +49,7 @@ def trained(
     """Train to the end in one thread; return what came out, and CPU seconds and validation loss
     after each epoch.
     """
-    begun, curve = time.process_time(), []
+    started, curve = time.process_time(), []
     training = fit(panel, split, config, lambda: False)
     try:
         while True:
@@ -59,7 +57,7 @@ def trained(
             if isinstance(event, SplitMade):
                 torch.set_num_threads(1)
             elif isinstance(event, EpochEnd):
-                curve.append((time.process_time() - begun, event.val_loss))
+                curve.append((time.process_time() - started, event.val_loss))
     except StopIteration as finished:
         return finished.value, curve
 

@@ -4,8 +4,8 @@ least that Qt and torch need.
     python -m benchmarks.start [--rounds 15] [--out FOLDER]
 
 Every contestant is a fresh process, offscreen, with settings of a first start. Bare windows are the
-leanest that can be written: a label;
-pyqtgraph with a line of the closes of the same file, read by pandas.
+leanest that can be written: a label; pyqtgraph with a line of the closes of the same file, read by
+pandas.
 """
 
 from __future__ import annotations

@@ -58,11 +58,11 @@ def timed(owner: type, name: str) -> Iterator[list[float]]:
     method = getattr(owner, name)
 
     def wrapped(*args: Any) -> Any:
-        begun = time.process_time()
+        started = time.process_time()
         try:
             return method(*args)
         finally:
-            spent.append(time.process_time() - begun)
+            spent.append(time.process_time() - started)
 
     setattr(owner, name, wrapped)
     try:
@@ -94,7 +94,7 @@ def main(runs: int) -> None:
                 timed(GradientProbe, "look") as looks,
                 timed(Autosave, "save") as saves,
             ):
-                begun = time.process_time()
+                started = time.process_time()
                 for _ in fit(
                     panel,
                     split_panel(panel, config.task),
@@ -103,7 +103,7 @@ def main(runs: int) -> None:
                     autosave=Path(folder) / "kept.training",
                 ):
                     pass
-                total = time.process_time() - begun
+                total = time.process_time() - started
             shares.append((total, len(looks), sum(looks) / total, len(saves), sum(saves) / total))
         total, looked, looking, saved, saving = (
             median(column) for column in zip(*shares, strict=True)

@@ -25,8 +25,8 @@ def run(command: Sequence[str], seconds: float = 300) -> Figures:
     line of output holds as JSON.
 
     The contestant finds in ``CANDLECAST_BEGUN`` when it was started (``time.time()``). Wall and CPU
-    seconds of the whole process,
-    threads and children included, are added as ``whole_wall`` and ``whole_cpu``.
+    seconds of the whole process, threads and children included, are added as ``whole_wall`` and
+    ``whole_cpu``.
     """
     with tempfile.TemporaryDirectory(prefix="candlecast-bench-") as home:
         environment = {
@@ -35,7 +35,7 @@ def run(command: Sequence[str], seconds: float = 300) -> Figures:
             "CANDLECAST_HOME": home,
             "QT_QPA_PLATFORM": "offscreen",
         }
-        before, begun = os.times(), time.perf_counter()
+        before, started = os.times(), time.perf_counter()
         environment["CANDLECAST_BEGUN"] = repr(time.time())
         done = subprocess.run(
             command,
@@ -46,7 +46,7 @@ def run(command: Sequence[str], seconds: float = 300) -> Figures:
             env=environment,
             check=False,
         )
-        wall, after = time.perf_counter() - begun, os.times()
+        wall, after = time.perf_counter() - started, os.times()
     if done.returncode != 0:
         raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

@@ -8,13 +8,11 @@ Map, bottom to top::
     events       everything that leaves the engine while it works
     metrics      scores of outcomes            calendars  the dates of the future
     bundle       the model file                sources    files, tickers, samples; store: the price
-    cache
-    volatility   how far a series moves        features   causal inputs
-    windows      splits, scaling, windows      models     the networks
-    training     fit(), TrainedNetwork         baselines, conformal
-    backtest     walk-forward                  verdict    plain words
-    jobs         the verbs: load, train, backtest, predict as generators of events
-    api          the same for notebooks: Forecaster, data frames in and out
+    cache volatility   how far a series moves        features   causal inputs windows      splits,
+    scaling, windows      models     the networks training     fit(), TrainedNetwork
+    baselines, conformal backtest     walk-forward                  verdict    plain words jobs
+    the verbs: load, train, backtest, predict as generators of events api          the same for
+    notebooks: Forecaster, data frames in and out
 
 Shapes: S series, T bars, L input_size, H horizon, C features, Q quantiles, N origins, B batch.
 

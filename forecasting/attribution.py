@@ -70,9 +70,9 @@ class Explanation:
             (self.ahead_names, self.ahead_median, self.ahead_width),
         )
         for names, median, width in parts:
-            for place, name in enumerate(names):
-                found[name][0] += float(median[:, place].sum())
-                found[name][1] += float(width[:, place].sum())
+            for index, name in enumerate(names):
+                found[name][0] += float(median[:, index].sum())
+                found[name][1] += float(width[:, index].sum())
         order = sorted(found, key=lambda name: -(abs(found[name][0]) + abs(found[name][1])))
         return {name: (found[name][0], found[name][1]) for name in order}
 

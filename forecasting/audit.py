@@ -55,9 +55,7 @@ def audit(
     -------
     list of Check
         One for inputs, for each of the user's inputs and its dates, for the forecast of a freshly
-        trained network, for each
-        baseline, and for the
-        skill on simulated random walks.
+        trained network, for each baseline, and for the skill on simulated random walks.
     """
     quick = config.changed(epochs=min(config.train.epochs, _EPOCHS), patience=_EPOCHS)
     date = split_panel(panel, quick.task).test_start - np.timedelta64(1, "us")

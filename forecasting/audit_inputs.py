@@ -25,8 +25,7 @@ _ROUNDING = 1e-6
 #: Rows that are compared, the last ones of each series before the date.
 _ROWS = 500
 #: A correlation with the next move that no honest input has: at least so large, so many standard
-#: errors, and so many times as large
-#: as that with the move of its own bar.
+#: errors, and so many times as large as that with the move of its own bar.
 _LEAST, _ERRORS, _TIMES = 0.12, 5.0, 1.5
 #: Fewest pairs that a correlation is told from; lags that each side is made independent of.
 _PAIRS, _LAGS = 60, 5
@@ -159,10 +158,9 @@ def timing(panel: Panel, spec: ExogSpec, place: int) -> Timing:
     """Correlate what is new in an input with the move of its own bar and with the next one.
 
     What each can be told from its own past, and from the weekday and the hour, is taken off both
-    sides first (prewhitening: Box and
-    Jenkins 1970). Direction and size of the moves are looked at, of the input its values; ranks are
-    correlated, so that single
-    values do not decide. Of a panel the mean over its series counts.
+    sides first (prewhitening: Box and Jenkins 1970). Direction and size of the moves are looked at,
+    of the input its values; ranks are correlated, so that single values do not decide. Of a panel
+    the mean over its series counts.
     """
     found = [pair for series in panel for pair in [_pairs(series, spec, place)] if pair is not None]
     if not found:
@@ -196,11 +194,11 @@ def _pairs(series: PriceSeries, spec: ExogSpec, index: int) -> tuple[Floats, int
         return None
     rows = []
     for measure in (np.clip(scaled, -8, 8), np.log(np.abs(scaled) + 0.05)):
-        told = _residual(measure, calendar, np.arange(_LAGS + 1, len(series)))
-        if told is None:
+        text = _residual(measure, calendar, np.arange(_LAGS + 1, len(series)))
+        if text is None:
             continue
         full = np.full(len(series), np.nan)
-        full[_LAGS + 1 :] = told
+        full[_LAGS + 1 :] = text
         rows.append([_rank_correlation(new, full[at]), _rank_correlation(new, full[at + 1])])
     return (np.array(rows), int(at.size)) if len(rows) == 2 else None
 

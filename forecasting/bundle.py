@@ -139,13 +139,13 @@ def settings_in(path: str | Path, manifest: Mapping[str, Any]) -> RunConfig:
         value = repr(first.get("input"))[:_NAME_LENGTH]
         saved_by = manifest.get("candlecast")
         by = f" It was saved by Candlecast {saved_by}." if isinstance(saved_by, str) else ""
-        said = (
+        text = (
             "which this version does not know"
             if first["type"] == "extra_forbidden"
             else f"which is not possible here: {first['msg']}"
         )
         raise ModelFileError(
-            f"{name} has the setting {setting} = {value}, {said}.{by}",
+            f"{name} has the setting {setting} = {value}, {text}.{by}",
             "Open it with the version that saved it, or update Candlecast.",
         ) from error
     except ConfigError as error:

@@ -225,10 +225,10 @@ def check_distances(panel: Panel) -> None:
     groups = by_distance(panel)
     if len(groups) < 2:
         return
-    told = "; ".join(f"{frequency.words}: {some_names(symbols)}" for frequency, symbols in groups)
+    text = "; ".join(f"{frequency.words}: {some_names(symbols)}" for frequency, symbols in groups)
     common = common_distance(frequency for frequency, _ in groups)
     raise MixedDistancesError(
-        f"Bars of different distances cannot be learned together ({told}).",
+        f"Bars of different distances cannot be learned together ({text}).",
         _way_out(common),
         groups,
         common,

@@ -76,9 +76,8 @@ def _setting(
     """Declare one setting.
 
     Label, one sentence of help, unit, rank in forms, values with a name of their own, values of
-    other settings of the group at
-    which this one has no effect, a second sentence of help for forms, how many of its values forms
-    show as buttons, and limits.
+    other settings of the group at which this one has no effect, a second sentence of help for
+    forms, how many of its values forms show as buttons, and limits.
     """
     extra: dict[str, Any] = {
         "unit": unit,
@@ -94,12 +93,9 @@ class Settings(BaseModel):
     """A frozen group of settings that refuses unknown names.
 
     Each field carries its label (``title``), help (``description``) and limits;
-    ``json_schema_extra`` adds its
-    ``unit``, whether it is ``advanced``, ``words`` for single values, ``unless``, the values of
-    others at which it has
-    no effect, ``more``, a second sentence of help, and ``shown``, how many values are a button
-    each: forms and flags
-    are made from them.
+    ``json_schema_extra`` adds its ``unit``, whether it is ``advanced``, ``words`` for single
+    values, ``unless``, the values of others at which it has no effect, ``more``, a second sentence
+    of help, and ``shown``, how many values are a button each: forms and flags are made from them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -251,9 +247,8 @@ class InputConfig(Settings):
     """What the network reads of each bar, beside its moves, range, volatility level and trend.
 
     All but the calendar are known up to the cutoff only. The calendar is known ahead: of the next
-    bar it is read with each bar, and of each
-    bar of the horizon it moves the forecast of that bar. :data:`KNOWN_AHEAD` tells the two kinds
-    apart.
+    bar it is read with each bar, and of each bar of the horizon it moves the forecast of that bar.
+    :data:`KNOWN_AHEAD` tells the two kinds apart.
     """
 
     volume: bool = _setting(
@@ -793,8 +788,8 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         """Refuse settings that contradict each other, with a :class:`ConfigError`."""
-        for said in _contradictions(self):
-            raise ConfigError(*said)
+        for text in _contradictions(self):
+            raise ConfigError(*text)
         return self
 
     def changed(self, **values: Any) -> Self:
@@ -804,8 +799,8 @@ class RunConfig(Settings):
         ------
         ConfigError
             A name that no group has, a value outside its limits, or values that contradict each
-            other. With a new ``shape``
-            alone, lookback, horizon and decoding become what it asks for.
+            other. With a new ``shape`` alone, lookback, horizon and decoding become what it asks
+            for.
         """
         groups: dict[str, dict[str, Any]] = {name: dict(getattr(self, name)) for name in GROUPS}
         if rule := _rule(values.get("shape")):
@@ -893,11 +888,11 @@ def _explained(error: ValidationError) -> ConfigError:
             f"The configuration is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}.",
             "Correct the file.",
         )
-    said = _SAID.get(first["type"], first["msg"].lower())
+    text = _SAID.get(first["type"], first["msg"].lower())
     hint = _FORMS.get(
         str(first["loc"][-1]) if first["loc"] else "", "Correct this value and try again."
     )
-    return ConfigError(f"{name} = {first.get('input')!r}: {said}.", hint)
+    return ConfigError(f"{name} = {first.get('input')!r}: {text}.", hint)
 
 
 def _rule(shape: object) -> Shape | None:

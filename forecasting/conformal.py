@@ -2,12 +2,10 @@
 each step ahead.
 
 Every forecast is read as a curve from standard normal scores x (its levels through the inverse
-normal) to values,
-straight between its quantiles and beyond the outermost; values are taken in logs where all are
-positive. An outcome's
-score z is the place at which it lies on its own curve: a measure that the model's own spread has
-normalised. A
-calibration says which x to read instead of the stated one. The median never moves.
+normal) to values, straight between its quantiles and beyond the outermost; values are taken in logs
+where all are positive. An outcome's score z is the place at which it lies on its own curve: a
+measure that the model's own spread has normalised. A calibration says which x to read instead of
+the stated one. The median never moves.
 """
 
 from __future__ import annotations
@@ -50,8 +48,7 @@ class Calibration(Settings, ABC):
         ----------
         outcomes : Outcomes
             Of one model, with the median among its quantiles. Outcomes not known yet are NaN: so a
-            forecast of the real
-            future is calibrated by what came before it.
+            forecast of the real future is calibrated by what came before it.
         history : Outcomes or Scored, optional
             Earlier forecasts of the same model on the same levels, to learn from.
 
@@ -130,14 +127,12 @@ class SplitConformal(Calibration):
     window).
 
     Sound while the near past resembles the future; slow in a crisis. Forecasts with fewer than
-    ``least`` scores before
-    them stay as they are.
+    ``least`` scores before them stay as they are.
 
     References
     ----------
     Vovk, Gammerman & Shafer (2005), Algorithmic learning in a random world; Lei et al. (2018),
-    Distribution-free
-    predictive inference for regression.
+    Distribution-free predictive inference for regression.
     """
 
     name: ClassVar[str] = "split"
@@ -176,21 +171,15 @@ class Aci(Calibration):
     band on its own.
 
     Two layers multiply the distance of a band's limits from the median. The slow one moves every
-    tracked band by the
-    difference of its misses from the stated share, so that coverage comes true in the long run
-    whatever happens (Gibbs &
-    Candes 2021, as quantile tracking in log width: Angelopoulos, Candes & Tibshirani 2023,
-    conformal PID control). The fast
-    one moves all bands together by how far out the last outcomes lay, and fades (the leaking
-    integrator of the latter):
+    tracked band by the difference of its misses from the stated share, so that coverage comes true
+    in the long run whatever happens (Gibbs & Candes 2021, as quantile tracking in log width:
+    Angelopoulos, Candes & Tibshirani 2023, conformal PID control). The fast one moves all bands
+    together by how far out the last outcomes lay, and fades (the leaking integrator of the latter):
     it answers a crisis within days. Either correction c counts by ``1 - v/c^2`` only, not at all
-    where its square is below
-    v, the variance that it would have if nothing was wrong (the shrinkage of James & Stein 1961):
-    bands that are right do
-    not follow noise. Misses are those of the bands as they were given, so coverage still comes
-    true. In a panel a share of
-    each step is common to all series, because they share their crises. Farther steps learn more
-    slowly, because their
+    where its square is below v, the variance that it would have if nothing was wrong (the shrinkage
+    of James & Stein 1961): bands that are right do not follow noise. Misses are those of the bands
+    as they were given, so coverage still comes true. In a panel a share of each step is common to
+    all series, because they share their crises. Farther steps learn more slowly, because their
     outcomes arrive late and overlap.
     """
 
@@ -400,8 +389,7 @@ class Calibrated:
         cutoff are looked at.
 
         Forecasts are made from every bar between ``start`` and the last origin, of all series, so
-        that the result for an
-        origin does not depend on which others are asked for.
+        that the result for an origin does not depend on which others are asked for.
         """
         levels = tuple(sorted({*quantiles, *_SUPPORT}))
         until = max(panel[int(s)].ds[b] for s, b in zip(origins.series, origins.bar, strict=True))
@@ -559,8 +547,7 @@ def _in_time(scored: Scored, known: npt.NDArray[np.bool_]) -> Iterator[tuple[Int
     """Go through the cutoffs in time order.
 
     Yields, for each, the origins issued then, and origin and step of the outcomes that became known
-    since the cutoff
-    before, at or before this one.
+    since the cutoff before, at or before this one.
     """
     n, h = np.nonzero(known)
     order = np.argsort(scored.ds[n, h], kind="stable")

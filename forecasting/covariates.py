@@ -235,8 +235,7 @@ def at_bars(series: PriceSeries, column: ExogColumn, spec: ExogSpec) -> tuple[Fl
     the log of one and its age in bars.
 
     Looks at observations that were known by the close of the bar, less a delay of bars. Of
-    observations that were known the one of
-    the latest date counts, whenever it was published.
+    observations that were known the one of the latest date counts, whenever it was published.
     """
     _, known, values = _observed(column, spec.transform, spec.window)
     order = np.argsort(known, kind="stable")

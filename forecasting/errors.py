@@ -18,9 +18,8 @@ class Remedy:
     ----------
     kind : str
         ``settings``: run with other settings. ``retry``: do the same once more, as the cause may be
-        over.
-        ``stored``: take prices of the same ticker that the price cache holds. ``longer``: train
-        more epochs.
+        over. ``stored``: take prices of the same ticker that the price cache holds. ``longer``:
+        train more epochs.
     values : tuple of (str, object)
         Settings by name, ``interval`` of the stored prices, or ``epochs``.
     bars : int

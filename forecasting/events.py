@@ -38,8 +38,7 @@ class Notice(Event):
     """Something the user should know that stops nothing (device fall-back, slow network, ...).
 
     ``suggestions`` are references that may be meant instead of one that could not be loaded,
-    likeliest first;
-    ``remedies`` are next steps that the program can take by itself.
+    likeliest first; ``remedies`` are next steps that the program can take by itself.
     """
 
     message: str
@@ -118,10 +117,8 @@ class EpochEnd(Event):
     Losses are mean pinball losses in units of the series' own volatility. Epoch 0 is the untrained
     network, which is exactly the baseline. ``grad_norm`` is the mean norm before clipping and
     ``grad_norm_after`` after it, ``clipped`` the share of steps that were clipped. ``share`` is the
-    share
-    of the epoch's windows that were learned from: below 1 where the user stopped within it, and
-    then only
-    the losses on the validation part compare with those of other epochs.
+    share of the epoch's windows that were learned from: below 1 where the user stopped within it,
+    and then only the losses on the validation part compare with those of other epochs.
     """
 
     epoch: int
@@ -156,9 +153,8 @@ class GradientByLag(Event):
         ever wider apart.
     norms : ndarray of float64, shape [layers, K]
         Norm of the derivative of the loss with respect to the state at that lag, a mean over a few
-        fixed
-        windows; of a Transformer that with respect to what enters each layer. The first layer comes
-        first.
+        fixed windows; of a Transformer that with respect to what enters each layer. The first layer
+        comes first.
     """
 
     epoch: int
@@ -281,13 +277,13 @@ class BacktestPlanned(Event):
             if minutes < 120
             else f"{minutes / 60:.1f} h"
         )
-        told = f"{origins} in {folds}, trainings of at most about {time} in all."
+        text = f"{origins} in {folds}, trainings of at most about {time} in all."
         if self.refit > self.origins:
-            told += (
+            text += (
                 f" Refit every {self.refit} origins is more than there are: the network is "
                 "trained once."
             )
-        return told
+        return text
 
 
 @dataclass(frozen=True)
@@ -468,11 +464,9 @@ class RunResult:
     ``outcomes`` and ``scores`` are keyed by model name, the network first, then the baselines; they
     come from the test part. ``split`` tells where the parts begin. ``history`` holds every epoch.
     An earlier run that is shown again has of the outcomes the network's only, with the quantiles
-    that are drawn: of every
-    model there are ``profiles`` instead. Where something was not kept, ``lacking`` says why.
-    ``left_out`` tells by symbol
-    why a series has no forecast: it is too short and no part of ``panel``, or it ended before the
-    others.
+    that are drawn: of every model there are ``profiles`` instead. Where something was not kept,
+    ``lacking`` says why. ``left_out`` tells by symbol why a series has no forecast: it is too short
+    and no part of ``panel``, or it ended before the others.
     """
 
     config: RunConfig

@@ -2,8 +2,8 @@
 answers.
 
 Every share that the program reports (coverage, direction) is judged by the rules of this module, so
-that the
-verdict, the tables, the plots, the journal and the report cannot disagree about what is known.
+that the verdict, the tables, the plots, the journal and the report cannot disagree about what is
+known.
 """
 
 from __future__ import annotations
@@ -84,11 +84,9 @@ def share_of(hits: Floats, counts: Floats, cutoff: Dates, end: Dates) -> Share:
     origins.
 
     Series move together, so that a cutoff date is one observation. Origins whose outcomes overlap
-    are not independent
-    either. From :data:`MIN_ORIGINS` independent dates on, the variance between dates says what they
-    are worth: less
-    where hits come in clusters, more where a panel's series or the steps ahead are surprised one by
-    one.
+    are not independent either. From :data:`MIN_ORIGINS` independent dates on, the variance between
+    dates says what they are worth: less where hits come in clusters, more where a panel's series or
+    the steps ahead are surprised one by one.
 
     Parameters
     ----------
@@ -165,12 +163,10 @@ def mean_variances(values: Floats, later: int = 0) -> list[tuple[float, float]]:
     its t statistic.
 
     The first is Newey & West's (1987) over 1.3 sqrt(N) lags, enlarged as fixed-b theory asks
-    (Kiefer & Vogelsang 2005;
-    Lazarus et al. 2018): it sees that calm and wild days come in clusters. The second sums the
-    autocovariances of
-    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as
-    many degrees of
-    freedom as there are outcomes that do not overlap; it is left out where it is not positive.
+    (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that calm and wild days come in
+    clusters. The second sums the autocovariances of overlapping outcomes, with the small-sample
+    factor of Harvey, Leybourne & Newbold (1997) and as many degrees of freedom as there are
+    outcomes that do not overlap; it is left out where it is not positive.
 
     Parameters
     ----------

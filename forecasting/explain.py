@@ -52,9 +52,9 @@ def explain(
     windows = Windows(panel, forecaster.scaling, task, forecaster.device)
     rows = windows.rows(origins)
     step = min(step or task.horizon, task.horizon)
-    for place, row in enumerate(rows):
-        series = panel[int(origins.series[place])]
-        bar = int(origins.bar[place])
+    for index, row in enumerate(rows):
+        series = panel[int(origins.series[index])]
+        bar = int(origins.bar[index])
         ds = series.ds[bar + 1 - task.input_size : bar + 1]
         yield _Explained(forecaster, windows, row[None], step).explanation(series.symbol, ds)
 
@@ -104,11 +104,11 @@ class _Explained:
         scaled = [
             (along.view(-1, *[1] * (part.dim() - 1)) * part).requires_grad_(True) for part in parts
         ]
-        said = self.said(scaled)
+        text = self.said(scaled)
         found = []
-        for place in range(2):
-            total = (said[:, place] * mass).sum()
-            slopes = torch.autograd.grad(total, scaled, retain_graph=not place, allow_unused=True)
+        for index in range(2):
+            total = (text[:, index] * mass).sum()
+            slopes = torch.autograd.grad(total, scaled, retain_graph=not index, allow_unused=True)
             found.append(
                 [
                     np.zeros(tuple(part.shape[1:]))
@@ -131,7 +131,7 @@ class _Explained:
             points = _POINTS
             while True:
                 found = self.attributed(points)
-                sums = np.array([sum(float(part.sum()) for part in one) for one in found])
+                sums = np.array([sum(float(part.sum()) for part in item) for item in found])
                 if np.abs(sums - (own - start)).max() < TOLERANCE or points >= _MOST_POINTS:
                     break
                 points *= 2
@@ -147,7 +147,7 @@ class _Explained:
         """
         parts = self.parts()
         sizes = [part[0].numel() for part in parts]
-        flat = np.concatenate([np.abs(one).ravel() for one in found])
+        flat = np.concatenate([np.abs(item).ravel() for item in found])
         count = max(1, round(_REMOVED * flat.size))
         masks = np.ones((1 + _DRAWS, flat.size), np.float32)
         masks[0, np.argsort(-flat, kind="stable")[:count]] = 0.0
@@ -175,17 +175,17 @@ class _Explained:
         scaling = self.forecaster.scaling
         names = list(feature_names(scaling.inputs))
         names += ["level"] * (self.features - len(names))
-        hist, ahead = [one[0] for one in found], [np.zeros((self.step, 0))] * 2
+        hist, ahead = [item[0] for item in found], [np.zeros((self.step, 0))] * 2
         ahead_names: list[str] = []
-        rest = [list(one[1:]) for one in found]
+        rest = [list(item[1:]) for item in found]
         if self.calendar is not None:
             ahead_names += list(AHEAD)
-            ahead = [_own_and_mean(one.pop(0), self.step) for one in rest]
+            ahead = [_own_and_mean(item.pop(0), self.step) for item in rest]
         if self.inputs is not None and scaling.covariates is not None:
             names += scaling.covariates.hist_names
             ahead_names += [f"{name} (ahead)" for name in scaling.covariates.futr_names]
             pairs = list(zip(hist, rest, strict=True))
-            hist = [np.concatenate([one, more[0]], axis=1) for one, more in pairs]
+            hist = [np.concatenate([item, more[0]], axis=1) for item, more in pairs]
             known = [more[1][: self.step] for more in rest]
             ahead = [np.concatenate(pair, axis=1) for pair in zip(ahead, known, strict=True)]
         scale = float(self.windows.scale(self.row)[0, self.step - 1])

@@ -165,8 +165,7 @@ def known_ahead(series: PriceSeries, horizon: int) -> tuple[Floats, Ints]:
         Columns in the order of :data:`AHEAD`.
     place : ndarray of int64, shape [T]
         The h-th bar after bar t is row ``place[t] + h``, up to ``horizon``. Nothing but dates is
-        looked at: which bars turned out to be
-        missing makes no difference.
+        looked at: which bars turned out to be missing makes no difference.
     """
     line = timeline(series, horizon + 1)  # the pause after the last bar of the horizon is known too
     return np.stack(
@@ -210,8 +209,7 @@ def _unit(column: Any, centre: float, spread: float) -> Floats | None:
 
 
 #: Every input a network can be given: name -> function of the bars, returning [T], or None where
-#: the
-#: series lacks the columns. Element t looks at bars up to t only.
+#: the series lacks the columns. Element t looks at bars up to t only.
 FEATURES: dict[str, Callable[[Bars], Floats | None]] = {
     "move": _move,
     "range": _range,
@@ -268,10 +266,8 @@ def features(
     -------
     tuple of ndarray of float64, shape [T, C], one a series
         Columns in the order of :func:`feature_names`; 0 where a series lacks what a feature needs.
-        Row t
-        looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar on at
-        which
-        they were over.
+        Row t looks at bars up to t only, and at the date of bar t+1. Spikes are held from the bar
+        on at which they were over.
     """
     with np.errstate(
         divide="ignore", invalid="ignore", over="ignore"

@@ -50,15 +50,14 @@ class IndicatorSpec:
         Its name in menus and in a legend.
     compute : callable
         The series and the parameters to lines by name, each [T], NaN until enough bars are known.
-        Lines called ``upper`` and
-        ``lower`` are filled between, ``histogram`` is drawn as columns, ``signal`` is dashed.
+        Lines called ``upper`` and ``lower`` are filled between, ``histogram`` is drawn as columns,
+        ``signal`` is dashed.
     parameters : tuple of Parameter
     columns : tuple of str
         Columns of the series that it reads; it is not drawn where one is missing.
     scale : tuple of float or None
         Limits of an indicator with a scale of its own, which has a pane below the prices; (nan,
-        nan) where they follow the
-        values. None lies over the prices.
+        nan) where they follow the values. None lies over the prices.
     guides : tuple of float
         Levels that are marked on its own scale.
     rule : callable

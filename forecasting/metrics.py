@@ -2,16 +2,12 @@
 and one line.
 
 Every metric is ``metric(outcomes, axis=None)``. ``axis`` is that of numpy on the [N, H] grid of
-origins and steps:
-None gives one number (a 0-d array), 0 one number a step [H], 1 one number an origin [N]. An outcome
-that is
-not known yet (NaN in ``y``) is skipped; where nothing is known the result is NaN. A NaN in the
-*forecast* is never
-skipped: it makes the result NaN, so that a model cannot win by leaving hard cases out. Point
-metrics judge the
-point forecast: the median, which makes absolute errors small, or the mean where a run asked for it,
-which makes squared
-errors small. Shares are in percent.
+origins and steps: None gives one number (a 0-d array), 0 one number a step [H], 1 one number an
+origin [N]. An outcome that is not known yet (NaN in ``y``) is skipped; where nothing is known the
+result is NaN. A NaN in the *forecast* is never skipped: it makes the result NaN, so that a model
+cannot win by leaving hard cases out. Point metrics judge the point forecast: the median, which
+makes absolute errors small, or the mean where a run asked for it, which makes squared errors small.
+Shares are in percent.
 """
 
 from __future__ import annotations
@@ -97,8 +93,8 @@ def crps(outcomes: Outcomes, axis: Axis = None) -> Floats:
     over ``outcomes.scored``.
 
     With levels .01, .02 ... .99 this is the usual approximation of the CRPS integral (Gneiting &
-    Raftery 2007).
-    With few, unevenly spaced levels it is a weighted CRPS: compare models only on the same levels.
+    Raftery 2007). With few, unevenly spaced levels it is a weighted CRPS: compare models only on
+    the same levels.
     """
     return 2 * pinball(outcomes, axis)
 
@@ -108,9 +104,8 @@ def crps_bp(outcomes: Outcomes, axis: Axis = None) -> Floats:
     different prices.
 
     Quantiles map through the logarithm, so this is the CRPS of the return that the price forecast
-    implies.
-    NaN everywhere unless all known outcomes, all values at the cutoff and all forecast quantiles
-    are positive.
+    implies. NaN everywhere unless all known outcomes, all values at the cutoff and all forecast
+    quantiles are positive.
     """
     known = np.isfinite(outcomes.y)
     if not (
@@ -188,9 +183,8 @@ def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Share of calls of up or down that came true, in percent.
 
     A call is a point forecast different from the value at the cutoff. A forecast of no change is no
-    call, and an outcome
-    without a change has no direction: both are left out. NaN where there was no call (always so for
-    a random walk).
+    call, and an outcome without a change has no direction: both are left out. NaN where there was
+    no call (always so for a random walk).
     """
     right, called = calls(outcomes)
     return 100 * _ratio(right.sum(axis, dtype=np.float64), called.sum(axis, dtype=np.float64))
@@ -255,8 +249,8 @@ def score(outcomes: Outcomes) -> dict[str, float]:
     not apply.
 
     Beside them, ``directional_low`` and ``directional_high``, ``coverage_80_low`` and so on: the 95
-    % interval of each
-    share by :mod:`forecasting.evidence`, NaN where too few independent origins give none.
+    % interval of each share by :mod:`forecasting.evidence`, NaN where too few independent origins
+    give none.
     """
     scores = {name: float(metric.compute(outcomes)) for name, metric in METRICS.items()}
     return scores | _limits(outcomes)
@@ -319,8 +313,8 @@ def leaders(metric: str, scores: Mapping[str, Mapping[str, float]], digits: int 
     tells nothing.
 
     Figures are compared with the significant ``digits`` that a table shows. A share that should hit
-    a level, as coverage
-    should, is best where its interval holds that level; without intervals the closest is.
+    a level, as coverage should, is best where its interval holds that level; without intervals the
+    closest is.
     """
     known = {
         model: row[metric] for model, row in scores.items() if np.isfinite(row.get(metric, np.nan))
@@ -423,8 +417,8 @@ def _error(outcomes: Outcomes) -> Floats:
     """Return what happened less the point forecast, shape [N, H]; 0 where they differ by
     rounding only.
     """
-    told = point(outcomes)
-    return np.where(within(told, outcomes.y, told), 0.0, outcomes.y - told)
+    text = point(outcomes)
+    return np.where(within(text, outcomes.y, text), 0.0, outcomes.y - text)
 
 
 def _unit(outcomes: Outcomes, scale: Floats) -> Floats:

@@ -28,18 +28,15 @@ class ModelSpec:
         One sentence that follows the title: "remembers over many bars."
     module : str
         ``package.module:Class`` of an :class:`forecasting.models.encoder.Encoder`, which is also
-        the decoder of
-        an encoder-decoder; imported when it is built.
+        the decoder of an encoder-decoder; imported when it is built.
     seconds_per_bar, seconds_per_weight : float
         CPU seconds of training for each bar that is read, per layer and direction, and for each bar
-        and weight;
-        measured with one thread.
+        and weight; measured with one thread.
     settings : tuple of str
         Fields of ``ModelConfig`` that this network reads and some other network does not.
     recurrent : bool
         Whether it carries a state from bar to bar: it can be trained on long chunks, and reads a
-        window twice
-        where it is bidirectional.
+        window twice where it is bidirectional.
     variants : mapping of (str, value) to str
         Titles of a network with one setting at one value:
         ``{("activation", "relu"): "RNN (ReLU)"}``.

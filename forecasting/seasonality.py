@@ -73,11 +73,9 @@ def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
     """Tell whether past seasons forecast a panel better than its last value does.
 
     Compares the mean absolute errors over one season ahead, in the first ``insample[s]`` bars of
-    each
-    series that show four, and takes the majority of the panel. Series with open, high and low are
-    prices and never
-    seasonal. Spikes that were over by then are held: one wrong bar makes any last value a bad
-    forecast.
+    each series that show four, and takes the majority of the panel. Series with open, high and low
+    are prices and never seasonal. Spikes that were over by then are held: one wrong bar makes any
+    last value a bad forecast.
     """
     panel = without_spikes(panel, insample)
     if any(s.has_range for s in panel):
@@ -117,14 +115,11 @@ def anchors(panel: Panel, horizon: int, season: Season = "none") -> tuple[Floats
     values.
 
     With an additive or multiplicative season it is the recent level (median of 6 seasons, the
-    season taken off) and the season of the bar
-    that is due. Otherwise the mean of two estimates: the median of the last 8 bars of the same
-    place in the season, and the
-    recent level (median of 6 seasons) times the usual share of that place (median of 26). In daily
-    panels
-    of ten series or more both are moved by what the same days of last year brought, beside what the
-    same
-    estimate would have said then.
+    season taken off) and the season of the bar that is due. Otherwise the mean of two estimates:
+    the median of the last 8 bars of the same place in the season, and the recent level (median of 6
+    seasons) times the usual share of that place (median of 26). In daily panels of ten series or
+    more both are moved by what the same days of last year brought, beside what the same estimate
+    would have said then.
 
     Row t looks at values up to bar t, and at the dates of the bars after it.
     """
@@ -318,9 +313,8 @@ def mean_by_phase(line: Floats, phase: Ints, length: int) -> Floats:
     shape [T, m].
 
     Classical decomposition: the mean of the last 26 distances from the centred moving average over
-    one season. A
-    distance is known half a season after its bar, so row t looks at bars up to t only. 0 where
-    nothing is known yet.
+    one season. A distance is known half a season after its bar, so row t looks at bars up to t
+    only. 0 where nothing is known yet.
 
     Parameters
     ----------

@@ -332,8 +332,7 @@ class PriceSeries:
         ----------
         long : bool
             Columns ``unique_id, ds, y`` and the other columns of the series. Otherwise its own
-            columns (``close``), with the
-            dates as index.
+            columns (``close``), with the dates as index.
 
         Returns
         -------

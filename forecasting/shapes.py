@@ -45,8 +45,7 @@ class Cell:
     ----------
     kind : str
         ``input`` (lowest row), ``convolution`` (above it, where there is one), ``state``,
-        ``output`` (top), or ``gap``:
-        columns that are left out here.
+        ``output`` (top), or ``gap``: columns that are left out here.
     column : int
         Place from left to right, 0 first; a column is a moment in time.
     label : str
@@ -198,22 +197,22 @@ class _Drawing:
 
     def column(self, label: str, reads: bool, says: str, decoder: bool) -> None:
         """Add a moment: its state, what it reads or is fed, and what it says ("" for nothing)."""
-        before, said = self.state, self.said
+        before, text = self.state, self.said
         self.state = self._cell(
             "gap" if label == "…" else "state", "…" if label == "…" else self.network, decoder
         )
         if before >= 0:
             self._arrow(before, self.state, "carries")
         if label == "…":
-            if not reads and said >= 0:
-                self._arrow(said, self.state, "fed back")
+            if not reads and text >= 0:
+                self._arrow(text, self.state, "fed back")
                 self.said = self.state
         else:
             entry = self._entry(decoder) if reads or self.decoder_filters else self.state
             if reads:
                 self._arrow(self._cell("input", label, decoder), entry, "reads")
-            elif said >= 0:
-                self._arrow(said, entry, "fed back")
+            elif text >= 0:
+                self._arrow(text, entry, "fed back")
             if says:
                 self.said = self._cell("output", says, decoder)
                 self._arrow(self.state, self.said, "says")

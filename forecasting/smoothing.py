@@ -2,12 +2,10 @@
 of the next ones.
 
 Many smoothers run side by side: with and without a season, with quick and slow levels, without a
-trend, with a damped
-one, and with half the trend so far, which is the Theta method (Assimakopoulos & Nikolopoulos 2000).
-At each bar they are
-averaged, weighted by how well each has forecast that series up to there. So nothing has to be
-fitted beforehand, a
-series that was never seen is smoothed as any other, and no bar after the one at hand is looked at.
+trend, with a damped one, and with half the trend so far, which is the Theta method (Assimakopoulos
+& Nikolopoulos 2000). At each bar they are averaged, weighted by how well each has forecast that
+series up to there. So nothing has to be fitted beforehand, a series that was never seen is smoothed
+as any other, and no bar after the one at hand is looked at.
 
 References
 ----------
@@ -150,9 +148,9 @@ def _weights(line: Floats, states: list[_States], seasons: list[Floats]) -> Floa
         still = _mean_error(np.abs(line[step:] - line[:-step])[None], int(step), line.size)
         scale = np.maximum(still, 1e-12 * np.maximum(np.abs(line).max(), 1.0))
         for index, (state, season) in enumerate(zip(states, seasons, strict=True)):
-            said = state.ahead(int(step)) + season[:, step - 1]
+            text = state.ahead(int(step)) + season[:, step - 1]
             score[index] += np.log(
-                _mean_error(np.abs(line[step:] - said[:, :-step]), int(step), line.size, still)
+                _mean_error(np.abs(line[step:] - text[:, :-step]), int(step), line.size, still)
                 / scale
             )
     power = np.exp(-_SHARPNESS * (score - score.min(axis=(0, 1))) / len(steps))

@@ -2,8 +2,7 @@
 
 A spike is known only once the series is back. What is fitted holds the spikes that were complete by
 then: their bars repeat the bar before (:func:`without_spikes`). What is computed at each bar holds
-the
-spikes that were known at that bar (:func:`as_seen`, :func:`as_known`).
+the spikes that were known at that bar (:func:`as_seen`, :func:`as_known`).
 """
 
 from __future__ import annotations
@@ -67,10 +66,8 @@ class Spike(NamedTuple):
         Size of the jump in robust deviations of the changes before; infinite where there were none.
     impossible : bool
         Whether no price does so: a factor of 1.8 or more, or 30 deviations where there is no
-        factor. A value
-        below zero among positive ones may be real, as that of oil on 20 April 2020, unless it is
-        the price
-        with its sign flipped.
+        factor. A value below zero among positive ones may be real, as that of oil on 20 April 2020,
+        unless it is the price with its sign flipped.
     """
 
     first: int
@@ -85,10 +82,9 @@ def find_spikes(y: Floats) -> tuple[Spike, ...]:
     """Find the spikes of a series, in order of time.
 
     A jump of at least 15 robust deviations and 3 times the third largest change of the last 250
-    bars, and
-    of 5 deviations of the value itself, after which the series comes back, within 5 bars, to near
-    the level before. Steps that do not come
-    back (splits, crashes) are no spikes, nor are jumps in a time of other large moves.
+    bars, and of 5 deviations of the value itself, after which the series comes back, within 5 bars,
+    to near the level before. Steps that do not come back (splits, crashes) are no spikes, nor are
+    jumps in a time of other large moves.
 
     Parameters
     ----------
@@ -253,10 +249,8 @@ def without_spikes(panel: Panel, known: Sequence[int] | None = None) -> Panel:
     panel : Panel
     known : sequence of int, optional
         Bars of each series that may be looked at: a spike is held where it was known by the last of
-        them. So
-        is a jump of a spike's size among the last 5 of them, which cannot be told from one yet. All
-        bars by
-        default.
+        them. So is a jump of a spike's size among the last 5 of them, which cannot be told from one
+        yet. All bars by default.
 
     Returns
     -------
@@ -307,8 +301,7 @@ def as_seen(series: PriceSeries, bars: Ints) -> Iterator[tuple[Ints, PriceSeries
         Places in ``bars``; every one comes once.
     version : PriceSeries
         The series to use at these bars: with the spikes held that were known there, up to the last
-        of
-        them; bars after that are no better than those of the series itself.
+        of them; bars after that are no better than those of the series itself.
     """
     spikes = spikes_of(series)
     number = np.full(bars.size, -1)

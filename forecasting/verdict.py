@@ -57,18 +57,17 @@ def judge(
     ----------
     outcomes : mapping of str to Outcomes
         The model and the baselines, from the same origins and on the same quantile levels. The same
-        forecast without
-        its network, :data:`NO_NETWORK`, is no rival: it tells what the network adds;
+        forecast without its network, :data:`NO_NETWORK`, is no rival: it tells what the network
+        adds;
         :data:`NO_INPUTS` likewise for the
         user's inputs.
     model : str
         Key of the model; every other key is a baseline.
     tries : int
         How many configurations were tried on these origins, this one included: the p-value of a
-        gain is corrected for
-        them (Sidak), because the best of many tries looks good by chance. That of a loss is
-        corrected for the number of
-        baselines instead: the best of many baselines looks good by chance as well.
+        gain is corrected for them (Sidak), because the best of many tries looks good by chance.
+        That of a loss is corrected for the number of baselines instead: the best of many baselines
+        looks good by chance as well.
     start : str
         What the network starts from, in words.
 
@@ -193,8 +192,8 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     of each series' MASE scale.
 
     The test of :func:`diebold_mariano` runs on the difference of losses per origin date: the mean
-    over series and
-    steps comes first, because series move together and each date is one observation.
+    over series and steps comes first, because series move together and each date is one
+    observation.
     """
     loss, reference = _losses(ours, theirs)
     known = np.isfinite(ours.y).any(axis=1)
@@ -223,14 +222,11 @@ def diebold_mariano(difference: Floats, overlap: int = 0) -> float:
     1995).
 
     Two estimates of the variance are made and the larger p-value counts. The first sums the
-    autocovariances of
-    overlapping outcomes, with the small-sample factor of Harvey, Leybourne & Newbold (1997) and as
-    many degrees of
-    freedom as there are outcomes that do not overlap. The second is Newey & West's (1987) over 1.3
-    sqrt(N) lags with the
-    critical value of fixed-b theory (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that
-    calm and wild days come
-    in clusters, so that neighbouring losses are alike even where outcomes do not overlap.
+    autocovariances of overlapping outcomes, with the small-sample factor of Harvey, Leybourne &
+    Newbold (1997) and as many degrees of freedom as there are outcomes that do not overlap. The
+    second is Newey & West's (1987) over 1.3 sqrt(N) lags with the critical value of fixed-b theory
+    (Kiefer & Vogelsang 2005; Lazarus et al. 2018): it sees that calm and wild days come in
+    clusters, so that neighbouring losses are alike even where outcomes do not overlap.
 
     Parameters
     ----------
@@ -313,8 +309,7 @@ def copycat(outcomes: Outcomes) -> Copycat | None:
     """Tell whether the medians only repeat the last known value, one step late.
 
     Successive medians for successive origins are laid end to end and their changes correlated with
-    the actual changes
-    at lags -5 to 5; of each series on its own, then averaged over series.
+    the actual changes at lags -5 to 5; of each series on its own, then averaged over series.
 
     Returns
     -------
@@ -459,13 +454,13 @@ def _aside(reference: str, test: Comparison, loss: str) -> str:
     """Return how the model stands against the random walk, where that is not the best baseline."""
     if not math.isfinite(test.skill) and not test.flawless:
         return tell("no-number", model="It", reference=_label(reference))
-    told = {
+    texts = {
         "size": percent(test.skill),
         "side": _side(test.skill),
         "chance": _chance(test.p_value),
         "loss": loss,
     }
-    return tell(f"walk-{_how(test)}", reference=_label(reference), **told)
+    return tell(f"walk-{_how(test)}", reference=_label(reference), **texts)
 
 
 def _added(test: Comparison, start: str) -> Iterator[str]:
@@ -515,8 +510,8 @@ def _doubts(
     if test.origins and not test.enough:
         worth = max(1, round(test.independent))
         bars = "1 bar" if ours.horizon == 1 else f"{ours.horizon} bars"
-        told = {"origins": _origins(test.origins), "bars": bars, "needed": MIN_ORIGINS}
-        yield tell("worth", worth=worth, ones="one" if worth == 1 else "ones", **told)
+        texts = {"origins": _origins(test.origins), "bars": bars, "needed": MIN_ORIGINS}
+        yield tell("worth", worth=worth, ones="one" if worth == 1 else "ones", **texts)
     if tries > 1:
         changed = raw.skill > 0 and math.isfinite(raw.p_value) and test.p_value != raw.p_value
         corrected = {"before": f"{raw.p_value:.2g}", "after": f"{test.p_value:.2g}"}
@@ -537,10 +532,9 @@ def broken_band(baseline: Outcomes) -> str:
     "".
 
     Far too wide: its 80 % band holds at least 95 % of the outcomes and its 95 % band at least 99 %,
-    on enough independent
-    origins. A spread that is set by a few wrong bars looks so, and any forecast beats it. Where the
-    values stand still on most
-    bars, every band holds them, and nothing is said.
+    on enough independent origins. A spread that is set by a few wrong bars looks so, and any
+    forecast beats it. Where the values stand still on most bars, every band holds them, and nothing
+    is said.
     """
     dates = np.unique(baseline.cutoff[np.isfinite(baseline.y).any(axis=1)]).size
     if dates == 0 or dates / (_overlap(baseline) + 1) < MIN_ORIGINS:
@@ -647,9 +641,9 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
     share = metrics.directional_share(outcomes)
     if not math.isfinite(share.percent):
         return
-    said = {"point": outcomes.point_name, "share": f"{share.percent:.1f}"}
+    texts = {"point": outcomes.point_name, "share": f"{share.percent:.1f}"}
     if share.independent < MIN_ORIGINS:
-        yield tell("direction-few", **said)
+        yield tell("direction-few", **texts)
         return
     _, called = metrics.calls(outcomes)
     up = 100 * float((outcomes.y > outcomes.y0[:, None])[called].mean())
@@ -662,7 +656,7 @@ def _direction(outcomes: Outcomes) -> Iterator[str]:
         name = "direction-better" if share.low > rate else "direction-open"
     yield tell(
         name,
-        **said,
+        **texts,
         low=f"{share.low:.1f}",
         high=f"{share.high:.1f}",
         constant=constant,

@@ -24,8 +24,8 @@ FLOOR = 1e-7
 #: Bars over which the regressors of the HAR model average the variance.
 HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
 #: Decays of the EWMAs of squared moves among its regressors; the first alone is the scale where
-#: there is too little to fit.
-#: The quicker one makes room for volatility that answers single moves, as GARCH has it.
+#: there is too little to fit. The quicker one makes room for volatility that answers single moves,
+#: as GARCH has it.
 _EWMA = (0.97, 0.9)
 _MOST_STEPS = 24
 _YEAR, _PRIOR_BARS = 250, 60
@@ -88,9 +88,9 @@ def panel_moves(panel: Panel, target: Target) -> tuple[Floats, ...]:
     """
     if target != "seasonal":
         return tuple(moves(s, target) for s in panel)
-    said = anchors(panel, 1)
+    text = anchors(panel, 1)
     return tuple(
-        np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, said, strict=True)
+        np.concatenate([[0.0], s.y[1:] - a[:-1, 0]]) for s, a in zip(panel, text, strict=True)
     )
 
 
@@ -120,8 +120,7 @@ def bar_variance(series: PriceSeries, target: Target = "log-return") -> Floats:
 
     With open, high and low it is the squared overnight move plus the estimator of Garman and Klass,
     ``0.5 ln(H/L)^2 - (2 ln 2 - 1) ln(C/O)^2``, otherwise the squared move. So it is where the range
-    is
-    beyond belief: 20 usual deviations of the last 250 bars, and 3 times the move of the close.
+    is beyond belief: 20 usual deviations of the last 250 bars, and 3 times the move of the close.
 
     Parameters
     ----------
@@ -206,10 +205,8 @@ def clear_bars(series: PriceSeries, target: Target, known: int) -> Ints:
     [known].
 
     A move of h bars from bar t is one of a time of trading where element t is at least h; it is -1
-    within a
-    standstill and the 22 bars after it, while averages fill anew. Bars from ``known`` on are not
-    looked at
-    and count as trading.
+    within a standstill and the 22 bars after it, while averages fill anew. Bars from ``known`` on
+    are not looked at and count as trading.
     """
     variance = bar_variance(series, target)[:known]
     still = still_bars(variance, _floor(series, target)[:known])
@@ -281,15 +278,11 @@ class Har:
 
     For moves from past seasons the scale is the same at every step: the EWMA volatility.
     Otherwise the log of the variance summed over the next h bars is regressed on the logs of its
-    means over
-    the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of the panel's
-    mean
-    variance over 5 bars (panels only) and a constant. Times in which a price stands still, without
-    a move
-    for at least 22 bars, are left out of the fit. Variances far outside those that were fitted are
-    scaled
-    to where they begin, and the forecast back: a logarithm is no guide beyond what it was fitted
-    to.
+    means over the last 1, 5, 22 and 250 bars, the logs of two EWMAs of squared moves, the log of
+    the panel's mean variance over 5 bars (panels only) and a constant. Times in which a price
+    stands still, without a move for at least 22 bars, are left out of the fit. Variances far
+    outside those that were fitted are scaled to where they begin, and the forecast back: a
+    logarithm is no guide beyond what it was fitted to.
 
     Attributes
     ----------
@@ -301,9 +294,8 @@ class Har:
         Whether the panel's own mean is among the regressors.
     feedback : float
         How far the scale follows its own misses: where a series' moves of the last 250 bars were k
-        times
-        as large as the scale said, beside the mean of all, it is multiplied by ``k**feedback``. 0
-        is the plain model.
+        times as large as the scale said, beside the mean of all, it is multiplied by
+        ``k**feedback``. 0 is the plain model.
     fitted : ndarray, shape [2, P - 1], optional
         Least and largest value of each regressor but the constant in the fit; None: nothing is held
         within them.
@@ -349,8 +341,8 @@ class Har:
         looked at.
 
         Spikes that were over by then are held. Where there are fewer than 250 usable bars in all,
-        the
-        regression would be noise: the scale is then the EWMA volatility times the square root of h.
+        the regression would be noise: the scale is then the EWMA volatility times the square root
+        of h.
         """
         pooled = len(panel) > 4
         steps = _steps(horizon)
@@ -458,9 +450,8 @@ def _hold_within(table: Floats, least: Floats, most: Floats) -> Floats:
     how far each row was moved, [T].
 
     A row whose variances are all below is moved up as a whole, one whose mean of 22 bars is above
-    is moved
-    down: scaled so, the forecast is that of a calmer or wilder series. What is still below then is
-    held.
+    is moved down: scaled so, the forecast is that of a calmer or wilder series. What is still below
+    then is held.
     """
     own, month = len(HAR_BARS) + len(_EWMA), HAR_BARS.index(22)
     below = least[:own].max() - _BEYOND - table[:, :own].max(axis=1)

@@ -105,8 +105,7 @@ def split_panel(panel: Panel, task: TaskConfig, test_start: np.datetime64 | None
         ``val_size`` and ``test_size`` count dates of the panel's joint calendar.
     test_start : datetime64, optional
         First date of the test part, instead of ``task.test_size``: a walk-forward fold. Nothing
-        from
-        that date on is a target of training or validation.
+        from that date on is a target of training or validation.
 
     Raises
     ------
@@ -239,8 +238,7 @@ class Scaling:
         Series that have an embedding, in its order; none where series are treated alike.
     base : str
         ``smoothed``: moves are measured from what :func:`forecasting.smoothing.smoothed` says, in
-        units of its
-        errors. ``usual``: as the target says.
+        units of its errors. ``usual``: as the target says.
     covariates : Covariates, optional
         The user's own inputs; None where there are none.
     """
@@ -395,10 +393,10 @@ class Scaling:
         is X W. Row t looks at bars up to t.
         """
         if self.base == "smoothed":
-            said = smoothed(panel, horizon, self.target == "log-return")
+            text = smoothed(panel, horizon, self.target == "log-return")
             return [
                 (_error_size(line, item)[:, None], np.ones((1, horizon)))
-                for line, item in zip(self.lines(panel), said, strict=True)
+                for line, item in zip(self.lines(panel), text, strict=True)
             ]
         if self.target == "level":
             spreads = [np.log(_around(s.y, self.lookback)[1])[:, None] for s in self.plain(panel)]
@@ -612,9 +610,8 @@ def _baseline_quantiles(
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
     shrunk by their own uncertainty. Where few independent moves are known the sample's quantiles
-    are
-    drawn to those of a normal of the same spread. The sizes of moves of several series on one date
-    are worth as many as the variance of their mean tells.
+    are drawn to those of a normal of the same spread. The sizes of moves of several series on one
+    date are worth as many as the variance of their mean tells.
 
     Parameters
     ----------
@@ -674,8 +671,7 @@ def _without_luck(body: Floats, z: Floats, dates: Ints, independent: float, most
     ``most``.
 
     The distance between the median and the mean of ``z`` is shrunk as its mean is. The difference
-    is
-    taken off as a cosine over the levels: the mean and the width of the distribution stay.
+    is taken off as a cosine over the levels: the mean and the width of the distribution stay.
     """
     low, median, high = np.quantile(z, [0.3, 0.5, 0.7])
     mean = float(z.mean())
@@ -697,10 +693,9 @@ def _shrunk(value: float, pulls: Floats, dates: Ints, independent: float) -> flo
     standard error.
 
     The shrinkage of James and Stein (1961), whose doubt is 1. Of noise a third of its variance is
-    still
-    believed then, which is a third of a percent of the squared error where 100 moves are
-    independent, and
-    three percent where 10 are. So the doubt is ``1 + 50 / n`` for n independent moves.
+    still believed then, which is a third of a percent of the squared error where 100 moves are
+    independent, and three percent where 10 are. So the doubt is ``1 + 50 / n`` for n independent
+    moves.
 
     Parameters
     ----------
@@ -915,8 +910,8 @@ class Windows:
         """Return the scale of the next h-bar moves, shape [B, H], known at the cutoff.
 
         Regressors are added one by one: a matrix product rounds differently for other numbers of
-        rows on some processors,
-        and a forecast must not depend on which others are asked for with it.
+        rows on some processors, and a forecast must not depend on which others are asked for with
+        it.
         """
         columns = self.regressors[rows].unsqueeze(-1).unbind(1)
         total = columns[0] * self.weights[0]

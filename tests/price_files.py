@@ -485,7 +485,8 @@ FAMILIES: dict[str, Family] = {
     "{d:%Y-%m-%d},{o},{h},{l},{c},{v}", "# Date,Open,High,Low,Close,Volume")),
     "footer": Family(
         rows(DAYS, "{d:%Y-%m-%d},{o},{h},{l},{c},{v}",
-        "Date,Open,High,Low,Close,Volume") + "\nSource: some vendor, all rights reserved\nTotal,,,,,1\n",
+        "Date,Open,High,Low,Close,Volume") + "\nSource: some vendor, all rights "
+        "reserved\nTotal,,,,,1\n",
         codes=frozenset({"not_bars"}),
     ),
     "repeated headers": Family(

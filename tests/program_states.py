@@ -228,9 +228,8 @@ def run(order: dict[str, Any]) -> int:
     ----------
     order : dict
         ``state`` ("first paint" and "engine starting" beside :data:`STATES`), ``home``, ``prices``,
-        ``delay`` in seconds, ``end``:
-        the window is to ``close``, or the program to ``quit``; ``careless`` leaves out that threads
-        are ended before the program is.
+        ``delay`` in seconds, ``end``: the window is to ``close``, or the program to ``quit``;
+        ``careless`` leaves out that threads are ended before the program is.
     """
     from app.__main__ import main
 

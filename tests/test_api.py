@@ -396,10 +396,10 @@ def test_what_was_dropped_from_the_data_is_a_warning(prices: pd.DataFrame) -> No
     )
     with pytest.warns(CandlecastWarning) as told:
         quick.fit(frame)
-    messages = [str(one.message) for one in told]
+    messages = [str(item.message) for item in told]
     assert any("no close: 1" in message for message in messages)
     assert any("temperature" in message for message in messages)
-    assert all(one.filename == __file__ for one in told), "warnings point at the caller"
+    assert all(item.filename == __file__ for item in told), "warnings point at the caller"
 
 
 @pytest.mark.slow
@@ -500,9 +500,9 @@ def test_the_documents_name_what_is_there() -> None:
     for name in re.findall(r"\b([a-z_]+)=", text):
         known = {*setting_names(), *ReadOptions.model_fields}
         known |= {
-            one
+            item
             for method in vars(Forecaster).values()
             if inspect.isfunction(method)
-            for one in inspect.signature(method).parameters
+            for item in inspect.signature(method).parameters
         }
         assert name in known, name

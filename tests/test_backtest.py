@@ -503,10 +503,10 @@ def test_cancelling_ends_every_process_at_once(panel: Panel, after_s: float) -> 
         if deadline is not None and time.monotonic() > deadline:
             break
     assert len(offspring()) == 2
-    begun = time.monotonic()
+    started = time.monotonic()
     running.close()  # type: ignore[attr-defined]
     assert offspring() == []
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.slow

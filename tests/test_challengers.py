@@ -245,9 +245,9 @@ def judged(
 @pytest.mark.usefixtures("parrot")
 def test_a_challenger_is_judged_and_its_cost_and_doubts_are_said(tmp_path: Path) -> None:
     found = judged(forecasts(tmp_path), "random-walk,folder:/models/parrot")
-    (one,) = found.models.values()
-    assert list(one.outcomes) == ["f", "random-walk", "folder:/models/parrot"]
-    assert any("parrot: trained elsewhere" in note for note in one.verdict.notes)
+    (item,) = found.models.values()
+    assert list(item.outcomes) == ["f", "random-walk", "folder:/models/parrot"]
+    assert any("parrot: trained elsewhere" in note for note in item.verdict.notes)
     (cost,) = [finding for finding in found.findings if finding.code == "challenger"]
     assert "1,234 weights" in cost.message
     assert "99 forecasts" in cost.message

@@ -867,7 +867,7 @@ def test_a_million_bars_stay_fluid(chart: PriceChart) -> None:
 
 
 def test_a_legend_leaves_a_small_plot_its_room(qapp: QApplication) -> None:
-    names = [f"model {place}" for place in range(9)]
+    names = [f"model {index}" for index in range(9)]
     legend = LegendArtist(0.45)
     legend.entries = [Entry(name, "#000000", "line", key=name) for name in names]
 

@@ -80,7 +80,7 @@ def choose(field: Any, value: object) -> None:
 
 def test_the_dialog_hands_out_what_was_chosen(dialog: ExportDialog) -> None:
     asked: list[tuple[str, Figure]] = []
-    dialog.export_wanted.connect(lambda suffix, figure: asked.append((suffix, figure)))
+    dialog.export_requested.connect(lambda suffix, figure: asked.append((suffix, figure)))
     choose(dialog.plot, "calibration")
     choose(dialog.colors, "dark")
     choose(dialog.dpi, 150)
@@ -248,7 +248,7 @@ def test_an_empty_plot_has_nothing_to_copy(loss: LossChart, popped: list[QMenu])
 
 def test_copies_are_the_picture_and_the_numbers(loss: LossChart, result: RunResult) -> None:
     menu, told = PlotMenu(loss, DARK), []
-    menu.told.connect(told.append)
+    menu.notified.connect(told.append)
     menu.copy_image()
     copied: QImage = QApplication.clipboard().image()
     assert copied.size().toTuple() == (840, 520)
@@ -335,17 +335,17 @@ def test_what_is_being_written_is_whole_when_the_window_closes_and_a_fault_keeps
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with window(tmp_path / "home", "sample:wti") as bench:
-        begun = threading.Event()
+        started = threading.Event()
 
         def slowly(path: Path, data: bytes) -> None:
-            begun.set()
+            started.set()
             time.sleep(0.05)
             atomic_write(path, data)
 
         monkeypatch.setattr("app.export.atomic_write", slowly)
         for name in ("first.png", "second.svg"):
             bench.export(tmp_path / name)
-        wait(begun.is_set)
+        wait(started.is_set)
         bench.export(tmp_path / "no" / "third.svg")
         assert not bench.window.close(), "it could not be written"
         assert "third.svg cannot be written" in bench.banner.text

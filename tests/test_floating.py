@@ -30,9 +30,9 @@ BAR = QRect(300, 120, 900, 50)
 def test_a_panel_stands_on_the_screen_and_off_the_bar(
     panel: QRect, expected: tuple[int, int]
 ) -> None:
-    place = clear_place(panel, BAR, SCREEN)
-    assert (place.x(), place.y()) == expected
-    assert not QRect(place, panel.size()).intersects(BAR)
+    index = clear_place(panel, BAR, SCREEN)
+    assert (index.x(), index.y()) == expected
+    assert not QRect(index, panel.size()).intersects(BAR)
 
 
 def test_a_restored_panel_makes_room_for_a_bar_until_it_is_taken_hold_of(

@@ -148,7 +148,7 @@ def opened(qtbot: Any) -> Iterator[Callable[..., ImportDialog]]:
             except SourceError as error:
                 dialog.show_failure(Failure.of(error))
 
-        dialog.reading_wanted.connect(answer)
+        dialog.reading_requested.connect(answer)
         dialog.set_theme(LIGHT)
         dialog.show()
         dialog.start()
@@ -407,7 +407,7 @@ def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(
     assert bench.session.series.y[0] == pytest.approx(7.3), (
         "opened once more, the file is read as was settled"
     )
-    bench.data.options_wanted.emit(bench.session.selected)
+    bench.data.options_requested.emit(bench.session.selected)
     again = shown(bench)
     assert again.options.columns == {"close": 2}
     choose(again.table.roles[1], "close")

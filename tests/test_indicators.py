@@ -157,7 +157,7 @@ def test_an_indicator_that_needs_other_columns_says_so(chart: PriceChart) -> Non
     assert len([row for row in chart._rows if row.pane.isVisible()]) == 2, "the prices and the RSI"
 
 
-def test_panes_are_made_when_they_are_used_and_as_many_as_are_wanted(chart: PriceChart) -> None:
+def test_panes_are_made_when_they_are_used_and_as_many_as_are_requested(chart: PriceChart) -> None:
     made = len(chart._rows)
     shown(chart, bars(300))
     chart.show_indicators([Indicator(name) for name in INDICATORS])

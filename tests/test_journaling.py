@@ -117,7 +117,7 @@ def test_a_forecast_is_kept_and_compared_with_what_happened(
 
 
 @pytest.mark.slow
-def test_only_the_shown_series_is_listed_where_that_is_wanted(
+def test_only_the_shown_series_is_listed_where_that_is_requested(
     qtbot: Any, bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     panel = bench.layout.journal

@@ -328,8 +328,8 @@ def test_every_command_works_with_a_result_at_hand(
 ) -> None:
     finished(bench)
     bench.session.unsaved = False
-    begun: list[str] = []
-    monkeypatch.setattr(bench.session, "begin", lambda task, _make: begun.append(task))
+    started: list[str] = []
+    monkeypatch.setattr(bench.session, "begin", lambda task, _make: started.append(task))
     with answered(monkeypatch):
         for action in leaves(bench):
             was = action.isEnabled()
@@ -342,7 +342,7 @@ def test_every_command_works_with_a_result_at_hand(
             assert "Something went wrong" not in bench.banner.text, (
                 f"{action.objectName()} (enabled: {was})"
             )
-    assert {"training", "backtesting", "auditing"} <= set(begun)
+    assert {"training", "backtesting", "auditing"} <= set(started)
     bench.actions["autosave"].setChecked(False)
     bench.help_controller.tour.end()
     rested(bench)

@@ -56,7 +56,7 @@ def view(qtbot: Any) -> EvaluationView:
     """A judgement on screen, with its details worked out at once."""
     made = EvaluationView()
     qtbot.addWidget(made)
-    made.detail_wanted.connect(lambda wanted: made.show_detail(detail_of(wanted)))
+    made.detail_requested.connect(lambda wanted: made.show_detail(detail_of(wanted)))
     made.set_theme(theme.LIGHT)
     made.resize(700, 300)
     made.show()

@@ -217,7 +217,7 @@ def test_a_found_rate_is_taken_over(qtbot: Any) -> None:
     dialog = LearningRateDialog(window, LearningRatesTried(rates, losses, 3e-3), LIGHT)
     dialog.show()
     taken: list[float] = []
-    dialog.rate_wanted.connect(taken.append)
+    dialog.rate_requested.connect(taken.append)
     assert dialog.use.text() == "Use 0.003"
     dialog.chart.setFocus()
     qtbot.keyClick(dialog.chart, Qt.Key.Key_Left)

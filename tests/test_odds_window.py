@@ -144,7 +144,7 @@ def test_lines_are_named_removed_and_kept_in_a_project(bench: Workbench, tmp_pat
     kept = read_project(path).odds
     assert kept == bench.odds_controller.kept
     assert kept.lines[0].name == "Take profit"
-    bench.layout.odds.remove_wanted.emit(0)
+    bench.layout.odds.remove_requested.emit(0)
     assert bench.odds_controller.kept.lines == ()
     bench.actions["undo"].trigger()
     assert bench.odds_controller.kept == kept

@@ -216,7 +216,10 @@ def test_candlecast_has_the_public_names_and_refuses_another_engine(tmp_path: Pa
 
 
 def test_importing_the_public_names_is_light(tmp_path: Path) -> None:
-    ask = "import sys, candlecast; print(sorted({'torch', 'pandas', 'numpy', 'PySide6'} & set(sys.modules)))"
+    ask = (
+        "import sys, candlecast; print(sorted({'torch', 'pandas', 'numpy', 'PySide6'} & "
+        "set(sys.modules)))"
+    )
     paths = os.pathsep.join([str(ROOT), str(ROOT / "forecasting" / "alias")])
     done = subprocess.run(
         [sys.executable, "-c", ask],

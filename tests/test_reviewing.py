@@ -74,10 +74,10 @@ def test_errors_of_the_data_ask_before_a_training(
     assert bench.session.state == "idle"
     assert "has an error" in bench.banner.text
     assert bench.banner.choices == ("Go on anyway", "Look at the data")
-    bench.banner.other_wanted.emit()
+    bench.banner.other_requested.emit()
     assert bench.session.state == "idle"
     bench.train()
-    bench.banner.action_wanted.emit()
+    bench.banner.action_requested.emit()
     assert bench.session.state == "preparing", "it was accepted"
     bench.cancel()
     bench.train()
@@ -102,12 +102,12 @@ def test_bars_of_different_distances_are_told_apart_or_joined(
     bench.train()
     assert "different distances" in bench.banner.text
     assert bench.banner.choices == ("Train only the daily bars", "Join to weekly bars")
-    bench.banner.action_wanted.emit()
+    bench.banner.action_requested.emit()
     assert bench.session.panel is not None
     assert bench.session.panel.symbols == ("day",)
     bench.session.check([0, 1], True)
     bench.train()
-    bench.banner.other_wanted.emit()
+    bench.banner.other_requested.emit()
     idle(bench)
     assert bench.session.panel is not None
     assert [item.freq for item in bench.session.panel] == ["1W", "1W"]

@@ -147,9 +147,9 @@ def test_mouse_and_keyboard_select_alike_and_the_shown_run_is_marked(bench: Work
     def click(
         row: int, x: int, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
     ) -> None:
-        place = table.visualRect(table.model().index(row, 0))
+        position = table.visualRect(table.model().index(row, 0))
         QTest.mouseClick(
-            table.viewport(), Qt.MouseButton.LeftButton, modifier, place.topLeft() + QPoint(x, 8)
+            table.viewport(), Qt.MouseButton.LeftButton, modifier, position.topLeft() + QPoint(x, 8)
         )
 
     def checked() -> list[int]:

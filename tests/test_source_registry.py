@@ -96,7 +96,7 @@ def test_a_registered_source_is_known_where_references_are(qtbot: Any) -> None:
     panel = DataPanel()
     qtbot.addWidget(panel)
     menus = [action.menu() for action in panel._add_menu().actions() if action.menu()]
-    with qtbot.waitSignal(panel.add_sample_wanted) as emitted:
+    with qtbot.waitSignal(panel.add_sample_requested) as emitted:
         next(
             action for action in menus[0].actions() if action.text() == "A ramp && nothing else"
         ).trigger()

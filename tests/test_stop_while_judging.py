@@ -1,4 +1,6 @@
-"""A stop while a large panel is judged: what is asked for comes within seconds, of fewer dates, and says so."""
+"""A stop while a large panel is judged: what is asked for comes within seconds, of fewer dates,
+and says so.
+"""
 
 from __future__ import annotations
 
@@ -73,9 +75,9 @@ def test_a_stop_while_judging_keeps_a_result_of_fewer_dates(panel: Panel, looks:
     finished, notices = _train(panel, looks)
     whole, _ = _train(panel, 10**9)
     result = finished.result
-    assert {one.symbol for one in result.forecasts} == set(panel.symbols)
+    assert {item.symbol for item in result.forecasts} == set(panel.symbols)
     assert "random-walk" in result.outcomes
-    few, many = (next(iter(one.outcomes.values())) for one in (result, whole.result))
+    few, many = (next(iter(item.outcomes.values())) for item in (result, whole.result))
     assert 0 < np.unique(few.cutoff).size < np.unique(many.cutoff).size / 3
     assert any("only one in" in text for text in notices)
 

@@ -196,7 +196,7 @@ def test_recent_tickers_are_asked_for_when_the_user_comes_not_when_the_window_do
     asked: list[None] = []
     wait(field.hasFocus)
     field.clearFocus()
-    field.recent_wanted.connect(lambda: asked.append(None))
+    field.recent_requested.connect(lambda: asked.append(None))
     field.setFocus(Qt.FocusReason.ActiveWindowFocusReason)
     assert asked == []
     field.clearFocus()

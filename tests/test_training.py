@@ -190,7 +190,7 @@ def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(
     _, whole = fitted(config, panel)
     assert all(math.isfinite(value) for row in numbers(whole) for value in row)
     asked = iter(range(10**6))
-    begun = fit(
+    started = fit(
         panel,
         split_panel(panel, config.task),
         config,
@@ -198,11 +198,11 @@ def test_every_optimiser_learns_and_resumes_as_if_nothing_had_happened(
         should_pause=lambda: next(asked) == 11,
         autosave=file,
     )
-    for event in begun:
+    for event in started:
         if isinstance(event, Progress) and event.message == "Paused":
-            next(begun, None)  # what was learned so far is written before the pause begins
+            next(started, None)  # what was learned so far is written before the pause begins
             break
-    begun.close()
+    started.close()
     kept = TrainingState.load(file)
     assert kept.facts["place"] > 0, "cut short in the middle of an epoch"
     assert 0 < len(kept.history) <= len(whole.history)
@@ -303,9 +303,9 @@ def test_pause_waits_and_changes_nothing() -> None:
         until[0] = until[0] or time.perf_counter() + 0.3
         return time.perf_counter() < until[0]
 
-    begun = time.perf_counter()
+    started = time.perf_counter()
     events, waited = fitted(quick(), should_pause=paused)
-    assert time.perf_counter() - begun >= 0.3
+    assert time.perf_counter() - started >= 0.3
     assert any(isinstance(e, Progress) and e.message == "Paused" for e in events)
     assert_same(waited, whole)
     assert fitted(quick(), should_stop=lambda: True, should_pause=lambda: True)[1].stopped == "user"

@@ -91,7 +91,7 @@ def test_two_series_of_one_name_are_never_trained_together() -> None:
     assert [row.checked for row in found.with_check([0], True).rows] == [True, False]
 
 
-def test_what_cannot_be_loaded_says_why_and_what_is_new_is_listed_only_if_wanted() -> None:
+def test_what_cannot_be_loaded_says_why_and_what_is_new_is_listed_only_if_requested() -> None:
     found = (
         listed("A")
         .with_problem(asked("A")[0], "gone", "look", add=False)

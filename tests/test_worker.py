@@ -135,12 +135,12 @@ def test_discard_closes_the_job_at_its_next_event() -> None:
 
 
 def test_a_job_that_is_discarded_ends_where_it_asks_and_makes_nothing_of_what_it_has() -> None:
-    begun, best, cleared = threading.Event(), threading.Event(), threading.Event()
+    started, best, cleared = threading.Event(), threading.Event(), threading.Event()
 
     def job(should_stop: Stop) -> Generator[Event, None, None]:
         try:
             while not should_stop():
-                begun.set()
+                started.set()
                 time.sleep(0.001)
             best.set()
             yield Notice("the best of it")
@@ -149,7 +149,7 @@ def test_a_job_that_is_discarded_ends_where_it_asks_and_makes_nothing_of_what_it
 
     worker = Worker(job, "job")
     worker.start()
-    assert begun.wait(5)
+    assert started.wait(5)
     worker.discard()
     assert worker.wait(5000)
     assert (best.is_set(), cleared.is_set(), worker.failure) == (False, True, None)

@@ -48,10 +48,10 @@ def exported(bench: Workbench, path: Path) -> bool:
         refused.append(fault)
 
     bench.export_controller.refused.connect(refuse)
-    begun = bench.export(path)
+    started = bench.export(path)
     wait(lambda: not bench.export_controller.writing)
     bench.export_controller.refused.disconnect(refuse)
-    return begun and not refused
+    return started and not refused
 
 
 def rested(bench: Workbench) -> None:

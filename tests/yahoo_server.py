@@ -239,9 +239,8 @@ class YahooServer:
     """Markets by ticker, the behaviours to come (the last one stays) and the requests that came.
 
     Behaviours: ok, junk, those of ``SPOILT`` and ``REPLIES``, and those of which the server has a
-    method: drip, reset, silent ... A ticker
-    without a market is a 404. ``crumb`` is what happens to requests for a crumb: ok, 429, html,
-    silent.
+    method: drip, reset, silent ... A ticker without a market is a 404. ``crumb`` is what happens to
+    requests for a crumb: ok, 429, html, silent.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)

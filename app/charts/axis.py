@@ -519,7 +519,7 @@ class PriceAxis(Axis):
         The price from which changes in percent are written in place of prices.
     """
 
-    auto_wanted = Signal()
+    auto_requested = Signal()
 
     def __init__(self, short: bool = False, rows: float = 42.0) -> None:
         super().__init__("right")
@@ -544,7 +544,7 @@ class PriceAxis(Axis):
         """Ask on a double click for a range that follows what is in view."""
         if event.double() and event.button() == Qt.MouseButton.LeftButton:
             event.accept()
-            self.auto_wanted.emit()
+            self.auto_requested.emit()
 
     def _find(self, low: float, high: float, pixels: float) -> list[Tick]:
         count = max(2.0, pixels / self._rows)

@@ -81,8 +81,8 @@ class BarView(Chart):
         row.axis.linkToView(row.pane)
         row.pane.panned.connect(self._pan)
         row.pane.zoomed.connect(self._zoom)
-        row.pane.fit_wanted.connect(self.fit)
-        row.axis.auto_wanted.connect(self.fit_prices)
+        row.pane.fit_requested.connect(self.fit)
+        row.axis.auto_requested.connect(self.fit_prices)
         self._rows.append(row)
         self._panes.append(row.pane)
 

@@ -42,8 +42,7 @@ class Frame:
     """What an artist needs to know of a pane: its size, what range it shows, and how it looks.
 
     All painting is in logical pixels from the top left corner of the pane, so that line widths and
-    text come out alike
-    on screen, in an image of 300 dpi and on paper.
+    text come out alike on screen, in an image of 300 dpi and on paper.
 
     Attributes
     ----------
@@ -175,14 +174,13 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
     """One plot: its visible range, its artists, and what the mouse does.
 
     The wheel zooms x at the cursor, dragging pans; over an axis both act on that axis. Ranges are
-    only asked for by
-    signals: the chart decides, so that y can follow the visible bars.
+    only asked for by signals: the chart decides, so that y can follow the visible bars.
     """
 
     panned = Signal(float, float)
     zoomed = Signal(float, float)
     scaled = Signal(float, float)
-    fit_wanted = Signal()
+    fit_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False, defaultPadding=0.0)
@@ -265,7 +263,7 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         """Fit on a double click."""
         if event.double() and event.button() == Qt.MouseButton.LeftButton:
             event.accept()
-            self.fit_wanted.emit()
+            self.fit_requested.emit()
 
 
 class Grid:

@@ -175,17 +175,17 @@ class CurveChart(Chart):
 
     def table(self) -> Columns:
         """Return the numbers behind the lines."""
-        told = self._spoken()
-        if not told:
+        texts = self._spoken()
+        if not texts:
             return {}
         x = self._grid_x()
         first = self._timeline.ds[x.astype(np.int64)] if self._by_date else x
-        return {self._x_name: first, **{line.name: _at(line, x) for line in told}}
+        return {self._x_name: first, **{line.name: _at(line, x) for line in texts}}
 
     def summary(self) -> str:
         """Return what the lines say at their end in one sentence."""
-        told = self._spoken()
-        if not told:
+        text = self._spoken()
+        if not text:
             return f"{self._empty.title}."
         x = self._grid_x()
         ends = f"from {self._words(0)} to {self._words(x.size - 1)}"
@@ -213,8 +213,8 @@ class CurveChart(Chart):
 
     def _grid_x(self) -> Floats:
         """Return the places at which any line has a number, increasing."""
-        told = self._spoken()
-        return np.unique(np.concatenate([line.x for line in told])) if told else np.empty(0)
+        texts = self._spoken()
+        return np.unique(np.concatenate([line.x for line in texts])) if texts else np.empty(0)
 
     def _update_scene(self) -> None:
         shown = bool(self._lines)
@@ -295,12 +295,12 @@ class CurveChart(Chart):
     def _read(self, index: int) -> str:
         """Return the numbers at one of the places."""
         x = self._grid_x()[index : index + 1]
-        told = [(line.name, float(_at(line, x)[0])) for line in self._spoken()]
-        largest = max((abs(value) for _, value in told if np.isfinite(value)), default=1.0)
+        texts = [(line.name, float(_at(line, x)[0])) for line in self._spoken()]
+        largest = max((abs(value) for _, value in texts if np.isfinite(value)), default=1.0)
         decimals = int(np.clip(3 - np.floor(np.log10(largest or 1.0)), 0, 6))
         parts = [
             f"{name} {number(value, decimals)}{self._unit}"
-            for name, value in told
+            for name, value in texts
             if np.isfinite(value)
         ]
         return "   ".join([self._words(index), *parts])

@@ -96,8 +96,7 @@ class BarPyramid:
         """Return the bars of ``[start, stop)``, merged by ``step``.
 
         Merged bars begin at multiples of ``step``, whatever ``start`` is, so that they do not
-        flicker while the view
-        moves; the first and the last may therefore reach beyond the slice.
+        flicker while the view moves; the first and the last may therefore reach beyond the slice.
 
         Parameters
         ----------

@@ -83,13 +83,13 @@ class GradientChart(EpochChart):
         )
 
     def _read(self, epoch: EpochEnd) -> str:
-        told = f"epoch {epoch.epoch}   norm {short(epoch.grad_norm)}"
+        text = f"epoch {epoch.epoch}   norm {short(epoch.grad_norm)}"
         after = (
             f"   after clipping {short(epoch.grad_norm_after)}"
             if np.isfinite(epoch.grad_norm_after)
             else ""
         )
-        return f"{told}{after}   clipped {number(epoch.clipped * 100, 0)} %"
+        return f"{text}{after}   clipped {number(epoch.clipped * 100, 0)} %"
 
     def summary(self) -> str:
         """Return the last gradient norm in one sentence."""

@@ -103,8 +103,8 @@ class IndicatorSeries:
     def entry(self, theme: Theme, bar: int, decimals: int) -> Entry:
         """Return what a legend says of it, with its values at a bar."""
         if self.missing:
-            told = words("needs {columns}").format(columns=", ".join(self.missing))
-            return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, told)
+            text = words("needs {columns}").format(columns=", ".join(self.missing))
+            return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, text)
         own = self.indicator.spec.scale
         digits = decimals if own is None or not np.isfinite(own[0]) else 1
         values = (
@@ -112,12 +112,12 @@ class IndicatorSeries:
             if 0 <= bar < len(self.series)
             else []
         )
-        told = " / ".join(
+        text = " / ".join(
             short_number(value) if abs(value) >= LARGE else number(value, digits)
             for value in values
             if np.isfinite(value)
         )
-        return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, told)
+        return Entry(self.indicator.label, self.color(theme), "line", self.dash, self.key, text)
 
 
 class IndicatorArtist:

@@ -159,5 +159,5 @@ class LevelLinesArtist:
 
 def price_at(frame: Frame, row: float) -> float:
     """Return the price at a pixel row."""
-    place = frame.y[1] - row / max(frame.height, 1.0) * (frame.y[1] - frame.y[0])
-    return float(10**place) if frame.log else float(place)
+    index = frame.y[1] - row / max(frame.height, 1.0) * (frame.y[1] - frame.y[0])
+    return float(10**index) if frame.log else float(index)

@@ -118,10 +118,10 @@ class LossChart(EpochChart):
         return (float(values.min()), float(values.max())) if values.size else None
 
     def _read(self, epoch: EpochEnd) -> str:
-        told = f"epoch {epoch.epoch}   validation {loss_text(epoch.val_loss)}"
+        text = f"epoch {epoch.epoch}   validation {loss_text(epoch.val_loss)}"
         if not epoch.complete:
-            return f"{told}   stopped after {number(100 * epoch.share, 0)} % of the epoch"
-        return f"{told}   training {loss_text(epoch.train_loss)}"
+            return f"{text}   stopped after {number(100 * epoch.share, 0)} % of the epoch"
+        return f"{text}   training {loss_text(epoch.train_loss)}"
 
     def summary(self) -> str:
         """Return the state of the training in one sentence."""

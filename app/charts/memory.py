@@ -445,11 +445,11 @@ class MemoryChart(Chart):
         """Return how far back the shown runs learn, in one sentence each."""
         if not self._traces:
             return "No gradients yet."
-        told = []
+        texts = []
         for trace in self._traces:
             last, first = int(trace.memory.lags[-1]), float(trace.strongest[-1])
-            told.append(
+            texts.append(
                 f"{trace.name}: learns from the last {trace.memory.reach} bars; {last} bars "
                 f"back {share_text(first)} arrives."
             )
-        return " ".join(told)
+        return " ".join(texts)

@@ -222,8 +222,8 @@ class CorrelationMap(QWidget):
         values = self._values[upper]
         first, last = (int(np.argmax(values)), int(np.argmin(values)))
 
-        def pair(place: int) -> str:
-            return f"{self._symbols[upper[0][place]]} / {self._symbols[upper[1][place]]}"
+        def pair(index: int) -> str:
+            return f"{self._symbols[upper[0][index]]} / {self._symbols[upper[1][index]]}"
 
         return words(
             "Correlations: mean {mean:.2f}, highest {high:.2f} ({a}), lowest {low:.2f} ({b})."

@@ -29,9 +29,8 @@ class PriceChart(PriceScene):
     forecasts and indicators.
 
     x is the bar index, so that nights, week-ends and holidays leave no gap. The view follows new
-    data until the user
-    moves it, and never moves by itself afterwards; y follows the visible bars until the user scales
-    it.
+    data until the user moves it, and never moves by itself afterwards; y follows the visible bars
+    until the user scales it.
 
     Signals
     -------
@@ -349,9 +348,9 @@ class PriceChart(PriceScene):
             for entry in self._study_entries(len(self._series) - 1)
             if entry.key not in self.hidden
         ]
-        told = [f"{entry.label} {entry.value}".rstrip() for entry in drawn]
-        if told:
-            parts.append(f"Indicators at the last bar: {'; '.join(told)}.")
+        texts = [f"{entry.label} {entry.value}".rstrip() for entry in drawn]
+        if texts:
+            parts.append(f"Indicators at the last bar: {'; '.join(texts)}.")
         away = [entry.label for entry in self._legend.entries if entry.key in self.hidden]
         if away:
             parts.append(f"Hidden: {', '.join(away)}.")

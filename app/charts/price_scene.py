@@ -455,8 +455,8 @@ class PriceScene(BarView):
         """Return the legend of what is drawn or hidden."""
         entries, theme = [], self.theme
         if self._fan.fan is not None and self._forecast is not None:
-            told = words("{model} {point}") if self._final else words("{model} (training) {point}")
-            name = told.format(model=self._forecast.model, point=words(self._fan.fan.point_name))
+            text = words("{model} {point}") if self._final else words("{model} (training) {point}")
+            name = text.format(model=self._forecast.model, point=words(self._fan.fan.point_name))
             entries.append(Entry(name, theme.forecast, "dashed", key=POINT_KEY))
             marks: dict[int, Mark] = {80: "band", 95: "wide-band"}
             entries += [

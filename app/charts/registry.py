@@ -34,8 +34,7 @@ class PlotSpec:
         Its name in menus and over exported pictures.
     build : callable
         Given a finished run and the symbol of one of its series, returns a new plot of it that was
-        never shown, or
-        None where the run has nothing of the kind.
+        never shown, or None where the run has nothing of the kind.
     caption : str
         What it shows, in one sentence, over its drawing in a report; "" where a report has no
         drawing of it.

@@ -69,11 +69,11 @@ def show_explanation(explanation: Explanation, series: PriceSeries) -> None:
         table.add_row(name, f"{median:+.3f}", f"{width:+.1%}")
     out.print(table)
     sizes = abs(explanation.by_bar())
-    order = sorted(range(len(sizes)), key=lambda place: -sizes[place])[:_MOST_ROWS]
+    order = sorted(range(len(sizes)), key=lambda index: -sizes[index])[:_MOST_ROWS]
     table = _table("Bars that moved it most", "Bar")
-    for place in order:
-        median, width = explanation.by_bar()[place], explanation.width[place].sum()
-        day = stamp(explanation.ds[place]).removesuffix(" 00:00:00")
+    for index in order:
+        median, width = explanation.by_bar()[index], explanation.width[index].sum()
+        day = stamp(explanation.ds[index]).removesuffix(" 00:00:00")
         table.add_row(day, f"{median:+.3f}", f"{width:+.1%}")
     out.print(table)
 

@@ -298,8 +298,7 @@ def _parts(
     """Find the files that an export makes, with what each shows.
 
     A table and a report hold the whole panel. A picture shows one plot, of prices for one series:
-    the first is
-    ``f.png``, the others ``f-BBB.png``, ``f-loss.png``, ``f-past-BBB.png``.
+    the first is ``f.png``, the others ``f-BBB.png``, ``f-loss.png``, ``f-past-BBB.png``.
     """
     if target.suffix.lower() not in PICTURES:
         yield target, None, "price"

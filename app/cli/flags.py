@@ -62,8 +62,7 @@ def flagged(*groups: type[Settings]) -> Callable[[CommandT], CommandT]:
     ----------
     *groups : type of Settings
         Classes whose fields become flags: ``hidden_size`` becomes ``--hidden-size``; title,
-        description, unit,
-        limits and default are shown by ``--help``.
+        description, unit, limits and default are shown by ``--help``.
     """
 
     def wrap(command: CommandT) -> CommandT:
@@ -197,9 +196,9 @@ def suit_config(
 
     if path is not None:
         return config
-    config, told = suited(panel, config, given(settings, *GROUPS.values()))
-    if told:
-        say(f"Note: {told}")
+    config, text = suited(panel, config, given(settings, *GROUPS.values()))
+    if text:
+        say(f"Note: {text}")
     return config
 
 

@@ -201,13 +201,13 @@ def _hits(entry: Entry, level: float) -> int | None:
 
 def _coverage(cover: Coverage) -> Document:
     held = cover.held
-    told = held.told and cover.bars.size > 0
+    text = held.told and cover.bars.size > 0
     return {
         "bars": int(cover.bars.sum()),
         "hits": int(cover.hits.sum()),
         "percent": held.percent if math.isfinite(held.percent) else None,
-        "low": held.low if told else None,
-        "high": held.high if told else None,
+        "low": held.low if text else None,
+        "high": held.high if text else None,
         "independent": held.independent,
         "answer": held.stands(cover.level),
     }

@@ -237,7 +237,7 @@ def _model(item: ModelJudgement, by_step: bool) -> Document:
     from forecasting import metrics
 
     found = metrics.calibration(item.own)
-    told: Document = {
+    texts: Document = {
         "origins": len(item.own),
         "scores": item.scores[item.own.model],
         "verdict": dataclasses.asdict(item.verdict),
@@ -246,7 +246,7 @@ def _model(item: ModelJudgement, by_step: bool) -> Document:
         },
     }
     if by_step:
-        told["by_step"] = {
+        texts["by_step"] = {
             name: steps.tolist() for name, steps in metrics.by_step(item.own).items()
         }
-    return told
+    return texts

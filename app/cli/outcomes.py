@@ -29,8 +29,7 @@ def write_outcomes(
     """Write one row for each model, series, cutoff and bar ahead.
 
     Columns are ``model, unique_id, cutoff, ds, y0`` (value at the cutoff), ``y`` (what happened)
-    and one column
-    a quantile, ``q0.025``, ``q0.1`` ..., all in price units as float64.
+    and one column a quantile, ``q0.025``, ``q0.1`` ..., all in price units as float64.
 
     Parameters
     ----------

@@ -111,10 +111,10 @@ class Stopper:
 
         self.keeps = False
         for event in job:
-            begun = isinstance(event, EpochEnd | FoldEnd) or (
+            started = isinstance(event, EpochEnd | FoldEnd) or (
                 isinstance(event, Progress) and event.done > 0
             )
-            self.keeps = (self.keeps or begun) and not isinstance(event, RunFinished)
+            self.keeps = (self.keeps or started) and not isinstance(event, RunFinished)
             yield event
         self.keeps = False
 

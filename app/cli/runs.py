@@ -175,13 +175,13 @@ def show_run(
     check_folders(targets)
     with _opened() as store:
         run, curves = store.find(key)
-        told = store.outcomes(run.key) if by_step or targets else StoredOutcomes()
+        text = store.outcomes(run.key) if by_step or targets else StoredOutcomes()
     with each_attempted() as attempt:
         if targets:
             attempt(
-                lambda: export_to(targets, restored(run, curves, _prices_of(run), told), pictures)
+                lambda: export_to(targets, restored(run, curves, _prices_of(run), text), pictures)
             )
-        attempt(lambda: _show_run(run, curves, told, by_step, as_json))
+        attempt(lambda: _show_run(run, curves, text, by_step, as_json))
 
 
 def _show_run(

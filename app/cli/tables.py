@@ -68,12 +68,12 @@ def show_learning_rates(tried: LearningRatesTried) -> None:
     for rate, loss in zip(tried.rates[::step], tried.losses[::step], strict=True):
         table.add_row(f"{rate:.1e}", f"{loss:.4f}")
     out.print(table)
-    told = (
+    text = (
         tried.finding
         if tried.suggestion is None
         else f"Suggested: --learning-rate {tried.suggestion:.1e}"
     )
-    out.print(told, markup=False, highlight=False)
+    out.print(text, markup=False, highlight=False)
 
 
 def show_findings(panel: Panel) -> None:

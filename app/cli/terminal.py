@@ -31,8 +31,8 @@ def prepare() -> None:
     """Let no letter and no closed stream end a command.
 
     What the encoding of a stream lacks is replaced, by ``?`` on stdout; a stream that was closed
-    before the start is made to swallow
-    everything, so that no file which is opened later takes its place.
+    before the start is made to swallow everything, so that no file which is opened later takes its
+    place.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -117,9 +117,9 @@ def written() -> Iterator[None]:
         yield
     except BrokenPipeError as error:
         _discard_output()
-        told = OutputError("The output was closed before all of it was shown.")
-        told.closed = True
-        raise told from error
+        text = OutputError("The output was closed before all of it was shown.")
+        text.closed = True
+        raise text from error
     except OSError as error:
         _discard_output()
         hint = "Send the output to another place, or free some space there."

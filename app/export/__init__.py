@@ -18,8 +18,7 @@ from forecasting.generators import run_to_end
 __all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
 
 #: Draws piece by piece in the thread of the window, which may do something else at every pause;
-#: ends with what makes the bytes of the
-#: file, in any thread.
+#: ends with what makes the bytes of the file, in any thread.
 Drawing = Generator[None, None, Callable[[], bytes]]
 
 

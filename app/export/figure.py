@@ -84,14 +84,14 @@ class Look:
     def from_json(cls, text: str, usual: Look) -> Look:
         """Read a look; where the text is none that can be drawn, return the ``usual`` one."""
         try:
-            told = json.loads(text)
-            wide, high = map(float, told["size"])
+            message = json.loads(text)
+            wide, high = map(float, message["size"])
             look = cls(
                 (wide, high),
-                int(told["dpi"]),
-                told["theme"],
-                told["transparent"] is True,
-                told["footer"] is True,
+                int(message["dpi"]),
+                message["theme"],
+                message["transparent"] is True,
+                message["footer"] is True,
             )
             return look if look.theme in ("light", "dark") else usual
         except (ExportError, KeyError, TypeError, ValueError, OverflowError):

@@ -116,13 +116,13 @@ def _about(judged: ForecastsJudged) -> str:
 
 def _ground(item: ModelJudgement) -> str:
     levels = item.own.scored_levels
-    told = (
+    text = (
         "points alone"
         if item.points
         else f"{len(levels)} quantile levels, {levels[0]:g} to {levels[-1]:g}"
     )
     return (
-        f"{len(item.own)} origins, up to {item.own.horizon} bars ahead; {told}. The baselines "
+        f"{len(item.own)} origins, up to {item.own.horizon} bars ahead; {text}. The baselines "
         "forecast from the same bars."
     )
 
@@ -235,7 +235,7 @@ def write_rows(path: str | Path, judged: ForecastsJudged) -> None:
         Another suffix, or a file that cannot be written.
     """
     outcomes, levels = outcome_rows(judged)
-    parts = [_row_columns(name, one, levels) for name, one in outcomes.items()]
+    parts = [_row_columns(name, item, levels) for name, item in outcomes.items()]
     write_table(path, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 

@@ -151,8 +151,8 @@ def _data_notes(result: RunResult) -> str:
         )
     if len(result.left_out) > _MOST_NOTES:
         lines.append(f"Without a forecast in all: {', '.join(result.left_out)}.")
-    told = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<section><h2>What to know of the data</h2><ul>{told}</ul></section>" if told else ""
+    text = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<section><h2>What to know of the data</h2><ul>{text}</ul></section>" if text else ""
 
 
 def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
@@ -290,8 +290,8 @@ def _provenance(result: RunResult) -> str:
             f"<li>{escape(item.severity)}: {escape(item.message)} ({escape(item.action)})</li>"
             for item in series.findings
         )
-        told = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
-        parts.append(f"<h3>{escape(series.symbol)}</h3>{fact_table(_origin(series))}{told}")
+        text = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
+        parts.append(f"<h3>{escape(series.symbol)}</h3>{fact_table(_origin(series))}{text}")
     split = result.split
     shares = fact_table(
         {

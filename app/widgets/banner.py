@@ -27,15 +27,15 @@ class Banner(MessageBar):
 
     Attributes
     ----------
-    details_wanted : Signal
+    details_requested : Signal
         The user asks for everything there is to know about the message.
-    action_wanted, other_wanted : Signal
+    action_requested, other_requested : Signal
         The user takes the next step that was offered, or the other one.
     """
 
-    details_wanted = Signal()
-    action_wanted = Signal()
-    other_wanted = Signal()
+    details_requested = Signal()
+    action_requested = Signal()
+    other_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,13 +59,13 @@ class Banner(MessageBar):
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             words.addWidget(label)
         self._details = QPushButton(self.tr("Details…"))
-        self._details.clicked.connect(self.details_wanted)
+        self._details.clicked.connect(self.details_requested)
         self._action = QPushButton()
         self._action.hide()
-        self._action.clicked.connect(self.action_wanted)
+        self._action.clicked.connect(self.action_requested)
         self._other = QPushButton()
         self._other.hide()
-        self._other.clicked.connect(self.other_wanted)
+        self._other.clicked.connect(self.other_requested)
         self._copy = QToolButton()
         self._copy.setAccessibleName(self.tr("Copy details"))
         self._copy.setToolTip(
@@ -138,7 +138,7 @@ class Banner(MessageBar):
         if self._lasting:
             self.show_notice(*self._lasting[-1])
         else:
-            self.set_wanted(False)
+            self.set_active(False)
 
     def _next(self) -> None:
         """Forget what is shown, and show what lasts besides."""
@@ -176,4 +176,4 @@ class Banner(MessageBar):
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:
             self.set_theme(self._theme)
-        self.set_wanted(True)
+        self.set_active(True)

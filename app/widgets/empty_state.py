@@ -45,8 +45,8 @@ class EmptyState(QWidget):
 
     def tell(self, heading: str = "", text: str = "") -> None:
         """Say something else; without words, what was said at first."""
-        told = (heading, text) if heading else self._words
-        for label, words in zip((self._title, self._body), told, strict=True):
+        message = (heading, text) if heading else self._words
+        for label, words in zip((self._title, self._body), message, strict=True):
             label.setText(words)
 
     def add_button(self, text: str) -> QPushButton:

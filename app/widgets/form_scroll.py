@@ -15,8 +15,7 @@ class FormScroll(QScrollArea):
     """A scroll area without a horizontal bar whose least width follows its content.
 
     A width that is reckoned once goes wrong as soon as a font, a style sheet or a fold changes what
-    the
-    fields need: they are cut at the right, where nothing scrolls to them.
+    the fields need: they are cut at the right, where nothing scrolls to them.
 
     Parameters
     ----------

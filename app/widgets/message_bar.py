@@ -33,7 +33,7 @@ class MessageBar(QFrame):
         """Whether the bar goes before others that have been there longer."""
         return False
 
-    def set_wanted(self, wanted: bool) -> None:
+    def set_active(self, wanted: bool) -> None:
         """Ask to be seen, or no longer."""
         self._wanted = wanted
         self.setVisible(wanted)

@@ -61,11 +61,11 @@ class QualityList(QWidget):
 
     Attributes
     ----------
-    remedy_wanted : Signal
+    remedy_requested : Signal
         Name and value of the reading option that settles a finding.
     """
 
-    remedy_wanted = Signal(str, str)
+    remedy_requested = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,9 @@ class QualityList(QWidget):
             if finding.remedy:
                 button = QPushButton(remedy_text(finding))
                 button.clicked.connect(
-                    lambda _checked=False, finding=finding: self.remedy_wanted.emit(*finding.remedy)
+                    lambda _checked=False, finding=finding: self.remedy_requested.emit(
+                        *finding.remedy
+                    )
                 )
                 self._rows.addWidget(button, index + 1, 1, Qt.AlignmentFlag.AlignLeft)
 

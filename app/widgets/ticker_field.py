@@ -49,12 +49,12 @@ class TickerField(QLineEdit):
     ----------
     tickers_entered : Signal
         References ``yahoo:TICKER``, one for each word.
-    recent_wanted : Signal
+    recent_requested : Signal
         The user has come here: recent tickers are to be given to :meth:`show_recent`.
     """
 
     tickers_entered = Signal(object)
-    recent_wanted = Signal()
+    recent_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class TickerField(QLineEdit):
         """Take the keyboard, ready for a new ticker."""
         self.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.selectAll()
-        self.recent_wanted.emit()
+        self.recent_requested.emit()
 
     def show_recent(self, tickers: Sequence[str]) -> None:
         """Offer these tickers from now on."""
@@ -102,7 +102,7 @@ class TickerField(QLineEdit):
             reason.TabFocusReason,
             reason.BacktabFocusReason,
         ):
-            self.recent_wanted.emit()
+            self.recent_requested.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open the recent tickers with the Down key; what they want of the keys, they get."""
@@ -250,9 +250,9 @@ class TickerSettings(QToolButton):
             self.tr("raw") if chosen.raw else "",
             self.tr("offline") if self.offline.isChecked() else "",
         ]
-        told = " · ".join(filter(None, parts))
-        self.setText(f"{told} ▾")
-        self.setAccessibleDescription(told)
+        text = " · ".join(filter(None, parts))
+        self.setText(f"{text} ▾")
+        self.setAccessibleDescription(text)
 
 
 class TickerDialog(QDialog):
@@ -269,11 +269,11 @@ class TickerDialog(QDialog):
 
     Attributes
     ----------
-    recent_wanted : Signal
+    recent_requested : Signal
         Recent tickers are to be given to :meth:`show_recent`.
     """
 
-    recent_wanted = Signal()
+    recent_requested = Signal()
 
     def __init__(
         self,
@@ -317,7 +317,7 @@ class TickerDialog(QDialog):
     def start(self) -> None:
         """Ask for recent tickers."""
         if self._request is None:
-            self.recent_wanted.emit()
+            self.recent_requested.emit()
             self.field.setFocus()
 
     def show_recent(self, tickers: Sequence[str]) -> None:

@@ -11,18 +11,18 @@ class UndoLine(QWidget):
 
     Attributes
     ----------
-    undo_wanted : Signal
+    undo_requested : Signal
         What was removed is to come back.
     undo : QPushButton
     """
 
-    undo_wanted = Signal()
+    undo_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._words = QLabel()
         self.undo = QPushButton(self.tr("Undo"))
-        self.undo.clicked.connect(self.undo_wanted)
+        self.undo.clicked.connect(self.undo_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(2, 0, 2, 0)
         row.addWidget(self._words)

@@ -18,8 +18,7 @@ def available(session: Session) -> frozenset[str]:
     """Return the names of the commands, of those in :data:`DECIDED`, that can be used now.
 
     The answer depends on nothing but the session, so it has to be asked again whenever the
-    session's
-    state, its watchlist, its selected row or its results change, and at no other time.
+    session's state, its watchlist, its selected row or its results change, and at no other time.
     """
     state = session.state
     running = state not in ("idle", "loading")

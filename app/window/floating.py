@@ -65,9 +65,9 @@ class FloatingPanels(QObject):
                 continue
             frame = dock.frameGeometry()
             screen = QGuiApplication.screenAt(frame.center()) or self._window.screen()
-            place = clear_place(frame, taken, screen.availableGeometry())
-            if place != frame.topLeft():
-                dock.move(dock.pos() + place - frame.topLeft())
+            index = clear_place(frame, taken, screen.availableGeometry())
+            if index != frame.topLeft():
+                dock.move(dock.pos() + index - frame.topLeft())
 
 
 def clear_place(panel: QRect, bar: QRect, screen: QRect) -> QPoint:

@@ -7,13 +7,11 @@ Usage: python benchmarks/accuracy/contaminated.py [--walks 200] [--signals 40] [
        ...]
 
 Each walk is simulated, a fault is put somewhere between half of its bars and the end, and the file
-is read, trained on (one epoch of
-a small network) and judged as ``candlecast backtest`` does. ``--direct`` hands the series over
-without a file, so that a zero is not
-left out as a missing close. On a random walk nobody can beat the baselines: at most 5 % of the
-verdicts of each row may say so.
-Walks with a true signal (each change carries .6 of the one before) are judged too, clean and with
-each fault.
+is read, trained on (one epoch of a small network) and judged as ``candlecast backtest`` does.
+``--direct`` hands the series over without a file, so that a zero is not left out as a missing
+close. On a random walk nobody can beat the baselines: at most 5 % of the verdicts of each row may
+say so. Walks with a true signal (each change carries .6 of the one before) are judged too, clean
+and with each fault.
 """
 
 from __future__ import annotations

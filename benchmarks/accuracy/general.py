@@ -5,12 +5,10 @@ Usage: python benchmarks/accuracy/general.py [--sets monthly weekly] [--seeds 3]
 [--set NAME=VALUE ...]
 
 Simulated, not real. ``monthly`` is of the shape of the CIF 2016 competition: 72 short series of 22
-to 108 months, 12
-ahead. ``weekly`` is of the shape of M4 Weekly: 40 series of 80 to 2,500 weeks, 13 ahead. Each
-series has a level that
-wanders, a trend that is damped or not, a season or none, and noise; their shares are drawn anew for
-each series. The
-last ``horizon`` bars of each series are held out, and forecast from the bar before them.
+to 108 months, 12 ahead. ``weekly`` is of the shape of M4 Weekly: 40 series of 80 to 2,500 weeks, 13
+ahead. Each series has a level that wanders, a trend that is damped or not, a season or none, and
+noise; their shares are drawn anew for each series. The last ``horizon`` bars of each series are
+held out, and forecast from the bar before them.
 
 Figures: mean sMAPE in per cent, and mean MASE, over the series. All in one unit: lower is better.
 """

@@ -171,8 +171,8 @@ def with_and_without(panel: Panel, config: RunConfig) -> tuple[float, float, flo
         if isinstance(event, TrainedNetwork)
     )
     scores = [
-        float(crps_bp(outcomes_of(one, panel, split.test, config.task.horizon, QUANTILES)))
-        for one in (read, blank)
+        float(crps_bp(outcomes_of(item, panel, split.test, config.task.horizon, QUANTILES)))
+        for item in (read, blank)
     ]
     return scores[0], scores[1], read.covariate_shrinkage
 

@@ -5,10 +5,9 @@ Usage: python benchmarks/accuracy/long_history.py FOLDER [--since 2000] [--refit
 [--json FILE] [--set NAME=VALUE ...]
 
 One day ahead. Network and baselines are trained anew every so many days, each time on what lies
-before only. Width is the mean of
-log(upper / lower limit), beside that of GARCH(1,1)-t fitted on the same dates. Goal: 80 and 95 %
-bands hold at least 76 and 93 % in
-both crises, and are at most 1.03 times as wide as those of GARCH-t.
+before only. Width is the mean of log(upper / lower limit), beside that of GARCH(1,1)-t fitted on
+the same dates. Goal: 80 and 95 % bands hold at least 76 and 93 % in both crises, and are at most
+1.03 times as wide as those of GARCH-t.
 """
 
 from __future__ import annotations

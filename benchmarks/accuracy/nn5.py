@@ -4,9 +4,8 @@ Usage: python benchmarks/accuracy/nn5.py nn5_wide.csv.gz [--back 56] [--seeds 5]
 ...]
 
 ``--back`` leaves out so many of the last days altogether: settings are chosen there. With 0 the
-test itself is opened.
-Published on it: best of 45 recurrent networks 21.529, ETS 21.571, median of the same weekday over 8
-weeks 21.27.
+test itself is opened. Published on it: best of 45 recurrent networks 21.529, ETS 21.571, median of
+the same weekday over 8 weeks 21.27.
 """
 
 from __future__ import annotations

@@ -200,8 +200,8 @@ def portfolio_figures(
     ours = sample_crps(made.joint, made.outcome)
     alone = sample_crps(made.independent, made.outcome)
     groups = {"equal weight": slice(0, 1), "tens": slice(1, 51), "long-short": slice(51, 101)}
-    for place, step in enumerate(STEPS):
-        samples, seen = made.joint[:, :, place], made.outcome[:, :, place]
+    for position, step in enumerate(STEPS):
+        samples, seen = made.joint[:, :, position], made.outcome[:, :, position]
         for name, group in groups.items():
             share = {level: inside(samples[:, group], seen[:, group], level) for level in (80,)}
             below = {
@@ -209,20 +209,20 @@ def portfolio_figures(
                 for level in (95, 99)
             }
             bp = {
-                k: 1e4 * v[:, group, place].mean()
+                k: 1e4 * v[:, group, position].mean()
                 for k, v in {"joint": ours, "independent": alone, **rivals}.items()
             }
             wins = np.mean(
-                ours[:, group, place].mean(axis=0)
-                <= rivals["garch-t"][:, group, place].mean(axis=0)
+                ours[:, group, position].mean(axis=0)
+                <= rivals["garch-t"][:, group, position].mean(axis=0)
             )
-            alone_share = inside(made.independent[:, group, place], seen[:, group], 80)
+            alone_share = inside(made.independent[:, group, position], seen[:, group], 80)
             yield (
                 f"h={step:2d} {name:12s} 80 % band {100 * share[80].mean():5.1f} (each "
                 f"{100 * share[80].mean(axis=0).min():.0f}-"
                 f"{100 * share[80].mean(axis=0).max():.0f}; independent "
                 f"{100 * alone_share.mean():.1f}, "
-                f"GARCH-t {100 * covered['garch-t'][:, group, place].mean():.1f})  VaR-95 hit "
+                f"GARCH-t {100 * covered['garch-t'][:, group, position].mean():.1f})  VaR-95 hit "
                 f"{100 * below[95].mean():.2f}"
                 f"  VaR-99 hit {100 * below[99].mean():.2f}  CRPS bp: "
                 + "  ".join(f"{k} {v:.2f}" for k, v in bp.items())

@@ -5,8 +5,7 @@ Usage: python benchmarks/accuracy/panel.py PANEL.csv.gz --year 2016 --horizon 1 
 hidden_size=8 ...]
 
 Settings are chosen on earlier years (the development split); the year that is reported is opened
-once.
-CRPS is that of the h-day log return at exactly h days, over the levels .01 ... .99, in basis
+once. CRPS is that of the h-day log return at exactly h days, over the levels .01 ... .99, in basis
 points.
 """
 

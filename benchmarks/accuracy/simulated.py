@@ -6,13 +6,11 @@ Usage: python benchmarks/accuracy/simulated.py [--seeds 5] [--bars 1500] [--seri
        [--set NAME=VALUE ...]
 
 Each seed simulates a panel anew, trains the network on the first part and judges the last 15 % of
-it. The yardstick is the model that is
-true of the simulation: the random walk, and GARCH(1,1)-t for paths with volatility in clusters,
-where any model of volatility beats a
-random walk and rightly so. Skill of the network against the truth should be 0 +- 0.3 %, and the
-verdict "ties". The verdict is given
-against the best of all baselines on the very dates, which may be better than the truth with its
-estimated parameters: it is the harder one.
+it. The yardstick is the model that is true of the simulation: the random walk, and GARCH(1,1)-t for
+paths with volatility in clusters, where any model of volatility beats a random walk and rightly so.
+Skill of the network against the truth should be 0 +- 0.3 %, and the verdict "ties". The verdict is
+given against the best of all baselines on the very dates, which may be better than the truth with
+its estimated parameters: it is the harder one.
 """
 
 from __future__ import annotations

@@ -5,17 +5,14 @@ Usage: python benchmarks/accuracy/skewed.py [--seeds 40] [--bars 1000 3000] [--h
        [--train] [--json FILE] [--set NAME=VALUE ...]
 
 Simulated: each series is a random walk of independent moves of one kind. The series of a panel
-share half of
-their variance, so that its dates count and not its series. The forecast is fitted on the first bars
-and judged on
-many bars after them, so that what is measured is the error of the forecast and not the luck of a
-short test.
+share half of their variance, so that its dates count and not its series. The forecast is fitted on
+the first bars and judged on many bars after them, so that what is measured is the error of the
+forecast and not the luck of a short test.
 
 A figure is the mean squared error of the line beside that of repeating the last value, in per cent:
-0 is no
-change, above 0 is worse. Without a drift no line can be better, and at most +1 % is allowed. With a
-drift of .05
-deviations a bar the last column tells how much of what the drift gives is kept.
+0 is no change, above 0 is worse. Without a drift no line can be better, and at most +1 % is
+allowed. With a drift of .05 deviations a bar the last column tells how much of what the drift gives
+is kept.
 
 Without ``--train`` it is the distribution from which the network starts; with it a network is
 trained, too.

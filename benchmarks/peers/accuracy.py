@@ -5,13 +5,11 @@ Usage: python -m benchmarks.peers.accuracy PANEL.csv.gz [--year 2017] [--horizon
 [--set NAME=VALUE ...] [--out FOLDER]
 
 Both train on what lies before the year and forecast, from each origin in it, the levels .01 ... .99
-of the h-day log return; our
-metric judges both. The peer has its defaults (two LSTM layers of 128, 1000 steps of 128 windows,
-Adam at .001, scaled windows), but the
-lookback of 60. It is trained on closing prices, as its users do, and on the h-day log returns
-themselves, its best chance.
-Ours runs with the settings it ships with, and with those of --set (the frozen ones). One thread
-each; the runs take turns.
+of the h-day log return; our metric judges both. The peer has its defaults (two LSTM layers of 128,
+1000 steps of 128 windows, Adam at .001, scaled windows), but the lookback of 60. It is trained on
+closing prices, as its users do, and on the h-day log returns themselves, its best chance. Ours runs
+with the settings it ships with, and with those of --set (the frozen ones). One thread each; the
+runs take turns.
 """
 
 from __future__ import annotations

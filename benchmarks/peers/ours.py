@@ -128,8 +128,8 @@ class Steps:
 
     def bare(self, count: int) -> None:
         # Where gradients vanish over the window they become denormal numbers, with which a
-        # processor is slow: a plain RNN's step
-        # took 4.3 ms or, after some hundred steps, 7.7. The rival is measured at its best.
+        # processor is slow: a plain RNN's step took 4.3 ms or, after some hundred steps, 7.7. The
+        # rival is measured at its best.
         torch.set_flush_denormal(True)
         for number in range(count):
             rows = self.place[number % len(self.place)]

@@ -99,9 +99,9 @@ def walk(
         # A model is trained over all series; historical_forecasts would train one for each, so that
         # folds are cut here.
         for first in range(0, origins, refit or origins):
-            begun = [part[: len(part) - test + first] for part in series]
+            started = [part[: len(part) - test + first] for part in series]
             network = network.untrained_model()
-            network.fit(begun)
+            network.fit(started)
             many = min(refit or origins, origins - first)
             upto = [part[: len(part) - test + first + many - 1 + h] for part in series]
             found += network.historical_forecasts(

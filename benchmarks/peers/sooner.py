@@ -5,9 +5,8 @@ Usage: python -m benchmarks.peers.sooner PANEL.csv.gz --out FOLDER [--year 2017]
 16 30]
 
 FOLDER holds the runs of benchmarks.peers.accuracy: their CRPS is the mark, and their training is
-what ours is beside. Ours is trained anew
-with 1, 2, 4 ... epochs and all else as shipped, from the same origins, until it reaches the mark;
-both clocks run over all of fit().
+what ours is beside. Ours is trained anew with 1, 2, 4 ... epochs and all else as shipped, from the
+same origins, until it reaches the mark; both clocks run over all of fit().
 """
 
 from __future__ import annotations

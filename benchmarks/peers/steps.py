@@ -4,13 +4,11 @@ Usage: python -m benchmarks.peers.steps PANEL.csv.gz [--rounds 7] [--threads 1] 
 gru] [--sizes 32x32 256x64] [--out FOLDER]
 
 Same cell, one layer, a linear head, the pinball loss of the same 23 levels, lookback 60, horizon 5,
-AdamW or Adam, 20 series, float32.
-A step's cost is the difference of a longer and a shorter training by the steps it has more, so that
-what is paid once drops out.
-Ours clips gradients and looks for numbers that are not finite besides; the bare loop reads the same
-windows, several inputs a bar, and
-the peers read the value alone. Ratios are medians over rounds, each of neighbours in time, the
-quartiles behind them.
+AdamW or Adam, 20 series, float32. A step's cost is the difference of a longer and a shorter
+training by the steps it has more, so that what is paid once drops out. Ours clips gradients and
+looks for numbers that are not finite besides; the bare loop reads the same windows, several inputs
+a bar, and the peers read the value alone. Ratios are medians over rounds, each of neighbours in
+time, the quartiles behind them.
 """
 
 from __future__ import annotations

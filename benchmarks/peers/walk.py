@@ -5,11 +5,10 @@ Usage: python -m benchmarks.peers.walk PANEL.csv.gz [--series 20] [--origins 250
 [--epochs 2] [--rounds 3] [--out FOLDER]
 
 The same series, origins, horizon, lookback 60 and levels; one LSTM layer of 8 and batches of 128;
-the peers take, in each fit, the mean
-number of gradient steps that ours takes (ours cannot stop early, and validates each epoch besides);
-no baselines. One thread and one
-process each. All train over all series together; Darts trains once a fold and forecasts from its
-origins with historical_forecasts.
+the peers take, in each fit, the mean number of gradient steps that ours takes (ours cannot stop
+early, and validates each epoch besides); no baselines. One thread and one process each. All train
+over all series together; Darts trains once a fold and forecasts from its origins with
+historical_forecasts.
 """
 
 from __future__ import annotations

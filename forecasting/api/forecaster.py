@@ -45,8 +45,8 @@ class Forecaster:
         Horizon: bars to forecast.
     config : RunConfig, optional
         Settings to begin with, such as ``RunConfig.from_file("settings.json")``. Without it, series
-        that are no daily prices get the
-        defaults that suit them, as in the window and on the command line.
+        that are no daily prices get the defaults that suit them, as in the window and on the
+        command line.
     options : ReadOptions or mapping, optional
         How frames and files are read, where that is not to be inferred: date format, calendar, time
         zone, resampling.
@@ -130,9 +130,8 @@ class Forecaster:
         ----------
         data : DataFrame, PriceSeries, Panel, str or Path
             Long (``unique_id, ds, y``), OHLCV, or one column a series; dates are a column or the
-            index. Also a file,
-            ``yahoo:TICKER`` or ``sample:NAME``, or a list of these. Several series train one
-            network.
+            index. Also a file, ``yahoo:TICKER`` or ``sample:NAME``, or a list of these. Several
+            series train one network.
         progress : callable, optional
             ``progress(done, total, message)``, in epochs, or ``tqdm.tqdm``.
         verbose : bool
@@ -281,8 +280,7 @@ class Forecaster:
             What was trained on where it is left out.
         n_windows : int, optional
             Cutoffs, the last of them ``h`` bars before the end; the test part of the settings (15 %
-            of the history) where it is
-            left out.
+            of the history) where it is left out.
         step_size : int
             Bars between one cutoff and the next.
         refit : bool or int
@@ -299,8 +297,8 @@ class Forecaster:
         -------
         DataFrame
             One row a series, cutoff and bar ahead: ``unique_id, ds, cutoff, y``, then for the
-            network and each baseline
-            ``LSTM-median, LSTM-lo-80, LSTM-hi-80, ...``. :meth:`evaluate` judges it.
+            network and each baseline ``LSTM-median, LSTM-lo-80, LSTM-hi-80, ...``. :meth:`evaluate`
+            judges it.
 
         Raises
         ------

@@ -71,8 +71,8 @@ def forecast_frame(
     -------
     DataFrame
         ``unique_id, ds, MODEL-median`` (``MODEL-mean`` before it where the mean is the point
-        forecast), ``MODEL-lo-LEVEL``,
-        ``MODEL-hi-LEVEL``. Dates of bars with a time of day and a known zone are aware.
+        forecast), ``MODEL-lo-LEVEL``, ``MODEL-hi-LEVEL``. Dates of bars with a time of day and a
+        known zone are aware.
     """
     zones = {series.symbol: series.tz for series in panel}
     parts = []

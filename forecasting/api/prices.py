@@ -111,13 +111,13 @@ def read_options(options: Any) -> ReadOptions | None:
 
 def _warn(panel: Panel) -> None:
     """Warn of what was dropped, left unused or is odd in the data, once a kind of finding."""
-    told: dict[str, tuple[str, int]] = {}
+    texts: dict[str, tuple[str, int]] = {}
     for series in panel:
         for finding in series.findings:
             if finding.severity != "info" or finding.code == "columns_unused":
-                first, count = told.get(finding.code, (f"{series.symbol}: {finding.message}", 0))
-                told[finding.code] = first, count + 1
-    for message, count in told.values():
+                first, count = texts.get(finding.code, (f"{series.symbol}: {finding.message}", 0))
+                texts[finding.code] = first, count + 1
+    for message, count in texts.values():
         more = f" The same kind of finding in {count - 1:,} more series." if count > 1 else ""
         warnings.warn(f"{message}{more}", CandlecastWarning, stacklevel=4)
 

@@ -92,21 +92,21 @@ class Cluster(Workers):
             return ()
         before, self._workers = self._workers, self._looked()
         gone, new = sorted(before - self._workers), sorted(self._workers - before)
-        told = []
+        texts = []
         if gone:
             left = (
                 f"{len(self._workers)} are left"
                 if self._workers
                 else "none is left, and the test waits for one"
             )
-            told.append(
+            texts.append(
                 Notice(
                     f"The cluster lost the worker {', '.join(gone)}: {left}. Its fold is run again."
                 )
             )
         if new:
-            told.append(Notice(f"The cluster has a new worker: {', '.join(new)}."))
-        return told
+            texts.append(Notice(f"The cluster has a new worker: {', '.join(new)}."))
+        return texts
 
     def close(self) -> None:
         """Have unfinished folds end early, and leave the cluster."""

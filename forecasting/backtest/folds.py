@@ -80,8 +80,7 @@ def run_fold(work: Work, fold: Fold, should_stop: StopAsked) -> Generator[Event,
         The same numbers in whichever process, because a fold always trains in one thread.
     """
     # Sums in several threads differ in their last digits (and GARCH's optimiser makes them larger),
-    # and folds that run
-    # side by side have a core each.
+    # and folds that run side by side have a core each.
     with threadpool_limits(1):
         panel, origins = _within(work, fold)
         split = _split(work, fold, panel)

@@ -51,8 +51,7 @@ def outcomes_of(
     -------
     Outcomes
         In price units. What was forecast from a bar that is no price, or of one, counts as not
-        known:
-        a model is not judged by a mistyped number.
+        known: a model is not judged by a mistyped number.
     """
     chunk = max(1, _AT_ONCE // (horizon * max(len(quantiles), len(MEAN_LEVELS))))
     pieces = [origins.take(slice(n, n + chunk)) for n in range(0, len(origins), chunk)]

@@ -198,5 +198,5 @@ def _other(
             f"{have.get(name)} there.",
             hint,
         )
-    told = " ".join(f"{name} = {wanted.get(name)} here and {have.get(name)} there".split("_"))
-    return ConfigError(f"{folder} was begun with other settings: {told}.", hint)
+    text = " ".join(f"{name} = {wanted.get(name)} here and {have.get(name)} there".split("_"))
+    return ConfigError(f"{folder} was begun with other settings: {text}.", hint)

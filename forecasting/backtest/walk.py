@@ -45,8 +45,7 @@ def walk_forward(
     work : Work
     should_stop : callable
         Polled; once true, folds at hand are given up and those finished are returned. Without
-        workers, a first fold at hand
-        is finished with the weights so far instead.
+        workers, a first fold at hand is finished with the weights so far instead.
     workers : Workers, optional
         Where folds are run; in this process where it is left out.
     resume : Path, optional

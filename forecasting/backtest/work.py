@@ -26,9 +26,8 @@ class Work:
         ``task.test_size`` dates are the test part.
     plan : BacktestConfig
         ``step_size`` dates between origins; with ``refit`` = k network and baselines are fitted
-        anew before every k-th
-        origin date, on bars up to that origin only, and with ``window`` = w on the last w of these
-        dates only.
+        anew before every k-th origin date, on bars up to that origin only, and with ``window`` = w
+        on the last w of these dates only.
     quantiles : tuple of float
         Increasing.
     baselines : tuple of str

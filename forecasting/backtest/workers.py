@@ -115,9 +115,8 @@ class Processes(Workers):
     import at once.
 
     A process that is killed costs the folds at work, which fail with ``BrokenExecutor``; the next
-    fold starts a new pool.
-    Results come through files, because a process killed while it writes to the pool's pipe would
-    block the pool for good.
+    fold starts a new pool. Results come through files, because a process killed while it writes to
+    the pool's pipe would block the pool for good.
 
     Parameters
     ----------

@@ -2,11 +2,9 @@
 interface.
 
 A baseline is a frozen config whose one verb, ``fit``, looks at the first ``insample[s]`` bars of
-each series only and
-returns a predictor; the predictor looks, for each origin, at bars up to its cutoff only. Which unit
-the changes of a
-panel are taken in (log returns, or differences where a value is not positive) is a property of the
-data as a whole.
+each series only and returns a predictor; the predictor looks, for each origin, at bars up to its
+cutoff only. Which unit the changes of a panel are taken in (log returns, or differences where a
+value is not positive) is a property of the data as a whole.
 """
 
 from __future__ import annotations
@@ -131,10 +129,8 @@ def default_baselines(panel: Panel) -> tuple[str, ...]:
     """Return the names of the baselines that are scored beside every network on this panel.
 
     Random walk, drift and the volatility models always; the seasonal ones where a series without
-    open, high and
-    low shows a season three times; ETS and Theta where :func:`suits_smoothing` says so. What a
-    series is too
-    short for is forecast of it without a season.
+    open, high and low shows a season three times; ETS and Theta where :func:`suits_smoothing` says
+    so. What a series is too short for is forecast of it without a season.
     """
     names = [RandomWalk.name, Drift.name, GarchT.name, RangeHar.name]
     seasonal = any(shows_season(s) for s in panel)

@@ -49,9 +49,9 @@ def by_series(origins: Origins) -> Iterator[tuple[int, Ints, Ints]]:
     """
     order = np.argsort(origins.series, kind="stable")
     indices, starts = np.unique(origins.series[order], return_index=True)
-    for index, place in zip(indices, np.split(order, starts[1:]), strict=True):
+    for index, position in zip(indices, np.split(order, starts[1:]), strict=True):
         check_cancelled()
-        yield int(index), place, origins.bar[place]
+        yield int(index), position, origins.bar[position]
 
 
 def moved(level: Floats, change: Floats, log: bool | npt.NDArray[np.bool_]) -> Floats:

@@ -32,15 +32,12 @@ class GarchT(Baseline):
     by ``arch``.
 
     Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The
-    variance of an
-    h-bar move is the sum of the forecast variances; its shape is kept the t distribution of one
-    bar. A series with
-    fewer than ``least`` in-sample bars takes the median parameters of the others and its own
-    variance so far. Changes
-    are log returns where all values of the panel are positive, otherwise differences. Spikes are
-    held where they are
-    over, and parameters are fitted to changes of at most 12 robust deviations, without times in
-    which a price stood still.
+    variance of an h-bar move is the sum of the forecast variances; its shape is kept the t
+    distribution of one bar. A series with fewer than ``least`` in-sample bars takes the median
+    parameters of the others and its own variance so far. Changes are log returns where all values
+    of the panel are positive, otherwise differences. Spikes are held where they are over, and
+    parameters are fitted to changes of at most 12 robust deviations, without times in which a price
+    stood still.
     """
 
     name: ClassVar[str] = "garch-t"
@@ -104,14 +101,14 @@ class _Garch:
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
-        for index, place, bars in by_series(origins):
+        for index, position, bars in by_series(origins):
             mean, _, _, _, freedoms = self.parameters[index]
             steps = np.arange(1, self.horizon + 1)
             shape = _t_quantiles(max(freedoms, _FEWEST_FREEDOMS), quantiles)
             for seen, version in as_seen(panel[index], bars):
                 unit, deviation = self._filtered(moves(version, self.target), index, bars[seen])
                 change = (mean * unit[:, None] * steps)[:, :, None] + deviation[:, :, None] * shape
-                values[place[seen]] = moved(
+                values[position[seen]] = moved(
                     panel[index].y[bars[seen]], change, self.target == "log-return"
                 )
         return values

@@ -26,17 +26,15 @@ class RangeHar(Baseline):
     by simulation.
 
     The moves of the in-sample bars, each divided by the volatility then forecast for it, are the
-    standardised moves
-    (of all series together); their quantiles times today's forecast of volatility are the forecast.
-    A step with fewer
-    than 50 such moves is taken as normal. Times in which a price stood still are left out.
+    standardised moves (of all series together); their quantiles times today's forecast of
+    volatility are the forecast. A step with fewer than 50 such moves is taken as normal. Times in
+    which a price stood still are left out.
 
     References
     ----------
     Corsi (2009), A simple approximate long-memory model of realized volatility; Barone-Adesi,
-    Giannopoulos & Vosper
-    (1999), VaR without correlations for portfolios of derivative securities (filtered historical
-    simulation).
+    Giannopoulos & Vosper (1999), VaR without correlations for portfolios of derivative securities
+    (filtered historical simulation).
     """
 
     name: ClassVar[str] = "har"
@@ -85,7 +83,7 @@ class _Filtered:
         )
         scales = self.har.scale(panel)
         values = np.empty((len(origins), *shape.shape))
-        for index, place, bars in by_series(origins):
+        for index, position, bars in by_series(origins):
             change = scales[index][bars][:, :, None] * shape
-            values[place] = moved(panel[index].y[bars], change, self.har.target == "log-return")
+            values[position] = moved(panel[index].y[bars], change, self.har.target == "log-return")
         return values

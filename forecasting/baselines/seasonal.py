@@ -73,7 +73,7 @@ class _Seasonal:
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
-        for index, place, bars in by_series(origins):
+        for index, position, bars in by_series(origins):
             series = panel[index]
             if bars.min() < _LEAST:
                 raise DataError(
@@ -86,7 +86,7 @@ class _Seasonal:
             early = bars <= length
             for some, m in ((early, 1), (~early, length)):
                 if some.any():
-                    values[place[some]] = self._of_series(series, m, bars[some], quantiles)
+                    values[position[some]] = self._of_series(series, m, bars[some], quantiles)
         return values
 
     def _of_series(

@@ -109,7 +109,7 @@ class _Smoothed:
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         values = np.empty((len(origins), self.horizon, len(quantiles)))
         normal = normal_quantiles(quantiles)
-        for index, place, bars in by_series(origins):
+        for index, position, bars in by_series(origins):
             series = panel[index].head(int(bars.max()) + 1)
             fitted = self.fitted[index]
             if bars.min() < _LEAST_BEFORE:
@@ -129,7 +129,7 @@ class _Smoothed:
                 )
                 change = (smooth.ahead[bars[seen]] - line[bars[seen], None])[:, :, None]
                 change = change + spread[:, None, None] * smooth.growth[:, None] * normal
-                values[place[seen]] = moved(
+                values[position[seen]] = moved(
                     series.y[bars[seen]], change, self.target == "log-return"
                 )
         return values
@@ -157,8 +157,8 @@ class Ets(_Smoothing):
     by ``statsmodels``.
 
     The trend is taken where it lowers the corrected AIC in sample (Hyndman, Koehler, Snyder & Grose
-    2002), the season
-    where its autocorrelation in the changes is significant at 10 %. Prices are smoothed in logs.
+    2002), the season where its autocorrelation in the changes is significant at 10 %. Prices are
+    smoothed in logs.
     """
 
     name: ClassVar[str] = "ets"
@@ -224,8 +224,8 @@ class Theta(_Smoothing):
     ``statsmodels``.
 
     Simple exponential smoothing with half the trend of the in-sample bars, after a season
-    (additive, of the logs for
-    prices) is taken out where its autocorrelation in the changes is significant at 10 %.
+    (additive, of the logs for prices) is taken out where its autocorrelation in the changes is
+    significant at 10 %.
     """
 
     name: ClassVar[str] = "theta"

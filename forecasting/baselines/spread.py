@@ -7,8 +7,8 @@ import numpy as np
 from forecasting.series import Floats
 
 #: Changes beyond so many robust deviations count as that many. A normal's never are; of a Student t
-#: with 4 degrees of
-#: freedom one in 400 is, so that a clean spread is that of the plain formula, next to.
+#: with 4 degrees of freedom one in 400 is, so that a clean spread is that of the plain formula,
+#: next to.
 MOST_DEVIATIONS = 6.0
 _PER_MEDIAN = 1.4826
 
@@ -17,8 +17,7 @@ def winsorised(changes: Floats, most: float = MOST_DEVIATIONS) -> Floats:
     """Return changes with those far outside drawn in to so many robust deviations.
 
     The robust deviation is 1.4826 times the median size of the changes that are not 0: bars that
-    only
-    repeat a price tell nothing of how far it moves.
+    only repeat a price tell nothing of how far it moves.
 
     Parameters
     ----------

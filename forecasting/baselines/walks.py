@@ -27,8 +27,8 @@ class RandomWalk(Baseline):
     of time.
 
     Log returns where all values of the panel are positive, otherwise differences, at every origin.
-    Spikes
-    that are over by then are held, and changes beyond 6 robust deviations count as that many.
+    Spikes that are over by then are held, and changes beyond 6 robust deviations count as that
+    many.
     """
 
     name: ClassVar[str] = "random-walk"
@@ -131,7 +131,7 @@ class _Walk:
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         steps = np.arange(1, self.horizon + 1, dtype=np.float64)[:, None]
         values = np.empty((len(origins), self.horizon, len(quantiles)))
-        for index, place, bars in by_series(origins):
+        for index, position, bars in by_series(origins):
             series = panel[index]
             _check_bars(series, bars)
             for seen, version in as_seen(series, bars):
@@ -141,7 +141,7 @@ class _Walk:
                         self.drift[index] * steps
                         + np.sqrt(steps) * self.shape(last, quantiles)[:, None, :]
                     )
-                    values[place[seen[some]]] = moved(
+                    values[position[seen[some]]] = moved(
                         series.y[bars[seen[some]]], change, self.target == "log-return"
                     )
         return values

@@ -157,8 +157,8 @@ def sessions_between(
     """Return the sessions from ``first`` to ``last``, both included, as days.
 
     Where no exchange tells, the trading week of the series stands in. After the last day that an
-    exchange_calendars calendar knows,
-    the exchange's own last trading week and yearly holidays are continued.
+    exchange_calendars calendar knows, the exchange's own last trading week and yearly holidays are
+    continued.
     """
     if calendar == "24/7":
         return np.arange(first, last + DAY, dtype="datetime64[D]")

@@ -31,19 +31,16 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     its values.
 
     Daily bars fall on the sessions of the calendar and keep their time of day. Weekly bars keep
-    their weekday. Monthly bars keep
-    their convention: first day, last day, first or last session, or the same day of the month.
-    Intraday bars take the times of day
-    that the series has shown in its last 60 sessions, on the next sessions, and end at the close of
-    half days; with ``24/7`` they
-    step on. Irregular bars step on by the median of their last 250 distances, in whole days where
-    that is a day or more.
+    their weekday. Monthly bars keep their convention: first day, last day, first or last session,
+    or the same day of the month. Intraday bars take the times of day that the series has shown in
+    its last 60 sessions, on the next sessions, and end at the close of half days; with ``24/7``
+    they step on. Irregular bars step on by the median of their last 250 distances, in whole days
+    where that is a day or more.
 
     ``weekdays`` means the trading week that the newest bars of the series show (Monday to Friday
-    where it is too short to tell),
-    without the holidays that come back every year in it (:class:`TradingWeek`). Beyond what
-    exchange_calendars knows of an exchange
-    (see :func:`known_until`), the trading week and the yearly holidays of the exchange's last known
+    where it is too short to tell), without the holidays that come back every year in it
+    (:class:`TradingWeek`). Beyond what exchange_calendars knows of an exchange (see
+    :func:`known_until`), the trading week and the yearly holidays of the exchange's last known
     years are continued.
 
     Parameters
@@ -88,9 +85,8 @@ def missing_sessions(series: PriceSeries) -> Dates:
     """Return the sessions between the first and the last bar that have no bar.
 
     Daily and intraday series: days of the calendar without any bar. Intraday with ``24/7``: each
-    step without a bar. Weekly and
-    monthly: each week (by its usual weekday) or month (by its first day) without a bar. Irregular:
-    nothing is missing.
+    step without a bar. Weekly and monthly: each week (by its usual weekday) or month (by its first
+    day) without a bar. Irregular: nothing is missing.
 
     Returns
     -------
@@ -293,14 +289,12 @@ def _clocks(ds: Dates, step: np.timedelta64) -> list[npt.NDArray[np.timedelta64]
     bars.
 
     Days before the last lasting change of the opening are left out: clocks that do not follow the
-    exchange's summer time open an
-    hour later in winter, and the two belong to no common day. A time counts when at least a tenth
-    of the days have it.
+    exchange's summer time open an hour later in winter, and the two belong to no common day. A time
+    counts when at least a tenth of the days have it.
 
     A weekday with fewer than three days in sight takes the times of all working days, because the
-    one that is there may have been a
-    half day; and where fewer than five days are there and bars go on through the night, all times
-    of day.
+    one that is there may have been a half day; and where fewer than five days are there and bars go
+    on through the night, all times of day.
     """
     days = ds.astype("datetime64[D]")
     recent = days >= _last_opening(ds, np.unique(days)[-60:])
@@ -321,8 +315,8 @@ def _last_opening(ds: Dates, days: Dates) -> np.datetime64:
     """Return the first of ``days`` since which sessions open at the present time of day.
 
     An opening counts as changed after three days of another one in a row, an hour apart, to the
-    present one: late openings of single
-    days are no change, nor are sessions that go on through the night.
+    present one: late openings of single days are no change, nor are sessions that go on through the
+    night.
     """
     first: np.datetime64 = days[0]
     if days.size < 6 or crosses_midnight(ds):
@@ -352,8 +346,8 @@ def _until_close(stamps: Dates, exchange: Exchange | None, latest: np.timedelta6
     """Drop what lies after the close of half days.
 
     Bars named by their start end before the close, bars named by their end may stand on it. Where
-    the series has bars after the
-    regular close (futures, extended hours), the close does not bound it.
+    the series has bars after the regular close (futures, extended hours), the close does not bound
+    it.
     """
     if exchange is None or not stamps.size:
         return stamps

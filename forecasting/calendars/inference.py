@@ -56,10 +56,9 @@ def infer_freq(ds: Dates) -> str:
     -------
     str
         ``30s``, ``1min``, ``5min``, ``1h``, ``4h``, ``1D``, ``1W``, ``1M``, ``3M``, ... or "" for
-        fewer than two bars and for
-        bars without one common distance. Missing bars, weekends, holidays and nights do not matter:
-        the most
-        frequent distance decides, and at least 30 % of the distances must have it.
+        fewer than two bars and for bars without one common distance. Missing bars, weekends,
+        holidays and nights do not matter: the most frequent distance decides, and at least 30 % of
+        the distances must have it.
     """
     stamps = np.asarray(ds).astype("datetime64[us]")
     if stamps.size < 2:
@@ -105,11 +104,9 @@ def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     not imported.
 
     In this order: bars on Saturdays *and* Sundays, or throughout one of them and the nights, mean
-    ``24/7``; then the ticker decides
-    (``-USD`` crypto, ``=X`` currency, ``=F`` future, suffixes of Yahoo, well-known indices); then
-    the holidays that only the United
-    States keep: bars on ordinary weekdays but none on those days mean ``XNYS``. Where the dates do
-    not tell (weekly bars, a short
+    ``24/7``; then the ticker decides (``-USD`` crypto, ``=X`` currency, ``=F`` future, suffixes of
+    Yahoo, well-known indices); then the holidays that only the United States keep: bars on ordinary
+    weekdays but none on those days mean ``XNYS``. Where the dates do not tell (weekly bars, a short
     stretch without such a day), a New York time zone does. Everything else is ``weekdays``.
 
     Parameters

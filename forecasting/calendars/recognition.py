@@ -235,19 +235,16 @@ def recognise(series: PriceSeries) -> Recognised:
     looked at.
 
     For each exchange, days are taken as sessions (a bar is missing at the rate at which bars are
-    missing) or holidays (a bar is
-    there by mistake in three of a thousand); the likelihood of the dates must be clearly above that
-    of a plain trading week without
-    holidays. Intraday sessions must in addition begin together in the exchange's clock, which tells
-    UTC from local time across
+    missing) or holidays (a bar is there by mistake in three of a thousand); the likelihood of the
+    dates must be clearly above that of a plain trading week without holidays. Intraday sessions
+    must in addition begin together in the exchange's clock, which tells UTC from local time across
     a change to summer time. At most the newest ten years are compared.
 
     Returns
     -------
     Recognised
         Without a calendar where the evidence is not clear: fewer than two holidays explained, many
-        holidays left unexplained, or
-        rivals with other days.
+        holidays left unexplained, or rivals with other days.
     """
     count, unit = parsed(series.freq)
     if unit in ("", "W", "M") or len(series) < 2:

@@ -2,9 +2,8 @@
 fails or goes wrong.
 
 exchange_calendars 4.13 under pandas 3 cannot compute Orthodox Easter (``ASEX``, ``XBEL``, ``XBSE``,
-``XCYS``), takes Western Easter for
-all Jewish holidays (``XTAE``) and ignores the weeks of calendars whose week changed (``XTAE``,
-``XBOM``, ``XMOS``, ``XKRX``).
+``XCYS``), takes Western Easter for all Jewish holidays (``XTAE``) and ignores the weeks of
+calendars whose week changed (``XTAE``, ``XBOM``, ``XMOS``, ``XKRX``).
 """
 
 from __future__ import annotations

@@ -225,9 +225,8 @@ class TradingWeek:
     at.
 
     The trading week may change within a series (Dubai left Sunday to Thursday in 2022): each period
-    has its own, and the last one
-    holds for the future. Holidays that come back every year are no sessions, unless they have a
-    bar.
+    has its own, and the last one holds for the future. Holidays that come back every year are no
+    sessions, unless they have a bar.
 
     Attributes
     ----------
@@ -312,8 +311,7 @@ def _changes(traded: Mask, offset: int = 0) -> list[int]:
     likelihoods.
 
     A change counts where one side has the weekday in less than a tenth of its weeks and the other
-    in half or more: holidays and
-    gaps move a share, but do not take a weekday away.
+    in half or more: holidays and gaps move a share, but do not take a weekday away.
     """
     size = traded.size
     if size < 4 or traded.all() or not traded.any():
@@ -356,10 +354,9 @@ def learned_holidays(seen: Dates, week: TradingWeek) -> Holidays:
     -------
     Holidays
         Rules under which the newest days were all missing, as often as chance would hardly make
-        them. Holes in the data of more
-        than twelve days in a row do not count. Rules are tried in the order Easter, fixed dates,
-        n-th weekdays of a month; each
-        explains days that those before it do not.
+        them. Holes in the data of more than twelve days in a row do not count. Rules are tried in
+        the order Easter, fixed dates, n-th weekdays of a month; each explains days that those
+        before it do not.
     """
     first = max(seen[0], seen[-1] - np.timedelta64(366 * _YEARS, "D"))
     due = week.weekdays(first, seen[-1])

@@ -184,10 +184,10 @@ def _ground(placed: list[_Cells], line: Timeline) -> Ground:
         cells.origin = index[at : at + len(cells.rows.keys)]
         at += len(cells.rows.keys)
     used, series = np.unique(pairs[:, 0], return_inverse=True)
-    panel = Panel(tuple(line.panel[int(place)] for place in used))
+    panel = Panel(tuple(line.panel[int(position)] for position in used))
     origins = Origins(series, pairs[:, 1])
     insample = tuple(
-        int(origins.bar[origins.series == place].min()) + 1 for place in range(len(panel))
+        int(origins.bar[origins.series == position].min()) + 1 for position in range(len(panel))
     )
     arrays = _happened(panel, origins, horizon, insample)
     for cells in placed:
@@ -355,9 +355,9 @@ def _unequal(aligned: dict[str, Aligned]) -> list[Finding]:
     fewer = {name: count for name, count in counts.items() if count < most}
     if not fewer:
         return []
-    told = ", ".join(f"{name} {count:,}" for name, count in list(fewer.items())[:8])
+    text = ", ".join(f"{name} {count:,}" for name, count in list(fewer.items())[:8])
     message = (
-        f"Not all models forecast the same {most:,} bars: {told}. Each is judged on its own; "
+        f"Not all models forecast the same {most:,} bars: {text}. Each is judged on its own; "
         "a model may look good by leaving hard bars out."
     )
     return [Finding("unequal", message, len(fewer), "warning", "kept")]

@@ -218,7 +218,7 @@ def _begun(grid: Grid, options: ForecastOptions) -> _Table:
     rows = np.unique(np.linspace(0, grid.rows - 1, min(grid.rows, _SAMPLE)).astype(np.int64))
     sample = grid.taken(rows)
     names = tuple(read_name(name) for name in grid.names)
-    roles = [ForecastColumn(place, name) for place, name in enumerate(grid.names)]
+    roles = [ForecastColumn(index, name) for index, name in enumerate(grid.names)]
     return _Table(grid, sample, names, options, _decimal(sample, options), roles)
 
 

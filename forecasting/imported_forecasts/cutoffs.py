@@ -83,9 +83,8 @@ def place_rows(
     """Find the cutoff and the step ahead of every row of a model.
 
     Cutoffs come from, in this order: what the user says, the column of cutoffs, that of starts,
-    steps ahead with dates. A table with
-    dates alone is taken as one-step forecasts where it looks like them, or as one forecast of the
-    future, and a finding says so.
+    steps ahead with dates. A table with dates alone is taken as one-step forecasts where it looks
+    like them, or as one forecast of the future, and a finding says so.
 
     Parameters
     ----------
@@ -262,13 +261,13 @@ def _of_blocks(rows: _Rows, options: ForecastOptions) -> Ints:
     starts = rows.target[::horizon]
     steps = np.diff(starts)
     if not inside.all() or (options.step and steps.size and not (steps[:-1] == options.step).all()):
-        told = (
+        text = (
             f"of {horizon} rows"
             if not options.step
             else f"of {horizon} rows, {options.step} bars apart"
         )
         raise SourceError(
-            f"The rows are no forecasts {told} that follow each other.",
+            f"The rows are no forecasts {text} that follow each other.",
             "Look at the order of the rows, or name a column of cutoffs.",
         )
     return np.where(rows.target[first] > 0, rows.target[first] - 1, -1).astype(np.int64)

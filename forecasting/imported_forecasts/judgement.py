@@ -148,7 +148,7 @@ def _forecast(
     The random walk is never stopped. What a model of others costs is told as a finding.
     """
     challenger = is_challenger(name)
-    begun, memory = time.perf_counter(), resident_bytes()
+    started, memory = time.perf_counter(), resident_bytes()
     (rival,) = fit_baselines(ground.panel, ground.insample, ground.horizon, [name])
     chunk = max(1, _AT_ONCE // (ground.horizon * len(levels)))
     chunk = min(chunk, _CHALLENGER_ORIGINS) if challenger else chunk
@@ -163,7 +163,7 @@ def _forecast(
         some = ground.origins.take(slice(first, first + chunk))
         pieces.append(rival.predict(ground.panel, some, levels))
     if challenger:
-        spent = time.perf_counter() - begun, resident_bytes() - memory
+        spent = time.perf_counter() - started, resident_bytes() - memory
         findings.append(_cost(name, rival, count, *spent))
     return Outcomes(
         rival.name,

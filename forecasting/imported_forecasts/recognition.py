@@ -43,8 +43,8 @@ def names_say_forecasts(names: Sequence[str]) -> bool:
     where a forecast stands beside what happened.
     """
     kinds = Counter(read_name(name).kind for name in names if name.strip())
-    told = [name for name in map(read_name, names) if name.kind in ("quantile", "lower", "upper")]
-    levels = sum(name.level > 0 for name in told)
+    texts = [name for name in map(read_name, names) if name.kind in ("quantile", "lower", "upper")]
+    levels = sum(name.level > 0 for name in texts)
     dated = kinds["ds"] + kinds["target_ds"]
     forecast = kinds["point"] + kinds["mean"]
     return bool(

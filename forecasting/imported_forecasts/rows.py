@@ -306,14 +306,14 @@ def _wide(
 
 def _by_model(grid: Grid, columns: ForecastColumns) -> list[tuple[str, Ints]]:
     """Return the rows of each model that a column names, all rows under "" where there is none."""
-    place = columns.index("model")
-    if place is None:
+    position = columns.index("model")
+    if position is None:
         return [("", np.arange(grid.rows))]
-    models = _texts(grid, place)
+    models = _texts(grid, position)
     names, index = np.unique(models, return_inverse=True)
     if names.size > 100:
         raise SourceError(
-            f"{grid.names[place]} names {names.size:,} models; at most 100 are judged at once.",
+            f"{grid.names[position]} names {names.size:,} models; at most 100 are judged at once.",
             "Split the file.",
         )
     return [
@@ -431,8 +431,7 @@ def from_paths(model: str, keys: RowKeys, samples: Floats) -> ForecastRows:
     0.5) / M.
 
     The mean pinball loss over these levels, doubled, is the CRPS of the ensemble: E|X - y| - E|X -
-    X'| / 2
-    (Bracher et al. 2021; "quantile decomposition").
+    X'| / 2 (Bracher et al. 2021; "quantile decomposition").
     """
     count = samples.shape[1]
     ordered = np.sort(samples, axis=1)

@@ -224,13 +224,13 @@ def _compared(line: Timeline, truth: Truth) -> list[Finding]:
         stamps, wanted = line.stamps(int(index)), line.local(int(index), truth.ds[mine])
         bar = np.minimum(np.searchsorted(stamps, wanted), stamps.size - 1)
         there = (stamps[bar] == wanted) & (bar + 1 < stamps.size)
-        close, told = line.panel[int(index)].y, truth.y[mine][there]
+        close, text = line.panel[int(index)].y, truth.y[mine][there]
         if not there.any():
             continue
         count += int(there.sum())
-        shares.append(_differs(told, close[bar[there]]))
-        shifted.append(_differs(told, close[bar[there] + 1]))
-        ratios.append(told / np.where(close[bar[there]] == 0, np.nan, close[bar[there]]))
+        shares.append(_differs(text, close[bar[there]]))
+        shifted.append(_differs(text, close[bar[there] + 1]))
+        ratios.append(text / np.where(close[bar[there]] == 0, np.nan, close[bar[there]]))
     if not count:
         return []
     other = np.concatenate(shares)

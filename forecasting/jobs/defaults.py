@@ -47,8 +47,8 @@ def suited(panel: Panel, config: RunConfig, kept: Collection[str] = ()) -> tuple
     }
     if not changes:
         return config, ""
-    told = ", ".join(f"{_title(name)} {value:g}" for name, value in changes.items())
-    return config.changed(**changes), f"Defaults for {_kind(panel)} series: {told}."
+    text = ", ".join(f"{_title(name)} {value:g}" for name, value in changes.items())
+    return config.changed(**changes), f"Defaults for {_kind(panel)} series: {text}."
 
 
 def _defaults(panel: Panel) -> dict[str, Any]:

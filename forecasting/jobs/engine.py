@@ -21,9 +21,8 @@ def _load_libraries() -> None:
     thread for as long as that takes.
 
     Python keeps its lock while it loads an extension module, and .2 s of torch's import are spent
-    there without a break. A function of C
-    that is called through ctypes runs without the lock. Where a library is not found, nothing is
-    lost.
+    there without a break. A function of C that is called through ctypes runs without the lock.
+    Where a library is not found, nothing is lost.
     """
     if sys.platform == "win32":
         return

@@ -49,16 +49,14 @@ def backtest(
     plan : BacktestConfig
     quantiles : tuple of float
         Levels to be forecast, over which CRPS and pinball loss are averaged; 0.5 and the limits of
-        the bands are added
-        for the other scores.
+        the bands are added for the other scores.
     should_stop : callable
         Once true, folds at hand are given up and those finished are judged; a first fold in this
-        process is finished with the
-        weights so far.
+        process is finished with the weights so far.
     workers : int
         Processes among which folds are shared out; 1 stays in this one, 0 takes one a core where
-        that pays. A program that asks
-        for more than one needs the usual ``if __name__ == "__main__":`` around it.
+        that pays. A program that asks for more than one needs the usual ``if __name__ ==
+        "__main__":`` around it.
     cluster : str
         Address of a Dask scheduler (``tcp://host:8786``) that folds are handed to instead.
     executor : Executor, optional

@@ -38,8 +38,8 @@ def with_inputs(panel: Panel, inputs: InputConfig, loaded: Panel | None = None) 
     """Return a panel whose series carry the inputs that the settings name.
 
     A name is looked up among the columns of the series' own file, in the files of inputs, among the
-    series of the panel, and last
-    among the bars' own columns. The panel itself is returned where no input is named.
+    series of the panel, and last among the bars' own columns. The panel itself is returned where no
+    input is named.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def find_column(series: PriceSeries, name: str, panel: Panel, inputs: InputConfi
         There is none.
     """
     book = _read_all(inputs.exog_references, panel)
-    others = {one.symbol: one for one in panel}
+    others = {item.symbol: item for item in panel}
     column = _column(series, ExogSpec(name, "futr"), book, others)
     return replace(column, known=None)
 

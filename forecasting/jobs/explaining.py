@@ -54,6 +54,6 @@ def explain(
     from forecasting.explain import explain as explanations
 
     current = living(panel).symbols
-    places = [place for place, series in enumerate(panel) if series.symbol in current]
-    last = Origins.last(panel).take(np.array(places))
+    indices = [index for index, series in enumerate(panel) if series.symbol in current]
+    last = Origins.last(panel).take(np.array(indices))
     yield Explained(tuple(explanations(forecaster, panel, last, step)))

@@ -37,8 +37,7 @@ def load(
         Polled between references; once true the panel holds what was loaded so far.
     refresh : str
         Whether tickers held in the price cache are brought up to date: ``auto`` (when they are
-        old),
-        ``always`` or ``never`` (work offline).
+        old), ``always`` or ``never`` (work offline).
     ticker : TickerOptions, optional
         How much of a ticker is fetched, and in which form.
 
@@ -46,9 +45,8 @@ def load(
     ------
     Progress, NotLoaded, SeriesLoaded
         Of several references one that fails costs a :class:`NotLoaded`, not the others. The panel
-        comes as soon as it is read,
-        and a second time where its dates, compared with the sessions of all exchanges, tell its
-        exchange, or show gaps.
+        comes as soon as it is read, and a second time where its dates, compared with the sessions
+        of all exchanges, tell its exchange, or show gaps.
 
     Raises
     ------

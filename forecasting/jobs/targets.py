@@ -117,7 +117,7 @@ def _values(series: PriceSeries, target: str, panel: Panel, inputs: InputConfig)
         with np.errstate(divide="ignore", invalid="ignore"):
             value = series.y / other if kind.lower() == "ratio" else series.y - other
         return np.where(np.isfinite(value), value, np.nan)
-    part = next((one for one in series.columns if one == kind.lower() and not name), "")
+    part = next((item for item in series.columns if item == kind.lower() and not name), "")
     column = series_column(series, part) if part else find_column(series, target, panel, inputs)
     if column.form in ("category", "date"):
         raise DataError(
@@ -135,5 +135,5 @@ def _aligned(series: PriceSeries, column: ExogColumn) -> Floats:
 
 def _on_bars(series: PriceSeries, column: ExogColumn) -> Floats:
     """Return the values that stand on the dates of the bars, [T], NaN on others."""
-    place = np.minimum(np.searchsorted(column.ds, series.ds), len(column) - 1)
-    return np.where(column.ds[place] == series.ds, column.values[place], np.nan)
+    index = np.minimum(np.searchsorted(column.ds, series.ds), len(column) - 1)
+    return np.where(column.ds[index] == series.ds, column.values[index], np.nan)

@@ -69,15 +69,13 @@ def train(
         Polled every batch; training waits for as long as it is true.
     resume : Path, optional
         File of a training of the same prices and settings (``epochs`` and ``patience`` may be
-        others) that was cut short: it goes
-        on there, and on the CPU of the same machine ends with the numbers of one that never was.
+        others) that was cut short: it goes on there, and on the CPU of the same machine ends with
+        the numbers of one that never was.
     autosave : Path, optional
         File (see :func:`autosave_path`) in which the training is kept while it goes on: at most a
-        minute old, and
-        newer after each best epoch. It is removed once the consumer asks for more than the last
-        event, or closes the job, and
-        left where a fault cuts the training short, or the consumer throws one because the result
-        could not be written.
+        minute old, and newer after each best epoch. It is removed once the consumer asks for more
+        than the last event, or closes the job, and left where a fault cuts the training short, or
+        the consumer throws one because the result could not be written.
     keep : Path, optional
         File in which the training is left at its end: given to ``resume`` with more ``epochs`` it
         is trained for longer.

@@ -138,9 +138,9 @@ class Network(nn.Module):
 
     def _told(self, outputs: Tensor) -> Tensor:
         """Let the decoder say one step after the other, each read by the next."""
-        told = self.body.told(outputs).repeat(2, 1, 1)
-        side, carried = sides(len(outputs), outputs), self.decoder.begun(told)
-        last, steps = outputs.new_zeros(len(told), 2), []
+        context = self.body.told(outputs).repeat(2, 1, 1)
+        side, carried = sides(len(outputs), outputs), self.decoder.begun(context)
+        last, steps = outputs.new_zeros(len(context), 2), []
         for index in range(self.horizon):
             state, carried = self.decoder.step(index, last, carried)
             steps.append(self.head(self.drop(state)))

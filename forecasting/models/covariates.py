@@ -23,10 +23,9 @@ class CovariateNetwork(nn.Module):
     exactly zero.
 
     Past inputs are read by a GRU over the lookback and, beside it, by a linear map of the last
-    bar's values. What is known ahead of a
-    bar of the horizon, and its sum up to there over the root of the step, is read by a linear map
-    and a small hidden layer. The numbers
-    learned for static categories are read with both.
+    bar's values. What is known ahead of a bar of the horizon, and its sum up to there over the root
+    of the step, is read by a linear map and a small hidden layer. The numbers learned for static
+    categories are read with both.
 
     Parameters
     ----------
@@ -57,11 +56,11 @@ class CovariateNetwork(nn.Module):
             "farthest", torch.tensor([_FARTHEST, _WIDEST, _WIDEST]), persistent=False
         )
         self.static = nn.ModuleList(nn.Embedding(size + 1, _EMBEDDING) for size in stat)
-        told = _EMBEDDING * len(stat)
-        self.read = nn.GRU(hist + told, _HIDDEN, batch_first=True) if hist else None
-        self.last = _zero(hist + told, 3 * len(powers))
+        context = _EMBEDDING * len(stat)
+        self.read = nn.GRU(hist + context, _HIDDEN, batch_first=True) if hist else None
+        self.last = _zero(hist + context, 3 * len(powers))
         self.state = _zero(_HIDDEN, 3 * len(powers)) if hist else None
-        self.ahead = nn.Linear(2 * futr + told, _AHEAD) if futr else None
+        self.ahead = nn.Linear(2 * futr + context, _AHEAD) if futr else None
         self.said = _zero(_AHEAD, 3) if futr else None
         self.direct = _zero(2 * futr, 3) if futr else None
         self.drop = nn.Dropout(0.3)
@@ -70,18 +69,18 @@ class CovariateNetwork(nn.Module):
         """Map inputs [B, L, E], [B, H, F] and [B, K] to moves of shift, left and right log
         scale, [B, H, 3].
         """
-        told = (
+        context = (
             torch.cat([embed(stat[:, k]) for k, embed in enumerate(self.static)], dim=-1)
             if len(self.static)
             else None
         )
-        last = hist[:, -1] if told is None else torch.cat([hist[:, -1], told], dim=-1)
+        last = hist[:, -1] if context is None else torch.cat([hist[:, -1], context], dim=-1)
         free = self.last(last)
         if self.read is not None and self.state is not None:
             bars = (
                 hist
-                if told is None
-                else torch.cat([hist, told.unsqueeze(1).expand(-1, hist.shape[1], -1)], dim=-1)
+                if context is None
+                else torch.cat([hist, context.unsqueeze(1).expand(-1, hist.shape[1], -1)], dim=-1)
             )
             free = free + self.state(self.drop(self.read(bars)[0][:, -1]))
         moved = (free.view(len(free), 3, -1) @ self.powers).transpose(-1, -2)
@@ -89,8 +88,8 @@ class CovariateNetwork(nn.Module):
             known = torch.cat([futr, futr.cumsum(1) / self.steps], dim=-1)
             read = (
                 known
-                if told is None
-                else torch.cat([known, told.unsqueeze(1).expand(-1, known.shape[1], -1)], dim=-1)
+                if context is None
+                else torch.cat([known, context.unsqueeze(1).expand(-1, known.shape[1], -1)], dim=-1)
             )
             moved = moved + self.direct(known) + self.said(self.drop(torch.tanh(self.ahead(read))))
         bounded: Tensor = self.farthest * torch.tanh(moved / self.farthest)

@@ -22,13 +22,11 @@ def added_up(steps: Tensor) -> Tensor:
     """Turn what is said of each step into what is said of all steps up to it.
 
     Moves that follow each other add their medians and their variances; so over h steps of like
-    scale the median, in units of
-    the scale of h steps, moves by the sum of the shifts over the root of h, and either side widens
-    by the root of the mean of
-    the squared widths. What h steps are like that are like the baseline's is left to the baseline:
-    how its scale grows
-    is that of the volatility model, and its tails are those of h-step moves. So steps that say
-    nothing are exactly the baseline.
+    scale the median, in units of the scale of h steps, moves by the sum of the shifts over the root
+    of h, and either side widens by the root of the mean of the squared widths. What h steps are
+    like that are like the baseline's is left to the baseline: how its scale grows is that of the
+    volatility model, and its tails are those of h-step moves. So steps that say nothing are exactly
+    the baseline.
 
     Parameters
     ----------
@@ -51,9 +49,8 @@ def fed_back(said: Tensor, side: Tensor) -> Tensor:
     wide that was.
 
     Feeding the median back would tell the network that nothing happens any more, and it would
-    answer with bands that are too
-    narrow; a quartile is a move of usual size. There are two paths that mirror each other, each
-    going up and down by turns.
+    answer with bands that are too narrow; a quartile is a move of usual size. There are two paths
+    that mirror each other, each going up and down by turns.
 
     Parameters
     ----------

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 
 #: Farthest that the head can move the median (in units of the scale) and the log scale of either
-#: side: whatever
-#: the weights, the forecast stays finite.
+#: side: whatever the weights, the forecast stays finite.
 _FARTHEST, _WIDEST = 4.0, 1.5
 #: How readily the median moves, beside the scales: where a price goes is nearly noise and how far
-#: is not, and a head
-#: that treats both alike learns the noise first (measured on 100 US stocks, 2015 and 2016).
+#: is not, and a head that treats both alike learns the noise first (measured on 100 US stocks, 2015
+#: and 2016).
 _SHIFT_GAIN = 0.2
 _DEGREE = 1
 
@@ -23,8 +22,7 @@ class QuantileHead(nn.Module):
     Quantiles of the baseline are moved and stretched by these: the map is increasing, so quantiles
     cannot cross. All weights start at zero, so an untrained head is exactly the baseline. Over the
     steps each of the three is a polynomial in log h of low degree: neighbouring steps are nearly
-    the
-    same question, and a head that is free at every step answers it from noise.
+    the same question, and a head that is free at every step answers it from noise.
 
     Parameters
     ----------

@@ -130,8 +130,7 @@ class RecurrentLayer(nn.Module):
         outputs : Tensor, shape [B, L, width]
         states : list of Tensor
             For each cut the hidden states, [1, B, hidden], of each direction one after the other:
-            the gradient of a
-            loss with respect to them is what reaches these bars.
+            the gradient of a loss with respect to them is what reaches these bars.
         """
         outputs, states = self._in_pieces(read, cuts, backward=False)
         if self.directions == 1:

@@ -45,9 +45,8 @@ class Elman(torch.autograd.Function):
     """A plain RNN over time-major bars, h' = f(W x + b + U h + c), with tanh or ReLU as f.
 
     ``Elman.apply(bars, start, W, U, b, c, relu)`` maps bars [L, B, C] and the state before them,
-    [B, hidden], to the states at all bars,
-    [L, B, hidden], and the last again, [B, hidden]: whoever needs no other saves the others'
-    gradient.
+    [B, hidden], to the states at all bars, [L, B, hidden], and the last again, [B, hidden]: whoever
+    needs no other saves the others' gradient.
     """
 
     @staticmethod

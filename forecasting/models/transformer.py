@@ -91,8 +91,8 @@ class Transformer(Encoder):
 
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to what is said at the last bar, [B, width]."""
-        said: Tensor = self.norm(self._blocks(self.embed(window))[:, -1])
-        return said
+        outputs: Tensor = self.norm(self._blocks(self.embed(window))[:, -1])
+        return outputs
 
     def read(self, bars: Tensor, carried: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are
@@ -100,8 +100,8 @@ class Transformer(Encoder):
         """
         embedded = self.embed(bars)
         known = embedded if carried is None else torch.cat([carried, embedded], dim=1)
-        said: Tensor = self.norm(self._blocks(known)[:, known.shape[1] - bars.shape[1] :])
-        return said, known
+        outputs: Tensor = self.norm(self._blocks(known)[:, known.shape[1] - bars.shape[1] :])
+        return outputs, known
 
     def begun(self, numbers: Tensor) -> Tensor:
         """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes
@@ -124,8 +124,8 @@ class Transformer(Encoder):
         width] each.
         """
         found: list[list[Tensor]] = []
-        said: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
-        return said, found
+        outputs: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
+        return outputs, found
 
     def _blocks(
         self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None

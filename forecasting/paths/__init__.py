@@ -2,9 +2,8 @@
 what they say.
 
 ``marginals`` reads quantiles as distributions, ``dependence`` resamples past standardised
-residuals, ``sampling`` puts the
-two together, ``events`` and ``portfolio`` read the odds off the paths, ``past``, ``scores`` and
-``backtest`` judge them.
+residuals, ``sampling`` puts the two together, ``events`` and ``portfolio`` read the odds off the
+paths, ``past``, ``scores`` and ``backtest`` judge them.
 """
 
 from forecasting.paths.dependence import Residuals

@@ -4,9 +4,8 @@ dates.
 References
 ----------
 Barone-Adesi, Giannopoulos and Vosper (1999), VaR without correlations (filtered historical
-simulation).
-Politis and Romano (1994), The stationary bootstrap.
-Ledoit and Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices.
+simulation). Politis and Romano (1994), The stationary bootstrap. Ledoit and Wolf (2004), A
+well-conditioned estimator for large-dimensional covariance matrices.
 """
 
 from __future__ import annotations

@@ -27,8 +27,7 @@ class SteadyDrift:
     chance makes of none.
 
     Of a drift with ratio t to its standard error, ``1 - doubt / t^2`` is left (James and Stein
-    1961), at
-    every step. A drift of 20 bars that was fitted in a few good years is mostly theirs.
+    1961), at every step. A drift of 20 bars that was fitted in a few good years is mostly theirs.
 
     Attributes
     ----------

@@ -29,8 +29,7 @@ class Marginals:
 
     Between levels a quantile is linear in the normal score of its probability. Beyond the outermost
     levels the tail is exponential: linear in the logarithm of the tail's probability, through the
-    two
-    outermost levels. Both in logs of the value where all values of a series are positive.
+    two outermost levels. Both in logs of the value where all values of a series are positive.
 
     Attributes
     ----------

@@ -4,10 +4,9 @@ shortfall.
 References
 ----------
 Gneiting and Raftery (2007), Strictly proper scoring rules. Scheuerer and Hamill (2015),
-Variogram-based proper scoring rules.
-Kupiec (1995), Techniques for verifying the accuracy of risk measurement models. Christoffersen
-(1998), Evaluating interval
-forecasts. Acerbi and Szekely (2014), Backtesting expected shortfall.
+Variogram-based proper scoring rules. Kupiec (1995), Techniques for verifying the accuracy of risk
+measurement models. Christoffersen (1998), Evaluating interval forecasts. Acerbi and Szekely (2014),
+Backtesting expected shortfall.
 """
 
 from __future__ import annotations

@@ -133,8 +133,8 @@ def _with_index_as_columns(frame: Any) -> Any:
     )
     if not numbered or years:
         levels = [
-            level if level is not None else _level_name(index, place)
-            for place, level in enumerate(index.names)
+            level if level is not None else _level_name(index, position)
+            for position, level in enumerate(index.names)
         ]
         frame = frame.copy(deep=False)
         frame.index = index.set_names(levels)

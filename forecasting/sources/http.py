@@ -185,9 +185,9 @@ def _retry_after(response: Any) -> float:
     """Return how many seconds a server asks to be left alone, 0 where it does not say: a number
     or a date.
     """
-    said = str(response.headers.get("retry-after") or "").strip()
-    if said.isdecimal():
-        return float(said[:9])
+    text = str(response.headers.get("retry-after") or "").strip()
+    if text.isdecimal():
+        return float(text[:9])
     with suppress(ValueError, TypeError):
-        return (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
     return 0.0

@@ -29,8 +29,8 @@ class ReadOptions(Settings):
     the bars of any source.
 
     Every field left at its default is worked out from the file itself. ``trading_calendar`` and
-    ``resample`` hold for tickers and
-    samples too; they are applied by :func:`forecasting.jobs.load`.
+    ``resample`` hold for tickers and samples too; they are applied by
+    :func:`forecasting.jobs.load`.
     """
 
     date_format: str = _option(

@@ -359,9 +359,9 @@ def lone_gaps(close: Floats) -> npt.NDArray[np.bool_]:
     """Tell which closes of zero or below are missing prices, shape [T].
 
     They are few, far below what a positive series does, last 5 bars at most, and the price after
-    them
-    is near the one before. A negative one counts only where it is that price with its sign flipped:
-    others have been prices. Zeros and negative values of a series that moves about zero stay.
+    them is near the one before. A negative one counts only where it is that price with its sign
+    flipped: others have been prices. Zeros and negative values of a series that moves about zero
+    stay.
 
     Parameters
     ----------

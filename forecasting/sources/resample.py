@@ -66,13 +66,10 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     """Join bars into coarser ones: first open, highest high, lowest low, last close, summed volume.
 
     Bars of minutes and hours are counted from the usual first bar of the trading day (from midnight
-    where trading goes
-    through the night) and named by their start. Days, weeks (from Monday) and months are those of
-    the exchange's clock and
-    named by the day of their last bar: the day on which their close was known. A last bar that is
-    not over, since the next
-    session of the calendar belongs to it too, is left out with a finding: its close would be that
-    of another bar.
+    where trading goes through the night) and named by their start. Days, weeks (from Monday) and
+    months are those of the exchange's clock and named by the day of their last bar: the day on
+    which their close was known. A last bar that is not over, since the next session of the calendar
+    belongs to it too, is left out with a finding: its close would be that of another bar.
 
     Parameters
     ----------
@@ -117,9 +114,9 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
         "highest high, lowest low, last close."
     )
     findings.append(Finding("resampled", message, stop, "info", "joined"))
-    told = {item.code for item in findings}
+    text = {item.code for item in findings}
     findings += [
-        item for item in examine(Bars(ds, values, freq, series.tz)) if item.code not in told
+        item for item in examine(Bars(ds, values, freq, series.tz)) if item.code not in text
     ]
     note = "; ".join(
         filter(
@@ -182,8 +179,8 @@ def _grouping(
 
     def starts_of(stamps: Dates) -> Dates:
         days = stamps.astype("datetime64[D]")
-        begun: Dates = days + first + (stamps - days - first) // step * step
-        return begun
+        started: Dates = days + first + (stamps - days - first) // step * step
+        return started
 
     return lambda stamps: starts_of(stamps).astype(
         np.int64

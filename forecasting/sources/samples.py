@@ -34,8 +34,7 @@ def echoing(
     before it went.
 
     The moves between say nothing about it: only who remembers so far back knows the next direction.
-    Made anew each time it is asked
-    for, with the same numbers.
+    Made anew each time it is asked for, with the same numbers.
 
     Parameters
     ----------

@@ -1,8 +1,7 @@
 """Suggest how Yahoo Finance spells a ticker that was written as another vendor writes it.
 
 Nothing is looked up: the rules are those of exchanges' codes, of currency pairs and of class
-shares.
-Yahoo's suffixes: https://help.yahoo.com/kb/SLN2310.html.
+shares. Yahoo's suffixes: https://help.yahoo.com/kb/SLN2310.html.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ def with_exchange(series: PriceSeries, options: ReadOptions) -> PriceSeries:
     what is assumed of its sessions.
 
     The dates are asked only where neither the options, nor the ticker, nor the sample name an
-    exchange. This imports exchange_calendars,
-    and asking takes seconds once, until the sessions of all exchanges are cached.
+    exchange. This imports exchange_calendars, and asking takes seconds once, until the sessions of
+    all exchanges are cached.
     """
     parts = parsed(series.freq)
     if parts[1] in ("", "W", "M") or series.calendar == "24/7":
@@ -94,10 +94,10 @@ def _asked_of_dates(series: PriceSeries) -> PriceSeries:
             return series
         finding = _assumed(series, week, intraday)
         return replace(series, findings=(*series.findings, finding)) if finding else series
-    told = _recognised(series, found)
+    text = _recognised(series, found)
     if found.file_zone and not series.tz:
         series = replace(series, tz=found.file_zone)
-    return replace(series, calendar=found.calendar, findings=(*series.findings, told))
+    return replace(series, calendar=found.calendar, findings=(*series.findings, text))
 
 
 def _recognised(series: PriceSeries, found: Recognised) -> Finding:

@@ -27,10 +27,9 @@ def without_running_bar(series: PriceSeries, now: np.datetime64 | None = None) -
     finding that says so.
 
     A last bar counts as running where its date is not one on which bars of the series stand:
-    Yahoo's weekly files are dated on
-    Mondays and end with the running week, dated on the day of the download. The same holds for bars
-    with a range (open, high, low)
-    that stand on their date but whose week or month ends after ``now``.
+    Yahoo's weekly files are dated on Mondays and end with the running week, dated on the day of the
+    download. The same holds for bars with a range (open, high, low) that stand on their date but
+    whose week or month ends after ``now``.
 
     Parameters
     ----------
@@ -68,10 +67,10 @@ def _running_week(series: PriceSeries, days: Dates, count: int, today: np.dateti
     gap = int((days[-1] - days[-2]).astype(np.int64))
     since = int((weekday_of(days[-1]) - usual) % 7)
     if usual in (6, 0):
-        begun = days[-1] - since * DAY
+        started = days[-1] - since * DAY
         if gap <= since or since >= _MOVED - 1:
             return True
-        return series.has_range and bool(today < begun + 5 * DAY + 7 * (count - 1) * DAY)
+        return series.has_range and bool(today < started + 5 * DAY + 7 * (count - 1) * DAY)
     until = 6 - (since - 1) % 7
     if usual in (4, 5):
         rest = np.arange(days[-1] + DAY, days[-1] + (until + 1) * DAY)

@@ -145,8 +145,7 @@ class YahooSource(Settings):
         -------
         PriceSeries
             Columns open, high, low, close, adj_close and volume. The bar of a session, week or
-            month still under way is left
-            out, with a finding.
+            month still under way is left out, with a finding.
 
         Raises
         ------
@@ -170,8 +169,8 @@ class YahooSource(Settings):
         """Return what ``period`` and ``auto_adjust`` ask for out of a download.
 
         Adjusting scales open, high and low by the ratio of adjusted to traded close, as Yahoo's own
-        charts do. A volume that is
-        all zero is left out: Yahoo knows none for indices and currencies.
+        charts do. A volume that is all zero is left out: Yahoo knows none for indices and
+        currencies.
         """
         start = _period_start(self.period, series.ds[-1])
         chosen = series.ds >= start
@@ -331,9 +330,9 @@ def _fetch(source: YahooSource, since: np.datetime64 | None) -> PriceSeries:
         except Exception as error:
             # Failures would otherwise be answered from memory for the life of the process.
             yfinance.data.YfData.cache_get.cache_clear()
-            again, told = _explained(error, session.chart, source)
+            again, text = _explained(error, session.chart, source)
             if last or not again or time.monotonic() + _BACKOFF_S >= end:
-                raise told from error
+                raise text from error
             time.sleep(_BACKOFF_S)
     raise AssertionError("the last attempt returns or raises")
 
@@ -454,11 +453,11 @@ def _line_down(error: Exception, symbol: str) -> tuple[bool, SourceError]:
 
 
 def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
-    said = _said(chart)
+    text = _said(chart)
     if status == 404:
         message = (
             f"Yahoo does not know the ticker {source.symbol}, or it was "
-            f"delisted{f' ({said})' if said else ''}."
+            f"delisted{f' ({text})' if text else ''}."
         )
         return SourceError(message, *_spelling_help(source.symbol, _SPELLING))
     if status in (401, 403):
@@ -468,7 +467,7 @@ def _refusal(status: int, chart: Any, source: YahooSource) -> SourceError:
             remedies=(RETRY,),
         )
     return SourceError(
-        f"Yahoo refuses {source.symbol} with status {status}: {said or 'no reason given'}.",
+        f"Yahoo refuses {source.symbol} with status {status}: {text or 'no reason given'}.",
         "Choose another interval or period.",
     )
 
@@ -553,12 +552,12 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
 
 def _check_symbol(symbol: str, about: Mapping[str, Any]) -> None:
     """Refuse the prices of one ticker under the name of another."""
-    told = str(about.get("symbol") or symbol).upper()
-    if told != symbol:
-        told = _SPACES.sub(" ", told)[:25]
+    text = str(about.get("symbol") or symbol).upper()
+    if text != symbol:
+        text = _SPACES.sub(" ", text)[:25]
         raise SourceError(
-            f"Yahoo answered with the prices of {told} instead of {symbol}.",
-            f"Load {told} if that is what you want.",
+            f"Yahoo answered with the prices of {text} instead of {symbol}.",
+            f"Load {text} if that is what you want.",
         )
 
 

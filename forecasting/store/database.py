@@ -297,10 +297,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
     none.
     """
     try:
-        told = path.stat()
+        text = path.stat()
     except OSError:
         return None
-    return told.st_dev, told.st_ino
+    return text.st_dev, text.st_ino
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

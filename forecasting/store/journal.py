@@ -103,8 +103,7 @@ class Coverage:
         Bars of that day in the band, and all.
     independent : int
         Most forecasts among them whose known bars do not overlap in time: series move together, so
-        that forecasts of
-        several series, or of several networks, from one day count once.
+        that forecasts of several series, or of several networks, from one day count once.
     """
 
     level: float
@@ -140,8 +139,7 @@ class Journal(Database):
     """The journal in the store's file; parameters and errors as of :class:`Database`.
 
     A forecast of the same series, cutoff, network and settings is kept once, as it was made first.
-    Only bars whose close was
-    unknown when the forecast was made count.
+    Only bars whose close was unknown when the forecast was made count.
     """
 
     def add(
@@ -179,10 +177,9 @@ class Journal(Database):
         """Enter what happened, as far as the panel knows it.
 
         A series is one of the journal if symbol, frequency and the moves before the cutoff agree.
-        What happened is taken as the ratio
-        to the close at the cutoff in the panel, so that prices adjusted anew for splits and
-        dividends tell the same story. A last bar
-        whose session may not be over is left for later. What was entered stays.
+        What happened is taken as the ratio to the close at the cutoff in the panel, so that prices
+        adjusted anew for splits and dividends tell the same story. A last bar whose session may not
+        be over is left for later. What was entered stays.
 
         Parameters
         ----------
@@ -283,9 +280,9 @@ class Journal(Database):
         known = _finished(series, now) if found else 0
         news = []
         for number, entry, past in found:
-            told = _told(entry, past, series, known)
-            steps = np.flatnonzero(np.isfinite(told) & ~np.isfinite(entry.y))
-            news += [(float(told[step]), number, int(step)) for step in steps]
+            text = _told(entry, past, series, known)
+            steps = np.flatnonzero(np.isfinite(text) & ~np.isfinite(entry.y))
+            news += [(float(text[step]), number, int(step)) for step in steps]
         if news:
             with self._writing() as db:
                 db.executemany(
@@ -318,14 +315,14 @@ def _row(
         settings,
     ]
     levels = json.dumps(fcst.quantiles)
-    told = series.provenance
+    text = series.provenance
     about = (
         hashlib.sha256(json.dumps(identity).encode()).hexdigest(),
         int(now.astype("datetime64[us]").astype(np.int64)), fcst.symbol,
         fcst.model, series.freq, series.tz,
         int(fcst.cutoff.astype("datetime64[us]").astype(np.int64)), fcst.y0, levels, values, closes,
-        config.to_json(), told.source, told.adjusted, told.retrieved_at, told.content_hash,
-        told.note, _checksum(levels, values, closes),
+        config.to_json(), text.source, text.adjusted, text.retrieved_at, text.content_hash,
+        text.note, _checksum(levels, values, closes),
     )  # fmt: skip
     return about, fcst.ds, now < _known_from(series, fcst.ds)
 
@@ -397,9 +394,8 @@ def _bars_of(series: PriceSeries, stamps: Dates, cutoff: int, wanted: Dates) -> 
     """Return the bar of each forecast date [H]; -1 where it is not known.
 
     The h-th date of a daily forecast stands for the h-th session after the cutoff. Where a date
-    turned out to be a holiday, it and
-    the dates after it are those of the next sessions. Sessions are those of the exchange, or the
-    bars where none is known.
+    turned out to be a holiday, it and the dates after it are those of the next sessions. Sessions
+    are those of the exchange, or the bars where none is known.
     """
     index = _place(stamps, wanted)
     if series.freq != "1D" or not stamps.size or not ((index < 0) & (wanted < stamps[-1])).any():

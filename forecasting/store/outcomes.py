@@ -142,14 +142,14 @@ def pack_outcomes(outcomes: Mapping[str, Outcomes], profiles: Mapping[str, Profi
     models = [_model(name, item) for name, item in profiles.items()]
     wide: list[_Array] = [array for item in profiles.values() for array in _figures(item)]
     narrow: list[_Array] = []
-    told, lacking = _described(network)
-    if told is not None:
-        ground, narrow = _numbers(network, told)
+    text, lacking = _described(network)
+    if text is not None:
+        ground, narrow = _numbers(network, text)
         wide += ground
     header = _Header(
         steps=network.horizon,
         models=tuple(models),
-        forecasts=told,
+        forecasts=text,
         lacking=lacking,
         origins=len(network),
     )
@@ -159,7 +159,7 @@ def pack_outcomes(outcomes: Mapping[str, Outcomes], profiles: Mapping[str, Profi
         _HEAD.pack(_MAGIC, len(words), len(first))
         + words
         + first
-        + zlib.compress(_planes(narrow, 8 if told and told.exact else 4))
+        + zlib.compress(_planes(narrow, 8 if text and text.exact else 4))
     )
 
 
@@ -186,19 +186,19 @@ def _unpacked(data: bytes) -> StoredOutcomes:
         raise ValueError("they do not begin as outcomes do")
     start = _HEAD.size
     header = _Header.model_validate_json(data[start : start + words])
-    steps, told = header.steps, header.forecasts
+    steps, text = header.steps, header.forecasts
     figures = [shape for model in header.models for shape in model.shapes(steps)]
-    ground = told.wide(steps) if told else []
-    drawn = told.narrow(steps) if told else []
+    ground = text.wide(steps) if text else []
+    drawn = text.narrow(steps) if text else []
     if _count(figures) > _MOST_FIGURES or _count(ground) + _count(drawn) > 4 * MOST_KEPT:
         raise ValueError("there are more of them than any run has")
     body = start + words
     wide = _arrays(data[body : body + first], [*figures, *ground], 8)
-    narrow = _arrays(data[body + first :], drawn, 8 if told and told.exact else 4)
+    narrow = _arrays(data[body + first :], drawn, 8 if text and text.exact else 4)
     numbers = iter(wide[: len(figures)])
     profiles = {model.name: _profile(model, numbers) for model in header.models}
     network = header.models[0].name
-    outcomes = {network: _outcomes(network, told, wide[len(figures) :], narrow)} if told else {}
+    outcomes = {network: _outcomes(network, text, wide[len(figures) :], narrow)} if text else {}
     return StoredOutcomes(outcomes, profiles, _why(header))
 
 
@@ -347,12 +347,12 @@ def _profile(model: _Model, numbers: Iterator[_Array]) -> Profile:
 
 def _why(header: _Header) -> str:
     """Return why the forecasts are lacking."""
-    told = {
+    texts = {
         "many": f"The {header.origins:,} test forecasts were too many to be kept, but for their "
         "figures. Reproduce the run to see them.",
         "unfit": "Not all of the test forecasts are finite: only their figures were kept.",
     }
-    return told.get(header.lacking, "")
+    return texts.get(header.lacking, "")
 
 
 def _planes(arrays: list[_Array], size: int) -> bytes:

@@ -128,10 +128,9 @@ class PriceStore(Database):
         """Return a series from the cache, from the network, or from both.
 
         Only the bars after the last one kept are fetched, and a few before it. Where those differ
-        from what was kept, a split or
-        dividend has changed past prices, and the whole history is fetched again. Where nothing can
-        be fetched, the kept bars are
-        returned, and a finding says how old they are and why.
+        from what was kept, a split or dividend has changed past prices, and the whole history is
+        fetched again. Where nothing can be fetched, the kept bars are returned, and a finding says
+        how old they are and why.
 
         Parameters
         ----------
@@ -158,13 +157,13 @@ class PriceStore(Database):
         ):
             return self._told(source.finish(kept), _cached(kept))
         try:
-            fresh, told = _refreshed(source, kept)
+            fresh, text = _refreshed(source, kept)
         except SourceError as error:
             if kept is None:
                 error.remedies += self._stored(source.key)
                 raise
             return self._told(source.finish(kept), _outdated(kept, error))
-        return self._told(source.finish(fresh), *told, *self._keep(source.key, fresh))
+        return self._told(source.finish(fresh), *text, *self._keep(source.key, fresh))
 
     def _stored(self, key: str) -> tuple[Remedy, ...]:
         """Return the remedy that takes other bars of a ticker, the last fetched ones, where the
@@ -180,8 +179,8 @@ class PriceStore(Database):
         query = """SELECT key, symbol, count(*), min(ds), max(ds), retrieved_at FROM price_series JOIN price_bar ON series = id
                    GROUP BY id ORDER BY retrieved_at DESC, key"""
         rows = self._guarded(lambda: self._db.execute(query).fetchall())
-        told = "A series in the price cache is damaged and is left out."
-        found = (self._decoded(partial(_held, row), "kept_damaged", told) for row in rows)
+        text = "A series in the price cache is damaged and is left out."
+        found = (self._decoded(partial(_held, row), "kept_damaged", text) for row in rows)
         return tuple(item for item in found if item is not None)
 
     def forget(self, key: str) -> None:
@@ -272,13 +271,13 @@ def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
     ]
     if _checksum(ds, values) != checksum:
         raise ValueError("it does not match its checksum")
-    told = tuple(
+    texts = tuple(
         Finding(
             **{**finding, **{name: tuple(finding.get(name, ())) for name in ("dates", "remedy")}}
         )
         for finding in json.loads(findings)
     )
-    for item in told:
+    for item in texts:
         text_of(item.code, item.message, item.severity, item.action, *item.dates, *item.remedy)
     series = PriceSeries(
         symbol,
@@ -290,7 +289,7 @@ def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
         currency,
         calendar,
         Provenance(source, adjusted, at, "", note),
-        told,
+        texts,
     )
     if tz:
         ZoneInfo(tz)
@@ -309,21 +308,21 @@ def _refreshed(
     if change is not None and change <= _SAME:
         return _joined(kept, tail), ()
     whole = source.download()
-    told = []
+    texts = []
     if change is not None:
         text = (
             f"Past prices changed by {change:.2%} since {_day(kept)}, as after a dividend or "
             "split: the whole history was fetched again."
         )
-        told.append(Finding("readjusted", text, action="fetched again"))
+        texts.append(Finding("readjusted", text, action="fetched again"))
     if whole.ds[0] > kept.ds[0]:
         gone = int((kept.ds < whole.ds[0]).sum())
         text = (
             f"{gone} older bars are no longer to be had and do not join the new ones; the "
             "series begins later than before."
         )
-        told.append(Finding("older_bars_gone", text, gone, "warning", "dropped"))
-    return whole, tuple(told)
+        texts.append(Finding("older_bars_gone", text, gone, "warning", "dropped"))
+    return whole, tuple(texts)
 
 
 def _change(kept: PriceSeries, tail: PriceSeries) -> float | None:

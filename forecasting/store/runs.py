@@ -284,8 +284,8 @@ class RunStore(Database):
         text = record.model_dump_json()
         key = hashlib.sha256(text.encode()).hexdigest()[:10]
         row = (key, record.made_at, text, curves, notes, _checksum(text, curves))
-        told = [(key, outcomes, zlib.crc32(outcomes), key)] if outcomes else []
-        self._guarded(lambda: self._do((_INSERT, [row]), (_INSERT_OUTCOMES, told)))
+        message = [(key, outcomes, zlib.crc32(outcomes), key)] if outcomes else []
+        self._guarded(lambda: self._do((_INSERT, [row]), (_INSERT_OUTCOMES, message)))
         return StoredRun(key, record, notes)
 
     def runs(self) -> tuple[StoredRun, ...]:
@@ -309,8 +309,8 @@ class RunStore(Database):
             else []
         )
         if len(rows) != 1:
-            told = "Several runs begin with" if rows else "There is no run"
-            raise DataError(f"{told} {key!r}.", "`candlecast runs list` shows all of them.")
+            text = "Several runs begin with" if rows else "There is no run"
+            raise DataError(f"{text} {key!r}.", "`candlecast runs list` shows all of them.")
         (name, *row), kept = rows[0], self._kept(rows[0][0], rows[0][1:])
         if kept is None:
             raise DataError(f"The run {name} is damaged.", "Delete it.")
@@ -343,9 +343,9 @@ class RunStore(Database):
 
         def work() -> Deleted:
             rows = [row for key in wanted for row in self._rows("WHERE key = ?", (key,))]
-            told = [row for key in wanted for row in self._told(key)]
+            texts = [row for key in wanted for row in self._told(key)]
             self._do(("DELETE FROM run WHERE key = ?", [(key,) for key in wanted]))
-            return Deleted(tuple(rows), tuple(told))
+            return Deleted(tuple(rows), tuple(texts))
 
         return self._guarded(work)
 
@@ -637,14 +637,14 @@ def _epoch(columns: Sequence[str], row: Floats) -> EpochEnd:
     """Return an epoch; a value that was not kept has its default, or is NaN; one that is no
     longer known is left out.
     """
-    told = dict(zip(columns, row.tolist(), strict=True))
+    text = dict(zip(columns, row.tolist(), strict=True))
     whole = ("epoch", "epochs", "best_epoch")
     lacking = {
         item.name: math.nan if item.default is MISSING else item.default
         for item in fields(EpochEnd)
     }
     lacking.update(dict.fromkeys(whole, 0.0))
-    values = {name: told.get(name, default) for name, default in lacking.items()}
+    values = {name: text.get(name, default) for name, default in lacking.items()}
     return EpochEnd(
         **{name: int(value) if name in whole else value for name, value in values.items()}
     )

@@ -35,8 +35,8 @@ class Trials(Database):
         ----------
         panel : Panel
             Symbols and frequencies tell which panel it is, and closes of its first series before
-            the test part whether the same name
-            means the same prices: adjusted anew they do, of another file they do not.
+            the test part whether the same name means the same prices: adjusted anew they do, of
+            another file they do not.
         config : RunConfig
             Every setting but the device and the baselines makes another configuration; so does
             another seed.

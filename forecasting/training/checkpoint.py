@@ -266,7 +266,7 @@ class Autosave:
         """Save now; where that fails say why, once, and save no more."""
         if self.path is None:
             return None
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             state.save(self.path)
@@ -277,5 +277,5 @@ class Autosave:
                 "It goes on nevertheless.",
             )
         self.last = time.perf_counter()
-        self.cost = self.last - begun
+        self.cost = self.last - started
         return None

@@ -140,9 +140,8 @@ class CovariateTraining:
         """Return how far the inputs count: ``1 - 4/t^2``, 0 where t is below 2.
 
         t is the ratio of the mean gain over the forecast without them to its standard error, by
-        validation date. The positive-part
-        shrinkage of James and Stein (1961), with four times its doubt because the epoch was chosen
-        on the same dates.
+        validation date. The positive-part shrinkage of James and Stein (1961), with four times its
+        doubt because the epoch was chosen on the same dates.
         """
         gain = self.before - self._val_losses()
         cutoffs = np.array(

@@ -47,8 +47,7 @@ def fit(
     panel : Panel
     split : Split
         Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility
-        and
-        baseline are brought up to ``split.test_start`` at the end. No bar from that date on is
+        and baseline are brought up to ``split.test_start`` at the end. No bar from that date on is
         looked at.
     config : RunConfig
     should_stop : callable

@@ -21,8 +21,8 @@ from forecasting.windows import Split
 #: search has seen enough.
 _TRIED, _LOWEST, _HIGHEST, _SMOOTH, _ENOUGH = 120, 1e-6, 10.0, 0.9, 1.5
 #: A loss stands out if it falls by this share of the baseline's and so many times its largest rise
-#: on the way; rates over
-#: which its slope is measured; the largest suggestion as a share of the rate of the lowest loss.
+#: on the way; rates over which its slope is measured; the largest suggestion as a share of the rate
+#: of the lowest loss.
 _LEAST_FALL, _CLEAR, _SPAN, _BELOW_LOWEST = 0.002, 3.0, 7, 0.1
 
 
@@ -33,8 +33,7 @@ def find_learning_rate(
     lost.
 
     Losses are shown as a share of what the baseline loses on the same batch, so that the batches'
-    own
-    ups and downs do not hide what is learned.
+    own ups and downs do not hide what is learned.
 
     Parameters
     ----------
@@ -109,8 +108,8 @@ def suggested(rates: Floats, losses: Floats) -> float | None:
     -------
     float or None
         None where no rate stands out: the loss falls too little, or not clearly more than it wavers
-        on its way
-        down. The steepest place of such a curve is chance, mostly just before the loss explodes.
+        on its way down. The steepest place of such a curve is chance, mostly just before the loss
+        explodes.
     """
     lowest = int(np.argmin(losses)) if len(losses) else 0
     way_down = losses[: lowest + 1]

@@ -53,8 +53,7 @@ class Objective(ABC):
     """Examples of one kind, drawn anew for each epoch, and what is to be answered in each.
 
     Whatever the kind, every answer that is learned from belongs to an origin of the training part,
-    so that its target ends
-    before the validation part begins.
+    so that its target ends before the validation part begins.
 
     Parameters
     ----------
@@ -142,8 +141,8 @@ class WindowTargets(Objective):
 
     def answers(self, network: Ensemble, some: Tensor) -> Tensor:
         """Return forecasts, [M, B, H, 3]."""
-        said: Tensor = network(self.windows.window(some))
-        return said
+        outputs: Tensor = network(self.windows.window(some))
+        return outputs
 
     def answered(self, some: Tensor) -> Tensor:
         """Return the cutoffs, [B]."""
@@ -211,8 +210,8 @@ class ChunkedTargets(Objective):
     learned from once an epoch.
 
     Before the first answer of a chunk as many bars are read as the lookback has, so that what is
-    learned is what will be asked:
-    an answer after that many bars or more. Where chunks begin is drawn for each epoch.
+    learned is what will be asked: an answer after that many bars or more. Where chunks begin is
+    drawn for each epoch.
     """
 
     unit = "chunks"

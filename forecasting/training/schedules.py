@@ -48,9 +48,8 @@ def _half_wave(start: float, end: float, index: float) -> float:
 
 
 #: Share of the largest learning rate in the next epoch, by the name in ``TrainConfig.schedule``: a
-#: function of the
-#: epochs so far (the first is the untrained network) alone, so that a resumed training goes on as
-#: it would have.
+#: function of the epochs so far (the first is the untrained network) alone, so that a resumed
+#: training goes on as it would have.
 SCHEDULES: dict[str, Callable[[History, TrainConfig], float]] = {
     "constant": _constant,
     "cosine": _cosine,

@@ -27,8 +27,7 @@ def fitted_scaling(panel: Panel, split: Split, config: RunConfig, device: torch.
     starts from.
 
     The start is chosen where the target and the season are left to the program, steps are forecast
-    at once, and the
-    series are such as exponential smoothing suits (see
+    at once, and the series are such as exponential smoothing suits (see
     :func:`forecasting.baselines.suits_smoothing`): the one whose
     quantiles lose less on the validation part, without a network. No bar from ``split.test_start``
     on is looked at.
@@ -66,11 +65,11 @@ def _loss(
             config, scaling, build(config, scaling).to(device), device, split.val_start
         )
         windows = Windows(panel, scaling, config.task, device)
-        said = forecaster.predict_windows(windows, panel, origins, _LEVELS)
+        outputs = forecaster.predict_windows(windows, panel, origins, _LEVELS)
     except DataError:
         return np.inf
     happened, start = _truth(panel, origins.series, origins.bar, config.task.horizon)
-    error = happened[:, :, None] - said
+    error = happened[:, :, None] - outputs
     loss = np.maximum(np.array(_LEVELS) * error, (np.array(_LEVELS) - 1) * error).mean(axis=(1, 2))
     moved = np.abs(happened - start[:, None]).mean(axis=1)
     count = np.bincount(origins.series)

@@ -51,8 +51,7 @@ class TrainedNetwork:
     device : torch.device
     trust : float
         Between 0 and 1: how far what the network says counts beside the baseline, by how surely it
-        was
-        better on the validation part.
+        was better on the validation part.
     val_start : datetime64[us]
         First date that the weights were not trained on: calibration learns from the misses since
         then.

@@ -74,8 +74,7 @@ _REPORT_S, _PAUSE_S = 0.1, 0.05
 #: Steps between two looks for numbers that are not finite, where looking makes a GPU wait.
 _LOOK_EVERY = 32
 #: A validation loss of so many times the baseline's is a training that has lost its way; the share
-#: of the learning rate
-#: with which it goes on from its best weights, and how often that is tried.
+#: of the learning rate with which it goes on from its best weights, and how often that is tried.
 _LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
 #: More steps than any training takes.
 _MOST_COUNTED = 2**48
@@ -320,9 +319,8 @@ class Run:
         """Return how far the best weights are to be trusted: ``1 - 1/t^2``, 0 where t is below 1.
 
         t is the ratio of their mean gain over the baseline on the validation part to its standard
-        error,
-        taken from the means by date because the series of a panel are surprised together. It is the
-        shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
+        error, taken from the means by date because the series of a panel are surprised together. It
+        is the shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
         """
         gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
         cutoffs = np.array(
@@ -349,8 +347,7 @@ class Run:
         """Train one epoch, or what is left of it, validate, and decide whether to go on.
 
         An epoch in which the user stops is noted only where its weights are the best so far;
-        otherwise the
-        training can go on within it later (:meth:`state`).
+        otherwise the training can go on within it later (:meth:`state`).
         """
         self.network.train()
         self.epoch_order = self.order.get_state()
@@ -527,7 +524,7 @@ class Run:
 
     def _pause(self) -> Iterator[Event]:
         """Wait until training may go on or is to stop; time spent here does not count."""
-        begun = time.perf_counter()
+        started = time.perf_counter()
         yield self._progress("Paused", None)
         notice = self.autosave.save(self.state()) if self.autosave.path is not None else None
         if notice is not None:
@@ -536,7 +533,7 @@ class Run:
             yield TrainingPaused()
         while self.should_pause() and not self.should_stop():
             time.sleep(_PAUSE_S)
-        self.started += time.perf_counter() - begun
+        self.started += time.perf_counter() - started
 
     def _report(self) -> Iterator[Event]:
         """Tell how far training is; now and then look at the gradients, and save."""

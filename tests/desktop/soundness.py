@@ -1,15 +1,13 @@
 """Whether a window is sound: judged by its structure, not by its pixels.
 
 :func:`faults` walks everything that is visible in a window and returns, in words, what a person
-would see
-as broken: a text that does not fit its box, siblings that overlap, a control outside its parent or
-where
-a click on it would reach something else, and a button pushed behind the extension of a toolbar.
+would see as broken: a text that does not fit its box, siblings that overlap, a control outside its
+parent or where a click on it would reach something else, and a button pushed behind the extension
+of a toolbar.
 
 A text may be cut by design where its widget has a tool tip that says it whole, and is either an
 ``ElidedLabel`` or has the dynamic property ``elided``. What lies above others by design, such as
-the
-card of the tour, has the dynamic property ``overlay``.
+the card of the tour, has the dynamic property ``overlay``.
 """
 
 from __future__ import annotations

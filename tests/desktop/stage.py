@@ -2,8 +2,7 @@
 """A virtual X server with a window manager: the screen on which the tests of this folder run.
 
 ``python tests/desktop/stage.py pytest tests/desktop`` runs a command on one. Only the standard
-library
-is used, as ``./test`` reads this file before anything is installed.
+library is used, as ``./test`` reads this file before anything is installed.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def test_a_saved_network_dropped_on_the_window_forecasts(bench: Workbench, tmp_p
     activated(bench.window)
     assert_sound(bench.window, "network-dropped")
     assert bench.actions["export"].isEnabled()
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     assert_alive(bench)
 
 
@@ -156,7 +156,7 @@ def test_a_run_is_reproduced(bench: Workbench) -> None:
     )
     settled(bench)
     assert_sound(bench.window, "reproduced")
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     assert_alive(bench)
 
 
@@ -168,7 +168,7 @@ def test_a_run_is_shown_again_by_a_double_click(bench: Workbench) -> None:
     settled(bench)
     assert_sound(bench.window, "run-shown")
     assert bench.actions["export"].isEnabled()
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     assert_alive(bench)
 
 

@@ -121,7 +121,7 @@ def test_a_dialog_opens_and_closes_by_mouse_and_keyboard(bench: Workbench, name:
             press_keys("Escape")
         wait_until(gone(dialog), f"{name} closes by {way}")
         assert_alive(bench)
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -79,13 +79,13 @@ def raised(name: str) -> tuple[Callable[[Workbench], None], Callable[[Workbench]
 STATES: dict[str, tuple[Callable[[Workbench], None], Callable[[Workbench], None]]] = {
     **{name: raised(name) for name in ("training", "results", "backtest", "journal", "runs")},
     "advanced": (lambda bench: unfold(bench, True), lambda bench: unfold(bench, False)),
-    "message": (say, lambda bench: bench.banner.set_wanted(False)),
-    "resume": (offer, lambda bench: bench.layout.resume.set_wanted(False)),
+    "message": (say, lambda bench: bench.banner.set_active(False)),
+    "resume": (offer, lambda bench: bench.layout.resume.set_active(False)),
     "recovery": (
         lambda bench: bench.layout.recovery.show_offer(
             "work.candleproject", "2026-11-29T12:00:00Z"
         ),
-        lambda bench: bench.layout.recovery.set_wanted(False),
+        lambda bench: bench.layout.recovery.set_active(False),
     ),
     "past-forecast": (step_back, lambda bench: bench.past_forecasts.leave()),
     "tour": (

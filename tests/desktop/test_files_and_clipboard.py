@@ -96,7 +96,7 @@ def test_what_is_no_table_is_pasted_as_a_ticker_or_refused(bench: Workbench) -> 
         "elsewhere it is said what is needed",
     )
     assert_sound(bench.window, "pasted-nothing")
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     assert bars(bench) == 400
     assert_alive(bench)
 

@@ -91,7 +91,7 @@ def choose_by_mouse(dialog: QWidget, name: str) -> None:
 def test_an_exported_forecast_of_ones_own_prices_takes_eight_clicks_and_no_typing(
     bench: Workbench, record_property: pytest.RecordProperty
 ) -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     with counted_clicks() as clicks:
         card = bench.help_controller.tour.card
         click(card.skip)
@@ -117,9 +117,9 @@ def test_an_exported_forecast_of_ones_own_prices_takes_eight_clicks_and_no_typin
         )
         wait_until(lambda: list(Path.cwd().glob("*.png")), "the picture is written")
     record_property("clicks", len(clicks))
-    record_property("seconds", round(time.monotonic() - begun, 1))
+    record_property("seconds", round(time.monotonic() - started, 1))
     print(
-        f"{len(clicks)} clicks, {time.monotonic() - begun:.1f} s from the first start to the "
+        f"{len(clicks)} clicks, {time.monotonic() - started:.1f} s from the first start to the "
         "exported forecast"
     )
     assert len(clicks) <= MOST_CLICKS

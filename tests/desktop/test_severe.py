@@ -162,10 +162,10 @@ def test_a_forecast_can_be_exported_after_a_row_that_is_not_loaded(
         press_keys("ctrl+1")
         wait_until(lambda: not rows.visibleRegion().isEmpty(), "the data are in front")
 
-        def click_row(place: int) -> None:
-            index = rows.model().index(place, 0)
+        def click_row(position: int) -> None:
+            index = rows.model().index(position, 0)
             click(rows.viewport(), rows.visualRect(index).center())
-            wait_until(lambda: bench.session.selected == place, f"row {place} is chosen")
+            wait_until(lambda: bench.session.selected == position, f"row {position} is chosen")
 
         assert all(bench.actions[name].isEnabled() for name in names)
         click_row(1)

@@ -2,10 +2,9 @@
 ``python tests/golden/make.py tests/golden/NAME``.
 
 What is written is committed and never written again: later versions of the program have to open it.
-A new format gets a
-new folder beside the old ones. ``--figures`` writes only ``figures.json``, what a run gives by now:
-do so after a change that is
-meant to change forecasts, and look at the difference.
+A new format gets a new folder beside the old ones. ``--figures`` writes only ``figures.json``, what
+a run gives by now: do so after a change that is meant to change forecasts, and look at the
+difference.
 """
 
 from __future__ import annotations

@@ -66,10 +66,9 @@ def programs() -> Iterator[Start]:
     ------
     callable
         Takes the name of a play of :mod:`kill_plays`, the folder that the program takes for its
-        home, and ``after`` (seconds after which
-        it is killed), ``event`` (place of the opening, renaming or pushing to disk of a file at
-        which it is killed), or neither; further
-        words are for the play. Returns an :class:`Ended`.
+        home, and ``after`` (seconds after which it is killed), ``event`` (place of the opening,
+        renaming or pushing to disk of a file at which it is killed), or neither; further words are
+        for the play. Returns an :class:`Ended`.
     """
     environment = {
         **os.environ,
@@ -132,7 +131,7 @@ def serve() -> None:
         home = Path(order["home"])
         home.mkdir(parents=True, exist_ok=True)
         terminal = home.with_name(f"{home.name}.terminal")
-        begun = time.monotonic()
+        started = time.monotonic()
         pid = os.fork()
         if not pid:
             _become(home, terminal)
@@ -146,9 +145,9 @@ def serve() -> None:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(status)
-        status = _end_of(pid, begun, order["after"])
+        status = _end_of(pid, started, order["after"])
         ended = Ended(
-            status, time.monotonic() - begun, time.time(), terminal.read_text(errors="replace")
+            status, time.monotonic() - started, time.time(), terminal.read_text(errors="replace")
         )
         print(json.dumps(ended.__dict__), flush=True)
 

@@ -36,11 +36,11 @@ BACKGROUND: dict[str, Callable[[Workbench], object]] = {
     "app.features.journal.controller._read": lambda bench: bench.journal_controller.read(),
     "app.features.runs.controller._read_runs": lambda bench: bench.runs.start(),
     "app.features.tickers.controller.cached_tickers": lambda bench: (
-        bench.actions.ticker_field.recent_wanted.emit()
+        bench.actions.ticker_field.recent_requested.emit()
     ),
     "app.features.training.controller.unfinished": lambda bench: bench.training_controller.start(),
     "app.features.evaluation.controller.detail_of": lambda bench: (
-        bench.results.judged.detail_wanted.emit({})
+        bench.results.judged.detail_requested.emit({})
     ),
 }
 
@@ -52,7 +52,7 @@ def test_a_fault_in_the_background_is_told_and_logged_once(
     logged: list[str] = []
     monkeypatch.setattr(log, "fault", logged.append)
     monkeypatch.setattr(target, planted)
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     BACKGROUND[target](bench)
     wait(lambda: bench.banner.text != "")
     idle(bench)
@@ -65,7 +65,7 @@ def test_a_fault_in_the_background_is_told_and_logged_once(
 
 
 def test_a_fault_that_nobody_handles_is_shown(bench: Workbench) -> None:
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     bench.session.background.call(planted)
     wait(lambda: bench.banner.text != "")
     assert "planted" in bench.banner.text
@@ -73,7 +73,7 @@ def test_a_fault_that_nobody_handles_is_shown(bench: Workbench) -> None:
 
 
 def test_a_fault_that_is_handled_is_left_to_its_handler(bench: Workbench) -> None:
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     handled: list[str] = []
     task = bench.session.background.call(planted)
     task.failed.connect(lambda failure: handled.append(failure.message))

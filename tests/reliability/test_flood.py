@@ -80,7 +80,7 @@ class Flood:
 
 def flooded(bench: Workbench, flood: Flood) -> Heartbeat:
     """Let a flood come, and check what the window makes of it."""
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     put = Mailbox.put
 
     def looked(box: Mailbox, event: Event) -> bool:

@@ -246,7 +246,7 @@ def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothin
 ) -> None:
     # with many kills this takes longer than any other test
     faulthandler.cancel_dump_traceback_later()
-    begun, share = time.monotonic(), -(-times(30) // 6)
+    started, share = time.monotonic(), -(-times(30) // 6)
     names = ("train", "backtest", "download", "export", "project", "load")
     with programs() as first, programs() as second:
         made = subjects(tmp_path / "kills", first)
@@ -267,7 +267,7 @@ def test_a_kill_at_any_moment_leaves_nothing_unreadable_and_loses_next_to_nothin
     tallies = {name: item.tally for name, item in made.items()}
     kills = sum(item.kills for item in tallies.values())
     print(
-        f"\n{kills} kills in {time.monotonic() - begun:.0f} s: "
+        f"\n{kills} kills in {time.monotonic() - started:.0f} s: "
         f"{sum(item.unreadable for item in tallies.values())} unreadable files,"
     )
     print(

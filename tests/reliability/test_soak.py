@@ -217,13 +217,13 @@ class Source(QObject):
     pulsed = Signal()
 
 app, source, heard = QApplication([]), Source(), []
-source.told.connect(lambda event: heard.clear())
+source.notified.connect(lambda event: heard.clear())
 source.pulsed.connect(heard.clear)
 label = QLabel("paint")
 page = label.grab()
 before = [sys.getrefcount(one) for one in (None, True, False)]
 for number in range({emits}):
-    source.told.emit(None if number % 2 else True)
+    source.notified.emit(None if number % 2 else True)
     source.pulsed.emit()
     if number % 10 == 0:
         label.render(page)

@@ -387,7 +387,7 @@ def test_lists_and_recovery_copies_that_cannot_be_kept_are_told(
     assert "watchlist could not be kept" in bench.banner.text
     assert "Free some space" in bench.banner.text
     assert (home / "watchlist.json").read_bytes() == old
-    bench.banner.set_wanted(False)
+    bench.banner.set_active(False)
     with failing(home, errno.EACCES, 0):
         bench.session.check([0], True)
         bench.model.show_config(bench.model.config().changed(horizon=8))

@@ -49,9 +49,9 @@ class AuditController(QObject):
         super().__init__(window)
         self._session, self._model = session, model
         self.dialog = AuditDialog(window)
-        self.dialog.start_wanted.connect(self.start)
-        self.dialog.stop_wanted.connect(session.stop)
-        backtest.audit_wanted.connect(self.start)
+        self.dialog.start_requested.connect(self.start)
+        self.dialog.stop_requested.connect(session.stop)
+        backtest.audit_requested.connect(self.start)
         actions["audit"].triggered.connect(lambda _checked=False: self.start())
         session.event_received.connect(self._show_event)
         session.state_changed.connect(self._show_state)

@@ -30,12 +30,12 @@ class AuditDialog(QDialog):
 
     Attributes
     ----------
-    start_wanted, stop_wanted : Signal
+    start_requested, stop_requested : Signal
         A button was pressed.
     """
 
-    start_wanted = Signal()
-    stop_wanted = Signal()
+    start_requested = Signal()
+    stop_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -160,8 +160,8 @@ class AuditDialog(QDialog):
         )
         self.stop_button.setToolTip(self.tr("Stop after the check at hand (Esc)"))
         close.setToolTip(self.tr("Close this window; an audit goes on"))
-        self.start_button.clicked.connect(self.start_wanted)
-        self.stop_button.clicked.connect(self.stop_wanted)
+        self.start_button.clicked.connect(self.start_requested)
+        self.stop_button.clicked.connect(self.stop_requested)
         close.clicked.connect(self.close)
         row = QHBoxLayout()
         row.addWidget(self.start_button)

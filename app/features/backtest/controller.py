@@ -101,8 +101,8 @@ class BacktestController(QObject):
         self._folds: list[FoldScored] = []
         self._prints: tuple[tuple[PriceSeries, ...], str] = ((), "")
         self.tested: Tested | None = None
-        self._panel.start_wanted.connect(self.start)
-        self._panel.stop_wanted.connect(session.stop)
+        self._panel.start_requested.connect(self.start)
+        self._panel.stop_requested.connect(session.stop)
         self._panel.changed.connect(self._offer)
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
@@ -269,8 +269,8 @@ class BacktestController(QObject):
             item is not other for item, other in zip(series, self._prints[0], strict=True)
         ):
             self._prints = (series, json.dumps([_print(item) for item in series]))
-        told = "\n".join((__version__, config.to_json(), plan.model_dump_json(), self._prints[1]))
-        return hashlib.sha256(told.encode()).hexdigest()[:20]
+        text = "\n".join((__version__, config.to_json(), plan.model_dump_json(), self._prints[1]))
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def _print(series: PriceSeries) -> list[object]:

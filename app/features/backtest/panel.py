@@ -88,16 +88,16 @@ class BacktestPanel(QWidget):
 
     Attributes
     ----------
-    start_wanted : Signal
+    start_requested : Signal
         Test; True for going on where one was cut short.
-    stop_wanted, audit_wanted, changed : Signal
+    stop_requested, audit_requested, changed : Signal
         A button was pressed; a setting was changed.
     judged : EvaluationView
     """
 
-    start_wanted = Signal(bool)
-    stop_wanted = Signal()
-    audit_wanted = Signal()
+    start_requested = Signal(bool)
+    stop_requested = Signal()
+    audit_requested = Signal()
     changed = Signal()
 
     def __init__(self) -> None:
@@ -321,10 +321,10 @@ class BacktestPanel(QWidget):
         self.audit_button.setToolTip(
             self.tr("Change the future, and see whether any input or forecast before it notices")
         )
-        self.start_button.clicked.connect(lambda: self.start_wanted.emit(bool(self._kept)))
-        self.fresh_button.clicked.connect(lambda: self.start_wanted.emit(False))
-        self.stop_button.clicked.connect(self.stop_wanted)
-        self.audit_button.clicked.connect(self.audit_wanted)
+        self.start_button.clicked.connect(lambda: self.start_requested.emit(bool(self._kept)))
+        self.fresh_button.clicked.connect(lambda: self.start_requested.emit(False))
+        self.stop_button.clicked.connect(self.stop_requested)
+        self.audit_button.clicked.connect(self.audit_requested)
         rows = QVBoxLayout()
         rows.setSpacing(6)
         pair = QHBoxLayout()

@@ -27,7 +27,7 @@ class EvaluationController(QObject):
         self._session = session
         self._views = views
         for name, view in views.items():
-            view.detail_wanted.connect(self._computing(f"detail-{name}", view))
+            view.detail_requested.connect(self._computing(f"detail-{name}", view))
             view.changed.connect(session.request_repaint)
         session.frame_due.connect(self._draw)
 

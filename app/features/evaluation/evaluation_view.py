@@ -46,14 +46,14 @@ class EvaluationView(QWidget):
 
     Attributes
     ----------
-    detail_wanted : Signal
+    detail_requested : Signal
         Outcomes are shown of which the details are not known yet; whoever works them out calls
         :meth:`show_detail`.
     changed : Signal
         A plot wants to be drawn.
     """
 
-    detail_wanted = Signal(object)
+    detail_requested = Signal(object)
     changed = Signal()
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class EvaluationView(QWidget):
         if kept:
             self.show_detail(Detail(outcomes, kept))
         elif outcomes:
-            self.detail_wanted.emit(outcomes)
+            self.detail_requested.emit(outcomes)
 
     @property
     def data_notes(self) -> str:
@@ -438,10 +438,10 @@ class ResidualTab(_PlotTab):
             if not self._kept
             else {name: tuple(item.residuals[step - 1]) for name, item in self._kept.items()}
         )
-        told = np.array(list(figures.values())).reshape(-1, len(names))
+        text = np.array(list(figures.values())).reshape(-1, len(names))
         columns: Columns = {
             self.tr("Model"): [model_title(name) for name in figures],
-            **{head: values for (head, _), values in zip(names.values(), told.T, strict=True)},
+            **{head: values for (head, _), values in zip(names.values(), text.T, strict=True)},
         }
         self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])
         self.changed.emit()

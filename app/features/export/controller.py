@@ -150,10 +150,10 @@ class ExportController(QObject):
         """
         menu = PlotMenu(plot, self._view_controller.theme)
         self._view_controller.color_also(menu.set_theme)
-        menu.told.connect(self._status.rest)
+        menu.notified.connect(self._status.rest)
         menu.refused.connect(self.refused)
-        menu.image_wanted.connect(self._ask_image)
-        menu.data_wanted.connect(self._ask_data)
+        menu.image_requested.connect(self._ask_image)
+        menu.data_requested.connect(self._ask_data)
         self._menus[plot] = menu
 
     def copy_chart(self) -> None:
@@ -198,8 +198,8 @@ class ExportController(QObject):
         dialog = ExportDialog(
             self._window, figure, self._view_controller.theme, _formats(figure), suffix
         )
-        dialog.told.connect(self._status.rest)
-        dialog.export_wanted.connect(self._ask_path)
+        dialog.notified.connect(self._status.rest)
+        dialog.export_requested.connect(self._ask_path)
         self.dialog = dialog
         dialog.finished.connect(self._closed)
         dialog.open()

@@ -75,14 +75,14 @@ class ExportDialog(QDialog):
 
     Attributes
     ----------
-    export_wanted : Signal
+    export_requested : Signal
         The suffix and the figure to be written.
-    told : Signal
+    notified : Signal
         Something was copied (words for the status bar).
     """
 
-    export_wanted = Signal(str, object)
-    told = Signal(str)
+    export_requested = Signal(str, object)
+    notified = Signal(str)
 
     def __init__(
         self,
@@ -354,7 +354,7 @@ class ExportDialog(QDialog):
         except ExportError as error:
             self.preview.say(str(error))
             return
-        self.told.emit(self.tr("Copied as an image"))
+        self.notified.emit(self.tr("Copied as an image"))
 
     def _want_export(self) -> None:
         try:
@@ -362,7 +362,7 @@ class ExportDialog(QDialog):
         except ExportError as error:
             self.preview.say(str(error))
             return
-        self.export_wanted.emit(self.suffix, chosen)
+        self.export_requested.emit(self.suffix, chosen)
 
 
 class Preview(QWidget):

@@ -50,17 +50,17 @@ class PlotMenu(QObject):
 
     Attributes
     ----------
-    told : Signal
+    notified : Signal
         Something was copied (words for the status bar).
-    image_wanted, data_wanted : Signal
+    image_requested, data_requested : Signal
         The plot is to be saved as a picture; its numbers are.
     refused : Signal
         It could not be copied (an ExportError).
     """
 
-    told = Signal(str)
-    image_wanted = Signal(QWidget)
-    data_wanted = Signal(QWidget)
+    notified = Signal(str)
+    image_requested = Signal(QWidget)
+    data_requested = Signal(QWidget)
     refused = Signal(object)
 
     def __init__(self, plot: QWidget, theme: Theme) -> None:
@@ -143,7 +143,7 @@ class PlotMenu(QObject):
         except ExportError as error:
             self.refused.emit(error)
             return
-        self.told.emit(self.tr("Copied as an image"))
+        self.notified.emit(self.tr("Copied as an image"))
 
     def copy_data(self) -> None:
         """Put the numbers onto the clipboard as text with tabs, which every table program takes
@@ -155,13 +155,13 @@ class PlotMenu(QObject):
         columns = self._plot.table()
         QApplication.clipboard().setText(clipboard_text(columns))
         rows = len(next(iter(columns.values()), ()))
-        self.told.emit(self.tr("Copied {n} rows").format(n=rows))
+        self.notified.emit(self.tr("Copied {n} rows").format(n=rows))
 
     def _theme_name(self) -> Literal["light", "dark"]:
         return "dark" if self._theme.is_dark else "light"
 
     def _want_image(self) -> None:
-        self.image_wanted.emit(self._widget)
+        self.image_requested.emit(self._widget)
 
     def _want_data(self) -> None:
-        self.data_wanted.emit(self._widget)
+        self.data_requested.emit(self._widget)

@@ -109,10 +109,9 @@ def distance(query: str, text: str, also: str = "") -> float | None:
     """Return how far a text is from what was typed; None where it does not fit.
 
     Each word of the query has to be found: as the beginning of a word (0), as the beginnings of
-    words in
-    a row, such as "rsi" of "Relative strength index" (0.5), as a word of ``also`` (1), or, from
-    three
-    letters on, within a word (2). Letters that are only somewhere in the text do not count.
+    words in a row, such as "rsi" of "Relative strength index" (0.5), as a word of ``also`` (1), or,
+    from three letters on, within a word (2). Letters that are only somewhere in the text do not
+    count.
     """
     words, others = _words(text), _words(also)
     total = 0.0
@@ -304,8 +303,8 @@ class Palette(QDialog):
         """Close once another window is used.
 
         Hiding a window deactivates it: to close it once more in the midst of that would leave Qt
-        with
-        a modal window that is never taken off its list, and the whole program deaf to the mouse.
+        with a modal window that is never taken off its list, and the whole program deaf to the
+        mouse.
         """
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isVisible():

@@ -178,7 +178,7 @@ class HelpController(QObject):
         has ended.
         """
         references = self._session.references
-        own = any(source_spec(one).options for one in references)
+        own = any(source_spec(item).options for item in references)
         if isinstance(event, SeriesLoaded) and self._session.asked_anew and own:
             self.tour.reach(_TRAIN)
         elif isinstance(event, RunFinished):
@@ -209,7 +209,7 @@ class HelpController(QObject):
             return self.tr("{n} series are loaded.").format(n=len(panel))
         series = panel[0]
         words = self.tr("{symbol} is loaded: {n} bars, {first} to {last}.")
-        days = (str(series.ds[place])[:10] for place in (0, -1))
+        days = (str(series.ds[index])[:10] for index in (0, -1))
         first, last = days
         return words.format(symbol=series.symbol, n=f"{len(series):,}", first=first, last=last)
 

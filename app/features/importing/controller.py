@@ -64,7 +64,7 @@ class ImportController(QObject):
         self.dialog = ImportDialog(
             path, options or (known.read if known else AS_FOUND), self._window
         )
-        self.dialog.reading_wanted.connect(self._read)
+        self.dialog.reading_requested.connect(self._read)
         self.dialog.accepted.connect(self._accepted)
         self.dialog.finished.connect(self._finished)
         if self._theme:

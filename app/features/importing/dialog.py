@@ -221,12 +221,12 @@ class ImportDialog(QDialog):
 
     Attributes
     ----------
-    reading_wanted : Signal
+    reading_requested : Signal
         Path and options: the answer goes to :meth:`show_reading` or :meth:`show_failure`.
     path : str
     """
 
-    reading_wanted = Signal(str, object)
+    reading_requested = Signal(str, object)
 
     def __init__(
         self, path: str, options: ReadOptions = AS_FOUND, parent: QWidget | None = None
@@ -257,7 +257,7 @@ class ImportDialog(QDialog):
         )
         self.repair.toggled.connect(lambda on: self._settle(repair=on))
         self._noticed, self._findings = QLabel(_tr("Noticed")), QualityList()
-        self._findings.remedy_wanted.connect(self._remedy)
+        self._findings.remedy_requested.connect(self._remedy)
         self._noticed.setProperty("role", "heading")
         self.buttons = QDialogButtonBox()
         self.load = QPushButton(_tr("Load"))
@@ -371,8 +371,7 @@ class ImportDialog(QDialog):
         """Give a column a role.
 
         What this column was given before is free again, and so is another column of the role,
-        unless several may have it:
-        several symbol columns name a series together.
+        unless several may have it: several symbol columns name a series together.
         """
         given = {known: self._indexes(where) for known, where in self._settled.columns.items()}
         if role in SHARED and role not in given:
@@ -424,7 +423,7 @@ class ImportDialog(QDialog):
     def _ask(self) -> None:
         self._asked = self._settled
         self._wait()
-        self.reading_wanted.emit(self.path, self._settled)
+        self.reading_requested.emit(self.path, self._settled)
 
     # What is shown
 

@@ -36,13 +36,13 @@ class JournalController(QObject):
 
     Attributes
     ----------
-    told : Signal
+    notified : Signal
         Message and hint of something worth knowing.
     warned : Signal
         Message and hint where something could not be kept or read; nothing else is lost by that.
     """
 
-    told = Signal(str, str)
+    notified = Signal(str, str)
     warned = Signal(str, str)
 
     def __init__(
@@ -61,7 +61,7 @@ class JournalController(QObject):
         )
         self._found: set[str] = set()
         self._panel.filtered.connect(self.read)
-        self._panel.update_wanted.connect(
+        self._panel.update_requested.connect(
             lambda sources: watchlist_controller.load(sources, "as_before")
         )
         self._panel.entry_chosen.connect(self._show_entry)
@@ -128,7 +128,7 @@ class JournalController(QObject):
         )
         if index is None or rows[index].series is None:
             hint = self.tr("Load it, then choose the forecast again.")
-            self.told.emit(
+            self.notified.emit(
                 self.tr("{symbol} is not loaded, so that the chart cannot show it.").format(
                     symbol=entry.forecast.symbol
                 ),

@@ -66,13 +66,13 @@ class JournalPanel(QStackedWidget):
         Whether only the shown series is wanted.
     entry_chosen : Signal
         An entry that is to be seen in the chart.
-    update_wanted : Signal
+    update_requested : Signal
         References to be loaded, so that it is known what became of open forecasts.
     """
 
     filtered = Signal(bool)
     entry_chosen = Signal(object)
-    update_wanted = Signal(object)
+    update_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class JournalPanel(QStackedWidget):
         self._show_all = self._empty.add_button(self.tr("Show all series"))
         self._show_all.clicked.connect(lambda: self.only.setChecked(False))
         self.update_button = QPushButton(self.tr("Look what happened"))
-        self.update_button.clicked.connect(lambda: self.update_wanted.emit(self.open_sources))
+        self.update_button.clicked.connect(lambda: self.update_requested.emit(self.open_sources))
         self._headline = QLabel()
         self._headline.setWordWrap(True)
         self._headline.setProperty("role", "heading")
@@ -190,7 +190,7 @@ class JournalPanel(QStackedWidget):
 
     def _sentence(self) -> str:
         """Return in words how the bands held."""
-        told = []
+        texts = []
         for level, cover in self._read.coverage.items():
             if cover.ds.size:
                 answers = {
@@ -201,12 +201,12 @@ class JournalPanel(QStackedWidget):
                 }
                 words = self.tr("{share} % lay in the {level} % band ({answer})")
                 share, answer = number(cover.share, 1), answers[cover.held.stands(level)]
-                told.append(words.format(share=share, level=f"{level:g}", answer=answer))
-        if not told:
+                texts.append(words.format(share=share, level=f"{level:g}", answer=answer))
+        if not texts:
             return self.tr("Nothing that was forecast is known yet.")
         bars = int(next(iter(self._read.coverage.values())).bars.sum())
         return self.tr("Of {n} bars forecast before they happened, {shares}.").format(
-            n=number(bars, 0), shares=self.tr(" and ").join(told)
+            n=number(bars, 0), shares=self.tr(" and ").join(texts)
         )
 
     def _show_table(self) -> None:

@@ -45,13 +45,13 @@ class JudgeController(QObject):
     ----------
     dialog : JudgeDialog or None
         The dialog while it is open.
-    told : Signal
+    notified : Signal
         Something to be said: message and hint.
     refused : Signal
         Something that failed (a CandlecastError).
     """
 
-    told = Signal(str, str)
+    notified = Signal(str, str)
     refused = Signal(object)
 
     def __init__(
@@ -70,9 +70,9 @@ class JudgeController(QObject):
         if self._shown is None:
             self._shown = JudgementWindow(self._window)
             EvaluationController(self._session, {"judge": self._shown.judged})
-            self._shown.report_wanted.connect(self._ask_report)
-            self._shown.export_wanted.connect(self._ask_export)
-            self._shown.journal_wanted.connect(self.enter_journal)
+            self._shown.report_requested.connect(self._ask_report)
+            self._shown.export_requested.connect(self._ask_export)
+            self._shown.journal_requested.connect(self.enter_journal)
             if self._theme:
                 self._shown.set_theme(self._theme)
         return self._shown
@@ -98,8 +98,8 @@ class JudgeController(QObject):
         panel = self._session.panel
         names = ", ".join(panel.symbols[:3]) if panel is not None else ""
         self.dialog = JudgeDialog(path, names, self._window)
-        self.dialog.preview_wanted.connect(self._read)
-        self.dialog.judge_wanted.connect(self._judge)
+        self.dialog.preview_requested.connect(self._read)
+        self.dialog.judge_requested.connect(self._judge)
         self.dialog.finished.connect(self._finished)
         if self._theme:
             self.dialog.set_theme(self._theme)
@@ -142,7 +142,7 @@ class JudgeController(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
             return
-        self.told.emit(self.tr("Forecasts entered in the journal: {n}.").format(n=added), "")
+        self.notified.emit(self.tr("Forecasts entered in the journal: {n}.").format(n=added), "")
 
     def _written(self, path: str | Path, write: Callable[[], None]) -> bool:
         try:
@@ -150,7 +150,7 @@ class JudgeController(QObject):
         except CandlecastError as error:
             self.refused.emit(error)
             return False
-        self.told.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
+        self.notified.emit(self.tr("Wrote {file}.").format(file=Path(path).name), "")
         return True
 
     def _ask_report(self) -> None:

@@ -98,10 +98,10 @@ class ColumnTable(QTableWidget):
             self.setRowCount(min(len(preview.columns), _MOST_COLUMNS))
             for row, column in enumerate(preview.columns[:_MOST_COLUMNS]):
                 cells = ", ".join(line[row] for line in preview.first[:4])
-                for place, text in enumerate((column.name, cells)):
+                for index, text in enumerate((column.name, cells)):
                     item = QTableWidgetItem(text)
                     item.setToolTip(literal(text))
-                    self.setItem(row, place, item)
+                    self.setItem(row, index, item)
                 self.setCellWidget(row, 2, self._field(column.name, column.label))
 
     def roles(self) -> dict[str, str | int]:
@@ -167,14 +167,14 @@ class JudgeDialog(QDialog):
 
     Attributes
     ----------
-    preview_wanted : Signal
+    preview_requested : Signal
         Path and options with which the file is to be read.
-    judge_wanted : Signal
+    judge_requested : Signal
         The user wants the judgement.
     """
 
-    preview_wanted = Signal(str, object)
-    judge_wanted = Signal()
+    preview_requested = Signal(str, object)
+    judge_requested = Signal()
 
     def __init__(self, path: str, prices: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -312,11 +312,11 @@ class JudgeDialog(QDialog):
 
     def _ask(self) -> None:
         self.judge.setEnabled(False)
-        self.preview_wanted.emit(self.path, self.options)
+        self.preview_requested.emit(self.path, self.options)
 
     def _begin(self) -> None:
         self.judge.setEnabled(False)
-        self.judge_wanted.emit()
+        self.judge_requested.emit()
 
     def _lay_out(self) -> None:
         rows = QVBoxLayout(self)

@@ -33,13 +33,13 @@ class JudgementWindow(QDialog):
     Attributes
     ----------
     judged : EvaluationView
-    report_wanted, export_wanted, journal_wanted : Signal
+    report_requested, export_requested, journal_requested : Signal
         A button was pressed.
     """
 
-    report_wanted = Signal()
-    export_wanted = Signal()
-    journal_wanted = Signal()
+    report_requested = Signal()
+    export_requested = Signal()
+    journal_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -52,9 +52,9 @@ class JudgementWindow(QDialog):
         self.report = QPushButton(self.tr("Save &report…"))
         self.export = QPushButton(self.tr("&Export forecasts…"))
         self.journal = QPushButton(self.tr("Enter in the &journal"))
-        self.report.clicked.connect(self.report_wanted)
-        self.export.clicked.connect(self.export_wanted)
-        self.journal.clicked.connect(self.journal_wanted)
+        self.report.clicked.connect(self.report_requested)
+        self.export.clicked.connect(self.export_requested)
+        self.journal.clicked.connect(self.journal_requested)
         self.resize(*_SIZE)
         self._lay_out()
         complete(self)
@@ -92,13 +92,13 @@ class JudgementWindow(QDialog):
     def _show_model(self, name: str) -> None:
         if self._found is None or name not in self._found.models:
             return
-        one = self._found.models[name]
+        item = self._found.models[name]
         words = self.tr("Origins: {n}, bars ahead: {h}, judged by {symbols}.").format(
-            n=f"{len(one.own):,}",
-            h=one.own.horizon,
+            n=f"{len(item.own):,}",
+            h=item.own.horizon,
             symbols=", ".join(self._found.panel.symbols[:4]),
         )
-        self.judged.show_judged(one.verdict, one.scores, one.outcomes, words)
+        self.judged.show_judged(item.verdict, item.scores, item.outcomes, words)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()

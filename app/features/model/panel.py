@@ -81,18 +81,18 @@ class ModelPanel(QWidget):
 
     Attributes
     ----------
-    train_wanted, stop_wanted, rate_wanted : Signal
+    train_requested, stop_requested, rate_requested : Signal
         A button was pressed: train, stop, look for a learning rate.
-    remedy_wanted : Signal
+    remedy_requested : Signal
         A remedy of what does not go together.
     config_changed : Signal
         A setting was changed, or all that there is to undo or redo.
     """
 
-    train_wanted = Signal()
-    stop_wanted = Signal()
-    rate_wanted = Signal()
-    remedy_wanted = Signal(object)
+    train_requested = Signal()
+    stop_requested = Signal()
+    rate_requested = Signal()
+    remedy_requested = Signal(object)
     config_changed = Signal()
 
     def __init__(self) -> None:
@@ -176,13 +176,13 @@ class ModelPanel(QWidget):
         panel : Panel or None
             None where nothing is loaded.
         """
-        usual, told = (RunConfig(), "") if panel is None else suited(panel, RunConfig())
+        usual, text = (RunConfig(), "") if panel is None else suited(panel, RunConfig())
         if usual == self._usual:
             return
         untouched = self._last == self._usual
         self._usual = usual
-        self._suits.setText(told)
-        self._suits.setVisible(bool(told))
+        self._suits.setText(text)
+        self._suits.setVisible(bool(text))
         if untouched:
             self.show_config(usual)
 
@@ -204,12 +204,12 @@ class ModelPanel(QWidget):
             self._tell("")
             return
         number = QLocale().toString
-        told = self.tr("{weights} weights · {windows} windows · at most about {time}").format(
+        text = self.tr("{weights} weights · {windows} windows · at most about {time}").format(
             weights=number(cost.parameters),
             windows=number(cost.windows),
             time=duration(max(cost.seconds, 1.0)),
         )
-        self._tell(told)
+        self._tell(text)
 
     def show_fault(self, error: CandlecastError | Failure) -> None:
         """Tell what does not go together, with a button for the first remedy."""
@@ -337,7 +337,7 @@ class ModelPanel(QWidget):
 
     def _take_remedy(self) -> None:
         if self._remedy is not None:
-            self.remedy_wanted.emit(self._remedy)
+            self.remedy_requested.emit(self._remedy)
 
     def _preset_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -398,7 +398,7 @@ class ModelPanel(QWidget):
                 "fastest"
             )
         )
-        self.rate_button.clicked.connect(self.rate_wanted)
+        self.rate_button.clicked.connect(self.rate_requested)
         for label in (self._sentence, self._cost):
             label.setProperty("role", "muted")
             label.setWordWrap(True)
@@ -431,8 +431,8 @@ class ModelPanel(QWidget):
         self.train_button.setProperty("primary", True)
         self.train_button.setToolTip(self.tr("Train the network on the loaded prices (Ctrl+T)"))
         self.stop_button.setToolTip(self.tr("Stop and keep the best network so far (Esc)"))
-        self.train_button.clicked.connect(self.train_wanted)
-        self.stop_button.clicked.connect(self.stop_wanted)
+        self.train_button.clicked.connect(self.train_requested)
+        self.stop_button.clicked.connect(self.stop_requested)
         row = QHBoxLayout()
         row.setContentsMargins(10, 8, 10, 6)
         row.setSpacing(8)

@@ -96,8 +96,8 @@ class OddsController(QObject):
         chart.line_dragged.connect(self._line_dragged)
         chart.date_dragged.connect(self._date_dragged)
         chart.odds_of = self._read
-        panel.add_wanted.connect(self.add_line)
-        panel.remove_wanted.connect(self.remove_line)
+        panel.add_requested.connect(self.add_line)
+        panel.remove_requested.connect(self.remove_line)
         panel.renamed.connect(self._rename)
         panel.until_changed.connect(lambda steps: self._date_dragged(steps, True))
         panel.drawn_changed.connect(self._show_paths)
@@ -217,7 +217,7 @@ class OddsController(QObject):
         series, made = self._session.series, self._session.forecast
         if series is None or made is None or not made.final:
             return None
-        return next((one for one in made.forecasts if one.symbol == series.symbol), None)
+        return next((item for item in made.forecasts if item.symbol == series.symbol), None)
 
     def _mine(self) -> OddsDrawn | None:
         """Return the paths that belong to what is shown now."""
@@ -291,14 +291,14 @@ class OddsController(QObject):
         until = self._until(paths)
         within = paths.until(until)
         found = [_odds(within, line, paths.horizon) for line in lines]
-        told = [level_sentence(odds, line.name) for odds, line in zip(found, lines, strict=True)]
+        texts = [level_sentence(odds, line.name) for odds, line in zip(found, lines, strict=True)]
         shown = [
-            LevelLine(line.start, line.end, text) for line, text in zip(lines, told, strict=True)
+            LevelLine(line.start, line.end, text) for line, text in zip(lines, texts, strict=True)
         ]
         self._chart.show_levels(shown, drawn.paths.cutoff[0], paths.horizon, until)
         if len(lines) > 1:
             curves = sorted((odds.level for odds in found), key=lambda line: float(line[0]))
-            told.append(corridor_sentence(within, curves[0], curves[-1]))
+            texts.append(corridor_sentence(within, curves[0], curves[-1]))
         model = model_title(paths.model)
         self._panel.show_source(
             self.tr("{model}, {n:,} paths of {symbol} from {day}. Touch: some close does.").format(
@@ -311,10 +311,10 @@ class OddsController(QObject):
         self._panel.show_until(until, paths.horizon)
         if table:
             self._panel.show_lines([line.name for line in lines])
-            self._panel.show_odds(told, self._table(within, found, [line.name for line in lines]))
+            self._panel.show_odds(texts, self._table(within, found, [line.name for line in lines]))
             self._show_paths()
         else:
-            self._panel.show_told(told)
+            self._panel.show_told(texts)
 
     def _table(self, paths: Paths, found: list[LevelOdds], names: list[str]) -> Columns:
         from forecasting.paths.events import level_table

@@ -31,7 +31,7 @@ class OddsPanel(QWidget):
 
     Attributes
     ----------
-    add_wanted, remove_wanted : Signal
+    add_requested, remove_requested : Signal
         A line is to be added; the chosen one is to go.
     renamed : Signal
         Number of a line and its new name.
@@ -41,8 +41,8 @@ class OddsPanel(QWidget):
         Sample paths, or their outer limits, are to be drawn or not.
     """
 
-    add_wanted = Signal()
-    remove_wanted = Signal(int)
+    add_requested = Signal()
+    remove_requested = Signal(int)
     renamed = Signal(int, str)
     until_changed = Signal(int)
     drawn_changed = Signal()
@@ -79,9 +79,9 @@ class OddsPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._stage)
-        self.add_button.clicked.connect(lambda _checked=False: self.add_wanted.emit())
+        self.add_button.clicked.connect(lambda _checked=False: self.add_requested.emit())
         self.remove_button.clicked.connect(
-            lambda _checked=False: self.remove_wanted.emit(self.line_names.currentIndex())
+            lambda _checked=False: self.remove_requested.emit(self.line_names.currentIndex())
         )
         edit = self.line_names.lineEdit()
         assert edit is not None

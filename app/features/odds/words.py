@@ -31,7 +31,7 @@ def level_sentence(odds: LevelOdds, name: str = "") -> str:
     beyond = odds.p_above[-1] if upward else 1 - odds.p_above[-1]
     side = words("above") if upward else words("below")
     decimals = price_decimals(odds.y0)
-    told = [
+    texts = [
         words("{chance} to close {side} {level} on {day}").format(
             chance=chance_in_words(float(beyond), odds.n_paths),
             side=side,
@@ -43,10 +43,10 @@ def level_sentence(odds: LevelOdds, name: str = "") -> str:
         ),
     ]
     if odds.likeliest_touch is not None:
-        told.append(
+        texts.append(
             words("likeliest first touch {day}").format(day=day(odds.ds[odds.likeliest_touch - 1]))
         )
-    text = "; ".join(told)
+    text = "; ".join(texts)
     return f"{name}: {text}" if name else text
 
 

@@ -50,8 +50,8 @@ class PastForecastController(QObject):
         self._outcomes: Outcomes | None = None
         self._places: Ints = np.empty(0, np.int64)
         self._at: int | None = None
-        self._stepper.step_wanted.connect(self.step)
-        self._stepper.close_wanted.connect(self.leave)
+        self._stepper.step_requested.connect(self.step)
+        self._stepper.close_requested.connect(self.leave)
         for action, steps in zip(self._commands, (-1, 1), strict=True):
             action.triggered.connect(self._stepping(steps))
         backtest_controller.finished.connect(self.show_past)

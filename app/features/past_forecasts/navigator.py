@@ -18,13 +18,13 @@ class PastForecastNavigator(QWidget):
 
     Attributes
     ----------
-    step_wanted : Signal
+    step_requested : Signal
         -1 for the forecast before, 1 for the next.
-    close_wanted : Signal
+    close_requested : Signal
     """
 
-    step_wanted = Signal(int)
-    close_wanted = Signal()
+    step_requested = Signal(int)
+    close_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class PastForecastNavigator(QWidget):
         row.addWidget(self._words)
         row.addStretch(1)
         row.addWidget(self._buttons["cancel"])
-        self._buttons["previous"].clicked.connect(lambda: self.step_wanted.emit(-1))
-        self._buttons["next"].clicked.connect(lambda: self.step_wanted.emit(1))
-        self._buttons["cancel"].clicked.connect(self.close_wanted)
+        self._buttons["previous"].clicked.connect(lambda: self.step_requested.emit(-1))
+        self._buttons["next"].clicked.connect(lambda: self.step_requested.emit(1))
+        self._buttons["cancel"].clicked.connect(self.close_requested)
         self.hide()
 
     @property
@@ -72,14 +72,14 @@ class PastForecastNavigator(QWidget):
         date = QLocale().toString(
             forecast.cutoff.astype("datetime64[s]").item().date(), "ddd d MMM yyyy"
         )
-        told = (
+        text = (
             self.tr("Forecast of {date} ({n} of {all})")
             if count > 1
             else self.tr("Forecast of {date}")
         )
         self._words.setText(
             "   ·   ".join(
-                [told.format(date=date, n=place + 1, all=count), *self._fared(forecast, y)]
+                [text.format(date=date, n=place + 1, all=count), *self._fared(forecast, y)]
             )
         )
         self._buttons["previous"].setEnabled(place > 0)
@@ -96,14 +96,14 @@ class PastForecastNavigator(QWidget):
         known = np.isfinite(y)
         if not known.any():
             return [self.tr("nothing of it is known yet")]
-        told = []
+        texts = []
         for level in (80, 95):
             try:
                 low, high = forecast.band(level)
             except KeyError:
                 continue
             inside = int(within(low, y, high)[known].sum())
-            told.append(
+            texts.append(
                 self.tr("{n} of {all} in the {level} % band").format(
                     n=inside, all=int(known.sum()), level=level
                 )
@@ -112,4 +112,7 @@ class PastForecastNavigator(QWidget):
         miss = y[last] - forecast.point[last]
         share = f" ({abs(miss) / forecast.y0:.1%})" if forecast.y0 > 0 else ""
         by = f"{'+' if miss >= 0 else '−'}{price(abs(miss), forecast.y0)}{share}"
-        return [*told, self.tr("{miss} off the {point}").format(miss=by, point=forecast.point_name)]
+        return [
+            *texts,
+            self.tr("{miss} off the {point}").format(miss=by, point=forecast.point_name),
+        ]

@@ -78,10 +78,10 @@ class PortfolioController(QObject):
         self.holding = Holding()
         self.valued: PortfolioValued | None = None
         self._asked: Panel | None = None
-        panel.value_wanted.connect(self.value)
-        panel.stop_wanted.connect(self.stop)
-        panel.equal_wanted.connect(self.hold_equal)
-        panel.file_wanted.connect(self._ask_file)
+        panel.value_requested.connect(self.value)
+        panel.stop_requested.connect(self.stop)
+        panel.equal_requested.connect(self.hold_equal)
+        panel.file_requested.connect(self._ask_file)
         panel.edited.connect(self._edited)
         session.list_changed.connect(self._list_changed)
         session.frame_due.connect(self._draw)
@@ -210,7 +210,7 @@ class PortfolioController(QObject):
         if holding.model == _SHOWN_RUN:
             made = self._session.forecast
             known = made.forecasts if made is not None and made.final else ()
-            forecasts = tuple(one for one in known if one.symbol in panel.symbols)
+            forecasts = tuple(item for item in known if item.symbol in panel.symbols)
             if not forecasts:
                 raise ConfigError(
                     "No run forecasts the checked series.", "Train, or choose another model."
@@ -239,7 +239,7 @@ class PortfolioController(QObject):
         var = {level: held.var(level) for level in RISK_LEVELS}
         change, drawdown = held.value[-1] - 1, held.drawdown()
         low, high = np.quantile(change, [0.1, 0.9])
-        told = [
+        texts = [
             self.tr("{n} series by {model} to {day}, {k:,} joint paths.").format(
                 n=len(held.symbols),
                 model=model_title(held.model),
@@ -250,15 +250,15 @@ class PortfolioController(QObject):
                 low=low, high=high
             ),
         ]
-        told += [
+        texts += [
             self.tr("{level} %: value at risk {var:.2%}, expected shortfall {es:.2%}.").format(
                 level=level, var=var[level], es=held.es(level)
             )
             for level in RISK_LEVELS
         ]
         if made.left_out:
-            told.append(self.tr("Left out: {names}.").format(names=", ".join(made.left_out)))
-        self._panel.show_value(told, change, var, held.es(RISK_LEVELS[0]), drawdown)
+            texts.append(self.tr("Left out: {names}.").format(names=", ".join(made.left_out)))
+        self._panel.show_value(texts, change, var, held.es(RISK_LEVELS[0]), drawdown)
         self._panel.show_parts(held.symbols, held.weights, held.contributions, held.correlation)
         self._show_backtest(made.backtest)
         self._session.request_repaint()

@@ -45,18 +45,18 @@ class PortfolioPanel(QWidget):
 
     Attributes
     ----------
-    value_wanted, stop_wanted : Signal
+    value_requested, stop_requested : Signal
         Value the portfolio; give that up.
-    equal_wanted, file_wanted : Signal
+    equal_requested, file_requested : Signal
         Equal weights; weights from a file of holdings.
     edited : Signal
         A weight, the model, the horizon or the choice of a backtest was changed.
     """
 
-    value_wanted = Signal()
-    stop_wanted = Signal()
-    equal_wanted = Signal()
-    file_wanted = Signal()
+    value_requested = Signal()
+    stop_requested = Signal()
+    equal_requested = Signal()
+    file_requested = Signal()
     edited = Signal()
 
     def __init__(self) -> None:
@@ -136,15 +136,15 @@ class PortfolioPanel(QWidget):
 
     def _wire(self) -> None:
         self.value_button.clicked.connect(self._press)
-        self.equal_button.clicked.connect(lambda _checked=False: self.equal_wanted.emit())
-        self.file_button.clicked.connect(lambda _checked=False: self.file_wanted.emit())
+        self.equal_button.clicked.connect(lambda _checked=False: self.equal_requested.emit())
+        self.file_button.clicked.connect(lambda _checked=False: self.file_requested.emit())
         self.weights.itemChanged.connect(lambda _item: self.edited.emit())
         self.model.currentIndexChanged.connect(lambda _index: self.edited.emit())
         self.horizon.valueChanged.connect(lambda _value: self.edited.emit())
         self.backtest_box.toggled.connect(lambda _on: self.edited.emit())
 
     def _press(self) -> None:
-        (self.stop_wanted if self._running else self.value_wanted).emit()
+        (self.stop_requested if self._running else self.value_requested).emit()
 
     def show_models(self, models: Mapping[str, str], chosen: str) -> None:
         """Offer models by key and title."""

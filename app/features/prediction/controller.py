@@ -58,14 +58,14 @@ class PredictionController(QObject):
     ----------
     shown : Signal
         A forecast is there to be drawn.
-    told : Signal
+    notified : Signal
         Message and hint: what forecasts, and that it was not judged here.
     refused : Signal
         It could not be done (a CandlecastError).
     """
 
     shown = Signal()
-    told = Signal(str, str)
+    notified = Signal(str, str)
     refused = Signal(object)
 
     def __init__(
@@ -132,10 +132,10 @@ class PredictionController(QObject):
         first = prediction.forecasts[0]
         words = self.tr("Forecast by the {model} of {file}: {n} bars from {cutoff} on.")
         hint = self.tr("It was not judged on these prices. The forecast is in the journal.")
-        told = words.format(
+        text = words.format(
             model=first.model, file=event.path.name, n=len(first), cutoff=str(first.cutoff)[:10]
         )
-        self.told.emit(told, " ".join((*event.notes, hint)))
+        self.notified.emit(text, " ".join((*event.notes, hint)))
 
 
 def _forecasting(panel: Panel, path: Path) -> Job:

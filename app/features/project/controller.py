@@ -88,7 +88,7 @@ class ProjectController(QObject):
         The project file at hand; None while there is none.
     changed : Signal
         Another project, or its dirty mark has changed.
-    told : Signal
+    notified : Signal
         Message and hint of something worth knowing.
     warned : Signal
         Message and hint of what could not be kept or read.
@@ -97,7 +97,7 @@ class ProjectController(QObject):
     """
 
     changed = Signal()
-    told = Signal(str, str)
+    notified = Signal(str, str)
     warned = Signal(str, str)
     refused = Signal(object)
 
@@ -148,15 +148,15 @@ class ProjectController(QObject):
         self._writing = self._started = self._complained = self._dirty = False
         actions["autosave"].setChecked(preferences.autosave)
         actions["autosave"].toggled.connect(self._set_autosave)
-        offer.restore_wanted.connect(self.restore)
-        offer.discard_wanted.connect(self.discard)
-        offer.later_wanted.connect(lambda: offer.set_wanted(False))
+        offer.restore_requested.connect(self.restore)
+        offer.discard_requested.connect(self.discard)
+        offer.later_requested.connect(lambda: offer.set_active(False))
         for signal in (
             session.list_changed,
             model.config_changed,
             runs.kept,
             runs.recalled,
-            runs_panel.compare_wanted,
+            runs_panel.compare_requested,
             odds.changed,
             portfolio.changed,
         ):
@@ -264,7 +264,7 @@ class ProjectController(QObject):
             self.refused.emit(error)
             return
         self._offered = None
-        self._offer_bar.set_wanted(False)
+        self._offer_bar.set_active(False)
         self._apply(project, Path(project.path) if project.path else None, copy)
 
     def discard(self) -> None:
@@ -438,7 +438,7 @@ class ProjectController(QObject):
 
     def _may_leave(self, *, untitled: bool = False, training: bool = False) -> bool:
         if self._session.running and not training:
-            self.told.emit(
+            self.notified.emit(
                 self.tr("The network is still being trained."), self.tr("Stop or cancel it first.")
             )
             return False
@@ -534,7 +534,7 @@ class ProjectController(QObject):
             )
         if problems:
             name = self.path.name if self.path else self.tr("The project")
-            self.told.emit(
+            self.notified.emit(
                 self.tr("{name} was opened, but not all is as it was.").format(name=name),
                 " ".join(problems),
             )
@@ -610,7 +610,7 @@ class ProjectController(QObject):
             self._offered = path
             self._offer_bar.show_offer(Path(project.path).name, project.saved_at)
             return
-        self._offer_bar.set_wanted(False)
+        self._offer_bar.set_active(False)
 
     def _put_aside(self, path: Path, error: ProjectError) -> None:
         """Set a recovery copy that cannot be read aside, and say where it is."""
@@ -638,10 +638,10 @@ def _write(
 def _stamp(path: Path | None) -> tuple[int, int] | None:
     """Return what tells a changed file: time and size; None where there is none."""
     try:
-        told = path.stat() if path else None
+        text = path.stat() if path else None
     except OSError:
         return None
-    return (told.st_mtime_ns, told.st_size) if told else None
+    return (text.st_mtime_ns, text.st_size) if text else None
 
 
 def _listed(names: list[str]) -> str:

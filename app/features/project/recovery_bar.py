@@ -17,13 +17,13 @@ class RecoveryBar(MessageBar):
 
     Attributes
     ----------
-    restore_wanted, discard_wanted, later_wanted : Signal
+    restore_requested, discard_requested, later_requested : Signal
         It is to be opened, to be thrown away, or to be kept without being offered again.
     """
 
-    restore_wanted = Signal()
-    discard_wanted = Signal()
-    later_wanted = Signal()
+    restore_requested = Signal()
+    discard_requested = Signal()
+    later_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,9 +50,9 @@ class RecoveryBar(MessageBar):
                 "Not now: the copy is kept, and stands under File > Recent after the next start"
             )
         )
-        self.restore.clicked.connect(self.restore_wanted)
-        self.discard.clicked.connect(self.discard_wanted)
-        self._later.clicked.connect(self.later_wanted)
+        self.restore.clicked.connect(self.restore_requested)
+        self.discard.clicked.connect(self.discard_requested)
+        self._later.clicked.connect(self.later_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)
@@ -76,7 +76,7 @@ class RecoveryBar(MessageBar):
         ISO time (UTC).
         """
         when = QDateTime.fromString(saved_at, Qt.DateFormat.ISODate)
-        told = moment(when) if when.isValid() else saved_at
+        text = moment(when) if when.isValid() else saved_at
         words = (
             self.tr(
                 "Candlecast was not closed properly. A recovery copy of {name} from {when} is "
@@ -87,10 +87,10 @@ class RecoveryBar(MessageBar):
                 "Candlecast was not closed properly. A recovery copy of what you worked on, "
                 "from {when}, is there."
             )
-        ).format(name=name, when=told)
+        ).format(name=name, when=text)
         self._words.setText(words)
         self.setAccessibleDescription(words)
-        self.set_wanted(True)
+        self.set_active(True)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""

@@ -42,14 +42,14 @@ class RemedyController(QObject):
 
     Attributes
     ----------
-    told : Signal
+    notified : Signal
         Message, hint and next steps of something worth knowing.
-    train_wanted : Signal
+    train_requested : Signal
         The user wants to train with what has just been changed.
     """
 
-    told = Signal(str, str, object)
-    train_wanted = Signal()
+    notified = Signal(str, str, object)
+    train_requested = Signal()
 
     def __init__(
         self,
@@ -151,10 +151,10 @@ class RemedyController(QObject):
         ]
         words = self.tr("Settings changed: {changes}.").format(changes=", ".join(changes))
         steps: tuple[Step, ...] = (
-            (self.tr("Train"), self.train_wanted.emit),
+            (self.tr("Train"), self.train_requested.emit),
             (self.tr("Undo"), self._model.undo),
         )
-        self.told.emit(words, self.tr("Ctrl+Z brings the values before back."), steps)
+        self.notified.emit(words, self.tr("Ctrl+Z brings the values before back."), steps)
 
     def corrections(self, suggestions: Sequence[str]) -> tuple[Step, ...]:
         """Return two steps at most that load what may be meant instead of what could not be
@@ -175,8 +175,8 @@ class RemedyController(QObject):
         for item in series:
             for finding in item.findings:
                 if finding.remedy:
-                    told = f"{item.symbol}: {finding.message}"
-                    return told, (
+                    text = f"{item.symbol}: {finding.message}"
+                    return text, (
                         (
                             remedy_text(finding),
                             lambda item=item, finding=finding: self._settle(item, finding),
@@ -189,11 +189,11 @@ class RemedyController(QObject):
         fetched, and the step that tries again.
         """
         for item in series:
-            told = next(
+            text = next(
                 (finding.message for finding in item.findings if finding.code == "outdated"), ""
             )
-            if told:
-                return f"{item.symbol}: {told}", (
+            if text:
+                return f"{item.symbol}: {text}", (
                     (remedy_label(RETRY), self._watchlist_controller.reload),
                 )
         return "", ()

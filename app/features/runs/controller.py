@@ -82,7 +82,7 @@ class RunsController(QObject):
 
     Attributes
     ----------
-    told : Signal
+    notified : Signal
         Message and hint of something worth knowing.
     warned : Signal
         Message and hint of what must be seen: a damaged store, a run that could not be kept.
@@ -103,7 +103,7 @@ class RunsController(QObject):
         The run that is shown, or was last.
     """
 
-    told = Signal(str, str)
+    notified = Signal(str, str)
     warned = Signal(str, str)
     refused = Signal(object)
     recalled = Signal()
@@ -140,13 +140,13 @@ class RunsController(QObject):
         self._then: tuple[Callable[[], bool], Callable[[], None]] | None = None
         self._after_load: Callable[[], None] | None = None
         self.last: StoredRun | None = None
-        panel.compare_wanted.connect(self._compare)
-        panel.difference_wanted.connect(self._show_difference)
-        panel.show_wanted.connect(self.show)
-        panel.reproduce_wanted.connect(self.reproduce)
-        panel.delete_wanted.connect(self._delete)
-        panel.put_back_wanted.connect(self.put_back)
-        panel.note_wanted.connect(self._note)
+        panel.compare_requested.connect(self._compare)
+        panel.difference_requested.connect(self._show_difference)
+        panel.show_requested.connect(self.show)
+        panel.reproduce_requested.connect(self.reproduce)
+        panel.delete_requested.connect(self._delete)
+        panel.put_back_requested.connect(self.put_back)
+        panel.note_requested.connect(self._note)
         session.event_received.connect(self._take)
         session.state_changed.connect(self._loaded)
         session.state_changed.connect(self._mark)
@@ -231,7 +231,7 @@ class RunsController(QObject):
             return
         self._load(
             run,
-            lambda: self.told.emit(
+            lambda: self.notified.emit(
                 *self._compared_prices(
                     run,
                     self.tr(
@@ -279,7 +279,7 @@ class RunsController(QObject):
         self._curves |= event.curves
         if event.told:  # no more than those of one run of the store are held
             self._told = {
-                key: told for key, told in self._told.items() if key in self._unkept
+                key: message for key, message in self._told.items() if key in self._unkept
             } | dict(event.told)
         if isinstance(event, RunKept) and event.new is not None:
             self.last = event.new
@@ -332,7 +332,7 @@ class RunsController(QObject):
             self.filled.emit()
 
     def _show_failure(self, failure: Failure) -> None:
-        self.told.emit(
+        self.notified.emit(
             self.tr("The store of runs cannot be used: {why}").format(why=failure.message),
             failure.hint,
         )
@@ -418,7 +418,7 @@ class RunsController(QObject):
         if self._panel_of(run) is not None:
             then()
         elif self._session.running:
-            self.told.emit(
+            self.notified.emit(
                 self.tr("The prices of this run are not loaded."),
                 self.tr("Stop or cancel what runs first."),
             )
@@ -445,11 +445,11 @@ class RunsController(QObject):
 
     def _test_again(self, run: StoredRun) -> None:
         """Show an earlier backtest."""
-        panel, told = self._panel_of(run), self._told.get(run.key, NONE_KEPT)
+        panel, text = self._panel_of(run), self._told.get(run.key, NONE_KEPT)
         if panel is None:
             return
         try:
-            self.tested.emit(panel, restored_backtest(run, told), told)
+            self.tested.emit(panel, restored_backtest(run, text), text)
         except CandlecastError as error:
             self.refused.emit(error)
             return
@@ -459,8 +459,8 @@ class RunsController(QObject):
         """Tell whether the prices of a run that is shown are what they were, and what of it is
         not there.
         """
-        told, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
-        self.told.emit(told, f"{hint} {self._told.get(run.key, NONE_KEPT).lacking}".strip())
+        text, hint = self._compared_prices(run, self.tr("The prices are unchanged since then."))
+        self.notified.emit(text, f"{hint} {self._told.get(run.key, NONE_KEPT).lacking}".strip())
 
     def _recall(self, run: StoredRun, curves: Curves) -> bool:
         panel = self._panel_of(run)

@@ -51,33 +51,32 @@ class RunsPanel(QStackedWidget):
     the user wants.
 
     There is one selection: what is selected is checked, drawn on the chart beside the run that is
-    shown there, and is
-    what every command acts on.
+    shown there, and is what every command acts on.
 
     Attributes
     ----------
-    compare_wanted : Signal
+    compare_requested : Signal
         Keys of the runs to be drawn on the chart, each with its place among the hues: a dict.
-    difference_wanted : Signal
+    difference_requested : Signal
         Keys of two runs.
-    show_wanted, reproduce_wanted : Signal
+    show_requested, reproduce_requested : Signal
         Key of a run that is to be shown as if it had just ended, or to be made ready to be done
         again.
-    delete_wanted : Signal
+    delete_requested : Signal
         Keys.
-    put_back_wanted : Signal
+    put_back_requested : Signal
         What was deleted last is to come back.
-    note_wanted : Signal
+    note_requested : Signal
         Key and notes.
     """
 
-    compare_wanted = Signal(object)
-    difference_wanted = Signal(str, str)
-    show_wanted = Signal(str)
-    reproduce_wanted = Signal(str)
-    delete_wanted = Signal(object)
-    put_back_wanted = Signal()
-    note_wanted = Signal(str, str)
+    compare_requested = Signal(object)
+    difference_requested = Signal(str, str)
+    show_requested = Signal(str)
+    reproduce_requested = Signal(str)
+    delete_requested = Signal(object)
+    put_back_requested = Signal()
+    note_requested = Signal(str, str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +96,7 @@ class RunsPanel(QStackedWidget):
         self._count = QLabel()
         self._count.setProperty("role", "muted")
         self._undo_line = UndoLine()
-        self._undo_line.undo_wanted.connect(self.put_back_wanted)
+        self._undo_line.undo_requested.connect(self.put_back_requested)
         self._drawn: dict[str, int] = {}
         self._shown = ""
         self._awaited: tuple[str, ...] = ()
@@ -175,7 +174,7 @@ class RunsPanel(QStackedWidget):
         self._tell_count()
         self._enable()
         if changed:
-            self.compare_wanted.emit(dict(drawn))
+            self.compare_requested.emit(dict(drawn))
 
     def show_deleted(self, count: int) -> None:
         """Offer to put deleted runs back; nothing is offered of none."""
@@ -195,9 +194,9 @@ class RunsPanel(QStackedWidget):
 
     def _make_actions(self) -> None:
         does: dict[str, Callable[[], object]] = {
-            "show": lambda: self.show_wanted.emit(self.chosen[0]),
-            "difference": lambda: self.difference_wanted.emit(*self.chosen),
-            "reproduce": lambda: self.reproduce_wanted.emit(self.chosen[0]),
+            "show": lambda: self.show_requested.emit(self.chosen[0]),
+            "difference": lambda: self.difference_requested.emit(*self.chosen),
+            "reproduce": lambda: self.reproduce_requested.emit(self.chosen[0]),
             "delete": self._delete,
         }
         for name, (_picture, text, tip) in _ACTS.items():
@@ -239,15 +238,15 @@ class RunsPanel(QStackedWidget):
         table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._menu)
-        table.delete_wanted.connect(self._delete)
+        table.delete_requested.connect(self._delete)
         table.doubleClicked.connect(
             lambda index: self.acts["show"].trigger() if index.column() != NOTES else None
         )
-        table.show_wanted.connect(lambda: self.acts["show"].trigger())
+        table.show_requested.connect(lambda: self.acts["show"].trigger())
         table.selectionModel().selectionChanged.connect(
             lambda _new, _old: self._selection_changed()
         )
-        self.model.noted.connect(self.note_wanted)
+        self.model.noted.connect(self.note_requested)
 
     def _laid_out(self) -> QWidget:
         top = QHBoxLayout()
@@ -272,12 +271,12 @@ class RunsPanel(QStackedWidget):
     def _tell_count(self) -> None:
         seen, there = self._filter.rowCount(), len(self.model.runs)
         number = QLocale().toString
-        told = (
+        text = (
             self.tr("{n} of {all}").format(n=number(seen), all=number(there))
             if seen != there
             else self.tr("{n} runs").format(n=number(there))
         )
-        words = [self.tr("1 run") if there == seen == 1 else told]
+        words = [self.tr("1 run") if there == seen == 1 else text]
         if len(self.chosen) > 1:
             words.append(self.tr("{n} selected").format(n=number(len(self.chosen))))
         if 0 < len(self._drawn) < len(self.chosen) and len(self._drawn) == MOST:
@@ -317,7 +316,7 @@ class RunsPanel(QStackedWidget):
 
     def _delete(self) -> None:
         if self.chosen:
-            self.delete_wanted.emit(self.chosen)
+            self.delete_requested.emit(self.chosen)
 
     def _menu(self, index: QPoint) -> None:
         menu = QMenu(self)

@@ -330,12 +330,12 @@ class RunsTable(QTableView):
 
     Attributes
     ----------
-    show_wanted, delete_wanted : Signal
+    show_requested, delete_requested : Signal
         What is selected is to be shown, or deleted.
     """
 
-    show_wanted = Signal()
-    delete_wanted = Signal()
+    show_requested = Signal()
+    delete_requested = Signal()
 
     def selectionCommand(
         self, index: Index, event: QEvent | None = None
@@ -362,12 +362,12 @@ class RunsTable(QTableView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Show, delete and select by keys; all else as tables do."""
         if event.key() == Qt.Key.Key_Delete:
-            self.delete_wanted.emit()
+            self.delete_requested.emit()
         elif (
             event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
             and self.state() != QAbstractItemView.State.EditingState
         ):
-            self.show_wanted.emit()
+            self.show_requested.emit()
         elif event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             flag = QItemSelectionModel.SelectionFlag
             self.selectionModel().select(self.currentIndex(), flag.Toggle | flag.Rows)

@@ -69,7 +69,7 @@ class TickerController(QObject):
         self._settings.show_options(ticker_options(preferences), offline=preferences.offline)
         self._offline.setChecked(preferences.offline)
         self._field.tickers_entered.connect(self._entered)
-        self._field.recent_wanted.connect(self._ask_recent)
+        self._field.recent_requested.connect(self._ask_recent)
         self._settings.changed.connect(self._keep)
         self._settings.offline_changed.connect(self._set_offline)
         self._offline.toggled.connect(self._set_offline)
@@ -87,7 +87,7 @@ class TickerController(QObject):
         if self.dialog is not None:
             self.dialog.close()
         self.dialog = dialog
-        dialog.recent_wanted.connect(self._ask_recent)
+        dialog.recent_requested.connect(self._ask_recent)
         dialog.accepted.connect(
             lambda: self._watchlist_controller.load(dialog.requests, choice, instead=instead)
         )
@@ -111,8 +111,8 @@ class TickerController(QObject):
         """Leave in the box what could not be loaded, unless something else was typed meanwhile."""
         if state != "idle" or not self._left or self._field.text() != self._left:
             return
-        refused = [one for one in self._session.refused_requests if one.spec.options == "ticker"]
-        self._left = ", ".join(one.reference.partition(":")[2] for one in refused)
+        refused = [item for item in self._session.refused_requests if item.spec.options == "ticker"]
+        self._left = ", ".join(item.reference.partition(":")[2] for item in refused)
         self._field.setText(self._left)
         if self._field.hasFocus():
             self._field.selectAll()
@@ -128,7 +128,7 @@ class TickerController(QObject):
             self.dialog.show_recent(event.tickers)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._watchlist_controller.told.emit(
+        self._watchlist_controller.notified.emit(
             self.tr("Recent tickers cannot be told: {why}").format(why=failure.message),
             failure.hint,
         )

@@ -84,16 +84,16 @@ class TrainingController(QObject):
         self._removed: Removed | None = None
         self._timer = 0
         self._offer, self._training, self._model = offer, training, model
-        self._training.pause_wanted.connect(self.toggle_pause)
-        self._training.longer_wanted.connect(self.train_longer)
+        self._training.pause_requested.connect(self.toggle_pause)
+        self._training.longer_requested.connect(self.train_longer)
         actions["pause"].triggered.connect(lambda _checked=False: self.toggle_pause())
         actions["longer"].triggered.connect(lambda _checked=False: self.train_longer())
-        self._offer.resume_wanted.connect(self.resume)
-        self._offer.discard_wanted.connect(self.discard)
-        self._offer.later_wanted.connect(self._later)
+        self._offer.resume_requested.connect(self.resume)
+        self._offer.discard_requested.connect(self.discard)
+        self._offer.later_requested.connect(self._later)
         actions["undo"].triggered.connect(lambda _checked=False: self.undo())
         actions["redo"].triggered.connect(lambda _checked=False: self._model.redo())
-        self._model.rate_wanted.connect(self.search_rate)
+        self._model.rate_requested.connect(self.search_rate)
         self._model.config_changed.connect(self._settings_changed)
         watchlist_controller.removed.connect(lambda: self.offer_undo(watchlist_controller))
         session.list_changed.connect(self._rest)
@@ -183,7 +183,7 @@ class TrainingController(QObject):
         if self._rates is not None:
             self._rates.close()
         self._rates = LearningRateDialog(self._window, tried, self._theme)
-        self._rates.rate_wanted.connect(self._take_rate)
+        self._rates.rate_requested.connect(self._take_rate)
         self._rates.destroyed.connect(self._rates_closed)
         self._rates.show()
 

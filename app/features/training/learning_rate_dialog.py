@@ -17,11 +17,11 @@ class LearningRateDialog(QDialog):
 
     Attributes
     ----------
-    rate_wanted : Signal
+    rate_requested : Signal
         The rate that was chosen.
     """
 
-    rate_wanted = Signal(float)
+    rate_requested = Signal(float)
 
     def __init__(self, parent: QWidget, tried: LearningRatesTried, theme: Theme) -> None:
         super().__init__(parent)
@@ -63,5 +63,5 @@ class LearningRateDialog(QDialog):
         )
 
     def _take(self) -> None:
-        self.rate_wanted.emit(self.chart.rate)
+        self.rate_requested.emit(self.chart.rate)
         self.accept()

@@ -32,20 +32,20 @@ class TrainingPanel(QStackedWidget):
 
     Attributes
     ----------
-    pause_wanted, longer_wanted, view_changed : Signal
+    pause_requested, longer_requested, view_changed : Signal
         The button that pauses or goes on, or trains for longer, was pressed; another view, or
         another look at one, is wanted.
-    remedy_wanted : Signal
+    remedy_requested : Signal
         A remedy that the doctor advises is to be taken.
     losses, gradients, memory, doctor
         The views.
     scrubber : Scrubber
     """
 
-    pause_wanted = Signal()
-    longer_wanted = Signal()
+    pause_requested = Signal()
+    longer_requested = Signal()
     view_changed = Signal()
-    remedy_wanted = Signal(object)
+    remedy_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class TrainingPanel(QStackedWidget):
             MemoryView(),
             DiagnosticsPage(),
         )
-        self.doctor.remedy_wanted.connect(self.remedy_wanted)
+        self.doctor.remedy_requested.connect(self.remedy_requested)
         self.chart = self.losses.chart
         self.scrubber = Scrubber()
         self._bar = QProgressBar()
@@ -160,14 +160,14 @@ class TrainingPanel(QStackedWidget):
         self._pause, self._longer = QToolButton(), QToolButton()
         self._pause.setCheckable(True)
         self._pause.setToolTip(self.tr("Let the training wait, or go on (Ctrl+P)"))
-        self._pause.clicked.connect(self.pause_wanted)
+        self._pause.clicked.connect(self.pause_requested)
         self._longer.setText(self.tr("Train longer"))
         self._longer.setToolTip(
             self.tr(
                 "Go on with this training for as many more epochs as the form says (Ctrl+Shift+T)"
             )
         )
-        self._longer.clicked.connect(self.longer_wanted)
+        self._longer.clicked.connect(self.longer_requested)
         for button in (self._pause, self._longer):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setIconSize(QSize(14, 14))

@@ -18,13 +18,13 @@ class ResumeBar(MessageBar):
 
     Attributes
     ----------
-    resume_wanted, discard_wanted, later_wanted : Signal
+    resume_requested, discard_requested, later_requested : Signal
         It is to go on, to be thrown away, or to be left until the next start.
     """
 
-    resume_wanted = Signal()
-    discard_wanted = Signal()
-    later_wanted = Signal()
+    resume_requested = Signal()
+    discard_requested = Signal()
+    later_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class ResumeBar(MessageBar):
         self.discard.setToolTip(self.tr("Throw the saved training away"))
         self._later.setAccessibleName(self.tr("Not now"))
         self._later.setToolTip(self.tr("Not now: ask again at the next start"))
-        self.resume.clicked.connect(self.resume_wanted)
-        self.discard.clicked.connect(self.discard_wanted)
-        self._later.clicked.connect(self.later_wanted)
+        self.resume.clicked.connect(self.resume_requested)
+        self.discard.clicked.connect(self.discard_requested)
+        self._later.clicked.connect(self.later_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)
@@ -69,7 +69,7 @@ class ResumeBar(MessageBar):
     def show_offer(self, kept: TrainingKept | None, count: int = 1) -> None:
         """Offer a training, the first of ``count``; None hides the bar."""
         if kept is None:
-            self.set_wanted(False)
+            self.set_active(False)
             return
         when = QDateTime.fromString(kept.saved_at, Qt.DateFormat.ISODate)
         text = (
@@ -93,7 +93,7 @@ class ResumeBar(MessageBar):
         more = self.tr(" {n} more wait.").format(n=count - 1) if count > 1 else ""
         self._words.setText(words + more)
         self.setAccessibleDescription(words)
-        self.set_wanted(True)
+        self.set_active(True)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw icons in the colours of a theme."""

@@ -90,8 +90,8 @@ class RunView(QObject):
         telling at once.
         """
         self.show_notices()
-        said = [item for item in self._session.watched.advice if item.topic not in _CALM]
-        return said[:1] == [advice]
+        texts = [item for item in self._session.watched.advice if item.topic not in _CALM]
+        return texts[:1] == [advice]
 
     def show_notices(self) -> None:
         """Show what the training at hand has given notice of beside the doctor's advice."""

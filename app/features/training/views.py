@@ -290,12 +290,12 @@ class MemoryView(QWidget):
             [trace for trace in (shown, other) if trace is not None] if shown else []
         )
         lags = shown.memory.lags if shown else None
-        told = (
+        text = (
             self.tr("{n} of {all} bars").format(n=shown.memory.reach, all=lags[-1])
             if shown and lags is not None
             else ""
         )
-        self._facts.tell("reach", told)
+        self._facts.tell("reach", text)
         self._facts.tell("first", share_text(shown.memory.farthest) if shown else "")
         self._facts.tell("epoch", str(shown.memory.epoch) if shown else "")
 
@@ -352,11 +352,11 @@ class DiagnosticsPage(QWidget):
 
     Attributes
     ----------
-    remedy_wanted : Signal
+    remedy_requested : Signal
         The remedy of the selected advice is to be taken.
     """
 
-    remedy_wanted = Signal(object)
+    remedy_requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -399,7 +399,7 @@ class DiagnosticsPage(QWidget):
     def _take(self) -> None:
         advice = self.list.selected
         if advice is not None and advice.remedies:
-            self.remedy_wanted.emit(advice.remedies[0])
+            self.remedy_requested.emit(advice.remedies[0])
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the colours of a theme."""

@@ -41,14 +41,14 @@ class WatchlistController(QObject):
     ----------
     shown : Signal
         Another row is to be drawn.
-    told : Signal
+    notified : Signal
         Message and hint of something worth knowing.
     removed : Signal
         Rows were taken off the list; :meth:`put_back` brings them back.
     """
 
     shown = Signal()
-    told = Signal(str, str)
+    notified = Signal(str, str)
     removed = Signal()
 
     def __init__(
@@ -75,14 +75,14 @@ class WatchlistController(QObject):
         session.list_changed.connect(self._changed)
         session.state_changed.connect(self._show_state)
         panel.series_chosen.connect(self.select)
-        panel.check_wanted.connect(self._check)
-        panel.only_wanted.connect(self._check_only)
-        panel.move_wanted.connect(session.move)
-        panel.remove_wanted.connect(self.remove)
-        panel.put_back_wanted.connect(self.put_back)
-        panel.load_wanted.connect(self._load_again)
-        panel.shape_wanted.connect(self.shape)
-        panel.add_sample_wanted.connect(lambda reference: self.load((reference,), "also"))
+        panel.check_requested.connect(self._check)
+        panel.only_requested.connect(self._check_only)
+        panel.move_requested.connect(session.move)
+        panel.remove_requested.connect(self.remove)
+        panel.put_back_requested.connect(self.put_back)
+        panel.load_requested.connect(self._load_again)
+        panel.shape_requested.connect(self.shape)
+        panel.add_sample_requested.connect(lambda reference: self.load((reference,), "also"))
 
     @property
     def refresh(self) -> Refresh:
@@ -205,12 +205,12 @@ class WatchlistController(QObject):
             where = self.tr("{path} cannot be written: {why}.").format(
                 path=self._file, why=error.strerror or error
             )
-            self.told.emit(
+            self.notified.emit(
                 self.tr("The watchlist could not be kept for the next start."),
                 f"{where} {next_step(error)}",
             )
         except CandlecastError as error:
-            self.told.emit(
+            self.notified.emit(
                 self.tr("The watchlist could not be kept for the next start."), str(error)
             )
         finally:
@@ -234,7 +234,7 @@ class WatchlistController(QObject):
             return None
         except OSError as error:
             self._may_save = False
-            self.told.emit(
+            self.notified.emit(
                 self.tr("The watchlist cannot be read, and is not kept."),
                 f"{self._file}: {error.strerror or error}",
             )
@@ -274,7 +274,7 @@ class WatchlistController(QObject):
                         why=refused.strerror or refused
                     ),
                 )
-        self.told.emit(error.message, hint)
+        self.notified.emit(error.message, hint)
 
     def _changed(self) -> None:
         """Show the list after a change, draw another row if another one is selected, and keep
@@ -375,7 +375,7 @@ def ticker_options(preferences: Preferences) -> TickerOptions:
 def _stamp(file: Path) -> tuple[int, int] | None:
     """Return what tells a file that was written anew; None where there is none."""
     try:
-        told = file.stat()
+        text = file.stat()
     except OSError:
         return None
-    return told.st_mtime_ns, told.st_ino
+    return text.st_mtime_ns, text.st_ino

@@ -62,36 +62,36 @@ class DataPanel(QStackedWidget):
 
     Attributes
     ----------
-    series_chosen, load_wanted, options_wanted : Signal
+    series_chosen, load_requested, options_requested : Signal
         Place of a row to show, to load (again), to load with other options.
-    check_wanted, only_wanted, move_wanted, remove_wanted : Signal
+    check_requested, only_requested, move_requested, remove_requested : Signal
         Rows are to be trained or not; one alone is; one is to go elsewhere; rows are to be taken
         off the list.
-    put_back_wanted : Signal
+    put_back_requested : Signal
         What was removed last is to come back.
-    shape_wanted : Signal
+    shape_requested : Signal
         Place of a row, the name of a reading option such as ``resample``, and its value: "" for
         what was found.
-    add_file_wanted, add_ticker_wanted, add_sample_wanted : Signal
+    add_file_requested, add_ticker_requested, add_sample_requested : Signal
         Something is to be added; the last with the sample's reference.
-    open_wanted, sample_wanted : Signal
+    open_requested, sample_requested : Signal
         From the empty state.
     """
 
     series_chosen = Signal(int)
-    load_wanted = Signal(int)
-    options_wanted = Signal(int)
-    check_wanted = Signal(object, bool)
-    only_wanted = Signal(int)
-    move_wanted = Signal(int, int)
-    remove_wanted = Signal(object)
-    put_back_wanted = Signal()
-    shape_wanted = Signal(int, str, str)
-    add_file_wanted = Signal()
-    add_ticker_wanted = Signal()
-    add_sample_wanted = Signal(str)
-    open_wanted = Signal()
-    sample_wanted = Signal()
+    load_requested = Signal(int)
+    options_requested = Signal(int)
+    check_requested = Signal(object, bool)
+    only_requested = Signal(int)
+    move_requested = Signal(int, int)
+    remove_requested = Signal(object)
+    put_back_requested = Signal()
+    shape_requested = Signal(int, str, str)
+    add_file_requested = Signal()
+    add_ticker_requested = Signal()
+    add_sample_requested = Signal(str)
+    open_requested = Signal()
+    sample_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,19 +101,19 @@ class DataPanel(QStackedWidget):
             self.tr("No prices yet"),
             self.tr("Open a file, drop one anywhere, or type a ticker above."),
         )
-        self._empty.add_button(self.tr("Open a file…")).clicked.connect(self.open_wanted)
-        self._empty.add_button(self.tr("Show the sample")).clicked.connect(self.sample_wanted)
+        self._empty.add_button(self.tr("Open a file…")).clicked.connect(self.open_requested)
+        self._empty.add_button(self.tr("Show the sample")).clicked.connect(self.sample_requested)
         self.list = SeriesList()
         self.list.chosen.connect(self.series_chosen)
-        self.list.checked.connect(self.check_wanted)
-        self.list.moved.connect(self.move_wanted)
-        self.list.removed.connect(self.remove_wanted)
-        self.list.undo_wanted.connect(self.put_back_wanted)
+        self.list.checked.connect(self.check_requested)
+        self.list.moved.connect(self.move_requested)
+        self.list.removed.connect(self.remove_requested)
+        self.list.undo_requested.connect(self.put_back_requested)
         self._undo = UndoLine()
-        self._undo.undo_wanted.connect(self.put_back_wanted)
-        self.list.load_wanted.connect(self.load_wanted)
-        self.list.only_wanted.connect(self.only_wanted)
-        self.list.options_wanted.connect(self.options_wanted)
+        self._undo.undo_requested.connect(self.put_back_requested)
+        self.list.load_requested.connect(self.load_requested)
+        self.list.only_requested.connect(self.only_requested)
+        self.list.options_requested.connect(self.options_requested)
         self._buttons: dict[str, QToolButton] = {}
         self._trained = QLabel()
         self._trained.setProperty("role", "muted")
@@ -133,13 +133,15 @@ class DataPanel(QStackedWidget):
         self._shapes.setHorizontalSpacing(12)
         self._shapes.setVerticalSpacing(4)
         self._trouble = _Trouble()
-        self._trouble.retry.clicked.connect(lambda: self.load_wanted.emit(self.list.current))
-        self._trouble.options.clicked.connect(lambda: self.options_wanted.emit(self.list.current))
+        self._trouble.retry.clicked.connect(lambda: self.load_requested.emit(self.list.current))
+        self._trouble.options.clicked.connect(
+            lambda: self.options_requested.emit(self.list.current)
+        )
         self._quality = QLabel()
         self._quality.setProperty("role", "heading")
         self._findings = QualityList()
-        self._findings.remedy_wanted.connect(
-            lambda what, value: self.shape_wanted.emit(self.list.current, what, value)
+        self._findings.remedy_requested.connect(
+            lambda what, value: self.shape_requested.emit(self.list.current, what, value)
         )
         self.addWidget(self._empty)
         self.addWidget(self._laid_out())
@@ -270,7 +272,7 @@ class DataPanel(QStackedWidget):
         return full
 
     def _button_row(self) -> QHBoxLayout:
-        told = {
+        texts = {
             "add": (self.tr("Add"), self.tr("Add series to the watchlist and train them too")),
             "up": (self.tr("Move up"), self.tr("Move the series up (Alt+Up)")),
             "down": (self.tr("Move down"), self.tr("Move the series down (Alt+Down)")),
@@ -279,7 +281,7 @@ class DataPanel(QStackedWidget):
         }
         row = QHBoxLayout()
         row.setSpacing(2)
-        for name, (text, tip) in told.items():
+        for name, (text, tip) in texts.items():
             button = QToolButton()
             button.setAccessibleName(text)
             button.setToolTip(tip)
@@ -293,26 +295,30 @@ class DataPanel(QStackedWidget):
         self._buttons["add"].setMenu(self._add_menu())
         self._buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._buttons["up"].clicked.connect(
-            lambda: self.move_wanted.emit(self.list.current, self.list.current - 1)
+            lambda: self.move_requested.emit(self.list.current, self.list.current - 1)
         )
         self._buttons["down"].clicked.connect(
-            lambda: self.move_wanted.emit(self.list.current, self.list.current + 1)
+            lambda: self.move_requested.emit(self.list.current, self.list.current + 1)
         )
         self._buttons["options"].clicked.connect(
-            lambda: self.options_wanted.emit(self.list.current)
+            lambda: self.options_requested.emit(self.list.current)
         )
-        self._buttons["remove"].clicked.connect(lambda: self.remove_wanted.emit(self.list.places))
+        self._buttons["remove"].clicked.connect(
+            lambda: self.remove_requested.emit(self.list.places)
+        )
         return row
 
     def _add_menu(self) -> QMenu:
         menu = QMenu(self)
-        menu.addAction(self.tr("&File…")).triggered.connect(self.add_file_wanted)
-        menu.addAction(self.tr("&Ticker…")).triggered.connect(self.add_ticker_wanted)
+        menu.addAction(self.tr("&File…")).triggered.connect(self.add_file_requested)
+        menu.addAction(self.tr("&Ticker…")).triggered.connect(self.add_ticker_requested)
         samples = menu.addMenu(self.tr("&Sample"))
         for reference, title in catalog().items():
             sampled = samples.addAction(title.replace("&", "&&"))
             sampled.triggered.connect(
-                lambda _checked=False, reference=reference: self.add_sample_wanted.emit(reference)
+                lambda _checked=False, reference=reference: self.add_sample_requested.emit(
+                    reference
+                )
             )
         return menu
 
@@ -343,7 +349,7 @@ class DataPanel(QStackedWidget):
     def _shape(self, what: str, value: str) -> None:
         assert self._row is not None
         if value != getattr(self._row.request.read, what):
-            self.shape_wanted.emit(self.list.current, what, value)
+            self.shape_requested.emit(self.list.current, what, value)
 
     def _show_choices(self, row: Row) -> None:
         """Show calendar and distance of bars: what was found, or what was settled."""
@@ -378,7 +384,7 @@ class DataPanel(QStackedWidget):
             "raw": self.tr("as traded (raw)"),
         }.get(source.adjusted, "")
         first, last = (str(day.astype("datetime64[D]")) for day in (series.ds[0], series.ds[-1]))
-        told = [
+        texts = [
             (self.tr("Period"), f"{first} – {last}"),
             (self.tr("Prices"), " · ".join(filter(None, (series.currency, adjusted, series.tz)))),
             (self.tr("Source"), _where_from(source)),
@@ -387,7 +393,7 @@ class DataPanel(QStackedWidget):
                 _moment(source.retrieved_at) if source_spec(source.source).remote else "",
             ),
         ]
-        return [(name, value) for name, value in told if value]
+        return [(name, value) for name, value in texts if value]
 
     def _show_findings(self, series: PriceSeries | None) -> None:
         """List what was noticed; nothing is said of what is not loaded."""

@@ -88,9 +88,9 @@ def headings(rows: Sequence[Row]) -> dict[int, str]:
     ]
     if len(runs) < 2:
         return {}
-    told = QCoreApplication.translate("SeriesList", "{name} · {n} series")
+    text = QCoreApplication.translate("SeriesList", "{name} · {n} series")
     return {
-        together[0][0]: told.format(name=_file_name(together[0][1]), n=number(len(together), 0))
+        together[0][0]: text.format(name=_file_name(together[0][1]), n=number(len(together), 0))
         for together in runs
         if len(together) > 1
     }
@@ -444,28 +444,28 @@ class SeriesList(QListView):
         Place of the row to show.
     checked : Signal
         Places of rows, and whether they are to be trained.
-    only_wanted : Signal
+    only_requested : Signal
         Place of the one row that is to be trained.
-    options_wanted : Signal
+    options_requested : Signal
         Place of a row to load with other options.
     moved : Signal
         A row is to go from one place to another.
     removed : Signal
         Places of rows to take off the list.
-    load_wanted : Signal
+    load_requested : Signal
         Place of a row to load, again or for the first time.
-    undo_wanted : Signal
+    undo_requested : Signal
         Rows that were removed are to come back.
     """
 
     chosen = Signal(int)
     checked = Signal(object, bool)
-    only_wanted = Signal(int)
-    options_wanted = Signal(int)
+    only_requested = Signal(int)
+    options_requested = Signal(int)
     moved = Signal(int, int)
     removed = Signal(object)
-    load_wanted = Signal(int)
-    undo_wanted = Signal()
+    load_requested = Signal(int)
+    undo_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -490,7 +490,7 @@ class SeriesList(QListView):
         self._rows.checked.connect(self.checked)
         self._rows.dropped.connect(self.moved)
         self.selectionModel().currentChanged.connect(self._current_changed)
-        self.activated.connect(lambda index: self.load_wanted.emit(index.row()))
+        self.activated.connect(lambda index: self.load_requested.emit(index.row()))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._add_actions()
 
@@ -547,7 +547,7 @@ class SeriesList(QListView):
                 event.accept()
                 return True
             if event.type() == QEvent.Type.KeyPress:
-                self.undo_wanted.emit()
+                self.undo_requested.emit()
                 return True
         return super().event(event)
 
@@ -567,14 +567,14 @@ class SeriesList(QListView):
 
     def _add_actions(self) -> None:
         """Offer in the menu of a row what keys and buttons do."""
-        told = (
+        texts = (
             (self.tr("&Train or leave out\tSpace"), self._toggle),
-            (self.tr("Train &only this one"), lambda: self.only_wanted.emit(self.current)),
-            (self.tr("&Load\tEnter"), lambda: self.load_wanted.emit(self.current)),
-            (self.tr("O&ptions…"), lambda: self.options_wanted.emit(self.current)),
+            (self.tr("Train &only this one"), lambda: self.only_requested.emit(self.current)),
+            (self.tr("&Load\tEnter"), lambda: self.load_requested.emit(self.current)),
+            (self.tr("O&ptions…"), lambda: self.options_requested.emit(self.current)),
             (self.tr("&Remove\tDelete"), self._remove),
         )
-        for text, do in told:
+        for text, do in texts:
             action = QAction(text, self)
             action.triggered.connect(
                 lambda _checked=False, do=do: do() if self.current >= 0 else None

@@ -110,9 +110,11 @@ class FittedPredictor:
         are looked at.
         """
         values = np.empty((len(origins), self.horizon, len(quantiles)))
-        for index, place, bars in by_series(origins):
-            told = dict(self._told(panel[index].y, index, bars))
-            values[place] = at_levels(np.stack([told[int(bar)] for bar in bars]), LEVELS, quantiles)
+        for index, position, bars in by_series(origins):
+            text = dict(self._told(panel[index].y, index, bars))
+            values[position] = at_levels(
+                np.stack([text[int(bar)] for bar in bars]), LEVELS, quantiles
+            )
         return values
 
     def _told(self, y: Floats, index: int, bars: Ints) -> Iterator[tuple[int, Floats]]:
@@ -124,21 +126,21 @@ class FittedPredictor:
             yield bar, self.told[index, bar]
 
     def _ask(self, past: Floats, index: int) -> Floats:
-        told: Floats = _guarded(self.name, partial(self.asks[index], past, self.horizon))
-        if told.shape != (self.horizon, len(LEVELS)) or not np.isfinite(told).all():
+        text: Floats = _guarded(self.name, partial(self.asks[index], past, self.horizon))
+        if text.shape != (self.horizon, len(LEVELS)) or not np.isfinite(text).all():
             raise DataError(
-                f"{self.name} returned no numbers, or too few: {told.shape}.",
+                f"{self.name} returned no numbers, or too few: {text.shape}.",
                 "Leave it out of the baselines.",
             )
-        return told
+        return text
 
 
 def _statsforecast(fitted: Any) -> _Ask:
     def ask(past: Floats, horizon: int) -> Floats:
-        told = fitted.forward(past, h=horizon, level=list(_BANDS))
-        lows = [told[f"lo-{level}"] for level in reversed(_BANDS)]
-        highs = [told[f"hi-{level}"] for level in _BANDS]
-        return np.stack([*lows, told["mean"], *highs], axis=1).astype(np.float64)
+        text = fitted.forward(past, h=horizon, level=list(_BANDS))
+        lows = [text[f"lo-{level}"] for level in reversed(_BANDS)]
+        highs = [text[f"hi-{level}"] for level in _BANDS]
+        return np.stack([*lows, text["mean"], *highs], axis=1).astype(np.float64)
 
     return ask
 

@@ -144,7 +144,7 @@ def _check_weights(path: Path) -> None:
                 f"{path.name} has a damaged header.", "Fetch the model again."
             ) from error
     ends = (
-        [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
+        [item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"]
         if isinstance(header, dict)
         else []
     )

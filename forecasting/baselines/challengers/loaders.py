@@ -178,9 +178,9 @@ def _timesfm(folder: Path) -> Pretrained:
         rows = [torch.from_numpy(row[np.isfinite(row)]).float() for row in past]
         more = {"freq": [0] * len(rows)} if config.model_type == "timesfm" else {}
         with torch.inference_mode():
-            told = model(past_values=rows, **more).full_predictions
+            text = model(past_values=rows, **more).full_predictions
         # The mean comes first, then the quantiles.
-        return np.asarray(told[:, :horizon, 1 : 1 + len(levels)].float().numpy(), np.float64)
+        return np.asarray(text[:, :horizon, 1 : 1 + len(levels)].float().numpy(), np.float64)
 
     return Pretrained(
         levels,

@@ -76,9 +76,9 @@ class ZeroShotPredictor:
         are looked at.
         """
         values = np.empty((len(origins), self.horizon, len(quantiles)))
-        for index, place, bars in by_series(origins):
-            told = self._asked(panel, index, bars)
-            values[place] = at_levels(told, self.model.levels, quantiles)
+        for index, position, bars in by_series(origins):
+            text = self._asked(panel, index, bars)
+            values[position] = at_levels(text, self.model.levels, quantiles)
         return values
 
     def _asked(self, panel: Panel, index: int, bars: Ints) -> Floats:
@@ -96,17 +96,17 @@ class ZeroShotPredictor:
             check_cancelled()
             some = new[first : first + BATCH]
             started = time.perf_counter()
-            told = self._answer(_pasts(y, some, self.model.context))
+            text = self._answer(_pasts(y, some, self.model.context))
             self.seconds += time.perf_counter() - started
             if (
-                told.shape != (some.size, self.horizon, len(self.model.levels))
-                or not np.isfinite(told).all()
+                text.shape != (some.size, self.horizon, len(self.model.levels))
+                or not np.isfinite(text).all()
             ):
                 raise DataError(
-                    f"{challenger_title(self.name)} returned no numbers, or too few: {told.shape}.",
+                    f"{challenger_title(self.name)} returned no numbers, or too few: {text.shape}.",
                     "Leave it out.",
                 )
-            self._told |= {(index, int(bar)): one for bar, one in zip(some, told, strict=True)}
+            self._told |= {(index, int(bar)): item for bar, item in zip(some, text, strict=True)}
         return np.stack([self._told[index, int(bar)] for bar in bars])
 
     def _answer(self, past: Floats) -> Floats:

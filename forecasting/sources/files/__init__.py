@@ -2,11 +2,9 @@
 clearly.
 
 The stages, in order: ``opening`` (limits, packing, kind), ``text`` or ``tables`` (cells), ``grid``
-(header and data),
-``labels`` and ``roles`` (which column is what), ``dates``, ``serials`` and ``numbers`` (what cells
-mean), ``convert`` (marks,
-zones), ``assemble`` (bars in order, one series a symbol). ``swift`` is the short cut for large
-plain CSV files.
+(header and data), ``labels`` and ``roles`` (which column is what), ``dates``, ``serials`` and
+``numbers`` (what cells mean), ``convert`` (marks, zones), ``assemble`` (bars in order, one series a
+symbol). ``swift`` is the short cut for large plain CSV files.
 """
 
 from __future__ import annotations

@@ -507,12 +507,12 @@ def _duplicates(
     )
     unlike = int(np.count_nonzero(~same))
     index = "first" if reversed_ else "last"
-    told = (
+    text = (
         f"{unlike} of them with other values; the row that stands {index} in the file is kept"
         if unlike
         else "all with the same values"
     )
-    message = f"Bars that repeat a date: {double.size}, {told}."
+    message = f"Bars that repeat a date: {double.size}, {text}."
     stacked = unlike > 0.2 * ds.size
     if stacked:
         message += (

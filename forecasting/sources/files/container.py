@@ -330,9 +330,9 @@ def _checked(path: str | Path) -> Path:
             raise SourceError(f"{path} is not an ordinary file.", "Choose a file with prices.")
         size = path.stat().st_size
     except (OSError, RuntimeError) as error:
-        told = getattr(error, "strerror", None) or error
+        text = getattr(error, "strerror", None) or error
         raise SourceError(
-            f"{path} cannot be read: {told}.", "Check the path.", remedies=(RETRY,)
+            f"{path} cannot be read: {text}.", "Check the path.", remedies=(RETRY,)
         ) from error
     if size == 0:
         raise SourceError(

@@ -394,16 +394,16 @@ def _note_zones(zones: Any, where: npt.NDArray[np.int64], parts: _Parts) -> None
     """Translate zone texts into offsets; a cell with an unknown zone is no date."""
     encoded = zones.dictionary_encode()
     index = encoded.indices.to_numpy(zero_copy_only=False)
-    for place, zone in enumerate(encoded.dictionary.to_pylist()):
+    for position, zone in enumerate(encoded.dictionary.to_pylist()):
         if zone == "":
             continue
         minutes = _offset_of(zone)
         if minutes is not None:
-            parts.offset[where[index == place]] = minutes
+            parts.offset[where[index == position]] = minutes
         elif "/" in zone:
             parts.zone = zone
         else:
-            parts.layout[where[index == place]] = -1
+            parts.layout[where[index == position]] = -1
 
 
 def _offset_of(zone: str) -> int | None:
@@ -434,9 +434,9 @@ def _settle_order(
     valid = {order: int(np.count_nonzero(~np.isnat(ds))) for order, ds in readings.items()}
     fitting = [order for order in candidates if valid[order] == max(valid.values())]
     if len(fitting) > 1 and not parts.year_first:
-        place = np.full(numeric.size, -1, np.int64)
-        place[numeric] = np.arange(fields[0].size)
-        rows = place[index]
+        position = np.full(numeric.size, -1, np.int64)
+        position[numeric] = np.arange(fields[0].size)
+        rows = position[index]
         rows = rows[rows >= 0]
         prefer = prefer or ("mdy" if "/" in found.form else "dmy")
         fitting.sort(
@@ -466,9 +466,9 @@ def _calendar_of(order: str, fields: tuple[npt.NDArray[np.int64], ...], form: st
     part = dict(zip(order, fields, strict=True))
     if form in CALENDARS:
         return form
-    told = other_calendar(part["y"], part["m"], part["d"])
-    if told or not era or part["y"].max(initial=0) > 99:
-        return told
+    text = other_calendar(part["y"], part["m"], part["d"])
+    if text or not era or part["y"].max(initial=0) > 99:
+        return text
     return (
         era if era == "buddhist" or (order == "ymd" and int(part["y"].min(initial=99)) > 31) else ""
     )

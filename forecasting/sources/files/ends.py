@@ -26,8 +26,7 @@ def without_zero_ends(ds: Dates, close: Floats) -> tuple[Floats, list[Finding]]:
     -------
     close : ndarray of float64, shape [T]
         NaN where a zero stood for nothing; the same array where none did. A rate that falls to zero
-        step by step is kept, and
-        so is a series that has zeros inside.
+        step by step is kept, and so is a series that has zeros inside.
     findings : list of Finding
         What was emptied.
     """

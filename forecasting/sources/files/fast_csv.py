@@ -245,8 +245,7 @@ def _blocks(
     first ``skip`` lines.
 
     Buffers are taken from ``buffers``, to which they are to be given back: fresh memory costs as
-    much as parsing.
-    ValueError for a line that is too long.
+    much as parsing. ValueError for a line that is too long.
     """
     buffer, rest = buffers.popleft(), 0
     while count := stream.fill(memoryview(buffer)[rest : rest + _BLOCK]):

@@ -74,8 +74,8 @@ def assign_by_content(
         What was decided is appended.
     header : bool
         The columns have names. Unless these only number them, four neighbours have to move as bars
-        do, too: columns that
-        merely lie one above the other are a panel, such as yields by their maturity.
+        do, too: columns that merely lie one above the other are a panel, such as yields by their
+        maturity.
     backwards : bool
         The rows are newest first.
 
@@ -119,9 +119,9 @@ def _tell(
     if doubtful:
         message += f" The moves would fit the close in {four[0].name} better."
         message += f" If that is so, set columns open={four[3].index},close={four[0].index}."
-    told = usual and not doubtful and (bars.sure or bars.straight <= bars.crossed)
+    text = usual and not doubtful and (bars.sure or bars.straight <= bars.crossed)
     findings.append(
-        Finding("columns_by_content", message, 4, "info" if told else "warning", "read as OHLC")
+        Finding("columns_by_content", message, 4, "info" if text else "warning", "read as OHLC")
     )
 
 
@@ -130,8 +130,8 @@ def _bars_of(values: Sequence[Floats]) -> _Bars | None:
     lowest.
 
     Where high and low stand second and third, the others are open and close in this order, as in
-    every usual file. Else time
-    tells them: an open is near the close before. The rows must be oldest first.
+    every usual file. Else time tells them: an open is near the close before. The rows must be
+    oldest first.
     """
     rows = np.column_stack(values)
     rows = rows[np.isfinite(rows).all(axis=1)]

@@ -73,10 +73,10 @@ def preview(path: str | Path, options: ReadOptions | None = None) -> FileUnderst
     options, path = options or AS_FOUND, Path(path)
     members = _members(path)
     if len(members) > 1 and options.sheet not in members:
-        told = f"{path.name} holds {len(members)} files."
+        text = f"{path.name} holds {len(members)} files."
         return FileUnderstood(
             replace(_empty(path, options), sheets=members, packing="zip"),
-            told,
+            text,
             "Choose the one to read.",
         )
     opened = inspect_file(path, options.sheet)

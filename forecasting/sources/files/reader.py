@@ -71,8 +71,7 @@ def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSer
     ----------
     path : str or Path
         CSV or other delimited text, JSON (both also packed by gzip, bzip2, xz or zip), Excel,
-        Parquet, Feather or SQLite; told by
-        content, not by name.
+        Parquet, Feather or SQLite; told by content, not by name.
     options : ReadOptions, optional
         What is settled beforehand; the rest is found in the file.
 
@@ -212,18 +211,18 @@ def _read(found: _Understood, rows: range) -> tuple[tuple[str, ...], ...]:
     none, the rest as it stands.
     """
     cells = [[_shown(column[row].as_py()) for row in rows] for column in found.grid.columns]
-    place = found.roles.index("date")
-    place = found.roles.date_parts.get("year") if place is None else place
+    position = found.roles.index("date")
+    position = found.roles.date_parts.get("year") if position is None else position
     for index, numbers in found.read.numbers.items():
         cells[index] = [
             f"{numbers.values[row]:.12g}" if np.isfinite(numbers.values[row]) else ""
             for row in rows
         ]
-    if place is not None:
+    if position is not None:
         stamps = found.read.ds[rows.start : rows.stop].astype("datetime64[s]")
         days = stamps.astype("datetime64[D]")
         plain = bool((np.isnat(stamps) | (stamps == days)).all())
-        cells[place] = [
+        cells[position] = [
             "" if np.isnat(item) else str(item).replace("T", " ")
             for item in (days if plain else stamps)
         ]
@@ -349,13 +348,13 @@ def _first_table(
         failed = {name for name, _ in failures}
         left = [other for other in names if other != name and other not in failed and filled(other)]
         return found if wanted or not left else _with_finding(found, _left(what, name, left))
-    told = " ".join(
+    text = " ".join(
         f"{name}: {failure.message}" if len(names) > 1 else failure.message
         for name, failure in failures[:3]
     )
     hint = failures[0][1].hint if len(failures) == 1 else ""
     raise SourceError(
-        f"{file} holds no price table. {told}",
+        f"{file} holds no price table. {text}",
         hint or f"Choose a {what} with a date column and prices.",
     )
 

@@ -56,8 +56,7 @@ class Reading:
         What the user had settled.
     sampled : bool
         Only the beginning and the end of the file were looked at: ``rows`` and ``bars`` are
-        estimates, of a packed file the number
-        looked at.
+        estimates, of a packed file the number looked at.
     """
 
     path: str

@@ -28,8 +28,7 @@ def join_ticks(
     -------
     ds, columns
         As they were, unless the rows are trades: prices without open, high and low at times of day
-        that come again and again,
-        each time right below each other.
+        that come again and again, each time right below each other.
     findings : list of Finding
         How many rows were joined.
     """

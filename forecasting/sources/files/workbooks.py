@@ -96,11 +96,11 @@ def _check(archive: zipfile.ZipFile, name: str) -> None:
                 )
         cells = sheet.rows * sheet.columns
         if cells > MAX_CELLS or (cells > _SPARSE and sheet.cells < _FILLED * cells):
-            told = (
+            message = (
                 f"{name}: a sheet spans {sheet.rows:,} rows and {sheet.columns:,} columns, and "
                 f"has {sheet.cells:,} cells."
             )
-            raise SourceError(told, "Save the table alone as CSV.")
+            raise SourceError(message, "Save the table alone as CSV.")
 
 
 @dataclass
