@@ -491,6 +491,41 @@ def test_the_command_prints_what_scripts_rely_on(
     assert "LSTM loses to" in capsys.readouterr().out
 
 
+def test_columns_for_steps_ahead_and_names_in_rows(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    cutoffs = CUTOFFS[:-3]
+    told = {f"pred_{h}": Y[cutoffs] * (1 + h / 1000) for h in (1, 2, 3)}
+    told |= {f"actual_{h}": Y[cutoffs + h] for h in (1, 2, 3)}
+    path.write_text(csv(Date=days(cutoffs), **told))
+    found = judged(path)
+    one = only(found).own
+    assert "steps_in_columns" in codes(found)
+    np.testing.assert_array_equal(one.cutoff, DS[cutoffs])
+    np.testing.assert_allclose(
+        one.values[:, :, 0] / one.y0[:, None], np.broadcast_to([1.001, 1.002, 1.003], one.y.shape)
+    )
+    dates = CUTOFFS[3:]
+    to_date = {f"yhat{h}": Y[dates - h] * (1 + h / 1000) for h in (1, 2, 3)}
+    path.write_text(csv(ds=days(dates), y=Y[dates], **to_date))
+    one = only(judged(path)).own
+    assert one.horizon == 3
+    np.testing.assert_allclose(
+        one.values[5:-5, :, 0] / one.y0[5:-5, None],
+        np.broadcast_to([1.001, 1.002, 1.003], one.y[5:-5].shape),
+    )
+    table = pd.DataFrame(
+        {"Date": days(CUTOFFS + 1), "Actual": Y[CUTOFFS + 1], "LSTM": quantiles()[:, 1]}
+    )
+    table.melt("Date").sample(frac=1, random_state=0).to_csv(path, index=False)
+    found = judged(path)
+    assert "names_in_rows" in codes(found)
+    assert found.models["LSTM"].verdict.skill == pytest.approx(expected_skill(True), abs=1e-9)
+    path = tmp_path / "several.jsonl"
+    documents = [kronos_document(first, 5) for first in range(130, 300, 5)]
+    path.write_text("\n".join(json.dumps(document) for document in documents))
+    assert len(only(judged(path)).own) == len(documents)
+
+
 # What is asked about, or refused
 
 
@@ -531,6 +566,17 @@ def test_what_can_be_read_in_two_ways_is_asked_about(tmp_path: Path, name: str) 
     with pytest.raises(CandlecastError) as told:
         judged(path)
     assert hint in str(told.value)
+
+
+def test_dates_of_cutoffs_and_changes_are_settled_as_the_error_says(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(csv(Date=days(CUTOFFS), actual=Y[CUTOFFS + 1], pred=quantiles()[:, 1]))
+    one = only(judged(path, columns={"cutoff": "Date"}, horizon=1))
+    assert one.verdict.skill == pytest.approx(expected_skill(points=True), abs=1e-9)
+    moves = np.diff(np.log(Y))
+    path.write_text(csv(Date=days(CUTOFFS), actual=moves[CUTOFFS - 1], predicted=0.0001))
+    with pytest.raises(SourceError, match="look like changes"):
+        judged(path, None)
 
 
 def test_the_user_settles_what_a_column_is(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import ConfigError, SourceError
 from forecasting.imported_forecasts.options import ForecastOptions
-from forecasting.imported_forecasts.rows import ForecastRows
+from forecasting.imported_forecasts.rows import ForecastRows, RowKeys
 from forecasting.imported_forecasts.timeline import Timeline, rows_of
 from forecasting.series import Dates, Finding, Floats, Ints
 from forecasting.sources.files.dates import read_dates
@@ -105,7 +105,7 @@ def place_rows(
     ds, on_bar = np.full(count, _NAT), np.zeros(count, bool)
     findings: list[Finding] = []
     for index, mine in rows_of(model.keys, line):
-        keys = model.keys.take(mine)
+        keys = _with_steps(model.keys.take(mine), options.horizon)
         dates = line.local(index, keys.ds)
         stamps = line.stamps(index)
         point = model.values[mine, model.levels.index(0.5)]
@@ -131,6 +131,13 @@ def place_rows(
     _say_left_out(model.model, series, bar, step, on_bar, findings)
     kept = (series >= 0) & (bar >= 0) & (step >= 1) & (step <= MOST_STEPS) & on_bar
     return Placed(series, bar, step, ds, kept, tuple(findings))
+
+
+def _with_steps(keys: RowKeys, horizon: int) -> RowKeys:
+    """Return rows with steps ahead, where they have cutoffs alone and the horizon is known."""
+    if not horizon or (keys.step > 0).any() or not np.isnat(keys.ds).all():
+        return keys
+    return replace(keys, step=np.arange(len(keys), dtype=np.int64) % horizon + 1)
 
 
 def _targets(stamps: Dates, ds: Dates) -> Ints:
@@ -165,7 +172,7 @@ def _cutoffs(rows: _Rows, model: str, options: ForecastOptions, findings: list[F
     """Return the cutoff bar of each row, -1 where it has none."""
     if options.cutoff:
         return _of_one(rows, options.cutoff)
-    if options.horizon:
+    if options.horizon and not np.isnat(rows.ds).all():
         return _of_blocks(rows, options)
     if not np.isnat(rows.cutoff).all():
         return _of_column(rows, findings)

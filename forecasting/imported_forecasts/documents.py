@@ -21,6 +21,8 @@ _DATES = ("timestamp", "timestamps", "date", "ds", "datetime", "time")
 _IDS = ("item_id", "unique_id", "symbol", "ticker", "series_id", "id")
 _STARTS = ("forecast_start", "start_date", "start", "first_date")
 
+_CLOSES = ("close", "value", "price", "y", "prediction", "yhat")
+
 Table = dict[str, list[Any]]
 
 
@@ -67,43 +69,47 @@ def _own(document: Any) -> Table | None:
 
 
 def _beside_actual(document: Any) -> Table | None:
-    """Read a list of predicted bars with a list of actual ones beside it, as Kronos' web page
-    stores them.
+    """Read lists of predicted bars with actual ones beside them, as Kronos' web page stores them;
+    one document, or several in a list.
     """
+    documents = document if isinstance(document, list) else [document]
+    tables = [_predicted(item) for item in documents[:_MOST]]
+    found = [table for table in tables if table is not None]
+    if not found or len(found) < len(tables):
+        return None
+    return {name: [cell for table in found for cell in table[name]] for name in found[0]}
+
+
+def _predicted(document: Any) -> Table | None:
+    """Read one forecast: predicted bars, and actual ones and a history where they are there."""
     if not isinstance(document, dict):
         return None
     lists = {key: value for key, value in document.items() if _are_records(value)}
-    predicted = next(
-        (value for key, value in lists.items() if set(plain(key).split()) & _PREDICTED), None
-    )
-    if predicted is None or (date := _key(predicted[0], _DATES)) is None:
+    predicted = _named(lists, _PREDICTED)
+    if not predicted or (date := _key(predicted[0], _DATES)) is None:
         return None
-    actual: list[Any] = next(
-        (value for key, value in lists.items() if set(plain(key).split()) & _ACTUAL), []
-    )
-    close = next(
-        (
-            key
-            for key in predicted[0]
-            if plain(key) in ("close", "value", "price", "y", "prediction", "yhat")
-        ),
-        None,
-    )
+    actual = _named(lists, _ACTUAL)
+    close = next((key for key in predicted[0] if plain(key) in _CLOSES), None)
     if close is None:
         return None
     known = {str(row.get(date)): row.get(close) for row in actual}
-    history: list[Any] = next(
-        (value for key, value in lists.items() if value is not predicted and value is not actual),
-        [],
-    )
+    rest = [value for value in lists.values() if value is not predicted and value is not actual]
+    history = rest[0] if rest else []
     past = [row for row in history if row.get(date) is not None and row.get(close) is not None]
     dates = [row.get(date) for row in predicted]
+    count = len(past) + len(dates)
     return {
+        "unique_id": [str(next((document[key] for key in _IDS if key in document), ""))] * count,
         "ds": [*(row[date] for row in past), *dates],
-        "start": [dates[0]] * (len(past) + len(dates)),
+        "start": [dates[0]] * count,
         "predicted close": [*([None] * len(past)), *(row.get(close) for row in predicted)],
         "actual close": [*(row[close] for row in past), *(known.get(str(item)) for item in dates)],
     }
+
+
+def _named(lists: Mapping[str, list[Any]], words: frozenset[str]) -> list[Any]:
+    """Return the first list whose name has one of some words."""
+    return next((value for key, value in lists.items() if set(plain(key).split()) & words), [])
 
 
 def _quantile_lists(document: Any) -> Table | None:

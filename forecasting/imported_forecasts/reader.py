@@ -18,6 +18,7 @@ from forecasting.imported_forecasts.columns import (
 )
 from forecasting.imported_forecasts.documents import document_grid
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
+from forecasting.imported_forecasts.reshape import reshaped
 from forecasting.imported_forecasts.rows import ForecastRows, RowKeys, TableRows, read_rows
 from forecasting.series import Finding
 from forecasting.sources.files.cells import Tables, read_tables
@@ -173,7 +174,7 @@ def _suggested(preview: ForecastsPreview, path: Path) -> ForecastsPreview:
     try:
         with _naming(path):
             tables = _tables(path, preview.options)
-            grid = tables.grid(preview.options.sheet or tables.names[0])
+            grid = reshaped(tables.grid(preview.options.sheet or tables.names[0]))
             columns = suggest_columns(grid, preview.options)
     except SourceError:
         return preview
@@ -200,7 +201,7 @@ def _understood(
     found: list[tuple[Grid, ForecastColumns, str]] = []
     for name in (wanted,) if wanted else tables.names[:_MOST_TABLES]:
         try:
-            grid = tables.grid(name)
+            grid = reshaped(tables.grid(name))
             found.append((grid, assign_columns(grid, options), name))
         except SourceError as error:
             failures.append(error)

@@ -177,7 +177,7 @@ def _keys(
         names, dates["cutoff"], dates["start"], dates["ds"], _steps(grid, columns, findings)
     )
     dated = columns.index("ds") is not None
-    if not dated and not (keys.step > 0).any():
+    if not dated and not (keys.step > 0).any() and np.isnat(keys.cutoff).all():
         day = np.datetime64("2000-01-03", "us") + np.arange(rows) * np.timedelta64(1, "D").astype(
             "timedelta64[us]"
         )

@@ -22,6 +22,8 @@ _MOST_LACKING = 0.15
 #: Share of the actual values that may differ from the prices, and by how much of their size they
 #: count as other.
 _MOST_OTHER, _OTHER = 0.02, 1e-3
+#: Values from which on, and correlation of each with the next below which, they look like changes.
+_ENOUGH, _LEAST_MEMORY = 20, 0.5
 #: Factor between forecasts and prices from which they are of something else.
 _OTHER_SCALE = 4.0
 
@@ -94,7 +96,10 @@ def timeline_of(found: ImportedForecasts, prices: Panel | None) -> Timeline:
     if prices is None:
         return _own_timeline(found)
     line = Timeline(prices, False, found.rows.utc)
-    if not found.rows.dated and not any((model.keys.step > 0).any() for model in found.rows.models):
+    told = (model.keys for model in found.rows.models)
+    if not found.rows.dated and not any(
+        (keys.step > 0).any() or not np.isnat(keys.cutoff).all() for keys in told
+    ):
         raise SourceError(
             "The file of forecasts has no dates, so that its rows cannot be found among the "
             "prices.",
@@ -127,6 +132,8 @@ def _own_timeline(found: ImportedForecasts) -> Timeline:
         freq = infer_freq(ds) if ds.size > 2 else ""
         name = symbol or Path(found.path).stem
         _refuse_gaps(name, ds, freq)
+        if found.options.scale == "auto":
+            _refuse_changes(name, y)
         calendar = infer_calendar(symbol, ds, freq)
         about = Provenance(found.path, note="actual values of a file of forecasts")
         series.append(
@@ -182,6 +189,26 @@ def _truths(found: ImportedForecasts) -> Iterator[tuple[str, Dates, Floats]]:
                 "Say which column names the series: --columns unique_id=NAME.",
             )
         yield str(name), dates, values
+
+
+def _refuse_changes(name: str, y: Floats) -> None:
+    """Refuse actual values that look like changes from bar to bar: of both signs, and each
+    hardly telling the next.
+
+    Raises
+    ------
+    SourceError
+        Against "no change" any forecast of about zero would look like a discovery.
+    """
+    if y.size < _ENOUGH or y.min() >= 0 or y.max() <= 0 or np.ptp(y) == 0:
+        return
+    memory = float(np.corrcoef(y[:-1], y[1:])[0, 1])
+    if memory < _LEAST_MEMORY:
+        raise SourceError(
+            f"The actual values of {name} look like changes, not like values of a series: they "
+            f"have both signs, and each hardly tells the next (correlation {memory:.2f}).",
+            "Add them up to prices, or give the prices; --scale prices judges them as they are.",
+        )
 
 
 def _refuse_gaps(name: str, ds: Dates, freq: str) -> None:
@@ -240,8 +267,7 @@ def _compared(line: Timeline, truth: Truth) -> list[Finding]:
         raise SourceError(
             "The actual value of each row is the price one bar after its date: the dates are "
             "those of the cutoffs.",
-            "Say so: --columns cutoff=NAME, with --horizon 1 if there is no date that was "
-            "forecast.",
+            "Say so: --columns cutoff=NAME --horizon 1.",
         )
     raise SourceError(
         f"The actual values in the file are not the prices: {100 * other.mean():.0f} % of "

@@ -1,0 +1,196 @@
+"""Tables in other shapes made long: a row for each name and date, or a column for each step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from forecasting.errors import SourceError
+from forecasting.imported_forecasts.names import read_name
+from forecasting.series import Finding
+from forecasting.sources.files.dates import read_dates
+from forecasting.sources.files.grid import Grid
+from forecasting.sources.files.numbers import read_numbers
+from forecasting.sources.files.vocabulary import plain
+
+#: Most names in a column of names, and most cells of the table that is made.
+_MOST_NAMES, _MOST_CELLS = 60, 20_000_000
+#: Columns for steps ahead from the date of the row: ``t+1``, ``h1``, ``step_1``, ``pred_1``.
+_FROM_ORIGIN = re.compile(
+    r"(?i)^(?P<model>.*?)[\s_.-]*(?:t\s?\+\s?|\+|(?<![a-z])(?:h|step|lead|day|pred|prediction|forecast|fcst|y_pred|horizon)[\s_=.-]*)"
+    r"(?P<step>\d{1,3})$"
+)
+#: Columns of NeuralProphet: the forecast of the row's own date, made so many bars before.
+_TO_DATE = re.compile(r"^(?P<model>)yhat(?P<step>\d{1,3})$")
+_ACTUAL_STEP = re.compile(
+    r"(?i)^(?:actual|true|real|y|y_true|observed)[\s_.-]*(?:t\s?\+\s?|\+)?(?P<step>\d{1,3})$"
+)
+_VALUES = ("value", "values", "price", "close", "y", "forecast", "prediction")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A column that holds forecasts of one step ahead."""
+
+    index: int
+    model: str
+    step: int
+
+
+def reshaped(grid: Grid) -> Grid:
+    """Return a table with a row for each forecast, whichever shape it has.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Raises
+    ------
+    SourceError
+        Steps ahead whose origin no column of dates tells.
+    """
+    return _by_step(_by_name(grid))
+
+
+def _by_name(grid: Grid) -> Grid:
+    """Give a table that has a row for each name and date a column for each name."""
+    texts = [place for place, column in enumerate(grid.columns) if _is_text(column)]
+    values = [
+        place
+        for place, name in enumerate(grid.names)
+        if plain(name) in _VALUES and place not in texts
+    ]
+    if len(values) != 1:
+        return grid
+    for place in texts:
+        cells = grid.columns[place].to_pylist()
+        names = list(dict.fromkeys(cell for cell in cells if cell))
+        kinds = {read_name(str(name)).kind for name in names}
+        if 2 <= len(names) <= _MOST_NAMES and "y" in kinds and len(kinds | {"y"}) > 1:
+            return _spread(grid, place, values[0], [str(name) for name in names])
+    return grid
+
+
+def _is_text(column: Any) -> bool:
+    import pyarrow as pa
+
+    if not pa.types.is_string(column.type):
+        return False
+    sample = column.slice(0, 200)
+    dated = read_dates(sample).readable > 0.5
+    return not dated and bool(read_numbers(sample).readable < 0.5)
+
+
+def _spread(grid: Grid, place: int, value: int, names: Sequence[str]) -> Grid:
+    """Return the table with the values of each name in a column of its own."""
+    import pyarrow as pa
+
+    others = [index for index in range(len(grid.columns)) if index not in (place, value)]
+    rows = list(zip(*(grid.columns[index].to_pylist() for index in others), strict=True))
+    keys = {key: number for number, key in enumerate(dict.fromkeys(rows))}
+    if len(keys) * len(names) > _MOST_CELLS:
+        raise SourceError(
+            f"The table holds {len(rows):,} rows of {len(names)} names.", "Split it by name."
+        )
+    cells: dict[str, list[Any]] = {name: [None] * len(keys) for name in names}
+    told = zip(rows, grid.columns[place].to_pylist(), grid.columns[value].to_pylist(), strict=True)
+    for key, name, cell in told:
+        if name:
+            cells[str(name)][keys[key]] = cell
+    firsts = {key: number for number, key in reversed(list(enumerate(rows)))}
+    kept = pa.array([firsts[key] for key in keys])
+    columns = [grid.columns[index].take(kept) for index in others]
+    columns += [pa.array(cells[name], grid.columns[value].type) for name in names]
+    header = ((*(grid.names[index] for index in others), *names),)
+    message = f"{grid.names[place]} names what {grid.names[value]} holds: {', '.join(names[:8])}."
+    finding = Finding("names_in_rows", message, len(names), "info", "assumed")
+    return replace(grid, columns=tuple(columns), header=header, findings=(*grid.findings, finding))
+
+
+def _by_step(grid: Grid) -> Grid:
+    """Give a table that has a column for each step ahead a row for each of them."""
+    for pattern, to_date in ((_TO_DATE, True), (_FROM_ORIGIN, False)):
+        steps = _steps(grid, pattern)
+        if steps:
+            return _stacked(grid, steps, to_date)
+    return grid
+
+
+def _steps(grid: Grid, pattern: re.Pattern[str]) -> list[_Step]:
+    """Return the columns of steps ahead, 1, 2, ... of each model; none where they are not."""
+    found = []
+    for place, name in enumerate(grid.names):
+        told = pattern.match(name.strip())
+        actual = _ACTUAL_STEP.match(name.strip())
+        if told and not actual and not read_name(name).level and not _is_text(grid.columns[place]):
+            found.append(_Step(place, told["model"].strip(" _.-"), int(told["step"])))
+    models = {step.model for step in found}
+    whole = all(
+        sorted(step.step for step in found if step.model == model) in _runs(len(found))
+        for model in models
+    )
+    count = max((sum(step.model == model for step in found) for model in models), default=0)
+    return found if whole and count > 1 else []
+
+
+def _runs(most: int) -> list[list[int]]:
+    """Return 1, 2, ... n and 0, 1, ... n - 1 for each length up to ``most``."""
+    return [list(range(first, first + length)) for length in range(2, most + 1) for first in (0, 1)]
+
+
+def _stacked(grid: Grid, steps: Sequence[_Step], to_date: bool) -> Grid:
+    """Return one row for each row and step, the other columns repeated."""
+    import pyarrow as pa
+
+    first = 1 - min(step.step for step in steps)
+    ahead = sorted({step.step for step in steps})
+    models = list(dict.fromkeys(step.model for step in steps))
+    gone = {step.index for step in steps}
+    gone |= {place for place, name in enumerate(grid.names) if _ACTUAL_STEP.match(name.strip())}
+    others = [place for place in range(len(grid.columns)) if place not in gone]
+    if len(ahead) * grid.rows * len(models) > _MOST_CELLS:
+        raise SourceError(f"The table holds {grid.rows:,} rows of {len(ahead)} steps.", "Split it.")
+    names, columns = _origin_names(grid, others, to_date), []
+    columns += [pa.concat_arrays([grid.columns[place]] * len(ahead)) for place in others]
+    by_key = {(step.model, step.step): grid.columns[step.index] for step in steps}
+    for model in models:
+        parts = [by_key.get((model, step)) for step in ahead]
+        empty = pa.nulls(grid.rows, pa.float64())
+        read = [empty if part is None else pa.array(read_numbers(part).values) for part in parts]
+        columns.append(pa.concat_arrays(read))
+    columns.append(pa.array(np.repeat([step + first for step in ahead], grid.rows)))
+    header = ((*names, *(f"{model} forecast".strip() for model in models), "step"),)
+    where = (
+        "of the date of their row, made so many bars before"
+        if to_date
+        else "made at the date of their row"
+    )
+    named = ", ".join(grid.names[step.index] for step in steps[:6])
+    message = f"Columns for steps ahead 1 to {len(ahead)}, {where}: {named}."
+    finding = Finding("steps_in_columns", message, len(steps), "warning", "assumed")
+    return replace(grid, columns=tuple(columns), header=header, findings=(*grid.findings, finding))
+
+
+def _origin_names(grid: Grid, others: Sequence[int], to_date: bool) -> list[str]:
+    """Return the names of the other columns; the date of a row is the cutoff where steps are
+    counted from it.
+
+    Raises
+    ------
+    SourceError
+        No column of dates.
+    """
+    names = [grid.names[place] for place in others]
+    kinds = [read_name(name).kind for name in names]
+    if to_date or {"cutoff", "issued"} & set(kinds):
+        return names
+    if "ds" not in kinds:
+        raise SourceError(
+            "Columns for steps ahead have no date to be counted from.",
+            "Add a column with the date of the last bar that each row saw.",
+        )
+    return ["cutoff" if kind == "ds" else name for name, kind in zip(names, kinds, strict=True)]
