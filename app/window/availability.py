@@ -9,7 +9,7 @@ from app.session import Session
 #: Commands that :func:`available` decides on.
 DECIDED = frozenset({
     "open", "import", "paste", "ticker", "new_project", "reload", "train", "use_model", "backtest",
-    "audit", "longer", "pause",
+    "audit", "longer", "pause", "inputs", "explain",
     "stop", "cancel", "save_model", "export", "copy", "fit",
 })  # fmt: skip
 
@@ -26,12 +26,12 @@ def available(session: Session) -> frozenset[str]:
     rules = {
         ("open", "import", "paste", "ticker", "new_project"): not running,
         ("reload",): not running and session.row is not None,
-        ("train", "use_model", "backtest", "audit"): ready,
+        ("train", "use_model", "backtest", "audit", "inputs"): ready,
         ("longer",): not session.busy and session.can_train_on,
         ("pause",): state == "paused" or (state == "training" and session.task == "training"),
         ("stop",): session.busy and state != "stopping",
         ("cancel",): session.busy,
-        ("save_model",): session.finished is not None and not running,
+        ("save_model", "explain"): session.finished is not None and not running,
         ("export", "copy", "fit"): session.series is not None,
     }
     return frozenset(name for names, holds in rules.items() if holds for name in names)

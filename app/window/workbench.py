@@ -22,6 +22,7 @@ from app.features.export.controller import ExportController
 from app.features.help.controller import HelpController
 from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
+from app.features.inputs.controller import InputsController
 from app.features.journal.controller import JournalController
 from app.features.judge.controller import JudgeController
 from app.features.odds.controller import OddsController
@@ -151,6 +152,9 @@ class Workbench(QObject):
         self.judging = JudgeController(window, self.session, self.actions, preferences)
         self.auditing = AuditController(
             window, self.session, self.model, self.layout.backtest, self.actions
+        )
+        self.inputs_controller = InputsController(
+            window, self.session, self.model, self.actions, preferences
         )
         self.running = RunView(
             self.session, self.chart, self.training, self.results, self.layout.presets
@@ -477,12 +481,14 @@ class Workbench(QObject):
         self.prediction_controller.shown.connect(self._show_series)
         self.backtest_controller.refused.connect(self.report)
         self.auditing.refused.connect(self.report)
+        self.inputs_controller.refused.connect(self.report)
         self.judging.refused.connect(self.report)
         self.judging.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.judging.set_theme)
         self.journal_controller.notified.connect(self.banner.show_notice)
         self.journal_controller.warned.connect(self.banner.show_lasting)
         self.view_controller.color_also(self.auditing.dialog.set_theme)
+        self.view_controller.color_also(self.inputs_controller.set_theme)
         self.project_controller.refused.connect(self.report)
         self.project_controller.notified.connect(self.banner.show_notice)
         self.project_controller.warned.connect(self.banner.show_lasting)

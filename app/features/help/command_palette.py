@@ -55,6 +55,8 @@ _ALSO = {
     "undo": "revert back", "redo": "again", "pause": "wait resume hold",
     "longer": "continue more epochs further",
     "backtest": "walk forward cross validation history evaluate test",
+    "inputs": "exogenous covariates columns features exog regressors",
+    "explain": "attribution importance feature saliency integrated gradients shap reason",
     "audit": "leakage look-ahead lookahead check",
     "past_previous": "replay history back", "past_next": "replay history forward",
     "stop": "halt end finish keep",

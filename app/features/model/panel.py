@@ -83,6 +83,8 @@ class ModelPanel(QWidget):
     ----------
     train_requested, stop_requested, rate_requested : Signal
         A button was pressed: train, stop, look for a learning rate.
+    inputs_requested : Signal
+        The list of further columns that may be read.
     remedy_requested : Signal
         A remedy of what does not go together.
     config_changed : Signal
@@ -92,6 +94,7 @@ class ModelPanel(QWidget):
     train_requested = Signal()
     stop_requested = Signal()
     rate_requested = Signal()
+    inputs_requested = Signal()
     remedy_requested = Signal(object)
     config_changed = Signal()
 
@@ -226,6 +229,7 @@ class ModelPanel(QWidget):
         self.stop_button.setEnabled((running or loading) and not stopping)
         self.stop_button.setText(self.tr("Stopping…") if stopping else self.tr("Stop"))
         self.rate_button.setEnabled(ready and not running)
+        self.inputs_button.setEnabled(ready and not running)
         for part in (*self._forms.values(), *self._first, *self._presets, self._defaults):
             part.setEnabled(not running)
 
@@ -399,6 +403,11 @@ class ModelPanel(QWidget):
             )
         )
         self.rate_button.clicked.connect(self.rate_requested)
+        self.inputs_button = QPushButton(self.tr("Choose inputs…"))
+        self.inputs_button.setToolTip(
+            self.tr("Further columns, files and series that the network reads beside the prices")
+        )
+        self.inputs_button.clicked.connect(self.inputs_requested)
         for label in (self._sentence, self._cost):
             label.setProperty("role", "muted")
             label.setWordWrap(True)
@@ -413,6 +422,8 @@ class ModelPanel(QWidget):
             heading.setProperty("role", "heading")
             rows.addWidget(heading)
             rows.addWidget(form)
+            if group == "inputs":
+                rows.addWidget(self.inputs_button, 0, Qt.AlignmentFlag.AlignLeft)
             if group == "model":
                 rows.addWidget(self.picture)
                 rows.addWidget(self._sentence)

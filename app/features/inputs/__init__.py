@@ -1,0 +1,1 @@
+"""The inputs that a network reads beside prices: chosen in a list, and what they moved."""

@@ -1,0 +1,179 @@
+"""Inputs on screen: the list that the model form opens, and why a forecast is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMainWindow
+
+from app.actions import Actions
+from app.background import Failure, Job
+from app.features.inputs.dialog import InputsDialog, listed
+from app.features.inputs.explanation import ExplanationDialog
+from app.features.model.panel import ModelPanel
+from app.preferences import Preferences
+from app.session import Session
+from app.theme import Theme
+from forecasting.attribution import Explained
+from forecasting.errors import CandlecastError, ConfigError
+from forecasting.events import Event
+from forecasting.exog import join_sources
+from forecasting.jobs.exog import candidates
+from forecasting.series import Panel
+
+if TYPE_CHECKING:
+    from forecasting.training import TrainedNetwork
+
+_CANDIDATES, _WHY = "inputs-candidates", "explain"
+_FILES = "Tables (*.csv *.tsv *.txt *.xlsx *.parquet *.json *.gz *.zip);;All files (*)"
+
+
+class InputsController(QObject):
+    """Stands between the model form, the list of inputs, and the explanation of forecasts.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    session : Session
+    model : ModelPanel
+        Has the settings, and a button.
+    actions : Actions
+    preferences : Preferences
+        Remembers the folder of files.
+
+    Attributes
+    ----------
+    refused : Signal
+        What cannot be done (a CandlecastError).
+    """
+
+    refused = Signal(object)
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        session: Session,
+        model: ModelPanel,
+        actions: Actions,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(window)
+        self._session, self._model, self._preferences = session, model, preferences
+        self._theme: Theme | None = None
+        self._sources: tuple[str, ...] = ()
+        self.dialog = InputsDialog(window)
+        self.explanation = ExplanationDialog(window)
+        self.dialog.file_requested.connect(self._ask_file)
+        self.dialog.accepted.connect(self._take)
+        model.inputs_requested.connect(self.choose)
+        actions["inputs"].triggered.connect(lambda _checked=False: self.choose())
+        actions["explain"].triggered.connect(lambda _checked=False: self.explain())
+
+    def choose(self) -> None:
+        """Open the list of columns of what is checked, with what the settings read already."""
+        try:
+            config = self._model.config()
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        panel = self._session.panel
+        if panel is None:
+            self.refused.emit(
+                ConfigError("There are no prices whose columns could be inputs.", "Load some.")
+            )
+            return
+        self._sources = config.inputs.exog_references
+        self.dialog.show_fault(None)
+        self.dialog.show_columns((), config.inputs.exog)
+        self._look_up(panel, keep=True)
+        self.dialog.open()
+
+    def explain(self) -> None:
+        """Explain the forecast of the training that has finished last."""
+        finished = self._session.finished
+        if finished is None:
+            self.refused.emit(
+                ConfigError(
+                    "There is no trained network whose forecast could be explained.",
+                    "Train one; an earlier run shows its figures only.",
+                )
+            )
+            return
+        network: TrainedNetwork = finished.forecaster  # type: ignore[assignment]
+        job = _explaining(finished.result.panel, network)
+        task = self._session.background.run(job, _WHY)
+        task.yielded.connect(self._show)
+        task.failed.connect(self._fail)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.dialog.set_theme(theme)
+        self.explanation.set_theme(theme)
+
+    def add_source(self, path: str) -> None:
+        """Join the columns of a file."""
+        panel = self._session.panel
+        if panel is None:
+            return
+        self._sources = tuple(dict.fromkeys((*self._sources, str(Path(path).resolve()))))
+        self._look_up(panel, keep=True)
+
+    def _look_up(self, panel: Panel, *, keep: bool) -> None:
+        inputs = self._model.config().inputs
+        inputs = inputs.model_copy(update={"exog_sources": join_sources(self._sources)})
+        task = self._session.background.call(candidates, panel, inputs, key=_CANDIDATES)
+        task.returned.connect(self._list)
+        task.failed.connect(self._fault)
+
+    def _list(self, found: object) -> None:
+        assert isinstance(found, dict)
+        self.dialog.show_columns(listed(found), (), keep=True)
+
+    def _fault(self, failure: Failure) -> None:
+        self._sources = self._sources[:-1]
+        self.dialog.show_fault(CandlecastError(failure.message, failure.hint))
+
+    def _fail(self, failure: Failure) -> None:
+        self.refused.emit(CandlecastError(failure.message, failure.hint))
+
+    def _ask_file(self) -> None:
+        title = self.tr("Add a file of columns")
+        path, _kind = QFileDialog.getOpenFileName(
+            self.dialog, title, str(self._preferences.folder), _FILES
+        )
+        if path:
+            self.add_source(path)
+
+    def _take(self) -> None:
+        choice = self.dialog.choice()
+        try:
+            config = self._model.config().changed(
+                hist_exog=choice.hist_exog,
+                futr_exog=choice.futr_exog,
+                stat_exog=choice.stat_exog,
+                exog_sources=join_sources(self._sources),
+            )
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._model.show_config(config)
+
+    def _show(self, event: object) -> None:
+        if isinstance(event, Explained):
+            self.explanation.show_explanations(event.explanations)
+            self.explanation.show()
+            self.explanation.raise_()
+
+
+def _explaining(panel: Panel, network: TrainedNetwork) -> Job:
+    """Return the job that explains the forecast of a network."""
+
+    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
+        from forecasting import jobs
+
+        yield from jobs.explain(panel, network)
+
+    return job

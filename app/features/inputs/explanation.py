@@ -1,0 +1,213 @@
+"""Why a forecast is what it is: a bar an input, and a strip with a bar for each bar read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import Theme
+from forecasting.attribution import Explanation
+
+#: Inputs that are shown; width of their names, of their numbers, height of a row.
+_MOST, _NAMES, _NUMBERS, _ROW = 12, 130, 64, 20
+
+
+class InputBars(QWidget):
+    """Bars to both sides of zero: how much each input moved the median."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._rows: list[tuple[str, float]] = []
+        self.setAccessibleName(self.tr("How much each input moved the median"))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_rows(self, rows: Sequence[tuple[str, float]]) -> None:
+        """Draw some inputs, the largest first."""
+        self._rows = list(rows)[:_MOST]
+        self.setFixedHeight(_ROW * max(1, len(self._rows)) + 4)
+        self.update()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return a size in which names, bars and numbers can be read."""
+        return QSize(420, _ROW * _MOST)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw names, bars and numbers."""
+        if self._theme is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        most = max((abs(value) for _, value in self._rows), default=0.0) or 1.0
+        middle = _NAMES + (self.width() - _NAMES - _NUMBERS) / 2
+        half = (self.width() - _NAMES - _NUMBERS) / 2 - 4
+        for place, (name, value) in enumerate(self._rows):
+            top = place * _ROW + 2
+            painter.setPen(QColor(self._theme.text))
+            left = QRectF(0, top, _NAMES - 8, _ROW)
+            elided = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, _NAMES - 8)
+            painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, elided)
+            length = half * abs(value) / most
+            start = middle if value >= 0 else middle - length
+            colour = self._theme.up if value >= 0 else self._theme.down
+            painter.fillRect(QRectF(start, top + 3, max(length, 1.0), _ROW - 6), QColor(colour))
+            right = QRectF(self.width() - _NUMBERS, top, _NUMBERS, _ROW)
+            flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+            painter.drawText(right, int(flags), f"{value:+.3f}")
+        painter.end()
+
+
+class BarStrip(QWidget):
+    """One column a bar of the lookback, oldest first: how much it moved the median."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._theme: Theme | None = None
+        self._values = np.zeros(0)
+        self.setFixedHeight(64)
+        self.setAccessibleName(self.tr("How much each bar of the lookback moved the median"))
+
+    def show_values(self, values: np.ndarray) -> None:
+        """Draw the bars' shares."""
+        self._values = np.asarray(values, np.float64)
+        self.update()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the columns around the middle."""
+        if self._theme is None or not self._values.size:
+            return
+        painter = QPainter(self)
+        most = float(np.abs(self._values).max()) or 1.0
+        wide, middle = self.width() / self._values.size, self.height() / 2
+        for place, value in enumerate(self._values):
+            tall = (middle - 2) * abs(float(value)) / most
+            top = middle - tall if value >= 0 else middle
+            colour = self._theme.up if value >= 0 else self._theme.down
+            box = QRectF(place * wide, top, max(1.0, wide - 1), max(tall, 0.5))
+            painter.fillRect(box, QColor(colour))
+        painter.end()
+
+
+class ExplanationDialog(QDialog):
+    """Stands beside the window: which inputs and bars moved the forecast of a series."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Why this forecast"))
+        self._found: tuple[Explanation, ...] = ()
+        self.symbol = QComboBox()
+        self.symbol.setAccessibleName(self.tr("Series"))
+        self.symbol.currentIndexChanged.connect(self._show)
+        self._text, self._ends = QLabel(), QLabel()
+        for label in (self._text, self._ends):
+            label.setWordWrap(True)
+            label.setProperty("role", "muted")
+        self.inputs, self.strip = InputBars(), BarStrip()
+        self.copy_button = QPushButton(self.tr("Copy as table"))
+        self.copy_button.clicked.connect(self._copy)
+        rows = QVBoxLayout(self)
+        head, foot = QHBoxLayout(), QHBoxLayout()
+        head.addWidget(self.symbol)
+        head.addStretch(1)
+        foot.addStretch(1)
+        foot.addWidget(self.copy_button)
+        rows.addLayout(head)
+        for text, part in (
+            (self.tr("By input"), self.inputs),
+            (self.tr("By bar of the lookback"), self.strip),
+        ):
+            heading = QLabel(text)
+            heading.setProperty("role", "heading")
+            rows.addWidget(heading)
+            rows.addWidget(part)
+        rows.addWidget(self._ends)
+        rows.addWidget(self._text)
+        rows.addLayout(foot)
+        rows.addStretch(1)
+        self.resize(560, 520)
+
+    def show_explanations(self, found: Sequence[Explanation]) -> None:
+        """Show explanations, the first one at once."""
+        self._found = tuple(found)
+        self.symbol.blockSignals(True)
+        self.symbol.clear()
+        self.symbol.addItems([item.symbol for item in found])
+        self.symbol.blockSignals(False)
+        self._show()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.inputs.set_theme(theme)
+        self.strip.set_theme(theme)
+
+    def table(self) -> str:
+        """Return what is shown as text with tabs between cells."""
+        item = self._item()
+        if item is None:
+            return ""
+        lines = ["input\tmedian\twidth"]
+        for name, (median, width) in item.by_input().items():
+            lines.append(f"{name}\t{median:.6g}\t{width:.6g}")
+        lines += ["", "bar\tmedian\twidth"]
+        widths = item.width.sum(axis=1)
+        for ds, median, width in zip(item.ds, item.by_bar(), widths, strict=True):
+            lines.append(f"{str(ds)[:16]}\t{median:.6g}\t{width:.6g}")
+        return "\n".join(lines)
+
+    def _item(self) -> Explanation | None:
+        place = self.symbol.currentIndex()
+        return self._found[place] if 0 <= place < len(self._found) else None
+
+    def _show(self) -> None:
+        item = self._item()
+        if item is None:
+            return
+        self.inputs.show_rows([(name, median) for name, (median, _) in item.by_input().items()])
+        self.strip.show_values(item.by_bar())
+        ends = self.tr("{first} to {last}")
+        self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
+        moved = self.tr(
+            "In usual moves of {step} bars; beside a window of usual values the median moves by "
+            "{median} and the width of the band by {width}. Without the tenth of the inputs that "
+            "moved it most, the median changes {times} times as much as without a random tenth."
+        )
+        times = "–" if np.isnan(item.deletion) else f"{item.deletion:.1f}"
+        nothing = self.tr(
+            "Neither the network nor the inputs count in this forecast: on the validation part "
+            "they gained nothing."
+        )
+        still = not item.median.any() and not item.ahead_median.any()
+        told = moved.format(
+            step=item.step,
+            median=f"{item.median_change:+.3f}",
+            width=f"{item.width_change:+.1%}",
+            times=times,
+        )
+        self._text.setText(nothing if still else told)
+
+    def _copy(self) -> None:
+        QApplication.clipboard().setText(self.table())

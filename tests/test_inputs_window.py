@@ -1,0 +1,103 @@
+"""The list of inputs in the window, and why a forecast is what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
+from window_bench import idle, price_file, wait, window
+
+from app.features.inputs.dialog import InputChoice, InputsDialog
+from app.features.inputs.explanation import ExplanationDialog
+from app.theme import DARK, LIGHT
+from forecasting.attribution import Explanation
+from forecasting.exog import parse_exog
+from forecasting.series import ExogColumn
+
+
+def columns(count: int = 3) -> list[ExogColumn]:
+    ds = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]").astype("datetime64[us]")
+    draw = np.random.default_rng(0)
+    return [ExogColumn(f"column {k}", ds, draw.normal(size=len(ds))) for k in range(count)]
+
+
+def field(dialog: InputsDialog, row: int, place: int) -> QWidget:
+    found = dialog.table.cellWidget(row, place)
+    assert found is not None
+    return found
+
+
+def choose(dialog: InputsDialog, row: int, place: int, value: str) -> None:
+    combo = field(dialog, row, place)
+    assert isinstance(combo, QComboBox)
+    combo.setCurrentIndex(combo.findData(value))
+
+
+def test_the_list_makes_the_settings_and_shows_them_again(qapp: object) -> None:
+    parent = QWidget()
+    dialog = InputsDialog(parent)
+    dialog.set_theme(LIGHT)
+    specs = parse_exog("column 1:delay=30d:zscore=20,gone", "hist")
+    dialog.show_columns(columns(), specs)
+    assert dialog.table.rowCount() == 4, "an input that is not there any more is listed, too"
+    choose(dialog, 0, 1, "futr")
+    delay = field(dialog, 1, 2)
+    assert isinstance(delay, QLineEdit)
+    assert delay.text() == "30d"
+    delay.setText("2")
+    choose(dialog, 3, 1, "")
+    wanted = InputChoice("column 1:delay=2:zscore=20", "column 0", "")
+    assert dialog.choice() == wanted
+    dialog.show_columns(columns(40), (), keep=True)
+    assert dialog.choice() == wanted, "a further file leaves what was chosen"
+    delay = field(dialog, 1, 2)
+    assert isinstance(delay, QLineEdit)
+    delay.setText("soon")
+    dialog.buttons.accepted.emit()
+    assert dialog.result() == 0
+    assert any("soon" in label.text() for label in dialog.findChildren(QLabel))
+    parent.deleteLater()
+
+
+def test_the_model_form_reads_what_was_chosen(tmp_path: Path, qapp: object) -> None:
+    days = pd.bdate_range("2024-01-01", periods=80)
+    frame = pd.DataFrame({"date": days, "close": np.linspace(10, 20, 80), "plan": 1.0})
+    frame["mood"] = np.arange(80.0)
+    frame.to_csv(tmp_path / "MINE.csv", index=False)
+    (tmp_path / "settings").mkdir()
+    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+        bench.load([str(tmp_path / "MINE.csv")])
+        idle(bench)
+        controller = bench.inputs_controller
+        controller.choose()
+        wait(lambda: controller.dialog.table.rowCount() > 1)
+        names = [
+            controller.dialog.table.item(row, 0).text()
+            for row in range(controller.dialog.table.rowCount())
+        ]
+        choose(controller.dialog, names.index("mood"), 1, "hist")
+        controller.dialog.accept()
+        assert bench.model.config().inputs.hist_exog == "mood"
+
+
+def test_an_explanation_is_shown_and_copied(qapp: object) -> None:
+    parent = QWidget()
+    dialog = ExplanationDialog(parent)
+    ds = np.arange("2024-01-01", "2024-01-11", dtype="datetime64[D]").astype("datetime64[us]")
+    median = np.zeros((10, 2))
+    median[3, 1] = 0.5
+    none = np.zeros((2, 0))
+    numbers = (0.0, 0.0, 0.5, 0.0, 3.0)
+    found = Explanation(
+        "A", "GRU", ds[-1], 2, 0.01, ds, ("move", "vix"), median, median, (), none, none, *numbers
+    )
+    for theme in (LIGHT, DARK):
+        dialog.set_theme(theme)
+        dialog.show_explanations([found])
+        assert not dialog.grab().isNull()
+    lines = dialog.table().splitlines()
+    assert lines[1].startswith("vix\t0.5")
+    assert any(line.startswith("2024-01-04") for line in lines)
+    parent.deleteLater()
