@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
-from forecasting.series import Floats
+from forecasting.series import Dates, Floats, PriceSeries
 
 #: Pixels within which a line, its end, or the date is taken hold of.
 _REACH, _END_REACH = 6.0, 9.0
@@ -70,6 +70,10 @@ class LevelLinesArtist:
         Bars ahead that the odds run to: the date line.
     paths : ndarray, shape [n, 1 + H], or None
         Sample paths from the cutoff on.
+    extremes : ndarray, shape [m, 1 + H], or None
+        Limits of the lowest and highest close so far.
+    ds : ndarray of datetime64[us], shape [H]
+        Dates of the steps; empty without lines.
     """
 
     def __init__(self) -> None:
@@ -79,6 +83,26 @@ class LevelLinesArtist:
         self.until = 0
         self.paths: Floats | None = None
         self.extremes: Floats | None = None
+        self.ds: Dates = np.empty(0, "datetime64[us]")
+
+    @property
+    def last(self) -> int:
+        """Bar at which the lines end, -1 where there are none."""
+        return -1 if self.cutoff is None or not self.ds.size else self.cutoff + self.ds.size
+
+    def extent(self, stop: int) -> tuple[float, float] | None:
+        """Return the lowest and highest price of the lines, where bars up to ``stop`` show them."""
+        if self.cutoff is None or not self.lines or stop <= self.cutoff:
+            return None
+        prices = [price for line in self.lines for price in (line.start, line.end)]
+        return min(prices), max(prices)
+
+    def beyond(self, series: PriceSeries, future: Dates) -> Dates:
+        """Return the dates after the last bar that the axis needs: those of the lines where they
+        reach farther.
+        """
+        ahead = self.ds[self.ds > series.ds[-1]]
+        return ahead if ahead.size > future.size else future
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint paths, date and lines."""

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
 from app.charts.canvas import EmptyText
-from app.charts.curves import CurveChart, Line
+from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
 from app.charts.plot import Columns
 from app.theme import LIGHT, Theme
@@ -47,7 +47,8 @@ class ValueHistogram(CurveChart):
         lines = [Line(words("share of paths"), x, y, "forecast")]
         for level, loss in (var or {}).items():
             at = np.full(2, -100 * loss)
-            lines.append(Line(f"VaR {level} %", at, np.array([0.0, top]), "down", "dashed", True))
+            mark: LineMark = "dashed" if level < 99 else "dashdot"
+            lines.append(Line(f"VaR {level} %", at, np.array([0.0, top]), "down", mark, True))
         if var:
             at = np.full(2, -100 * es)
             name = words("expected shortfall 95 %")
@@ -102,6 +103,7 @@ class PortfolioBacktestChart(CurveChart):
             "Portfolio backtest",
             "",
             EmptyText(words("Not judged yet"), words("Tick Backtest, then value the portfolio.")),
+            dates=True,
             parent=parent,
         )
 

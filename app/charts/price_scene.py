@@ -40,7 +40,7 @@ from app.preferences import Scale
 from forecasting.baselines import model_title
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
-from forecasting.series import Floats, Forecast, Outcomes, PriceSeries
+from forecasting.series import Dates, Floats, Forecast, Outcomes, PriceSeries
 
 _VOLUME_SHARE, _STUDY_SHARE = 0.17, 0.24
 #: Below this height in pixels a legend tells names only.
@@ -160,6 +160,7 @@ class PriceScene(BarView):
         self._bars, self._follows, self._auto_y = 0, True, True
         self._base.bar = None
         self._levels.cutoff = self._levels.paths = self._levels.extremes = None
+        self._levels.ds = self._levels.ds[:0]
         self._tell_range()
         self._make_studies()
         self.mark_dirty()
@@ -228,18 +229,23 @@ class PriceScene(BarView):
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
 
     def show_levels(
-        self, lines: Sequence[LevelLine], cutoff: np.datetime64 | None, steps: int, until: int
+        self, lines: Sequence[LevelLine], cutoff: np.datetime64 | None, ds: Dates, until: int
     ) -> None:
-        """Draw lines of levels from a cutoff of the shown series over so many steps.
+        """Draw lines of levels from a cutoff of the shown series over the bars ``ds`` [H] to come.
 
         ``until`` is the step that their odds run to. Without a cutoff nothing is drawn.
         """
         series = self._series
-        bar = None
+        bar, count = None, len(self._levels.lines)
         if series is not None and cutoff is not None:
             bar = int(np.searchsorted(series.ds, cutoff))
         levels = self._levels
-        levels.lines, levels.cutoff, levels.steps, levels.until = tuple(lines), bar, steps, until
+        levels.lines, levels.cutoff, levels.steps, levels.until = tuple(lines), bar, ds.size, until
+        if not np.array_equal(levels.ds, ds if bar is not None and lines else ds[:0]):
+            levels.ds = ds if bar is not None and lines else ds[:0]
+            self.mark_dirty()
+        if count != len(levels.lines):
+            self.mark_dirty()
         self.repaint_panes()
 
     def show_paths(self, paths: Floats | None, extremes: Floats | None = None) -> None:
@@ -367,6 +373,7 @@ class PriceScene(BarView):
                     future = forecast.ds[len(series) - 1 - cutoff :]
             compared = self._compare.show(self._compared, series, known)
             future = compared if compared.size > future.size else future
+            future = self._levels.beyond(series, future)
             if self._dates_of is not series or not np.array_equal(
                 self._timeline.ds[len(series) :], future
             ):
@@ -499,7 +506,8 @@ class PriceScene(BarView):
         return self._timeline.bars
 
     def _ahead(self) -> int:
-        return 0 if self._fan.fan is None else int(self._fan.fan.x.size)
+        fan = 0 if self._fan.fan is None else int(self._fan.fan.x.size)
+        return max(fan, self._levels.ds.size)
 
     def _total(self) -> int:
         fans = [
@@ -507,7 +515,7 @@ class PriceScene(BarView):
             for fan in (self._fan.fan, *(fan for _, fan in self._compare.fans))
             if fan is not None
         ]
-        return max([self._timeline.bars, *(fan.last + 1 for fan in fans)])
+        return max([self._timeline.bars, self._levels.last + 1, *(fan.last + 1 for fan in fans)])
 
     def _head_room(self) -> float:
         return self._legend.height(self._font, self._price.width()) + 8
@@ -544,6 +552,7 @@ class PriceScene(BarView):
         parts = [
             self._pyramid.extent(start, stop, closes_only),
             *(study.extent(start, stop) for study in self._over.studies),
+            self._levels.extent(stop),
         ]
         past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
         limits = [(fan, fan.seen(self.hidden)) for fan in (self._fan.fan,) if fan is not None]

@@ -276,7 +276,7 @@ class OddsController(QObject):
     # Showing
 
     def _show_nothing(self) -> None:
-        self._chart.show_levels((), None, 0, 0)
+        self._chart.show_levels((), None, np.empty(0, "datetime64[us]"), 0)
         self._chart.show_paths(None)
 
     def _until(self, paths: Paths) -> int:
@@ -295,7 +295,8 @@ class OddsController(QObject):
         shown = [
             LevelLine(line.start, line.end, text) for line, text in zip(lines, texts, strict=True)
         ]
-        self._chart.show_levels(shown, drawn.paths.cutoff[0], paths.horizon, until)
+        self._chart.show_levels(shown, paths.cutoff[0], paths.ds[0], until)
+        self._session.request_repaint()
         if len(lines) > 1:
             curves = sorted((odds.level for odds in found), key=lambda line: float(line[0]))
             texts.append(corridor_sentence(within, curves[0], curves[-1]))
