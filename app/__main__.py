@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         end_at_signals()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--safe-mode" in words:
+        from forecasting.plugins import SAFE_MODE
+
+        os.environ[SAFE_MODE] = "1"
     if all(word in _SWITCHES or _is_reference(word) for word in words):
         return _open_window(
             [word for word in words if word not in _SWITCHES],

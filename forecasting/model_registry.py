@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from forecasting.plugins import load_plugins
+
 #: Settings of ``ModelConfig`` that every stack of recurrent layers reads.
 RECURRENT_SETTINGS = ("layer_norm", "residual")
 
@@ -99,6 +101,9 @@ MODELS: dict[str, ModelSpec] = {
         recurrent=False,
     ),
 }
+
+
+MODELS.update(load_plugins("candlecast.models", ModelSpec, MODELS))
 
 
 def specific_settings() -> set[str]:

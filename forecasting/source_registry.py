@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from forecasting.plugins import load_plugins
+
 
 @dataclass(frozen=True)
 class SourceSpec:
@@ -85,6 +87,7 @@ SOURCES: dict[str, SourceSpec] = {
         catalog="forecasting.sources.samples:SAMPLES",
     ),
 }
+SOURCES.update(load_plugins("candlecast.sources", SourceSpec, SOURCES))
 _FILE = SOURCES["file"]
 
 

@@ -42,6 +42,7 @@ from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
 from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.memory import HINT, check_memory, is_out_of_memory
+from forecasting.plugins import problems
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    words = [word for word in words if word != "--safe-mode"]
     prepare()
+    _tell_of_plugins()
     try:
         if any(word in _ENGINE_COMMANDS for word in words[:2]):
             check_memory()
@@ -150,6 +153,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _tell_of_plugins() -> None:
+    """Say which plugins were not loaded, and why."""
+    for problem in problems():
+        say(f"Note: {problem} --safe-mode loads no plugin.")
+
+
 def _fault(error: typer.TyperException) -> str:
     """Return what was wrong with the words of a command; of a value that is out of its limits
     with the value itself.
@@ -192,6 +201,9 @@ def candlecast(
         typer.Option(
             "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
+    ] = False,
+    safe_mode: Annotated[
+        bool, typer.Option("--safe-mode", help="Load no plugin; works after a command too.")
     ] = False,
     debug: Annotated[
         bool,

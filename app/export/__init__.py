@@ -14,6 +14,7 @@ from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.files.atomic import atomic_write
 from forecasting.generators import run_to_end
+from forecasting.plugins import load_plugins
 
 __all__ = ["EXPORTERS", "PICTURES", "Exporter", "Figure", "Look", "begin", "write"]
 
@@ -144,6 +145,7 @@ EXPORTERS: dict[str, Exporter] = {
     ".parquet": Exporter("Parquet table", False, _forecasts("parquet_bytes")),
     ".html": Exporter("HTML report", False, _report),
 }
+EXPORTERS.update(load_plugins("candlecast.exporters", Exporter, EXPORTERS))
 #: Suffixes of pictures of one plot of one series.
 PICTURES: tuple[str, ...] = tuple(
     suffix for suffix, exporter in EXPORTERS.items() if exporter.picture

@@ -59,6 +59,7 @@ from forecasting.events import (
     SplitMade,
 )
 from forecasting.files.atomic import remove_own_stale
+from forecasting.plugins import problems
 
 FIRST_SAMPLE = "sample:sp500"
 #: Next steps that the banner has room for.
@@ -259,6 +260,8 @@ class Workbench(QObject):
         )
         self._show_state()
         back.tell(self.banner.show_lasting)
+        for problem in problems():
+            self.banner.show_lasting(problem, self.tr("--safe-mode loads no plugin."))
 
     def load(self, references: Sequence[str]) -> None:
         """Load files, tickers or samples onto the watchlist; they are what is trained from then

@@ -18,6 +18,7 @@ from forecasting.baselines.smoothing import Ets, Theta
 from forecasting.baselines.walks import Drift, Ewma, HistoricalSimulation, RandomWalk
 from forecasting.errors import ConfigError
 from forecasting.model_registry import MODELS
+from forecasting.plugins import load_plugins
 from forecasting.seasonality import is_seasonal, season_length, shows_season
 from forecasting.series import Panel
 
@@ -62,6 +63,9 @@ BASELINES: dict[str, Baseline] = {
         Theta(),
     )
 }
+
+
+BASELINES.update(load_plugins("candlecast.baselines", Baseline, BASELINES))
 
 
 def model_title(model: str) -> str:
