@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,12 +15,13 @@ from forecasting.attribution import Explanation
 from forecasting.features import AHEAD, feature_names
 from forecasting.series import Dates, Floats, Origins, Panel
 from forecasting.training import TrainedNetwork
-from forecasting.windows import Windows, check_lookback
+from forecasting.windows import CovariateBatch, Windows, check_lookback
 
-#: Points of the quadrature to begin with, and the most that are tried.
-_POINTS, _MOST_POINTS = 16, 512
-#: Largest difference between the sum of the attributions and what they explain.
-TOLERANCE = 1e-4
+#: Points of the quadrature on a stretch of the way, stretches to begin with, how often one is
+#: halved, and the most that are looked at together.
+_POINTS, _STRETCHES, _DEEPEST, _MOST_OPEN = 8, 4, 24, 64
+#: Largest difference between the sum of a stretch and the change over it.
+_CLOSE = 5e-6
 #: Share of the inputs that the deletion test removes, and how often at random.
 _REMOVED, _DRAWS = 0.1, 20
 
@@ -49,14 +53,26 @@ def explain(
     """
     task = forecaster.config.task
     check_lookback(panel, origins, task.input_size)
-    windows = Windows(panel, forecaster.scaling, task, forecaster.device)
+    precise = _in_double(forecaster)
+    windows = Windows(panel, forecaster.scaling, task, precise.device)
     rows = windows.rows(origins)
     step = min(step or task.horizon, task.horizon)
     for index, row in enumerate(rows):
         series = panel[int(origins.series[index])]
         bar = int(origins.bar[index])
         ds = series.ds[bar + 1 - task.input_size : bar + 1]
-        yield _Explained(forecaster, windows, row[None], step).explanation(series.symbol, ds)
+        yield _Explained(precise, windows, row[None], step).explanation(series.symbol, ds)
+
+
+def _in_double(forecaster: TrainedNetwork) -> TrainedNetwork:
+    """Return a copy that computes with 64 bits on the CPU: networks that remember are steep."""
+    covariates = forecaster.covariates
+    return replace(
+        forecaster,
+        network=copy.deepcopy(forecaster.network).cpu().double().eval(),
+        covariates=copy.deepcopy(covariates).cpu().double().eval() if covariates else None,
+        device=torch.device("cpu"),
+    )
 
 
 class _Explained:
@@ -67,9 +83,13 @@ class _Explained:
     ) -> None:
         self.forecaster, self.windows, self.row, self.step = forecaster, windows, row, step
         self.features = len(forecaster.scaling.mean)
-        self.window = windows.window(row)
-        self.calendar = windows.known_ahead(row)
-        self.inputs = windows.covariates(row) if forecaster.covariates is not None else None
+        self.window = windows.window(row).double()
+        calendar = windows.known_ahead(row)
+        self.calendar = None if calendar is None else calendar.double()
+        self.inputs: CovariateBatch | None = None
+        if forecaster.covariates is not None:
+            hist, futr, stat = windows.covariates(row)
+            self.inputs = CovariateBatch(hist.double(), futr.double(), stat)
 
     def parts(self) -> list[Tensor]:
         """Return what is interpolated: features of the window, the calendar ahead, the inputs."""
@@ -95,48 +115,72 @@ class _Explained:
         at = shape[:, self.step - 1]
         return torch.stack([at[:, 0], (at[:, 1] + at[:, 2]) / 2], dim=1)
 
-    def attributed(self, points: int) -> tuple[list[Floats], list[Floats]]:
-        """Return the attributions of median and width to each part, by Gauss-Legendre points."""
-        nodes, weights = np.polynomial.legendre.leggauss(points)
-        along = torch.as_tensor((nodes + 1) / 2, dtype=torch.float32, device=self.row.device)
-        mass = torch.as_tensor(weights / 2, dtype=torch.float32, device=self.row.device)
-        parts = self.parts()
-        scaled = [
-            (along.view(-1, *[1] * (part.dim() - 1)) * part).requires_grad_(True) for part in parts
-        ]
-        text = self.said(scaled)
-        found = []
-        for index in range(2):
-            total = (text[:, index] * mass).sum()
-            slopes = torch.autograd.grad(total, scaled, retain_graph=not index, allow_unused=True)
-            found.append(
-                [
-                    np.zeros(tuple(part.shape[1:]))
-                    if slope is None
-                    else (slope.sum(0) * part[0]).detach().double().cpu().numpy()
-                    for slope, part in zip(slopes, parts, strict=True)
-                ]
+    def attributed(self) -> tuple[list[Floats], list[Floats]]:
+        """Return the attributions of median and width to each part.
+
+        The way from a usual window is cut where it is steep: a stretch whose Gauss-Legendre sum
+        differs from the change over it is halved.
+        """
+        totals = [[np.zeros(tuple(part.shape[1:])) for part in self.parts()] for _ in range(2)]
+        cuts = np.linspace(0.0, 1.0, _STRETCHES + 1)
+        open_ = list(itertools.pairwise(cuts.tolist()))
+        for depth in range(_DEEPEST + 1):
+            sums, gaps = self._stretches(np.array(open_))
+            halved = []
+            for place, (low, high) in enumerate(open_):
+                if gaps[place] < _CLOSE or depth == _DEEPEST:
+                    for total, of_output in zip(totals, sums, strict=True):
+                        for own, part in zip(total, of_output, strict=True):
+                            own += part[place]
+                else:
+                    middle = (low + high) / 2
+                    halved += [(low, middle), (middle, high)]
+            open_ = halved[:_MOST_OPEN]
+            if not open_:
+                break
+        return totals[0], totals[1]
+
+    def _stretches(self, ends: Floats) -> tuple[list[list[Floats]], Floats]:
+        """Return the attributions of stretches [S, 2] of the way, and how far each is off, [S]."""
+        parts, count = self.parts(), len(ends)
+        nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
+        width = ends[:, 1:] - ends[:, :1]
+        along = (ends[:, :1] + width * (nodes + 1) / 2).ravel()
+        mass = (width * weights / 2).ravel()
+
+        def at(places: Floats, part: Tensor) -> Tensor:
+            scale = torch.as_tensor(places, dtype=torch.float64, device=part.device)
+            return scale.view(-1, *[1] * (part.dim() - 1)) * part
+
+        scaled = [at(along, part).requires_grad_(True) for part in parts]
+        said = self.said(scaled)
+        with torch.no_grad():
+            limits = self.said([at(ends.ravel(), part) for part in parts]).double().cpu().numpy()
+        change = np.diff(limits.reshape(count, 2, 2), axis=1)[:, 0]
+        found: list[list[Floats]] = []
+        gaps = np.zeros(count)
+        for place in range(2):
+            slopes = torch.autograd.grad(
+                said[:, place].sum(), scaled, retain_graph=not place, allow_unused=True
             )
-        return found[0], found[1]
+            own = [
+                np.zeros((count, *part.shape[1:]))
+                if slope is None
+                else _summed(slope, part, mass, count)
+                for slope, part in zip(slopes, parts, strict=True)
+            ]
+            found.append(own)
+            total = np.sum([one.reshape(count, -1).sum(axis=1) for one in own], axis=0)
+            gaps = np.maximum(gaps, np.abs(total - change[:, place]))
+        return found, gaps
 
     def explanation(self, symbol: str, ds: Dates) -> Explanation:
         """Return the attributions with as many points as their sum needs."""
-        training = self.forecaster.network.training
-        self.forecaster.network.eval()
-        with torch.backends.cudnn.flags(enabled=False):
-            with torch.no_grad():
-                own = self.said(self.parts())[0].double().cpu().numpy()
-                usual = self.said([torch.zeros_like(part) for part in self.parts()])[0]
-            start = usual.double().cpu().numpy()
-            points = _POINTS
-            while True:
-                found = self.attributed(points)
-                sums = np.array([sum(float(part.sum()) for part in item) for item in found])
-                if np.abs(sums - (own - start)).max() < TOLERANCE or points >= _MOST_POINTS:
-                    break
-                points *= 2
-            deletion = self.deleted(found[0])
-        self.forecaster.network.train(training)
+        with torch.no_grad():
+            own = self.said(self.parts())[0].numpy()
+            start = self.said([torch.zeros_like(part) for part in self.parts()])[0].numpy()
+        found = self.attributed()
+        deletion = self.deleted(found[0])
         return self._explanation(symbol, ds, found, own, start, deletion)
 
     @torch.no_grad()
@@ -149,7 +193,7 @@ class _Explained:
         sizes = [part[0].numel() for part in parts]
         flat = np.concatenate([np.abs(item).ravel() for item in found])
         count = max(1, round(_REMOVED * flat.size))
-        masks = np.ones((1 + _DRAWS, flat.size), np.float32)
+        masks = np.ones((1 + _DRAWS, flat.size))
         masks[0, np.argsort(-flat, kind="stable")[:count]] = 0.0
         draw = np.random.default_rng(0)
         for number in range(1, 1 + _DRAWS):
@@ -208,6 +252,14 @@ class _Explained:
             float(own[1] - start[1]),
             deletion,
         )
+
+
+def _summed(slope: Tensor, part: Tensor, mass: Floats, count: int) -> Floats:
+    """Return slopes at the nodes times their mass and the part, by stretch, [S, ...]."""
+    weighted = slope.detach().double().cpu().numpy().reshape(count, -1, *part.shape[1:])
+    masses = mass.reshape(count, -1, *[1] * (part.dim() - 1))
+    own = part[0].double().cpu().numpy()
+    return np.asarray((weighted * masses).sum(axis=1) * own, np.float64)
 
 
 def _own_and_mean(attributed: Floats, step: int) -> Floats:
