@@ -139,7 +139,9 @@ def _run(app: object, references: Sequence[str], switches: Collection[str]) -> N
     safe = "--safe-mode" in switches
     log.catch_crashes()
     folder = _safe_folder() if safe else None
-    preferences = Preferences(folder.path / "window.ini", safe=True) if folder else Preferences()
+    preferences = (
+        Preferences(folder.path / "preferences.json", safe=True) if folder else Preferences()
+    )
     theme.apply(app, theme.current(preferences.theme))
     window = MainWindow(preferences, references)
     app.window = window  # type: ignore[attr-defined]
@@ -191,16 +193,14 @@ def _application() -> QApplication:
 
 def _reset() -> str:
     """Set the settings aside and say so; the watchlist, projects and the store are no settings."""
-    from app.preferences import settings_file
+    from app.preferences import reset_preferences
 
-    file = settings_file()
-    kept = file.with_name(f"{file.stem}.before-reset{file.suffix}")
     try:
-        file.replace(kept)
-    except FileNotFoundError:
-        return "There are no settings yet: nothing to reset."
+        kept = reset_preferences()
     except OSError as error:
-        return f"The settings {file} cannot be reset: {error.strerror}."
+        return f"The settings {error.filename} cannot be reset: {error.strerror}."
+    if kept is None:
+        return "There are no settings yet: nothing to reset."
     return (
         f"The settings were reset; those of before are in {kept}. Watchlist, projects, runs "
         "and prices are untouched."

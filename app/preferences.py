@@ -1,22 +1,26 @@
-"""What the window remembers between two starts; every value is checked, as a damaged file reads
-as anything at all.
+"""What the window remembers between two starts, as JSON; every value is checked, as a damaged file
+reads as anything at all.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, get_args
 
 import platformdirs
-from PySide6.QtCore import QByteArray, QCoreApplication, QSettings, QTimer
+from PySide6.QtCore import QByteArray, QCoreApplication, QTimer
 
 from app.theme import THEME_NAMES
 from forecasting.errors import CandlecastError, ExportError
 from forecasting.files.atomic import FileLock, atomic_write, next_step, quarantine
 from forecasting.files.bounded_read import read_regular_file
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Style = Literal["candles", "bars", "line", "area"]
 Scale = Literal["linear", "log", "percent"]
@@ -26,43 +30,130 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 #: Spans of the price chart, as they are written on its buttons.
 SPANS: tuple[str, ...] = ("1M", "3M", "6M", "YTD", "1Y", "5Y", "All")
 
-NameT = TypeVar("NameT", bound=str)
+ValueT = TypeVar("ValueT")
 
 RECENT = 10
 #: Most indicators that are remembered.
 MOST_INDICATORS = 50
 _MOST_HIDDEN = 100
+#: Most letters of a text.
 _LONGEST = 4096
+#: Most bytes of geometry or state of a window.
 _LARGEST = 1 << 20
-#: What geometry and state of a window begin with in the file.
-_BYTES = "base64:"
-#: Seconds that another window which is writing the file is waited for.
-_PATIENCE_S = 0.5
-_KEY = re.compile(r"\w+(/\w+)?", re.ASCII)
 #: Most bytes of the file.
 _MOST_BYTES = 16 * 2**20
-_ESCAPE = re.compile(r"\\x([0-9a-fA-F]+)|\\([0-7]+)|\\\r?\n|\\(.)")
-_OBJECT = re.compile(r"(?<!@)@(?:Variant|DateTime)\(")
-_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+#: Seconds that another window which is writing the file is waited for.
+_PATIENCE_S = 0.5
+#: The file that earlier versions wrote, read once where the one of today is missing.
+_OLD_NAME = "window.ini"
+_OLD_KEYS = {"suffix": "export_suffix", "look": "export_look"}
+_OLD_LISTS = ("hidden", "indicators", "recent")
 
 
-def settings_file() -> Path:
-    """Return where the settings are kept: in ``$CANDLECAST_HOME`` where that is set, else where
+def preferences_file() -> Path:
+    """Return where the preferences are kept: in ``$CANDLECAST_HOME`` where that is set, else where
     the system wants them.
     """
     home = os.environ.get("CANDLECAST_HOME")
     folder = Path(home) if home else platformdirs.user_config_path("candlecast", appauthor=False)
-    return folder / "window.ini"
+    return folder / "preferences.json"
+
+
+def reset_preferences() -> Path | None:
+    """Set the preferences aside, those of earlier versions too; None where there are none.
+
+    Returns
+    -------
+    Path or None
+        The name that the file was given.
+
+    Raises
+    ------
+    OSError
+        The system does not allow it.
+    """
+    file = preferences_file()
+    aside = None
+    for old in (file.with_name(_OLD_NAME), file):
+        if old.exists():
+            aside = old.replace(old.with_name(f"{old.stem}.before-reset{old.suffix}"))
+    return aside
+
+
+class _Value(Generic[ValueT]):
+    """One value of the file; one that is missing or makes no sense reads as its default.
+
+    Its key is the name of the attribute, without a leading underscore.
+
+    Parameters
+    ----------
+    kind : type
+        What pydantic checks the value by.
+    default : object
+    """
+
+    def __init__(self, kind: object, default: ValueT) -> None:
+        self._kind = kind
+        self._default = default
+        self._key = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Take the key from the name of the attribute."""
+        self._key = name.removeprefix("_")
+
+    def __get__(self, preferences: Preferences, owner: type) -> ValueT:
+        """Return the checked value."""
+        value = preferences.stored(self._key)
+        return self._default if value is None else self._checked(value)
+
+    def __set__(self, preferences: Preferences, value: ValueT) -> None:
+        """Keep a value, and write it soon."""
+        preferences.store(self._key, value)
+
+    def _checked(self, value: object) -> ValueT:
+        return cast(ValueT, _check(self._kind, value, self._default))
+
+
+class _Choice(_Value[ValueT]):
+    """One of some values; read without pydantic, as the first paint needs it.
+
+    Parameters
+    ----------
+    allowed : tuple
+    default : object
+    """
+
+    def __init__(self, allowed: tuple[ValueT, ...], default: ValueT) -> None:
+        super().__init__(None, default)
+        self._allowed = allowed
+
+    def _checked(self, value: object) -> ValueT:
+        return next((item for item in self._allowed if item == value), self._default)
+
+
+def _check(kind: object, value: object, default: object) -> object:
+    """Return a value as of a type, or the default."""
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValueError:
+        return default
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[object]:
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(kind, config=ConfigDict(str_max_length=_LONGEST))
 
 
 class Preferences:
-    """Typed, range-checked access to the settings of the window; a value that makes no sense reads
-    as its default.
+    """Typed, checked access to the preferences; a value that makes no sense reads as its default.
 
     Parameters
     ----------
     path : Path, optional
-        The file; :func:`settings_file` where left out.
+        The file; :func:`preferences_file` where left out. Where it is missing, ``window.ini`` of
+        earlier versions beside it is read instead, until the first value is written.
     safe : bool
         Whether the program was started in safe mode, and is to say so.
 
@@ -73,17 +164,47 @@ class Preferences:
         aside.
     """
 
+    theme = _Choice(THEME_NAMES, "system")
+    style = _Choice(STYLES, "candles")
+    #: Price axis.
+    scale = _Choice(SCALES, "linear")
+    #: How much history is shown, one of :data:`SPANS`.
+    span = _Choice(SPANS, "1Y")
+    #: Whether tickers come from the price cache only.
+    offline = _Value(bool, False)
+    #: Whether a project is written to its file whenever something changes.
+    autosave = _Value(bool, False)
+    #: Whether the tour was seen, or left.
+    toured = _Value(bool, False)
+    # The texts are "" at first, and whoever reads them validates them.
+    #: The settings of the last run, as JSON.
+    run = _Value(str, "")
+    #: How the last backtest moved, as JSON.
+    plan = _Value(str, "")
+    #: How much of a ticker is fetched, as JSON.
+    ticker = _Value(str, "")
+    #: Sizes of the docks, as JSON.
+    docks = _Value(str, "")
+    #: Preset of the layout, and the docks it holds back.
+    preset = _Value(str, "")
+    _export_suffix = _Value(str, "")
+    _export_look = _Value(str, "")
+    _folder = _Value(str, "")
+    _indicators = _Value[tuple[str, ...]](tuple[str, ...], ())
+    _hidden = _Value[tuple[str, ...]](tuple[str, ...], ())
+    _recent = _Value[tuple[str, ...]](tuple[str, ...], ())
+
     def __init__(self, path: Path | None = None, *, safe: bool = False) -> None:
         self._given, self.safe = path, safe
-        self._file = path or settings_file()
+        self._file = path or preferences_file()
         self._values, _ = _read(self._file)
         self._changed: set[str] = set()
         self._asked = self._refused = False
         self.told: Callable[[str, str], None] | None = None
 
     def data_file(self, name: str) -> Path:
-        """Return where to keep a file of the user's data: beside settings that were given a
-        place, else where the system wants it.
+        """Return where to keep a file of the user's data: beside preferences that were given a
+        path, else where the system wants it.
         """
         if self._given:
             return self._given.with_name(name)
@@ -93,181 +214,72 @@ class Preferences:
         ) / name
 
     @property
-    def theme(self) -> str:
-        """``system``, ``light`` or ``dark``."""
-        return self._choice("theme", THEME_NAMES)
-
-    @theme.setter
-    def theme(self, name: str) -> None:
-        self._set("theme", name)
-
-    @property
-    def style(self) -> Style:
-        """How bars are drawn, one of :data:`STYLES`."""
-        return self._choice("chart/style", STYLES)
-
-    @style.setter
-    def style(self, name: str) -> None:
-        self._set("chart/style", name)
-
-    @property
-    def scale(self) -> Scale:
-        """Price axis, one of :data:`SCALES`."""
-        return self._choice("chart/scale", SCALES)
-
-    @scale.setter
-    def scale(self, name: str) -> None:
-        self._set("chart/scale", name)
-
-    @property
     def indicators(self) -> tuple[str, ...]:
         """Indicators on the price chart, as their ``text`` writes them: whoever reads them
         validates them.
         """
-        return self._texts("chart/indicators")[:MOST_INDICATORS]
+        return self._indicators[:MOST_INDICATORS]
 
     @indicators.setter
     def indicators(self, texts: tuple[str, ...]) -> None:
-        self._set("chart/indicators", list(texts))
+        self._indicators = texts
 
     @property
     def hidden(self) -> frozenset[str]:
         """Keys of what the legend of the price chart has hidden."""
-        return frozenset(self._texts("chart/hidden")[:_MOST_HIDDEN])
+        return frozenset(self._hidden[:_MOST_HIDDEN])
 
     @hidden.setter
     def hidden(self, keys: frozenset[str]) -> None:
-        self._set("chart/hidden", sorted(keys))
-
-    @property
-    def span(self) -> str:
-        """How much history is shown, one of :data:`SPANS`."""
-        return self._choice("chart/span", SPANS, "1Y")
-
-    @span.setter
-    def span(self, name: str) -> None:
-        self._set("chart/span", name)
-
-    @property
-    def run(self) -> str:
-        """The settings of the last run as JSON, or "": whoever reads it validates it."""
-        return self._text("run")
-
-    @run.setter
-    def run(self, text: str) -> None:
-        self._set("run", text)
-
-    @property
-    def plan(self) -> str:
-        """How the last backtest moved, as JSON, or "": whoever reads it validates it."""
-        return self._text("plan")
-
-    @plan.setter
-    def plan(self, text: str) -> None:
-        self._set("plan", text)
+        self._hidden = tuple(sorted(keys))
 
     @property
     def export(self) -> tuple[str, str]:
         """Suffix and look (JSON) of the last picture that was exported, each "" at first:
         whoever reads them validates them.
         """
-        return self._text("export/suffix"), self._text("export/look")
+        return self._export_suffix, self._export_look
 
     @export.setter
     def export(self, chosen: tuple[str, str]) -> None:
-        for key, text in zip(("export/suffix", "export/look"), chosen, strict=True):
-            self._set(key, text)
+        self._export_suffix, self._export_look = chosen
 
     @property
     def folder(self) -> str:
         """The folder of the last file dialog, if it is still there, else the home folder."""
-        folder = Path(self._text("folder") or Path.home())
+        folder = Path(self._folder or Path.home())
         return str(folder if folder.is_dir() else Path.home())
 
     @folder.setter
     def folder(self, path: str | Path) -> None:
-        self._set("folder", str(path))
-
-    @property
-    def offline(self) -> bool:
-        """Whether tickers come from the price cache only."""
-        return self._text("offline") == "yes"
-
-    @offline.setter
-    def offline(self, offline: bool) -> None:
-        self._set("offline", "yes" if offline else "no")
-
-    @property
-    def autosave(self) -> bool:
-        """Whether a project is written to its file whenever something changes."""
-        return self._text("autosave") == "yes"
-
-    @autosave.setter
-    def autosave(self, wanted: bool) -> None:
-        self._set("autosave", "yes" if wanted else "no")
-
-    @property
-    def toured(self) -> bool:
-        """Whether the tour was seen, or left."""
-        return self._text("toured") == "yes"
-
-    @toured.setter
-    def toured(self, toured: bool) -> None:
-        self._set("toured", "yes" if toured else "no")
-
-    @property
-    def docks(self) -> str:
-        """Sizes of the docks as JSON, or "": whoever reads them validates them."""
-        return self._text("window/docks")
-
-    @docks.setter
-    def docks(self, text: str) -> None:
-        self._set("window/docks", text)
-
-    @property
-    def preset(self) -> str:
-        """Preset of the layout, and the docks it holds back, or "": whoever reads it validates
-        it.
-        """
-        return self._text("window/preset")
-
-    @preset.setter
-    def preset(self, text: str) -> None:
-        self._set("window/preset", text)
-
-    @property
-    def ticker(self) -> str:
-        """How much of a ticker is fetched, as JSON, or "": whoever reads it validates it."""
-        return self._text("ticker")
-
-    @ticker.setter
-    def ticker(self, text: str) -> None:
-        self._set("ticker", text)
+        self._folder = str(path)
 
     @property
     def recent(self) -> tuple[str, ...]:
         """References that were loaded, the latest first."""
-        return self._texts("recent")[:RECENT]
+        return self._recent[:RECENT]
 
     def remember(self, reference: str) -> None:
         """Put a reference in front of the recent ones."""
-        rest = [item for item in self.recent if item != reference]
-        self._set("recent", [reference, *rest][:RECENT])
+        self._recent = tuple(dict.fromkeys((reference, *self.recent)))[:RECENT]
 
     def bytes(self, key: str) -> QByteArray:
         """Return geometry or state of a window under a key, empty where there is none; Qt checks
         its content.
         """
-        value = self._values.get(f"window/{key}")
-        if isinstance(value, str) and value.startswith(_BYTES):
-            value = QByteArray.fromBase64(
-                QByteArray(value.removeprefix(_BYTES).encode("ascii", "ignore"))
-            )
-        return value if isinstance(value, QByteArray) and value.size() <= _LARGEST else QByteArray()
+        text = self._values.get(key)
+        if not isinstance(text, str):
+            return QByteArray()
+        value = QByteArray.fromBase64(QByteArray(text.encode("ascii", "ignore")))
+        return value if value.size() <= _LARGEST else QByteArray()
 
     def keep_bytes(self, key: str, value: QByteArray) -> None:
         """Keep geometry or state of a window."""
-        self._set(f"window/{key}", _BYTES + value.toBase64().toStdString())
+        self.store(key, value.toBase64().toStdString())
+
+    def stored(self, key: str) -> object:
+        """Return a value as it is in the file, unchecked; None where it is missing."""
+        return self._values.get(key)
 
     def save(self) -> bool:
         """Write what has changed into the file, beside what other windows have written there;
@@ -289,10 +301,10 @@ class Preferences:
                 )
             changed = {key: self._values[key] for key in self._changed}
             if "recent" in changed:
-                changed["recent"] = list(
-                    dict.fromkeys([*self.recent, *_texts(there.get("recent"))])
-                )[:RECENT]
-            atomic_write(self._file, _written({**there, **changed}))
+                others = cast(tuple[str, ...], _check(tuple[str, ...], there.get("recent"), ()))
+                changed["recent"] = list(dict.fromkeys((*self.recent, *others)))[:RECENT]
+            text = json.dumps({**there, **changed}, indent=1, ensure_ascii=False)
+            atomic_write(self._file, text.encode("utf-8", "replace"))
         except (OSError, CandlecastError) as error:
             self._refuse(error)
             return False
@@ -315,8 +327,10 @@ class Preferences:
         if self.told is not None:
             self.told(message, hint)
 
-    def _set(self, key: str, value: object) -> None:
+    def store(self, key: str, value: object) -> None:
         """Take a value, and write it as soon as nothing else is to be done."""
+        if isinstance(value, tuple):
+            value = list(value)
         if self._values.get(key) == value:
             return
         self._values[key] = value
@@ -329,85 +343,40 @@ class Preferences:
         if self._asked:
             self.save()
 
-    def _choice(self, key: str, allowed: tuple[NameT, ...], default: NameT | None = None) -> NameT:
-        value = self._values.get(key)
-        return next((name for name in allowed if name == value), default or allowed[0])
-
-    def _text(self, key: str) -> str:
-        value = self._values.get(key)
-        return value if isinstance(value, str) and len(value) <= _LONGEST else ""
-
-    def _texts(self, key: str) -> tuple[str, ...]:
-        return _texts(self._values.get(key))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    return tuple(item for item in values if isinstance(item, str) and 0 < len(item) <= _LONGEST)
-
-
-def is_harmless(file: Path) -> bool:
-    """Whether a file of settings holds text and bytes only; one that is not there does.
-
-    Qt makes of ``@Variant`` and ``@DateTime`` whatever they describe, and PySide takes Python
-    objects in them out of a pickle, which runs code. They are looked for as Qt will see them:
-    without escapes, quotes and line ends that are continued.
-    """
-    try:
-        text = read_regular_file(file, _MOST_BYTES).decode("latin-1")
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    text = _ESCAPE.sub(_meant, text).replace('"', "")
-    return not _OBJECT.search(text)
-
-
-def _meant(escape: re.Match[str]) -> str:
-    """Return what an escape stands for; Qt keeps the last 16 bits of a number."""
-    number = (
-        int(escape[1][-4:], 16)
-        if escape[1]
-        else int(escape[2][-12:], 8) & 0xFFFF
-        if escape[2]
-        else 0
-    )
-    return chr(number) if number else escape[3] or ""
-
 
 def _read(file: Path) -> tuple[dict[str, object], bool]:
-    """Return the values of the file, and whether it is damaged.
-
-    QSettings reads anything; what it writes on a full disk is lost unsaid.
-    """
-    if not is_harmless(file):
+    """Return the values of the file, and whether it is damaged."""
+    try:
+        values = json.loads(read_regular_file(file, _MOST_BYTES))
+    except FileNotFoundError:
+        return _read_ini(file.with_name(_OLD_NAME)), False
+    except (OSError, ValueError, RecursionError):
         return {}, True
-    store = QSettings(str(file), QSettings.Format.IniFormat)
-    values = {key: store.value(key) for key in store.allKeys() if _KEY.fullmatch(key)}
-    return values, store.status() is QSettings.Status.FormatError
+    return (values, False) if isinstance(values, dict) else ({}, True)
 
 
-def _written(values: Mapping[str, object]) -> bytes:
-    """Return the file, as QSettings reads it."""
-    groups: dict[str, list[str]] = {}
-    for key, value in sorted(values.items()):
-        group, _, name = key.rpartition("/")
-        if isinstance(value, QByteArray):
-            value = _BYTES + value.toBase64().toStdString()
-        if isinstance(value, (str, list)):
-            words = (
-                [value]
-                if isinstance(value, str)
-                else [item for item in value if isinstance(item, str)]
-            )
-            groups.setdefault(group or "General", []).append(
-                f"{name}={', '.join(map(_quoted, words)) or '@Invalid()'}"
-            )
-    lines = [line for group, entries in groups.items() for line in (f"[{group}]", *entries, "")]
-    return "\n".join(lines).encode("utf-8", "replace")
+def _read_ini(file: Path) -> dict[str, object]:
+    """Return the values of the file that earlier versions wrote: ``name="text", "text"`` a line,
+    escaped as in JSON, an ``@`` in front doubled.
+    """
+    try:
+        text = read_regular_file(file, _MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return {}
+    values: dict[str, object] = {}
+    for line in text.split("\n"):
+        name, equals, written = line.strip().partition("=")
+        if not equals or written.startswith("@"):
+            continue
+        try:
+            items = json.loads(f"[{written}]")
+        except (ValueError, RecursionError):
+            items = [item.strip() for item in written.split(",")]
+        items = [_old_text(item) for item in items if isinstance(item, str)]
+        if items:
+            values[_OLD_KEYS.get(name, name)] = items if name in _OLD_LISTS else items[0]
+    return values
 
 
-def _quoted(text: str) -> str:
-    plain = "".join(item for item in text if item >= " " or item in _ESCAPED)
-    escaped = "".join(_ESCAPED.get(item, item) for item in plain)
-    return f'"{"@" * text.startswith("@")}{escaped}"'
+def _old_text(text: str) -> str:
+    return text.removeprefix("base64:").removeprefix("@")

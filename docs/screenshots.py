@@ -50,7 +50,9 @@ def wait(condition: Callable[[], object], seconds: float = 300) -> None:
 
 def opened(name: str, size: tuple[int, int]) -> Workbench:
     """Open a window of a size in a theme, with the sample in it and the engine ready."""
-    preferences = Preferences(Path(tempfile.mkdtemp(prefix="candlecast-settings-")) / "window.ini")
+    preferences = Preferences(
+        Path(tempfile.mkdtemp(prefix="candlecast-settings-")) / "preferences.json"
+    )
     preferences.theme, preferences.toured = name, True
     app = QApplication.instance()
     assert isinstance(app, QApplication)

@@ -26,7 +26,7 @@ def kinds(patch: pytest.MonkeyPatch, folder: Path, *, one: bool) -> dict[str, li
         "getOpenFileNames",
         lambda *given: ([name(*given)[0]] if name(*given)[0] else [], ""),
     )
-    assert dialogs.ask_open(None, Preferences(folder / "window.ini"), one=one) == []  # type: ignore[arg-type]
+    assert dialogs.ask_open(None, Preferences(folder / "preferences.json"), one=one) == []  # type: ignore[arg-type]
     return {
         words: patterns.rstrip(")").split()
         for words, _, patterns in (kind.partition(" (") for kind in asked[0].split(";;"))

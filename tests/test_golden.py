@@ -116,13 +116,21 @@ def test_the_comparison_sees_what_is_gone_and_what_has_changed() -> None:
 
 
 def test_settings_of_the_window_are_still_those(golden: Path) -> None:
-    kept = Preferences(golden / "window.ini")
+    kept = Preferences(golden / "preferences.json")
     assert (kept.style, kept.scale, kept.span, kept.theme) == ("line", "log", "3M", "dark")
     assert kept.indicators == ("sma(20)", "rsi(14)")
     assert (kept.offline, kept.toured, kept.hidden) == (True, True, {"volume"})
     assert RunConfig.from_json(kept.run).changed().model.model == "gru"
     assert kept.recent
     assert not kept.bytes("geometry").isEmpty()
+    kept.theme = "light"
+    assert kept.save()
+    (golden / "window.ini").write_text("[General]\ntheme=system\n")  # it was read once
+    again = Preferences(golden / "preferences.json")
+    names = ("style", "scale", "span", "indicators", "offline", "toured", "hidden", "run")
+    assert [getattr(again, name) for name in names] == [getattr(kept, name) for name in names]
+    assert (again.theme, again.bytes("state")) == ("light", kept.bytes("state"))
+    json.loads((golden / "preferences.json").read_bytes())
 
 
 def test_the_store_holds_its_runs_outcomes_and_prices(golden: Path) -> None:

@@ -467,7 +467,7 @@ def test_indicators_are_chosen_in_the_menu_and_remembered(qtbot: Any, tmp_path: 
         form.fields[0].setValue(50)
         assert not form._accept.isEnabled()
         form.reject()
-    kept = Preferences(tmp_path / "window.ini")
+    kept = Preferences(tmp_path / "preferences.json")
     assert (kept.indicators, kept.hidden, kept.scale) == (
         ("sma:30",),
         frozenset({"sma:30"}),

@@ -78,7 +78,7 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
         assert tour.card.isHidden(), "who has left it is left in peace"
         bench.actions["tour"].trigger()
         assert tour.card.isVisible(), "and may see it again"
-    assert Preferences(tmp_path / "settings" / "window.ini").toured
+    assert Preferences(tmp_path / "settings" / "preferences.json").toured
 
 
 def test_the_tour_goes_on_with_a_file_of_ones_own(

@@ -39,7 +39,10 @@ def test_resetting_sets_the_settings_aside_and_says_so(own_folders: Path) -> Non
     (own_folders / "window.ini").write_text("[General]\ntheme=dark\n")
     (own_folders / "watchlist.json").write_text("{}")
     assert "window.before-reset.ini" in program._reset()
-    assert sorted(path.name for path in own_folders.glob("w*")) == [
+    (own_folders / "preferences.json").write_text('{"theme": "dark"}')
+    assert "preferences.before-reset.json" in program._reset()
+    assert sorted(path.name for path in own_folders.glob("[pw]*")) == [
+        "preferences.before-reset.json",
         "watchlist.json",
         "window.before-reset.ini",
     ]
@@ -79,9 +82,9 @@ sys.exit(program.main(sys.argv[1:]))
 
 @pytest.mark.slow
 def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
-    (own_folders / "window.ini").write_text("[General]\nrun=damaged\n[chart]\nstyle=area\n")
+    (own_folders / "preferences.json").write_text('{"run": "damaged", "style": "area"}')
     (own_folders / "watchlist.json").write_text('{"version": 1, "rows": []}')
-    before = {path.name: path.read_bytes() for path in own_folders.glob("w*")}
+    before = {path.name: path.read_bytes() for path in own_folders.glob("[pw]*")}
     command = [sys.executable, "-c", _RUN, str(ROOT), "--safe-mode", "sample:sp500"]
     done = subprocess.run(
         command,
@@ -93,7 +96,7 @@ def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Candlecast (safe mode) 1 20" in done.stdout
-    assert {path.name: path.read_bytes() for path in own_folders.glob("w*")} == before
+    assert {path.name: path.read_bytes() for path in own_folders.glob("[pw]*")} == before
     log = (own_folders / "log" / "candlecast.log").read_text()
     assert "safe mode" in log
     assert "loaded 1 series of 5031 bars" in log

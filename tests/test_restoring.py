@@ -15,7 +15,6 @@ from window_bench import idle, price_file, wait, window
 
 from app.features.project.project_file import Project, read_project
 from app.features.view.controller import ViewController
-from app.preferences import _written
 from forecasting.config import GROUPS, BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 
@@ -90,11 +89,8 @@ def test_every_part_of_a_project_may_hold_anything(tmp_path: Path) -> None:
 
 def test_the_window_is_whole_whatever_one_setting_holds(tmp_path: Path, qapp: object) -> None:
     prices = price_file(tmp_path / "mine.csv")
-    (tmp_path / "window.ini").write_bytes(
-        _written(
-            {"run": '{"model":[]}', "plan": '{"step_size":[]}', "ticker": "[]", "toured": "yes"}
-        )
-    )
+    held = {"run": '{"model":[]}', "plan": '{"step_size":[]}', "ticker": "[]", "toured": True}
+    (tmp_path / "preferences.json").write_text(json.dumps(held))
     with window(tmp_path, str(prices)) as bench:
         wait(idle_now(bench))
         assert [row.symbol for row in bench.session.watchlist.rows] == ["mine"]
@@ -113,9 +109,8 @@ def test_a_part_that_cannot_be_restored_keeps_nothing_else_back(
         raise ZeroDivisionError("damaged beyond words")
 
     monkeypatch.setattr(ViewController, "restore", broken)
-    (tmp_path / "window.ini").write_bytes(
-        _written({"run": json.dumps({"task": {"horizon": 7}}), "toured": "yes"})
-    )
+    held = {"run": json.dumps({"task": {"horizon": 7}}), "toured": True}
+    (tmp_path / "preferences.json").write_text(json.dumps(held))
     with window(tmp_path, str(price_file(tmp_path / "mine.csv"))) as bench:
         wait(idle_now(bench))
         assert bench.session.series.symbol == "mine"

@@ -38,7 +38,9 @@ def bench(
 ) -> Iterator[Workbench]:
     """One window for all tests, each of which leaves it at rest."""
     theme.apply(qapp, theme.LIGHT)
-    window = MainWindow(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), [prices])
+    window = MainWindow(
+        Preferences(tmp_path_factory.mktemp("settings") / "preferences.json"), [prices]
+    )
     window.resize(1024, 700)
     window.show()
     item = window.furnish()

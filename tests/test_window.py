@@ -117,7 +117,9 @@ def shared(
     qapp: QApplication, prices: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workbench]:
     """One window for all tests that leave it open."""
-    window = opened(Preferences(tmp_path_factory.mktemp("settings") / "window.ini"), str(prices))
+    window = opened(
+        Preferences(tmp_path_factory.mktemp("settings") / "preferences.json"), str(prices)
+    )
     yield furnished(window)
     closed(window)
 
@@ -271,7 +273,7 @@ def test_a_file_name_gets_the_suffix_of_the_chosen_kind(
 ) -> None:
     chosen = {"plot": "plot.svg", "plot.PNG": "plot.PNG", "plot.v2": "plot.v2.svg", "": ""}
     kinds = {".png": "PNG image", ".svg": "SVG drawing"}
-    preferences = Preferences(tmp_path / "window.ini")
+    preferences = Preferences(tmp_path / "preferences.json")
     for name, expected in chosen.items():
         answer = (str(tmp_path / name) if name else "", "SVG drawing (*.svg)")
         monkeypatch.setattr(
@@ -445,15 +447,23 @@ def test_choices_are_remembered(qtbot: Any, own: Workbench, prices: Path) -> Non
 
 
 DAMAGE = [
-    "[%General]\ntheme=@Invalid()",
-    "theme=purple\nrun={\n[chart]\nspan=@Variant(\\0)\n[window]\nstate=7",
-    "\0\xff",
+    ("window.ini", "[%General]\ntheme=@Invalid()"),
+    ("window.ini", "theme=purple\nrun={\n[chart]\nspan=@Variant(\\0)\n[window]\nstate=7"),
+    ("window.ini", "\0\xff"),
+    (
+        "preferences.json",
+        '{"theme": "purple", "span": 5, "recent": {}, "state": 7, "run": "\\ud800"}',
+    ),
+    ("preferences.json", "[" * 10**5),
+    ("preferences.json", "\0\xff"),
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_settings_read_as_defaults(qtbot: Any, own_folders: Path, damage: str) -> None:
-    (own_folders / "window.ini").write_text(damage, encoding="latin-1")
+@pytest.mark.parametrize(("name", "damage"), DAMAGE)
+def test_damaged_settings_read_as_defaults(
+    qtbot: Any, own_folders: Path, name: str, damage: str
+) -> None:
+    (own_folders / name).write_text(damage, encoding="latin-1")
     found = Preferences()
     assert (found.theme, found.style, found.scale, found.span) == (
         "system",

@@ -77,7 +77,7 @@ def window(folder: Path, *references: str, recovery: bool = False) -> Iterator[W
     theme.apply(app, theme.LIGHT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "warm_up", lambda _self: None)
-        shown = MainWindow(Preferences(folder / "window.ini"), references)
+        shown = MainWindow(Preferences(folder / "preferences.json"), references)
         shown.resize(1024, 700)
         shown.show()
         bench = shown.furnish()

@@ -293,7 +293,7 @@ def started(
     with pytest.MonkeyPatch.context() as patch:
         if not engine:
             patch.setattr(Session, "warm_up", lambda _self: None)
-        preferences = Preferences(home / "window.ini")
+        preferences = Preferences(home / "preferences.json")
         if toured:
             preferences.toured = True
         window = MainWindow(preferences, references)

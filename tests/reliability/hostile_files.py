@@ -614,16 +614,9 @@ def _any_file() -> None:
     bounded_read.regular_file = lambda path: path
 
 
-def _trusting_settings() -> None:
-    from app import preferences
-
-    preferences.is_harmless = lambda _file: True
-
-
 #: What is taken out, by name, so that the checks can be seen to fail without it.
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "limits": _no_limits, "bundle": _trusting_bundle, "ordinary files": _any_file,
-    "settings": _trusting_settings,
 }  # fmt: skip
 
 __all__ = ["PROTECTIONS", "TINY", "Hostile", "corpus", "json", "xlsx"]

@@ -446,8 +446,8 @@ def fold_files() -> Iterator[Hostile]:
 
 
 def settings_files() -> Iterator[Hostile]:
-    """Yield settings as Qt reads them: ``@Variant`` holds anything, a Python object too, which
-    PySide takes from a pickle.
+    """Yield preferences, and those of earlier versions as Qt would read them: ``@Variant`` holds
+    anything, a Python object too, which PySide takes from a pickle.
     """
 
     def hostile(name: str, text: str) -> Hostile:
@@ -489,6 +489,12 @@ def settings_files() -> Iterator[Hostile]:
             f"[window]\n{text}\n[chart]\n{text}\n".encode("utf-8", "surrogatepass"),
             "window.ini",
             refused=False,
+        )
+    for text in ("[" * 10**5, "7", "null", '{"theme": NaN}', '{"recent": [[[]]]}', '{"run": ' + "9" * 10**5 + "}",
+                 '{"recent": ["' + "x" * 10**7 + '"]}', '{"geometry": "' + "A" * 10**7 + '"}',
+                 '{"style": {"$ref": "/"}, "folder": "\\u0000", "toured": 1e999}'):  # fmt: skip
+        yield Hostile(
+            "settings", f"json {text[:30]!r}", text.encode(), "preferences.json", refused=False
         )
 
 

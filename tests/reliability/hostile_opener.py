@@ -202,7 +202,7 @@ def config(path: str) -> str:
 def settings(path: str) -> str:
     from app.preferences import Preferences
 
-    preferences = Preferences(Path(path))
+    preferences = Preferences(Path(path).with_name("preferences.json"))
     for name in (
         "theme",
         "style",

@@ -358,14 +358,6 @@ def _read_list(path: Path, found: dict[str, Any]) -> None:
     found["symbols"] += [row.symbol for row in Watchlist.from_json(path.read_bytes())[0].rows]
 
 
-def _read_settings(path: Path, _found: dict[str, Any]) -> None:
-    from app.preferences import _read as read
-
-    values, damaged = read(path)
-    assert values
-    assert not damaged
-
-
 def _read_store(path: Path, found: dict[str, Any]) -> None:
     from forecasting.store import Journal, PriceStore, RunStore
 
@@ -428,7 +420,6 @@ READERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     ".json": lambda path, found: (
         _read_list(path, found) if path.name == "watchlist.json" else json.loads(path.read_bytes())
     ),
-    ".ini": _read_settings,
     ".sqlite": _read_store,
     ".sqlite-wal": lambda *_: None,
     ".sqlite-shm": lambda *_: None,

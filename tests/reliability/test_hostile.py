@@ -283,7 +283,6 @@ def test_no_file_of_an_enemy_does_anything(tmp_path: Path) -> None:
 
 
 _TRAPS: dict[str, tuple[str, str, str]] = {
-    "settings": ("settings", "theme is a pickle protocol 4", "ran the code"),
     "bundle": ("model", "pickle protocol 4", "ran the code"),
     "limits": ("prices", "gz bomb of one bar", "crashed|took"),
     "ordinary files": ("project", "a named pipe", "no answer"),

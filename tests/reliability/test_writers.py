@@ -303,7 +303,7 @@ def test_a_claim_of_a_program_that_is_gone_is_swept(tmp_path: Path) -> None:
 
 
 def test_settings_stay_whole_and_it_is_said_once(tmp_path: Path, qapp: object) -> None:
-    path, told = tmp_path / "window.ini", list[tuple[str, str]]()
+    path, told = tmp_path / "preferences.json", list[tuple[str, str]]()
     kept = Preferences(path)
     kept.theme, kept.folder = "dark", 'Zażółć "gęślą" \\ jaźń, @home; = [x]\n'
     assert kept.save()
@@ -323,18 +323,21 @@ def test_settings_stay_whole_and_it_is_said_once(tmp_path: Path, qapp: object) -
     assert kept.save()
     again = Preferences(path)
     assert (again.theme, again.style) == ("dark", "area")
-    assert again._text("folder") == kept._text("folder")
+    assert again._folder == kept._folder
 
 
 def test_two_windows_keep_each_others_settings(tmp_path: Path, qapp: object) -> None:
-    item, other = Preferences(tmp_path / "window.ini"), Preferences(tmp_path / "window.ini")
+    item, other = (
+        Preferences(tmp_path / "preferences.json"),
+        Preferences(tmp_path / "preferences.json"),
+    )
     item.theme = "dark"
     item.remember("a.csv")
     assert item.save()
     other.style = "line"
     other.remember("b.csv")
     assert other.save()
-    both = Preferences(tmp_path / "window.ini")
+    both = Preferences(tmp_path / "preferences.json")
     assert (both.theme, both.style, both.recent) == ("dark", "line", ("b.csv", "a.csv"))
 
 
