@@ -151,6 +151,9 @@ class Banner(MessageBar):
         self._theme = theme
         self._dismiss.setIcon(icon("cancel", theme))
         self._copy.setIcon(icon("copy", theme))
+        self._draw_kind(theme)
+
+    def _draw_kind(self, theme: Theme) -> None:
         self._picture.setPixmap(icon(self._kind, theme).pixmap(QSize(20, 20)))
 
     def _show(
@@ -175,5 +178,5 @@ class Banner(MessageBar):
         self._copy.setVisible(kind == "warning")
         self.setAccessibleDescription(f"{message} {hint}".strip())
         if self._theme:
-            self.set_theme(self._theme)
+            self._draw_kind(self._theme)
         self.set_active(True)

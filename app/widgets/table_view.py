@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView
 
 from app.charts.plot import Columns
@@ -75,7 +75,7 @@ class TableModel(QAbstractTableModel):
 
 
 class TableView(QTableView):
-    """Shows a sheet.
+    """Shows a sheet; one that is hidden measures its columns when it comes to the front.
 
     Parameters
     ----------
@@ -105,6 +105,7 @@ class TableView(QTableView):
         self.setModel(self._sorted)
         if chosen:
             self.activated.connect(lambda index: chosen(self._sorted.mapToSource(index).row()))
+        self._measured = True
         self.show_sheet({})
 
     @property
@@ -123,6 +124,19 @@ class TableView(QTableView):
         if old is not None:
             old.deleteLater()
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self._measured = False
+        if self.isVisible():
+            self._measure()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Come to the front with columns as wide as their content."""
+        if not self._measured:
+            self._measure()
+        super().showEvent(event)
+
+    def _measure(self) -> None:
+        """Make the columns as wide as their content."""
+        self._measured = True
         self.horizontalHeader().setResizeContentsPrecision(_MEASURED)
         self.resizeColumnsToContents()
 

@@ -64,6 +64,8 @@ from forecasting.plugins import problems
 FIRST_SAMPLE = "sample:sp500"
 #: Next steps that the banner has room for.
 _MOST_STEPS = 2
+#: Milliseconds between two steps that each lay out the window anew: it answers between them.
+_APART_MS = 50
 #: Milliseconds that a closing window waits for its threads.
 _CLOSE_MS = 300
 
@@ -600,11 +602,18 @@ class Workbench(QObject):
                     f"trained for {event.result.info.epochs} epochs in "
                     f"{event.result.info.seconds:.1f} s"
                 )
-                self.running.show_result()
                 QApplication.alert(self.window)
-                QTimer.singleShot(0, self, self._advise)
+                QTimer.singleShot(_APART_MS, self, self._bring_results)
             case BacktestFinished() | AuditFinished() | LearningRatesTried():
                 QApplication.alert(self.window)
+
+    def _bring_results(self) -> None:
+        """Bring the results of the training that has ended to the front, then what it asks for,
+        in a turn each: both move the chart.
+        """
+        if not self.running.live:
+            self.running.show_result()
+            QTimer.singleShot(_APART_MS, self, self._advise)
 
     def _advise(self) -> None:
         """Offer what the training that has ended asks for; a fault that is told stays."""

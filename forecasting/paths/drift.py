@@ -93,5 +93,5 @@ def _kept(ratio: Floats, residuals: Residuals) -> Floats:
     independent = means.size / np.arange(1, ratio.size + 1) - _LOST
     some = np.maximum(independent, 1e-9)
     doubt = (1 + _DOUBTED / some) * _OF_MEDIAN * together / some
-    left = np.maximum(0.0, 1 - doubt / np.maximum(ratio**2, 1e-300))
+    left = np.maximum(0.0, 1 - doubt / np.maximum(ratio**2, 1e-100))
     return np.where(independent > 0, left, 0.0)

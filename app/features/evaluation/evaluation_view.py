@@ -4,7 +4,7 @@ residuals, each on a tab.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -34,7 +34,7 @@ from app.widgets.table_view import TableView
 from forecasting.baselines import model_title
 from forecasting.checks import serious
 from forecasting.events import Verdict
-from forecasting.metrics import METRICS, residual_figures
+from forecasting.metrics import METRICS
 from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
 
 #: Findings, and series that are left out, that are shown beside a verdict.
@@ -136,7 +136,7 @@ class EvaluationView(QWidget):
             chart.say_lacking(lacking)
         self.steps.show_steps({})
         self.calibration.show_profiles({})
-        self.residuals.show_outcomes(outcomes, kept or {})
+        self.residuals.show_outcomes(outcomes)
         self.changed.emit()
         if kept:
             self.show_detail(Detail(outcomes, kept))
@@ -196,6 +196,7 @@ class EvaluationView(QWidget):
         self._detail = detail
         self.steps.show_steps({name: item.steps for name, item in detail.profiles.items()})
         self.calibration.show_profiles(detail.profiles)
+        self.residuals.show_figures(detail.profiles)
         self.changed.emit()
 
     def refresh(self) -> None:
@@ -399,25 +400,35 @@ class ResidualTab(_PlotTab):
         self.step.valueChanged.connect(self._show)
         self._choose(self.tr("Step"), self.step)
         self._outcomes: Mapping[str, Outcomes] = {}
-        self._kept: Mapping[str, Profile] = {}
+        self._profiles: Mapping[str, Profile] = {}
 
-    def show_outcomes(self, outcomes: Mapping[str, Outcomes], kept: Mapping[str, Profile]) -> None:
-        """Show the residuals of the first model, and figures of all: those that were kept, or
-        else those of the outcomes.
+    def show_outcomes(self, outcomes: Mapping[str, Outcomes]) -> None:
+        """Show the residuals of the first model; the figures of all follow with
+        :meth:`show_figures`.
         """
-        self._outcomes, self._kept = outcomes, kept
-        steps = [
-            *(item.horizon for item in outcomes.values()),
-            *(len(item.residuals) for item in kept.values()),
-        ]
+        self._outcomes, self._profiles = outcomes, {}
+        self._bound([item.horizon for item in outcomes.values()])
+        self._show()
+
+    def show_figures(self, profiles: Mapping[str, Profile]) -> None:
+        """Show the figures of each model's residuals."""
+        self._profiles = profiles
+        self._bound([len(item.residuals) for item in profiles.values()])
+        self._show_figures()
+
+    def _bound(self, steps: Sequence[int]) -> None:
+        """Offer the steps ahead that there are."""
         self.step.blockSignals(True)
         self.step.setMaximum(max(steps, default=1))
         self.step.blockSignals(False)
-        self._show()
 
     def _show(self) -> None:
         step = self.step.value()
         self.chart.show_residuals(next(iter(self._outcomes.values()), None), step)
+        self._show_figures()
+        self.changed.emit()
+
+    def _show_figures(self) -> None:
         names = {
             "mean": (
                 self.tr("Mean"),
@@ -433,15 +444,11 @@ class ResidualTab(_PlotTab):
                 ),
             ),
         }
-        figures = (
-            {name: residual_figures(item, step) for name, item in self._outcomes.items()}
-            if not self._kept
-            else {name: tuple(item.residuals[step - 1]) for name, item in self._kept.items()}
-        )
+        step = self.step.value()
+        figures = {name: item.residuals[step - 1] for name, item in self._profiles.items()}
         text = np.array(list(figures.values())).reshape(-1, len(names))
         columns: Columns = {
             self.tr("Model"): [model_title(name) for name in figures],
             **{head: values for (head, _), values in zip(names.values(), text.T, strict=True)},
         }
         self.table.show_sheet(columns, ["", *(tip for _, tip in names.values())])
-        self.changed.emit()
