@@ -27,7 +27,7 @@ from forecasting.model_registry import MODELS, ModelSpec
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.shapes import describe
 from forecasting.store.differences import _settings
-from forecasting.training import Forecaster
+from forecasting.training import TrainedNetwork
 from forecasting.training.diagnostics import on_memory
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +81,7 @@ def test_a_registered_network_is_trained_estimated_saved_and_loaded(
     forecast = finished.forecaster.predict(panel, Origins.last(panel))
     finished.forecaster.save(tmp_path / "model")
     assert np.array_equal(
-        Forecaster.load(tmp_path / "model", "cpu").predict(panel, Origins.last(panel)), forecast
+        TrainedNetwork.load(tmp_path / "model", "cpu").predict(panel, Origins.last(panel)), forecast
     )
 
 

@@ -293,6 +293,7 @@ def test_too_little_memory_is_told_before_a_library_waits_for_it(
     monkeypatch.setattr(
         resource, "getrlimit", lambda _what: (1_500_000_000, resource.RLIM_INFINITY)
     )
+    monkeypatch.delitem(sys.modules, "torch", raising=False)  # loaded by another test
     assert main(["forecast", str(csv), *QUICK]) == 2
     assert "1,500 MB" in capsys.readouterr().err
     assert main(["inspect", str(csv)]) == 0
