@@ -38,10 +38,11 @@ pytestmark = [
     )
 ]
 
+#: Memory, and seconds of the processor, that one file may take.
 _MOST_BYTES, _MOST_S = 256 * 2**20, 1.0
-#: Seconds after which a child that has used less of the processor hangs, on a machine that is busy
-#: with other things.
-_PATIENCE_S = 8.0
+#: Seconds on the wall after which a child hangs: a machine that is busy with other things gives it
+#: little of the processor for long.
+_PATIENCE_S = 120.0
 _HERE = Path(__file__).parent
 
 
@@ -86,7 +87,7 @@ class Opener:
         self._child.kill()
         self._child.communicate()
 
-    def ask(self, patience: float = 60.0, **question: str) -> dict[str, Any]:
+    def ask(self, patience: float = _PATIENCE_S, **question: str) -> dict[str, Any]:
         """Return the child's answer; one that hangs or ends has crashed."""
         stdin, stdout = self._child.stdin, self._child.stdout
         assert stdin is not None
@@ -111,7 +112,6 @@ class Opener:
             "message": what,
             "hint": "",
             "seconds": patience,
-            "waited": patience,
             "bytes": 0,
             "broken": [],
         }
@@ -120,7 +120,9 @@ class Opener:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def open(self, hostile: Hostile, patience: float = 20.0) -> tuple[dict[str, Any], list[str]]:
+    def open(
+        self, hostile: Hostile, patience: float = _PATIENCE_S
+    ) -> tuple[dict[str, Any], list[str]]:
         """Let the child open a file; return its answer and what is wrong with it."""
         index = self.folder / "a/b/c"
         path = hostile.put(index)
@@ -158,8 +160,6 @@ def judged(hostile: Hostile, answer: dict[str, Any], path: str) -> list[str]:
         wrong.append(f"took {answer['bytes'] >> 20} MB")
     if answer["seconds"] > _MOST_S:
         wrong.append(f"took {answer['seconds']:.1f} s")
-    if answer["waited"] > _PATIENCE_S:
-        wrong.append(f"waited {answer['waited']:.1f} s")
     if hostile.refused and answer["outcome"] != "refused":
         wrong.append(f"was opened: {answer['message'][:200]}")
     if answer["outcome"] == "refused":
@@ -198,7 +198,7 @@ def opener(folder: Path, kinds: Collection[str], *without: str) -> Iterator[Open
     try:
         for hostile in _warm():
             if hostile.kind in kinds:
-                answer = child.open(hostile, patience=120)[0]
+                answer = child.open(hostile)[0]
                 assert child.alive, (
                     f"{hostile.kind}: {answer['message']}: "
                     f"{(folder / 'stderr').read_text()[-2000:]}"
