@@ -341,8 +341,8 @@ class Har:
         looked at.
 
         Spikes that were over by then are held. Where there are fewer than 250 usable bars in all,
-        the regression would be noise: the scale is then the EWMA volatility times the square root
-        of h.
+        or prices that never moved, the regression would be noise: the scale is then the EWMA
+        volatility times the square root of h.
         """
         pooled = len(panel) > 4
         steps = _steps(horizon)
@@ -353,7 +353,7 @@ class Har:
             return cls(target, _constant(designs[0].shape[1], horizon), pooled, feedback)
         sums = _normal_equations(panel, insample, target, designs, steps)
         width = designs[0].shape[1]
-        if sums.count < 250:
+        if sums.count < 250 or not sums.varies:
             law = _constant(width, horizon)
             law[-1] = np.log(np.arange(1, horizon + 1))
             return cls(target, law, pooled, feedback)
@@ -406,6 +406,11 @@ class _Sums:
     count: int
     least: Floats
     most: Floats
+
+    @property
+    def varies(self) -> bool:
+        """Whether any regressor has more than one value, as those of moving prices have."""
+        return bool((self.most > self.least + 1e-9).any())
 
     def add(self, rows: Floats, answers: Floats) -> None:
         """Add the rows [N, P] and answers [N, steps] of a series."""

@@ -610,8 +610,9 @@ def _baseline_quantiles(
 
     Filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999). Drift and skew are
     shrunk by their own uncertainty. Where few independent moves are known the sample's quantiles
-    are drawn to those of a normal of the same spread. The sizes of moves of several series on one
-    date are worth as many as the variance of their mean tells.
+    are drawn to those of a normal of the same spread, and where nothing moved they are those of
+    the standard normal: the scale tells how far. The sizes of moves of several series on one date
+    are worth as many as the variance of their mean tells.
 
     Parameters
     ----------
@@ -639,6 +640,10 @@ def _baseline_quantiles(
             pieces.append((line[bars + h] - start) / np.exp(x[bars] @ weights[:, h - 1]))
             when.append(day[bars])
         z, dates = np.concatenate(pieces), np.concatenate(when)
+        if not z.any():
+            # It never moved: what it does once it does is not known, and taken as usual.
+            out[h - 1] = normal
+            continue
         independent = max(1.0, np.count_nonzero(np.bincount(dates)) / h)
         sizes = np.abs(z)
         together = _by_date(sizes, dates).var()

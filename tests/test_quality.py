@@ -133,6 +133,33 @@ def test_splits(ratio: float) -> None:
     )
 
 
+@pytest.mark.parametrize("day", [-0.09, 0.07])
+def test_a_split_is_found_on_a_day_that_moves_by_itself(day: float) -> None:
+    series = prices()
+    values = series.values.copy()
+    values[250:, :4] /= 2
+    values[250:, 3] *= np.exp(day)
+    values[251:, :3] *= np.exp(day)
+    closes = PriceSeries("X", series.ds, ("close",), values[:, 3:4])
+    assert one(closes, "split_like").dates == (str(series.ds[250])[:10],)
+
+
+def test_the_open_tells_a_split_from_the_move_of_its_day() -> None:
+    series = prices()
+    for ratio, day, there in (
+        (1.5, 0.1, True),
+        (1.5, -0.12, True),
+        (2.0, -0.2, True),
+        (1.0, -0.47, False),
+    ):
+        values = series.values.copy()
+        values[250:, :4] /= ratio
+        values[250:, 1:4] *= np.exp(day)
+        values[251:, 0] *= np.exp(day)
+        found = {item.code for item in quality_report(replace(series, values=values))}
+        assert ("split_like" in found) is there
+
+
 def test_a_crash_that_adjusted_closes_share_is_no_split() -> None:
     series = prices()
     values = np.column_stack([series.values[:, :4], series["close"], series["volume"]])

@@ -88,6 +88,17 @@ def test_a_standstill_that_was_never_seen_has_a_narrow_band(ranges: bool) -> Non
         assert _widths(model, series, 350, np.arange(660, 700)).max() < 0.3
 
 
+@pytest.mark.parametrize("model", ["har", "network"])
+@pytest.mark.parametrize("kind", [{}, {"ranges": True}, {"below_zero": True}])
+def test_a_price_that_never_moved_in_sample_has_bands_once_it_trades(
+    model: str, kind: dict[str, Any]
+) -> None:
+    series = _standing(0, 400, 200, **kind)
+    assert _widths(model, series, 300, np.arange(300, 390)).max() < 0.05
+    traded = _widths(model, series, 300, np.arange(440, 590))
+    assert 0.4 < traded.min() <= traded.max() < 1.6
+
+
 def test_the_scale_of_a_series_a_hundred_times_calmer_or_wilder_follows_it() -> None:
     usual = _standing(900, 0, 0)
     har = Har.fit(Panel((usual,)), (900,), _HORIZON)

@@ -27,8 +27,8 @@ class RangeHar(Baseline):
 
     The moves of the in-sample bars, each divided by the volatility then forecast for it, are the
     standardised moves (of all series together); their quantiles times today's forecast of
-    volatility are the forecast. A step with fewer than 50 such moves is taken as normal. Times in
-    which a price stood still are left out.
+    volatility are the forecast. A step with fewer than 50 such moves, or with none but zeros, is
+    taken as normal. Times in which a price stood still are left out.
 
     References
     ----------
@@ -77,7 +77,9 @@ class _Filtered:
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
         shape = np.stack(
             [
-                np.quantile(step, quantiles) if step.size >= _LEAST else normal_quantiles(quantiles)
+                np.quantile(step, quantiles)
+                if step.size >= _LEAST and step.any()
+                else normal_quantiles(quantiles)
                 for step in self.moves
             ]
         )

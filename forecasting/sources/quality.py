@@ -31,6 +31,9 @@ _TAIL, _LAST_FACTOR = 10, 5.0
 #: Usual deviations from which a log return, and the change itself, are far outside; those that a
 #: level is above zero for that.
 _LARGE, _ABOVE_ZERO = 8.0, 12.0
+#: How far the move of the day itself may take a split by 1.5, which a crash resembles, and one by
+#: 2 and more off its ratio, in logs; the same where the open tells the night from the day.
+_DAY_MOVE, _OVERNIGHT, _OF_THE_DAY = np.array([0.05, 0.1]), 0.05, 0.25
 #: Bars whose usual change is taken together.
 _BLOCK = 250
 
@@ -296,17 +299,23 @@ def _stale(bars: Bars) -> Finding | None:
 
 
 def _split_like(bars: Bars) -> Finding | None:
-    """Find steps of a usual split ratio, far outside of what the series does, that an adjusted
-    close does not share.
+    """Find steps of about a usual split ratio, far outside of what the series does, that an
+    adjusted close does not share.
     """
     if bars.large.size == 0:
         return None
     steps = bars.step(bars.large)
-    nearest = np.abs(np.abs(steps)[:, None] - np.log(SPLITS)).min(axis=1)
+    near = _near_ratio(steps, _DAY_MOVE) & (np.abs(steps) > 0.35)
+    if bars.has_range:
+        with np.errstate(all="ignore"):  # an open may be missing, or no price
+            overnight = np.log(bars.columns["open"][bars.large + 1] / bars.close[bars.large])
+        near |= _near_ratio(overnight, np.full(2, _OVERNIGHT)) & (
+            np.abs(steps - overnight) <= _OF_THE_DAY
+        )
     undone = np.minimum(
         np.abs(steps + bars.step(bars.large - 1)), np.abs(steps + bars.step(bars.large + 1))
     ) < 0.25 * np.abs(steps)
-    indices = bars.large[(nearest < 0.05) & (np.abs(steps) > 0.35) & ~undone]
+    indices = bars.large[near & ~undone]
     adjusted = bars.columns.get("adj_close")
     if adjusted is not None and indices.size:
         with np.errstate(all="ignore"):
@@ -324,6 +333,15 @@ def _split_like(bars: Bars) -> Finding | None:
     return Finding(
         "split_like", message, int(indices.size), "warning", dates=shown(bars.ds[indices + 1])
     )
+
+
+def _near_ratio(steps: Floats, tolerance: Floats) -> npt.NDArray[np.bool_]:
+    """Tell which log returns are those of a usual split; ``tolerance`` of that by 1.5, and of the
+    larger ones.
+    """
+    apart = np.abs(np.abs(steps)[:, None] - np.log(SPLITS))
+    within: npt.NDArray[np.bool_] = apart[:, 1:] < tolerance[1]
+    return within.any(axis=1) | (apart[:, 0] < tolerance[0])
 
 
 def _outliers(bars: Bars) -> Finding | None:
