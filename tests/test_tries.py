@@ -4,10 +4,14 @@ not.
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from forecasting.config import RunConfig
 from forecasting.series import Panel, PriceSeries
@@ -37,6 +41,28 @@ def test_every_other_configuration_counts_once() -> None:
     assert _tried(panel, config.changed(hidden_size=16)) == 2
     assert _tried(panel, config.changed(seed=1)) == 3, "the best of many seeds is chosen too"
     assert _tried(panel, config) == 3
+
+
+def test_the_same_settings_of_an_older_program_are_no_other_try(tmp_path: Path) -> None:
+    panel, config = _panel(), RunConfig().changed(hidden_size=16)
+    path, ds = tmp_path / "store.sqlite", panel[0].ds
+    with Trials(path) as tally:
+        tally.add(panel, config, ds[250], ds[-1])
+    # Programs before wrote the digest of all settings.
+    older = hashlib.sha256(config.to_json().encode()).hexdigest()
+    with closing(sqlite3.connect(path)) as db, db:
+        assert db.execute("UPDATE tried SET settings = ?", (older,)).rowcount == 1
+    with Trials(path) as tally:
+        assert tally.add(panel, config, ds[250], ds[-1]) == 1
+        assert tally.add(panel, config.changed(seed=1), ds[250], ds[-1]) == 2
+
+
+def test_a_new_setting_at_its_default_is_no_other_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, config = _panel(), RunConfig().changed(hidden_size=16)
+    assert _tried(panel, config) == 1
+    text = RunConfig.to_json
+    monkeypatch.setattr(RunConfig, "to_json", lambda self: text(self) + '"new": 1')
+    assert _tried(panel, config) == 1
 
 
 def test_new_bars_and_adjusted_prices_are_the_same_test_part() -> None:

@@ -39,7 +39,8 @@ class Trials(Database):
             another file they do not.
         config : RunConfig
             Every setting but the device and the baselines makes another configuration; so does
-            another seed.
+            another seed. Settings that have their defaults do not count, so that those of a newer
+            version are no other try.
         first, last : datetime64[us]
             First cutoff and last date of the outcomes. Parts that share half of the shorter count
             as one: new bars do not reset the tally.
@@ -50,10 +51,21 @@ class Trials(Database):
             At least 1, this one.
         """
         key = _digest(json.dumps([(item.symbol, item.freq) for item in panel]))
-        settings = _digest(config.changed(device="auto", baselines="auto").to_json())
-        return self._guarded(lambda: self._counted(panel, key, settings, _us(first), _us(last)))
+        plain = config.changed(device="auto", baselines="auto")
+        chosen = plain.model_dump(mode="json", exclude_defaults=True)
+        settings = _digest(json.dumps(chosen, sort_keys=True))
+        older = _digest(plain.to_json())
+        return self._guarded(
+            lambda: self._counted(panel, key, (settings, older), _us(first), _us(last))
+        )
 
-    def _counted(self, panel: Panel, key: str, settings: str, first: int, last: int) -> int:
+    def _counted(
+        self, panel: Panel, key: str, digests: tuple[str, str], first: int, last: int
+    ) -> int:
+        """Count as :meth:`add` does; ``digests`` are that of the chosen settings, and that of all
+        settings, which versions before wrote.
+        """
+        settings, older = digests
         series = panel[0]
         upto = int(np.searchsorted(series.ds, np.datetime64(first, "us"), side="right"))
         known = slice(max(0, upto - PAST), upto)
@@ -69,6 +81,10 @@ class Trials(Database):
             _us(np.datetime64(datetime.now(UTC).replace(tzinfo=None))),
         )
         with self._writing() as db:
+            db.execute(
+                "UPDATE OR REPLACE tried SET settings = ? WHERE panel = ? AND settings = ?",
+                (settings, key, older),
+            )
             rows = db.execute(
                 "SELECT settings, first, last, past FROM tried WHERE panel = ?", (key,)
             ).fetchall()
