@@ -392,7 +392,7 @@ class Calibrated:
         that the result for an origin does not depend on which others are asked for.
         """
         levels = tuple(sorted({*quantiles, *_SUPPORT}))
-        until = max(panel[int(s)].ds[b] for s, b in zip(origins.series, origins.bar, strict=True))
+        until = max(panel[index].ds[bars.max()] for index, _, bars in origins.by_series())
         learned = self._learned(panel, levels, until)
         made = _outcomes(self.inner, panel, origins, levels, self.horizon)
         # What is asked for is among the past as well, and is learned from only once.
@@ -570,16 +570,16 @@ def _outcomes(
     ahead = origins.bar[:, None] + np.arange(1, horizon + 1)
     y, ds = np.full(ahead.shape, np.nan), np.full(ahead.shape, np.datetime64(2**62, "us"))
     cutoff, y0 = np.empty(len(origins), "datetime64[us]"), np.empty(len(origins))
-    for index in np.unique(origins.series):
-        series, mine = panel[int(index)], origins.series == index
-        bars = ahead[mine]
+    for index, mine, cutoffs in origins.by_series():
+        check_cancelled()
+        series, bars = panel[index], ahead[mine]
         there = bars < len(series)
         within = np.minimum(bars, len(series) - 1)
         y[mine], ds[mine] = (
             np.where(there, series.y[within], np.nan),
             np.where(there, series.ds[within], np.datetime64(2**62, "us")),
         )
-        cutoff[mine], y0[mine] = series.ds[origins.bar[mine]], series.y[origins.bar[mine]]
+        cutoff[mine], y0[mine] = series.ds[cutoffs], series.y[cutoffs]
     return Outcomes(
         inner.name,
         np.array(panel.symbols)[origins.series],

@@ -443,6 +443,15 @@ class Origins:
         """Return some of the origins, by index, mask or slice."""
         return Origins(self.series[index], self.bar[index])
 
+    def by_series(self) -> Iterator[tuple[int, Ints, Ints]]:
+        """Group origins: for each series that has some, its index, their places [n], and their
+        bars [n].
+        """
+        order = np.argsort(self.series, kind="stable")
+        indices, starts = np.unique(self.series[order], return_index=True)
+        for index, position in zip(indices, np.split(order, starts[1:]), strict=True):
+            yield int(index), position, self.bar[position]
+
     @classmethod
     def last(cls, panel: Panel) -> Origins:
         """Return one origin a series: its last bar, from which the real future is forecast."""

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.cancellation import check_cancelled
 from forecasting.series import Floats, Ints, Panel, PriceSeries
 
 #: Most bars that a spike lasts.
@@ -270,6 +271,7 @@ def _held_until(series: PriceSeries, known: int) -> PriceSeries:
     """Return the series with the spikes held that were known in its first bars, and with a jump
     that was open then.
     """
+    check_cancelled()
     spikes = [spike for spike in spikes_of(series) if spike.known < known]
     jump = open_jump(series.y[:known], spikes)
     if jump is not None:
@@ -330,6 +332,7 @@ def as_known(series: PriceSeries, of: Callable[[PriceSeries], Floats]) -> Floats
     -------
     ndarray of float64, shape [T, ...]
     """
+    check_cancelled()
     spikes = spikes_of(series)
     found = of(_held(series, spikes))
     if spikes:

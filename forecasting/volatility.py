@@ -13,6 +13,7 @@ from typing import Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.cancellation import check_cancelled
 from forecasting.seasonality import anchors, is_seasonal
 from forecasting.series import Floats, Ints, Panel, PriceSeries
 from forecasting.spikes import as_known, without_spikes
@@ -439,6 +440,7 @@ def _normal_equations(
     )
     longest = int(steps[-1])
     for series, design, known in zip(panel, designs, insample, strict=True):
+        check_cancelled()
         total = np.concatenate([[0.0], np.cumsum(bar_variance(series, target)[:known])])
         first = min(22, known // 4)
         bars = np.arange(first, max(first, known - longest))

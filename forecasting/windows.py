@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from forecasting.cancellation import check_cancelled
 from forecasting.checks import check_sizes
 from forecasting.config import InputConfig, TaskConfig
 from forecasting.covariates import Covariates, check_carried
@@ -941,11 +942,11 @@ class Windows:
         Q].
         """
         out, logs = np.empty_like(moved), self.scaling.target == "log-return"
-        for index in np.unique(origins.series):
-            series, mine = self.panel[int(index)], origins.series == index
-            bars = origins.bar[mine]
+        for index, mine, bars in origins.by_series():
+            check_cancelled()
+            series = self.panel[index]
             if self.anchors is not None:
-                out[mine] = self.anchors[int(index)][bars][:, :, None] + moved[mine]
+                out[mine] = self.anchors[index][bars][:, :, None] + moved[mine]
             else:
                 out[mine] = (
                     path(series, self.scaling.moves_target)[bars][:, None, None] + moved[mine]

@@ -9,14 +9,23 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from forecasting import Panel, PriceSeries, RunConfig, jobs
 from forecasting.backtest import outcomes as judging
+from forecasting.backtest import outcomes_of
+from forecasting.baselines import BASELINES
 from forecasting.cancellation import cancellable
-from forecasting.events import Event, Notice, Progress, RunFinished
+from forecasting.config import QUANTILES
+from forecasting.events import Event, Notice, Predictor, Progress, RunFinished
 from forecasting.jobs.job import Job
+from forecasting.series import Origins
+from forecasting.training.trainer import untrained
+from forecasting.windows import split_panel
 
 _SERIES, _BARS = 5, 400
+#: Baselines that are fitted to each series.
+_FITTED = ("drift", "garch-t", "har", "ets", "theta")
 
 
 class _Stop:
@@ -92,3 +101,40 @@ def test_a_small_panel_is_judged_in_full_after_a_stop(
     for name, outcomes in finished.result.outcomes.items():
         np.testing.assert_allclose(outcomes.values, whole.result.outcomes[name].values)
     assert not any("only one in" in text for text in notices)
+
+
+def _looks(work: Callable[[], object]) -> int:
+    """Count how often a piece of work asks whether it is still wanted."""
+    looks = 0
+
+    def should_stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    with cancellable(should_stop):
+        work()
+    return looks
+
+
+@pytest.mark.parametrize("name", ["random-walk", *_FITTED])
+def test_a_baseline_looks_for_a_stop_at_every_series(panel: Panel, name: str) -> None:
+    insample, made = [300] * _SERIES, list[Predictor]()
+    fit = _looks(lambda: made.append(BASELINES[name].fit(panel, insample, 2)))
+    assert fit >= _SERIES * (name in _FITTED)
+    origins = Origins(np.repeat(np.arange(_SERIES), 3), np.tile([310, 320, 330], _SERIES))
+    assert _looks(lambda: made[0].predict(panel, origins, QUANTILES)) >= _SERIES
+
+
+def test_judging_a_network_looks_for_a_stop_at_every_series_and_batch(panel: Panel) -> None:
+    config = _config()
+    split = split_panel(panel, config.task)
+    _, forecaster = untrained(panel, split, config, torch.device("cpu"))
+    shared = forecaster.windows(panel)
+    assert _looks(lambda: shared.windows) == 0, "what every forecast needs is not given up"
+    network = forecaster.calibrated(shared)
+    learned, batches = 3 * _SERIES, len(split.test) // 4096
+    assert _looks(lambda: outcomes_of(network, panel, split.test, 2, QUANTILES)) > learned + batches
+    assert forecaster.windows(panel).windows is not shared.windows
+    bare = forecaster.without_network(shared)
+    assert _looks(lambda: bare.predict(panel, split.test, QUANTILES)) > learned

@@ -17,6 +17,7 @@ from forecasting.spikes import impossible_bars, without_spikes
 
 if TYPE_CHECKING:
     from forecasting.training import TrainedNetwork
+    from forecasting.training.trained_network import PanelWindows
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
@@ -71,9 +72,9 @@ def outcomes_of(
         np.full(n, np.nan),
         np.full(n, np.nan),
     )
-    for index in np.unique(origins.series):
-        series, mine = panel[int(index)], origins.series == index
-        bars = origins.bar[mine]
+    for index, mine, bars in origins.by_series():
+        check_cancelled()
+        series = panel[index]
         due = bars[:, None] + ahead
         cutoff[mine], y0[mine], ds[mine] = series.ds[bars], series.y[bars], series.ds[due]
         wrong = impossible_bars(series)
@@ -101,7 +102,7 @@ def outcomes_of(
 def unaided(
     forecaster: TrainedNetwork,
     aided: Outcomes,
-    panel: Panel,
+    shared: PanelWindows,
     origins: Origins,
     point: Point,
     should_stop: Callable[[], bool],
@@ -115,7 +116,9 @@ def unaided(
     forecaster : TrainedNetwork
     aided : Outcomes
         What it forecasts with its network, calibrated.
-    panel, origins, point
+    shared : PanelWindows
+        Those of the panel.
+    origins, point
         As of :func:`outcomes_of`.
     should_stop : callable
         Some seconds after it turned true, the work is given up.
@@ -132,15 +135,15 @@ def unaided(
     with_inputs = forecaster.covariates is not None and forecaster.covariate_shrinkage > 0
 
     def judged(bare: Predictor) -> Outcomes:
-        return outcomes_of(bare, panel, origins, aided.horizon, aided.quantiles, point)
+        return outcomes_of(bare, shared.panel, origins, aided.horizon, aided.quantiles, point)
 
     try:
         with cancellable(should_stop):
-            plain = judged(forecaster.without_inputs(panel, stride)) if with_inputs else aided
+            plain = judged(forecaster.without_inputs(shared, stride)) if with_inputs else aided
             bare = (
                 plain
                 if forecaster.trust == 0
-                else judged(forecaster.without_network(panel, stride))
+                else judged(forecaster.without_network(shared, stride))
             )
             found[NO_NETWORK] = replace(bare, model=NO_NETWORK)
             if forecaster.covariates is not None:
@@ -271,22 +274,22 @@ def evaluated(
     """
     task = forecaster.config.task
     facts = (insample, task.horizon, quantiles, task.point, should_stop)
-    stopped, stride = should_stop(), 1
+    stopped, stride, shared = should_stop(), 1, forecaster.windows(panel)
     if not stopped:
-        network = forecaster.calibrated(panel)
+        network = forecaster.calibrated(shared)
         with suppress(CancelledWorkError):
             found = compared(network, names, panel, origins, *facts, whole=False)
             bare = unaided(
-                forecaster, found[1][network.name], panel, origins, task.point, should_stop
+                forecaster, found[1][network.name], shared, origins, task.point, should_stop
             )
             return Evaluation(network, found[0], found[1] | bare, found[2])
     stride = max(1, len(origins) * task.horizon // _MOST_STOPPED)
-    network, few = forecaster.calibrated(panel, stride), every(panel, origins, stride)
+    network, few = forecaster.calibrated(shared, stride), every(panel, origins, stride)
     judged, outcomes, left_out = compared(
         network, names if stopped else names[:1], panel, few, *facts
     )
     outcomes |= unaided(
-        forecaster, outcomes[network.name], panel, few, task.point, should_stop, stride
+        forecaster, outcomes[network.name], shared, few, task.point, should_stop, stride
     )
     left_out = tuple(name for name in names if name not in outcomes)
     return Evaluation(network, judged, outcomes, left_out, stride)

@@ -44,14 +44,12 @@ def normal_quantiles(quantiles: Sequence[float]) -> Floats:
 
 
 def by_series(origins: Origins) -> Iterator[tuple[int, Ints, Ints]]:
-    """Group origins: for each series that has some, its index, their places [n], and their bars
-    [n].
+    """Group origins as :meth:`forecasting.series.Origins.by_series` does; before each series the
+    work can be given up.
     """
-    order = np.argsort(origins.series, kind="stable")
-    indices, starts = np.unique(origins.series[order], return_index=True)
-    for index, position in zip(indices, np.split(order, starts[1:]), strict=True):
+    for group in origins.by_series():
         check_cancelled()
-        yield int(index), position, origins.bar[position]
+        yield group
 
 
 def moved(level: Floats, change: Floats, log: bool | npt.NDArray[np.bool_]) -> Floats:

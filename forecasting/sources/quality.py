@@ -340,8 +340,8 @@ def _near_ratio(steps: Floats, tolerance: Floats) -> npt.NDArray[np.bool_]:
     larger ones.
     """
     apart = np.abs(np.abs(steps)[:, None] - np.log(SPLITS))
-    within: npt.NDArray[np.bool_] = apart[:, 1:] < tolerance[1]
-    return within.any(axis=1) | (apart[:, 0] < tolerance[0])
+    within = np.column_stack([apart[:, :1] < tolerance[0], apart[:, 1:] < tolerance[1]])
+    return np.asarray(within.any(axis=1), np.bool_)
 
 
 def _outliers(bars: Bars) -> Finding | None:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from forecasting import __version__
 from forecasting.baselines import NO_INPUTS, NO_NETWORK
 from forecasting.bundle import read_bundle, settings_in, write_bundle
+from forecasting.cancellation import cancellable, check_cancelled
 from forecasting.checks import check_distances
-from forecasting.config import QUANTILES, RunConfig
+from forecasting.config import QUANTILES, RunConfig, TaskConfig
 from forecasting.conformal import CALIBRATIONS, Calibrated
 from forecasting.errors import CandlecastError, ModelFileError
 from forecasting.events import Predictor
@@ -136,35 +137,41 @@ class TrainedNetwork:
     def _unit(self) -> Unit:
         return "log-return" if self.scaling.target == "log-return" else "difference"
 
-    def calibrated(self, panel: Panel, stride: int = 1) -> Predictor:
+    def windows(self, panel: Panel) -> PanelWindows:
+        """Return what the predictors of one panel share: its windows, not computed yet."""
+        return PanelWindows(panel, self.scaling, self.config.task, self.device)
+
+    def calibrated(self, panel: Panel | PanelWindows, stride: int = 1) -> Predictor:
         """Return a predictor whose bands learn from this one's misses in the panel, as the settings
         say, or from those of every ``stride``-th date only.
 
         For each origin it looks at bars up to its cutoff only.
         """
-        return self._calibrated(_Bound(self, panel), stride)
+        return self._calibrated(self, panel, self.name, stride)
 
-    def without_network(self, panel: Panel, stride: int = 1) -> Predictor:
+    def without_network(self, panel: Panel | PanelWindows, stride: int = 1) -> Predictor:
         """Return the same predictor with the network left at zero: scale, shape and a
         calibration of its own.
         """
-        return self._calibrated(
-            _Bound(replace(self, trust=0.0, covariate_shrinkage=0.0), panel, NO_NETWORK), stride
-        )
+        bare = replace(self, trust=0.0, covariate_shrinkage=0.0)
+        return self._calibrated(bare, panel, NO_NETWORK, stride)
 
-    def without_inputs(self, panel: Panel, stride: int = 1) -> Predictor:
+    def without_inputs(self, panel: Panel | PanelWindows, stride: int = 1) -> Predictor:
         """Return the same predictor as it forecasts without the user's inputs, with a
         calibration of its own.
         """
-        return self._calibrated(
-            _Bound(replace(self, covariate_shrinkage=0.0), panel, NO_INPUTS), stride
-        )
+        bare = replace(self, covariate_shrinkage=0.0)
+        return self._calibrated(bare, panel, NO_INPUTS, stride)
 
-    def _calibrated(self, bound: _Bound, stride: int) -> Predictor:
+    def _calibrated(
+        self, forecaster: TrainedNetwork, panel: Panel | PanelWindows, name: str, stride: int
+    ) -> Predictor:
         task = self.config.task
+        shared = panel if isinstance(panel, PanelWindows) else self.windows(panel)
+        bound = _Bound(forecaster, shared, name)
         if task.calibration == "none":
             return bound
-        start = bars_before(bound.panel, self.val_start)
+        start = bars_before(shared.panel, self.val_start)
         return Calibrated(
             bound, CALIBRATIONS[task.calibration], start, task.horizon, task.input_size, stride
         )
@@ -321,30 +328,36 @@ class TrainedNetwork:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bound:
-    """A forecaster that forecasts one panel time and again: features and scales are computed
-    once.
+class PanelWindows:
+    """The windows of one panel for forecasters with the same scaling: computed once, when first
+    asked for.
     """
 
-    forecaster: TrainedNetwork
     panel: Panel
-    renamed: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.renamed or self.forecaster.name
+    scaling: Scaling
+    task: TaskConfig
+    device: torch.device
 
     @cached_property
-    def _windows(self) -> Windows:
-        return Windows(
-            self.panel, self.forecaster.scaling, self.forecaster.config.task, self.forecaster.device
-        )
+    def windows(self) -> Windows:
+        """Features and scales; a stop waits for them, as nothing can be forecast without."""
+        with cancellable(lambda: False):
+            return Windows(self.panel, self.scaling, self.task, self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """A forecaster that forecasts one panel time and again."""
+
+    forecaster: TrainedNetwork
+    shared: PanelWindows
+    name: str
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        if panel is not self.panel:
+        if panel is not self.shared.panel:
             return self.forecaster.predict(panel, origins, quantiles)
         check_lookback(panel, origins, self.forecaster.config.task.input_size)
-        return self.forecaster.predict_windows(self._windows, panel, origins, quantiles)
+        return self.forecaster.predict_windows(self.shared.windows, panel, origins, quantiles)
 
 
 def build(config: RunConfig, scaling: Scaling) -> Ensemble:
@@ -425,6 +438,7 @@ def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MO
     """
     done, found = 0, []
     while done < len(rows):
+        check_cancelled()
         some = rows[done : done + size]
         if fits(lambda some=some: found.append(evaluate(some))):  # type: ignore[misc]
             done += size
