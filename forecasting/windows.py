@@ -405,17 +405,30 @@ class Scaling:
         regressors, weights = self.har.log_scale(self.plain(panel))
         return [(x, weights) for x in regressors]
 
-    def tables(self, panel: Panel) -> tuple[Floats, ...]:
+    def next_scales(self, scales: Sequence[tuple[Floats, Floats]]) -> list[Floats] | None:
+        """Return the volatility of the next bar, [T] a series, from what :meth:`log_scale` gave;
+        None where that is no volatility.
+        """
+        if self.base == "smoothed" or self.target == "level":
+            return None
+        return [np.exp(regressors @ weights[:, 0]) for regressors, weights in scales]
+
+    def tables(
+        self, panel: Panel, volatility: Sequence[Floats] | None = None
+    ) -> tuple[Floats, ...]:
         """Return the features as they are before scaling, [T, C] a series; of a level also how
         far it is from its mean, in its spread.
+
+        Parameters
+        ----------
+        panel : Panel
+        volatility : sequence of ndarray [T], optional
+            From :meth:`next_scales`; computed where it is not given.
         """
         plain = self.plain(panel)
-        tables = features(
-            plain,
-            [scale[:, 0] for scale in self.har.scale(plain, steps=1)],
-            self.moves_target,
-            self.inputs,
-        )
+        if volatility is None:
+            volatility = [scale[:, 0] for scale in self.har.scale(plain, steps=1)]
+        tables = features(plain, volatility, self.moves_target, self.inputs)
         if self.target != "level":
             return tables
         around = [_around(s.y, self.lookback) for s in plain]
@@ -784,13 +797,14 @@ class Windows:
             ).to(device)
 
         self.device, self.panel, self.scaling = device, panel, scaling
-        self.table = torch.as_tensor(self._scaled()).to(device)
         scales = scaling.log_scale(panel, task.horizon)
+        volatility = scaling.next_scales(scales)
         self.regressors, self.weights = (
             tensor([regressors for regressors, _ in scales]),
             tensor([scales[0][1]]),
         )
         del scales
+        self.table = torch.as_tensor(self._scaled(volatility)).to(device)
         self.move = tensor(panel_moves(scaling.plain(panel), scaling.moves_target))
         self._check_finite()
         self.anchors = scaling.starts(panel, task.horizon)
@@ -847,14 +861,14 @@ class Windows:
         ahead = self._futr[self._futr_place[rows].unsqueeze(-1) + self._ahead]
         return CovariateBatch(window, ahead, self._stat[rows])
 
-    def _scaled(self) -> npt.NDArray[np.float32]:
+    def _scaled(self, volatility: Sequence[Floats] | None) -> npt.NDArray[np.float32]:
         """Return the table's rows; with a column for the number of the series where there are
         embeddings.
         """
         scaling = self.scaling
         found = np.empty((self.starts[-1], len(scaling.mean) + bool(scaling.symbols)), np.float32)
         for start, table, series in zip(
-            self.starts, scaling.tables(self.panel), self.panel, strict=False
+            self.starts, scaling.tables(self.panel, volatility), self.panel, strict=False
         ):
             if table.shape[1] != len(scaling.mean):
                 raise DataError(
