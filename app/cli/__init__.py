@@ -231,7 +231,8 @@ def forecast(
         typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the trained model.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the trained model; FILE.onnx for other programs."),
     ] = None,
     resume: Annotated[
         bool,
@@ -329,6 +330,8 @@ def forecast(
     panel = loaded.panel
     accept(panel, accept_findings)
     check_names(targets, living(panel), pictures)
+    if save is not None:
+        jobs.check_saving(save, experiment)
     kept = _kept(panel, experiment, resume)
     with Stopper().listening() as stopper:
         stopper.kept = kept

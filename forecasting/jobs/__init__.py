@@ -16,7 +16,14 @@ from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
 from forecasting.jobs.predicting import future, predict
 from forecasting.jobs.targets import with_target
-from forecasting.jobs.training import autosave_path, estimate, find_learning_rate, train, unfinished
+from forecasting.jobs.training import (
+    autosave_path,
+    check_saving,
+    estimate,
+    find_learning_rate,
+    train,
+    unfinished,
+)
 
 __all__ = [
     "Job",
@@ -26,6 +33,7 @@ __all__ = [
     "backtest",
     "cached_tickers",
     "calibrated_baseline",
+    "check_saving",
     "drop_short_series",
     "estimate",
     "explain",

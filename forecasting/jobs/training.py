@@ -273,6 +273,20 @@ def _learned(forecaster: TrainedNetwork) -> Iterator[str]:
         yield tell("smoothed")
 
 
+def check_saving(path: Path, config: RunConfig) -> None:
+    """Refuse what cannot be saved as the suffix asks for, before a training rather than after it.
+
+    Raises
+    ------
+    ConfigError
+        A network of these settings is not written so, or packages for it are not installed.
+    """
+    if path.suffix.lower() == ".onnx":
+        from forecasting.training.onnx_export import check_exportable
+
+        check_exportable(config)
+
+
 def autosave_path(panel: Panel, config: RunConfig) -> Path:
     """Return the file in which a training of these prices with these settings is kept, in the
     folder for user data.

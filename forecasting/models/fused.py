@@ -33,8 +33,9 @@ class FusedLayer(TorchLayer):
         raise NotImplementedError
 
     def fuses(self, read: Tensor) -> bool:
-        """Whether torch's own pass is the slower one."""
-        return read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM
+        """Whether torch's own pass is the slower one; what is exported needs torch's own."""
+        long = read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM
+        return long and not torch.onnx.is_in_onnx_export()
 
     def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
         """Run the fused pass where it is the faster one."""

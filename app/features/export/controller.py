@@ -31,6 +31,8 @@ from forecasting.events import RunFinished, RunResult
 from forecasting.series import PriceSeries
 
 MODEL_SUFFIX = ".candlecast"
+#: Suffix of a network that is written for other programs.
+ONNX_SUFFIX = ".onnx"
 #: Letters of a symbol that a proposed file name begins with.
 _LONGEST_SYMBOL = 60
 #: Suffixes that people type and that are refused in words, instead of written as part of a name.
@@ -140,7 +142,8 @@ class ExportController(QObject):
         except CandlecastError as error:
             self._refuse(error, lambda: self.save_model(path))
             return False
-        self._session.unsaved = False
+        if Path(path).suffix.lower() != ONNX_SUFFIX:  # which is not read again
+            self._session.unsaved = False
         self._tell_written(path)
         return True
 
@@ -263,7 +266,7 @@ class ExportController(QObject):
 
     def ask_save_model(self) -> bool:
         """Ask for a file and write the network to it."""
-        kinds = {MODEL_SUFFIX: self.tr("Candlecast network")}
+        kinds = {MODEL_SUFFIX: self.tr("Candlecast network"), ONNX_SUFFIX: self.tr("ONNX network")}
         path = dialogs.ask_save_path(
             self._window,
             self._preferences,

@@ -1,0 +1,194 @@
+"""A trained network as an ONNX file, for programs that run without Python's torch.
+
+The graph holds the networks, their median, and the quantiles' table. What is computed of the bars
+before (features, scale) and after (prices, the calibration that learns from misses) stays outside;
+the file's metadata names it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import ConfigError, ExportError
+from forecasting.files.atomic import atomic_write
+from forecasting.models import Ensemble
+from forecasting.models.heads import stretch
+
+#: Suffix of a file that is written so.
+SUFFIX = ".onnx"
+#: Version of ONNX' operators: what runtimes of the last years know.
+_OPSET = 17
+#: Largest difference between the file and the network, in units of the scale.
+_NEAR = 1e-4
+#: Of the forecast that file and network are compared by.
+_SEED = 0
+
+
+def check_exportable(config: RunConfig) -> None:
+    """Refuse what cannot be written so, before a training rather than after it.
+
+    Raises
+    ------
+    ConfigError
+        Settings whose network reads inputs of the user's own, or packages that are not installed.
+    """
+    if config.inputs.exog:
+        raise ConfigError(
+            "A network that reads inputs of your own cannot be saved as ONNX.",
+            "Save it as a .candlecast file, or leave --exog out.",
+        )
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"Saving as ONNX needs {error.name}, which is not installed.",
+            "pip install 'candlecast[onnx]'",
+        ) from error
+
+
+class _Graph(nn.Module):
+    """What the file computes: from a window and a scale, the quantiles of the moves."""
+
+    baseline: Tensor
+    median: Tensor
+
+    def __init__(self, network: Ensemble, trust: float, baseline: Tensor, median: Tensor) -> None:
+        super().__init__()
+        self.network, self.trust = network, trust
+        self.register_buffer("baseline", baseline)
+        self.register_buffer("median", median)
+
+    def forward(self, window: Tensor, scale: Tensor, ahead: Tensor | None = None) -> Tensor:
+        """Map windows [B, L, C], scales [B, H] and the calendar ahead [B, H, F] to quantiles
+        [B, H, Q].
+        """
+        members = self.network(window).sort(dim=0).values
+        low, high = (len(members) - 1) // 2, len(members) // 2
+        shape = self.trust * self.network.dated((members[low] + members[high]) / 2, ahead)
+        return stretch(shape, self.baseline, self.median) * scale.unsqueeze(-1)
+
+
+def write_onnx(
+    path: Path,
+    config: RunConfig,
+    network: Ensemble,
+    trust: float,
+    baseline: Tensor,
+    median: Tensor,
+    widths: tuple[int, int],
+    told: Mapping[str, Any],
+) -> None:
+    """Write a network as an ONNX file, once the file was seen to forecast what the network does.
+
+    Parameters
+    ----------
+    path : Path
+    config : RunConfig
+    network : Ensemble
+    trust : float
+        How far the network counts beside the baseline.
+    baseline : Tensor, shape [H, Q]
+        The baseline's quantiles at :data:`QUANTILES`.
+    median : Tensor, shape [H]
+    widths : (int, int)
+        Columns of a window, C, and numbers known of each bar ahead, F; 0 for none.
+    told : mapping
+        What else is written in the metadata, of plain JSON values.
+
+    Raises
+    ------
+    ConfigError
+        Packages are missing.
+    ExportError
+        The file would forecast something else than the network, or cannot be written.
+    """
+    check_exportable(config)
+    import onnx
+
+    task, device = config.task, baseline.device
+    # Steps that are fed back are told apart by their place among the windows, a constant in ONNX.
+    single = config.model.strategy != "direct"
+    graph = _Graph(network, trust, baseline, median).eval()
+    example = _example(1 if single else 2, config, widths, device)
+    names = ["window", "scale", "ahead"][: len(example)]
+    free = {} if single else {name: {0: "batch"} for name in [*names, "quantiles"]}
+    written = io.BytesIO()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # of the tracer, about shapes that are fixed here
+            torch.onnx.export(
+                graph,
+                example,
+                written,  # type: ignore[arg-type]  # a path or a file, where a tracer writes
+                dynamo=False,
+                input_names=names,
+                output_names=["quantiles"],
+                dynamic_axes=free,
+                opset_version=_OPSET,
+            )
+    except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+        raise ExportError(
+            f"This network cannot be written as ONNX: {str(error).splitlines()[0]}",
+            "Save it as a .candlecast file.",
+        ) from error
+    model = onnx.load_model_from_string(written.getvalue())
+    about = {
+        "settings": config.model_dump(mode="json"),
+        "levels": list(QUANTILES),
+        "input_size": task.input_size,
+        "horizon": task.horizon,
+        **told,
+    }
+    onnx.helper.set_model_props(model, {"candlecast": json.dumps(about)})
+    _compare(model, graph, _example(1 if single else 5, config, widths, device), names)
+    atomic_write(path, model.SerializeToString())
+
+
+def _example(
+    count: int, config: RunConfig, widths: tuple[int, int], device: torch.device
+) -> tuple[Tensor, ...]:
+    """Return inputs that look like those of ``count`` forecasts."""
+    random = torch.Generator().manual_seed(_SEED)
+    task = config.task
+    window = torch.randn(count, task.input_size, widths[0], generator=random)
+    if config.model.embedding:
+        window[..., -1] = 0.0
+    scale = torch.rand(count, task.horizon, generator=random) + 0.5
+    made: tuple[Tensor, ...] = (window, scale)
+    if widths[1]:
+        made = (*made, torch.randn(count, task.horizon, widths[1], generator=random))
+    return tuple(item.to(device) for item in made)
+
+
+def _compare(model: Any, graph: _Graph, example: tuple[Tensor, ...], names: list[str]) -> None:
+    """Run the file beside the network; raises ExportError where they differ.
+
+    In the evaluator that comes with onnx: onnxruntime tells its maker of each session.
+    """
+    from onnx.reference import ReferenceEvaluator
+
+    given = {item.name for item in model.graph.input}
+    fed = {n: x.cpu().numpy() for n, x in zip(names, example, strict=True) if n in given}
+    try:
+        got = np.asarray(ReferenceEvaluator(model).run(None, fed)[0])
+    except NotImplementedError:  # such as of a layer that reads in both directions
+        return
+    with torch.no_grad():
+        wanted = graph(*example).cpu().numpy()
+    apart = float(np.abs(got - wanted).max())
+    if not apart <= _NEAR:
+        raise ExportError(
+            f"The ONNX file would forecast something else than the network: {apart:.1g} scales "
+            "apart.",
+            "Save it as a .candlecast file.",
+        )
