@@ -30,7 +30,11 @@ from forecasting.series import ExogColumn, Floats
 
 #: Size of the small picture of a column, and points that it is drawn from.
 _LOOK, _POINTS = QSize(110, 22), 110
+#: Height of a row, in which a field has room.
+_ROW = 40
 _NAME, _KIND, _DELAY, _TRANSFORM, _MISSING, _COURSE = range(6)
+#: Widths of the columns that hold fields.
+_WIDTHS = {_KIND: 160, _DELAY: 84, _TRANSFORM: 150}
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,12 @@ class InputsDialog(QDialog):
         self.table.setAccessibleName(self.tr("Columns that may be inputs"))
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(_ROW)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        for place, width in _WIDTHS.items():
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(place, width)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.file_button = QPushButton(self.tr("Add a file of columns…"))
         self.file_button.clicked.connect(self.file_requested)
@@ -92,7 +100,7 @@ class InputsDialog(QDialog):
         rows = QVBoxLayout(self)
         for part in (self._text, self.table, self.file_button, self._fault, self.buttons):
             rows.addWidget(part)
-        self.resize(760, 460)
+        self.resize(820, 480)
 
     def show_columns(
         self, columns: Sequence[ExogColumn], specs: Sequence[ExogSpec], keep: bool = False
@@ -178,6 +186,8 @@ class InputsDialog(QDialog):
         words = ("Value", "Change", "Log change", "Z-score")
         for text, transform in zip(words, TRANSFORMS, strict=True):
             form.addItem(self.tr(text), transform)
+        for combo in (kind, form):
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         kind.setCurrentIndex(max(0, kind.findData(spec.kind if spec else "")))
         form.setCurrentIndex(max(0, form.findData(spec.transform if spec else "level")))
         delay = QLineEdit()
