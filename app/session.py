@@ -103,6 +103,24 @@ class _LoadRequest:
         )
 
 
+class Loading(QObject):
+    """Handle of a loading: the way back to whoever asked for it.
+
+    Nothing is emitted where it was cancelled or superseded by another one.
+
+    Attributes
+    ----------
+    loaded : Signal
+        The series are on the watchlist, all but those that were refused; everyone else has heard
+        of it.
+    failed : Signal
+        Nothing could be loaded (a :class:`~app.background.Failure`, which the session has shown).
+    """
+
+    loaded = Signal()
+    failed = Signal(object)
+
+
 class Session(QObject):
     """What is loaded, what runs and what came of it.
 
@@ -150,6 +168,7 @@ class Session(QObject):
         self.background.thread_ended.connect(self._ended)
         self.background.unhandled.connect(self.failed)
         self._asked = _LoadRequest((), "only", None)
+        self.loading: Loading | None = None
         self._trained: Panel | None = None
         self.task: Activity | None = None
         self._waiting: Callable[[Panel], Job] | None = None
@@ -276,7 +295,7 @@ class Session(QObject):
         choice: Choice = "only",
         refresh: Refresh = "auto",
         instead: Request | None = None,
-    ) -> None:
+    ) -> Loading:
         """Read series into the watchlist; a reading that still runs is given up.
 
         Parameters
@@ -305,8 +324,10 @@ class Session(QObject):
         self._asked = _LoadRequest(
             tuple(self._request(item) for item in references), choice, instead, refresh
         )
+        self.loading = loading = Loading(self)
         self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
+        return loading
 
     @property
     def refused_requests(self) -> tuple[Request, ...]:
@@ -663,6 +684,14 @@ class Session(QObject):
             self._worker.discard()
             self._retired.add(self._worker)
             self._worker = None
+        self._let_go_of_loading()
+
+    def _let_go_of_loading(self) -> Loading | None:
+        """Return the loading that was under way, which is so no longer."""
+        loading, self.loading = self.loading, None
+        if loading is not None:
+            loading.deleteLater()
+        return loading
 
     def _enter(self, state: State) -> None:
         self.progress = None
@@ -821,10 +850,15 @@ class Session(QObject):
         self.background.deliver()
         if (worker := self._worker) and self._has_ended(worker) and worker is self._worker:
             self._worker = None
+            loading = self._let_go_of_loading()
             if self.state == "loading":
                 self._refuse(worker.failure)
             self._enter("idle")
             self._tell(worker.failure)
+            if loading is not None and worker.failure is not None:
+                loading.failed.emit(worker.failure)
+            elif loading is not None:
+                loading.loaded.emit()
 
     def _has_ended(self, worker: Worker) -> bool:
         """Whether a worker has ended and all it had to tell is told; what is still waiting comes

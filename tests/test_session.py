@@ -311,3 +311,27 @@ def test_cycles_are_freed_in_the_thread_of_the_window_only(
     gc.collect()
     assert len(freed) == 50
     assert set(freed) == {threading.get_ident()}
+
+
+def test_whoever_asked_for_prices_hears_of_their_end(
+    session: Session, jobs: FakeJobs, qtbot: Any
+) -> None:
+    heard: list[str] = []
+
+    def listen(references: list[str]) -> None:
+        loading = session.load(references)
+        name = references[0]
+        loading.loaded.connect(lambda: heard.append(f"{name} loaded, {session.state}"))
+        loading.failed.connect(lambda failure: heard.append(failure.message))
+
+    jobs.load_gate.clear()
+    listen(["superseded"])
+    listen(["cancelled"])
+    session.cancel()
+    assert session.loading is None
+    listen(["good", "bad"])
+    jobs.load_gate.set()
+    qtbot.waitUntil(lambda: session.state == "idle")
+    listen(["bad"])
+    qtbot.waitUntil(lambda: session.state == "idle")
+    assert heard == ["good loaded, idle", "bad cannot be read."]

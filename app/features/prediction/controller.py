@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
 from app.actions import Actions
-from app.background import Failure, Job
+from app.background import Job
 from app.features.export.controller import MODEL_SUFFIX, ExportController
 from app.features.journal.controller import JournalController
 from app.preferences import Preferences
@@ -86,10 +86,7 @@ class PredictionController(QObject):
             self._preferences,
         ) = window, session, export_controller, journal_controller, preferences
         self._action = actions["use_model"]
-        self._waiting: Path | None = None
         self._action.triggered.connect(lambda _checked=False: self.ask())
-        session.state_changed.connect(self._go_on)
-        session.failed.connect(self._give_up)
         session.event_received.connect(self._show)
 
     def ask(self) -> None:
@@ -99,24 +96,18 @@ class PredictionController(QObject):
             self.open(path)
 
     def open(self, path: str | Path) -> None:
-        """Forecast what is checked with the network of a file, as soon as prices are there."""
-        self._waiting = Path(path)
-        self._go_on()
+        """Forecast what is checked with the network of a file, as soon as prices are there: where
+        they cannot be loaded, nothing else is forecast instead.
+        """
+        loading = self._session.loading
+        if loading is None:
+            self._begin(Path(path))
+        else:
+            loading.loaded.connect(lambda: self._begin(Path(path)))
 
-    def _go_on(self) -> None:
-        if self._waiting is not None and self._session.state == "idle":
-            # Whoever else hears of the end of a loading hears of it first.
-            QTimer.singleShot(0, self._begin)
-
-    def _give_up(self, _failure: Failure) -> None:
-        """Where the prices could not be loaded, forecast nothing else instead."""
-        self._waiting = None
-
-    def _begin(self) -> None:
-        path = self._waiting
-        if path is None or self._session.busy or not self._export_controller.may_forget():
+    def _begin(self, path: Path) -> None:
+        if not self._session.busy and not self._export_controller.may_forget():
             return
-        self._waiting = None
         try:
             self._session.begin("forecasting", lambda panel: _forecasting(panel, path))
         except CandlecastError as error:

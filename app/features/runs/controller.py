@@ -39,6 +39,8 @@ from forecasting.store.runs import (
 )
 
 _KEY = "runs"
+#: Key of the task that reads the curves of runs, of which the latest alone counts.
+_CURVES = "runs-curves"
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,8 @@ class RunsController(QObject):
         self._unkept: dict[str, StoredRun] = {}
         self._curves: dict[str, Curves] = {}
         self._told: dict[str, StoredOutcomes] = {}
-        self._quiet: tuple[str, RunResult] | None = None
         self._places: dict[str, int] = {}
         self._deleted: Deleted | None = None
-        self._then: tuple[Callable[[], bool], Callable[[], None]] | None = None
-        self._after_load: Callable[[], None] | None = None
         self.last: StoredRun | None = None
         panel.compare_requested.connect(self._compare)
         panel.difference_requested.connect(self._show_difference)
@@ -148,7 +147,6 @@ class RunsController(QObject):
         panel.put_back_requested.connect(self.put_back)
         panel.note_requested.connect(self._note)
         session.event_received.connect(self._take)
-        session.state_changed.connect(self._loaded)
         session.state_changed.connect(self._mark)
         session.list_changed.connect(self._mark)
 
@@ -185,14 +183,12 @@ class RunsController(QObject):
         run = self.find(key)
         if run is None:
             return
-        self._then = (
-            lambda: key in self._curves and key in self._told,
-            lambda: self.recall(run, self._curves[key]),
-        )
-        if self._then[0]():
-            self._go_on()
-        else:
-            self._do(lambda store: _read_whole(store, key), f"{_KEY}-curves")
+        if key in self._curves and key in self._told:
+            self._session.background.cancel(_CURVES)
+            self.recall(run, self._curves[key])
+            return
+        task = self._do(lambda store: _read_whole(store, key), _CURVES)
+        task.returned.connect(lambda _read: self.recall(run, self._curves[key]))
 
     def recall(self, run: StoredRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
@@ -212,9 +208,10 @@ class RunsController(QObject):
         self._told.pop(run.key, None)
         if not self._recall(run, curves):
             return False
-        if run.key in self._runs and self._session.recalled is not None:
-            self._quiet = (run.key, self._session.recalled)
-            self._do(lambda store: _read_whole(store, run.key), f"{_KEY}-curves")
+        shown = self._session.recalled
+        if run.key in self._runs and shown is not None:
+            task = self._do(lambda store: _read_whole(store, run.key), _CURVES)
+            task.returned.connect(lambda read: self._fill(shown, read.told[run.key]))
         return True
 
     def reproduce(self, key: str) -> None:
@@ -242,9 +239,11 @@ class RunsController(QObject):
             ),
         )
 
-    def _do(self, work: Callable[[RunStore], RunsRead], key: str = _KEY) -> None:
-        """Do something with the store in the background."""
-        self._follow(self._session.background.call(_with_store, work, key=key))
+    def _do(self, work: Callable[[RunStore], RunsRead], key: str = _KEY) -> Task:
+        """Do something with the store in the background, and show what it returns."""
+        task = self._session.background.call(_with_store, work, key=key)
+        self._follow(task)
+        return task
 
     def _take(self, event: object) -> None:
         """Keep what has ended, and show what the store tells."""
@@ -301,8 +300,6 @@ class RunsController(QObject):
             self.warned.emit(text, "")
         self._mark()
         self._draw()
-        self._go_on()
-        self._fill(event.told)
         if isinstance(event, RunKept):
             self.kept.emit()
 
@@ -313,19 +310,9 @@ class RunsController(QObject):
         )
         self._panel.mark_shown(shown.key if shown is not None else "")
 
-    def _go_on(self) -> None:
-        """Do what had to wait for something of the store."""
-        if self._then is not None and self._then[0]():
-            then, self._then = self._then[1], None
-            then()
-
-    def _fill(self, told: Mapping[str, StoredOutcomes]) -> None:
+    def _fill(self, shown: RunResult, have: StoredOutcomes) -> None:
         """Show the outcomes of a run that was recalled quietly, if it is still shown."""
-        if self._quiet is None or self._quiet[0] not in told:
-            return
-        (key, shown), self._quiet = self._quiet, None
         if self._session.recalled is shown:
-            have = told[key]
             self._session.recalled = replace(
                 shown, outcomes=have.outcomes, profiles=have.profiles, lacking=have.lacking
             )
@@ -341,9 +328,10 @@ class RunsController(QObject):
         """Do something once the curves of these runs are at hand."""
         lacking = [key for key in keys if key not in self._curves]
         if lacking:
-            self._then = (lambda: all(key in self._curves for key in keys), then)
-            self._do(lambda store: _read_curves(store, lacking), f"{_KEY}-curves")
+            task = self._do(lambda store: _read_curves(store, lacking), _CURVES)
+            task.returned.connect(lambda _read: then())
         else:
+            self._session.background.cancel(_CURVES)
             then()
 
     def _compare(self, indices: Mapping[str, int]) -> None:
@@ -401,17 +389,10 @@ class RunsController(QObject):
 
     def _load(self, run: StoredRun, then: Callable[[], None]) -> None:
         """Load the prices of a run, and do something once they are there."""
-        self._after_load = then
-        self._watchlist_controller.load(
-            [_request(item.request, item.reference) for item in run.record.series], "only"
-        )
-        if self._session.state != "loading":  # refused, and told
-            self._after_load = None
-
-    def _loaded(self, state: str) -> None:
-        if state == "idle" and self._after_load is not None:
-            then, self._after_load = self._after_load, None
-            then()
+        requests = [_request(item.request, item.reference) for item in run.record.series]
+        loading = self._watchlist_controller.load(requests, "only")
+        if loading is not None:
+            loading.loaded.connect(then)
 
     def _with_prices(self, run: StoredRun, then: Callable[[], None]) -> None:
         """Do something once the series of a run are loaded."""

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QTimer, QTimerEvent
+from PySide6.QtCore import QObject, QTimerEvent
 from PySide6.QtWidgets import QMainWindow
 
 from app.actions import Actions
@@ -78,7 +78,6 @@ class TrainingController(QObject):
             report,
         )
         self._offers: list[TrainingKept] = []
-        self._resuming: TrainingKept | None = None
         self._theme = LIGHT
         self._rates: LearningRateDialog | None = None
         self._removed: Removed | None = None
@@ -151,13 +150,12 @@ class TrainingController(QObject):
         """Load the series of the training that is offered, then go on with it."""
         if not self._offers:
             return
-        self._resuming = self._offers.pop(0)
-        self._model.show_config(self._resuming.config)
-        self._show_offer()
-        if self._loaded():
-            self._go_on()
-        else:
-            self._watchlist_controller.load(self._resuming.sources)
+        kept = self._offers[0]
+        self._model.show_config(kept.config)
+        if self._is_loaded(kept):
+            self._go_on(kept)
+        elif (loading := self._watchlist_controller.load(kept.sources)) is not None:
+            loading.loaded.connect(lambda: self._go_on(kept))
 
     def discard(self) -> None:
         """Throw the training that is offered away."""
@@ -251,8 +249,6 @@ class TrainingController(QObject):
         self._show_offer()
         if state == "idle":
             self._rest()
-        if state == "idle" and self._resuming is not None:
-            QTimer.singleShot(0, self, self._go_on)
 
     def _show_offer(self) -> None:
         self._offer.show_offer(
@@ -260,23 +256,17 @@ class TrainingController(QObject):
             len(self._offers),
         )
 
-    def _loaded(self) -> bool:
+    def _is_loaded(self, kept: TrainingKept) -> bool:
         """Whether the very series of the training are there and checked."""
-        panel, kept = self._session.panel, self._resuming
-        return (
-            kept is not None
-            and not self._session.busy
-            and panel is not None
-            and panel.symbols == kept.symbols
-        )
+        panel = self._session.panel
+        return not self._session.busy and panel is not None and panel.symbols == kept.symbols
 
-    def _go_on(self) -> None:
+    def _go_on(self, kept: TrainingKept) -> None:
         """Check the series of the training and start it; what could not be loaded has been told
         already.
         """
-        kept, session = self._resuming, self._session
-        self._resuming = None
-        if kept is None:
+        session = self._session
+        if kept not in self._offers:
             return
         wanted = [
             index
@@ -284,9 +274,9 @@ class TrainingController(QObject):
             if row.series is not None and row.symbol in kept.symbols
         ]
         if len(wanted) < len(kept.symbols):
-            self._offers.insert(0, kept)
-            self._show_offer()
             return
+        self._offers.remove(kept)
+        self._show_offer()
         if session.panel is None or session.panel.symbols != kept.symbols:
             session.check(range(len(session.watchlist)), False)
             session.check(wanted, True)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, QTimerEvent, Signal
 
 from app.features.watchlist.panel import DataPanel
 from app.preferences import Preferences
-from app.session import Session
+from app.session import Loading, Session
 from app.tasks import Refresh
 from app.watchlist import Choice, Row, Watchlist, WatchlistError, read_watchlist
 from forecasting.errors import CandlecastError
@@ -112,19 +112,19 @@ class WatchlistController(QObject):
         choice: Choice = "only",
         refresh: Refresh | None = None,
         instead: Request | None = None,
-    ) -> None:
-        """Load something; an error is reported.
+    ) -> Loading | None:
+        """Load something; None where there is nothing to load, or an error was reported.
 
         What is not on the list yet is loaded with what is chosen for tickers.
         """
         if not requests:
-            return
+            return None
+        asked = [self.request(item) for item in requests]
         try:
-            self._session.load(
-                [self.request(item) for item in requests], choice, refresh or self.refresh, instead
-            )
+            return self._session.load(asked, choice, refresh or self.refresh, instead)
         except CandlecastError as error:
             self._report(error)
+            return None
 
     def request(self, reference: str | Request, ticker: TickerOptions | None = None) -> Request:
         """Return what loads a reference: as it was loaded before, or as tickers are to be
