@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _MOST_DECIMALS = 18
 
 
+#: Sizes below this have more than four zeros after the point, which nobody counts at a glance.
+_LEAST_FIXED = 1e-5
+
+
 #: A whole number with commas between its thousands.
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
@@ -78,11 +82,28 @@ def moment(when: QDateTime) -> str:
 
 
 def number(value: float, decimals: int) -> str:
-    """Write a number in the locale of the window; what rounds to zero has no sign."""
+    """Write a number in the locale of the window; what rounds to zero has no sign, and a tiny
+    number has an exponent instead of its zeros, such as 8.07e-10.
+    """
     from PySide6.QtCore import QLocale  # tables of exports are written without Qt
 
     nothing = round(float(value), decimals) == 0
-    return QLocale().toString(0.0 if nothing else float(value), "f", decimals)
+    return _with_exponent(float(value), decimals) or QLocale().toString(
+        0.0 if nothing else float(value), "f", decimals
+    )
+
+
+def plain_number(value: float, decimals: int) -> str:
+    """Write a number as :func:`number` does, in English and without Qt."""
+    return _with_exponent(float(value), decimals) or f"{value:,.{decimals}f}"
+
+
+def _with_exponent(value: float, decimals: int) -> str:
+    """Write a tiny number with the digits that so many decimals leave; "" for every other one."""
+    if not abs(value) < _LEAST_FIXED or round(value, decimals) == 0:  # also of no number
+        return ""
+    digits = decimals + math.floor(math.log10(abs(value)))
+    return f"{value:.{max(0, digits)}e}"
 
 
 def signed(percent: float, decimals: int) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QDateTime, QLocale
 from app.number_format import (
     moment,
     number,
+    plain_number,
     price_decimals,
     read_decimal,
     read_whole,
@@ -34,14 +35,14 @@ def test_a_price_of_any_size_shows_at_least_three_digits(size: float) -> None:
 
 
 def test_a_change_is_written_like_the_price_beside_it() -> None:
-    assert price(5.13e-7, 1.1234e-5) == "0.000000513"
+    assert price(5.13e-7, 1.1234e-5) == "5.13e-07"
     assert price(0.5, 714_530.0) == "0.50"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (8.448e-7, "0.0000008448"),
+        (8.448e-7, "8.448e-07"),
         (1.5e-25, "1.500e-25"),
         (0.0, "0.0"),
         (12345.6, "12346"),
@@ -96,6 +97,23 @@ def test_nothing_is_never_less_than_nothing() -> None:
         "0.0",
         "-0.1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (number(8.0662e-10, price_decimals(8.0662e-10)), "8.0662e-10"),
+        (number(-8.0662e-10, 14), "-8.0662e-10"),
+        (significant(8.524e-6, 3), "8.52e-06"),
+        (significant(0.0000123, 3), "0.0000123"),
+        (number(0.00001, 7), "0.0000100"),
+        (number(3e-7, 4), "0.0000"),
+        (plain_number(8.0662e-10, 14), "8.0662e-10"),
+        (plain_number(12345.678, 2), "12,345.68"),
+    ],
+)
+def test_tiny_numbers_have_an_exponent_instead_of_zeros_to_count(text: str, shown: str) -> None:
+    assert text == shown
 
 
 def test_the_window_is_in_english_whatever_the_system_says() -> None:

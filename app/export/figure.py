@@ -13,7 +13,7 @@ import numpy as np
 from app.charts.plot import Plot
 from app.charts.registry import PLOTS, build
 from app.export.tables import iso
-from app.number_format import price_decimals
+from app.number_format import plain_number, price_decimals
 from forecasting.errors import ExportError
 from forecasting.events import Prediction, RunResult
 from forecasting.series import Forecast, PriceSeries
@@ -255,7 +255,7 @@ def horizon_words(series: PriceSeries, forecast: Forecast) -> tuple[str, ...]:
     return (
         f"Cutoff {day(forecast.cutoff)}",
         f"horizon {len(forecast)} {unit} to {day(forecast.ds[-1])}",
-        f"{name} {end:,.{price_decimals(end)}f}",
+        f"{name} {plain_number(end, price_decimals(end))}",
     )
 
 

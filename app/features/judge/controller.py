@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMainWindow
@@ -11,19 +12,19 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow
 from app.actions import Actions
 from app.background import Job
 from app.features.evaluation.controller import EvaluationController
-from app.features.judge.dialog import JudgeDialog
-from app.features.judge.panel import JudgementWindow
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Progress
-from forecasting.imported_forecasts.options import ForecastOptions
-from forecasting.imported_forecasts.recognition import holds_forecasts
-from forecasting.imported_forecasts.results import ForecastsJudged
 from forecasting.jobs.judging_forecasts import ForecastsPreviewed
 from forecasting.series import Panel
+
+if TYPE_CHECKING:  # what reads forecasts is imported when a file of them is opened
+    from app.features.judge.dialog import JudgeDialog
+    from app.features.judge.panel import JudgementWindow
+    from forecasting.imported_forecasts.options import ForecastOptions
 
 _PREVIEW, _JUDGE = "judge-preview", "judge"
 
@@ -68,6 +69,8 @@ class JudgeController(QObject):
     def shown(self) -> JudgementWindow:
         """The window of the judgement, made when it is first wanted."""
         if self._shown is None:
+            from app.features.judge.panel import JudgementWindow
+
             self._shown = JudgementWindow(self._window)
             EvaluationController(self._session, {"judge": self._shown.judged})
             self._shown.report_requested.connect(self._ask_report)
@@ -79,6 +82,8 @@ class JudgeController(QObject):
 
     def takes(self, files: list[str]) -> bool:
         """Tell whether what was opened or dropped is a file of forecasts."""
+        from forecasting.imported_forecasts.recognition import holds_forecasts
+
         return len(files) == 1 and holds_forecasts(files[0])
 
     def ask(self) -> None:
@@ -93,6 +98,8 @@ class JudgeController(QObject):
 
     def open(self, path: str) -> None:
         """Show how a file of forecasts is read."""
+        from app.features.judge.dialog import JudgeDialog
+
         if self.dialog is not None:
             self.dialog.close()
         panel = self._session.panel
@@ -186,6 +193,8 @@ class JudgeController(QObject):
 
     def _show(self, event: object) -> None:
         """Show what a reading or a judgement delivers."""
+        from forecasting.imported_forecasts.results import ForecastsJudged
+
         if self.dialog is None:
             return
         if isinstance(event, ForecastsPreviewed):

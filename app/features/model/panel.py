@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QLocale, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
+    QApplication,
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
@@ -114,10 +115,11 @@ class ModelPanel(QWidget):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(10, 4, 10, 10)
         rows.setSpacing(6)
+        self._make_forms()
+        chosen_first, buttons = self._chosen_first(), self._buttons()
+        self._add_cost(rows)
         rows.addLayout(self._preset_row())
         rows.addSpacing(4)
-        self._make_forms()
-        chosen_first = self._chosen_first()
         self._add_groups(rows)
         self._defaults = QPushButton(self.tr("Restore defaults"))
         self._defaults.clicked.connect(lambda: self.show_config(self._usual))
@@ -133,9 +135,7 @@ class ModelPanel(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addLayout(chosen_first)
-        whole.addLayout(self._buttons())
-        whole.addWidget(self._cost)
-        whole.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
+        whole.addLayout(buttons)
         whole.addWidget(self._scroll, 1)
         self.show_config(RunConfig())
         self._past.clear()
@@ -338,6 +338,9 @@ class ModelPanel(QWidget):
         self._remedy = next((item for item in remedies if item.kind == "settings"), None)
         self.remedy_button.setText(remedy_label(self._remedy) if self._remedy else "")
         self.remedy_button.setVisible(self._remedy is not None)
+        focused = QApplication.focusWidget()
+        if fault and not (focused and self._scroll.isAncestorOf(focused)):
+            QTimer.singleShot(0, self, lambda: self._scroll.verticalScrollBar().setValue(0))
 
     def _take_remedy(self) -> None:
         if self._remedy is not None:
@@ -387,6 +390,20 @@ class ModelPanel(QWidget):
             self._first.append(field)
         return rows
 
+    def _add_cost(self, rows: QVBoxLayout) -> None:
+        """Add what a training costs, or why there can be none: it scrolls with the form, so that a
+        long fault leaves room for the fields.
+        """
+        self._cost = QLabel()
+        self._cost.setProperty("role", "muted")
+        self._cost.setWordWrap(True)
+        self._cost.hide()
+        self.remedy_button = QPushButton()
+        self.remedy_button.clicked.connect(self._take_remedy)
+        self.remedy_button.hide()
+        rows.addWidget(self._cost)
+        rows.addWidget(self.remedy_button, 0, Qt.AlignmentFlag.AlignLeft)
+
     def _add_groups(self, rows: QVBoxLayout) -> None:
         headings = {
             "task": self.tr("What to forecast"),
@@ -394,7 +411,7 @@ class ModelPanel(QWidget):
             "model": self.tr("Network"),
             "train": self.tr("Training"),
         }
-        self.picture, self._sentence, self._cost = ShapePicture(), QLabel(), QLabel()
+        self.picture, self._sentence = ShapePicture(), QLabel()
         self.rate_button = QPushButton(self.tr("Find a learning rate…"))
         self.rate_button.setToolTip(
             self.tr(
@@ -408,15 +425,8 @@ class ModelPanel(QWidget):
             self.tr("Further columns, files and series that the network reads beside the prices")
         )
         self.inputs_button.clicked.connect(self.inputs_requested)
-        for label in (self._sentence, self._cost):
-            label.setProperty("role", "muted")
-            label.setWordWrap(True)
-        self._cost.setContentsMargins(10, 0, 10, 6)
-        self._cost.hide()
-        self.remedy_button = QPushButton()
-        self.remedy_button.setStyleSheet("margin: 0 10px 6px 10px")
-        self.remedy_button.clicked.connect(self._take_remedy)
-        self.remedy_button.hide()
+        self._sentence.setProperty("role", "muted")
+        self._sentence.setWordWrap(True)
         for group, form in self._forms.items():
             heading = QLabel(headings.get(group, group))
             heading.setProperty("role", "heading")
