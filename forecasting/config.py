@@ -298,7 +298,7 @@ class InputConfig(Settings):
     )
     futr_exog: str = _setting(
         "",
-        "Inputs known ahead",
+        "Known ahead",
         "Columns whose values are known for each bar of the horizon when the forecast is made, "
         "such as earnings days or holidays.",
         advanced=True,
