@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from forecasting.series import Panel
 
 _ODDS_PATHS, _PORTFOLIO_PATHS = 10_000, 1000
+#: Bars that a series needs to be drawn together with others.
+_LEAST_BARS = 60
 #: Most bars that a date may lie ahead.
 _MOST_BARS = 1000
 #: Settings that mean something without a training.
@@ -285,6 +287,8 @@ def _prepared(
     else:
         experiment = run_config(config, settings)
         loaded = load(sources, settings, refresh)
+        if len(loaded.panel) > 1:
+            loaded = short_series_dropped(loaded, _LEAST_BARS)
     accept(loaded.panel, accept_findings)
     return experiment, loaded
 

@@ -20,11 +20,13 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTab
 
 from app.charts.plot import Columns
 from app.export.tables import clipboard_text
-from app.number_format import significant
+from app.number_format import number, significant
 
 _Index = QModelIndex | QPersistentModelIndex
 #: Rows whose content decides on the widths of columns.
 _MEASURED = 200
+#: Decimals of a column of percentages: its numbers are compared down the column.
+_PERCENT_DECIMALS = 1
 
 
 class TableModel(QAbstractTableModel):
@@ -48,6 +50,8 @@ class TableModel(QAbstractTableModel):
         """Return one value as text, or as what it is sorted by."""
         value = self._columns[index.column()][index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
+            if self._heads[index.column()].endswith("%") and _is_finite(value):
+                return number(float(value), _PERCENT_DECIMALS)
             return _shown(value)
         if role == Qt.ItemDataRole.UserRole:
             return _sortable(value)
@@ -67,9 +71,9 @@ class TableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole and section < len(self._tips):
             return self._tips[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            number = self._rows and _is_number(self._columns[section][0])
+            numeric = self._rows and _is_number(self._columns[section][0])
             return (
-                Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+                Qt.AlignmentFlag.AlignRight if numeric else Qt.AlignmentFlag.AlignLeft
             ) | Qt.AlignmentFlag.AlignVCenter
         return None
 
@@ -166,6 +170,10 @@ def _shown(value: object) -> str:
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return QLocale().toString(int(value))
     return _date(value) if isinstance(value, np.datetime64) else str(value)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isfinite(value))
 
 
 def _sortable(value: object) -> object:
