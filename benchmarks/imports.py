@@ -31,6 +31,7 @@ DIRECT = {
         "exchange_calendars",
         "the sessions that a forecast is for: holidays and half days of each exchange",
     ),
+    "jinja2": ("jinja2", "the pages of reports: one template, in which all text is escaped"),
     "numpy": ("numpy", "arrays"),
     "pandas": ("pandas", "yfinance and exchange_calendars speak it; dates with time zones"),
     "pandas-ta-classic": ("pandas_ta_classic", "the indicators of the chart; agrees with TA-Lib"),

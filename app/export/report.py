@@ -8,7 +8,9 @@ import math
 import shlex
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.charts.registry import PLOTS
 from app.export.drawing import Palette, plot_svg
@@ -22,6 +24,9 @@ from forecasting.errors import ExportError
 from forecasting.events import RunResult, Verdict
 from forecasting.metrics import METRICS, leaders
 from forecasting.series import Forecast, PriceSeries
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 #: Parts of a page as they are made; None where the window may do something else.
 Parts = Generator[str | None, None, None]
@@ -66,17 +71,35 @@ def page(title: str, parts: Sequence[str], palette: Palette) -> bytes:
     """Return a page of parts: no scripts, nothing loaded from elsewhere."""
     from app.theme import asset
 
-    style = asset("report.css").read_text(encoding="utf-8")
-    head = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src '
-        "'unsafe-inline'; img-src data:\"/>"
-        '<meta name="generator" content="Candlecast '
-        f'{escape(__version__)}"/><title>{escape(title)}</title>'
+    style = asset("report.css").read_text(encoding="utf-8") + palette.css()
+    return section("page", title, __version__, style, parts).encode()
+
+
+def section(name: str, *values: object) -> str:
+    """Fill a part of the template with values, all text escaped.
+
+    Parameters
+    ----------
+    name : str
+        A macro of ``report.html.j2``.
+    *values : object
+        What the macro takes, in its order.
+    """
+    return str(getattr(_template().module, name)(*values))
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    head = f"{head}<style>{style}{palette.css()}</style></head>\n<body><main>\n"
-    return "".join((head, "\n".join(parts), "\n</main></body></html>\n")).encode()
+    return environment.get_template("report.html.j2")
 
 
 def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
@@ -89,11 +112,7 @@ def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     yield _provenance(result)
     yield _settings(result.config)
     yield _reproduce(result)
-    yield (
-        f"<footer>Made by Candlecast {escape(__version__)} on "
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. "
-        "For research and teaching. Not financial advice.</footer>"
-    )
+    yield section("footer", __version__, f"{datetime.now(UTC):%Y-%m-%d %H:%M}")
 
 
 def _title(result: RunResult) -> str:
@@ -116,29 +135,15 @@ def _verdict(result: RunResult) -> str:
         if forecast
         else ""
     )
-    return (
-        f"<header><h1>{escape(_title(result))}</h1><p class='muted'>{escape(under)}</p></header>"
-        f"{verdict_section(result.verdict)}{_data_notes(result)}"
-    )
+    return section("opening", _title(result), under, result.verdict, _data_notes(result))
 
 
 def verdict_section(verdict: Verdict) -> str:
     """Return the badge of a verdict, its sentence and its notes."""
-    notes = "".join(f"<li>{escape(note)}</li>" for note in verdict.notes)
-    tries = (
-        f"<p class='muted'>Configurations tried on this test part: {verdict.tries}.</p>"
-        if verdict.tries > 1
-        else ""
-    )
-    badge = "TOO FEW" if verdict.few else escape(verdict.outcome.upper())
-    return (
-        f'<section class="verdict {escape(verdict.outcome)}"><p class="badge">{badge}</p>'
-        f"<p class='sentence'>{escape(verdict.sentence)}</p>"
-        f"{f'<ul>{notes}</ul>' if notes else ''}{tries}</section>"
-    )
+    return section("verdict_section", verdict)
 
 
-def _data_notes(result: RunResult) -> str:
+def _data_notes(result: RunResult) -> list[str]:
     """List errors and warnings of the data, and the series that have no forecast."""
     found = [
         f"{item.severity.capitalize()} in the data of {symbol}: {item.message}"
@@ -151,8 +156,7 @@ def _data_notes(result: RunResult) -> str:
         )
     if len(result.left_out) > _MOST_NOTES:
         lines.append(f"Without a forecast in all: {', '.join(result.left_out)}.")
-    text = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<section><h2>What to know of the data</h2><ul>{text}</ul></section>" if text else ""
+    return lines
 
 
 def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
@@ -168,7 +172,7 @@ def _series_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
             break
     left = len(symbols) - min(len(symbols), index + 1)
     if left:
-        yield f"<p class='muted'>{left} more series are in the table of forecasts below.</p>"
+        yield section("muted", f"{left} more series are in the table of forecasts below.")
 
 
 def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
@@ -186,25 +190,16 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
 
 def plot_section(title: str, says: str, drawing: str) -> str:
     """Return a drawing under its title, with what it shows."""
-    words = f"<p class='muted'>{escape(says)}</p>" if says else ""
-    return f"<section><h2>{escape(title)}</h2>{words}<figure>{drawing}</figure></section>"
+    return section("plot_section", title, says, drawing)
 
 
 def score_table(result: RunResult) -> str:
     """Return the scores, the network's beside the baselines', the best of each marked."""
     if not any(result.scores.values()):
         return ""
-    stars = (
-        "No best is marked: too few independent origins tell them apart."
-        if result.verdict.few
-        else "★ marks the best."
-    )
-    return (
-        "<section><h2>Scores on the test part</h2><p class='muted'>All models forecast from "
-        "the same days, on which no network "
-        f"was trained. {stars} "
-        f"{_levels(result)}</p>{scores_of(result.scores, few=result.verdict.few)}</section>"
-    )
+    few = result.verdict.few
+    table = scores_of(result.scores, few=few)
+    return section("score_section", few, _levels(result), table)
 
 
 def scores_of(scores: Mapping[str, Mapping[str, float]], *, few: bool) -> str:
@@ -217,16 +212,11 @@ def scores_of(scores: Mapping[str, Mapping[str, float]], *, few: bool) -> str:
             continue
         best = [] if few else leaders(name, scores, digits=5)
         unit = f" ({metric.unit})" if metric.unit not in ("", "price") else ""
-        marks = ["best" if model in best else "n" for model in models]
-        cells = "".join(
-            f"<td class='{mark}'>{number_text(value)}</td>"
-            for mark, value in zip(marks, values, strict=True)
-        )
-        rows.append(f"<tr><th scope='row'>{escape(metric.label + unit)}</th>{cells}</tr>")
-    heads = "".join(
-        f"<th scope='col' class='n'>{escape(model_title(model))}</th>" for model in models
-    )
-    return f"<div class='wide'><table><tr><th></th>{heads}</tr>{''.join(rows)}</table></div>"
+        cells = [
+            (number_text(value), model in best) for model, value in zip(models, values, strict=True)
+        ]
+        rows.append((metric.label + unit, cells))
+    return section("scores", [model_title(model) for model in models], rows)
 
 
 def _levels(result: RunResult) -> str:
@@ -245,63 +235,41 @@ def _forecast_table(result: RunResult) -> str:
     """Return the forecasts as a table; of long ones the first bars."""
     if not result.forecasts:
         return ""
-    tables = "".join(
-        _bars_ahead(item, several=len(result.forecasts) > 1)
-        for item in result.forecasts[: _MOST_SERIES * 2]
-    )
+    tables = [_bars_ahead(item) for item in result.forecasts[: _MOST_SERIES * 2]]
     rows = len(forecasts(result)["ds"])
-    more = (
-        f"<p class='muted'>The CSV export has all {rows:,} rows.</p>" if rows > _MOST_ROWS else ""
-    )
-    return f"<section><h2>Forecast</h2>{tables}{more}</section>"
+    more = f"The CSV export has all {rows:,} rows." if rows > _MOST_ROWS else ""
+    return section("forecasts", tables, more)
 
 
-def _bars_ahead(forecast: Forecast, *, several: bool) -> str:
-    bands = [forecast.band(level) for level in (80, 95)]
-    heads = "".join(
-        f"<th scope='col' class='n'>{item}</th>"
-        for item in (forecast.point_name.capitalize(), "80 % from", "to", "95 % from", "to")
-    )
-    rows = "".join(
-        f"<tr><th scope='row'>{date}</th>"
-        + "".join(
-            f"<td class='n'>{number_text(value[step], 2)}</td>"
-            for value in (forecast.point, *bands[0], *bands[1])
-        )
-        + "</tr>"
-        for step, date in enumerate(iso(forecast.ds)[:_MOST_ROWS])
-    )
-    table = (
-        f"<div class='wide'><table><tr><th scope='col'>Date</th>{heads}</tr>{rows}</table></div>"
-    )
-    name = (
-        f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value "
-        f"{number_text(forecast.y0, 2)}"
-    )
-    shown = "" if several else " open='open'"
-    return f"<details{shown}><summary>{escape(name)}</summary>{table}</details>"
+def _bars_ahead(forecast: Forecast) -> dict[str, object]:
+    """Return name, heads and rows of the table of one forecast."""
+    columns = (forecast.point, *forecast.band(80), *forecast.band(95))
+    dates = iso(forecast.ds)[:_MOST_ROWS]
+    return {
+        "name": f"{forecast.symbol}: {len(forecast)} bars after {day(forecast.cutoff)}, last value "
+        f"{number_text(forecast.y0, 2)}",
+        "heads": (forecast.point_name.capitalize(), "80 % from", "to", "95 % from", "to"),
+        "rows": [
+            (date, [number_text(column[step], 2) for column in columns])
+            for step, date in enumerate(dates)
+        ],
+    }
 
 
 def _provenance(result: RunResult) -> str:
     """Return where each series comes from, and what is noticeable in it."""
-    parts = []
-    for series in list(result.panel)[: _MOST_SERIES * 2]:
-        findings = "".join(
-            f"<li>{escape(item.severity)}: {escape(item.message)} ({escape(item.action)})</li>"
-            for item in series.findings
-        )
-        text = f"<ul>{findings}</ul>" if findings else "<p class='muted'>No findings.</p>"
-        parts.append(f"<h3>{escape(series.symbol)}</h3>{fact_table(_origin(series))}{text}")
+    series = [
+        {"symbol": item.symbol, "origin": _origin(item), "findings": item.findings}
+        for item in list(result.panel)[: _MOST_SERIES * 2]
+    ]
     split = result.split
-    shares = fact_table(
-        {
-            "Validation from": day(split.val_start),
-            "Test from": day(split.test_start),
-            "Windows": ", ".join(f"{name} {count:,}" for name, count in split.windows.items()),
-            "Weights of the network": f"{split.parameters:,}",
-        }
-    )
-    return f"<section><h2>Data</h2>{''.join(parts)}<h3>Parts</h3>{shares}</section>"
+    shares = {
+        "Validation from": day(split.val_start),
+        "Test from": day(split.test_start),
+        "Windows": ", ".join(f"{name} {count:,}" for name, count in split.windows.items()),
+        "Weights of the network": f"{split.parameters:,}",
+    }
+    return section("data", series, shares)
 
 
 def _origin(series: PriceSeries) -> dict[str, str]:
@@ -323,28 +291,16 @@ def _origin(series: PriceSeries) -> dict[str, str]:
 
 def _settings(config: RunConfig) -> str:
     """Return every setting by its label, those that differ from the default in bold."""
-    parts = []
+    groups = []
     for group, cls in GROUPS.items():
         chosen = getattr(config, group)
         rows = []
         for name, info in cls.model_fields.items():
             value = getattr(chosen, name)
-            text = escape(
-                {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-            )
-            rows.append((info.title or name, f"<b>{text}</b>" if value != info.default else text))
-        cells = "".join(
-            f"<tr><th scope='row'>{escape(label)}</th><td>{value}</td></tr>"
-            for label, value in rows
-        )
-        parts.append(
-            f"<div><h3>{escape(group.capitalize())}</h3><table class='facts'>{cells}</table></div>"
-        )
-    return (
-        "<section><h2>Settings</h2><details><summary>All settings; those in bold differ from "
-        "the defaults</summary>"
-        f"<div class='columns'>{''.join(parts)}</div></details></section>"
-    )
+            text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            rows.append((info.title or name, text, value != info.default))
+        groups.append((group.capitalize(), rows))
+    return section("settings", groups)
 
 
 def _reproduce(result: RunResult) -> str:
@@ -360,14 +316,7 @@ def _reproduce(result: RunResult) -> str:
         f"{info.best_epoch}, seed {info.seed}: {how}",
         **info.versions,
     }
-    return (
-        "<section><h2>How to come by the same</h2><p>In the folder of the data:</p>"
-        f"<pre>{escape(command(result))}</pre>"
-        "<p>Or save the settings below as <code>run.json</code> and give <code>--config "
-        "run.json</code> instead of the flags.</p>"
-        "<details><summary>Settings as "
-        f"JSON</summary><pre>{escape(result.config.to_json())}</pre></details>{fact_table(facts)}</section>"
-    )
+    return section("reproduce", command(result), result.config.to_json(), facts)
 
 
 def command(result: RunResult) -> str:
@@ -394,16 +343,6 @@ def command(result: RunResult) -> str:
                 else [f"--{flag}", str(value)]
             )
     return shlex.join(words)
-
-
-def fact_table(facts: dict[str, str]) -> str:
-    """Return names beside texts, those that are empty left out."""
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(text)}</td></tr>"
-        for name, text in facts.items()
-        if text
-    )
-    return f"<table class='facts'>{rows}</table>"
 
 
 def number_text(value: float, least: int = 0) -> str:
