@@ -32,6 +32,8 @@ from forecasting.paths import (
     stream,
 )
 from forecasting.paths.aligned import on_common_dates
+from forecasting.paths.backtest import inside
+from forecasting.paths.calibrated import ValueRecord
 from forecasting.paths.drift import SteadyDrift
 from forecasting.paths.events import (
     beats,
@@ -458,6 +460,26 @@ def test_a_portfolio_is_judged_from_past_cutoffs() -> None:
     assert any("too few" in item for item in judged.sentences)
     assert made.ranks is not None
     np.testing.assert_allclose(made.ranks.sum(axis=1), 1)
+
+
+def test_a_value_learns_from_its_own_misses() -> None:
+    """A band that is half as wide as it should be is widened, and from outcomes before it only."""
+    rng = np.random.default_rng(0)
+    dates = np.datetime64("2020-01-01", "us") + np.arange(301) * np.timedelta64(1, "D")
+    outcome = 1 + rng.normal(0, 0.02, (300, 1))
+    samples = 1 + rng.normal(0, 0.01, (300, 1, 500))
+    record = ValueRecord.of(dates[:300], dates[1:, None], outcome, samples)
+    found = record.calibrated(samples)
+    before, after = (inside(s[100:], outcome[100:], 80).mean() for s in (samples, found))
+    assert before < 0.6
+    assert after == pytest.approx(0.8, abs=0.07)
+    np.testing.assert_allclose(found[0], samples[0])
+    changed = outcome.copy()
+    changed[200:] = 5.0
+    same = ValueRecord.of(dates[:300], dates[1:, None], changed, samples).calibrated(samples)
+    np.testing.assert_allclose(same[:200], found[:200])
+    live = record.apply(samples[-1], dates[300])
+    assert live.std() > 1.5 * samples[-1].std()
 
 
 @pytest.fixture(scope="module")

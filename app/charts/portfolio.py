@@ -136,7 +136,7 @@ class CorrelationMap(QWidget):
         self._symbols: tuple[str, ...] = ()
         self._values = np.empty((0, 0))
         self._theme = LIGHT
-        self.setMinimumSize(160, 120)
+        self.setMinimumSize(120, 60)
         self.setAccessibleName(words("Correlation of the future"))
 
     def show_correlation(self, symbols: Sequence[str], values: Floats) -> None:

@@ -31,6 +31,7 @@ from forecasting.paths.backtest import (
     portfolio_history,
     portfolio_index,
 )
+from forecasting.paths.calibrated import ValueRecord
 from forecasting.paths.dependence import recency, shrinkage
 from forecasting.paths.events import membership, rank_probabilities
 from forecasting.paths.marginals import LEVELS
@@ -49,6 +50,10 @@ from forecasting.sources import source
 
 HORIZON, STEPS, CHANGES = 20, (1, 5, 20), (-0.05, -0.02, -0.01, 0.01, 0.02, 0.05)
 FITTED_SHARE, LEAST_EVENTS = 0.7, 500
+#: Days before the judged ones from which portfolios learn their own misses.
+WARM_UP = np.timedelta64(120, "D")
+#: Portfolios are valued in so many parts, to bound the memory.
+PARTS = 4
 
 
 @dataclass
@@ -174,17 +179,18 @@ def books(count: int, seed: int = 1, each: int = 50, size: int = 10) -> Floats:
 
 
 def portfolio_figures(
-    panel: Panel, predictor: Predictor, dates: Dates, n_paths: int
+    panel: Panel, predictor: Predictor, dates: Dates, first: np.datetime64, n_paths: int
 ) -> Iterator[str]:
     """Yield figure 2: coverage, tests of the value at risk and CRPS of 101 portfolios."""
     weights = books(len(panel))
-    job = portfolio_history(predictor, panel, weights, dates, HORIZON, n_paths, steps=STEPS)
-    while True:
-        try:
-            next(job)
-        except StopIteration as finished:
-            made: PortfolioHistory = finished.value
-            break
+    parts = [
+        _part_history(predictor, panel, some, dates, first, n_paths)
+        for some in np.array_split(weights, PARTS)
+    ]
+    raw, made = (_joined([part[k] for part in parts]) for k in (0, 1))
+    yield from _coverage_lines("as drawn", raw)
+    del raw, parts
+    dates = made.cutoffs
     rivals = {
         name: np.empty((dates.size, len(weights), len(STEPS)))
         for name in ("garch-t", "historical-simulation")
@@ -229,6 +235,51 @@ def portfolio_figures(
                 + f"  (<= GARCH-t in {100 * wins:.0f} %)"
             )
     yield from _test_lines(made)
+
+
+def _part_history(
+    predictor: Predictor,
+    panel: Panel,
+    weights: Floats,
+    dates: Dates,
+    first: np.datetime64,
+    n_paths: int,
+) -> tuple[PortfolioHistory, PortfolioHistory]:
+    """Return some portfolios as drawn and calibrated by their own past misses, at the told steps."""
+    job = portfolio_history(predictor, panel, weights, dates, HORIZON, n_paths)
+    while True:
+        try:
+            next(job)
+        except StopIteration as finished:
+            raw: PortfolioHistory = finished.value
+            break
+    judged, at = raw.cutoffs >= first, np.array(STEPS) - 1
+    joint = np.empty((judged.sum(), len(weights), len(STEPS), n_paths), np.float32)
+    for number in range(len(weights)):
+        samples = np.asarray(raw.joint[:, number], np.float64)
+        record = ValueRecord.of(raw.cutoffs, raw.ds, raw.outcome[:, number], samples)
+        joint[:, number] = record.calibrated(samples)[judged][:, at]
+    shared = (raw.cutoffs[judged], raw.ds[judged][:, at], raw.outcome[judged][:, :, at])
+    independent = raw.independent[judged][:, :, at]
+    drawn = PortfolioHistory(*shared, raw.joint[judged][:, :, at], independent)
+    return drawn, PortfolioHistory(*shared, joint, independent)
+
+
+def _joined(parts: list[PortfolioHistory]) -> PortfolioHistory:
+    first = parts[0]
+    outcome, joint, independent = (
+        np.concatenate([getattr(part, name) for part in parts], axis=1)
+        for name in ("outcome", "joint", "independent")
+    )
+    return PortfolioHistory(first.cutoffs, first.ds, outcome, joint, independent)
+
+
+def _coverage_lines(name: str, made: PortfolioHistory) -> Iterator[str]:
+    for position, step in enumerate(STEPS):
+        held = inside(made.joint[:, :, position], made.outcome[:, :, position], 80)
+        groups = (slice(0, 1), slice(1, 51), slice(51, 101))
+        shares = np.round([100 * held[:, group].mean() for group in groups], 1)
+        yield f"{name}, h={step}: 80 % band of equal weight, tens, long-short {shares}"
 
 
 def _test_lines(made: PortfolioHistory) -> Iterator[str]:
@@ -455,6 +506,7 @@ def main() -> None:
     predictor = frozen(panel, asked.baseline, first, asked.calibration)
     walk = frozen(panel, "random-walk", first, "none")
     dates = cutoff_dates(panel, first, HORIZON)
+    warm = cutoff_dates(panel, first - WARM_UP, HORIZON)
     print(
         f"{asked.baseline}, {asked.calibration}: {str(dates[0])[:10]} to {str(dates[-1])[:10]}",
         flush=True,
@@ -466,7 +518,7 @@ def main() -> None:
             dates[:: asked.step],
             asked.paths,
         ),
-        "portfolios": lambda: portfolio_figures(panel, predictor, dates, asked.paths),
+        "portfolios": lambda: portfolio_figures(panel, predictor, warm, first, asked.paths),
         "ranks": lambda: rank_figures(panel, predictor, dates, 4 * asked.paths),
     }
     for name in asked.only:

@@ -20,6 +20,7 @@ from forecasting.jobs.training import train
 from forecasting.series import Forecast, Panel
 
 if TYPE_CHECKING:
+    from forecasting.paths.calibrated import ValueRecord
     from forecasting.paths.dependence import DependenceName
     from forecasting.paths.results import PathsMade, PortfolioBacktest
     from forecasting.paths.sampling import Paths
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _FITTED_SHARE = 0.7
 #: Share of the dates from which a portfolio is judged, and most of them; paths from each.
 _JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
+#: Share of the dates before those, from which the value of a portfolio learns its own misses.
+_LEARNED_SHARE = 0.12
 _LEAST_BARS = 30
 #: The mean of all series, as what is supposed to change.
 MARKET = "market"
@@ -321,7 +324,8 @@ def portfolio(
         Groups by growth into which each series may fall; 0 for none.
     backtest : bool
         Judge the joint forecast of this portfolio from the last 15 % of the dates, at most 500 of
-        them.
+        them; the value is then calibrated by its own past misses, those of the 12 % before
+        included.
 
     Yields
     ------
@@ -334,6 +338,7 @@ def portfolio(
         Weights or ranks that do not suit the series, or a backtest of a kept run.
     """
     from forecasting.paths import PortfolioMade, hold
+    from forecasting.paths.backtest import calibrate
     from forecasting.paths.events import rank_probabilities
 
     if backtest and plan.forecasts:
@@ -350,7 +355,8 @@ def portfolio(
     groups = rank_probabilities(paths.samples[:, -1] / paths.y0[:, None], ranks) if ranks else None
     judged = None
     if backtest and predictor is not None:
-        judged = yield from _judged(predictor, made.panel, shares, paths.horizon, plan)
+        judged, record = yield from _judged(predictor, made.panel, shares, paths.horizon, plan)
+        held = held if made.supposed else calibrate(held, record)
     left_out = {
         symbol: "It is not among the series that are forecast."
         for symbol in panel.symbols
@@ -372,7 +378,7 @@ def _weights_of(weights: str | Mapping[str, float], symbols: tuple[str, ...]) ->
 
 def _judged(
     predictor: Predictor, panel: Panel, weights: np.ndarray, horizon: int, plan: PathsPlan
-) -> Generator[Event, None, PortfolioBacktest]:
+) -> Generator[Event, None, tuple[PortfolioBacktest, ValueRecord]]:
     from forecasting.paths.backtest import judge_portfolio
     from forecasting.paths.past import cutoff_dates
 
@@ -384,8 +390,12 @@ def _judged(
             f"horizon of {horizon}.",
             "Load more history, or lower the horizon.",
         )
-    cutoffs = cutoff_dates(panel, dates[-size - horizon], horizon)
+    first = dates[-size - horizon]
+    begin = dates[max(0, dates.size - size - horizon - round(_LEARNED_SHARE * dates.size))]
+    cutoffs = cutoff_dates(panel, begin, horizon)
     n_paths = min(plan.n_paths, _JUDGED_PATHS)
     return (
-        yield from judge_portfolio(predictor, panel, weights, cutoffs, horizon, n_paths, plan.seed)
+        yield from judge_portfolio(
+            predictor, panel, weights, cutoffs, first, horizon, n_paths, plan.seed
+        )
     )

@@ -5,16 +5,17 @@ models of its own value.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecasting.baselines import BASELINES
 from forecasting.events import Event, Predictor, Progress
+from forecasting.paths.calibrated import ValueRecord
 from forecasting.paths.dependence import DependenceName, Floats32, Residuals
 from forecasting.paths.marginals import LEVELS, Marginals
 from forecasting.paths.past import past_marginals
-from forecasting.paths.portfolio import RISK_LEVELS
+from forecasting.paths.portfolio import RISK_LEVELS, Portfolio
 from forecasting.paths.results import PortfolioBacktest, RiskHits
 from forecasting.paths.sampling import simulate
 from forecasting.paths.scores import acerbi_szekely, christoffersen, kupiec, sample_crps
@@ -39,14 +40,13 @@ class PortfolioHistory:
     Attributes
     ----------
     cutoffs : ndarray of datetime64[us], shape [N]
-    dates : ndarray of datetime64[us], shape [N]
-        Of the first step.
+    ds : ndarray of datetime64[us], shape [N, H]
     outcome : ndarray of float64, shape [N, P, H]
     joint, independent : ndarray of float32, shape [N, P, H, K]
     """
 
     cutoffs: Dates
-    dates: Dates
+    ds: Dates
     outcome: Floats
     joint: Floats32
     independent: Floats32
@@ -84,7 +84,7 @@ def portfolio_history(
     residuals = Residuals.of(panel)
     rng = np.random.default_rng(seed)
     kept = np.array(steps or range(1, horizon + 1)) - 1
-    found: list[tuple[np.datetime64, np.datetime64, Floats, Floats32, Floats32]] = []
+    found: list[tuple[np.datetime64, Dates, Floats, Floats32, Floats32]] = []
     for marginals, series, y in past_marginals(predictor, panel, dates, horizon):
         cutoff = marginals.cutoff.max()
         paths = simulate(
@@ -98,7 +98,7 @@ def portfolio_history(
         found.append(
             (
                 cutoff,
-                paths.ds[0, 0],
+                paths.ds[0, kept],
                 1 + book @ seen,
                 1 + np.tensordot(book, change, 1).astype(np.float32),
                 1 + np.tensordot(book, shuffled, 1).astype(np.float32),
@@ -164,10 +164,11 @@ def judge_portfolio(
     panel: Panel,
     weights: Floats,
     dates: Dates,
+    first: np.datetime64,
     horizon: int,
     n_paths: int,
     seed: int = 0,
-) -> Generator[Event, None, PortfolioBacktest]:
+) -> Generator[Event, None, tuple[PortfolioBacktest, ValueRecord]]:
     """Judge the joint forecast of one portfolio from past cutoffs.
 
     Parameters
@@ -178,33 +179,56 @@ def judge_portfolio(
     weights : ndarray, shape [S]
     dates : ndarray of datetime64[us], shape [N]
         One bar apart, so that forecasts of one bar do not overlap.
+    first : datetime64
+        Cutoff from which it is judged; the distribution of the value learns from its misses from
+        the first date on. Rivals are fitted to what lies before.
 
     Yields
     ------
     Progress
+
+    Returns
+    -------
+    judged : PortfolioBacktest
+    record : ValueRecord
+        To calibrate the forecast of the real future by.
     """
     made = yield from portfolio_history(
         predictor, panel, weights[None], dates, horizon, n_paths, seed
     )
-    outcome, joint = made.outcome[:, 0], np.asarray(made.joint[:, 0], np.float64)
-    samples = {"joint": joint, "independent": np.asarray(made.independent[:, 0], np.float64)}
+    raw = np.asarray(made.joint[:, 0], np.float64)
+    record = ValueRecord.of(made.cutoffs, made.ds, made.outcome[:, 0], raw)
+    judged = made.cutoffs >= first
+    outcome, joint = made.outcome[judged, 0], record.calibrated(raw)[judged]
+    cutoffs, next_bar = made.cutoffs[judged], made.ds[judged, 0]
+    samples = {"joint": joint, "independent": np.asarray(made.independent[judged, 0], np.float64)}
     index = portfolio_index(panel, weights)
-    if np.searchsorted(index.ds, dates[0]) > _LEAST_BARS:
+    if np.searchsorted(index.ds, first) > _LEAST_BARS:
         for name in ("historical-simulation", "garch-t"):
             samples[name.replace("-", "_")] = index_samples(
-                name, index, dates[0], made.cutoffs, horizon, n_paths
+                name, index, first, cutoffs, horizon, n_paths
             )
     crps = {name: float(sample_crps(item, outcome).mean()) for name, item in samples.items()}
     covered = {name: float(inside(item, outcome, 80).mean()) for name, item in samples.items()}
     coverage = {level: inside(joint, outcome, level).mean(axis=0) for level in BANDS}
     hits = {
-        level: _hits(level, made.dates, joint[:, 0], outcome[:, 0], seed) for level in RISK_LEVELS
+        level: _hits(level, next_bar, joint[:, 0], outcome[:, 0], seed) for level in RISK_LEVELS
     }
     low, high = np.quantile(joint[:, -1], [0.1, 0.9], axis=1)
     sentences = tuple(_sentences(len(outcome), coverage, hits, crps, covered))
-    return PortfolioBacktest(
-        made.cutoffs, outcome, low, high, coverage, hits, crps, covered, sentences
+    judgement = PortfolioBacktest(
+        cutoffs, outcome, low, high, coverage, hits, crps, covered, sentences
     )
+    return judgement, record
+
+
+def calibrate(held: Portfolio, record: ValueRecord) -> Portfolio:
+    """Return a portfolio whose value is calibrated by a record, and whose contributions add up."""
+    value = record.apply(held.value, held.cutoff)
+    moved = replace(held, value=value)
+    before = float(held.contributions.sum())
+    share = moved.es(RISK_LEVELS[0]) / before if before else 1.0
+    return replace(moved, contributions=held.contributions * share)
 
 
 def inside(samples: Floats, outcome: Floats, level: float) -> np.ndarray:

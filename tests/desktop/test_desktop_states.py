@@ -77,7 +77,10 @@ def raised(name: str) -> tuple[Callable[[Workbench], None], Callable[[Workbench]
 
 #: What brings the window into a state, and what brings it back.
 STATES: dict[str, tuple[Callable[[Workbench], None], Callable[[Workbench], None]]] = {
-    **{name: raised(name) for name in ("training", "results", "backtest", "journal", "runs")},
+    **{
+        name: raised(name)
+        for name in ("training", "results", "backtest", "journal", "runs", "odds", "portfolio")
+    },
     "advanced": (lambda bench: unfold(bench, True), lambda bench: unfold(bench, False)),
     "message": (say, lambda bench: bench.banner.set_active(False)),
     "resume": (offer, lambda bench: bench.layout.resume.set_active(False)),

@@ -65,7 +65,7 @@ class OddsPanel(QWidget):
         self.line_names.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.line_names.setAccessibleName(self.tr("Line"))
         self.line_names.setToolTip(self.tr("The line to rename or remove"))
-        self.line_names.setMinimumContentsLength(12)
+        self.line_names.setMinimumContentsLength(8)
         self.until = QSpinBox()
         self.until.setRange(1, _MOST_BARS)
         self.until.setSuffix(self.tr(" bars"))
@@ -92,22 +92,20 @@ class OddsPanel(QWidget):
 
     def _page(self) -> QWidget:
         page = QWidget()
-        bar = QHBoxLayout()
         label = QLabel(self.tr("&Within"))
         label.setBuddy(self.until)
-        for part in (
-            self.add_button,
-            self.line_names,
-            self.remove_button,
-            label,
-            self.until,
-            self.paths_box,
-            self.extremes_box,
-        ):
-            bar.addWidget(part)
-        bar.addStretch(1)
         rows = QVBoxLayout(page)
-        rows.addLayout(bar)
+        rows.setContentsMargins(6, 4, 6, 4)
+        rows.setSpacing(4)
+        for parts in (
+            (self.add_button, self.line_names, self.remove_button),
+            (label, self.until, self.paths_box, self.extremes_box),
+        ):
+            bar = QHBoxLayout()
+            for part in parts:
+                bar.addWidget(part)
+            bar.addStretch(1)
+            rows.addLayout(bar)
         rows.addWidget(self._source)
         rows.addWidget(self._told)
         rows.addWidget(self.table, 1)

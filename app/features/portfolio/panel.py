@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSpinBox,
+    QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -33,11 +33,11 @@ from app.charts.portfolio import (
     ValueHistogram,
 )
 from app.theme import Theme
+from app.widgets.form_scroll import FormScroll
 from app.widgets.table_view import TableView
 from forecasting.series import Floats
 
 _MOST_BARS = 250
-_LEFT = 260
 
 
 class PortfolioPanel(QWidget):
@@ -91,17 +91,26 @@ class PortfolioPanel(QWidget):
         self.contributions = TableView(self.tr("Contributions"))
         self._verdict = QLabel()
         self._verdict.setWordWrap(True)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.histogram, self.tr("Distribution"))
-        self.tabs.addTab(self.drawdown, self.tr("Falls"))
-        self.tabs.addTab(self.contributions, self.tr("Contributions"))
-        self.tabs.addTab(self.correlation, self.tr("Correlation"))
-        self.tabs.addTab(self._backtest_page(), self.tr("Backtest"))
+        self.view, self._pages = QComboBox(), QStackedWidget()
+        self.view.setAccessibleName(self.tr("What is shown"))
+        for title, page in (
+            (self.tr("Distribution"), self.histogram),
+            (self.tr("Falls on the way"), self.drawdown),
+            (self.tr("Contributions"), self.contributions),
+            (self.tr("Correlation"), self.correlation),
+            (self.tr("Backtest"), self._backtest_page()),
+        ):
+            self.view.addItem(title)
+            self._pages.addWidget(page)
+        self.view.currentIndexChanged.connect(self._pages.setCurrentIndex)
         right = QWidget()
         rows = QVBoxLayout(right)
         rows.addWidget(self._told)
-        rows.addWidget(self.tabs, 1)
+        choice = QHBoxLayout()
+        choice.addWidget(self.view)
+        choice.addStretch(1)
+        rows.addLayout(choice)
+        rows.addWidget(self._pages, 1)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._left())
@@ -111,7 +120,6 @@ class PortfolioPanel(QWidget):
 
     def _left(self) -> QWidget:
         left = QWidget()
-        left.setFixedWidth(_LEFT)
         rows = QVBoxLayout(left)
         rows.addWidget(self.weights, 1)
         buttons = QHBoxLayout()
@@ -124,7 +132,7 @@ class PortfolioPanel(QWidget):
         rows.addLayout(form)
         rows.addWidget(self.backtest_box)
         rows.addWidget(self.value_button)
-        return left
+        return FormScroll(left, fixed=True)
 
     def _backtest_page(self) -> QWidget:
         page = QWidget()

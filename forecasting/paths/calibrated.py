@@ -1,0 +1,84 @@
+"""The value of a portfolio calibrated by its own past misses, as the bands of every series are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecasting.conformal import CALIBRATIONS
+from forecasting.paths.marginals import LEVELS
+from forecasting.series import Dates, Floats, Outcomes
+
+#: Adaptive: what one portfolio misses tells of nothing but itself.
+_CALIBRATION = CALIBRATIONS["aci"].model_copy(update={"common": 1.0})
+_FAR = np.datetime64(2**62, "us")
+
+
+@dataclass(frozen=True, eq=False)
+class ValueRecord:
+    """Past forecasts of a value beside what happened.
+
+    Attributes
+    ----------
+    outcomes : Outcomes
+        Quantiles of the value relative to that at the cutoff.
+    """
+
+    outcomes: Outcomes
+
+    @classmethod
+    def of(cls, cutoffs: Dates, ds: Dates, outcome: Floats, samples: Floats) -> ValueRecord:
+        """Keep forecasts.
+
+        Parameters
+        ----------
+        cutoffs : ndarray of datetime64[us], shape [N]
+        ds : ndarray of datetime64[us], shape [N, H]
+        outcome : ndarray, shape [N, H]
+        samples : ndarray, shape [N, H, K]
+        """
+        values = np.moveaxis(np.quantile(samples, LEVELS, axis=2), 0, 2)
+        name = np.full(len(cutoffs), "portfolio")
+        start = np.ones(len(cutoffs))
+        return cls(Outcomes("portfolio", name, cutoffs, ds, start, outcome, LEVELS, values))
+
+    def calibrated(self, samples: Floats) -> Floats:
+        """Return the samples [N, H, K] it was made of, each calibrated by what was known at its
+        cutoff.
+        """
+        found = _CALIBRATION.calibrate(self.outcomes)
+        return _moved(samples, self.outcomes.values, found.values)
+
+    def apply(self, samples: Floats, cutoff: np.datetime64) -> Floats:
+        """Return the samples [H, K] of a forecast from a later cutoff, calibrated."""
+        values = np.quantile(samples, LEVELS, axis=1).T[None]
+        steps = samples.shape[0]
+        now = replace(
+            self.outcomes,
+            symbol=self.outcomes.symbol[:1],
+            cutoff=np.array([cutoff], "datetime64[us]"),
+            ds=np.full((1, steps), _FAR),
+            y0=np.ones(1),
+            y=np.full((1, steps), np.nan),
+            values=values,
+        )
+        found = _CALIBRATION.calibrate(now, self.outcomes)
+        return np.asarray(_moved(samples[None], values, found.values)[0], np.float64)
+
+
+def _moved(samples: Floats, before: Floats, after: Floats) -> Floats:
+    """Move samples [N, H, K] as their quantiles [N, H, Q] are; beyond the outer ones alike."""
+    moved = np.empty_like(samples)
+    shape = (-1, samples.shape[2])
+    rows = zip(
+        moved.reshape(shape),
+        samples.reshape(shape),
+        before.reshape(-1, before.shape[2]),
+        after.reshape(-1, after.shape[2]),
+        strict=True,
+    )
+    for out, line, old, new in rows:
+        shift = np.interp(line, old, new - old)
+        out[:] = line + shift
+    return moved
