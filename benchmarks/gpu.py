@@ -28,7 +28,7 @@ from benchmarks.peers.environment import deliver
 from forecasting.config import RunConfig
 from forecasting.series import Panel
 from forecasting.training.checkpoint import Autosave
-from forecasting.training.trainer import TRAIN_LEVELS, Run, untrained
+from forecasting.training.trainer import TRAIN_LEVELS, Trainer, untrained
 from forecasting.windows import split_panel
 
 CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -53,11 +53,11 @@ class Contestants:
         started = time.perf_counter()
         windows, forecaster = untrained(panel, split, config, device)
         self.prepared = time.perf_counter() - started
-        self.run = Run(
+        self.run = Trainer(
             forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
         )
         self.run.network.train()
-        drawn = self.run.objective.drawn(torch.Generator().manual_seed(0))
+        drawn = self.run.objective.sample_epoch(torch.Generator().manual_seed(0))
         self.batches = [some for some in drawn.split(batch)[: STEPS + 1] if len(some) == batch]
         self.cell = CELLS[model](windows.inputs, hidden, batch_first=True).to(device)
         self.head = nn.Linear(hidden, 5 * len(TRAIN_LEVELS)).to(device)
@@ -69,7 +69,7 @@ class Contestants:
 
     def ours(self, some: Tensor) -> None:
         self.run.step(some, 5e-4)
-        self.run._exploded(last=False)
+        self.run._is_not_finite(last=False)
 
     def bare(self, some: Tensor) -> None:
         outputs, _ = self.cell(self.run.windows.window(some))

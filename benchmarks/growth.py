@@ -30,7 +30,7 @@ from forecasting.events import SplitMade
 from forecasting.series import Panel
 from forecasting.training import fit
 from forecasting.training.checkpoint import Autosave
-from forecasting.training.trainer import Run, untrained
+from forecasting.training.trainer import Trainer, untrained
 from forecasting.windows import split_panel
 
 LOOKBACKS, HIDDEN = (15, 30, 60, 120, 240, 600), (8, 16, 32, 80, 160)
@@ -48,11 +48,11 @@ class Steps:
         )
         split = split_panel(panel, config.task)
         windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
-        self.run = Run(
+        self.run = Trainer(
             forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
         )
         self.run.network.train()
-        self.batch = self.run.objective.drawn(torch.Generator().manual_seed(0))[:64]
+        self.batch = self.run.objective.sample_epoch(torch.Generator().manual_seed(0))[:64]
 
     def __call__(self) -> float:
         """Return the CPU milliseconds of a step."""

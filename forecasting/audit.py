@@ -1,5 +1,5 @@
-"""The leak detector that users can run: change the future and see whether the past notices;
-learn from noise and see whether it pays.
+"""Check a model for data leaks: change later bars and see whether earlier forecasts move; train on
+noise and see whether it seems to pay.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The model file: a capped zip of JSON and safetensors, so that opening a stranger's model
-executes nothing.
+"""Serialize models and checkpoints: a size-limited zip of JSON and safetensors, so that opening a
+stranger's file executes nothing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""One declaration of an experiment, from which the form, the CLI flags and the saved JSON are
-made.
+"""Hyperparameters and all other settings of an experiment, declared once: the form, the CLI flags
+and the saved JSON are made from here.
 """
 
 from __future__ import annotations
@@ -712,7 +712,7 @@ class TrainConfig(Settings):
         advanced=True,
         ge=1,
         le=_MOST_BARS,
-        more="The weights of the best epoch are kept in any case.",
+        more="This is early stopping; the weights of the best epoch are kept in any case.",
     )
     seed: int = _setting(
         0,

@@ -1,5 +1,5 @@
-"""Makes stated coverage true: past misses widen or narrow the coming intervals, for any model and
-each step ahead.
+"""Conformal calibration of prediction intervals: past misses widen or narrow the next intervals, so
+that their coverage is the stated one, for any model and each step ahead.
 
 Every forecast is read as a curve from standard normal scores x (its levels through the inverse
 normal) to values, straight between its quantiles and beyond the outermost; values are taken in logs

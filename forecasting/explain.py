@@ -106,7 +106,7 @@ class _Explained:
         window = torch.cat([left.pop(0), rest], dim=-1)
         network, counts = self.forecaster.network, self.forecaster.trust
         calendar = left.pop(0) if self.calendar is not None else None
-        shape = counts * network.dated(network.together(window), calendar)
+        shape = counts * network.add_calendar(network.median(window), calendar)
         covariates = self.forecaster.covariates
         if self.inputs is not None and covariates is not None:
             hist, futr = left

@@ -1,4 +1,4 @@
-"""Splits, scaling and windows: the file that keeps the future out of the past."""
+"""Split, scale and window a panel without look-ahead: whatever is fitted reads earlier bars only."""
 
 from __future__ import annotations
 

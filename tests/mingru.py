@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models.recurrent import Carried, Recurrent, RecurrentLayer
+from forecasting.models.recurrent import Carry, Recurrent, RecurrentLayer
 
 
 class MinGruLayer(RecurrentLayer):
@@ -24,7 +24,7 @@ class MinGruLayer(RecurrentLayer):
             nn.Linear(inputs, 2 * config.hidden_size) for _ in range(self.directions)
         )
 
-    def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+    def scan(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
         """Run one direction bar by bar."""
         gates, candidates = self.cell[int(backward)](read).chunk(2, dim=2)
         hidden = state[0][0]

@@ -37,11 +37,11 @@ ENDLESS = TINY.changed(epochs=100_000, patience=100_000)
 #: it.
 _SLOW = {
     "loading": ("forecasting.jobs.loading", "_series_of"),
-    "first batch": ("forecasting.training.trainer", "Run.step"),
-    "validating": ("forecasting.training.trainer", "Run.validate"),
+    "first batch": ("forecasting.training.trainer", "Trainer.step"),
+    "validating": ("forecasting.training.trainer", "Trainer.validate"),
     "finishing": ("forecasting.verdict", "judge"),
     "preparing": ("forecasting.jobs.engine", "versions"),
-    "backtesting": ("forecasting.training.trainer", "Run.validate"),
+    "backtesting": ("forecasting.training.trainer", "Trainer.validate"),
 }
 _LONGER_S = 0.1
 

@@ -16,8 +16,8 @@ from forecasting.config import QUANTILES, SHAPES, ModelConfig, RunConfig, choice
 from forecasting.events import EpochEnd, Event
 from forecasting.model_registry import MODELS, specific_settings
 from forecasting.models import Network, fused, gru, rnn
-from forecasting.models.decoding import added_up, fed_back
-from forecasting.models.heads import stretch
+from forecasting.models.decoding import accumulate_steps, sampled_feedback
+from forecasting.models.heads import apply_shape
 from forecasting.models.input_layers import CausalConv
 from forecasting.series import Origins, Panel, PriceSeries
 from forecasting.training import AdamW, Fitted, TrainedNetwork, fit
@@ -210,7 +210,7 @@ def test_a_window_is_read_whole_and_what_is_kept_of_it_changes_nothing(
     window = torch.randn(5, length, 4, requires_grad=True)
     assert not network(window).any(), "an untrained head must be exactly the baseline"
     torch.nn.init.normal_(network.head.residual.weight)
-    shape, layers = network.kept(window, [0, 6, 11, length - 1])
+    shape, layers = network.forward_with_states(window, [0, 6, 11, length - 1])
     torch.testing.assert_close(shape, network(window), atol=1e-5, rtol=1e-5)
     assert len(layers) == config.layers
     [gradient] = torch.autograd.grad(network(window).sum(), [window])
@@ -228,10 +228,10 @@ def test_kept_states_carry_the_whole_gradient(model: str, bidirectional: bool) -
     network = Network(config, 2, 1, 9).eval().double()
     torch.nn.init.normal_(network.head.residual.weight)
     window, cuts = torch.randn(1, 9, 2, dtype=torch.float64), list(range(9))
-    shape, layers = network.kept(window, cuts)
+    shape, layers = network.forward_with_states(window, cuts)
     every = [state for states in layers for state in states]
     gradients = torch.autograd.grad(shape.sum(), every)
-    coarse, fewer = network.kept(window, [2, 5, 8])
+    coarse, fewer = network.forward_with_states(window, [2, 5, 8])
     some = torch.autograd.grad(coarse.sum(), [state for states in fewer for state in states])
     each = 2 if bidirectional else 1
     for layer in range(2):
@@ -346,7 +346,10 @@ def test_a_decoder_that_is_taught_knows_the_moves_before_a_step_and_no_others(mo
     window, moves = torch.randn(4, 9, 3), torch.randn(4, 4)
     other = moves.clone()
     other[:, 2:] += 1
-    item, two = network.taught(window, moves), network.taught(window, other)
+    item, two = (
+        network.forward_teacher_forced(window, moves),
+        network.forward_teacher_forced(window, other),
+    )
     assert torch.equal(item[:, :3], two[:, :3])
     assert not torch.equal(item[:, 3], two[:, 3])
     torch.testing.assert_close(network(window)[:, :1], item[:, 0])
@@ -354,14 +357,14 @@ def test_a_decoder_that_is_taught_knows_the_moves_before_a_step_and_no_others(mo
 
 def test_steps_add_up_as_independent_moves_do() -> None:
     steps = torch.tensor([[0.1, 0.2, -0.3], [0.2, 0.0, -0.3], [0.3, -0.2, -0.3]])
-    found = added_up(steps)
+    found = accumulate_steps(steps)
     for h in range(1, 4):
         assert found[h - 1, 0].item() == pytest.approx(steps[:h, 0].sum().item() / h**0.5)
         assert found[h - 1, 1].exp().item() == pytest.approx(
             steps[:h, 1].mul(2).exp().mean().sqrt().item()
         )
         assert found[h - 1, 2].item() == pytest.approx(-0.3)
-    assert not added_up(torch.zeros(2, 7, 3)).any(), (
+    assert not accumulate_steps(torch.zeros(2, 7, 3)).any(), (
         "steps that say nothing must be exactly the baseline"
     )
 
@@ -371,7 +374,7 @@ def test_what_is_fed_back_is_a_move_of_usual_size() -> None:
     own median.
     """
     said, up = torch.tensor([[0.1, 0.5, 0.7], [0.1, 0.5, 0.7]]), torch.tensor([1.0, -1.0])
-    (high, wide), (low, _) = fed_back(said, up).tolist()
+    (high, wide), (low, _) = sampled_feedback(said, up).tolist()
     assert high == pytest.approx(0.1 + 0.65 * np.exp(0.7))
     assert low == pytest.approx(0.1 - 0.65 * np.exp(0.5))
     assert wide == pytest.approx(0.6)
@@ -386,11 +389,11 @@ def test_chunks_answer_each_training_origin_once_from_its_own_series() -> None:
     objective = supervision(windows, split.train, config)
     draw = torch.Generator().manual_seed(3)
     for _ in range(3):
-        chunks = objective.drawn(draw)
+        chunks = objective.sample_epoch(draw)
         answered = torch.cat([torch.arange(int(first), int(last) + 1) for _, first, last in chunks])
         assert sorted(answered.tolist()) == sorted(windows.rows(split.train).tolist())
         assert (chunks[:, 2] - chunks[:, 1] < 50).all()
-    happened, counts = objective.asked(chunks)
+    happened, counts = objective.targets(chunks)
     assert int(counts.sum()) == len(split.train)
     rows = torch.cat([torch.arange(int(last) - 49, int(last) + 1) for _, _, last in chunks]).view(
         len(chunks), 50
@@ -407,9 +410,9 @@ def test_chunks_answer_each_training_origin_once_from_its_own_series() -> None:
     again = supervision(changed, split.train, config)
     torch.nn.init.normal_(forecaster.network.members[0].head.residual.weight)
     forecaster.network.eval()
-    said, same = (item.answers(forecaster.network, chunks) for item in (objective, again))
+    said, same = (item.forward(forecaster.network, chunks) for item in (objective, again))
     assert torch.equal(said[:, counts], same[:, counts])
-    assert torch.equal(happened[counts], again.asked(chunks)[0][counts])
+    assert torch.equal(happened[counts], again.targets(chunks)[0][counts])
 
 
 @pytest.mark.parametrize("way", ["many to one, recursive", "many to many", "encoder-decoder"])
@@ -424,9 +427,9 @@ def test_what_is_learned_step_by_step_ends_before_the_validation_part(way: str) 
     told = []
     for item in (windows, changed):
         objective = supervision(item, split.train, config)
-        happened, counts = objective.asked(objective.rows)
+        happened, counts = objective.targets(objective.rows)
         kept = slice(None) if counts is None else counts
-        told += [objective.answers(forecaster.network, objective.rows)[:, kept], happened[kept]]
+        told += [objective.forward(forecaster.network, objective.rows)[:, kept], happened[kept]]
     assert torch.equal(told[0], told[2])
     assert torch.equal(told[1], told[3])
 
@@ -474,7 +477,7 @@ def test_quantiles_cannot_cross_whatever_the_head_says(scale: float) -> None:
     network = Network(ModelConfig(), 2, 4, 6).eval()
     torch.nn.init.constant_(network.head.residual.bias, scale)
     baseline = torch.linspace(-2, 2, len(QUANTILES)).expand(4, -1)
-    values = stretch(network(torch.randn(3, 6, 2)), baseline, baseline[:, len(QUANTILES) // 2])
+    values = apply_shape(network(torch.randn(3, 6, 2)), baseline, baseline[:, len(QUANTILES) // 2])
     assert (values.diff(dim=-1) > 0).all()
 
 
@@ -490,7 +493,7 @@ def test_the_loss_of_a_stretched_baseline_is_the_pinball_loss_written_out() -> N
     error = target[..., None] - values
     written = torch.maximum(levels * error, (levels - 1) * error).mean((-2, -1))
     losses = Pinball(levels, baseline, median)(said, target)
-    torch.testing.assert_close(stretch(said, baseline, median), values)
+    torch.testing.assert_close(apply_shape(said, baseline, median), values)
     torch.testing.assert_close(losses, written)
     torch.testing.assert_close(
         *(torch.autograd.grad(item.sum(), said)[0] for item in (losses, written))
@@ -509,7 +512,7 @@ def remembered(model: str, memory: int, steps: int, lag: int = 80) -> tuple[floa
         ModelConfig(model=model, hidden_size=16, memory=memory, dropout=0.0), 2, 1, lag + 1
     )
     optimiser, draw = AdamW(network.parameters(), 0.0), torch.Generator().manual_seed(1)
-    outputs, [states] = network.body.kept(torch.randn(64, lag + 1, 2), [0, lag])
+    outputs, [states] = network.body.forward_with_states(torch.randn(64, lag + 1, 2), [0, lag])
     last = network.body.last(outputs)
     far, near = (gradient.norm().item() for gradient in torch.autograd.grad(last.sum(), states))
     right = []

@@ -17,7 +17,7 @@ from forecasting.events import EpochEnd, Event
 from forecasting.series import Panel, PriceSeries
 from forecasting.training import fit
 from forecasting.training.checkpoint import Autosave
-from forecasting.training.trainer import Run, untrained
+from forecasting.training.trainer import Trainer, untrained
 from forecasting.windows import split_panel
 
 #: What each network makes in one step (32 windows of 60 bars): calls of Python and C functions,
@@ -47,15 +47,15 @@ class Step:
         panel, config = walk(), settings(model)
         split = split_panel(panel, config.task)
         windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
-        self.run = Run(
+        self.run = Trainer(
             forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None)
         )
         self.run.network.train()
-        self.batch = self.run.objective.drawn(torch.Generator().manual_seed(0))[:32]
+        self.batch = self.run.objective.sample_epoch(torch.Generator().manual_seed(0))[:32]
 
     def __call__(self) -> None:
         self.run.step(self.batch, 5e-4)
-        self.run._exploded(last=False)
+        self.run._is_not_finite(last=False)
 
 
 def profiled(work: Callable[[], object], seen: Callable[[Any, str, Any], None]) -> None:

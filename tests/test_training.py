@@ -224,7 +224,7 @@ def test_a_training_that_is_made_longer_has_all_its_patience_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = itertools.chain([1.0, 0.5], itertools.repeat(0.9))
-    monkeypatch.setattr(loop.Run, "validate", lambda _run: next(losses))
+    monkeypatch.setattr(loop.Trainer, "validate", lambda _run: next(losses))
     panel, file, cut = Panel((walk(),)), tmp_path / "kept.training", tmp_path / "cut.training"
     _, first = fitted(quick(epochs=10, patience=3), panel, keep=file)
     assert (first.stopped, first.history[-1].epoch) == ("early", 4), (
@@ -598,9 +598,7 @@ def test_kill_9_in_mid_training_then_resume(tmp_path: Path, own_folders: Path, c
         "import sys, time, forecasting.training.checkpoint as s, forecasting.training.trainer "
         "as l; s._SOON_S = 0; s._SHARE = 1e9; s._EVERY_S = 0;"
     )
-    slow += (
-        "step = l.Run.step; l.Run.step = lambda *a: (time.sleep(0.03), step(*a)); l._REPORT_S = 0;"
-    )
+    slow += "step = l.Trainer.step; l.Trainer.step = lambda *a: (time.sleep(0.03), step(*a)); l._REPORT_S = 0;"
     slow += "from app.cli import main; sys.exit(main(sys.argv[1:]))"
     program = subprocess.Popen(
         [sys.executable, "-c", slow, *words],

@@ -1,5 +1,5 @@
-"""Bars merged over 4, 16, 64, ... of their neighbours, so that a million bars are drawn as fast
-as a thousand.
+"""Downsampling of price bars: levels of 4, 16, 64, ... bars merged into one, so that a million bars
+are drawn as fast as a thousand.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The picture of an input/output shape: what is read, what is carried along, and what is said,
-column by column.
+"""Draw the unrolled network of an input/output shape: inputs, hidden states and outputs, one column
+a time step.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
 
 
 class ShapePicture(QWidget):
-    """Draws a :class:`Diagram`: outputs at the top, states in the middle, inputs below, time
-    from left to right.
+    """Draw a :class:`Diagram` of an unrolled network: outputs at the top, hidden states in the
+    middle, inputs below, time from left to right.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -25,7 +25,7 @@ with measured() as IMPORTS:
     from forecasting.sources import source
     from forecasting.training import Fitted, fit
     from forecasting.training.checkpoint import Autosave
-    from forecasting.training.trainer import TRAIN_LEVELS, Run, untrained
+    from forecasting.training.trainer import TRAIN_LEVELS, Trainer, untrained
     from forecasting.windows import Split, split_panel
 
 CELLS: dict[str, type[nn.RNN | nn.LSTM | nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -81,10 +81,10 @@ def forecast(
     }
 
 
-def _run(panel: Panel, config: RunConfig) -> Run:
+def _run(panel: Panel, config: RunConfig) -> Trainer:
     split = split_panel(panel, config.task)
     windows, forecaster = untrained(panel, split, config, torch.device("cpu"))
-    return Run(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
+    return Trainer(forecaster, windows, split, panel, lambda: False, lambda: False, Autosave(None))
 
 
 class Steps:
@@ -106,7 +106,7 @@ class Steps:
             Panel(source(panel).load()[:20]), RunConfig().changed(**settings, device="cpu")
         )
         self.run.network.train()
-        drawn = self.run.objective.drawn(torch.Generator().manual_seed(0))
+        drawn = self.run.objective.sample_epoch(torch.Generator().manual_seed(0))
         self.batches = [some for some in drawn.split(batch) if len(some) == batch]
         every = torch.cat(self.batches)
         self.place = torch.arange(len(every)).split(batch)
@@ -124,7 +124,7 @@ class Steps:
     def ours(self, count: int) -> None:
         for number in range(count):
             self.run.step(self.batches[number % len(self.batches)], 5e-4)
-            self.run._exploded(last=False)
+            self.run._is_not_finite(last=False)
 
     def bare(self, count: int) -> None:
         # Where gradients vanish over the window they become denormal numbers, with which a

@@ -1,5 +1,6 @@
-"""Files that are whole or not there: written beside their place, pushed to disk, renamed; and
-what a program that was killed leaves.
+"""Atomic writes, file locks and temporary folders, and the removal of what killed programs left.
+
+A file is written under a temporary name beside its target, flushed to disk and renamed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import Self
 
 from forecasting.errors import RETRY, ExportError
 
-#: Names that no other program gives its files: what bears them may be removed where its program is
+#: Names of temporary files that only this program uses: they may be removed where its process is
 #: gone.
 _PART = re.compile(r"^\.(?P<name>.+)\.[0-9a-f]{8}\.candlecast-part$", re.DOTALL)
 _SCRATCH, _ALIVE, _LOCK = "candlecast-", ".candlecast-alive", ".candlecast-lock"
-#: Letters of a file's name that its temporary one has, so that this is not too long for the disk.
+#: Characters of the target's name in that of its temporary file, which must not become too long.
 _NAME = 40
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -36,16 +37,16 @@ _POLL_S = 0.02
 
 @contextmanager
 def atomic_open(path: Path) -> Iterator[Path]:
-    """Hand out a temporary file's path; at the end of the block that file takes the place of
-    ``path``.
+    """Write a file atomically: yield a temporary path, and rename it to ``path`` at the end of the
+    block.
 
-    Whatever fails, an old file stays as it was and the temporary one goes away; after a kill it
-    goes when ``path`` is next written.
+    On any error the old file stays unchanged and the temporary one is removed; after a kill it is
+    removed when ``path`` is next written.
 
     Raises
     ------
     ExportError
-        The folder or the disk does not allow it; names the file, the reason and the next step.
+        The file cannot be written; the message names file, reason and next step.
     """
     part, held = path, None
     try:
@@ -84,9 +85,7 @@ _unfinished: set[Path] = set()
 
 
 def abandon() -> None:
-    """Remove the temporary files and folders of this process, which is about to end in the
-    middle of its work.
-    """
+    """Remove the temporary files and folders of this process, which is about to end."""
     for path in tuple(_unfinished):
         with contextlib.suppress(OSError):
             if path.is_dir():
@@ -96,28 +95,28 @@ def abandon() -> None:
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Write bytes as a file that is whole or not there; errors as :func:`atomic_open`."""
+    """Write bytes atomically: the file is complete or absent; errors as of :func:`atomic_open`."""
     with atomic_open(path) as part:
         part.write_bytes(data)
 
 
 def quarantine(path: Path) -> Path:
-    """Give a damaged file the name of :func:`name_aside`, and return that; OSError where it
-    cannot be renamed.
+    """Rename a damaged file to :func:`quarantine_name` and return that path; OSError where this
+    fails.
     """
-    aside = name_aside(path)
-    path.rename(aside)
-    return aside
+    target = quarantine_name(path)
+    path.rename(target)
+    return target
 
 
-def name_aside(path: Path) -> Path:
-    """Return a name for a damaged file that no other file has, beside where it was."""
+def quarantine_name(path: Path) -> Path:
+    """Return an unused path for a damaged file, in the same folder."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     return path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
 
 
 def next_step(error: OSError) -> str:
-    """Return what a person can do about a file or folder that refused."""
+    """Return the hint for a user: how to solve an error of writing a file or folder."""
     if error.errno in _FULL:
         return "Free some space there, or choose another folder."
     if error.errno in _FORBIDDEN:
@@ -130,8 +129,8 @@ def next_step(error: OSError) -> str:
 
 
 def data_folder() -> Path:
-    """Return the program's own folder: ``$CANDLECAST_HOME`` where that is set, else where the
-    system wants the data of users.
+    """Return the program's data folder: ``$CANDLECAST_HOME``, or the platform's folder for user
+    data.
     """
     import platformdirs
 
@@ -140,15 +139,14 @@ def data_folder() -> Path:
 
 
 def remove_stale(folder: Path, name: str = "") -> None:
-    """Remove the temporary files that killed programs left in a folder; what is being written
-    stays.
+    """Remove the temporary files of killed programs from a folder; files of running programs stay.
 
     Parameters
     ----------
     folder : Path
-        One that is not there is no error.
+        A missing folder is no error.
     name : str, optional
-        Only those of this file, as wanted in a folder of the user's.
+        Only the temporary files of this file: for folders that belong to the user.
     """
     try:
         with os.scandir(folder) as entries:
@@ -165,8 +163,8 @@ def remove_stale(folder: Path, name: str = "") -> None:
 
 
 def remove_own_stale(folder: Path) -> None:
-    """Remove what killed programs left half written in the program's own folder, the folders in
-    it, and among the scratch folders.
+    """Remove the temporary files of killed programs from the data folder, its folders down to two
+    levels, and the temporary folders of the program.
     """
     indices = [folder]
     for _ in range(2):
@@ -175,17 +173,17 @@ def remove_own_stale(folder: Path) -> None:
         remove_stale(index)
         for claim in _claims_in(index):
             _is_held(claim)
-    _sweep_scratch()
+    _remove_stale_folders()
 
 
 class FileLock:
-    """Says that a file or folder belongs to this program for as long as it runs: the system takes
-    it back however the program ends.
+    """File lock: marks a file or folder as in use by this process; the system releases it at the
+    latest when the process ends.
 
     Parameters
     ----------
     path : Path
-        What is claimed; an empty file beside it stands for the claim.
+        The file or folder to lock; the lock is an empty file beside it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -193,8 +191,8 @@ class FileLock:
         self._held: int | None = None
 
     def take(self, wait_s: float = 0.0) -> bool:
-        """Claim it; False where another program has it for longer than ``wait_s``, or where
-        nothing can be written.
+        """Acquire the lock; False where another process holds it for longer than ``wait_s``
+        seconds, or where the folder is not writable.
         """
         give_up = time.monotonic() + wait_s
         while self._held is None:
@@ -210,7 +208,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock and remove its file."""
         if self._held is not None:
             with contextlib.suppress(OSError):
                 if sys.platform != "win32":
@@ -223,26 +221,24 @@ class FileLock:
 
     @classmethod
     def is_taken(cls, path: Path) -> bool:
-        """Tell whether a running program claims a file or folder; the claim of one that is gone
-        is removed.
-        """
+        """Return whether a running process holds the lock; the lock file of a dead one is removed."""
         return _is_held(cls(path).path)
 
 
 class TempFolder:
-    """A folder for files in passing; that of a program that was killed goes when the next one is
-    made, or at the next start.
+    """A temporary folder; that of a killed program is removed when the next one is made, or at the
+    next start.
     """
 
     def __init__(self) -> None:
-        _sweep_scratch()
+        _remove_stale_folders()
         self._folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
         self.path = Path(self._folder.name)
         _unfinished.add(self.path)
         self._alive: int | None = _hold(self.path / _ALIVE)
 
     def __enter__(self) -> Self:
-        """Return the folder itself."""
+        """Return this object."""
         return self
 
     def __exit__(
@@ -255,7 +251,7 @@ class TempFolder:
         self.cleanup()
 
     def cleanup(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder and its contents."""
         if self._alive is not None:
             os.close(self._alive)
             self._alive = None
@@ -264,9 +260,8 @@ class TempFolder:
 
 
 def _mode_of(target: Path) -> int | None:
-    """Return the permissions of a file that is to be replaced; None where there is none.
-
-    One that is read-only is refused.
+    """Return the permissions of the file to replace; None where there is none, PermissionError
+    where it is read-only.
     """
     try:
         mode = stat.S_IMODE(target.stat().st_mode)
@@ -278,8 +273,8 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _hold(path: Path) -> int:
-    """Open a file, made where it is not there, and make it this program's; BlockingIOError where
-    another program has it.
+    """Open or create a file and lock it for this process; return its descriptor, BlockingIOError
+    where another process holds it.
     """
     if sys.platform == "win32":  # an open file cannot be deleted there, so being open is the claim
         with contextlib.suppress(FileNotFoundError):
@@ -301,8 +296,8 @@ def _hold(path: Path) -> int:
 
 
 def _drop_if_left(path: Path) -> None:
-    """Delete a file whose program is gone; BlockingIOError where that is still at work, OSError
-    where nobody can tell.
+    """Delete a file whose process is gone; BlockingIOError where it still runs, OSError where the
+    lock cannot be tested.
     """
     if sys.platform == "win32":
         try:
@@ -322,7 +317,7 @@ def _drop_if_left(path: Path) -> None:
 
 
 def _is_held(path: Path) -> bool:
-    """Tell whether a running program has a file; otherwise it is removed."""
+    """Return whether a running process holds a file; otherwise remove the file."""
     try:
         _drop_if_left(path)
     except BlockingIOError:
@@ -333,8 +328,8 @@ def _is_held(path: Path) -> bool:
 
 
 def _lock(held: int, *, or_without: bool = False) -> None:
-    """Lock an open file, which ends with its program; some network folders know no locks, and
-    are done without where that is allowed.
+    """Lock an open file with ``flock``, released when the process ends; ``or_without`` ignores
+    file systems without locks.
     """
     import fcntl
 
@@ -367,10 +362,8 @@ def _claims_in(folder: Path) -> list[Path]:
         return []
 
 
-def _sweep_scratch() -> None:
-    """Remove the scratch folders of programs that are gone: those with a claim that nobody has
-    any more.
-    """
+def _remove_stale_folders() -> None:
+    """Remove the temporary folders of killed programs: those whose lock nobody holds."""
     for folder in _folders_in(Path(tempfile.gettempdir())):
         alive = folder / _ALIVE
         if folder.name.startswith(_SCRATCH) and alive.is_file() and not _is_held(alive):

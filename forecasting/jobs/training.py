@@ -220,7 +220,7 @@ def _train(
         info=_info(config, [fitted], time.perf_counter() - started),
         left_out={**short, **gone},
     )
-    yield RunFinished(result, fitted.forecaster.taught(panel))
+    yield RunFinished(result, fitted.forecaster.with_training_facts(panel))
 
 
 def _forecasting_others(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
 from forecasting.model_registry import MODELS
-from forecasting.models.decoding import Decoder, added_up, fed_back, sides
+from forecasting.models.decoding import Decoder, accumulate_steps, mirrored_signs, sampled_feedback
 from forecasting.models.encoder import Encoder
 from forecasting.models.heads import KnownAhead, QuantileHead
 from forecasting.models.input_layers import CausalConv, Embedding
@@ -50,7 +50,7 @@ class Network(nn.Module):
         if config.conv_kernel:
             before.append(CausalConv(inputs, config.conv_channels, config.conv_kernel))
         self.front = nn.Sequential(*before)
-        self.sees = max(1, config.conv_kernel)
+        self.kernel_size = max(1, config.conv_kernel)
         longest = input_size + horizon - 1 if self.strategy == "recursive" else input_size
         self.body: Encoder = MODELS[config.model].load()(
             config, config.conv_channels if config.conv_kernel else inputs, longest
@@ -72,11 +72,11 @@ class Network(nn.Module):
         if self.strategy == "direct":
             shape: Tensor = self.head(self.drop(self.body(read)))
             return shape
-        outputs, carried = self.body.read(read)
+        outputs, carry = self.body.read(read)
         return (
-            self._rolled(window, outputs, carried)
+            self._decode_recursive(window, outputs, carry)
             if self.strategy == "recursive"
-            else self._told(outputs)
+            else self._decode_seq2seq(outputs)
         )
 
     def forward_sequence(self, bars: Tensor) -> Tensor:
@@ -95,65 +95,72 @@ class Network(nn.Module):
         shape: Tensor = self.head(self.drop(outputs))
         return shape
 
-    def taught(self, window: Tensor, moves: Tensor) -> Tensor:
+    def forward_teacher_forced(self, window: Tensor, moves: Tensor) -> Tensor:
         """Return what a sequence-to-sequence network says of each step, [B, H, 1, 3], where the
         moves before it, [B, H - 1], are known.
         """
         outputs, _ = self.body.read(self.front(window))
         shape: Tensor = self.head(
-            self.drop(self.decoder.forward_sequence(self.body.told(outputs), moves))
+            self.drop(self.decoder.forward_sequence(self.body.context(outputs), moves))
         )
         return shape
 
-    def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
+    def forward_with_states(
+        self, window: Tensor, cuts: Sequence[int]
+    ) -> tuple[Tensor, list[list[Tensor]]]:
         """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts``
         (increasing, the last L - 1).
 
         A recursive network is looked at before anything is fed back: all steps are said to be like
         the next one.
         """
-        outputs, states = self.body.kept(self.front(window), cuts)
+        outputs, states = self.body.forward_with_states(self.front(window), cuts)
         if self.strategy == "seq2seq":
-            return self._told(outputs), states
+            return self._decode_seq2seq(outputs), states
         shape: Tensor = self.head(self.drop(self.body.last(outputs)))
-        return added_up(
+        return accumulate_steps(
             shape.expand(-1, self.horizon, -1)
         ) if self.strategy == "recursive" else shape, states
 
-    def _rolled(self, window: Tensor, outputs: Tensor, carried: object) -> Tensor:
+    def _decode_recursive(self, window: Tensor, outputs: Tensor, carry: object) -> Tensor:
         """Say one step after the other, each fed back as the next bar; what is not forecast
         stays as it was last seen.
         """
         steps = [self.head(self.drop(outputs[:, -1]))]
         if self.horizon > 1:
-            recent, side = window[:, -self.sees :].repeat(2, 1, 1), sides(len(window), window)
-            carried = _doubled(carried)
+            recent, side = (
+                window[:, -self.kernel_size :].repeat(2, 1, 1),
+                mirrored_signs(len(window), window),
+            )
+            carry = _doubled(carry)
             steps = [steps[0].repeat(2, 1, 1)]
         for _ in range(1, self.horizon):
-            bar = torch.cat([fed_back(steps[-1][:, 0], side) * self.unit, recent[:, -1, 2:]], dim=1)
-            recent, side = torch.cat([recent, bar[:, None]], dim=1)[:, -self.sees :], -side
-            outputs, carried = self.body.read(self.front(recent)[:, -1:], carried)
+            bar = torch.cat(
+                [sampled_feedback(steps[-1][:, 0], side) * self.unit, recent[:, -1, 2:]], dim=1
+            )
+            recent, side = torch.cat([recent, bar[:, None]], dim=1)[:, -self.kernel_size :], -side
+            outputs, carry = self.body.read(self.front(recent)[:, -1:], carry)
             steps.append(self.head(self.drop(outputs[:, -1])))
-        return _mirrored(added_up(torch.cat(steps, dim=1)), len(window))
+        return _mirrored(accumulate_steps(torch.cat(steps, dim=1)), len(window))
 
-    def _told(self, outputs: Tensor) -> Tensor:
+    def _decode_seq2seq(self, outputs: Tensor) -> Tensor:
         """Let the decoder say one step after the other, each read by the next."""
-        context = self.body.told(outputs).repeat(2, 1, 1)
-        side, carried = sides(len(outputs), outputs), self.decoder.begun(context)
+        context = self.body.context(outputs).repeat(2, 1, 1)
+        side, carry = mirrored_signs(len(outputs), outputs), self.decoder.init_state(context)
         last, steps = outputs.new_zeros(len(context), 2), []
         for index in range(self.horizon):
-            state, carried = self.decoder.step(index, last, carried)
+            state, carry = self.decoder.step(index, last, carry)
             steps.append(self.head(self.drop(state)))
-            last, side = fed_back(steps[-1][:, 0], side), -side
-        return _mirrored(added_up(torch.cat(steps, dim=1)), len(outputs))
+            last, side = sampled_feedback(steps[-1][:, 0], side), -side
+        return _mirrored(accumulate_steps(torch.cat(steps, dim=1)), len(outputs))
 
 
-def _doubled(carried: object) -> object:
+def _doubled(carry: object) -> object:
     """Return what is carried from bar to bar for two copies of each window."""
-    if isinstance(carried, Tensor):  # all bars so far, of a Transformer
-        return carried.repeat(2, 1, 1)
-    assert isinstance(carried, list)
-    return [tuple(state.repeat(1, 2, 1) for state in layer) for layer in carried]
+    if isinstance(carry, Tensor):  # all bars so far, of a Transformer
+        return carry.repeat(2, 1, 1)
+    assert isinstance(carry, list)
+    return [tuple(state.repeat(1, 2, 1) for state in layer) for layer in carry]
 
 
 def _mirrored(shapes: Tensor, count: int) -> Tensor:
@@ -200,7 +207,7 @@ class Ensemble(nn.Module):
         """Map windows [B, L, C] to each member's shift and log scales, [M, B, H, 3]."""
         return torch.stack([member(window) for member in self.members])
 
-    def dated(self, shapes: Tensor, ahead: Tensor | None) -> Tensor:
+    def add_calendar(self, shapes: Tensor, ahead: Tensor | None) -> Tensor:
         """Move what is said, [..., H, 3] or [..., 1, 3], by what the calendar tells of the bars
         ahead, [..., H, F]; None is nothing.
         """
@@ -215,13 +222,15 @@ class Ensemble(nn.Module):
         """
         return torch.stack([member.forward_sequence(bars) for member in self._each()])
 
-    def taught(self, window: Tensor, moves: Tensor) -> Tensor:
+    def forward_teacher_forced(self, window: Tensor, moves: Tensor) -> Tensor:
         """Return what each member says of each step where the moves before it are known, [M, B,
         H, 1, 3].
         """
-        return torch.stack([member.taught(window, moves) for member in self._each()])
+        return torch.stack(
+            [member.forward_teacher_forced(window, moves) for member in self._each()]
+        )
 
-    def feed_back_in(self, sd: Sequence[float]) -> None:
+    def set_input_scale(self, sd: Sequence[float]) -> None:
         """Tell recursive members the spread of the inputs, of which the first two are fed back."""
         for member in self._each():
             if member.strategy == "recursive":
@@ -232,7 +241,7 @@ class Ensemble(nn.Module):
             assert isinstance(member, Network)
             yield member
 
-    def together(self, window: Tensor) -> Tensor:
+    def median(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to the members' median, [B, H, 3]."""
         shapes: Tensor = self(window)
         return shapes.quantile(0.5, dim=0) if len(shapes) > 1 else shapes[0]

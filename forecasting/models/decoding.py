@@ -1,4 +1,4 @@
-"""Forecasts made step by step: what is fed back, how steps add up, and the decoder of a
+"""Autoregressive decoding: feedback of sampled steps, accumulation of steps, and the decoder of a
 sequence-to-sequence network.
 """
 
@@ -18,15 +18,14 @@ from forecasting.models.encoder import Encoder
 QUARTILE = 0.65
 
 
-def added_up(steps: Tensor) -> Tensor:
-    """Turn what is said of each step into what is said of all steps up to it.
+def accumulate_steps(steps: Tensor) -> Tensor:
+    """Accumulate the outputs of single steps into those of the cumulative move up to each step.
 
-    Moves that follow each other add their medians and their variances; so over h steps of like
-    scale the median, in units of the scale of h steps, moves by the sum of the shifts over the root
-    of h, and either side widens by the root of the mean of the squared widths. What h steps are
-    like that are like the baseline's is left to the baseline: how its scale grows is that of the
-    volatility model, and its tails are those of h-step moves. So steps that say nothing are exactly
-    the baseline.
+    Medians and variances of successive moves add up: over h steps of equal scale the median, in
+    units of the scale of h steps, is the sum of the shifts over the root of h, and each width is
+    the root of the mean of the squared widths. The growth of the scale over h steps is that of the
+    volatility model, and the tails are those of the baseline's h-step moves: outputs of zero give
+    exactly the baseline.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def added_up(steps: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape [..., H, 3]
-        The same of the move from the cutoff to each step.
+        The same for the move from the cutoff to each step.
     """
     count = torch.arange(1, steps.shape[-2] + 1, device=steps.device, dtype=steps.dtype)
     shift = steps[..., 0].cumsum(-1) / count.sqrt()
@@ -44,13 +43,12 @@ def added_up(steps: Tensor) -> Tensor:
     return torch.cat([shift.unsqueeze(-1), widths.log() / 2], dim=-1)
 
 
-def fed_back(said: Tensor, side: Tensor) -> Tensor:
-    """Return the move that is read as if it had been seen: a quartile of what was said, and how
-    wide that was.
+def sampled_feedback(shape: Tensor, side: Tensor) -> Tensor:
+    """Return the autoregressive input of the next step: a quartile of the forecast, and its width.
 
-    Feeding the median back would tell the network that nothing happens any more, and it would
-    answer with bands that are too narrow; a quartile is a move of usual size. There are two paths
-    that mirror each other, each going up and down by turns.
+    Feeding the median back would make the following bands too narrow, because the network would
+    read moves of zero; a quartile is a move of usual size. Two mirrored paths alternate between the
+    upper and the lower quartile.
 
     Parameters
     ----------
@@ -62,31 +60,31 @@ def fed_back(said: Tensor, side: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape [B, 2]
-        The move in units of its scale, and the log of its width beside the usual one.
+        The move in units of its scale, and the log of its width relative to the usual one.
     """
-    shift, left, right = said.unbind(-1)
+    shift, left, right = shape.unbind(-1)
     move = shift + QUARTILE * side * torch.where(side > 0, right, left).exp()
     return torch.stack([move, (left + right) / 2], dim=-1)
 
 
-def sides(count: int, like: Tensor) -> Tensor:
-    """Return the first side of two mirrored paths of each of ``count`` windows, shape [2 *
-    count].
+def mirrored_signs(count: int, like: Tensor) -> Tensor:
+    """Return the first signs of two mirrored paths of each window: ``count`` times 1, then -1,
+    shape [2 * count].
     """
     up = like.new_ones(count)
     return torch.cat([up, -up])
 
 
 class Decoder(nn.Module):
-    """A second network of the same kind that starts from what the first has read and tells the
-    steps ahead one by one.
+    """Decoder of a sequence-to-sequence network: a second network of the same kind that starts from
+    the context of the encoder and forecasts step by step.
 
     Parameters
     ----------
     config : ModelConfig
-        Layers and units are those of the encoder; a decoder reads forwards.
+        Layers and units are those of the encoder; a decoder is never bidirectional.
     width : int
-        Of what the encoder says.
+        Of the outputs of the encoder.
     length : int
         Bars that the encoder reads, L.
     horizon : int
@@ -108,32 +106,30 @@ class Decoder(nn.Module):
         self.register_buffer("ahead", torch.linspace(-1, 1, horizon), persistent=False)
         self.width = self.body.width
 
-    def begun(self, told: Tensor) -> object:
-        """Return the state to start from, of what the encoder tells."""
-        return self.body.begun(torch.tanh(self.bridge(told)))
+    def init_state(self, context: Tensor) -> object:
+        """Return the initial state from the context [B, K, width]."""
+        return self.body.init_state(torch.tanh(self.bridge(context)))
 
-    def step(self, place: int, last: Tensor, carried: object) -> tuple[Tensor, object]:
-        """Return the state [B, width] at a step, and what is carried on, from the move and width
-        [B, 2] of the step before.
+    def step(self, step: int, last: Tensor, carry: object) -> tuple[Tensor, object]:
+        """Decode one step: map the move and width [B, 2] of the step before and the carry to the
+        output [B, width] and the next carry.
         """
-        token = torch.cat([last, self.ahead[place].expand(len(last), 1)], dim=1)
-        outputs, after = self.body.read(token[:, None], carried)
+        token = torch.cat([last, self.ahead[step].expand(len(last), 1)], dim=1)
+        outputs, after = self.body.read(token[:, None], carry)
         return outputs[:, -1], after
 
-    def forward_sequence(self, told: Tensor, moves: Tensor) -> Tensor:
-        """Return the states at all steps, [B, H, width], where the moves before them, [B, H -
-        1], are known: teacher forcing.
+    def forward_sequence(self, context: Tensor, moves: Tensor) -> Tensor:
+        """Return the outputs at all steps, [B, H, width], from the true moves before them, [B, H -
+        1]: teacher forcing.
         """
         start = moves.new_zeros(len(moves), 1)
         known = torch.cat([start, moves], dim=1)
         wide = torch.cat([start, _width_of(moves)], dim=1)
         tokens = torch.stack([known, wide, self.ahead.expand(len(moves), -1)], dim=2)
-        outputs: Tensor = self.body.read(tokens, self.begun(told))[0]
+        outputs: Tensor = self.body.read(tokens, self.init_state(context))[0]
         return outputs
 
 
 def _width_of(moves: Tensor) -> Tensor:
-    """Return the log of the size of moves beside the usual size, held back where a move is
-    nearly nothing.
-    """
+    """Return the log of the size of moves relative to the usual size, bounded below."""
     return (moves.abs() / QUARTILE).clamp(min=math.exp(-2)).log()

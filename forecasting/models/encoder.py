@@ -40,26 +40,26 @@ class Encoder(nn.Module, ABC):
     @property
     @abstractmethod
     def state_size(self) -> int:
-        """Return how many numbers :meth:`begun` starts from, for each of the context's bars."""
+        """Return how many numbers :meth:`init_state` takes for each bar of the context."""
 
     @abstractmethod
     def forward(self, window: Tensor) -> Tensor:
         """Map windows [B, L, C] to the output at the last bar, [B, width]."""
 
     @abstractmethod
-    def read(self, bars: Tensor, carried: Any = None) -> tuple[Tensor, Any]:
+    def read(self, bars: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
         """Map bars [B, L, C] to outputs [B, L, width] and the state with which later bars are
         read.
         """
 
     @abstractmethod
-    def begun(self, numbers: Tensor) -> Any:
+    def init_state(self, numbers: Tensor) -> Any:
         """Return a state as :meth:`read` takes it, from numbers [B, K, state_size] between -1
         and 1.
         """
 
     @abstractmethod
-    def told(self, outputs: Tensor) -> Tensor:
+    def context(self, outputs: Tensor) -> Tensor:
         """Return the context [B, K, width] that a decoder starts from, of outputs [B, L, width]."""
 
     @abstractmethod
@@ -67,7 +67,9 @@ class Encoder(nn.Module, ABC):
         """Return the outputs at the last bar, [B, width]."""
 
     @abstractmethod
-    def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
+    def forward_with_states(
+        self, window: Tensor, cuts: Sequence[int]
+    ) -> tuple[Tensor, list[list[Tensor]]]:
         """Return outputs [B, L, width] and, of each layer, the states at the bars ``cuts``
         (increasing, the last L - 1).
 

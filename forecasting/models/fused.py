@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from forecasting.models.recurrent import Carried, TorchLayer
+from forecasting.models.recurrent import Carry, TorchLayer
 
 #: Numbers of one layer's state that are worked on at once on the way back: what is read and written
 #: again stays in the cache.
@@ -37,13 +37,13 @@ class FusedLayer(TorchLayer):
         long = read.device.type == "cpu" and read.shape[1] >= _FUSED_FROM
         return long and not torch.onnx.is_in_onnx_export()
 
-    def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+    def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
         """Run the fused pass where it is the faster one."""
         if self.fuses(read):
-            return self.both_directions(self._scan_fused, read, carried)
-        return super().run(read, carried)
+            return self.both_directions(self._scan_fused, read, carry)
+        return super().run(read, carry)
 
-    def _scan_fused(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+    def _scan_fused(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
         states, last = self.fused(read.transpose(0, 1), state[0][0], self.weights(backward))
         return states.transpose(0, 1), (last[None],)
 

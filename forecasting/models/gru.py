@@ -83,11 +83,16 @@ class FusedGru(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, asked: Tensor | None, last: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, grad_states: Tensor | None, last: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradients as ``Elman.backward`` does."""
         bars, ours, back, states, gates, news, holds = ctx.saved_tensors
         _, batch, size = news.shape
-        wanted, keeps = None if asked is None else asked.unbind(0), gates[:, :, size:].unbind(0)
+        wanted, keeps = (
+            None if grad_states is None else grad_states.unbind(0),
+            gates[:, :, size:].unbind(0),
+        )
         into, count = fused.Gradients(ctx, bars, ours, back), fused.block_length(states)
         bias = torch.zeros_like(into.other)
         # Behind the error of the state before a block lie those of its states.

@@ -85,7 +85,7 @@ class KnownAhead(nn.Module):
         return shape + torch.stack([_SHIFT_GAIN * shift, left, right], dim=-1)
 
 
-def stretch(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
+def apply_shape(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
     """Apply the head's output to baseline quantiles.
 
     Parameters

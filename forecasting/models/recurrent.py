@@ -16,10 +16,10 @@ from forecasting.models.encoder import Encoder
 
 #: What a layer carries from bar to bar: its hidden state h, [directions, B, hidden]; of an LSTM h
 #: and the cell state c.
-Carried = tuple[Tensor, ...]
+Carry = tuple[Tensor, ...]
 #: One direction of a layer: bars [B, L, C] in reading order, the state before them, whether it is
 #: the backward one.
-Scan = Callable[[Tensor, Carried, bool], tuple[Tensor, Carried]]
+Scan = Callable[[Tensor, Carry, bool], tuple[Tensor, Carry]]
 
 
 class RecurrentLayer(nn.Module):
@@ -59,7 +59,7 @@ class RecurrentLayer(nn.Module):
         """Return the module that holds the weights of the unit, of all directions."""
         raise NotImplementedError
 
-    def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+    def scan(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
         """Run one direction.
 
         Parameters
@@ -79,13 +79,13 @@ class RecurrentLayer(nn.Module):
         """
         raise NotImplementedError
 
-    def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+    def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
         """Map what is read, [B, L, C], to outputs [B, L, width] and the state after the last
         bar, before norm and residual.
         """
-        return self.both_directions(self.scan, read, carried)
+        return self.both_directions(self.scan, read, carry)
 
-    def begun(self, hidden: Tensor) -> Carried:
+    def init_state(self, hidden: Tensor) -> Carry:
         """Return the state of which the hidden part is given, [1, B, hidden]."""
         return (hidden.contiguous(), *(torch.zeros_like(hidden) for _ in range(self.states - 1)))
 
@@ -100,11 +100,11 @@ class RecurrentLayer(nn.Module):
         """
         return False
 
-    def forward(self, read: Tensor, carried: Carried | None = None) -> tuple[Tensor, Carried]:
+    def forward(self, read: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
         """Map what is read, [B, L, C], to outputs [B, L, width] and the state; without one it
         starts from zeros.
         """
-        outputs, after = self.run(read, carried)
+        outputs, after = self.run(read, carry)
         return self._around(read, outputs), after
 
     def last(self, read: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ class RecurrentLayer(nn.Module):
         end = after[0][-1] if self.fuses(read) else outputs[:, -1]
         return self._around(read[:, -1], end)
 
-    def kept(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+    def forward_with_states(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything
         later depends on.
 
@@ -147,15 +147,15 @@ class RecurrentLayer(nn.Module):
         return self._around(read, torch.cat([outputs, reverse.flip(1)], dim=2)), both
 
     def both_directions(
-        self, scan: Scan, read: Tensor, carried: Carried | None
-    ) -> tuple[Tensor, Carried]:
+        self, scan: Scan, read: Tensor, carry: Carry | None
+    ) -> tuple[Tensor, Carry]:
         """Run each direction and join outputs [B, L, width] and states [directions, B, hidden]."""
         outputs, after = [], []
         for direction in range(self.directions):
             state = (
                 self._zeros(read)
-                if carried is None
-                else tuple(part[direction : direction + 1] for part in carried)
+                if carry is None
+                else tuple(part[direction : direction + 1] for part in carry)
             )
             out, state = scan(read.flip(1) if direction else read, state, direction == 1)
             outputs.append(out.flip(1) if direction else out)
@@ -166,7 +166,7 @@ class RecurrentLayer(nn.Module):
             torch.cat(parts) for parts in zip(*after, strict=True)
         )
 
-    def _zeros(self, read: Tensor) -> Carried:
+    def _zeros(self, read: Tensor) -> Carry:
         zeros = read.new_zeros(1, len(read), self.hidden)
         return (zeros,) * self.states
 
@@ -203,13 +203,13 @@ class TorchLayer(RecurrentLayer):
             inputs, config.hidden_size, batch_first=True, bidirectional=config.bidirectional, **more
         )
 
-    def run(self, read: Tensor, carried: Carried | None) -> tuple[Tensor, Carried]:
+    def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
         """Run torch's module, in all directions at once."""
-        state = carried if carried is None or self.states > 1 else carried[0]
+        state = carry if carry is None or self.states > 1 else carry[0]
         outputs, after = self.cell(read, state)
         return outputs, after if isinstance(after, tuple) else (after,)
 
-    def scan(self, read: Tensor, state: Carried, backward: bool) -> tuple[Tensor, Carried]:
+    def scan(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
         """Run torch's function for one direction."""
         start = state if self.states > 1 else state[0]
         # cuDNN has no backward pass outside of training mode, so it is said to be on; there is no
@@ -264,17 +264,19 @@ class Recurrent(Encoder):
 
     @property
     def state_size(self) -> int:
-        """Return how many numbers :meth:`begun` starts from: one a unit of each layer."""
+        """Return how many numbers :meth:`init_state` starts from: one a unit of each layer."""
         return self.hidden * len(self.layers)
 
-    def begun(self, numbers: Tensor) -> list[Carried]:
+    def init_state(self, numbers: Tensor) -> list[Carry]:
         """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1,
         state_size] between -1 and 1.
         """
         states = torch.split(numbers.transpose(0, 1), self.hidden, dim=2)
-        return [layer.begun(hidden) for layer, hidden in zip(self._layers(), states, strict=True)]
+        return [
+            layer.init_state(hidden) for layer, hidden in zip(self._layers(), states, strict=True)
+        ]
 
-    def told(self, outputs: Tensor) -> Tensor:
+    def context(self, outputs: Tensor) -> Tensor:
         """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last
         state.
         """
@@ -290,28 +292,30 @@ class Recurrent(Encoder):
             window, _ = layer(self.between(window) if number else window)
         return top.last(self.between(window) if lower else window)
 
-    def read(
-        self, bars: Tensor, carried: list[Carried] | None = None
-    ) -> tuple[Tensor, list[Carried]]:
+    def read(self, bars: Tensor, carry: list[Carry] | None = None) -> tuple[Tensor, list[Carry]]:
         """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars
         are read with that.
         """
         after = []
         for number, layer in enumerate(self.layers):
             bars, left = layer(
-                self.between(bars) if number else bars, carried[number] if carried else None
+                self.between(bars) if number else bars, carry[number] if carry else None
             )
             after.append(left)
         return bars, after
 
-    def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
+    def forward_with_states(
+        self, window: Tensor, cuts: Sequence[int]
+    ) -> tuple[Tensor, list[list[Tensor]]]:
         """Return the outputs [B, L, width], and of each layer the states at some bars (see
-        :meth:`RecurrentLayer.kept`).
+        :meth:`RecurrentLayer.forward_with_states`).
         """
         found = []
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, RecurrentLayer)
-            window, states = layer.kept(self.between(window) if number else window, cuts)
+            window, states = layer.forward_with_states(
+                self.between(window) if number else window, cuts
+            )
             found.append(states)
         return window, found
 

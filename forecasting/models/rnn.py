@@ -76,12 +76,14 @@ class Elman(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, asked: Tensor | None, last: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, grad_states: Tensor | None, last: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradients; those of the weights are made in one product for each block of
         bars.
         """
         bars, ours, back, states = ctx.saved_tensors
-        wanted = None if asked is None else asked.unbind(0)
+        wanted = None if grad_states is None else grad_states.unbind(0)
         into = fused.Gradients(ctx, bars, ours, back)
         reach = torch.zeros_like(states[0]) if last is None else last.clone()
         errors = torch.empty_like(states[1 : 1 + fused.block_length(states)])

@@ -86,7 +86,7 @@ class Transformer(Encoder):
 
     @property
     def state_size(self) -> int:
-        """Return how many numbers :meth:`begun` starts from, at each bar."""
+        """Return how many numbers :meth:`init_state` starts from, at each bar."""
         return self.width
 
     def forward(self, window: Tensor) -> Tensor:
@@ -94,22 +94,22 @@ class Transformer(Encoder):
         outputs: Tensor = self.norm(self._blocks(self.embed(window))[:, -1])
         return outputs
 
-    def read(self, bars: Tensor, carried: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def read(self, bars: Tensor, carry: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are
         read with: all bars so far.
         """
         embedded = self.embed(bars)
-        known = embedded if carried is None else torch.cat([carried, embedded], dim=1)
+        known = embedded if carry is None else torch.cat([carry, embedded], dim=1)
         outputs: Tensor = self.norm(self._blocks(known)[:, known.shape[1] - bars.shape[1] :])
         return outputs, known
 
-    def begun(self, numbers: Tensor) -> Tensor:
+    def init_state(self, numbers: Tensor) -> Tensor:
         """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes
         them.
         """
         return numbers
 
-    def told(self, outputs: Tensor) -> Tensor:
+    def context(self, outputs: Tensor) -> Tensor:
         """Return of what is said at each bar, [B, L, width], what a decoder starts from: all of
         it.
         """
@@ -119,7 +119,9 @@ class Transformer(Encoder):
         """Return what is said at the last bar."""
         return outputs[:, -1]
 
-    def kept(self, window: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[list[Tensor]]]:
+    def forward_with_states(
+        self, window: Tensor, cuts: Sequence[int]
+    ) -> tuple[Tensor, list[list[Tensor]]]:
         """Return what is said at each bar, and of each block what enters it at some bars, [B,
         width] each.
         """

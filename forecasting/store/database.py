@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from forecasting.errors import RETRY, SourceError
-from forecasting.files.atomic import FileLock, data_folder, name_aside
+from forecasting.files.atomic import FileLock, data_folder, quarantine_name
 from forecasting.series import Finding
 
 _Value = TypeVar("_Value")
@@ -214,7 +214,7 @@ class Database:
             claim.release()
 
     def _rename(self) -> None:
-        aside = name_aside(self.path)
+        aside = quarantine_name(self.path)
         for tail in (
             "-wal",
             "-shm",

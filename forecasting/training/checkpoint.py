@@ -1,5 +1,5 @@
-"""A training that can go on later: everything that decides its next steps, in a file that holds
-no code.
+"""Checkpoints of a training, to resume it later: weights, optimiser, random states and history, in
+a file that holds no code.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _EVERY_S, _SOON_S, _SHARE = 60.0, 1.0, 0.02
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """A training at a moment between two steps.
+    """The checkpoint: the complete state of a training between two steps.
 
     Attributes
     ----------

@@ -1,5 +1,5 @@
-"""The way down where memory is short: a device, with smaller and smaller batches, then the CPU,
-and words where that fails too.
+"""Fall back when a device is out of memory: halve the batch, then train on the CPU, then raise
+ConfigError.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def fit(
     panel : Panel
     split : Split
         Weights come from ``split.train``, the choice of the epoch from ``split.val``; volatility
-        and baseline are brought up to ``split.test_start`` at the end. No bar from that date on is
-        looked at.
+        and baseline are refitted on bars before ``split.test_start`` at the end. No bar from that
+        date on is read.
     config : RunConfig
     should_stop : callable
         Polled every batch; once true, training ends with the best weights so far.
     should_pause : callable
         Polled every batch; training waits for as long as it is true.
     resume : TrainingState, optional
-        Go on from there, with the numbers of a training that was never cut short (same machine, on
-        the CPU).
+        Checkpoint to resume from; on the CPU of the same machine the numbers are those of an
+        uninterrupted training.
     autosave : Path, optional
-        File in which the state is kept while training goes on.
+        File of the checkpoint that is updated while training runs.
     keep : Path, optional
-        File in which the state is left at the end, from which a longer training can go on.
+        File of the checkpoint that is written at the end, to train for longer later.
 
     Yields
     ------
@@ -76,8 +76,8 @@ def fit(
     Raises
     ------
     ConfigError
-        The state belongs to other prices or settings, the device cannot be used, or steps that do
-        not add up were to be.
+        The checkpoint belongs to other prices or settings, the device cannot be used, the memory
+        is too small, or the target does not allow step-by-step forecasts.
     """
     if resume is not None:
         resume.check(panel, config)
@@ -116,8 +116,8 @@ def fit(
 def _attempted(
     training: Generator[Event, None, Fitted],
 ) -> Generator[Event, None, Fitted | Exception]:
-    """Pass a training on; return what it made, or the error where memory was too short, without
-    the frames that would hold its tensors.
+    """Relay the events of a training; return its result, or the out-of-memory error without its
+    traceback, whose frames would keep the tensors alive.
     """
     try:
         return (yield from training)

@@ -31,7 +31,7 @@ class Diagnostics:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.said: dict[str, str] = {}
+        self.reported: dict[str, str] = {}
 
     def during(
         self, history: Sequence[EpochEnd], memory: GradientByLag | None
@@ -53,9 +53,9 @@ class Diagnostics:
     def _once(self, found: Iterator[Diagnosis], *, again: bool = False) -> Iterator[Diagnosis]:
         """Yield what was not said yet; ``again`` also what was said in other words."""
         for advice in found:
-            before = self.said.get(advice.topic)
+            before = self.reported.get(advice.topic)
             if before is None or (again and before != advice.message):
-                self.said[advice.topic] = advice.message
+                self.reported[advice.topic] = advice.message
                 yield advice
 
 

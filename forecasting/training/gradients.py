@@ -113,7 +113,7 @@ class GradientProbe:
         member.eval()
         cuts = [self.window.shape[1] - 1 - int(lag) for lag in self.lags[::-1]]
         try:
-            shape, layers = member.kept(self.window, cuts)
+            shape, layers = member.forward_with_states(self.window, cuts)
             flat = [state for states in layers for state in states]
             gradients = torch.autograd.grad(self.loss(shape, self.rows).sum(), flat)
         except (RuntimeError, MemoryError) as error:

@@ -14,7 +14,7 @@ from forecasting.events import Event, LearningRatesTried, Notice, Progress
 from forecasting.series import Floats, Panel
 from forecasting.training.checkpoint import Autosave
 from forecasting.training.hardware import set_threads, tested_device
-from forecasting.training.trainer import Run, StopAsked, untrained
+from forecasting.training.trainer import StopAsked, Trainer, untrained
 from forecasting.windows import Split
 
 #: Rates that are tried, the first and the last of them, how losses are smoothed, and where the
@@ -59,7 +59,7 @@ def find_learning_rate(
     set_threads(config.model, config.train)
     torch.manual_seed(config.train.seed)
     windows, forecaster = untrained(panel, split, config, device)
-    run = Run(forecaster, windows, split, panel, should_stop, lambda: False, Autosave(None))
+    run = Trainer(forecaster, windows, split, panel, should_stop, lambda: False, Autosave(None))
     rates, losses = np.geomspace(_LOWEST, _HIGHEST, _TRIED), []
     reported = time.perf_counter()
     for rate, loss in zip(rates, _tried(run, rates), strict=False):
@@ -74,20 +74,20 @@ def find_learning_rate(
     yield LearningRatesTried(rates, known, suggested(rates, known), config.train.learning_rate)
 
 
-def _tried(run: Run, rates: Floats) -> Iterator[float]:
+def _tried(run: Trainer, rates: Floats) -> Iterator[float]:
     """Take one step at each rate and return the smoothed loss beside the baseline's."""
     ours = theirs = 0.0
     objective, start, order = run.objective, 0, torch.zeros(0)
     run.network.train()
     for rate in rates:
         if start >= len(order):
-            order, start = objective.drawn(run.order), 0
+            order, start = objective.sample_epoch(run.order), 0
         some = order[start : start + run.batch_size]
         start += run.batch_size
         with torch.no_grad():
             # Answers of zero are the baseline's.
             loss = objective.loss(
-                torch.zeros_like(objective.answers(run.network, some)), some, run.pinball
+                torch.zeros_like(objective.forward(run.network, some)), some, run.pinball
             )
             theirs = _SMOOTH * theirs + (1 - _SMOOTH) * loss.item()
         run.step(some, float(rate))

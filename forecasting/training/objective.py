@@ -15,7 +15,7 @@ from torch import Tensor
 
 from forecasting.config import RunConfig
 from forecasting.models import Ensemble
-from forecasting.models.heads import stretch
+from forecasting.models.heads import apply_shape
 from forecasting.series import Origins
 from forecasting.windows import Windows
 
@@ -45,7 +45,9 @@ class Pinball:
         Where there is one step only, it is the first.
         """
         steps = shape.shape[-2]
-        error = target.unsqueeze(-1) - stretch(shape, self.baseline[:steps], self.median[:steps])
+        error = target.unsqueeze(-1) - apply_shape(
+            shape, self.baseline[:steps], self.median[:steps]
+        )
         return (torch.where(error < 0, self.below, self.above) * error).mean((-2, -1))
 
 
@@ -78,44 +80,44 @@ class Objective(ABC):
         return len(self.rows)
 
     @property
-    def batch(self) -> int:
+    def batch_size(self) -> int:
         """Return how many examples a gradient step takes."""
         return self.config.train.batch_size
 
-    def drawn(self, order: torch.Generator) -> Tensor:
+    def sample_epoch(self, order: torch.Generator) -> Tensor:
         """Return the examples of one epoch in the order in which they are learned from, on the
         device.
         """
         return self.rows[torch.randperm(len(self.rows), generator=order).to(self.rows.device)]
 
-    def said(self, network: Ensemble, some: Tensor) -> Tensor:
-        """Return the answers of :meth:`answers`, moved by what the calendar says of the bars
+    def outputs(self, network: Ensemble, batch: Tensor) -> Tensor:
+        """Return the answers of :meth:`forward`, moved by what the calendar says of the bars
         ahead.
         """
-        return network.dated(
-            self.answers(network, some), self.windows.known_ahead(self.answered(some))
+        return network.add_calendar(
+            self.forward(network, batch), self.windows.known_ahead(self.target_rows(batch))
         )
 
     @abstractmethod
-    def answered(self, some: Tensor) -> Tensor:
+    def target_rows(self, batch: Tensor) -> Tensor:
         """Return the rows from which answers are given, [...]."""
 
     @abstractmethod
-    def answers(self, network: Ensemble, some: Tensor) -> Tensor:
+    def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return what each member says in some examples, [M, ..., H, 3], or [M, ..., 1, 3] where
         it says one step at a time.
         """
 
     @abstractmethod
-    def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
+    def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what happened, [..., H] or [..., 1], and which of the answers count, [...];
         None where all do.
         """
 
-    def loss(self, answers: Tensor, some: Tensor, pinball: Pinball) -> Tensor:
+    def loss(self, outputs: Tensor, batch: Tensor, pinball: Pinball) -> Tensor:
         """Return the mean loss of answers in some examples."""
-        happened, counts = self.asked(some)
-        losses = pinball(answers, happened)
+        targets, counts = self.targets(batch)
+        losses = pinball(outputs, targets)
         if counts is None:
             return losses.mean()
         return torch.where(counts, losses, 0.0).sum() / (counts.sum() * losses.shape[0])
@@ -125,7 +127,7 @@ class Objective(ABC):
         scale = self.windows.scale(rows.flatten())[:, 0].view(rows.shape)
         return self.windows.move[rows + 1] / scale
 
-    def _happened(self, rows: Tensor) -> Tensor:
+    def _target_of(self, rows: Tensor) -> Tensor:
         """Return the targets after rows of any shape, [..., H], or of the next bar alone, [...,
         1].
         """
@@ -139,18 +141,18 @@ class WindowTargets(Objective):
     was said of the last.
     """
 
-    def answers(self, network: Ensemble, some: Tensor) -> Tensor:
+    def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return forecasts, [M, B, H, 3]."""
-        outputs: Tensor = network(self.windows.window(some))
+        outputs: Tensor = network(self.windows.window(batch))
         return outputs
 
-    def answered(self, some: Tensor) -> Tensor:
+    def target_rows(self, batch: Tensor) -> Tensor:
         """Return the cutoffs, [B]."""
-        return some
+        return batch
 
-    def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
+    def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the moves up to each step."""
-        return self.windows.target(some), None
+        return self.windows.target(batch), None
 
 
 class TeacherForced(Objective):
@@ -160,24 +162,24 @@ class TeacherForced(Objective):
     target.
     """
 
-    def answers(self, network: Ensemble, some: Tensor) -> Tensor:
+    def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return what is said of each step, [M, B, H, 1, 3]."""
         if self.config.model.strategy == "seq2seq":
-            return network.taught(
-                self.windows.window(some), self.next_moves(self.answered(some)[:, :-1])
+            return network.forward_teacher_forced(
+                self.windows.window(batch), self.next_moves(self.target_rows(batch)[:, :-1])
             )
-        back = torch.arange(1 - self.lookback, self.horizon, device=some.device)
-        return network.forward_sequence(self.windows.table[some[:, None] + back])[
+        back = torch.arange(1 - self.lookback, self.horizon, device=batch.device)
+        return network.forward_sequence(self.windows.table[batch[:, None] + back])[
             :, :, self.lookback - 1 :
         ]
 
-    def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
+    def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the next move at each step."""
-        return self._happened(self.answered(some)), None
+        return self._target_of(self.target_rows(batch)), None
 
-    def answered(self, some: Tensor) -> Tensor:
+    def target_rows(self, batch: Tensor) -> Tensor:
         """Return the bars before each step, [B, H]."""
-        return some[:, None] + torch.arange(self.horizon, device=some.device)
+        return batch[:, None] + torch.arange(self.horizon, device=batch.device)
 
 
 class ManyToMany(Objective):
@@ -189,20 +191,20 @@ class ManyToMany(Objective):
         self.trained[self.rows] = True
         self.back = torch.arange(1 - self.lookback, 1, device=windows.device)
 
-    def answers(self, network: Ensemble, some: Tensor) -> Tensor:
+    def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return what is said at each bar, [M, B, L, H, 3]."""
-        return network.forward_sequence(self.windows.window(some))
+        return network.forward_sequence(self.windows.window(batch))
 
-    def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
+    def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what happened after each bar; those that are no origins of the training part do
         not count.
         """
-        rows = self.answered(some)
-        return self._happened(rows), self.trained[rows]
+        rows = self.target_rows(batch)
+        return self._target_of(rows), self.trained[rows]
 
-    def answered(self, some: Tensor) -> Tensor:
+    def target_rows(self, batch: Tensor) -> Tensor:
         """Return the bars of the windows, [B, L]."""
-        return some[:, None] + self.back
+        return batch[:, None] + self.back
 
 
 class ChunkedTargets(Objective):
@@ -228,11 +230,11 @@ class ChunkedTargets(Objective):
         return sum(math.ceil((end - first) / self.chunk) for _, first, end in self.spans)
 
     @property
-    def batch(self) -> int:
+    def batch_size(self) -> int:
         """Return how many chunks a gradient step takes."""
         return max(1, self.config.train.batch_size // _CHUNK_COUNTS)
 
-    def drawn(self, order: torch.Generator) -> Tensor:
+    def sample_epoch(self, order: torch.Generator) -> Tensor:
         """Return chunks [N, 3]: first row of the series, first and last row that are answered."""
         offset = int(torch.randint(self.chunk, (1,), generator=order))
         pieces = []
@@ -246,21 +248,21 @@ class ChunkedTargets(Objective):
         chunks = torch.as_tensor(np.concatenate(pieces))
         return chunks[torch.randperm(len(chunks), generator=order)].to(self.windows.device)
 
-    def answers(self, network: Ensemble, some: Tensor) -> Tensor:
+    def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
         """Return what is said at the last bars of each chunk, [M, B, K, H, 3]; before a series
         begins its first bar is read again.
         """
-        rows = torch.maximum(some[:, 2:] + self.back, some[:, :1])
+        rows = torch.maximum(batch[:, 2:] + self.back, batch[:, :1])
         return network.forward_sequence(self.windows.table[rows])[:, :, -self.chunk :]
 
-    def asked(self, some: Tensor) -> tuple[Tensor, Tensor | None]:
+    def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what happened after each bar; those before a chunk's first answer do not count."""
-        counts = some[:, 2:] + self.back[-self.chunk :] >= some[:, 1:2]
-        return self._happened(self.answered(some)), counts
+        counts = batch[:, 2:] + self.back[-self.chunk :] >= batch[:, 1:2]
+        return self._target_of(self.target_rows(batch)), counts
 
-    def answered(self, some: Tensor) -> Tensor:
+    def target_rows(self, batch: Tensor) -> Tensor:
         """Return the last bars of each chunk, [B, K], from its first answer on."""
-        return torch.maximum(some[:, 2:] + self.back[-self.chunk :], some[:, 1:2])
+        return torch.maximum(batch[:, 2:] + self.back[-self.chunk :], batch[:, 1:2])
 
 
 def _spans(

@@ -25,7 +25,7 @@ from forecasting.events import Predictor
 from forecasting.features import AHEAD, feature_names
 from forecasting.models import Ensemble
 from forecasting.models.covariates import CovariateNetwork
-from forecasting.models.heads import stretch
+from forecasting.models.heads import apply_shape
 from forecasting.series import Dates, Floats, Forecast, Origins, Panel
 from forecasting.training.hardware import choose_device, fits
 from forecasting.training.onnx_export import SUFFIX, write_onnx
@@ -110,7 +110,7 @@ class TrainedNetwork:
             Windows(panel, self.scaling, self.config.task, self.device), panel, origins, quantiles
         )
 
-    def taught(self, panel: Panel) -> TrainedNetwork:
+    def with_training_facts(self, panel: Panel) -> TrainedNetwork:
         """Return the forecaster with what is to be remembered of the bars it learned from."""
         return replace(self, trained_on=TrainedOn.of(panel, self._unit))
 
@@ -197,7 +197,7 @@ class TrainedNetwork:
 
         def scaled(some: Tensor) -> Tensor:
             shape = self._shape(windows, some)
-            return (stretch(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
+            return (apply_shape(shape, baseline, median) * windows.scale(some).unsqueeze(-1)).cpu()
 
         values = (
             in_parts(scaled, rows, at_once(self.config, windows.inputs)).numpy().astype(np.float64)
@@ -219,8 +219,8 @@ class TrainedNetwork:
         """
         if self.trust == 0:
             return torch.zeros(len(some), self.config.task.horizon, 3, device=self.device)
-        return self.trust * self.network.dated(
-            self.network.together(windows.window(some)), windows.known_ahead(some)
+        return self.trust * self.network.add_calendar(
+            self.network.median(windows.window(some)), windows.known_ahead(some)
         )
 
     def table(self, levels: Floats) -> Tensor:

@@ -75,7 +75,7 @@ _REPORT_S, _PAUSE_S = 0.1, 0.05
 _LOOK_EVERY = 32
 #: A validation loss of so many times the baseline's is a training that has lost its way; the share
 #: of the learning rate with which it goes on from its best weights, and how often that is tried.
-_LOST, _SLOWER, _MOST_ROLLBACKS = 1.5, 0.25, 10
+_LOST, _LR_SCALE_STEP, _MOST_ROLLBACKS = 1.5, 0.25, 10
 #: More steps than any training takes.
 _MOST_COUNTED = 2**48
 
@@ -113,36 +113,38 @@ def fit_on(
     windows, forecaster = untrained(panel, split, config, device)
     scaling, network = forecaster.scaling, forecaster.network
     yield _split_made(split, network, device)
-    run = Run(forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave))
-    provisional = _provisional(run, panel)
+    trainer = Trainer(
+        forecaster, windows, split, panel, should_stop, should_pause, Autosave(autosave)
+    )
+    provisional = _provisional(trainer, panel)
     if resume is None:
-        run.note_epoch(math.nan, run.validate(), np.zeros(3))
+        trainer.record_epoch(math.nan, trainer.validate(), np.zeros(3))
     else:
-        run.restore(resume)
-    yield from run.history
+        trainer.restore(resume)
+    yield from trainer.history
     yield provisional()
-    while run.stopped is None:
-        before = len(run.history)
-        yield from run.epoch()
-        if len(run.history) > before:
+    while trainer.stopped is None:
+        before = len(trainer.history)
+        yield from trainer.epoch()
+        if len(trainer.history) > before:
             yield provisional()
     if keep is not None:
-        yield from _left(run, keep)
-    yield from run.conclusions()
-    network.load_state_dict(run.best)
+        yield from _save_final(trainer, keep)
+    yield from trainer.final_diagnostics()
+    network.load_state_dict(trainer.best)
     network.eval()
     trained, history, stopped = (
-        replace(forecaster, trust=run.trust(panel, split)),
-        tuple(run.history),
-        run.stopped,
+        replace(forecaster, trust=trainer.trust(panel, split)),
+        tuple(trainer.history),
+        trainer.stopped,
     )
     if scaling.covariates is not None:
-        for event in with_covariates(trained, windows, split, run.pinball, should_stop):
+        for event in with_covariates(trained, windows, split, trainer.pinball, should_stop):
             if isinstance(event, TrainedNetwork):
                 trained = event
             else:
                 yield event
-    del run, provisional, windows  # what follows needs their memory
+    del trainer, provisional, windows  # what follows needs their memory
     fresh = scaling.refit(panel, bars_before(panel, split.test_start), config.task)
     return Fitted(replace(trained, scaling=fresh), history, stopped)
 
@@ -174,35 +176,37 @@ def untrained(
     )
     windows = Windows(learned_from, scaling, config.task, device)
     network = build(config, scaling).to(device)
-    network.feed_back_in(scaling.sd.tolist())
+    network.set_input_scale(scaling.sd.tolist())
     return windows, TrainedNetwork(config, scaling, network, device, split.val_start)
 
 
-def _left(run: Run, keep: Path) -> Iterator[Event]:
+def _save_final(trainer: Trainer, keep: Path) -> Iterator[Event]:
     """Leave the training in a file; where that fails nothing is lost but the chance to go on
     from it.
     """
     try:
-        run.state(ended=True).save(keep)
+        trainer.state(ended=True).save(keep)
     except (CandlecastError, OSError) as error:
         yield Notice(
             f"The training cannot be kept to go on from: {error}", "Its result is not affected."
         )
 
 
-def _provisional(run: Run, panel: Panel) -> Callable[[], ForecastMade]:
+def _provisional(trainer: Trainer, panel: Panel) -> Callable[[], ForecastMade]:
     """Return what forecasts the real future with the weights of the moment."""
-    dates = [future_sessions(series, run.windows.horizon) for series in panel]
-    last, forecaster = Origins.last(panel), run.forecaster
+    dates = [future_sessions(series, trainer.windows.horizon) for series in panel]
+    last, forecaster = Origins.last(panel), trainer.forecaster
 
     def made() -> ForecastMade:
-        values = forecaster.predict_windows(run.windows, panel, last, QUANTILES)
+        values = forecaster.predict_windows(trainer.windows, panel, last, QUANTILES)
         means = None
         if forecaster.config.task.point == "mean":
-            means = forecaster.predict_windows(run.windows, panel, last, MEAN_LEVELS).mean(axis=2)
+            means = forecaster.predict_windows(trainer.windows, panel, last, MEAN_LEVELS).mean(
+                axis=2
+            )
         return ForecastMade(
             forecasts_from(values, forecaster.name, panel, dates, QUANTILES, means),
-            len(run.history) - 1,
+            len(trainer.history) - 1,
         )
 
     return made
@@ -230,7 +234,7 @@ def _error_by_series(gain: Floats, series: Ints) -> float:
     return float(means.std(ddof=1) / math.sqrt(len(means))) if len(means) > 1 else math.inf
 
 
-class Run:
+class Trainer:
     """The state of one training: what changes from step to step.
 
     Parameters
@@ -276,13 +280,13 @@ class Run:
         self.best, self.best_loss, self.best_epoch = self._weights(), math.inf, 0
         self.history: list[EpochEnd] = []
         self.stopped: Stopped | None = None
-        self.place, self.batch_size = 0, self.objective.batch
+        self.position, self.batch_size = 0, self.objective.batch_size
         self.seen: list[Tensor] = []
-        self.slower, self.rollbacks = 1.0, 0
+        self.lr_scale, self.rollbacks = 1.0, 0
         self.patient_from = 0
         self.probe = GradientProbe(self.network, self.objective.rows, windows.window, self.losses)
         self.memory: GradientByLag | None = None
-        self.doctor = Diagnostics(forecaster.config)
+        self.diagnostics = Diagnostics(forecaster.config)
         self.started = time.perf_counter()
 
     @cached_property
@@ -297,7 +301,8 @@ class Run:
         B], in units of the scale.
         """
         return self.pinball(
-            self.network.dated(shape, self.windows.known_ahead(rows)), self.windows.target(rows)
+            self.network.add_calendar(shape, self.windows.known_ahead(rows)),
+            self.windows.target(rows),
         )
 
     @torch.no_grad()
@@ -306,7 +311,7 @@ class Run:
         self.network.eval()
         size = at_once(self.forecaster.config, self.windows.inputs)
         return in_parts(
-            lambda rows: self.losses(self.network.together(self.windows.window(rows)), rows),
+            lambda rows: self.losses(self.network.median(self.windows.window(rows)), rows),
             self.val_rows,
             size,
         )
@@ -339,7 +344,7 @@ class Run:
         """Return the learning rate of the epoch that comes next."""
         return (
             self.config.learning_rate
-            * self.slower
+            * self.lr_scale
             * SCHEDULES[self.config.schedule](self.history, self.config)
         )
 
@@ -351,20 +356,20 @@ class Run:
         """
         self.network.train()
         self.epoch_order = self.order.get_state()
-        order = self.objective.drawn(self.order)
+        order = self.objective.sample_epoch(self.order)
         rate, reported = self.learning_rate, time.perf_counter()
-        while self.place < len(order):
+        while self.position < len(order):
             if self.should_stop():
                 self.stopped = "user"
                 break
             if self.should_pause():
                 yield from self._pause()
                 continue
-            some = order[self.place : self.place + self.batch_size]
-            if not fits(lambda some=some: self.step(some, rate)):  # type: ignore[misc]
+            batch = order[self.position : self.position + self.batch_size]
+            if not fits(lambda batch=batch: self.step(batch, rate)):  # type: ignore[misc]
                 yield self._halve()
                 continue
-            if self._exploded(last=self.place >= len(order)):
+            if self._is_not_finite(last=self.position >= len(order)):
                 yield self._roll_back(
                     f"The gradient was not finite any more in epoch {len(self.history)}", rate
                 )
@@ -373,9 +378,9 @@ class Run:
                 reported = time.perf_counter()
                 yield from self._report()
         if self.seen:
-            yield from self._validated(rate, self.place / len(order))
+            yield from self._end_epoch(rate, self.position / len(order))
 
-    def step(self, some: Tensor, rate: float) -> None:
+    def step(self, batch: Tensor, rate: float) -> None:
         """Take one step against the gradient of some examples; loss, norms of the gradient and
         number of examples are added to ``seen``.
         """
@@ -383,7 +388,9 @@ class Run:
         # processor takes up to eight times as long.
         torch.set_flush_denormal(True)
         try:
-            loss = self.objective.loss(self.objective.said(self.network, some), some, self.pinball)
+            loss = self.objective.loss(
+                self.objective.outputs(self.network, batch), batch, self.pinball
+            )
             (self.members * loss).backward()  # type: ignore[no-untyped-call]
         finally:
             torch.set_flush_denormal(False)
@@ -391,11 +398,11 @@ class Run:
         clipping = clip_gradients(gradients, self.config, self.members)
         self.optimiser.step(rate)
         self.seen.append(
-            torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(some))])
+            torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(batch))])
         )
-        self.place += len(some)
+        self.position += len(batch)
 
-    def _exploded(self, last: bool) -> bool:
+    def _is_not_finite(self, last: bool) -> bool:
         """Whether the loss or the gradient of recent steps was not finite; a GPU is asked now
         and then, and at the last step.
         """
@@ -403,7 +410,7 @@ class Run:
         due = len(self.seen) % every == 0 or last
         return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
 
-    def _validated(self, rate: float, share: float) -> Iterator[Event]:
+    def _end_epoch(self, rate: float, share: float) -> Iterator[Event]:
         """Close an epoch of which a share is done: note it, or go back where it has ruined the
         weights.
         """
@@ -417,7 +424,7 @@ class Run:
             return
         seen = torch.stack(self.seen)
         train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
-        event = self.note_epoch(
+        event = self.record_epoch(
             train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
         )
         yield event
@@ -425,11 +432,11 @@ class Run:
             yield self._roll_back(
                 f"The validation loss was far above the baseline's after epoch {event.epoch}", rate
             )
-        yield from self.doctor.during(self.history, self.memory)
+        yield from self.diagnostics.during(self.history, self.memory)
         if self.autosave.due(best=event.best_epoch == event.epoch):
             yield from self._save()
 
-    def note_epoch(
+    def record_epoch(
         self,
         train_loss: float,
         val_loss: float,
@@ -461,26 +468,27 @@ class Run:
             share=share,
         )
         self.history.append(event)
-        self.place, self.seen, self.epoch_order = 0, [], self.order.get_state()
-        self.stopped = self.stopped or self._finished()
+        self.position, self.seen, self.epoch_order = 0, [], self.order.get_state()
+        self.stopped = self.stopped or self._stop_reason()
         return event
 
-    def _finished(self) -> Stopped | None:
-        done = len(self.history) - 1
-        if done >= self.config.epochs:
+    def _stop_reason(self) -> Stopped | None:
+        """Return why training ends after the last recorded epoch; None where it goes on."""
+        if len(self.history) > self.config.epochs:
             return "epochs"
-        return (
-            "early"
-            if done - max(self.best_epoch, self.patient_from) >= self.config.patience
-            else None
-        )
+        return "early" if self._stopped_early() else None
+
+    def _stopped_early(self) -> bool:
+        """Apply early stopping: True after ``patience`` epochs without a lower validation loss."""
+        best = max(self.best_epoch, self.patient_from)
+        return len(self.history) - 1 - best >= self.config.patience
 
     def _roll_back(self, why: str, rate: float) -> Notice:
         """Go back to the best weights and lower the learning rate; after too many times give up."""
         self.rollbacks += 1
         self.network.load_state_dict(self.best)
         self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
-        self.place, self.seen = 0, []
+        self.position, self.seen = 0, []
         went_back = (
             f"{why}: training went back to its best weights, those of epoch {self.best_epoch}"
         )
@@ -490,14 +498,15 @@ class Run:
                 f"{went_back}, and ended: it has done so {_MOST_ROLLBACKS} times.",
                 "Use a much lower learning rate.",
             )
-        self.slower *= _SLOWER
+        self.lr_scale *= _LR_SCALE_STEP
         hint = (
             "Lower the learning rate."
             if self.config.clip == "norm" and self.config.clip_norm
             else "Lower the learning rate, or clip by norm."
         )
         return Notice(
-            f"{went_back}, and goes on with a quarter of the learning rate, {rate * _SLOWER:.2g}.",
+            f"{went_back}, and goes on with a quarter of the learning rate, "
+            f"{rate * _LR_SCALE_STEP:.2g}.",
             hint,
         )
 
@@ -552,14 +561,14 @@ class Run:
         """Return how many steps are done and there are at most."""
         each = math.ceil(self.objective.count / self.batch_size)
         return (len(self.history) - 1) * each + math.ceil(
-            self.place / self.batch_size
+            self.position / self.batch_size
         ), self.config.epochs * each
 
     def _progress(self, message: str, eta_s: float | None) -> Progress:
         done, total = self._steps()
         return Progress(done, total, message, eta_s)
 
-    def conclusions(self) -> Iterator[Event]:
+    def final_diagnostics(self) -> Iterator[Event]:
         """Look once more at the gradients, and say what is to be learned from the whole
         training.
         """
@@ -567,7 +576,7 @@ class Run:
         if seen is not None:
             self.memory = seen
             yield seen
-        yield from self.doctor.after(self.history, self.memory, self.stopped)
+        yield from self.diagnostics.after(self.history, self.memory, self.stopped)
 
     def _save(self) -> Iterator[Event]:
         if self.autosave.path is None:
@@ -590,10 +599,10 @@ class Run:
         }
         facts = {
             "history": history_facts(self.history),
-            "place": self.place,
+            "place": self.position,
             "batch_size": self.batch_size,
             "steps": self.optimiser.steps,
-            "slower": self.slower,
+            "slower": self.lr_scale,
             "rollbacks": self.rollbacks,
             "patient_from": self.patient_from,
             "ended": ended,
@@ -627,9 +636,9 @@ class Run:
                 self.history[-1].best_loss,
                 self.history[-1].best_epoch,
             )
-            self.place, self.batch_size = int(facts["place"]), int(facts["batch_size"])
+            self.position, self.batch_size = int(facts["place"]), int(facts["batch_size"])
             self.seen = list(to_tensors(arrays, "seen")[""].to(self.windows.device))
-            self.slower, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
+            self.lr_scale, self.rollbacks = float(facts["slower"]), int(facts["rollbacks"])
             self.order.set_state(as_bytes(arrays["random.order"]))
             restore_random(arrays, self.windows.device)
             self.patient_from = int(facts.get("patient_from", 0))
@@ -638,7 +647,7 @@ class Run:
             self._check_restored(int(facts["steps"]), float(facts["seconds"]))
         if state.facts.get("ended") and self.config.epochs > state.config.train.epochs:
             self.patient_from = len(self.history) - 1
-        self.stopped = None if self.place else self._finished()
+        self.stopped = None if self.position else self._stop_reason()
         self.started = time.perf_counter() - float(facts["seconds"])
 
     def _check_restored(self, steps: int, seconds: float) -> None:
@@ -646,17 +655,17 @@ class Run:
         here = self.network.state_dict()
         if {k: v.shape for k, v in self.best.items()} != {k: v.shape for k, v in here.items()}:
             raise ValueError("its best weights are those of another network")
-        if (self.place > 0) != bool(self.seen) or any(item.shape != (5,) for item in self.seen):
+        if (self.position > 0) != bool(self.seen) or any(item.shape != (5,) for item in self.seen):
             raise ValueError(
-                f"it was at window {self.place} of an epoch, and tells of {len(self.seen)} steps"
+                f"it was at window {self.position} of an epoch, and tells of {len(self.seen)} steps"
             )
         counts = {
-            "place": self.place,
+            "place": self.position,
             "batch_size": self.batch_size - 1,
             "steps": steps,
             "rollbacks": self.rollbacks,
         }
         counts["patient_from"] = self.patient_from
         bad = next((name for name, count in counts.items() if not 0 <= count < _MOST_COUNTED), None)
-        if bad or not (math.isfinite(seconds) and 0 <= self.slower <= 1):
+        if bad or not (math.isfinite(seconds) and 0 <= self.lr_scale <= 1):
             raise ValueError(f"{bad or 'seconds or slower'} is beyond all counting")

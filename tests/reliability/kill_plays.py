@@ -89,7 +89,7 @@ def train(order: Order) -> int:
         1e9,
         0.02,
     )
-    note, target = trainer.Run.note_epoch, Path(order["target"])
+    note, target = trainer.Trainer.record_epoch, Path(order["target"])
 
     def noted(run: Any, *given: Any) -> Any:
         event = note(run, *given)
@@ -107,7 +107,7 @@ def train(order: Order) -> int:
         target / "net.candlecast",
     ]
     words += ["--export", target / "report.html", "--export", target / "loss.csv"]
-    with mock.patch.object(trainer.Run, "note_epoch", noted):
+    with mock.patch.object(trainer.Trainer, "record_epoch", noted):
         status = _main(*words)
     say("written", status)
     return status

@@ -185,7 +185,7 @@ def trained(settings: RunConfig, rate: float) -> tuple[Fitted, list[Any], Panel]
     panel = Panel((walk("AAA", _BARS),))
     events: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer.Run, "learning_rate", property(lambda self: rate * self.slower))
+        patch.setattr(trainer.Trainer, "learning_rate", property(lambda self: rate * self.lr_scale))
         training = fit(panel, split_panel(panel, settings.task), settings, lambda: False)
         while True:
             try:
@@ -206,7 +206,7 @@ def assert_best_kept(settings: RunConfig, rate: float) -> list[Any]:
     assert all(math.isfinite(loss) for loss in told), "a loss that is no number was told of"
     split = split_panel(panel, settings.task)
     windows = Windows(panel, fitted.forecaster.scaling, settings.task, torch.device("cpu"))
-    run = trainer.Run(
+    run = trainer.Trainer(
         fitted.forecaster,
         windows,
         split,
@@ -263,9 +263,9 @@ def test_a_loss_that_is_no_number_costs_no_weights(
 def test_without_the_guards_the_checks_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(WindowTargets, "loss", _poisoned(3))
-        patch.setattr(trainer.Run, "_exploded", lambda self, last: False)
+        patch.setattr(trainer.Trainer, "_is_not_finite", lambda self, last: False)
         patch.setattr(
-            trainer.Run, "_weights", lambda self: self.network.state_dict()
+            trainer.Trainer, "_weights", lambda self: self.network.state_dict()
         )  # not a copy: the best is what came last
         patch.setattr(trainer.math, "isfinite", lambda value: True)
         with pytest.raises(AssertionError):

@@ -30,7 +30,7 @@ from app.session import Session
 from app.window.workbench import Workbench
 from forecasting import jobs
 from forecasting.events import EngineReady, Event, Notice
-from forecasting.training.trainer import Run
+from forecasting.training.trainer import Trainer
 
 Times = Callable[[int], int]
 Program = Callable[..., Ended]
@@ -329,16 +329,16 @@ def busy(seconds: float) -> None:
 def steps_of(seconds: float) -> Iterator[list[float]]:
     """Let every step of a training take so long; the list tells how long they took."""
     took: list[float] = []
-    real = Run.step
+    real = Trainer.step
 
-    def slow(run: Run, *given: Any) -> None:
+    def slow(run: Trainer, *given: Any) -> None:
         began = time.monotonic()
         busy(seconds)
         real(run, *given)
         took.append(time.monotonic() - began)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "step", slow)
+        patch.setattr(Trainer, "step", slow)
         yield took
 
 

@@ -34,7 +34,7 @@ from forecasting.store.outcomes import StoredOutcomes
 
 #: Interrupted tests whose folds are kept, each in a folder of its own.
 _KEPT_TESTS = 5
-#: Milliseconds that settings rest before it is asked what they cost.
+#: Debounce of the cost estimate: it is asked for this many milliseconds after the last change.
 _REST_MS = 400
 
 

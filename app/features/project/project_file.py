@@ -1,5 +1,5 @@
-"""The project file: the watchlist, the settings, the runs that are looked at, and how; JSON that
-holds no code and no prices.
+"""Serialize projects as JSON: watchlist, settings, selected runs and views; the file holds no code
+and no prices.
 """
 
 from __future__ import annotations

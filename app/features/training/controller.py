@@ -24,7 +24,7 @@ from app.theme import LIGHT, Theme
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import LearningRatesTried, TrainingKept
 
-#: Milliseconds without a change of settings after which their cost is asked for.
+#: Debounce of the cost estimate: it is asked for this many milliseconds after the last change.
 _REST_MS = 300
 
 
@@ -209,7 +209,7 @@ class TrainingController(QObject):
         self._model.suit(self._session.panel)
 
     def _rest(self) -> None:
-        """Wait until nothing changes any more."""
+        """Debounce: restart the timer that asks for the cost estimate."""
         if self._timer:
             self.killTimer(self._timer)
         self._timer = self.startTimer(_REST_MS)

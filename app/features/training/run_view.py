@@ -21,7 +21,7 @@ from app.training_history import NOTED, TrainingHistory
 from forecasting.events import Diagnosis, ForecastMade, GradientByLag, Progress, SplitMade
 from forecasting.series import Forecast
 
-#: Seconds between two live drawings: more often than that only slows the training down.
+#: Throttle of live repaints, in seconds: more frequent ones only slow the training down.
 _LOSS_S, _FORECAST_S = 0.1, 0.3
 #: What is read with the doctor and told nowhere else: on prices, every network forgets what is long
 #: ago, mostly with good reason.
@@ -214,12 +214,12 @@ def _trace(watched: TrainingHistory) -> Trace | None:
 
 
 class Pace:
-    """Tells whether it is time again.
+    """Throttle repaints: at most one in each interval.
 
     Parameters
     ----------
     seconds : float
-        Least time between two times.
+        Least time between two repaints.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -227,7 +227,7 @@ class Pace:
         self._last = -math.inf
 
     def due(self) -> bool:
-        """Whether the time has come; asking with that answer starts the next wait."""
+        """Return whether the interval is over; if so, start the next one."""
         now = time.monotonic()
         if now - self._last < self._seconds:
             return False
