@@ -1,4 +1,4 @@
-"""Split, scale and window a panel without look-ahead: whatever is fitted reads earlier bars only."""
+"""Split, scale and window a panel without look-ahead: what is fitted reads earlier bars only."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ class FileLock:
 
     @classmethod
     def is_taken(cls, path: Path) -> bool:
-        """Return whether a running process holds the lock; the lock file of a dead one is removed."""
+        """Return whether a running process holds the lock; remove the lock file of a dead one."""
         return _is_held(cls(path).path)
 
 
