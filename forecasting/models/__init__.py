@@ -1,4 +1,4 @@
-"""The networks: one file a model.
+"""The networks: one file a model, joined with input layers and a head here.
 
 The registry from which forms, flags and saved files choose is :mod:`forecasting.model_registry`.
 """
@@ -19,8 +19,8 @@ from forecasting.models.input_layers import CausalConv, Embedding
 
 
 class Network(nn.Module):
-    """A convolution where one is wanted, one of :data:`MODELS`, and a head that starts as exactly
-    the baseline.
+    """Input layers, an encoder of :data:`MODELS`, a decoder for sequence-to-sequence, and a
+    quantile head; untrained it is exactly the baseline.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ class Network(nn.Module):
         self.head = QuantileHead(width, horizon if self.strategy == "direct" else 1)
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the head's shift and log scales, [B, H, 3], as a forecast is
-        made.
+        """Map windows [B, L, C] to the head's outputs (shift, left and right log scale), [B, H, 3];
+        step by step models run freely (autoregressive decoding).
         """
         read = self.front(window)
         if self.strategy == "direct":
@@ -80,7 +80,7 @@ class Network(nn.Module):
         )
 
     def forward_sequence(self, bars: Tensor) -> Tensor:
-        """Return what is said at each bar, from the bars up to there.
+        """Map each bar to an output, from the bars up to it (many-to-many).
 
         Parameters
         ----------
@@ -96,8 +96,8 @@ class Network(nn.Module):
         return shape
 
     def forward_teacher_forced(self, window: Tensor, moves: Tensor) -> Tensor:
-        """Return what a sequence-to-sequence network says of each step, [B, H, 1, 3], where the
-        moves before it, [B, H - 1], are known.
+        """Return the outputs of a sequence-to-sequence network at each step, [B, H, 1, 3], from the
+        true moves before it, [B, H - 1] (teacher forcing).
         """
         outputs, _ = self.body.read(self.front(window))
         shape: Tensor = self.head(
@@ -108,11 +108,10 @@ class Network(nn.Module):
     def forward_with_states(
         self, window: Tensor, cuts: Sequence[int]
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what :meth:`forward` does, and of each layer its states at the bars ``cuts``
-        (increasing, the last L - 1).
+        """Return the outputs of :meth:`forward`, and each layer's hidden states at the bars
+        ``cuts`` (increasing, the last L - 1), through which gradients flow.
 
-        A recursive network is looked at before anything is fed back: all steps are said to be like
-        the next one.
+        A recursive network is evaluated without feedback: all steps get the output of the first.
         """
         outputs, states = self.body.forward_with_states(self.front(window), cuts)
         if self.strategy == "seq2seq":
@@ -123,8 +122,8 @@ class Network(nn.Module):
         ) if self.strategy == "recursive" else shape, states
 
     def _decode_recursive(self, window: Tensor, outputs: Tensor, carry: object) -> Tensor:
-        """Say one step after the other, each fed back as the next bar; what is not forecast
-        stays as it was last seen.
+        """Decode autoregressively: feed each step back as the next bar; features that are not
+        forecast keep their last values.
         """
         steps = [self.head(self.drop(outputs[:, -1]))]
         if self.horizon > 1:
@@ -144,7 +143,7 @@ class Network(nn.Module):
         return _mirrored(accumulate_steps(torch.cat(steps, dim=1)), len(window))
 
     def _decode_seq2seq(self, outputs: Tensor) -> Tensor:
-        """Let the decoder say one step after the other, each read by the next."""
+        """Decode autoregressively with the decoder: each step reads the one before."""
         context = self.body.context(outputs).repeat(2, 1, 1)
         side, carry = mirrored_signs(len(outputs), outputs), self.decoder.init_state(context)
         last, steps = outputs.new_zeros(len(context), 2), []
@@ -156,7 +155,7 @@ class Network(nn.Module):
 
 
 def _doubled(carry: object) -> object:
-    """Return what is carried from bar to bar for two copies of each window."""
+    """Repeat the carry for two copies of each window."""
     if isinstance(carry, Tensor):  # all bars so far, of a Transformer
         return carry.repeat(2, 1, 1)
     assert isinstance(carry, list)
@@ -164,12 +163,13 @@ def _doubled(carry: object) -> object:
 
 
 def _mirrored(shapes: Tensor, count: int) -> Tensor:
-    """Return the mean of two mirrored paths of each of ``count`` windows."""
+    """Average the two mirrored paths of each of ``count`` windows."""
     return shapes.view(-1, count, *shapes.shape[1:]).mean(0)
 
 
 class Ensemble(nn.Module):
-    """Networks of one kind that start from different weights; together they forecast their median.
+    """Ensemble of networks of one kind with different initial weights; the forecast is their
+    median.
 
     Parameters
     ----------
@@ -208,8 +208,8 @@ class Ensemble(nn.Module):
         return torch.stack([member(window) for member in self.members])
 
     def add_calendar(self, shapes: Tensor, ahead: Tensor | None) -> Tensor:
-        """Move what is said, [..., H, 3] or [..., 1, 3], by what the calendar tells of the bars
-        ahead, [..., H, F]; None is nothing.
+        """Add the effect of the calendar of the bars ahead, [..., H, F], to outputs [..., H, 3] or
+        [..., 1, 3]; None changes nothing.
         """
         if self.ahead is None or ahead is None:
             return shapes
@@ -217,21 +217,21 @@ class Ensemble(nn.Module):
         return moved
 
     def forward_sequence(self, bars: Tensor) -> Tensor:
-        """Map bars [B, T, C] to what each member says at each of them, [M, B, T, H, 3] (see
+        """Map bars [B, T, C] to each member's output at each bar, [M, B, T, H, 3] (see
         :meth:`Network.forward_sequence`).
         """
         return torch.stack([member.forward_sequence(bars) for member in self._each()])
 
     def forward_teacher_forced(self, window: Tensor, moves: Tensor) -> Tensor:
-        """Return what each member says of each step where the moves before it are known, [M, B,
-        H, 1, 3].
-        """
+        """Return each member's outputs from the true moves before each step, [M, B, H, 1, 3]."""
         return torch.stack(
             [member.forward_teacher_forced(window, moves) for member in self._each()]
         )
 
     def set_input_scale(self, sd: Sequence[float]) -> None:
-        """Tell recursive members the spread of the inputs, of which the first two are fed back."""
+        """Set the standard deviations of the inputs, of which the first two are fed back by
+        recursive members.
+        """
         for member in self._each():
             if member.strategy == "recursive":
                 member.unit.copy_(1 / torch.as_tensor(sd[:2]))
@@ -242,7 +242,7 @@ class Ensemble(nn.Module):
             yield member
 
     def median(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the members' median, [B, H, 3]."""
+        """Map windows [B, L, C] to the median of the members, [B, H, 3]."""
         shapes: Tensor = self(window)
         return shapes.quantile(0.5, dim=0) if len(shapes) > 1 else shapes[0]
 

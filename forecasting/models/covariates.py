@@ -1,4 +1,4 @@
-"""The part of a network that reads the user's own inputs, and moves the forecast that is made
+"""The network of exogenous inputs: it adds a correction to the forecast that is made
 without them.
 """
 
@@ -19,13 +19,13 @@ _DEGREE = 1
 
 
 class CovariateNetwork(nn.Module):
-    """Move of the median and of the log scales of each step, from inputs alone; untrained it is
-    exactly zero.
+    """Correction of the median and of the log scales of each step, from exogenous inputs alone;
+    untrained it is exactly zero.
 
-    Past inputs are read by a GRU over the lookback and, beside it, by a linear map of the last
-    bar's values. What is known ahead of a bar of the horizon, and its sum up to there over the root
-    of the step, is read by a linear map and a small hidden layer. The numbers learned for static
-    categories are read with both.
+    Past inputs are read by a GRU over the lookback and, in parallel, by a linear map of the last
+    bar's values. Inputs known ahead of a bar of the horizon, and their cumulative sum over the root
+    of the step, are read by a linear map and a small hidden layer. Embeddings of static categories
+    are read with both.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class CovariateNetwork(nn.Module):
         self.drop = nn.Dropout(0.3)
 
     def forward(self, hist: Tensor, futr: Tensor, stat: Tensor) -> Tensor:
-        """Map inputs [B, L, E], [B, H, F] and [B, K] to moves of shift, left and right log
+        """Map inputs [B, L, E], [B, H, F] and [B, K] to corrections of shift, left and right log
         scale, [B, H, 3].
         """
         context = (

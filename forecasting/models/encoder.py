@@ -1,6 +1,4 @@
-"""What every network offers, whichever kind it is: the interface between a model's file and the
-rest.
-"""
+"""The interface of all networks: what a model's file has to implement."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from forecasting.config import ModelConfig
 
 
 class Encoder(nn.Module, ABC):
-    """A network that reads a window bar by bar, and serves as the decoder of an encoder-decoder as
-    well.
+    """A network that reads a window bar by bar; also used as the decoder of a sequence-to-sequence
+    network.
 
     Parameters
     ----------
@@ -48,31 +46,31 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def read(self, bars: Tensor, carry: Any = None) -> tuple[Tensor, Any]:
-        """Map bars [B, L, C] to outputs [B, L, width] and the state with which later bars are
-        read.
+        """Map bars [B, L, C] to outputs [B, L, width] and the carry, the state that continues with
+        later bars.
         """
 
     @abstractmethod
     def init_state(self, numbers: Tensor) -> Any:
-        """Return a state as :meth:`read` takes it, from numbers [B, K, state_size] between -1
-        and 1.
+        """Return an initial carry for :meth:`read`, from numbers [B, K, state_size] between -1 and
+        1.
         """
 
     @abstractmethod
     def context(self, outputs: Tensor) -> Tensor:
-        """Return the context [B, K, width] that a decoder starts from, of outputs [B, L, width]."""
+        """Return the context [B, K, width] for a decoder, from outputs [B, L, width]."""
 
     @abstractmethod
     def last(self, outputs: Tensor) -> Tensor:
-        """Return the outputs at the last bar, [B, width]."""
+        """Return the output at the last bar, [B, width], from outputs [B, L, width]."""
 
     @abstractmethod
     def forward_with_states(
         self, window: Tensor, cuts: Sequence[int]
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return outputs [B, L, width] and, of each layer, the states at the bars ``cuts``
+        """Return outputs [B, L, width] and each layer's hidden states at the bars ``cuts``
         (increasing, the last L - 1).
 
-        Everything after a cut depends on the returned states: their gradients show how far learning
-        reaches back.
+        All later outputs depend on the returned states, so that their gradients show how far back
+        the network learns.
         """

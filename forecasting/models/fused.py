@@ -1,7 +1,7 @@
-"""What the fused passes share: a layer that reads a whole sequence with few and large operations,
-and the blocks of its way back.
+"""Shared parts of fused recurrent passes: a whole sequence in few, large operations, and its
+backward pass in blocks.
 
-torch's own plain RNN and GRU are slow at that on a CPU; its LSTM is fused by oneDNN.
+torch's own plain RNN and GRU are slow on a CPU; its LSTM is fused by oneDNN.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _FUSED_FROM = 8
 
 
 class FusedLayer(TorchLayer):
-    """A layer of torch's that has a fused pass for long sequences on a CPU; those of a GPU are
-    fused in cuDNN.
+    """A layer of torch's with a fused pass for long sequences on a CPU; on a GPU cuDNN is fused
+    already.
     """
 
     def fused(self, bars: Tensor, start: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Map time-major bars [L, B, C] and a state [B, hidden] to the states at all bars, [L,
-        B, hidden], and the last.
+        """Map time-major bars [L, B, C] and an initial hidden state [B, hidden] to the states at
+        all bars, [L, B, hidden], and the last one.
         """
         raise NotImplementedError
 
@@ -38,7 +38,7 @@ class FusedLayer(TorchLayer):
         return long and not torch.onnx.is_in_onnx_export()
 
     def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
-        """Run the fused pass where it is the faster one."""
+        """Run the fused pass where it is faster."""
         if self.fuses(read):
             return self.both_directions(self._scan_fused, read, carry)
         return super().run(read, carry)
@@ -49,7 +49,7 @@ class FusedLayer(TorchLayer):
 
 
 class Gradients:
-    """Gradients that grow from block to block."""
+    """Accumulate the gradients of weights and bars from block to block of the backward pass."""
 
     def __init__(self, ctx: Any, bars: Tensor, ours: Tensor, back: Tensor) -> None:
         self.inputs, self.recurrent, self.other = (
@@ -61,8 +61,8 @@ class Gradients:
         self._read, self._ours = bars, ours
 
     def read(self, part: Tensor, begin: int, end: int) -> None:
-        """Add what the errors [(end - begin) * B, ...] of some bars' sums make of the input
-        weights and of the bars.
+        """Add the contribution of errors [(end - begin) * B, ...] before the activation to the
+        gradients of the input weights and of the bars.
         """
         self.inputs.addmm_(part.t(), self._read[begin:end].flatten(0, 1))
         if self.bars is not None:
@@ -70,18 +70,18 @@ class Gradients:
 
 
 def state_buffer(start: Tensor, length: int) -> Tensor:
-    """Return room for the states at ``length`` bars behind the one they start from."""
+    """Return a buffer [length + 1, ...] for the hidden states, the initial state first."""
     states = start.new_empty(length + 1, *start.shape)
     states[0] = start
     return states
 
 
 def block_length(states: Tensor) -> int:
-    """Return how many bars are worked on at once on the way back."""
+    """Return how many bars a block of the backward pass has, so that it fits the cache."""
     return min(len(states) - 1, max(1, _AT_ONCE // states[0].numel()))
 
 
 def blocks(length: int, count: int) -> Iterator[tuple[int, int]]:
-    """Yield the begins and ends of blocks of at most ``count`` bars, the last bars first."""
+    """Yield first and end of blocks of at most ``count`` bars, the last block first."""
     for end in range(length, 0, -count):
         yield max(0, end - count), end

@@ -30,8 +30,8 @@ class GruLayer(fused.FusedLayer):
 
     @torch.no_grad()
     def remember(self, bars: int) -> None:
-        """Start the update gates, behind the reset gates, so that units keep what they hold
-        (Tallec and Ollivier 2018).
+        """Initialise the biases of the update gates for a memory of up to ``bars`` bars (Tallec and
+        Ollivier 2018).
         """
         update = slice(self.hidden, 2 * self.hidden)
         for direction in range(self.directions):
@@ -41,15 +41,17 @@ class GruLayer(fused.FusedLayer):
 
 
 class Gru(Recurrent):
-    """A stack of layers of GRUs."""
+    """A stack of GRU layers."""
 
     layer = GruLayer
 
 
 class FusedGru(torch.autograd.Function):
-    """A GRU as torch's over time-major bars: n = tanh(W x + b + r (U h + c)), h' = (1 - z) n + z h.
+    """Fused GRU over time-major bars, as torch's: n = tanh(W x + b + r (U h + c)), h' = (1 - z) n +
+    z h.
 
-    ``FusedGru.apply(bars, start, W, U, b, c)`` maps as :class:`forecasting.models.rnn.Elman` does.
+    ``FusedGru.apply(bars, start, W, U, b, c)`` has the shapes of
+    :class:`forecasting.models.rnn.Elman`.
     """
 
     @staticmethod
@@ -62,7 +64,7 @@ class FusedGru(torch.autograd.Function):
         bias: Tensor,
         other: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Read all bars as ``Elman.forward`` does."""
+        """Run forward; shapes as of ``Elman.forward``."""
         bars, states, size = bars.contiguous(), fused.state_buffer(start, len(bars)), back.shape[1]
         flat, shape, both = bars.flatten(0, 1), (*bars.shape[:2], -1), 2 * size
         gates = torch.addmm(bias[:both] + other[:both], flat, ours[:both].t()).view(shape)
@@ -86,7 +88,7 @@ class FusedGru(torch.autograd.Function):
     def backward(
         ctx: Any, grad_states: Tensor | None, last: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradients as ``Elman.backward`` does."""
+        """Return the gradients, as ``Elman.backward`` does."""
         bars, ours, back, states, gates, news, holds = ctx.saved_tensors
         _, batch, size = news.shape
         wanted, keeps = (
@@ -130,8 +132,8 @@ class FusedGru(torch.autograd.Function):
 def _slopes(
     slopes: Tensor, fresh: Tensor, before: Tensor, gates: Tensor, news: Tensor, holds: Tensor
 ) -> None:
-    """Find what an error of a state makes of those of the reset, the update and U h + c, [K, B,
-    3, hidden]; ``fresh`` of n's sum.
+    """Compute the derivatives of the next hidden state with respect to reset, update and U h + c,
+    [K, B, 3, hidden], in place; ``fresh`` gets that with respect to the sum of n.
     """
     resets, updates = gates.chunk(2, dim=2)
     torch.mul(news, news, out=fresh).neg_().add_(1)

@@ -1,4 +1,4 @@
-"""Turning what a network knows into quantiles that never cross and start at the baseline."""
+"""Heads: map hidden states to quantiles that never cross and start at the baseline."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _DEGREE = 1
 
 
 class QuantileHead(nn.Module):
-    """Location and scale of the future relative to a baseline distribution, per step ahead.
+    """Shift and log scales of the forecast relative to a baseline distribution, per step ahead.
 
-    For each of the H steps it gives a shift of the median and a log scale for either side of it.
-    Quantiles of the baseline are moved and stretched by these: the map is increasing, so quantiles
+    For each of the H steps it outputs a shift of the median and a log scale for either side of it.
+    The baseline's quantiles are shifted and scaled by these; the map is increasing, so quantiles
     cannot cross. All weights start at zero, so an untrained head is exactly the baseline. Over the
-    steps each of the three is a polynomial in log h of low degree: neighbouring steps are nearly
-    the same question, and a head that is free at every step answers it from noise.
+    steps each output is a polynomial in log h of low degree: neighbouring steps are almost the same
+    task, and a free output at every step would fit noise.
 
     Parameters
     ----------
@@ -61,10 +61,9 @@ class QuantileHead(nn.Module):
 
 
 class KnownAhead(nn.Module):
-    """What the calendar says of a bar ahead moves what is said of that bar: the median, and the log
-    scale of either side.
+    """Linear effect of the calendar of a bar ahead on the median and the log scales of that bar.
 
-    All weights start at zero, so that an untrained one changes nothing.
+    All weights start at zero: untrained it changes nothing.
 
     Parameters
     ----------
@@ -78,15 +77,13 @@ class KnownAhead(nn.Module):
         nn.init.zeros_(self.effect.weight)
 
     def forward(self, shape: Tensor, ahead: Tensor) -> Tensor:
-        """Move shapes [..., H or 1, 3] by what is known of the bars ahead, [..., H, F]; the
-        change is bounded.
-        """
+        """Add the bounded effect of calendar features [..., H, F] to outputs [..., H or 1, 3]."""
         shift, left, right = self.effect(ahead[..., : shape.shape[-2], :]).tanh().unbind(-1)
         return shape + torch.stack([_SHIFT_GAIN * shift, left, right], dim=-1)
 
 
 def apply_shape(shape: Tensor, baseline: Tensor, median: Tensor) -> Tensor:
-    """Apply the head's output to baseline quantiles.
+    """Apply the head's output to the baseline's quantiles.
 
     Parameters
     ----------

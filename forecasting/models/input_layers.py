@@ -1,6 +1,4 @@
-"""What stands before the layers: what each series is by itself, and a convolution that turns
-neighbouring bars into patterns.
-"""
+"""Input layers before the encoder: an embedding of each series and a causal convolution."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Embedding(nn.Module):
-    """What is learned of each series by itself, read with each of its bars.
+    """Learned vector of each series, concatenated with the features of each of its bars.
 
     Parameters
     ----------
@@ -29,15 +27,15 @@ class Embedding(nn.Module):
         self.vectors = nn.Parameter(0.1 * torch.randn(series, size))
 
     def forward(self, window: Tensor) -> Tensor:
-        """Put its vector in the place of a series' number, the last column: [B, L, C + 1]
-        becomes [B, L, C + size].
+        """Replace the last column, the number of the series, by its vector: [B, L, C + 1] becomes
+        [B, L, C + size].
         """
         known = torch.cat([self.vectors, self.vectors.mean(0, keepdim=True)])
         return torch.cat([window[..., :-1], known[window[..., -1].long()]], dim=-1)
 
 
 class CausalConv(nn.Module):
-    """A convolution over time whose output at a bar sees that bar and those before it.
+    """Causal convolution over time: the output at a bar reads that bar and earlier ones.
 
     Parameters
     ----------
@@ -60,9 +58,7 @@ class CausalConv(nn.Module):
         self.past = kernel - 1
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map bars [B, L, C] to patterns [B, L, channels]; the output at a bar looks at no later
-        one.
-        """
+        """Map bars [B, L, C] to channels [B, L, channels]; no output reads a later bar."""
         padded = nn.functional.pad(window.transpose(1, 2), (self.past, 0))
         patterns: Tensor = self.conv(padded).relu().transpose(1, 2)
         return patterns

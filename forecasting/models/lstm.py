@@ -1,6 +1,4 @@
-"""The long short-term memory network (LSTM); its pass is fused by torch itself, on a CPU by
-oneDNN.
-"""
+"""The long short-term memory network (LSTM); torch fuses its pass, on a CPU by oneDNN."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from forecasting.models.recurrent import Recurrent, TorchLayer, remember_bias
 
 
 class LstmLayer(TorchLayer):
-    """A layer of LSTM units: a state is the hidden state h and the cell state c.
+    """A layer of LSTM units: its state is the hidden state h and the cell state c.
 
     References
     ----------
@@ -24,7 +22,7 @@ class LstmLayer(TorchLayer):
 
     @torch.no_grad()
     def remember(self, bars: int) -> None:
-        """Start the forget gates so that units keep what they hold, the input gates against them
+        """Initialise the biases of forget and input gates for a memory of up to ``bars`` bars
         (Tallec and Ollivier 2018).
         """
         gate, forget = slice(self.hidden), slice(self.hidden, 2 * self.hidden)
@@ -36,6 +34,6 @@ class LstmLayer(TorchLayer):
 
 
 class Lstm(Recurrent):
-    """A stack of layers of LSTM units."""
+    """A stack of LSTM layers."""
 
     layer = LstmLayer

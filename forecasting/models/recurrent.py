@@ -1,6 +1,6 @@
-"""Stacks of recurrent layers: what all recurrent networks share.
+"""Recurrent layers and stacks of them: all that LSTM, GRU, RNN and others share.
 
-Each unit has a file of its own.
+Each unit has its own file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Scan = Callable[[Tensor, Carry, bool], tuple[Tensor, Carry]]
 
 
 class RecurrentLayer(nn.Module):
-    """One recurrent layer, in one or both directions, with layer norm and residual connection.
+    """One recurrent layer, in one or both directions, with optional layer norm and residual
+    connection.
 
     A unit implements :meth:`make_cell` and :meth:`scan`; its outputs are its hidden states.
 
@@ -56,7 +57,7 @@ class RecurrentLayer(nn.Module):
             self.remember(config.memory)
 
     def make_cell(self, config: ModelConfig, inputs: int) -> nn.Module:
-        """Return the module that holds the weights of the unit, of all directions."""
+        """Return the module that holds the weights of the unit, for all directions."""
         raise NotImplementedError
 
     def scan(self, read: Tensor, state: Carry, backward: bool) -> tuple[Tensor, Carry]:
@@ -80,44 +81,46 @@ class RecurrentLayer(nn.Module):
         raise NotImplementedError
 
     def run(self, read: Tensor, carry: Carry | None) -> tuple[Tensor, Carry]:
-        """Map what is read, [B, L, C], to outputs [B, L, width] and the state after the last
-        bar, before norm and residual.
+        """Map inputs [B, L, C] to outputs [B, L, width] and the carry after the last bar, before
+        norm and residual connection.
         """
         return self.both_directions(self.scan, read, carry)
 
     def init_state(self, hidden: Tensor) -> Carry:
-        """Return the state of which the hidden part is given, [1, B, hidden]."""
+        """Return the carry with a hidden state [1, B, hidden]; other parts, such as an LSTM's cell
+        state, are zero.
+        """
         return (hidden.contiguous(), *(torch.zeros_like(hidden) for _ in range(self.states - 1)))
 
     def remember(self, bars: int) -> None:
-        """Set the initial biases of gates so that units keep what they hold for 1 to ``bars``
-        bars; a unit without gates has none.
+        """Initialise the biases of gates for a memory of 1 to ``bars`` bars; a unit without gates
+        has none.
         """
 
     def fuses(self, read: Tensor) -> bool:
-        """Whether :meth:`run` is one fused function for these bars, whose last state has a
-        gradient of its own.
+        """Return whether :meth:`run` is one fused function for these bars, whose last state has its
+        own gradient.
         """
         return False
 
     def forward(self, read: Tensor, carry: Carry | None = None) -> tuple[Tensor, Carry]:
-        """Map what is read, [B, L, C], to outputs [B, L, width] and the state; without one it
-        starts from zeros.
+        """Map inputs [B, L, C] to outputs [B, L, width] and the carry; without a carry the hidden
+        state starts at zero.
         """
         outputs, after = self.run(read, carry)
         return self._around(read, outputs), after
 
     def last(self, read: Tensor) -> Tensor:
-        """Return the outputs [B, width] at the last bar, of a layer in one direction; a fused
-        pass makes no gradients of the others.
+        """Return the output at the last bar, [B, width], of a layer in one direction; a fused pass
+        then skips the gradients of the others.
         """
         outputs, after = self.run(read, None)
         end = after[0][-1] if self.fuses(read) else outputs[:, -1]
         return self._around(read[:, -1], end)
 
     def forward_with_states(self, read: Tensor, cuts: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-        """Run as :meth:`forward` does, keeping the state at some bars as tensors that everything
-        later depends on.
+        """Run as :meth:`forward`, and return the hidden states at some bars as tensors on which all
+        later outputs depend.
 
         Parameters
         ----------
@@ -149,7 +152,9 @@ class RecurrentLayer(nn.Module):
     def both_directions(
         self, scan: Scan, read: Tensor, carry: Carry | None
     ) -> tuple[Tensor, Carry]:
-        """Run each direction and join outputs [B, L, width] and states [directions, B, hidden]."""
+        """Run each direction; concatenate outputs [B, L, width] and states [directions,
+        B, hidden].
+        """
         outputs, after = [], []
         for direction in range(self.directions):
             state = (
@@ -177,8 +182,8 @@ class RecurrentLayer(nn.Module):
     def _in_pieces(
         self, read: Tensor, cuts: Sequence[int], backward: bool
     ) -> tuple[Tensor, list[Tensor]]:
-        """Run one direction in pieces that end at the cuts; each piece's last output is the
-        state that goes on.
+        """Run one direction in pieces that end at the cuts; each piece starts from the last hidden
+        state of the one before.
         """
         state = self._zeros(read)
         outputs, states, start = [], [], 0
@@ -229,11 +234,10 @@ class TorchLayer(RecurrentLayer):
 
 
 class Recurrent(Encoder):
-    """A stack of recurrent layers that reads a window; its last hidden state is what the head
-    reads.
+    """A stack of recurrent layers; the head reads the last hidden state.
 
-    Bidirectional layers read the window in both directions; the window ends at the cutoff, so they
-    see no bar after it.
+    Bidirectional layers read the window in both directions; the window ends at the cutoff, so no
+    bar after the cutoff is read.
 
     Parameters
     ----------
@@ -264,12 +268,12 @@ class Recurrent(Encoder):
 
     @property
     def state_size(self) -> int:
-        """Return how many numbers :meth:`init_state` starts from: one a unit of each layer."""
+        """Return the width of an initial state: one number for each unit of each layer."""
         return self.hidden * len(self.layers)
 
     def init_state(self, numbers: Tensor) -> list[Carry]:
-        """Return the states of all layers, as :meth:`read` takes them, from numbers [B, 1,
-        state_size] between -1 and 1.
+        """Return the carry of all layers for :meth:`read`, from numbers [B, 1, state_size] between
+        -1 and 1.
         """
         states = torch.split(numbers.transpose(0, 1), self.hidden, dim=2)
         return [
@@ -277,13 +281,13 @@ class Recurrent(Encoder):
         ]
 
     def context(self, outputs: Tensor) -> Tensor:
-        """Return of outputs [B, L, width] what a decoder starts from, [B, 1, width]: the last
-        state.
+        """Return the last hidden state of outputs [B, L, width] as the context of a decoder, [B, 1,
+        width].
         """
         return self.last(outputs)[:, None]
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to the last state, [B, width]."""
+        """Map windows [B, L, C] to the last hidden state, [B, width]."""
         if self.bidirectional:
             return self.last(self.read(window)[0])
         *lower, top = self.layers
@@ -293,8 +297,8 @@ class Recurrent(Encoder):
         return top.last(self.between(window) if lower else window)
 
     def read(self, bars: Tensor, carry: list[Carry] | None = None) -> tuple[Tensor, list[Carry]]:
-        """Map bars [B, L, C] to outputs [B, L, width] and what each layer carries on; later bars
-        are read with that.
+        """Map bars [B, L, C] to outputs [B, L, width] and each layer's carry, which continues with
+        later bars.
         """
         after = []
         for number, layer in enumerate(self.layers):
@@ -307,7 +311,7 @@ class Recurrent(Encoder):
     def forward_with_states(
         self, window: Tensor, cuts: Sequence[int]
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return the outputs [B, L, width], and of each layer the states at some bars (see
+        """Return outputs [B, L, width], and each layer's hidden states at some bars (see
         :meth:`RecurrentLayer.forward_with_states`).
         """
         found = []
@@ -320,8 +324,8 @@ class Recurrent(Encoder):
         return window, found
 
     def last(self, outputs: Tensor) -> Tensor:
-        """Return the outputs [B, width] at the last bar of each direction: of the backward one
-        that is the first.
+        """Return the outputs at the last bar of each direction, [B, width]: of the backward one
+        that is the first bar.
         """
         if not self.bidirectional:
             return outputs[:, -1]
@@ -335,7 +339,5 @@ class Recurrent(Encoder):
 
 
 def remember_bias(size: int, bars: int) -> Tensor:
-    """Draw biases [size] of gates that keep what units hold for 1 to ``bars`` bars (Tallec and
-    Ollivier 2018).
-    """
+    """Draw biases [size] of gates for memories of 1 to ``bars`` bars (Tallec and Ollivier 2018)."""
     return torch.empty(size).uniform_(1.0, max(1.0, bars - 1.0)).log()

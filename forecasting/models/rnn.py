@@ -1,4 +1,4 @@
-"""The plain recurrent network."""
+"""The plain (Elman) recurrent network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from forecasting.models.recurrent import Recurrent
 
 
 class RnnLayer(fused.FusedLayer):
-    """A layer of plain recurrent units, h' = f(W x + b + U h + c), with tanh or ReLU as f.
+    """A layer of plain recurrent units, h' = f(W x + b + U h + c), where f is tanh or ReLU.
 
     References
     ----------
@@ -24,7 +24,7 @@ class RnnLayer(fused.FusedLayer):
     module = nn.RNN
 
     def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
-        """Return torch's module with the activation of the settings."""
+        """Return torch's module with the configured activation."""
         self.relu = config.activation == "relu"
         self.function = torch.rnn_relu if self.relu else torch.rnn_tanh
         return super().make_cell(config, inputs, nonlinearity=config.activation)
@@ -42,11 +42,11 @@ class Rnn(Recurrent):
 
 
 class Elman(torch.autograd.Function):
-    """A plain RNN over time-major bars, h' = f(W x + b + U h + c), with tanh or ReLU as f.
+    """Fused plain RNN over time-major bars, h' = f(W x + b + U h + c), where f is tanh or ReLU.
 
-    ``Elman.apply(bars, start, W, U, b, c, relu)`` maps bars [L, B, C] and the state before them,
-    [B, hidden], to the states at all bars, [L, B, hidden], and the last again, [B, hidden]: whoever
-    needs no other saves the others' gradient.
+    ``Elman.apply(bars, start, W, U, b, c, relu)`` maps bars [L, B, C] and the initial hidden state
+    [B, hidden] to the hidden states at all bars, [L, B, hidden], and the last one again, [B,
+    hidden]: a caller that uses only the last saves the gradient of the others.
     """
 
     @staticmethod
@@ -60,7 +60,7 @@ class Elman(torch.autograd.Function):
         other: Tensor,
         relu: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Read all bars: what is seen of them in one product, what is carried on bar by bar, in
+        """Run forward: input weights in one product for all bars, recurrent weights bar by bar, in
         place.
         """
         bars, states = bars.contiguous(), fused.state_buffer(start, len(bars))
@@ -79,9 +79,7 @@ class Elman(torch.autograd.Function):
     def backward(
         ctx: Any, grad_states: Tensor | None, last: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradients; those of the weights are made in one product for each block of
-        bars.
-        """
+        """Return the gradients; those of the weights in one product for each block of bars."""
         bars, ours, back, states = ctx.saved_tensors
         wanted = None if grad_states is None else grad_states.unbind(0)
         into = fused.Gradients(ctx, bars, ours, back)

@@ -1,4 +1,4 @@
-"""The Transformer encoder, the successor of the recurrent networks, behind the same interface."""
+"""The Transformer encoder, behind the same interface as the recurrent networks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from forecasting.models.encoder import Encoder
 
 
 class Block(nn.Module):
-    """Attention over the window, then a small network at each bar; both are added to what they
-    read.
+    """Transformer block: self-attention over the window, then a feed-forward network at each bar,
+    each with a residual connection.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Block(nn.Module):
         self.causal = not config.bidirectional
 
     def forward(self, bars: Tensor) -> Tensor:
-        """Map bars [B, L, width] to bars of the same shape; where causal, a bar looks at no
-        later one.
+        """Map bars [B, L, width] to bars of the same shape; a causal block attends to no
+        later bar.
         """
         bars = bars + self.drop(self._attended(self.before_attention(bars)))
         fed: Tensor = bars + self.drop(self.feed(self.before_feed(bars)))
@@ -58,8 +58,7 @@ class Block(nn.Module):
 
 
 class Transformer(Encoder):
-    """A stack of attention blocks that reads a window; what it says at the last bar is what the
-    head reads.
+    """A stack of Transformer blocks; the head reads the output at the last bar.
 
     Parameters
     ----------
@@ -86,17 +85,17 @@ class Transformer(Encoder):
 
     @property
     def state_size(self) -> int:
-        """Return how many numbers :meth:`init_state` starts from, at each bar."""
+        """Return the width of an initial state, for each bar of the context."""
         return self.width
 
     def forward(self, window: Tensor) -> Tensor:
-        """Map windows [B, L, C] to what is said at the last bar, [B, width]."""
+        """Map windows [B, L, C] to the output at the last bar, [B, width]."""
         outputs: Tensor = self.norm(self._blocks(self.embed(window))[:, -1])
         return outputs
 
     def read(self, bars: Tensor, carry: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map bars [B, L, C] to what is said at each, [B, L, width], and what later bars are
-        read with: all bars so far.
+        """Map bars [B, L, C] to outputs [B, L, width] and the carry: the embedded bars so far, to
+        which later ones attend.
         """
         embedded = self.embed(bars)
         known = embedded if carry is None else torch.cat([carry, embedded], dim=1)
@@ -104,27 +103,21 @@ class Transformer(Encoder):
         return outputs, known
 
     def init_state(self, numbers: Tensor) -> Tensor:
-        """Return numbers [B, L, state_size] as bars that have been read, as :meth:`read` takes
-        them.
-        """
+        """Return numbers [B, K, state_size] as embedded bars, the carry of :meth:`read`."""
         return numbers
 
     def context(self, outputs: Tensor) -> Tensor:
-        """Return of what is said at each bar, [B, L, width], what a decoder starts from: all of
-        it.
-        """
+        """Return all outputs [B, L, width] as the context of a decoder."""
         return outputs
 
     def last(self, outputs: Tensor) -> Tensor:
-        """Return what is said at the last bar."""
+        """Return the output at the last bar, [B, width]."""
         return outputs[:, -1]
 
     def forward_with_states(
         self, window: Tensor, cuts: Sequence[int]
     ) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return what is said at each bar, and of each block what enters it at some bars, [B,
-        width] each.
-        """
+        """Return outputs [B, L, width], and each block's inputs at some bars, [B, width] each."""
         found: list[list[Tensor]] = []
         outputs: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
         return outputs, found
@@ -132,7 +125,9 @@ class Transformer(Encoder):
     def _blocks(
         self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None
     ) -> Tensor:
-        """Run all blocks over embedded bars; what enters them at the cuts is added to ``found``."""
+        """Run all blocks over embedded bars; append each block's inputs at the bars ``cuts`` to
+        ``found``.
+        """
         bars = bars + self.place[: bars.shape[1]]
         for block in self.layers:
             if found is not None:
@@ -146,7 +141,7 @@ class Transformer(Encoder):
 
 
 def _waves(length: int, width: int) -> Tensor:
-    """Return sines and cosines of the lag, [L, width], counted back from the last bar."""
+    """Return sinusoidal positions by lag, [L, width], counted back from the last bar."""
     lag = torch.arange(length - 1, -1, -1.0)[:, None]
     angle = lag * torch.exp(-math.log(10_000.0) * 2 * torch.arange((width + 1) // 2) / width)
     return torch.stack([angle.sin(), angle.cos()], dim=2).view(length, -1)[:, :width]
