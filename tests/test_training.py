@@ -270,7 +270,7 @@ def test_a_state_of_other_prices_settings_or_another_kind_is_refused(tmp_path: P
     panel, config, file = Panel((walk(),)), quick(), tmp_path / "kept.training"
     training = fit(panel, split_panel(panel, config.task), config, lambda: False)
     next(event for event in training if isinstance(event, EpochEnd))
-    training.gi_yieldfrom.gi_yieldfrom.gi_frame.f_locals["run"].state().save(file)
+    training.gi_yieldfrom.gi_yieldfrom.gi_frame.f_locals["trainer"].state().save(file)
     training.close()
     kept = TrainingState.load(file)
     with pytest.raises(
