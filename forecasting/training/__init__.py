@@ -1,4 +1,4 @@
-"""Training: a loop that is a generator of events, and the forecaster that comes out of it."""
+"""Training of networks: a generator of events that returns the trained network."""
 
 from forecasting.training.checkpoint import TrainingState, run_name
 from forecasting.training.device_fallback import fit

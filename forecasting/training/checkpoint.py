@@ -58,7 +58,7 @@ class TrainingState:
     arrays: Tensors
 
     def save(self, path: Path) -> None:
-        """Write the state, whole or not at all.
+        """Write the checkpoint atomically.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: str | Path) -> TrainingState:
-        """Read a state; nothing in the file is executed.
+        """Read a checkpoint; nothing in the file is executed.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class TrainingState:
             ) from error
 
     def check(self, panel: Panel, config: RunConfig) -> None:
-        """Refuse to go on with other prices or settings, or with fewer epochs than there were.
+        """Refuse to resume with other prices or settings, or with fewer epochs than are done.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class TrainingState:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turn whatever does not fit together while the state is taken up into a
+        """Turn errors of inconsistent parts, raised while a checkpoint is restored, into
         :class:`ModelFileError`.
         """
         try:
@@ -162,7 +162,7 @@ class TrainingState:
 
     @property
     def history(self) -> list[EpochEnd]:
-        """Return the epochs so far."""
+        """Return the recorded epochs."""
         plain: list[dict[str, Any]] = [
             {name: math.nan if value is None else value for name, value in epoch.items()}
             for epoch in self.facts["history"]
@@ -171,16 +171,14 @@ class TrainingState:
 
 
 def history_facts(history: Sequence[EpochEnd]) -> list[dict[str, Any]]:
-    """Return epochs as plain JSON values; what is not finite becomes None."""
+    """Return epochs as plain JSON values; numbers that are not finite become None."""
     return [
         {k: v if math.isfinite(v) else None for k, v in asdict(epoch).items()} for epoch in history
     ]
 
 
 def fingerprints(panel: Panel) -> dict[str, str]:
-    """Return what the bars of each series are recognised by: how many there are, and a hash of
-    what they hold.
-    """
+    """Return a fingerprint of each series: its number of bars and a hash of its values."""
     return {series.symbol: series.fingerprint for series in panel}
 
 
@@ -195,15 +193,13 @@ def _deciding(config: RunConfig) -> dict[str, Any]:
 
 
 def run_name(panel: Panel, config: RunConfig) -> str:
-    """Return the name of the file in which a training of these prices with these settings is
-    kept.
-    """
+    """Return the file name of the checkpoint of these prices and settings."""
     facts = json.dumps([fingerprints(panel), _deciding(config)], sort_keys=True)
     return f"{hashlib.sha256(facts.encode()).hexdigest()[:20]}.training"
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return the states of torch's random numbers on the CPU and on the device."""
+    """Return the states of torch's random number generators, of the CPU and of the device."""
     found = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         found["random.cuda"] = torch.cuda.get_rng_state(device)
@@ -211,21 +207,19 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_random(arrays: Tensors, device: torch.device) -> None:
-    """Set the random numbers to what :func:`random_states` gave."""
+    """Restore the random number generators from :func:`random_states`."""
     torch.set_rng_state(as_bytes(arrays["random.cpu"]))
     if device.type == "cuda" and "random.cuda" in arrays:
         torch.cuda.set_rng_state(as_bytes(arrays["random.cuda"]), device)
 
 
 def as_bytes(array: npt.NDArray[Any]) -> Tensor:
-    """Return the state of random numbers from the whole numbers that a file holds."""
+    """Return the state of a random number generator from the integers that a file holds."""
     return torch.as_tensor(array).to(torch.uint8)
 
 
 def to_arrays(tensors: Mapping[str, Tensor]) -> Tensors:
-    """Return tensors as arrays that a file may hold: bytes of random numbers become whole
-    numbers.
-    """
+    """Return tensors as arrays for a file; bytes of random states become integers."""
     return {name: _array(tensor.detach().cpu()) for name, tensor in tensors.items()}
 
 
@@ -234,7 +228,7 @@ def _array(tensor: Tensor) -> Any:
 
 
 def to_tensors(arrays: Tensors, prefix: str) -> dict[str, Tensor]:
-    """Return the arrays whose names begin with a prefix, without it."""
+    """Return the arrays whose names have a prefix, without the prefix."""
     return {
         name.removeprefix(prefix): torch.as_tensor(array)
         for name, array in arrays.items()
@@ -243,10 +237,11 @@ def to_tensors(arrays: Tensors, prefix: str) -> dict[str, Tensor]:
 
 
 class Autosave:
-    """Keeps the state of a running training in a file: at most a minute old, and newer after each
-    best epoch.
+    """Save checkpoints of a running training: at most a minute old, and sooner after a new best
+    epoch.
 
-    Saving takes two percent of the time at most; a file that cannot be written stops nothing.
+    Saving takes at most two percent of the time; a file that cannot be written does not stop the
+    training.
 
     Parameters
     ----------
@@ -258,12 +253,12 @@ class Autosave:
         self.path, self.last, self.cost = path, time.perf_counter(), 0.0
 
     def due(self, best: bool = False) -> bool:
-        """Whether it is time to save; after a best epoch sooner than otherwise."""
+        """Return whether it is time to save; sooner after a new best epoch."""
         wait = max(_SOON_S, self.cost / _SHARE) if best else max(_EVERY_S, self.cost / _SHARE)
         return self.path is not None and time.perf_counter() - self.last >= wait
 
     def save(self, state: TrainingState) -> Notice | None:
-        """Save now; where that fails say why, once, and save no more."""
+        """Save now; on the first error return a notice and stop saving."""
         if self.path is None:
             return None
         started = time.perf_counter()

@@ -1,5 +1,5 @@
-"""What the user's inputs add is learned on top of the forecast made without them, and counts by
-how surely it gained.
+"""Train the network of exogenous inputs on top of the forecast without them, and shrink it by how
+surely it gained.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _LEAST_STEPS, _MOST_EPOCHS = 1500, 200
 
 
 class CovariateTraining:
-    """Training of the part that reads the inputs, on the losses of the forecast made without them.
+    """Training of the network that reads exogenous inputs, on the losses of the forecast without
+    them.
 
     Parameters
     ----------
@@ -68,14 +69,14 @@ class CovariateTraining:
 
     @torch.no_grad()
     def _unmoved(self, rows: Tensor) -> Tensor:
-        """Return the shapes that are forecast without inputs, [N, H, 3]."""
+        """Return the outputs without inputs, [N, H, 3]."""
         return in_parts(
             lambda some: self.forecaster.shape_without_inputs(self.windows, some), rows, _AT_ONCE
         )
 
     @torch.no_grad()
     def _val_losses(self, *, moved: bool = True) -> Floats:
-        """Return the loss from each validation origin, [N]."""
+        """Return the loss of each validation origin, [N]."""
         self.network.eval()
 
         def losses(indices: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ class CovariateTraining:
 
     @property
     def epochs(self) -> int:
-        """Return the most passes over the training origins."""
+        """Return the largest number of passes over the training origins."""
         each = math.ceil(len(self.train_rows) / self.config.batch_size)
         return (
             max(self.config.epochs, min(_MOST_EPOCHS, math.ceil(_LEAST_STEPS / each)))
@@ -98,8 +99,8 @@ class CovariateTraining:
         )
 
     def run(self, should_stop: Callable[[], bool]) -> Iterator[Event]:
-        """Learn until the validation loss stops falling, or a stop is asked for; the best
-        weights stay.
+        """Train with early stopping on the validation loss, or until a stop is requested; the best
+        weights are restored.
         """
         order = torch.Generator().manual_seed(self.config.seed + 1)
         patience = max(self.config.patience, self.epochs // 4)
@@ -137,11 +138,11 @@ class CovariateTraining:
         self.optimiser.step(rate)
 
     def shrinkage(self, panel: Panel, split: Split) -> float:
-        """Return how far the inputs count: ``1 - 4/t^2``, 0 where t is below 2.
+        """Return the shrinkage factor of the inputs' effect: ``1 - 4/t^2``, 0 where t is below 2.
 
-        t is the ratio of the mean gain over the forecast without them to its standard error, by
-        validation date. The positive-part shrinkage of James and Stein (1961), with four times its
-        doubt because the epoch was chosen on the same dates.
+        t is the ratio of the mean gain over the forecast without inputs to its standard error, by
+        validation date. This is the positive-part shrinkage of James and Stein (1961), with four
+        times its constant because the epoch was chosen on the same dates.
         """
         gain = self.before - self._val_losses()
         cutoffs = np.array(
@@ -161,8 +162,8 @@ def with_covariates(
     pinball: Pinball,
     should_stop: Callable[[], bool],
 ) -> Iterator[Event | TrainedNetwork]:
-    """Yield the events of the training of what the inputs add, and at last the forecaster that
-    reads them.
+    """Yield the events of the training of exogenous inputs, and last the forecaster that reads
+    them.
     """
     training = CovariateTraining(forecaster, windows, split, pinball)
     yield from training.run(should_stop)

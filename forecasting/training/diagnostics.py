@@ -1,4 +1,4 @@
-"""The gradient doctor: plain advice from what a training shows."""
+"""Diagnose a training: advice from its gradients and losses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FEWEST_MORE = 5
 
 
 class Diagnostics:
-    """Says each thing once while training goes on, and once more at its end where its figures have
+    """Yield each diagnosis once while training runs, and again at its end if its figures have
     changed.
 
     Parameters
@@ -36,14 +36,14 @@ class Diagnostics:
     def during(
         self, history: Sequence[EpochEnd], memory: GradientByLag | None
     ) -> Iterator[Diagnosis]:
-        """Say what can be said while training goes on: what the gradients do on their way back."""
+        """Diagnose the gradients through time while training runs."""
         if len(history) > _SETTLED and memory is not None:
             yield from self._once(on_memory(memory, self.config))
 
     def after(
         self, history: Sequence[EpochEnd], memory: GradientByLag | None, stopped: str | None
     ) -> Iterator[Diagnosis]:
-        """Say what the whole training shows."""
+        """Diagnose the whole training at its end."""
         if memory is not None:
             yield from self._once(on_memory(memory, self.config), again=True)
         if len(history) > 1:
@@ -51,7 +51,7 @@ class Diagnostics:
             yield from self._once(on_losses(history, stopped))
 
     def _once(self, found: Iterator[Diagnosis], *, again: bool = False) -> Iterator[Diagnosis]:
-        """Yield what was not said yet; ``again`` also what was said in other words."""
+        """Yield diagnoses of new topics; with ``again`` also those whose text has changed."""
         for advice in found:
             before = self.reported.get(advice.topic)
             if before is None or (again and before != advice.message):
@@ -60,7 +60,7 @@ class Diagnostics:
 
 
 def on_memory(memory: GradientByLag, config: RunConfig) -> Iterator[Diagnosis]:
-    """Judge the gradients that reach earlier bars: vanished, or exploded.
+    """Diagnose the gradients that reach earlier bars: vanishing or exploding.
 
     References
     ----------
@@ -115,19 +115,19 @@ def _longer(config: RunConfig, used: int) -> str:
 
 
 def _remembering(config: RunConfig) -> tuple[Remedy, ...]:
-    """Return the remedy that gives a gated network a memory of the whole lookback."""
+    """Return the remedy that initialises a gated network with a memory of the whole lookback."""
     lookback = config.task.input_size
     short = config.model.spec.gated and config.model.memory < lookback
     return (Remedy("settings", (("memory", lookback),)),) if short else ()
 
 
 def _round(bars: int) -> int:
-    """Return the next of 5, 10, 15, ... bars."""
+    """Return the next multiple of 5 bars."""
     return -(-bars // 5) * 5
 
 
 def on_clipping(history: Sequence[EpochEnd], config: RunConfig) -> Iterator[Diagnosis]:
-    """Judge how often gradients were held back."""
+    """Diagnose how often gradients were clipped."""
     trained = history[1:]
     share, norm = (
         float(np.mean([e.clipped for e in trained])),
@@ -145,7 +145,7 @@ def on_clipping(history: Sequence[EpochEnd], config: RunConfig) -> Iterator[Diag
 
 
 def on_losses(history: Sequence[EpochEnd], stopped: str | None) -> Iterator[Diagnosis]:
-    """Judge how the losses went: nothing learned, learned by heart, or not yet done."""
+    """Diagnose the loss curves: nothing learned, overfitting, or not yet converged."""
     last, best = history[-1], history[history[-1].best_epoch]
     if last.best_epoch == 0:
         yield Diagnosis(

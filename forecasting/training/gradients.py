@@ -1,6 +1,4 @@
-"""What gradients do on their way back through time: clipping those that explode, and showing
-those that vanish.
-"""
+"""Clip gradients that explode, and measure those that vanish, through time."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ _LAGS, _WINDOWS, _EVERY_S, _SHARE = 24, 16, 1.0, 0.02
 def clip_gradients(
     gradients: list[Tensor], config: TrainConfig, members: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Hold large gradients back as the settings say (Pascanu, Mikolov and Bengio 2013).
+    """Clip gradients by norm or value, as configured (Pascanu, Mikolov and Bengio 2013).
 
     Parameters
     ----------
@@ -62,10 +60,10 @@ def _norm(gradients: list[Tensor], members: int) -> Tensor:
 
 
 class GradientProbe:
-    """Measures how much of the loss's gradient reaches the state of each layer at each lag.
+    """Measure how much of the loss's gradient reaches the hidden state of each layer at each lag.
 
-    The same few windows are looked at every time, without dropout; random numbers, gradients and
-    weights of the training are left as they are, so that looking changes no result.
+    The same few windows are evaluated every time, without dropout; random states, gradients and
+    weights of the training are left unchanged, so measuring does not change the result.
 
     Parameters
     ----------
@@ -97,14 +95,14 @@ class GradientProbe:
         self.due, self.spent = 0.0, 0.0
 
     def look_if_due(self, epoch: int) -> GradientByLag | None:
-        """Look, unless that was done less than a second ago, or looking would take more than its
-        share of the time.
+        """Measure, unless the last measurement is less than a second old or measuring would take
+        more than its share of the time.
         """
         return self.look(epoch) if time.perf_counter() >= self.due else None
 
     def look(self, epoch: int) -> GradientByLag | None:
-        """Measure now; None where the network has learned nothing yet, so that no gradient
-        passes its head, or memory is short.
+        """Measure now; None where the head's weights are still zero, so that no gradient passes, or
+        memory is short.
         """
         started = time.perf_counter()
         member = self.network.members[0]

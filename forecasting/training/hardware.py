@@ -1,4 +1,4 @@
-"""Which devices there are, which one a run uses, and whether it can be relied on."""
+"""Choose a device, test it, and detect when its memory is too small."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHORT_OF_MEMORY = (
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return the device a run uses: the one named, or for ``auto`` CUDA, then MPS, then the CPU.
+    """Return the device of a run: the named one, or for ``auto`` CUDA, then MPS, then the CPU.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def devices() -> dict[str, str]:
-    """Return the devices of this machine, fastest first: name -> words for people."""
+    """Return the devices of this machine, fastest first: name -> description."""
     found = {}
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
@@ -71,7 +71,7 @@ def _described(index: int) -> str:
 
 
 def tested_device(wanted: str) -> tuple[torch.device, str]:
-    """Return the device a run uses, tried out, and why it is not the fastest one ("" where it is).
+    """Return the tested device of a run, and why it is not the fastest one ("" where it is).
 
     Raises
     ------
@@ -94,10 +94,10 @@ def tested_device(wanted: str) -> tuple[torch.device, str]:
 
 
 def self_test(device: torch.device | str) -> str:
-    """Run a small LSTM forwards and backwards and compare with the CPU; return what is wrong, ""
-    where nothing is.
+    """Compare a small LSTM's forward and backward pass with the CPU; return the error, "" where
+    none is found.
 
-    The random numbers of the CPU are left where they are. The CPU itself is not tested.
+    The CPU's random state is left unchanged. The CPU itself is not tested.
     """
     if torch.device(device).type == "cpu":
         return ""
@@ -118,10 +118,10 @@ def self_test(device: torch.device | str) -> str:
 
 
 def fits(work: Callable[[], object]) -> bool:
-    """Do something, and tell whether memory was enough for it; on return nothing holds on to what
-    was allocated.
+    """Call a function; return False where memory was too small. No reference to its allocations is
+    kept.
 
-    Other errors go through.
+    Other errors are raised.
     """
     try:
         work()
@@ -133,9 +133,7 @@ def fits(work: Callable[[], object]) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that the memory of a device, or of the computer, was too
-    small.
-    """
+    """Return whether an error means out of memory, of a device or of the computer."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
@@ -144,7 +142,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give back what is kept of a device's memory though nothing uses it."""
+    """Release cached memory of a device."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -161,10 +159,9 @@ def _gradient(network: nn.LSTM, window: torch.Tensor) -> torch.Tensor:
 
 
 def set_threads(model: ModelConfig, train: TrainConfig) -> None:
-    """Use one thread where steps are so small that a second one costs more than it brings.
+    """Use one thread for steps so small that a second thread costs more than it gains.
 
-    The rule depends on the settings only, never on a timing, so that the same run gives the same
-    numbers.
+    The rule depends on settings only, never on timing, so that the same run gives the same numbers.
     """
     cores = os.cpu_count() or 1
     torch.set_num_threads(

@@ -1,4 +1,4 @@
-"""Finding a learning rate: raise it step by step and see where the loss falls fastest."""
+"""Learning rate finder: raise the rate step by step and find where the loss falls fastest."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _LEAST_FALL, _CLEAR, _SPAN, _BELOW_LOWEST = 0.002, 3.0, 7, 0.1
 def find_learning_rate(
     panel: Panel, split: Split, config: RunConfig, should_stop: StopAsked
 ) -> Generator[Event, None, None]:
-    """Train for some steps while the learning rate rises from 1e-6 to 10, or until the loss is
-    lost.
+    """Train for some steps while the learning rate rises from 1e-6 to 10, or until the loss
+    diverges.
 
-    Losses are shown as a share of what the baseline loses on the same batch, so that the batches'
-    own ups and downs do not hide what is learned.
+    Losses are relative to the baseline's loss on the same batch, which removes the variation
+    between batches.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def find_learning_rate(
 
 
 def _tried(run: Trainer, rates: Floats) -> Iterator[float]:
-    """Take one step at each rate and return the smoothed loss beside the baseline's."""
+    """Take one step at each rate; yield the smoothed loss relative to the baseline's."""
     ours = theirs = 0.0
     objective, start, order = run.objective, 0, torch.zeros(0)
     run.network.train()
@@ -129,6 +129,6 @@ def fall(losses: Floats) -> float:
 
 
 def wavering(losses: Floats) -> float:
-    """Return the largest rise of the loss on the way to its lowest point."""
+    """Return the largest rise of the loss before its minimum."""
     way_down = losses[: int(np.argmin(losses)) + 1] if len(losses) else losses
     return float((way_down - np.minimum.accumulate(way_down)).max(initial=0.0))

@@ -1,5 +1,5 @@
-"""What one gradient step learns from: the end of each window, every bar of it or of a long
-chunk, or each step ahead by itself.
+"""Training objectives: examples and targets of a gradient step, at the end of each window
+(many-to-one), at every bar (many-to-many), in long chunks, or with teacher forcing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHUNK_COUNTS = 8
 
 
 class Pinball:
-    """The pinball loss of what a network says, in units of the scale.
+    """Pinball (quantile) loss of a network's output, in units of the scale.
 
     Parameters
     ----------
@@ -39,10 +39,10 @@ class Pinball:
         self.baseline, self.median = baseline, median
 
     def __call__(self, shape: Tensor, target: Tensor) -> Tensor:
-        """Map shapes [..., H, 3] and what happened, [..., H], to losses [...], mean over steps and
+        """Map outputs [..., H, 3] and targets [..., H] to losses [...], the mean over steps and
         levels.
 
-        Where there is one step only, it is the first.
+        Outputs of one step only are those of the first step.
         """
         steps = shape.shape[-2]
         error = target.unsqueeze(-1) - apply_shape(
@@ -52,10 +52,10 @@ class Pinball:
 
 
 class Objective(ABC):
-    """Examples of one kind, drawn anew for each epoch, and what is to be answered in each.
+    """Examples of one kind, shuffled for each epoch, and their targets.
 
-    Whatever the kind, every answer that is learned from belongs to an origin of the training part,
-    so that its target ends before the validation part begins.
+    Every output that is trained belongs to an origin of the training part, so its target ends
+    before the validation part begins.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Objective(ABC):
 
     @property
     def count(self) -> int:
-        """Return about how many examples an epoch has."""
+        """Return the approximate number of examples in an epoch."""
         return len(self.rows)
 
     @property
@@ -85,14 +85,12 @@ class Objective(ABC):
         return self.config.train.batch_size
 
     def sample_epoch(self, order: torch.Generator) -> Tensor:
-        """Return the examples of one epoch in the order in which they are learned from, on the
-        device.
-        """
+        """Return the shuffled examples of one epoch, on the device."""
         return self.rows[torch.randperm(len(self.rows), generator=order).to(self.rows.device)]
 
     def outputs(self, network: Ensemble, batch: Tensor) -> Tensor:
-        """Return the answers of :meth:`forward`, moved by what the calendar says of the bars
-        ahead.
+        """Return the outputs of :meth:`forward` with the effect of the calendar of the
+        bars ahead.
         """
         return network.add_calendar(
             self.forward(network, batch), self.windows.known_ahead(self.target_rows(batch))
@@ -100,22 +98,22 @@ class Objective(ABC):
 
     @abstractmethod
     def target_rows(self, batch: Tensor) -> Tensor:
-        """Return the rows from which answers are given, [...]."""
+        """Return the rows that outputs belong to, [...]."""
 
     @abstractmethod
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
-        """Return what each member says in some examples, [M, ..., H, 3], or [M, ..., 1, 3] where
-        it says one step at a time.
+        """Return each member's outputs for a batch of examples, [M, ..., H, 3], or [M, ..., 1, 3]
+        for one step at a time.
         """
 
     @abstractmethod
     def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what happened, [..., H] or [..., 1], and which of the answers count, [...];
+        """Return the targets, [..., H] or [..., 1], and a mask of the outputs that count, [...];
         None where all do.
         """
 
     def loss(self, outputs: Tensor, batch: Tensor, pinball: Pinball) -> Tensor:
-        """Return the mean loss of answers in some examples."""
+        """Return the mean loss of the outputs of a batch."""
         targets, counts = self.targets(batch)
         losses = pinball(outputs, targets)
         if counts is None:
@@ -123,22 +121,20 @@ class Objective(ABC):
         return torch.where(counts, losses, 0.0).sum() / (counts.sum() * losses.shape[0])
 
     def next_moves(self, rows: Tensor) -> Tensor:
-        """Return the move after each row in units of the scale known at it; looks one bar ahead."""
+        """Return the move after each row in units of the scale known at it; reads one bar ahead."""
         scale = self.windows.scale(rows.flatten())[:, 0].view(rows.shape)
         return self.windows.move[rows + 1] / scale
 
     def _target_of(self, rows: Tensor) -> Tensor:
-        """Return the targets after rows of any shape, [..., H], or of the next bar alone, [...,
-        1].
-        """
+        """Return the targets of rows of any shape, [..., H], or of the next bar alone, [..., 1]."""
         if self.stepwise:
             return self.next_moves(rows).unsqueeze(-1)
         return self.windows.target(rows.flatten()).view(*rows.shape, -1)
 
 
 class WindowTargets(Objective):
-    """The forecast after each window, made as it will be: all steps at once, or each from what
-    was said of the last.
+    """One forecast after each window, free-running: all steps at once, or each from the output of
+    the last.
     """
 
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
@@ -151,19 +147,18 @@ class WindowTargets(Objective):
         return batch
 
     def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the moves up to each step."""
+        """Return the moves up to each step, [B, H]."""
         return self.windows.target(batch), None
 
 
 class TeacherForced(Objective):
-    """Teacher forcing: each of the H steps after a window is told from the true bars before it.
+    """Teacher forcing: each of the H steps after a window is forecast from the true bars before it.
 
-    The bars that are read as if they had been told lie after the cutoff, and before the last
-    target.
+    These bars lie after the cutoff and before the last target.
     """
 
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
-        """Return what is said of each step, [M, B, H, 1, 3]."""
+        """Return the outputs of each step, [M, B, H, 1, 3]."""
         if self.config.model.strategy == "seq2seq":
             return network.forward_teacher_forced(
                 self.windows.window(batch), self.next_moves(self.target_rows(batch)[:, :-1])
@@ -174,7 +169,7 @@ class TeacherForced(Objective):
         ]
 
     def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the next move at each step."""
+        """Return the next move at each step, [B, H, 1]."""
         return self._target_of(self.target_rows(batch)), None
 
     def target_rows(self, batch: Tensor) -> Tensor:
@@ -183,7 +178,7 @@ class TeacherForced(Objective):
 
 
 class ManyToMany(Objective):
-    """An answer at every bar of a window, from the bars of the window up to there."""
+    """Many-to-many: an output at every bar of a window, from the bars of the window up to it."""
 
     def __init__(self, windows: Windows, origins: Origins, config: RunConfig) -> None:
         super().__init__(windows, origins, config)
@@ -192,13 +187,11 @@ class ManyToMany(Objective):
         self.back = torch.arange(1 - self.lookback, 1, device=windows.device)
 
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
-        """Return what is said at each bar, [M, B, L, H, 3]."""
+        """Return the outputs at each bar, [M, B, L, H, 3]."""
         return network.forward_sequence(self.windows.window(batch))
 
     def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what happened after each bar; those that are no origins of the training part do
-        not count.
-        """
+        """Return the targets of each bar; the mask leaves out bars that are no training origins."""
         rows = self.target_rows(batch)
         return self._target_of(rows), self.trained[rows]
 
@@ -208,11 +201,11 @@ class ManyToMany(Objective):
 
 
 class ChunkedTargets(Objective):
-    """An answer at every bar of long chunks that share out the training part: each origin is
-    learned from once an epoch.
+    """An output at every bar of long chunks that partition the training part: each origin is used
+    once an epoch.
 
-    Before the first answer of a chunk as many bars are read as the lookback has, so that what is
-    learned is what will be asked: an answer after that many bars or more. Where chunks begin is
+    Before the first target of a chunk a lookback of bars is read as warm-up, so that every trained
+    output has at least that many bars before it, as in forecasting. The offset of the chunks is
     drawn for each epoch.
     """
 
@@ -226,7 +219,7 @@ class ChunkedTargets(Objective):
 
     @property
     def count(self) -> int:
-        """Return about how many chunks an epoch has."""
+        """Return the approximate number of chunks in an epoch."""
         return sum(math.ceil((end - first) / self.chunk) for _, first, end in self.spans)
 
     @property
@@ -235,7 +228,7 @@ class ChunkedTargets(Objective):
         return max(1, self.config.train.batch_size // _CHUNK_COUNTS)
 
     def sample_epoch(self, order: torch.Generator) -> Tensor:
-        """Return chunks [N, 3]: first row of the series, first and last row that are answered."""
+        """Return chunks [N, 3]: first row of the series, first and last row with a target."""
         offset = int(torch.randint(self.chunk, (1,), generator=order))
         pieces = []
         for start, first, end in self.spans:
@@ -249,27 +242,29 @@ class ChunkedTargets(Objective):
         return chunks[torch.randperm(len(chunks), generator=order)].to(self.windows.device)
 
     def forward(self, network: Ensemble, batch: Tensor) -> Tensor:
-        """Return what is said at the last bars of each chunk, [M, B, K, H, 3]; before a series
-        begins its first bar is read again.
+        """Return the outputs at the last bars of each chunk, [M, B, K, H, 3]; before the start of a
+        series its first bar is repeated.
         """
         rows = torch.maximum(batch[:, 2:] + self.back, batch[:, :1])
         return network.forward_sequence(self.windows.table[rows])[:, :, -self.chunk :]
 
     def targets(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what happened after each bar; those before a chunk's first answer do not count."""
+        """Return the targets of each bar; the mask leaves out bars before a chunk's first
+        target.
+        """
         counts = batch[:, 2:] + self.back[-self.chunk :] >= batch[:, 1:2]
         return self._target_of(self.target_rows(batch)), counts
 
     def target_rows(self, batch: Tensor) -> Tensor:
-        """Return the last bars of each chunk, [B, K], from its first answer on."""
+        """Return the last bars of each chunk, [B, K], from its first target on."""
         return torch.maximum(batch[:, 2:] + self.back[-self.chunk :], batch[:, 1:2])
 
 
 def _spans(
     origins: Origins, starts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield, of each stretch of origins that follow each other, the first row of its series, its
-    first row, and that behind its last.
+    """Yield, for each run of consecutive origins, the first row of its series, its first row, and
+    the row behind its last.
     """
     rows = starts[origins.series] + origins.bar
     for index in np.split(
@@ -280,7 +275,7 @@ def _spans(
 
 
 def supervision(windows: Windows, origins: Origins, config: RunConfig) -> Objective:
-    """Return what a run learns from."""
+    """Return the objective of a run."""
     kind: type[Objective] = WindowTargets
     if config.train.supervision == "sequence":
         kind = ChunkedTargets

@@ -1,5 +1,5 @@
-"""Optimisers in a few lines each: torch's own import its compiler at first use, seconds that a
-small network does not need.
+"""Optimisers of a few lines each: torch's classes import its compiler at first use, which takes
+seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from forecasting.config import TrainConfig
 
 
 class Optimiser(ABC):
-    """Moves parameters against their gradients, and pulls them towards zero apart from that.
+    """Base of optimisers, with decoupled weight decay.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Optimiser(ABC):
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter against its gradient and clear the gradients."""
+        """Update every parameter by its gradient and clear the gradients."""
         self.steps += 1
         torch._foreach_mul_(self.parameters, 1 - learning_rate * self.weight_decay)
         self.move(self.gradients(), learning_rate)
@@ -48,15 +48,15 @@ class Optimiser(ABC):
 
     @abstractmethod
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """Add this step to the parameters."""
+        """Update the parameters."""
 
     def clear(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Return what is remembered, by name; :meth:`restore` takes it back."""
+        """Return the state tensors by name, for :meth:`restore`."""
         return {
             f"{name}.{index}": tensor
             for name, tensors in self.memory.items()
@@ -65,7 +65,7 @@ class Optimiser(ABC):
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from what :meth:`state` gave after so many steps.
+        """Restore :meth:`state` after so many steps.
 
         Raises
         ------
@@ -84,11 +84,10 @@ _KERNEL_DEVICES = ("cpu", "cuda")
 
 
 class AdamW(Optimiser):
-    """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019); the steps
-    of ``torch.optim.AdamW``.
+    """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019); equal to
+    ``torch.optim.AdamW``.
 
-    Where torch has a fused kernel for the device it takes the whole step in one pass; elsewhere
-    some few operations do.
+    On devices for which torch has a fused kernel a step is one pass, elsewhere a few operations.
     """
 
     slots = ("mean", "square")
@@ -102,7 +101,7 @@ class AdamW(Optimiser):
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move every parameter against its gradient and clear the gradients."""
+        """Update every parameter by its gradient and clear the gradients."""
         if self.kernel is None or self._count is None:
             super().step(learning_rate)
             return
@@ -120,7 +119,7 @@ class AdamW(Optimiser):
         self.clear()
 
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """Step by the mean of gradients over the root of the mean of their squares."""
+        """Update by the running mean of the gradients over the root of that of their squares."""
         first, second = self.rates["beta1"], self.rates["beta2"]
         mean, square = self.memory["mean"], self.memory["square"]
         torch._foreach_lerp_(mean, gradients, 1 - first)
@@ -135,7 +134,7 @@ class AdamW(Optimiser):
 
 
 class SGD(Optimiser):
-    """Gradient descent with momentum (Polyak 1964; Sutskever et al. 2013); the steps of
+    """Gradient descent with momentum (Polyak 1964; Sutskever et al. 2013); equal to
     ``torch.optim.SGD``.
     """
 
@@ -148,7 +147,7 @@ class SGD(Optimiser):
         self.momentum = momentum
 
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """Step by the gradient and what is left of earlier steps."""
+        """Update by the gradient and the momentum of earlier steps."""
         velocity = self.memory["velocity"]
         torch._foreach_mul_(velocity, self.momentum)
         torch._foreach_add_(velocity, gradients)
@@ -156,14 +155,14 @@ class SGD(Optimiser):
 
 
 class RMSprop(Optimiser):
-    """Gradients over the root of the mean of their squares (Tieleman and Hinton 2012); the steps
-    of ``torch.optim.RMSprop``.
+    """Gradients over the root of the running mean of their squares (Tieleman and Hinton 2012);
+    equal to ``torch.optim.RMSprop``.
     """
 
     slots = ("square",)
 
     def move(self, gradients: list[Tensor], learning_rate: float) -> None:
-        """Step by the gradient over its usual size."""
+        """Update by the gradient over its root mean square."""
         square = self.memory["square"]
         torch._foreach_mul_(square, 0.99)
         torch._foreach_addcmul_(square, gradients, gradients, 0.01)

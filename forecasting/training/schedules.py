@@ -1,4 +1,4 @@
-"""How the learning rate moves from epoch to epoch."""
+"""Learning rate schedules by epoch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _constant(_history: History, _config: TrainConfig) -> float:
 
 
 def _cosine(history: History, config: TrainConfig) -> float:
-    """Fall along half a cosine (Loshchilov and Hutter 2017)."""
+    """Decay along half a cosine (Loshchilov and Hutter 2017)."""
     return _half_wave(1.0, 0.0, (len(history) - 1) / config.epochs)
 
 
 def _one_cycle(history: History, config: TrainConfig) -> float:
-    """Rise for a third of the epochs, then fall to nearly nothing (Smith and Topin 2018)."""
+    """Rise for a third of the epochs, then decay to nearly zero (Smith and Topin 2018)."""
     index = (len(history) - 0.5) / config.epochs
     if index < _RISE:
         return _half_wave(_FIRST, 1.0, index / _RISE)
@@ -32,7 +32,7 @@ def _one_cycle(history: History, config: TrainConfig) -> float:
 
 
 def _plateau(history: History, config: TrainConfig) -> float:
-    """Halve each time the validation loss was not the best so far for half of the patience."""
+    """Halve each time the validation loss has not improved for half of the patience."""
     wait = max(1, config.patience // 2)
     share, best, since = 1.0, math.inf, 0
     for epoch in history:

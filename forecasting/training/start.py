@@ -1,5 +1,5 @@
-"""From what a network starts: the usual baseline of its target, or exponential smoothing where
-that forecasts better.
+"""Choose the starting point of a network: the usual baseline of its target, or exponential
+smoothing where that forecasts better.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ _LEAST_KNOWN = 20
 
 
 def fitted_scaling(panel: Panel, split: Split, config: RunConfig, device: torch.device) -> Scaling:
-    """Fit scale and baseline on the bars before ``split.val_start``, and choose what the network
-    starts from.
+    """Fit scale and baseline on the bars before ``split.val_start``, and choose the starting point.
 
-    The start is chosen where the target and the season are left to the program, steps are forecast
-    at once, and the series are such as exponential smoothing suits (see
-    :func:`forecasting.baselines.suits_smoothing`): the one whose
-    quantiles lose less on the validation part, without a network. No bar from ``split.test_start``
-    on is looked at.
+    It is chosen where target and season are automatic, steps are forecast at once, and the series
+    suit exponential smoothing (see :func:`forecasting.baselines.suits_smoothing`): the one with the
+    lower quantile loss on the validation part, without a network. No bar from ``split.test_start``
+    on is read.
 
     Raises
     ------
@@ -83,7 +81,7 @@ def _loss(
 def _truth(
     panel: Panel, series: np.ndarray, bars: np.ndarray, horizon: int
 ) -> tuple[Floats, Floats]:
-    """Return what happened after each origin, [N, H], and the value at it, [N]."""
+    """Return the values after each origin, [N, H], and the value at it, [N]."""
     happened, start = np.empty((len(bars), horizon)), np.empty(len(bars))
     for index in np.unique(series):
         mine = series == index

@@ -1,4 +1,4 @@
-"""The trained network with all it needs to forecast: predict, calibrate, save, load."""
+"""The trained network and all it needs to forecast: predict, calibrate, save, load."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MOST, _NUMBERS = 4096, 1 << 21
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """A trained network with all it needs to forecast: settings, scaling, weights.
+    """A trained network and all it needs to forecast: settings, scaling, weights.
 
     Attributes
     ----------
@@ -111,11 +111,11 @@ class TrainedNetwork:
         )
 
     def with_training_facts(self, panel: Panel) -> TrainedNetwork:
-        """Return the forecaster with what is to be remembered of the bars it learned from."""
+        """Return the forecaster with the facts of its training bars that a model file stores."""
         return replace(self, trained_on=TrainedOn.of(panel, self._unit))
 
     def checked(self, panel: Panel) -> tuple[str, ...]:
-        """Compare a panel with what was learned from, and return a sentence for each difference.
+        """Compare a panel with the training bars, and return a sentence for each difference.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class TrainedNetwork:
         """Return a predictor whose bands learn from this one's misses in the panel, as the settings
         say, or from those of every ``stride``-th date only.
 
-        For each origin it looks at bars up to its cutoff only.
+        For each origin it reads bars up to its cutoff only.
         """
         return self._calibrated(self, panel, self.name, stride)
 
@@ -180,7 +180,7 @@ class TrainedNetwork:
     def predict_windows(
         self, windows: Windows, panel: Panel, origins: Origins, quantiles: tuple[float, ...]
     ) -> Floats:
-        """Forecast as :meth:`predict` does, from windows already made of the panel with this
+        """Forecast as :meth:`predict`, from windows of the panel that were made with this
         scaling.
         """
         levels = np.asarray(quantiles, np.float64)
@@ -191,7 +191,7 @@ class TrainedNetwork:
 
     @torch.no_grad()
     def _scaled(self, windows: Windows, rows: Tensor, baseline: Tensor, median: Tensor) -> Floats:
-        """Return the h-bar moves' quantiles in units of the path, shape [N, H, Q]."""
+        """Return quantiles of the h-bar moves in units of the path, [N, H, Q]."""
         training = self.network.training
         self.network.eval()
 
@@ -206,7 +206,7 @@ class TrainedNetwork:
         return values
 
     def _shape(self, windows: Windows, some: Tensor) -> Tensor:
-        """Return what network and inputs say of some rows as far as they count, [B, H, 3]."""
+        """Return the shrunk outputs of network and inputs for some rows, [B, H, 3]."""
         shape = self.shape_without_inputs(windows, some)
         if self.covariates is None or not self.covariate_shrinkage:
             return shape
@@ -214,8 +214,8 @@ class TrainedNetwork:
         return shape + self.covariate_shrinkage * moved
 
     def shape_without_inputs(self, windows: Windows, some: Tensor) -> Tensor:
-        """Return what the network says of some rows as far as it counts, [B, H, 3]; it is not
-        asked where it does not count.
+        """Return the shrunk outputs of the network for some rows, [B, H, 3]; it is not evaluated
+        where its factor is 0.
         """
         if self.trust == 0:
             return torch.zeros(len(some), self.config.task.horizon, 3, device=self.device)
@@ -391,7 +391,7 @@ class _Bound:
 
 
 def build(config: RunConfig, scaling: Scaling) -> Ensemble:
-    """Build the network that a run asks for, untrained: it forecasts exactly the baseline."""
+    """Build the untrained network of a run: it forecasts exactly the baseline."""
     ahead = 2 * len(AHEAD) if scaling.inputs.dates else 0
     return Ensemble(
         config.model,
@@ -404,14 +404,14 @@ def build(config: RunConfig, scaling: Scaling) -> Ensemble:
 
 
 def at_once(config: RunConfig, inputs: int) -> int:
-    """Return how many windows of so many inputs a bar are evaluated at a time."""
+    """Return the largest number of windows to evaluate at a time, by inputs a bar."""
     return max(
         64, min(_MOST, _NUMBERS // (config.task.input_size * max(inputs, config.model.hidden_size)))
     )
 
 
 def build_covariates(config: RunConfig, scaling: Scaling) -> CovariateNetwork:
-    """Build the part that reads the user's inputs, untrained: it moves nothing."""
+    """Build the untrained network of exogenous inputs: its correction is zero."""
     fitted = scaling.covariates
     assert fitted is not None
     return CovariateNetwork(
@@ -422,8 +422,8 @@ def build_covariates(config: RunConfig, scaling: Scaling) -> CovariateNetwork:
 def _covariates_in(
     config: RunConfig, scaling: Scaling, manifest: Mapping[str, Any], arrays: Mapping[str, Any]
 ) -> tuple[CovariateNetwork | None, float]:
-    """Return what reads the inputs, and how far it counts; raises ValueError or KeyError for a
-    file that lacks it.
+    """Return the network of inputs and its shrinkage factor from a file; ValueError or KeyError
+    where parts are missing.
     """
     if scaling.covariates is None:
         if config.inputs.exog:
@@ -444,8 +444,8 @@ def _covariates_in(
 
 
 def _check_shapes(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """Compare weights with the network that they are meant for, before that takes any memory;
-    raises ValueError where they differ.
+    """Compare weights with the shapes of the network before memory is allocated; ValueError where
+    they differ.
     """
     with torch.device("meta"):
         wanted = make().state_dict()
@@ -458,8 +458,8 @@ def _check_shapes(make: Callable[[], nn.Module], weights: Mapping[str, Tensor]) 
 
 
 def in_parts(evaluate: Callable[[Tensor], Tensor], rows: Tensor, size: int = _MOST) -> Tensor:
-    """Evaluate rows part by part and join the results; parts become smaller where a device's memory
-    asks for it.
+    """Evaluate rows in parts and concatenate the results; parts are halved when a device is out of
+    memory.
 
     Raises
     ------
@@ -487,8 +487,8 @@ def forecasts_from(
     quantiles: tuple[float, ...],
     means: Floats | None = None,
 ) -> tuple[Forecast, ...]:
-    """Wrap values [S, H, Q], forecast from the last bar of each series, with the dates [H] of
-    its future sessions and means [S, H].
+    """Wrap values [S, H, Q] from the last bar of each series as forecasts, with the dates [H] of
+    future sessions and means [S, H].
     """
     points: Sequence[Floats | None] = [None] * len(panel) if means is None else list(means)
     return tuple(

@@ -1,4 +1,4 @@
-"""What a saved network knows of the bars it learned from, and whether other bars suit it."""
+"""Facts of the training bars in a saved network, and the check whether other bars suit it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The bars that a network learned from.
+    """The bars that a network was trained on.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class TrainedOn:
 
     @classmethod
     def of(cls, panel: Panel, unit: Unit) -> TrainedOn:
-        """Return what is to be remembered of a panel."""
+        """Return the facts of a panel."""
         columns = tuple(
             name for name in panel[0].columns if all(name in series for series in panel)
         )
@@ -56,7 +56,7 @@ class TrainedOn:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a model file keeps."""
+        """Return the JSON value of a model file."""
         return {
             "freq": self.frequency.freq,
             "distance_us": self.frequency.distance,
@@ -67,7 +67,7 @@ class TrainedOn:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> TrainedOn:
-        """Read what :meth:`to_json` gave; raises ValueError for anything else."""
+        """Read the value of :meth:`to_json`; ValueError for anything else."""
         frequency = Frequency(str(kept["freq"]), int(kept["distance_us"]), bool(kept["weekends"]))
         low, high = (float(move) for move in kept["move"])
         if not read_frequency(frequency.freq) or frequency.distance < 0:
@@ -80,7 +80,7 @@ class TrainedOn:
         return cls(frequency, tuple(str(name) for name in kept["columns"]), (low, high))
 
     def check(self, panel: Panel) -> None:
-        """Refuse bars of another distance than those learned.
+        """Refuse bars of another frequency than that of the training.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class TrainedOn:
         return f"Load {self.frequency.words} bars, or train a network on {frequency.words} ones."
 
     def notes(self, panel: Panel, inputs: InputConfig, unit: Unit) -> Iterator[str]:
-        """Yield a sentence for each thing in which a panel differs from what was learned."""
+        """Yield a sentence for each difference between a panel and the training bars."""
         yield from self._other_week(panel)
         yield from self._lacking_inputs(panel, inputs)
         yield from self._other_moves(panel, unit)
@@ -166,7 +166,7 @@ def usual_move(series: PriceSeries, unit: Unit) -> float:
 
 
 def check_positive(panel: Panel) -> None:
-    """Refuse series that are zero or below for a network of log returns.
+    """Refuse series with values of zero or below for a network of log returns.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""Training on one device: fit_on() is a generator of events that returns a TrainedNetwork."""
+"""Train on one device: :func:`fit_on` is a generator of events that returns a :class:`Fitted`.
+
+Each epoch of :class:`Trainer` ends with validation, early stopping and perhaps a checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ _MOST_COUNTED = 2**48
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What training returns: the forecaster, every epoch, and why training ended."""
+    """The result of a training: forecaster, all epochs, and why training ended."""
 
     forecaster: TrainedNetwork
     history: tuple[EpochEnd, ...]
@@ -152,11 +155,11 @@ def fit_on(
 def untrained(
     panel: Panel, split: Split, config: RunConfig, device: torch.device
 ) -> tuple[Windows, TrainedNetwork]:
-    """Return the windows of a panel and a network that has learned nothing yet; scales are fitted
-    before ``split.val_start``.
+    """Return the windows of a panel and an untrained network; scales are fitted before
+    ``split.val_start``.
 
-    Spikes that were over before ``split.test_start`` are held in the windows: nothing is learned
-    from a wrong bar.
+    Spikes that were over before ``split.test_start`` are replaced in the windows, so that wrong
+    bars are not learned from.
 
     Raises
     ------
@@ -181,9 +184,7 @@ def untrained(
 
 
 def _save_final(trainer: Trainer, keep: Path) -> Iterator[Event]:
-    """Leave the training in a file; where that fails nothing is lost but the chance to go on
-    from it.
-    """
+    """Write the final checkpoint; where that fails only the chance to train longer is lost."""
     try:
         trainer.state(ended=True).save(keep)
     except (CandlecastError, OSError) as error:
@@ -193,7 +194,7 @@ def _save_final(trainer: Trainer, keep: Path) -> Iterator[Event]:
 
 
 def _provisional(trainer: Trainer, panel: Panel) -> Callable[[], ForecastMade]:
-    """Return what forecasts the real future with the weights of the moment."""
+    """Return a function that forecasts the real future with the current weights."""
     dates = [future_sessions(series, trainer.windows.horizon) for series in panel]
     last, forecaster = Origins.last(panel), trainer.forecaster
 
@@ -223,11 +224,11 @@ def _split_made(split: Split, network: Ensemble, device: torch.device) -> SplitM
 
 
 def _error_by_series(gain: Floats, series: Ints) -> float:
-    """Return the standard error of the mean of gains [N] as told by the means of their series [N];
-    infinite for one series.
+    """Return the standard error of the mean of gains [N], estimated from the means of their series
+    [N]; infinite for one series.
 
-    It stands beside that by date where the dates are too few to tell: all gains of one date have no
-    spread by date.
+    It supplements the error by date where there are few dates: gains of one date have no spread by
+    date.
     """
     count = np.bincount(series)
     means = np.bincount(series, gain)[count > 0] / count[count > 0]
@@ -235,7 +236,7 @@ def _error_by_series(gain: Floats, series: Ints) -> float:
 
 
 class Trainer:
-    """The state of one training: what changes from step to step.
+    """The state of one training: all that changes from step to step.
 
     Parameters
     ----------
@@ -307,7 +308,7 @@ class Trainer:
 
     @torch.no_grad()
     def val_losses(self) -> Tensor:
-        """Return the losses of the members' median from each validation origin, shape [N]."""
+        """Return the loss of the members' median at each validation origin, shape [N]."""
         self.network.eval()
         size = at_once(self.forecaster.config, self.windows.inputs)
         return in_parts(
@@ -321,11 +322,11 @@ class Trainer:
         return float(self.val_losses().double().mean().item())
 
     def trust(self, panel: Panel, split: Split) -> float:
-        """Return how far the best weights are to be trusted: ``1 - 1/t^2``, 0 where t is below 1.
+        """Return the shrinkage factor of the best weights: ``1 - 1/t^2``, 0 where t is below 1.
 
         t is the ratio of their mean gain over the baseline on the validation part to its standard
-        error, taken from the means by date because the series of a panel are surprised together. It
-        is the shrinkage of James and Stein (1961): a gain that may be luck is believed in part.
+        error, computed from means by date, because the series of a panel move together (shrinkage
+        of James and Stein, 1961).
         """
         gain = (self.baseline_losses - self.val_losses()).double().cpu().numpy()
         cutoffs = np.array(
@@ -341,7 +342,7 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """Return the learning rate of the epoch that comes next."""
+        """Return the learning rate of the next epoch."""
         return (
             self.config.learning_rate
             * self.lr_scale
@@ -349,10 +350,10 @@ class Trainer:
         )
 
     def epoch(self) -> Iterator[Event]:
-        """Train one epoch, or what is left of it, validate, and decide whether to go on.
+        """Train the rest of the current epoch, validate, and decide whether to go on.
 
-        An epoch in which the user stops is noted only where its weights are the best so far;
-        otherwise the training can go on within it later (:meth:`state`).
+        An epoch in which the user stops is recorded only if its weights are the best so far;
+        otherwise it can be resumed later (:meth:`state`).
         """
         self.network.train()
         self.epoch_order = self.order.get_state()
@@ -381,8 +382,8 @@ class Trainer:
             yield from self._end_epoch(rate, self.position / len(order))
 
     def step(self, batch: Tensor, rate: float) -> None:
-        """Take one step against the gradient of some examples; loss, norms of the gradient and
-        number of examples are added to ``seen``.
+        """Take one gradient step on a batch; append loss, gradient norms and batch size to
+        ``seen``.
         """
         # Gradients that vanish over hundreds of bars become denormal numbers, with which a
         # processor takes up to eight times as long.
@@ -403,16 +404,16 @@ class Trainer:
         self.position += len(batch)
 
     def _is_not_finite(self, last: bool) -> bool:
-        """Whether the loss or the gradient of recent steps was not finite; a GPU is asked now
-        and then, and at the last step.
+        """Return whether loss or gradient of recent steps were not finite; on a GPU checked now and
+        then, and at the last step.
         """
         every = 1 if self.windows.device.type == "cpu" else _LOOK_EVERY
         due = len(self.seen) % every == 0 or last
         return due and not bool(torch.stack(self.seen[-every:]).isfinite().all())
 
     def _end_epoch(self, rate: float, share: float) -> Iterator[Event]:
-        """Close an epoch of which a share is done: note it, or go back where it has ruined the
-        weights.
+        """Validate, and record an epoch of which a share is done, or roll back where it has ruined
+        the weights.
         """
         val_loss = self.validate()
         if not math.isfinite(val_loss):
@@ -444,11 +445,11 @@ class Trainer:
         rate: float | None = None,
         share: float = 1.0,
     ) -> EpochEnd:
-        """Add an epoch to the history: keep the weights if they are the best, stop if it is time
-        to.
+        """Append an epoch to the history, keep the weights if they are the best, and apply early
+        stopping.
 
-        ``norms`` holds the means of the gradient's norm before and after clipping and of the steps
-        clipped.
+        ``norms`` holds the mean gradient norm before and after clipping, and the share of clipped
+        steps.
         """
         number = len(self.history)
         if val_loss < self.best_loss:
@@ -484,7 +485,9 @@ class Trainer:
         return len(self.history) - 1 - best >= self.config.patience
 
     def _roll_back(self, why: str, rate: float) -> Notice:
-        """Go back to the best weights and lower the learning rate; after too many times give up."""
+        """Restore the best weights and lower the learning rate; end the training after too many
+        times.
+        """
         self.rollbacks += 1
         self.network.load_state_dict(self.best)
         self.optimiser = OPTIMISERS[self.config.optimiser](self.network.parameters(), self.config)
@@ -511,7 +514,7 @@ class Trainer:
         )
 
     def _halve(self) -> Notice:
-        """Use smaller batches, because the device's memory was too small for these.
+        """Halve the batch size after out of memory.
 
         Raises
         ------
@@ -532,7 +535,7 @@ class Trainer:
         )
 
     def _pause(self) -> Iterator[Event]:
-        """Wait until training may go on or is to stop; time spent here does not count."""
+        """Wait while training is paused; the time does not count."""
         started = time.perf_counter()
         yield self._progress("Paused", None)
         notice = self.autosave.save(self.state()) if self.autosave.path is not None else None
@@ -545,7 +548,7 @@ class Trainer:
         self.started += time.perf_counter() - started
 
     def _report(self) -> Iterator[Event]:
-        """Tell how far training is; now and then look at the gradients, and save."""
+        """Yield progress; now and then measure gradients and save a checkpoint."""
         done, total = self._steps()
         spent = time.perf_counter() - self.started
         eta = spent / max(1, done) * (total - done)
@@ -558,7 +561,7 @@ class Trainer:
             yield from self._save()
 
     def _steps(self) -> tuple[int, int]:
-        """Return how many steps are done and there are at most."""
+        """Return the numbers of steps done and at most."""
         each = math.ceil(self.objective.count / self.batch_size)
         return (len(self.history) - 1) * each + math.ceil(
             self.position / self.batch_size
@@ -569,9 +572,7 @@ class Trainer:
         return Progress(done, total, message, eta_s)
 
     def final_diagnostics(self) -> Iterator[Event]:
-        """Look once more at the gradients, and say what is to be learned from the whole
-        training.
-        """
+        """Measure gradients a last time and yield the diagnoses of the whole training."""
         seen = self.probe.look(len(self.history) - 1)
         if seen is not None:
             self.memory = seen
@@ -586,8 +587,8 @@ class Trainer:
             yield notice
 
     def state(self, *, ended: bool = False) -> TrainingState:
-        """Return all that decides the next steps; ``ended`` marks the end of a training, from
-        which it may be made longer.
+        """Return the checkpoint: all that decides the next steps; ``ended`` marks a finished
+        training, which may be made longer.
         """
         tensors = {
             **{f"network.{k}": v for k, v in self.network.state_dict().items()},
@@ -614,10 +615,10 @@ class Trainer:
         )
 
     def restore(self, state: TrainingState) -> None:
-        """Go on from what :meth:`state` gave.
+        """Resume from a checkpoint of :meth:`state`.
 
-        A training that had ended and is made longer has all its patience again: epochs before its
-        end do not count.
+        A finished training that is made longer gets its full patience again: earlier epochs do not
+        count.
 
         Raises
         ------
@@ -651,7 +652,7 @@ class Trainer:
         self.started = time.perf_counter() - float(facts["seconds"])
 
     def _check_restored(self, steps: int, seconds: float) -> None:
-        """Raise ValueError for counters and weights that no training has left."""
+        """Raise ValueError for counters and weights that no training can have saved."""
         here = self.network.state_dict()
         if {k: v.shape for k, v in self.best.items()} != {k: v.shape for k, v in here.items()}:
             raise ValueError("its best weights are those of another network")
