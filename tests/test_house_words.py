@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("app", "forecasting")
+
+#: Identifiers that hold a private word and wait for the field's: file -> name -> how often it is
+#: defined. Shorten it; ``python tests/test_house_words.py`` writes it anew after names have gone.
+ALLOWED = Path(__file__).with_name("private_words.json")
+#: Words that no new identifier may hold: text, index, item, requested, stored, ... are the field's.
+PRIVATE = frozenset(
+    re.findall(
+        r"\w+",
+        "told said foretell place places placed aside one ones taught begun wanted kept brought "
+        "hired lessons slower pulsed nudge swift sweep",
+    )
+)
 
 #: Terms, and the file in which a search must find each.
 TERMS = {
@@ -91,3 +106,58 @@ def test_a_search_finds_the_term_where_it_belongs(term: str, path: str) -> None:
     assert any(term.split()[0] in line for line in text.splitlines()), (
         "the first word stands in one line, as grep reads"
     )
+
+
+def defined(path: Path) -> Counter[str]:
+    """The names with a private word that a file defines: functions, classes, arguments, variables
+    and attributes.
+    """
+    found: Counter[str] = Counter()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                pass
+            case ast.ClassDef(name=name) | ast.arg(arg=name):
+                pass
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
+        if PRIVATE & {word.lower() for word in words}:
+            found[name] += 1
+    return found
+
+
+def private_names() -> dict[str, Counter[str]]:
+    """All of these names, by file."""
+    files = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    names = {path.relative_to(ROOT).as_posix(): defined(path) for path in files}
+    return {path: found for path, found in names.items() if found}
+
+
+def test_no_new_identifier_holds_a_private_word() -> None:
+    allowed = json.loads(ALLOWED.read_text(encoding="utf-8"))
+    more = [
+        f"{path}: {name} {count} times, {allowed.get(path, {}).get(name, 0)} allowed"
+        for path, found in private_names().items()
+        for name, count in found.items()
+        if count > allowed.get(path, {}).get(name, 0)
+    ]
+    assert more == [], "use the field's word (text, index, item, requested, stored, ...)"
+
+
+def test_the_private_words_are_found_in_every_kind_of_definition(tmp_path: Path) -> None:
+    file = tmp_path / "some.py"
+    file.write_text(
+        "class ToldText:\n    def set_aside(self, places, other):\n"
+        "        self._wanted = kept = other\n        return self.told, phone\n",
+        encoding="utf-8",
+    )
+    expected = {"ToldText": 1, "set_aside": 1, "places": 1, "_wanted": 1, "kept": 1}
+    assert defined(file) == expected
+
+
+if __name__ == "__main__":
+    listed = {path: dict(sorted(found.items())) for path, found in private_names().items()}
+    ALLOWED.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
