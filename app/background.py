@@ -1,5 +1,5 @@
-"""All threading of the application: one thread iterates one job, and its events wait in a
-mailbox until the window asks.
+"""Background tasks: a worker thread iterates one job, and its events wait in a mailbox until the
+window takes them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _PACKAGES = ("candlecast", "PySide6-Essentials", "pyqtgraph", "numpy", "pandas",
 
 @dataclass(frozen=True)
 class Failure:
-    """A fault on its way to the window; ``details`` is empty for a fault that the user can mend.
+    """An error on its way to the window; ``details`` (traceback and versions) is empty for an error
+    that the user can solve.
 
     ``suggestions`` are references that may be meant instead of one that could not be loaded,
     likeliest first; ``remedies`` are next steps that the program can take by itself.
@@ -50,7 +51,9 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Tell a fault of ours by its message and hint, any other with traceback and versions."""
+        """Make a failure: message and hint of a :class:`CandlecastError`, traceback and versions of
+        any other.
+        """
         if isinstance(error, CandlecastError):
             return cls(
                 error.message,
@@ -65,8 +68,8 @@ class Failure:
 
 
 def versions() -> str:
-    """Return the versions of everything that matters for a report of a fault, one a line;
-    imports nothing.
+    """Return the versions of Python and the packages for an error report, one a line; imports
+    nothing.
     """
     lines = [f"Python {sys.version.split()[0]} on {platform.platform()}"]
     for package in _PACKAGES:
@@ -78,20 +81,18 @@ def versions() -> str:
 
 
 class Collector:
-    """Keeps Python's cycle collector in the thread of the window while workers run.
+    """Run Python's cyclic garbage collector only in the thread of the window while workers run.
 
-    Left alone, it starts in whichever thread allocates. A cycle that holds a Qt object, such as a
-    dialog that was closed, would then be freed in a worker, and Qt crashes where a timer or widget
-    ends in a thread that is not its own.
+    By default it runs in whichever thread allocates. A cycle that holds a Qt object, such as a
+    closed dialog, would then be freed in a worker, and Qt crashes where a timer or widget is
+    deleted in another thread.
     """
 
     def __init__(self) -> None:
         self._automatic: bool | None = None
 
     def hold(self) -> None:
-        """Stop automatic collection; from now on :meth:`collect` must be called from time to
-        time.
-        """
+        """Disable automatic collection; from now on :meth:`collect` must be called regularly."""
         if self._automatic is None:
             self._automatic = gc.isenabled()
         gc.disable()
@@ -99,7 +100,7 @@ class Collector:
     def collect(self) -> None:
         """Collect young objects in this thread, as often as the automatic collector would.
 
-        Old ones wait for :meth:`release`.
+        The oldest generation waits for :meth:`release`.
         """
         (young, middle, _old), (most_young, most_middle, _most_old) = (
             gc.get_count(),
@@ -110,26 +111,26 @@ class Collector:
 
     @staticmethod
     def set_apart() -> None:
-        """Leave out of all collections to come what is there now: that of torch alone, which
-        stays, holds the window up for 0.15 s.
+        """Freeze the present objects, so that later collections skip them: those of torch alone
+        take 0.15 s.
         """
         if not gc.get_freeze_count():
             gc.collect(1)
             gc.freeze()
 
     def release(self) -> None:
-        """Go back to what was before: only the thread of the window runs Python now."""
+        """Enable automatic collection again, after all workers have ended."""
         automatic, self._automatic = self._automatic, None
         if automatic:
             gc.enable()
 
 
 class Mailbox:
-    """Bounded queue between a job and the window.
+    """Bounded, thread-safe queue of events between a job and the window.
 
-    Of :class:`Progress` and :class:`GradientByLag` only the latest waits, so that a fast job cannot
-    flood the window; every other event is kept, and a job that is far ahead waits until the window
-    has taken some.
+    Of :class:`Progress` and :class:`GradientByLag` only the latest is stored, so that a fast job
+    cannot flood the window; all other events are stored, and :meth:`put` blocks while the queue is
+    full.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ class Mailbox:
         self._closed = False
 
     def put(self, event: Event) -> bool:
-        """Add an event, waiting for room; False once the mailbox is closed."""
+        """Append an event, waiting for space; False once the mailbox is closed."""
         key: object = type(event) if isinstance(event, _LATEST_ONLY) else object()
         with self._room:
             self._events.pop(key, None)
@@ -154,8 +155,8 @@ class Mailbox:
             return not self._closed
 
     def take(self, most: int | None = None) -> list[Event]:
-        """Return what waits, in the order of arrival, and take it out: all of it, or so many
-        events.
+        """Remove and return the waiting events in order of arrival: all of them, or at most so
+        many.
         """
         with self._room:
             keys = list(islice(self._events, most))
@@ -165,11 +166,11 @@ class Mailbox:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing is taken any more."""
+        """Whether the mailbox accepts no more events."""
         return self._closed
 
     def close(self) -> None:
-        """Refuse further events, drop those that wait and release a waiting job."""
+        """Close the mailbox: drop waiting events, refuse further ones and release a blocked job."""
         with self._room:
             self._closed = True
             self._events.clear()
@@ -177,11 +178,11 @@ class Mailbox:
 
 
 class Worker(QThread):
-    """One job in a thread of its own.
+    """A thread that runs one job.
 
-    Connect ``finished`` to a method of a QObject only: a lambda would run in this thread. After it,
-    :attr:`failure` or :attr:`result` tells how the job ended. Keep a reference until then, and
-    never ``terminate()``.
+    Connect ``finished`` to a method of a QObject only: a lambda would run in this thread.
+    Afterwards :attr:`failure` or :attr:`result` holds how the job ended. Keep a reference until
+    then, and never call ``terminate()``.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ class Worker(QThread):
         self.result: object = None
 
     def run(self) -> None:
-        """Iterate the job; every fault ends in :attr:`failure`, none escapes."""
+        """Iterate the job; any exception ends in :attr:`failure`."""
         try:
             self._iterate(self._job(self._should_stop))
         except GeneratorExit:
@@ -211,7 +212,7 @@ class Worker(QThread):
             trim_heap()
 
     def _iterate(self, events: Generator[Event, None, object]) -> None:
-        """Put the events into the mailbox, and keep what the job returns."""
+        """Put the events into the mailbox, and store the return value of the job."""
         while True:
             try:
                 event = next(events)
@@ -223,33 +224,31 @@ class Worker(QThread):
                 return
 
     def _should_stop(self) -> bool:
-        """Tell the job whether it is to end early; one that is discarded ends where it asks,
-        instead of making its best of what it has.
+        """Return whether the job is to end early; a discarded job is ended by GeneratorExit
+        instead.
         """
         if self._mailbox.closed:
             raise GeneratorExit
         return self.isInterruptionRequested()
 
     def take(self, most: int | None = None) -> list[Event]:
-        """Return the events since the last call, oldest first; no more than ``most``, where the
-        rest can wait.
-        """
+        """Return the events since the last call, oldest first; at most ``most`` of them."""
         return self._mailbox.take(most)
 
     def stop(self) -> None:
-        """Ask the job to end early and keep what it has."""
+        """Ask the job to end early and deliver its result so far."""
         self.requestInterruption()
 
     def discard(self) -> None:
-        """Ask the job to end and drop all it delivers from now on."""
+        """Ask the job to end, and drop all further events and its result."""
         self._mailbox.close()
         self.requestInterruption()
 
 
 class Task(QObject):
-    """Handle of a job that runs in the background: the way back to whoever started it.
+    """Handle of a background job: its signals deliver events, result or failure.
 
-    Nothing is emitted any more after :meth:`cancel`, so a superseded result never arrives.
+    Nothing is emitted after :meth:`cancel`, so a superseded result never arrives.
 
     Attributes
     ----------
@@ -272,18 +271,20 @@ class Task(QObject):
         self._runner = runner
 
     def cancel(self) -> None:
-        """Ask the job to end, and drop all it delivers from now on."""
+        """Ask the job to end, and drop all further events and its result."""
         self._runner.discard(self)
 
     def wait(self, timeout_ms: int) -> bool:
-        """Wait for the end of the job and deliver what came of it; False after the timeout."""
+        """Wait for the end of the job and deliver its result; False after the timeout."""
         if not self._worker.wait(QDeadlineTimer(timeout_ms)):
             return False
         self._runner.deliver()
         return True
 
     def deliver(self) -> bool:
-        """Emit what waits, for as long as the window may stand still; True once all is emitted."""
+        """Emit waiting events for at most :data:`DELIVERY_S` seconds; True once the job has ended
+        and all are emitted.
+        """
         deadline = time.monotonic() + DELIVERY_S
         ended = self._worker.isFinished()
         while events := self._worker.take(_PORTION):
@@ -294,7 +295,7 @@ class Task(QObject):
         return ended
 
     def end(self) -> None:
-        """Emit how the job has ended."""
+        """Emit the result or failure."""
         failure = self._worker.failure
         if failure is None:
             self.returned.emit(self._worker.result)
@@ -307,9 +308,9 @@ class Task(QObject):
 
 
 class TaskRunner(QObject):
-    """Runs jobs in the background, each in a thread of its own, and hands back their results.
+    """Run jobs in the background, each in its own thread, and deliver their results.
 
-    Whoever owns it calls :meth:`deliver` from a timer while :attr:`threads` are at work.
+    The owner calls :meth:`deliver` from a timer while :attr:`threads` are running.
 
     Attributes
     ----------
@@ -357,7 +358,7 @@ class TaskRunner(QObject):
         return task
 
     def call(self, function: Callable[..., object], *args: object, key: str = "") -> Task:
-        """Call a function in the background; its value is what the task returns."""
+        """Call a function in the background; the task returns its value."""
 
         def job(_should_stop: Callable[[], bool]) -> Generator[Event, None, object]:
             yield from ()
@@ -367,7 +368,7 @@ class TaskRunner(QObject):
 
     @property
     def threads(self) -> list[Worker]:
-        """The threads that have not been seen to end, cancelled ones too."""
+        """The threads that have not ended yet, cancelled ones included."""
         return [*(worker for _, worker in self._tasks.values()), *self._cancelled]
 
     def cancel(self, key: str, *, wait: bool = False) -> None:
@@ -392,7 +393,7 @@ class TaskRunner(QObject):
             self.discard(task)
 
     def discard(self, task: Task) -> None:
-        """Let go of a task; its thread may need a moment to end."""
+        """Cancel a task; its thread may need a moment to end."""
         for key, (running, worker) in list(self._tasks.items()):
             if running is task:
                 del self._tasks[key]
@@ -400,12 +401,12 @@ class TaskRunner(QObject):
                 self._cancelled.add(worker)
 
     def wait(self, deadline: QDeadlineTimer) -> bool:
-        """Wait for the threads that were cancelled; True when none is left."""
+        """Wait for the cancelled threads; True when none is left."""
         self._cancelled = {worker for worker in self._cancelled if not worker.wait(deadline)}
         return not self._cancelled
 
     def deliver(self) -> None:
-        """Emit the events and results that wait, and let go of threads that have ended."""
+        """Emit waiting events and results, and release threads that have ended."""
         self._cancelled = {
             worker for worker in self._cancelled if not (worker.isFinished() and worker.wait())
         }

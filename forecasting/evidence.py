@@ -1,9 +1,8 @@
-"""How much a number from a test part proves: independent origins, confidence intervals, and three
-answers.
+"""Statistical evidence of a score: independent origins, confidence intervals, and a decision of
+three.
 
 Every share that the program reports (coverage, direction) is judged by the rules of this module, so
-that the verdict, the tables, the plots, the journal and the report cannot disagree about what is
-known.
+that verdict, tables, plots, journal and report agree.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Share:
 
     @property
     def told(self) -> bool:
-        """Whether there are enough independent origins for an interval to mean anything."""
+        """Whether there are enough independent origins for a meaningful interval."""
         return self.independent >= LEAST_ORIGINS
 
     def stands(self, stated: float) -> Answer:
@@ -191,7 +190,7 @@ def mean_variances(values: Floats, later: int = 0) -> list[tuple[float, float]]:
 
 
 def _worth(share: float, surprise: Floats, later: int) -> float:
-    """Return how many independent outcomes would give a share the variance that it has."""
+    """Return the number of independent outcomes that gives a share its observed variance."""
     from scipy.special import stdtrit
 
     worth = math.inf
@@ -203,5 +202,5 @@ def _worth(share: float, surprise: Floats, later: int) -> float:
 
 
 def counted(mask: npt.NDArray[Any]) -> Floats:
-    """Count what is true of each origin, [N, H] to [N]."""
+    """Count the true elements of each origin, [N, H] to [N]."""
     return np.asarray(mask.sum(axis=1), np.float64)

@@ -1,5 +1,5 @@
-"""Files of strangers: only ordinary ones are opened, no more of them is read than they may have,
-and no zip archive of endless names.
+"""Bounded reads of untrusted files: regular files only, at most so many bytes, and no zip archive
+with endless names.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 
 
 def regular_file(path: Path) -> Path:
-    """Return a path if an ordinary file is there; a pipe would keep the program waiting, and a
-    device never ends.
+    """Return the path of a regular file; a pipe would block, and a device never ends.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def regular_file(path: Path) -> Path:
 
 
 def read_regular_file(path: Path, most: int) -> bytes:
-    """Return what an ordinary file holds.
+    """Return the bytes of a regular file.
 
     Raises
     ------
@@ -54,7 +53,7 @@ def read_regular_file(path: Path, most: int) -> bytes:
 
 
 def open_zip(file: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip archive for reading, if its directory is of bearable size.
+    """Open a zip archive for reading, if its directory is not too large.
 
     Raises
     ------
