@@ -22,7 +22,7 @@ from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ConfigError, ExportError
 from forecasting.files.atomic import atomic_write
 from forecasting.models import Ensemble
-from forecasting.models.heads import stretch
+from forecasting.models.heads import apply_shape
 
 #: Suffix of a file that is written so.
 SUFFIX = ".onnx"
@@ -74,8 +74,8 @@ class _Graph(nn.Module):
         """
         members = self.network(window).sort(dim=0).values
         low, high = (len(members) - 1) // 2, len(members) // 2
-        shape = self.trust * self.network.dated((members[low] + members[high]) / 2, ahead)
-        return stretch(shape, self.baseline, self.median) * scale.unsqueeze(-1)
+        shape = self.trust * self.network.add_calendar((members[low] + members[high]) / 2, ahead)
+        return apply_shape(shape, self.baseline, self.median) * scale.unsqueeze(-1)
 
 
 def write_onnx(
