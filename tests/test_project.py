@@ -307,7 +307,7 @@ def test_a_kill_costs_two_seconds_at_most(tmp_path: Path, files: list[str], qapp
         process.send_signal(signal.SIGKILL)
     with window(home, files[0], recovery=True) as bench:
         assert "not closed properly" in bench.layout.recovery.text
-        bench.layout.recovery.restore.click()
+        bench.layout.recovery.accept.click()
         idle(bench)
         assert [(row.symbol, row.checked) for row in bench.session.watchlist.rows] == [
             ("AAA", True),
@@ -335,7 +335,7 @@ def test_a_recovered_project_is_unsaved_until_it_is_saved(
     path.write_bytes(saved)
     bench.project_controller._offer()
     assert "mine.candleproject" in bench.layout.recovery.text
-    bench.layout.recovery.restore.click()
+    bench.layout.recovery.accept.click()
     idle(bench)
     assert [row.checked for row in bench.session.watchlist.rows] == [True, False]
     assert bench.project_controller.path == path

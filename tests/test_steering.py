@@ -210,7 +210,7 @@ def test_one_that_was_cut_short_is_offered_and_goes_on(
     bench.load(["sample:wti"])
     wait(idle(bench))
     assert offer.isVisible()
-    qtbot.mouseClick(offer.resume, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(offer.accept, Qt.MouseButton.LeftButton)
     wait(lambda: bench.session.finished is not None and bench.session.state == "idle", 60)
     assert offer.text == ""
     assert bench.session.panel is not None

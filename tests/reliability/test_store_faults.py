@@ -620,7 +620,7 @@ def test_a_network_that_was_not_saved_is_offered_after_a_crash_and_only_then(
     with window(tmp_path / "settings", prices) as bench:
         wait(lambda: "was trained, but the program ended" in bench.layout.resume.text)
         bench.session.engine = EngineReady({"cpu": "CPU"}, {}, 0.0)
-        bench.layout.resume.resume.click()
+        bench.layout.resume.accept.click()
         wait(lambda: bench.session.finished is not None, 60)
         idle(bench)
         assert len(bench.session.finished.result.history) == 4  # type: ignore[union-attr]

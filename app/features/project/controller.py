@@ -148,7 +148,7 @@ class ProjectController(QObject):
         self._writing = self._started = self._complained = self._dirty = False
         actions["autosave"].setChecked(preferences.autosave)
         actions["autosave"].toggled.connect(self._set_autosave)
-        offer.restore_requested.connect(self.restore)
+        offer.accept_requested.connect(self.restore)
         offer.discard_requested.connect(self.discard)
         offer.later_requested.connect(lambda: offer.set_active(False))
         for signal in (

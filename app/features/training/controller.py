@@ -87,7 +87,7 @@ class TrainingController(QObject):
         self._training.longer_requested.connect(self.train_longer)
         actions["pause"].triggered.connect(lambda _checked=False: self.toggle_pause())
         actions["longer"].triggered.connect(lambda _checked=False: self.train_longer())
-        self._offer.resume_requested.connect(self.resume)
+        self._offer.accept_requested.connect(self.resume)
         self._offer.discard_requested.connect(self.discard)
         self._offer.later_requested.connect(self._later)
         actions["undo"].triggered.connect(lambda _checked=False: self.undo())
