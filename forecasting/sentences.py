@@ -77,6 +77,15 @@ _DOUBTS, _BANDS, _DIRECTION = (
     "Do the bands hold what they say",
     "Direction",
 )
+_SEARCH = "After a search for settings"
+_SEARCHED = {
+    "trials": "50 trials",
+    "loss": "CRPS",
+    "size": "1.2 %",
+    "side": "lower",
+    "origins": "250 origins",
+    "chance": " (p = 0.012 after correction for 17 tries)",
+}
 _COPY, _JOURNAL = "Does the line repeat the last value", "In the journal"
 
 #: Every sentence by name, in the order of the list.
@@ -488,6 +497,55 @@ SENTENCES: dict[str, Sentence] = {
         "{level} % band: no bar that was still to come when it was forecast is known yet.",
         "Nothing is known yet.",
         {"level": "80"},
+    ),
+    "search-beats": Sentence(
+        _SEARCH,
+        "The settings found by {trials} are better than the defaults: {loss} {size} lower on "
+        "{origins} of the test part{chance}.",
+        "At least 20 independent origins, p below 0.05 after correction for the search, CRPS at "
+        "least 0.3 % lower.",
+        _SEARCHED,
+    ),
+    "search-chance": Sentence(
+        _SEARCH,
+        "Nothing here is better than the defaults: the best of {trials} has a {loss} {size} "
+        "{side} on {origins} of the test part{chance}, which chance may explain.",
+        "At least 20 independent origins, p 0.05 or more after correction for the search.",
+        {**_SEARCHED, "chance": " (p = 0.32 after correction for 17 tries)"},
+    ),
+    "search-small": Sentence(
+        _SEARCH,
+        "Nothing here is better than the defaults: the best of {trials} has a {loss} {size} "
+        "{side} on {origins} of the test part{chance}, too little to matter.",
+        "At least 20 independent origins and p below 0.05, but CRPS differs by less than 0.3 %.",
+        {**_SEARCHED, "size": "0.15 %"},
+    ),
+    "search-loses": Sentence(
+        _SEARCH,
+        "Nothing here is better than the defaults: the best of {trials} on validation has a "
+        "{loss} {size} higher on {origins} of the test part{chance}.",
+        "At least 20 independent origins, p below 0.05, CRPS at least 0.3 % higher.",
+        {**_SEARCHED, "chance": " (p = 0.012)"},
+    ),
+    "search-few": Sentence(
+        _SEARCH,
+        "Whether the settings found by {trials} are better than the defaults cannot be told: "
+        "{origins} of the test part are too few independent ones ({loss} {size} {side}).",
+        _FEW,
+        _SEARCHED,
+    ),
+    "search-defaults": Sentence(
+        _SEARCH,
+        "Nothing here is better than the defaults: none of {trials} had a lower validation loss.",
+        "No complete trial has a lower CRPS on the validation blocks.",
+        _SEARCHED,
+    ),
+    "search-same": Sentence(
+        _SEARCH,
+        "Nothing here is better than the defaults: the best of {trials} has the same {loss} on "
+        "{origins} of the test part.",
+        "The CRPS of both is the same number.",
+        _SEARCHED,
     ),
 }
 

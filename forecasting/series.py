@@ -602,7 +602,7 @@ class Outcomes:
 
     def of(self, symbol: str) -> Outcomes:
         """Return the outcomes of one series; empty where there are none."""
-        return self._take(self.symbol == symbol)
+        return self.take(self.symbol == symbol)
 
     def by_symbol(self) -> dict[str, Outcomes]:
         """Return the outcomes of each series by its symbol, as :meth:`of` does, in one pass over
@@ -612,12 +612,12 @@ class Outcomes:
         symbols, starts = np.unique(self.symbol[order], return_index=True)
         indices = np.split(order, starts[1:])
         return (
-            {str(symbol): self._take(index) for symbol, index in zip(symbols, indices, strict=True)}
+            {str(symbol): self.take(index) for symbol, index in zip(symbols, indices, strict=True)}
             if order.size
             else {}
         )
 
-    def _take(self, index: npt.NDArray[np.bool_] | Ints) -> Outcomes:
+    def take(self, index: npt.NDArray[np.bool_] | Ints) -> Outcomes:
         """Return some origins, by mask or index."""
         arrays = {
             name: getattr(self, name)

@@ -34,6 +34,7 @@ from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.odds import odds, portfolio
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
+from app.cli.search import search
 from app.cli.terminal import OutputError, prepare, say, show, written
 from forecasting import __version__
 from forecasting.checks import ended, living
@@ -70,6 +71,7 @@ cli.add_typer(runs_cli, name="runs")
 cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
 cli.command()(odds)
 cli.command()(portfolio)
+cli.command()(search)
 
 #: Commands that need the engine.
 _ENGINE_COMMANDS = (
@@ -79,6 +81,7 @@ _ENGINE_COMMANDS = (
     "lr-find",
     "odds",
     "portfolio",
+    "search",
     "doctor",
     "reproduce",
 )

@@ -180,7 +180,7 @@ class Processes(Workers):
 
     def _opened(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(self._count, self._context, _enter, (self._shares, self._bench))
-        with _without_interrupts():
+        with without_interrupts():
             for _ in range(self._count):
                 pool.submit(_make_ready)
         return pool
@@ -212,6 +212,11 @@ def _enter(shares: Any, bench: _Bench) -> None:
     """Begin life as a process of the pool."""
     global _bench, _shares
     _bench, _shares = bench, shares
+    follow_parent()
+
+
+def follow_parent() -> None:
+    """Leave Ctrl-C to the process that started the pool, and end when it ends."""
     # Ctrl-C reaches every process of a terminal; the first one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -266,7 +271,7 @@ def _exhausted(running: Generator[Event, None, FoldRun], done: Any) -> FoldRun:
 
 
 @contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Keep Ctrl-C from what is started meanwhile, until it can see to that itself; this process
     gets it afterwards.
     """

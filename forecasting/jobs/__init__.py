@@ -15,6 +15,7 @@ from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecast
 from forecasting.jobs.loading import cached_tickers, load, understand
 from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
 from forecasting.jobs.predicting import future, predict
+from forecasting.jobs.searching import search
 from forecasting.jobs.targets import with_target
 from forecasting.jobs.training import (
     autosave_path,
@@ -45,6 +46,7 @@ __all__ = [
     "portfolio",
     "predict",
     "preview_forecasts",
+    "search",
     "simulate",
     "suited",
     "train",

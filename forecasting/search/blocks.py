@@ -1,0 +1,303 @@
+"""What a trial is judged on: rolling blocks of dates before the test part, run in this process or
+in others.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from forecasting.backtest.work import Fold, FoldRun, Work
+from forecasting.baselines import PARTS
+from forecasting.cancellation import CancelledWorkError
+from forecasting.config import QUANTILES, BacktestConfig, RunConfig
+from forecasting.errors import CandlecastError, DataError
+from forecasting.generators import run_to_end
+from forecasting.series import Dates, Floats, Outcomes, Panel
+
+#: Share of the bars before the test part that trials are judged on.
+_SHARE = 0.2
+#: Fewest origin dates of a block.
+_LEAST_DATES = 5
+StopAsked = Callable[[], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Rolling blocks at the end of the bars before the test part: a trial is trained on what lies
+    before each of them, and forecasts from its origins.
+
+    Attributes
+    ----------
+    panel : Panel
+        Bars before the test part, and no other.
+    size : int
+        Dates that the blocks take together.
+    plan : BacktestConfig
+        Cuts these dates into blocks.
+    count : int
+        Blocks.
+    dates : ndarray of datetime64, shape [N]
+        Origin dates of all blocks, in time order.
+    first : datetime64
+        First date that is forecast.
+    overlap : int
+        Later origin dates that an outcome overlaps with.
+    """
+
+    panel: Panel
+    size: int
+    plan: BacktestConfig
+    count: int
+    dates: Dates
+    first: np.datetime64
+    overlap: int
+
+    def work(self, config: RunConfig, baselines: tuple[str, ...] = ()) -> Work:
+        """Return the walk-forward test of a configuration over the blocks."""
+        return Work(
+            self.panel, config.changed(test_size=self.size), self.plan, QUANTILES, baselines
+        )
+
+    @property
+    def longest_lookback(self) -> int:
+        """Return how many bars every series has before the first block, less what is needed to
+        learn from them.
+        """
+        bars = min(int(np.searchsorted(series.ds, self.first)) for series in self.panel)
+        return bars // 3
+
+
+@dataclass(frozen=True, eq=False)
+class OriginLosses:
+    """Loss of a model from each origin of a block.
+
+    Attributes
+    ----------
+    symbol : ndarray of str, shape [N]
+    cutoff : ndarray of datetime64, shape [N]
+    relative : ndarray, shape [N]
+        CRPS of the log return in basis points; NaN where a value is not positive.
+    scaled : ndarray, shape [N]
+        CRPS in units of the MASE scale.
+    """
+
+    symbol: Any
+    cutoff: Dates
+    relative: Floats
+    scaled: Floats
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> OriginLosses:
+        """Score outcomes; origins without a known outcome are left out."""
+        from forecasting.metrics import crps, crps_bp
+
+        known = outcomes.take(np.flatnonzero(np.isfinite(outcomes.y).any(axis=1)))
+        unit = np.where(known.scale > 0, known.scale, np.nan)
+        return cls(known.symbol, known.cutoff, crps_bp(known, 1), crps(known, 1) / unit)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockResult:
+    """What one block of a trial leaves: losses by model, the network first, and whether it was
+    cut short.
+    """
+
+    losses: dict[str, OriginLosses]
+    stopped: bool
+
+
+def blocks_before_test(panel: Panel, config: RunConfig, count: int) -> Blocks:
+    """Lay blocks at the end of the bars before the test part.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+        Says where the test part begins.
+    count : int
+        Blocks.
+
+    Raises
+    ------
+    DataError
+        Too few bars before the test part.
+    """
+    from forecasting.backtest.folds import folds_of
+    from forecasting.backtest.outcomes import cutoffs
+    from forecasting.evidence import overlap
+    from forecasting.windows import bars_before, split_panel
+
+    whole = split_panel(panel, config.task)
+    bars = bars_before(panel, whole.test_start)
+    before = Panel(
+        tuple(
+            series.head(n)
+            for series, n in zip(panel, bars, strict=True)
+            if n >= config.task.input_size + config.task.horizon
+        )
+    )
+    usable = np.unique(np.concatenate([series.ds for series in before]))
+    horizon = config.task.horizon
+    size = max(round(_SHARE * len(usable)), horizon - 1 + _LEAST_DATES * count)
+    blocks = Blocks(before, size, BacktestConfig(), 1, usable[:0], whole.test_start, horizon - 1)
+    try:
+        [fold] = folds_of(blocks.work(config))
+    except DataError as error:
+        raise DataError(
+            f"There are too few bars before the test part to search on: {error.message}",
+            "Load more history, or choose a shorter horizon or a smaller --test-size.",
+        ) from error
+    dates = np.unique(cutoffs(before, fold.origins))
+    plan = BacktestConfig(refit=math.ceil(len(dates) / count))
+    ends = np.stack(
+        [
+            before[int(s)].ds[b + horizon]
+            for s, b in zip(fold.origins.series, fold.origins.bar, strict=True)
+        ]
+    )
+    return replace(
+        blocks,
+        plan=plan,
+        count=math.ceil(len(dates) / plan.refit),
+        dates=dates,
+        first=fold.test_start,
+        overlap=overlap(cutoffs(before, fold.origins), ends),
+    )
+
+
+def run_block(work: Work, number: int, should_stop: StopAsked = lambda: False) -> BlockResult:
+    """Train and judge one block, from 0, of a trial; errors as of the training."""
+    from forecasting.backtest.folds import folds_of, run_fold
+
+    fold: Fold = folds_of(work)[number]
+    run: FoldRun = run_to_end(run_fold(work, fold, should_stop))
+    losses = {
+        name: OriginLosses.of(item) for name, item in run.outcomes.items() if name not in PARTS
+    }
+    return BlockResult(losses, run.stopped == "user")
+
+
+class Crew(ABC):
+    """Runs blocks of trials. Closed as a context manager."""
+
+    #: Blocks that are run at once.
+    count = 1
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @abstractmethod
+    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+        """Begin work on a block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what is unfinished, and leave nothing running."""
+
+
+class Inline(Crew):
+    """Runs each block in this process, before :meth:`submit` returns."""
+
+    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+        """Run a block; a stop ends it early."""
+        future: Future[BlockResult] = Future()
+        try:
+            future.set_result(run_block(work, number, should_stop))
+        except CancelledWorkError:
+            future.set_result(BlockResult({}, stopped=True))
+        except CandlecastError as error:
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        """Leave nothing, as nothing is running."""
+
+
+class Pool(Crew):
+    """Processes of this machine, with one thread each; the panel is sent to each of them once.
+
+    Parameters
+    ----------
+    panel : Panel
+    count : int
+        Processes.
+    """
+
+    def __init__(self, panel: Panel, count: int) -> None:
+        from forecasting.backtest.workers import without_interrupts
+
+        self.count = count
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(count, context, _enter, (panel,))
+        self._nothing = Panel(panel.series[:1])
+        with without_interrupts():
+            for _ in range(count):
+                self._pool.submit(_make_ready)
+
+    def submit(self, work: Work, number: int, should_stop: StopAsked) -> Future[BlockResult]:
+        """Give a block to a process.
+
+        Raises
+        ------
+        CandlecastError
+            A process was killed.
+        """
+        try:
+            return self._pool.submit(_run, replace(work, panel=self._nothing), number)
+        except BrokenProcessPool as error:
+            raise CandlecastError(
+                "A process of the search ended unexpectedly.", "Search with --workers 1."
+            ) from error
+
+    def close(self) -> None:
+        """End all processes at once, whatever they do."""
+        for process in [*(self._pool._processes or {}).values()]:
+            process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def make_crew(panel: Panel, workers: int) -> Crew:
+    """Return what runs blocks in so many processes; 1 stays in this one."""
+    return Inline() if workers <= 1 else Pool(panel, workers)
+
+
+_panel: Panel | None = None
+
+
+def _enter(panel: Panel) -> None:
+    """Begin life as a process of the pool."""
+    from forecasting.backtest.workers import follow_parent
+
+    global _panel
+    _panel = panel
+    follow_parent()
+
+
+def _make_ready() -> None:
+    """Import what a block needs."""
+    import forecasting.backtest.folds  # noqa: F401
+
+
+def _run(work: Work, number: int) -> BlockResult:
+    assert _panel is not None
+    return run_block(replace(work, panel=_panel), number)

@@ -1,0 +1,336 @@
+"""The search for settings: blocks before the test part, one look at it, and a p-value that pays for
+the search.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from forecasting import CandlecastError, Panel, PriceSeries, RunConfig, api, jobs
+from forecasting.errors import ConfigError
+from forecasting.events import Event, Notice
+from forecasting.search import (
+    Budget,
+    SearchFinished,
+    SearchPlan,
+    Trial,
+    TrialEnded,
+    blocks_before_test,
+    effective_tries,
+    make_sampler,
+    reality_check,
+)
+from forecasting.search.space import space_from
+from forecasting.search.trials import Trials
+from forecasting.windows import split_panel
+
+CONFIG = RunConfig().changed(
+    horizon=1, input_size=6, hidden_size=2, epochs=1, device="cpu", baselines="drift", test_size=40
+)
+SPACE = {"input_size": [4, 6, 8], "model": ["rnn", "lstm"], "hidden_size": {"low": 1, "high": 3}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANDLECAST_HOME", str(tmp_path_factory.mktemp("search")))
+        yield
+
+
+def walk(bars: int = 260, seed: int = 0) -> Panel:
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.01, bars)))
+    ds = np.datetime64("2022-01-03", "us") + np.arange(bars) * np.timedelta64(1, "D")
+    return Panel((PriceSeries("AAA", ds, ("close",), close[:, None]),))
+
+
+def plan(trials: int = 2, sampler: Any = "random", **more: Any) -> SearchPlan:
+    return SearchPlan(Budget(trials=trials), blocks=2, sampler=sampler, **more)
+
+
+def searched(
+    panel: Panel, a_plan: SearchPlan, space: Any = SPACE
+) -> tuple[SearchFinished, list[Event]]:
+    events = list(jobs.search(panel, CONFIG, a_plan, space_from(space, CONFIG)))
+    assert isinstance(events[-1], SearchFinished)
+    return events[-1], events
+
+
+@pytest.fixture(scope="module")
+def found() -> SearchFinished:
+    return searched(walk(), plan())[0]
+
+
+def losses(finished: SearchFinished) -> list[tuple[Any, ...]]:
+    return [
+        (t.number, t.state, *np.round(t.running_loss, 6), t.config.to_json())
+        for t in finished.trials.items
+    ]
+
+
+def test_trials_never_see_the_test_part_and_repeat_with_their_seed(found: SearchFinished) -> None:
+    panel = walk()
+    start = split_panel(panel, CONFIG.task).test_start
+    values = panel[0].values.copy()
+    values[panel[0].ds >= start] *= np.linspace(1, 3, 40)[:, None]
+    other, _ = searched(Panel((replace(panel[0], values=values),)), plan())
+    assert losses(other) == losses(found)
+    assert other.verdict.skill != found.verdict.skill or other.best.number == 0
+
+
+def test_the_blocks_lie_before_the_test_part_and_in_time_order() -> None:
+    panel = walk()
+    blocks = blocks_before_test(panel, CONFIG, 3)
+    start = split_panel(panel, CONFIG.task).test_start
+    assert blocks.count == 3
+    assert blocks.panel[0].ds[-1] < start
+    assert (np.diff(blocks.dates) > np.timedelta64(0)).all()
+    assert blocks.dates[0] >= blocks.first - np.timedelta64(1, "D")
+    assert blocks.longest_lookback < len(blocks.panel[0])
+
+
+def test_the_defaults_are_judged_first_and_the_verdict_compares_with_them(
+    found: SearchFinished,
+) -> None:
+    assert found.trials.defaults.config == CONFIG
+    assert found.trials.defaults.state == "complete"
+    assert found.best.loss <= found.trials.defaults.loss
+    verdict = found.verdict
+    assert verdict.reference == "defaults"
+    assert verdict.baselines is not None
+    assert verdict.trials == 2
+    assert 1 <= verdict.tries <= 2
+    assert verdict.p_value >= verdict.p_value_uncorrected
+    assert "defaults" in verdict.sentence
+    assert {"random-walk", "drift", "defaults"} <= set(found.outcomes)
+    assert np.isfinite(found.trials.baselines["random-walk"]).all()
+
+
+def test_a_stop_keeps_the_best_so_far_and_still_looks_at_the_test_part() -> None:
+    seen: list[Event] = []
+    job = jobs.search(
+        walk(),
+        CONFIG,
+        plan(50),
+        space_from(SPACE, CONFIG),
+        lambda: any(isinstance(e, TrialEnded) for e in seen),
+    )
+    while (event := next(job, None)) is not None:
+        seen.append(event)
+    finished = seen[-1]
+    assert isinstance(finished, SearchFinished)
+    assert len(finished.trials.items) == 1
+    assert finished.info.stopped == "user"
+    assert finished.verdict.p_value == 1.0
+    assert "Nothing here is better than the defaults" in finished.verdict.sentence
+
+
+def test_a_stop_before_the_defaults_are_judged_is_said() -> None:
+    with pytest.raises(CandlecastError, match="before the defaults were judged"):
+        list(jobs.search(walk(), CONFIG, plan(), space_from(SPACE, CONFIG), lambda: True))
+
+
+def test_a_small_space_ends_when_all_of_it_was_tried_and_a_trial_that_fails_costs_only_itself() -> (
+    None
+):
+    finished, events = searched(walk(), plan(30), {"input_size": [6, 200]})
+    assert [t.state for t in finished.trials.items] == ["complete", "failed"]
+    assert finished.trials.items[1].reason
+    assert any(isinstance(e, Notice) and "Every combination" in e.message for e in events)
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ({}, "mapping"),
+        ([1], "mapping"),
+        ({"lookbak": [1]}, "'lookbak', which is no setting"),
+        ({"horizon": [1, 2]}, "'horizon' cannot be searched"),
+        ({"seed": [1, 2]}, "luck"),
+        ({"test_size": [1, 2]}, "looked at once"),
+        ({"dropout": [0.1, 7]}, "the value 7"),
+        ({"dropout": {"low": 0.5, "high": 0.1}}, "from 0.5 to 0.1"),
+        ({"dropout": {"low": 0, "high": 0.1, "log": True}}, "logarithmic"),
+        ({"dropout": {"low": 0, "high": 0.1, "step": 1}}, "'step'"),
+        ({"layers": {"low": 1, "high": 2.5}}, "whole numbers"),
+        ({"model": {"low": 1, "high": 2}}, "no number"),
+        ({"model": ["lstm", "lsmt"]}, "lsmt"),
+        ({"layers": []}, "neither a list"),
+        ({"layers": "2"}, "neither a list"),
+    ],
+)  # fmt: skip
+def test_a_space_that_cannot_be_searched_is_refused_with_its_value(space: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        space_from(space, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "values", [{"minutes": 0.0}, {"minutes": -1.0}, {"minutes": float("nan")}, {"trials": -1}]
+)
+def test_a_budget_that_would_not_end_is_refused(values: Any) -> None:
+    with pytest.raises(ConfigError):
+        Budget(**values)
+
+
+def test_optuna_is_named_with_its_command_where_it_is_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = space_from(SPACE, CONFIG)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConfigError) as caught:
+        make_sampler("tpe", space, 0)
+    assert "pip install" in caught.value.hint
+
+
+def test_both_samplers_stay_in_the_space_and_repeat_with_their_seed() -> None:
+    wide: Any = {
+        "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "dropout": {"low": 0, "high": 0.5},
+        **SPACE,
+    }
+    space = space_from(wide, CONFIG)
+    for name in ("random", "tpe"):
+        if name == "tpe":
+            pytest.importorskip("optuna")
+        runs = []
+        for _ in range(2):
+            sampler: Any = make_sampler(name, space, 3)  # type: ignore[arg-type]
+            drawn = []
+            for number in range(15):
+                suggestion = sampler.ask()
+                assert space.holds(suggestion.values)
+                CONFIG.changed(**suggestion.values)
+                sampler.observe(suggestion, [float(number % 4)], complete=number % 2 == 0)
+                drawn.append(dict(suggestion.values))
+            runs.append(drawn)
+        assert runs[0] == runs[1]
+
+
+def test_optuna_searches_like_the_random_sampler_does() -> None:
+    pytest.importorskip("optuna")
+    finished, _ = searched(walk(), plan(1, "tpe"))
+    assert "Parzen" in finished.sampler
+    assert len(finished.trials.items) == 2
+
+
+def test_of_the_trials_at_a_block_the_better_half_goes_on() -> None:
+    trials = Trials(blocks_before_test(walk(), CONFIG, 2))
+    for number in range(6):
+        trial = Trial(number, {}, CONFIG, np.zeros(1))
+        trial.running_loss.append(float(number))
+        trials.items.append(trial)
+    assert [trials.goes_on(t) for t in trials.items] == [True, True, True, False, False, False]
+
+
+def test_repeated_trials_are_one_try_and_unrelated_ones_are_as_many_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(400, 1))
+    assert effective_tries(np.repeat(base, 9, axis=1)) == 1.0
+    assert effective_tries(np.zeros((400, 9))) == 1.0
+    assert effective_tries(np.empty((400, 0))) == 1.0
+    free = effective_tries(rng.normal(size=(400, 9)))
+    assert free > 8.5
+    alike = effective_tries(base + 0.3 * rng.normal(size=(400, 9)))
+    assert 1 < alike < free
+    few = effective_tries(base[:30] + 0.3 * rng.normal(size=(30, 9)), overlap=4)
+    assert few > alike, "what few dates show may be luck"
+    holes = rng.normal(size=(400, 9))
+    holes[100:, 4:] = np.nan
+    assert effective_tries(holes) > 8
+
+
+def test_the_reality_check_agrees_with_an_independent_one() -> None:
+    from arch.bootstrap import SPA
+
+    rng = np.random.default_rng(1)
+    gains = rng.normal([0.0, -0.2, -0.5, 0.05, 0.12, -1.0], size=(300, 6))
+    ours = reality_check(gains, seed=1)
+    loss = np.zeros(300)
+    other = SPA(loss, -gains, block_size=7, reps=500, seed=2)
+    other.compute()
+    assert ours.white == pytest.approx(float(other.pvalues["upper"]), abs=0.06)
+    assert ours.hansen == pytest.approx(float(other.pvalues["consistent"]), abs=0.06)
+    assert ours.hansen <= ours.white
+    assert reality_check(gains + 0.5, seed=1).white < 0.01
+    assert reality_check(gains - 0.5, seed=1).hansen > 0.5
+    gains[150:, :3] = np.nan
+    assert 0 <= reality_check(gains, seed=1).white <= 1
+    assert np.isnan(reality_check(gains[:4]).white)
+
+
+def _file(folder: Path) -> Path:
+    series = walk()[0]
+    path = folder / "AAA.csv"
+    rows = "\n".join(f"{str(d)[:10]},{v:.6f}" for d, v in zip(series.ds, series.y, strict=True))
+    path.write_text(f"Date,Close\n{rows}\n")
+    return path
+
+
+def test_the_command_prints_best_trials_and_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space, saved = tmp_path / "space.json", tmp_path / "best.json"
+    space.write_text(json.dumps({"input_size": [4, 8]}))
+    settings = [
+        "--trials",
+        "1",
+        "--sampler",
+        "random",
+        "--horizon",
+        "1",
+        "--hidden-size",
+        "2",
+        "--epochs",
+        "1",
+        "--device",
+        "cpu",
+        "--baselines",
+        "drift",
+        "--test-size",
+        "40",
+    ]
+    words = [
+        "search",
+        str(_file(tmp_path)),
+        "--space",
+        str(space),
+        "--save-config",
+        str(saved),
+        *settings,
+    ]
+    assert main([*words, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["best", "trials", "verdict"]
+    assert set(document["best"]) == {"config", "validation"}
+    assert RunConfig.from_json(json.dumps(document["best"]["config"])) == RunConfig.from_file(saved)
+    assert [t["number"] for t in document["trials"]] == [0, 1]
+    assert 0 <= document["verdict"]["p_value"] <= 1
+    space.write_text('{"horizon": [1, 2]}')
+    assert main(words) == 2
+    assert "cannot be searched" in capsys.readouterr().err
+
+
+def test_the_search_of_notebooks_gives_settings_trials_and_the_verdict() -> None:
+    result = api.search(
+        walk(), 1, trials=1, sampler="random", space={"hidden_size": [1, 3]}, config=CONFIG
+    )
+    assert result.trials["state"].iloc[0] == "complete"
+    assert len(result.trials) == 2
+    assert str(result) == result.verdict.sentence
+    assert isinstance(result.config, RunConfig)
+
+
+@pytest.mark.slow
+def test_processes_find_what_one_finds(found: SearchFinished) -> None:
+    other, _ = searched(walk(), plan(workers=2))
+    assert losses(other)[0] == losses(found)[0]
+    assert len(other.trials.items) == 3
