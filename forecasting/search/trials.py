@@ -203,11 +203,11 @@ class Trials:
 
     def _enter(self, by_date: Floats, losses: OriginLosses, number: int) -> None:
         """Enter the mean over series of the losses from the origins of the defaults, by date."""
-        wanted = self._origins[number]
+        expected = self._origins[number]
         mine = np.array(
-            [key in wanted for key in zip(losses.symbol, losses.cutoff, strict=True)], bool
+            [key in expected for key in zip(losses.symbol, losses.cutoff, strict=True)], bool
         )
-        if int(mine.sum()) != len(wanted):
+        if int(mine.sum()) != len(expected):
             raise CandlecastError("It reads more bars than some series have before a block.")
         loss = (losses.relative if self.relative else losses.scaled)[mine]
         if not np.isfinite(loss).all():
