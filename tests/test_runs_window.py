@@ -81,7 +81,7 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     assert any("GRU 6" in entry.label for entry in bench.chart._entries())
     assert not panel.acts["difference"].isEnabled()
     assert "select two runs" in panel.acts["difference"].toolTip()
-    panel.table.setCurrentIndex(panel.table.model().index(1, 0))
+    choose(bench, 1)  # whatever keys an earlier test left down
     panel.table.selectionModel().setCurrentIndex(
         panel.table.model().index(0, 0), QItemSelectionModel.SelectionFlag.NoUpdate
     )
