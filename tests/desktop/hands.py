@@ -132,8 +132,17 @@ def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) ->
     for count in _COUNTS:
         count.extend([widget] * (1 + double))
     wait_until(widget.isVisible, f"{widget.objectName() or widget} is shown")
+    _come_to_rest(widget)
     _xdotool(*_move_to(widget, at), "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
     QApplication.processEvents()
+
+
+def _come_to_rest(widget: QWidget) -> None:
+    """Wait until a widget stays where it is: nobody clicks what is still being laid out."""
+    before = None
+    while (now := widget.mapToGlobal(widget.rect().center())) != before:
+        before = now
+        _let_happen(0.04)
 
 
 def drag(start: tuple[int, int], target: QWidget) -> None:
@@ -152,9 +161,9 @@ def drag(start: tuple[int, int], target: QWidget) -> None:
     _xdotool("mouseup", 1)
 
 
-def _let_happen() -> None:
-    """Let the program take part in a dialogue between two windows for a moment."""
-    end = time.monotonic() + 0.15
+def _let_happen(seconds: float = 0.15) -> None:
+    """Let the program go on for a moment, such as in a dialogue between two windows."""
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()
         time.sleep(0.005)
