@@ -87,10 +87,12 @@ class Workbench(QObject):
     layout : Layout
     chart, banner, header, data, model, training, results
         The parts of the layout.
-    viewing, watching, importer, clipboard, tickers, keeping, judging, backtesting, stepping,
-    journaling, auditing, running, runs, projecting,
-    steering, reviewing, reusing, guiding
-        The desks: each wires one thing that people do.
+    view_controller, watchlist_controller, importer, tickers, export_controller,
+    evaluation_controller, backtest_controller, past_forecasts, journal_controller, judging,
+    auditing, inputs_controller, runs, odds_controller, portfolio_controller,
+    project_controller, training_controller, remedy_controller, prediction_controller,
+    help_controller
+        The controllers of the features: each wires one thing that people do.
     """
 
     def __init__(self, window: QMainWindow, preferences: Preferences) -> None:
