@@ -9,6 +9,7 @@ from PySide6.QtCore import QLocale, QObject
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar
 
 from app.number_format import duration
+from app.widgets.steady_label import SteadyLabel
 from forecasting.events import EngineReady, Progress
 from forecasting.series import PriceSeries
 
@@ -28,13 +29,13 @@ class StatusLine(QObject):
     def __init__(self, bar: QStatusBar) -> None:
         super().__init__(bar)
         self._bar = bar
-        self._message, self._left, self._series, self._engine, self._memory = (
-            QLabel(),
+        self._message, self._series, self._engine, self._memory = (
             QLabel(),
             QLabel(),
             QLabel(),
             QLabel(),
         )
+        self._left = SteadyLabel(self.tr("59:59 min left"))
         self._asked_at = -math.inf
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)

@@ -27,6 +27,7 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
+from app.widgets.steady_label import SteadyLabel
 from app.widgets.table_view import TableView
 from forecasting.baselines import PARTS, model_title
 from forecasting.config import BacktestConfig, Settings
@@ -112,7 +113,8 @@ class BacktestPanel(QWidget):
             "knowing only what came before it."
         )
         self._empty = EmptyState("backtest", self.tr("Not tested through history yet"), text)
-        self._headline, self._time, self._bar = QLabel(), QLabel(), QProgressBar()
+        self._headline, self._bar = QLabel(), QProgressBar()
+        self._time = SteadyLabel(self.tr("59:59 min left"))
         self._planned = QLabel()
         self._planned.setProperty("role", "muted")
         self._planned.setWordWrap(True)

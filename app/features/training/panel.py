@@ -24,6 +24,7 @@ from app.features.training.views import DiagnosticsPage, GradientView, LossView,
 from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
+from app.widgets.steady_label import SteadyLabel
 from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade
 
 
@@ -154,7 +155,8 @@ class TrainingPanel(QStackedWidget):
         self._longer.setIcon(icon("plus", theme))
 
     def _top(self) -> QHBoxLayout:
-        self._headline, self._time = QLabel(), QLabel()
+        self._headline = QLabel()
+        self._time = SteadyLabel(self.tr("59:59 min left"))
         self._headline.setProperty("role", "heading")
         self._time.setProperty("role", "muted")
         self._pause, self._longer = QToolButton(), QToolButton()
