@@ -19,7 +19,7 @@ from app.cli.journal import settings_of
 from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.odds_output import show_odds, show_portfolio, write_paths
 from app.cli.outcomes import WRITERS
-from app.cli.progress import Stopper, finish
+from app.cli.progress import EventT, Stopper, finish
 from app.cli.runs import keep_run, run_forecasts
 from forecasting.checks import living
 from forecasting.config import GROUPS, RunConfig
@@ -27,7 +27,7 @@ from forecasting.errors import ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
-    from forecasting.events import Event
+    from forecasting.events import Event, RunFinished
     from forecasting.jobs import PathsPlan
     from forecasting.paths import LevelOdds, PathsMade
     from forecasting.series import Panel
@@ -156,6 +156,7 @@ def odds(
     it, by each of the next bars.
     """
     from forecasting import jobs
+    from forecasting.paths import PathsMade
 
     origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
     origin.check(config, settings)
@@ -172,7 +173,7 @@ def odds(
         job = jobs.simulate(
             loaded.panel, experiment, _plan(origin, loaded.panel, experiment), stopper
         )
-        made, finished = _followed(stopper, job)
+        made, finished = _followed(stopper, job, PathsMade)
         made = _within(made, experiment.task.horizon if by or settings.get("horizon") else 0)
         found = [
             _odds_of(made, series, item)
@@ -236,7 +237,6 @@ def portfolio(
     shortfall, contributions.
     """
     from forecasting import jobs
-    from forecasting.events import RunFinished
     from forecasting.paths import PortfolioMade
 
     origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
@@ -256,13 +256,12 @@ def portfolio(
         job = jobs.portfolio(
             loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
         )
-        trained: list[RunFinished] = []
-        made = finish(_noting(stopper.following(job), trained), PortfolioMade)
+        made, finished = _followed(stopper, job, PortfolioMade)
         with each_attempted() as attempt:
             for path in export or []:
                 attempt(partial(write_paths, path, made.paths))
-            if trained and keep_it:
-                keep_run(trained[0].result, settings)
+            if finished is not None and keep_it:
+                keep_run(finished.result, settings)
             attempt(lambda: show_portfolio(made, as_json))
     return stopper.exit_status
 
@@ -310,16 +309,16 @@ def _plan(origin: _ForecastOrigin, panel: Panel, config: RunConfig) -> PathsPlan
     )
 
 
-def _followed(stopper: Stopper, job: Iterator[Event]) -> tuple[PathsMade, Any]:
-    from forecasting.events import RunFinished
-    from forecasting.paths import PathsMade
-
+def _followed(
+    stopper: Stopper, job: Iterator[Event], result: type[EventT]
+) -> tuple[EventT, RunFinished | None]:
+    """Run a job to its end; return its result, and the training it took where there was one."""
     trained: list[RunFinished] = []
-    made = finish(_noting(stopper.following(job), trained), PathsMade)
+    made = finish(_noting(stopper.following(job), trained), result)
     return made, trained[0] if trained else None
 
 
-def _noting(job: Iterator[Event], trained: list[Any]) -> Iterator[Event]:
+def _noting(job: Iterator[Event], trained: list[RunFinished]) -> Iterator[Event]:
     """Pass events on, keeping what a training ended with."""
     from forecasting.events import RunFinished
 

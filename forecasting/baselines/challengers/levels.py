@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
+from forecasting.baselines.baseline import normal_quantiles
 from forecasting.series import Floats
 
 
@@ -32,8 +32,8 @@ def at_levels(values: Floats, known: Sequence[float], wanted: Sequence[float]) -
     ordered = np.sort(np.asarray(values, np.float64), axis=2)
     positive = bool((ordered > 0).all())
     path = np.log(ordered) if positive else ordered
-    scores = np.array([NormalDist().inv_cdf(level) for level in known])
-    at = np.array([NormalDist().inv_cdf(level) for level in wanted])
+    scores = normal_quantiles(known)
+    at = normal_quantiles(wanted)
     right = np.clip(np.searchsorted(scores, at), 1, scores.size - 1)
     weight = (at - scores[right - 1]) / (scores[right] - scores[right - 1])
     found = (1 - weight) * path[:, :, right - 1] + weight * path[:, :, right]
