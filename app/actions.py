@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.charts.drawing import KINDS
 from app.preferences import SCALES, SPANS, STYLES
 from app.theme import THEME_NAMES, Theme, icon
 from app.widgets.ticker_field import TickerField, TickerSettings
@@ -46,6 +47,11 @@ class Command:
 
 #: Letter that draws prices in a style, with Ctrl and Shift.
 _STYLE_KEYS = {"candles": "K", "bars": "B", "line": "L", "area": "R"}
+
+#: Letter that draws each kind of drawing, with Alt and Shift.
+_DRAWING_KEYS = {
+    "horizontal": "H", "vertical": "V", "trend": "T", "ray": "R", "rectangle": "E", "note": "N",
+}  # fmt: skip
 
 #: The commands by name. Those with a group are choices, of which one is checked.
 COMMANDS: dict[str, Command] = {
@@ -178,6 +184,39 @@ COMMANDS: dict[str, Command] = {
         "plus",
         "Draw a line over the forecast, and read the odds of reaching it while you drag it",
     ),
+    **{
+        f"draw-{name}": Command(
+            spec.title, f"Alt+Shift+{_DRAWING_KEYS[name]}", f"draw-{name}", spec.help, "draw"
+        )
+        for name, spec in KINDS.items()
+    },
+    "draw-measure": Command(
+        "&Measure",
+        "Alt+Shift+M",
+        "draw-measure",
+        "Drag over the chart to read change, percent, bars and days; Shift and drag do the same",
+        "draw",
+    ),
+    "draw-magnet": Command(
+        "Ma&gnet",
+        "Alt+Shift+G",
+        "draw-magnet",
+        "Let open, high, low and close near the pointer catch it; Ctrl does the opposite",
+        switch=True,
+    ),
+    "draw-hide": Command(
+        "&Hide drawings",
+        "",
+        "draw-hide",
+        "Hide lines, rectangles and notes, or show them",
+        switch=True,
+    ),
+    "draw-clear": Command(
+        "&Delete all drawings", "", "delete", "Delete the drawings of this series; Undo brings back"
+    ),
+    "draw-bar": Command(
+        "Show drawing &tools", "", "", "Show the tools beside the chart, or hide them", switch=True
+    ),
     "stop": Command("&Stop", "Esc", "stop", "Stop and keep the best network so far"),
     "cancel": Command(
         "&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"
@@ -303,6 +342,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "past_previous",
             "past_next",
             "add_line",
+            ">Dra&w:draw-",
             "-",
             ">&Indicators:",
             ">&Panels:",
@@ -465,7 +505,7 @@ class Actions:
         if command.group:
             action.setIconVisibleInMenu(False)
             group = self._groups.setdefault(command.group, QActionGroup(self._window))
-            if command.group == "layout":  # an arrangement of the user's own is none of them
+            if command.group in ("layout", "draw"):  # none of them may hold
                 group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)
             action.setCheckable(True)
             group.addAction(action)

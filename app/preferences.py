@@ -174,6 +174,9 @@ class Preferences:
     offline = _Value(bool, False)
     #: Whether a project is written to its file whenever something changes.
     autosave = _Value(bool, False)
+    #: Whether prices near the pointer catch it, and whether the tools that draw are shown.
+    magnet = _Value(bool, True)
+    drawing_tools = _Value(bool, True)
     #: Whether the tour was seen, or left.
     toured = _Value(bool, False)
     # The texts are "" at first, and whoever reads them validates them.

@@ -88,6 +88,9 @@ class _Drag:
     def button(self) -> Qt.MouseButton:
         return Qt.MouseButton.LeftButton
 
+    def modifiers(self) -> Qt.KeyboardModifier:
+        return Qt.KeyboardModifier.NoModifier
+
     def accept(self) -> None:
         pass
 

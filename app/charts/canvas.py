@@ -194,6 +194,8 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         self.y_axis: PriceAxis | None = None
         #: Takes a drag before the pane pans; True where it did.
         self.drag_taken: Callable[[Any], bool] = lambda _event: False
+        #: Takes a double click before the pane fits its view; True where it did.
+        self.double_click_taken: Callable[[Any], bool] = lambda _event: False
         self._canvas = Canvas(self)
         self.sigResized.connect(self._canvas.resized)
         self.sigRangeChanged.connect(self.repaint)
@@ -263,7 +265,8 @@ class Pane(pg.ViewBox):  # type: ignore[misc]
         """Fit on a double click."""
         if event.double() and event.button() == Qt.MouseButton.LeftButton:
             event.accept()
-            self.fit_requested.emit()
+            if not self.double_click_taken(event):
+                self.fit_requested.emit()
 
 
 class Grid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 
+from app.charts.attached import Drag, bar_at, price_at
 from app.charts.bars import line_pen, polygon
 from app.charts.canvas import Frame
 from forecasting.series import Dates, Floats, PriceSeries
@@ -57,7 +59,8 @@ class Grip:
 
 
 class LevelLinesArtist:
-    """Paints lines, the date, and paths, and says what lies under a pixel.
+    """Paints lines, the date, and paths, and lets them be dragged; an
+    :class:`~app.charts.attached.Attached`.
 
     Attributes
     ----------
@@ -74,6 +77,10 @@ class LevelLinesArtist:
         Limits of the lowest and highest close so far.
     ds : ndarray of datetime64[us], shape [H]
         Dates of the steps; empty without lines.
+    line_moved : callable
+        Takes the number of a dragged line, where it starts and ends now, and whether it was let go.
+    date_moved : callable
+        Takes the step of the dragged date, and whether it was let go.
     """
 
     def __init__(self) -> None:
@@ -84,6 +91,14 @@ class LevelLinesArtist:
         self.paths: Floats | None = None
         self.extremes: Floats | None = None
         self.ds: Dates = np.empty(0, "datetime64[us]")
+        self.line_moved: Callable[[int, float, float, bool], None] = lambda *_: None
+        self.date_moved: Callable[[int, bool], None] = lambda *_: None
+        self._grip: Grip | None = None
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it takes every drag: never."""
+        return False
 
     @property
     def last(self) -> int:
@@ -161,6 +176,30 @@ class LevelLinesArtist:
         painter.setPen(QColor(frame.theme.text))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
 
+    def cursor(self, frame: Frame, point: QPointF) -> Qt.CursorShape | None:
+        """Return the shape of the pointer over a line or the date."""
+        grip = self.grip(frame, point)
+        if grip is None:
+            return None
+        return Qt.CursorShape.SizeHorCursor if grip.part == "date" else Qt.CursorShape.SizeVerCursor
+
+    def drag(self, frame: Frame, drag: Drag) -> bool:
+        """Move the line, its end or the date that a drag began on; False where it began on none."""
+        if drag.begins:
+            self._grip = self.grip(frame, drag.start)
+        grip = self._grip
+        if grip is None:
+            return False
+        if drag.ends:
+            self._grip = None
+        if grip.part == "date":
+            step = min(max(bar_at(frame, drag.now.x()) - (self.cutoff or 0), 1), self.steps)
+            self.date_moved(step, drag.ends)
+            return True
+        line = grip.moved(price_at(frame, drag.now.y()))
+        self.line_moved(grip.number, line.start, line.end, drag.ends)
+        return True
+
     def grip(self, frame: Frame, point: Any) -> Grip | None:
         """Return what lies under a pixel of the pane, ends before lines before the date."""
         if self.cutoff is None or not self.lines:
@@ -179,9 +218,3 @@ class LevelLinesArtist:
         if abs(frame.column(self.cutoff + self.until) - point.x()) <= _REACH:
             return Grip("date", 0, self.lines[0], price)
         return None
-
-
-def price_at(frame: Frame, row: float) -> float:
-    """Return the price at a pixel row."""
-    index = frame.y[1] - row / max(frame.height, 1.0) * (frame.y[1] - frame.y[0])
-    return float(10**index) if frame.log else float(index)

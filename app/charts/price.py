@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QPointF, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
-from app.charts.level_lines import Grip, price_at
+from app.charts.attached import AttachedParts, Drag, bar_at, index_at
+from app.charts.drawing_editor import DrawingEditor, described, holds_drawing
+from app.charts.measure import MeasureTool
 from app.charts.overlay import in_words, read_bar, read_forecast, read_past
 from app.charts.plot import Columns
 from app.charts.price_scene import PriceScene
@@ -42,20 +44,42 @@ class PriceChart(PriceScene):
         Number of a line of levels, where it starts and ends now, and whether it was let go.
     date_dragged : int, bool
         Step that the odds are to run to, and whether it was let go.
+    pointed : object
+        The bar at the crosshair, None when the pointer leaves.
+    menu_requested : QMenu, int, float
+        The context menu opens at a bar and a price: others add their entries.
+
+    Attributes
+    ----------
+    drawings : DrawingEditor
+        Lines, rectangles and notes, and the tools that draw them.
+    measure : MeasureTool
+    magnet : bool
+        Whether prices near the pointer catch it; Ctrl does the opposite.
     """
 
     readout = Signal(str)
     legend_changed = Signal()
     line_dragged = Signal(int, float, float, bool)
     date_dragged = Signal(int, bool)
+    pointed = Signal(object)
+    menu_requested = Signal(object, int, float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._pointed: int | None = None
-        self._grip: Grip | None = None
+        self.magnet = True
         #: Tells the odds of a price at a bar, "" where there are none.
         self.odds_of: Callable[[int, float], str] = lambda _bar, _price: ""
+        self.drawings, self.measure = DrawingEditor(self._snap), MeasureTool(self._snap)
         super().__init__(parent)
-        self._price.drag_taken = self._drag_line
+        self.drawings.setParent(self)
+        self._levels.line_moved = self.line_dragged.emit
+        self._levels.date_moved = self.date_dragged.emit
+        self._parts = AttachedParts((self.measure, self._levels, self.drawings))
+        self._price.artists.insert(self._price.artists.index(self._legend), self.drawings)
+        self._price.artists.insert(self._price.artists.index(self._crosshairs[0]), self.measure)
+        self._price.drag_taken = self._drag
+        self._price.double_click_taken = self._edit_text
         self._base_action = QAction(
             QCoreApplication.translate("PriceChart", "Count &percent from this bar"), self
         )
@@ -72,6 +96,7 @@ class PriceChart(PriceScene):
         if series is not self._series:
             self._point(None)
             self._pointed = None
+            self.measure.clear()
         super().show_series(series)
 
     def set_scale(self, scale: Scale) -> None:
@@ -119,53 +144,44 @@ class PriceChart(PriceScene):
             self._point(None)
             return
         inside = pane.mapFromScene(index)
-        (low, high), (bottom, top) = pane.viewRange()
-        bar = round(low + inside.x() / max(pane.width(), 1) * (high - low))
-        y = top - inside.y() / max(pane.height(), 1) * (top - bottom)
         if pane is not self._price:
-            self._point(bar)
+            self._point(bar_at(pane.frame(), inside.x()))
             return
         self._view.viewport().setCursor(self._cursor_at(inside))
         free = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier)
-        near = (
-            []
-            if free
-            else [
-                at
-                for at in self._prices_at(bar)
-                if abs(at - y) <= _CATCH * (top - bottom) / max(pane.height(), 1)
-            ]
-        )
-        caught = min(near, key=lambda at: abs(at - y), default=None)
-        self._point(bar, y if caught is None else caught, caught is not None)
+        bar, y = self._snap(inside, free)
+        self.measure.follow(bar, y)
+        self.drawings.hover(self._price.frame(), inside, free)
+        self._point(bar, y, y in self._prices_at(bar))
 
     def _cursor_at(self, point: QPointF) -> Qt.CursorShape:
-        """Return the shape of the pointer over the legend, a line of levels, or anything else."""
+        """Return the shape of the pointer over the legend, an attached part, or anything else."""
         if self._legend.key_at(point):
             return Qt.CursorShape.PointingHandCursor
-        grip = self._levels.grip(self._price.frame(), point)
-        if grip is None:
-            return Qt.CursorShape.ArrowCursor
-        return Qt.CursorShape.SizeHorCursor if grip.part == "date" else Qt.CursorShape.SizeVerCursor
+        return self._parts.cursor(self._price.frame(), point)
 
-    def _drag_line(self, event: Any) -> bool:
-        """Move the line, its end or the date that a drag began on; False where it began on none."""
+    def _drag(self, event: Any) -> bool:
+        """Let an attached part take a drag; False where it began on none."""
+        taken = self._series is not None and self._parts.drag(self._price.frame(), Drag.of(event))
+        if taken:
+            self._price.repaint()
+        return taken
+
+    def _snap(self, point: QPointF, free: bool) -> tuple[int, float]:
+        """Return the bar under a pixel, and the position on the price axis: that of a price of the
+        bar where one is near and the magnet is on.
+        """
         frame = self._price.frame()
-        if event.isStart():
-            self._grip = self._levels.grip(frame, event.buttonDownPos())
-        grip, done = self._grip, bool(event.isFinish())
-        if grip is None:
-            return False
-        if done:
-            self._grip = None
-        if grip.part == "date":
-            bar = round(frame.x[0] + event.pos().x() / frame.bar_width)
-            step = min(max(bar - (self._levels.cutoff or 0), 1), self._levels.steps)
-            self.date_dragged.emit(step, done)
-            return True
-        line = grip.moved(price_at(frame, event.pos().y()))
-        self.line_dragged.emit(grip.number, line.start, line.end, done)
-        return True
+        bar, index = bar_at(frame, point.x()), index_at(frame, point.y())
+        caught = None if free == self.magnet else self._caught(bar, index)
+        return bar, index if caught is None else caught
+
+    def _caught(self, bar: int, index: float) -> float | None:
+        """Return the price of a bar, on the axis, that is so near that it catches the pointer."""
+        bottom, top = self._price.viewRange()[1]
+        reach = _CATCH * (top - bottom) / max(self._price.height(), 1)
+        near = [price for price in self._prices_at(bar) if abs(price - index) <= reach]
+        return min(near, key=lambda price: abs(price - index), default=None)
 
     def _prices_at(self, bar: int) -> list[float]:
         """Return the places on the axis that catch the crosshair at a bar: its prices, or what
@@ -203,13 +219,26 @@ class PriceChart(PriceScene):
         if self._studies:
             self._legend.entries = self._entries()
         self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
+        self.pointed.emit(bar)
         self.repaint_panes()
 
     def _read_with_odds(self, bar: int, y: float | None) -> str:
-        """Return what is known of a bar, and the odds of the price at the pointer."""
-        price = None if y is None else 10**y if self._price.log else y
-        odds = "" if price is None else self.odds_of(bar, price)
-        return "   ".join(filter(None, (self._read(bar), odds)))
+        """Return what is measured, what is known of a bar, and the odds of the price at the
+        pointer.
+        """
+        odds = "" if y is None else self.odds_of(bar, self._price_of(y))
+        parts = (self.measure.text(self._price.log), self._read(bar), odds)
+        return "   ".join(filter(None, parts))
+
+    def _price_of(self, index: float) -> float:
+        """Return the price at a position on the axis."""
+        return float(10**index) if self._price.log else index
+
+    @property
+    def crosshair(self) -> tuple[int, float] | None:
+        """Bar and price at the crosshair, None while it is away."""
+        bar, y = self._crosshairs[0].bar, self._crosshairs[0].y
+        return None if bar is None or y is None else (bar, self._price_of(y))
 
     def _read(self, bar: int) -> str:
         """Return what is known of a bar: its prices, and what was forecast for it."""
@@ -238,16 +267,33 @@ class PriceChart(PriceScene):
         self.refresh()
 
     def _clicked(self, event: Any) -> None:
-        """Hide or show what was clicked in the legend."""
+        """Hide or show what was clicked in the legend, or let a tool take the click."""
         if (
-            event.button() == Qt.MouseButton.LeftButton
-            and not event.double()
-            and self._price.sceneBoundingRect().contains(event.scenePos())
+            event.button() != Qt.MouseButton.LeftButton
+            or event.double()
+            or self._series is None
+            or not self._price.sceneBoundingRect().contains(event.scenePos())
         ):
-            key = self._legend.key_at(self._price.mapFromScene(event.scenePos()))
-            if key:
-                event.accept()
-                self.toggle(key)
+            return
+        point = self._price.mapFromScene(event.scenePos())
+        keys = event.modifiers()
+        free = bool(keys & Qt.KeyboardModifier.ControlModifier)
+        key = self._legend.key_at(point)
+        if key and self.drawings.tool is None:
+            event.accept()
+            change = self.solo if keys & Qt.KeyboardModifier.ShiftModifier else self.toggle
+            change(key)
+        elif self.measure.click(point, free) or self.drawings.click(
+            self._price.frame(), point, free
+        ):
+            event.accept()
+        self._price.repaint()
+
+    def _edit_text(self, event: Any) -> bool:
+        """Ask for the text of the drawing under a double click; False where there is none."""
+        return self._series is not None and self.drawings.double_click(
+            self._price.frame(), event.pos()
+        )
 
     def toggle(self, key: str) -> None:
         """Hide or show what has a key in the legend, as the user does."""
@@ -255,38 +301,119 @@ class PriceChart(PriceScene):
         self.legend_changed.emit()
         self.refresh()
 
+    def solo(self, key: str) -> None:
+        """Hide all of the legend but one entry; show all where it is alone already."""
+        keys = frozenset(entry.key for entry in self._legend.entries if entry.key)
+        others = keys - {key}
+        alone = key not in self.hidden and others <= self.hidden
+        self.hide_entries(self.hidden - keys if alone else (self.hidden | others) - {key})
+        self.legend_changed.emit()
+        self.refresh()
+
+    def fill_menu(self, menu: QMenu, position: QPoint) -> None:
+        """Let others add entries to the context menu that opens at a place of the screen.
+
+        Parameters
+        ----------
+        menu : QMenu
+        position : QPoint
+            In pixels of the screen; beside the price pane the crosshair counts.
+        """
+        if self._series is None:
+            return
+        point = self._price.mapFromScene(self._view.mapToScene(self._view.mapFromGlobal(position)))
+        inside = self._price.rect().contains(point)
+        if inside:
+            bar, index = self._snap(point, free=False)
+            grip = self.drawings.layer.grip(self._price.frame(), point)
+            if grip is not None:
+                self.drawings.select(grip.index)
+            self.menu_requested.emit(menu, bar, self._price_of(index))
+        elif self.crosshair is not None:
+            self.menu_requested.emit(menu, *self.crosshair)
+        else:
+            last = len(self._series) - 1
+            self.menu_requested.emit(menu, last, float(self._series.y[last]))
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """As in every view of bars; with Shift the arrows move the crosshair; L goes to the
-        legend, where Space hides and shows.
+        legend, where Space hides and shows; D goes through the drawings, M measures.
         """
         key, step = (
             event.key(),
             {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0),
         )
-        if key == Qt.Key.Key_L and self._series is not None:
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        crossing = bool(step) and shift and self.drawings.layer.selected is None
+        if self._series is not None and not crossing and self._key_of_part(event):
+            self._price.repaint()
+        elif key == Qt.Key.Key_L and self._series is not None:
             self._choose(0 if self._legend.chosen is None else None)
         elif self._legend.chosen is not None and (step or key == Qt.Key.Key_Space):
             keys = [entry.key for entry in self._legend.entries if entry.key]
             index = keys.index(self._legend.chosen) if self._legend.chosen in keys else 0
             if not step and keys:
-                self.toggle(keys[index])
+                change = self.solo if shift else self.toggle
+                change(keys[index])
             self._choose(index + step)
-        elif (
-            step
-            and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-            and self._series is not None
-        ):
+        elif crossing and self._series is not None:
             here = self._crosshairs[0].bar
             bar = min(
                 max((len(self._series) - 1 if here is None else here) + step, 0),
                 len(self._timeline) - 1,
             )
             prices = self._prices_at(bar)
-            self._point(
-                bar, prices[-1] if bar < len(self._series) and prices else None, bool(prices)
-            )
+            y = prices[-1] if bar < len(self._series) and prices else None
+            if y is not None:
+                self.measure.follow(bar, y)
+                self.drawings.follow_crosshair(bar, self._price_of(y))
+            self._point(bar, y, bool(prices))
         else:
             super().keyPressEvent(event)
+
+    def _key_of_part(self, event: QKeyEvent) -> bool:
+        """Let an attached part take a key; False where none does."""
+        if event.key() == Qt.Key.Key_Escape and self.measure.busy:
+            self.measure.clear()
+            self.measure.ended()
+            return True
+        if event.key() == Qt.Key.Key_M and not event.modifiers():
+            self.measure_from_crosshair()
+            return True
+        return self.drawings.key(event, self._price.frame(), self.crosshair)
+
+    def measure_from_crosshair(self) -> None:
+        """Measure from the crosshair on; where a measure is under way, end it, and where one is
+        shown, take it away.
+        """
+        if self.measure.shown:
+            self.measure.click(QPointF(), free=False)
+        elif self.crosshair is not None:
+            self.measure_from(*self.crosshair)
+        self._price.repaint()
+
+    def measure_from(self, bar: int, price: float) -> None:
+        """Measure from a bar and a price to the pointer."""
+        self.measure.start(bar, self._place(price))
+        self.setFocus()
+        self._price.repaint()
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Escape from the window's commands while a tool, a measure or a selection uses it,
+        and Ctrl+V while a drawing is on the clipboard.
+        """
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            leaves = self.drawings.busy or self.measure.busy
+            pastes = event.matches(QKeySequence.StandardKey.Paste) and holds_drawing()
+            if pastes or (leaves and event.key() == Qt.Key.Key_Escape):
+                event.accept()
+                return True
+        return bool(super().event(event))
+
+    def _update_scene(self) -> None:
+        super()._update_scene()
+        self.drawings.set_timeline(self._timeline)
+        self.measure.timeline = self._timeline
 
     def _choose(self, index: int | None) -> None:
         """Put the keyboard on an entry of the legend, or away from it, and say which."""
@@ -354,4 +481,6 @@ class PriceChart(PriceScene):
         away = [entry.label for entry in self._legend.entries if entry.key in self.hidden]
         if away:
             parts.append(f"Hidden: {', '.join(away)}.")
+        if self.drawings.drawings:
+            parts.append(described(self.drawings.drawings))
         return " ".join(parts)

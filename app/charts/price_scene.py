@@ -165,6 +165,11 @@ class PriceScene(BarView):
         self._make_studies()
         self.mark_dirty()
 
+    @property
+    def series(self) -> PriceSeries | None:
+        """What is shown."""
+        return self._series
+
     def show_indicators(self, indicators: Sequence[Indicator]) -> None:
         """Draw these indicators, and no others; each is computed when it is in view for the
         first time.

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QDockWidget,
+    QHBoxLayout,
     QMainWindow,
     QMenu,
     QStackedWidget,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.charts.price import PriceChart
 from app.features.backtest.panel import BacktestPanel
+from app.features.drawings.toolbar import DrawingToolbar
 from app.features.evaluation.panel import ResultsPanel
 from app.features.journal.panel import JournalPanel
 from app.features.model.panel import ModelPanel
@@ -100,6 +102,7 @@ class Layout(QObject):
             "odds": (self.tr("Odds"), self.odds),
             "portfolio": (self.tr("Portfolio"), self.portfolio),
         }
+        self.drawing_tools = DrawingToolbar()
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(
             "candles",
@@ -108,7 +111,13 @@ class Layout(QObject):
         )
         self._stage = QStackedWidget()
         self._stage.addWidget(self._empty)
-        self._stage.addWidget(self.chart)
+        self._charts = QWidget()
+        beside = QHBoxLayout(self._charts)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        beside.addWidget(self.drawing_tools)
+        beside.addWidget(self.chart, 1)
+        self._stage.addWidget(self._charts)
         middle = QWidget()
         rows = QVBoxLayout(middle)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -145,7 +154,7 @@ class Layout(QObject):
     def show_chart(self, shown: bool, heading: str = "", text: str = "") -> None:
         """Show the chart, or why there is nothing to draw, or what to do about it."""
         self._empty.tell(heading, text)
-        self._stage.setCurrentWidget(self.chart if shown else self._empty)
+        self._stage.setCurrentWidget(self._charts if shown else self._empty)
 
     def set_theme(self, theme: Theme) -> None:
         """Give every part the colours of a theme."""

@@ -17,6 +17,7 @@ from app.actions import Actions
 from app.background import Failure
 from app.features.audit.controller import AuditController
 from app.features.backtest.controller import BacktestController
+from app.features.drawings.controller import DrawingsController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
 from app.features.help.controller import HelpController
@@ -89,7 +90,7 @@ class Workbench(QObject):
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
     evaluation_controller, backtest_controller, past_forecasts, journal_controller, judging,
-    auditing, inputs_controller, runs, odds_controller, portfolio_controller,
+    auditing, inputs_controller, runs, odds_controller, drawings_controller, portfolio_controller,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -176,6 +177,9 @@ class Workbench(QObject):
         self.odds_controller = OddsController(
             self.session, self.chart, self.layout.odds, self.layout.presets, self.actions
         )
+        self.drawings_controller = DrawingsController(
+            window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
+        )
         self.portfolio_controller = PortfolioController(
             window, self.session, self.layout.portfolio, preferences
         )
@@ -193,6 +197,7 @@ class Workbench(QObject):
             self.watchlist_controller,
             self.runs,
             self.odds_controller,
+            self.drawings_controller,
             self.portfolio_controller,
             preferences,
         )
@@ -409,6 +414,8 @@ class Workbench(QObject):
         self._remember_settings()
         self.layout.remember(self._preferences)
         self.watchlist_controller.save()
+        if self.project_controller.path is None:
+            self.drawings_controller.save()
         self.session.close(_CLOSE_MS)
         return True
 
@@ -508,6 +515,11 @@ class Workbench(QObject):
         self.odds_controller.undo_offered.connect(
             lambda: self.training_controller.offer_undo(self.odds_controller)
         )
+        self.drawings_controller.undo_offered.connect(
+            lambda: self.training_controller.offer_undo(self.drawings_controller)
+        )
+        self.drawings_controller.notified.connect(self._status.rest)
+        self.view_controller.color_also(self.drawings_controller.set_theme)
         self.portfolio_controller.refused.connect(self.report)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
@@ -553,6 +565,7 @@ class Workbench(QObject):
         """Show what was remembered; what does not fit any more is left at its default."""
         back = self._restoring
         back.attempt(self.tr("the view of the chart"), self.view_controller.restore)
+        back.attempt(self.tr("the drawings"), self.drawings_controller.restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
         back.attempt(self.tr("the settings of the last backtest"), self.backtest_controller.restore)
         back.attempt(
@@ -648,6 +661,7 @@ class Workbench(QObject):
         self.header.show_series(series)
         self._status.show_series(series)
         self.chart.show_series(series)
+        self.drawings_controller.show()
         self.view_controller.show_span()
         self.view_controller.mark_style()
         self.running.show_run()

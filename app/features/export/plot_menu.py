@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, cast, runtime_checkable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Signal
 from PySide6.QtGui import QContextMenuEvent
@@ -26,6 +26,15 @@ class PlotWidget(Plot, Protocol):
 
     def accessibleName(self) -> str:
         """Return what the plot is called."""
+        ...
+
+
+@runtime_checkable
+class WithMenu(Protocol):
+    """A plot that adds entries of its own to the menu, by where it was opened."""
+
+    def fill_menu(self, menu: QMenu, position: QPoint) -> None:
+        """Add entries; ``position`` is in pixels of the screen."""
         ...
 
 
@@ -87,6 +96,8 @@ class PlotMenu(QObject):
         menu = QMenu(self._widget)
         menu.setToolTipsVisible(True)
         menu.aboutToHide.connect(menu.deleteLater)
+        if isinstance(self._widget, WithMenu):
+            self._widget.fill_menu(menu, place)
         if self._widget.actions():
             menu.addActions(self._widget.actions())
             menu.addSeparator()

@@ -16,6 +16,7 @@ from app import dialogs
 from app.actions import Actions
 from app.background import Failure
 from app.charts.price import PriceChart
+from app.features.drawings.controller import DrawingsController
 from app.features.model.panel import ModelPanel
 from app.features.odds.controller import OddsController
 from app.features.portfolio.controller import PortfolioController
@@ -79,6 +80,7 @@ class ProjectController(QObject):
     watchlist_controller : WatchlistController
     runs : RunsController
     odds : OddsController
+    drawings : DrawingsController
     portfolio : PortfolioController
     preferences : Preferences
 
@@ -116,6 +118,7 @@ class ProjectController(QObject):
         watchlist_controller: WatchlistController,
         runs: RunsController,
         odds: OddsController,
+        drawings: DrawingsController,
         portfolio: PortfolioController,
         preferences: Preferences,
     ) -> None:
@@ -134,7 +137,7 @@ class ProjectController(QObject):
             runs,
             preferences,
         )
-        self._odds, self._portfolio = odds, portfolio
+        self._odds, self._portfolio, self._drawings = odds, portfolio, drawings
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
         self._offered: Path | None = None
@@ -158,6 +161,7 @@ class ProjectController(QObject):
             runs.recalled,
             runs_panel.compare_requested,
             odds.changed,
+            drawings.changed,
             portfolio.changed,
         ):
             signal.connect(self._touch)
@@ -301,6 +305,7 @@ class ProjectController(QObject):
             shown,
             self._odds.kept,
             self._portfolio.holding,
+            self._drawings.drawings,
         )
 
     def _project(self, fingerprint: Callable[[PriceSeries], str] | None = None) -> Project:
@@ -312,6 +317,7 @@ class ProjectController(QObject):
             compared=self._runs.compared[:MOST_COMPARED],
             shown=self._shown(),
             odds=self._odds.kept,
+            drawings=self._drawings.drawings,
             portfolio=self._portfolio.holding,
             view=self._view(),
         )
@@ -468,6 +474,7 @@ class ProjectController(QObject):
             problems.append(self.tr("Its settings are not used: {why}").format(why=error.message))
         self._apply_view(project.view)
         self._odds.take(project.odds)
+        self._drawings.take(project.drawings)
         self._portfolio.take(project.portfolio)
         self._runs.compare(project.compared)
         self._opening = _Opening(project, tuple(problems), copy)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from app.charts.drawing import Drawings
 from app.features.odds.lines import OddsLines
 from app.features.portfolio.holding import Holding
 from app.preferences import Scale, Style
@@ -131,6 +132,8 @@ class Project(Settings):
         The run that was shown last.
     odds : OddsLines
         Lines over the forecasts.
+    drawings : Drawings
+        Lines, rectangles and notes on the charts.
     portfolio : Holding
         What is held, and how it is looked at.
     view : ProjectView
@@ -148,6 +151,7 @@ class Project(Settings):
     )
     shown: ProjectRun | None = None
     odds: OddsLines = OddsLines()
+    drawings: Drawings = Drawings()
     portfolio: Holding = Holding()
     view: ProjectView = ProjectView()
     path: str = Field("", max_length=4096)
@@ -179,6 +183,7 @@ class Project(Settings):
             self.shown.key if self.shown else "",
             self.odds,
             self.portfolio,
+            self.drawings,
         )
 
     def moved(self, folder: Path, *, inwards: bool) -> Project:
@@ -199,6 +204,7 @@ def content_of(
     shown: str,
     odds: OddsLines,
     portfolio: Holding,
+    drawings: Drawings,
 ) -> tuple[object, ...]:
     """Return what :attr:`Project.content` is made of, without making a project; one run alone is
     selected, not compared.
@@ -211,6 +217,7 @@ def content_of(
         shown,
         odds,
         portfolio,
+        drawings,
     )
 
 

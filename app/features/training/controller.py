@@ -122,12 +122,14 @@ class TrainingController(QObject):
         self._attempt(lambda: self._session.search_rate(self._model.config()))
 
     def undo(self) -> None:
-        """Take back what was done last: series taken off the list, deleted runs, or a change of
-        settings.
+        """Take back what was done last: drawings, series taken off the list, deleted runs, or a
+        change of settings.
         """
         removed, self._removed = self._removed, None
         if removed is None or not removed.put_back():
             self._model.undo()
+        elif removed.can_put_back:
+            self._removed = removed
         self._enable_undo()
 
     def offer_undo(self, removed: Removed) -> None:
