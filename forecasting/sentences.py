@@ -86,6 +86,14 @@ _SEARCHED = {
     "origins": "250 origins",
     "chance": " (p = 0.012 after correction for 17 tries)",
 }
+_RULES = "What it would have earned"
+_EARNED = {
+    "rule": "Sign of the median",
+    "earned": "+12.3 %",
+    "above": "431",
+    "count": "1,000",
+    "chance": "p = 0.812",
+}
 _COPY, _JOURNAL = "Does the line repeat the last value", "In the journal"
 
 #: Every sentence by name, in the order of the list.
@@ -546,6 +554,53 @@ SENTENCES: dict[str, Sentence] = {
         "{origins} of the test part.",
         "The CRPS of both is the same number.",
         _SEARCHED,
+    ),
+    "rules-more": Sentence(
+        _RULES,
+        "{rule} earned more than chance: {earned} after costs, and only {above} of {count} random "
+        "rules that traded as much earned as much ({chance}).",
+        "At least 20 dates of decisions, and p below 0.05 after correction for three rules and the "
+        "configurations tried.",
+        {**_EARNED, "above": "2", "chance": "p = 0.009"},
+    ),
+    "rules-chance": Sentence(
+        _RULES,
+        "{rule} earned no more than chance: {earned} after costs; {above} of {count} random rules "
+        "that traded as much earned as much or more.",
+        "At least 20 dates of decisions, and p 0.05 or more after that correction.",
+        _EARNED,
+    ),
+    "rules-still": Sentence(
+        _RULES,
+        "{rule} never changed its position ({earned} after costs), so nothing tells it from "
+        "holding.",
+        "All positions are the same.",
+        _EARNED,
+    ),
+    "rules-few": Sentence(
+        _RULES,
+        "{rule} decided too seldom to tell it from chance: {earned} after costs.",
+        "Fewer than 20 dates of decisions.",
+        _EARNED,
+    ),
+    "rules-some": Sentence(
+        _RULES,
+        "More than chance on these past forecasts: {names}. Others who try as many things find as "
+        "much now and then.",
+        "At least one rule earned more than chance.",
+        {"names": "Size by width"},
+    ),
+    "rules-none": Sentence(
+        _RULES,
+        "None of the three fixed rules earned more than chance.",
+        "At least one rule could be compared with random ones, and none earned more.",
+        {},
+    ),
+    "rules-open": Sentence(
+        _RULES,
+        "Whether the rules earned more than chance cannot be told.",
+        "Each rule decided too seldom, or never changed its position.",
+        {},
     ),
 }
 

@@ -27,7 +27,15 @@ from app.cli.exporting import (
     save_network,
 )
 from app.cli.exporting import export as export_to
-from app.cli.flags import backtest_plan, flagged, given, quantile_levels, run_config, suit_config
+from app.cli.flags import (
+    HEADINGS,
+    backtest_plan,
+    flagged,
+    given,
+    quantile_levels,
+    run_config,
+    suit_config,
+)
 from app.cli.journal import keep, settings_of
 from app.cli.judge import judge
 from app.cli.loading import Loaded, accept, load, short_series_dropped
@@ -36,6 +44,7 @@ from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.search import search
 from app.cli.terminal import OutputError, prepare, say, show, written
+from app.cli.trading_rules import judged_rules, rule_options, show_rules, write_rules
 from forecasting import __version__
 from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig, InputConfig
@@ -45,6 +54,7 @@ from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.memory import HINT, check_memory, is_out_of_memory
 from forecasting.plugins import problems
 from forecasting.sources.options import ReadOptions, TickerOptions
+from forecasting.trading_rules import RuleOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +63,7 @@ if TYPE_CHECKING:
     from forecasting.config import RunConfig
     from forecasting.events import BacktestFinished, RunResult
     from forecasting.series import Forecast, Outcomes, Panel, Profile
+    from forecasting.trading_rules import RulesJudged
 
 __all__ = ["cli", "main"]
 
@@ -402,7 +413,7 @@ def lr_find(
 
 
 @cli.command()
-@flagged(BacktestConfig, *GROUPS.values(), ReadOptions, TickerOptions)
+@flagged(BacktestConfig, RuleOptions, *GROUPS.values(), ReadOptions, TickerOptions)
 def backtest(
     sources: Sources,
     config: ConfigFile = None,
@@ -418,6 +429,18 @@ def backtest(
         typer.Option(
             metavar="FILE",
             help="Write every forecast beside what happened (.parquet, .csv). Repeatable.",
+        ),
+    ] = None,
+    rules: Annotated[
+        bool,
+        typer.Option("--rules", help="Say what three fixed trading rules would have earned."),
+    ] = False,
+    rules_export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write position and value of each rule at every bar (.csv, .parquet). Repeatable.",
+            rich_help_panel=HEADINGS["RuleOptions"],
         ),
     ] = None,
     as_json: AsJson = False,
@@ -453,8 +476,11 @@ def backtest(
     experiment, plan = run_config(config, settings), backtest_plan(settings)
     levels = quantile_levels(quantiles) if quantiles else QUANTILES
     targets = export or []
+    tables = rules_export or []
+    trading = rule_options(rules, tables, settings, experiment)
     check_suffixes(targets, WRITERS)
-    check_targets(targets, sources)
+    check_suffixes(tables, WRITERS, "--rules-export")
+    check_targets([*targets, *tables], sources)
     experiment, loaded = _suited(
         experiment, load(sources, settings, refresh, inputs=experiment.inputs), config, settings
     )
@@ -476,7 +502,10 @@ def backtest(
                 attempt(partial(write_outcomes, path, finished.outcomes, levels))
             if keep_it:
                 keep_backtest(finished, loaded.panel, settings)
-            attempt(lambda: _show_backtest(finished, plan, loaded, as_json, by_step))
+            earned = attempt(lambda: trading and judged_rules(finished, trading))
+            for path in tables if earned else ():
+                attempt(partial(write_rules, path, earned))
+            attempt(lambda: _show_backtest(finished, plan, loaded, as_json, by_step, earned))
     return stopper.exit_status
 
 
@@ -633,17 +662,24 @@ def _show_forecasts(
 
 
 def _show_backtest(
-    finished: BacktestFinished, plan: BacktestConfig, loaded: Loaded, as_json: bool, by_step: bool
+    finished: BacktestFinished,
+    plan: BacktestConfig,
+    loaded: Loaded,
+    as_json: bool,
+    by_step: bool,
+    earned: RulesJudged | None = None,
 ) -> None:
     if as_json:
         from app.cli import documents
+        from forecasting.trading_rules import document as rules_document
 
         found = documents.backtest(finished, plan, loaded.refused, by_step)
         panel = {
             "findings": documents.findings_of_all(loaded.panel),
             "left_out": documents.left_out(loaded.left_out),
         }
-        show(documents.to_json(found | panel))
+        rules = {"rules": rules_document(earned)} if earned else {}
+        show(documents.to_json(found | panel | rules))
         return
     from app.cli.tables import show_findings, show_judgement, show_left_out
 
@@ -653,6 +689,8 @@ def _show_backtest(
         finished.scores, finished.verdict, _profiles(finished.outcomes) if by_step else None, levels
     )
     show_left_out(loaded.left_out)
+    if earned:
+        show_rules(earned)
 
 
 def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:

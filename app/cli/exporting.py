@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from forecasting.events import Prediction, RunResult, Saveable
     from forecasting.series import Panel
 
+ResultT = TypeVar("ResultT")
 _NOT_IN_NAMES = re.compile(r"[^\w.=^-]")
 _ALL = "all"
 #: Most bytes of the name of a file on the usual file systems.
@@ -117,7 +118,7 @@ def _export_one(
 
 
 @contextlib.contextmanager
-def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
+def each_attempted() -> Iterator[Callable[[Callable[[], ResultT]], ResultT | None]]:
     """Hand out what tries something: whatever fails keeps nothing else from being tried, and is
     told in the end.
 
@@ -128,11 +129,12 @@ def each_attempted() -> Iterator[Callable[[Callable[[], object]], None]]:
     """
     failed: list[Exception] = []
 
-    def attempt(do: Callable[[], object]) -> None:
+    def attempt(do: Callable[[], ResultT]) -> ResultT | None:
         try:
-            do()
+            return do()
         except Exception as error:  # whatever it is, it must not cost the other files
             failed.append(error)
+            return None
 
     yield attempt
     for error in failed[1:]:
@@ -172,12 +174,14 @@ def save_network(forecaster: Saveable, path: Path) -> None:
     say(f"Wrote {path}")
 
 
-def check_suffixes(targets: Sequence[Path], known: Mapping[str, Any]) -> None:
+def check_suffixes(
+    targets: Sequence[Path], known: Mapping[str, Any], flag: str = "--export"
+) -> None:
     """Refuse a format that nothing writes, before the work rather than after it."""
     bad = next((path for path in targets if path.suffix.lower() not in known), None)
     if bad is not None:
         raise ExportError(
-            f"--export {bad}: there is no format '{bad.suffix}'.",
+            f"{flag} {bad}: there is no format '{bad.suffix}'.",
             f"Possible are {', '.join(known)}.",
         )
 

@@ -38,6 +38,7 @@ HEADINGS = {
     "BacktestConfig": "Walk-forward",
     "TickerOptions": "Tickers",
     "ForecastOptions": "Reading the forecasts",
+    "RuleOptions": "Trading rules of --rules",
     "ExportOptions": "Pictures of --export",
 }
 #: What a setting is called in the window, where people may look for that in the flags.
