@@ -502,9 +502,10 @@ def backtest(
                 attempt(partial(write_outcomes, path, finished.outcomes, levels))
             if keep_it:
                 keep_backtest(finished, loaded.panel, settings)
-            earned = attempt(lambda: trading and judged_rules(finished, trading))
-            for path in tables if earned else ():
-                attempt(partial(write_rules, path, earned))
+            earned = attempt(partial(judged_rules, finished, trading)) if trading else None
+            if earned:
+                for path in tables:
+                    attempt(partial(write_rules, path, earned))
             attempt(lambda: _show_backtest(finished, plan, loaded, as_json, by_step, earned))
     return stopper.exit_status
 

@@ -7,11 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
-from app.cli.console import console
 from app.cli.flags import given
 from app.cli.terminal import say
 from app.number_format import plain_number
@@ -70,6 +65,11 @@ def write_rules(path: Path, judged: RulesJudged) -> None:
 
 def show_rules(judged: RulesJudged) -> None:
     """Print the figures of each rule beside buy and hold, and what they say."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from app.cli.console import console
     from forecasting.trading_rules.results import CAPITAL, NOT_ADVICE
 
     out = console()

@@ -64,7 +64,7 @@ def trade(close: Floats, targets: Floats, rate: float) -> Traded:
     held = np.zeros((rules, series))
     equity = np.empty((rules, bars))
     costs, turnover, trades, exposure = np.zeros((4, rules))
-    decided = np.isfinite(targets).any(axis=(0, 2))
+    decided = np.asarray(np.isfinite(targets).any(axis=(0, 2)))
     price = np.ones(series)
     for bar in range(bars):
         price = np.where(np.isfinite(close[bar]), close[bar], price)

@@ -68,7 +68,7 @@ def market(outcomes: Outcomes) -> Market:
         No outcome is known, or a price is not above zero.
     """
     symbols = tuple(dict.fromkeys(str(symbol) for symbol in outcomes.symbol))
-    usable = np.isfinite(outcomes.y).any(axis=1)
+    usable = np.asarray(np.isfinite(outcomes.y).any(axis=1))
     if not usable.any():
         raise DataError(
             "No outcome of the backtest is known, so no rule can have earned anything.",

@@ -209,8 +209,8 @@ def document(judged: RulesJudged) -> dict[str, Any]:
 
 
 def _rule(rule: RuleJudgement) -> dict[str, Any]:
-    spread = np.quantile(rule.random_returns, [0.05, 0.5, 0.95]) if rule.random_returns.size else []
-    low, middle, high = map(float, spread) if len(spread) else (None, None, None)
+    returns = rule.random_returns if rule.random_returns.size else np.full(1, np.nan)
+    low, middle, high = (float(np.quantile(returns, q)) for q in (0.05, 0.5, 0.95))
     return {
         "name": rule.name,
         "title": rule.title,
