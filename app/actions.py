@@ -4,7 +4,7 @@ list under F1 come from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt
@@ -35,7 +35,24 @@ def _tr(text: str) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """One command: text for menus, keys, icon, and a sentence for the tool tip."""
+    """One command.
+
+    Attributes
+    ----------
+    text : str
+        For menus.
+    keys, picture, help : str
+        Shortcut, icon, and a sentence for the tool tip.
+    group : str
+        Choices of one group exclude each other.
+    switch : bool
+        It is on or off.
+    needs : str
+        What the session must have for it to be enabled, a key of ``RULES`` in
+        ``app/window/availability.py``; "" for nothing.
+    after, before : str
+        Entry of the menus that a command of a feature stands next to.
+    """
 
     text: str
     keys: str = ""
@@ -43,6 +60,9 @@ class Command:
     help: str = ""
     group: str = ""
     switch: bool = False
+    needs: str = ""
+    after: str = ""
+    before: str = ""
 
 
 #: Letter that draws prices in a style, with Ctrl and Shift.
@@ -60,24 +80,35 @@ COMMANDS: dict[str, Command] = {
         "Ctrl+O",
         "open",
         "Open prices, a project or a saved network; several files of prices make one panel",
+        needs="rest",
     ),
     "import": Command(
-        "&Import…", "Ctrl+I", "settings", "Look at a file and settle how it is read, then load it"
+        "&Import…",
+        "Ctrl+I",
+        "settings",
+        "Look at a file and settle how it is read, then load it",
+        needs="rest",
     ),
     "paste": Command(
         "Paste p&rices…",
         "Ctrl+V",
         "",
         "Look at a table from the clipboard, then load it; or load the files that were copied",
+        needs="rest",
     ),
     "ticker": Command(
-        "&Ticker…", "Ctrl+L", "ticker", "Load prices from Yahoo Finance (data for personal use)"
+        "&Ticker…",
+        "Ctrl+L",
+        "ticker",
+        "Load prices from Yahoo Finance (data for personal use)",
+        needs="rest",
     ),
     "new_project": Command(
         "&New project",
         "Ctrl+N",
         "project",
         "Begin with an empty watchlist and the default settings",
+        needs="rest",
     ),
     "save_project": Command(
         "&Save project",
@@ -94,7 +125,11 @@ COMMANDS: dict[str, Command] = {
         switch=True,
     ),
     "reload": Command(
-        "Refres&h", "F5", "refresh", "Read the loaded files again and bring tickers up to date"
+        "Refres&h",
+        "F5",
+        "refresh",
+        "Read the loaded files again and bring tickers up to date",
+        needs="row",
     ),
     "offline": Command(
         "Work off&line",
@@ -106,28 +141,29 @@ COMMANDS: dict[str, Command] = {
         "Ctrl+Shift+F",
         "forecast",
         "Let a network from a file forecast what is checked",
-    ),
-    "judge": Command(
-        "&Judge forecasts…",
-        "Ctrl+Shift+J",
-        "results",
-        "Judge a file of forecasts of any program, as the own ones are judged",
+        needs="prices",
     ),
     "save_model": Command(
         "Save &model…",
         "Ctrl+Shift+M",
         "model",
         "Write the trained network to a file that holds no code",
+        needs="network",
     ),
     "export": Command(
         "&Export…",
         "Ctrl+E",
         "export",
         "Write the forecast as PNG, SVG, PDF, CSV, Parquet or HTML report",
+        needs="chart",
     ),
-    "copy": Command("&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image"),
+    "copy": Command(
+        "&Copy chart", "Ctrl+Shift+C", "copy", "Copy the price chart as an image", needs="chart"
+    ),
     "quit": Command("&Quit", "Ctrl+Q", "quit", "Close the window"),
-    "train": Command("&Train", "Ctrl+T", "train", "Train the network on the loaded prices"),
+    "train": Command(
+        "&Train", "Ctrl+T", "train", "Train the network on the loaded prices", needs="prices"
+    ),
     "undo": Command(
         "&Undo",
         "Ctrl+Z",
@@ -135,36 +171,27 @@ COMMANDS: dict[str, Command] = {
         "Take back what was done last: a setting, series off the list, deleted runs",
     ),
     "redo": Command("&Redo", "Ctrl+Y", "redo", "Make the change again that was taken back"),
-    "pause": Command("&Pause", "Ctrl+P", "pause", "Let the training wait, or go on", switch=True),
+    "pause": Command(
+        "&Pause",
+        "Ctrl+P",
+        "pause",
+        "Let the training wait, or go on",
+        switch=True,
+        needs="pausable",
+    ),
     "longer": Command(
         "Train &longer",
         "Ctrl+Shift+T",
         "plus",
         "Go on with the finished training for as many more epochs as the form says",
+        needs="training",
     ),
     "backtest": Command(
         "&Backtest",
         "Ctrl+B",
         "backtest",
         "Test the network through history, from every date of the test part",
-    ),
-    "audit": Command(
-        "&Audit for leaks…",
-        "Ctrl+Shift+A",
-        "audit",
-        "Change the future, and see whether any input or forecast notices",
-    ),
-    "inputs": Command(
-        "Choose &inputs…",
-        "Ctrl+Shift+I",
-        "",
-        "Choose further columns that the network reads: kind, delay and form of each",
-    ),
-    "explain": Command(
-        "&Why this forecast…",
-        "Ctrl+Shift+Y",
-        "",
-        "Show how much each input and each past bar moved the forecast",
+        needs="prices",
     ),
     "past_previous": Command(
         "&Previous past forecast",
@@ -177,12 +204,6 @@ COMMANDS: dict[str, Command] = {
         "Alt+Right",
         "next",
         "Step on through past forecasts, against what happened",
-    ),
-    "add_line": Command(
-        "Add &line of odds",
-        "Alt+L",
-        "plus",
-        "Draw a line over the forecast, and read the odds of reaching it while you drag it",
     ),
     **{
         f"draw-{name}": Command(
@@ -217,11 +238,17 @@ COMMANDS: dict[str, Command] = {
     "draw-bar": Command(
         "Show drawing &tools", "", "", "Show the tools beside the chart, or hide them", switch=True
     ),
-    "stop": Command("&Stop", "Esc", "stop", "Stop and keep the best network so far"),
-    "cancel": Command(
-        "&Cancel", "Shift+Esc", "cancel", "Give up what runs and throw its result away"
+    "stop": Command(
+        "&Stop", "Esc", "stop", "Stop and keep the best network so far", needs="stoppable"
     ),
-    "fit": Command("&Fit", "Ctrl+0", "fit", "Show the whole chart"),
+    "cancel": Command(
+        "&Cancel",
+        "Shift+Esc",
+        "cancel",
+        "Give up what runs and throw its result away",
+        needs="busy",
+    ),
+    "fit": Command("&Fit", "Ctrl+0", "fit", "Show the whole chart", needs="chart"),
     "full_screen": Command(
         "F&ull screen", "F11", "", "Let the window fill the screen, or not", switch=True
     ),
@@ -322,7 +349,6 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "offline",
             "-",
             "use_model",
-            "judge",
             "save_model",
             "export",
             "copy",
@@ -341,7 +367,6 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "fit",
             "past_previous",
             "past_next",
-            "add_line",
             ">Dra&w:draw-",
             "-",
             ">&Indicators:",
@@ -358,14 +383,11 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "undo",
             "redo",
             "-",
-            "inputs",
             "train",
             "longer",
             "pause",
             "-",
             "backtest",
-            "audit",
-            "explain",
             "-",
             "stop",
             "cancel",
@@ -384,6 +406,24 @@ _EDITING = (
     QKeySequence.StandardKey.Paste,
     QKeySequence.StandardKey.SelectAll,
 )
+
+
+def _with_features(
+    commands: Mapping[str, Command],
+) -> tuple[dict[str, Command], tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Return all commands, and the menus with those of the features in their places."""
+    every = dict(COMMANDS)
+    menus = {title: list(entries) for title, entries in MENUS}
+    for name, command in commands.items():
+        neighbour = command.after or command.before
+        entries = next(entries for entries in menus.values() if neighbour in entries)
+        entries.insert(entries.index(neighbour) + bool(command.after), name)
+        names = list(every)
+        index = names.index(neighbour) + bool(command.after)
+        names.insert(index, name)
+        every[name] = command
+        every = {other: every[other] for other in names}
+    return every, tuple((title, tuple(entries)) for title, entries in menus.items())
 
 
 class _CommandsFirst(QObject):
@@ -416,10 +456,18 @@ class _CommandsFirst(QObject):
 class Actions:
     """All actions of the window, its menus and its toolbar.
 
+    Parameters
+    ----------
+    window : QMainWindow
+    features : mapping of str to Command
+        Commands of the features by name.
+
     Attributes
     ----------
+    commands : dict of str to Command
+        :data:`COMMANDS` and those of the features.
     named : dict of str to QAction
-        Every action under its name in :data:`COMMANDS`.
+        Every action under the name of its command.
     submenus : dict of str to QMenu
         Menus below menus by their title; "Recent", "Indicators" and "Panels" are for others to
         fill.
@@ -427,14 +475,15 @@ class Actions:
     ticker_settings : TickerSettings
     """
 
-    def __init__(self, window: QMainWindow) -> None:
+    def __init__(self, window: QMainWindow, features: Mapping[str, Command]) -> None:
         self._window = window
+        self.commands, menus = _with_features(features)
         self.named: dict[str, QAction] = {}
         self._groups: dict[str, QActionGroup] = {}
-        for name, command in COMMANDS.items():
+        for name, command in self.commands.items():
             self.named[name] = self._action(name, command)
         self.submenus: dict[str, QMenu] = {}
-        for title, entries in MENUS:
+        for title, entries in menus:
             self._fill(window.menuBar().addMenu(_tr(title)), entries)
         self.ticker_field, self.ticker_settings = TickerField(), TickerSettings()
         self.ticker_field.setFixedWidth(_TICKERS)
@@ -478,7 +527,7 @@ class Actions:
 
     def set_theme(self, theme: Theme) -> None:
         """Draw all icons in the colours of a theme."""
-        for name, command in COMMANDS.items():
+        for name, command in self.commands.items():
             if command.picture:
                 self.named[name].setIcon(icon(command.picture, theme))
 
@@ -486,7 +535,7 @@ class Actions:
         """Return text and keys of every action that has keys, in the order of the menus."""
         texts = []
         for name, action in self.named.items():
-            group = COMMANDS[name].group
+            group = self.commands[name].group
             text = action.iconText()
             if group and not text.startswith(group.capitalize()):
                 text = f"{_tr(group.capitalize())}: {text}"

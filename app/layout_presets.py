@@ -14,11 +14,8 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
-#: Docks of the left column, and those below the chart, in their order.
-LEFT, LOWER = (
-    ("data", "model"),
-    ("training", "results", "backtest", "journal", "runs", "odds", "portfolio"),
-)
+#: Docks of the left column, in their order; all others stand below the chart.
+LEFT = ("data", "model")
 #: Width in pixels of a window from which Training stands beside the other lower docks.
 _WIDE = 1700
 #: Width in pixels of the left column, and height of all bars together.
@@ -53,13 +50,15 @@ class LayoutPresets(QObject):
     ----------
     window : QMainWindow
     docks : mapping of str to QDockWidget
-        All of :data:`LEFT` and :data:`LOWER`.
+        All of :data:`LEFT`, and those below the chart in their order.
     size : callable
         Gives all docks the sizes of the preset, also after the next changes of the window's size.
 
     Attributes
     ----------
     docks : mapping of str to QDockWidget
+    lower : tuple of str
+        Names of the docks below the chart, in their order.
     name : str
         The preset at hand, or "" for an arrangement of the user's own.
     changed : Signal
@@ -74,6 +73,7 @@ class LayoutPresets(QObject):
         super().__init__(window)
         self._window = window
         self.docks = docks
+        self.lower = tuple(name for name in docks if name not in LEFT)
         self._size = size
         self.name = ""
         self._held: set[str] = set()
@@ -105,9 +105,9 @@ class LayoutPresets(QObject):
         of the model beside it.
         """
         with self.arranging():
-            for name in LOWER:
+            for name in self.lower:
                 self.docks[name].hide()
-            self._held = set(LOWER)
+            self._held = set(self.lower)
             QTimer.singleShot(0, self.docks["model"], self.docks["model"].raise_)
         self._name("look")
 
@@ -118,7 +118,7 @@ class LayoutPresets(QObject):
         preset = PRESETS[name]
         with self.arranging():
             self._bring_home()
-            for dock in LOWER:
+            for dock in self.lower:
                 self.docks[dock].setVisible(preset.lower > 0)
             self._held.clear()
             self._raise(preset.fronts)
@@ -173,7 +173,7 @@ class LayoutPresets(QObject):
         """
         name, _, held = text.partition(":")
         self._held = {
-            item for item in held.split(",") if item in LOWER and self.docks[item].isHidden()
+            item for item in held.split(",") if item in self.lower and self.docks[item].isHidden()
         }
         self._name(name if name in PRESETS else "")
 
@@ -181,8 +181,8 @@ class LayoutPresets(QObject):
         """Take the arrangement of a project for the user's own; where it has nothing below the
         chart, that is held back.
         """
-        self._held = {name for name in LOWER if self.docks[name].isHidden()}
-        if len(self._held) < len(LOWER):
+        self._held = {name for name in self.lower if self.docks[name].isHidden()}
+        if len(self._held) < len(self.lower):
             self._held.clear()
         self._name("look" if self._held else "")
 
@@ -246,7 +246,7 @@ class LayoutPresets(QObject):
         return not self.docks[name].isHidden() and not self.docks[name].isFloating()
 
     def _hold_back(self) -> None:
-        for name in LOWER:
+        for name in self.lower:
             if self._in_place(name):
                 self.docks[name].hide()
                 self._held.add(name)
@@ -254,9 +254,9 @@ class LayoutPresets(QObject):
     def _reveal(self) -> None:
         """Show what was held back: side by side where there is room for two, else behind tabs."""
         # Tabs of docks that are shown already would leave their bar behind in the window.
-        if self._window.width() < _WIDE and self._held == set(LOWER):
-            self._tabify(LOWER)
-        for name in LOWER:
+        if self._window.width() < _WIDE and self._held == set(self.lower):
+            self._tabify(self.lower)
+        for name in self.lower:
             if name in self._held:
                 self.docks[name].show()
         self._held.clear()
@@ -265,9 +265,9 @@ class LayoutPresets(QObject):
         """Put every dock where it is at a first start; those that are there stay, as moving them
         leaves their old tabs behind.
         """
-        tabs = LOWER if self._window.width() < _WIDE else LOWER[1:]
+        tabs = self.lower if self._window.width() < _WIDE else self.lower[1:]
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-        for names, area, together in ((LEFT, left, LEFT), (LOWER, below, tabs)):
+        for names, area, together in ((LEFT, left, LEFT), (self.lower, below, tabs)):
             if not self._at_home(names, area, together):
                 for name in names:
                     self.docks[name].setFloating(False)
@@ -300,6 +300,6 @@ class LayoutPresets(QObject):
 
     def _size_lower(self) -> None:
         """Give the docks below the chart their share of the height."""
-        lower = [self.docks[name] for name in LOWER if self._in_place(name)]
+        lower = [self.docks[name] for name in self.lower if self._in_place(name)]
         height = round((self._window.height() - _BARS) * self.lower_share)
         self._window.resizeDocks(lower, [height] * len(lower), Qt.Orientation.Vertical)

@@ -150,7 +150,7 @@ STATES = {
         lambda s: s.bench.session.state == "searching",
     ),
     "auditing": State(
-        lambda s: s.bench.auditing.start(), lambda s: s.bench.session.state == "auditing"
+        lambda s: s.bench.features["audit"].start(), lambda s: s.bench.session.state == "auditing"
     ),
     "backtesting": State(lambda s: s.test(1), lambda s: s.at_work.is_set()),
     "backtesting in two": State(lambda s: s.test(2), lambda s: _says(s, "at work")),

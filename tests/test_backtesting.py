@@ -204,7 +204,7 @@ def test_the_audit_tells_each_check_in_words_and_can_be_stopped(
         yield AuditFinished((Check("Inputs at past bars", True, "Nothing changed."),))
 
     monkeypatch.setattr("forecasting.jobs.audit", checks)
-    dialog = bench.auditing.dialog
+    dialog = bench.features["audit"].dialog
     qtbot.mouseClick(bench.layout.backtest.audit_button, Qt.MouseButton.LeftButton)
     wait(lambda: "inputs at past bars" in dialog.text)
     assert dialog.isVisible()
@@ -264,16 +264,16 @@ def test_the_real_audit_passes(bench: Workbench) -> None:
     bench.actions["audit"].trigger()
     wait(lambda: bench.session.state == "auditing")
     idle(bench)
-    assert "checks passed" in bench.auditing.dialog.text
-    bench.auditing.dialog.close()
+    assert "checks passed" in bench.features["audit"].dialog.text
+    bench.features["audit"].dialog.close()
 
 
 def test_nothing_begins_while_something_runs(bench: Workbench) -> None:
     bench.model.show_config(TINY.changed(epochs=100_000, patience=100_000))
     bench.backtest_controller.start()
     refused: list[CandlecastError] = []
-    bench.auditing.refused.connect(refused.append)
-    bench.auditing.start()
+    bench.features["audit"].refused.connect(refused.append)
+    bench.features["audit"].start()
     assert "still at work" in refused[0].message
     assert not bench.actions["audit"].isEnabled()
     assert not bench.actions["backtest"].isEnabled()

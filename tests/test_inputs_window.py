@@ -70,7 +70,7 @@ def test_the_model_form_reads_what_was_chosen(tmp_path: Path, qapp: object) -> N
     with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
         bench.load([str(tmp_path / "MINE.csv")])
         idle(bench)
-        controller = bench.inputs_controller
+        controller = bench.features["inputs"]
         controller.choose()
         wait(lambda: controller.dialog.table.rowCount() > 1)
         names = [

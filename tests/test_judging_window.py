@@ -51,7 +51,7 @@ def opened(bench: Workbench, path: Path) -> JudgeDialog:
         Qt.KeyboardModifier.NoModifier,
     )
     bench.window.dropEvent(drop)
-    dialog = bench.judging.dialog
+    dialog = bench.features["judge"].dialog
     assert dialog is not None
     wait(lambda: bool(dialog.text))
     return dialog
@@ -59,7 +59,9 @@ def opened(bench: Workbench, path: Path) -> JudgeDialog:
 
 def judged(bench: Workbench, dialog: JudgeDialog) -> None:
     dialog.judge.click()
-    wait(lambda: bench.judging.shown.isVisible() and bench.judging.dialog is None)
+    wait(
+        lambda: bench.features["judge"].shown.isVisible() and bench.features["judge"].dialog is None
+    )
     idle(bench)
 
 
@@ -70,15 +72,15 @@ def test_a_dropped_file_of_forecasts_is_judged(bench: Workbench, tmp_path: Path)
     dialog.truth.setCurrentIndex(dialog.truth.findData("prices"))
     assert dialog.uses_prices
     judged(bench, dialog)
-    shown = bench.judging.shown
+    shown = bench.features["judge"].shown
     assert "loses to" in shown.found.models["forecasts"].verdict.sentence  # type: ignore[union-attr]
     assert "on points only" in shown.findings
     report, table = tmp_path / "r.html", tmp_path / "f.csv"
-    assert bench.judging.save_report(report)
+    assert bench.features["judge"].save_report(report)
     assert "loses to" in report.read_text()
-    assert bench.judging.export(table)
+    assert bench.features["judge"].export(table)
     assert pd.read_csv(table)["model"].nunique() > 2
-    assert not bench.judging.export(tmp_path / "f.docx")
+    assert not bench.features["judge"].export(tmp_path / "f.docx")
     shown.close()
 
 
@@ -96,10 +98,10 @@ def test_what_is_open_is_settled_in_the_dialog(bench: Workbench, tmp_path: Path)
     wait(lambda: "299 forecasts of GRU" in dialog.text)
     dialog.baselines.setText("random-walk, drift")
     judged(bench, dialog)
-    found = bench.judging.shown.found
+    found = bench.features["judge"].shown.found
     assert found is not None
     assert list(found.models["GRU"].outcomes) == ["GRU", "random-walk", "drift"]
-    bench.judging.shown.close()
+    bench.features["judge"].shown.close()
 
 
 def test_what_cannot_be_judged_is_said_and_the_dialog_stays(

@@ -30,8 +30,8 @@ def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     """The window on two series of 300 bars, without lines and with equal weights."""
     opened.session.remove(range(len(opened.session.watchlist)))
-    opened.odds_controller.take(OddsLines())
-    opened.portfolio_controller.take(Holding(model="random-walk", horizon=3))
+    opened.features["odds"].take(OddsLines())
+    opened.features["portfolio"].take(Holding(model="random-walk", horizon=3))
     files = [price_file(tmp_path / f"{name}.csv", bars=300) for name in ("one", "two")]
     opened.watchlist_controller.load(files)
     idle(opened)
@@ -41,16 +41,16 @@ def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
 
 
 def add_line(bench: Workbench) -> None:
-    before = len(bench.odds_controller.kept.lines)
+    before = len(bench.features["odds"].kept.lines)
     bench.actions["add_line"].trigger()
-    wait(lambda: len(bench.odds_controller.kept.lines) > before)
+    wait(lambda: len(bench.features["odds"].kept.lines) > before)
 
 
 def test_a_line_tells_the_odds_of_its_level(bench: Workbench) -> None:
     add_line(bench)
-    panel, series = bench.layout.odds, bench.session.series
+    panel, series = bench.layout.panels["odds"], bench.session.series
     assert series is not None
-    (line,) = bench.odds_controller.kept.of(series.symbol)
+    (line,) = bench.features["odds"].kept.of(series.symbol)
     assert line.start == line.end > series.y[-1]
     assert "to close above" in panel.summary()
     assert "to touch it by then" in panel.summary()
@@ -65,18 +65,18 @@ def test_a_drag_moves_a_line_and_undo_puts_it_back(bench: Workbench) -> None:
     add_line(bench)
     series, chart = bench.session.series, bench.chart
     assert series is not None
-    (line,) = bench.odds_controller.kept.of(series.symbol)
-    before = bench.layout.odds.summary()
+    (line,) = bench.features["odds"].kept.of(series.symbol)
+    before = bench.layout.panels["odds"].summary()
     chart.line_dragged.emit(0, line.start * 1.01, line.end * 1.01, False)
-    assert bench.layout.odds.summary() != before
+    assert bench.layout.panels["odds"].summary() != before
     chart.line_dragged.emit(0, line.start * 1.02, line.end * 1.05, True)
-    (moved,) = bench.odds_controller.kept.of(series.symbol)
+    (moved,) = bench.features["odds"].kept.of(series.symbol)
     assert moved.end == pytest.approx(line.end * 1.05)
     bench.actions["undo"].trigger()
-    assert bench.odds_controller.kept.of(series.symbol) == (line,)
+    assert bench.features["odds"].kept.of(series.symbol) == (line,)
     chart.date_dragged.emit(4, True)
-    assert bench.odds_controller.kept.until == 4
-    assert bench.layout.odds.until.value() == 4
+    assert bench.features["odds"].kept.until == 4
+    assert bench.layout.panels["odds"].until.value() == 4
 
 
 class _Drag:
@@ -116,7 +116,7 @@ def test_a_drag_on_a_line_moves_it_and_not_the_view(bench: Workbench) -> None:
     assert series is not None
     price = float(series.y[-1])
     line = OddsLine(symbol=series.symbol, start=price, end=price)  # in view wherever that is
-    bench.odds_controller.take(OddsLines(lines=(line,)))
+    bench.features["odds"].take(OddsLines(lines=(line,)))
     chart.refresh()
     QApplication.processEvents()
     pane = chart._price
@@ -128,43 +128,43 @@ def test_a_drag_on_a_line_moves_it_and_not_the_view(bench: Workbench) -> None:
         now = start + QPointF(0, down)
         pane.mouseDragEvent(_Drag(start, now, last, step))
         last = now
-    (moved,) = bench.odds_controller.kept.of(series.symbol)
+    (moved,) = bench.features["odds"].kept.of(series.symbol)
     unit = (top - bottom) / pane.height()
     assert moved.start == pytest.approx(price - 20 * unit, rel=1e-6)
     assert pane.viewRange()[0] == pytest.approx(span)
     away = QPointF(pane.width() / 2, row - 60)
     pane.mouseDragEvent(_Drag(away, away + QPointF(30, 0), away, "start"))
-    assert bench.odds_controller.kept.of(series.symbol) == (moved,)
+    assert bench.features["odds"].kept.of(series.symbol) == (moved,)
     assert pane.viewRange()[0] != pytest.approx(span)
 
 
 def test_lines_are_named_removed_and_kept_in_a_project(bench: Workbench, tmp_path: Path) -> None:
     add_line(bench)
-    bench.layout.odds.renamed.emit(0, "Take profit")
-    assert "Take profit" in bench.layout.odds.summary()
+    bench.layout.panels["odds"].renamed.emit(0, "Take profit")
+    assert "Take profit" in bench.layout.panels["odds"].summary()
     path = tmp_path / "kept.candleproject"
     assert bench.project_controller.save_to(path)
     kept = read_project(path).odds
-    assert kept == bench.odds_controller.kept
+    assert kept == bench.features["odds"].kept
     assert kept.lines[0].name == "Take profit"
-    bench.layout.odds.remove_requested.emit(0)
-    assert bench.odds_controller.kept.lines == ()
+    bench.layout.panels["odds"].remove_requested.emit(0)
+    assert bench.features["odds"].kept.lines == ()
     bench.actions["undo"].trigger()
-    assert bench.odds_controller.kept == kept
+    assert bench.features["odds"].kept == kept
 
 
 def test_paths_and_limits_are_drawn_on_demand(bench: Workbench) -> None:
     add_line(bench)
     levels = bench.chart._levels
     assert levels.paths is None
-    bench.layout.odds.paths_box.setChecked(True)
-    bench.layout.odds.extremes_box.setChecked(True)
+    bench.layout.panels["odds"].paths_box.setChecked(True)
+    bench.layout.panels["odds"].extremes_box.setChecked(True)
     assert levels.paths is not None
     assert levels.paths.shape == (20, 21)
     assert levels.extremes is not None
     assert (np.diff(levels.extremes[-1]) >= 0).all()
-    bench.layout.odds.paths_box.setChecked(False)
-    bench.layout.odds.extremes_box.setChecked(False)
+    bench.layout.panels["odds"].paths_box.setChecked(False)
+    bench.layout.panels["odds"].extremes_box.setChecked(False)
 
 
 def test_the_pointer_reads_the_odds_of_its_price(bench: Workbench) -> None:
@@ -183,14 +183,14 @@ def test_a_series_has_at_most_twelve_lines() -> None:
 
 
 def value(bench: Workbench) -> None:
-    before = bench.portfolio_controller.valued
-    bench.layout.portfolio.value_button.click()
-    wait(lambda: bench.portfolio_controller.valued is not before)
+    before = bench.features["portfolio"].valued
+    bench.layout.panels["portfolio"].value_button.click()
+    wait(lambda: bench.features["portfolio"].valued is not before)
     idle(bench)
 
 
 def test_the_checked_series_are_valued_together(bench: Workbench) -> None:
-    panel = bench.layout.portfolio
+    panel = bench.layout.panels["portfolio"]
     value(bench)
     panel.refresh()
     assert "value at risk" in panel.summary()
@@ -203,7 +203,7 @@ def test_the_checked_series_are_valued_together(bench: Workbench) -> None:
 
 
 def test_weights_are_typed_read_and_kept(bench: Workbench, tmp_path: Path) -> None:
-    panel, controller = bench.layout.portfolio, bench.portfolio_controller
+    panel, controller = bench.layout.panels["portfolio"], bench.features["portfolio"]
     cell = panel.weights.item(0, 1)
     assert cell is not None
     cell.setText("0.9")
@@ -226,7 +226,7 @@ def test_weights_are_typed_read_and_kept(bench: Workbench, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_portfolio_is_judged_on_demand(bench: Workbench) -> None:
-    panel = bench.layout.portfolio
+    panel = bench.layout.panels["portfolio"]
     panel.backtest_box.setChecked(True)
     value(bench)
     panel.refresh()

@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from window_bench import price_file, window
 
-from app.layout_presets import LOWER
 from app.window import first_size
 from app.window.workbench import Workbench
 
@@ -24,7 +23,7 @@ def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
 
 def shown(bench: Workbench) -> set[str]:
     QApplication.processEvents()
-    return {name for name in LOWER if not bench.layout.docks[name].isHidden()}
+    return {name for name in bench.layout.presets.lower if not bench.layout.docks[name].isHidden()}
 
 
 def front(bench: Workbench, *names: str) -> list[str]:
@@ -42,10 +41,10 @@ def test_nothing_stands_below_the_chart_before_something_was_trained(bench: Work
 def test_the_layout_follows_what_is_done(bench: Workbench) -> None:
     presets = bench.layout.presets
     presets.follow("train")
-    assert shown(bench) == set(LOWER)
-    assert front(bench, *LOWER) == ["training"]
+    assert shown(bench) == set(bench.layout.presets.lower)
+    assert front(bench, *bench.layout.presets.lower) == ["training"]
     presets.follow("judge")
-    assert front(bench, *LOWER) == ["results"]
+    assert front(bench, *bench.layout.presets.lower) == ["results"]
     assert bench.actions["layout-judge"].isChecked()
 
 
@@ -57,7 +56,7 @@ def test_a_preset_that_was_chosen_stays(bench: Workbench) -> None:
         assert bench.layout.presets.name == "look"
     bench.actions["layout-judge"].trigger()
     bench.layout.presets.follow("train")
-    assert front(bench, *LOWER) == ["results"]
+    assert front(bench, *bench.layout.presets.lower) == ["results"]
 
 
 def test_what_the_user_has_moved_stays_and_held_back_panels_still_come(bench: Workbench) -> None:
@@ -66,7 +65,7 @@ def test_what_the_user_has_moved_stays_and_held_back_panels_still_come(bench: Wo
     assert bench.layout.presets.name == ""
     assert not any(action.isChecked() for action in bench.actions.choices("layout").values())
     bench.layout.presets.follow("train")
-    assert front(bench, *LOWER) == ["training"]
+    assert front(bench, *bench.layout.presets.lower) == ["training"]
     assert data.isFloating()
     assert bench.layout.presets.name == ""
 
@@ -76,7 +75,7 @@ def test_a_panel_that_the_user_closed_does_not_come_back_by_itself(bench: Workbe
     QApplication.processEvents()
     bench.layout.docks["results"].close()
     bench.layout.presets.follow("judge")
-    assert shown(bench) == set(LOWER) - {"results"}
+    assert shown(bench) == set(bench.layout.presets.lower) - {"results"}
 
 
 def test_a_preset_brings_every_panel_home(bench: Workbench) -> None:
@@ -85,7 +84,7 @@ def test_a_preset_brings_every_panel_home(bench: Workbench) -> None:
     bench.layout.docks["results"].setFloating(True)
     bench.layout.docks["model"].close()
     bench.actions["layout-judge"].trigger()
-    assert front(bench, *LOWER) == ["results"]
+    assert front(bench, *bench.layout.presets.lower) == ["results"]
     assert not bench.layout.docks["results"].isFloating()
     assert not bench.layout.docks["model"].isHidden()
 
@@ -101,14 +100,14 @@ def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: obje
             bench.layout.remember(bench._preferences)
     with window(tmp_path / "settings", prices) as bench:
         bench.layout.presets.follow("train")
-        assert front(bench, *LOWER) == ["training"]
+        assert front(bench, *bench.layout.presets.lower) == ["training"]
         bench._preferences.preset = ""
         # A version without presets.
         bench.layout.remember = lambda preferences: preferences.keep_bytes(
             "state", bench.layout.presets.state()
         )  # type: ignore[method-assign]
     with window(tmp_path / "settings", prices) as bench:
-        assert shown(bench) == set(LOWER)
+        assert shown(bench) == set(bench.layout.presets.lower)
         assert bench.layout.presets.name == ""
 
 
@@ -116,7 +115,7 @@ def test_the_tour_leaves_the_panels_as_they_were(bench: Workbench) -> None:
     bench.help_controller.tour.begin()
     for _ in range(2):
         bench.help_controller.tour.card.next.click()
-    assert front(bench, *LOWER) == ["results"]
+    assert front(bench, *bench.layout.presets.lower) == ["results"]
     for _ in range(2):
         bench.help_controller.tour.card.next.click()
     assert shown(bench) == set()

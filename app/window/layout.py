@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,15 +24,14 @@ from app.features.drawings.toolbar import DrawingToolbar
 from app.features.evaluation.panel import ResultsPanel
 from app.features.journal.panel import JournalPanel
 from app.features.model.panel import ModelPanel
-from app.features.odds.panel import OddsPanel
 from app.features.past_forecasts.navigator import PastForecastNavigator
-from app.features.portfolio.panel import PortfolioPanel
 from app.features.project.recovery_bar import RecoveryBar
 from app.features.runs.panel import RunsPanel
+from app.features.spec import FeatureSpec
 from app.features.training.panel import TrainingPanel
 from app.features.training.resume_bar import ResumeBar
 from app.features.watchlist.panel import DataPanel
-from app.layout_presets import LEFT, LOWER, LayoutPresets
+from app.layout_presets import LEFT, LayoutPresets
 from app.preferences import Preferences
 from app.theme import Theme
 from app.widgets.banner import Banner
@@ -54,15 +54,18 @@ class Layout(QObject):
     window : QMainWindow
     panels_menu : QMenu
         Gets a switch for every dock.
+    features : sequence of FeatureSpec
+        Those with a panel get a dock below the chart, in their order.
 
     Attributes
     ----------
-    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, odds,
-    portfolio, status
+    banner, header, stepper, chart, data, model, training, results, backtest, journal, runs, status
         The parts.
+    panels : dict of str to QWidget
+        The panel of every dock.
     docks : dict of str to QDockWidget
-        ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``,
-        ``odds``, ``portfolio``.
+        ``data``, ``model``, ``training``, ``results``, ``backtest``, ``journal``, ``runs``, and
+        those of the features.
     presets : LayoutPresets
     compact_changed : Signal
         The window has become narrow (True), or wide again.
@@ -70,7 +73,9 @@ class Layout(QObject):
 
     compact_changed = Signal(bool)
 
-    def __init__(self, window: QMainWindow, panels_menu: QMenu) -> None:
+    def __init__(
+        self, window: QMainWindow, panels_menu: QMenu, features: Sequence[FeatureSpec]
+    ) -> None:
         super().__init__(window)
         self._window = window
         self._compact: bool | None = None
@@ -89,19 +94,20 @@ class Layout(QObject):
         self.resume = ResumeBar()
         self.runs, self.recovery = RunsPanel(), RecoveryBar()
         self.backtest, self.journal = BacktestPanel(), JournalPanel()
-        self.odds, self.portfolio = OddsPanel(), PortfolioPanel()
-        #: Title and panel of each dock.
-        self._panels: dict[str, tuple[str, Any]] = {
-            "data": (self.tr("Data"), self.data),
-            "model": (self.tr("Model"), self.model),
-            "training": (self.tr("Training"), self.training),
-            "results": (self.tr("Results"), self.results),
-            "backtest": (self.tr("Backtest"), self.backtest),
-            "journal": (self.tr("Journal"), self.journal),
-            "runs": (self.tr("Runs"), self.runs),
-            "odds": (self.tr("Odds"), self.odds),
-            "portfolio": (self.tr("Portfolio"), self.portfolio),
+        self._titles = {
+            "data": self.tr("Data"),
+            "model": self.tr("Model"),
+            "training": self.tr("Training"),
+            "results": self.tr("Results"),
+            "backtest": self.tr("Backtest"),
+            "journal": self.tr("Journal"),
+            "runs": self.tr("Runs"),
         }
+        self.panels: dict[str, Any] = {name: getattr(self, name) for name in self._titles}
+        for spec in features:
+            if spec.panel is not None:
+                self._titles[spec.name] = self.tr(spec.title)
+                self.panels[spec.name] = spec.panel()
         self.drawing_tools = DrawingToolbar()
         self.status = StatusLine(window.statusBar())
         self._empty = EmptyState(
@@ -158,14 +164,13 @@ class Layout(QObject):
 
     def set_theme(self, theme: Theme) -> None:
         """Give every part the colours of a theme."""
-        panels = [panel for _, panel in self._panels.values()]
         for part in (
             self.recovery,
             self.resume,
             self.banner,
             self.header,
             self.stepper,
-            *panels,
+            *self.panels.values(),
             self.chart,
             self._empty,
         ):
@@ -192,15 +197,15 @@ class Layout(QObject):
     def _dock_panels(self, panels_menu: QMenu) -> None:
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
         self._window.setCorner(Qt.Corner.BottomLeftCorner, left)
-        for name in (*LEFT, *LOWER):
-            title, panel = self._panels[name]
-            dock = QDockWidget(title, self._window)
+        for name, panel in self.panels.items():
+            dock = QDockWidget(self._titles[name], self._window)
             dock.setObjectName(name)
             dock.setWidget(panel)
             self._window.addDockWidget(left if name in LEFT else below, dock)
             panels_menu.addAction(dock.toggleViewAction())
             self.docks[name] = dock
-        for before, after in (*pairwise(LEFT), *pairwise(LOWER[1:])):
+        lower = [name for name in self.panels if name not in LEFT]
+        for before, after in (*pairwise(LEFT), *pairwise(lower[1:])):
             self._window.tabifyDockWidget(self.docks[before], self.docks[after])
         self.docks["results"].raise_()
         self._window.setTabPosition(left, QTabWidget.TabPosition.North)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
@@ -15,7 +16,6 @@ from app import dialogs, log
 from app.accessibility import complete, take_literally
 from app.actions import Actions
 from app.background import Failure
-from app.features.audit.controller import AuditController
 from app.features.backtest.controller import BacktestController
 from app.features.drawings.controller import DrawingsController
 from app.features.evaluation.controller import EvaluationController
@@ -23,17 +23,14 @@ from app.features.export.controller import ExportController
 from app.features.help.controller import HelpController
 from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
-from app.features.inputs.controller import InputsController
 from app.features.journal.controller import JournalController
-from app.features.judge.controller import JudgeController
-from app.features.odds.controller import OddsController
 from app.features.past_forecasts.controller import PastForecastController
-from app.features.portfolio.controller import PortfolioController
 from app.features.prediction.controller import PredictionController, is_network
 from app.features.project.controller import ProjectController
 from app.features.project.project_file import is_project
 from app.features.remedies.controller import RemedyController, Step
 from app.features.runs.controller import RunsController
+from app.features.spec import FeatureContext, FeatureController
 from app.features.tickers.controller import TickerController
 from app.features.training.controller import TrainingController
 from app.features.training.run_view import RunView
@@ -42,7 +39,8 @@ from app.features.watchlist.controller import WatchlistController
 from app.preferences import Preferences
 from app.session import Session
 from app.watchlist import Choice
-from app.window.availability import DECIDED, available
+from app.window.availability import available
+from app.window.features import FEATURES, commands
 from app.window.layout import Layout
 from app.window.restoring import StateRestorer
 from forecasting.config import RunConfig
@@ -89,8 +87,8 @@ class Workbench(QObject):
     chart, banner, header, data, model, training, results
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
-    evaluation_controller, backtest_controller, past_forecasts, journal_controller, judging,
-    auditing, inputs_controller, runs, odds_controller, drawings_controller, portfolio_controller,
+    evaluation_controller, backtest_controller, past_forecasts, journal_controller, runs,
+    drawings_controller,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -109,8 +107,8 @@ class Workbench(QObject):
         self._progress_shown: Progress | None = None
         self._restoring = StateRestorer()
         self.session = Session()
-        self.actions = Actions(window)
-        self.layout = Layout(window, self.actions.submenus["Panels"])
+        self.actions = Actions(window, commands())
+        self.layout = Layout(window, self.actions.submenus["Panels"], FEATURES)
         self.chart, self.banner, self.header, self._status = (
             self.layout.chart,
             self.layout.banner,
@@ -155,13 +153,6 @@ class Workbench(QObject):
         self.journal_controller = JournalController(
             self.session, self.layout.journal, self.watchlist_controller, self.past_forecasts
         )
-        self.judging = JudgeController(window, self.session, self.actions, preferences)
-        self.auditing = AuditController(
-            window, self.session, self.model, self.layout.backtest, self.actions
-        )
-        self.inputs_controller = InputsController(
-            window, self.session, self.model, self.actions, preferences
-        )
         self.running = RunView(
             self.session, self.chart, self.training, self.results, self.layout.presets
         )
@@ -174,14 +165,9 @@ class Workbench(QObject):
             self.watchlist_controller,
             self.export_controller.may_forget,
         )
-        self.odds_controller = OddsController(
-            self.session, self.chart, self.layout.odds, self.layout.presets, self.actions
-        )
+        self.features = self._make_features()
         self.drawings_controller = DrawingsController(
             window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
-        )
-        self.portfolio_controller = PortfolioController(
-            window, self.session, self.layout.portfolio, preferences
         )
         self.project_controller = ProjectController(
             window,
@@ -196,9 +182,9 @@ class Workbench(QObject):
             self.view_controller,
             self.watchlist_controller,
             self.runs,
-            self.odds_controller,
+            self.features["odds"],
             self.drawings_controller,
-            self.portfolio_controller,
+            self.features["portfolio"],
             preferences,
         )
         self.training_controller = TrainingController(
@@ -233,6 +219,8 @@ class Workbench(QObject):
         )
         self._wire_session()
         self._wire_panels()
+        for feature in self.features.values():
+            self._wire_feature(feature)
         self._wire_actions()
         preferences.told = self.banner.show_lasting
         self.layout.compact_changed.connect(self.actions.set_compact)
@@ -289,8 +277,9 @@ class Workbench(QObject):
 
     def open_files(self, files: Sequence[str]) -> None:
         """Open what was dropped or chosen: forecasts are judged, everything else is loaded."""
-        if self.judging.takes(list(files)):
-            self.judging.open(files[0])
+        taker = self._taker(list(files))
+        if taker is not None:
+            taker.open(files[0])
         else:
             self.load(files)
 
@@ -494,15 +483,8 @@ class Workbench(QObject):
         self.prediction_controller.notified.connect(self.banner.show_notice)
         self.prediction_controller.shown.connect(self._show_series)
         self.backtest_controller.refused.connect(self.report)
-        self.auditing.refused.connect(self.report)
-        self.inputs_controller.refused.connect(self.report)
-        self.judging.refused.connect(self.report)
-        self.judging.notified.connect(self.banner.show_notice)
-        self.view_controller.color_also(self.judging.set_theme)
         self.journal_controller.notified.connect(self.banner.show_notice)
         self.journal_controller.warned.connect(self.banner.show_lasting)
-        self.view_controller.color_also(self.auditing.dialog.set_theme)
-        self.view_controller.color_also(self.inputs_controller.set_theme)
         self.project_controller.refused.connect(self.report)
         self.project_controller.notified.connect(self.banner.show_notice)
         self.project_controller.warned.connect(self.banner.show_lasting)
@@ -512,15 +494,11 @@ class Workbench(QObject):
         self.runs.warned.connect(self.banner.show_lasting)
         self.runs.recalled.connect(self._show_recalled)
         self.runs.deleted.connect(lambda: self.training_controller.offer_undo(self.runs))
-        self.odds_controller.undo_offered.connect(
-            lambda: self.training_controller.offer_undo(self.odds_controller)
-        )
         self.drawings_controller.undo_offered.connect(
             lambda: self.training_controller.offer_undo(self.drawings_controller)
         )
         self.drawings_controller.notified.connect(self._status.rest)
         self.view_controller.color_also(self.drawings_controller.set_theme)
-        self.portfolio_controller.refused.connect(self.report)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
         self.runs.tested.connect(self.backtest_controller.recall)
@@ -537,6 +515,33 @@ class Workbench(QObject):
         self.model.train_requested.connect(self.train)
         self.model.stop_requested.connect(self.session.stop)
         self.banner.details_requested.connect(self._show_details)
+
+    def _make_features(self) -> dict[str, Any]:
+        """Return the controllers of the features that stand by themselves, by name."""
+        context = FeatureContext(
+            self.window,
+            self.session,
+            self.actions,
+            self._preferences,
+            self.chart,
+            self.model,
+            self.layout.presets,
+            self.layout.panels,
+        )
+        return {spec.name: spec.controller(context) for spec in FEATURES}
+
+    def _wire_feature(self, feature: FeatureController) -> None:
+        feature.refused.connect(self.report)
+        feature.notified.connect(self.banner.show_notice)
+        feature.warned.connect(self.banner.show_lasting)
+        feature.undo_offered.connect(partial(self.training_controller.offer_undo, feature))
+        self.view_controller.color_also(feature.set_theme)
+
+    def _taker(self, files: list[str]) -> FeatureController | None:
+        """Return the feature that opens some files, None where they are prices, a project or a
+        network.
+        """
+        return next((feature for feature in self.features.values() if feature.takes(files)), None)
 
     def _wire_actions(self) -> None:
         def on(name: str, do: Callable[[], object]) -> None:
@@ -702,17 +707,16 @@ class Workbench(QObject):
         self.model.show_running(
             running=running, stopping=state == "stopping", ready=ready, loading=state == "loading"
         )
-        named = self.actions
-        can = available(session)
-        for name in DECIDED:
-            named[name].setEnabled(name in can)
-        named["pause"].setChecked(state == "paused")
+        can = available(session, self.actions.commands)
+        for name, enabled in can.items():
+            self.actions[name].setEnabled(enabled)
+        self.actions["pause"].setChecked(state == "paused")
         for action in (
             *self.actions.submenus["Samples"].actions(),
             *self.actions.submenus["Recent"].actions(),
         ):
-            action.setEnabled("open" in can)
-        named.ticker_field.setEnabled("ticker" in can)
+            action.setEnabled(can["open"])
+        self.actions.ticker_field.setEnabled(can["ticker"])
 
     def _say_state(self, state: str) -> None:
         words = {
@@ -786,8 +790,9 @@ class Workbench(QObject):
 
     def _ask_open(self, choice: Choice = "only") -> None:
         files = dialogs.ask_open(self.window, self._preferences)
-        if self.judging.takes(files):
-            self.judging.open(files[0])
+        taker = self._taker(files)
+        if taker is not None:
+            taker.open(files[0])
         elif any(is_project(file) or is_network(file) for file in files):
             self.load(files)
         else:

@@ -71,7 +71,7 @@ OPENED: dict[str, Callable[[Workbench], object]] = {
     "indicator": lambda bench: bench.view_controller.indicator_controller.ask(
         Indicator("bollinger")
     ),
-    "audit": lambda bench: bench.auditing.dialog.show(),
+    "audit": lambda bench: bench.features["audit"].dialog.show(),
     "rates": rates,
     "differences": differences,
     "fault": lambda bench: bench.report(ValueError("a fault that nobody expected")),

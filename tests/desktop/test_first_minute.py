@@ -9,7 +9,6 @@ from hands import assert_alive, assert_sound, painted, press_keys, resized, star
 from PySide6.QtWidgets import QWidget
 from window_bench import price_file
 
-from app.layout_presets import LOWER
 from app.window.workbench import Workbench
 
 
@@ -26,7 +25,11 @@ def seen_whole(widget: QWidget) -> bool:
 
 def lower_seen(bench: Workbench) -> list[str]:
     """Return the docks below the chart of which something can be seen."""
-    return [name for name in LOWER if not bench.layout.docks[name].visibleRegion().isEmpty()]
+    return [
+        name
+        for name in bench.layout.presets.lower
+        if not bench.layout.docks[name].visibleRegion().isEmpty()
+    ]
 
 
 @pytest.mark.parametrize("size", [(1280, 820), (1024, 700)], ids=["1280x820", "1024x700"])

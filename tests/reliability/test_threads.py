@@ -207,7 +207,7 @@ def acted(scene: Scene, state: str, act: Callable[[Scene], None]) -> None:
     for dialog in (
         bench.importer.dialog,
         bench.export_controller.dialog,
-        bench.auditing.dialog,
+        bench.features["audit"].dialog,
         bench.training_controller._rates,
     ):
         if dialog is not None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app.actions import Actions
 from app.features.audit.dialog import AuditDialog
 from app.features.backtest.panel import BacktestPanel
 from app.features.model.panel import ModelPanel
+from app.features.spec import FeatureController
 from app.session import Session
 from app.tasks import auditing
+from app.theme import Theme
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Progress
 
 
-class AuditController(QObject):
+class AuditController(FeatureController):
     """Stands between the dialog of the audit and the session.
 
     Parameters
@@ -32,11 +33,7 @@ class AuditController(QObject):
     Attributes
     ----------
     dialog : AuditDialog
-    refused : Signal
-        A setting does not fit, or something else runs (a CandlecastError).
     """
-
-    refused = Signal(object)
 
     def __init__(
         self,
@@ -70,6 +67,10 @@ class AuditController(QObject):
         self._show_state()
         self.dialog.show()
         self.dialog.raise_()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.dialog.set_theme(theme)
 
     def _show_event(self, event: object) -> None:
         if (

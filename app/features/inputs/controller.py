@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
@@ -14,6 +13,7 @@ from app.background import Failure, Job
 from app.features.inputs.dialog import InputsDialog, listed
 from app.features.inputs.explanation import ExplanationDialog
 from app.features.model.panel import ModelPanel
+from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
@@ -31,7 +31,7 @@ _CANDIDATES, _WHY = "inputs-candidates", "explain"
 _FILES = "Tables (*.csv *.tsv *.txt *.xlsx *.parquet *.json *.gz *.zip);;All files (*)"
 
 
-class InputsController(QObject):
+class InputsController(FeatureController):
     """Stands between the model form, the list of inputs, and the explanation of forecasts.
 
     Parameters
@@ -44,13 +44,7 @@ class InputsController(QObject):
     preferences : Preferences
         Remembers the folder of files.
 
-    Attributes
-    ----------
-    refused : Signal
-        What cannot be done (a CandlecastError).
     """
-
-    refused = Signal(object)
 
     def __init__(
         self,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
 from app.background import Job
 from app.features.evaluation.controller import EvaluationController
+from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # what reads forecasts is imported when a file of them is ope
 _PREVIEW, _JUDGE = "judge-preview", "judge"
 
 
-class JudgeController(QObject):
+class JudgeController(FeatureController):
     """The one judgement of a window.
 
     Parameters
@@ -46,14 +46,7 @@ class JudgeController(QObject):
     ----------
     dialog : JudgeDialog or None
         The dialog while it is open.
-    notified : Signal
-        Something to be said: message and hint.
-    refused : Signal
-        Something that failed (a CandlecastError).
     """
-
-    notified = Signal(str, str)
-    refused = Signal(object)
 
     def __init__(
         self, window: QMainWindow, session: Session, actions: Actions, preferences: Preferences

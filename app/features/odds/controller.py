@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QTimer
 
 from app.actions import Actions
 from app.background import Failure, Job
@@ -17,6 +17,7 @@ from app.charts.price import PriceChart
 from app.features.odds.lines import MOST_LINES, OddsLine, OddsLines
 from app.features.odds.panel import OddsPanel
 from app.features.odds.words import corridor_sentence, level_sentence, odds_table, price_odds
+from app.features.spec import FeatureController
 from app.layout_presets import LayoutPresets
 from app.session import Session
 from forecasting.baselines import model_title
@@ -45,7 +46,7 @@ class OddsDrawn:
     paths: Paths
 
 
-class OddsController(QObject):
+class OddsController(FeatureController):
     """Stands between the lines on the chart, the odds panel and the session.
 
     Paths are drawn while the panel is in sight or the series has lines: from the forecast that the
@@ -63,14 +64,7 @@ class OddsController(QObject):
     ----------
     kept : OddsLines
         What a project holds.
-    changed : Signal
-        A line was added, moved, renamed or removed.
-    undo_offered : Signal
-        The last change can be put back.
     """
-
-    changed = Signal()
-    undo_offered = Signal()
 
     def __init__(
         self,

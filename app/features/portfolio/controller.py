@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
 from app import dialogs
 from app.background import Failure, Job
 from app.features.portfolio.holding import MOST_HELD, Holding
 from app.features.portfolio.panel import PortfolioPanel
+from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from forecasting.baselines import model_title
@@ -42,7 +42,7 @@ class PortfolioValued:
     made: PortfolioMade
 
 
-class PortfolioController(QObject):
+class PortfolioController(FeatureController):
     """Stands between the portfolio panel and the session.
 
     Parameters
@@ -56,14 +56,7 @@ class PortfolioController(QObject):
     ----------
     holding : Holding
         What a project holds.
-    changed : Signal
-        Weights, model or horizon were changed.
-    refused : Signal
-        A CandlecastError.
     """
-
-    changed = Signal()
-    refused = Signal(object)
 
     def __init__(
         self,

@@ -1,0 +1,33 @@
+"""The audit for leaks, as the window has it."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.audit.controller import AuditController
+from app.features.spec import FeatureContext, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> AuditController:
+    return AuditController(
+        context.window,
+        context.session,
+        context.model,
+        context.panels["backtest"],
+        context.actions,
+    )
+
+
+AUDIT = FeatureSpec(
+    "audit",
+    _make_controller,
+    {
+        "audit": Command(
+            "&Audit for leaks…",
+            "Ctrl+Shift+A",
+            "audit",
+            "Change the future, and see whether any input or forecast notices",
+            needs="prices",
+            after="backtest",
+        )
+    },
+)

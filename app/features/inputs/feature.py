@@ -1,0 +1,37 @@
+"""Further columns as inputs, and why a forecast came out so, as the window has them."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.inputs.controller import InputsController
+from app.features.spec import FeatureContext, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> InputsController:
+    return InputsController(
+        context.window, context.session, context.model, context.actions, context.preferences
+    )
+
+
+INPUTS = FeatureSpec(
+    "inputs",
+    _make_controller,
+    {
+        "inputs": Command(
+            "Choose &inputs…",
+            "Ctrl+Shift+I",
+            "",
+            "Choose further columns that the network reads: kind, delay and form of each",
+            needs="prices",
+            before="train",
+        ),
+        "explain": Command(
+            "&Why this forecast…",
+            "Ctrl+Shift+Y",
+            "",
+            "Show how much each input and each past bar moved the forecast",
+            needs="network",
+            after="audit",
+        ),
+    },
+)

@@ -1,0 +1,26 @@
+"""The judgement of a file of forecasts, as the window has it."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.judge.controller import JudgeController
+from app.features.spec import FeatureContext, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> JudgeController:
+    return JudgeController(context.window, context.session, context.actions, context.preferences)
+
+
+JUDGE = FeatureSpec(
+    "judge",
+    _make_controller,
+    {
+        "judge": Command(
+            "&Judge forecasts…",
+            "Ctrl+Shift+J",
+            "results",
+            "Judge a file of forecasts of any program, as the own ones are judged",
+            after="use_model",
+        )
+    },
+)

@@ -1,0 +1,35 @@
+"""Odds of reaching a price, as the window has them."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.odds.controller import OddsController
+from app.features.odds.panel import OddsPanel
+from app.features.spec import FeatureContext, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> OddsController:
+    return OddsController(
+        context.session,
+        context.chart,
+        context.panels["odds"],
+        context.presets,
+        context.actions,
+    )
+
+
+ODDS = FeatureSpec(
+    "odds",
+    _make_controller,
+    {
+        "add_line": Command(
+            "Add &line of odds",
+            "Alt+L",
+            "plus",
+            "Draw a line over the forecast, and read the odds of reaching it while you drag it",
+            after="past_next",
+        )
+    },
+    title="Odds",
+    panel=OddsPanel,
+)

@@ -1,0 +1,21 @@
+"""The features that stand by themselves: a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.actions import Command
+from app.features.audit.feature import AUDIT
+from app.features.inputs.feature import INPUTS
+from app.features.judge.feature import JUDGE
+from app.features.odds.feature import ODDS
+from app.features.portfolio.feature import PORTFOLIO
+from app.features.spec import FeatureSpec
+
+#: In the order of their docks.
+FEATURES: tuple[FeatureSpec, ...] = (ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS)
+
+
+def commands() -> Mapping[str, Command]:
+    """Return the commands of all features by name."""
+    return {name: command for spec in FEATURES for name, command in spec.commands.items()}
