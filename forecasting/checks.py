@@ -146,7 +146,9 @@ def some_names(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else shown
 
 
-def drop_short_series(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str]]:
+def drop_short_series(
+    panel: Panel, lookback: int, what: str = "the lookback"
+) -> tuple[Panel, dict[str, str]]:
     """Leave out the series that are shorter than the lookback; all are kept where none is long
     enough, to be refused.
 
@@ -155,6 +157,8 @@ def drop_short_series(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str
     panel : Panel
     lookback : int
         Bars that a forecast reads.
+    what : str
+        What needs so many bars, in words.
 
     Returns
     -------
@@ -168,8 +172,7 @@ def drop_short_series(panel: Panel, lookback: int) -> tuple[Panel, dict[str, str
     short = (series for series in panel if len(series) < lookback)
     why = {
         series.symbol: (
-            f"{series.symbol} has {len(series):,} bars; the lookback needs "
-            f"{lookback:,}. It is left out."
+            f"{series.symbol} has {len(series):,} bars; {what} needs {lookback:,}. It is left out."
         )
         for series in short
     }

@@ -29,6 +29,7 @@ from forecasting.imported_forecasts.names import read_name
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.imported_forecasts.rows import RowKeys, from_paths
 from forecasting.series import Outcomes, Panel, PriceSeries
+from forecasting.store import Journal
 
 BARS, FIRST = 320, 120
 DS = np.busday_offset("2018-01-01", np.arange(BARS), roll="forward").astype("datetime64[us]")
@@ -452,6 +453,8 @@ def test_open_forecasts_are_awaited_in_the_journal(
     assert main(["journal", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)["entries"]
     assert (entry["model"], entry["state"], len(entry["forecast"])) == ("LSTM", "open", 5)
+    with Journal() as journal:
+        assert [item.config for item in journal.entries()] == [""], "it is no training of ours"
 
 
 def test_the_command_prints_what_scripts_rely_on(

@@ -20,6 +20,7 @@ from app.cli import main
 from forecasting import Forecaster, RunConfig, jobs
 from forecasting.api import simulate as simulate_frame
 from forecasting.errors import CandlecastError, ConfigError, DataError
+from forecasting.events import LeftOut
 from forecasting.paths import (
     Marginals,
     Paths,
@@ -446,6 +447,28 @@ def test_a_run_is_drawn_from_its_cutoff() -> None:
         list(jobs.simulate(Panel(panel.series[1:]), RunConfig(), plan))
 
 
+def test_a_portfolio_leaves_out_what_is_too_short_and_holds_its_weight_in_cash() -> None:
+    first, second, third = _panel()
+    young = replace(third, ds=third.ds[-20:], values=third.values[-20:])
+    panel = Panel((first, young, second))
+    job = jobs.portfolio(
+        panel,
+        RunConfig().changed(horizon=3),
+        jobs.PathsPlan(baseline="random-walk", n_paths=200),
+        ".5,.2,.3",
+    )
+    events = list(job)
+    made = events[-1]
+    assert isinstance(made, PortfolioMade)
+    assert made.portfolio.symbols == (first.symbol, second.symbol)
+    assert made.portfolio.weights.tolist() == [0.5, 0.3]
+    (reason,) = made.left_out.values()
+    assert "has 20 bars" in reason
+    assert "Its weight of 20.0% is cash." in reason
+    (event,) = [event for event in events if isinstance(event, LeftOut)]
+    assert set(event.why) == {young.symbol}
+
+
 def test_a_portfolio_is_judged_from_past_cutoffs() -> None:
     plan = jobs.PathsPlan(baseline="random-walk", n_paths=100)
     *_, made = jobs.portfolio(
@@ -563,6 +586,24 @@ def test_odds_command(prices: Path, capsys: pytest.CaptureFixture[str], tmp_path
         == 0
     )
     assert "fewer than 1 in 500 paths" in capsys.readouterr().out
+
+
+def test_odds_stand_beside_the_base_rate_and_are_judged_by_it(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["odds", prices, "--with", "random-walk", "--horizon", "3", "--paths", "500", "--json"]
+    found = _document(capsys, *words, "--level", "+1%", "--level", "-1%", "--backtest")[0]
+    closes = pd.read_csv(prices).query("symbol == 'AAA'")["close"].to_numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(closes, 4)
+    touched = (windows[:, 1:] >= windows[:, :1] * 1.01).any(axis=1).mean()
+    above = (windows[:, 3] > windows[:, 0] * 1.01).mean()
+    rate, verdict = found["base_rate"], found["verdict"]
+    assert rate["windows"] == len(windows)
+    assert (rate["p_touch"][-1], rate["p_above"][-1]) == pytest.approx((touched, above), abs=0.01)
+    assert verdict["cutoffs"] > 20
+    assert 0 <= verdict["brier"] <= 1
+    assert verdict["result"] in ("beats", "ties", "loses")
+    assert "base rate" in verdict["sentence"]
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,16 @@ def test_the_checked_series_are_valued_together(bench: Workbench) -> None:
     assert panel.correlation.table()
 
 
+def test_a_series_that_is_too_short_is_left_out_and_named(bench: Workbench, tmp_path: Path) -> None:
+    bench.watchlist_controller.load([price_file(tmp_path / "young.csv", bars=20)])
+    idle(bench)
+    bench.session.check((0, 1, 2), checked=True)
+    value(bench)
+    assert "young has 20 bars" in bench.layout.portfolio.summary()
+    shares = np.asarray(bench.layout.portfolio.contributions.sheet["Weight %"])
+    assert shares == pytest.approx([50, 50])
+
+
 def test_weights_are_typed_read_and_kept(bench: Workbench, tmp_path: Path) -> None:
     panel, controller = bench.layout.panels["portfolio"], bench.features["portfolio"]
     cell = panel.weights.item(0, 1)

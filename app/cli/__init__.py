@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
+from app.cli.arguments import (
+    AcceptFindings,
+    AsJson,
+    BaseRate,
+    ConfigFile,
+    KeepRun,
+    Refresh,
+    Sources,
+)
 from app.cli.explaining import document as explanation_document
 from app.cli.explaining import explanations, show_explanation
 from app.cli.exporting import (
@@ -36,9 +44,11 @@ from app.cli.flags import (
     run_config,
     suit_config,
 )
+from app.cli.inspecting import inspect
 from app.cli.journal import keep, settings_of
 from app.cli.judge import judge
 from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.mcp_command import mcp
 from app.cli.odds import odds, portfolio
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
@@ -83,6 +93,8 @@ cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
 cli.command()(odds)
 cli.command()(portfolio)
 cli.command()(search)
+cli.command()(inspect)
+cli.command()(mcp)
 
 #: Commands that need the engine.
 _ENGINE_COMMANDS = (
@@ -272,6 +284,7 @@ def forecast(
     ] = None,
     as_json: AsJson = False,
     by_step: BySteps = False,
+    base_rate: BaseRate = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -330,7 +343,11 @@ def forecast(
             found: Mapping[str, Explanation] = {}
             if explain:
                 found = explanations(loaded.panel, model_file, device, inputs_from)
-            attempt(lambda: _show_forecasts(made, loaded, None, as_json, explained=found))
+            attempt(
+                lambda: _show_forecasts(
+                    made, loaded, None, as_json, explained=found, base_rate=base_rate
+                )
+            )
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
@@ -373,7 +390,7 @@ def forecast(
             why = explanations(result.panel, network) if explain else {}
             attempt(
                 lambda: _show_forecasts(
-                    result.forecasts, loaded, result, as_json, by_step, explained=why
+                    result.forecasts, loaded, result, as_json, by_step, why, base_rate
                 )
             )
     return stopper.exit_status
@@ -538,25 +555,6 @@ def audit(
     return int(not finished.passed)
 
 
-@cli.command()
-@flagged(ReadOptions, TickerOptions)
-def inspect(
-    sources: Sources, as_json: AsJson = False, refresh: Refresh = None, **settings: Any
-) -> None:
-    """Say how a source is understood and what is noticeable in its data."""
-    loaded = load(sources, settings, refresh)
-    if as_json:
-        from app.cli import documents
-
-        found = [documents.inspection(series, loaded.refused) for series in loaded.panel]
-        show(documents.to_json(found if len(found) > 1 else found[0]))
-        return
-    from app.cli.tables import show_series
-
-    for series in loaded.panel:
-        show_series(series)
-
-
 @cli.command("journal")
 @flagged(ReadOptions, TickerOptions)
 def show_journal(
@@ -633,7 +631,10 @@ def _show_forecasts(
     as_json: bool,
     by_step: bool = False,
     explained: Mapping[str, Explanation] | None = None,
+    base_rate: bool = False,
 ) -> None:
+    from forecasting.base_rates import rise_rate
+
     panel = {series.symbol: series for series in loaded.panel}
     left_out = {**loaded.left_out, **ended(loaded.panel)}
     if as_json:
@@ -646,6 +647,9 @@ def _show_forecasts(
             for item in found:
                 why = explained.get(item["symbol"])
                 item["explanation"] = why and explanation_document(why, panel[item["symbol"]])
+        for item in found if base_rate else ():
+            rate = rise_rate((panel[item["symbol"]],), len(item["forecast"]))
+            item["base_rate"] = documents.base_rate(rate)
         show(documents.to_json(found if len(found) > 1 else found[0]))
         return
     from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
@@ -655,6 +659,8 @@ def _show_forecasts(
     show_left_out(left_out)
     for symbol, why in (explained or {}).items():
         show_explanation(why, panel[symbol])
+    for made in forecasts if base_rate else ():
+        show(f"{made.symbol}: {rise_rate((panel[made.symbol],), len(made)).sentence}")
     if result is not None:
         levels = next(iter(result.outcomes.values())).scored_levels
         show_judgement(

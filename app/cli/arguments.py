@@ -43,3 +43,9 @@ AcceptFindings = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else.")
 ]
+BaseRate = Annotated[
+    bool,
+    typer.Option(
+        "--base-rate", help="Say how often the price ended higher by itself over as many bars, too."
+    ),
+]

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from forecasting import metrics
+from forecasting.base_rates import outcome_rate
 
 if TYPE_CHECKING:
+    from forecasting.base_rates import RiseRate
     from forecasting.config import BacktestConfig
     from forecasting.events import (
         AuditFinished,
@@ -69,12 +71,22 @@ def inspection(series: PriceSeries, refused: Refused = ()) -> Document:
         "source": series.provenance.source,
         "retrieved_at": series.provenance.retrieved_at or None,
         "content_hash": series.provenance.content_hash or None,
-        "inputs": [_candidate(column, series) for column in series.extras],
+        "inputs": [candidate(column, series) for column in series.extras],
         "findings": findings(series),
     } | ({"not_loaded": list(refused)} if refused else {})
 
 
-def _candidate(column: ExogColumn, series: PriceSeries) -> Document:
+def base_rate(rate: RiseRate) -> Document:
+    """Return how often a series ended higher by itself."""
+    return {
+        "rises": rate.rises,
+        "windows": rate.windows,
+        "horizon": rate.horizon,
+        "sentence": rate.sentence,
+    }
+
+
+def candidate(column: ExogColumn, series: PriceSeries) -> Document:
     """Return what is known of a column that may be chosen as input; ``ahead`` counts its values
     after the last bar.
     """
@@ -141,7 +153,10 @@ def forecasts(
         found.append(
             own
             | whole
-            | {"series_scores": scores.get(fcst.symbol, {}), "findings": findings(series)}
+            | {
+                "series_scores": scores.get(fcst.symbol, {}),
+                "findings": findings(series),
+            }
         )
     return found
 
@@ -167,6 +182,7 @@ def backtest(
         "series_scores": _series_scores(finished.outcomes),
         "calibration": _calibration(finished.outcomes),
         "verdict": dataclasses.asdict(finished.verdict),
+        "base_rate": base_rate(outcome_rate(origins)),
         "run": _run(finished.info),
         "not_loaded": list(refused),
     }

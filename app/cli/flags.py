@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypeVar
@@ -159,8 +159,11 @@ def _joined(name: str, values: list[str]) -> str:
     """Return the setting that several uses of a flag make; a file is named by its whole path, so
     that it is found from anywhere.
     """
-    if name != "exog_sources":
-        return ",".join(values)
+    return joined_sources(values) if name == "exog_sources" else ",".join(values)
+
+
+def joined_sources(values: Sequence[str]) -> str:
+    """Return the setting ``exog_sources`` that several uses of ``--inputs`` make."""
     found = [
         reference
         for value in values

@@ -39,8 +39,11 @@ def reconcile(panel: Panel) -> None:
         say_findings(journal)
 
 
-def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig) -> None:
-    """Enter final forecasts; a journal that cannot be used costs a note, not the forecast."""
+def keep(forecasts: Sequence[Forecast], panel: Panel, config: RunConfig | None) -> None:
+    """Enter final forecasts; a journal that cannot be used costs a note, not the forecast.
+
+    ``config`` is None for forecasts that another program made.
+    """
     from forecasting.store import Journal
 
     with noted("The forecast was not entered in the journal."), Journal() as journal:
@@ -95,7 +98,23 @@ def document(journal: Journal) -> Document:
     return {
         "entries": [_entry(entry) for entry in entries],
         "coverage": {str(level): _coverage(journal.coverage(level)) for level in LEVELS},
+        "verdict": {str(level): _sentence(journal.coverage(level)) for level in LEVELS},
+        "base_rate": _rises(entries),
     }
+
+
+def _rises(entries: Sequence[Entry]) -> Document:
+    """Return how often a bar that was forecast closed above the last value before the forecast."""
+    known = sum(int(entry.known.sum()) for entry in entries)
+    higher = sum(int((entry.y[entry.known] > entry.forecast.y0).sum()) for entry in entries)
+    share = higher / known if known else None
+    sentence = (
+        f"{100 * higher / known:.1f} % of {known:,} bars that were forecast closed higher than the "
+        "last one before the forecast."
+        if known
+        else "No bar that was forecast is known yet."
+    )
+    return {"rises": share, "windows": known, "sentence": sentence}
 
 
 def show(journal: Journal) -> None:

@@ -15,7 +15,6 @@ from app.cli.flags import given, pairs
 from app.cli.progress import Stopper, finish
 from app.cli.terminal import say, show
 from app.export.figure import read_size
-from forecasting.config import RunConfig
 from forecasting.errors import ExportError
 from forecasting.imported_forecasts.options import ForecastOptions
 from forecasting.sources.options import TickerOptions
@@ -190,7 +189,7 @@ def _keep(judged: ForecastsJudged) -> None:
 
     awaited = [forecast for item in judged.models.values() for forecast in item.awaited]
     if awaited:
-        keep(awaited, judged.panel, RunConfig())
+        keep(awaited, judged.panel, None)
     say(
         f"Forecasts entered in the journal: {len(awaited)}."
         if awaited
@@ -234,13 +233,16 @@ def document(judged: ForecastsJudged, by_step: bool = False) -> Document:
 
 
 def _model(item: ModelJudgement, by_step: bool) -> Document:
+    from app.cli.documents import base_rate
     from forecasting import metrics
+    from forecasting.base_rates import outcome_rate
 
     found = metrics.calibration(item.own)
     texts: Document = {
         "origins": len(item.own),
         "scores": item.scores[item.own.model],
         "verdict": dataclasses.asdict(item.verdict),
+        "base_rate": base_rate(outcome_rate(item.own)),
         "calibration": {
             f"{level:g}": share for level, share in zip(found.level, found.realised, strict=True)
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from forecasting.series import Panel
 
 _ODDS_PATHS, _PORTFOLIO_PATHS = 10_000, 1000
-#: Bars that a series needs to be drawn together with others.
-_LEAST_BARS = 60
 #: Most bars that a date may lie ahead.
 _MOST_BARS = 1000
 #: Settings that mean something without a training.
@@ -138,6 +136,13 @@ def odds(
             metavar="DATE", help="Last day that counts, as 2026-12-12; instead of --horizon."
         ),
     ] = "",
+    backtest: Annotated[
+        bool,
+        typer.Option(
+            "--backtest",
+            help="Judge such odds from past cutoffs too, beside the plain share of the past.",
+        ),
+    ] = False,
     paths: Annotated[int, typer.Option(metavar="N", help="Paths to draw.")] = _ODDS_PATHS,
     baseline: Baseline = "",
     model_file: ModelFile = None,
@@ -170,9 +175,9 @@ def odds(
             horizon=_bars_until(loaded.panel, by, experiment.task.horizon, origin)
         )
     with Stopper().listening() as stopper:
-        job = jobs.simulate(
-            loaded.panel, experiment, _plan(origin, loaded.panel, experiment), stopper
-        )
+        plan = _plan(origin, loaded.panel, experiment)
+        judged = partial(_levels_at, levels) if backtest else None
+        job = jobs.simulate(loaded.panel, experiment, plan, stopper, judged=judged)
         made, finished = _followed(stopper, job, PathsMade)
         made = _within(made, experiment.task.horizon if by or settings.get("horizon") else 0)
         found = [
@@ -286,8 +291,6 @@ def _prepared(
     else:
         experiment = run_config(config, settings)
         loaded = load(sources, settings, refresh)
-        if len(loaded.panel) > 1:
-            loaded = short_series_dropped(loaded, _LEAST_BARS)
     accept(loaded.panel, accept_findings)
     return experiment, loaded
 
@@ -431,6 +434,11 @@ def _read_holdings(path: Path, panel: Panel) -> dict[str, float]:
     from forecasting.paths.holdings import read_holdings
 
     return read_holdings(path, panel)
+
+
+def _levels_at(levels: Sequence[Callable[[float], float]], y0: float) -> list[float]:
+    """Return the levels as prices, where the last value is ``y0``."""
+    return [level(y0) for level in levels]
 
 
 def _odds_of(made: PathsMade, series: int, level: Callable[[float], float]) -> LevelOdds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,13 @@ from forecasting.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from forecasting.base_rates import LevelRate
     from forecasting.paths import LevelOdds, Paths, PathsMade, PortfolioMade
+    from forecasting.paths.level_record import LevelRecord
     from forecasting.series import PriceSeries
+
+#: Distances of two levels that are the same level.
+_SAME_CHANGE = 1e-9
 
 
 def show_odds(found: Sequence[LevelOdds], made: PathsMade, as_json: bool) -> None:
@@ -25,21 +31,46 @@ def show_odds(found: Sequence[LevelOdds], made: PathsMade, as_json: bool) -> Non
     if as_json:
         from app.cli import documents
 
-        written = [odds_document(item, series[item.symbol], made.supposed) for item in found]
+        written = [
+            odds_document(item, series[item.symbol], made.supposed, _record_of(item, made))
+            for item in found
+        ]
         show(documents.to_json(written if len(written) > 1 else written[0]))
         return
     if made.supposed:
         show(made.supposed)
     for item in found:
-        for line in odds_lines(item, series[item.symbol]):
+        for line in odds_lines(item, series[item.symbol], _record_of(item, made)):
             show(line)
 
 
-def odds_document(one: LevelOdds, series: PriceSeries, supposed: str = "") -> dict[str, Any]:
+def _record_of(odds: LevelOdds, made: PathsMade) -> LevelRecord | None:
+    """Return how the odds of a level fared in the past, where that was asked for."""
+    change = _change_to(odds)
+    for record in made.records:
+        if record.symbol == odds.symbol and abs(record.change - change) < _SAME_CHANGE:
+            return record
+    return None
+
+
+def _change_to(odds: LevelOdds) -> float:
+    """Return the distance of a level from the last value, as a share; NaN where that is not
+    positive.
+    """
+    return float(odds.level[-1]) / odds.y0 - 1 if odds.y0 > 0 else math.nan
+
+
+def odds_document(
+    one: LevelOdds,
+    series: PriceSeries,
+    supposed: str = "",
+    record: LevelRecord | None = None,
+) -> dict[str, Any]:
     """Return the odds of a level as a document; ``first_touch_median`` counts bars and is null
     where no path touches.
     """
     from app.cli.documents import stamps
+    from forecasting.base_rates import level_rate
 
     stamp = stamps(series)
     median = one.first_touch_median
@@ -57,12 +88,41 @@ def odds_document(one: LevelOdds, series: PriceSeries, supposed: str = "") -> di
         "ds": [stamp(ds) for ds in one.ds],
         "paths": one.n_paths,
         "touch": "close",
+        "base_rate": _rate_document(level_rate(series, _change_to(one), len(one.ds))),
+        "verdict": _record_document(record),
     } | ({"supposed": supposed} if supposed else {})
 
 
-def odds_lines(one: LevelOdds, series: PriceSeries) -> Iterator[str]:
+def _rate_document(rate: LevelRate) -> dict[str, Any]:
+    return {
+        "p_above": rate.above.tolist(),
+        "p_touch": rate.touch.tolist(),
+        "windows": rate.windows,
+        "sentence": rate.sentence,
+    }
+
+
+def _record_document(record: LevelRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "result": record.result,
+        "sentence": record.sentence,
+        "cutoffs": record.cutoffs,
+        "predicted": record.predicted,
+        "realised": record.realised,
+        "brier": record.brier,
+        "brier_base_rate": record.brier_base,
+        "p_value": record.p_value,
+    }
+
+
+def odds_lines(
+    one: LevelOdds, series: PriceSeries, record: LevelRecord | None = None
+) -> Iterator[str]:
     """Yield what is said of a level in the terminal."""
     from app.cli.tables import price_format
+    from forecasting.base_rates import level_rate
     from forecasting.paths.events import chance_in_words
 
     price = price_format(one.y0)
@@ -87,6 +147,9 @@ def odds_lines(one: LevelOdds, series: PriceSeries) -> Iterator[str]:
             f"  where it touches, half do within {median} bars; the likeliest first touch is on "
             f"{likely}"
         )
+    yield f"  {level_rate(series, _change_to(one), len(one.ds)).sentence}"
+    if record is not None:
+        yield f"  {record.sentence}"
 
 
 def show_portfolio(made: PortfolioMade, as_json: bool) -> None:
@@ -104,7 +167,7 @@ def portfolio_document(made: PortfolioMade) -> dict[str, Any]:
     """Return a portfolio as a document: ``value`` maps a quantile to its values by step, losses
     are shares of the capital.
     """
-    from app.cli.documents import stamps
+    from app.cli.documents import left_out, stamps
     from forecasting.paths.portfolio import RISK_LEVELS, VALUE_QUANTILES
 
     held, stamp = made.portfolio, stamps(made.panel[0])
@@ -127,6 +190,7 @@ def portfolio_document(made: PortfolioMade) -> dict[str, Any]:
         "correlation": held.correlation.tolist(),
         "drawdown": {"0.5": float(drawdown[0]), "0.95": float(drawdown[1])},
         "paths": held.n_paths,
+        "left_out": left_out(made.left_out),
     }
     if made.supposed:
         document["supposed"] = made.supposed
@@ -188,6 +252,8 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
         )
     fall = np.quantile(held.drawdown()[-1], [0.5, 0.95])
     yield f"  largest fall on the way: median {fall[0]:.2%}, 95 % of the paths within {fall[1]:.2%}"
+    for why in made.left_out.values():
+        yield f"  {why}"
     order = np.argsort(-held.contributions)[:10]
     shares = ", ".join(f"{held.symbols[n]} {held.contributions[n]:.2%}" for n in order)
     yield (

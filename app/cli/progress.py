@@ -5,6 +5,8 @@ what was learnt.
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import signal
 import sys
 import threading
@@ -20,6 +22,8 @@ from forecasting.errors import CandlecastError
 if TYPE_CHECKING:
     from forecasting.events import Event, Progress
 
+#: Environment variable of a program that wants progress as lines of JSON on stderr.
+PROGRESS_LINES = "CANDLECAST_PROGRESS_LINES"
 #: Seconds after a stop in which the result has to be there.
 _LONGEST_S = 20
 EventT = TypeVar("EventT", bound="Event")
@@ -206,9 +210,12 @@ def _libraries_plain() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _bar() -> Iterator[Callable[[Progress, str], None]]:
-    """Hand out what shows progress: a bar on a terminal, nothing where stderr is a pipe or a
-    file.
+    """Hand out what shows progress: a bar on a terminal, lines of JSON where a program that
+    started this one asks for them, nothing where stderr is any other pipe or file.
     """
+    if os.environ.get(PROGRESS_LINES):
+        yield _progress_line
+        return
     if not sys.stderr.isatty():
         yield lambda event, note: None
         return
@@ -238,6 +245,12 @@ def _bar() -> Iterator[Callable[[Progress, str], None]]:
             )
 
         yield show
+
+
+def _progress_line(event: Progress, note: str) -> None:
+    message = "  ".join(text for text in (event.message, note) if text)
+    found = {"progress": event.done, "total": event.total, "message": message}
+    say(json.dumps(found))
 
 
 def _left(eta_s: float | None) -> str:

@@ -82,6 +82,23 @@ def candidates(panel: Panel, inputs: InputConfig | None = None) -> dict[str, Exo
     return found
 
 
+def candidates_of(series: PriceSeries, inputs: InputConfig) -> dict[str, ExogColumn]:
+    """Return what may be chosen as input of one series, by name: its own columns, then those of
+    files of inputs that hold for it.
+
+    Raises
+    ------
+    CandlecastError
+        A file of inputs that cannot be read.
+    """
+    book = _read_all(inputs.exog_references, Panel((series,)))
+    found = {column.name: column for column in series.extras}
+    for symbol in (series.symbol, ""):
+        for name, column in book.get(symbol, {}).items():
+            found.setdefault(name, column)
+    return found
+
+
 def _supplied(
     series: PriceSeries, specs: Sequence[ExogSpec], book: _Book, others: Mapping[str, PriceSeries]
 ) -> PriceSeries:

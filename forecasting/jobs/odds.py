@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from forecasting.series import Forecast, Panel
 if TYPE_CHECKING:
     from forecasting.paths.calibrated import ValueRecord
     from forecasting.paths.dependence import DependenceName
+    from forecasting.paths.level_record import LevelRecord
     from forecasting.paths.results import PathsMade, PortfolioBacktest
     from forecasting.paths.sampling import Paths
     from forecasting.training import TrainedNetwork
@@ -33,6 +34,9 @@ _JUDGED_SHARE, _MOST_JUDGED, _JUDGED_PATHS = 0.15, 500, 1000
 #: Share of the dates before those, from which the value of a portfolio learns its own misses.
 _LEARNED_SHARE = 0.12
 _LEAST_BARS = 30
+#: Bars that a series needs to be drawn together with others.
+_LEAST_TOGETHER = 60
+_LONGER = "Load more of its history."
 #: The mean of all series, as what is supposed to change.
 MARKET = "market"
 
@@ -75,6 +79,7 @@ def simulate(
     should_stop: Callable[[], bool] = never,
     *,
     together: bool = False,
+    judged: Callable[[float], Sequence[float]] | None = None,
 ) -> Job:
     """Draw joint paths from the last bar of each series.
 
@@ -88,6 +93,8 @@ def simulate(
         As of :func:`train`.
     together : bool
         Keep only dates that all calendars have, so that step h is one date for all series.
+    judged : callable, optional
+        From the last value of a series, the levels whose odds are judged from past cutoffs too.
 
     Yields
     ------
@@ -100,7 +107,40 @@ def simulate(
         Too little history, a model that does not suit the prices, or a condition that hardly any
         path meets.
     """
-    yield from _simulated(panel, config, plan, should_stop, together)
+    if judged is None:
+        made, _, _ = yield from _simulated(panel, config, plan, should_stop, together)
+        yield made
+        return
+    check_judgeable(plan)
+    made, predictor, _ = yield from _simulated(panel, config, plan, should_stop, together)
+    assert predictor is not None
+    yield replace(made, records=(yield from _level_records(made, predictor, judged, plan.seed)))
+
+
+def check_judgeable(plan: PathsPlan) -> None:
+    """Refuse to judge a kept run from past cutoffs; raises ConfigError."""
+    if plan.forecasts:
+        raise ConfigError(
+            "A kept run has one forecast only, which cannot be judged from past cutoffs.",
+            "Use --model-file or --with for --backtest.",
+        )
+
+
+def _level_records(
+    made: PathsMade,
+    predictor: Predictor,
+    judged: Callable[[float], Sequence[float]],
+    seed: int,
+) -> Generator[Event, None, tuple[LevelRecord, ...]]:
+    from forecasting.paths.level_record import judge_levels
+
+    changes = [
+        [level / series.y[-1] - 1 for level in judged(float(series.y[-1]))]
+        if series.y[-1] > 0
+        else []
+        for series in made.panel
+    ]
+    return (yield from judge_levels(predictor, made.panel, made.paths.horizon, changes, seed))
 
 
 def _simulated(
@@ -109,7 +149,8 @@ def _simulated(
     plan: PathsPlan,
     should_stop: Callable[[], bool],
     together: bool,
-) -> Generator[Event, None, tuple[PathsMade, Predictor | None]]:
+) -> Generator[Event, None, tuple[PathsMade, Predictor | None, Mapping[str, str]]]:
+    """Return the paths, what forecast them, and why series were left out, by symbol."""
     from forecasting.paths import PathsMade, Residuals
     from forecasting.paths import simulate as draw
     from forecasting.paths.marginals import Marginals
@@ -117,8 +158,10 @@ def _simulated(
 
     check_paths(plan.n_paths)
     yield Progress(0, 0, "Preparing the engine")
+    panel, left_out = yield from _long_enough(panel)
     if together:
-        panel = yield from _together(panel)
+        panel, without = yield from _together(panel)
+        left_out |= without
     panel, predictor, horizon = yield from _modelled(panel, config, plan, should_stop)
     yield Progress(0, 0, "Drawing paths")
     marginals = (
@@ -129,19 +172,32 @@ def _simulated(
     residuals = Residuals.of(panel).before(marginals.cutoff.max())
     paths = draw(marginals, residuals, plan.n_paths, plan.seed, plan.dependence)
     paths, supposed = _supposed(paths, plan)
-    made = PathsMade(paths, panel, supposed)
-    yield made
-    return made, predictor
+    return PathsMade(paths, panel, supposed), predictor, left_out
 
 
-def _together(panel: Panel) -> Generator[Event, None, Panel]:
-    from forecasting.paths.aligned import on_common_dates
+def _long_enough(panel: Panel) -> Generator[Event, None, tuple[Panel, dict[str, str]]]:
+    """Leave out the series that are too short to be drawn together with others."""
+    if len(panel) == 1:
+        return panel, {}
+    panel, short = drop_short_series(panel, _LEAST_TOGETHER, "being drawn together with others")
+    yield from told(short, _LONGER)
+    return panel, short
 
-    yield from told_ended(panel)
-    panel, note = on_common_dates(living(panel))
+
+def _together(panel: Panel) -> Generator[Event, None, tuple[Panel, dict[str, str]]]:
+    """Bring series to common dates; leave out those that ended or hardly have any."""
+    from forecasting.paths.aligned import on_common_dates, strangers
+
+    gone = yield from told_ended(panel)
+    panel = living(panel)
+    apart = strangers(panel)
+    yield from told(apart, _LONGER)
+    if apart:
+        panel = Panel(tuple(series for series in panel if series.symbol not in apart))
+    panel, note = on_common_dates(panel)
     if note:
         yield Notice(note)
-    return panel
+    return panel, {**gone, **apart}
 
 
 def _modelled(
@@ -214,7 +270,7 @@ def _baseline(
             f"There is no baseline called '{name}'.", f"There are {', '.join(BASELINES)}."
         )
     panel, short = drop_short_series(panel, _LEAST_BARS)
-    yield from told(short, "Load more of its history.")
+    yield from told(short, _LONGER)
     check_distances(panel)
     yield from told_ended(panel)
     panel = living(panel)
@@ -319,7 +375,7 @@ def portfolio(
         As of :func:`simulate`.
     weights : str or mapping of str to float
         Numbers in the order of the series, ``SYMBOL=NUMBER`` parts, or shares by symbol; empty for
-        equal ones.
+        equal ones. The weight of a series that is left out is held in cash.
     ranks : int
         Groups by growth into which each series may fall; 0 for none.
     backtest : bool
@@ -341,16 +397,14 @@ def portfolio(
     from forecasting.paths.backtest import calibrate
     from forecasting.paths.events import rank_probabilities
 
-    if backtest and plan.forecasts:
-        raise ConfigError(
-            "A kept run has one forecast only, which cannot be judged from past cutoffs.",
-            "Use --model-file or --with for --backtest.",
-        )
-    if isinstance(weights, str):
-        _weights_of(weights, panel.symbols)
-    made, predictor = yield from _simulated(panel, config, plan, should_stop, together=True)
+    if backtest:
+        check_judgeable(plan)
+    given = _weights_of(weights, panel.symbols)
+    made, predictor, why = yield from _simulated(panel, config, plan, should_stop, together=True)
+    yield made
     paths = made.paths
-    shares = _weights_of(weights, paths.symbols)
+    rows = [panel.symbols.index(symbol) for symbol in paths.symbols]
+    shares = given[rows] if weights else _weights_of("", paths.symbols)
     held = hold(paths, shares)
     groups = rank_probabilities(paths.samples[:, -1] / paths.y0[:, None], ranks) if ranks else None
     judged = None
@@ -358,8 +412,9 @@ def portfolio(
         judged, record = yield from _judged(predictor, made.panel, shares, paths.horizon, plan)
         held = held if made.supposed else calibrate(held, record)
     left_out = {
-        symbol: "It is not among the series that are forecast."
-        for symbol in panel.symbols
+        symbol: why.get(symbol, f"{symbol} is not among the series that are forecast.")
+        + (f" Its weight of {share:.1%} is cash." if weights and share else "")
+        for symbol, share in zip(panel.symbols, given, strict=True)
         if symbol not in paths.symbols
     }
     yield PortfolioMade(held, paths, made.panel, groups, judged, made.supposed, left_out)

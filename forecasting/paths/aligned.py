@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -35,17 +36,11 @@ def on_common_dates(panel: Panel) -> tuple[Panel, str]:
     DataError
         Hardly any date in common.
     """
-    groups: dict[tuple[str, str], list[PriceSeries]] = {}
-    for series in panel:
-        groups.setdefault((series.calendar, series.tz), []).append(series)
+    groups = _by_calendar(panel)
     last = min(s.ds[-1] for s in panel)
     if len(groups) == 1 and all(s.ds[-1] == last for s in panel):
         return panel, ""
-    dates = np.unique(np.concatenate([s.ds for s in panel]))
-    kept = dates <= last
-    for members in groups.values():
-        kept &= _sessions(members, dates)
-    common = dates[kept]
+    common = _common(groups.values(), last)
     fewest = min(groups.values(), key=lambda members: max(_recent(s) for s in members))[0]
     found = tuple(_on(series, common, fewest.calendar) for series in panel)
     short = next((s for s in found if len(s) < _LEAST), None)
@@ -63,6 +58,46 @@ def on_common_dates(panel: Panel) -> tuple[Panel, str]:
         f"Series are held together on the {common.size:,} dates that all have, up to "
         f"{str(common[-1])[:10]}.",
     )
+
+
+def strangers(panel: Panel) -> dict[str, str]:
+    """Tell which series have hardly any date in common with the others, by symbol, and why; none
+    where that is true of most.
+
+    The series of the largest calendar are the others; dates are those that most of these have.
+    """
+    groups = sorted(_by_calendar(panel).values(), key=len, reverse=True)
+    largest = groups[0]
+    dates = np.unique(np.concatenate([s.ds for s in largest]))
+    usual = dates[_sessions(largest, dates)]
+    shared = {s.symbol: int(np.isin(s.ds, usual).sum()) for s in panel}
+    apart = {
+        symbol: (
+            f"{symbol} has {count:,} dates in common with the others; {_LEAST} are needed. "
+            "It is left out."
+        )
+        for symbol, count in shared.items()
+        if count < _LEAST
+    }
+    return apart if len(apart) * 2 < len(panel) else {}
+
+
+def _by_calendar(panel: Panel) -> dict[tuple[str, str], list[PriceSeries]]:
+    groups: dict[tuple[str, str], list[PriceSeries]] = {}
+    for series in panel:
+        groups.setdefault((series.calendar, series.tz), []).append(series)
+    return groups
+
+
+def _common(groups: Iterable[list[PriceSeries]], last: np.datetime64) -> Dates:
+    """Return the dates up to ``last`` that every calendar has."""
+    members = list(groups)
+    dates = np.unique(np.concatenate([s.ds for group in members for s in group]))
+    shared = dates <= last
+    for group in members:
+        shared &= _sessions(group, dates)
+    found: Dates = dates[shared]
+    return found
 
 
 def _recent(series: PriceSeries) -> float:

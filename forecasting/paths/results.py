@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forecasting.events import Event
+from forecasting.paths.level_record import LevelRecord
 from forecasting.paths.portfolio import Portfolio
 from forecasting.paths.sampling import Paths
 from forecasting.series import Dates, Floats, Panel
@@ -15,13 +16,22 @@ from forecasting.series import Dates, Floats, Panel
 
 @dataclass(frozen=True)
 class PathsMade(Event):
-    """Joint paths from the last bar of each series of ``panel``, which they were drawn for;
-    ``supposed`` says on what condition.
+    """Joint paths from the last bar of each series of ``panel``, which they were drawn for.
+
+    Attributes
+    ----------
+    paths : Paths
+    panel : Panel
+    supposed : str
+        On what condition, in words.
+    records : tuple of LevelRecord
+        How the odds of levels fared in the past, where that was asked for.
     """
 
     paths: Paths
     panel: Panel
     supposed: str = ""
+    records: tuple[LevelRecord, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,7 +50,8 @@ class Entry:
     provenance : Provenance
         Of the prices that it was made from.
     config : str
-        The run's settings as JSON, for ``RunConfig.from_json``.
+        The run's settings as JSON, for ``RunConfig.from_json``; empty for a forecast that another
+        program made.
     counts : ndarray of bool, shape [H]
         Whether the bar's close was still unknown when the forecast was made.
     y : ndarray of float64, shape [H]
@@ -146,7 +147,7 @@ class Journal(Database):
         self,
         forecasts: Sequence[Forecast],
         panel: Panel,
-        config: RunConfig,
+        config: RunConfig | None,
         made_at: np.datetime64 | None = None,
     ) -> int:
         """Keep forecasts, all of them or none; of closes only, with which they are compared later.
@@ -157,7 +158,8 @@ class Journal(Database):
             Final ones, each made from the last bar of its series.
         panel : Panel
             Holds the series by their symbols.
-        config : RunConfig
+        config : RunConfig, optional
+            Settings of the training; None for forecasts that another program made.
         made_at : datetime64, optional
             In UTC; now where it is left out.
 
@@ -166,7 +168,7 @@ class Journal(Database):
         int
             How many are new.
         """
-        if config.task.target_column != "close":
+        if config is not None and config.task.target_column != "close":
             return 0
         series = {item.symbol: item for item in panel}
         now = _now() if made_at is None else made_at
@@ -292,7 +294,7 @@ class Journal(Database):
 
 
 def _row(
-    fcst: Forecast, series: PriceSeries, config: RunConfig, now: np.datetime64
+    fcst: Forecast, series: PriceSeries, config: RunConfig | None, now: np.datetime64
 ) -> tuple[tuple[Any, ...], Dates, Mask]:
     cutoff = int(np.searchsorted(series.ds, fcst.cutoff))
     first = max(0, cutoff + 1 - PAST)
@@ -304,7 +306,9 @@ def _row(
         axis=1,
     )
     values, closes = fcst.values.astype("<f8").tobytes(), past.astype("<f8").tobytes()
-    settings = config.changed(device="auto", baselines="auto").to_json()
+    stored = "" if config is None else config.to_json()
+    shared = None if config is None else config.changed(device="auto", baselines="auto")
+    settings = "" if shared is None else shared.to_json()
     identity = [
         fcst.symbol,
         series.freq,
@@ -321,7 +325,7 @@ def _row(
         int(now.astype("datetime64[us]").astype(np.int64)), fcst.symbol,
         fcst.model, series.freq, series.tz,
         int(fcst.cutoff.astype("datetime64[us]").astype(np.int64)), fcst.y0, levels, values, closes,
-        config.to_json(), text.source, text.adjusted, text.retrieved_at, text.content_hash,
+        stored, text.source, text.adjusted, text.retrieved_at, text.content_hash,
         text.note, _checksum(levels, values, closes),
     )  # fmt: skip
     return about, fcst.ds, now < _known_from(series, fcst.ds)

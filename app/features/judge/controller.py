@@ -15,7 +15,6 @@ from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
-from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Progress
 from forecasting.jobs.judging_forecasts import ForecastsPreviewed
@@ -138,7 +137,7 @@ class JudgeController(FeatureController):
         awaited = [forecast for model in found.models.values() for forecast in model.awaited]
         try:
             with Journal() as journal:
-                added = journal.add(awaited, found.panel, RunConfig())
+                added = journal.add(awaited, found.panel, None)
         except CandlecastError as error:
             self.refused.emit(error)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ _ASIDE = "portfolio"
 _BASELINES = ("har", "garch-t", "random-walk", "historical-simulation")
 _SHOWN_RUN = ""
 _PATHS = 2000
+#: Series that are left out for a reason of their own words.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +146,14 @@ class PortfolioController(FeatureController):
         """Return the weight of each checked series: those that are held, otherwise equal ones."""
         panel = self._session.panel
         symbols = panel.symbols if panel is not None else ()
+        return self._held(symbols) or dict.fromkeys(symbols, 1 / max(len(symbols), 1))
+
+    def _held(self, symbols: Sequence[str]) -> dict[str, float]:
+        """Return the weights that were given; none where no series has one."""
         held = self.holding.weights
-        if any(symbol in held for symbol in symbols):
-            return {symbol: held.get(symbol, 0.0) for symbol in symbols}
-        return dict.fromkeys(symbols, 1 / max(len(symbols), 1))
+        if not any(symbol in held for symbol in symbols):
+            return {}
+        return {symbol: held.get(symbol, 0.0) for symbol in symbols}
 
     def _show_holding(self) -> None:
         titles = {name: model_title(name) for name in _BASELINES}
@@ -198,7 +204,7 @@ class PortfolioController(FeatureController):
         self._panel.show_message(self.tr("Stopped."))
 
     def _job(self, panel: Panel) -> Job:
-        holding, shares = self.holding, self._shares()
+        holding, shares = self.holding, self._held(panel.symbols)
         forecasts: tuple[Forecast, ...] = ()
         if holding.model == _SHOWN_RUN:
             made = self._session.forecast
@@ -250,7 +256,10 @@ class PortfolioController(FeatureController):
             for level in RISK_LEVELS
         ]
         if made.left_out:
-            texts.append(self.tr("Left out: {names}.").format(names=", ".join(made.left_out)))
+            texts += list(made.left_out.values())[:_MOST_NAMED]
+        if len(made.left_out) > _MOST_NAMED:
+            more = list(made.left_out)[_MOST_NAMED:]
+            texts.append(self.tr("Left out too: {names}.").format(names=", ".join(more)))
         self._panel.show_value(texts, change, var, held.es(RISK_LEVELS[0]), drawdown)
         self._panel.show_parts(held.symbols, held.weights, held.contributions, held.correlation)
         self._show_backtest(made.backtest)
