@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.calendars import future_sessions, timeline
+from forecasting.cancellation import check_cancelled
 from forecasting.errors import DataError
 from forecasting.series import Dates, Floats, Ints, Panel, PriceSeries
 from forecasting.spikes import without_spikes
@@ -82,7 +83,10 @@ def is_seasonal(panel: Panel, insample: Sequence[int]) -> bool:
         return False
     able = [(s, n) for s, n in zip(panel, insample, strict=True) if 1 < season_length(s) <= n // 4]
     votes = 0
-    for series, known in able:
+    for left, (series, known) in zip(range(len(able), 0, -1), able, strict=True):
+        if 2 * votes > len(panel) or 2 * (votes + left) <= len(panel):
+            break
+        check_cancelled()
         length = season_length(series)
         table, phase, y = _profile(series, length), phases(series, length), series.y
         bars = np.arange(2 * length, known - length)
@@ -161,6 +165,7 @@ def _levels(panel: Panel, season: Season) -> list[Floats]:
 def _anchors(panel: Panel, horizon: int) -> tuple[Floats, ...]:
     found, dates = [], []
     for series in panel:
+        check_cancelled()
         length = season_length(series)
         ds = np.concatenate([series.ds, future_sessions(series, horizon)])
         phase = _phases_of(series, length, ds, 0)

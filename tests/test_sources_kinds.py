@@ -7,6 +7,8 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -631,6 +633,7 @@ def test_tables_of_json_can_be_chosen(tmp_path: Path) -> None:
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
         ("[" + ",".join(["[]"] * 500_000) + "]", "objects and lists"),
         ('{"a": [1, 2, 3], "b": [4, 5, 6]}', "No column holds dates"),
+        ('[{"date": "2020-01-02", "close": 1.5}, "end"]', "JSON without a table"),
     ],
 )
 def test_json_that_is_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -638,7 +641,23 @@ def test_json_that_is_refused(text: str, words: str, tmp_path: Path) -> None:
         one(tmp_path, text, "answer.json")
 
 
+def test_a_record_of_json_that_is_null_is_none(tmp_path: Path) -> None:
+    records = [None, *_records(DAYS), None]
+    assert_bars(one(tmp_path, json.dumps(records), "answer.json"), DAYS)
+
+
 # Arrow and SQLite
+
+
+@pytest.mark.parametrize(("unit", "second"), [("D", "1990-01-02"), ("M", "1990-02-01")])
+def test_periods_of_pandas(unit: str, second: str, tmp_path: Path) -> None:
+    import pandas as pd
+
+    index = pd.period_range("1990-01-01", periods=30, freq=unit)
+    path = tmp_path / "prices.parquet"
+    pd.DataFrame({"close": np.arange(30) + 0.5}, index=index).to_parquet(path)
+    (series,) = read(path)
+    assert (str(series.ds[1])[:10], series.y[1]) == (second, 1.5)
 
 
 @pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])
@@ -761,6 +780,34 @@ def test_a_row_a_year_with_a_column_a_month(tmp_path: Path) -> None:
     assert len(series) == 120
     assert (str(series.ds[16])[:7], series.y[16]) == ("1951-05", 1951.05)
     assert "months_in_columns" in codes(series)
+
+
+_WINDOWS, _DOT_NET = 11_644_473_600, 62_135_596_800
+
+
+@pytest.mark.parametrize(
+    ("count", "code"),
+    [
+        (lambda bar: epoch(bar.ds) // 86_400, "date_order"),
+        (lambda bar: (epoch(bar.ds) + _WINDOWS) * 10**7, ""),
+        (lambda bar: (epoch(bar.ds) + _DOT_NET) * 10**7, ""),
+        (lambda bar: epoch(bar.ds) * 10**9, "time_zone"),
+    ],
+    ids=["days since 1970", "since 1601", "since year 1", "nanoseconds"],
+)
+def test_days_counted_from_other_days(
+    count: Callable[[Bar], int], code: str, tmp_path: Path
+) -> None:
+    lines = [f"{count(bar)},{bar.close}" for bar in DAYS]
+    series = one(tmp_path, "\n".join(["time,close", *lines]))
+    assert_bars(series, DAYS, ("close",))
+    assert {"date_order", "time_zone"} & set(codes(series)) == ({code} if code else set())
+
+
+def test_prices_of_the_future_are_found(tmp_path: Path) -> None:
+    coming = [replace(b, ds=b.ds.replace(year=b.ds.year + 100)) for b in DAYS]
+    assert codes(one(tmp_path, rows(coming, FORM, PLAIN)))["future"] == "warning"
+    assert "future" not in codes(one(tmp_path, rows(DAYS, FORM, PLAIN)))
 
 
 def test_times_of_digits_without_a_header(tmp_path: Path) -> None:

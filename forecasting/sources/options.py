@@ -36,8 +36,8 @@ class ReadOptions(Settings):
     date_format: str = _option(
         "",
         "Date format",
-        "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, excel, year, yyyy.mm, roc, "
-        "buddhist, persian, or a pattern such as "
+        "dmy, mdy, ymd, ydm, epoch-s, epoch-ms, epoch-us, epoch-ns, unix-days, filetime, ticks, "
+        "excel, year, yyyy.mm, roc, buddhist, persian, or a pattern such as "
         "%d.%m.%Y.",
     )
     decimal: str = _option("", "Decimal mark", "'.' or ','.")

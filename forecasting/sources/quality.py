@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -167,6 +168,7 @@ def examine(bars: Bars) -> tuple[Finding, ...]:
         _last_jump,
         _mixed_frequency,
         _dst,
+        _future,
     )
     return tuple(finding for check in checks if (finding := check(bars)) is not None)
 
@@ -216,6 +218,22 @@ def _short(bars: Bars) -> Finding | None:
         "judge a forecast."
     )
     return Finding("short", message, bars.ds.size, "warning")
+
+
+def _future(bars: Bars) -> Finding | None:
+    """Find bars after today; one that is dated by the end of its period is not among them."""
+    if bars.ds.size < 2:
+        return None
+    now = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "us")
+    late = bars.ds > now + max(np.timedelta64(2, "D"), bars.ds[-1] - bars.ds[-2])
+    count = int(np.count_nonzero(late))
+    if count == 0:
+        return None
+    message = (
+        f"Bars dated after today: {count}, the last one {shown(bars.ds[-1:])[0]}. Nobody knows "
+        "these prices yet: the dates are misread, or the prices are themselves a forecast."
+    )
+    return Finding("future", message, count, "warning", dates=shown(bars.ds[late]))
 
 
 def _nonpositive(bars: Bars) -> Finding | None:

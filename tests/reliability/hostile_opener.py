@@ -38,12 +38,12 @@ CHANGING = (
 )
 
 broken: list[str] = []
-watchlist_controller = False
+watching = False
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     """Note what must not happen while a stranger's file is open."""
-    if not watchlist_controller:
+    if not watching:
         return
     if event in FORBIDDEN:
         broken.append(f"{event} {arguments!r}"[:300])
@@ -265,13 +265,13 @@ OPENERS: dict[str, Callable[[str], str]] = {
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    global watchlist_controller
+    global watching
     broken.clear()
-    watchlist_controller = True
+    watching = True
     try:
         yield
     finally:
-        watchlist_controller = False
+        watching = False
 
 
 def opened(kind: str, path: str) -> dict[str, Any]:

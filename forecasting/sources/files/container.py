@@ -44,7 +44,7 @@ SQLITE = b"SQLite format 3\0"
 #: How an Arrow stream begins: a mark, and the length of the first message.
 _ARROW_STREAM = re.compile(rb"\xff\xff\xff\xff[\x00-\xff]{2}[\x00-\x7f]\x00")
 #: How JSON begins that may hold a table: an object, or a list of objects, lists, numbers or texts.
-_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]]|-?\d|$))")
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]]|-?\d|null|$))")
 _REFUSED: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", "Export the table as CSV first."),
     (b"\x89PNG", "a picture", "Choose a file with prices."),

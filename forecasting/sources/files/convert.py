@@ -54,6 +54,8 @@ _ORDER_WORDS = {
     "mdy": "month/day/year",
     "ymd": "year/month/day",
     "ydm": "year/day/month",
+    "unix-days": "days since 1970",
+    "excel": "days of Excel, since 1900",
 }
 
 
@@ -155,7 +157,7 @@ def _dates(
             Finding("other_calendar", message, int(ds.size), "info", f"read as {found.calendar}")
         )
     if found.alternative and not options.date_format:
-        chosen = _ORDER_WORDS.get(found.order, found.form)
+        chosen = _ORDER_WORDS.get(found.order or found.form, found.form)
         other = _ORDER_WORDS.get(found.alternative, found.alternative)
         message = (
             f"Every date fits {chosen} and {other}; read as {chosen}. If that is wrong, set "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from forecasting.errors import SourceError
@@ -21,6 +24,10 @@ MAX_JSON_BYTES = 64 * 2**20
 MAX_NESTED, MAX_VALUES = 300_000, 4_000_000
 #: How deep tables are looked for, and in how many members of a list or an object.
 _DEEPEST, _WIDEST = 10, 5000
+#: Most members of an object that tells what a table is about.
+_MOST_FACTS = 200
+#: What holds other values, of the types that a document is read as.
+_NESTING = frozenset((dict, list))
 #: A table of more cells than this has to be filled in part.
 _FREE_CELLS, _FILLED = 500_000, 0.1
 #: Half of a letter that takes two escapes, without the other half.
@@ -171,7 +178,8 @@ def _parsed(data: bytes, name: str) -> Any:
     if "\\u" in text:
         text = _LONE_HALF.sub(r"\\ufffd", text)
     try:
-        return json.loads(text)
+        with _uncollected():
+            return json.loads(text)
     except RecursionError as error:
         raise SourceError(
             f"{name} is JSON that is nested too deeply.", "Save the prices as CSV."
@@ -183,9 +191,24 @@ def _parsed(data: bytes, name: str) -> Any:
         return _by_lines(lines, name)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let nothing look for garbage while a document is built: it would walk all its parts, time
+    and again, and find none.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def _by_lines(lines: Sequence[str], name: str) -> list[Any]:
     try:
-        return [json.loads(line) for line in lines]
+        with _uncollected():
+            return [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
         raise _damaged(name, error) from error
 
@@ -202,6 +225,8 @@ def _damaged(name: str, error: Exception) -> SourceError:
 
 def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
     """Yield the tables in a part of a document; none is looked for inside a table."""
+    if isinstance(node, list):
+        node = [item for item in node if item is not None]
     if depth > _DEEPEST or not isinstance(node, (dict, list)) or not node:
         return
     found = _as_table(node, path)
@@ -213,9 +238,9 @@ def _tables(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
         )
         return
     inside = list(_inside(node, path, depth))
-    if inside or not isinstance(node, list):
+    if inside or not isinstance(node, list) or not _all_objects(node):
         yield from inside
-    elif isinstance(node[0], dict) and len(node[0]) <= MAX_COLUMNS:
+    elif len(node[0]) <= MAX_COLUMNS and not all(map(_is_record, node)):
         records = _from_records(node, path)
         if records is not None:
             yield records
@@ -233,26 +258,27 @@ def _inside(node: Any, path: Path, depth: int) -> Iterator[JsonTable]:
 
 def _as_table(node: Any, path: Path) -> JsonTable | None:
     """Return a node as a table, None where it is none."""
-    if any(
-        len(item) > MAX_COLUMNS
-        for item in (node if isinstance(node, list) else ())
-        if isinstance(item, dict)
-    ):
-        return None
-    if isinstance(node, dict) and len(node) > MAX_COLUMNS:
-        return _from_dated(node, path)
     if isinstance(node, list):
-        if all(isinstance(item, dict) for item in node):
-            return _from_records(node, path) if all(map(_is_record, node)) else None
-        return _from_rows(node, path)
+        if not _all_objects(node):
+            return _from_rows(node, path)
+        narrow = max(map(len, node)) <= MAX_COLUMNS
+        return _from_records(node, path) if narrow and all(map(_is_record, node)) else None
+    if len(node) > MAX_COLUMNS:
+        return _from_dated(node, path)
     makers = (_from_names_and_rows, _from_dated, _from_indexed, _from_pairs, _from_lists)
     return next((table for make in makers if (table := make(node, path)) is not None), None)
+
+
+def _all_objects(items: Sequence[Any]) -> bool:
+    return set(map(type, items)) == {dict}
 
 
 def _is_record(item: Mapping[str, Any]) -> bool:
     """Tell whether an object is one row: it has single values, and no lists that could be
     columns.
     """
+    if _NESTING.isdisjoint(map(type, item.values())):
+        return True
     values = [
         inner
         for value in item.values()
@@ -267,12 +293,16 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (str, int, float))
 
 
+def _all_scalars(values: Iterable[Any]) -> bool:
+    return _NESTING.isdisjoint(map(type, values))
+
+
 def _from_records(records: Sequence[Mapping[str, Any]], path: Path) -> JsonTable | None:
     """Make a table of objects with the same keys; an object inside a record gives columns of its
     own.
     """
     flat = [_flat(record) for record in records]
-    names = list(dict.fromkeys(name for record in flat for name in record))
+    names = list(dict.fromkeys(chain.from_iterable(flat)))
     cells = len(names) * len(records)
     if not 1 < len(names) <= MAX_COLUMNS or (
         cells > _FREE_CELLS and sum(map(len, flat)) < _FILLED * cells
@@ -283,7 +313,9 @@ def _from_records(records: Sequence[Mapping[str, Any]], path: Path) -> JsonTable
     )
 
 
-def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _NESTING.isdisjoint(map(type, record.values())):
+        return record
     found: dict[str, Any] = {}
     for key, value in record.items():
         if isinstance(value, dict):
@@ -297,10 +329,13 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_rows(rows: Sequence[Any], path: Path, names: Sequence[str] = ()) -> JsonTable | None:
     """Make a table of lists of values, all equally long; a first list of names is the header."""
-    if not all(isinstance(row, list) and all(map(_is_scalar, row)) for row in rows):
+    if set(map(type, rows)) != {list}:
         return None
-    width = Counter(map(len, rows)).most_common(1)[0][0]
-    if width < 2 or any(len(row) != width for row in rows) or (names and len(names) != width):
+    widths = set(map(len, rows))
+    width = max(widths)
+    if len(widths) > 1 or width < 2 or (names and len(names) != width):
+        return None
+    if not all(map(_all_scalars, rows)):
         return None
     if (
         not names
@@ -339,7 +374,7 @@ def _from_names_and_rows(node: Mapping[str, Any], path: Path) -> JsonTable | Non
         return None
     texts = [str(name.get("name", "")) if isinstance(name, dict) else str(name) for name in names]
     index = node.get("index")
-    if isinstance(index, list) and len(index) == len(rows) and all(map(_is_scalar, index)):
+    if isinstance(index, list) and len(index) == len(rows) and _all_scalars(index):
         rows = [
             [at, *row] if isinstance(row, list) else row
             for at, row in zip(index, rows, strict=True)
@@ -355,7 +390,7 @@ def _from_dated(node: Mapping[str, Any], path: Path) -> JsonTable | None:
     values = list(node.values())
     if all(isinstance(value, dict) for value in values):
         return _from_records([{"date": key, **value} for key, value in node.items()], path)
-    if all(map(_is_scalar, values)):
+    if _all_scalars(values):
         return JsonTable(path, ("date", path[-1] if path else "value"), (list(node), values))
     return _from_rows(
         [[key, *value] if isinstance(value, list) else value for key, value in node.items()], path
@@ -372,7 +407,7 @@ def _from_indexed(node: Mapping[str, Any], path: Path) -> JsonTable | None:
     columns = {
         name: value
         for name, value in node.items()
-        if isinstance(value, dict) and value and all(map(_is_scalar, value.values()))
+        if isinstance(value, dict) and value and _all_scalars(value.values())
     }
     if not columns or len(columns) != len(node):
         return None
@@ -408,7 +443,7 @@ def _from_pairs(node: Mapping[str, Any], path: Path) -> JsonTable | None:
 
 def _are_pairs(value: Sequence[Any]) -> bool:
     return bool(value) and all(
-        isinstance(item, list) and len(item) == 2 and all(map(_is_scalar, item)) for item in value
+        isinstance(item, list) and len(item) == 2 and _all_scalars(item) for item in value
     )
 
 
@@ -444,7 +479,7 @@ def _value_lists(node: Any, depth: int, name: Path = ()) -> Iterator[tuple[Path,
             yield from _value_lists(value, depth + 1, (*name, str(key)))
     elif isinstance(node, list) and len(node) == 1 and isinstance(node[0], dict):
         yield from _value_lists(node[0], depth + 1, name)
-    elif isinstance(node, list) and len(node) > 1 and name and all(map(_is_scalar, node)):
+    elif isinstance(node, list) and len(node) > 1 and name and _all_scalars(node):
         yield name, node
 
 
@@ -510,6 +545,8 @@ def _text_of(node: Mapping[str, Any], keys: Sequence[str]) -> str:
     """Return the text under one of some keys of an object or of the objects right below it, ""
     where there is none.
     """
+    if len(node) > _MOST_FACTS:
+        return ""
     levels = [
         node,
         *(
@@ -533,7 +570,7 @@ def _find_text(node: Any, keys: Sequence[str], depth: int = 0) -> str:
     """
     if isinstance(node, list) and len(node) == 1:
         node = node[0]
-    if not isinstance(node, dict) or depth > 4 or len(node) > 200:
+    if not isinstance(node, dict) or depth > 4 or len(node) > _MOST_FACTS:
         return ""
     own = _text_of(node, keys)
     return own or next(

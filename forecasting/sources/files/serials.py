@@ -17,6 +17,11 @@ Whole = npt.NDArray[np.int64]
 
 #: Microseconds from 1970-01-01 back to 1899-12-30, which is day 0 of Excel.
 _EXCEL_DAY_0 = -25_569 * 86_400_000_000
+#: Days from 1970 to 2000: days of Excel from here to today would be of 1930 to now less 70 years.
+_DAYS_TO_2000 = 10_957
+_DAY_NS = 86_400_000_000_000
+#: Seconds from the day from which Windows and .NET count tenths of microseconds to 1970.
+_SINCE = {"filetime": 11_644_473_600, "ticks": 62_135_596_800}
 
 
 def stamps(year: Whole, month: Whole, day: Whole) -> Dates:
@@ -89,8 +94,12 @@ def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
             best, chosen, most = ds, name, count
     if chosen == "epoch":
         chosen = _epoch_name(float(np.median(np.abs(value[known]))))
+    if chosen == "epoch-ns" and not form and (counted := _since(value[known])):
+        return _READERS[counted](value), counted, ""
     if chosen == "yymmdd" and not form and _counts_years(value[known]):
         return _year(value), "year", ""
+    if chosen == "excel" and not form and _counts_from_1970(value[known]):
+        return _epoch_days(value), "unix-days", "excel"
     if chosen == "yyyymm" and not form:
         other = _yymmdd(value)
         if np.count_nonzero(~np.isnat(other)) == most:
@@ -103,6 +112,12 @@ def _counts_years(value: Numbers) -> bool:
     """Tell whether numbers of four digits go up or down by one."""
     steps = np.abs(np.diff(value))
     return bool(steps.size and value.min() >= 1000 and value.max() < 2262 and np.all(steps == 1))
+
+
+def _counts_from_1970(value: Numbers) -> bool:
+    """Tell whether days may be counted from 1970: all lie between 2000 and now then."""
+    today = (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+    return bool(value.min() >= _DAYS_TO_2000 and value.max() <= today + 1)
 
 
 def _epoch_name(value: float) -> str:
@@ -229,6 +244,33 @@ def _excel(value: Numbers) -> Dates:
     return ds
 
 
+def _epoch_days(value: Numbers) -> Dates:
+    """Read days since 1970, as R, Arrow and periods of pandas count them."""
+    return _excel(value + 25_569)
+
+
+def _ticks(value: Numbers, since: str) -> Dates:
+    """Read tenths of microseconds since 1601 (Windows) or year 1 (.NET), of years 1900 to 2200."""
+    whole = np.where(value < 9e18, value, 0).astype(np.int64)
+    us = whole // 10 - _SINCE[since] * 1_000_000
+    ds = us.astype("datetime64[us]")
+    years = ds.astype("datetime64[Y]").astype(np.int64) + 1970
+    ds[(years < 1900) | (years > 2200)] = np.datetime64("NaT")
+    return ds
+
+
+def _since(value: Numbers) -> str:
+    """Return what else numbers count that could be nanoseconds since 1970, or "": dates from 1990
+    to now, which as nanoseconds were all of one winter, and no whole days.
+    """
+    latest = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "D") + 1
+    for name in _SINCE:
+        ds = _ticks(value, name)
+        if np.all((ds >= np.datetime64("1990")) & (ds <= latest)) and np.any(value % _DAY_NS):
+            return name
+    return ""
+
+
 def _epoch(value: Numbers, unit: str = "") -> Dates:
     """Read seconds, ms, us or ns since 1970; without a unit each cell's own magnitude tells
     (files mix them).
@@ -267,6 +309,9 @@ _READERS: dict[str, Callable[[Numbers], Dates]] = {
     "buddhist": lambda value: _in_calendar("buddhist", value),
     "persian": lambda value: _in_calendar("persian", value),
     "roc": lambda value: _in_calendar("roc", value),
+    "filetime": lambda value: _ticks(value, "filetime"),
+    "ticks": lambda value: _ticks(value, "ticks"),
+    "unix-days": _epoch_days,
     "epoch-s": lambda value: _epoch(value, "s"),
     "epoch-ms": lambda value: _epoch(value, "ms"),
     "epoch-us": lambda value: _epoch(value, "us"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -245,7 +246,9 @@ def grid_of(table: Any, name: str) -> Grid:
         tuple(label[level] if level < len(label) else "" for label in labels)
         for level in range(depth)
     )
-    return Grid(tuple(_plain(table.column(index)) for index in range(table.num_columns)), header)
+    with explained(name, "Arrow"):
+        columns = [_stored(table.column(index), table.field(index)) for index in range(len(labels))]
+    return Grid(tuple(map(_plain, columns)), header)
 
 
 def _unpacked_bytes(about: Any) -> int:
@@ -289,6 +292,30 @@ def _in_calendar(column: Any) -> Any:
         pc.greater_equal(ticks, _FIRST_S * scale), pc.less_equal(ticks, _LAST_S * scale)
     )
     return pc.if_else(known, column, None) if scale else column
+
+
+def _stored(column: Any, field: Any) -> Any:
+    """Return a column of an extension type as what it is stored as; periods of pandas, counted
+    from 1970 in units of their own, as time stamps.
+    """
+    import pyarrow as pa
+
+    about = field.metadata or {}
+    name, facts = (about.get(b"ARROW:extension:" + key, b"") for key in (b"name", b"metadata"))
+    if isinstance(column.type, pa.BaseExtensionType):
+        name, facts = column.type.extension_name.encode(), column.type.__arrow_ext_serialize__()
+        chunks = [chunk.storage for chunk in column.chunks]
+        column = pa.chunked_array(chunks, column.type.storage_type)
+    if name != b"pandas.period":
+        return column
+    import pandas as pd
+
+    freq = json.loads(facts)["freq"]
+    ordinals = column.cast(pa.int64())
+    known = ordinals.fill_null(0).to_numpy()
+    stamps = pd.PeriodIndex.from_ordinals(known, freq=freq).to_timestamp()
+    missing = ordinals.is_null().combine_chunks().to_numpy(zero_copy_only=False)
+    return pa.chunked_array([pa.array(stamps.to_numpy("datetime64[us]"), mask=missing)])
 
 
 def _plain(column: Any) -> Any:
