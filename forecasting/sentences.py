@@ -84,7 +84,7 @@ _SEARCHED = {
     "size": "1.2 %",
     "side": "lower",
     "origins": "250 origins",
-    "chance": " (p = 0.012 after correction for 17 tries)",
+    "chance": " (p = 0.012, corrected for 17 independent tries)",
 }
 _RULES = "What it would have earned"
 _EARNED = {
@@ -267,7 +267,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "inputs-little": Sentence(
         _INPUTS,
-        "The inputs add nothing worth the name (CRPS {size} {side} than without them{chance}).",
+        "The inputs add next to nothing (CRPS {size} {side} than without them{chance}).",
         "At least 20 independent origins, and CRPS differs from that of the forecast without "
         "inputs by less than 0.3 %.",
         _GAINED,
@@ -327,8 +327,9 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "zero-shot": Sentence(
         _DOUBTS,
-        "{names}: trained elsewhere, perhaps on these very years. Zero-shot on prices is usually "
-        "worse than no change. What is forecast before it happens is the clean test: the journal.",
+        "{names}: trained elsewhere, perhaps on these very years. On prices such models are "
+        "usually worse than no change. What is forecast before it happens is the clean test: the "
+        "journal.",
         "A pretrained model of others is among what was compared.",
         {"names": "Fracast"},
     ),
@@ -516,10 +517,10 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "search-chance": Sentence(
         _SEARCH,
-        "Nothing here is better than the defaults: the best of {trials} has a {loss} {size} "
-        "{side} on {origins} of the test part{chance}, which chance may explain.",
+        "Nothing here is shown to be better than the defaults: the best of {trials} has a {loss} "
+        "{size} {side} on {origins} of the test part{chance}, which chance may explain.",
         "At least 20 independent origins, p 0.05 or more after correction for the search.",
-        {**_SEARCHED, "chance": " (p = 0.32 after correction for 17 tries)"},
+        {**_SEARCHED, "chance": " (p = 0.32, corrected for 17 independent tries)"},
     ),
     "search-small": Sentence(
         _SEARCH,

@@ -166,6 +166,5 @@ def _chance(test: Comparison, tries: int) -> str:
     if not math.isfinite(test.p_value):
         return ""
     p = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-    return (
-        f" ({p} after correction for {tries} tries)" if test.skill > 0 and tries > 1 else f" ({p})"
-    )
+    corrected = f", corrected for {tries} independent tries"
+    return f" ({p}{corrected if test.skill > 0 and tries > 1 else ''})"
