@@ -22,6 +22,8 @@ MOST_BYTES, KEPT = 512 * 1024, 3
 _log = logging.getLogger("candlecast")
 #: The file that a crash of the process writes its stack to, while there is one.
 _crashes: list[TextIO] = []
+#: What writes the log, while it is open.
+_writers: list[logging.Handler] = []
 _KIND = re.compile(r"^([A-Za-z_][\w.]*)(: .*)?$")
 _WHOLE = re.compile(
     r"^(Traceback|The above|During|Python "
@@ -60,12 +62,13 @@ def begin(words: int, *, safe: bool) -> None:
     safe : bool
         Whether this is a start in safe mode.
     """
-    if _log.handlers:
+    if _writers:
         return
     import platform
     from logging.handlers import RotatingFileHandler
 
     _log.propagate = False
+    _log.disabled = False  # a library that sets up logging for itself silences all that is there
     _log.setLevel(logging.INFO)
     try:
         log_folder().mkdir(parents=True, exist_ok=True)
@@ -73,15 +76,20 @@ def begin(words: int, *, safe: bool) -> None:
             log_folder() / "candlecast.log", maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8"
         )
     except OSError:
-        _log.addHandler(logging.NullHandler())
+        _add(logging.NullHandler())
         return
     handler.handleError = _unwritten  # type: ignore[method-assign]
     handler.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
-    _log.addHandler(handler)
+    _add(handler)
     versions = (
         f"Candlecast {__version__}, Python {platform.python_version()}, {platform.platform()}"
     )
     _log.info("start: %s, %d given%s", versions, words, ", safe mode" * safe)
+
+
+def _add(handler: logging.Handler) -> None:
+    _writers.append(handler)
+    _log.addHandler(handler)
 
 
 class _Plain(logging.Formatter):
@@ -107,9 +115,11 @@ def end() -> None:
     if _crashes:
         faulthandler.disable()
         _crashes.pop().close()
-    for handler in tuple(_log.handlers):
+    while _writers:
+        handler = _writers.pop()
         _log.removeHandler(handler)
         handler.close()
+    _log.propagate = True
 
 
 def note(text: str) -> None:

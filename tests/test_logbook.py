@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -103,6 +104,14 @@ def test_safe_mode_restores_and_overwrites_nothing(own_folders: Path) -> None:
     assert "ValueError" in log
     assert "secret" not in log
     assert "2506" not in log, "no price is in it"
+
+
+def test_a_library_that_sets_up_logging_does_not_silence_the_log(own_folders: Path) -> None:
+    logging.getLogger("candlecast").disabled = True  # as logging.config.dictConfig does
+    log.begin(0, safe=False)
+    log.note("a line")
+    log.end()
+    assert "a line" in (own_folders / "log" / "candlecast.log").read_text(encoding="utf-8")
 
 
 def test_no_control_character_reaches_the_log(own_folders: Path) -> None:
