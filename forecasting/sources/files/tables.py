@@ -313,7 +313,8 @@ def _stored(column: Any, field: Any) -> Any:
     freq = json.loads(facts)["freq"]
     ordinals = column.cast(pa.int64())
     known = ordinals.fill_null(0).to_numpy()
-    stamps = pd.PeriodIndex.from_ordinals(known, freq=freq).to_timestamp()
+    index = pd.PeriodIndex.from_ordinals(known, freq=freq)  # type: ignore[attr-defined]
+    stamps = index.to_timestamp()
     missing = ordinals.is_null().combine_chunks().to_numpy(zero_copy_only=False)
     return pa.chunked_array([pa.array(stamps.to_numpy("datetime64[us]"), mask=missing)])
 
