@@ -19,14 +19,14 @@ from PySide6.QtCore import QDeadlineTimer, QMetaMethod, QObject, QThread, Signal
 
 from app.heap import trim_heap
 from forecasting.errors import CandlecastError, Remedy
-from forecasting.events import Event, GradientByLag, Progress
+from forecasting.events import CellStates, Event, GradientByLag, Progress
 from forecasting.memory import HINT, is_out_of_memory
 
 #: What a worker runs: called in the worker's thread with ``should_stop``, it returns the events of
 #: the job, a generator whose return value is the result.
 Job = Callable[[Callable[[], bool]], Generator[Event, None, object]]
 
-_LATEST_ONLY = (Progress, GradientByLag)
+_LATEST_ONLY = (Progress, GradientByLag, CellStates)
 #: Seconds that taking in events may last before the window goes on, and events between two looks at
 #: the clock.
 DELIVERY_S = 0.015

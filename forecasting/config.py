@@ -473,6 +473,17 @@ class ModelConfig(Settings):
         words={"tanh": "tanh", "relu": "ReLU"},
         more="The other networks have fixed activations.",
     )
+    recurrent_gain: float = _setting(
+        0.0,
+        "Recurrent gain",
+        "Of the plain RNN: start with recurrent weights that multiply the state by this at every "
+        "bar; 0 starts them at random.",
+        advanced=True,
+        words={0.0: "Random"},
+        ge=0.0,
+        le=4.0,
+        more="Below 1 old bars fade, above 1 states and gradients grow from bar to bar.",
+    )
     memory: int = _setting(
         0,
         "Initial memory",
@@ -675,6 +686,14 @@ class TrainConfig(Settings):
         le=1e6,
         unless={"clip": ("off",)},
         more="Smaller gradients are left as they are.",
+    )
+    guard: bool = _setting(
+        True,
+        "Guard",
+        "Go back to the best weights, with a quarter of the learning rate, when a step has ruined "
+        "the network.",
+        advanced=True,
+        more="Switch it off only to watch a training explode.",
     )
     supervision: Literal["window", "sequence"] = _setting(
         "window",

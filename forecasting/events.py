@@ -184,17 +184,103 @@ class GradientByLag(Event):
 
 
 @dataclass(frozen=True)
+class StepNorms(Event):
+    """The gradient's norm at every step of an epoch, also of one that was broken off.
+
+    Attributes
+    ----------
+    epoch : int
+    before, after : ndarray of float64, shape [N]
+        Norm before and after clipping; equal where clipping is off.
+    limit : float
+        The clip limit of the norm; NaN where clipping is off or by value.
+    clipping : bool
+        Whether gradients are clipped at all.
+    layers : tuple of str
+        Parts of the network, in the order in which a bar passes through them.
+    by_layer : ndarray of float64, shape [N, layers]
+        Norm before clipping of each part; NaN where it was not recorded.
+    share : float
+        Share of the epoch that was gone through.
+    """
+
+    epoch: int
+    before: Floats
+    after: Floats
+    limit: float
+    clipping: bool
+    layers: tuple[str, ...] = ()
+    by_layer: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    share: float = 1.0
+
+    @property
+    def largest(self) -> float:
+        """The largest norm before clipping; infinite where one was not finite."""
+        if not len(self.before):
+            return 0.0
+        return float(self.before.max()) if np.isfinite(self.before).all() else math.inf
+
+    @property
+    def usual(self) -> float:
+        """The median of the finite norms before clipping; NaN where there are none."""
+        finite = self.before[np.isfinite(self.before)]
+        return float(np.median(finite)) if len(finite) else math.nan
+
+
+@dataclass(frozen=True)
+class CellStates(Event):
+    """What goes on inside the cells of a network while it reads a window, a mean over a few fixed
+    windows.
+
+    Attributes
+    ----------
+    epoch : int
+    lags : ndarray of int64, shape [K]
+        Bars back from the last of the window, decreasing to 0: in reading order.
+    gates : tuple of str
+        Names of the gates; empty for cells without any.
+    openings : ndarray of float64, shape [layers, G, K]
+        Mean opening of each gate at each bar, 0 (shut) to 1 (open).
+    state : ndarray of float64, shape [layers, K]
+        Root mean square of what is carried to the next bar: the cell state of an LSTM, else the
+        hidden state; of a Transformer the inputs of each block.
+    saturated : float
+        Share of hidden units within 2 % of the limits of tanh; 0 for cells without limits.
+    attention : ndarray of float64, shape [layers, queries, K]
+        Of a Transformer the weights that some bars, the last included, give to each bar.
+    """
+
+    epoch: int
+    lags: Ints
+    gates: tuple[str, ...]
+    openings: Floats
+    state: Floats
+    saturated: float = 0.0
+    attention: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    def mean_opening(self, gate: str) -> float:
+        """Return the mean opening of a gate over all layers and bars; NaN where there is none of
+        this name.
+        """
+        if gate not in self.gates:
+            return math.nan
+        return float(self.openings[:, self.gates.index(gate)].mean())
+
+
+@dataclass(frozen=True)
 class Diagnosis(Event):
     """What the gradient doctor says of a training: ``topic`` is a short stable name; what is said
     later of a topic replaces the earlier.
 
-    ``remedies`` are next steps that the program can take by itself.
+    ``remedies`` are next steps that the program can take by itself. ``rank`` orders causes: 0
+    learning rate and explosion, 1 saturation, 2 memory, 3 all else.
     """
 
     topic: str
     message: str
     hint: str = ""
     remedies: tuple[Remedy, ...] = ()
+    rank: int = 3
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ MODELS: dict[str, ModelSpec] = {
         "forecasting.models.rnn:Rnn",
         1.2e-6,
         1.3e-10,
-        settings=("activation", *RECURRENT_SETTINGS),
+        settings=("activation", "recurrent_gain", *RECURRENT_SETTINGS),
         variants={("activation", "relu"): "RNN (ReLU)"},
     ),
     "lstm": ModelSpec(

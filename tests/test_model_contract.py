@@ -122,6 +122,7 @@ def test_a_network_is_estimated_drawn_trained_and_saved(
 #: Another value of every setting that belongs to some networks only.
 OTHERS: dict[str, dict[str, Any]] = {
     "activation": {"activation": "relu"},
+    "recurrent_gain": {"recurrent_gain": 1.0},
     "memory": {"memory": 30},
     "layer_norm": {"layer_norm": True},
     "residual": {"residual": True},

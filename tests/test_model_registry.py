@@ -96,6 +96,7 @@ def test_a_registered_network_is_offered_by_the_form_with_its_own_settings(qtbot
     assert form.settings().model == "mingru"
     assert {name for name, field in form.fields.items() if field.isHidden()} == {
         "activation",
+        "recurrent_gain",
         "memory",
         "heads",
         "positions",

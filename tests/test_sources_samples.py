@@ -51,6 +51,37 @@ def test_the_memory_test_is_what_it_says_and_the_same_each_time() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "lag"), [("echo", 4), ("echo-20", 20)])
+def test_an_echo_repeats_the_direction_of_its_lag(name: str, lag: int) -> None:
+    (series,) = source(f"sample:{name}").load()
+    up = np.sign(np.diff(np.log(series.y)))
+    assert (up[lag:] == up[:-lag]).mean() > 0.93
+    assert series.symbol == name
+    assert "synthetic" in series.provenance.note
+
+
+@pytest.mark.parametrize("name", ["echo-3", "echo-0", "echo-4000"])
+def test_an_echo_of_an_impossible_lag_is_refused(name: str) -> None:
+    with pytest.raises(SourceError, match="echo of the bar"):
+        source(f"sample:{name}").load()
+
+
+def test_the_exploding_sample_leans_against_the_sum_of_its_past() -> None:
+    (series,) = source("sample:exploding").load()
+    signs = np.sign(np.diff(np.log(series.y)))
+    sums = np.convolve(signs, np.ones(40), "valid")[:-1]
+    assert np.corrcoef(sums, signs[40:])[0, 1] < -0.15
+
+
+def test_the_seasonal_sample_has_a_pattern_of_weekdays() -> None:
+    (series,) = source("sample:seasonal").load()
+    moves = np.diff(np.log(series.y))
+    weekday = series.ds[1:].astype("datetime64[D]").astype(int) % 7
+    means = [moves[weekday == day].mean() for day in np.unique(weekday)]
+    assert len(means) == 5
+    assert max(means) - min(means) > 0.05
+
+
 def test_every_sample_loads_again_from_its_own_reference() -> None:
     for name in SAMPLES:
         (series,) = source(f"sample:{name}").load()
@@ -61,7 +92,7 @@ def test_every_sample_loads_again_from_its_own_reference() -> None:
 
 def test_names_in_any_case_and_unknown_ones() -> None:
     assert source("Sample: SP500 ").load()[0].symbol == "sp500"
-    with pytest.raises(SourceError, match="sp500, nasdaq, wti, memory"):
+    with pytest.raises(SourceError, match="sp500, nasdaq, wti, memory, echo, exploding, seasonal"):
         source("sample:dax").load()
 
 

@@ -166,7 +166,9 @@ def test_schedules_have_their_shapes() -> None:
 def test_clipping_by_norm_keeps_the_direction_and_by_value_each_element() -> None:
     for clip, after in (("norm", [0.6, -0.8]), ("value", [1.0, -1.0]), ("off", [3.0, -4.0])):
         gradient = torch.tensor([3.0, -4.0])
-        before, norm, clipped = clip_gradients([gradient], TrainConfig(clip=clip, clip_norm=1.0), 1)
+        before, norm, clipped, _parts = clip_gradients(
+            [gradient], TrainConfig(clip=clip, clip_norm=1.0), 1
+        )
         torch.testing.assert_close(gradient, torch.tensor(after), atol=1e-5, rtol=1e-5)
         assert before == 5
         assert norm == pytest.approx(math.hypot(*after), abs=1e-5)
@@ -351,7 +353,7 @@ def test_a_single_bad_step_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_hopeless_training_ends_and_keeps_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        loop, "clip_gradients", lambda gradients, *rest: [torch.tensor(math.nan)] * 3
+        loop, "clip_gradients", lambda gradients, *rest: [torch.tensor(math.nan)] * 4
     )
     events, result = fitted(quick())
     notices = [e.message for e in events if isinstance(e, Notice)]

@@ -4,11 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What goes on inside a network while it reads windows, a mean over them and over units.
+
+    Attributes
+    ----------
+    gates : tuple of str
+        Names of the gates of a cell.
+    openings : Tensor, shape [layers, G, L]
+        Mean opening of each gate at each bar.
+    state : Tensor, shape [layers, L]
+        Root mean square of what is carried from each bar to the next.
+    saturated : float
+        Share of hidden units within 2 % of the limits of tanh.
+    attention : Tensor, shape [layers, queries, L]
+        Weights of attention of some bars, the last included.
+    """
+
+    gates: tuple[str, ...]
+    openings: Tensor
+    state: Tensor
+    saturated: float = 0.0
+    attention: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
 
 
 class Encoder(nn.Module, ABC):
@@ -63,6 +90,12 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def last(self, outputs: Tensor) -> Tensor:
         """Return the output at the last bar, [B, width], from outputs [B, L, width]."""
+
+    def inspect(self, window: Tensor) -> Inside | None:
+        """Return what goes on inside while windows [B, L, C] are read; None where that is not
+        offered.
+        """
+        return None
 
     @abstractmethod
     def forward_with_states(

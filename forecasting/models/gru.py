@@ -22,6 +22,19 @@ class GruLayer(fused.FusedLayer):
 
     module = nn.GRU
     function = staticmethod(torch.gru)
+    gates = ("reset", "update")
+
+    def openings(self, read: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the openings of reset and update gates, and the hidden state; shapes as of
+        :meth:`RecurrentLayer.openings`.
+
+        An update gate that is open keeps the state, in torch's definition.
+        """
+        ours, back, bias, other = self.weights(False)
+        before = torch.nn.functional.pad(outputs[:, :-1], (0, 0, 1, 0))
+        sums = read @ ours.t() + before @ back.t() + bias + other
+        both = sums[..., : 2 * self.hidden].sigmoid()
+        return torch.stack(both.chunk(2, dim=2)), outputs
 
     def fused(self, bars: Tensor, start: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Run :class:`FusedGru`."""

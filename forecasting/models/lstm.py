@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from forecasting.models.recurrent import Recurrent, TorchLayer, remember_bias
 
@@ -19,6 +19,23 @@ class LstmLayer(TorchLayer):
     module = nn.LSTM
     function = staticmethod(torch.lstm)
     states = 2
+    gates = ("input", "forget", "output")
+
+    def openings(self, read: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the openings of input, forget and output gates, and the cell state; shapes as of
+        :meth:`RecurrentLayer.openings`.
+        """
+        ours, back, bias, other = self.weights(False)
+        before = torch.nn.functional.pad(outputs[:, :-1], (0, 0, 1, 0))
+        sums = read @ ours.t() + before @ back.t() + bias + other
+        enter, forget, new, leave = sums.chunk(4, dim=2)
+        opened = torch.stack([enter, forget, leave]).sigmoid()
+        states = [torch.zeros_like(outputs[:, 0])]
+        for item, keep, fresh in zip(
+            opened[0].unbind(1), opened[1].unbind(1), new.tanh().unbind(1), strict=True
+        ):
+            states.append(keep * states[-1] + item * fresh)
+        return opened, torch.stack(states[1:], dim=1)
 
     @torch.no_grad()
     def remember(self, bars: int) -> None:

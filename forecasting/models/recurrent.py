@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models.encoder import Encoder
+from forecasting.models.encoder import Encoder, Inside
 
+#: A hidden unit beyond this size is at the limits of tanh, where its gradient is next to nothing.
+_SATURATED = 0.98
 #: What a layer carries from bar to bar: its hidden state h, [directions, B, hidden]; of an LSTM h
 #: and the cell state c.
 Carry = tuple[Tensor, ...]
@@ -44,6 +46,10 @@ class RecurrentLayer(nn.Module):
 
     #: How many tensors a state has.
     states: ClassVar[int] = 1
+    #: Names of the gates.
+    gates: ClassVar[tuple[str, ...]] = ()
+    #: Whether hidden units lie between -1 and 1.
+    bounded: bool = True
 
     def __init__(self, config: ModelConfig, inputs: int, residual: bool) -> None:
         super().__init__()
@@ -149,6 +155,22 @@ class RecurrentLayer(nn.Module):
         ]
         return self._around(read, torch.cat([outputs, reverse.flip(1)], dim=2)), both
 
+    def openings(self, read: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far the gates are open, and the state that is carried, at each bar.
+
+        Parameters
+        ----------
+        read : Tensor, shape [B, L, C]
+        outputs : Tensor, shape [B, L, hidden]
+            The hidden states of the forward direction.
+
+        Returns
+        -------
+        openings : Tensor, shape [G, B, L, hidden]
+        state : Tensor, shape [B, L, hidden]
+        """
+        return outputs.new_empty(0, *outputs.shape), outputs
+
     def both_directions(
         self, scan: Scan, read: Tensor, carry: Carry | None
     ) -> tuple[Tensor, Carry]:
@@ -158,7 +180,7 @@ class RecurrentLayer(nn.Module):
         outputs, after = [], []
         for direction in range(self.directions):
             state = (
-                self._zeros(read)
+                self.zero_state(read)
                 if carry is None
                 else tuple(part[direction : direction + 1] for part in carry)
             )
@@ -171,7 +193,8 @@ class RecurrentLayer(nn.Module):
             torch.cat(parts) for parts in zip(*after, strict=True)
         )
 
-    def _zeros(self, read: Tensor) -> Carry:
+    def zero_state(self, read: Tensor) -> Carry:
+        """Return the state before the first bar of inputs [B, L, C], of one direction."""
         zeros = read.new_zeros(1, len(read), self.hidden)
         return (zeros,) * self.states
 
@@ -185,7 +208,7 @@ class RecurrentLayer(nn.Module):
         """Run one direction in pieces that end at the cuts; each piece starts from the last hidden
         state of the one before.
         """
-        state = self._zeros(read)
+        state = self.zero_state(read)
         outputs, states, start = [], [], 0
         for cut in cuts:
             out, state = self.scan(read[:, start : cut + 1], state, backward)
@@ -322,6 +345,22 @@ class Recurrent(Encoder):
             )
             found.append(states)
         return window, found
+
+    def inspect(self, window: Tensor) -> Inside:
+        """Return openings of gates and size of the state of each layer, in reading order of the
+        forward direction.
+        """
+        openings, states, saturated = [], [], 0.0
+        for layer in self._layers():
+            outputs, _ = layer.scan(window, layer.zero_state(window), False)
+            opened, state = layer.openings(window, outputs)
+            openings.append(opened.mean((1, 3)))
+            states.append(state.square().mean((0, 2)).sqrt())
+            if layer.bounded:
+                saturated = max(saturated, float((outputs.abs() > _SATURATED).float().mean()))
+            window, _ = layer(window)
+        gates = next(self._layers()).gates
+        return Inside(gates, torch.stack(openings), torch.stack(states), saturated)
 
     def last(self, outputs: Tensor) -> Tensor:
         """Return the outputs at the last bar of each direction, [B, width]: of the backward one

@@ -26,8 +26,25 @@ class RnnLayer(fused.FusedLayer):
     def make_cell(self, config: ModelConfig, inputs: int, **more: Any) -> nn.Module:
         """Return torch's module with the configured activation."""
         self.relu = config.activation == "relu"
+        self.bounded = not self.relu
         self.function = torch.rnn_relu if self.relu else torch.rnn_tanh
-        return super().make_cell(config, inputs, nonlinearity=config.activation)
+        cell = super().make_cell(config, inputs, nonlinearity=config.activation)
+        if config.recurrent_gain:
+            self._start_recurrence(cell, config.recurrent_gain)
+        return cell
+
+    @torch.no_grad()
+    def _start_recurrence(self, cell: nn.Module, gain: float) -> None:
+        """Initialise the recurrent weights of all directions with a multiple of the identity.
+
+        References
+        ----------
+        Le, Jaitly and Hinton (2015), A simple way to initialize recurrent networks of rectified
+        linear units.
+        """
+        for name, weights in cell.named_parameters():
+            if name.startswith("weight_hh"):
+                weights.copy_(gain * torch.eye(len(weights)))
 
     def fused(self, bars: Tensor, start: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Run :class:`Elman`."""

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.config import ModelConfig
-from forecasting.models.encoder import Encoder
+from forecasting.models.encoder import Encoder, Inside
+
+#: Bars whose attention is shown at most.
+_QUERIES = 48
 
 
 class Block(nn.Module):
@@ -46,6 +49,23 @@ class Block(nn.Module):
         bars = bars + self.drop(self._attended(self.before_attention(bars)))
         fed: Tensor = bars + self.drop(self.feed(self.before_feed(bars)))
         return fed
+
+    def weights(self, bars: Tensor, queries: Tensor) -> Tensor:
+        """Return the mean attention, over heads and windows, of the bars ``queries`` to each of
+        bars [B, L, width]: [queries, L].
+        """
+        batch, length, _ = bars.shape
+        query, key, _ = (
+            self.ask(self.before_attention(bars))
+            .view(batch, length, 3, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
+        scores = query[:, :, queries] @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
+        if self.causal:
+            later = torch.arange(length, device=bars.device)[None] > queries[:, None]
+            scores = scores.masked_fill(later, -math.inf)
+        weights: Tensor = scores.softmax(dim=-1).mean((0, 1))
+        return weights
 
     def _attended(self, bars: Tensor) -> Tensor:
         batch, length, _ = bars.shape
@@ -121,6 +141,22 @@ class Transformer(Encoder):
         found: list[list[Tensor]] = []
         outputs: Tensor = self.norm(self._blocks(self.embed(window), cuts, found))
         return outputs, found
+
+    def inspect(self, window: Tensor) -> Inside:
+        """Return the attention of each block, and the size of what enters it at each bar."""
+        bars = self.embed(window)
+        bars = bars + self.place[: bars.shape[1]]
+        length = bars.shape[1]
+        queries = torch.linspace(0, length - 1, min(length, _QUERIES)).round().long()
+        queries = queries.to(bars.device)
+        states, attention = [], []
+        for block in self.layers:
+            assert isinstance(block, Block)
+            states.append(bars.square().mean((0, 2)).sqrt())
+            attention.append(block.weights(bars, queries))
+            bars = block(bars)
+        none = bars.new_empty(len(states), 0, length)
+        return Inside((), none, torch.stack(states), 0.0, torch.stack(attention))
 
     def _blocks(
         self, bars: Tensor, cuts: Sequence[int] = (), found: list[list[Tensor]] | None = None

@@ -1,22 +1,21 @@
-"""Series for the first start without a network: real prices that the arch package ships, and one
-that is made to teach what memory is.
+"""Series for the first start without a network: real prices that the arch package ships, and
+synthetic ones that teach.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from forecasting.errors import SourceError
-from forecasting.series import PriceSeries, Provenance
+from forecasting.series import PriceSeries
 from forecasting.sources.files import read
 from forecasting.sources.options import ReadOptions, TickerOptions
+from forecasting.sources.synthetic import adding_up, echoing, weekly
 
 
 def _shipped(name: str, file: str) -> PriceSeries:
@@ -24,53 +23,6 @@ def _shipped(name: str, file: str) -> PriceSeries:
     (series,) = read(_data_folder() / file, ReadOptions(date_format="mdy", symbol=name))
     return replace(
         series, provenance=replace(series.provenance, note="shipped with the arch package")
-    )
-
-
-def echoing(
-    name: str = "memory", bars: int = 6000, lag: int = 80, changed: float = 0.05
-) -> PriceSeries:
-    """Make prices whose next move goes, but for one time in twenty, the way the move ``lag`` bars
-    before it went.
-
-    The moves between say nothing about it: only who remembers so far back knows the next direction.
-    Made anew each time it is asked for, with the same numbers.
-
-    Parameters
-    ----------
-    name : str
-    bars : int
-        Length T.
-    lag : int
-        Even, so that the first ``lag`` bars go up as often as down.
-    changed : float
-        Probability that a move goes the other way.
-
-    References
-    ----------
-    After the task of Hochreiter and Schmidhuber (1997): a sign is to be kept over a long stretch of
-    distractors.
-    """
-    draw = np.random.default_rng(lag)
-    signs = np.empty(bars)
-    signs[:lag] = draw.permutation(np.repeat([-1.0, 1.0], lag // 2))
-    turns = np.where(draw.random(bars) < changed, -1.0, 1.0)
-    for t in range(lag, bars):
-        signs[t] = signs[t - lag] * turns[t]
-    close = np.round(
-        100 * np.exp(np.cumsum(0.01 * signs * np.exp(0.1 * draw.normal(size=bars)))), 4
-    )
-    ds = np.busday_offset("1996-01-01", np.arange(bars), roll="forward").astype("datetime64[us]")
-    note = (
-        f"synthetic, no prices of anything: each day goes the way of the day {lag} before, but "
-        f"for one in {round(1 / changed)}"
-    )
-    return PriceSeries(
-        name,
-        ds,
-        ("close",),
-        close[:, None],
-        provenance=Provenance("", content_hash=sha256(close.tobytes()).hexdigest(), note=note),
     )
 
 
@@ -110,7 +62,48 @@ SAMPLES: dict[str, Sample] = {
         "",
         "weekdays",
     ),
+    "echo": Sample(
+        partial(echoing, "echo", 3000, 4),
+        "Echo, synthetic: each day goes the way of the day 4 before (echo-20: 20 before)",
+        "",
+        "weekdays",
+    ),
+    "exploding": Sample(
+        adding_up,
+        "Exploding gradients, synthetic: each day leans against the sum of the 40 before",
+        "",
+        "weekdays",
+    ),
+    "seasonal": Sample(
+        weekly,
+        "Season, synthetic: a random walk times a pattern of weekdays",
+        "",
+        "weekdays",
+    ),
 }
+#: Name of an echo with a lag of its own, and the longest lag.
+_ECHO, _LONGEST = re.compile(r"echo-(\d{1,4})"), 1000
+
+
+def _named(name: str) -> Sample | None:
+    """Return the sample of a name, also of an echo with a lag of its own.
+
+    Raises
+    ------
+    SourceError
+        A lag that is odd or out of bounds.
+    """
+    echo = _ECHO.fullmatch(name)
+    if echo is None:
+        return SAMPLES.get(name)
+    lag = int(echo[1])
+    if lag % 2 or not 2 <= lag <= _LONGEST:
+        raise SourceError(
+            f"sample:{name}: there is no echo of the bar {lag} before.",
+            f"Choose an even lag from 2 to {_LONGEST}, such as sample:echo-20.",
+        )
+    title = f"Echo, synthetic: each day goes the way of the day {lag} before"
+    return Sample(partial(echoing, name, max(3000, 12 * lag), lag), title, "", "weekdays")
 
 
 @dataclass(frozen=True)
@@ -127,7 +120,7 @@ class SampleSource:
         SourceError
             A name that is not in :data:`SAMPLES`, or an arch package without its data.
         """
-        sample = SAMPLES.get(self.name.strip().lower())
+        sample = _named(self.name.strip().lower())
         if sample is None:
             raise SourceError(
                 f"There is no sample '{self.name}'.", f"Samples are: {', '.join(SAMPLES)}."

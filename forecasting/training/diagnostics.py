@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from forecasting.config import RunConfig
 from forecasting.errors import Remedy
-from forecasting.events import Diagnosis, EpochEnd, GradientByLag
+from forecasting.events import CellStates, Diagnosis, EpochEnd, GradientByLag, StepNorms
 from forecasting.model_registry import titles
 
 #: Above this share of the last bar's gradient an early bar drowns the others.
@@ -16,8 +18,56 @@ _EXPLODED = 1e3
 #: Epochs before gradients are judged; share of clipped steps that is worth a word; rise of the loss
 #: that is.
 _SETTLED, _OFTEN, _WORSE = 3, 0.5, 0.01
+#: A step whose norm is so many times the usual one, and at least so large, is an explosion; one of
+#: :data:`_EXPLODED` is in any case.
+_PEAK, _LARGE = 50.0, 10.0
+#: A validation loss of so many times the baseline's is that of a network which a step has ruined.
+_RUINED = 1.1
+#: Share of hidden units at their limits from which a network counts as saturated.
+_SATURATED = 0.5
+#: Advice on the memory of a network that steps have ruined.
+_FIRST = "Mend the learning rate first: a ruined network says nothing about its memory."
+#: Share of the learning rate that is proposed after an explosion.
+_LR_SHARE = 0.1
 #: Fewest epochs that a training which still learned is made longer by; else half of what it had.
 _FEWEST_MORE = 5
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The largest step of a training beside the usual one.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch of the largest step.
+    largest, usual : float
+        Norms before clipping: the largest of all steps, and the smallest median of an epoch; NaN
+        while no step was finite.
+    clipping : bool
+        Whether gradients are clipped.
+    """
+
+    epoch: int
+    largest: float
+    usual: float
+    clipping: bool
+
+    @property
+    def exploded(self) -> bool:
+        """Whether the largest step counts as an explosion."""
+        usual = self.usual if math.isfinite(self.usual) else 0.0
+        return self.largest >= min(_EXPLODED, max(_LARGE, _PEAK * usual))
+
+    @classmethod
+    def of(cls, norms: StepNorms, before: Peak | None) -> Peak:
+        """Return the peak of an epoch and those before it."""
+        if before is None:
+            return cls(norms.epoch, norms.largest, norms.usual, norms.clipping)
+        usual = min((x for x in (before.usual, norms.usual) if math.isfinite(x)), default=math.nan)
+        larger = norms.largest > before.largest
+        epoch = norms.epoch if larger else before.epoch
+        return cls(epoch, max(norms.largest, before.largest), usual, norms.clipping)
 
 
 class Diagnostics:
@@ -34,21 +84,41 @@ class Diagnostics:
         self.reported: dict[str, str] = {}
 
     def during(
-        self, history: Sequence[EpochEnd], memory: GradientByLag | None
+        self,
+        history: Sequence[EpochEnd],
+        memory: GradientByLag | None,
+        peak: Peak | None = None,
     ) -> Iterator[Diagnosis]:
-        """Diagnose the gradients through time while training runs."""
+        """Diagnose steps and the gradients through time while training runs, causes first."""
+        yield from self._once(on_steps(peak, history, self.config))
         if len(history) > _SETTLED and memory is not None:
-            yield from self._once(on_memory(memory, self.config))
+            yield from self._once(on_memory(memory, self.config, ruined=self._ruined))
 
     def after(
-        self, history: Sequence[EpochEnd], memory: GradientByLag | None, stopped: str | None
+        self,
+        history: Sequence[EpochEnd],
+        memory: GradientByLag | None,
+        stopped: str | None,
+        peak: Peak | None = None,
+        cells: CellStates | None = None,
     ) -> Iterator[Diagnosis]:
-        """Diagnose the whole training at its end."""
+        """Diagnose the whole training at its end: learning rate and explosion first, then
+        saturation, then memory, then all else.
+        """
+        yield from self._once(on_steps(peak, history, self.config), again=True)
+        if cells is not None:
+            yield from self._once(on_saturation(cells, self.config), again=True)
         if memory is not None:
-            yield from self._once(on_memory(memory, self.config), again=True)
+            found = on_memory(memory, self.config, ruined=self._ruined)
+            yield from self._once(found, again=True)
         if len(history) > 1:
             yield from self._once(on_clipping(history, self.config))
             yield from self._once(on_losses(history, stopped))
+
+    @property
+    def _ruined(self) -> bool:
+        """Whether a cause was found that says more than what the gradients through time show."""
+        return bool({"learning-rate", "saturated"} & self.reported.keys())
 
     def _once(self, found: Iterator[Diagnosis], *, again: bool = False) -> Iterator[Diagnosis]:
         """Yield diagnoses of new topics; with ``again`` also those whose text has changed."""
@@ -59,8 +129,69 @@ class Diagnostics:
                 yield advice
 
 
-def on_memory(memory: GradientByLag, config: RunConfig) -> Iterator[Diagnosis]:
+def on_steps(
+    peak: Peak | None, history: Sequence[EpochEnd], config: RunConfig
+) -> Iterator[Diagnosis]:
+    """Diagnose a learning rate that is too large: steps that explode, or a loss that they ruin.
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks.
+    """
+    rate = config.train.learning_rate
+    remedies = (Remedy("settings", (("learning_rate", _shorter(rate)),)),)
+    clipped = config.train.clip == "norm" and config.train.clip_norm > 0
+    hint = (
+        f"Lower the learning rate, to {_shorter(rate):g}{'' if clipped else ', and clip by norm'}."
+    )
+    if peak is not None and peak.exploded:
+        reached = f"{peak.largest:.2g}" if math.isfinite(peak.largest) else "infinity"
+        held = " before clipping" if peak.clipping else ""
+        yield Diagnosis(
+            "learning-rate",
+            f"Epoch {peak.epoch}: the gradient's norm reached {reached}{held}, with a median of "
+            f"{peak.usual:.2g}: it explodes. The learning rate, {rate:g}, is too large.",
+            hint,
+            remedies,
+            rank=0,
+        )
+        return
+    losses = [epoch for epoch in history[1:] if epoch.complete]
+    loud = max(losses, key=lambda item: item.val_loss, default=None)
+    if loud is not None and loud.val_loss > _RUINED * history[0].val_loss:
+        yield Diagnosis(
+            "learning-rate",
+            f"Epoch {loud.epoch}: the validation loss was {loud.val_loss:.3g}, the baseline's is "
+            f"{history[0].val_loss:.3g}: steps are too long. The learning rate, {rate:g}, is too "
+            "large.",
+            hint,
+            remedies,
+            rank=0,
+        )
+
+
+def _shorter(rate: float) -> float:
+    return float(f"{_LR_SHARE * rate:.1g}")
+
+
+def on_saturation(cells: CellStates, config: RunConfig) -> Iterator[Diagnosis]:
+    """Diagnose hidden units at the limits of tanh, where no gradient passes."""
+    if cells.saturated > _SATURATED:
+        yield Diagnosis(
+            "saturated",
+            f"Epoch {cells.epoch}: {cells.saturated:.0%} of the hidden units are at the limits of "
+            f"tanh: next to no gradient passes through this {config.model.title}.",
+            "Lower the learning rate, or add weight decay.",
+            rank=1,
+        )
+
+
+def on_memory(
+    memory: GradientByLag, config: RunConfig, *, ruined: bool = False
+) -> Iterator[Diagnosis]:
     """Diagnose the gradients that reach earlier bars: vanishing or exploding.
+
+    ``ruined`` tells that steps or saturation explain more: then the advice is to mend these first.
 
     References
     ----------
@@ -77,6 +208,7 @@ def on_memory(memory: GradientByLag, config: RunConfig) -> Iterator[Diagnosis]:
             "times that of the last bar: "
             "it explodes on its way.",
             _calmer(config),
+            rank=0,
         )
     elif used < lookback // 2:
         yield Diagnosis(
@@ -86,8 +218,9 @@ def on_memory(memory: GradientByLag, config: RunConfig) -> Iterator[Diagnosis]:
             "learns nothing from bars "
             f"{f'more than {used} back' if used else 'before the last'}, of a lookback of "
             f"{lookback}.",
-            _longer(config, max(used, 2)),
-            _remembering(config),
+            _FIRST if ruined else _longer(config, max(used, 2)),
+            () if ruined else _remembering(config),
+            rank=2,
         )
 
 

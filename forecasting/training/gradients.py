@@ -22,7 +22,7 @@ _LAGS, _WINDOWS, _EVERY_S, _SHARE = 24, 16, 1.0, 0.02
 
 def clip_gradients(
     gradients: list[Tensor], config: TrainConfig, members: int
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Clip gradients by norm or value, as configured (Pascanu, Mikolov and Bengio 2013).
 
     Parameters
@@ -38,24 +38,26 @@ def clip_gradients(
     before, after, clipped : Tensor
         Norm before and after, and whether anything was held back (0 or 1); all on the device,
         without waiting for it.
+    parts : Tensor, shape [P]
+        Norm of each gradient before clipping.
     """
-    before = _norm(gradients, members)
+    parts = torch.stack(torch._foreach_norm(gradients))
+    before = _norm(parts, members)
     limit = config.clip_norm if config.clip != "off" else 0.0
     if not limit:
-        return before, before, torch.zeros_like(before)
+        return before, before, torch.zeros_like(before), parts
     if config.clip == "norm":
         torch._foreach_mul_(gradients, torch.clamp(limit / (before + 1e-6), max=1.0))
-        return before, before.clamp(max=limit), (before > limit).float()
+        return before, before.clamp(max=limit), (before > limit).float(), parts
     largest = torch.stack([g.abs().max() for g in gradients]).max()
     torch._foreach_clamp_min_(gradients, -limit)
     torch._foreach_clamp_max_(gradients, limit)
-    return before, _norm(gradients, members), (largest > limit).float()
+    after = _norm(torch.stack(torch._foreach_norm(gradients)), members)
+    return before, after, (largest > limit).float(), parts
 
 
-def _norm(gradients: list[Tensor], members: int) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(
-        torch.stack(torch._foreach_norm(gradients))
-    ) / math.sqrt(members)
+def _norm(parts: Tensor, members: int) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(parts) / math.sqrt(members)
     return norm
 
 

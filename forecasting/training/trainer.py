@@ -29,11 +29,13 @@ from forecasting.events import (
     Notice,
     Progress,
     SplitMade,
+    StepNorms,
     TrainingPaused,
 )
 from forecasting.models import Ensemble
 from forecasting.series import Floats, Ints, Origins, Panel
 from forecasting.spikes import without_spikes
+from forecasting.training.cells import CellProbe
 from forecasting.training.checkpoint import (
     Autosave,
     TrainingState,
@@ -53,6 +55,7 @@ from forecasting.training.objective import Pinball, supervision
 from forecasting.training.optimizers import OPTIMISERS
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.start import fitted_scaling
+from forecasting.training.step_norms import StepRecord
 from forecasting.training.trained_network import (
     TrainedNetwork,
     at_once,
@@ -287,6 +290,8 @@ class Trainer:
         self.patient_from = 0
         self.probe = GradientProbe(self.network, self.objective.rows, windows.window, self.losses)
         self.memory: GradientByLag | None = None
+        self.cells = CellProbe(self.network, self.probe.window)
+        self.steps = StepRecord(self.network, self.config)
         self.diagnostics = Diagnostics(forecaster.config)
         self.started = time.perf_counter()
 
@@ -371,7 +376,8 @@ class Trainer:
                 yield self._halve()
                 continue
             if self._is_not_finite(last=self.position >= len(order)):
-                yield self._roll_back(
+                yield self._step_norms(self.position / len(order))
+                yield self._ruined(
                     f"The gradient was not finite any more in epoch {len(self.history)}", rate
                 )
                 return
@@ -396,7 +402,8 @@ class Trainer:
         finally:
             torch.set_flush_denormal(False)
         gradients = [p.grad for p in self.optimiser.parameters if p.grad is not None]
-        clipping = clip_gradients(gradients, self.config, self.members)
+        *clipping, parts = clip_gradients(gradients, self.config, self.members)
+        self.steps.add(parts)
         self.optimiser.step(rate)
         self.seen.append(
             torch.stack([loss.detach(), *clipping, torch.full_like(clipping[0], len(batch))])
@@ -417,23 +424,26 @@ class Trainer:
         """
         val_loss = self.validate()
         if not math.isfinite(val_loss):
-            yield self._roll_back(
+            yield self._step_norms(share)
+            yield self._ruined(
                 f"The validation loss was not finite any more after epoch {len(self.history)}", rate
             )
             return
         if share < 1 and val_loss >= self.best_loss:
             return
+        yield self._step_norms(share)
         seen = torch.stack(self.seen)
         train_loss = float((seen[:, 0] * seen[:, 4]).sum() / seen[:, 4].sum())
         event = self.record_epoch(
             train_loss, val_loss, seen[:, 1:4].mean(0).double().cpu().numpy(), rate, min(share, 1.0)
         )
         yield event
-        if val_loss > _LOST * self.history[0].val_loss and self.stopped is None:
+        lost = val_loss > _LOST * self.history[0].val_loss
+        if lost and self.stopped is None and self.config.guard:
             yield self._roll_back(
                 f"The validation loss was far above the baseline's after epoch {event.epoch}", rate
             )
-        yield from self.diagnostics.during(self.history, self.memory)
+        yield from self.diagnostics.during(self.history, self.memory, self.steps.peak)
         if self.autosave.due(best=event.best_epoch == event.epoch):
             yield from self._save()
 
@@ -483,6 +493,23 @@ class Trainer:
         """Apply early stopping: True after ``patience`` epochs without a lower validation loss."""
         best = max(self.best_epoch, self.patient_from)
         return len(self.history) - 1 - best >= self.config.patience
+
+    def _step_norms(self, share: float) -> StepNorms:
+        """Return the norms of all steps of the epoch that ends."""
+        seen = torch.stack(self.seen)[:, 1:3].double().cpu().numpy()
+        return self.steps.end_epoch(len(self.history), seen, min(share, 1.0))
+
+    def _ruined(self, why: str, rate: float) -> Notice:
+        """Roll back from weights that are not finite; without the guard end the training."""
+        if self.config.guard:
+            return self._roll_back(why, rate)
+        self.network.load_state_dict(self.best)
+        self.position, self.seen, self.stopped = 0, [], "early"
+        return Notice(
+            f"{why}: training has ended, because its guard is off. The weights of epoch "
+            f"{self.best_epoch} are kept.",
+            "Lower the learning rate, clip by norm, or switch the guard on.",
+        )
 
     def _roll_back(self, why: str, rate: float) -> Notice:
         """Restore the best weights and lower the learning rate; end the training after too many
@@ -557,6 +584,7 @@ class Trainer:
         if seen is not None:
             self.memory = seen
             yield seen
+        yield from self.cells.look_if_due(len(self.history))
         if self.autosave.due():
             yield from self._save()
 
@@ -577,7 +605,10 @@ class Trainer:
         if seen is not None:
             self.memory = seen
             yield seen
-        yield from self.diagnostics.after(self.history, self.memory, self.stopped)
+        yield from self.cells.look(len(self.history) - 1)
+        yield from self.diagnostics.after(
+            self.history, self.memory, self.stopped, self.steps.peak, self.cells.last
+        )
 
     def _save(self) -> Iterator[Event]:
         if self.autosave.path is None:
