@@ -307,9 +307,10 @@ def asset(*parts: str) -> Path:
     raise FileNotFoundError(f"asset {'/'.join(parts)} is missing from the installation")
 
 
+@cache
 def icon(name: str, theme: Theme, color: str = "") -> QIcon:
     """Return a line icon of ``assets/icons`` in the theme's colours, with a faint one for disabled
-    actions.
+    actions; drawn once.
 
     Parameters
     ----------

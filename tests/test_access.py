@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from run_bench import finished
-from window_bench import idle, price_file, wait, window
+from window_bench import idle, price_file, rested, wait, window
 
 from app import dialogs
 from app.export import EXPORTERS, Figure
@@ -129,12 +129,19 @@ def out_of_reach(root: QWidget) -> list[str]:
     return found
 
 
-@pytest.fixture
-def bench(tmp_path: Path, qapp: object) -> Iterator[Workbench]:
-    (tmp_path / "settings").mkdir()
-    with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv", 80)) as bench:
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory, qapp: object) -> Iterator[Workbench]:
+    folder = tmp_path_factory.mktemp("access")
+    with window(folder, price_file(folder / "AAA.csv", 80)) as bench:
         yield bench
-        bench.session.unsaved = False
+
+
+@pytest.fixture
+def bench(opened: Workbench) -> Iterator[Workbench]:
+    yield opened
+    opened.banner.pass_on()
+    opened.session.unsaved = False
+    rested(opened)
 
 
 def test_everything_in_the_window_has_a_name_and_can_be_reached(bench: Workbench) -> None:

@@ -238,6 +238,7 @@ def test_a_window_too_short_is_refused_in_words(panel: Panel) -> None:
 # Elsewhere
 
 
+@pytest.mark.slow
 def test_any_executor_gives_the_same_numbers(panel: Panel) -> None:
     """Even one whose workers share a process and its random numbers."""
     config = quick(epochs=2)
@@ -312,6 +313,7 @@ def test_a_fold_that_lost_its_worker_is_run_again_and_told(
     assert sum(isinstance(event, Notice) and "run again" in event.message for event in events) >= 2
 
 
+@pytest.mark.slow
 def test_a_fold_that_loses_every_worker_ends_the_test(panel: Panel) -> None:
     work = work_of(panel)
     crew = Unlucky(work, {3: 99})
@@ -373,6 +375,7 @@ def stopped(panel: Panel, folds: int, **options: Any) -> list[Event]:
     return seen
 
 
+@pytest.mark.slow
 def test_a_stop_keeps_the_finished_folds(panel: Panel, here: BacktestFinished) -> None:
     *_, last = stopped(panel, 2)
     assert isinstance(last, BacktestFinished)
@@ -413,6 +416,7 @@ def test_folds_of_a_version_without_that_baseline_still_count(here: BacktestFini
     assert list(joined([new, old])) == list(joined([old, new])) == list(old)
 
 
+@pytest.mark.slow
 def test_a_test_cut_short_goes_on_where_it_was(
     panel: Panel, here: BacktestFinished, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def stop_after_one_fold(bench: Workbench) -> None:
     idle(bench)
 
 
+@pytest.mark.slow
 def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbench) -> None:
     panel, folder = bench.layout.backtest, bench.backtest_controller._folder
     assert "Press Backtest" in texts(panel)

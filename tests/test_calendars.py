@@ -213,6 +213,7 @@ def test_daily_forecasts_stand_on_the_very_next_sessions(cut: int, horizon: int)
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(
     calendar="24/7", freq="5min", tz="America/New_York", start=-1161, horizon=1, seed=0

@@ -153,6 +153,7 @@ def test_forecast_document_has_the_promised_fields(
     )
 
 
+@pytest.mark.slow
 def test_a_panel_gives_a_list_and_a_picture_of_each(
     csv: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -62,7 +62,7 @@ def held(o: Outcomes, level: float, rows: Floats | slice = slice(None)) -> float
 
 @EVERY
 @pytest.mark.parametrize("spread", [0.6, 2.0])
-@pytest.mark.parametrize("horizon", [1, 4])
+@pytest.mark.parametrize("horizon", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_wrong_spreads_are_put_right(calibration: Calibration, spread: float, horizon: int) -> None:
     found = calibration.calibrate(simulated(1000, horizon, 2, spread))
     late = found.cutoff > np.datetime64("2001-06-01")

@@ -68,6 +68,7 @@ def test_every_contract_has_an_offence_to_try() -> None:
     assert {contract["name"] for contract in contracts} == set(OFFENCES)
 
 
+@pytest.mark.slow
 def test_contracts_hold_until_they_are_broken_on_purpose(copy: Path) -> None:
     status, said = _lint(copy)
     assert status == 0, said

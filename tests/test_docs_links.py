@@ -41,6 +41,7 @@ def test_a_page_that_is_none_is_refused() -> None:
             doc_page(name)
 
 
+@pytest.mark.slow
 def test_the_link_of_a_help_text_opens_the_page_at_its_section(bench: Workbench) -> None:
     for link in sorted(set(LINKS.values())):
         QApplication.sendEvent(bench.window, QWhatsThisClickedEvent(link))

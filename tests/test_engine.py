@@ -397,6 +397,7 @@ def test_a_series_shorter_than_the_lookback_is_left_out_before_the_training_and_
     assert any(isinstance(event, Notice) and "NEW has 6 bars" in event.message for event in events)
 
 
+@pytest.mark.slow
 def test_a_weekly_series_is_forecast_from_past_seasons_and_never_below_zero() -> None:
     draw = np.random.default_rng(0)
     week = np.array([5.0, 20, 22, 21, 24, 30, 8])

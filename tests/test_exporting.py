@@ -261,6 +261,7 @@ def test_copies_are_the_picture_and_the_numbers(loss: LossChart, result: RunResu
     assert told == ["Copied as an image", f"Copied {len(result.history)} rows"]
 
 
+@pytest.mark.slow
 def test_the_window_gives_every_plot_a_menu_and_writes_what_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def test_a_panel_stands_on_the_screen_and_off_the_bar(
     assert not QRect(index, panel.size()).intersects(BAR)
 
 
+@pytest.mark.slow
 def test_a_restored_panel_makes_room_for_a_bar_until_it_is_taken_hold_of(
     tmp_path: Path, qapp: QApplication
 ) -> None:

@@ -377,6 +377,7 @@ def shown(bench: Workbench) -> ImportDialog:
     return dialog
 
 
+@pytest.mark.slow
 def test_the_banner_leads_to_the_dialog_and_what_was_settled_is_remembered(
     qtbot: Any, bench: Workbench, tmp_path: Path
 ) -> None:

@@ -433,6 +433,7 @@ def test_times_tell_their_zone() -> None:
 # In the window
 
 
+@pytest.mark.slow
 def test_indicators_are_chosen_in_the_menu_and_remembered(qtbot: Any, tmp_path: Path) -> None:
     prices = tmp_path / "prices.csv"
     series = walk(150)

@@ -217,6 +217,7 @@ def known_ahead(prices: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFi
         return trained(prices, futr_exog="plan")
 
 
+@pytest.mark.slow
 def test_what_is_known_ahead_is_learned_and_the_verdict_says_so(known_ahead: RunFinished) -> None:
     verdict = known_ahead.result.verdict
     assert verdict.inputs_add is not None

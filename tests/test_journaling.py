@@ -75,6 +75,7 @@ def kept(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> PriceSeries:
     return series
 
 
+@pytest.mark.slow
 def test_the_journal_begins_with_what_to_do(bench: Workbench) -> None:
     assert "No forecasts kept yet" in texts(bench.layout.journal)
     assert "Every forecast is entered here" in texts(bench.layout.journal)

@@ -59,6 +59,7 @@ def palette(bench: Workbench, typed: str = "") -> Palette:
 # The tour
 
 
+@pytest.mark.slow
 def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings").mkdir()
     with window(tmp_path / "settings", price_file(tmp_path / "AAA.csv")) as bench:
@@ -81,6 +82,7 @@ def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.M
     assert Preferences(tmp_path / "settings" / "preferences.json").toured
 
 
+@pytest.mark.slow
 def test_the_tour_goes_on_with_a_file_of_ones_own(
     tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,23 +203,24 @@ def test_the_palette_finds_and_does_by_keyboard(bench: Workbench) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("typed", "first"),
-    [
-        ("rsi", "Relative strength index"), ("macd", "Moving average convergence divergence"),
-        ("ema", "Exponential moving average"),
-        ("exit", "Quit"), ("night", "Dark"), ("png", "Export"), ("candlestick", "Candles"),
-        ("walk forward", "Backtest"),
-    ],
-)  # fmt: skip
-def test_the_palette_knows_other_words_for_a_command(
-    bench: Workbench, typed: str, first: str
-) -> None:
-    shown = palette(bench, typed)
-    assert shown.found[0].text.startswith(first)
-    shown.close()
+def test_the_palette_knows_other_words_for_a_command(bench: Workbench) -> None:
+    others = {
+        "rsi": "Relative strength index",
+        "macd": "Moving average convergence divergence",
+        "ema": "Exponential moving average",
+        "exit": "Quit",
+        "night": "Dark",
+        "png": "Export",
+        "candlestick": "Candles",
+        "walk forward": "Backtest",
+    }
+    for typed, first in others.items():
+        shown = palette(bench, typed)
+        assert shown.found[0].text.startswith(first), typed
+        shown.close()
 
 
+@pytest.mark.slow
 def test_full_screen_and_back(bench: Workbench) -> None:
     bench.actions["full_screen"].trigger()
     assert bench.window.isFullScreen()
@@ -251,6 +254,7 @@ def engine(bench: Workbench) -> None:
     bench.session.engine = EngineReady({"cpu": "CPU"}, {}, 0.0)
 
 
+@pytest.mark.slow
 def test_a_saved_network_forecasts_what_is_dropped_beside_it(
     bench: Workbench, engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +327,7 @@ def leaves(bench: Workbench) -> list[QAction]:
     ]
 
 
+@pytest.mark.slow
 def test_every_command_works_with_a_result_at_hand(
     bench: Workbench, engine: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +378,7 @@ def keyboard(bench: Workbench, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
+@pytest.mark.slow
 def test_panels_and_chart_are_reached_by_keyboard_alone(bench: Workbench) -> None:
     keyboard(bench, Qt.Key.Key_B, CTRL, SHIFT)
     assert bench.actions["style-bars"].isChecked()

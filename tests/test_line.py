@@ -42,7 +42,7 @@ def line(panel: Panel, horizon: int) -> tuple[Floats, Floats]:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("series", [1, 4])
+@pytest.mark.parametrize("series", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_line_of_a_walk_is_at_most_one_percent_worse_than_no_change(
     kind: str, series: int
 ) -> None:

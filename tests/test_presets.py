@@ -48,6 +48,7 @@ def test_the_layout_follows_what_is_done(bench: Workbench) -> None:
     assert bench.actions["layout-judge"].isChecked()
 
 
+@pytest.mark.slow
 def test_a_preset_that_was_chosen_stays(bench: Workbench) -> None:
     bench.actions["layout-look"].trigger()
     for name in ("train", "judge"):
@@ -59,6 +60,7 @@ def test_a_preset_that_was_chosen_stays(bench: Workbench) -> None:
     assert front(bench, *bench.layout.presets.lower) == ["results"]
 
 
+@pytest.mark.slow
 def test_what_the_user_has_moved_stays_and_held_back_panels_still_come(bench: Workbench) -> None:
     data = bench.layout.docks["data"]
     data.setFloating(True)
@@ -70,6 +72,7 @@ def test_what_the_user_has_moved_stays_and_held_back_panels_still_come(bench: Wo
     assert bench.layout.presets.name == ""
 
 
+@pytest.mark.slow
 def test_a_panel_that_the_user_closed_does_not_come_back_by_itself(bench: Workbench) -> None:
     bench.layout.presets.follow("train")
     QApplication.processEvents()
@@ -78,6 +81,7 @@ def test_a_panel_that_the_user_closed_does_not_come_back_by_itself(bench: Workbe
     assert shown(bench) == set(bench.layout.presets.lower) - {"results"}
 
 
+@pytest.mark.slow
 def test_a_preset_brings_every_panel_home(bench: Workbench) -> None:
     presets = bench.layout.presets
     presets.follow("train")
@@ -111,6 +115,7 @@ def test_what_is_held_back_is_known_at_the_next_start(tmp_path: Path, qapp: obje
         assert bench.layout.presets.name == ""
 
 
+@pytest.mark.slow
 def test_the_tour_leaves_the_panels_as_they_were(bench: Workbench) -> None:
     bench.help_controller.tour.begin()
     for _ in range(2):

@@ -353,6 +353,7 @@ def test_a_recovered_project_is_unsaved_until_it_is_saved(
     bench.project_controller._recovery.remove()
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_offered_in_vain_is_kept_and_not_offered_again(
     tmp_path: Path, files: list[str], qapp: object
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_part_shorter_than_the_horizon_is_lengthened() -> None:
     assert remedy_label(remedy) == "Set validation 20"
 
 
+@pytest.mark.slow
 def test_windows_are_fitted_by_one_click_and_taken_back_by_another(
     qtbot: Any, bench: Workbench
 ) -> None:

@@ -102,6 +102,7 @@ def idle_now(bench: Any) -> Any:
     return lambda: bench.session.series is not None
 
 
+@pytest.mark.slow
 def test_a_part_that_cannot_be_restored_keeps_nothing_else_back(
     tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def with_errors(bench: Workbench, count: int) -> None:
     bench.session.restore(replace(bench.session.watchlist, rows=rows), 0)
 
 
+@pytest.mark.slow
 def test_errors_of_the_data_ask_before_a_training(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

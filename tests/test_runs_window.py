@@ -135,6 +135,7 @@ def test_no_more_runs_are_drawn_than_can_be_told_apart(bench: Workbench) -> None
     idle(bench)
 
 
+@pytest.mark.slow
 def test_mouse_and_keyboard_select_alike_and_the_shown_run_is_marked(bench: Workbench) -> None:
     panel = bench.layout.runs
     for seed in (1, 2, 3):

@@ -319,6 +319,7 @@ def test_the_command_prints_best_trials_and_verdict(
     assert "cannot be searched" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_search_of_notebooks_gives_settings_trials_and_the_verdict() -> None:
     result = api.search(
         walk(), 1, trials=1, sampler="random", space={"hidden_size": [1, 3]}, config=CONFIG

@@ -81,6 +81,7 @@ def test_smoothing_forecasts_a_line_and_a_season_that_have_no_noise() -> None:
     assert np.abs(said - truth).max() < 4.0
 
 
+@pytest.mark.slow
 def test_a_network_of_months_starts_from_smoothing_beats_its_baselines_and_says_so(
     tmp_path: Path,
 ) -> None:

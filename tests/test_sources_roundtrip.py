@@ -302,6 +302,7 @@ quick = settings(
 thorough = settings(quick, max_examples=5000)
 
 
+@pytest.mark.slow
 @given(file=files())
 @quick
 def test_what_is_written_is_read(file: FileWritten, tmp_path: Path) -> None:

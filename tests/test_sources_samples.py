@@ -82,6 +82,7 @@ def test_the_seasonal_sample_has_a_pattern_of_weekdays() -> None:
     assert max(means) - min(means) > 0.05
 
 
+@pytest.mark.slow
 def test_every_sample_loads_again_from_its_own_reference() -> None:
     for name in SAMPLES:
         (series,) = source(f"sample:{name}").load()

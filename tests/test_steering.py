@@ -96,6 +96,7 @@ def cut_short(panel: Panel) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     """One training after the other in one window: each step shows what a person would look for."""
     panel, slider = bench.training, bench.training.scrubber.slider
@@ -158,6 +159,7 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     assert panel.memory.chart._traces[0].name == "#3 LSTM"
 
 
+@pytest.mark.slow
 def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -> None:
     bench.model.show_config(TINY)
 
@@ -192,6 +194,7 @@ def test_a_learning_rate_is_found_and_taken_over(qtbot: Any, bench: Workbench) -
     wait(idle(bench))
 
 
+@pytest.mark.slow
 def test_one_that_was_cut_short_is_offered_and_goes_on(
     qtbot: Any, bench: Workbench, prices: str
 ) -> None:

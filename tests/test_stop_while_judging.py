@@ -78,6 +78,7 @@ def _train(panel: Panel, looks: int) -> tuple[RunFinished, list[str]]:
     return finished, [event.message for event in events if isinstance(event, Notice)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("looks", [1, 2, 4])
 def test_a_stop_while_judging_keeps_a_result_of_fewer_dates(panel: Panel, looks: int) -> None:

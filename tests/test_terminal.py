@@ -110,9 +110,9 @@ def test_files_are_written_whatever_becomes_of_stdout(
 @pytest.mark.parametrize(
     "words",
     [
-        ["backtest", "--export", "OUT"],
-        ["lr-find"],
-        ["audit"],
+        pytest.param(["backtest", "--export", "OUT"], marks=pytest.mark.slow),
+        pytest.param(["lr-find"], marks=pytest.mark.slow),
+        pytest.param(["audit"], marks=pytest.mark.slow),
         ["inspect"],
         ["journal"],
         ["runs", "list"],

@@ -263,6 +263,7 @@ def rows(bench: Workbench) -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_day_with_tickers(qtbot: Any, bench: Workbench, server: YahooServer) -> None:
     field = bench.actions.ticker_field
     field.setText("aapl, nope msft")
@@ -321,6 +322,7 @@ def test_tickers_are_added_and_changed_by_the_dialog(qtbot: Any, bench: Workbenc
     assert "as traded (raw)" in texts(bench.data)
 
 
+@pytest.mark.slow
 def test_what_is_fetched_is_remembered(qtbot: Any, server: YahooServer, tmp_path: Path) -> None:
     with window(tmp_path, price_file(tmp_path / "start.csv")) as bench:
         bench.actions.ticker_settings.form.show_settings(TickerOptions(period="1y", raw=True))
@@ -356,6 +358,7 @@ def test_a_single_reference_that_fails_is_an_error() -> None:
         list(jobs.load([Request(reference="/nowhere/at/all.csv")]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "listed"),
     [("NASDAQ:AAPL", "start AAPL*"), ("NASDAQ:AAPL, MSFT", "start MSFT* AAPL*")],

@@ -393,7 +393,10 @@ def test_too_little_memory_halves_the_batch_and_says_so(
     )
 
 
-@pytest.mark.parametrize("model", ["rnn", "lstm", "transformer"])
+@pytest.mark.parametrize(
+    "model",
+    ["lstm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rnn", "transformer"))],
+)
 def test_looking_at_the_memory_changes_nothing_of_the_training(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

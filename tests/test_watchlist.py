@@ -179,6 +179,7 @@ def rows(bench: Workbench) -> str:
     )
 
 
+@pytest.mark.slow
 def test_the_keyboard_does_it_all(qtbot: Any, bench: Workbench) -> None:
     view, alt = bench.data.list, Qt.KeyboardModifier.AltModifier
     assert rows(bench) == "one* two* three*"
@@ -268,6 +269,7 @@ def test_rows_speak(qtbot: Any, bench: Workbench) -> None:
         assert not bench.data.list.grab().isNull()
 
 
+@pytest.mark.slow
 def test_calendar_and_distance_of_bars_are_a_choice_for_each_series(
     qtbot: Any, bench: Workbench
 ) -> None:
@@ -321,6 +323,7 @@ def test_one_file_that_fails_does_not_lose_the_others(
     assert "Retry" not in texts(bench.data)
 
 
+@pytest.mark.slow
 def test_samples_and_files_are_added_from_the_panel(
     qtbot: Any, bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +339,7 @@ def test_samples_and_files_are_added_from_the_panel(
     assert rows(bench) == "one* two* three* added* sp500*"
 
 
+@pytest.mark.slow
 def test_the_list_comes_back_and_loads_only_what_is_trained(
     qtbot: Any, files: list[str], tmp_path: Path
 ) -> None:

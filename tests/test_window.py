@@ -216,6 +216,7 @@ def test_stop_keeps_the_best_network_so_far(qtbot: Any, bench: Workbench) -> Non
     assert "stopped by you" in texts(bench.results)
 
 
+@pytest.mark.slow
 def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -> None:
     trained(qtbot, bench)
     first = bench.session.finished
@@ -248,6 +249,7 @@ def test_the_window_stays_responsive_while_it_trains(qtbot: Any, bench: Workbenc
     wait(lambda: bench.session.threads == 0)
 
 
+@pytest.mark.slow
 def test_every_format_is_exported_and_the_model_is_saved(
     qtbot: Any, bench: Workbench, tmp_path: Path
 ) -> None:
@@ -431,6 +433,7 @@ def test_several_files_make_a_panel_to_choose_from(
     assert bench.session.finished is not None
 
 
+@pytest.mark.slow
 def test_choices_are_remembered(qtbot: Any, own: Workbench, prices: Path) -> None:
     own.actions["style-area"].trigger()
     own.actions["span-5Y"].trigger()

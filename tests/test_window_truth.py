@@ -74,6 +74,7 @@ def test_a_range_has_enough_bars() -> None:
     assert bars_in(monthly.head(9), "All") is None
 
 
+@pytest.mark.slow
 def test_the_range_that_is_lit_is_the_one_in_view(bench: Workbench) -> None:
     bench.view_controller.set_span("3M")
     assert lit(bench) == ("3M", ["3M"])

@@ -115,6 +115,7 @@ def test_of_much_progress_the_latest_is_shown_and_the_last_word_heard(bench: Wor
     flooded(bench, Flood(events=3000, spread=0.1))
 
 
+@pytest.mark.slow
 def test_many_epochs_wait_their_turn_and_none_is_lost(bench: Workbench) -> None:
     flooded(bench, Flood(epoch_every=2, events=2000, spread=0.05))
 

@@ -365,6 +365,7 @@ def run_all(seeds: range, folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_some_damaged_files(tmp_path: Path) -> None:
     run_all(range(10**6, 10**6 + 30), tmp_path)
 
