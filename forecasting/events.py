@@ -47,6 +47,53 @@ class Notice(Event):
     remedies: tuple[Remedy, ...] = field(default=(), kw_only=True)
 
 
+#: What the watch tells of: a close outside its band, coverage or volatility that has changed, a
+#: network to be trained anew, past prices that were rescaled, a jump as of a split, a series
+#: without new bars, a source that fails or no longer knows the series, bars from which nothing was
+#: forecast, and a clock that was set back.
+AlertKind = Literal[
+    "outside",
+    "drift",
+    "retrain",
+    "split",
+    "jump",
+    "stopped",
+    "source",
+    "delisted",
+    "missed",
+    "clock",
+]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that the watch found.
+
+    Attributes
+    ----------
+    key : str
+        Unique: the same finding is entered once, however often it is made.
+    kind : str
+    symbol : str
+        The series, or the source where there is no series.
+    ds : datetime64[us]
+        The bar that it is about.
+    message, hint : str
+    topic : str
+        Alerts of one topic less than ``apart_us`` microseconds from each other are the same one.
+    apart_us : int
+    """
+
+    key: str
+    kind: AlertKind
+    symbol: str
+    ds: np.datetime64
+    message: str
+    hint: str = ""
+    topic: str = ""
+    apart_us: int = 0
+
+
 @dataclass(frozen=True)
 class NotLoaded(Notice):
     """One of several references was not loaded, and why; the others are.

@@ -55,6 +55,7 @@ from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.search import search
 from app.cli.terminal import OutputError, prepare, say, show, written
 from app.cli.trading_rules import judged_rules, rule_options, show_rules, write_rules
+from app.cli.watch import watch
 from forecasting import __version__
 from forecasting.checks import ended, living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig, InputConfig
@@ -95,6 +96,7 @@ cli.command()(portfolio)
 cli.command()(search)
 cli.command()(inspect)
 cli.command()(mcp)
+cli.command()(flagged(ReadOptions, TickerOptions)(watch))
 
 #: Commands that need the engine.
 _ENGINE_COMMANDS = (
@@ -105,6 +107,7 @@ _ENGINE_COMMANDS = (
     "odds",
     "portfolio",
     "search",
+    "watch",
     "doctor",
     "reproduce",
 )

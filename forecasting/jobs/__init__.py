@@ -25,6 +25,7 @@ from forecasting.jobs.training import (
     train,
     unfinished,
 )
+from forecasting.jobs.watching import rehearsal_path, watch
 
 __all__ = [
     "Job",
@@ -46,6 +47,7 @@ __all__ = [
     "portfolio",
     "predict",
     "preview_forecasts",
+    "rehearsal_path",
     "search",
     "simulate",
     "suited",
@@ -54,5 +56,6 @@ __all__ = [
     "unfinished",
     "versions",
     "warm_up",
+    "watch",
     "with_target",
 ]

@@ -5,7 +5,7 @@ runs, and how often a test part was used.
 from __future__ import annotations
 
 from forecasting.store.database import store_path
-from forecasting.store.journal import Coverage, Entry, Journal
+from forecasting.store.journal import Coverage, Entry, Journal, closed_bars
 from forecasting.store.prices import (
     MAX_AGE_S,
     OVERLAP,
@@ -18,6 +18,7 @@ from forecasting.store.prices import (
 )
 from forecasting.store.runs import RunRecord, RunStore, StoredRun
 from forecasting.store.trials import Trials
+from forecasting.store.watches import SeenBar, SourceState, StoredAlert, WatchChoice, WatchStore
 
 __all__ = [
     "MAX_AGE_S",
@@ -32,8 +33,14 @@ __all__ = [
     "Refreshable",
     "RunRecord",
     "RunStore",
+    "SeenBar",
+    "SourceState",
+    "StoredAlert",
     "StoredRun",
     "Trials",
+    "WatchChoice",
+    "WatchStore",
+    "closed_bars",
     "load",
     "store_path",
 ]

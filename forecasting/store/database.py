@@ -56,6 +56,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE run_outcomes (
             run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, told BLOB NOT NULL, checksum INTEGER NOT NULL)""",
     ),
+    (
+        "CREATE TABLE watch_pass (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL)",
+        """CREATE TABLE watch_source (
+            source TEXT PRIMARY KEY, loaded_at INTEGER, asked_at TEXT NOT NULL, asked_day TEXT NOT NULL, problem TEXT NOT NULL)""",
+        """CREATE TABLE watch_bar (
+            source TEXT NOT NULL, symbol TEXT NOT NULL, ds INTEGER NOT NULL, y REAL NOT NULL, since INTEGER NOT NULL,
+            PRIMARY KEY (source, symbol)) WITHOUT ROWID""",
+        """CREATE TABLE watch_alert (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL,
+            symbol TEXT NOT NULL, ds INTEGER NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL)""",
+        "CREATE INDEX watch_topic ON watch_alert (topic, ds)",
+        """CREATE TABLE watch_shown (
+            alert INTEGER NOT NULL REFERENCES watch_alert (id) ON DELETE CASCADE, channel TEXT NOT NULL,
+            PRIMARY KEY (alert, channel)) WITHOUT ROWID""",
+        """CREATE TABLE watch_choice (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, symbol TEXT NOT NULL, model TEXT NOT NULL,
+            UNIQUE (request, symbol))""",
+    ),
 )
 
 

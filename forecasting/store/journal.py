@@ -482,6 +482,32 @@ def _place(stamps: Dates, wanted: Dates) -> Ints:
     return np.where(stamps[index] == wanted, index, -1)
 
 
+def closed_bars(series: PriceSeries, now: np.datetime64) -> int:
+    """Return how many bars have ended, so that a forecast may start from the last of them.
+
+    The end of a daily bar is that of its session, or of its day where no exchange is known; where
+    the zone is unknown, too, it has ended as soon as the day is over anywhere. An intraday bar ends
+    its usual distance after its stamp.
+
+    Parameters
+    ----------
+    series : PriceSeries
+    now : datetime64
+        In UTC.
+    """
+    from forecasting.checks import usual_distance
+
+    days = series.freq == "1D"
+    step = np.timedelta64(int(usual_distance(series)), "us")
+    if days or step >= _DAY:
+        step = _DAY
+    bars = int(np.searchsorted(series.ds, now + _DAY, side="right"))
+    first = max(0, bars - 10)
+    ds = series.ds[first:bars]
+    ends = _or(_session_closes(series, ds), _in_utc(ds + step, series.tz, _EARLIEST))
+    return first + int(np.searchsorted(ends, now, side="right"))
+
+
 def _finished(series: PriceSeries, now: np.datetime64) -> int:
     """Return how many bars of a series have surely ended; of bars that are no days the last one
     never has.

@@ -1,0 +1,22 @@
+"""Living forecasts: what a watch looks at, when it loads, and what it tells."""
+
+from forecasting.watch.alerts import network_alerts, price_alerts
+from forecasting.watch.due import is_due, local_day
+from forecasting.watch.record import NetworkRecord, records_of
+from forecasting.watch.report import WatchedSeries, WatchFinished
+from forecasting.watch.subject import Network, Subject, choices_of, subjects_of
+
+__all__ = [
+    "Network",
+    "NetworkRecord",
+    "Subject",
+    "WatchFinished",
+    "WatchedSeries",
+    "choices_of",
+    "is_due",
+    "local_day",
+    "network_alerts",
+    "price_alerts",
+    "records_of",
+    "subjects_of",
+]
