@@ -152,6 +152,7 @@ _ON_BOTH = 4.2
 THEMES: dict[str, Theme] = {"light": LIGHT, "dark": DARK}
 
 
+@cache
 def luminance(color: str) -> float:
     """Return the relative luminance of ``#RRGGBB``, 0 to 1 (WCAG 2.2, "relative luminance")."""
     parts = (int(color[index : index + 2], 16) / 255 for index in (1, 3, 5))

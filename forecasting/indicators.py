@@ -50,8 +50,8 @@ class IndicatorSpec:
         Its name in menus and in a legend.
     compute : callable
         The series and the parameters to lines by name, each [T], NaN until enough bars are known.
-        Lines called ``upper`` and ``lower`` are filled between, ``histogram`` is drawn as columns,
-        ``signal`` is dashed.
+        Lines named in ``fill`` are filled between, ``histogram`` is drawn as columns, ``signal``
+        is dashed.
     parameters : tuple of Parameter
     columns : tuple of str
         Columns of the series that it reads; it is not drawn where one is missing.
@@ -60,6 +60,8 @@ class IndicatorSpec:
         nan) where they follow the values. None lies over the prices.
     guides : tuple of float
         Levels that are marked on its own scale.
+    fill : tuple of str
+        Two lines between which it is filled; empty for none.
     rule : callable
         The parameters to what is wrong with them together; "" where nothing is.
     """
@@ -71,6 +73,7 @@ class IndicatorSpec:
     columns: tuple[str, ...] = ("close",)
     scale: tuple[float, float] | None = None
     guides: tuple[float, ...] = ()
+    fill: tuple[str, ...] = ("lower", "upper")
     rule: Callable[..., str] = _no_rule
 
 
@@ -129,6 +132,32 @@ def _vwap(series: PriceSeries) -> dict[str, Floats]:
     return {"vwap": np.asarray(ta.vwap(**columns, anchor=anchor), np.float64)}
 
 
+def _ichimoku(
+    series: PriceSeries, conversion: float, base: float, leading: float
+) -> dict[str, Floats]:
+    """Return the Ichimoku lines: the middle of the range of so many bars, and the two leading spans
+    as they were known ``base`` bars ago.
+
+    The lagging span is left out: it is the close of a later bar.
+    """
+    import pandas as pd
+
+    high, low = pd.Series(series["high"]), pd.Series(series["low"])
+
+    def middle(bars: float) -> pd.Series[float]:
+        return (high.rolling(int(bars)).max() + low.rolling(int(bars)).min()) / 2
+
+    lines = {"conversion": middle(conversion), "base": middle(base)}
+    lines["span A"] = ((lines["conversion"] + lines["base"]) / 2).shift(int(base))
+    lines["span B"] = middle(leading).shift(int(base))
+    return {name: np.asarray(line, np.float64) for name, line in lines.items()}
+
+
+def _ichimoku_rule(conversion: float, base: float, leading: float) -> str:
+    rising = conversion < base < leading
+    return "" if rising else "The bars of Ichimoku do not rise from conversion over base to span B."
+
+
 def _macd_rule(fast: float, slow: float, _signal: float) -> str:
     return (
         ""
@@ -183,6 +212,15 @@ INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
             _library("donchian", ("high", "low"), ("lower_length upper_length",), _CHANNEL),
             (_length(20),),
             ("high", "low"),
+        ),
+        "ichimoku": IndicatorSpec(
+            "Ichimoku cloud",
+            "Ichimoku",
+            _ichimoku,
+            (Parameter("Conversion", 9), Parameter("Base", 26), Parameter("Span B", 52)),
+            ("high", "low"),
+            fill=("span A", "span B"),
+            rule=_ichimoku_rule,
         ),
         "rsi": IndicatorSpec(
             "Relative strength index",

@@ -289,8 +289,11 @@ def _paint_rectangle(
         return
     fill = QColor(color)
     fill.setAlphaF(_FILL)
-    painter.fillRect(box, fill)
+    # Whole pixels without antialiasing are filled several times faster.
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.fillRect(box.toRect() if frame.on_screen else box, fill)
     painter.drawRect(box)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     if text:
         metrics = QFontMetricsF(frame.font)
         painter.setPen(QColor(frame.theme.text))

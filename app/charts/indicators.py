@@ -35,7 +35,12 @@ _DASHES: tuple[tuple[float, ...], ...] = (
     (12.0, 3.0),
 )
 #: Dashes of lines that go with another one.
-_LINE_DASHES: dict[str, tuple[float, ...]] = {"signal": (3.0, 2.0), "-di": (1.0, 2.0)}
+_LINE_DASHES: dict[str, tuple[float, ...]] = {
+    "signal": (3.0, 2.0),
+    "-di": (1.0, 2.0),
+    "base": (6.0, 3.0),
+    "span B": (2.0, 2.0),
+}
 #: Values from which on numbers are written short, as those of on-balance volume.
 LARGE = 1e6
 
@@ -145,11 +150,12 @@ class IndicatorArtist:
             color, lines = study.color(frame.theme), study.lines
             if "histogram" in lines:
                 self._histogram(painter, frame, lines["histogram"], frame.theme.volume)
-            if "upper" in lines:
-                self._ground(painter, frame, lines["lower"], lines["upper"], color)
+            filled = [lines[name] for name in study.indicator.spec.fill if name in lines]
+            if len(filled) == 2:
+                self._ground(painter, frame, filled[0], filled[1], color)
             for index, (name, line) in enumerate(lines.items()):
                 if name != "histogram":
-                    thin = name in ("upper", "lower")
+                    thin = name in study.indicator.spec.fill
                     self._line(
                         painter,
                         frame,
@@ -191,10 +197,13 @@ class IndicatorArtist:
     def _ground(
         self, painter: QPainter, frame: Frame, lower: LinePyramid, upper: LinePyramid, color: str
     ) -> None:
-        x, low, _, _ = _visible(lower, frame, 1.0)
-        _, _, high, _ = _visible(upper, frame, 1.0)
+        lower_x, low, _, _ = _visible(lower, frame, 1.0)
+        upper_x, _, high, _ = _visible(upper, frame, 1.0)
+        x = np.intersect1d(lower_x, upper_x, assume_unique=True)
         if x.size < 2:
             return
+        low = low[np.searchsorted(lower_x, x)]
+        high = high[np.searchsorted(upper_x, x)]
         fill = QColor(color)
         fill.setAlphaF(0.08)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
