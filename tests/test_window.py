@@ -364,6 +364,26 @@ def test_too_little_history_is_told_with_the_next_step(qtbot: Any, bench: Workbe
     assert bench.session.finished is None
 
 
+def test_a_forecast_is_made_from_any_bar_of_the_chart(qtbot: Any, bench: Workbench) -> None:
+    trained(qtbot, bench)
+    said: list[str] = []
+    bench.from_here.notified.connect(lambda message, _hint: said.append(message))
+    bench.from_here.show(100)
+    wait(lambda: bench.chart.origin == 100)
+    assert any("learned from" in text for text in said)
+    assert bench.layout.stepper.isVisible()
+    finished = bench.session.finished
+    assert finished is not None
+    outcomes = next(iter(finished.result.outcomes.values()))
+    series = bench.session.series
+    assert series is not None
+    judged = int(np.searchsorted(series.ds, outcomes.cutoff.min()))
+    bench.from_here.show(judged)
+    wait(lambda: bench.chart.origin == judged)
+    assert f"(1 of {len(outcomes)})" in bench.layout.stepper.text
+    bench.past_forecasts.leave()
+
+
 def test_an_unexpected_fault_is_shown_once_with_everything(qtbot: Any, bench: Workbench) -> None:
     for _ in range(3):
         bench.window.faulted.emit(ZeroDivisionError("planted"))

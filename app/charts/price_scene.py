@@ -170,6 +170,11 @@ class PriceScene(BarView):
         """What is shown."""
         return self._series
 
+    @property
+    def origin(self) -> int | None:
+        """Bar of the past forecast that is shown alone, None where none is."""
+        return None if self._origin.fan is None else self._origin.fan.cutoff
+
     def show_indicators(self, indicators: Sequence[Indicator]) -> None:
         """Draw these indicators, and no others; each is computed when it is in view for the
         first time.

@@ -25,6 +25,7 @@ from app.features.importing.clipboard import ClipboardImport
 from app.features.importing.controller import ImportController
 from app.features.journal.controller import JournalController
 from app.features.past_forecasts.controller import PastForecastController
+from app.features.past_forecasts.from_here import ForecastFromHere
 from app.features.prediction.controller import PredictionController, is_network
 from app.features.project.controller import ProjectController
 from app.features.project.project_file import is_project
@@ -150,6 +151,7 @@ class Workbench(QObject):
         self.past_forecasts = PastForecastController(
             self.session, self.chart, self.layout.stepper, self.actions, self.backtest_controller
         )
+        self.from_here = ForecastFromHere(self.session, self.chart, self.past_forecasts)
         self.journal_controller = JournalController(
             self.session, self.layout.journal, self.watchlist_controller, self.past_forecasts
         )
@@ -498,6 +500,7 @@ class Workbench(QObject):
             lambda: self.training_controller.offer_undo(self.drawings_controller)
         )
         self.drawings_controller.notified.connect(self._status.rest)
+        self.from_here.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)

@@ -89,7 +89,27 @@ class PastForecastController(QObject):
         index = max(0, here + steps)
         if index >= self._places.size:
             self.leave()
-            return
+        else:
+            self.show_index(index)
+
+    def index_at(self, date: np.datetime64) -> int | None:
+        """Return which of the past forecasts of the shown series is the latest one that was made
+        by a date; None where none was.
+        """
+        if self._outcomes is None or not self._places.size:
+            return None
+        cutoffs = self._outcomes.cutoff[self._places]
+        found = int(np.searchsorted(cutoffs, date, side="right")) - 1
+        return found if found >= 0 else None
+
+    def cutoff(self, index: int) -> np.datetime64:
+        """Return the date by which a past forecast was made."""
+        assert self._outcomes is not None
+        made: np.datetime64 = self._outcomes.cutoff[self._places[index]]
+        return made
+
+    def show_index(self, index: int) -> None:
+        """Show one of the past forecasts of the shown series, counted from the oldest."""
         self._at = index
         outcomes, number = self._outcomes, int(self._places[index])
         assert outcomes is not None
