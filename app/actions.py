@@ -370,6 +370,8 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             ">Dra&w:draw-",
             "-",
             ">&Indicators:",
+            ">C&ompare with:",
+            ">&Bars in the chart:",
             ">&Panels:",
             "layout-*",
             "-",

@@ -91,13 +91,13 @@ class PriceChart(PriceScene):
         self._view.scene().sigMouseMoved.connect(self._pointer_moved)
         self._view.scene().sigMouseClicked.connect(self._clicked)
 
-    def show_series(self, series: PriceSeries | None) -> None:
-        """Show a series, or none; the split, forecasts and view of the one before are forgotten."""
+    def show_series(self, series: PriceSeries | None, joined: bool = False) -> None:
+        """Show a series, or none; see :meth:`PriceScene.show_series`."""
         if series is not self._series:
             self._point(None)
             self._pointed = None
             self.measure.clear()
-        super().show_series(series)
+        super().show_series(series, joined)
 
     def set_scale(self, scale: Scale) -> None:
         """Show prices linearly, by their logarithms, or as changes in percent; B then chooses
@@ -216,7 +216,7 @@ class PriceChart(PriceScene):
         self._dates.pointer = bar
         self._crosshairs[0].y, self._crosshairs[0].caught = y, caught
         self._price_axis.pointer = y
-        if self._studies:
+        if self._studies or self._overlaid:
             self._legend.entries = self._entries()
         self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
         self.pointed.emit(bar)

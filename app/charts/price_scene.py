@@ -34,6 +34,7 @@ from app.charts.indicators import HUES, LARGE, IndicatorArtist, IndicatorSeries,
 from app.charts.legend import Entry, LegendArtist, Mark, words
 from app.charts.level_lines import LevelLine, LevelLinesArtist
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
+from app.charts.overlay_series import OverlayArtist, OverlayLine
 from app.charts.past_forecast import PastForecastArtist, truth_entries
 from app.number_format import price_decimals
 from app.preferences import Scale
@@ -75,6 +76,8 @@ class PriceScene(BarView):
         self._studies: list[IndicatorSeries] = []
         self._timeline = Timeline()
         self._dates_of: PriceSeries | None = None
+        self._joined = False
+        self._overlaid: tuple[PriceSeries, ...] = ()
         self._scale: Scale = "linear"
         self._fill_panes()
         self._apply_look()
@@ -110,13 +113,14 @@ class PriceScene(BarView):
         self._crosshairs = [CrosshairArtist(), CrosshairArtist()]
         self._origin = PastForecastArtist()
         self._levels = LevelLinesArtist()
+        self._overlays = OverlayArtist()
 
     def _fill_panes(self) -> None:
         self._price.artists = [
             self._splits[0], self._grid_lines, self._base, self._past, self._base_fan, self._fan,
             self._compare, self._origin.below,
-            self._last, self._prices, self._over, SplitNames(self._splits[0]), self._truth,
-            self._cutoffs[0], self._origin, self._levels, self._legend,
+            self._last, self._overlays, self._prices, self._over, SplitNames(self._splits[0]),
+            self._truth, self._cutoffs[0], self._origin, self._levels, self._legend,
             self._crosshairs[0], self._empty,
         ]  # fmt: skip
         self._volume.artists = [
@@ -149,11 +153,19 @@ class PriceScene(BarView):
 
     # What is shown
 
-    def show_series(self, series: PriceSeries | None) -> None:
-        """Show a series, or none; the split, forecasts and view of the one before are forgotten."""
+    def show_series(self, series: PriceSeries | None, joined: bool = False) -> None:
+        """Show a series, or none; the split, forecasts and view of the one before are forgotten.
+
+        Parameters
+        ----------
+        series : PriceSeries or None
+        joined : bool
+            Whether its bars were joined for the chart alone. Forecasts, which count the bars as
+            they were loaded, are not drawn then.
+        """
         if series is self._series:
             return
-        self._series, self._pyramid = series, None
+        self._series, self._pyramid, self._joined = series, None, joined
         self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = (
             self._before_origin
         ) = None
@@ -163,6 +175,7 @@ class PriceScene(BarView):
         self._levels.ds = self._levels.ds[:0]
         self._tell_range()
         self._make_studies()
+        self._make_overlays()
         self.mark_dirty()
 
     @property
@@ -234,6 +247,7 @@ class PriceScene(BarView):
         if (
             forecast is not None
             and self._series is not None
+            and not self._joined
             and forecast.symbol == self._series.symbol
         ):
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
@@ -247,7 +261,7 @@ class PriceScene(BarView):
         """
         series = self._series
         bar, count = None, len(self._levels.lines)
-        if series is not None and cutoff is not None:
+        if series is not None and cutoff is not None and not self._joined:
             bar = int(np.searchsorted(series.ds, cutoff))
         levels = self._levels
         levels.lines, levels.cutoff, levels.steps, levels.until = tuple(lines), bar, ds.size, until
@@ -269,6 +283,19 @@ class PriceScene(BarView):
         """
         self._compared = compared
         self.mark_dirty()
+
+    def show_overlays(self, overlays: Sequence[PriceSeries]) -> None:
+        """Draw other series over the prices; all begin at the shown one's close at the first bar in
+        view, or at the bar from which percent are counted.
+        """
+        self._overlaid = tuple(overlays)
+        self._make_overlays()
+        self.mark_dirty()
+
+    @property
+    def overlaid(self) -> tuple[PriceSeries, ...]:
+        """The other series that are drawn."""
+        return self._overlaid
 
     def set_style(self, style: Style) -> None:
         """Draw candles, bars, a line or an area; a series without open, high and low is always a
@@ -322,6 +349,18 @@ class PriceScene(BarView):
             panes[study.pane] += 1
             self._studies.append(study)
 
+    def _make_overlays(self) -> None:
+        """Put the other series on the bars of the shown one."""
+        shown = self._series
+        others = [item for item in self._overlaid if shown and item.symbol != shown.symbol]
+        self._overlays.lines = tuple(OverlayLine(item, shown) for item in others if shown)
+
+    def _base_bar(self) -> int:
+        """Return the bar at which percent begin: the chosen one, or the first in view."""
+        assert self._series is not None
+        first = min(max(math.ceil(self._price.viewRange()[0][0]), 0), len(self._series) - 1)
+        return first if self._base.bar is None else self._base.bar
+
     def _seen_studies(self) -> list[IndicatorSeries]:
         return [study for study in self._studies if study.key not in self.hidden]
 
@@ -372,7 +411,8 @@ class PriceScene(BarView):
                 if self._dates_of is not series
                 else self._timeline
             )
-            for index, forecast in enumerate((self._forecast, self._baseline)):
+            drawn = (None, None) if self._joined else (self._forecast, self._baseline)
+            for index, forecast in enumerate(drawn):
                 cutoff = (
                     -1 if forecast is None else int(known.index(np.array([forecast.cutoff]))[0])
                 )
@@ -381,7 +421,7 @@ class PriceScene(BarView):
                 fans[index] = ForecastBand.of(forecast, cutoff)
                 if index == 0:
                     future = forecast.ds[len(series) - 1 - cutoff :]
-            compared = self._compare.show(self._compared, series, known)
+            compared = self._compare.show(() if self._joined else self._compared, series, known)
             future = compared if compared.size > future.size else future
             future = self._levels.beyond(series, future)
             if self._dates_of is not series or not np.array_equal(
@@ -392,13 +432,10 @@ class PriceScene(BarView):
             self._timeline = Timeline()
         self._fan.fan, self._base_fan.fan = fans
         self._dates_of = series
-        self._origin.place(series, self._timeline)
+        self._origin.place(None if self._joined else series, self._timeline)
         self._past.hidden = self._origin.fan is not None or "past" in self.hidden
-        self._base_fan.hidden, self._fan.hidden, self._compare.hidden = (
-            "baseline" in self.hidden,
-            self.hidden,
-            self.hidden,
-        )
+        self._base_fan.hidden = "baseline" in self.hidden
+        self._fan.hidden = self._compare.hidden = self._overlays.hidden = self.hidden
         self._truth.show(
             None if series is None or self._origin.fan is not None else self._fan.fan,
             np.empty(0) if series is None else series.y,
@@ -407,7 +444,7 @@ class PriceScene(BarView):
         self._dates.timeline = self._timeline
         if self._past_of[0] is not series or self._past_of[1] is not self._outcomes:
             self._past_of = (series, self._outcomes)
-            outcomes = self._outcomes if series is not None else None
+            outcomes = None if series is None or self._joined else self._outcomes
             cutoffs = (
                 self._timeline.index(outcomes.cutoff)
                 if outcomes is not None
@@ -453,9 +490,11 @@ class PriceScene(BarView):
         scale cannot be had.
         """
         series, axis, base = self._series, self._price_axis, None
+        if series is not None and self._overlays.lines:
+            self._overlays.rebase(self._base_bar())
+            self._legend.entries = self._entries()
         if series is not None and self._scale == "percent":
-            first = min(max(math.ceil(self._price.viewRange()[0][0]), 0), len(series) - 1)
-            price = float(series.y[first if self._base.bar is None else self._base.bar])
+            price = float(series.y[self._base_bar()])
             base = price if price > 0 else None
         if base != axis.base:
             axis.base = base
@@ -465,6 +504,8 @@ class PriceScene(BarView):
         self._legend.note = (
             words("Percent need a positive first price: the scale is linear.") if refused else ""
         )
+        if self._joined and self._forecast is not None:
+            self._legend.note = words("Forecasts are drawn over the bars as they were loaded.")
         if self._scale == "log" and not self.can_log:
             self._legend.note = words("A log scale needs positive prices: the scale is linear.")
 
@@ -489,6 +530,7 @@ class PriceScene(BarView):
         if self._truth.known:
             entries += truth_entries(theme)
         entries += self._origin.entries(theme) + self._compare.entries(theme)
+        entries += self._overlays.entries(theme, self._bar_told())
         return entries + self._study_entries(self._bar_told())
 
     def _bar_told(self) -> int:
@@ -558,11 +600,13 @@ class PriceScene(BarView):
         """Return the lowest and highest price in view, forecasts and indicators included."""
         if self._pyramid is None:
             return None
+        self._overlays.rebase(self._base_bar())
         closes_only = self._prices.style in ("line", "area")
         parts = [
             self._pyramid.extent(start, stop, closes_only),
             *(study.extent(start, stop) for study in self._over.studies),
             self._levels.extent(stop),
+            *self._overlays.extents(start, stop),
         ]
         past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
         limits = [(fan, fan.seen(self.hidden)) for fan in (self._fan.fan,) if fan is not None]

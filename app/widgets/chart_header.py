@@ -138,6 +138,12 @@ class ChartHeader(QWidget):
         )
         self._indicators.setAccessibleName(self.tr("Indicators"))
         buttons.addWidget(self._indicators)
+        self._interval = QToolButton()
+        self._interval.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._interval.setText(self.tr("Bars"))
+        self._interval.setToolTip(self.tr("Join the bars of the chart: minutes to months"))
+        self._interval.setAccessibleName(self.tr("Distance of the bars in the chart"))
+        buttons.addWidget(self._interval)
         for span in SPANS:
             buttons.addWidget(self._span_button(span))
         first.addLayout(buttons)
@@ -151,7 +157,7 @@ class ChartHeader(QWidget):
         before = float(series.y[-2]) if series and len(series) > 1 else 0.0
         self._change.setText(_change_text(self._rise, before) if series else "")
         self.setVisible(series is not None)
-        self._offer_spans(series)
+        self.offer_spans(series)
         self._color()
 
     def set_compact(self, compact: bool) -> None:
@@ -170,6 +176,14 @@ class ChartHeader(QWidget):
         """Open a menu under the button of the indicators."""
         self._indicators.setMenu(menu)
 
+    def show_intervals(self, menu: QMenu) -> None:
+        """Open a menu under the button of the bars."""
+        self._interval.setMenu(menu)
+
+    def show_interval(self, text: str) -> None:
+        """Name the distance of the bars in the chart."""
+        self._interval.setText(text)
+
     def show_span(self, span: str) -> None:
         """Mark a span as the one in view; "" where none is."""
         self._spans.setExclusive(False)
@@ -183,7 +197,7 @@ class ChartHeader(QWidget):
         button = self._spans.checkedButton()
         return button.text() if button else ""
 
-    def _offer_spans(self, series: PriceSeries | None) -> None:
+    def offer_spans(self, series: PriceSeries | None) -> None:
         """Enable the spans that cover enough bars of a series."""
         enough = ranges(series) if series else {}
         for button in self._spans.buttons():

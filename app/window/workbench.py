@@ -17,6 +17,7 @@ from app.accessibility import complete, take_literally
 from app.actions import Actions
 from app.background import Failure
 from app.features.backtest.controller import BacktestController
+from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
@@ -89,7 +90,7 @@ class Workbench(QObject):
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
     evaluation_controller, backtest_controller, past_forecasts, journal_controller, runs,
-    drawings_controller,
+    drawings_controller, compare_controller,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -171,6 +172,9 @@ class Workbench(QObject):
         self.drawings_controller = DrawingsController(
             window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
         )
+        self.compare_controller = CompareController(
+            window, self.session, self.chart, self.actions, self.view_controller
+        )
         self.project_controller = ProjectController(
             window,
             self.session,
@@ -186,6 +190,7 @@ class Workbench(QObject):
             self.runs,
             self.features["odds"],
             self.drawings_controller,
+            self.compare_controller,
             self.features["portfolio"],
             preferences,
         )
@@ -500,6 +505,8 @@ class Workbench(QObject):
             lambda: self.training_controller.offer_undo(self.drawings_controller)
         )
         self.drawings_controller.notified.connect(self._status.rest)
+        self.view_controller.interval_controller.changed.connect(self._show_interval)
+        self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):
@@ -668,13 +675,18 @@ class Workbench(QObject):
         self.layout.show_chart(series is not None, *why)
         self.header.show_series(series)
         self._status.show_series(series)
-        self.chart.show_series(series)
+        self.view_controller.interval_controller.show(series)
         self.drawings_controller.show()
         self.view_controller.show_span()
         self.view_controller.mark_style()
         self.running.show_run()
         self.past_forecasts.show_past()
         self._title()
+
+    def _show_interval(self) -> None:
+        """Fill the chart with bars of another distance."""
+        self._show_series()
+        self.features["odds"].refresh()
 
     def _show_project(self) -> None:
         self._show_recent()

@@ -134,6 +134,11 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
     )
 
 
+def coarser(series: PriceSeries) -> tuple[str, ...]:
+    """Return the distances of :data:`RESAMPLES` that the bars of a series can be joined to."""
+    return tuple(freq for freq in RESAMPLES if freq != series.freq and _fits(series, freq))
+
+
 def _check(series: PriceSeries, freq: str) -> None:
     if freq not in RESAMPLES:
         raise DataError(
@@ -142,7 +147,7 @@ def _check(series: PriceSeries, freq: str) -> None:
         )
     if freq == series.freq or _fits(series, freq):
         return
-    possible = [item for item in RESAMPLES if _fits(series, item)]
+    possible = coarser(series)
     message = (
         f"The bars of {series.symbol} ({series.freq or 'irregular'}) cannot be joined to "
         f"the distance {freq}."

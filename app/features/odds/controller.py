@@ -139,6 +139,10 @@ class OddsController(FeatureController):
         self._soon.start()
         self._show()
 
+    def refresh(self) -> None:
+        """Draw lines and paths again, soon."""
+        self._soon.start()
+
     @property
     def can_put_back(self) -> bool:
         """Whether the last change can be taken back."""

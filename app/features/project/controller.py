@@ -16,11 +16,13 @@ from app import dialogs
 from app.actions import Actions
 from app.background import Failure
 from app.charts.price import PriceChart
+from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
 from app.features.model.panel import ModelPanel
 from app.features.odds.controller import OddsController
 from app.features.portfolio.controller import PortfolioController
 from app.features.project.project_file import (
+    LONGEST_KEY,
     MOST_COMPARED,
     SUFFIX,
     NewerProjectError,
@@ -81,6 +83,7 @@ class ProjectController(QObject):
     runs : RunsController
     odds : OddsController
     drawings : DrawingsController
+    compare : CompareController
     portfolio : PortfolioController
     preferences : Preferences
 
@@ -119,6 +122,7 @@ class ProjectController(QObject):
         runs: RunsController,
         odds: OddsController,
         drawings: DrawingsController,
+        compare: CompareController,
         portfolio: PortfolioController,
         preferences: Preferences,
     ) -> None:
@@ -138,6 +142,7 @@ class ProjectController(QObject):
             preferences,
         )
         self._odds, self._portfolio, self._drawings = odds, portfolio, drawings
+        self._compare = compare
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
         self._offered: Path | None = None
@@ -355,7 +360,9 @@ class ProjectController(QObject):
             indicators=tuple(
                 item.text for item in self._view_controller.indicator_controller.indicators
             ),
-            hidden=tuple(sorted(self._chart.hidden)),
+            hidden=tuple(sorted(key for key in self._chart.hidden if len(key) <= LONGEST_KEY)),
+            interval=self._view_controller.interval_controller.freq,
+            overlays=self._compare.symbols,
         )
 
     # Changes
@@ -496,6 +503,8 @@ class ProjectController(QObject):
         self._view_controller.set_scale(view.scale)
         self._view_controller.set_span(view.span if view.span in SPANS else "1Y")
         self._view_controller.indicator_controller.take(view.indicators, frozenset(view.hidden))
+        self._view_controller.interval_controller.choose(view.interval)
+        self._compare.take(view.overlays)
 
     def _at_rest(self, state: str) -> None:
         if state == "idle" and self._opening is not None:

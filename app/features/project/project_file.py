@@ -34,6 +34,8 @@ VERSION = 1
 MOST_BYTES = 32 * 2**20
 #: Most runs that are selected for comparison.
 MOST_COMPARED = 100
+#: Longest key of an entry of the legend.
+LONGEST_KEY = 100
 _HINT = (
     "Choose a project that Candlecast saved; its recovery copy, if there is one, is offered "
     "at the next start."
@@ -67,6 +69,9 @@ class ProjectView(Settings):
     """How it looks. ``bars`` and ``prices`` are what the user moved to; None while the chart
     follows its span.
 
+    ``interval`` is the distance of the bars in the chart, "" as loaded; ``overlays`` are the
+    symbols of the series that it is compared with.
+
     ``theme`` is that of the window that wrote it; a window that opens it keeps its own.
     """
 
@@ -78,7 +83,9 @@ class ProjectView(Settings):
     prices: tuple[Finite, Finite] | None = None
     layout: str = Field("", max_length=2**20)
     indicators: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
-    hidden: tuple[Annotated[str, Field(max_length=100)], ...] = Field((), max_length=100)
+    hidden: tuple[Annotated[str, Field(max_length=LONGEST_KEY)], ...] = Field((), max_length=100)
+    interval: str = Field("", max_length=10)
+    overlays: tuple[Annotated[str, Field(max_length=400)], ...] = Field((), max_length=100)
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> ProjectView:

@@ -13,6 +13,7 @@ from app import theme
 from app.actions import Actions
 from app.charts.price import PriceChart
 from app.features.indicators.controller import IndicatorController
+from app.features.view.interval import IntervalController
 from app.preferences import SPANS, Preferences, Scale, Style
 from app.session import Session
 from app.theme import Theme
@@ -40,6 +41,8 @@ class ViewController(QObject):
         The colours at hand.
     indicator_controller : IndicatorController
         The menu of indicators.
+    interval_controller : IntervalController
+        The menu of the distances of bars.
     """
 
     def __init__(
@@ -72,6 +75,9 @@ class ViewController(QObject):
             session, chart, actions.submenus["Indicators"], preferences
         )
         self._header.show_menu(actions.submenus["Indicators"])
+        self.interval_controller = IntervalController(
+            session, chart, header, actions.submenus["Bars in the chart"]
+        )
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_theme_changed)
 
     def color_also(self, set_theme: Callable[[Theme], None]) -> None:
@@ -115,6 +121,11 @@ class ViewController(QObject):
         for name in ("candles", "bars"):
             self._actions.choices("style")[name].setEnabled(ranged)
 
+    @property
+    def scale(self) -> Scale:
+        """The scale of prices."""
+        return self._preferences.scale
+
     def set_scale(self, name: Scale) -> None:
         """Choose the scale of prices."""
         self._preferences.scale = name
@@ -133,14 +144,14 @@ class ViewController(QObject):
         """Show the chosen span of the selected series, or the next longer one that has enough
         bars.
         """
-        series = self._session.series
+        series = self._chart.series
         if series:
             self._chart.show_range(bars_in(series, fitting(series, self._preferences.span)))
             self._session.request_repaint()
 
     def _mark_span(self, in_range: bool) -> None:
         """Mark the span that is in view; none once the user has moved away from it."""
-        series = self._session.series
+        series = self._chart.series
         shown = fitting(series, self._preferences.span) if series and in_range else ""
         self._header.show_span(shown)
         self._actions.check("span", shown)

@@ -1,0 +1,1 @@
+"""Other series over the prices, in percent."""

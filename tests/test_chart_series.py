@@ -1,0 +1,134 @@
+"""What the chart shows beside the series as loaded: joined bars, and other series in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+from test_charts import fan, shown, walk
+from window_bench import idle, price_file, rested, window
+
+from app import dialogs
+from app.charts.overlay_series import OverlayLine
+from app.charts.price import PriceChart
+from app.features.project.project_file import read_project
+from app.window.workbench import Workbench
+from forecasting.sources.resample import coarser, resample
+
+
+def test_another_series_begins_at_the_price_of_the_shown_one(qapp: QApplication) -> None:
+    one, other = walk(500), walk(300, first="2016-03-01", seed=4)
+    line = OverlayLine(other, one)
+    first = int(np.searchsorted(one.ds, other.ds[0]))
+    line.rebase(0)
+    assert line.line.values[first] * line.factor == pytest.approx(one.y[first])
+    assert np.isnan(line.line.values[first - 1])
+    line.rebase(first + 50)
+    assert line.change(first + 50) == pytest.approx(0)
+    gain = 100 * (other.y[60] / other.y[50] - 1)
+    assert line.change(first + 60) == pytest.approx(gain)
+    last = int(np.searchsorted(one.ds, other.ds[-1]))
+    assert np.isnan(line.line.values[last + 1 :]).all()
+
+
+def test_forecasts_are_not_drawn_over_joined_bars(qapp: QApplication) -> None:
+    series = walk(600)
+    chart = PriceChart()
+    try:
+        weekly = resample(series, "1W")
+        chart.show_series(weekly, joined=True)
+        chart.show_forecast(fan(series))
+        chart.refresh()
+        assert chart.series is weekly
+        assert not any("median" in entry.label for entry in chart.entries)
+        shown(chart, series).show_forecast(fan(series))
+        chart.refresh()
+        assert any("median" in entry.label for entry in chart.entries)
+    finally:
+        chart.deleteLater()
+
+
+@pytest.fixture(scope="module")
+def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialogs, "ask_save_project", lambda *_: "discard")
+        with window(tmp_path_factory.mktemp("chart-series")) as bench:
+            yield bench
+
+
+@pytest.fixture
+def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
+    """The window on two series of 300 bars, the second one shown."""
+    opened.session.remove(range(len(opened.session.watchlist)))
+    files = [
+        price_file(tmp_path / f"{name}.csv", bars=300, seed=seed)
+        for seed, name in enumerate(("one", "two"))
+    ]
+    opened.watchlist_controller.load(files)
+    idle(opened)
+    opened.session.select(0)
+    opened._show_series()
+    yield opened
+    opened.view_controller.interval_controller.choose("")
+    opened.compare_controller.clear()
+    rested(opened)
+
+
+def test_the_chart_joins_bars_and_training_does_not(bench: Workbench) -> None:
+    series, intervals = bench.session.series, bench.view_controller.interval_controller
+    assert series is not None
+    menu = bench.actions.submenus["Bars in the chart"]
+    texts = [action.text() for action in menu.actions()]
+    assert texts == ["As loaded (daily)", "Weekly", "Monthly"]
+    menu.actions()[1].trigger()
+    assert bench.chart.series is not None
+    assert bench.chart.series.freq == "1W"
+    assert bench.session.series is series
+    assert bench.session.panel is not None
+    assert all(len(item) == 300 for item in bench.session.panel)
+    bench.session.select(1)
+    bench._show_series()
+    assert bench.chart.series.freq == "1W"
+    assert intervals.freq in coarser(series)
+    menu.actions()[0].trigger()
+    assert bench.chart.series is bench.session.series
+
+
+def test_a_series_is_compared_in_percent(bench: Workbench) -> None:
+    menu = bench.actions.submenus["Compare with"]
+    (action,) = [item for item in menu.actions() if item.isCheckable()]
+    assert action.text() == "two"
+    action.trigger()
+    bench.chart.refresh()
+    assert bench.actions["scale-percent"].isChecked()
+    assert [entry.label for entry in bench.chart.entries] == ["two"]
+    assert bench.chart.entries[0].value.endswith("%")
+    bench.session.select(1)
+    bench._show_series()
+    assert bench.chart.overlaid == ()
+    bench.session.select(0)
+    bench._show_series()
+    assert [item.symbol for item in bench.chart.overlaid] == ["two"]
+    bench.compare_controller.clear()
+    assert bench.actions["scale-linear"].isChecked()
+
+
+def test_a_project_holds_both(bench: Workbench, tmp_path: Path) -> None:
+    bench.view_controller.interval_controller.choose("1W")
+    bench.compare_controller.add("two")
+    path = tmp_path / "both.candleproject"
+    assert bench.project_controller.save_to(path)
+    view = read_project(path).view
+    assert (view.interval, view.overlays) == ("1W", ("two",))
+    bench.view_controller.interval_controller.choose("")
+    bench.compare_controller.clear()
+    bench.project_controller.open(path)
+    idle(bench)
+    assert [item.symbol for item in bench.chart.overlaid] == ["two"]
+    assert bench.chart.series is not None
+    assert bench.chart.series.freq == "1W"
+    bench.project_controller.new()
+    idle(bench)
