@@ -20,17 +20,17 @@ from forecasting.sources.resample import coarser, resample
 
 
 def test_another_series_begins_at_the_price_of_the_shown_one(qapp: QApplication) -> None:
-    one, other = walk(500), walk(300, first="2016-03-01", seed=4)
-    line = OverlayLine(other, one)
-    first = int(np.searchsorted(one.ds, other.ds[0]))
+    main, other = walk(500), walk(300, first="2016-03-01", seed=4)
+    line = OverlayLine(other, main)
+    first = int(np.searchsorted(main.ds, other.ds[0]))
     line.rebase(0)
-    assert line.line.values[first] * line.factor == pytest.approx(one.y[first])
+    assert line.line.values[first] * line.factor == pytest.approx(main.y[first])
     assert np.isnan(line.line.values[first - 1])
     line.rebase(first + 50)
     assert line.change(first + 50) == pytest.approx(0)
     gain = 100 * (other.y[60] / other.y[50] - 1)
     assert line.change(first + 60) == pytest.approx(gain)
-    last = int(np.searchsorted(one.ds, other.ds[-1]))
+    last = int(np.searchsorted(main.ds, other.ds[-1]))
     assert np.isnan(line.line.values[last + 1 :]).all()
 
 

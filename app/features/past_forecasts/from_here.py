@@ -15,7 +15,7 @@ from app.session import Session
 from forecasting.events import Event, ForecastMade, Saveable
 from forecasting.series import Floats, Forecast, Panel, PriceSeries
 
-_ASIDE = "from_here"
+_KEY = "from_here"
 
 
 class ForecastFromHere(QObject):
@@ -82,7 +82,7 @@ class ForecastFromHere(QObject):
         assert finished is not None
         cutoff = min(max(bar, 0), len(series) - 1)
         job = _forecasting(series.head(cutoff + 1), finished.forecaster)
-        task = self._session.background.run(job, _ASIDE)
+        task = self._session.background.run(job, _KEY)
         task.returned.connect(lambda forecast: self._take(series, forecast))
         task.failed.connect(self._fail)
 
