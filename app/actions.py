@@ -315,6 +315,16 @@ COMMANDS: dict[str, Command] = {
         "Layout &Judge", "Ctrl+3", "", "Stand the results below the chart, with more room", "layout"
     ),
     **{
+        f"charts-{count}": Command(
+            text,
+            f"Alt+Shift+{count}",
+            "",
+            "Show so many series at once, with one crosshair",
+            "charts",
+        )
+        for count, text in {1: "&One chart", 2: "&Two charts", 4: "&Four charts"}.items()
+    },
+    **{
         f"theme-{name}": Command(f"&{name.capitalize()}", "", "", f"Use the {name} theme", "theme")
         for name in THEME_NAMES
     },
@@ -372,6 +382,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             ">&Indicators:",
             ">C&ompare with:",
             ">&Bars in the chart:",
+            ">C&harts:charts-",
             ">&Panels:",
             "layout-*",
             "-",

@@ -177,6 +177,8 @@ class Preferences:
     #: Whether prices near the pointer catch it, and whether the tools that draw are shown.
     magnet = _Value(bool, True)
     drawing_tools = _Value(bool, True)
+    #: Charts that are shown at once.
+    charts = _Choice((1, 2, 4), 1)
     #: Whether the tour was seen, or left.
     toured = _Value(bool, False)
     # The texts are "" at first, and whoever reads them validates them.

@@ -74,6 +74,7 @@ def bench(opened: Workbench, tmp_path: Path) -> Iterator[Workbench]:
     yield opened
     opened.view_controller.interval_controller.choose("")
     opened.compare_controller.clear()
+    opened.chart_grid.take(1, ())
     rested(opened)
 
 
@@ -116,17 +117,49 @@ def test_a_series_is_compared_in_percent(bench: Workbench) -> None:
     assert bench.actions["scale-linear"].isChecked()
 
 
-def test_a_project_holds_both(bench: Workbench, tmp_path: Path) -> None:
+def test_two_charts_share_a_crosshair_and_drawings(bench: Workbench) -> None:
+    bench.actions["charts-2"].trigger()
+    (cell,) = bench.layout.grid.shown_cells
+    series = cell.chart.series
+    assert series is not None
+    assert series.symbol == "two"
+    bench.session.request_repaint()
+    cell.chart.refresh()
+    bench.chart.pointed.emit(series.ds[250])
+    assert cell.chart.pointed_bar == 250
+    bench.chart.pointed.emit(None)
+    assert cell.chart.pointed_bar is None
+    cell.chart.drawings.at("horizontal", 290, 90.0)
+    assert [item.kind for item in bench.drawings_controller.drawings.of("two")] == ["horizontal"]
+    bench.actions["undo"].trigger()
+    assert bench.drawings_controller.drawings.of("two") == ()
+    bench.actions["style-line"].trigger()
+    bench.view_controller.interval_controller.choose("1W")
+    assert cell.chart.series is not None
+    assert cell.chart.series.freq == "1W"
+    bench.chart_grid.choose_symbol(cell, "one")
+    assert cell.chart.series is not None
+    assert cell.chart.series.symbol == "one"
+    bench.actions["style-candles"].trigger()
+    bench.actions["charts-1"].trigger()
+    assert bench.layout.grid.shown_cells == []
+
+
+def test_a_project_holds_all_of_it(bench: Workbench, tmp_path: Path) -> None:
     bench.view_controller.interval_controller.choose("1W")
     bench.compare_controller.add("two")
+    bench.chart_grid.take(2, ("two",))
     path = tmp_path / "both.candleproject"
     assert bench.project_controller.save_to(path)
     view = read_project(path).view
     assert (view.interval, view.overlays) == ("1W", ("two",))
+    assert (view.charts, view.cells) == (2, ("two",))
     bench.view_controller.interval_controller.choose("")
     bench.compare_controller.clear()
+    bench.chart_grid.take(1, ())
     bench.project_controller.open(path)
     idle(bench)
+    assert len(bench.layout.grid.shown_cells) == 1
     assert [item.symbol for item in bench.chart.overlaid] == ["two"]
     assert bench.chart.series is not None
     assert bench.chart.series.freq == "1W"

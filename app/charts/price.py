@@ -45,7 +45,7 @@ class PriceChart(PriceScene):
     date_dragged : int, bool
         Step that the odds are to run to, and whether it was let go.
     pointed : object
-        The bar at the crosshair, None when the pointer leaves.
+        The date (datetime64) at the crosshair, None when the pointer leaves.
     menu_requested : QMenu, int, float
         The context menu opens at a bar and a price: others add their entries.
 
@@ -219,8 +219,25 @@ class PriceChart(PriceScene):
         if self._studies or self._overlaid:
             self._legend.entries = self._entries()
         self.readout.emit("" if bar is None else self._read_with_odds(bar, y))
-        self.pointed.emit(bar)
+        self.pointed.emit(None if bar is None else self._timeline.ds[bar])
         self.repaint_panes()
+
+    def point_at(self, date: np.datetime64 | None) -> None:
+        """Put the crosshair on the bar of a date, as another chart has it; None puts it away."""
+        bar = None if date is None or not len(self._timeline) else self._bar_of(date)
+        for crosshair in self._crosshairs:
+            crosshair.bar = bar
+        self._crosshairs[0].y = self._price_axis.pointer = None
+        self._dates.pointer = bar
+        if self._studies or self._overlaid:
+            self._legend.entries = self._entries()
+        self.repaint_panes()
+
+    def _bar_of(self, date: np.datetime64) -> int | None:
+        """Return the last bar at or before a date, None before the first and after the last one."""
+        bar = int(self._timeline.index(np.array([date]))[0])
+        ended = date > self._timeline.ds[-1] + self._timeline.step
+        return None if bar < 0 or ended else bar
 
     def _read_with_odds(self, bar: int, y: float | None) -> str:
         """Return what is measured, what is known of a bar, and the odds of the price at the
@@ -233,6 +250,11 @@ class PriceChart(PriceScene):
     def _price_of(self, index: float) -> float:
         """Return the price at a position on the axis."""
         return float(10**index) if self._price.log else index
+
+    @property
+    def pointed_bar(self) -> int | None:
+        """Bar at the crosshair, None while it is away."""
+        return self._crosshairs[0].bar
 
     @property
     def crosshair(self) -> tuple[int, float] | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import PriceAxis, Tag, Timeline
@@ -52,6 +53,9 @@ class PriceScene(BarView):
     """Candles, bars, line or area of one series with volume, split shades, cutoff, forecast,
     past forecasts and indicators.
     """
+
+    #: Style, scale, indicators or what is hidden has changed.
+    look_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._build_artists()
@@ -195,6 +199,7 @@ class PriceScene(BarView):
         self._indicators = tuple(indicators)
         self._make_studies()
         self.mark_dirty()
+        self.look_changed.emit()
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -205,6 +210,7 @@ class PriceScene(BarView):
         """Hide what has these keys in the legend, and nothing else."""
         self._legend.hidden = keys
         self.mark_dirty()
+        self.look_changed.emit()
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -303,6 +309,7 @@ class PriceScene(BarView):
         """
         self._prices.style = self._wanted_style = style
         self.mark_dirty()
+        self.look_changed.emit()
 
     _wanted_style: Style = "candles"
 
@@ -316,6 +323,15 @@ class PriceScene(BarView):
             self._auto_y = True
         self._scale = scale
         self.mark_dirty()
+        self.look_changed.emit()
+
+    def follow_look(self, other: PriceScene) -> None:
+        """Take style, scale, indicators and what is hidden from another chart."""
+        self.set_style(other._wanted_style)
+        self.set_scale(other._scale)
+        if self._indicators != other._indicators:
+            self.show_indicators(other._indicators)
+        self.hide_entries(other.hidden)
 
     def set_base(self, bar: int | None) -> None:
         """Count percent from a bar; None counts from the first in view, whichever that is."""

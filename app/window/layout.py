@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.charts.price import PriceChart
 from app.features.backtest.panel import BacktestPanel
+from app.features.chart_grid.grid import ChartGrid
 from app.features.drawings.toolbar import DrawingToolbar
 from app.features.evaluation.panel import ResultsPanel
 from app.features.journal.panel import JournalPanel
@@ -122,7 +123,8 @@ class Layout(QObject):
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(0)
         beside.addWidget(self.drawing_tools)
-        beside.addWidget(self.chart, 1)
+        self.grid = ChartGrid(self.chart)
+        beside.addWidget(self.grid, 1)
         self._stage.addWidget(self._charts)
         middle = QWidget()
         rows = QVBoxLayout(middle)

@@ -17,6 +17,7 @@ from app.accessibility import complete, take_literally
 from app.actions import Actions
 from app.background import Failure
 from app.features.backtest.controller import BacktestController
+from app.features.chart_grid.controller import ChartGridController
 from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
 from app.features.evaluation.controller import EvaluationController
@@ -90,7 +91,7 @@ class Workbench(QObject):
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
     evaluation_controller, backtest_controller, past_forecasts, journal_controller, runs,
-    drawings_controller, compare_controller,
+    drawings_controller, compare_controller, chart_grid,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -175,6 +176,16 @@ class Workbench(QObject):
         self.compare_controller = CompareController(
             window, self.session, self.chart, self.actions, self.view_controller
         )
+        self.chart_grid = ChartGridController(
+            self.session,
+            self.chart,
+            self.layout.grid,
+            self.actions,
+            self.view_controller,
+            self.drawings_controller,
+            self.export_controller,
+            preferences,
+        )
         self.project_controller = ProjectController(
             window,
             self.session,
@@ -191,6 +202,7 @@ class Workbench(QObject):
             self.features["odds"],
             self.drawings_controller,
             self.compare_controller,
+            self.chart_grid,
             self.features["portfolio"],
             preferences,
         )
@@ -580,6 +592,7 @@ class Workbench(QObject):
         """Show what was remembered; what does not fit any more is left at its default."""
         back = self._restoring
         back.attempt(self.tr("the view of the chart"), self.view_controller.restore)
+        back.attempt(self.tr("the charts"), self.chart_grid.restore)
         back.attempt(self.tr("the drawings"), self.drawings_controller.restore)
         back.attempt(self.tr("the settings of the last run"), self._restore_config)
         back.attempt(self.tr("the settings of the last backtest"), self.backtest_controller.restore)

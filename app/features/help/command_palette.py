@@ -73,6 +73,8 @@ _ALSO = {
     "draw-measure": "ruler distance difference change percent bars days",
     "draw-magnet": "snap ohlc", "draw-hide": "lines annotations show",
     "draw-clear": "remove lines annotations", "draw-bar": "toolbar lines annotations",
+    "charts-1": "grid single", "charts-2": "grid split side by side 1x2",
+    "charts-4": "grid split 2x2",
     "layout-look": "preset arrange panels chart alone", "layout-train": "preset arrange panels",
     "layout-judge": "preset arrange panels results",
     "style-bars": "ohlc", "scale-log": "exponential", "scale-percent": "relative change compare",

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QByteArray, QObject, QTimerEvent, Signal
@@ -16,6 +17,7 @@ from app import dialogs
 from app.actions import Actions
 from app.background import Failure
 from app.charts.price import PriceChart
+from app.features.chart_grid.controller import ChartGridController
 from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
 from app.features.model.panel import ModelPanel
@@ -84,6 +86,7 @@ class ProjectController(QObject):
     odds : OddsController
     drawings : DrawingsController
     compare : CompareController
+    chart_grid : ChartGridController
     portfolio : PortfolioController
     preferences : Preferences
 
@@ -123,6 +126,7 @@ class ProjectController(QObject):
         odds: OddsController,
         drawings: DrawingsController,
         compare: CompareController,
+        chart_grid: ChartGridController,
         portfolio: PortfolioController,
         preferences: Preferences,
     ) -> None:
@@ -142,7 +146,7 @@ class ProjectController(QObject):
             preferences,
         )
         self._odds, self._portfolio, self._drawings = odds, portfolio, drawings
-        self._compare = compare
+        self._compare, self._chart_grid = compare, chart_grid
         self.path: Path | None = None
         self._recovery = Recovery(preferences.data_file("recovery"))
         self._offered: Path | None = None
@@ -363,6 +367,8 @@ class ProjectController(QObject):
             hidden=tuple(sorted(key for key in self._chart.hidden if len(key) <= LONGEST_KEY)),
             interval=self._view_controller.interval_controller.freq,
             overlays=self._compare.symbols,
+            charts=cast(Literal[1, 2, 4], self._chart_grid.count),
+            cells=self._chart_grid.symbols[:3],
         )
 
     # Changes
@@ -505,6 +511,7 @@ class ProjectController(QObject):
         self._view_controller.indicator_controller.take(view.indicators, frozenset(view.hidden))
         self._view_controller.interval_controller.choose(view.interval)
         self._compare.take(view.overlays)
+        self._chart_grid.take(view.charts, view.cells)
 
     def _at_rest(self, state: str) -> None:
         if state == "idle" and self._opening is not None:

@@ -70,7 +70,8 @@ class ProjectView(Settings):
     follows its span.
 
     ``interval`` is the distance of the bars in the chart, "" as loaded; ``overlays`` are the
-    symbols of the series that it is compared with.
+    symbols of the series that it is compared with; ``cells`` those of the charts beside it, of
+    ``charts`` in all.
 
     ``theme`` is that of the window that wrote it; a window that opens it keeps its own.
     """
@@ -86,6 +87,8 @@ class ProjectView(Settings):
     hidden: tuple[Annotated[str, Field(max_length=LONGEST_KEY)], ...] = Field((), max_length=100)
     interval: str = Field("", max_length=10)
     overlays: tuple[Annotated[str, Field(max_length=400)], ...] = Field((), max_length=100)
+    charts: Literal[1, 2, 4] = 1
+    cells: tuple[Annotated[str, Field(max_length=400)], ...] = Field((), max_length=3)
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> ProjectView:

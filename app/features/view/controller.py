@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -43,7 +43,11 @@ class ViewController(QObject):
         The menu of indicators.
     interval_controller : IntervalController
         The menu of the distances of bars.
+    span_changed : Signal
+        The last span of time is shown anew.
     """
+
+    span_changed = Signal()
 
     def __init__(
         self,
@@ -148,6 +152,7 @@ class ViewController(QObject):
         if series:
             self._chart.show_range(bars_in(series, fitting(series, self._preferences.span)))
             self._session.request_repaint()
+            self.span_changed.emit()
 
     def _mark_span(self, in_range: bool) -> None:
         """Mark the span that is in view; none once the user has moved away from it."""

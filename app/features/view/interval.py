@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QActionGroup
@@ -50,7 +51,7 @@ class IntervalController(QObject):
         super().__init__(chart)
         self._session, self._chart, self._header, self._menu = session, chart, header, menu
         self._group: QActionGroup | None = None
-        self._joined: tuple[PriceSeries, str, PriceSeries] | None = None
+        self._joined: WeakKeyDictionary[PriceSeries, PriceSeries | None] = WeakKeyDictionary()
         self.freq = _OWN
         menu.setToolTipsVisible(True)
         header.show_intervals(menu)
@@ -59,6 +60,7 @@ class IntervalController(QObject):
         """Show bars of a distance, "" for those that were loaded."""
         if freq != self.freq and (not freq or freq in RESAMPLES):
             self.freq = freq
+            self._joined.clear()
             self.changed.emit()
 
     def show(self, series: PriceSeries | None) -> None:
@@ -69,16 +71,20 @@ class IntervalController(QObject):
         self._fill(series, shown)
 
     def joined(self, series: PriceSeries) -> PriceSeries:
-        """Return a series with the bars that the chart shows; the last one is remembered."""
+        """Return a series with the bars that a chart shows, joined once."""
         if not self.freq or self.freq not in coarser(series):
             return series
-        if self._joined is None or self._joined[0] is not series or self._joined[1] != self.freq:
-            try:
-                self._joined = (series, self.freq, resample(series, self.freq))
-            except CandlecastError as error:
-                self.warned.emit(error.message, error.hint)
-                self._joined = (series, self.freq, series)
-        return self._joined[2]
+        if series not in self._joined:
+            self._joined[series] = self._join(series)
+        return self._joined[series] or series
+
+    def _join(self, series: PriceSeries) -> PriceSeries | None:
+        """Return a series with joined bars, None where there are too few."""
+        try:
+            return resample(series, self.freq)
+        except CandlecastError as error:
+            self.warned.emit(error.message, error.hint)
+            return None
 
     def _fill(self, series: PriceSeries | None, shown: PriceSeries | None) -> None:
         """List the distances that the bars of a series can be joined to."""

@@ -1,0 +1,1 @@
+"""Two or four charts at once, with one crosshair."""

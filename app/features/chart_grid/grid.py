@@ -1,0 +1,114 @@
+"""Charts side by side: the main one, and others that choose their series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.charts.price import PriceChart
+from app.number_format import number, price_decimals
+from app.theme import Theme
+from forecasting.series import PriceSeries
+
+#: Rows and columns by the number of charts.
+SHAPES: dict[int, tuple[int, int]] = {1: (1, 1), 2: (1, 2), 4: (2, 2)}
+
+
+class ChartCell(QWidget):
+    """One more chart, with a box that chooses its series.
+
+    Attributes
+    ----------
+    chart : PriceChart
+    symbol_chosen : Signal
+        Symbol of the series that is to be shown.
+    """
+
+    symbol_chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chart = PriceChart()
+        self.box = QComboBox()
+        self.box.setMinimumContentsLength(8)
+        self.box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.box.setAccessibleName(self.tr("Series of this chart"))
+        self.box.setToolTip(self.tr("Choose a loaded series of the watchlist"))
+        self.box.textActivated.connect(self.symbol_chosen)
+        self._last = QLabel()
+        self._last.setTextFormat(Qt.TextFormat.PlainText)
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 4, 8, 2)
+        head.setSpacing(8)
+        head.addWidget(self.box)
+        head.addWidget(self._last)
+        head.addStretch(1)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addLayout(head)
+        rows.addWidget(self.chart, 1)
+
+    def show_symbols(self, symbols: Sequence[str], current: str) -> None:
+        """Offer these series."""
+        with QSignalBlocker(self.box):
+            if [self.box.itemText(index) for index in range(self.box.count())] != list(symbols):
+                self.box.clear()
+                self.box.addItems(list(symbols))
+            self.box.setCurrentIndex(self.box.findText(current, Qt.MatchFlag.MatchExactly))
+
+    def show_series(self, series: PriceSeries | None, joined: bool) -> None:
+        """Show a series, its bars joined for the chart alone or not."""
+        self.chart.show_series(series, joined)
+        if series is None:
+            self._last.clear()
+            return
+        last = float(series.y[-1])
+        self._last.setText(number(last, price_decimals(last)))
+        self.chart.setAccessibleName(self.tr("Price chart of {name}").format(name=series.symbol))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.chart.set_theme(theme)
+
+
+class ChartGrid(QWidget):
+    """Holds one, two or four charts of equal size.
+
+    Parameters
+    ----------
+    chart : PriceChart
+        The main chart, at the top left.
+    """
+
+    def __init__(self, chart: PriceChart) -> None:
+        super().__init__()
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(1)
+        self._grid.addWidget(chart, 0, 0)
+        self.cells: list[ChartCell] = []
+
+    def show_count(self, count: int) -> list[ChartCell]:
+        """Show so many charts, and return the cells that had to be made."""
+        rows, columns = SHAPES[count]
+        made = [ChartCell() for _ in range(count - 1 - len(self.cells))]
+        self.cells += made
+        for index, cell in enumerate(self.cells, start=1):
+            shown = index < count
+            if shown:
+                self._grid.addWidget(cell, index // columns, index % columns)
+            cell.setVisible(shown)
+        for index in range(2):
+            self._grid.setRowStretch(index, 1 if index < rows else 0)
+            self._grid.setColumnStretch(index, 1 if index < columns else 0)
+        return made
+
+    @property
+    def shown_cells(self) -> list[ChartCell]:
+        """The cells beside the main chart that are shown."""
+        return [cell for cell in self.cells if not cell.isHidden()]
