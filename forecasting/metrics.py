@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from forecasting import evidence
 from forecasting.evidence import Share, share_of
-from forecasting.series import Calibration, Floats, Outcomes, Profile, within
+from forecasting.series import ROUNDING, Calibration, Floats, Outcomes, Profile, within
 
 Axis = Literal[0, 1] | None
 #: Farthest that the levels beside a band's may lie apart, as a factor between their tails.
@@ -182,9 +182,9 @@ def msis(outcomes: Outcomes, axis: Axis = None, *, level: float = 95) -> Floats:
 def directional_accuracy(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Share of calls of up or down that came true, in percent.
 
-    A call is a point forecast different from the value at the cutoff. A forecast of no change is no
-    call, and an outcome without a change has no direction: both are left out. NaN where there was
-    no call (always so for a random walk).
+    A call is a point forecast different from the value at the cutoff by more than rounding. A
+    forecast of no change is no call, and an outcome without a change has no direction: both are
+    left out. NaN where there was no call (always so for a random walk).
     """
     right, called = calls(outcomes)
     return 100 * _ratio(right.sum(axis, dtype=np.float64), called.sum(axis, dtype=np.float64))
@@ -490,11 +490,17 @@ def _pinball(outcomes: Outcomes, transform: Callable[[Floats], Floats]) -> Float
     return mean
 
 
+def _sign(values: Floats, before: Floats) -> Floats:
+    """Return the sign of changes, 0 for what is no more than rounding."""
+    change = values - before
+    return np.where(np.abs(change) <= ROUNDING * np.abs(before), 0.0, np.sign(change))
+
+
 def calls(outcomes: Outcomes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return where a call of direction was right and where there was one, both bool [N, H]; see
     :func:`directional_accuracy`.
     """
-    called = np.sign(point(outcomes) - outcomes.y0[:, None])
-    happened = np.sign(outcomes.y - outcomes.y0[:, None])
+    before = outcomes.y0[:, None]
+    called, happened = _sign(point(outcomes), before), _sign(outcomes.y, before)
     counted = np.isfinite(called) & np.isfinite(happened) & (called != 0) & (happened != 0)
     return (called == happened) & counted, counted

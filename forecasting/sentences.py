@@ -78,6 +78,11 @@ _DOUBTS, _BANDS, _DIRECTION = (
     "Direction",
 )
 _SEARCH = "After a search for settings"
+#: When a gain is not believed, because it comes from values that stood still.
+_STILL = (
+    "but nothing moved after more than a tenth of the forecasts, and on the others alone the same "
+    "comparison shows no gain: where a price stands still, the narrower band is ahead by itself."
+)
 _SEARCHED = {
     "trials": "50 trials",
     "loss": "CRPS",
@@ -133,6 +138,14 @@ SENTENCES: dict[str, Sentence] = {
         "The CRPS of both is the same number.",
         _JUDGED,
     ),
+    "still": Sentence(
+        _VERDICT,
+        "{model} ties with {reference}{rank} over {bars}: {loss} {size} lower on "
+        "{origins}{chance}, but after {still} % of the forecasts nothing moved, and where "
+        "something did no gain is shown.",
+        f"As for *beats*, {_STILL}",
+        {**_JUDGED, "size": "89 %", "chance": " (p < 0.001)", "still": "62"},
+    ),
     "flawless": Sentence(
         _VERDICT,
         "{model} loses to {reference}{rank} over {bars}: that baseline made no error on "
@@ -184,6 +197,13 @@ SENTENCES: dict[str, Sentence] = {
         "It ties with {reference}: {loss} {size} {side}{chance}, which chance may explain.",
         "The best baseline is another one, and p against the random walk is 0.05 or more.",
         {**_WALK, "side": "lower", "chance": " (p = 0.21)"},
+    ),
+    "walk-still": Sentence(
+        _WALKED,
+        "It ties with {reference}: {loss} {size} lower{chance}, but no gain is shown where "
+        "something moved.",
+        f"The best baseline is another one, the network would beat the random walk, {_STILL}",
+        {**_WALK, "size": "98 %"},
     ),
     "walk-flawless": Sentence(
         _WALKED,
@@ -252,6 +272,13 @@ SENTENCES: dict[str, Sentence] = {
         "p below 0.05.",
         {**_ADDED, "size": "1.4 %", "chance": ", p = 0.003"},
     ),
+    "adds-still": Sentence(
+        _NETWORK,
+        "Whether the network improves on {start} cannot be told (CRPS {size} lower{chance}): no "
+        "gain is shown where something moved.",
+        f"As for *improves*, {_STILL}",
+        {**_ADDED, "size": "12 %", "chance": ", p = 0.003"},
+    ),
     "adds-few": Sentence(
         _NETWORK,
         "Too few independent origins to say whether the network adds anything to {start}.",
@@ -292,6 +319,13 @@ SENTENCES: dict[str, Sentence] = {
         "At least 20 independent origins, CRPS at least 0.3 % higher than without inputs, p "
         "below 0.05.",
         {"size": "1.4 %", "chance": ", p = 0.003"},
+    ),
+    "inputs-still": Sentence(
+        _INPUTS,
+        "Whether the inputs improve the forecast cannot be told (CRPS {size} lower than without "
+        "them{chance}): no gain is shown where something moved.",
+        f"As for *improve*, {_STILL}",
+        {"size": "12 %", "chance": ", p = 0.003"},
     ),
     "inputs-few": Sentence(
         _INPUTS, "Too few independent origins to say whether the inputs add anything.", _FEW, {}
@@ -521,6 +555,14 @@ SENTENCES: dict[str, Sentence] = {
         "{size} {side} on {origins} of the test part{chance}, which chance may explain.",
         "At least 20 independent origins, p 0.05 or more after correction for the search.",
         {**_SEARCHED, "chance": " (p = 0.32, corrected for 17 independent tries)"},
+    ),
+    "search-still": Sentence(
+        _SEARCH,
+        "Nothing here is shown to be better than the defaults: the best of {trials} has a {loss} "
+        "{size} {side} on {origins} of the test part{chance}, but no gain is shown where something "
+        "moved.",
+        f"As for *better*, {_STILL}",
+        {**_SEARCHED, "size": "12 %"},
     ),
     "search-small": Sentence(
         _SEARCH,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from forecasting import evidence, metrics
 from forecasting.baselines import BASELINES, NO_INPUTS, NO_NETWORK, PARTS, model_title
@@ -35,6 +36,8 @@ CLEARLY = 0.02
 SAME = 1e-9
 #: Share of the bars from which on they are most of them.
 MOSTLY = 0.5
+#: Share of origins after which nothing moves, from which a gain has to hold without them.
+SOME_STILL = 0.1
 #: Lags at which the copycat check looks, in both directions.
 LAGS = 5
 #: Losses relative to the size of the values, below which they are rounding.
@@ -148,6 +151,10 @@ class Comparison:
     flawless : bool
         Whether the reference made no error at all and the model did, as where the price stands
         still; ``skill`` is NaN then.
+    still : float
+        Share, 0 to 1, of the origins after which no value moved.
+    moving : Comparison or None
+        The same on the other origins alone, where more than :data:`SOME_STILL` are still.
     """
 
     skill: float
@@ -155,6 +162,8 @@ class Comparison:
     origins: int
     independent: float
     flawless: bool = False
+    still: float = 0.0
+    moving: Comparison | None = None
 
     @property
     def result(self) -> Result:
@@ -163,9 +172,16 @@ class Comparison:
         """
         if self.flawless and self.enough:
             return "loses"
-        if not self.certain or abs(self.skill) < MATTERS:
+        if not self.certain or abs(self.skill) < MATTERS or self.stands_still:
             return "ties"
         return "beats" if self.skill > 0 else "loses"
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether a gain comes from origins after which nothing moved: where a price stands
+        still, whoever has the narrower band is ahead.
+        """
+        return self.skill > 0 and self.moving is not None and self.moving.result != "beats"
 
     @property
     def enough(self) -> bool:
@@ -184,7 +200,9 @@ class Comparison:
         choices = tries if self.skill > 0 else rivals
         if choices <= 1 or not self.p_value < 1:
             return self
-        return replace(self, p_value=-math.expm1(choices * math.log1p(-self.p_value)))
+        moving = None if self.moving is None else self.moving.corrected(tries, rivals)
+        p_value = -math.expm1(choices * math.log1p(-self.p_value))
+        return replace(self, p_value=p_value, moving=moving)
 
 
 def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
@@ -197,6 +215,24 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     """
     loss, reference = _losses(ours, theirs)
     known = np.isfinite(ours.y).any(axis=1)
+    found = _compared(ours, loss, reference, known)
+    still = ~_moves(ours) & known
+    share = float(still.sum() / max(1, known.sum()))
+    if share <= SOME_STILL:
+        return found
+    return replace(found, still=share, moving=_compared(ours, loss, reference, known & ~still))
+
+
+def _moves(outcomes: Outcomes) -> npt.NDArray[np.bool_]:
+    """Return after which origins a value differs from the last one before, [N]."""
+    change = np.abs(outcomes.y - outcomes.y0[:, None])
+    return np.asarray((change > SAME * np.abs(outcomes.y)).any(axis=1))
+
+
+def _compared(
+    ours: Outcomes, loss: Floats, reference: Floats, known: npt.NDArray[np.bool_]
+) -> Comparison:
+    """Compare losses [N] of the origins that are ``known`` [N]."""
     if not known.any():
         return Comparison(math.nan, math.nan, 0, 0.0)
     mine, base = float(loss[known].mean()), float(reference[known].mean())
@@ -414,6 +450,8 @@ def _how(test: Comparison) -> str:
         return "few"
     if test.flawless:
         return "flawless"
+    if test.stands_still and test.skill >= MATTERS and not test.p_value >= SIGNIFICANCE:
+        return "still"
     if test.result != "ties":
         return test.result
     return "small" if test.certain else "chance"
@@ -443,6 +481,7 @@ def _sentence(
         origins=_origins(test.origins),
         chance=_chance(test.p_value),
         loss=loss,
+        still=f"{100 * test.still:.0f}",
     )
 
 
@@ -477,6 +516,7 @@ def _added(test: Comparison, start: str) -> Iterator[str]:
         "chance": "adds-chance",
         "beats": "adds",
         "loses": "harms",
+        "still": "adds-still",
     }
     chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
     yield tell(
@@ -498,6 +538,7 @@ def _gained(test: Comparison) -> Iterator[str]:
         "chance": "inputs-chance",
         "beats": "inputs-add",
         "loses": "inputs-harm",
+        "still": "inputs-still",
     }
     chance = f", {_p(test.p_value)}" if math.isfinite(test.p_value) else ""
     yield tell(names[how], size=percent(test.skill), side=_side(test.skill), chance=chance)
@@ -523,7 +564,7 @@ def _doubts(
     broken, first = broken_band(reference), compare(_first_step(ours), _first_step(reference))
     if broken:
         yield broken
-    elif first.certain and first.skill > LEAK_SKILL:
+    elif first.result == "beats" and first.skill > LEAK_SKILL:
         yield tell("leak", size=percent(first.skill))
 
 

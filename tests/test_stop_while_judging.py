@@ -5,7 +5,6 @@ and says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -53,7 +52,7 @@ def panel() -> Panel:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up at once what is not done, and take 100 bars for many."""
-    monkeypatch.setattr(judging, "cancellable", partial(cancellable, grace_s=1e-9))
+    monkeypatch.setattr(judging, "GRACE_S", 1e-9)
     monkeypatch.setattr(judging, "_MOST_STOPPED", 100)
 
 
@@ -95,7 +94,7 @@ def test_a_stop_while_judging_keeps_a_result_of_fewer_dates(panel: Panel, looks:
 def test_a_small_panel_is_judged_in_full_after_a_stop(
     panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "cancellable", partial(cancellable, grace_s=1e9))
+    monkeypatch.setattr(judging, "GRACE_S", 1e9)
     finished, notices = _train(panel, 2)
     whole, _ = _train(panel, 10**9)
     assert set(finished.result.outcomes) == set(whole.result.outcomes)

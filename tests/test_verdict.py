@@ -104,6 +104,30 @@ def test_noise_never_beats_the_truth(shift: float) -> None:
     assert beaten <= 2
 
 
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_a_narrow_band_on_a_price_that_stands_still_is_no_gain(share: float) -> None:
+    truth = walk(250, 1, 1, 5)
+    stopped = np.arange(len(truth)) < share * len(truth)
+    y = np.where(stopped[:, None], truth.y0[:, None], truth.y)
+    halted, spread = replace(truth, y=y), np.where(stopped, 0.01, 1.0)[:, None, None]
+    narrow = moved(halted, 0.0, spread)  # type: ignore[arg-type]
+    found = judged(halted, narrow)
+    assert found.outcome == "ties"
+    assert f"after {100 * share:.0f} % of the forecasts nothing moved" in found.sentence
+    assert not any("leak" in note for note in found.notes)
+    coming = np.log(y / truth.y0[:, None])
+    better = judged(halted, moved(halted, 0.3 * coming, 0.85))
+    assert better.outcome == ("ties" if share == 1 else "beats")
+
+
+def test_rounding_is_no_call_of_a_direction() -> None:
+    truth = walk(250, 1, 1, 5)
+    noise = np.random.default_rng(1).choice([-1, 0, 1], len(truth)) * 3e-16
+    hardly = replace(truth, values=truth.values * (1 + noise[:, None, None]))
+    assert np.isnan(metrics.directional_accuracy(hardly))
+    assert not any("direction right" in note for note in judged(truth, hardly).notes)
+
+
 def test_real_skill_beats() -> None:
     truth = walk(250, 1, 3, 5)
     coming = np.log(truth.y / truth.y0[:, None])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from forecasting.baselines import NO_INPUTS, NO_NETWORK, find_baseline
-from forecasting.cancellation import CancelledWorkError, cancellable, check_cancelled
+from forecasting.cancellation import GRACE_S, CancelledWorkError, cancellable, check_cancelled
 from forecasting.events import MEAN_LEVELS, Predictor, mean_of
 from forecasting.series import Dates, Origins, Outcomes, Panel, Point
 from forecasting.spikes import impossible_bars, without_spikes
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 #: Values forecast at once, N x H x Q: bounds the memory of one prediction.
 _AT_ONCE = 20_000_000
-#: Bars that are still forecast of a panel once a stop was asked for.
-_MOST_STOPPED = 200_000
+#: Bars that are still forecast of a panel once a stop was asked for; where there are many times as
+#: many, nothing is finished by going on for some seconds.
+_MOST_STOPPED, _HOPELESS = 100_000, 4
 
 
 def outcomes_of(
@@ -107,6 +108,7 @@ def unaided(
     point: Point,
     should_stop: Callable[[], bool],
     stride: int = 1,
+    grace_s: float = GRACE_S,
 ) -> dict[str, Outcomes]:
     """Forecast from the same origins with the network left at zero: scale, shape and a calibration
     of its own.
@@ -121,7 +123,7 @@ def unaided(
     origins, point
         As of :func:`outcomes_of`.
     should_stop : callable
-        Some seconds after it turned true, the work is given up.
+        ``grace_s`` seconds after it turned true, the work is given up.
     stride : int
         Bands learn from every so many-th date.
 
@@ -138,7 +140,7 @@ def unaided(
         return outcomes_of(bare, shared.panel, origins, aided.horizon, aided.quantiles, point)
 
     try:
-        with cancellable(should_stop):
+        with cancellable(should_stop, grace_s):
             plain = judged(forecaster.without_inputs(shared, stride)) if with_inputs else aided
             bare = (
                 plain
@@ -174,6 +176,7 @@ def compared(
     should_stop: Callable[[], bool],
     *,
     whole: bool = True,
+    grace_s: float = GRACE_S,
 ) -> tuple[list[Predictor], dict[str, Outcomes], tuple[str, ...]]:
     """Forecast from the same origins with the network and the baselines.
 
@@ -187,7 +190,7 @@ def compared(
     insample : sequence of int
         First bars of each series that the baselines are fitted to.
     should_stop : callable
-        Some seconds after it turned true, baselines that are not done are left out.
+        ``grace_s`` seconds after it turned true, baselines that are not done are left out.
     whole : bool
         Whether the network and the first baseline are judged however long that takes.
 
@@ -206,7 +209,7 @@ def compared(
         Names of baselines that were not judged.
     """
     judged: list[Predictor] = []
-    with cancellable(should_stop):
+    with cancellable(should_stop, grace_s):
         check_cancelled()  # the time that the network takes counts, too
         with cancellable(_never) if whole else nullcontext():
             outcomes = {
@@ -275,12 +278,15 @@ def evaluated(
     task = forecaster.config.task
     facts = (insample, task.horizon, quantiles, task.point, should_stop)
     stopped, stride, shared = should_stop(), 1, forecaster.windows(panel)
+    hopeless = len(origins) * task.horizon > _HOPELESS * _MOST_STOPPED
+    grace_s = 0.0 if hopeless else GRACE_S
     if not stopped:
         network = forecaster.calibrated(shared)
         with suppress(CancelledWorkError):
-            found = compared(network, names, panel, origins, *facts, whole=False)
+            found = compared(network, names, panel, origins, *facts, whole=False, grace_s=grace_s)
+            ours = found[1][network.name]
             bare = unaided(
-                forecaster, found[1][network.name], shared, origins, task.point, should_stop
+                forecaster, ours, shared, origins, task.point, should_stop, grace_s=grace_s
             )
             return Evaluation(network, found[0], found[1] | bare, found[2])
     stride = max(1, len(origins) * task.horizon // _MOST_STOPPED)

@@ -21,7 +21,15 @@ from forecasting.calendars.exchange import (
     rezoned,
     sessions_between,
 )
-from forecasting.calendars.week import DAY, WORKDAYS, WORKWEEK, Mask, TradingWeek, weekday_of
+from forecasting.calendars.week import (
+    DAY,
+    WORKDAYS,
+    WORKWEEK,
+    Mask,
+    TradingWeek,
+    trading_week,
+    weekday_of,
+)
 from forecasting.errors import DataError
 from forecasting.series import Dates, PriceSeries
 
@@ -123,7 +131,7 @@ def missing_sessions(series: PriceSeries) -> Dates:
         return np.setdiff1d(rezoned(stamps[0] + gone * step_us, "UTC", series.tz), series.ds)
     days = exchange_clock(series)[0].astype("datetime64[D]")
     return _missing_of(
-        sessions_between(series.calendar, days[0], days[-1], TradingWeek(np.unique(days))), days
+        sessions_between(series.calendar, days[0], days[-1], trading_week(np.unique(days))), days
     )
 
 
@@ -196,7 +204,7 @@ def _next_days(series: PriceSeries, count: int, horizon: int) -> Dates:
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
     clock = most_frequent((ds - days)[-20:])
-    week = TradingWeek(np.unique(days))
+    week = trading_week(np.unique(days))
     span = np.timedelta64(2 * count * horizon + 30, "D")
     while True:
         found = sessions_between(series.calendar, days[-1] + DAY, days[-1] + span, week)[
@@ -223,7 +231,7 @@ def _next_intraday(series: PriceSeries, step: np.timedelta64, horizon: int) -> D
     ds, back = exchange_clock(series)
     days = ds.astype("datetime64[D]")
     clocks = _clocks(ds, step)
-    week = TradingWeek(np.unique(days))
+    week = trading_week(np.unique(days))
     most = max(times.size for times in clocks)
     span = np.timedelta64(3 * (horizon // most) + 15, "D")
     while True:
@@ -245,7 +253,7 @@ def intraday_stamps(series: PriceSeries, step: np.timedelta64, horizon: int) -> 
     ds, _ = exchange_clock(series)
     days = ds.astype("datetime64[D]")
     clocks = _clocks(ds, step)
-    week = TradingWeek(np.unique(days))
+    week = trading_week(np.unique(days))
     span = np.timedelta64(3 * (horizon // max(times.size for times in clocks)) + 15, "D")
     while True:
         stamps = _stamps_between(series.calendar, days[0], days[-1] + span, clocks, week)

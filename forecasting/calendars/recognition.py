@@ -20,7 +20,14 @@ import numpy as np
 from forecasting.calendars.exchange import crosses_midnight, rezoned
 from forecasting.calendars.future import most_frequent, parsed
 from forecasting.calendars.rules import bare_of, calendar_class, quiet, sessions_by_rule
-from forecasting.calendars.week import DAY, Mask, TradingWeek, learned_holidays, without_holes
+from forecasting.calendars.week import (
+    DAY,
+    Mask,
+    TradingWeek,
+    learned_holidays,
+    trading_week,
+    without_holes,
+)
 from forecasting.errors import CandlecastError
 from forecasting.files.atomic import atomic_write
 from forecasting.series import Dates, Floats, Ints, PriceSeries
@@ -385,7 +392,7 @@ def _scores(sessions: _Sessions, table: Candidates, zone: str, timed: bool) -> _
 
 def _day_scores(days: Dates, table: Candidates, rows: Mask) -> tuple[Floats, Ints, Ints]:
     """Return gain over a plain week, days explained and days missing, of the chosen candidates."""
-    week = TradingWeek(days)
+    week = trading_week(days)
     due = week.weekdays(days[0], days[-1])
     kept, gone = without_holes(due, ~np.isin(due, days))
     looked = np.union1d(kept, days)

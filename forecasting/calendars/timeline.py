@@ -18,7 +18,7 @@ from forecasting.calendars.future import (
     parsed,
     usual_weekday_near,
 )
-from forecasting.calendars.week import DAY, TradingWeek
+from forecasting.calendars.week import DAY, trading_week
 from forecasting.series import Dates, Ints, PriceSeries
 
 
@@ -103,7 +103,7 @@ def _stepping(due: Dates, ds: Dates) -> Timeline:
 def _days(series: PriceSeries, count: int, horizon: int) -> Timeline:
     ds, _ = exchange_clock(series)
     days = ds.astype("datetime64[D]")
-    week = TradingWeek(np.unique(days))
+    week = trading_week(np.unique(days))
     span = np.timedelta64(2 * count * horizon + 30, "D")
     while True:
         due = sessions_between(series.calendar, days[0], days[-1] + span, week)

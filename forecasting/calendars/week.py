@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -287,6 +287,18 @@ class TradingWeek:
 
 #: Monday to Friday, without holidays.
 WORKDAYS = TradingWeek()
+
+
+def trading_week(seen: Dates) -> TradingWeek:
+    """Return the trading week of days with bars, increasing, each once: the same object for the
+    same days, which the series of a panel share.
+    """
+    return _week_of(seen.astype("datetime64[D]", copy=False).tobytes())
+
+
+@lru_cache(maxsize=32)
+def _week_of(days: bytes) -> TradingWeek:
+    return TradingWeek(np.frombuffer(days, "datetime64[D]"))
 
 
 def _periods(seen: Dates) -> Iterator[tuple[np.datetime64, Mask]]:

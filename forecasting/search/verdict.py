@@ -159,6 +159,8 @@ def _name(test: Comparison) -> str:
         return "search-few"
     if test.result != "ties":
         return f"search-{test.result}"
+    if test.certain and test.skill >= MATTERS:
+        return "search-still"
     return "search-small" if test.certain and abs(test.skill) < MATTERS else "search-chance"
 
 

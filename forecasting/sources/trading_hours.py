@@ -14,7 +14,7 @@ from forecasting.calendars.exchange import continued, crosses_midnight, rezoned
 from forecasting.calendars.future import parsed
 from forecasting.calendars.inference import calendar_of_ticker
 from forecasting.calendars.recognition import Recognised, recognise
-from forecasting.calendars.week import TradingWeek
+from forecasting.calendars.week import TradingWeek, trading_week
 from forecasting.errors import DataError
 from forecasting.series import Finding, PriceSeries
 from forecasting.source_registry import source_spec
@@ -86,7 +86,7 @@ def _is_named(series: PriceSeries, options: ReadOptions) -> bool:
 
 def _asked_of_dates(series: PriceSeries) -> PriceSeries:
     days = np.unique(series.ds.astype("datetime64[D]"))
-    week = TradingWeek(days)
+    week = trading_week(days)
     intraday = parsed(series.freq)[1] != "D"
     found = recognise(series) if intraday or week.missing.size else Recognised("")
     if not found.calendar:
