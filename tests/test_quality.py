@@ -50,6 +50,10 @@ def changed(
     return replace(series, values=values)
 
 
+def closes(values: np.ndarray) -> PriceSeries:
+    return PriceSeries("X", weekdays(len(values)), ("close",), values[:, None], "1D")
+
+
 def one(series: PriceSeries, code: str) -> Finding:
     (finding,) = [found for found in quality_report(series) if found.code == code]
     assert finding.action == "kept"
@@ -200,6 +204,15 @@ def test_a_spike_warns_and_says_whether_it_is_judged_by(factor: float, impossibl
         assert finding.message.endswith(
             "nothing is fitted to them, and no forecast is judged by them."
         )
+
+
+def test_a_stretch_with_the_wrong_sign_is_told() -> None:
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 400)))
+    close[300:320] *= -1
+    finding = one(closes(close), "jumps")
+    assert (finding.count, finding.severity) == (2, "warning")
+    yields = np.cumsum(np.random.default_rng(3).standard_t(4, 400)) / 100
+    assert "jumps" not in {item.code for item in quality_report(closes(yields))}
 
 
 def test_spikes_of_a_yield_and_of_oil() -> None:

@@ -29,6 +29,9 @@ _NEAR, _FAR_FROM_ZERO = 0.25, 15.0
 #: Bars at either end that repeat one value, from which they are told; factor of a last jump that no
 #: series makes.
 _TAIL, _LAST_FACTOR = 10, 5.0
+#: Usual changes of a series that goes below zero from which one is a jump; most of them, as a
+#: number and as a share of the bars, that are told: more are its way.
+_JUMP, _FEW_JUMPS, _JUMP_SHARE = 25.0, 2, 0.005
 #: Usual deviations from which a log return, and the change itself, are far outside; those that a
 #: level is above zero for that.
 _LARGE, _ABOVE_ZERO = 8.0, 12.0
@@ -166,6 +169,7 @@ def examine(bars: Bars) -> tuple[Finding, ...]:
         _split_like,
         _outliers,
         _last_jump,
+        _jumps,
         _mixed_frequency,
         _dst,
         _future,
@@ -514,6 +518,27 @@ def _last_jump(bars: Bars) -> Finding | None:
         "before if it is a split."
     )
     return Finding("last_jump", message, 1, "error", dates=shown(bars.ds[-1:]))
+
+
+def _jumps(bars: Bars) -> Finding | None:
+    """Find a few changes far beyond the usual one where closes at or below zero leave no ratios to
+    look at, such as a stretch with the wrong sign; single bars are told by :func:`_outliers`.
+    """
+    if bars.ratios.size or bars.close.size < SHORT:
+        return None
+    change = np.abs(np.diff(bars.close))
+    usual = 1.4826 * float(np.median(change[change > 0])) if change.any() else 0.0
+    far = np.flatnonzero(change > _JUMP * usual)
+    lone = {bar for spike in find_spikes(bars.close) for bar in (spike.first, spike.back)}
+    far = far[[int(index) + 1 not in lone for index in far]]
+    if not 0 < far.size <= max(_FEW_JUMPS, _JUMP_SHARE * change.size):
+        return None
+    first = int(far[0])
+    message = (
+        f"Changes of more than {_JUMP:.0f} times the usual one: {far.size}, such as from "
+        f"{bars.close[first]:.6g} to {bars.close[first + 1]:.6g}. A sign or a unit may be wrong."
+    )
+    return Finding("jumps", message, int(far.size), "warning", dates=shown(bars.ds[far + 1]))
 
 
 def _mixed_frequency(bars: Bars) -> Finding | None:
