@@ -19,6 +19,8 @@ _MOST_DECIMALS = 18
 _LEAST_FIXED = 1e-5
 
 
+#: Sizes from which a number has more digits before the point than it holds.
+_MOST_FIXED = 1e15
 #: A whole number with commas between its thousands.
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
@@ -99,7 +101,11 @@ def plain_number(value: float, decimals: int) -> str:
 
 
 def _with_exponent(value: float, decimals: int) -> str:
-    """Write a tiny number with the digits that so many decimals leave; "" for every other one."""
+    """Write a tiny number with the digits that so many decimals leave, and a huge one with six; ""
+    for every other one.
+    """
+    if _MOST_FIXED <= abs(value) < math.inf:
+        return f"{value:.5e}"
     if not abs(value) < _LEAST_FIXED or round(value, decimals) == 0:  # also of no number
         return ""
     digits = decimals + math.floor(math.log10(abs(value)))

@@ -58,6 +58,11 @@ def test_decimals_follow_the_size_of_a_price() -> None:
     assert number(1.1e-5, price_decimals(1.1e-5)) == "0.000011000"
 
 
+def test_a_huge_number_shows_no_digits_that_it_does_not_hold() -> None:
+    assert number(1.1454e32, 2) == plain_number(1.1454e32, 2) == "1.14540e+32"
+    assert plain_number(1.5e14, 2) == "150,000,000,000,000.00"
+
+
 @pytest.mark.parametrize(
     ("typed", "value"),
     [

@@ -242,9 +242,8 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
     )
     if made.supposed:
         yield made.supposed
-    yield (
-        f"  change of value: median {median - 1:+.2%}, 80 % band {low - 1:+.2%} to {high - 1:+.2%}"
-    )
+    low, median, high = (f"{round(share - 1, 4) + 0.0:+.2%}" for share in (low, median, high))
+    yield f"  change of value: median {median}, 80 % band {low} to {high}"
     for level in RISK_LEVELS:
         yield (
             f"  {level} %: value at risk {held.var(level):.2%}, expected shortfall "
