@@ -216,11 +216,11 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     loss, reference = _losses(ours, theirs)
     known = np.isfinite(ours.y).any(axis=1)
     found = _compared(ours, loss, reference, known)
-    still = ~_moves(ours) & known
-    share = float(still.sum() / max(1, known.sum()))
+    moving: npt.NDArray[np.bool_] = np.logical_and(_moves(ours), known)
+    share = 1 - float(moving.sum() / max(1, known.sum()))
     if share <= SOME_STILL:
         return found
-    return replace(found, still=share, moving=_compared(ours, loss, reference, known & ~still))
+    return replace(found, still=share, moving=_compared(ours, loss, reference, moving))
 
 
 def _moves(outcomes: Outcomes) -> npt.NDArray[np.bool_]:
