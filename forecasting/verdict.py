@@ -214,7 +214,7 @@ def compare(ours: Outcomes, theirs: Outcomes) -> Comparison:
     observation.
     """
     loss, reference = _losses(ours, theirs)
-    known = np.isfinite(ours.y).any(axis=1)
+    known = np.asarray(np.isfinite(ours.y).any(axis=1), np.bool_)
     found = _compared(ours, loss, reference, known)
     moving: npt.NDArray[np.bool_] = np.logical_and(_moves(ours), known)
     share = 1 - float(moving.sum() / max(1, known.sum()))
