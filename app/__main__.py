@@ -9,6 +9,7 @@ from app.interrupts import SIGNALS, end_at_signals
 if __name__ == "__main__":
     end_at_signals()
 
+import gc
 import os
 import signal
 import sys
@@ -80,6 +81,7 @@ def _open_window(references: Sequence[str], switches: Collection[str] = ()) -> i
         from PySide6.QtCore import qInstallMessageHandler
 
         _import_plainly()
+        gc.disable()  # what imports make stays; the window enables it once it is furnished
         from PySide6.QtWidgets import QApplication  # noqa: F401 - fails where a system library is missing
     except ImportError as error:
         return _no_window(str(error))

@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import islice
 
 from PySide6.QtCore import QDeadlineTimer, QMetaMethod, QObject, QThread, Signal
@@ -69,8 +68,10 @@ class Failure:
 
 def versions() -> str:
     """Return the versions of Python and the packages for an error report, one a line; imports
-    nothing.
+    none of them.
     """
+    from importlib import metadata
+
     lines = [f"Python {sys.version.split()[0]} on {platform.platform()}"]
     for package in _PACKAGES:
         try:
@@ -90,6 +91,7 @@ class Collector:
 
     def __init__(self) -> None:
         self._automatic: bool | None = None
+        self._is_set_apart = False
 
     def hold(self) -> None:
         """Disable automatic collection; from now on :meth:`collect` must be called regularly."""
@@ -109,12 +111,13 @@ class Collector:
         if 0 < most_young < young:
             gc.collect(1 if middle > most_middle else 0)
 
-    @staticmethod
-    def set_apart() -> None:
+    def set_apart(self) -> None:
         """Freeze the present objects, so that later collections skip them: those of torch alone
-        take 0.15 s.
+        take 0.15 s. Only the first call does so, and only where objects are collected
+        automatically.
         """
-        if not gc.get_freeze_count():
+        if self._automatic and not self._is_set_apart:
+            self._is_set_apart = True
             gc.collect(1)
             gc.freeze()
 

@@ -71,7 +71,7 @@ _PORTION = 32
 #: Seconds between two looks whether a training that is to be left is written.
 _POLL_S = 0.01
 #: Milliseconds that the engine waits for prices to come, and to be drawn, before it is prepared.
-_LOADING_MS, _SHOWING_MS = 3_000, 60
+_LOADING_MS, _SHOWING_MS = 3_000, 120
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
 #: Keys of the tasks that estimate a training and plan a backtest.
@@ -181,7 +181,8 @@ class Session(QObject):
         self._pulse.timeout.connect(self._beat)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self.warm_up())
+        self._soon.timeout.connect(self._do_put_off)
+        self._put_off: list[Callable[[], object]] = []
 
     @property
     def panel(self) -> Panel | None:
@@ -287,7 +288,19 @@ class Session(QObject):
         """Prepare the engine once what is being loaded is shown: until then torch would only
         hold that up.
         """
+        self.call_once_shown(self.warm_up)
+
+    def call_once_shown(self, do: Callable[[], object]) -> None:
+        """Call a function once what is being loaded is shown, or could not be loaded in three
+        seconds; in the next turn of the event loop where nothing is.
+        """
+        self._put_off.append(do)
         self._soon.start(_LOADING_MS if self.state == "loading" else 0)
+
+    def _do_put_off(self) -> None:
+        put_off, self._put_off = self._put_off, []
+        for do in put_off:
+            do()
 
     def load(
         self,

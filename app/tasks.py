@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from app.background import Job
 from forecasting.config import BacktestConfig, RunConfig
-from forecasting.events import Event
+from forecasting.events import Event, SeriesLoaded
 from forecasting.series import Panel
 from forecasting.sources.options import ReadOptions, Request
 
 #: Whether tickers are fetched: when they are old, in any case, or not at all.
 Refresh = Literal["auto", "always", "never"]
+
+#: Seconds in which prices that have come are drawn.
+_SHOWING_S = 0.2
 
 
 def warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
@@ -33,7 +37,10 @@ def loading(requests: Sequence[Request], refresh: Refresh) -> Job:
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
-        yield from jobs.load(requests, should_stop=should_stop, refresh=refresh)
+        for event in jobs.load(requests, should_stop=should_stop, refresh=refresh):
+            yield event
+            if isinstance(event, SeriesLoaded) and not should_stop():
+                time.sleep(_SHOWING_S)  # what is compared next would hold the chart up
         arrow = sys.modules.get("pyarrow")
         if arrow is not None:  # what reading has needed for a while is given back
             arrow.default_memory_pool().release_unused()

@@ -42,7 +42,7 @@ class Watched(MainWindow):
         if "chart_wall" not in marks and not hasattr(self, "watching"):
             self.watching = True
             bench.chart._view.painted.connect(self.look)
-            bench.session.pulsed.connect(self.engine)
+            bench.session.frame_due.connect(self.engine)
         return bench
 
     def look(self):

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint
 
 #: Groups of entry points.
 GROUPS = (
@@ -54,7 +56,8 @@ def load_plugins(group: str, kind: type, taken: Collection[str]) -> dict[str, An
         :func:`problems` says why.
     """
     found: dict[str, Any] = {}
-    for point in _points().select(group=group) if _any() else ():
+    points = _points() if _any() else ()
+    for point in (point for point in points if point.group == group):
         about = f"The plugin '{point.name}' ({point.value})"
         if not _NAME.fullmatch(point.name) or point.name in taken or point.name in found:
             _problems.append(f"{about} is not loaded: its name is taken, or no plain word.")
@@ -77,7 +80,48 @@ def _any() -> bool:
 
 
 @cache
-def _points() -> EntryPoints:
-    from importlib.metadata import EntryPoints, entry_points
+def _points() -> Iterable[EntryPoint]:
+    if not _may_be_named():
+        return ()
+    from importlib.metadata import entry_points
 
-    return EntryPoints(point for group in GROUPS for point in entry_points(group=group))
+    return [point for group in GROUPS for point in entry_points(group=group)]
+
+
+def _may_be_named() -> bool:
+    """Whether an installed package may name an entry point of ours.
+
+    Reads the ``entry_points.txt`` of the packages on the path: importlib.metadata, which the first
+    paint would wait for, is imported where one mentions a group. What only a finder or an archive
+    can tell counts as a mention.
+    """
+    unusual = [finder for finder in sys.meta_path if not _is_usual(finder)]
+    if any(hasattr(finder, "find_distributions") for finder in unusual):
+        return True
+    folders = [Path(item) for item in dict.fromkeys(sys.path)]
+    return any(folder.is_file() or _mentions(folder) for folder in folders)
+
+
+def _is_usual(finder: object) -> bool:
+    """Whether a finder looks into the folders of ``sys.path`` and nowhere else."""
+    return getattr(finder, "__name__", "") == "PathFinder"
+
+
+def _mentions(folder: Path) -> bool:
+    """Whether the metadata of a package in a folder mentions a group of ours."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
+    for name in names:
+        if name.endswith(".egg"):
+            return True
+        if not name.endswith((".dist-info", ".egg-info")):
+            continue
+        try:
+            text = (folder / name / "entry_points.txt").read_bytes()
+        except OSError:
+            continue
+        if b"[candlecast." in text:
+            return True
+    return False

@@ -14,7 +14,7 @@ from app.charts.canvas import EmptyText
 from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
 from app.charts.plot import Columns
-from forecasting.baselines import model_title
+from app.model_titles import model_title
 from forecasting.metrics import residuals
 from forecasting.series import Calibration, Dates, Floats, Outcomes
 

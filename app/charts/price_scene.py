@@ -37,9 +37,9 @@ from app.charts.level_lines import LevelLine, LevelLinesArtist
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.overlay_series import OverlayArtist, OverlayLine
 from app.charts.past_forecast import PastForecastArtist, truth_entries
+from app.model_titles import model_title
 from app.number_format import price_decimals
 from app.preferences import Scale
-from forecasting.baselines import model_title
 from forecasting.events import SplitMade
 from forecasting.indicators import Indicator
 from forecasting.series import Dates, Floats, Forecast, Outcomes, PriceSeries

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from app.cli.console import console
 from app.cli.documents import LEVELS, stamps
-from forecasting.baselines import model_title
+from app.model_titles import model_title
 
 if TYPE_CHECKING:
     import numpy as np

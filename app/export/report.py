@@ -16,8 +16,8 @@ from app.charts.registry import PLOTS
 from app.export.drawing import Palette, plot_svg
 from app.export.figure import Figure, day, horizon_words, source_name
 from app.export.tables import forecasts, iso
+from app.model_titles import model_title
 from forecasting import __version__
-from forecasting.baselines import model_title
 from forecasting.checks import serious
 from forecasting.config import GROUPS, RunConfig
 from forecasting.errors import ExportError

@@ -557,7 +557,6 @@ def _help_button(title: str, field: QWidget, link: str) -> QToolButton:
     button.setAutoRaise(True)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     button.setProperty("role", "help")
-    button.setStyleSheet("QToolButton { padding: 2px 4px; }")
     more = _tr("More in the documentation")
     text = f'{field.whatsThis()}<br><a href="{link}">{more}</a>' if link else field.whatsThis()
 
@@ -577,10 +576,6 @@ def _fold_button(text: str, folded: QWidget) -> QToolButton:
     button.setAccessibleName(text)
     button.setCheckable(True)
     button.setAutoRaise(True)
-    button.setStyleSheet(
-        "QToolButton { padding: 3px 8px 3px 2px; } QToolButton:checked:!focus { background: "
-        "transparent; border-color: transparent; }"
-    )
 
     def fold(opened: bool) -> None:
         folded.setVisible(opened)

@@ -4,6 +4,7 @@ imported after that.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -196,6 +197,8 @@ class MainWindow(QMainWindow):
             importlib.import_module(self._imports.pop(0))
             QTimer.singleShot(0, self._prepare)
         else:
+            gc.freeze()  # no garbage among what was imported
+            gc.enable()
             self.furnish().help_controller.welcome()
 
     def _place(self) -> None:

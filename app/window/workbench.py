@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication, QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from app import dialogs, log
 from app.accessibility import complete, take_literally
@@ -42,6 +42,7 @@ from app.features.watchlist.controller import WatchlistController
 from app.preferences import Preferences
 from app.session import Session
 from app.watchlist import Choice
+from app.widgets.late import Late
 from app.window.availability import available
 from app.window.features import FEATURES, commands
 from app.window.layout import Layout
@@ -139,7 +140,7 @@ class Workbench(QObject):
             window, self.session, self.chart, self._status, self.view_controller, preferences
         )
         self.evaluation_controller = EvaluationController(
-            self.session, {"results": self.results.judged, "backtest": self.layout.backtest.judged}
+            self.session, {"results": self.results.late, "backtest": self.layout.backtest.late}
         )
         self.backtest_controller = BacktestController(
             self.session,
@@ -252,8 +253,7 @@ class Workbench(QObject):
         self.header.set_compact(self.layout.compact)
         self._restore()
         self.actions.reach_through_fields()
-        complete(window)
-        take_literally(window)
+        self._adopt(window)
 
     def start(self, references: Sequence[str] = ()) -> None:
         """Bring back the watchlist, load what was asked for, what was trained last or the
@@ -267,14 +267,39 @@ class Workbench(QObject):
         elif all(map(is_network, references)):
             self.load((FIRST_SAMPLE,))
         self.load(references)
+        self.session.call_once_shown(self._start_reading)
+        self.session.call_once_shown(self._build_next)
         self.session.warm_up_soon()
+        self._show_state()
+
+    def _adopt(self, part: QWidget) -> None:
+        """Complete a part of the window, now, and what is built in it later, once it is there."""
+        complete(part)
+        take_literally(part)
+        for late in part.findChildren(Late):
+            late.once_built(self._adopt)
+        if part is not self.window:
+            self.export_controller.offer_all(part)
+
+    def _build_next(self) -> None:
+        """Build what is hidden and not there yet, one part in each turn of the event loop."""
+        parts: list[Late[Any]] = self.window.findChildren(Late)
+        part = next((part for part in parts if not part.is_built), None)
+        if part is not None:
+            _content = part.content
+            QTimer.singleShot(_APART_MS, self, self._build_next)
+
+    def _start_reading(self) -> None:
+        """Read what is shown beside the prices: the journal, the runs, and trainings that were
+        cut short.
+        """
+        back = self._restoring
         back.attempt(self.tr("the journal"), self.journal_controller.read)
         back.attempt(self.tr("the runs"), self.runs.start)
         back.attempt(self.tr("trainings that were cut short"), self.training_controller.start)
         self.session.background.call(
             remove_own_stale, self._preferences.data_file("watchlist.json").parent
         )
-        self._show_state()
         back.tell(self.banner.show_lasting)
         for problem in problems():
             self.banner.show_lasting(problem, self.tr("--safe-mode loads no plugin."))

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +129,8 @@ def _cache_file() -> Path:
     """Return where the table is kept: it holds for one version of exchange_calendars and of
     pandas, which computes the holidays.
     """
+    from importlib.metadata import version
+
     import platformdirs
 
     home = os.environ.get("CANDLECAST_HOME")

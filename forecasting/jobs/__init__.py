@@ -5,27 +5,68 @@ torch and all that needs it is imported inside the jobs, so that importing this 
 the time it takes is spent where it can be shown.
 """
 
-from forecasting.checks import drop_short_series
-from forecasting.jobs.defaults import suited
-from forecasting.jobs.engine import versions, warm_up
-from forecasting.jobs.evaluation import audit, backtest, plan_backtest
-from forecasting.jobs.explaining import explain
-from forecasting.jobs.job import Job
-from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
-from forecasting.jobs.loading import cached_tickers, load, understand
-from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
-from forecasting.jobs.predicting import future, predict
-from forecasting.jobs.searching import search
-from forecasting.jobs.targets import with_target
-from forecasting.jobs.training import (
-    autosave_path,
-    check_saving,
-    estimate,
-    find_learning_rate,
-    train,
-    unfinished,
-)
-from forecasting.jobs.watching import rehearsal_path, watch
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from forecasting.checks import drop_short_series
+    from forecasting.jobs.defaults import suited
+    from forecasting.jobs.engine import versions, warm_up
+    from forecasting.jobs.evaluation import audit, backtest, plan_backtest
+    from forecasting.jobs.explaining import explain
+    from forecasting.jobs.job import Job
+    from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
+    from forecasting.jobs.loading import cached_tickers, load, understand
+    from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
+    from forecasting.jobs.predicting import future, predict
+    from forecasting.jobs.searching import search
+    from forecasting.jobs.targets import with_target
+    from forecasting.jobs.training import (
+        autosave_path,
+        check_saving,
+        estimate,
+        find_learning_rate,
+        train,
+        unfinished,
+    )
+    from forecasting.jobs.watching import rehearsal_path, watch
+
+#: Public names and the modules they live in; imported when first used, so that none costs start-up
+#: time.
+_PUBLIC = {
+    "Job": "forecasting.jobs.job",
+    "PathsPlan": "forecasting.jobs.odds",
+    "audit": "forecasting.jobs.evaluation",
+    "autosave_path": "forecasting.jobs.training",
+    "backtest": "forecasting.jobs.evaluation",
+    "cached_tickers": "forecasting.jobs.loading",
+    "calibrated_baseline": "forecasting.jobs.odds",
+    "check_saving": "forecasting.jobs.training",
+    "drop_short_series": "forecasting.checks",
+    "estimate": "forecasting.jobs.training",
+    "explain": "forecasting.jobs.explaining",
+    "find_learning_rate": "forecasting.jobs.training",
+    "future": "forecasting.jobs.predicting",
+    "judge_forecasts": "forecasting.jobs.judging_forecasts",
+    "load": "forecasting.jobs.loading",
+    "plan_backtest": "forecasting.jobs.evaluation",
+    "portfolio": "forecasting.jobs.odds",
+    "predict": "forecasting.jobs.predicting",
+    "preview_forecasts": "forecasting.jobs.judging_forecasts",
+    "rehearsal_path": "forecasting.jobs.watching",
+    "search": "forecasting.jobs.searching",
+    "simulate": "forecasting.jobs.odds",
+    "suited": "forecasting.jobs.defaults",
+    "train": "forecasting.jobs.training",
+    "understand": "forecasting.jobs.loading",
+    "unfinished": "forecasting.jobs.training",
+    "versions": "forecasting.jobs.engine",
+    "warm_up": "forecasting.jobs.engine",
+    "watch": "forecasting.jobs.watching",
+    "with_target": "forecasting.jobs.targets",
+}
 
 __all__ = [
     "Job",
@@ -59,3 +100,9 @@ __all__ = [
     "watch",
     "with_target",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

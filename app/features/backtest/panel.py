@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
@@ -21,19 +22,21 @@ from PySide6.QtWidgets import (
 )
 
 from app.charts.plot import Columns
-from app.features.evaluation.evaluation_view import EvaluationView
+from app.model_titles import model_title
 from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
+from app.widgets.late import Late
 from app.widgets.steady_label import SteadyLabel
 from app.widgets.table_view import TableView
-from forecasting.baselines import PARTS, model_title
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
-from forecasting.metrics import crps
-from forecasting.store.outcomes import StoredOutcomes
+
+if TYPE_CHECKING:
+    from app.features.evaluation.evaluation_view import EvaluationView
+    from forecasting.store.outcomes import StoredOutcomes
 
 
 class Crew(Settings):
@@ -75,6 +78,9 @@ class FoldScored(Event):
     @classmethod
     def of(cls, end: FoldEnd) -> FoldScored:
         """Score a fold."""
+        from forecasting.baselines import PARTS
+        from forecasting.metrics import crps
+
         item = next(iter(end.outcomes.values()))
         scores = {
             name: float(crps(outcomes))
@@ -93,7 +99,8 @@ class BacktestPanel(QWidget):
         Test; True for going on where one was cut short.
     stop_requested, audit_requested, changed : Signal
         A button was pressed; a setting was changed.
-    judged : EvaluationView
+    late : Late
+        Builds the judgement when it is first needed.
     """
 
     start_requested = Signal(bool)
@@ -120,11 +127,12 @@ class BacktestPanel(QWidget):
         self._planned.setWordWrap(True)
         self._planned.setVisible(False)
         self._no_fold = EmptyState("backtest", self.tr("No fold is finished yet"), "")
-        self._fold_tables = (TableView(self.tr("Folds so far")), TableView(self.tr("Folds")))
-        self.judged = EvaluationView()
-        self.judged.tabs.addTab(self._fold_tables[1], self.tr("Folds"))
+        self._folds_so_far = TableView(self.tr("Folds so far"))
+        self._all_folds: TableView | None = None
+        self._folds: tuple[FoldScored, ...] = ()
+        self.late = Late(self._judgement)
         self._stage = QStackedWidget()
-        for page in (self._empty, self._running_page(), self.judged):
+        for page in (self._empty, self._running_page(), self.late):
             self._stage.addWidget(page)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -135,9 +143,15 @@ class BacktestPanel(QWidget):
         self.show_folds(())
 
     @property
+    def judged(self) -> EvaluationView:
+        """The judgement."""
+        return self.late.content
+
+    @property
     def folds(self) -> TableView:
         """The table of folds that is in use."""
-        return self._fold_tables[1 if self._stage.currentWidget() is self.judged else 0]
+        judged = self._stage.currentWidget() is self.late
+        return self._all_folds if judged and self._all_folds else self._folds_so_far
 
     def plan(self) -> BacktestConfig:
         """Return how the test is to move; ConfigError where a value is outside its limits."""
@@ -208,7 +222,15 @@ class BacktestPanel(QWidget):
 
     def show_folds(self, folds: Sequence[FoldScored]) -> None:
         """List the folds that are done, in order of time."""
-        columns = self._columns(sorted(folds, key=lambda item: item.fold))
+        self._folds = tuple(sorted(folds, key=lambda item: item.fold))
+        for table in filter(None, (self._folds_so_far, self._all_folds)):
+            self._fill(table)
+        self._no_fold.setVisible(not folds)
+        self._folds_so_far.setVisible(bool(folds))
+
+    def _fill(self, table: TableView) -> None:
+        """Fill a table with the folds that are done."""
+        columns = self._columns(self._folds)
         tips = (
             self.tr("Trained anew for each fold"),
             self.tr("Cutoff of the first forecast"),
@@ -218,10 +240,7 @@ class BacktestPanel(QWidget):
             self.tr("The baseline with the lowest CRPS in this fold"),
             self.tr("How much lower the network's CRPS is than that of the best baseline"),
         )
-        for table in self._fold_tables:
-            table.show_sheet(columns, tips)
-        self._no_fold.setVisible(not folds)
-        self._fold_tables[0].setVisible(bool(folds))
+        table.show_sheet(columns, tips)
 
     def show_finished(self, finished: BacktestFinished, folds: int, kept: StoredOutcomes) -> None:
         """Show the judgement; of an earlier test, whose folds are not known, with what was
@@ -234,17 +253,28 @@ class BacktestPanel(QWidget):
             self._how_it_ran(finished, folds),
         )
         self.judged.show_judged(*judged, kept.profiles, kept.lacking)
-        self.judged.tabs.setTabVisible(self.judged.tabs.indexOf(self._fold_tables[1]), folds > 0)
-        self._stage.setCurrentWidget(self.judged)
+        tabs = self.judged.tabs
+        assert self._all_folds is not None
+        tabs.setTabVisible(tabs.indexOf(self._all_folds), folds > 0)
+        self._stage.setCurrentWidget(self.late)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
         self._no_fold.set_theme(theme)
-        self.judged.set_theme(theme)
+        self.late.set_theme(theme)
         self.start_button.setIcon(icon("backtest", replace(theme, text=theme.on_accent)))
         self.stop_button.setIcon(icon("stop", theme))
         self.audit_button.setIcon(icon("audit", theme))
+
+    def _judgement(self) -> EvaluationView:
+        from app.features.evaluation.evaluation_view import EvaluationView
+
+        view = EvaluationView()
+        self._all_folds = TableView(self.tr("Folds"))
+        self._fill(self._all_folds)
+        view.tabs.addTab(self._all_folds, self.tr("Folds"))
+        return view
 
     def _columns(self, folds: Sequence[FoldScored]) -> Columns:
         if not folds:
@@ -354,5 +384,5 @@ class BacktestPanel(QWidget):
         rows.addLayout(top)
         rows.addWidget(self._bar)
         rows.addWidget(self._no_fold, 1)
-        rows.addWidget(self._fold_tables[0], 1)
+        rows.addWidget(self._folds_so_far, 1)
         return page

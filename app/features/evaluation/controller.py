@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app.features.evaluation.details import detail_of
-from app.features.evaluation.evaluation_view import EvaluationView
 from app.session import Session
+from app.widgets.late import Late
 from forecasting.series import Outcomes
+
+if TYPE_CHECKING:
+    from app.features.evaluation.evaluation_view import EvaluationView
 
 
 class EvaluationController(QObject):
@@ -18,28 +22,34 @@ class EvaluationController(QObject):
     Parameters
     ----------
     session : Session
-    views : mapping of str to EvaluationView
+    views : mapping of str to Late
         By names, each of which has a background task of its own.
     """
 
-    def __init__(self, session: Session, views: Mapping[str, EvaluationView]) -> None:
+    def __init__(self, session: Session, views: Mapping[str, Late[EvaluationView]]) -> None:
         super().__init__(session)
         self._session = session
         self._views = views
-        for name, view in views.items():
-            view.detail_requested.connect(self._computing(f"detail-{name}", view))
-            view.changed.connect(session.request_repaint)
+        for name, late in views.items():
+            late.once_built(partial(self._serve, f"detail-{name}"))
         session.frame_due.connect(self._draw)
+
+    def _serve(self, key: str, view: EvaluationView) -> None:
+        view.detail_requested.connect(self._computing(key, view))
+        view.changed.connect(self._session.request_repaint)
 
     def _computing(
         self, key: str, view: EvaluationView
     ) -> Callable[[Mapping[str, Outcomes]], None]:
         def compute(outcomes: Mapping[str, Outcomes]) -> None:
+            from app.features.evaluation.details import detail_of
+
             task = self._session.background.call(detail_of, outcomes, key=key)
             task.returned.connect(view.show_detail)
 
         return compute
 
     def _draw(self) -> None:
-        for view in self._views.values():
-            view.refresh()
+        for late in self._views.values():
+            if late.is_built:
+                late.content.refresh()

@@ -28,10 +28,10 @@ from app.charts.evaluation import CalibrationChart, ResidualChart, StepChart
 from app.charts.plot import Columns
 from app.features.evaluation.details import Detail
 from app.features.evaluation.score_table import ScoreTable, aim_of, title_of
+from app.model_titles import model_title
 from app.theme import Theme
 from app.widgets.form_builder import WholeBox
 from app.widgets.table_view import TableView
-from forecasting.baselines import model_title
 from forecasting.checks import serious
 from forecasting.events import Verdict
 from forecasting.metrics import METRICS

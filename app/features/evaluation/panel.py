@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QStackedWidget
 
-from app.features.evaluation.evaluation_view import EvaluationView
-from app.features.evaluation.score_table import ScoreTable
 from app.number_format import duration
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.late import Late
 from forecasting.events import RunResult
+
+if TYPE_CHECKING:
+    from app.features.evaluation.evaluation_view import EvaluationView
+    from app.features.evaluation.score_table import ScoreTable
 
 
 def named(symbols: Sequence[str]) -> str:
@@ -21,12 +25,19 @@ def named(symbols: Sequence[str]) -> str:
     )
 
 
+def _evaluation_view() -> EvaluationView:
+    from app.features.evaluation.evaluation_view import EvaluationView
+
+    return EvaluationView()
+
+
 class ResultsPanel(QStackedWidget):
     """The judgement on a training, or the empty state.
 
     Attributes
     ----------
-    judged : EvaluationView
+    late : Late
+        Builds the judgement when it is first needed.
     """
 
     def __init__(self) -> None:
@@ -36,9 +47,14 @@ class ResultsPanel(QStackedWidget):
             self.tr("No results yet"),
             self.tr("After training, the network is judged here beside the random walk."),
         )
-        self.judged = EvaluationView()
+        self.late = Late(_evaluation_view)
         self.addWidget(self._empty)
-        self.addWidget(self.judged)
+        self.addWidget(self.late)
+
+    @property
+    def judged(self) -> EvaluationView:
+        """The judgement."""
+        return self.late.content
 
     @property
     def table(self) -> ScoreTable:
@@ -64,7 +80,7 @@ class ResultsPanel(QStackedWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
-        self.judged.set_theme(theme)
+        self.late.set_theme(theme)
 
     def _how_it_ran(self, result: RunResult) -> str:
         info = result.info

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.model_titles import model_title
 from app.number_format import significant
-from forecasting.baselines import model_title
 from forecasting.metrics import METRICS, leaders
 
 _BEST = "★"

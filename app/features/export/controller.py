@@ -109,8 +109,7 @@ class ExportController(QObject):
         session.state_changed.connect(self._renew)
         session.selected_changed.connect(self._renew)
         session.list_changed.connect(self._renew)
-        for plot in plots_in(window):
-            self.offer(plot)
+        self.offer_all(window)
 
     def export(self, path: str | Path) -> bool:
         """Begin to write what is shown; the suffix decides on the format, and tables need a
@@ -158,6 +157,11 @@ class ExportController(QObject):
         menu.image_requested.connect(self._ask_image)
         menu.data_requested.connect(self._ask_data)
         self._menus[plot] = menu
+
+    def offer_all(self, part: QWidget) -> None:
+        """Let all plots in a part of the window be copied and exported."""
+        for plot in plots_in(part):
+            self.offer(plot)
 
     def copy_chart(self) -> None:
         """Put the chart on the clipboard as an image."""

@@ -39,10 +39,10 @@ class WithMenu(Protocol):
 
 
 def plots_in(widget: QWidget) -> list[QWidget]:
-    """Return the plots inside a widget."""
+    """Return the plots inside a widget, itself included."""
     return [
         item
-        for item in widget.findChildren(QWidget)
+        for item in (widget, *widget.findChildren(QWidget))
         if hasattr(item, "paint_plot") and hasattr(item, "table")
     ]
 

@@ -21,7 +21,6 @@ from forecasting.attribution import Explained
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event
 from forecasting.exog import join_sources
-from forecasting.jobs.exog import candidates
 from forecasting.series import Panel
 
 if TYPE_CHECKING:
@@ -116,6 +115,8 @@ class InputsController(FeatureController):
         self._look_up(panel, keep=True)
 
     def _look_up(self, panel: Panel, *, keep: bool) -> None:
+        from forecasting.jobs.exog import candidates
+
         inputs = self._model.config().inputs
         inputs = inputs.model_copy(update={"exog_sources": join_sources(self._sources)})
         task = self._session.background.call(candidates, panel, inputs, key=_CANDIDATES)

@@ -22,11 +22,11 @@ from PySide6.QtWidgets import (
 
 from app.charts.evaluation import CoverageChart
 from app.charts.plot import Columns
+from app.model_titles import model_title
 from app.number_format import number
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.table_view import TableView
-from forecasting.baselines import model_title
 
 if TYPE_CHECKING:
     from forecasting.store import Coverage, Entry

@@ -17,7 +17,6 @@ from app.session import Session
 from app.theme import Theme
 from forecasting.errors import CandlecastError
 from forecasting.events import Event, Progress
-from forecasting.jobs.judging_forecasts import ForecastsPreviewed
 from forecasting.series import Panel
 
 if TYPE_CHECKING:  # what reads forecasts is imported when a file of them is opened
@@ -64,7 +63,7 @@ class JudgeController(FeatureController):
             from app.features.judge.panel import JudgementWindow
 
             self._shown = JudgementWindow(self._window)
-            EvaluationController(self._session, {"judge": self._shown.judged})
+            EvaluationController(self._session, {"judge": self._shown.late})
             self._shown.report_requested.connect(self._ask_report)
             self._shown.export_requested.connect(self._ask_export)
             self._shown.journal_requested.connect(self.enter_journal)
@@ -186,6 +185,7 @@ class JudgeController(FeatureController):
     def _show(self, event: object) -> None:
         """Show what a reading or a judgement delivers."""
         from forecasting.imported_forecasts.results import ForecastsJudged
+        from forecasting.jobs.judging_forecasts import ForecastsPreviewed
 
         if self.dialog is None:
             return

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, take_literally
 from app.features.evaluation.evaluation_view import EvaluationView
 from app.theme import Theme
+from app.widgets.late import Late
 from app.widgets.quality_list import QualityList
 from forecasting.imported_forecasts.results import ForecastsJudged
 
@@ -32,7 +33,8 @@ class JudgementWindow(QDialog):
 
     Attributes
     ----------
-    judged : EvaluationView
+    late : Late
+        The judgement of the model that is chosen.
     report_requested, export_requested, journal_requested : Signal
         A button was pressed.
     """
@@ -44,7 +46,7 @@ class JudgementWindow(QDialog):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._found: ForecastsJudged | None = None
-        self.judged = EvaluationView()
+        self.late = Late(EvaluationView)
         self.models = QComboBox()
         self.models.setAccessibleName(self.tr("Model that is shown"))
         self.models.currentTextChanged.connect(self._show_model)
@@ -86,7 +88,7 @@ class JudgementWindow(QDialog):
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        self.judged.set_theme(theme)
+        self.late.set_theme(theme)
         self._findings.set_theme(theme)
 
     def _show_model(self, name: str) -> None:
@@ -98,7 +100,7 @@ class JudgementWindow(QDialog):
             h=item.own.horizon,
             symbols=", ".join(self._found.panel.symbols[:4]),
         )
-        self.judged.show_judged(item.verdict, item.scores, item.outcomes, words)
+        self.late.content.show_judged(item.verdict, item.scores, item.outcomes, words)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -115,7 +117,7 @@ class JudgementWindow(QDialog):
         scroll.setAccessibleName(self.tr("How the file was read, and what is odd"))
         split = QSplitter(Qt.Orientation.Vertical)
         split.setChildrenCollapsible(False)
-        split.addWidget(self.judged)
+        split.addWidget(self.late)
         split.addWidget(scroll)
         split.setStretchFactor(0, 4)
         split.setStretchFactor(1, 1)

@@ -34,7 +34,6 @@ from forecasting.checks import cautions
 from forecasting.config import GROUPS, RunConfig, Settings
 from forecasting.errors import CandlecastError, ConfigError, Remedy
 from forecasting.events import CostEstimated
-from forecasting.jobs import suited
 from forecasting.series import Panel
 from forecasting.shapes import describe
 
@@ -179,7 +178,11 @@ class ModelPanel(QWidget):
         panel : Panel or None
             None where nothing is loaded.
         """
-        usual, text = (RunConfig(), "") if panel is None else suited(panel, RunConfig())
+        usual, text = RunConfig(), ""
+        if panel is not None:
+            from forecasting.jobs import suited
+
+            usual, text = suited(panel, RunConfig())
         if usual == self._usual:
             return
         untouched = self._last == self._usual

@@ -19,8 +19,8 @@ from app.features.odds.panel import OddsPanel
 from app.features.odds.words import corridor_sentence, level_sentence, odds_table, price_odds
 from app.features.spec import FeatureController
 from app.layout_presets import LayoutPresets
+from app.model_titles import model_title
 from app.session import Session
-from forecasting.baselines import model_title
 from forecasting.config import RunConfig
 from forecasting.events import Event, ForecastMade, RunFinished
 from forecasting.series import Floats, Forecast, Panel, PriceSeries

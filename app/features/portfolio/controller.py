@@ -15,9 +15,9 @@ from app.background import Failure, Job
 from app.features.portfolio.holding import MOST_HELD, Holding
 from app.features.portfolio.panel import PortfolioPanel
 from app.features.spec import FeatureController
+from app.model_titles import model_title
 from app.preferences import Preferences
 from app.session import Session
-from forecasting.baselines import model_title
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress
@@ -80,7 +80,7 @@ class PortfolioController(FeatureController):
         panel.edited.connect(self._edited)
         session.list_changed.connect(self._list_changed)
         session.frame_due.connect(self._draw)
-        self._show_holding()
+        session.call_once_shown(self._show_holding)  # which imports the baselines
         self._list_changed()
 
     # What is held

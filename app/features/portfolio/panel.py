@@ -34,6 +34,7 @@ from app.charts.portfolio import (
 )
 from app.theme import Theme
 from app.widgets.form_scroll import FormScroll
+from app.widgets.late import Late
 from app.widgets.table_view import TableView
 from forecasting.series import Floats
 
@@ -86,20 +87,21 @@ class PortfolioPanel(QWidget):
         self._told = QLabel()
         self._told.setWordWrap(True)
         self._told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.histogram, self.drawdown = ValueHistogram(), DrawdownChart()
-        self.correlation, self.judged = CorrelationMap(), PortfolioBacktestChart()
+        self._histogram, self._drawdown = Late(ValueHistogram), Late(DrawdownChart)
+        self._correlation, self._judged = Late(CorrelationMap), Late(PortfolioBacktestChart)
         self.contributions = TableView(self.tr("Contributions"))
         self._verdict = QLabel()
         self._verdict.setWordWrap(True)
         self.view, self._pages = QComboBox(), QStackedWidget()
         self.view.setAccessibleName(self.tr("What is shown"))
-        for title, page in (
-            (self.tr("Distribution"), self.histogram),
-            (self.tr("Falls on the way"), self.drawdown),
+        pages: tuple[tuple[str, QWidget], ...] = (
+            (self.tr("Distribution"), self._histogram),
+            (self.tr("Falls on the way"), self._drawdown),
             (self.tr("Contributions"), self.contributions),
-            (self.tr("Correlation"), self.correlation),
+            (self.tr("Correlation"), self._correlation),
             (self.tr("Backtest"), self._backtest_page()),
-        ):
+        )
+        for title, page in pages:
             self.view.addItem(title)
             self._pages.addWidget(page)
         self.view.currentIndexChanged.connect(self._pages.setCurrentIndex)
@@ -117,6 +119,26 @@ class PortfolioPanel(QWidget):
         whole.addWidget(right, 1)
         self._wire()
         self.show_running(running=False, ready=False)
+
+    @property
+    def histogram(self) -> ValueHistogram:
+        """The distribution of the value at the end."""
+        return self._histogram.content
+
+    @property
+    def drawdown(self) -> DrawdownChart:
+        """The falls on the way."""
+        return self._drawdown.content
+
+    @property
+    def correlation(self) -> CorrelationMap:
+        """The correlations of the series."""
+        return self._correlation.content
+
+    @property
+    def judged(self) -> PortfolioBacktestChart:
+        """The backtest."""
+        return self._judged.content
 
     def _left(self) -> QWidget:
         left = QWidget()
@@ -139,7 +161,7 @@ class PortfolioPanel(QWidget):
         rows = QVBoxLayout(page)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addWidget(self._verdict)
-        rows.addWidget(self.judged, 1)
+        rows.addWidget(self._judged, 1)
         return page
 
     def _wire(self) -> None:
@@ -242,10 +264,11 @@ class PortfolioPanel(QWidget):
 
     def refresh(self) -> None:
         """Repaint the plots."""
-        for chart in (self.histogram, self.drawdown, self.judged):
-            chart.refresh()
+        for part in (self._histogram, self._drawdown, self._judged):
+            if part.is_built:
+                part.content.refresh()
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        for chart in (self.histogram, self.drawdown, self.correlation, self.judged):
-            chart.set_theme(theme)
+        for part in (self._histogram, self._drawdown, self._correlation, self._judged):
+            part.set_theme(theme)

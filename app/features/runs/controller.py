@@ -18,8 +18,8 @@ from app.features.runs.difference_dialog import DifferenceDialog
 from app.features.runs.panel import RunsPanel
 from app.features.runs.table import when
 from app.features.watchlist.controller import WatchlistController
+from app.model_titles import model_title
 from app.session import Session
-from forecasting.baselines import model_title
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, RunFinished, RunResult
 from forecasting.series import Panel

@@ -24,9 +24,9 @@ from PySide6.QtWidgets import QAbstractItemView, QStyle, QTableView
 
 from app.accessibility import literal
 from app.charts.compare import hue
+from app.model_titles import model_title
 from app.number_format import duration, number
 from app.theme import LIGHT, Theme
-from forecasting.baselines import model_title
 from forecasting.store.runs import LONGEST_NOTE, StoredRun
 
 Index = QModelIndex | QPersistentModelIndex

@@ -18,12 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.charts.loss import LossChart
 from app.charts.memory import Trace
 from app.features.training.replay import Scrubber
 from app.features.training.views import DiagnosticsPage, GradientView, LossView, MemoryView
 from app.number_format import duration
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
+from app.widgets.late import Late
 from app.widgets.steady_label import SteadyLabel
 from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade
 
@@ -56,14 +58,13 @@ class TrainingPanel(QStackedWidget):
             self.tr("Nothing trained yet"),
             self.tr("Press Train: the loss and the forecast move while the network learns."),
         )
-        self.losses, self.gradients, self.memory, self.doctor = (
-            LossView(),
-            GradientView(),
-            MemoryView(),
-            DiagnosticsPage(),
+        self._losses, self._gradients, self._memory = (
+            Late(self._loss_view),
+            Late(self._gradient_view),
+            Late(self._memory_view),
         )
+        self.doctor = DiagnosticsPage()
         self.doctor.remedy_requested.connect(self.remedy_requested)
-        self.chart = self.losses.chart
         self.scrubber = Scrubber()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -78,6 +79,26 @@ class TrainingPanel(QStackedWidget):
         rows.addWidget(self.scrubber)
         self.addWidget(self._empty)
         self.addWidget(full)
+
+    @property
+    def losses(self) -> LossView:
+        """The view of the losses."""
+        return self._losses.content
+
+    @property
+    def gradients(self) -> GradientView:
+        """The view of the gradients."""
+        return self._gradients.content
+
+    @property
+    def memory(self) -> MemoryView:
+        """The view of how far back the network learns."""
+        return self._memory.content
+
+    @property
+    def chart(self) -> LossChart:
+        """The plot of the losses."""
+        return self.losses.chart
 
     def clear(self) -> None:
         """Show the empty state."""
@@ -114,18 +135,22 @@ class TrainingPanel(QStackedWidget):
 
     def show_split(self, split: SplitMade | None) -> None:
         """Tell how much there is to learn from, and how much can be learnt."""
-        self.losses.show_split(split)
+        if split is not None or self._losses.is_built:
+            self.losses.show_split(split)
 
     def show_history(self, history: Sequence[EpochEnd]) -> None:
         """Show all epochs so far, and the figures of the last one."""
-        self.losses.show_history(history)
-        self.gradients.show_history(history)
+        if history or self._losses.is_built:
+            self.losses.show_history(history)
+        if history or self._gradients.is_built:
+            self.gradients.show_history(history)
 
     def show_memory(self, shown: Trace | None, earlier: Sequence[Trace]) -> None:
         """Show how far back the run learns; ``earlier`` runs, oldest first, may be laid beside
         it.
         """
-        self.memory.show_traces(shown, earlier)
+        if shown is not None or earlier or self._memory.is_built:
+            self.memory.show_traces(shown, earlier)
 
     def show_advice(self, advice: Sequence[Diagnosis]) -> None:
         """Show what the gradient doctor has said, oldest first; its tab tells how much that is."""
@@ -140,19 +165,39 @@ class TrainingPanel(QStackedWidget):
 
     def refresh(self) -> None:
         """Repaint the chart in front, if it has changed."""
-        view = self._views.currentWidget()
-        if isinstance(view, LossView | GradientView | MemoryView):
-            view.chart.refresh()
+        part = self._views.currentWidget()
+        if isinstance(part, Late) and part.is_built:
+            part.content.chart.refresh()
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
         self.doctor.set_theme(theme)
-        for view in (self.losses, self.gradients, self.memory):
-            view.chart.set_theme(theme)
+        for part in (self._losses, self._gradients, self._memory):
+            part.set_theme(theme)
         self._theme = theme
         self._pause.setIcon(icon("train" if self._pause.isChecked() else "pause", theme))
         self._longer.setIcon(icon("plus", theme))
+
+    def _look(self, _value: object) -> None:
+        """Tell that another view, or another look at one, is wanted."""
+        self.view_changed.emit()
+
+    def _loss_view(self) -> LossView:
+        view = LossView()
+        view.log.toggled.connect(self._look)
+        return view
+
+    def _gradient_view(self) -> GradientView:
+        view = GradientView()
+        view.log.toggled.connect(self._look)
+        return view
+
+    def _memory_view(self) -> MemoryView:
+        view = MemoryView()
+        view.curves.toggled.connect(self._look)
+        view.compare.activated.connect(self._look)
+        return view
 
     def _top(self) -> QHBoxLayout:
         self._headline = QLabel()
@@ -177,16 +222,13 @@ class TrainingPanel(QStackedWidget):
         self._tabs.setAccessibleName(self.tr("Views of the training"))
         self._tabs.setExpanding(False)
         self._tabs.setDrawBase(False)
+        views: tuple[QWidget, ...] = (self._losses, self._gradients, self._memory, self.doctor)
         names = (self.tr("Loss"), self.tr("Gradients"), self.tr("Memory"), self.tr("Doctor"))
-        for name, view in zip(
-            names, (self.losses, self.gradients, self.memory, self.doctor), strict=True
-        ):
+        for name, view in zip(names, views, strict=True):
             self._tabs.addTab(name)
             self._views.addWidget(view)
         self._tabs.currentChanged.connect(self._views.setCurrentIndex)
-        changed = (self._tabs.currentChanged, self.losses.log.toggled, self.gradients.log.toggled)
-        for signal in (*changed, self.memory.curves.toggled, self.memory.compare.activated):
-            signal.connect(lambda _value: self.view_changed.emit())
+        self._tabs.currentChanged.connect(self._look)
         top = QHBoxLayout()
         top.setSpacing(8)
         for part in (self._headline, self._pause, self._longer, self._time):

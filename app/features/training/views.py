@@ -112,6 +112,10 @@ class LossView(QWidget):
         )
         self.setLayout(_beside(self._facts, [self.log], self.chart))
 
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.chart.set_theme(theme)
+
     def show_split(self, split: SplitMade | None) -> None:
         """Tell how much there is to learn from, and how much can be learnt."""
         number = QLocale().toString
@@ -177,6 +181,10 @@ class GradientView(QWidget):
             "0.0000",
         )
         self.setLayout(_beside(self._facts, [self.log], self.chart))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.chart.set_theme(theme)
 
     def show_history(self, history: Sequence[EpochEnd]) -> None:
         """Show all epochs so far, and the figures of the last one."""
@@ -257,6 +265,10 @@ class MemoryView(QWidget):
         rows.addWidget(self.compare)
         self.setLayout(_beside(self._facts, [tools], self.chart))
         self.show_traces(None, ())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self.chart.set_theme(theme)
 
     def show_traces(self, shown: Trace | None, earlier: Sequence[Trace]) -> None:
         """Show the gradients of a run; ``earlier`` ones, oldest first, may be laid beside it."""
