@@ -377,10 +377,10 @@ def _changes(outcomes: Outcomes) -> Iterator[tuple[Floats, Floats]]:
     point, target = metrics.point(outcomes)[:, step], outcomes.y[:, step]
     if (point > 0).all() and (outcomes.y0 > 0).all() and (target[np.isfinite(target)] > 0).all():
         point, target = np.log(point), np.log(target)
-    for symbol in np.unique(outcomes.symbol):
-        mine = np.flatnonzero(outcomes.symbol == symbol)
-        mine = mine[np.argsort(outcomes.cutoff[mine])]
-        mine = mine[np.isfinite(target[mine])]
+    order = np.lexsort((outcomes.cutoff, outcomes.symbol))
+    symbols = outcomes.symbol[order]
+    for every in np.split(order, np.flatnonzero(symbols[1:] != symbols[:-1]) + 1):
+        mine = every[np.isfinite(target[every])]
         yield np.diff(point[mine]), np.diff(target[mine])
 
 
