@@ -332,9 +332,16 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "worth": Sentence(
         _DOUBTS,
-        "{origins} of {bars} each are worth about {worth} independent {ones}; {needed} are needed.",
+        "{origins} of {bars} {are} worth about {worth} independent {ones}; {needed} are needed.",
         _FEW,
-        {"origins": "46 origins", "bars": "30 bars", "worth": "2", "ones": "ones", "needed": "20"},
+        {
+            "origins": "46 origins",
+            "bars": "30 bars",
+            "are": "each are",
+            "worth": "2",
+            "ones": "ones",
+            "needed": "20",
+        },
     ),
     "tries": Sentence(
         _DOUBTS,

@@ -551,7 +551,8 @@ def _doubts(
     if test.origins and not test.enough:
         worth = max(1, round(test.independent))
         bars = "1 bar" if ours.horizon == 1 else f"{ours.horizon} bars"
-        texts = {"origins": _origins(test.origins), "bars": bars, "needed": MIN_ORIGINS}
+        are = "is" if test.origins == 1 else "each are"
+        texts = {"origins": _origins(test.origins), "bars": bars, "are": are, "needed": MIN_ORIGINS}
         yield tell("worth", worth=worth, ones="one" if worth == 1 else "ones", **texts)
     if tries > 1:
         changed = raw.skill > 0 and math.isfinite(raw.p_value) and test.p_value != raw.p_value

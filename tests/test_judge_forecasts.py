@@ -615,6 +615,8 @@ def test_several_series_in_columns_and_in_rows(tmp_path: Path) -> None:
     found = judged(path, panel)
     assert "no_prices" in codes(found)
     assert set(only(found).own.symbol) == {"AAA"}
+    rows[rows["symbol"] == "CCC"][["ds", "cutoff", "symbol", "yhat"]].to_csv(path, index=False)
+    assert "other_name" in codes(judged(path))
 
 
 def test_no_forecast_looks_beyond_its_cutoff(tmp_path: Path) -> None:

@@ -171,7 +171,8 @@ def show_judged_forecasts(judged: ForecastsJudged, by_step: bool) -> None:
     headings = brief_headings()
     for name, item in judged.models.items():
         table = _table(
-            f"{name}: {len(item.own)} origins, up to {item.own.horizon} ahead",
+            f"{name}: {len(item.own)} {'origin' if len(item.own) == 1 else 'origins'}, "
+            f"up to {item.own.horizon} ahead",
             "Model",
             list(headings.values()),
         )

@@ -117,6 +117,11 @@ def timeline_of(found: ImportedForecasts, prices: Panel | None) -> Timeline:
             "--columns unused=NAME.",
         )
     findings = []
+    only = str(symbols[0]) if symbols.size == 1 and len(prices.symbols) == 1 else ""
+    if only and only.casefold() != prices.symbols[0].casefold():
+        judges = prices.symbols[0]
+        message = f"The forecasts are of {only}; they are judged by the prices of {judges}."
+        findings.append(Finding("other_name", message, 1, "info", "assumed"))
     if lacking:
         message = (
             f"Series without prices, whose forecasts are not judged: {', '.join(lacking[:12])}."
