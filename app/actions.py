@@ -235,6 +235,12 @@ COMMANDS: dict[str, Command] = {
     "draw-clear": Command(
         "&Delete all drawings", "", "delete", "Delete the drawings of this series; Undo brings back"
     ),
+    "draw-dates": Command(
+        "Mark dates of a &file…",
+        "",
+        "",
+        "Mark the dates of a CSV or text file at the foot of the chart: one a line, then its text",
+    ),
     "draw-bar": Command(
         "Show drawing &tools", "", "", "Show the tools beside the chart, or hide them", switch=True
     ),

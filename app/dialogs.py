@@ -199,6 +199,17 @@ def ask_network(parent: QWidget, preferences: Preferences) -> str:
     return path
 
 
+def ask_dates(parent: QWidget, preferences: Preferences) -> str:
+    """Ask for a file of dates; "" when the user thinks better of it."""
+    kinds = _tr("Dates (*.csv *.txt *.tsv);;All files (*)")
+    path, _kind = QFileDialog.getOpenFileName(
+        parent, _tr("Mark the dates of a file"), preferences.folder, kinds
+    )
+    if path:
+        preferences.folder = str(Path(path).parent)
+    return path
+
+
 def ask_save_path(
     parent: QWidget,
     preferences: Preferences,

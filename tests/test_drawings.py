@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,12 @@ from app import dialogs
 from app.charts.axis import Timeline
 from app.charts.drawing import KINDS, Anchor, Drawing, Drawings, date_at, positions
 from app.charts.drawing_layer import clipped
+from app.charts.marks import Mark, MarksArtist
 from app.charts.measure import measured
+from app.features.drawings.dates_file import read_dates
 from app.features.project.project_file import read_project
 from app.window.workbench import Workbench
+from forecasting.errors import DataError
 
 
 def weekdays(count: int) -> Timeline:
@@ -80,6 +84,50 @@ def test_a_measure_tells_change_percent_bars_and_days() -> None:
 def test_a_drawing_that_makes_no_sense_is_refused(fault: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         Drawing.model_validate({"symbol": "A", **fault})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-02-01,Split\n2024-03-05", [("2024-02-01", "Split", ""), ("2024-03-05", "", "")]),
+        ("Event;Day;Ticker\nSplit;1.2.2024;AAA", [("2024-02-01", "Split", "AAA")]),
+        ("Date,What\n13/02/2024,x\n1/3/2024,y", [("2024-02-13", "x", ""), ("2024-03-01", "y", "")]),
+        ("date\n2024-02-01T14:30", [("2024-02-01T14:30", "", "")]),
+    ],
+)
+def test_dates_are_read_from_files(
+    tmp_path: Path, text: str, expected: list[tuple[str, str, str]]
+) -> None:
+    path = tmp_path / "dates.csv"
+    path.write_text(text)
+    found = [(item.ds, item.text, item.symbol) for item in read_dates(path)]
+    assert found == [(datetime.fromisoformat(day), *rest) for day, *rest in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1/2/2024,x", "line 1: 1/2/2024 has its day and month in an unknown order"),
+        ("Date,What\n2024-02-30,x", "line 2: '2024-02-30' is no date"),
+        ("2024-02-01T10:00+01:00", "names a time zone"),
+        ("\n\n", "holds no dates"),
+    ],
+)
+def test_dates_that_cannot_be_read_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "dates.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_dates(path)
+
+
+def test_marks_stand_at_the_next_bar_and_join_where_they_would_overlap() -> None:
+    artist = MarksArtist()
+    artist.set_timeline(weekdays(100))
+    days = ("2024-01-06", "2024-01-08", "2024-02-01")
+    artist.show("dates", [Mark(np.datetime64(day, "us"), "•", day) for day in days])
+    assert artist.read(5) == "2024-01-06; 2024-01-08"
+    assert artist.read(4) == ""
+    assert artist.at(23)[0].text == "2024-02-01"
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +318,34 @@ def test_the_menu_of_the_chart_draws_copies_and_measures_there(bench: Workbench)
     assert drawn(bench)[0].kind == "horizontal"
     texts["&Measure from here\tM"].trigger()
     assert bench.chart.measure.shown
+
+
+def test_marked_dates_are_told_undone_and_stored(bench: Workbench, tmp_path: Path) -> None:
+    series = bench.chart.series
+    assert series is not None
+    path = tmp_path / "dates.csv"
+    path.write_text(f"{str(series.ds[280])[:10]},Annual report\n2030-01-01,Far ahead\n")
+    bench.dates_controller.open(path)
+    bench.chart.refresh()
+    said: list[str] = []
+    bench.chart.readout.connect(said.append)
+    QTest.mouseMove(bench.chart._view.viewport(), pixel(bench, 280, float(series.y[280])))
+    QApplication.processEvents()
+    assert any("Annual report" in text for text in said)
+    menu = QMenu()
+    bench.drawings_controller.menu_filled.emit(bench.chart, menu, datetime(2030, 1, 1), 280)
+    assert [action.text() for action in menu.actions()] == [
+        "Mar&k this date…",
+        "Re&move the mark",
+    ]
+    menu.actions()[1].trigger()
+    assert len(bench.drawings_controller.drawings.dates) == 1
+    bench.actions["undo"].trigger()
+    project = tmp_path / "dates.candleproject"
+    assert bench.project_controller.save_to(project)
+    assert len(read_project(project).drawings.dates) == 2
+    bench.project_controller.new()
+    idle(bench)
 
 
 def test_a_click_with_shift_in_the_legend_shows_one_alone(bench: Workbench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,8 +16,8 @@ from forecasting.series import Dates, Floats
 
 #: Kinds of drawings, as they are written in projects.
 Kind = Literal["horizontal", "vertical", "trend", "ray", "rectangle", "note"]
-#: Most drawings of a project, and most letters of a text.
-MOST_DRAWINGS, LONGEST_TEXT = 2000, 500
+#: Most drawings and marked dates of a project, and most letters of a text.
+MOST_DRAWINGS, MOST_DATES, LONGEST_TEXT = 2000, 20_000, 500
 #: Number of colours to choose from.
 COLORS = 6
 #: Bars at the end of a series whose pace dates of the future follow.
@@ -89,10 +90,25 @@ class Drawing(Settings):
         return self.text.partition("\n")[0] or KINDS[self.kind].title
 
 
+class MarkedDate(Settings):
+    """A date that the user marked, of one series or of all (``symbol`` "")."""
+
+    ds: datetime
+    text: str = Field("", max_length=LONGEST_TEXT)
+    symbol: str = Field("", max_length=400)
+
+    @model_validator(mode="after")
+    def _without_zone(self) -> MarkedDate:
+        if self.ds.tzinfo is not None:
+            raise ValueError("a marked date has no time zone")
+        return self
+
+
 class Drawings(Settings):
-    """All drawings of a project."""
+    """All drawings and marked dates of a project."""
 
     items: tuple[Drawing, ...] = Field((), max_length=MOST_DRAWINGS)
+    dates: tuple[MarkedDate, ...] = Field((), max_length=MOST_DATES)
 
     def of(self, symbol: str) -> tuple[Drawing, ...]:
         """Return the drawings of one series."""
@@ -101,7 +117,22 @@ class Drawings(Settings):
     def replaced(self, symbol: str, items: tuple[Drawing, ...]) -> Drawings:
         """Return these with other drawings for one series."""
         others = tuple(item for item in self.items if item.symbol != symbol)
-        return Drawings(items=(*others, *items)[:MOST_DRAWINGS])
+        return self.model_copy(update={"items": (*others, *items)[:MOST_DRAWINGS]})
+
+    def dates_of(self, symbol: str) -> tuple[MarkedDate, ...]:
+        """Return the marked dates of one series."""
+        return tuple(item for item in self.dates if item.symbol in ("", symbol))
+
+    def with_dates(self, dates: Iterable[MarkedDate]) -> Drawings:
+        """Return these with more marked dates, each once, in order."""
+        found = sorted({*self.dates, *dates}, key=lambda item: (item.ds, item.text))
+        return self.model_copy(update={"dates": tuple(found)[:MOST_DATES]})
+
+    def without_dates(self, dates: Iterable[MarkedDate]) -> Drawings:
+        """Return these without some marked dates."""
+        gone = set(dates)
+        rest = tuple(item for item in self.dates if item not in gone)
+        return self.model_copy(update={"dates": rest})
 
 
 def positions(timeline: Timeline, dates: Dates) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from PySide6.QtCore import QObject, QPointF, Qt, Signal
@@ -185,6 +186,10 @@ class DrawingEditor(QObject):
         self._emit((*before[:index], drawing, *before[index + 1 :]), done)
 
     # Drawing
+
+    def date_at(self, bar: int) -> datetime:
+        """Return the date of a bar, also beyond the last one."""
+        return date_at(self._timeline, bar)
 
     def _anchor(self, bar: int, price: float) -> Anchor:
         return Anchor(ds=date_at(self._timeline, bar), price=min(max(price, -1e12), 1e12))

@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.charts.attached import AttachedParts, Drag, bar_at, index_at
 from app.charts.drawing_editor import DrawingEditor, described, holds_drawing
+from app.charts.legend_keys import LegendKeys
+from app.charts.marks import MarksArtist
 from app.charts.measure import MeasureTool
 from app.charts.overlay import in_words, read_bar, read_forecast, read_past
 from app.charts.plot import Columns
@@ -54,6 +56,8 @@ class PriceChart(PriceScene):
     drawings : DrawingEditor
         Lines, rectangles and notes, and the tools that draw them.
     measure : MeasureTool
+    marks : MarksArtist
+        Marks of dates at the foot.
     magnet : bool
         Whether prices near the pointer catch it; Ctrl does the opposite.
     """
@@ -71,12 +75,15 @@ class PriceChart(PriceScene):
         #: Tells the odds of a price at a bar, "" where there are none.
         self.odds_of: Callable[[int, float], str] = lambda _bar, _price: ""
         self.drawings, self.measure = DrawingEditor(self._snap), MeasureTool(self._snap)
+        self.marks = MarksArtist()
         super().__init__(parent)
         self.drawings.setParent(self)
         self._levels.line_moved = self.line_dragged.emit
         self._levels.date_moved = self.date_dragged.emit
+        self._legend_keys = LegendKeys(self._legend, self.toggle, self.solo, self._say)
         self._parts = AttachedParts((self.measure, self._levels, self.drawings))
-        self._price.artists.insert(self._price.artists.index(self._legend), self.drawings)
+        for artist in (self.marks, self.drawings):
+            self._price.artists.insert(self._price.artists.index(self._legend), artist)
         self._price.artists.insert(self._price.artists.index(self._crosshairs[0]), self.measure)
         self._price.drag_taken = self._drag
         self._price.double_click_taken = self._edit_text
@@ -213,7 +220,7 @@ class PriceChart(PriceScene):
             bar = self._pointed = min(max(bar, 0), len(self._timeline) - 1)
         for crosshair in self._crosshairs:
             crosshair.bar = bar
-        self._dates.pointer = bar
+        self._dates.pointer = self.marks.pointed = bar
         self._crosshairs[0].y, self._crosshairs[0].caught = y, caught
         self._price_axis.pointer = y
         if self._studies or self._overlaid:
@@ -244,7 +251,7 @@ class PriceChart(PriceScene):
         pointer.
         """
         odds = "" if y is None else self.odds_of(bar, self._price_of(y))
-        parts = (self.measure.text(self._price.log), self._read(bar), odds)
+        parts = (self.measure.text(self._price.log), self._read(bar), self.marks.read(bar), odds)
         return "   ".join(filter(None, parts))
 
     def _price_of(self, index: float) -> float:
@@ -369,15 +376,8 @@ class PriceChart(PriceScene):
         crossing = bool(step) and shift and self.drawings.layer.selected is None
         if self._series is not None and not crossing and self._key_of_part(event):
             self._price.repaint()
-        elif key == Qt.Key.Key_L and self._series is not None:
-            self._choose(0 if self._legend.chosen is None else None)
-        elif self._legend.chosen is not None and (step or key == Qt.Key.Key_Space):
-            keys = [entry.key for entry in self._legend.entries if entry.key]
-            index = keys.index(self._legend.chosen) if self._legend.chosen in keys else 0
-            if not step and keys:
-                change = self.solo if shift else self.toggle
-                change(keys[index])
-            self._choose(index + step)
+        elif self._series is not None and self._legend_keys.key(key, shift):
+            self.repaint_panes()
         elif crossing and self._series is not None:
             here = self._crosshairs[0].bar
             bar = min(
@@ -434,29 +434,19 @@ class PriceChart(PriceScene):
 
     def _update_scene(self) -> None:
         super()._update_scene()
-        self.drawings.set_timeline(self._timeline)
+        for part in (self.drawings, self.marks):
+            part.set_timeline(self._timeline)
         self.measure.timeline = self._timeline
 
-    def _choose(self, index: int | None) -> None:
-        """Put the keyboard on an entry of the legend, or away from it, and say which."""
-        entries = [entry for entry in self._legend.entries if entry.key]
-        if index is None or not entries:
-            self._legend.chosen = None
-            self.readout.emit("")
-        else:
-            entry = entries[index % len(entries)]
-            self._legend.chosen = entry.key
-            shown = (
-                "hidden; Space shows it" if entry.key in self.hidden else "shown; Space hides it"
-            )
-            text = f"Legend: {entry.label} is {shown}. Arrow keys go on, L leaves."
-            self.readout.emit(text)
+    def _say(self, text: str) -> None:
+        """Say where the keyboard is."""
+        self.readout.emit(text)
+        if text:
             self.setAccessibleDescription(text)
-        self.repaint_panes()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Leave the legend."""
-        self._legend.chosen = None
+        self._legend_keys.leave()
         super().focusOutEvent(event)
         self.repaint_panes()
 

@@ -20,6 +20,7 @@ from app.features.backtest.controller import BacktestController
 from app.features.chart_grid.controller import ChartGridController
 from app.features.compare.controller import CompareController
 from app.features.drawings.controller import DrawingsController
+from app.features.drawings.dates import DatesController
 from app.features.evaluation.controller import EvaluationController
 from app.features.export.controller import ExportController
 from app.features.help.controller import HelpController
@@ -92,7 +93,7 @@ class Workbench(QObject):
         The parts of the layout.
     view_controller, watchlist_controller, importer, tickers, export_controller,
     evaluation_controller, backtest_controller, past_forecasts, journal_controller, runs,
-    drawings_controller, compare_controller, chart_grid,
+    drawings_controller, dates_controller, compare_controller, chart_grid,
     project_controller, training_controller, remedy_controller, prediction_controller,
     help_controller
         The controllers of the features: each wires one thing that people do.
@@ -173,6 +174,9 @@ class Workbench(QObject):
         self.features = self._make_features()
         self.drawings_controller = DrawingsController(
             window, self.session, self.chart, self.layout.drawing_tools, self.actions, preferences
+        )
+        self.dates_controller = DatesController(
+            window, self.drawings_controller, self.actions, preferences
         )
         self.compare_controller = CompareController(
             window, self.session, self.chart, self.actions, self.view_controller
@@ -544,6 +548,8 @@ class Workbench(QObject):
         self.drawings_controller.notified.connect(self._status.rest)
         self.view_controller.interval_controller.changed.connect(self._show_interval)
         self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
+        self.dates_controller.refused.connect(self.report)
+        self.dates_controller.notified.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):

@@ -52,11 +52,17 @@ class DrawingsController(QObject):
         The last change can be undone.
     notified : Signal
         Words for the status bar.
+    shown : Signal
+        A chart has been given its drawings.
+    menu_filled : Signal
+        Chart, context menu, date and bar: others add their entries.
     """
 
     changed = Signal()
     undo_offered = Signal()
     notified = Signal(str)
+    shown = Signal(object)
+    menu_filled = Signal(object, object, object, int)
 
     def __init__(
         self,
@@ -135,7 +141,7 @@ class DrawingsController(QObject):
     def save(self) -> None:
         """Store the drawings for the next window without a project."""
         file = self._file
-        if not self.drawings.items and not file.exists():
+        if self.drawings == Drawings() and not file.exists():
             return
         try:
             atomic_write(file, self.drawings.model_dump_json(exclude_defaults=True).encode())
@@ -166,7 +172,7 @@ class DrawingsController(QObject):
         """Delete the drawings of the shown series."""
         series = self._session.series
         if series is not None and self.drawings.of(series.symbol):
-            self._set(self.drawings.replaced(series.symbol, ()))
+            self.change(self.drawings.replaced(series.symbol, ()))
 
     def ask(self, chart: PriceChart, index: int) -> DrawingDialog:
         """Ask for text, colour and points of a drawing."""
@@ -215,16 +221,16 @@ class DrawingsController(QObject):
         before, self._before_drag = self._before_drag, None
         if before is not None:
             self.drawings = before
-        self._set(changed)
+        self.change(changed)
 
-    def _set(self, drawings: Drawings) -> None:
+    def change(self, drawings: Drawings) -> None:
         """Change the drawings so that it can be undone."""
         if drawings != self.drawings:
             self._undo = [*self._undo[-_MOST_UNDONE + 1 :], self.drawings]
             self.drawings = drawings
             self.changed.emit()
             self.undo_offered.emit()
-            if len(drawings.items) >= MOST_DRAWINGS:
+            if len(drawings.items) == MOST_DRAWINGS:
                 self.notified.emit(
                     self.tr("A project holds {n} drawings at most").format(n=MOST_DRAWINGS)
                 )
@@ -312,6 +318,7 @@ class DrawingsController(QObject):
             icon("draw-measure", self._theme), self.tr("&Measure from here\tM")
         )
         measure.triggered.connect(lambda: chart.measure_from(bar, price))
+        self.menu_filled.emit(chart, menu, chart.drawings.date_at(bar), bar)
         index = chart.drawings.layer.selected
         if index is not None:
             self._fill_selected(chart, menu, index)
@@ -326,7 +333,7 @@ class DrawingsController(QObject):
             (self.tr("&Copy"), lambda: self.copy(chart, index)),
             (self.tr("De&lete"), lambda: chart.drawings.remove(index)),
         ):
-            below.addAction(text).triggered.connect(_ignoring(do))
+            below.addAction(text).triggered.connect(do)
 
     def _copy_text(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
@@ -337,12 +344,6 @@ class DrawingsController(QObject):
         for chart in self._charts:
             symbol = chart.series.symbol if chart.series is not None else ""
             chart.drawings.show(symbol, self.drawings.of(symbol))
+            self.shown.emit(chart)
             chart.mark_dirty()
         self._session.request_repaint()
-
-
-def _ignoring(do: Callable[[], object]) -> Callable[[bool], None]:
-    def done(_checked: bool = False) -> None:
-        do()
-
-    return done

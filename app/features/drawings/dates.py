@@ -1,0 +1,123 @@
+"""Dates that the user marks on the charts: typed, or read from a file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QInputDialog, QMainWindow, QMenu
+
+from app import dialogs
+from app.actions import Actions
+from app.charts.drawing import LONGEST_TEXT, MarkedDate
+from app.charts.marks import Mark
+from app.charts.price import PriceChart
+from app.features.drawings.controller import DrawingsController
+from app.features.drawings.dates_file import read_dates
+from app.preferences import Preferences
+from forecasting.errors import CandlecastError
+
+#: Group of the marks on a chart, and their letter and colour.
+_GROUP, _LETTER, _COLOR = "dates", "•", 3
+
+
+class DatesController(QObject):
+    """Stands between the marked dates of the drawings and the charts.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    drawings : DrawingsController
+        Stores the dates, undoes and shows them.
+    actions : Actions
+    preferences : Preferences
+        Keeps the folder of the last file.
+
+    Attributes
+    ----------
+    refused : Signal
+        A CandlecastError.
+    notified : Signal
+        Message and hint.
+    """
+
+    refused = Signal(object)
+    notified = Signal(str, str)
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        drawings: DrawingsController,
+        actions: Actions,
+        preferences: Preferences,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._drawings, self._preferences = window, drawings, preferences
+        actions["draw-dates"].triggered.connect(lambda _checked=False: self.ask_file())
+        drawings.shown.connect(self._show)
+        drawings.menu_filled.connect(self._fill_menu)
+
+    def ask_file(self) -> None:
+        """Ask for a file and mark its dates."""
+        path = dialogs.ask_dates(self._window, self._preferences)
+        if path:
+            self.open(Path(path))
+
+    def open(self, path: Path) -> None:
+        """Mark the dates of a file, beside those that are marked already."""
+        try:
+            dates = read_dates(path)
+        except CandlecastError as error:
+            self.refused.emit(error)
+            return
+        self._drawings.change(self._drawings.drawings.with_dates(dates))
+        self.notified.emit(
+            self.tr("{n} dates of {file} are marked.").format(n=len(dates), file=path.name),
+            self.tr("Undo takes them away again."),
+        )
+
+    def ask_text(self, chart: PriceChart, date: datetime) -> QInputDialog:
+        """Ask for the text of a date, then mark it on the shown series."""
+        dialog = QInputDialog(self._window)
+        dialog.setWindowTitle(self.tr("Mark {date}").format(date=f"{date:%Y-%m-%d}"))
+        dialog.setLabelText(self.tr("What happened, or will happen"))
+        series = chart.series
+        symbol = series.symbol if series is not None else ""
+        dialog.textValueSelected.connect(
+            lambda text: self.mark(MarkedDate(ds=date, text=text[:LONGEST_TEXT], symbol=symbol))
+        )
+        dialog.open()
+        return dialog
+
+    def mark(self, date: MarkedDate) -> None:
+        """Mark a date."""
+        self._drawings.change(self._drawings.drawings.with_dates((date,)))
+
+    def _show(self, chart: PriceChart) -> None:
+        """Draw the marks of a chart's series."""
+        symbol = chart.series.symbol if chart.series is not None else ""
+        marks = [
+            Mark(np.datetime64(item.ds, "us"), _LETTER, item.text or f"{item.ds:%Y-%m-%d}", _COLOR)
+            for item in self._drawings.drawings.dates_of(symbol)
+        ]
+        chart.marks.show(_GROUP, marks)
+
+    def _fill_menu(self, chart: PriceChart, menu: QMenu, date: datetime, bar: int) -> None:
+        """Add the marks of a bar to the context menu."""
+        menu.addAction(self.tr("Mar&k this date…")).triggered.connect(
+            lambda: self.ask_text(chart, date)
+        )
+        symbol = chart.series.symbol if chart.series is not None else ""
+        here = {mark.ds for mark in chart.marks.at(bar)}
+        gone = [
+            item
+            for item in self._drawings.drawings.dates_of(symbol)
+            if np.datetime64(item.ds, "us") in here
+        ]
+        if gone:
+            text = self.tr("Re&move the mark") if len(gone) == 1 else self.tr("Re&move the marks")
+            menu.addAction(text).triggered.connect(
+                lambda: self._drawings.change(self._drawings.drawings.without_dates(gone))
+            )
