@@ -88,6 +88,9 @@ class _Drag:
     def button(self) -> Qt.MouseButton:
         return Qt.MouseButton.LeftButton
 
+    def scenePos(self) -> QPointF:  # noqa: N802
+        return self._now
+
     def modifiers(self) -> Qt.KeyboardModifier:
         return Qt.KeyboardModifier.NoModifier
 

@@ -171,7 +171,7 @@ class PriceChart(PriceScene):
         """Let an attached part take a drag; False where it began on none."""
         taken = self._series is not None and self._parts.drag(self._price.frame(), Drag.of(event))
         if taken:
-            self._price.repaint()
+            self._pointer_moved(event.scenePos())
         return taken
 
     def _snap(self, point: QPointF, free: bool) -> tuple[int, float]:

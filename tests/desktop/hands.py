@@ -125,7 +125,9 @@ def counted_clicks() -> Iterator[list[QWidget]]:
         _COUNTS.remove(made)
 
 
-def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) -> None:
+def click(
+    widget: QWidget, at: QPoint | None = None, *, double: bool = False, button: int = 1
+) -> None:
     """Click a widget with the server's mouse; whatever lies above it there gets the click
     instead.
     """
@@ -133,8 +135,31 @@ def click(widget: QWidget, at: QPoint | None = None, *, double: bool = False) ->
         count.extend([widget] * (1 + double))
     wait_until(widget.isVisible, f"{widget.objectName() or widget} is shown")
     _come_to_rest(widget)
-    _xdotool(*_move_to(widget, at), "click", *(("--repeat", 2, "--delay", 30) if double else ()), 1)
+    repeat = ("--repeat", 2, "--delay", 30) if double else ()
+    _xdotool(*_move_to(widget, at), "click", *repeat, button)
     QApplication.processEvents()
+
+
+def hover(widget: QWidget, at: QPoint) -> None:
+    """Move the pointer to a point of a widget."""
+    _xdotool(*_move_to(widget, at))
+    _let_happen()
+
+
+def drag_over(widget: QWidget, *points: QPoint, held: str = "") -> None:
+    """Drag with the left button over points of a widget, with a key held where one is named."""
+    if held:
+        _xdotool("keydown", held)
+    try:
+        _xdotool(*_move_to(widget, points[0]), "mousedown", 1)
+        _let_happen()
+        for point in points[1:]:
+            hover(widget, point)
+        _xdotool("mouseup", 1)
+        _let_happen()
+    finally:
+        if held:
+            _xdotool("keyup", held)
 
 
 def _come_to_rest(widget: QWidget) -> None:
