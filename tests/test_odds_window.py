@@ -210,8 +210,8 @@ def test_a_series_that_is_too_short_is_left_out_and_named(bench: Workbench, tmp_
     idle(bench)
     bench.session.check((0, 1, 2), checked=True)
     value(bench)
-    assert "young has 20 bars" in bench.layout.portfolio.summary()
-    shares = np.asarray(bench.layout.portfolio.contributions.sheet["Weight %"])
+    assert "young has 20 bars" in bench.layout.panels["portfolio"].summary()
+    shares = np.asarray(bench.layout.panels["portfolio"].contributions.sheet["Weight %"])
     assert shares == pytest.approx([50, 50])
 
 
