@@ -86,7 +86,7 @@ class _LoadRequest:
 
     requests: tuple[Request, ...]
     choice: Choice
-    instead: Request | None
+    instead: tuple[Request | None, ...] = ()
     refresh: Refresh = "auto"
     listed: bool = False
     stopped: bool = False
@@ -167,7 +167,7 @@ class Session(QObject):
         self.background.started.connect(self._watch)
         self.background.thread_ended.connect(self._ended)
         self.background.unhandled.connect(self.failed)
-        self._asked = _LoadRequest((), "only", None)
+        self._asked = _LoadRequest((), "only")
         self.loading: Loading | None = None
         self._trained: Panel | None = None
         self.task: Activity | None = None
@@ -328,15 +328,24 @@ class Session(QObject):
         CandlecastError
             While a run is being trained.
         """
+        requests = tuple(self._request(item) for item in references)
+        return self._load(requests, choice, refresh, (instead,))
+
+    def _load(
+        self,
+        requests: tuple[Request, ...],
+        choice: Choice,
+        refresh: Refresh,
+        instead: tuple[Request | None, ...],
+    ) -> Loading:
+        """Read series, each request in the place of another one where ``instead`` has one."""
         if self.state not in ("idle", "loading"):
             raise CandlecastError(
                 "The program is still at work.", "Stop or cancel it before you load other prices."
             )
         self._retire()
         self.refused = self.misnamed = None
-        self._asked = _LoadRequest(
-            tuple(self._request(item) for item in references), choice, instead, refresh
-        )
+        self._asked = _LoadRequest(requests, choice, instead, refresh)
         self.loading = loading = Loading(self)
         self._worker = self._start(tasks.loading(self._asked.requests, refresh), "load")
         self._enter("loading")
@@ -354,22 +363,30 @@ class Session(QObject):
         Parameters
         ----------
         interval : str, optional
-            Take the first ticker that was refused at this interval, from the price cache alone.
+            Take the tickers that the price cache holds at other intervals from there, without
+            asking anybody: a single one at this interval, of several each at its own.
         """
         asked = self._asked
         refused = asked.refused
         choice: Choice = "also" if asked.choice == "only" and asked.listed else asked.choice
         if interval is None:
-            self.load(refused, choice, asked.refresh, asked.instead)
+            self._load(refused, choice, asked.refresh, asked.instead if asked.failed else ())
             return
-        before = next((item for item in refused if item.spec.options == "ticker"), None)
-        if before is None:
+        intervals = [interval] if asked.failed else [_stored(item) for item in asked.refusals]
+        held = [
+            (item, at)
+            for item, at in zip(refused, intervals, strict=False)
+            if at and item.spec.options == "ticker"
+        ]
+        if not held:
             return
-        stored = before.model_copy(
-            update={"ticker": before.ticker.model_copy(update={"interval": interval})}
+        stored = tuple(
+            item.model_copy(update={"ticker": item.ticker.model_copy(update={"interval": at})})
+            for item, at in held
         )
-        listed = before if self.watchlist.places(before) else None
-        self.load((stored,), choice, "never", asked.instead or listed)
+        listed = tuple(item if self.watchlist.places(item) else None for item, _at in held)
+        single = asked.failed and any(asked.instead)
+        self._load(stored, choice, "never", asked.instead if single else listed)
 
     def restore(self, watchlist: Watchlist, selected: int) -> None:
         """Take over a list of which nothing is loaded yet."""
@@ -812,7 +829,7 @@ class Session(QObject):
         self._put(event, asked.choice, asked.instead)
         rows = self.watchlist.rows
         first = next((index for index, row in enumerate(rows) if id(row.series) in fresh), 0)
-        stays = asked.choice == "as_before" and before is not None and asked.instead is None
+        stays = asked.choice == "as_before" and before is not None and not any(asked.instead)
         same_row = [
             index
             for index, row in enumerate(rows)
@@ -828,10 +845,12 @@ class Session(QObject):
         """Exchange series for the same ones with more findings: nothing else changes, and what
         is drawn stays.
         """
-        self._put(event, "as_before", None)
+        self._put(event, "as_before", ())
         self.list_changed.emit()
 
-    def _put(self, event: SeriesLoaded, choice: Choice, instead: Request | None) -> None:
+    def _put(
+        self, event: SeriesLoaded, choice: Choice, instead: tuple[Request | None, ...]
+    ) -> None:
         series = list(zip(event.places, event.panel, strict=True))
         self.watchlist = self.watchlist.with_series(self._asked.requests, series, choice, instead)
         self._asked.listed = True
@@ -919,7 +938,7 @@ class Session(QObject):
             )
         if failure and len(asked.requests) == 1 and not asked.listed:
             self.refused = self.misnamed = asked.requests[0]
-            listed = asked.instead or self.refused
+            listed = next(iter(asked.instead), None) or self.refused
             self._relist(
                 self.watchlist.with_problem(listed, failure.message, failure.hint, add=False),
                 self.selected,
@@ -928,3 +947,9 @@ class Session(QObject):
     def _tell(self, failure: Failure | None) -> None:
         if failure:
             self.failed.emit(failure)
+
+
+def _stored(refusal: NotLoaded) -> str:
+    """Return the interval at which the price cache holds what was refused; "" where it does not."""
+    remedy = next((item for item in refusal.remedies if item.kind == "stored"), None)
+    return str(dict(remedy.values)["interval"]) if remedy is not None else ""

@@ -136,7 +136,7 @@ class Watchlist:
         requests: Sequence[Request],
         series: Sequence[tuple[int, PriceSeries]],
         choice: Choice,
-        instead: Request | None = None,
+        instead: Sequence[Request | None] = (),
     ) -> Watchlist:
         """Return the list with series that were loaded: in the place of what the same request made
         before, else at the end.
@@ -149,16 +149,18 @@ class Watchlist:
             What came, each with the place of its request.
         choice : Choice
             What is trained from now on.
-        instead : Request, optional
-            The request that the only one takes the place of, where that asked for something else.
+        instead : sequence of Request or None
+            For each of the first requests the one whose place it takes, where that asked for
+            something else.
         """
         rows, new = list(self.rows), {id(item) for _place, item in series}
         for index, request in enumerate(requests):
+            before = instead[index] if index < len(instead) else None
             loaded = [item for number, item in series if number == index]
             old = [
                 row
                 for row in rows
-                if same(row.request, request) or (instead is not None and row.request == instead)
+                if same(row.request, request) or (before is not None and row.request == before)
             ]
             if not loaded:
                 continue

@@ -180,6 +180,32 @@ def test_prices_that_the_cache_holds_at_another_interval_are_offered(
     assert len(server.charts) == sent, "nobody was asked"
 
 
+def test_all_tickers_that_the_cache_holds_are_taken_from_there(
+    qtbot: Any, bench: Workbench, server: YahooServer
+) -> None:
+    names = ["yahoo:AAPL", "yahoo:MSFT"]
+    bench.watchlist_controller.load(names)
+    idle(bench)
+    daily = [bench.session.watchlist.request_for(name) for name in names]
+    hourly = [
+        item.model_copy(update={"ticker": item.ticker.model_copy(update={"interval": "1h"})})
+        for item in daily
+        if item is not None
+    ]
+    bench.session.remove([0, 1])
+    server.behaviours = ["500"]
+    bench.watchlist_controller.load([*hourly, "sample:sp500"])
+    idle(bench)
+    assert bench.banner.choices == ("Retry", "Use offline prices (daily)")
+    sent = len(server.charts)
+    press(qtbot, bench.banner, "Use offline prices (daily)")
+    idle(bench)
+    rows = [row for row in bench.session.watchlist.rows if row.checked]
+    assert sorted(row.symbol for row in rows) == ["AAPL", "MSFT", "sp500"]
+    assert all(row.series is not None and row.series.freq == "1D" for row in rows)
+    assert len(server.charts) == sent, "nobody was asked"
+
+
 def test_prices_of_an_earlier_time_are_told_with_another_try(
     qtbot: Any, bench: Workbench, server: YahooServer
 ) -> None:

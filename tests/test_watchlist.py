@@ -77,7 +77,7 @@ def test_other_options_take_the_place_of_what_they_change() -> None:
     before = asked("A")[0]
     after = Request(reference="A", read=ReadOptions(symbol="renamed"))
     found = listed("A", "B").with_series(
-        [after], [(0, series("renamed"))], "as_before", instead=before
+        [after], [(0, series("renamed"))], "as_before", instead=(before,)
     )
     assert symbols(found) == "renamed B"
     assert found.request_for("A") == after
