@@ -142,7 +142,7 @@ class IntBox(WholeBox):
         self._name_unit()
         self.valueChanged.connect(self._follow)
         self.editingFinished.connect(self._name_unit)
-        _indent(self)
+        indent(self)
 
     def setValue(self, value: int) -> None:
         """Show a value and its unit."""
@@ -173,7 +173,7 @@ class FloatBox(DecimalBox):
         self.setRange(limits.low, limits.high)
         self.setSuffix(f" {_tr(limits.unit)}" if limits.unit else "")
         self.setSpecialValueText(limits.words.get(str(float(limits.low)), ""))
-        _indent(self)
+        indent(self)
 
     def textFromValue(self, value: float) -> str:
         """Write up to six significant digits."""
@@ -186,7 +186,7 @@ class FloatBox(DecimalBox):
         super().stepBy(steps)
 
 
-def _indent(box: QAbstractSpinBox) -> None:
+def indent(box: QAbstractSpinBox) -> None:
     """Keep the text off the edge: Qt leaves the padding of a style sheet out of a spin box with
     buttons of its own.
     """

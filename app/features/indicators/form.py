@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from app.widgets.form_builder import DecimalBox
+from app.widgets.form_builder import DecimalBox, indent
 from forecasting.errors import ConfigError
 from forecasting.indicators import Indicator
 
@@ -40,9 +40,11 @@ class IndicatorForm(QDialog):
         rows.setContentsMargins(20, 18, 20, 16)
         rows.setSpacing(12)
         form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.fields: list[DecimalBox] = []
         for parameter, value in zip(indicator.spec.parameters, indicator.values, strict=True):
             field = DecimalBox()
+            indent(field)
             field.setDecimals(parameter.decimals)
             field.setRange(parameter.low, parameter.high)
             field.setSingleStep(10.0**-parameter.decimals)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QStackedWidget,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme
+from app.widgets.empty_state import EmptyState
 from forecasting.errors import CandlecastError
 from forecasting.exog import TRANSFORMS, ExogSpec, Kind, Transform, format_exog, parse_exog
 from forecasting.series import ExogColumn, Floats
@@ -66,10 +68,10 @@ class InputsDialog(QDialog):
         self._text, self._fault = QLabel(), QLabel()
         self._text.setText(
             self.tr(
-                "A past input is read from the bar on at which it was known; give a delay where "
-                "its date is earlier than its publication: 2 (bars), 30d (days), 12h (hours). "
-                "What is known ahead has to reach to the last bar that is forecast. Inputs that "
-                "gain nothing on the validation part do not count."
+                "An input of the past is read from the bar at which it was known. Where its date "
+                "is earlier than its publication, give a delay: 2 (bars), 30d (days), 12h (hours). "
+                "What is known ahead must reach the last bar of the forecast. Inputs that gain "
+                "nothing on the validation part are left out."
             )
         )
         for label in (self._text, self._fault):
@@ -90,6 +92,14 @@ class InputsDialog(QDialog):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(place, width)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self._none = EmptyState(
+            "results",
+            self.tr("No further columns"),
+            self.tr("These prices have no column beside them. Add a file that has some."),
+        )
+        self._stage = QStackedWidget()
+        self._stage.addWidget(self.table)
+        self._stage.addWidget(self._none)
         self.file_button = QPushButton(self.tr("Add a file of columns…"))
         self.file_button.clicked.connect(self.file_requested)
         self.buttons = QDialogButtonBox(
@@ -98,7 +108,7 @@ class InputsDialog(QDialog):
         self.buttons.accepted.connect(self._accept)
         self.buttons.rejected.connect(self.reject)
         rows = QVBoxLayout(self)
-        for part in (self._text, self.table, self.file_button, self._fault, self.buttons):
+        for part in (self._text, self._stage, self.file_button, self._fault, self.buttons):
             rows.addWidget(part)
         self.resize(820, 480)
 
@@ -118,6 +128,7 @@ class InputsDialog(QDialog):
         absent = [ExogColumn(name, none.astype("datetime64[us]"), none) for name in lacking]
         self._columns = (*columns, *absent)
         self.table.setRowCount(len(self._columns))
+        self._stage.setCurrentWidget(self.table if self._columns else self._none)
         for row, column in enumerate(self._columns):
             self._fill(row, column)
 
@@ -137,6 +148,7 @@ class InputsDialog(QDialog):
     def set_theme(self, theme: Theme) -> None:
         """Draw the small pictures in the colours of a theme."""
         self._theme = theme
+        self._none.set_theme(theme)
         for row, column in enumerate(self._columns):
             self._draw(row, column)
 

@@ -72,7 +72,7 @@ class InputBars(QWidget):
             painter.fillRect(QRectF(start, top + 3, max(length, 1.0), _ROW - 6), QColor(colour))
             right = QRectF(self.width() - _NUMBERS, top, _NUMBERS, _ROW)
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(right, int(flags), f"{value:+.3f}")
+            painter.drawText(right, int(flags), f"{value:+.2g}")
         painter.end()
 
 
@@ -148,7 +148,7 @@ class ExplanationDialog(QDialog):
         rows.addWidget(self._text)
         rows.addLayout(foot)
         rows.addStretch(1)
-        self.resize(560, 520)
+        self.resize(560, 400)
 
     def show_explanations(self, found: Sequence[Explanation]) -> None:
         """Show explanations, the first one at once."""
@@ -191,9 +191,10 @@ class ExplanationDialog(QDialog):
         ends = self.tr("{first} to {last}")
         self._ends.setText(ends.format(first=str(item.ds[0])[:10], last=str(item.ds[-1])[:10]))
         moved = self.tr(
-            "In usual moves of {step} bars; beside a window of usual values the median moves by "
-            "{median} and the width of the band by {width}. Without the tenth of the inputs that "
-            "moved it most, the median changes {times} times as much as without a random tenth."
+            "Bars show how far each input moves the median, in usual moves over {step} bars. "
+            "Compared with a window of average inputs, the median moves by {median} in all, and "
+            "the band is {width} wider. Check: without the tenth of the inputs that moved it most "
+            "the median changes {times} times as much as without a random tenth."
         )
         times = "–" if np.isnan(item.deletion) else f"{item.deletion:.1f}"
         nothing = self.tr(
@@ -203,7 +204,7 @@ class ExplanationDialog(QDialog):
         still = not item.median.any() and not item.ahead_median.any()
         told = moved.format(
             step=item.step,
-            median=f"{item.median_change:+.3f}",
+            median=f"{item.median_change:+.2g}",
             width=f"{item.width_change:+.1%}",
             times=times,
         )

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from app.accessibility import complete, literal, take_literally
 from app.background import Failure
 from app.theme import Theme
+from app.widgets.form_builder import indent
 from app.widgets.quality_list import QualityList
 from forecasting.events import Progress
 from forecasting.imported_forecasts.options import AS_FOUND, ForecastOptions
@@ -336,6 +337,7 @@ class JudgeDialog(QDialog):
 
     def _fields(self) -> QFormLayout:
         form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.cutoff.setPlaceholderText(_tr("as the file says; or a date for all, 2024-01-31"))
         self.name.setPlaceholderText(_tr("as the file says"))
         for field, most, words in (
@@ -351,6 +353,7 @@ class JudgeDialog(QDialog):
         for line in (self.cutoff, self.name):
             line.editingFinished.connect(self._rest_start)
         for spin in (self.horizon, self.step, self.level):
+            indent(spin)
             spin.valueChanged.connect(self._rest_start)
         form.addRow(_tr("&Judged by"), self.truth)
         form.addRow(_tr("C&utoff"), self.cutoff)
@@ -376,7 +379,7 @@ class JudgeDialog(QDialog):
     def _button_row(self) -> QDialogButtonBox:
         box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.judge = QPushButton(_tr("Judge"))
-        self.judge.setProperty("role", "primary")
+        self.judge.setProperty("primary", True)
         self.judge.setDefault(True)
         self.judge.setEnabled(False)
         self.judge.clicked.connect(self._begin)

@@ -16,7 +16,13 @@ from app.charts.plot import Columns
 from app.charts.price import PriceChart
 from app.features.odds.lines import MOST_LINES, OddsLine, OddsLines
 from app.features.odds.panel import OddsPanel
-from app.features.odds.words import corridor_sentence, level_sentence, odds_table, price_odds
+from app.features.odds.words import (
+    corridor_sentence,
+    level_label,
+    level_sentence,
+    odds_table,
+    price_odds,
+)
 from app.features.spec import FeatureController
 from app.layout_presets import LayoutPresets
 from app.model_titles import model_title
@@ -291,7 +297,8 @@ class OddsController(FeatureController):
         found = [_odds(within, line, paths.horizon) for line in lines]
         texts = [level_sentence(odds, line.name) for odds, line in zip(found, lines, strict=True)]
         shown = [
-            LevelLine(line.start, line.end, text) for line, text in zip(lines, texts, strict=True)
+            LevelLine(line.start, line.end, level_label(odds, line.name))
+            for line, odds in zip(lines, found, strict=True)
         ]
         self._chart.show_levels(shown, paths.cutoff[0], paths.ds[0], until)
         self._session.request_repaint()

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.charts.plot import Columns
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
+from app.widgets.form_builder import indent
 from app.widgets.table_view import TableView
 
 #: Most bars that odds of a baseline reach.
@@ -67,6 +68,7 @@ class OddsPanel(QWidget):
         self.line_names.setToolTip(self.tr("The line to rename or remove"))
         self.line_names.setMinimumContentsLength(8)
         self.until = QSpinBox()
+        indent(self.until)
         self.until.setRange(1, _MOST_BARS)
         self.until.setSuffix(self.tr(" bars"))
         self.until.setAccessibleName(self.tr("Bars ahead"))
@@ -102,6 +104,7 @@ class OddsPanel(QWidget):
             (label, self.until, self.paths_box, self.extremes_box),
         ):
             bar = QHBoxLayout()
+            bar.setSpacing(8)
             for part in parts:
                 bar.addWidget(part)
             bar.addStretch(1)

@@ -50,6 +50,24 @@ def level_sentence(odds: LevelOdds, name: str = "") -> str:
     return f"{name}: {text}" if name else text
 
 
+def level_label(odds: LevelOdds, name: str) -> str:
+    """Return what is written at a line in the chart, which has little room: chances to close
+    beyond it and to touch it.
+    """
+    from forecasting.paths.events import chance_in_words
+
+    upward = float(odds.level[0]) >= odds.y0
+    beyond = odds.p_above[-1] if upward else 1 - odds.p_above[-1]
+    side = words("above") if upward else words("below")
+    return words("{name}: {beyond} {side} {level}, {touch} to touch").format(
+        name=name,
+        beyond=chance_in_words(float(beyond), odds.n_paths),
+        side=side,
+        level=number(float(odds.level[-1]), price_decimals(odds.y0)),
+        touch=chance_in_words(float(odds.p_touch[-1]), odds.n_paths),
+    )
+
+
 def corridor_sentence(paths: Paths, low: Floats, high: Floats) -> str:
     """Return the chance that all closes stay between two lines [H]."""
     from forecasting.paths.events import chance_in_words, corridor

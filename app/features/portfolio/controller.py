@@ -245,13 +245,13 @@ class PortfolioController(FeatureController):
                 day=str(held.ds[-1])[:10],
                 k=held.n_paths,
             ),
-            self.tr("Change of value: 80 % between {low:+.2%} and {high:+.2%}.").format(
-                low=low, high=high
+            self.tr("Change of value: 80 % between {low:+.2f} % and {high:+.2f} %.").format(
+                low=100 * low, high=100 * high
             ),
         ]
         texts += [
-            self.tr("{level} %: value at risk {var:.2%}, expected shortfall {es:.2%}.").format(
-                level=level, var=var[level], es=held.es(level)
+            self.tr("{level} %: value at risk {var:.2f} %, expected shortfall {es:.2f} %.").format(
+                level=level, var=100 * var[level], es=100 * held.es(level)
             )
             for level in RISK_LEVELS
         ]

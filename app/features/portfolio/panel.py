@@ -33,6 +33,7 @@ from app.charts.portfolio import (
     ValueHistogram,
 )
 from app.theme import Theme
+from app.widgets.form_builder import indent
 from app.widgets.form_scroll import FormScroll
 from app.widgets.late import Late
 from app.widgets.table_view import TableView
@@ -71,6 +72,7 @@ class PortfolioPanel(QWidget):
         self.model = QComboBox()
         self.model.setAccessibleName(self.tr("Model"))
         self.horizon = QSpinBox()
+        indent(self.horizon)
         self.horizon.setRange(1, _MOST_BARS)
         self.horizon.setSuffix(self.tr(" bars"))
         self.horizon.setAccessibleName(self.tr("Horizon"))
@@ -79,6 +81,7 @@ class PortfolioPanel(QWidget):
             self.tr("Judge such forecasts of this portfolio from the last 15 % of the dates")
         )
         self.value_button = QPushButton(self.tr("&Value the portfolio"))
+        self.value_button.setProperty("primary", True)
         self.equal_button = QPushButton(self.tr("&Equal"))
         self.file_button = QPushButton(self.tr("&Holdings…"))
         self.file_button.setToolTip(
@@ -149,6 +152,7 @@ class PortfolioPanel(QWidget):
         buttons.addWidget(self.file_button)
         rows.addLayout(buttons)
         form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow(self.tr("&Model"), self.model)
         form.addRow(self.tr("H&orizon"), self.horizon)
         rows.addLayout(form)
