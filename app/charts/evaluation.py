@@ -216,6 +216,30 @@ class CoverageChart(CurveChart):
         self.show_lines(lines, " %", ds)
 
 
+class SkillChart(CurveChart):
+    """Skill of the journal's forecasts against a random walk, of all days up to each."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        empty = EmptyText(
+            words("Nothing is known yet"),
+            words("The score is drawn once what was forecast has happened."),
+        )
+        super().__init__("Score over time", "day", empty, dates=True, parent=parent)
+
+    def show_skill(self, ds: Dates, skill: Floats) -> None:
+        """Show by how much forecasts were better than a random walk over days, in percent."""
+        if not ds.size:
+            self.show_lines(())
+            return
+        x = np.arange(ds.size, dtype=np.float64)
+        ends = np.array([0.0, max(ds.size - 1.0, 0.5)])
+        lines = (
+            Line(words("Better than a random walk by"), x, skill, "forecast", "line", width=1.8),
+            Line("", ends, np.zeros(2), "price", "dashed", guide=True, width=1.0),
+        )
+        self.show_lines(lines, " %", ds)
+
+
 def _outside(outcomes: Outcomes, step: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Return which outcomes lay outside the 95 % band at one step, [N]; none where there is no
     such band.

@@ -11,9 +11,10 @@ from app.features.judge.feature import JUDGE
 from app.features.odds.feature import ODDS
 from app.features.portfolio.feature import PORTFOLIO
 from app.features.spec import FeatureSpec
+from app.features.watch.feature import WATCH
 
 #: In the order of their docks.
-FEATURES: tuple[FeatureSpec, ...] = (ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS)
+FEATURES: tuple[FeatureSpec, ...] = (ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS, WATCH)
 
 
 def commands() -> Mapping[str, Command]:

@@ -299,6 +299,7 @@ class Workbench(QObject):
         """
         back = self._restoring
         back.attempt(self.tr("the journal"), self.journal_controller.read)
+        back.attempt(self.tr("the watch"), self.features["watch"].start)
         back.attempt(self.tr("the runs"), self.runs.start)
         back.attempt(self.tr("trainings that were cut short"), self.training_controller.start)
         self.session.background.call(
@@ -533,6 +534,10 @@ class Workbench(QObject):
         self.backtest_controller.refused.connect(self.report)
         self.journal_controller.notified.connect(self.banner.show_notice)
         self.journal_controller.warned.connect(self.banner.show_lasting)
+        self.features["watch"].passed.connect(self.journal_controller.read)
+        self.watchlist_controller.removed.connect(
+            lambda: self.features["watch"].stop(self.watchlist_controller.removed_rows)
+        )
         self.project_controller.refused.connect(self.report)
         self.project_controller.notified.connect(self.banner.show_notice)
         self.project_controller.warned.connect(self.banner.show_lasting)

@@ -8,6 +8,7 @@ calendars whose week changed (``XTAE``, ``XBOM``, ``XMOS``, ``XKRX``).
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +25,15 @@ from forecasting.series import Dates
 _YEARS = (1970, 2200)
 
 
+_silent = threading.RLock()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the deprecations of pandas 3.1 that exchange_calendars 4.13 makes use of."""
-    with warnings.catch_warnings():
+    """Silence the deprecations of pandas 3.1 that exchange_calendars 4.13 makes use of, in one
+    thread at a time: the filters of warnings belong to the whole process.
+    """
+    with _silent, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
 

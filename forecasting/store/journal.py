@@ -57,6 +57,9 @@ class Entry:
     y : ndarray of float64, shape [H]
         What happened, in the price units of the forecast (also after a split); NaN where that is
         not known yet.
+    volatility : float
+        Standard deviation of the last 20 log returns before the cutoff; NaN where there are too
+        few, or where closes are not positive.
     """
 
     forecast: Forecast
@@ -67,6 +70,7 @@ class Entry:
     config: str
     counts: Mask
     y: Floats
+    volatility: float = float("nan")
 
     @property
     def known(self) -> Mask:
@@ -370,7 +374,14 @@ def _entry(
     counts = np.array([bool(int(step[1])) for step in steps])
     fcst = Forecast(symbol, model, date_of(cutoff), float(y0), ds, quantiles, table)
     _ = fcst.median
-    return Entry(fcst, date_of(made_at), freq, tz, Provenance(*source), config, counts, y), past
+    about_it = (freq, tz, Provenance(*source), config, counts, y, _volatility(past[:, 1]))
+    return Entry(fcst, date_of(made_at), *about_it), past
+
+
+def _volatility(closes: Floats) -> float:
+    if closes.size < 10 or not (closes > 0).all():
+        return float("nan")
+    return float(np.std(np.diff(np.log(closes))))
 
 
 def _told(entry: Entry, past: Floats, series: PriceSeries, known: int) -> Floats:

@@ -4,11 +4,13 @@ from forecasting.watch.alerts import network_alerts, price_alerts
 from forecasting.watch.due import is_due, local_day
 from forecasting.watch.record import NetworkRecord, records_of
 from forecasting.watch.report import WatchedSeries, WatchFinished
+from forecasting.watch.score import ScoreRecord, score_record
 from forecasting.watch.subject import Network, Subject, choices_of, subjects_of
 
 __all__ = [
     "Network",
     "NetworkRecord",
+    "ScoreRecord",
     "Subject",
     "WatchFinished",
     "WatchedSeries",
@@ -18,5 +20,6 @@ __all__ = [
     "network_alerts",
     "price_alerts",
     "records_of",
+    "score_record",
     "subjects_of",
 ]

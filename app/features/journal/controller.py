@@ -140,8 +140,9 @@ class JournalController(QObject):
         self._stepping.show_one(entry.forecast, entry.y)
 
     def _draw(self) -> None:
-        if self._panel.chart.isVisible():
-            self._panel.chart.refresh()
+        for chart in (self._panel.chart, self._panel.score):
+            if chart.isVisible():
+                chart.refresh()
 
 
 def _add(
@@ -177,6 +178,7 @@ def _read(symbol: str, found: tuple[Finding, ...] = ()) -> JournalRead:
         What was found in the store just before; it is returned, too.
     """
     from forecasting.store import Journal, store_path
+    from forecasting.watch import score_record
 
     if not store_path().is_file():
         return JournalRead((), {}, symbol)
@@ -184,4 +186,4 @@ def _read(symbol: str, found: tuple[Finding, ...] = ()) -> JournalRead:
         entries = journal.entries(symbol or None)
         coverage = {level: journal.coverage(level, symbol or None) for level in LEVELS}
     findings = tuple(item.message for item in (*found, *journal.findings))
-    return JournalRead(entries, coverage, symbol, findings)
+    return JournalRead(entries, coverage, symbol, findings, score_record(entries))

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -16,23 +16,46 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSplitter,
     QStackedWidget,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from app.charts.evaluation import CoverageChart
+from app.charts.evaluation import CoverageChart, SkillChart
 from app.charts.plot import Columns
 from app.model_titles import model_title
 from app.number_format import number
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.table_view import TableView
+from forecasting.checks import some_names
 
 if TYPE_CHECKING:
+    from forecasting.events import Alert
     from forecasting.store import Coverage, Entry
+    from forecasting.watch import ScoreRecord
 
 #: Stated levels, in percent, that are followed over time.
 LEVELS: tuple[float, ...] = (80.0, 95.0)
+#: Names of watched series in a tool tip.
+_MOST_NAMES = 100
+
+
+def alert_words() -> dict[str, str]:
+    """Return what people call each kind of alert."""
+    tr = QCoreApplication.translate
+    return {
+        "outside": tr("JournalPanel", "outside its band"),
+        "drift": tr("JournalPanel", "has changed"),
+        "retrain": tr("JournalPanel", "train anew"),
+        "split": tr("JournalPanel", "split"),
+        "jump": tr("JournalPanel", "looks like a split"),
+        "stopped": tr("JournalPanel", "no new bars"),
+        "source": tr("JournalPanel", "not loaded"),
+        "delisted": tr("JournalPanel", "delisted"),
+        "missed": tr("JournalPanel", "missed closes"),
+        "clock": tr("JournalPanel", "clock set back"),
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +72,15 @@ class JournalRead:
         The series that it was asked for; "" for all.
     findings : tuple of str
         What is damaged.
+    score : ScoreRecord, optional
+        Skill over time.
     """
 
     entries: tuple[Entry, ...]
     coverage: Mapping[float, Coverage]
     symbol: str = ""
     findings: tuple[str, ...] = ()
+    score: ScoreRecord | None = None
 
 
 class JournalPanel(QStackedWidget):
@@ -68,11 +94,14 @@ class JournalPanel(QStackedWidget):
         An entry that is to be seen in the chart.
     update_requested : Signal
         References to be loaded, so that it is known what became of open forecasts.
+    look_requested : Signal
+        The watched series are to be looked at now.
     """
 
     filtered = Signal(bool)
     entry_chosen = Signal(object)
     update_requested = Signal(object)
+    look_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,6 +131,17 @@ class JournalPanel(QStackedWidget):
             )
         )
         self.chart = CoverageChart()
+        self.score = SkillChart()
+        self.alerts = TableView(self.tr("Alerts of the watch"))
+        self.watched = QLabel()
+        self.watched.setProperty("role", "muted")
+        self.watched.setTextFormat(Qt.TextFormat.PlainText)
+        self.look_button = QPushButton(self.tr("Look now"))
+        self.look_button.setToolTip(
+            self.tr("Load what is due of the watched series, and forecast each new close")
+        )
+        self.look_button.clicked.connect(self.look_requested)
+        self.record = QTabWidget()
         self.addWidget(self._empty)
         self.addWidget(self._full())
         self.show_journal(self._read)
@@ -134,12 +174,43 @@ class JournalPanel(QStackedWidget):
             days,
             {level: item.running for level, item in known.items() if np.array_equal(item.ds, days)},
         )
+        if read.score is not None:
+            self.score.show_skill(read.score.ds, read.score.skill)
         self._offer_update()
+
+    def show_watched(self, symbols: Sequence[str]) -> None:
+        """Say which series are watched."""
+        if symbols:
+            words = self.tr("Watched: {symbols}.").format(symbols=some_names(list(symbols)))
+        else:
+            words = self.tr(
+                "Nothing is watched. Mark series in the watchlist and choose Watch with a saved "
+                "network, in their menu or under File."
+            )
+        self.watched.setText(words)
+        self.watched.setToolTip(", ".join(symbols[:_MOST_NAMES]))
+        self.look_button.setVisible(bool(symbols))
+
+    def show_alerts(self, alerts: Sequence[tuple[np.datetime64, Alert]]) -> None:
+        """List what the watch found, latest first."""
+        words = alert_words()
+        columns: Columns = {}
+        if alerts:
+            columns = {
+                self.tr("Bar"): np.array([alert.ds for _, alert in alerts]),
+                self.tr("Series"): [alert.symbol for _, alert in alerts],
+                self.tr("What"): [words[alert.kind] for _, alert in alerts],
+                self.tr("Message"): [alert.message for _, alert in alerts],
+            }
+        self.alerts.show_sheet(columns)
+        title = self.tr("Alerts ({n})").format(n=number(len(alerts), 0))
+        self.record.setTabText(2, title if alerts else self.tr("Alerts"))
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
         self.chart.set_theme(theme)
+        self.score.set_theme(theme)
 
     def _full(self) -> QWidget:
         full, top = QWidget(), QHBoxLayout()
@@ -150,15 +221,39 @@ class JournalPanel(QStackedWidget):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(self.table)
-        split.addWidget(self.chart)
+        split.addWidget(self._over_time())
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         rows = QVBoxLayout(full)
         rows.setContentsMargins(10, 8, 10, 6)
         rows.setSpacing(6)
+        self.watched.setWordWrap(True)
+        below = QHBoxLayout()
+        below.setSpacing(12)
+        below.addWidget(self.watched, 1)
+        below.addWidget(self.look_button)
         rows.addLayout(top)
+        rows.addLayout(below)
         rows.addWidget(split, 1)
         return full
+
+    def _over_time(self) -> QWidget:
+        """Return the record over time: coverage, score, and what the watch found."""
+        self.record.setAccessibleName(self.tr("Record over time"))
+        self.record.setDocumentMode(True)
+        self.record.addTab(self.chart, self.tr("Coverage"))
+        self.record.addTab(self.score, self.tr("Score"))
+        self.record.addTab(self.alerts, self.tr("Alerts"))
+        self.record.setTabToolTip(
+            1,
+            self.tr(
+                "By how much all forecasts up to each day were better than a random walk with the "
+                "volatility of the 20 bars before (mean pinball loss, in percent)"
+            ),
+        )
+        self.show_watched(())
+        self.show_alerts(())
+        return self.record
 
     def _choose(self, row: int) -> None:
         """Show a forecast in the chart, or unfold the forecasts of a run, or fold them again."""

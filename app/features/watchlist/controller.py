@@ -167,6 +167,11 @@ class WatchlistController(QObject):
         self.removed.emit()
 
     @property
+    def removed_rows(self) -> tuple[Row, ...]:
+        """The rows that were removed last and can be put back."""
+        return tuple(row for _, row in self._removed)
+
+    @property
     def can_put_back(self) -> bool:
         """Whether there are removed rows to put back."""
         return bool(self._removed)

@@ -4,7 +4,7 @@ and its change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class SeriesModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: tuple[Row, ...] = ()
+        self.watched: frozenset[tuple[str, str]] = frozenset()
         self._headings: dict[int, str] = {}
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
@@ -204,6 +205,8 @@ class SeriesModel(QAbstractListModel):
         """Say in words what a row shows."""
         seen = row.glimpse
         facts = [self.tr("trained") if row.checked else self.tr("not trained")]
+        if (row.request.reference, row.symbol) in self.watched:
+            facts.append(self.tr("watched"))
         if row.problem:
             facts.append(row.problem)
         if seen:
@@ -518,6 +521,11 @@ class SeriesList(QListView):
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._delegate.set_theme(theme)
+        self.viewport().update()
+
+    def set_watched(self, watched: Collection[tuple[str, str]]) -> None:
+        """Mark what is watched, by reference and symbol."""
+        self._rows.watched = frozenset(watched)
         self.viewport().update()
 
     @property
