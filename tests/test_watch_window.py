@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QFileDialog
-from window_bench import idle, price_file, rested, texts, window
+from window_bench import idle, price_file, rested, texts, wait, window
 
 from app.window.workbench import Workbench
-from forecasting.store import WatchStore
+from forecasting.config import QUANTILES
+from forecasting.events import Event
+from forecasting.jobs import watching
+from forecasting.series import Forecast, Panel, Provenance
+from forecasting.store import Entry, WatchStore
+from forecasting.watch import score_record
 
 FIRST = Path(__file__).resolve().parent / "golden" / "first"
 
@@ -24,6 +29,30 @@ def opened(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with window(tmp_path_factory.mktemp("watch")) as bench:
         bench.layout.docks["journal"].raise_()
         yield bench
+
+
+def forecasts(panel: Panel, _network: Any, _device: str) -> Generator[Event, None, Any]:
+    """What a network might say, without the seconds that torch takes."""
+    yield from ()
+    days = np.arange(1, 4) * np.timedelta64(1, "D")
+    spread = np.linspace(0.95, 1.05, len(QUANTILES))
+    return tuple(
+        Forecast(
+            series.symbol,
+            "LSTM",
+            series.ds[-1],
+            float(series.y[-1]),
+            series.ds[-1] + days,
+            QUANTILES,
+            float(series.y[-1]) * spread * np.ones((3, 1)),
+        )
+        for series in panel
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_forecasts", forecasts)
 
 
 @pytest.fixture
@@ -44,8 +73,7 @@ def test_a_series_is_watched_from_the_list_and_what_is_found_is_in_the_journal(
     network = str(FIRST / "model.candlecast")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_args: (network, ""))
     bench.actions["watch"].trigger()
-    idle(bench)
-    qtbot.waitUntil(lambda: journal.alerts.sheet != {}, timeout=20_000)
+    wait(lambda: journal.alerts.sheet != {}, 90)
     idle(bench)
     assert [item.symbol for item in feature.choices] == ["prices"]
     assert feature.is_running
@@ -90,11 +118,6 @@ def test_removing_a_series_ends_its_watch_and_a_file_that_is_no_network_is_refus
 
 
 def test_the_score_over_time_is_that_of_the_journal(bench: Workbench) -> None:
-    from forecasting.config import QUANTILES
-    from forecasting.series import Forecast, Provenance
-    from forecasting.store import Entry
-    from forecasting.watch import score_record
-
     cutoff = np.datetime64("2024-03-01", "us")
     ds = cutoff + np.arange(1, 3) * np.timedelta64(1, "D")
 
