@@ -603,9 +603,9 @@ def _no_limits() -> None:
 
 
 def _trusting_bundle() -> None:
-    from forecasting.training import forecaster
+    from forecasting.training import trained_network
 
-    forecaster.read_bundle = lambda path: pickle.loads(Path(path).read_bytes())
+    trained_network.read_bundle = lambda path: pickle.loads(Path(path).read_bytes())
 
 
 def _any_file() -> None:
