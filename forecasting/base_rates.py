@@ -93,8 +93,8 @@ class LevelRate:
         if not self.windows:
             return f"There are too few bars to say how often such a change came within {bars}."
         return (
-            f"Of {self.windows:,} past stretches of {bars}, some close of "
-            f"{100 * self.touch[-1]:.1f} % reached a level {self.change:+.2%} away; "
+            f"Of {self.windows:,} past stretches of {bars}, {100 * self.touch[-1]:.1f} % had a "
+            f"close at or beyond a level {self.change:+.2%} away; "
             f"{100 * self.above[-1]:.1f} % ended above it."
         )
 

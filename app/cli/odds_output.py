@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Distances of two levels that are the same level.
 _SAME_CHANGE = 1e-9
+#: Changes that are nothing once they are rounded.
+_HARDLY = 0.5e-4
 
 
 def show_odds(found: Sequence[LevelOdds], made: PathsMade, as_json: bool) -> None:
@@ -143,9 +145,9 @@ def odds_lines(
     median = one.first_touch_median
     if median is not None and one.likeliest_touch is not None:
         likely = str(one.ds[one.likeliest_touch - 1])[:10]
+        bars = "1 bar" if median == 1 else f"{median} bars"
         yield (
-            f"  where it touches, half do within {median} bars; the likeliest first touch is on "
-            f"{likely}"
+            f"  where it touches, half do within {bars}; the likeliest first touch is on {likely}"
         )
     yield f"  {level_rate(series, _change_to(one), len(one.ds)).sentence}"
     if record is not None:
@@ -242,7 +244,10 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
     )
     if made.supposed:
         yield made.supposed
-    low, median, high = (f"{round(share - 1, 4) + 0.0:+.2%}" for share in (low, median, high))
+    low, median, high = (
+        f"{share - 1:+.2%}" if abs(share - 1) >= _HARDLY else "0.00%"
+        for share in (low, median, high)
+    )
     yield f"  change of value: median {median}, 80 % band {low} to {high}"
     for level in RISK_LEVELS:
         yield (

@@ -164,8 +164,8 @@ def _show(finished: SearchFinished) -> None:
     )
     if math.isfinite(verdict.hansen):
         show(
-            f"On validation, that none is better than the defaults: p = {verdict.hansen:.3f} "
-            f"(Hansen), {verdict.white:.3f} (White)."
+            f"On validation, that none is better than the defaults: {_p(verdict.hansen)} "
+            f"(Hansen), {_p(verdict.white)} (White)."
         )
     done = sorted((t for t in trials.items if t.state == "complete"), key=lambda t: t.loss)
     unit = "bp" if trials.relative else "scaled"
@@ -175,3 +175,7 @@ def _show(finished: SearchFinished) -> None:
         values = ", ".join(f"{name} {value}" for name, value in trial.values.items())
         name = "defaults" if trial.number == 0 else f"trial {trial.number}"
         show(f"  {trial.loss:.4f}  {name}: {values}")
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
