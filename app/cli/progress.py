@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Environment variable of a program that wants progress as lines of JSON on stderr.
 PROGRESS_LINES = "CANDLECAST_PROGRESS_LINES"
 #: Seconds after a stop in which the result has to be there.
-_LONGEST_S = 20
+_LONGEST_S = 30
 EventT = TypeVar("EventT", bound="Event")
 
 
