@@ -782,6 +782,21 @@ def test_a_row_a_year_with_a_column_a_month(tmp_path: Path) -> None:
     assert "months_in_columns" in codes(series)
 
 
+def test_what_a_header_does_not_name_is_not_taken_for_the_close(tmp_path: Path) -> None:
+    for form in ("{d:%Y-%m-%d},{c},{v}", "{d:%Y-%m-%d},{v},5"):
+        with pytest.raises(SourceError, match="Rows have 3 cells, but the header names 2"):
+            one(tmp_path, rows(DAYS, form, "Date,Close"))
+    numbered = [f"{n},{b.ds:%Y-%m-%d},{b.close}" for n, b in enumerate(DAYS, 1)]
+    assert_bars(one(tmp_path, "\n".join(["Date,Close", *numbered])), DAYS, ("close",))
+
+
+def test_two_tables_in_one_file_are_refused(tmp_path: Path) -> None:
+    first = rows(DAYS, "{d:%Y-%m-%d},{c}", "Date,Close")
+    with pytest.raises(SourceError, match="A second table begins"):
+        one(tmp_path, first + "\n" + rows(DAYS, "{d:%Y-%m-%d},{v}", "Date,Volume"))
+    assert_bars(one(tmp_path, first + "\nDate,Close\n"), DAYS, ("close",))
+
+
 _WINDOWS, _DOT_NET = 11_644_473_600, 62_135_596_800
 
 

@@ -22,7 +22,7 @@ from forecasting.sources.files.ends import without_zero_ends
 from forecasting.sources.files.extras import Extra, extras_at, read_extras
 from forecasting.sources.files.grid import Grid, cell_kind
 from forecasting.sources.files.ticks import join_ticks
-from forecasting.sources.files.vocabulary import plain
+from forecasting.sources.files.vocabulary import plain, role_ranks
 from forecasting.sources.options import ReadOptions
 from forecasting.sources.quality import Bars, examine, lone_gaps, shown
 
@@ -136,6 +136,7 @@ def _undated(grid: Grid, roles: Roles, dated: Mask) -> list[Finding]:
     heads = [
         row for row in texts if names and {plain(part) for part in texts[row].split(" | ")} <= names
     ]
+    _check_single(grid, index, [row for row in texts if row not in heads])
     rest = int(rows.size) - blank - len(odd)
     findings = []
     if odd:
@@ -158,6 +159,22 @@ def _undated(grid: Grid, roles: Roles, dated: Mask) -> list[Finding]:
             Finding("not_bars", message, rest, "warning" if many else "info", "dropped")
         )
     return findings
+
+
+def _check_single(grid: Grid, index: int, rows: Sequence[int]) -> None:
+    """Refuse a file in which the header of another table stands among the rows: its dates come
+    twice, and what is below is something else.
+    """
+    ranks = role_ranks()
+    for row in rows:
+        cells = [plain(str(column[row].as_py() or "")) for column in grid.columns]
+        others = [cell for at, cell in enumerate(cells) if cell and at != index]
+        dates = any(role == "date" for role, _ in ranks.get(cells[index], ()))
+        if dates and others and all(cell_kind(cell) == "T" for cell in others):
+            raise SourceError(
+                f"A second table begins below the first: {_row_text(grid, row)[:80]}",
+                "Save each table in a file of its own.",
+            )
 
 
 def _row_text(grid: Grid, row: int) -> str:

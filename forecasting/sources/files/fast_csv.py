@@ -298,7 +298,8 @@ def sample_grid(rows: list[list[str]], dialect: Dialect) -> Grid:
     body = [pad(row, frame.width) for row in rows[frame.first_row :] if row]
     columns = tuple(pa.array(cells, pa.string()) for cells in zip(*body, strict=True))
     last_filled = any(row[-1] for row in body)
-    header = fit_header([rows[index] for index in frame.header_rows], frame.width, last_filled)
+    above_rows = [rows[index] for index in frame.header_rows]
+    header = fit_header(above_rows, frame.width, last_filled, body[0][0] if body else "")
     above = tuple(
         tuple(cell.strip() for cell in row)
         for row in rows[: min((*frame.header_rows, frame.first_row))]

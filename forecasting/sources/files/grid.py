@@ -305,23 +305,35 @@ def _filled_right(row: Sequence[str]) -> list[str]:
 
 
 def fit_header(
-    header: Sequence[Sequence[str]], width: int, last_filled: bool
+    header: Sequence[Sequence[str]], width: int, last_filled: bool, first: str
 ) -> tuple[tuple[str, ...], ...]:
     """Return header rows as wide as the data; a header that lacks one name lacks the first (row
-    numbers of R).
+    numbers of R), unless its first one is that of a date and such stand first in the rows.
+
+    Parameters
+    ----------
+    header : sequence of sequence of str
+    width : int
+        Cells of the rows.
+    last_filled : bool
+        Whether some row has something in its last cell.
+    first : str
+        First cell of the first row.
 
     Raises
     ------
     SourceError
-        The data have at least two columns more than the header: cells are split that should not be.
+        The data have more columns than the header names: cells are split that should not be.
     """
     fitted = []
     named = max((len(_trimmed(row)) for row in header), default=width)
-    if last_filled and 1 < named < width - 1:
+    dates_first = cell_kind(first) == "D" and "date" in _roles_in(header[0][:1] if header else ())
+    unnamed_first = len(header) == 1 and not dates_first
+    if last_filled and 1 < named < width - unnamed_first:
         raise SourceError(
             f"Rows have {width} cells, but the header names {named} columns.",
             "Decimal commas or thousands marks that are not quoted split numbers in two: "
-            "export with ; or with quotes.",
+            "export with ; or with quotes. A column without a name needs one.",
         )
     merged = len(header) > 1 and len(roles := _roles_in(header[-1])) > len(set(roles))
     for index, row in enumerate(header):

@@ -99,7 +99,9 @@ def _sheet_grid(rows: Sequence[Sequence[Any]], form: str, named: str = "") -> Gr
     frame = find_frame(sample, form, named)
     body = [row for row in rows[frame.first_row :] if any(cell not in ("", None) for cell in row)]
     columns = tuple(_typed(list(cells)) for cells in zip(*body, strict=True))[: frame.width]
-    header = fit_header([sample[index] for index in frame.header_rows], len(columns), True)
+    above_rows = [sample[index] for index in frame.header_rows]
+    first = _as_text(body[0][0]) if body and body[0] else ""
+    header = fit_header(above_rows, len(columns), True, first)
     above = tuple(
         tuple(row) for row in sample[: min((*frame.header_rows, frame.first_row))] if any(row)
     )

@@ -512,9 +512,9 @@ def _grid(
     frame = dialect.frame
     columns = tuple(pa.concat_arrays(parts) for parts in zip(*chunks, strict=True))
     last_filled = bool(pc.any(pc.not_equal(columns[-1], "")).as_py())
-    header = fit_header(
-        [top[index] for index in frame.header_rows if index < len(top)], frame.width, last_filled
-    )
+    above_rows = [top[index] for index in frame.header_rows if index < len(top)]
+    first = columns[0][0].as_py() if len(columns[0]) else ""
+    header = fit_header(above_rows, frame.width, last_filled, first)
     above = tuple(
         tuple(cell.strip() for cell in row)
         for row in top[: min((*frame.header_rows, frame.first_row))]
