@@ -50,6 +50,17 @@ def test_runs_are_listed_shown_compared_and_deleted(
     assert "No runs" in told(capsys, "list")
 
 
+def test_a_home_that_is_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path / "file"))
+    assert main(["runs", "list"]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+    monkeypatch.setenv("CANDLECAST_HOME", str(tmp_path / "none"))
+    assert main(["runs", "list"]) == 0
+
+
 def test_what_is_not_there_is_told(keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "show", "zz"]) == 2
     assert "There is no run" in capsys.readouterr().err

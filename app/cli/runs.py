@@ -390,7 +390,8 @@ def _same_series(run: StoredRun, panel: Panel) -> Panel:
 def _read() -> tuple[list[StoredRun], list[str]]:
     from forecasting.store import store_path
 
-    if not store_path().is_file():
+    folder = store_path().parent
+    if not store_path().is_file() and (folder.is_dir() or not folder.exists()):
         return [], []
     from forecasting.store import RunStore
 
