@@ -205,6 +205,19 @@ COMMANDS: dict[str, Command] = {
         "next",
         "Step on through past forecasts, against what happened",
     ),
+    "past_play": Command(
+        "Pla&y past forecasts",
+        "Ctrl+Shift+Space",
+        "train",
+        "Play the past forecasts one after the other, or wait",
+    ),
+    "past_worst": Command(
+        "&Worst misses", "", "", "Go through the past forecasts that were farthest off"
+    ),
+    "past_best": Command("&Best days", "", "", "Go through the past forecasts that were nearest"),
+    "past_outside": Command(
+        "Days &outside the band", "", "", "Go through the past days outside the 80 % band"
+    ),
     **{
         f"draw-{name}": Command(
             spec.title, f"Alt+Shift+{_DRAWING_KEYS[name]}", f"draw-{name}", spec.help, "draw"
@@ -383,6 +396,10 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "fit",
             "past_previous",
             "past_next",
+            "past_play",
+            "past_worst",
+            "past_best",
+            "past_outside",
             ">Dra&w:draw-",
             "-",
             ">&Indicators:",

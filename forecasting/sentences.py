@@ -92,6 +92,8 @@ _SEARCHED = {
     "chance": " (p = 0.012, corrected for 17 independent tries)",
 }
 _RULES = "What it would have earned"
+_PLAIN = "On the first page"
+_PLAINLY = {"unit": "days", "whose": "this network's", "range": "range"}
 _EARNED = {
     "rule": "Sign of the median",
     "earned": "+12.3 %",
@@ -616,7 +618,7 @@ SENTENCES: dict[str, Sentence] = {
     "rules-chance": Sentence(
         _RULES,
         "{rule} earned no more than chance: {earned} after costs; {above} of {count} random rules "
-        "that traded as much earned as much or more.",
+        "that traded as much earned as much or more ({chance}).",
         "At least 20 dates of decisions, and p 0.05 or more after that correction.",
         _EARNED,
     ),
@@ -651,6 +653,82 @@ SENTENCES: dict[str, Sentence] = {
         "Whether the rules earned more than chance cannot be told.",
         "Each rule decided too seldom, or never changed its position.",
         {},
+    ),
+    "plain": Sentence(
+        _PLAIN,
+        "On {unit} it never saw, {whose} {range} was {standing} the best simple method{walk}.",
+        "At least 20 independent origins: better where the verdict is *beats*, as good where it is "
+        "*ties*, worse where it is *loses*; likewise for the random walk.",
+        {**_PLAINLY, "standing": "as good as", "walk": ", and better than a random walk"},
+    ),
+    "plain-few": Sentence(
+        _PLAIN,
+        "There are too few {unit} to say whether {whose} {range} is any better than simple "
+        "methods: {least} forecasts that do not overlap are needed.",
+        "Fewer than 20 independent origins, or an error that is no number.",
+        {**_PLAINLY, "least": "20"},
+    ),
+    "plain-why-error": Sentence(
+        _PLAIN,
+        "Its error was {size} {side} than that of {reference}, the best simple method: {luck}.",
+        "More than luck explains: p below 0.05 and at least 0.3 %. Too little to matter: less than "
+        "that. Which luck may explain: p 0.05 or more.",
+        {
+            "size": "0.20 %",
+            "side": "larger",
+            "reference": "HAR volatility",
+            "luck": "which luck may explain",
+        },
+    ),
+    "plain-why-same": Sentence(
+        _PLAIN,
+        "Its error was the same as that of {reference}, the best simple method.",
+        "The CRPS of both is the same number.",
+        {"reference": "the random walk"},
+    ),
+    "plain-why-few": Sentence(
+        _PLAIN,
+        "About {count} of its forecasts do not overlap; {least} are needed to tell skill from "
+        "luck.",
+        "Fewer than 20 independent origins.",
+        {"count": "7", "least": "20"},
+    ),
+    "plain-why-held": Sentence(
+        _PLAIN,
+        "The range that should hold 80 of 100 outcomes held {share}: {words}.",
+        "As for the 80 % band of a verdict.",
+        {"share": "79.6", "words": "about right"},
+    ),
+    "plain-why-line": Sentence(
+        _PLAIN,
+        "It gives no range that should hold 80 of 100 outcomes.",
+        "There is no 80 % band.",
+        {},
+    ),
+    "plain-why-network": Sentence(
+        _PLAIN,
+        "With the network the error is {size} {side} than without it.",
+        "The network adds something, or harms, by the rule of the verdict.",
+        {"size": "1.2 %", "side": "smaller"},
+    ),
+    "plain-why-network-nothing": Sentence(
+        _PLAIN,
+        "Without the network the forecast is as good: what it started from did the work.",
+        "The network adds nothing that is certain and matters.",
+        {},
+    ),
+    "plain-why-network-open": Sentence(
+        _PLAIN,
+        "What the network itself adds cannot be told from so few forecasts.",
+        "Fewer than 20 independent origins.",
+        {},
+    ),
+    "plain-why-tries": Sentence(
+        _PLAIN,
+        "It was judged on the days after all that it learned from; settings tried on them: "
+        "{tries}.",
+        "Nothing is known of the forecast without the network.",
+        {"tries": "1"},
     ),
 }
 

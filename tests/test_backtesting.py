@@ -14,10 +14,12 @@ from window_bench import idle, price_file, rested, texts, wait, window
 
 from app import dialogs
 from app.features.backtest.controller import _make_room
+from app.features.evaluation.days import Day
 from app.window.workbench import Workbench
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Check, Progress
+from forecasting.metrics import crps_bp
 
 TINY = RunConfig().changed(
     model="gru", hidden_size=4, input_size=10, horizon=3, epochs=1, batch_size=128, test_size=45
@@ -69,7 +71,8 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     stop_after_one_fold(bench)
     assert bench.backtest_controller.tested is not None
     assert bench.backtest_controller.tested.result.info.stopped == "user"
-    assert "the folds so far" in panel.judged._how.text()
+    assert "the folds so far" in texts(bench.results.tested)
+    assert bench.results.currentWidget() is bench.results.late_tested
     done = len(bench.backtest_controller.tested.folds)
     assert 1 <= done < 3
 
@@ -81,7 +84,6 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     assert panel.start_button.text() == "Go on"
     bench.actions["backtest"].trigger()
     wait(lambda: bench.session.state == "backtesting")
-    assert "Folds" not in texts(panel.judged) or not panel.judged.isVisible()
     idle(bench)
     tested = bench.backtest_controller.tested
     assert tested.result.info.stopped != "user"
@@ -90,14 +92,15 @@ def test_a_backtest_is_stopped_gone_on_with_and_judged(qtbot: Any, bench: Workbe
     assert not any(folder.iterdir())
     assert panel.start_button.text() == "Backtest"
     assert tested.result.verdict.sentence in texts(panel)
+    assert bench.results.tested.summary.sentence in texts(bench.results.tested)
     assert list(panel.folds.sheet["Fold"]) == [1, 2, 3]
-    assert list(panel.judged.steps.chart.table()["step"]) == [1, 2, 3]
+    assert list(bench.results.tested.steps.chart.table()["step"]) == [1, 2, 3]
     assert BacktestConfig.model_validate_json(bench._preferences.plan) == PLAN
 
 
 def test_folds_and_time_are_told_before_and_during_a_test(qtbot: Any, bench: Workbench) -> None:
     panel = bench.layout.backtest
-    bench.backtest_controller._dock.raise_()
+    bench.layout.presets.open("backtest")
     bench.layout.backtest.show_plan(BacktestConfig(step_size=4, refit=200))
     panel.changed.emit()
     wait(lambda: "in 1 fold" in texts(panel))
@@ -147,6 +150,46 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert not stepper.isVisible()
 
 
+def test_past_forecasts_are_played_and_jumped_through(qtbot: Any, bench: Workbench) -> None:
+    if bench.backtest_controller.tested is None:
+        bench.backtest_controller.start()
+        idle(bench)
+    tested, stepper, chart = bench.backtest_controller.tested, bench.layout.stepper, bench.chart
+    assert tested is not None
+    outcomes = next(iter(tested.result.outcomes.values()))
+    bench.results.choose("backtest")
+    for _ in range(3):
+        stepper._next_pace()
+    bench.actions["past_play"].trigger()
+    assert stepper.playing
+    assert "(1 of" in stepper.text
+    wait(lambda: stepper.slider.value() >= 2)
+    bench.actions["past_play"].trigger()
+    assert not stepper.playing
+    stepper.slider.setValue(len(outcomes) - 1)
+    assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
+    bench.actions["past_worst"].trigger()
+    wait(lambda: chart._origin.fan is not None)
+    worst = outcomes.cutoff[crps_bp(outcomes, 1).argmax()]
+    assert chart._origin.forecast is not None
+    assert chart._origin.forecast.cutoff == worst
+    assert stepper.jumps.currentData() == "worst"
+    stepper.jumps.setCurrentIndex(0)
+    stepper.jumps.activated.emit(0)
+    assert chart._origin.forecast.cutoff == worst, "all days go on from the day at hand"
+    hide = stepper._buttons["draw-hide"]
+    hide.click()
+    assert chart._origin.hides_future
+    bench.window.grab()
+    hide.click()
+    bench.results.tested.day_chosen.emit(Day("walk", outcomes.cutoff.min()))
+    assert "(1 of" in stepper.text
+    bench.results.tested.day_chosen.emit(Day("walk", outcomes.cutoff.max()))
+    assert chart._origin.forecast.cutoff == outcomes.cutoff.max()
+    qtbot.mouseClick(stepper._buttons["cancel"], Qt.MouseButton.LeftButton)
+    assert not stepper.isVisible()
+
+
 @pytest.mark.slow
 def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
     if bench.backtest_controller.tested is None:
@@ -159,7 +202,7 @@ def test_cancel_brings_the_judgement_before_it_back(bench: Workbench) -> None:
     bench.actions["cancel"].trigger()
     idle(bench)
     assert bench.backtest_controller.tested is before
-    assert bench.layout.backtest.judged.isVisibleTo(bench.layout.backtest)
+    assert bench.results.currentWidget() is bench.results.late_tested
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from app import theme
 from app.charts.canvas import Chart
@@ -86,6 +86,7 @@ def test_every_tab_shows_what_the_metrics_say(view: EvaluationView) -> None:
     assert "95 % interval" in [line.name for line in view.calibration.chart._lines], (
         "intervals are drawn"
     )
+    view.unfold()
     for index in range(view.tabs.count()):
         view.tabs.setCurrentIndex(index)
         view.refresh()
@@ -147,6 +148,7 @@ def test_an_empty_plot_says_so_and_has_no_table(qtbot: Any, make: type[Chart]) -
 
 
 def test_a_plot_is_read_by_keys(view: EvaluationView, qtbot: Any) -> None:
+    view.unfold()
     view.tabs.setCurrentIndex(1)
     chart = view.steps.chart
     told: list[str] = []
@@ -229,5 +231,5 @@ def test_no_best_is_marked_where_too_few_origins_decide(view: EvaluationView) ->
     assert view.table.item(0, 1).text().startswith("★")  # type: ignore[union-attr]
     view.show_judged(replace(VERDICT, independent=2.0), scores, JUDGED, "")
     assert "★" not in view.table.item(0, 1).text()  # type: ignore[union-attr]
-    assert view.findChild(QLabel).text() == "TOO FEW"  # type: ignore[union-attr]
+    assert view._badge.text() == "TOO FEW"
     assert view.table.horizontalHeaderItem(2).text() == "Random walk"  # type: ignore[union-attr]

@@ -261,7 +261,7 @@ class ForecastArtist:
             if level not in fan.bands or band_key(level) in self.hidden:
                 continue
             low, high = (frame.py(limit) for limit in fan.bands[level])
-            _fill_between(
+            fill_between(
                 painter, x, low, high, theme.forecast, share if self.final else share * 0.6
             )
             painter.setPen(line_pen(theme.forecast, 1.0, () if self.final else (1.5, 2.5)))
@@ -418,7 +418,7 @@ class PastArtist:
         for fan in fans:
             x = frame.px(fan.x)
             low, high = (frame.py(limit) for limit in fan.widest())
-            _fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
+            fill_between(painter, x, low, high, frame.theme.forecast, 0.10)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
             painter.drawPolyline(polygon(x, frame.py(fan.point)))
 
@@ -435,7 +435,7 @@ class PastArtist:
         for part in np.split(
             np.arange(x.size), np.flatnonzero(np.diff(x) > 3 * frame.bar_width) + 1
         ):
-            _fill_between(painter, x[part], low[part], high[part], frame.theme.forecast, 0.16)
+            fill_between(painter, x[part], low[part], high[part], frame.theme.forecast, 0.16)
             painter.setPen(line_pen(frame.theme.forecast, 1.0, (3.0, 2.0)))
             painter.drawPolyline(polygon(x[part], middle[part]))
 
@@ -463,7 +463,7 @@ def _fill_box(painter: QPainter, box: QRectF, color: str, share: float) -> None:
     painter.fillRect(box, fill)
 
 
-def _fill_between(
+def fill_between(
     painter: QPainter, x: Floats, low: Floats, high: Floats, color: str, share: float
 ) -> None:
     """Fill the area between two lines."""

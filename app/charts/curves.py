@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal
@@ -110,9 +111,12 @@ class CurveChart(Chart):
     -------
     readout : str
         The numbers under the pointer; "" when it leaves.
+    picked : float, float
+        A place was clicked, or chosen with Enter: its x, and the value there, NaN by key.
     """
 
     readout = Signal(str)
+    picked = Signal(float, float)
 
     def __init__(
         self,
@@ -148,6 +152,7 @@ class CurveChart(Chart):
         self._pane.artists = [self._ground, empty]
         self._pane.sigResized.connect(self._set_range)
         self._view.scene().sigMouseMoved.connect(self._pointer_moved)
+        self._view.scene().sigMouseClicked.connect(self._clicked)
         self._apply_look()
         self.refresh()
 
@@ -192,8 +197,13 @@ class CurveChart(Chart):
         return f"{self.accessibleName()}, {ends}. {self._read(x.size - 1)}."
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Left and right read one point after the other, Home and End the first and last."""
+        """Left and right read one point after the other, Home and End the first and last, Enter
+        picks it.
+        """
         last = self._grid_x().size - 1
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._at is not None:
+            self.picked.emit(float(self._grid_x()[self._at]), math.nan)
+            return
         here = last + 1 if self._at is None else self._at
         indices = {
             Qt.Key.Key_Left: here - 1,
@@ -275,6 +285,17 @@ class CurveChart(Chart):
 
     def _pointer_left(self) -> None:
         self._point(None)
+
+    def _clicked(self, event: Any) -> None:
+        """Pick the place under the pointer."""
+        if event.button() is not Qt.MouseButton.LeftButton:
+            return
+        self._pointer_moved(event.scenePos())
+        if self._at is not None:
+            _, (low, high) = self._pane.viewRange()
+            height = max(self._pane.height(), 1)
+            share = 1 - self._pane.mapFromScene(event.scenePos()).y() / height
+            self.picked.emit(float(self._grid_x()[self._at]), low + share * (high - low))
 
     def _point(self, index: int | None) -> None:
         """Put the crosshair on one of the places, or away."""

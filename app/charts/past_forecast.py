@@ -5,7 +5,8 @@ closes that came after it.
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtGui import QPainter
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter
 
 from app.charts.axis import Timeline
 from app.charts.bands import CutoffArtist, ForecastArtist, ForecastBand, TruthArtist
@@ -34,10 +35,13 @@ class PastForecastArtist:
         What is looked at.
     below : ForecastArtist
         Belongs under the prices.
+    hides_future : bool
+        Whether the prices after the cutoff are covered, as they were not known then.
     """
 
     def __init__(self) -> None:
         self.forecast: Forecast | None = None
+        self.hides_future = False
         self.below = ForecastArtist()
         self._truth = TruthArtist()
         self._cutoff = CutoffArtist(
@@ -80,5 +84,16 @@ class PastForecastArtist:
         """Paint the cutoff, and the closes that are known."""
         if self.fan is None:
             return
+        if self.hides_future:
+            self._cover(painter, frame, self.fan.cutoff)
+            self.below.paint(painter, frame)
+            self._cutoff.paint(painter, frame)
+            return
         self._cutoff.paint(painter, frame)
         self._truth.paint(painter, frame)
+
+    def _cover(self, painter: QPainter, frame: Frame, cutoff: int) -> None:
+        """Cover all bars after the cutoff."""
+        left = frame.column(cutoff + 0.5)
+        box = QRectF(left, 0.0, max(frame.width - left, 0.0), frame.height)
+        painter.fillRect(box, QColor(frame.theme.surface))

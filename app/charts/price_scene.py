@@ -258,6 +258,11 @@ class PriceScene(BarView):
         ):
             self._reach(int(np.searchsorted(self._series.ds, forecast.cutoff)), len(forecast))
 
+    def hide_future(self, hidden: bool) -> None:
+        """Cover the prices after a past forecast that is looked at, or show them."""
+        self._origin.hides_future = hidden
+        self.repaint_panes()
+
     def show_levels(
         self, lines: Sequence[LevelLine], cutoff: np.datetime64 | None, ds: Dates, until: int
     ) -> None:

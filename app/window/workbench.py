@@ -141,7 +141,9 @@ class Workbench(QObject):
             window, self.session, self.chart, self._status, self.view_controller, preferences
         )
         self.evaluation_controller = EvaluationController(
-            self.session, {"results": self.results.late, "backtest": self.layout.backtest.late}
+            self.session,
+            {"results": self.results.late, "backtest": self.results.late_tested},
+            preferences,
         )
         self.backtest_controller = BacktestController(
             self.session,
@@ -151,9 +153,15 @@ class Workbench(QObject):
             self.layout.presets,
             self.actions,
             preferences,
+            self.results,
         )
         self.past_forecasts = PastForecastController(
-            self.session, self.chart, self.layout.stepper, self.actions, self.backtest_controller
+            self.session,
+            self.chart,
+            self.layout.stepper,
+            self.actions,
+            self.backtest_controller,
+            self.results,
         )
         self.from_here = ForecastFromHere(self.session, self.chart, self.past_forecasts)
         self.journal_controller = JournalController(
@@ -556,6 +564,7 @@ class Workbench(QObject):
         self.dates_controller.refused.connect(self.report)
         self.dates_controller.notified.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
+        self.past_forecasts.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):
             self.runs.filled.connect(show)
@@ -730,6 +739,8 @@ class Workbench(QObject):
         self.view_controller.mark_style()
         self.running.show_run()
         self.past_forecasts.show_past()
+        if series is not None:
+            self.results.show_symbol(series.symbol)
         self._title()
 
     def _show_interval(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from forecasting.series import Floats, Ints
 from forecasting.trading_rules.account import trade
 from forecasting.trading_rules.positions import Market
+from forecasting.trading_rules.results import latest
 
 #: Values that a rule of one series has at most for its spells to be drawn anew.
 _MOST_VALUES = 3
@@ -52,6 +53,40 @@ def random_results(
         equity.append(found.equity[:, -1])
         turnover.append(found.turnover)
     return np.concatenate(equity), np.concatenate(turnover)
+
+
+def timing_p_value(where: Market, targets: Floats) -> float:
+    """Return the one-sided p-value of positions that have nothing to do with the next return.
+
+    Each position less the mean of those up to it, times the next return, is a martingale difference
+    where returns are a random walk, with drift or without; its mean over bars is tested with a
+    variance that knows calm and wild times. Random rules of the same exposure alone flatter a rule
+    that goes against the past: its exposure is smaller the more the market happened to rise.
+
+    Parameters
+    ----------
+    where : Market
+    targets : ndarray, shape [T, S]
+        NaN where nothing is decided.
+
+    Returns
+    -------
+    float
+        1 where the position never differs from its mean.
+    """
+    from scipy.special import stdtr
+
+    close = where.close
+    held = np.stack([latest(column) for column in targets.T], axis=1)
+    known = np.isfinite(close)
+    counts = np.maximum(np.cumsum(known, axis=0), 1)
+    centred = held - np.cumsum(np.where(known, held, 0.0), axis=0) / counts
+    returns = np.nan_to_num(close[1:] / close[:-1] - 1)
+    gains = (centred[:-1] * returns).mean(axis=1)
+    spread = float(np.sqrt((gains**2).sum()))
+    if spread <= 0:
+        return 1.0
+    return float(stdtr(max(gains.size - 1, 1), -gains.sum() / spread))
 
 
 def spells(positions: Floats, rng: np.random.Generator) -> Iterator[Floats]:

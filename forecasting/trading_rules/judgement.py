@@ -11,7 +11,7 @@ from forecasting.evidence import MIN_ORIGINS
 from forecasting.sentences import tell
 from forecasting.series import Floats, Outcomes
 from forecasting.trading_rules.account import bars_per_year, earnings, trade
-from forecasting.trading_rules.chance import random_results
+from forecasting.trading_rules.chance import random_results, timing_p_value
 from forecasting.trading_rules.options import RuleOptions
 from forecasting.trading_rules.positions import RULES, Market, market
 from forecasting.trading_rules.results import (
@@ -100,7 +100,7 @@ def _judged(
     years = max((where.ds.size - 1) / bars_per_year(where.ds), 1e-9)
     least = traded.equity[0, -1] * (1 - 1e-12)
     above = int((final >= least).sum())
-    p_value = (1 + above) / (1 + count)
+    p_value = max((1 + above) / (1 + count), timing_p_value(where, targets))
     still = np.unique(positions).size == 1
     few = np.unique(where.row).size < MIN_ORIGINS
     corrected = -math.expm1(comparisons * math.log1p(-p_value)) if p_value < 1 else 1.0

@@ -76,8 +76,9 @@ class RuleJudgement:
     random_turnover : float
         Their mean turnover.
     p_value, corrected : float
-        Share of random rules that earned as much or more, counting the rule itself; and corrected
-        for the three rules and the configurations tried (Sidak). NaN where nothing can be told.
+        The larger of two: the share of random rules that earned as much or more, counting the rule
+        itself, and that of a test whether its positions foretell the next return; and corrected for
+        the three rules and the configurations tried (Sidak). NaN where nothing can be told.
     equity : ndarray of float64, shape [T]
         Value of the account at each bar.
     targets : ndarray of float64, shape [T, S]

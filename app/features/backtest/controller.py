@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 from app.actions import Actions
 from app.background import Failure, Job
 from app.features.backtest.panel import BacktestPanel, FoldScored
+from app.features.evaluation.panel import ResultsPanel
 from app.features.model.panel import ModelPanel
 from app.layout_presets import LayoutPresets
 from app.preferences import Preferences
@@ -64,6 +65,8 @@ class BacktestController(QObject):
         Has the command.
     preferences : Preferences
         Keeps the plan, and the folder for unfinished tests.
+    results : ResultsPanel
+        Shows the judgement.
 
     Attributes
     ----------
@@ -87,8 +90,10 @@ class BacktestController(QObject):
         presets: LayoutPresets,
         actions: Actions,
         preferences: Preferences,
+        results: ResultsPanel,
     ) -> None:
         super().__init__(panel)
+        self._results = results
         self._session, self._panel, self._model, self._preferences = (
             session,
             panel,
@@ -103,6 +108,7 @@ class BacktestController(QObject):
         self.tested: Tested | None = None
         self._panel.start_requested.connect(self.start)
         self._panel.stop_requested.connect(session.stop)
+        self._panel.judgement_requested.connect(self.show_judgement)
         self._panel.changed.connect(self._offer)
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
@@ -160,8 +166,13 @@ class BacktestController(QObject):
             )
             session.list_changed.emit()
         self._show_last()
-        self._presets.open("backtest")
+        self.show_judgement()
         self.finished.emit()
+
+    def show_judgement(self) -> None:
+        """Bring the judgement on the last test to the front."""
+        self._results.choose("backtest")
+        self._presets.open("results")
 
     def _starter(
         self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool
@@ -185,7 +196,7 @@ class BacktestController(QObject):
             case BacktestFinished() if self._running is not None:
                 self.tested = Tested(self._running, event, tuple(self._folds))
                 self._show_last()
-                self._presets.bring("backtest")
+                self._presets.bring("results")
                 QApplication.alert(self._dock.window())
                 self.finished.emit()
 
@@ -207,12 +218,16 @@ class BacktestController(QObject):
 
     def _show_last(self) -> None:
         """Show the last judgement again after a test that brought none, or what to do."""
-        if self.tested is None:
+        tested = self.tested
+        if tested is None:
             self._panel.show_idle()
-        else:
-            self._panel.show_folds(self.tested.folds)
-            self._panel.show_finished(self.tested.result, len(self.tested.folds), self.tested.kept)
-            self._panel.judged.show_data(self.tested.panel, self.tested.result.left_out)
+            self._results.show_tested(None)
+            return
+        self._panel.show_folds(tested.folds)
+        how = self._panel.show_finished(tested.result, len(tested.folds))
+        self._results.show_tested(
+            tested.result, tested.panel, how, dict(tested.kept.profiles), tested.kept.lacking
+        )
 
     def _list_changed(self) -> None:
         """Forget a test whose series are gone."""

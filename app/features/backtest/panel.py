@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
-from PySide6.QtCore import QLocale, QSize, Signal
+from PySide6.QtCore import QLocale, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -28,15 +27,10 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.form_builder import SettingsForm
 from app.widgets.form_scroll import FormScroll
-from app.widgets.late import Late
 from app.widgets.steady_label import SteadyLabel
 from app.widgets.table_view import TableView
 from forecasting.config import BacktestConfig, Settings
 from forecasting.events import BacktestFinished, Event, FoldEnd, Progress
-
-if TYPE_CHECKING:
-    from app.features.evaluation.evaluation_view import EvaluationView
-    from forecasting.store.outcomes import StoredOutcomes
 
 
 class Crew(Settings):
@@ -99,11 +93,12 @@ class BacktestPanel(QWidget):
         Test; True for going on where one was cut short.
     stop_requested, audit_requested, changed : Signal
         A button was pressed; a setting was changed.
-    late : Late
-        Builds the judgement when it is first needed.
+    judgement_requested : Signal
+        The judgement of the last test is wanted.
     """
 
     start_requested = Signal(bool)
+    judgement_requested = Signal()
     stop_requested = Signal()
     audit_requested = Signal()
     changed = Signal()
@@ -127,12 +122,13 @@ class BacktestPanel(QWidget):
         self._planned.setWordWrap(True)
         self._planned.setVisible(False)
         self._no_fold = EmptyState("backtest", self.tr("No fold is finished yet"), "")
-        self._folds_so_far = TableView(self.tr("Folds so far"))
-        self._all_folds: TableView | None = None
-        self._folds: tuple[FoldScored, ...] = ()
-        self.late = Late(self._judgement)
+        self.folds = TableView(self.tr("Folds"))
+        self.judgement_button = QPushButton(self.tr("Show the judgement"))
+        self.judgement_button.setToolTip(self.tr("How the test came out, in the Results panel"))
+        self.judgement_button.clicked.connect(self.judgement_requested)
+        self._sentence, self._how = QLabel(), QLabel()
         self._stage = QStackedWidget()
-        for page in (self._empty, self._running_page(), self.late):
+        for page in (self._empty, self._running_page()):
             self._stage.addWidget(page)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -141,17 +137,6 @@ class BacktestPanel(QWidget):
         whole.addWidget(self._stage, 1)
         self.show_running(running=False, stopping=False, ready=False)
         self.show_folds(())
-
-    @property
-    def judged(self) -> EvaluationView:
-        """The judgement."""
-        return self.late.content
-
-    @property
-    def folds(self) -> TableView:
-        """The table of folds that is in use."""
-        judged = self._stage.currentWidget() is self.late
-        return self._all_folds if judged and self._all_folds else self._folds_so_far
 
     def plan(self) -> BacktestConfig:
         """Return how the test is to move; ConfigError where a value is outside its limits."""
@@ -208,6 +193,9 @@ class BacktestPanel(QWidget):
         """Say what goes on, above the folds so far."""
         self._stage.setCurrentIndex(1)
         self._headline.setText(words)
+        self._bar.setVisible(True)
+        for part in (self._sentence, self._how, self.judgement_button):
+            part.setVisible(False)
 
     def show_progress(self, progress: Progress) -> None:
         """Move the bar and tell the time left."""
@@ -222,15 +210,7 @@ class BacktestPanel(QWidget):
 
     def show_folds(self, folds: Sequence[FoldScored]) -> None:
         """List the folds that are done, in order of time."""
-        self._folds = tuple(sorted(folds, key=lambda item: item.fold))
-        for table in filter(None, (self._folds_so_far, self._all_folds)):
-            self._fill(table)
-        self._no_fold.setVisible(not folds)
-        self._folds_so_far.setVisible(bool(folds))
-
-    def _fill(self, table: TableView) -> None:
-        """Fill a table with the folds that are done."""
-        columns = self._columns(self._folds)
+        columns = self._columns(sorted(folds, key=lambda item: item.fold))
         tips = (
             self.tr("Trained anew for each fold"),
             self.tr("Cutoff of the first forecast"),
@@ -240,41 +220,33 @@ class BacktestPanel(QWidget):
             self.tr("The baseline with the lowest CRPS in this fold"),
             self.tr("How much lower the network's CRPS is than that of the best baseline"),
         )
-        table.show_sheet(columns, tips)
+        self.folds.show_sheet(columns, tips)
+        self._no_fold.setVisible(not folds)
+        self.folds.setVisible(bool(folds))
 
-    def show_finished(self, finished: BacktestFinished, folds: int, kept: StoredOutcomes) -> None:
-        """Show the judgement; of an earlier test, whose folds are not known, with what was
-        ``kept`` of it.
+    def show_finished(self, finished: BacktestFinished, folds: int) -> str:
+        """Say how a test ran, above its folds, and return that; of an earlier test the folds are
+        not known.
         """
-        judged = (
-            finished.verdict,
-            finished.scores,
-            finished.outcomes,
-            self._how_it_ran(finished, folds),
-        )
-        self.judged.show_judged(*judged, kept.profiles, kept.lacking)
-        tabs = self.judged.tabs
-        assert self._all_folds is not None
-        tabs.setTabVisible(tabs.indexOf(self._all_folds), folds > 0)
-        self._stage.setCurrentWidget(self.late)
+        how = self._how_it_ran(finished, folds)
+        self._stage.setCurrentIndex(1)
+        self._headline.setText(self.tr("Tested through history"))
+        self._time.setText("")
+        self._bar.setVisible(False)
+        self._no_fold.setVisible(False)
+        self._sentence.setText(finished.verdict.sentence)
+        self._how.setText(how)
+        for part in (self._sentence, self._how, self.judgement_button):
+            part.setVisible(True)
+        return how
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self._empty.set_theme(theme)
         self._no_fold.set_theme(theme)
-        self.late.set_theme(theme)
         self.start_button.setIcon(icon("backtest", replace(theme, text=theme.on_accent)))
         self.stop_button.setIcon(icon("stop", theme))
         self.audit_button.setIcon(icon("audit", theme))
-
-    def _judgement(self) -> EvaluationView:
-        from app.features.evaluation.evaluation_view import EvaluationView
-
-        view = EvaluationView()
-        self._all_folds = TableView(self.tr("Folds"))
-        self._fill(self._all_folds)
-        view.tabs.addTab(self._all_folds, self.tr("Folds"))
-        return view
 
     def _columns(self, folds: Sequence[FoldScored]) -> Columns:
         if not folds:
@@ -381,8 +353,15 @@ class BacktestPanel(QWidget):
         rows = QVBoxLayout(page)
         rows.setContentsMargins(10, 8, 10, 8)
         rows.setSpacing(6)
+        top.addWidget(self.judgement_button)
         rows.addLayout(top)
         rows.addWidget(self._bar)
+        self._how.setProperty("role", "muted")
+        for label in (self._sentence, self._how):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            rows.addWidget(label)
         rows.addWidget(self._no_fold, 1)
-        rows.addWidget(self._folds_so_far, 1)
+        rows.addWidget(self.folds, 1)
+        rows.addStretch(0)
         return page

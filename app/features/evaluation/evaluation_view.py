@@ -1,4 +1,4 @@
-"""A judgement in full: the verdict in one sentence, and below it scores, steps, calibration and
+"""A judgement: its first page in plain words, and unfolded the scores, steps, calibration and
 residuals, each on a tab.
 """
 
@@ -18,16 +18,22 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSplitter,
+    QStackedWidget,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.charts.canvas import Chart
+from app.charts.curves import CurveChart
 from app.charts.evaluation import CalibrationChart, ResidualChart, StepChart
 from app.charts.plot import Columns
+from app.features.evaluation.days import Day, day_of, nearest_residual, outside, worst_at
 from app.features.evaluation.details import Detail
+from app.features.evaluation.earned_tab import EarnedTab
 from app.features.evaluation.score_table import ScoreTable, aim_of, title_of
+from app.features.evaluation.summary_page import SummaryPage, color_of
 from app.model_titles import model_title
 from app.theme import Theme
 from app.widgets.form_builder import WholeBox
@@ -36,6 +42,7 @@ from forecasting.checks import serious
 from forecasting.events import Verdict
 from forecasting.metrics import METRICS
 from forecasting.series import Calibration, Finding, Floats, Outcomes, Panel, Profile
+from forecasting.summary import TERMS, Summary, summarise
 
 #: Findings, and series that are left out, that are shown beside a verdict.
 _MOST_LINES = 4
@@ -51,24 +58,32 @@ class EvaluationView(QWidget):
         :meth:`show_detail`.
     changed : Signal
         A plot wants to be drawn.
+    day_chosen : Signal
+        A day was picked in a plot or a table (a Day).
+    summary : Summary or None
+        What the first page says.
     """
 
     detail_requested = Signal(object)
     changed = Signal()
+    day_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
+        self.summary: Summary | None = None
         self._theme: Theme | None = None
         self._verdict: Verdict | None = None
         self._outcomes: Mapping[str, Outcomes] = {}
         self._detail: Detail | None = None
-        self._badge, self._sentence, self._notes, self._how = QLabel(), QLabel(), QLabel(), QLabel()
+        self._symbol = ""
+        self._badge, self._sentence, self._notes = QLabel(), QLabel(), QLabel()
+        self._full = QLabel()
         self._data = QLabel()
         self._data.setTextFormat(Qt.TextFormat.PlainText)
         self._sentence.setProperty("role", "heading")
         self._notes.setProperty("role", "muted")
-        self._how.setProperty("role", "muted")
-        for label in (self._sentence, self._notes, self._data, self._how):
+        self._sentence.setToolTip(f"{TERMS['days']} {TERMS['error']}")
+        for label in (self._sentence, self._full, self._notes, self._data):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
@@ -76,6 +91,9 @@ class EvaluationView(QWidget):
         self.steps = StepTab()
         self.calibration = CalibrationTab()
         self.residuals = ResidualTab()
+        self.earned = EarnedTab()
+        self.page = SummaryPage()
+        self.page.day_chosen.connect(self.day_chosen)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setAccessibleName(self.tr("Parts of the judgement"))
@@ -84,21 +102,52 @@ class EvaluationView(QWidget):
             (self.steps, self.tr("By step")),
             (self.calibration, self.tr("Calibration")),
             (self.residuals, self.tr("Residuals")),
+            (self.earned, self.tr("Earned")),
         ):
             self.tabs.addTab(tab, title)
         self.tabs.currentChanged.connect(self.changed)
         self.steps.changed.connect(self.changed)
         self.residuals.changed.connect(self.changed)
+        self.earned.changed.connect(self.changed)
+        for tab in (self.steps, self.calibration, self.residuals):
+            tab.day_chosen.connect(self.day_chosen)
+        self._stage = QStackedWidget()
+        self._stage.addWidget(self.page)
+        self._stage.addWidget(self.tabs)
+        self.unfold_button = QToolButton()
+        self.unfold_button.setText(self.tr("All figures"))
+        self.unfold_button.setCheckable(True)
+        self.unfold_button.setToolTip(
+            self.tr("Show every score, step, band and residual in tables and plots")
+        )
+        self.unfold_button.toggled.connect(self._unfold)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(10, 8, 10, 0)
         rows.setSpacing(4)
         rows.addLayout(self._head())
-        rows.addWidget(self.tabs, 1)
+        rows.addWidget(self._data)
+        rows.addWidget(self._stage, 1)
 
     @property
-    def charts(self) -> tuple[StepChart, CalibrationChart, ResidualChart]:
+    def charts(self) -> tuple[CurveChart, ...]:
         """The plots."""
-        return (self.steps.chart, self.calibration.chart, self.residuals.chart)
+        return (
+            self.page.chart,
+            self.steps.chart,
+            self.calibration.chart,
+            self.residuals.chart,
+            self.earned.chart,
+        )
+
+    def add_to_head(self, widget: QWidget) -> None:
+        """Put a widget before the button that unfolds all figures."""
+        self._head_row.insertWidget(
+            self._head_row.count() - 1, widget, 0, Qt.AlignmentFlag.AlignTop
+        )
+
+    def unfold(self, *, on: bool = True) -> None:
+        """Show all figures, or the first page again."""
+        self.unfold_button.setChecked(on)
 
     def show_judged(
         self,
@@ -108,6 +157,9 @@ class EvaluationView(QWidget):
         how: str,
         kept: Mapping[str, Profile] | None = None,
         lacking: str = "",
+        freq: str = "",
+        whose: str = "this network's",
+        priced: bool = True,
     ) -> None:
         """Show verdict and scores; the rest follows with :meth:`show_detail`, unless it was kept.
 
@@ -124,10 +176,19 @@ class EvaluationView(QWidget):
             The figures of each model, of an earlier run that is shown again.
         lacking : str
             Why not all of an earlier run can be shown.
+        freq : str
+            Frequency of the bars.
+        whose : str
+            Whose range is judged, in words.
+        priced : bool
+            Whether what is forecast can be bought and sold.
         """
         self._verdict = verdict
+        self.summary = summarise(verdict, scores, freq=freq, whose=whose)
         self._show_verdict(verdict)
-        self._how.setText(how)
+        self.page.show_summary(self.summary, how)
+        self.tabs.setTabVisible(self.tabs.indexOf(self.earned), priced)
+        self.earned.show_outcomes(outcomes if priced else {}, verdict.tries)
         self.table.show_scores(scores, starred=not verdict.few)
         if outcomes is self._outcomes:
             return
@@ -137,11 +198,21 @@ class EvaluationView(QWidget):
         self.steps.show_steps({})
         self.calibration.show_profiles({})
         self.residuals.show_outcomes(outcomes)
+        for tab in (self.steps, self.calibration):
+            tab.outcomes = next(iter(outcomes.values()), None)
+        self.page.show_outcomes(outcomes, self._symbol)
         self.changed.emit()
         if kept:
             self.show_detail(Detail(outcomes, kept))
         elif outcomes:
             self.detail_requested.emit(outcomes)
+
+    def show_symbol(self, symbol: str) -> None:
+        """Let the picture of what happened be of one series, where it is among those judged."""
+        if symbol != self._symbol:
+            self._symbol = symbol
+            self.page.show_outcomes(self._outcomes, symbol)
+            self.changed.emit()
 
     @property
     def data_notes(self) -> str:
@@ -209,22 +280,31 @@ class EvaluationView(QWidget):
         """Take the colours of a theme."""
         self._theme = theme
         self._color()
+        self.page.set_theme(theme)
         for chart in self.charts:
             chart.set_theme(theme)
 
     def _head(self) -> QHBoxLayout:
-        head = QHBoxLayout()
+        self._head_row = head = QHBoxLayout()
         head.setSpacing(10)
-        head.addWidget(self._badge, 0, Qt.AlignmentFlag.AlignTop)
+        top = Qt.AlignmentFlag.AlignTop
+        head.addWidget(self._badge, 0, top)
         head.addWidget(self._sentence, 1)
+        head.addWidget(self.unfold_button, 0, top)
         return head
+
+    def _unfold(self, on: bool) -> None:
+        self._stage.setCurrentIndex(int(on))
+        self.unfold_button.setText(self.tr("First page") if on else self.tr("All figures"))
+        self.changed.emit()
+        self._settle()
 
     def _score_tab(self) -> QScrollArea:
         inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 6, 0, 8)
         rows.setSpacing(6)
-        for part in (self._data, self.table, self._notes, self._how):
+        for part in (self._full, self._notes, self.table):
             rows.addWidget(part)
         rows.addStretch(1)
         scroll = QScrollArea()
@@ -238,7 +318,8 @@ class EvaluationView(QWidget):
         word = self.tr("TOO FEW") if verdict.few else words[verdict.outcome]
         self._badge.setText(word)
         self._badge.setAccessibleName(self.tr("Verdict: {word}").format(word=word))
-        self._sentence.setText(verdict.sentence)
+        self._sentence.setText(self.summary.sentence if self.summary else verdict.sentence)
+        self._full.setText(verdict.sentence)
         self._notes.setText("\n".join(f"• {note}" for note in verdict.notes))
         self._notes.setVisible(bool(verdict.notes))
         self._color()
@@ -246,11 +327,7 @@ class EvaluationView(QWidget):
     def _color(self) -> None:
         if self._theme is None or self._verdict is None:
             return
-        color = {
-            "beats": self._theme.forecast,
-            "ties": self._theme.baseline,
-            "loses": self._theme.down,
-        }[self._verdict.outcome]
+        color = color_of(self.summary.standing, self._theme) if self.summary else ""
         self._badge.setStyleSheet(
             f"color: {self._theme.text}; border: 2px solid {color}; border-radius: 6px; "
             "padding: 1px 7px; font-weight: 700;"
@@ -258,12 +335,24 @@ class EvaluationView(QWidget):
 
 
 class _PlotTab(QWidget):
-    """A plot with its table beside it, and what is chosen above the table."""
+    """A plot with its table beside it, and what is chosen above the table.
+
+    Attributes
+    ----------
+    changed : Signal
+        The plot wants to be drawn.
+    day_chosen : Signal
+        A point or a row was picked (a Day).
+    outcomes : Outcomes or None
+        Those of the judged model, in which days are looked up.
+    """
 
     changed = Signal()
+    day_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
+        self.outcomes: Outcomes | None = None
         self._side = QVBoxLayout()
 
     def _set(self, chart: Chart, table: TableView) -> None:
@@ -299,7 +388,10 @@ class StepTab(_PlotTab):
 
     def __init__(self) -> None:
         super().__init__()
-        self.chart, self.table = StepChart(), TableView(self.tr("Score by step ahead"))
+        self.chart = StepChart()
+        self.table = TableView(self.tr("Score by step ahead"), self._choose_step)
+        self.chart.picked.connect(lambda x, _value: self._choose_step(round(x) - 1))
+        self.table.setToolTip(self.tr("Enter or a double click: the worst miss at this step"))
         self._set(self.chart, self.table)
         self.metrics = QComboBox()
         self.metrics.setAccessibleName(self.tr("Metric"))
@@ -338,6 +430,14 @@ class StepTab(_PlotTab):
         )
         self.changed.emit()
 
+    def _choose_step(self, row: int) -> None:
+        """Go to the worst miss at a step, counted from 0."""
+        outcomes = self.outcomes
+        if outcomes is not None and row < outcomes.horizon:
+            day = worst_at(outcomes, row + 1)
+            if day is not None:
+                self.day_chosen.emit(day)
+
 
 class CalibrationTab(_PlotTab):
     """Stated and realised coverage, as a plot and as a table."""
@@ -346,8 +446,12 @@ class CalibrationTab(_PlotTab):
         super().__init__()
         self.chart, self.table = (
             CalibrationChart(),
-            TableView(self.tr("Stated and realised coverage")),
+            TableView(self.tr("Stated and realised coverage"), self._choose_row),
         )
+        self.chart.picked.connect(lambda x, _value: self._choose_level(x))
+        self.table.setToolTip(self.tr("Enter or a double click: the next day outside this band"))
+        self._levels: Floats = np.empty(0)
+        self._passed: dict[float, int] = {}
         self._set(self.chart, self.table)
 
     def show_profiles(self, profiles: Mapping[str, Profile]) -> None:
@@ -355,6 +459,7 @@ class CalibrationTab(_PlotTab):
         found = {name: item.calibration for name, item in profiles.items()}
         self.chart.show_calibration(found)
         first = next(iter(found.values()), None)
+        self._levels, self._passed = first.level if first is not None else np.empty(0), {}
         columns: dict[str, Floats] = {}
         if first is not None:
             columns = {
@@ -375,6 +480,20 @@ class CalibrationTab(_PlotTab):
         self.table.show_sheet(
             columns, [self.tr("Stated coverage of the band"), *tips, *[tip] * len(columns)]
         )
+
+    def _choose_row(self, row: int) -> None:
+        if row < self._levels.size:
+            self._choose_level(float(self._levels[row]))
+
+    def _choose_level(self, level: float) -> None:
+        """Go to the next day outside a band: each time to another one."""
+        if self.outcomes is None:
+            return
+        days = outside(self.outcomes, level)
+        if days.size:
+            at = self._passed.get(level, 0)
+            self._passed[level] = at + 1
+            self.day_chosen.emit(day_of(self.outcomes, int(days[at % days.size])))
 
     def _limits(self, found: Calibration) -> dict[str, Floats]:
         """Return the limits of the network's intervals as columns; none of a run that did not
@@ -401,12 +520,21 @@ class ResidualTab(_PlotTab):
         self._choose(self.tr("Step"), self.step)
         self._outcomes: Mapping[str, Outcomes] = {}
         self._profiles: Mapping[str, Profile] = {}
+        self.chart.picked.connect(self._choose_point)
+
+    def _choose_point(self, x: float, value: float) -> None:
+        """Go to the day of a residual."""
+        if self.outcomes is not None:
+            cutoff = np.unique(self.outcomes.cutoff)[int(x)]
+            day: Day = nearest_residual(self.outcomes, self.step.value(), cutoff, value)
+            self.day_chosen.emit(day)
 
     def show_outcomes(self, outcomes: Mapping[str, Outcomes]) -> None:
         """Show the residuals of the first model; the figures of all follow with
         :meth:`show_figures`.
         """
         self._outcomes, self._profiles = outcomes, {}
+        self.outcomes = next(iter(outcomes.values()), None)
         self._bound([item.horizon for item in outcomes.values()])
         self._show()
 

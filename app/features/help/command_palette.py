@@ -59,6 +59,8 @@ _ALSO = {
     "explain": "attribution importance feature saliency integrated gradients shap reason",
     "audit": "leakage look-ahead lookahead check",
     "past_previous": "replay history back", "past_next": "replay history forward",
+    "past_play": "replay history animate movie", "past_worst": "replay errors misses jump",
+    "past_best": "replay hits jump", "past_outside": "replay misses surprises band jump",
     "stop": "halt end finish keep",
     "cancel": "abort discard",
     "fit": "reset zoom all whole everything", "full_screen": "maximise maximize",

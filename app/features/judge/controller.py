@@ -63,7 +63,8 @@ class JudgeController(FeatureController):
             from app.features.judge.panel import JudgementWindow
 
             self._shown = JudgementWindow(self._window)
-            EvaluationController(self._session, {"judge": self._shown.late})
+            views = {"judge": self._shown.late}
+            EvaluationController(self._session, views, self._preferences)
             self._shown.report_requested.connect(self._ask_report)
             self._shown.export_requested.connect(self._ask_export)
             self._shown.journal_requested.connect(self.enter_journal)
