@@ -198,3 +198,54 @@ def test_training_and_backtest_share_one_page(qtbot: Any) -> None:
     assert panel.currentWidget() is panel.late_tested
     panel.show_tested(None)
     assert panel.currentIndex() == 0
+
+
+def test_reports_begin_with_the_page(tmp_path: Any, qapp: object) -> None:
+    from fabricated import run, walk
+
+    from app.export.backtest_report import write_backtest_report
+    from forecasting.trading_rules import judge_rules
+
+    series = walk("ACME")
+    result = run(series)
+    info = RunInfo(1.0, 1, 1, "cpu", 0, "epochs")
+    finished = BacktestFinished(result.config, result.outcomes, result.scores, verdict(), info)
+    rules = judge_rules(next(iter(result.outcomes.values())), random_rules=9)
+    write_backtest_report(tmp_path / "b.html", finished, result.panel, rules)
+    text = (tmp_path / "b.html").read_text(encoding="utf-8")
+    order = [
+        "as good as the best simple method",
+        "What the network adds",
+        "<svg",
+        "The verdict in full",
+        "What it would have earned",
+        "Not advice",
+        "Scores on the test part",
+    ]
+    assert sorted(order, key=text.index) == order
+    assert text.count("<abbr title=") == 4
+    assert "<script" not in text
+
+
+def test_rules_are_traded_when_the_tab_is_seen(qtbot: Any, tmp_path: Any) -> None:
+    from app.features.evaluation.earned_tab import EarnedTab, trade_rules
+
+    tab = EarnedTab()
+    qtbot.addWidget(tab)
+    tab.trading_requested.connect(lambda trading: tab.show_rules(trade_rules(trading)))
+    tab.show_outcomes(JUDGED, 1)
+    assert tab.judged is None
+    assert not tab.export_button.isEnabled()
+    tab.show()
+    assert tab.judged is not None
+    assert list(tab.table.sheet["Rule"])[-1] == "Buy and hold"
+    assert "cannot be told" in tab.text
+    tab.chart.refresh()
+    assert "Buy and hold" in tab.chart.table()
+    before = tab.judged
+    tab.fields["costs"].setValue(50)
+    qtbot.waitUntil(lambda: tab.judged is not before)
+    assert tab.judged.options.costs == 50
+    tab.show_fault("X has values that are not above zero.", "Leave it out.")
+    assert tab.judged is None
+    assert "above zero" in tab.text

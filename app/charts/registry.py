@@ -117,6 +117,17 @@ def _past(result: RunResult, symbol: str) -> Plot | None:
     return chart
 
 
+def _happened(result: RunResult, symbol: str) -> Plot | None:
+    outcomes = next(iter(result.outcomes.values()), None)
+    if outcomes is None or symbol not in outcomes.symbol:
+        return None
+    from app.charts.happened import HappenedChart
+
+    chart = HappenedChart()
+    chart.show_outcomes(outcomes.of(symbol))
+    return chart
+
+
 def _loss(result: RunResult, symbol: str) -> Plot | None:
     if not result.history:
         return None
@@ -196,6 +207,13 @@ PLOTS: dict[str, PlotSpec] = {
         "Past forecasts",
         _past,
         "Forecasts from the test part, end to end, over what then happened.",
+        per_series=True,
+    ),
+    "happened": PlotSpec(
+        "What happened",
+        _happened,
+        "The range forecast as far ahead as possible, and what then happened: dots inside it, "
+        "rings outside.",
         per_series=True,
     ),
     "steps": PlotSpec(

@@ -448,7 +448,8 @@ def backtest(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Write every forecast beside what happened (.parquet, .csv). Repeatable.",
+            help="Write every forecast beside what happened (.parquet, .csv), or the judgement "
+            "as a page (.html). Repeatable.",
         ),
     ] = None,
     rules: Annotated[
@@ -498,7 +499,7 @@ def backtest(
     targets = export or []
     tables = rules_export or []
     trading = rule_options(rules, tables, settings, experiment)
-    check_suffixes(targets, WRITERS)
+    check_suffixes(targets, {**WRITERS, ".html": None})
     check_suffixes(tables, WRITERS, "--rules-export")
     check_targets([*targets, *tables], sources)
     experiment, loaded = _suited(
@@ -518,11 +519,14 @@ def backtest(
         )
         finished = finish(stopper.following(job), BacktestFinished)
         with each_attempted() as attempt:
-            for path in targets:
-                attempt(partial(write_outcomes, path, finished.outcomes, levels))
             if keep_it:
                 keep_backtest(finished, loaded.panel, settings)
             earned = attempt(partial(judged_rules, finished, trading)) if trading else None
+            for path in targets:
+                if path.suffix.lower() == ".html":
+                    attempt(partial(_report_backtest, path, finished, loaded.panel, earned))
+                else:
+                    attempt(partial(write_outcomes, path, finished.outcomes, levels))
             if earned:
                 for path in tables:
                     attempt(partial(write_rules, path, earned))
@@ -701,6 +705,15 @@ def _show_backtest(
     show_left_out(loaded.left_out)
     if earned:
         show_rules(earned)
+
+
+def _report_backtest(
+    path: Path, finished: BacktestFinished, panel: Panel, earned: RulesJudged | None
+) -> None:
+    from app.export.backtest_report import write_backtest_report
+
+    write_backtest_report(path, finished, panel, earned)
+    say(f"Wrote {path}")
 
 
 def _profiles(outcomes: Mapping[str, Outcomes]) -> dict[str, Profile]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from forecasting import metrics
 from forecasting.base_rates import outcome_rate
+from forecasting.summary import summarise
 
 if TYPE_CHECKING:
     from forecasting.base_rates import RiseRate
@@ -136,6 +137,7 @@ def forecasts(
         "series_scores": {},
         "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
+        "summary": summarise(result.verdict, result.scores).document() if result else None,
         "run": _run(result.info) if result else None,
         "findings": [],
         "not_loaded": list(refused),
@@ -182,6 +184,7 @@ def backtest(
         "series_scores": _series_scores(finished.outcomes),
         "calibration": _calibration(finished.outcomes),
         "verdict": dataclasses.asdict(finished.verdict),
+        "summary": summarise(finished.verdict, finished.scores).document(),
         "base_rate": base_rate(outcome_rate(origins)),
         "run": _run(finished.info),
         "not_loaded": list(refused),

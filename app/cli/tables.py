@@ -148,6 +148,8 @@ def show_judgement(
     levels : sequence of float
         Quantile levels over which CRPS is averaged, to be named; none where they are not known.
     """
+    from forecasting.summary import summarise
+
     out = console()
     table = _table("Test part", "Model", list(brief_headings().values()))
     for model, values in scores.items():
@@ -159,7 +161,8 @@ def show_judgement(
         out.print(f"CRPS over {_levels(levels)}.", markup=False, highlight=False, soft_wrap=True)
     if by_step:
         _show_steps(out, by_step)
-    for sentence in (verdict.sentence, *verdict.notes):
+    plain = summarise(verdict, scores).sentence
+    for sentence in (plain, verdict.sentence, *verdict.notes):
         out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -86,7 +86,7 @@ def show_rules(judged: RulesJudged) -> None:
         table.add_row(escape(rule.title), *figures(rule.earnings))
     table.add_row("Buy and hold", *figures(judged.holding))
     for column in table.columns:
-        column.min_width = max(len(str(cell)) for cell in column.cells)
+        column.min_width = max(len(str(cell)) for cell in (column.header, *column.cells))
     out.print(table, crop=False)
     lines = [
         *(rule.sentence for rule in judged.rules),

@@ -25,6 +25,7 @@ from forecasting.files.atomic import atomic_write
 from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 from forecasting.metrics import METRICS, by_step
 from forecasting.series import Outcomes
+from forecasting.summary import summarise
 
 #: Plots that a judgement has, with what each shows.
 KINDS: Mapping[str, str] = {
@@ -81,7 +82,8 @@ def _sections(judged: ForecastsJudged, palette: Palette) -> Iterator[str]:
     )
     size = 0
     for name, item in judged.models.items():
-        yield f"<h2>{escape(name)}</h2>{verdict_section(item.verdict)}"
+        first = summarise(item.verdict, item.scores, whose=f"{name}'s")
+        yield f"<h2>{escape(name)}</h2>{verdict_section(item.verdict, first)}"
         yield (
             f"<section><h3>Scores</h3><p class='muted'>{_ground(item)}</p>"
             f"{scores_of(item.scores, few=item.verdict.few)}</section>"

@@ -24,6 +24,7 @@ from forecasting.errors import ExportError
 from forecasting.events import RunResult, Verdict
 from forecasting.metrics import METRICS, leaders
 from forecasting.series import Forecast, PriceSeries
+from forecasting.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -104,7 +105,7 @@ def _template() -> Template:
 
 def _sections(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     """Make the parts of the report: first the verdict, last how to come by the same."""
-    yield _verdict(result)
+    yield from _verdict(figure, result, palette)
     yield from _series_plots(figure, result, palette)
     yield score_table(result)
     yield from _run_plots(figure, result, palette)
@@ -124,7 +125,7 @@ def _title(result: RunResult) -> str:
     )
 
 
-def _verdict(result: RunResult) -> str:
+def _verdict(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     forecast = result.forecasts[0] if result.forecasts else None
     own = next(
         (item for item in result.panel if forecast and item.symbol == forecast.symbol),
@@ -135,12 +136,27 @@ def _verdict(result: RunResult) -> str:
         if forecast
         else ""
     )
-    return section("opening", _title(result), under, result.verdict, _data_notes(result))
+    symbol = figure.symbol or result.panel.symbols[0]
+    drawing = yield from plot_svg("happened", result, symbol, palette)
+    page = summarise(result.verdict, result.scores, freq=own.freq or "")
+    caption = f"{symbol}. {PLOTS['happened'].caption}"
+    yield section(
+        "opening",
+        _title(result),
+        under,
+        result.verdict,
+        _data_notes(result),
+        page,
+        caption,
+        drawing,
+    )
 
 
-def verdict_section(verdict: Verdict) -> str:
-    """Return the badge of a verdict, its sentence and its notes."""
-    return section("verdict_section", verdict)
+def verdict_section(verdict: Verdict, page: Summary, caption: str = "", drawing: str = "") -> str:
+    """Return the first page of a judgement: badge, sentence, reasons, numbers, what happened, and
+    folded the verdict in full.
+    """
+    return section("verdict_section", verdict, page, caption, drawing)
 
 
 def _data_notes(result: RunResult) -> list[str]:
@@ -180,7 +196,7 @@ def _run_plots(figure: Figure, result: RunResult, palette: Palette) -> Parts:
     symbol = figure.symbol or result.panel.symbols[0]
     size = 0
     for kind, spec in PLOTS.items():
-        if not spec.caption or size >= _MOST_BYTES:
+        if not spec.caption or kind == "happened" or size >= _MOST_BYTES:
             continue
         drawing = yield from plot_svg(kind, result, symbol, palette)
         size += len(drawing)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
 from app.background import Failure, Job
+from app.dialogs import ask_save_path
 from app.features.backtest.panel import BacktestPanel, FoldScored
 from app.features.evaluation.panel import ResultsPanel
 from app.features.model.panel import ModelPanel
@@ -74,11 +75,14 @@ class BacktestController(QObject):
         The last backtest, for as long as its series are on the list.
     refused : Signal
         A setting does not fit, or something else runs (a CandlecastError).
+    notified : Signal
+        Message and hint: a report was written.
     finished : Signal
         A backtest has ended, or the last one was forgotten.
     """
 
     refused = Signal(object)
+    notified = Signal(str, str)
     finished = Signal()
 
     def __init__(
@@ -109,6 +113,7 @@ class BacktestController(QObject):
         self._panel.start_requested.connect(self.start)
         self._panel.stop_requested.connect(session.stop)
         self._panel.judgement_requested.connect(self.show_judgement)
+        self._panel.report_requested.connect(self._ask_report)
         self._panel.changed.connect(self._offer)
         self._model.config_changed.connect(self._offer)
         actions["backtest"].triggered.connect(lambda: self.start(resume=True))
@@ -173,6 +178,35 @@ class BacktestController(QObject):
         """Bring the judgement on the last test to the front."""
         self._results.choose("backtest")
         self._presets.open("results")
+
+    def save_report(self, path: str) -> None:
+        """Write the judgement on the last test as a page, with what rules would have earned where
+        that is known.
+
+        Raises
+        ------
+        ExportError
+            It cannot be written or drawn.
+        """
+        from app.export.backtest_report import write_backtest_report
+
+        assert self.tested is not None
+        late = self._results.late_tested
+        rules = late.content.earned.judged if late.is_built else None
+        write_backtest_report(path, self.tested.result, self.tested.panel, rules)
+        self.notified.emit(self.tr("Wrote {path}").format(path=path), "")
+
+    def _ask_report(self) -> None:
+        if self.tested is None:
+            return
+        title, kinds = self.tr("Save report"), {".html": self.tr("HTML page")}
+        path = ask_save_path(self._panel, self._preferences, title, "backtest", kinds)
+        if not path:
+            return
+        try:
+            self.save_report(path)
+        except CandlecastError as error:
+            self.refused.emit(error)
 
     def _starter(
         self, config: RunConfig, plan: BacktestConfig, workers: int, resume: bool

@@ -93,12 +93,13 @@ class BacktestPanel(QWidget):
         Test; True for going on where one was cut short.
     stop_requested, audit_requested, changed : Signal
         A button was pressed; a setting was changed.
-    judgement_requested : Signal
-        The judgement of the last test is wanted.
+    judgement_requested, report_requested : Signal
+        The judgement on the last test is to be shown, or to be written as a page.
     """
 
     start_requested = Signal(bool)
     judgement_requested = Signal()
+    report_requested = Signal()
     stop_requested = Signal()
     audit_requested = Signal()
     changed = Signal()
@@ -126,7 +127,11 @@ class BacktestPanel(QWidget):
         self.judgement_button = QPushButton(self.tr("Show the judgement"))
         self.judgement_button.setToolTip(self.tr("How the test came out, in the Results panel"))
         self.judgement_button.clicked.connect(self.judgement_requested)
+        self.report_button = QPushButton(self.tr("Save report…"))
+        self.report_button.setToolTip(self.tr("Write the judgement as an HTML page"))
+        self.report_button.clicked.connect(self.report_requested)
         self._sentence, self._how = QLabel(), QLabel()
+        self._after = (self._sentence, self._how, self.judgement_button, self.report_button)
         self._stage = QStackedWidget()
         for page in (self._empty, self._running_page()):
             self._stage.addWidget(page)
@@ -194,7 +199,7 @@ class BacktestPanel(QWidget):
         self._stage.setCurrentIndex(1)
         self._headline.setText(words)
         self._bar.setVisible(True)
-        for part in (self._sentence, self._how, self.judgement_button):
+        for part in self._after:
             part.setVisible(False)
 
     def show_progress(self, progress: Progress) -> None:
@@ -236,7 +241,7 @@ class BacktestPanel(QWidget):
         self._no_fold.setVisible(False)
         self._sentence.setText(finished.verdict.sentence)
         self._how.setText(how)
-        for part in (self._sentence, self._how, self.judgement_button):
+        for part in self._after:
             part.setVisible(True)
         return how
 
@@ -354,6 +359,7 @@ class BacktestPanel(QWidget):
         rows.setContentsMargins(10, 8, 10, 8)
         rows.setSpacing(6)
         top.addWidget(self.judgement_button)
+        top.addWidget(self.report_button)
         rows.addLayout(top)
         rows.addWidget(self._bar)
         self._how.setProperty("role", "muted")
