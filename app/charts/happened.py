@@ -11,6 +11,7 @@ from app.charts.canvas import EmptyText, Frame
 from app.charts.curves import CurveChart, Line
 from app.charts.legend import words
 from app.charts.plot import Columns
+from app.number_format import number
 from forecasting.series import Floats, Outcomes, within
 
 #: Limits of the band that is drawn.
@@ -111,12 +112,20 @@ class HappenedChart(CurveChart):
         if limits is not None:
             self._band = _Band(x, *limits)
             lines += [
-                Line(name, x, side, "forecast", "line", width=1.0)
-                for name, side in zip((words("80 % from"), words("to")), limits, strict=True)
+                Line(name, x, side, "forecast", "line", guide=True, width=1.0)
+                for name, side in zip((words("80 % band"), ""), limits, strict=True)
             ]
             self._table |= {"80 % from": limits[0], "to": limits[1]}
         zero = Line("", x[[0, -1]], np.zeros(2), "muted", "dashed", guide=True, width=1.0)
         self.show_lines([*(line for line in lines if line.x.size), zero], unit, own.cutoff)
+
+    def _read(self, index: int) -> str:
+        """Return the outcome at one of the places, and the band that was forecast."""
+        text, at = super()._read(index), int(self._grid_x()[index])
+        if self._band is None:
+            return text
+        low, high = (number(float(side[at]), 2) for side in (self._band.low, self._band.high))
+        return f"{text}   {words('80 % band')} {low} – {high}{self._unit}"
 
     def _update_scene(self) -> None:
         super()._update_scene()

@@ -95,5 +95,5 @@ class PastForecastArtist:
     def _cover(self, painter: QPainter, frame: Frame, cutoff: int) -> None:
         """Cover all bars after the cutoff."""
         left = frame.column(cutoff + 0.5)
-        box = QRectF(left, 0.0, max(frame.width - left, 0.0), frame.height)
+        box = QRectF(left, 0.0, max(frame.width - left, 0.0) + 8.0, frame.height)
         painter.fillRect(box, QColor(frame.theme.surface))

@@ -286,12 +286,12 @@ class BacktestPanel(QWidget):
                 seed=info.seed,
             )
         words = self.tr(
-            "{n} forecasts of {folds} folds, {epochs} epochs in {time} on {device}, seed "
-            "{seed}{stopped}."
+            "{n} forecasts of {folds}, {epochs} epochs in {time} on {device}, seed {seed}{stopped}."
         )
+        several = self.tr("{n} folds").format(n=number(folds))
         return words.format(
             n=number(count),
-            folds=number(folds),
+            folds=self.tr("1 fold") if folds == 1 else several,
             epochs=number(info.epochs),
             time=duration(info.seconds),
             device=info.device,

@@ -29,7 +29,7 @@ from forecasting.series import Outcomes
 from forecasting.summary import TERMS, KeyNumber, Standing, Summary
 
 #: Width in pixels from which the four numbers stand in one row.
-_WIDE = 560
+_WIDE = 920
 
 
 def _tr(text: str) -> str:
@@ -199,7 +199,7 @@ class SummaryPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the numbers side by side where there is room."""
         super().resizeEvent(event)
-        self._across(4 if self._inside.width() >= _WIDE else 2)
+        self._across(4 if self.width() >= _WIDE else 2)
 
     def _across(self, count: int) -> None:
         if count == self._columns:
@@ -218,7 +218,7 @@ class SummaryPage(QWidget):
         return label
 
     def _left(self) -> QScrollArea:
-        self._inside = inside = QWidget()
+        inside = QWidget()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(5)

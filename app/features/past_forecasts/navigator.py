@@ -6,7 +6,14 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QLocale, Qt, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.theme import Theme, icon
 from app.widgets.chart_header import ElidedLabel, price
@@ -50,7 +57,6 @@ class PastForecastNavigator(QWidget):
         self.slider.setAccessibleName(self.tr("Past forecast"))
         self.slider.setToolTip(self.tr("Move through the past forecasts"))
         self.slider.setMinimumWidth(70)
-        self.slider.setMaximumWidth(240)
         self.slider.valueChanged.connect(self.index_requested)
         self.jumps = QComboBox()
         self.jumps.setAccessibleName(self.tr("Days to go through"))
@@ -147,9 +153,13 @@ class PastForecastNavigator(QWidget):
                 button.setIcon(icon(shown, self._theme))
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 0, 8, 4)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(8, 0, 8, 4)
+        rows.setSpacing(0)
+        row = QHBoxLayout()
         row.setSpacing(4)
+        rows.addLayout(row)
+        rows.addWidget(self._words)
         tips = {
             "previous": self.tr("Previous past forecast (Alt+Left)"),
             "train": self.tr("Play (Ctrl+Shift+Space)"),
@@ -167,8 +177,6 @@ class PastForecastNavigator(QWidget):
         row.addWidget(self.slider, 1)
         row.addWidget(self.jumps)
         row.addWidget(self._buttons["draw-hide"])
-        row.addWidget(self._words)
-        row.addStretch(1)
         row.addWidget(self._buttons["cancel"])
         self._buttons["previous"].clicked.connect(lambda: self.step_requested.emit(-1))
         self._buttons["next"].clicked.connect(lambda: self.step_requested.emit(1))
