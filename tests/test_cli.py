@@ -45,7 +45,7 @@ QUICK = (
 FORECAST_FIELDS = [
     "symbol", "model", "cutoff", "forecast", "quantiles", "scores", "series_scores", "calibration",
     "verdict", "run", "findings",
-    "not_loaded", "left_out", "summary",
+    "not_loaded", "left_out",
 ]  # fmt: skip
 BANDS = {"ds", "median", "lo-80", "hi-80", "lo-95", "hi-95"}
 

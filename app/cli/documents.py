@@ -137,7 +137,6 @@ def forecasts(
         "series_scores": {},
         "calibration": _calibration(result.outcomes) if result else {},
         "verdict": dataclasses.asdict(result.verdict) if result else None,
-        "summary": summarise(result.verdict, result.scores).document() if result else None,
         "run": _run(result.info) if result else None,
         "findings": [],
         "not_loaded": list(refused),
