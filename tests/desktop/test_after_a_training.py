@@ -95,6 +95,36 @@ def test_the_slider_replays_how_the_forecast_formed(bench: Workbench) -> None:
     assert_alive(bench)
 
 
+def test_the_judgement_page_leads_to_its_days(bench: Workbench) -> None:
+    brought_forward(bench, "results")
+    view, stepper = bench.results.judged, bench.layout.stepper
+    assert_sound(bench.window, "judgement-page")
+    chart = view.page.chart
+    click(chart, QPoint(chart.width() // 3, chart.height() // 2))
+    wait_until(stepper.isVisible, "the day that was clicked is on the chart")
+    clicked = bench.chart._origin.forecast
+    assert clicked is not None
+    click(stepper.slider, QPoint(stepper.slider.width() // 2, stepper.slider.height() // 2))
+    wait_until(stepper.slider.hasFocus, "the slider has the keyboard")
+    press_keys("Home")
+    wait_until(lambda: "(1 of" in stepper.text, "the first day is shown")
+    press_keys("ctrl+shift+space")
+    wait_until(lambda: stepper.slider.value() >= 2, "it plays")
+    press_keys("ctrl+shift+space")
+    wait_until(lambda: not stepper.playing, "and waits")
+    assert_sound(bench.window, "bar-replay")
+    click(view.unfold_button)
+    wait_until(view.tabs.isVisible, "all figures are unfolded")
+    view.tabs.setCurrentWidget(view.earned)
+    wait_until(lambda: view.earned.judged is not None, "the rules were traded")
+    assert_sound(bench.window, "earned")
+    click(view.unfold_button)
+    wait_until(view.page.isVisible, "the first page is back")
+    click(stepper._buttons["cancel"])
+    wait_until(lambda: not stepper.isVisible(), "all past forecasts are shown")
+    assert_alive(bench)
+
+
 def test_a_saved_network_dropped_on_the_window_forecasts(bench: Workbench, tmp_path: Path) -> None:
     saved = tmp_path / "gru.candlecast"
 
