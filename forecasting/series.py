@@ -365,8 +365,8 @@ class Panel:
         if not self.series:
             raise DataError("There is no series to work on.", "Load a file, a ticker or a sample.")
         symbols = self.symbols
-        double = next((s for s in symbols if symbols.count(s) > 1), None)
-        if double is not None:
+        if len(set(symbols)) < len(symbols):
+            double = next(s for s in symbols if symbols.count(s) > 1)
             raise DataError(f"Two series are called {double}.", "Load each symbol once.")
 
     def __len__(self) -> int:

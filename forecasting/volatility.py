@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ Target = Literal["log-return", "difference", "seasonal"]
 FLOOR = 1e-7
 #: Bars over which the regressors of the HAR model average the variance.
 HAR_BARS: tuple[int, ...] = (1, 5, 22, 250)
+#: Index of those whose mean over a panel is a regressor, too.
+_WEEK = 1
 #: Decays of the EWMAs of squared moves among its regressors; the first alone is the scale where
 #: there is too little to fit. The quicker one makes room for volatility that answers single moves,
 #: as GARCH has it.
@@ -366,15 +369,19 @@ class Har:
         )
         return cls(target, every, pooled, feedback, np.stack([sums.least, sums.most])[:, :-1])
 
-    def log_scale(self, panel: Panel) -> tuple[tuple[Floats, ...], Floats]:
+    def log_scale(
+        self, panel: Panel, market: Sequence[Floats] | None = None
+    ) -> tuple[tuple[Floats, ...], Floats]:
         """Return regressors X of each series, [T, P], and weights W, [P, H]: the log of the scale
         is X W.
 
-        Row t of X looks at bars up to t of the panel only.
+        Row t of X looks at bars up to t of the panel only. ``market`` is :func:`market_variance`
+        of a panel that has these series among others; by default that of the panel itself.
         """
         weights, width = 0.5 * self.coefficients, len(self.coefficients)
         limited = self.fitted is not None
-        designs = _regressors(panel, self.target, self.pooled, room=limited + bool(self.feedback))
+        room = limited + bool(self.feedback)
+        designs = _regressors(panel, self.target, self.pooled, room, market)
         if self.fitted is not None:
             weights = np.vstack([weights, np.full((1, weights.shape[1]), 0.5)])
             for design in designs:
@@ -391,6 +398,25 @@ class Har:
         """
         designs, weights = self.log_scale(panel)
         return tuple(np.exp(x @ weights[:, :steps]) for x in designs)
+
+    def scale_of(self, panel: Panel, index: int) -> Floats:
+        """Return the scale of one series of a panel, shape [T, H], as :meth:`scale` has it; what
+        all series together tell is worked out once a panel.
+        """
+        if self.target == "seasonal":
+            return self.scale(panel)[index]
+        market = None
+        if self.pooled:
+            known = _markets.setdefault(panel, {})
+            if self.target not in known:
+                known[self.target] = market_variance(panel, self.target)
+            market = [known[self.target][index]]
+        [design], weights = self.log_scale(Panel((panel[index],)), market)
+        return np.asarray(np.exp(design @ weights), np.float64)
+
+
+#: Market variance of panels by the unit of the moves, for as long as the panel lives.
+_markets: WeakKeyDictionary[Panel, dict[Target, list[Floats]]] = WeakKeyDictionary()
 
 
 @dataclass
@@ -497,9 +523,15 @@ def _constant(regressors: int, horizon: int) -> Floats:
     return coefficients
 
 
-def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> list[Floats]:
+def _regressors(
+    panel: Panel,
+    target: Target,
+    pooled: bool,
+    room: int = 0,
+    market: Sequence[Floats] | None = None,
+) -> list[Floats]:
     """Return the regressors of each series, [T, P], behind them ``room`` for further columns;
-    spikes are held where known.
+    spikes are held where known. ``market`` as of :meth:`Har.log_scale`.
     """
     own, ends = len(HAR_BARS) + len(_EWMA), np.cumsum([len(s) for s in panel])
     # One block for all: many small ones would leave holes where they were.
@@ -519,11 +551,27 @@ def _regressors(panel: Panel, target: Target, pooled: bool, room: int = 0) -> li
                 ),
             )
     if pooled:
-        for design, market in zip(
-            designs, mean_by_date(panel, [d[:, 1] for d in designs]), strict=True
-        ):
-            design[:, own] = market
+        if market is None:
+            market = mean_by_date(panel, [design[:, _WEEK] for design in designs])
+        for design, mean in zip(designs, market, strict=True):
+            design[:, own] = mean
     return designs
+
+
+def market_variance(panel: Panel, target: Target) -> list[Floats]:
+    """Return, at each bar of each series, the mean over the panel of the log variance of the last
+    5 bars, [T] a series; element t looks at bars up to its date only.
+    """
+    return mean_by_date(
+        panel,
+        [
+            as_known(
+                series,
+                lambda item: np.log(trailing_mean(bar_variance(item, target), HAR_BARS[_WEEK])),
+            )
+            for series in panel
+        ],
+    )
 
 
 def _own_regressors(variance: Floats, move: Floats, floor: Floats) -> Floats:

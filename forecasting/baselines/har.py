@@ -5,7 +5,7 @@ past.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -53,8 +53,9 @@ class RangeHar(Baseline):
         panel = without_spikes(panel, insample)
         har = Har.fit(panel, insample, horizon, target)
         moves: list[list[Floats]] = [[] for _ in range(horizon)]
-        for series, scale, known in zip(panel, har.scale(panel), insample, strict=True):
+        for index, (series, known) in enumerate(zip(panel, insample, strict=True)):
             check_cancelled()
+            scale = har.scale_of(panel, index)
             line = path(series, har.target)[:known]
             clear = clear_bars(series, har.target, known)
             first = min(self.warm_up, known // 4)
@@ -66,16 +67,30 @@ class RangeHar(Baseline):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Filtered:
-    """``moves`` holds the standardised moves of each step."""
+    """``moves`` holds the standardised moves of each step; ``shapes`` their quantiles [H, Q] by the
+    levels that were asked for.
+    """
 
     name: str
     har: Har
     moves: tuple[Floats, ...]
+    shapes: dict[tuple[float, ...], Floats] = field(default_factory=dict, repr=False)
 
     def predict(self, panel: Panel, origins: Origins, quantiles: tuple[float, ...]) -> Floats:
-        shape = np.stack(
+        if quantiles not in self.shapes:
+            self.shapes[quantiles] = self._shape(quantiles)
+        shape = self.shapes[quantiles]
+        values = np.empty((len(origins), *shape.shape))
+        for index, position, bars in by_series(origins):
+            change = self.har.scale_of(panel, index)[bars][:, :, None] * shape
+            values[position] = moved(panel[index].y[bars], change, self.har.target == "log-return")
+        return values
+
+    def _shape(self, quantiles: tuple[float, ...]) -> Floats:
+        """Return the quantiles of the standardised moves of each step, [H, Q]."""
+        return np.stack(
             [
                 np.quantile(step, quantiles)
                 if step.size >= _LEAST and step.any()
@@ -83,9 +98,3 @@ class _Filtered:
                 for step in self.moves
             ]
         )
-        scales = self.har.scale(panel)
-        values = np.empty((len(origins), *shape.shape))
-        for index, position, bars in by_series(origins):
-            change = scales[index][bars][:, :, None] * shape
-            values[position] = moved(panel[index].y[bars], change, self.har.target == "log-return")
-        return values

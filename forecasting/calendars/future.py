@@ -21,6 +21,7 @@ from forecasting.calendars.exchange import (
     rezoned,
     sessions_between,
 )
+from forecasting.calendars.remembered import remembered
 from forecasting.calendars.week import (
     DAY,
     WORKDAYS,
@@ -69,6 +70,11 @@ def future_sessions(series: PriceSeries, horizon: int) -> Dates:
     """
     if horizon <= 0:
         return np.empty(0, "datetime64[us]")
+    key = ("future", series.freq, series.tz, series.calendar, horizon)
+    return remembered(series.ds, key, lambda: _future_sessions(series, horizon)).copy()
+
+
+def _future_sessions(series: PriceSeries, horizon: int) -> Dates:
     count, unit = parsed(series.freq)
     if unit == "":
         return _step_on(series.ds, median_step(series), horizon)

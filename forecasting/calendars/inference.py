@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from forecasting.calendars.exchange import UNITS_US, US_A_DAY, crosses_midnight
+from forecasting.calendars.remembered import remembered
 from forecasting.calendars.week import DAY, WORKWEEK, days_between, weekday_of
 from forecasting.series import Dates
 
@@ -63,6 +64,10 @@ def infer_freq(ds: Dates) -> str:
     stamps = np.asarray(ds).astype("datetime64[us]")
     if stamps.size < 2:
         return ""
+    return remembered(stamps, ("freq",), lambda: _freq(stamps))
+
+
+def _freq(stamps: Dates) -> str:
     days = np.unique(stamps.astype("datetime64[D]"))
     return _day_freq(days) if days.size > 0.9 * stamps.size else _clock_freq(stamps)
 
@@ -124,17 +129,30 @@ def infer_calendar(symbol: str, ds: Dates, freq: str, tz: str = "") -> str:
     str
         ``24/7``, ``weekdays`` or an exchange_calendars code.
     """
-    days = np.unique(np.asarray(ds).astype("datetime64[D]"))
-    dense = bool(freq) and freq[-1] not in "WM"
-    if dense and (_trades_weekends(days) or _trades_through_a_weekend(np.asarray(ds), freq)):
+    stamps = np.asarray(ds)
+    never_closed, keeps_us_holidays = remembered(
+        stamps, ("week", freq), lambda: _week_evidence(stamps, freq)
+    )
+    if never_closed:
         return "24/7"
     named = calendar_of_ticker(symbol.strip().upper())
     if named:
         return named
-    evidence = _keeps_us_holidays(days) if dense else None
-    if evidence is None:
-        evidence = tz == "America/New_York"
-    return "XNYS" if evidence else "weekdays"
+    if keeps_us_holidays is None:
+        keeps_us_holidays = tz == "America/New_York"
+    return "XNYS" if keeps_us_holidays else "weekdays"
+
+
+def _week_evidence(ds: Dates, freq: str) -> tuple[bool, bool | None]:
+    """Tell whether bars fall on all days of the week, and whether they leave out the holidays that
+    only the United States keep; None where the dates do not tell.
+    """
+    if not freq or freq[-1] in "WM":
+        return False, None
+    days = np.unique(ds.astype("datetime64[D]"))
+    if _trades_weekends(days) or _trades_through_a_weekend(ds, freq):
+        return True, None
+    return False, _keeps_us_holidays(days)
 
 
 def calendar_of_ticker(ticker: str) -> str:

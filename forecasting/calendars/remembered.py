@@ -1,0 +1,38 @@
+"""What was found from dates, remembered: the series of a panel mostly share their dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import numpy as np
+
+from forecasting.series import Dates
+
+_T = TypeVar("_T")
+#: Most results that are remembered.
+_MOST = 64
+_found: dict[tuple[Hashable, ...], Any] = {}
+
+
+def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> _T:
+    """Return what was found before from the same dates, otherwise find it.
+
+    Parameters
+    ----------
+    ds : ndarray of datetime64, shape [T]
+    key : tuple
+        What is looked for, and all that it depends on beside the dates.
+    find : callable
+        Must depend on nothing else; its result is shared, so it must not be changed.
+    """
+    dates = np.ascontiguousarray(ds)
+    whole = (blake2b(dates.view(np.uint8).data, digest_size=16).digest(), dates.dtype.str, *key)
+    if whole not in _found:
+        result = find()
+        if len(_found) >= _MOST:
+            _found.clear()
+        _found[whole] = result
+        return result
+    return _found[whole]  # type: ignore[no-any-return]
