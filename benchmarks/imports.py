@@ -23,8 +23,8 @@ PAGE = ROOT / "docs" / "dependencies.md"
 DIRECT = {
     "arch": (
         "arch",
-        "GARCH volatility, of the baseline and of the scales of windows; the reference "
-        "implementation in Python",
+        "the price files of the samples; in tests, the reference of GARCH and of tests of many "
+        "forecasts",
     ),
     "charset-normalizer": ("charset_normalizer", "the encoding of price files that are not UTF-8"),
     "exchange-calendars": (

@@ -18,6 +18,7 @@ from forecasting.baselines import (
     default_baselines,
     season_length,
 )
+from forecasting.baselines.garch_likelihood import fit_garch, log_likelihood
 from forecasting.config import RunConfig
 from forecasting.errors import ConfigError, DataError
 from forecasting.series import Floats, Origins, Panel, PriceSeries
@@ -226,6 +227,45 @@ def test_garch_agrees_with_arch() -> None:
     shape = t.ppf(LEVELS, freedoms) * np.sqrt(1 - 2 / freedoms)
     expected = mean * np.arange(1, 6)[:, None] + np.sqrt(ahead.cumsum())[:, None] * shape
     np.testing.assert_allclose(100 * np.log(values / s.y[1401]), expected, rtol=0.02, atol=0.01)
+
+
+def shocks(bars: int, seed: int, alpha: float, beta: float, freedoms: float) -> np.ndarray:
+    """Return moves of a GARCH(1,1) with Student-t shocks, divided by their deviation."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.standard_t(freedoms, bars + 200) * np.sqrt(1 - 2 / freedoms)
+    found, variance = np.empty(bars + 200), 1.0
+    for bar, draw in enumerate(drawn):
+        found[bar] = np.sqrt(variance) * draw
+        variance = 1 - alpha - beta + alpha * found[bar] ** 2 + beta * variance
+    return found[200:] / found[200:].std()
+
+
+def test_garch_is_as_likely_as_that_of_arch() -> None:
+    from arch.univariate import GARCH, ConstantMean, StudentsT
+
+    lines = [shocks(600 + 100 * seed, seed, 0.08, 0.9, 5.0) for seed in range(5)]
+    for line, found in zip(lines, fit_garch(lines), strict=True):
+        model = ConstantMean(line, volatility=GARCH(1, 0, 1), distribution=StudentsT())
+        theirs = model.fit(disp="off").params.to_numpy()
+        assert log_likelihood(found, line) > log_likelihood(theirs, line) - 0.05
+        np.testing.assert_allclose(found, theirs, rtol=0.1, atol=0.05)
+
+
+def test_garch_of_one_series_does_not_depend_on_the_others() -> None:
+    lines = [shocks(400 + 150 * seed, seed, 0.1, 0.8, 6.0) for seed in range(4)]
+    together = fit_garch(lines)
+    for line, found in zip(lines, together, strict=True):
+        np.testing.assert_allclose(found, fit_garch([line])[0], rtol=1e-3, atol=1e-4)
+    assert fit_garch([]).shape == (0, 5)
+
+
+def test_garch_copes_with_shocks_that_do_not_cluster() -> None:
+    line = np.random.default_rng(0).normal(size=900)
+    mean, omega, alpha, beta, freedoms = fit_garch([line / line.std()])[0]
+    assert omega / (1 - alpha - beta) == pytest.approx(1, abs=0.1)
+    assert alpha < 0.05
+    assert freedoms > 15
+    assert abs(mean) < 0.1
 
 
 def test_short_series_borrow_from_the_others() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from forecasting.baselines.baseline import Baseline, by_series, moved
+from forecasting.baselines.garch_likelihood import carried, fit_garch
 from forecasting.baselines.spread import winsorised
 from forecasting.cancellation import check_cancelled
 from forecasting.events import Predictor
@@ -29,7 +30,7 @@ _MOST_DEVIATIONS = 12.0
 
 class GarchT(Baseline):
     """GARCH(1,1) with constant mean and Student-t shocks (Bollerslev 1987), each series on its own,
-    by ``arch``.
+    by maximum likelihood.
 
     Parameters are fitted once, in sample, and frozen; the variance is then filtered bar by bar. The
     variance of an h-bar move is the sum of the forecast variances; its shape is kept the t
@@ -53,7 +54,7 @@ class GarchT(Baseline):
     def fit(self, panel: Panel, insample: Sequence[int], horizon: int) -> Predictor:
         """Fit every series to its in-sample bars."""
         target = resolve_target(panel)
-        own: dict[int, Floats] = {}
+        learned: dict[int, Floats] = {}
         units = np.zeros(len(panel))
         for index, (series, known) in enumerate(
             zip(without_spikes(panel, insample), insample, strict=True)
@@ -65,32 +66,18 @@ class GarchT(Baseline):
                     moves(series, target)[None, 1:known][:, trading], _MOST_DEVIATIONS
                 )[0]
                 units[index] = changes.std()
-                own[index] = _estimate(changes)
-        others = np.median([*own.values()], axis=0) if own else np.array(_USUAL)
-        parameters = np.array([own.get(index, others) for index in range(len(panel))])
+                learned[index] = changes / changes.std()
+        own = fit_garch([*learned.values()])
+        others = np.median(own, axis=0) if len(own) else np.array(_USUAL)
+        parameters = np.tile(others, (len(panel), 1))
+        parameters[[*learned]] = own
         return _Garch(self.name, horizon, target, parameters, units)
-
-
-def _estimate(returns: Floats) -> Floats:
-    """Return mean, omega, alpha, beta and degrees of freedom of the returns divided by their
-    deviation, by maximum likelihood.
-    """
-    from arch.univariate import GARCH, ConstantMean, StudentsT
-
-    model = ConstantMean(
-        returns / returns.std(),
-        volatility=GARCH(p=1, o=0, q=1),
-        distribution=StudentsT(),
-        rescale=False,
-    )
-    found = model.fit(disp="off", show_warning=False).params
-    return np.array([float(found[name]) for name in ("mu", "omega", "alpha[1]", "beta[1]", "nu")])
 
 
 @dataclass(frozen=True)
 class _Garch:
-    """``parameters`` [S, 5] as :func:`_estimate` returns them; ``units`` [S] they are in, 0: the
-    deviation of all seen so far.
+    """``parameters`` [S, 5] as of :func:`fit_garch`; ``units`` [S] they are in, 0: the deviation of
+    all seen so far.
     """
 
     name: str
@@ -117,13 +104,12 @@ class _Garch:
         """Return the unit [n] and the forecast deviation of the next h-bar moves [n, H], of
         moves [T] up to each bar only.
         """
-        from scipy.signal import lfilter
-
         mean, omega, alpha, beta, _ = self.parameters[index]
         so_far = np.sqrt(np.cumsum(line**2) / np.maximum(np.arange(line.size), 1))
         unit = np.full(line.size, self.units[index]) if self.units[index] else so_far
         shocks = omega * unit**2 + alpha * (line - mean * unit) ** 2
-        ahead, _ = lfilter([1.0], [1.0, -beta], shocks, zi=[beta * unit[0] ** 2])
+        shocks[0] += beta * unit[0] ** 2
+        ahead = carried(shocks[None], np.array([[beta]]))[0]
         persistence = min(alpha + beta, _MOST_PERSISTENT)
         level = (omega * unit**2 / (1 - persistence))[bars, None]
         variances = level + persistence ** np.arange(self.horizon) * (ahead[bars, None] - level)
