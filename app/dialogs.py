@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
+    QInputDialog,
     QLabel,
     QMessageBox,
     QPlainTextEdit,
@@ -150,6 +151,14 @@ def ask_overwrite(parent: QWidget, name: str) -> bool:
     )
     over = box.addButton(_tr("Overwrite"), QMessageBox.ButtonRole.DestructiveRole)
     return _clicked(box, box.addButton(QMessageBox.StandardButton.Cancel)) is over
+
+
+def ask_seeds(parent: QWidget) -> int:
+    """Ask with how many seeds a run is to be repeated; 0 for none."""
+    count, chosen = QInputDialog.getInt(
+        parent, _tr("Repeat a run"), _tr("Seeds, from that of the run on:"), 5, 1, 100
+    )
+    return count if chosen else 0
 
 
 def ask_holdings(parent: QWidget, preferences: Preferences) -> str:

@@ -196,6 +196,8 @@ class Preferences:
     _export_look = _Value(str, "")
     _folder = _Value(str, "")
     _indicators = _Value[tuple[str, ...]](tuple[str, ...], ())
+    #: Keys of the columns of the table of runs; () for the usual ones.
+    run_columns = _Value[tuple[str, ...]](tuple[str, ...], ())
     _hidden = _Value[tuple[str, ...]](tuple[str, ...], ())
     _recent = _Value[tuple[str, ...]](tuple[str, ...], ())
 

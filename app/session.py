@@ -55,6 +55,7 @@ State = Literal[
     "training",
     "paused",
     "searching",
+    "tuning",
     "backtesting",
     "auditing",
     "forecasting",
@@ -63,7 +64,7 @@ State = Literal[
 
 #: What is done with the trained series: each begins once the engine is ready, and can be stopped or
 #: cancelled.
-Activity = Literal["training", "searching", "backtesting", "auditing", "forecasting"]
+Activity = Literal["training", "searching", "tuning", "backtesting", "auditing", "forecasting"]
 
 PULSE_MS = 33
 #: Events between two looks at the clock.

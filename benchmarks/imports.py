@@ -33,6 +33,10 @@ DIRECT = {
     ),
     "jinja2": ("jinja2", "the pages of reports: one template, in which all text is escaped"),
     "numpy": ("numpy", "arrays"),
+    "optuna": (
+        "optuna",
+        "the search for settings: its tree-structured Parzen estimator, in memory",
+    ),
     "pandas": ("pandas", "yfinance and exchange_calendars speak it; dates with time zones"),
     "pandas-ta-classic": ("pandas_ta_classic", "the indicators of the chart; agrees with TA-Lib"),
     "platformdirs": ("platformdirs", "where settings, data and caches belong on each system"),

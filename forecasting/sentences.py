@@ -360,6 +360,22 @@ SENTENCES: dict[str, Sentence] = {
         "there are at least 20 independent origins.",
         {"tries": "4", "before": "0.012", "after": "0.047"},
     ),
+    "searched": Sentence(
+        _DOUBTS,
+        "These settings are the best of {trials} that were tried, which count as {tries} "
+        "independent tries.",
+        "A search chose the settings before the test part was looked at, and there is no p-value "
+        "of a gain to correct.",
+        {"trials": "50", "tries": "18"},
+    ),
+    "searched-corrected": Sentence(
+        _DOUBTS,
+        "These settings are the best of {trials} that were tried, which count as {tries} "
+        "independent tries: p was {before} and is {after} after correction for that.",
+        "A search chose the settings before the test part was looked at, the network is ahead, "
+        "and there are at least 20 independent origins.",
+        {"trials": "50", "tries": "18", "before": "0.002", "after": "0.035"},
+    ),
     "leak": Sentence(
         _DOUBTS,
         "A skill of {size} one bar ahead is rare: check for a leak before believing it.",

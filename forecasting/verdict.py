@@ -52,6 +52,7 @@ def judge(
     *,
     tries: int = 1,
     start: str = "the volatility model",
+    searched: int = 0,
 ) -> Verdict:
     """Judge a model against the best baseline on the same origins, and tell how it stands against
     the random walk.
@@ -73,6 +74,9 @@ def judge(
         looks good by chance as well.
     start : str
         What the network starts from, in words.
+    searched : int
+        Settings that a search tried before these origins, of which the model's are the best; 0
+        without a search. ``tries`` says how many independent ones they are worth.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def judge(
     notes = [
         *(_gained(gained) if gained is not None and gained.origins else ()),
         *(_added(added, start) if added is not None and added.origins else ()),
-        *_doubts(ours, outcomes[best], test, tests[best], tries),
+        *_doubts(ours, outcomes[best], test, tests[best], tries, searched),
         *([tell("points-only", model=model)] if points_only(ours) else _calibration(ours)),
         *_zero_shot(outcomes),
         *_direction(ours),
@@ -545,7 +549,12 @@ def _gained(test: Comparison) -> Iterator[str]:
 
 
 def _doubts(
-    ours: Outcomes, reference: Outcomes, test: Comparison, raw: Comparison, tries: int
+    ours: Outcomes,
+    reference: Outcomes,
+    test: Comparison,
+    raw: Comparison,
+    tries: int,
+    searched: int = 0,
 ) -> Iterator[str]:
     """Yield what weakens the verdict."""
     if test.origins and not test.enough:
@@ -556,11 +565,11 @@ def _doubts(
         yield tell("worth", worth=worth, ones="one" if worth == 1 else "ones", **texts)
     if tries > 1:
         changed = raw.skill > 0 and math.isfinite(raw.p_value) and test.p_value != raw.p_value
+        name = "searched" if searched else "tries"
+        counts = {"tries": tries} | ({"trials": searched} if searched else {})
         corrected = {"before": f"{raw.p_value:.2g}", "after": f"{test.p_value:.2g}"}
         yield (
-            tell("tries-corrected", tries=tries, **corrected)
-            if changed
-            else tell("tries", tries=tries)
+            tell(f"{name}-corrected", **counts, **corrected) if changed else tell(name, **counts)
         )
     broken, first = broken_band(reference), compare(_first_step(ours), _first_step(reference))
     if broken:

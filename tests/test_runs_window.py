@@ -19,8 +19,9 @@ from window_bench import idle, price_file, texts, wait, window
 
 from app import dialogs
 from app.charts.compare import MOST, hue
+from app.features.runs.columns import COLUMNS
 from app.features.runs.difference_dialog import DifferenceDialog
-from app.features.runs.table import COLUMNS
+from app.features.runs.loss_dialog import LossDialog
 from app.theme import DARK, LIGHT, contrast
 from app.window.workbench import Workbench
 from forecasting.errors import SourceError
@@ -98,7 +99,7 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
     dialog.close()
 
     panel.model.setData(
-        panel.table.model().mapToSource(panel.table.model().index(0, 10)),
+        panel.table.model().mapToSource(panel.table.model().index(0, len(COLUMNS) - 1)),
         "the small one",
         Qt.ItemDataRole.EditRole,
     )
@@ -120,6 +121,67 @@ def test_runs_are_found_compared_told_apart_noted_and_deleted(bench: Workbench) 
 
 
 @pytest.mark.slow
+def edit(bench: Workbench, row: int, title: str, text: str) -> None:
+    panel = bench.layout.runs
+    column = [item.title for item in panel.model.columns].index(title)
+    index = panel.table.model().mapToSource(panel.table.model().index(row, column))
+    assert panel.model.setData(index, text, Qt.ItemDataRole.EditRole)
+    idle(bench)
+
+
+def test_runs_have_names_tags_and_columns_of_settings_and_are_grouped(bench: Workbench) -> None:
+    panel = bench.layout.runs
+    for seed, skill in ((1, 0.01), (2, 0.03)):
+        finished(bench, horizon=6, seed=seed, skill=skill)
+    finished(bench, horizon=4, seed=1, skill=0.05)
+    edit(bench, 0, "Name", "short one")
+    edit(bench, 0, "Tags", "best, good best")
+    assert (cell(bench, 0, "Name"), cell(bench, 0, "Tags")) == ("short one", "best good")
+    panel.search.setText("good")
+    assert panel.table.model().rowCount() == 1
+    panel.search.clear()
+
+    panel.columns_button.menu().aboutToShow.emit()
+    panel._choose("train.learning_rate", True)
+    panel._choose("verdict", False)
+    titles = [column.title for column in panel.model.columns]
+    assert "Learning rate" in titles
+    assert "Verdict" not in titles
+    assert titles[-1] == "Notes"
+    assert "train.learning_rate" in bench._preferences.run_columns
+    rate = titles.index("Learning rate")
+    assert float(panel.table.model().index(0, rate).data()) > 0
+    panel.table.sortByColumn(rate, Qt.SortOrder.AscendingOrder)
+
+    panel.group_by("seeds")
+    sheet = panel.groups.sheet
+    assert list(sheet["Runs"]) == [2, 1]
+    assert sheet["Skill %"][0] == pytest.approx(2.0)
+    assert sheet["± Skill %"][0] == pytest.approx(2**0.5)
+    panel.groups.selectRow(0)
+    assert panel.table.model().rowCount() == 2
+    panel.group_by("tags")
+    assert set(panel.groups.sheet["tag"]) == {"best", "good", "no tag"}
+    panel.group_by("")
+    assert panel.groups.isHidden()
+    assert panel.table.model().rowCount() == 3
+
+    choose(bench, 0, 1, 2)
+    panel.acts["losses"].trigger()
+    wait(lambda: any(isinstance(one, LossDialog) for one in QApplication.topLevelWidgets()))
+    dialog = next(one for one in QApplication.topLevelWidgets() if isinstance(one, LossDialog))
+    assert "mean of 2 seeds" in dialog.chart.table()
+    assert sum("seed" in name for name in dialog.chart.table()) == 4
+    dialog.close()
+    panel.acts["delete"].trigger()
+    idle(bench)
+    bench.runs.put_back()
+    idle(bench)
+    assert "short one" in [cell(bench, row, "Name") for row in range(3)] or "short one" in [
+        run.name for run in panel.model.runs
+    ]
+
+
 def test_no_more_runs_are_drawn_than_can_be_told_apart(bench: Workbench) -> None:
     for seed in range(MOST + 1):
         finished(bench, seed=seed)

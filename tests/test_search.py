@@ -4,8 +4,13 @@ the search.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +22,16 @@ import pytest
 from app.cli import main
 from forecasting import CandlecastError, Panel, PriceSeries, RunConfig, api, jobs
 from forecasting.errors import ConfigError
-from forecasting.events import Event, Notice
+from forecasting.events import Event, Notice, Progress
+from forecasting.model_registry import MODELS
 from forecasting.search import (
     Budget,
+    SearchBegan,
     SearchFinished,
     SearchPlan,
     Trial,
     TrialEnded,
+    arena,
     blocks_before_test,
     effective_tries,
     make_sampler,
@@ -31,6 +39,7 @@ from forecasting.search import (
 )
 from forecasting.search.space import space_from
 from forecasting.search.trials import Trials
+from forecasting.store import SearchStore, StoredTrial
 from forecasting.windows import split_panel
 
 CONFIG = RunConfig().changed(
@@ -328,6 +337,147 @@ def test_the_search_of_notebooks_gives_settings_trials_and_the_verdict() -> None
     assert len(result.trials) == 2
     assert str(result) == result.verdict.sentence
     assert isinstance(result.config, RunConfig)
+
+
+def _cut_short(after: int, sampler: str) -> None:
+    """Begin a search and leave it after some trials, as a window that is closed does."""
+    job = jobs.search(walk(), CONFIG, plan(4, sampler), space_from(SPACE, CONFIG))
+    ended = 0
+    for event in job:
+        ended += isinstance(event, TrialEnded)
+        if ended == after:
+            break
+    job.close()
+
+
+@pytest.mark.parametrize("sampler", [pytest.param("random", marks=pytest.mark.slow), "tpe"])
+def test_a_search_that_was_cut_short_goes_on_with_the_same_trials(sampler: str) -> None:
+    if sampler == "tpe":
+        pytest.importorskip("optuna")
+    whole, _ = searched(walk(), plan(4, sampler))
+    _cut_short(3, sampler)
+    resumed, events = searched(walk(), plan(4, sampler, resume=True))
+    assert losses(resumed) == losses(whole)
+    began = next(e for e in events if isinstance(e, SearchBegan))
+    assert began.earlier == 3
+    assert [e.number for e in events if isinstance(e, TrialEnded)] == [
+        t.number for t in whole.trials.items
+    ]
+    assert resumed.verdict.p_value == pytest.approx(whole.verdict.p_value)
+    with SearchStore() as store:
+        stored = store.find(resumed.key)
+        assert stored.state == "finished"
+        assert stored.result["verdict"]["outcome"] == resumed.verdict.outcome
+        assert len(store.trials(resumed.key)) == len(whole.trials.items)
+
+
+def test_there_is_nothing_to_resume_of_other_settings() -> None:
+    space = space_from({"hidden_size": [1, 2]}, CONFIG)
+    with pytest.raises(CandlecastError, match="no search of these prices"):
+        list(jobs.search(walk(), CONFIG, plan(1, resume=True), space))
+
+
+def test_a_damaged_trial_of_the_store_is_left_out_and_told_of() -> None:
+    finished, _ = searched(walk(seed=5), plan(1))
+    with SearchStore() as store:
+        trial = store.trials(finished.key)[1]
+        changed = StoredTrial(trial.record, b"nonsense")
+        store.put_trial(finished.key, changed, 1.0)
+        assert len(store.trials(finished.key)) == 2
+        with store._writing() as db:
+            db.execute("UPDATE search_trial SET checksum = 1 WHERE number = 1")
+        assert [t.record.number for t in store.trials(finished.key)] == [0]
+        assert any("damaged" in finding.message for finding in store.findings)
+        store.delete([finished.key])
+        assert store.trials(finished.key) == ()
+
+
+def test_a_pause_holds_the_search_until_it_is_lifted() -> None:
+    held = [False, True, True, False]
+    events = list(
+        jobs.search(
+            walk(),
+            CONFIG,
+            plan(1),
+            space_from(SPACE, CONFIG),
+            should_pause=lambda: bool(held) and held.pop(0),
+        )
+    )
+    paused = [e for e in events if isinstance(e, Progress) and e.message == "Paused"]
+    assert len(paused) == 2
+    assert isinstance(events[-1], SearchFinished)
+
+
+def test_the_arena_tries_every_network_with_and_without_each_group_of_inputs() -> None:
+    space, candidates = arena(CONFIG, walk())
+    networks = {(values["model"], values["bidirectional"]) for values in candidates}
+    assert {name for name, _ in networks} == set(MODELS)
+    assert ("gru", True) in networks
+    assert ("transformer", True) not in networks
+    first = candidates[: len(networks)]
+    assert all(values["indicators"] is False for values in first), "networks come first"
+    for network in networks:
+        mine = [v for v in candidates if (v["model"], v["bidirectional"]) == network]
+        assert [v["dates"] for v in mine].count(True) == 1
+        assert [v["indicators"] for v in mine].count(True) == 1
+    assert {d.name for d in space.dimensions} == {"model", "bidirectional", "dates", "indicators"}
+    finished, _ = searched(walk(), plan(2, arena=True))
+    assert len(finished.trials.items) == 3
+    assert finished.trials.baselines.keys() >= {"random-walk", "drift"}
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_after_kill_9(tmp_path: Path) -> None:
+    words = [
+        *("search", str(_file(tmp_path)), "--trials", "5", "--sampler", "random"),
+        *("--horizon", "1", "--hidden-size", "2", "--epochs", "2", "--device", "cpu"),
+        *("--baselines", "drift", "--test-size", "40", "--json"),
+    ]
+    command = [sys.executable, "-m", "app", *words]
+    home = {**os.environ, "CANDLECAST_HOME": str(tmp_path / "home")}
+    running = subprocess.Popen(command, env=home, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    path = tmp_path / "home" / "candlecast.sqlite"
+
+    def ended() -> int:
+        with contextlib.suppress(CandlecastError), SearchStore(path) as store:
+            found = store.searches()
+            trials = store.trials(found[0].key) if found else ()
+            return sum(t.record.ended > 0 for t in trials)
+        return 0
+
+    while ended() < 3 and running.poll() is None:
+        time.sleep(0.05)
+    running.kill()
+    running.communicate()
+    assert running.returncode == -signal.SIGKILL
+    before = ended()
+    resumed = subprocess.run([*command, "--resume"], env=home, capture_output=True, check=True)
+    document = json.loads(resumed.stdout)
+    other = {**home, "CANDLECAST_HOME": str(tmp_path / "other")}
+    whole = json.loads(subprocess.run(command, env=other, capture_output=True, check=True).stdout)
+    assert before >= 3
+    assert [(t["values"], t["state"], t["losses"]) for t in document["trials"]] == [
+        (t["values"], t["state"], t["losses"]) for t in whole["trials"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_finds_what_one_process_finds(
+    found: SearchFinished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        silence_logs=50,
+    ) as cluster:
+        other, _ = searched(walk(), plan(cluster=cluster.scheduler_address))
+    assert losses(other) == losses(found)
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ from app.cli.odds import odds, portfolio
 from app.cli.progress import Stopper, UnfinishedError, finish, settled
 from app.cli.runs import keep_backtest, keep_run, runs_cli
 from app.cli.search import search
+from app.cli.searches import searches_cli
 from app.cli.terminal import OutputError, prepare, say, show, written
 from app.cli.trading_rules import judged_rules, rule_options, show_rules, write_rules
 from app.cli.watch import watch
@@ -90,6 +91,7 @@ cli = typer.Typer(
     "130 ended by Ctrl-C, 143 by SIGTERM; while training, with everything written.",
 )
 cli.add_typer(runs_cli, name="runs")
+cli.add_typer(searches_cli, name="searches")
 cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
 cli.command()(odds)
 cli.command()(portfolio)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from forecasting.sources.options import Request, TickerOptions
 if TYPE_CHECKING:
     from app.cli.documents import Document
     from forecasting.config import InputConfig
-    from forecasting.events import BacktestFinished, RunResult
+    from forecasting.events import BacktestFinished, Event, RunResult
     from forecasting.series import Forecast, Panel
     from forecasting.store import RunRecord, RunStore, StoredRun
     from forecasting.store.outcomes import StoredOutcomes
@@ -206,6 +207,8 @@ def _print_run(run: StoredRun, curves: Curves, told: StoredOutcomes, by_step: bo
     )
     for item in run.record.series:
         show(f"  {item.symbol}: {item.reference or 'memory'}, {item.fingerprint}")
+    if run.name or run.tags:
+        show(f"  Name: {run.name or '-'}; tags: {', '.join(run.tags) or '-'}")
     if run.notes:
         show(f"  Notes: {run.notes}")
     unknown = dict.fromkeys(brief_headings(), math.nan)
@@ -318,6 +321,71 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
     return stopper.exit_status
 
 
+@runs_cli.command("repeat")
+def repeat(
+    key: Key,
+    seeds: Annotated[
+        int, typer.Option(metavar="K", min=1, max=1000, help="Seeds, from that of the run on.")
+    ] = 5,
+    as_json: AsJson = False,
+) -> int:
+    """Train a run again with several seeds, keep each, and show mean and spread of its scores."""
+    from forecasting import jobs
+    from forecasting.jobs.repeating import RepeatFinished, SeedEnded
+
+    with _opened() as store:
+        run, _curves = store.find(key)
+    panel = _prices_of(run)
+    rows: list[dict[str, Any]] = []
+
+    def stored(events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, SeedEnded):
+                _keep_again(run, event.result)
+                verdict = event.result.verdict
+                scores = next(iter(event.result.scores.values()))
+                row = {"seed": event.seed, "outcome": verdict.outcome, "skill": verdict.skill}
+                rows.append(row | dict(scores))
+            yield event
+
+    with Stopper().listening() as stopper:
+        job = jobs.repeat(panel, run.config, seeds, stopper)
+        found = finish(stored(stopper.following(job)), RepeatFinished)
+    if as_json:
+        from app.cli import documents
+
+        spread = {name: dataclasses.asdict(item) for name, item in found.spread.items()}
+        show(
+            documents.to_json(
+                {"key": run.key, "seeds": rows, "spread": spread, "beats": found.beats}
+            )
+        )
+    else:
+        for row in rows:
+            show(f"  seed {row['seed']}: {row['outcome']}, skill {row['skill']:.2%}")
+        show(found.sentence)
+    return stopper.exit_status
+
+
+@runs_cli.command("label")
+def label(
+    key: Key,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What the run is called; '' for none.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="WORD", help="Words to find it by; repeatable.")
+    ] = None,
+) -> None:
+    """Give a run a name and tags; what is not given stays."""
+    with _opened() as store:
+        run, _curves = store.find(key)
+        chosen = run.tags if tag is None else tuple(tag)
+        store.label(run.key, run.name if name is None else name, chosen)
+        run, _curves = store.find(run.key)
+    show(f"{run.key}: {run.name or 'no name'}; tags: {', '.join(run.tags) or 'none'}.")
+
+
 def _same_skill(then: float, now: float) -> bool:
     """Tell whether two skills are the same up to :data:`_SKILL_ROUNDING`; two that are not known
     are.
@@ -402,7 +470,7 @@ def _read() -> tuple[list[StoredRun], list[str]]:
 def _told(run: StoredRun) -> str:
     return (
         f"{run.key} {run.symbols} {run.model} {run.record.kind} {run.record.verdict.outcome} "
-        f"{run.notes}"
+        f"{run.notes} {run.name} {' '.join(run.tags)}"
     ).lower()
 
 
@@ -469,6 +537,8 @@ def _document(run: StoredRun, *, full: bool = False) -> Document:
         "seed": record.seed,
         "device": record.device,
         "notes": run.notes,
+        "name": run.name,
+        "tags": list(run.tags),
     }
     if full:
         document |= {

@@ -16,9 +16,12 @@ from app.cli.loading import accept, load, short_series_dropped
 from app.cli.progress import Stopper, finish
 from app.cli.terminal import show
 from forecasting.config import GROUPS
+from forecasting.errors import ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from forecasting.search import SearchFinished, Trial
 
 #: Minutes that a search takes where no budget is given.
@@ -46,9 +49,37 @@ def search(
             "rate, target.",
         ),
     ] = None,
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Search these settings only: input_size,model.",
+        ),
+    ] = "",
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="Processes for the trials.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Run the trials on the workers of a Dask scheduler, tcp://...."
+        ),
+    ] = None,
+    try_all: Annotated[
+        bool,
+        typer.Option(
+            "--try-all",
+            help="Try every network, with and without each group of inputs, instead of a space.",
+        ),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the latest search of these sources and settings; the budget may "
+            "differ.",
+        ),
+    ] = False,
     blocks: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=50, help="Validation blocks before the test part."),
@@ -77,6 +108,7 @@ def search(
     from forecasting import jobs
     from forecasting.search import Budget, SearchFinished, SearchPlan, read_space
 
+    _check_together(try_all, space, workers, cluster)
     experiment = run_config(config, settings)
     searched = read_space(space, experiment) if space else None
     check_targets([save_config] if save_config else [], sources)
@@ -85,7 +117,9 @@ def search(
     loaded = short_series_dropped(loaded, experiment.task.input_size)
     accept(loaded.panel, accept_findings)
     limit = _MINUTES if minutes is None and trials is None else minutes or 0.0
-    plan = SearchPlan(Budget(limit, trials or 0), blocks, sampler, workers)
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    budget = Budget(limit, trials or 0)
+    plan = SearchPlan(budget, blocks, sampler, workers, cluster or "", try_all, resume, names)
     with Stopper().listening() as stopper:
         job = jobs.search(loaded.panel, experiment, plan, searched, stopper)
         finished = finish(stopper.following(job), SearchFinished)
@@ -100,6 +134,20 @@ def search(
     return stopper.exit_status
 
 
+def _check_together(try_all: bool, space: Path | None, workers: int, cluster: str | None) -> None:
+    """Refuse options that contradict each other."""
+    if try_all and space is not None:
+        raise ConfigError(
+            f"--try-all tries a list of its own, and --space {space} names another.",
+            "Leave one of the two out.",
+        )
+    if cluster and workers > 1:
+        raise ConfigError(
+            f"--cluster {cluster} and --workers {workers} are two places for the same trials.",
+            "Leave one of the two out.",
+        )
+
+
 def document(finished: SearchFinished) -> dict[str, Any]:
     """Return the result of a search as a document: ``best``, ``trials`` and ``verdict``."""
     best = finished.best
@@ -109,7 +157,8 @@ def document(finished: SearchFinished) -> dict[str, Any]:
             "validation": _validation(finished),
         },
         "trials": [_trial(trial) for trial in finished.trials.items],
-        "verdict": dataclasses.asdict(finished.verdict) | {"sampler": finished.sampler},
+        "verdict": dataclasses.asdict(finished.verdict)
+        | {"sampler": finished.sampler, "search": finished.key},
     }
 
 
@@ -128,7 +177,7 @@ def _validation(finished: SearchFinished) -> dict[str, Any]:
         "loss": best.loss,
         "loss_of_defaults": base,
         "skill": 1 - best.loss / base if base > 0 else math.nan,
-        "unit": "bp" if trials.relative else "scaled",
+        "unit": trials.unit,
         "baselines": {name: float(np.nanmean(loss)) for name, loss in trials.baselines.items()},
         "origins": len(dates),
         "first": str(dates[0])[:19],
@@ -144,6 +193,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "loss": trial.loss,
         "losses": list(trial.running_loss),
         "seconds": round(trial.seconds, 3),
+        "at": round(trial.at, 3),
         "reason": trial.reason,
     }
 
@@ -167,14 +217,33 @@ def _show(finished: SearchFinished) -> None:
             f"On validation, that none is better than the defaults: {_p(verdict.hansen)} "
             f"(Hansen), {_p(verdict.white)} (White)."
         )
-    done = sorted((t for t in trials.items if t.state == "complete"), key=lambda t: t.loss)
-    unit = "bp" if trials.relative else "scaled"
     show("")
-    show(f"Best on validation (CRPS, {unit}):")
-    for trial in done[:_SHOWN]:
-        values = ", ".join(f"{name} {value}" for name, value in trial.values.items())
-        name = "defaults" if trial.number == 0 else f"trial {trial.number}"
-        show(f"  {trial.loss:.4f}  {name}: {values}")
+    show(f"Best on validation (CRPS, {trials.unit}):")
+    for line in _ranking(finished)[:_SHOWN]:
+        show(line)
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """Write settings in a line, numbers with four digits."""
+    texts = (
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+    )
+    return ", ".join(texts)
+
+
+def _ranking(finished: SearchFinished) -> list[str]:
+    """Return trials that ran on all blocks and baselines as lines, the best first."""
+    import numpy as np
+
+    trials = finished.trials
+    rows = [(float(np.nanmean(loss)), f"baseline {n}") for n, loss in trials.baselines.items()]
+    for trial in trials.items:
+        if trial.state == "complete":
+            values = in_words(trial.values)
+            name = f"trial {trial.number}" if trial.number else "defaults"
+            rows.append((trial.loss, f"{name}: {values}"))
+    return [f"  {loss:.4f}  {text}" for loss, text in sorted(rows)]
 
 
 def _p(value: float) -> str:

@@ -33,6 +33,8 @@ class FeatureController(QObject):
         Message and hint of what could not be read or written.
     undo_offered : Signal
         The last change can be put back by :meth:`put_back`.
+    run_stored : Signal
+        Key of a run that was stored and is to be shown.
     """
 
     changed = Signal()
@@ -40,6 +42,7 @@ class FeatureController(QObject):
     notified = Signal(str, str)
     warned = Signal(str, str)
     undo_offered = Signal()
+    run_stored = Signal(str)
 
     @property
     def can_put_back(self) -> bool:

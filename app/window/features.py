@@ -10,11 +10,12 @@ from app.features.inputs.feature import INPUTS
 from app.features.judge.feature import JUDGE
 from app.features.odds.feature import ODDS
 from app.features.portfolio.feature import PORTFOLIO
+from app.features.search.feature import SEARCH
 from app.features.spec import FeatureSpec
 from app.features.watch.feature import WATCH
 
 #: In the order of their docks.
-FEATURES: tuple[FeatureSpec, ...] = (ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS, WATCH)
+FEATURES: tuple[FeatureSpec, ...] = (SEARCH, ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS, WATCH)
 
 
 def commands() -> Mapping[str, Command]:

@@ -178,6 +178,7 @@ class Workbench(QObject):
             self.model,
             self.watchlist_controller,
             self.export_controller.may_forget,
+            preferences,
         )
         self.features = self._make_features()
         self.drawings_controller = DrawingsController(
@@ -600,6 +601,7 @@ class Workbench(QObject):
 
     def _wire_feature(self, feature: FeatureController) -> None:
         feature.refused.connect(self.report)
+        feature.run_stored.connect(self.runs.show_stored)
         feature.notified.connect(self.banner.show_notice)
         feature.warned.connect(self.banner.show_lasting)
         feature.undo_offered.connect(partial(self.training_controller.offer_undo, feature))
@@ -801,6 +803,7 @@ class Workbench(QObject):
             "training": self.tr("Training…"),
             "paused": self.tr("Paused"),
             "searching": self.tr("Looking for a learning rate…"),
+            "tuning": self.tr("Trying settings…"),
             "backtesting": self.tr("Testing through history…"),
             "auditing": self.tr("Looking for leaks…"),
             "forecasting": self.tr("Forecasting…"),

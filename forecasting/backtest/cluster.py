@@ -15,6 +15,7 @@ from forecasting.backtest.work import Fold, FoldRun, Work
 from forecasting.backtest.workers import Workers, finished
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Notice
+from forecasting.series import Panel
 
 _Value = TypeVar("_Value")
 _CONNECT_S = 15
@@ -45,11 +46,11 @@ class Cluster(Workers):
 
     def __init__(self, address: str, work: Work) -> None:
         self._address = address
-        self._client = _connected(address)
+        self._client = connected(address)
         try:
-            _check_versions(self._client)
+            check_versions(self._client)
             self._id = secrets.token_hex(8)
-            self._work = self._asked(lambda: _sent(self._client, work))
+            self._work = self._asked(lambda: sent(self._client, work))
             self._executor = self._client.get_executor(pure=False)
             self._open: set[Future[FoldRun]] = set()
             self._workers = self._looked()
@@ -112,7 +113,7 @@ class Cluster(Workers):
         """Have unfinished folds end early, and leave the cluster."""
         with contextlib.suppress(OSError, CancelledError):
             if self._open:
-                self._client.run(_give_up, self._id, on_error="ignore")
+                self._client.run(give_up, self._id, on_error="ignore")
                 for future in self._open:
                     future.cancel()
         with contextlib.suppress(OSError):
@@ -132,7 +133,14 @@ class Cluster(Workers):
             ) from error
 
 
-def _connected(address: str) -> Any:
+def connected(address: str) -> Any:
+    """Return a client of a scheduler.
+
+    Raises
+    ------
+    ConfigError
+        No address of one, Dask is not installed, or nobody answers.
+    """
     if not _ADDRESS.fullmatch(address):
         raise ConfigError(
             f"'{address}' is no address of a Dask scheduler.", "Give it as tcp://host:8786."
@@ -155,7 +163,7 @@ def _connected(address: str) -> Any:
         raise ConfigError(f"No Dask scheduler answers at {address}.", hint) from error
 
 
-def _check_versions(client: Any) -> None:
+def check_versions(client: Any) -> None:
     """Refuse a cluster that would compute something else, or nothing."""
     for address, version in client.run(_version, on_error="return").items():
         if isinstance(version, BaseException):
@@ -171,7 +179,7 @@ def _check_versions(client: Any) -> None:
             )
 
 
-def _sent(client: Any, work: Work) -> Any:
+def sent(client: Any, work: Work | Panel) -> Any:
     """Give the work to the scheduler, which sends it to each worker that needs it, and again
     where one lost it.
     """
@@ -182,20 +190,21 @@ def _sent(client: Any, work: Work) -> Any:
 
 
 #: Tests that were given up while folds of theirs run in this process.
-_given_up: set[str] = set()
+given_up: set[str] = set()
 
 
 def _version() -> str:
     return __version__
 
 
-def _same(work: Work) -> Work:
+def _same(work: Work | Panel) -> Work | Panel:
     return work
 
 
-def _give_up(test: str) -> None:
-    _given_up.add(test)
+def give_up(test: str) -> None:
+    """Let what runs of a test in this process end early."""
+    given_up.add(test)
 
 
 def _run(work: Work, fold: Fold, test: str) -> FoldRun:
-    return finished(work, fold, lambda: test in _given_up)
+    return finished(work, fold, lambda: test in given_up)

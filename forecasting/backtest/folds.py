@@ -105,7 +105,14 @@ def _judged(
 ) -> Evaluation:
     insample = bars_before(panel, split.test_start)
     return evaluated(
-        fitted.forecaster, work.baselines, panel, origins, insample, work.quantiles, should_stop
+        fitted.forecaster,
+        work.baselines,
+        panel,
+        origins,
+        insample,
+        work.quantiles,
+        should_stop,
+        parts=work.parts,
     )
 
 

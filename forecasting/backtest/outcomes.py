@@ -263,6 +263,8 @@ def evaluated(
     insample: Sequence[int],
     quantiles: tuple[float, ...],
     should_stop: Callable[[], bool],
+    *,
+    parts: bool = True,
 ) -> Evaluation:
     """Forecast from the same origins with the network, the network left at zero, and the baselines.
 
@@ -274,6 +276,8 @@ def evaluated(
     forecaster : TrainedNetwork
     names, panel, origins, insample, quantiles, should_stop
         As of :func:`compared`.
+    parts : bool
+        Whether the network left at zero is judged, too.
     """
     task = forecaster.config.task
     facts = (insample, task.horizon, quantiles, task.point, should_stop)
@@ -285,6 +289,8 @@ def evaluated(
         with suppress(CancelledWorkError):
             found = compared(network, names, panel, origins, *facts, whole=False, grace_s=grace_s)
             ours = found[1][network.name]
+            if not parts:
+                return Evaluation(network, found[0], found[1], found[2])
             bare = unaided(
                 forecaster, ours, shared, origins, task.point, should_stop, grace_s=grace_s
             )

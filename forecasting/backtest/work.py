@@ -32,6 +32,8 @@ class Work:
         Increasing.
     baselines : tuple of str
         Names in ``BASELINES``, judged on the same origins.
+    parts : bool
+        Whether the forecast without its network is judged, too.
     """
 
     panel: Panel
@@ -39,6 +41,7 @@ class Work:
     plan: BacktestConfig
     quantiles: tuple[float, ...]
     baselines: tuple[str, ...]
+    parts: bool = True
 
 
 @dataclass(frozen=True, eq=False)

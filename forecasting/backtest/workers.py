@@ -205,7 +205,7 @@ class _Bench:
 
 _bench: _Bench | None = None
 _shares: Any = None
-_one_at_a_time = threading.Lock()
+training_lock = threading.Lock()
 
 
 def _enter(shares: Any, bench: _Bench) -> None:
@@ -258,7 +258,7 @@ def finished(work: Work, fold: Fold, should_stop: Callable[[], bool] = lambda: F
     """
     from forecasting.backtest.folds import run_fold
 
-    with _one_at_a_time:
+    with training_lock:
         return run_to_end(run_fold(work, fold, should_stop))
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from forecasting.jobs.loading import cached_tickers, load, understand
     from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
     from forecasting.jobs.predicting import future, predict
-    from forecasting.jobs.searching import search
+    from forecasting.jobs.repeating import repeat
+    from forecasting.jobs.searching import search, train_trial
     from forecasting.jobs.targets import with_target
     from forecasting.jobs.training import (
         autosave_path,
@@ -56,10 +57,12 @@ _PUBLIC = {
     "predict": "forecasting.jobs.predicting",
     "preview_forecasts": "forecasting.jobs.judging_forecasts",
     "rehearsal_path": "forecasting.jobs.watching",
+    "repeat": "forecasting.jobs.repeating",
     "search": "forecasting.jobs.searching",
     "simulate": "forecasting.jobs.odds",
     "suited": "forecasting.jobs.defaults",
     "train": "forecasting.jobs.training",
+    "train_trial": "forecasting.jobs.searching",
     "understand": "forecasting.jobs.loading",
     "unfinished": "forecasting.jobs.training",
     "versions": "forecasting.jobs.engine",
@@ -89,10 +92,12 @@ __all__ = [
     "predict",
     "preview_forecasts",
     "rehearsal_path",
+    "repeat",
     "search",
     "simulate",
     "suited",
     "train",
+    "train_trial",
     "understand",
     "unfinished",
     "versions",

@@ -22,7 +22,7 @@ from forecasting.series import Outcomes, Panel
 
 if TYPE_CHECKING:
     from forecasting.backtest import FoldRun
-    from forecasting.search import SearchPlan, SearchSpace, Trials
+    from forecasting.search import Blocks, Sampler, SearchPlan, SearchSpace, Trials
 
 
 def search(
@@ -31,9 +31,13 @@ def search(
     plan: SearchPlan | None = None,
     space: SearchSpace | None = None,
     should_stop: Callable[[], bool] = never,
+    should_pause: Callable[[], bool] = never,
 ) -> Job:
     """Search for settings on validation blocks before the test part, then look at the test part
     once.
+
+    Every trial is written to the store after each block, so that a search that was killed goes on
+    with ``plan.resume``.
 
     Parameters
     ----------
@@ -45,31 +49,34 @@ def search(
         Budget, blocks, sampler and processes; ten minutes where it is left out. A program that asks
         for more than one process needs the usual ``if __name__ == "__main__":`` around it.
     space : SearchSpace, optional
-        What is searched; by default lookback, network, size, layers, dropout, learning rate and
-        target.
+        What is searched; by default lookback, network, size, layers, dropout, learning rate, inputs
+        and target. Without effect in the arena.
     should_stop : callable
         Once true the search ends with the best so far, which is then looked at on the test part.
+    should_pause : callable
+        While true no further block is begun, and the time does not count.
 
     Yields
     ------
-    Progress, Notice, TrialEnded, SearchFinished
+    SearchBegan, Progress, Notice, BaselinesJudged, TrialEnded, SearchFinished
 
     Raises
     ------
     CandlecastError
-        Too few bars, defaults that fail, a sampler that is not installed, or a stop before the
-        defaults were judged.
+        Too few bars, defaults that fail, a sampler that is not installed, nothing to resume, or a
+        stop before the defaults were judged.
     """
     yield Progress(0, 0, "Preparing the engine")
     check_memory()
     from forecasting.baselines import chosen_baselines
     from forecasting.search import (
+        Means,
+        SearchFinished,
         SearchPlan,
         Trials,
         blocks_before_test,
-        default_space,
         make_crew,
-        make_sampler,
+        open_saved,
         run_trials,
     )
 
@@ -77,24 +84,85 @@ def search(
     plan = plan or SearchPlan()
     panel, _ = yield from prepared(panel, config)
     blocks = blocks_before_test(panel, config, plan.blocks)
-    space = space or default_space(config, blocks.panel, blocks.longest_lookback)
-    seed = config.train.seed
-    sampler = make_sampler(plan.sampler, space, seed, parallel=plan.workers > 1)
+    space, sampler = _space_and_sampler(blocks, config, plan, space)
     if plan.sampler == "auto" and sampler.title == "random search":
         yield Notice(
             "Settings are drawn at random: Optuna, which learns from earlier trials, is not "
             "installed.",
-            'pip install "candlecast[search]" adds it.',
+            "pip install optuna adds it; ./run of a checkout has it.",
         )
     names = chosen_baselines(panel, config.task.baselines)
     trials = Trials(blocks)
-    with make_crew(blocks.panel, plan.workers) as crew:
-        yield from run_trials(trials, config, space, sampler, plan.budget, crew, names, should_stop)
+    saved = open_saved(blocks, config, space, plan, sampler.title)
+    with make_crew(blocks.panel, plan.workers, plan.cluster) as crew:
+        means = Means(
+            config, space, sampler, plan.budget, crew, names, saved, should_stop, should_pause
+        )
+        seconds = yield from run_trials(trials, means)
     if should_stop():
         yield Notice(
             "Stopped: the best settings so far and the defaults are looked at on the test part."
         )
-    yield from _looked(panel, config, trials, names, sampler.title, started, should_stop())
+    for event in _looked(panel, config, trials, names, sampler.title, started, should_stop()):
+        if isinstance(event, SearchFinished):
+            saved.finish(event.verdict, event.best.number, seconds)
+            event = replace(event, key=saved.key)
+        yield event
+
+
+def _space_and_sampler(
+    blocks: Blocks, config: RunConfig, plan: SearchPlan, space: SearchSpace | None
+) -> tuple[SearchSpace, Sampler]:
+    from forecasting.search import ListSampler, arena, default_space, make_sampler
+    from forecasting.search.space import limited
+
+    if plan.arena:
+        space, candidates = arena(config, blocks.panel)
+        return space, ListSampler(candidates)
+    usual = space or default_space(config, blocks.panel, blocks.longest_lookback)
+    space = limited(usual, plan.only)
+    parallel = plan.workers > 1 or bool(plan.cluster)
+    return space, make_sampler(plan.sampler, space, config.train.seed, parallel)
+
+
+def train_trial(
+    panel: Panel,
+    config: RunConfig,
+    trial: RunConfig,
+    blocks: int,
+    should_stop: Callable[[], bool] = never,
+) -> Job:
+    """Train the settings of a trial once more, as a run that is judged on the validation blocks.
+
+    The run is given the bars before the test part and no other, so that no look at the test part
+    is spent on it.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+        The defaults of the search, which say where the test part begins.
+    trial : RunConfig
+    blocks : int
+        Validation blocks of the search.
+    should_stop : callable
+
+    Yields
+    ------
+    Event
+        Those of :func:`forecasting.jobs.train`.
+
+    Raises
+    ------
+    CandlecastError
+        As of the training.
+    """
+    from forecasting.jobs.training import train
+    from forecasting.search import blocks_before_test
+
+    panel, _ = yield from prepared(panel, config)
+    laid = blocks_before_test(panel, config, blocks)
+    yield from train(laid.panel, trial.changed(test_size=laid.size), should_stop)
 
 
 def _looked(
@@ -130,7 +198,8 @@ def _looked(
     rivals = {name: _aligned(base, item)[1] for name, item in rivals.items()}
     model = ours.model
     own = {model: ours, **rivals}
-    verdict = judge(own, model, tries=tries, start=start_words("", run.base))
+    searched = len(trials.items)
+    verdict = judge(own, model, tries=tries, start=start_words("", run.base), searched=searched)
     second = reality_check(gains, overlap, seed=config.train.seed)
     found = judge_search(
         ours, base, len(trials.items) - 1, tries, second, verdict, same=not best.number

@@ -64,9 +64,8 @@ class Blocks:
 
     def work(self, config: RunConfig, baselines: tuple[str, ...] = ()) -> Work:
         """Return the walk-forward test of a configuration over the blocks."""
-        return Work(
-            self.panel, config.changed(test_size=self.size), self.plan, QUANTILES, baselines
-        )
+        judged = config.changed(test_size=self.size)
+        return Work(self.panel, judged, self.plan, QUANTILES, baselines, parts=False)
 
     @property
     def longest_lookback(self) -> int:
@@ -274,11 +273,6 @@ class Pool(Crew):
         for process in [*(self._pool._processes or {}).values()]:
             process.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def make_crew(panel: Panel, workers: int) -> Crew:
-    """Return what runs blocks in so many processes; 1 stays in this one."""
-    return Inline() if workers <= 1 else Pool(panel, workers)
 
 
 _panel: Panel | None = None

@@ -17,7 +17,7 @@ from forecasting.search.space import Dimension, SearchSpace
 SamplerName = Literal["auto", "tpe", "random"]
 #: Trials at random before the estimator has enough to go by.
 _STARTUP = 10
-INSTALL = 'Install it with: pip install "candlecast[search]" (or pip install optuna).'
+INSTALL = "Install it with: pip install optuna, or search with --sampler random."
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class Sampler(ABC):
     title: str
 
     @abstractmethod
-    def ask(self) -> Suggestion:
-        """Return the settings to be tried next."""
+    def ask(self) -> Suggestion | None:
+        """Return the settings to be tried next; None where there are no more."""
 
     @abstractmethod
     def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
@@ -74,6 +74,23 @@ class RandomSampler(Sampler):
         """Take no notice."""
 
 
+class ListSampler(Sampler):
+    """Goes through a list once."""
+
+    title = "list of candidates"
+
+    def __init__(self, candidates: Sequence[Mapping[str, Any]]) -> None:
+        self._left = iter(tuple(candidates))
+
+    def ask(self) -> Suggestion | None:
+        """Return the next candidate."""
+        values = next(self._left, None)
+        return None if values is None else Suggestion(values)
+
+    def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
+        """Take no notice."""
+
+
 class ParzenSampler(Sampler):
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), in memory.
 
@@ -90,7 +107,7 @@ class ParzenSampler(Sampler):
             import optuna
         except ImportError as error:
             raise ConfigError(
-                "The sampler tpe needs Optuna, which is not here.", INSTALL
+                "The sampler tpe needs Optuna, which is not installed.", INSTALL
             ) from error
         self._optuna = optuna
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -105,7 +122,11 @@ class ParzenSampler(Sampler):
     def ask(self) -> Suggestion:
         """Return the settings that promise most."""
         trial = self._study.ask(self._distributions)
-        return Suggestion(dict(trial.params), trial)
+        values = {
+            name: float(f"{value:.6g}") if isinstance(value, float) else value
+            for name, value in trial.params.items()
+        }
+        return Suggestion(values, trial)
 
     def observe(self, suggestion: Suggestion, losses: Sequence[float], complete: bool) -> None:
         """Pass the losses on."""

@@ -31,6 +31,20 @@ _FIXED = {
     "device": "it does not change what is learned",
     "exog_sources": "files are loaded before the search",
 }
+#: Settings that the default space searches where the series suit them.
+USUAL = (
+    "input_size",
+    "model",
+    "hidden_size",
+    "layers",
+    "dropout",
+    "learning_rate",
+    "indicators",
+    "dates",
+    "volume",
+    "market",
+    "target",
+)
 _MOST_BYTES = 2**20
 _MOST_CHOICES = 1000
 _EXAMPLE = (
@@ -132,7 +146,7 @@ class SearchSpace:
 def default_space(config: RunConfig, panel: Panel, longest: int) -> SearchSpace:
     """Return the space that suits a configuration and the bars before the search's blocks.
 
-    Lookback, network, hidden size, layers, dropout, learning rate and target.
+    Lookback, network, hidden size, layers, dropout, learning rate, inputs and target.
 
     Parameters
     ----------
@@ -158,11 +172,44 @@ def default_space(config: RunConfig, panel: Panel, longest: int) -> SearchSpace:
     ]
     if model.shape not in ("one-to-one", "one-to-many"):
         found.insert(0, _lookbacks(task.input_size, longest))
+    found += [Dimension(name, (False, True)) for name in _switches(panel)]
     if config.model.strategy == "direct" and task.season == "auto":
         positive = all(bool((series.y > 0).all()) for series in panel)
         targets = ("auto", *(("log-return",) if positive else ()), "difference")
         found.append(Dimension("target", targets))
     return SearchSpace(tuple(found))
+
+
+def limited(space: SearchSpace, names: tuple[str, ...]) -> SearchSpace:
+    """Return the part of a space that is of these settings; all of it where none is named.
+
+    Settings that other series could have searched are passed over.
+
+    Raises
+    ------
+    ConfigError
+        A name of none of :data:`USUAL`, or nothing is left.
+    """
+    known = {*USUAL, *(dimension.name for dimension in space.dimensions)}
+    odd = next((name for name in names if name not in known), None)
+    found = tuple(d for d in space.dimensions if not names or d.name in names)
+    if odd is not None or not found:
+        there = ", ".join(sorted(dimension.name for dimension in space.dimensions))
+        raise ConfigError(
+            f"'{odd or names[0]}' is not among the settings that are searched here.",
+            f"Name some of {there}, or give a space of your own.",
+        )
+    return SearchSpace(found)
+
+
+def _switches(panel: Panel) -> list[str]:
+    """Return the groups of inputs that the series can have and that are worth a try."""
+    names = ["indicators", "dates"]
+    if any("volume" in series.columns for series in panel):
+        names.append("volume")
+    if len(panel) > 1:
+        names.append("market")
+    return names
 
 
 def _integers(name: str, low: int, high: int, *, log: bool = False) -> Dimension:

@@ -80,6 +80,8 @@ class SearchFinished(Event):
         Of the test part: the settings found, the defaults, and the baselines.
     info : RunInfo
     sampler : str
+    key : str
+        Key in the store; "" where it is not stored.
     """
 
     trials: Trials
@@ -87,6 +89,7 @@ class SearchFinished(Event):
     outcomes: Mapping[str, Outcomes]
     info: RunInfo
     sampler: str
+    key: str = ""
 
     @property
     def best(self) -> Trial:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         load,
     )
     from forecasting.store.runs import RunRecord, RunStore, StoredRun
+    from forecasting.store.searches import SearchStore, StoredSearch, StoredTrial, TrialRecord
     from forecasting.store.trials import Trials
     from forecasting.store.watches import SeenBar, SourceState, StoredAlert, WatchChoice, WatchStore
 
@@ -49,6 +50,10 @@ _PUBLIC = {
     "closed_bars": "forecasting.store.journal",
     "load": "forecasting.store.prices",
     "store_path": "forecasting.store.database",
+    "SearchStore": "forecasting.store.searches",
+    "StoredSearch": "forecasting.store.searches",
+    "StoredTrial": "forecasting.store.searches",
+    "TrialRecord": "forecasting.store.searches",
 }
 
 __all__ = [
@@ -64,10 +69,14 @@ __all__ = [
     "Refreshable",
     "RunRecord",
     "RunStore",
+    "SearchStore",
     "SeenBar",
     "SourceState",
     "StoredAlert",
     "StoredRun",
+    "StoredSearch",
+    "StoredTrial",
+    "TrialRecord",
     "Trials",
     "WatchChoice",
     "WatchStore",

@@ -74,6 +74,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, symbol TEXT NOT NULL, model TEXT NOT NULL,
             UNIQUE (request, symbol))""",
     ),
+    (
+        """CREATE TABLE search (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, made_at TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL,
+            seconds REAL NOT NULL, description TEXT NOT NULL, shared BLOB NOT NULL, result TEXT NOT NULL, checksum INTEGER NOT NULL)""",
+        "CREATE INDEX search_digest ON search (digest)",
+        """CREATE TABLE search_trial (
+            search TEXT NOT NULL REFERENCES search (key) ON DELETE CASCADE, number INTEGER NOT NULL,
+            record TEXT NOT NULL, losses BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (search, number)) WITHOUT ROWID""",
+        """CREATE TABLE run_label (
+            run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, name TEXT NOT NULL, tags TEXT NOT NULL)""",
+    ),
 )
 
 

@@ -44,14 +44,18 @@ Kind = Literal["training", "backtest"]
 
 #: Most numbers of the curves of one run: 64 MB.
 MOST_NUMBERS = 8 * 2**20
-#: Most letters of a note.
-LONGEST_NOTE = 4000
+#: Most letters of a note, of a name, and of all tags of a run.
+LONGEST_NOTE, LONGEST_NAME, LONGEST_TAGS = 4000, 200, 500
 _TEXT, _LINE = 65_536, 4096
 _MARKUP = re.compile(r"<(?=[A-Za-z/!])")
 _ROW = "key, made_at, record, curves, notes, checksum"
 _INSERT = f"INSERT OR IGNORE INTO run ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of our own
 _INSERT_OUTCOMES = (
     "INSERT OR IGNORE INTO run_outcomes (run, told, checksum) SELECT ?, ?, ? WHERE "
+    "EXISTS (SELECT 1 FROM run WHERE key = ?)"
+)
+_INSERT_LABEL = (
+    "INSERT OR REPLACE INTO run_label (run, name, tags) SELECT ?, ?, ? WHERE "
     "EXISTS (SELECT 1 FROM run WHERE key = ?)"
 )
 
@@ -226,11 +230,17 @@ class StoredRun:
     record : RunRecord
     notes : str
         What the user wrote.
+    name : str
+        What the user calls it.
+    tags : tuple of str
+        Words by which the user finds it again, in order.
     """
 
     key: str
     record: RunRecord
     notes: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> str:
@@ -291,9 +301,9 @@ class RunStore(Database):
     def runs(self) -> tuple[StoredRun, ...]:
         """Return all runs, latest first."""
         with_curves = self._guarded(lambda: self._rows("", ()))
-        return tuple(
-            kept for key, *row in with_curves if (kept := self._kept(key, row)) is not None
-        )
+        labels = {row[0]: row[1:3] for row in self._guarded(lambda: self._labels(""))}
+        found = (self._kept(key, row) for key, *row in with_curves)
+        return tuple(_labelled(run, labels.get(run.key)) for run in found if run is not None)
 
     def find(self, key: str) -> tuple[StoredRun, Curves]:
         """Return a run by its key, or by as many first letters of it as tell it from the others.
@@ -314,7 +324,9 @@ class RunStore(Database):
         (name, *row), kept = rows[0], self._kept(rows[0][0], rows[0][1:])
         if kept is None:
             raise DataError(f"The run {name} is damaged.", "Delete it.")
-        return kept, unpacked(kept.record, row[2])
+        labels = self._guarded(lambda: self._labels("WHERE run = ?", (name,)))
+        found = _labelled(kept, labels[0][1:3] if labels else None)
+        return found, unpacked(kept.record, row[2])
 
     def outcomes(self, key: str) -> StoredOutcomes:
         """Return what was kept of the outcomes of a run, by its whole key; without any it says why.
@@ -344,15 +356,20 @@ class RunStore(Database):
         def work() -> Deleted:
             rows = [row for key in wanted for row in self._rows("WHERE key = ?", (key,))]
             texts = [row for key in wanted for row in self._told(key)]
+            labels = [row for key in wanted for row in self._labels("WHERE run = ?", (key,))]
             self._do(("DELETE FROM run WHERE key = ?", [(key,) for key in wanted]))
-            return Deleted(tuple(rows), tuple(texts))
+            return Deleted(tuple(rows), tuple(texts), tuple(labels))
 
         return self._guarded(work)
 
     def put_back(self, deleted: Deleted) -> None:
         """Undo :meth:`delete`."""
         self._guarded(
-            lambda: self._do((_INSERT, deleted.rows), (_INSERT_OUTCOMES, deleted.outcomes))
+            lambda: self._do(
+                (_INSERT, deleted.rows),
+                (_INSERT_OUTCOMES, deleted.outcomes),
+                (_INSERT_LABEL, deleted.labels),
+            )
         )
 
     def note(self, key: str, notes: str) -> None:
@@ -362,6 +379,11 @@ class RunStore(Database):
                 ("UPDATE run SET notes = ? WHERE key = ?", [(notes[:LONGEST_NOTE], key)])
             )
         )
+
+    def label(self, key: str, name: str, tags: Sequence[str]) -> None:
+        """Write name and tags of a run; of a run that is not there nothing is written."""
+        row = (key, name.strip()[:LONGEST_NAME], " ".join(_tags(tags)), key)
+        self._guarded(lambda: self._do((_INSERT_LABEL, [row])))
 
     def _do(self, *work: tuple[str, Sequence[Sequence[object]]]) -> None:
         """Carry out statements, each with all its rows: all of it or nothing."""
@@ -375,6 +397,12 @@ class RunStore(Database):
             return db.execute(
                 "SELECT run, told, checksum, run FROM run_outcomes WHERE run = ?", (key,)
             ).fetchall()
+
+    def _labels(self, where: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Return rows of labels as :data:`_INSERT_LABEL` takes them."""
+        with self._reading() as db:
+            query = f"SELECT run, name, tags, run FROM run_label {where}"  # noqa: S608
+            return db.execute(query, values).fetchall()
 
     def _rows(self, where: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._reading() as db:
@@ -397,12 +425,31 @@ def _run(key: object, row: Sequence[Any]) -> StoredRun:
     return StoredRun(str(key), RunRecord.model_validate_json(text), notes)
 
 
+def _labelled(run: StoredRun, label: Sequence[Any] | None) -> StoredRun:
+    """Return a run with its name and tags; what is no text is left out."""
+    if label is None:
+        return run
+    name, tags = (text if isinstance(text, str) else "" for text in label)
+    return replace(run, name=name, tags=tuple(tags.split()))
+
+
+def _tags(tags: Sequence[str]) -> list[str]:
+    """Return tags without blanks or doubles, as many as are stored."""
+    words = dict.fromkeys(word.strip(",;#") for tag in tags for word in tag.split())
+    found: list[str] = []
+    for word in words:
+        if word and len(" ".join([*found, word])) <= LONGEST_TAGS:
+            found.append(word)
+    return found
+
+
 @dataclass(frozen=True)
 class Deleted:
     """Runs that were taken out of the store, as they were there."""
 
     rows: tuple[tuple[object, ...], ...]
     outcomes: tuple[tuple[object, ...], ...] = ()
+    labels: tuple[tuple[object, ...], ...] = ()
 
     def __len__(self) -> int:
         """Return how many there are."""

@@ -68,6 +68,34 @@ SCHEMAS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE run_outcomes (run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, told BLOB NOT NULL,
         checksum INTEGER NOT NULL)""",
     ),
+    (
+        "CREATE TABLE watch_pass (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL)",
+        """CREATE TABLE watch_source (
+            source TEXT PRIMARY KEY, loaded_at INTEGER, asked_at TEXT NOT NULL, asked_day TEXT NOT NULL, problem TEXT NOT NULL)""",
+        """CREATE TABLE watch_bar (
+            source TEXT NOT NULL, symbol TEXT NOT NULL, ds INTEGER NOT NULL, y REAL NOT NULL, since INTEGER NOT NULL,
+            PRIMARY KEY (source, symbol)) WITHOUT ROWID""",
+        """CREATE TABLE watch_alert (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL,
+            symbol TEXT NOT NULL, ds INTEGER NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL)""",
+        "CREATE INDEX watch_topic ON watch_alert (topic, ds)",
+        """CREATE TABLE watch_shown (
+            alert INTEGER NOT NULL REFERENCES watch_alert (id) ON DELETE CASCADE, channel TEXT NOT NULL,
+            PRIMARY KEY (alert, channel)) WITHOUT ROWID""",
+        """CREATE TABLE watch_choice (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, symbol TEXT NOT NULL, model TEXT NOT NULL,
+            UNIQUE (request, symbol))""",
+    ),
+    (
+        """CREATE TABLE search (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, made_at TEXT NOT NULL, digest TEXT NOT NULL,
+        state TEXT NOT NULL, seconds REAL NOT NULL, description TEXT NOT NULL, shared BLOB NOT NULL, result TEXT NOT NULL,
+        checksum INTEGER NOT NULL)""",
+        "CREATE INDEX search_digest ON search (digest)",
+        """CREATE TABLE search_trial (search TEXT NOT NULL REFERENCES search (key) ON DELETE CASCADE, number INTEGER NOT NULL,
+        record TEXT NOT NULL, losses BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (search, number)) WITHOUT ROWID""",
+        """CREATE TABLE run_label (run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, name TEXT NOT NULL,
+        tags TEXT NOT NULL)""",
+    ),
 )
 RESULT = run(walk("ACME"))
 

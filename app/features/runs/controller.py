@@ -10,18 +10,24 @@ from dataclasses import dataclass, field, replace
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
 
+from app import dialogs
 from app.background import Failure, Task
 from app.charts.compare import Compared
 from app.charts.price import PriceChart
+from app.charts.run_losses import RunLoss
 from app.features.model.panel import ModelPanel
+from app.features.runs.columns import settings_key, when
 from app.features.runs.difference_dialog import DifferenceDialog
+from app.features.runs.loss_dialog import LossDialog
 from app.features.runs.panel import RunsPanel
-from app.features.runs.table import when
+from app.features.runs.repeating import repeating
 from app.features.watchlist.controller import WatchlistController
 from app.model_titles import model_title
+from app.preferences import Preferences
 from app.session import Session
 from forecasting.errors import CandlecastError
 from forecasting.events import BacktestFinished, RunFinished, RunResult
+from forecasting.jobs.repeating import RepeatFinished
 from forecasting.series import Panel
 from forecasting.sources.options import Request
 from forecasting.store import store_path
@@ -81,6 +87,8 @@ class RunsController(QObject):
         Loads the prices of a run.
     may_forget : callable
         Asks before an unsaved network gives way to an earlier run; False when it is to stay.
+    preferences : Preferences
+        Keeps the columns of the table.
 
     Attributes
     ----------
@@ -123,6 +131,7 @@ class RunsController(QObject):
         model: ModelPanel,
         watchlist_controller: WatchlistController,
         may_forget: Callable[[], bool],
+        preferences: Preferences,
     ) -> None:
         super().__init__(window)
         self._window, self._session, self._watchlist_controller, self._may_forget = (
@@ -146,6 +155,12 @@ class RunsController(QObject):
         panel.delete_requested.connect(self._delete)
         panel.put_back_requested.connect(self.put_back)
         panel.note_requested.connect(self._note)
+        panel.label_requested.connect(self._label)
+        panel.losses_requested.connect(self._show_losses)
+        panel.repeat_requested.connect(self._ask_repeat)
+        panel.columns_chosen.connect(lambda keys: setattr(preferences, "run_columns", keys))
+        if preferences.run_columns:
+            panel.show_columns(preferences.run_columns)
         session.event_received.connect(self._take)
         session.state_changed.connect(self._mark)
         session.list_changed.connect(self._mark)
@@ -189,6 +204,11 @@ class RunsController(QObject):
             return
         task = self._do(lambda store: _read_whole(store, key), _CURVES)
         task.returned.connect(lambda _read: self.recall(run, self._curves[key]))
+
+    def show_stored(self, key: str) -> None:
+        """Show a run that was stored meanwhile, not by this controller."""
+        task = self._do(lambda store: _read_whole(store, key), _CURVES)
+        task.returned.connect(lambda _read: self.show(key))
 
     def recall(self, run: StoredRun, curves: Curves) -> None:
         """Show a run whose curves are at hand; as :meth:`show`."""
@@ -239,6 +259,56 @@ class RunsController(QObject):
             ),
         )
 
+    def repeat(self, key: str, count: int) -> None:
+        """Train a run again with ``count`` seeds, on its own prices; each is stored."""
+        run = self.find(key)
+        if run is None:
+            return
+
+        def begin() -> None:
+            panel = self._panel_of(run)
+            if panel is None:
+                return  # why prices could not be loaded has been said
+            requests = {item.symbol: item.request for item in run.record.series}
+            try:
+                job = repeating(panel, run.config, count, requests)
+                self._session.begin("tuning", lambda _checked: job)
+            except CandlecastError as error:
+                self.refused.emit(error)
+
+        self._with_prices(run, begin)
+
+    def _ask_repeat(self, key: str) -> None:
+        count = dialogs.ask_seeds(self._window)
+        if count:
+            self.repeat(key, count)
+
+    def _show_repeated(self, event: RepeatFinished) -> None:
+        """Show mean and spread over the seeds, with the runs grouped."""
+        self._panel.group_by("seeds")
+        self._do(lambda store: RunsRead(store.runs()))
+        self.notified.emit(event.sentence, self.tr("Each seed is a run in the Runs panel."))
+
+    def _show_losses(self, keys: Sequence[str]) -> None:
+        """Draw the loss curves of runs over each other."""
+        self._with_curves(tuple(keys), lambda: self._open_losses(keys))
+
+    def _open_losses(self, keys: Sequence[str]) -> None:
+        runs = [run for key in keys if (run := self.find(key)) is not None]
+        losses = [
+            RunLoss(
+                f"{run.symbols} · {run.horizon} · {run.name or model_title(run.model)}, "
+                f"seed {run.record.seed}",
+                self._curves.get(run.key, Curves()).history,
+                settings_key(run),
+            )
+            for run in runs
+        ]
+        LossDialog(losses, self._chart.theme, self._window).show()
+
+    def _label(self, key: str, name: str, tags: tuple[str, ...]) -> None:
+        self._do(lambda store: _labelled(store, key, name, tags))
+
     def _do(self, work: Callable[[RunStore], RunsRead], key: str = _KEY) -> Task:
         """Do something with the store in the background, and show what it returns."""
         task = self._session.background.call(_with_store, work, key=key)
@@ -248,6 +318,8 @@ class RunsController(QObject):
     def _take(self, event: object) -> None:
         """Keep what has ended, and show what the store tells."""
         match event:
+            case RepeatFinished():
+                self._show_repeated(event)
             case RunFinished():
                 self.last = None
                 result, requests = event.result, self._requests()
@@ -572,6 +644,11 @@ def _read_curves(store: RunStore, keys: Sequence[str]) -> RunsRead:
 def _put_back(store: RunStore, deleted: Deleted) -> RunsRead:
     store.put_back(deleted)
     return RunsRead(store.runs(), deleted=Deleted(()))
+
+
+def _labelled(store: RunStore, key: str, name: str, tags: tuple[str, ...]) -> RunsRead:
+    store.label(key, name, tags)
+    return RunsRead(store.runs())
 
 
 def _noted(store: RunStore, key: str, notes: str) -> RunsRead:

@@ -19,6 +19,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -31,11 +32,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.charts.compare import MOST
-from app.features.runs.table import NOTES, RunsFilter, RunsModel, RunsTable
+from app.features.runs.columns import column_groups
+from app.features.runs.groups import SEEDS, TAGS, GroupTable, grouped
+from app.features.runs.table import RunsFilter, RunsModel, RunsTable
 from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.undo_line import UndoLine
-from forecasting.store.runs import StoredRun
+from forecasting.store.runs import RunRecord, StoredRun
 
 _ROW_HEIGHT = 26
 #: Width in pixels of the number that a compared run is given.
@@ -68,6 +71,14 @@ class RunsPanel(QStackedWidget):
         What was deleted last is to come back.
     note_requested : Signal
         Key and notes.
+    label_requested : Signal
+        Key, name and tags.
+    losses_requested : Signal
+        Keys of runs whose loss curves are to be drawn over each other.
+    repeat_requested : Signal
+        Key of a run that is to be repeated with other seeds.
+    columns_chosen : Signal
+        Keys of the columns, after the user changed them.
     """
 
     compare_requested = Signal(object)
@@ -77,6 +88,10 @@ class RunsPanel(QStackedWidget):
     delete_requested = Signal(object)
     put_back_requested = Signal()
     note_requested = Signal(str, str)
+    label_requested = Signal(str, str, object)
+    losses_requested = Signal(object)
+    repeat_requested = Signal(str)
+    columns_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +112,8 @@ class RunsPanel(QStackedWidget):
         self._count.setProperty("role", "muted")
         self._undo_line = UndoLine()
         self._undo_line.undo_requested.connect(self.put_back_requested)
+        self.group, self.groups = QComboBox(), GroupTable()
+        self.columns_button, self._columns_menu = QToolButton(), QMenu(self)
         self._drawn: dict[str, int] = {}
         self._shown = ""
         self._awaited: tuple[str, ...] = ()
@@ -104,6 +121,7 @@ class RunsPanel(QStackedWidget):
         self.acts: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
         self._make_actions()
+        self._make_choices()
         self._wire_table()
         self.addWidget(self._empty)
         self.addWidget(self._laid_out())
@@ -129,6 +147,7 @@ class RunsPanel(QStackedWidget):
         self._filling = False
         self.select((*before, *self._awaited), current)
         self._fit_columns()
+        self._show_groups()
 
     def select(self, keys: Sequence[str], current: str = "") -> None:
         """Select these runs and no others; those that are not there yet, once they are."""
@@ -196,7 +215,9 @@ class RunsPanel(QStackedWidget):
         does: dict[str, Callable[[], object]] = {
             "show": lambda: self.show_requested.emit(self.chosen[0]),
             "difference": lambda: self.difference_requested.emit(*self.chosen),
+            "losses": lambda: self.losses_requested.emit(self.chosen),
             "reproduce": lambda: self.reproduce_requested.emit(self.chosen[0]),
+            "repeat": lambda: self.repeat_requested.emit(self.chosen[0]),
             "delete": self._delete,
         }
         for name, (_picture, text, tip) in _ACTS.items():
@@ -240,29 +261,129 @@ class RunsPanel(QStackedWidget):
         table.customContextMenuRequested.connect(self._menu)
         table.delete_requested.connect(self._delete)
         table.doubleClicked.connect(
-            lambda index: self.acts["show"].trigger() if index.column() != NOTES else None
+            lambda index: (
+                None if self.model.columns[index.column()].editable else self.acts["show"].trigger()
+            )
         )
         table.show_requested.connect(lambda: self.acts["show"].trigger())
         table.selectionModel().selectionChanged.connect(
             lambda _new, _old: self._selection_changed()
         )
         self.model.noted.connect(self.note_requested)
+        self.model.labelled.connect(self.label_requested)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(
+            lambda at: self._columns_menu.popup(header.mapToGlobal(at))
+        )
 
     def _laid_out(self) -> QWidget:
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.search, 1)
         top.addWidget(self._count)
+        top.addWidget(self.group)
+        top.addWidget(self.columns_button)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
         for button in self._buttons.values():
-            top.addWidget(button)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
         full = QWidget()
         rows = QVBoxLayout(full)
         rows.setContentsMargins(8, 6, 8, 6)
         rows.setSpacing(6)
         rows.addLayout(top)
+        rows.addLayout(buttons)
         rows.addWidget(self._undo_line)
-        rows.addWidget(self.table, 1)
+        rows.addWidget(self.groups, 1)
+        rows.addWidget(self.table, 2)
         return full
+
+    def show_columns(self, keys: Sequence[str]) -> None:
+        """Show these columns, as they were chosen at an earlier time."""
+        before = self.chosen
+        self.model.show_columns(keys)
+        shown = {column.key for column in self.model.columns}
+        for action in self._columns_menu.findChildren(QAction):
+            action.setChecked(action.data() in shown)
+        self.table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+        self.select(before)
+        self._fit_columns()
+        self._offer_groups()
+
+    def group_by(self, key: str) -> None:
+        """Group the runs by a column, by :data:`SEEDS` or :data:`TAGS`; "" for no groups."""
+        self.group.setCurrentIndex(max(self.group.findData(key), 0))
+
+    def _make_choices(self) -> None:
+        """Make the menu of columns and the list of groups."""
+        self.columns_button.setText(self.tr("Columns"))
+        self.columns_button.setToolTip(self.tr("Choose columns: settings and scores of the runs"))
+        self.columns_button.setAccessibleName(self.tr("Choose columns"))
+        self.columns_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.columns_button.setMenu(self._columns_menu)
+        self._columns_menu.aboutToShow.connect(self._fill_columns_menu)
+        self.group.setAccessibleName(self.tr("Group runs"))
+        self.group.setToolTip(self.tr("Group the runs: mean and spread of each group"))
+        self.group.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.group.currentIndexChanged.connect(lambda _index: self._show_groups())
+        self.groups.chosen.connect(self._show_only)
+        self.groups.hide()
+        self._offer_groups()
+
+    def _fill_columns_menu(self) -> None:
+        """Fill the menu when it is first opened: it has an entry for every setting."""
+        if self._columns_menu.actions():
+            return
+        shown = {column.key for column in self.model.columns}
+        for title, columns in column_groups().items():
+            menu = self._columns_menu
+            if menu.actions():
+                menu = menu.addMenu(_tr(title))
+            for column in columns:
+                action = menu.addAction(_tr(column.title))
+                action.setParent(self._columns_menu)
+                action.setCheckable(True)
+                action.setChecked(column.key in shown)
+                action.setData(column.key)
+                action.setToolTip(_tr(column.tip))
+                action.triggered.connect(lambda on, key=column.key: self._choose(key, on))
+            if menu is self._columns_menu:
+                menu.addSeparator()
+
+    def _choose(self, key: str, on: bool) -> None:
+        keys = [column.key for column in self.model.columns if column.key != key]
+        keys = [*keys, key] if on else keys
+        self.show_columns(keys)
+        self.columns_chosen.emit(tuple(keys))
+
+    def _offer_groups(self) -> None:
+        """Offer to group by what the table shows."""
+        before = self.group.currentData() or ""
+        self.group.blockSignals(True)
+        self.group.clear()
+        self.group.addItem(self.tr("No groups"), "")
+        self.group.addItem(self.tr("By settings, seeds together"), SEEDS)
+        self.group.addItem(self.tr("By tag"), TAGS)
+        for column in self.model.columns:
+            if column.key not in ("when", "tags", "notes", "time", "crps", "skill", "coverage"):
+                self.group.addItem(self.tr("By {what}").format(what=_tr(column.title)), column.key)
+        self.group.setCurrentIndex(max(self.group.findData(before), 0))
+        self.group.blockSignals(False)
+
+    def _show_groups(self) -> None:
+        """Show the groups above the runs."""
+        by = str(self.group.currentData() or "")
+        self.groups.setVisible(bool(by))
+        column = next((item for item in self.model.columns if item.key == by), None)
+        found = grouped(self.model.runs, by, column) if by else {}
+        self.groups.show_groups(self.group.currentText().removeprefix(self.tr("By ")), found)
+
+    def _show_only(self, keys: frozenset[str] | None) -> None:
+        """Show the runs of a group alone."""
+        before = self.chosen
+        self._filter.show_only(keys)
+        self.select([key for key in before if keys is None or key in keys])
 
     def _look(self, text: str) -> None:
         self._filter.look_for(text)
@@ -285,7 +406,7 @@ class RunsPanel(QStackedWidget):
 
     def _fit_columns(self) -> None:
         header = self.table.horizontalHeader()
-        for column in range(NOTES):
+        for column in range(len(self.model.columns) - 1):
             wide = max(self.table.sizeHintForColumn(column), header.sectionSizeHint(column))
             # The number that a compared run gets stands before the date.
             header.resizeSection(column, min(wide + (_BADGE if column == 0 else 0), 220))
@@ -303,7 +424,9 @@ class RunsPanel(QStackedWidget):
             if item
             else self.tr("select one run"),
             "difference": "" if len(chosen) == 2 else self.tr("select two runs"),
+            "losses": "" if chosen else self.tr("select the runs to compare"),
             "reproduce": "" if len(chosen) == 1 else self.tr("select one run"),
+            "repeat": self._lacks_repeat(item),
             "delete": "" if chosen else self.tr("select the runs to delete"),
         }
         for name, why in lacks.items():
@@ -313,6 +436,11 @@ class RunsPanel(QStackedWidget):
                 self.tr("{tip}: {why}").format(tip=tip, why=why) if why else tip
             )
             self._buttons[name].setAccessibleDescription(why)
+
+    def _lacks_repeat(self, record: RunRecord | None) -> str:
+        if record is None:
+            return self.tr("select one run")
+        return self.tr("a backtest is not repeated") if record.kind == "backtest" else ""
 
     def _delete(self) -> None:
         if self.chosen:
@@ -335,10 +463,16 @@ _ACTS: dict[str, tuple[str, str, str]] = {
         "part (Enter)",
     ),
     "difference": ("compare", "Differences", "What the two selected runs differ in"),
+    "losses": ("loss", "Losses", "Loss curves of the selected runs over each other"),
     "reproduce": (
         "refresh",
         "Reproduce",
         "Load its prices and put its settings in the form, to train it again",
+    ),
+    "repeat": (
+        "plus",
+        "Repeat…",
+        "Train it again with several seeds, and show mean and spread",
     ),
     "delete": ("delete", "Delete", "Delete the selected runs (Delete)"),
 }

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
     QCoreApplication,
-    QDateTime,
     QEvent,
     QItemSelectionModel,
     QModelIndex,
@@ -24,8 +21,7 @@ from PySide6.QtWidgets import QAbstractItemView, QStyle, QTableView
 
 from app.accessibility import literal
 from app.charts.compare import hue
-from app.model_titles import model_title
-from app.number_format import duration, number
+from app.features.runs.columns import COLUMNS, Column, chosen_columns
 from app.theme import LIGHT, Theme
 from forecasting.store.runs import LONGEST_NOTE, StoredRun
 
@@ -38,120 +34,6 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("RunsPanel", text)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table: heading, tool tip, what it says of a run and what it is sorted by."""
-
-    title: str
-    tip: str
-    text: Callable[[StoredRun], str]
-    value: Callable[[StoredRun], Any]
-    number: bool = False
-
-
-def when(run: StoredRun) -> str:
-    """Write when a run ended, as the clock on the wall showed it."""
-    moment = QDateTime.fromString(run.record.made_at, Qt.DateFormat.ISODateWithMs)
-    if not moment.isValid():
-        return run.record.made_at[:16]
-    local = moment.toLocalTime()
-    return f"{local.date().toString(Qt.DateFormat.ISODate)} {local.time().toString('HH:mm')}"
-
-
-def _figure(value: float, digits: int, share: bool = False) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return number(100 * value if share else value, digits) + (" %" if share else "")
-
-
-_WORDS = {"beats": "▲ beats", "ties": "■ ties", "loses": "▼ loses"}
-
-COLUMNS: tuple[Column, ...] = (
-    Column(
-        "When",
-        "When the run ended. What is selected is drawn on the chart beside the run that is "
-        "shown there, which is bold",
-        when,
-        lambda run: run.record.made_at,
-    ),
-    Column(
-        "Symbol",
-        "Series it was trained on",
-        lambda run: run.symbols,
-        lambda run: run.symbols.lower(),
-    ),
-    Column(
-        "Network",
-        "Network, and whether it was tested through history",
-        lambda run: _network(run),
-        lambda run: _network(run),
-    ),
-    Column(
-        "Horizon", "Bars ahead", lambda run: str(run.horizon or "–"), lambda run: run.horizon, True
-    ),
-    Column(
-        "Verdict",
-        "Beside the best simple forecast",
-        lambda run: _tr(
-            "? too few" if run.record.verdict.few else _WORDS[run.record.verdict.outcome]
-        ),
-        lambda run: ("beats", "ties", "loses").index(run.record.verdict.outcome),
-    ),
-    Column(
-        "Skill",
-        "Gain in CRPS over the reference; more is better. None where too few independent "
-        "origins decide",
-        lambda run: "–" if run.record.verdict.few else _figure(run.skill, 1, True),
-        lambda run: math.nan if run.record.verdict.few else run.skill,
-        True,
-    ),
-    Column(
-        "CRPS",
-        "Error of the whole distribution, basis points; less is better",
-        lambda run: _figure(_crps(run), 1),
-        lambda run: _crps(run),
-        True,
-    ),
-    Column(
-        "In 80 %",
-        "Outcomes inside the 80 % band",
-        lambda run: _figure(run.score("coverage_80"), 1),
-        lambda run: run.score("coverage_80"),
-        True,
-    ),
-    Column(
-        "Time",
-        "Seconds it took",
-        lambda run: duration(run.record.seconds),
-        lambda run: run.record.seconds,
-        True,
-    ),
-    Column(
-        "Seed",
-        "Seed of all chance",
-        lambda run: str(run.record.seed),
-        lambda run: run.record.seed,
-        True,
-    ),
-    Column(
-        "Notes",
-        "Yours: double click or F2 to write",
-        lambda run: run.notes,
-        lambda run: run.notes.lower(),
-    ),
-)
-NOTES = len(COLUMNS) - 1
-
-
-def _network(run: StoredRun) -> str:
-    model = model_title(run.model)
-    return f"{model} · {_tr('backtest')}" if run.record.kind == "backtest" else model
-
-
-def _crps(run: StoredRun) -> float:
-    return run.score("crps_bp")
-
-
 class RunsModel(QAbstractTableModel):
     """The runs as Qt wants them; nothing of the store is changed here.
 
@@ -159,13 +41,17 @@ class RunsModel(QAbstractTableModel):
     ----------
     noted : Signal
         Key and new notes of a run.
+    labelled : Signal
+        Key, name and tags of a run.
     """
 
     noted = Signal(str, str)
+    labelled = Signal(str, str, object)
 
     def __init__(self) -> None:
         super().__init__()
         self.runs: tuple[StoredRun, ...] = ()
+        self.columns: tuple[Column, ...] = COLUMNS
         self._selected: frozenset[str] = frozenset()
         self._drawn: dict[str, int] = {}
         self._shown = ""
@@ -175,10 +61,16 @@ class RunsModel(QAbstractTableModel):
         """Take other runs."""
         if tuple(run.key for run in runs) == tuple(run.key for run in self.runs):
             self.runs = runs
-            self._repaint(NOTES)
+            self._repaint(len(self.columns) - 1)
             return
         self.beginResetModel()
         self.runs = runs
+        self.endResetModel()
+
+    def show_columns(self, keys: Sequence[str]) -> None:
+        """Show other columns."""
+        self.beginResetModel()
+        self.columns = chosen_columns(keys)
         self.endResetModel()
 
     def set_theme(self, theme: Theme) -> None:
@@ -199,7 +91,7 @@ class RunsModel(QAbstractTableModel):
             The run that the window shows, in bold; "" where it shows none.
         """
         self._selected, self._drawn, self._shown = frozenset(selected), dict(drawn), shown
-        self._repaint(NOTES)
+        self._repaint(len(self.columns) - 1)
 
     def _repaint(self, last_column: int = 0) -> None:
         if self.runs:
@@ -211,7 +103,7 @@ class RunsModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -219,7 +111,7 @@ class RunsModel(QAbstractTableModel):
         """Return what stands above a column."""
         if orientation is not Qt.Orientation.Horizontal:
             return None
-        column = COLUMNS[section]
+        column = self.columns[section]
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return _tr(column.title)
@@ -236,7 +128,7 @@ class RunsModel(QAbstractTableModel):
         """Return what a cell says."""
         if not index.isValid():
             return None
-        run, column = self.runs[index.row()], COLUMNS[index.column()]
+        run, column = self.runs[index.row()], self.columns[index.column()]
         match role:
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
                 return column.text(run)
@@ -246,9 +138,9 @@ class RunsModel(QAbstractTableModel):
                 ) | Qt.AlignmentFlag.AlignVCenter
             case Qt.ItemDataRole.ToolTipRole:
                 return literal(
-                    run.record.verdict.sentence
-                    if index.column() < NOTES
-                    else run.notes or _tr(column.tip)
+                    (column.text(run) or _tr(column.tip))
+                    if column.editable
+                    else run.record.verdict.sentence
                 )
             case Qt.ItemDataRole.CheckStateRole if index.column() == 0:
                 return (
@@ -266,19 +158,25 @@ class RunsModel(QAbstractTableModel):
                 return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Write the notes of a run."""
-        run = self.runs[index.row()]
-        if role == Qt.ItemDataRole.EditRole and index.column() == NOTES and str(value) != run.notes:
-            self.noted.emit(run.key, str(value)[:LONGEST_NOTE])
-            return True
-        return False
+        """Write notes, name or tags of a run."""
+        run, column, text = self.runs[index.row()], self.columns[index.column()], str(value)
+        if role != Qt.ItemDataRole.EditRole or not column.editable or text == column.text(run):
+            return False
+        if column.key == "notes":
+            self.noted.emit(run.key, text[:LONGEST_NOTE])
+        else:
+            name = text if column.key == "name" else run.name
+            tags = tuple(text.split()) if column.key == "tags" else run.tags
+            self.labelled.emit(run.key, name, tags)
+        return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return what can be done with a cell; a check mark follows the selection, so that none
         is checked by itself.
         """
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == NOTES else flags
+        editable = self.columns[index.column()].editable
+        return flags | Qt.ItemFlag.ItemIsEditable if editable else flags
 
 
 class RunsFilter(QSortFilterProxyModel):
@@ -287,11 +185,17 @@ class RunsFilter(QSortFilterProxyModel):
     def __init__(self) -> None:
         super().__init__()
         self._words: list[str] = []
-        self._told: dict[tuple[str, str], str] = {}
+        self._keys: frozenset[str] | None = None
+        self._texts: dict[object, str] = {}
 
     def look_for(self, text: str) -> None:
         """Show only runs that hold every word of a text."""
         self._words = text.lower().split()
+        self.invalidate()
+
+    def show_only(self, keys: frozenset[str] | None) -> None:
+        """Show only runs of a group; None for all."""
+        self._keys = keys
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
@@ -299,23 +203,24 @@ class RunsFilter(QSortFilterProxyModel):
         model = self.sourceModel()
         assert isinstance(model, RunsModel)
         run = model.runs[row]
+        if self._keys is not None and run.key not in self._keys:
+            return False
         if not self._words:
             return True
-        index = (run.key, run.notes)
-        if index not in self._told:
-            self._told[index] = (
-                " ".join(column.text(run) for column in COLUMNS).lower() + f" {run.key}"
-            )
-        return all(word in self._told[index] for word in self._words)
+        index = (run.key, run.notes, run.name, run.tags)
+        if index not in self._texts:
+            words = " ".join(column.text(run) for column in COLUMNS)
+            self._texts[index] = f"{words} {run.key}".lower()
+        return all(word in self._texts[index] for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:
         """Compare two runs by a column."""
         model = self.sourceModel()
         assert isinstance(model, RunsModel)
-        value = COLUMNS[left.column()].value
+        value = model.columns[left.column()].value
         item, other = value(model.runs[left.row()]), value(model.runs[right.row()])
         if item == item and other == other:
-            return bool(item < other)
+            return bool(item < other) if type(item) is type(other) else str(item) < str(other)
         known = (
             item == item,
             other == other,

@@ -1,0 +1,33 @@
+"""The search for settings, as the window has it."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.search.controller import SearchController
+from app.features.search.panel import SearchPanel
+from app.features.spec import FeatureSpec
+
+SEARCH = FeatureSpec(
+    "search",
+    SearchController,
+    {
+        "search": Command(
+            "Find &settings",
+            "Ctrl+Shift+H",
+            "settings",
+            "Search for settings on the bars before the test part, and look at that once",
+            needs="prices",
+            after="backtest",
+        ),
+        "try_all": Command(
+            "Tr&y all networks",
+            "",
+            "compare",
+            "Try every network, with and without each group of inputs",
+            needs="prices",
+            after="search",
+        ),
+    },
+    title="Search",
+    panel=SearchPanel,
+)
