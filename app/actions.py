@@ -131,6 +131,12 @@ COMMANDS: dict[str, Command] = {
         "Read the loaded files again and bring tickers up to date",
         needs="row",
     ),
+    "find_series": Command(
+        "Find in the w&atchlist",
+        "Ctrl+Alt+F",
+        "data",
+        "Type part of a symbol, a file or a group",
+    ),
     "offline": Command(
         "Work off&line",
         help="Take tickers from the price cache of this computer, and tell how old they are",
@@ -375,6 +381,7 @@ MENUS: tuple[tuple[str, tuple[str, ...]], ...] = (
             ">&Samples:sample-",
             ">&Recent:",
             "reload",
+            "find_series",
             "offline",
             "-",
             "use_model",

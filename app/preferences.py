@@ -188,6 +188,9 @@ class Preferences:
     plan = _Value(str, "")
     #: How much of a ticker is fetched, as JSON.
     ticker = _Value(str, "")
+    #: How the watchlist is sorted, and what is shown of its rows.
+    list_order = _Value(str, "")
+    list_columns = _Value[tuple[str, ...]](tuple[str, ...], ("line", "price", "verdict"))
     #: Sizes of the docks, as JSON.
     docks = _Value(str, "")
     #: Preset of the layout, and the docks it holds back.

@@ -8,7 +8,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from app.background import DELIVERY_S, Collector, Failure, Job, Task, TaskRunner
 from app.heap import bound_heap
 from app.tasks import Refresh
 from app.training_history import NOTED, TrainingHistory
-from app.watchlist import Choice, Row, Watchlist, same
+from app.watchlist import Choice, Row, RowJudgement, Watchlist, same
 from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
@@ -403,6 +403,18 @@ class Session(QObject):
             self.watchlist.with_check(range(len(self.watchlist)), False).with_check((place,), True),
             self.selected,
         )
+
+    def set_group(self, indices: Sequence[int], group: str) -> None:
+        """Put rows into a group."""
+        self._relist(self.watchlist.with_group(indices, group), self.selected)
+
+    def set_judgements(self, judgements: Mapping[str, RowJudgement]) -> None:
+        """Remember what a run said of each of its series."""
+        self._relist(self.watchlist.with_judgements(judgements), self.selected)
+
+    def add_rows(self, rows: Sequence[Row]) -> None:
+        """List rows without loading them."""
+        self._relist(self.watchlist.with_rows(rows), self.selected)
 
     def move(self, source: int, target: int) -> None:
         """Bring a row to another place; the selected row stays selected."""

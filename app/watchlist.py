@@ -4,7 +4,7 @@ what to show before it is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +68,28 @@ class SeriesPreview(Settings):
         return self.closes[-1] / self.closes[-2] - 1
 
 
+class RowJudgement(Settings):
+    """What the last run said of one series.
+
+    Attributes
+    ----------
+    outcome : str
+        ``beats``, ``ties`` or ``loses``; ``few`` where there are too few origins to tell.
+    skill : float or None
+        Against the baseline that was the best over all series, in percent.
+    held : float or None
+        Share of outcomes inside the 80 % band, in percent.
+    model, reference : str
+        The network and the baseline.
+    """
+
+    outcome: Literal["beats", "ties", "loses", "few"]
+    skill: float | None = None
+    held: float | None = None
+    model: str = Field("", max_length=100)
+    reference: str = Field("", max_length=100)
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the list.
@@ -85,6 +107,10 @@ class Row:
         What is known of it, perhaps from the last time.
     problem, hint : str
         Why it could not be loaded, and what to do.
+    group : str
+        The user's name for the rows that it belongs to; "" for none.
+    judgement : RowJudgement or None
+        What the last run said of it.
     """
 
     request: Request
@@ -94,6 +120,8 @@ class Row:
     glimpse: SeriesPreview | None = None
     problem: str = ""
     hint: str = ""
+    group: str = ""
+    judgement: RowJudgement | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +193,7 @@ class Watchlist:
             if not loaded:
                 continue
             chosen = {row.symbol: row.checked for row in old}
+            before = {row.symbol: row for row in old}
             usual, order = any(chosen.values()), list(chosen)
             loaded = _in_order(loaded, order)
             fresh = [
@@ -174,6 +203,8 @@ class Watchlist:
                     chosen.get(item.symbol, usual) if choice == "as_before" else True,
                     item,
                     SeriesPreview.of(item),
+                    group=before[item.symbol].group if item.symbol in before else "",
+                    judgement=before[item.symbol].judgement if item.symbol in before else None,
                 )
                 for item in loaded
             ]
@@ -211,6 +242,37 @@ class Watchlist:
                 replace(row, checked=checked and not rival) if index in marked or rival else row
             )
         return Watchlist(tuple(found))
+
+    def with_group(self, indices: Iterable[int], group: str) -> Watchlist:
+        """Return the list with some rows in a group; "" takes them out of theirs."""
+        chosen = set(indices)
+        return Watchlist(
+            tuple(
+                replace(row, group=group) if index in chosen else row
+                for index, row in enumerate(self.rows)
+            )
+        )
+
+    def with_judgements(self, judgements: Mapping[str, RowJudgement]) -> Watchlist:
+        """Return the list with what a run said of the series that are trained, by symbol."""
+        return Watchlist(
+            tuple(
+                replace(row, judgement=judgements[row.symbol])
+                if row.checked and row.symbol in judgements
+                else row
+                for row in self.rows
+            )
+        )
+
+    def with_rows(self, rows: Sequence[Row]) -> Watchlist:
+        """Return the list with rows at its end that are not there yet; those that are there take
+        their group, where they have one.
+        """
+        groups = {_named(row): row.group for row in rows if row.group}
+        have = {_named(row) for row in self.rows}
+        old = (replace(row, group=groups.get(_named(row), row.group)) for row in self.rows)
+        new = (row for row in rows if _named(row) not in have)
+        return Watchlist((*old, *new)[:MOST_ROWS])
 
     def without(self, places: Iterable[int]) -> Watchlist:
         """Return the list without some rows."""
@@ -259,7 +321,12 @@ class Watchlist:
         """Return what the next start needs: requests and glimpses, no series."""
         rows = [
             _SavedRow(
-                request=row.request, symbol=row.symbol, checked=row.checked, glimpse=row.glimpse
+                request=row.request,
+                symbol=row.symbol,
+                checked=row.checked,
+                glimpse=row.glimpse,
+                group=row.group,
+                judgement=row.judgement,
             )
             for row in self.rows[:MOST_ROWS]
         ]
@@ -287,7 +354,14 @@ class Watchlist:
                 damaged=not newer,
             ) from error
         rows = tuple(
-            Row(item.request, item.symbol, item.checked, glimpse=item.glimpse)
+            Row(
+                item.request,
+                item.symbol,
+                item.checked,
+                glimpse=item.glimpse,
+                group=item.group,
+                judgement=item.judgement,
+            )
             for item in saved.rows
         )
         return cls(rows), min(max(saved.selected, 0), max(len(rows) - 1, 0))
@@ -309,6 +383,8 @@ class _SavedRow(Settings):
     symbol: str = Field(min_length=1, max_length=400)
     checked: bool = False
     glimpse: SeriesPreview | None = None
+    group: str = Field("", max_length=80)
+    judgement: RowJudgement | None = None
 
 
 class _Saved(Settings):

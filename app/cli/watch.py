@@ -67,6 +67,14 @@ def watch(
             help="Saved network that forecasts the sources. Repeatable.",
         ),
     ] = None,
+    list_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Watch the series of a CSV list too, as the watchlist exports it.",
+        ),
+    ] = None,
     loop: Annotated[
         bool,
         typer.Option("--loop/--once", help="Go on until it is stopped, or do one pass (for cron)."),
@@ -103,7 +111,7 @@ def watch(
     moment = _moment(now)
     pause = _seconds(every) if every else _HOUR_S
     plan = _Plan(
-        _subjects(sources or [], model_file or [], settings),
+        _subjects([*(sources or []), *_listed(list_file)], model_file or [], settings),
         band,
         "auto" if refresh is None else "always" if refresh else "never",
         moment,
@@ -262,6 +270,15 @@ def _subjects(
             "Name a SOURCE and a --model-file, or choose Watch on a series in the window.",
         )
     return found
+
+
+def _listed(path: Path | None) -> list[str]:
+    """Return the sources of a list; none without a file."""
+    if path is None:
+        return []
+    from app.watchlist_csv import read_list
+
+    return list(dict.fromkeys(row.request.reference for row in read_list(path)))
 
 
 def _level(text: str) -> float:

@@ -585,6 +585,10 @@ class Workbench(QObject):
         self.model.stop_requested.connect(self.session.stop)
         self.banner.details_requested.connect(self._show_details)
 
+    def _find_series(self) -> None:
+        self.layout.presets.open("data")
+        self.data.begin_search()
+
     def _make_features(self) -> dict[str, Any]:
         """Return the controllers of the features that stand by themselves, by name."""
         context = FeatureContext(
@@ -621,6 +625,7 @@ class Workbench(QObject):
         on("import", self._ask_import)
         on("ticker", self.actions.ticker_field.ask)
         on("reload", self.watchlist_controller.reload)
+        on("find_series", self._find_series)
         on("new_project", self.project_controller.new)
         on("save_project", self.project_controller.save)
         on("save_project_as", self.project_controller.save_as)

@@ -11,7 +11,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QPushButton,
     QSplitter,
@@ -180,14 +180,9 @@ class JournalPanel(QStackedWidget):
 
     def show_watched(self, symbols: Sequence[str]) -> None:
         """Say which series are watched."""
-        if symbols:
-            words = self.tr("Watched: {symbols}.").format(symbols=some_names(list(symbols)))
-        else:
-            words = self.tr(
-                "Nothing is watched. Mark series in the watchlist and choose Watch with a saved "
-                "network, in their menu or under File."
-            )
-        self.watched.setText(words)
+        words = self.tr("Watched: {symbols}.").format(symbols=some_names(list(symbols)))
+        self.watched.setText(words if symbols else "")
+        self.watched.setVisible(bool(symbols))
         self.watched.setToolTip(", ".join(symbols[:_MOST_NAMES]))
         self.look_button.setVisible(bool(symbols))
 
@@ -213,11 +208,16 @@ class JournalPanel(QStackedWidget):
         self.score.set_theme(theme)
 
     def _full(self) -> QWidget:
-        full, top = QWidget(), QHBoxLayout()
-        top.setSpacing(12)
-        top.addWidget(self._headline, 1)
-        top.addWidget(self.only)
-        top.addWidget(self.update_button)
+        full, top = QWidget(), QGridLayout()
+        self.watched.setWordWrap(True)
+        top.setHorizontalSpacing(12)
+        top.setVerticalSpacing(4)
+        top.setColumnStretch(0, 1)
+        top.addWidget(self._headline, 0, 0, 2, 1)
+        top.addWidget(self.watched, 2, 0, 1, 3)
+        top.addWidget(self.only, 0, 1, 1, 2)
+        top.addWidget(self.look_button, 1, 1)
+        top.addWidget(self.update_button, 1, 2)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(self.table)
@@ -227,13 +227,7 @@ class JournalPanel(QStackedWidget):
         rows = QVBoxLayout(full)
         rows.setContentsMargins(10, 8, 10, 6)
         rows.setSpacing(6)
-        self.watched.setWordWrap(True)
-        below = QHBoxLayout()
-        below.setSpacing(12)
-        below.addWidget(self.watched, 1)
-        below.addWidget(self.look_button)
         rows.addLayout(top)
-        rows.addLayout(below)
         rows.addWidget(split, 1)
         return full
 

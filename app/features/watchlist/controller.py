@@ -9,18 +9,26 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from PySide6.QtCore import QObject, QTimer, QTimerEvent, Signal
+from PySide6.QtWidgets import QFileDialog, QInputDialog
 
 from app.features.watchlist.panel import DataPanel
+from app.features.watchlist.row_judgement import judgements_of
+from app.features.watchlist.row_order import COLUMNS, ORDERS
+from app.number_format import number
 from app.preferences import Preferences
 from app.session import Loading, Session
 from app.tasks import Refresh
 from app.watchlist import Choice, Row, Watchlist, WatchlistError, read_watchlist
+from app.watchlist_csv import read_list, write_list
 from forecasting.errors import CandlecastError
+from forecasting.events import BacktestFinished, RunFinished
 from forecasting.files.atomic import FileLock, atomic_write, next_step, quarantine
 from forecasting.sources.options import USUAL, Request, TickerOptions
 
 #: Milliseconds from a change of the list to its file, so that many changes are one writing.
 _SAVE_MS = 1500
+#: Most letters of the name of a group.
+_LONGEST_GROUP = 80
 #: Seconds that another window which is writing the list is waited for.
 _PATIENCE_S = 0.5
 
@@ -83,6 +91,13 @@ class WatchlistController(QObject):
         panel.load_requested.connect(self._load_again)
         panel.shape_requested.connect(self.shape)
         panel.add_sample_requested.connect(lambda reference: self.load((reference,), "also"))
+        panel.group_requested.connect(self.ask_group)
+        panel.import_requested.connect(self.ask_import)
+        panel.export_requested.connect(self.ask_export)
+        panel.arranged.connect(self._keep_order)
+        panel.columns_chosen.connect(self._keep_columns)
+        session.event_received.connect(self._judge)
+        self._arrange()
 
     @property
     def refresh(self) -> Refresh:
@@ -136,6 +151,64 @@ class WatchlistController(QObject):
         if known is None:
             return Request(reference=reference, ticker=ticker or ticker_options(self._preferences))
         return known.model_copy(update={"ticker": ticker}) if ticker else known
+
+    def ask_group(self, indices: Sequence[int]) -> None:
+        """Ask for the name of a group, and put rows into it."""
+        rows = self._session.watchlist.rows
+        if not indices:
+            return
+        names = sorted({row.group for row in rows if row.group})
+        asked = self.tr("Group of the {n} marked series (empty: none):").format(n=len(indices))
+        name, done = QInputDialog.getItem(
+            self._panel, self.tr("Group"), asked, [rows[indices[0]].group, *names]
+        )
+        if done:
+            self._session.set_group(indices, name.strip()[:_LONGEST_GROUP])
+
+    def ask_import(self) -> None:
+        """Ask for a CSV file, and list its series; they are loaded when they are chosen."""
+        kinds = self.tr("Lists (*.csv *.txt);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(
+            self._panel, self.tr("Import the watchlist"), self._preferences.folder, kinds
+        )
+        if path:
+            self._preferences.folder = str(Path(path).parent)
+            self.import_list(Path(path))
+
+    def import_list(self, path: Path) -> None:
+        """List the series of a CSV file."""
+        try:
+            rows = read_list(path)
+        except CandlecastError as error:
+            self._report(error)
+            return
+        before = len(self._session.watchlist)
+        self._session.add_rows(rows)
+        added = len(self._session.watchlist) - before
+        self.notified.emit(
+            self.tr("{n} series of {name} were added.").format(n=number(added, 0), name=path.name),
+            self.tr("Each is loaded when you choose it, or when you check it to be trained."),
+        )
+
+    def ask_export(self) -> None:
+        """Ask for a CSV file, and write the list to it."""
+        path, _ = QFileDialog.getSaveFileName(
+            self._panel,
+            self.tr("Export the watchlist"),
+            str(Path(self._preferences.folder) / "watchlist.csv"),
+            self.tr("Lists (*.csv)"),
+        )
+        if not path:
+            return
+        self._preferences.folder = str(Path(path).parent)
+        try:
+            write_list(self._session.watchlist.rows, Path(path))
+        except CandlecastError as error:
+            self._report(error)
+            return
+        words = self.tr("{n} series were written to {name}.")
+        count = number(len(self._session.watchlist), 0)
+        self.notified.emit(words.format(n=count, name=Path(path).name), "")
 
     def reload(self) -> None:
         """Read all that is loaded once more; tickers are fetched unless the user works offline."""
@@ -334,6 +407,39 @@ class WatchlistController(QObject):
             if result
             else []
         )
+
+    def _arrange(self) -> None:
+        """Show the list as it was arranged the last time."""
+        order, _, reverse = self._preferences.list_order.partition(" ")
+        if order in ORDERS:
+            self._panel.arrange(order, reverse=bool(reverse))
+        columns = self._preferences.list_columns
+        self._panel.show_columns([name for name in columns if name in COLUMNS])
+
+    def _keep_order(self, order: str, reverse: bool) -> None:
+        self._preferences.list_order = f"{order} reversed" if reverse else order
+
+    def _keep_columns(self, columns: object) -> None:
+        assert isinstance(columns, tuple)
+        self._preferences.list_columns = columns
+
+    def _judge(self, event: object) -> None:
+        """Remember what a run says of each of its series."""
+        if isinstance(event, RunFinished):
+            outcomes, verdict = event.result.outcomes, event.result.verdict
+        elif isinstance(event, BacktestFinished):
+            outcomes, verdict = event.outcomes, event.verdict
+        else:
+            return
+        task = self._session.background.call(
+            judgements_of, outcomes, verdict.reference, key="row-judgements"
+        )
+        task.returned.connect(self._show_judgements)
+
+    def _show_judgements(self, judgements: object) -> None:
+        assert isinstance(judgements, dict)
+        if judgements:
+            self._session.set_judgements(judgements)
 
     def _check(self, indices: Sequence[int], checked: bool) -> None:
         self._session.check(indices, checked)

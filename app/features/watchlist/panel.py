@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.features.watchlist.list_menu import ListFinder, ListMenu
 from app.features.watchlist.series_list import SeriesList, spacing_word
 from app.number_format import moment, number
 from app.theme import Theme, icon
@@ -76,6 +77,13 @@ class DataPanel(QStackedWidget):
         Something is to be added; the last with the sample's reference.
     open_requested, sample_requested : Signal
         From the empty state.
+    group_requested : Signal
+        Places of rows that are to be put into a group.
+    import_requested, export_requested : Signal
+        The list is to be read from a CSV file, or written to one.
+    arranged, columns_chosen : Signal
+        The order of the rows (its name, and whether it is reversed), or what is shown of each row
+        (names) was chosen.
     """
 
     series_chosen = Signal(int)
@@ -92,6 +100,11 @@ class DataPanel(QStackedWidget):
     add_sample_requested = Signal(str)
     open_requested = Signal()
     sample_requested = Signal()
+    group_requested = Signal(object)
+    import_requested = Signal()
+    export_requested = Signal()
+    arranged = Signal(str, bool)
+    columns_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +127,15 @@ class DataPanel(QStackedWidget):
         self.list.load_requested.connect(self.load_requested)
         self.list.only_requested.connect(self.only_requested)
         self.list.options_requested.connect(self.options_requested)
+        self.finder = ListFinder()
+        self.finder.changed.connect(self._arrange)
+        self.finder.left.connect(self.list.setFocus)
+        self._menu = ListMenu(self)
+        self._menu.order_chosen.connect(self._choose_order)
+        self._menu.columns_chosen.connect(self._choose_columns)
+        self._menu.group_requested.connect(lambda: self.group_requested.emit(self.list.places))
+        self._menu.import_requested.connect(self.import_requested)
+        self._menu.export_requested.connect(self.export_requested)
         self._buttons: dict[str, QToolButton] = {}
         self._trained = QLabel()
         self._trained.setProperty("role", "muted")
@@ -161,14 +183,15 @@ class DataPanel(QStackedWidget):
         """
         self.setCurrentIndex(1 if rows or not self._undo.isHidden() else 0)
         self.list.show_rows(rows, selected)
+        self.finder.show_count(self.list.shown_count, len(rows))
         self._share()
         self._row = rows[selected] if rows else None
         if self._row is None:
             self._show_nothing()
             return
         self._show_trained(rows, self._row, too_short)
-        self._buttons["up"].setEnabled(selected > 0)
-        self._buttons["down"].setEnabled(selected < len(rows) - 1)
+        self._buttons["up"].setEnabled(self.list.is_natural and selected > 0)
+        self._buttons["down"].setEnabled(self.list.is_natural and selected < len(rows) - 1)
         self._buttons["options"].setEnabled(bool(self._row.request.spec.options))
         self._trouble.show_row(self._row)
         for field in (self.resample, self.calendar):
@@ -191,6 +214,39 @@ class DataPanel(QStackedWidget):
         """Offer to put removed series back; nothing is offered of none."""
         self._undo.offer(self.tr("{n} series removed.").format(n=number(count, 0)), count > 0)
         self.list.set_undo(count > 0)
+
+    def arrange(self, order: str, *, reverse: bool) -> None:
+        """Show the rows in an order, without a word to others."""
+        self._menu.show_order(order, reverse=reverse)
+        self._arrange()
+
+    def show_columns(self, columns: Collection[str]) -> None:
+        """Show columns of the rows, without a word to others."""
+        self._menu.show_columns(columns)
+        self.list.show_columns(columns)
+
+    def begin_search(self) -> None:
+        """Let the user type what to look for in the list."""
+        self.finder.begin()
+
+    def _arrange(self) -> None:
+        order, reverse = self._menu.order, self._menu.reverse
+        self.list.arrange(self.finder.phrase, order, reverse=reverse)
+        self.finder.show_count(self.list.shown_count, self.list.total_count)
+        self._share()
+        if self._row is not None:
+            current, last = self.list.current, self.list.total_count - 1
+            self._buttons["up"].setEnabled(self.list.is_natural and current > 0)
+            self._buttons["down"].setEnabled(self.list.is_natural and current < last)
+
+    def _choose_order(self, order: str, reverse: bool) -> None:
+        self._arrange()
+        self.arranged.emit(order, reverse)
+
+    def _choose_columns(self, columns: object) -> None:
+        assert isinstance(columns, tuple)
+        self.list.show_columns(columns)
+        self.columns_chosen.emit(columns)
 
     @property
     def trained_words(self) -> str:
@@ -264,6 +320,7 @@ class DataPanel(QStackedWidget):
         top.setContentsMargins(8, 0, 8, 0)
         top.setSpacing(4)
         top.addLayout(self._button_row())
+        top.addWidget(self.finder)
         top.addWidget(self.list)
         top.addWidget(self._undo)
         top.addWidget(self._trained)
@@ -278,6 +335,10 @@ class DataPanel(QStackedWidget):
             "down": (self.tr("Move down"), self.tr("Move the series down (Alt+Down)")),
             "options": (self.tr("Options"), self.tr("Load the series with other options")),
             "remove": (self.tr("Remove"), self.tr("Take the series off the list (Delete)")),
+            "list": (
+                self.tr("List"),
+                self.tr("Sort, choose columns, group, import and export the list"),
+            ),
         }
         row = QHBoxLayout()
         row.setSpacing(2)
@@ -292,6 +353,8 @@ class DataPanel(QStackedWidget):
                 button.setText(text)
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
                 row.addStretch(1)
+        self._buttons["list"].setMenu(self._menu)
+        self._buttons["list"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._buttons["add"].setMenu(self._add_menu())
         self._buttons["add"].setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._buttons["up"].clicked.connect(
@@ -449,7 +512,14 @@ class _Trouble(QFrame):
         self.options.setVisible(bool(row.problem) and bool(row.request.spec.options))
 
 
-_PICTURES = {"add": "plus", "up": "up", "down": "down", "options": "settings", "remove": "minus"}
+_PICTURES = {
+    "add": "plus",
+    "up": "up",
+    "down": "down",
+    "options": "settings",
+    "remove": "minus",
+    "list": "data",
+}
 
 
 def _moment(stamp: str) -> str:

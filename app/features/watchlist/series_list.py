@@ -50,9 +50,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.accessibility import literal
+from app.features.watchlist.row_order import COLUMNS, USUAL_COLUMNS, shown_rows
+from app.model_titles import model_title
 from app.number_format import number
 from app.theme import Theme, icon, mixed
-from app.watchlist import Row
+from app.watchlist import Row, RowJudgement
 from app.widgets.chart_header import price
 
 _MIME = "application/x-candlecast-row"
@@ -60,6 +62,8 @@ _ROW, _HEADING = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
 #: Width in pixels of the line of closes, and of a row from which there is room for one.
 _SPARK, _ROOMY = 62, 250
+#: Width in pixels of the mark of a verdict.
+_MARK = 12
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -78,10 +82,14 @@ def change_text(change: float | None) -> str:
     return f"{mark} {number(abs(100 * change), 2)} %"
 
 
-def headings(rows: Sequence[Row]) -> dict[int, str]:
-    """Return what stands above the first row of each file of several series, by place; nothing
-    where one file makes the whole list.
+def headings(rows: Sequence[Row], order: str = "") -> dict[int, str]:
+    """Return what stands above the first row of each file of several series, or of each group, by
+    index; nothing where one file makes the whole list, or where rows are sorted by a number.
     """
+    if order == "group":
+        return _group_headings(rows)
+    if order:
+        return {}
     runs = [
         tuple(together)
         for _, together in groupby(enumerate(rows), lambda item: item[1].request.reference)
@@ -94,6 +102,17 @@ def headings(rows: Sequence[Row]) -> dict[int, str]:
         for together in runs
         if len(together) > 1
     }
+
+
+def _group_headings(rows: Sequence[Row]) -> dict[int, str]:
+    text = QCoreApplication.translate("SeriesList", "{name} · {n} series")
+    nameless = QCoreApplication.translate("SeriesList", "No group")
+    found = {}
+    for group, members in groupby(enumerate(rows), lambda item: item[1].group):
+        together = tuple(members)
+        name = group or nameless
+        found[together[0][0]] = text.format(name=name, n=number(len(together), 0))
+    return found if any(row.group for row in rows) else {}
 
 
 def _file_name(row: Row) -> str:
@@ -118,29 +137,54 @@ class SeriesModel(QAbstractListModel):
         super().__init__()
         self.rows: tuple[Row, ...] = ()
         self.watched: frozenset[tuple[str, str]] = frozenset()
+        self.columns: frozenset[str] = frozenset(USUAL_COLUMNS)
+        self.search, self.order, self.reverse = "", "", False
+        self._shown: list[int] = []
+        self._positions: dict[int, int] = {}
         self._headings: dict[int, str] = {}
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether all rows are shown in the user's own order, so that they can be moved."""
+        return not (self.search.strip() or self.order or self.reverse)
+
+    @property
+    def has_headings(self) -> bool:
+        """Whether something stands above any row."""
+        return bool(self._headings)
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
         """Take other rows."""
-        self._headings = headings(rows)
-        if len(rows) == len(self.rows):
-            self.rows = rows
-            if rows:
-                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
-            return
-        self.beginResetModel()
+        shown = shown_rows(rows, self.search, self.order, reverse=self.reverse)
+        same = len(rows) == len(self.rows) and shown == self._shown
+        if not same:
+            self.beginResetModel()
         self.rows = rows
-        self.endResetModel()
+        self._shown = shown
+        self._positions = {index: position for position, index in enumerate(shown)}
+        self._headings = headings([rows[index] for index in shown], self.order)
+        if not same:
+            self.endResetModel()
+        elif shown:
+            self.dataChanged.emit(self.index(0), self.index(len(shown) - 1))
+
+    def place_of(self, position: int) -> int:
+        """Return the index in the list of what stands at a position; -1 for none."""
+        return self._shown[position] if 0 <= position < len(self._shown) else -1
+
+    def position_of(self, index: int) -> int:
+        """Return at which position a row of the list is shown; -1 where it is not."""
+        return self._positions.get(index, -1)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         """Return the number of rows."""
-        return 0 if parent.isValid() else len(self.rows)
+        return 0 if parent.isValid() else len(self._shown)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a row is called, holds and says."""
         if not index.isValid():
             return None
-        row = self.rows[index.row()]
+        row = self.rows[self._shown[index.row()]]
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return row.symbol
@@ -159,21 +203,21 @@ class SeriesModel(QAbstractListModel):
         """Tell that a box was checked or unchecked."""
         if role != Qt.ItemDataRole.CheckStateRole:
             return False
-        self.checked.emit([index.row()], Qt.CheckState(value) is Qt.CheckState.Checked)
+        self.checked.emit([self._shown[index.row()]], Qt.CheckState(value) is Qt.CheckState.Checked)
         return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Rows can be chosen, checked and dragged; between them can be dropped."""
         flag = Qt.ItemFlag
         if not index.isValid():
-            return flag.ItemIsDropEnabled
-        return (
+            return flag.ItemIsDropEnabled if self.is_natural else flag.NoItemFlags
+        usual = (
             flag.ItemIsSelectable
             | flag.ItemIsEnabled
             | flag.ItemIsUserCheckable
-            | flag.ItemIsDragEnabled
             | flag.ItemNeverHasChildren
         )
+        return usual | flag.ItemIsDragEnabled if self.is_natural else usual
 
     def supportedDropActions(self) -> Qt.DropAction:
         """Rows are moved, not copied."""
@@ -193,7 +237,7 @@ class SeriesModel(QAbstractListModel):
         self, data: QMimeData, _action: Qt.DropAction, row: int, _column: int, parent: Index
     ) -> bool:
         """Tell where a row was dropped; False, so that Qt moves nothing by itself."""
-        if data.hasFormat(_MIME):
+        if data.hasFormat(_MIME) and self.is_natural:
             source = int(data.data(_MIME).toStdString())
             target = row if row >= 0 else parent.row() if parent.isValid() else len(self.rows)
             target -= target > source
@@ -219,16 +263,53 @@ class SeriesModel(QAbstractListModel):
                     n=number(seen.bars, 0), spacing=spacing_word(seen.freq), day=seen.day
                 )
             )
+        if row.group:
+            facts.append(self.tr("group {name}").format(name=row.group))
+        if row.judgement:
+            facts += judgement_words(row.judgement)
         if row.series is None and not row.problem:
             facts.append(self.tr("as of the last time; loaded when you choose it"))
         return [fact for fact in facts if fact]
 
 
+def judgement_words(judged: RowJudgement) -> list[str]:
+    """Say in words what a run said of a series."""
+    tr = QCoreApplication.translate
+    words = {
+        "beats": tr("SeriesList", "the {model} beats the {rival}"),
+        "ties": tr("SeriesList", "the {model} is as good as the {rival}"),
+        "loses": tr("SeriesList", "the {model} is worse than the {rival}"),
+        "few": tr("SeriesList", "too few forecasts to compare the {model} with the {rival}"),
+    }
+    rival = model_title(judged.reference)
+    found = [words[judged.outcome].format(model=model_title(judged.model), rival=rival)]
+    return [*found, *_figures(judged, frozenset(COLUMNS))]
+
+
+def _figures(judged: RowJudgement, columns: Collection[str]) -> list[str]:
+    """Return skill and coverage in words, where they are known and wanted."""
+    tr = QCoreApplication.translate
+    found = []
+    if "skill" in columns and judged.skill is not None:
+        text = tr("SeriesList", "skill {skill} %")
+        found.append(text.format(skill=signed(judged.skill)))
+    if "coverage" in columns and judged.held is not None:
+        text = tr("SeriesList", "{share} % held")
+        found.append(text.format(share=number(judged.held, 0)))
+    return found
+
+
+def signed(value: float) -> str:
+    """Write a number with one decimal and its sign."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{number(abs(value), 1)}"
+
+
 class RowDelegate(QStyledItemDelegate):
     """Draws a row: box, name above its bars, the line of closes, price above its change."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: SeriesModel) -> None:
         super().__init__()
+        self._rows = rows
         self.theme: Theme | None = None
         self._warning = QIcon()
 
@@ -261,8 +342,12 @@ class RowDelegate(QStyledItemDelegate):
         self._draw_box(painter, self._box(area), theme, checked=row.checked)
         font: QFont = option.font
         inner = area.adjusted(_EDGE + _BOX + _GAP, 5, -_EDGE, -5)
-        right = self._draw_price(painter, inner, row, font, theme)
-        if area.width() >= _ROOMY and (row.glimpse or row.problem):
+        columns = self._rows.columns
+        right = self._draw_price(painter, inner, row, font, theme) if "price" in columns else 0
+        if "verdict" in columns and row.judgement:
+            right += self._draw_mark(painter, inner.adjusted(0, 0, -right, 0), row, theme)
+        roomy = area.width() >= _ROOMY and "line" in columns
+        if row.problem or (roomy and row.glimpse):
             spark = QRectF(
                 inner.right() - right - _GAP - _SPARK, inner.top() + 5, _SPARK, inner.height() - 10
             )
@@ -384,6 +469,21 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawText(inner, right | Qt.AlignmentFlag.AlignBottom, change)
         return width
 
+    def _draw_mark(self, painter: QPainter, inner: QRect, row: Row, theme: Theme) -> int:
+        """Draw whether the network beats the baseline on the series; return the width taken."""
+        assert row.judgement is not None
+        mark, color = {
+            "beats": ("✓", theme.up_text),
+            "ties": ("=", theme.muted),
+            "loses": ("✗", theme.down_text),
+            "few": ("?", theme.muted),
+        }[row.judgement.outcome]
+        painter.setPen(QColor(color))
+        right = Qt.AlignmentFlag.AlignRight
+        area = inner.adjusted(0, 0, -_GAP, 0)
+        painter.drawText(area, right | Qt.AlignmentFlag.AlignVCenter, mark)
+        return _MARK + _GAP
+
     def _draw_spark(self, painter: QPainter, area: QRectF, row: Row, theme: Theme) -> None:
         """Draw the last closes as a line, or a sign that something is wrong."""
         if row.problem:
@@ -432,6 +532,8 @@ class RowDelegate(QStyledItemDelegate):
         seen = row.glimpse
         if seen is None or (row.problem and row.series is None):
             return self.tr("not loaded")
+        if row.judgement and (found := _figures(row.judgement, self._rows.columns)):
+            return " · ".join(found)
         if row.series is None:
             return self.tr("as of {day}").format(day=seen.day)
         return f"{number(seen.bars, 0)} · {spacing_word(seen.freq)}"
@@ -472,7 +574,9 @@ class SeriesList(QListView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rows, self._delegate = SeriesModel(), RowDelegate()
+        self._rows = SeriesModel()
+        self._delegate = RowDelegate(self._rows)
+        self._selected = -1
         self._can_undo = False
         self.setModel(self._rows)
         self.setItemDelegate(self._delegate)
@@ -493,30 +597,69 @@ class SeriesList(QListView):
         self._rows.checked.connect(self.checked)
         self._rows.dropped.connect(self.moved)
         self.selectionModel().currentChanged.connect(self._current_changed)
-        self.activated.connect(lambda index: self.load_requested.emit(index.row()))
+        self.activated.connect(
+            lambda index: self.load_requested.emit(self._rows.place_of(index.row()))
+        )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._add_actions()
 
     @property
     def current(self) -> int:
-        """Place of the row that is shown; -1 for none."""
-        return self.currentIndex().row()
+        """Place of the row that is shown, also where the search leaves it out; -1 for none."""
+        index = self._rows.place_of(self.currentIndex().row())
+        return index if index >= 0 else self._selected
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether all rows are shown in the user's own order, so that they can be moved."""
+        return self._rows.is_natural
+
+    @property
+    def shown_count(self) -> int:
+        """How many rows the search leaves."""
+        return self._rows.rowCount()
+
+    @property
+    def total_count(self) -> int:
+        """How many rows the list has."""
+        return len(self._rows.rows)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """What is shown of each row beside its name."""
+        return self._rows.columns
 
     @property
     def places(self) -> list[int]:
         """Places of the rows that are marked, from top to bottom."""
-        return sorted(index.row() for index in self.selectionModel().selectedIndexes())
+        marked = self.selectionModel().selectedIndexes()
+        return sorted(self._rows.place_of(index.row()) for index in marked)
 
     def show_rows(self, rows: tuple[Row, ...], selected: int) -> None:
         """Show other rows, one of them selected; nothing is emitted."""
         with QSignalBlocker(self):
             self._rows.show_rows(rows)
-            if rows and (self.current != selected or not self.places):
-                index = self._rows.index(selected)
+            self.setUniformItemSizes(not self._rows.has_headings)
+            self._selected = selected if rows else -1
+            position = self._rows.position_of(selected)
+            if position >= 0 and (self.currentIndex().row() != position or not self.places):
+                index = self._rows.index(position)
                 self.selectionModel().setCurrentIndex(
                     index, QItemSelectionModel.SelectionFlag.ClearAndSelect
                 )
                 self.scrollTo(index)
+
+    def arrange(self, search: str, order: str, *, reverse: bool = False) -> None:
+        """Show the rows that a search finds, in an order; the list itself stays as it is."""
+        self._rows.search = search
+        self._rows.order = order
+        self._rows.reverse = reverse
+        self.show_rows(self._rows.rows, self._selected)
+
+    def show_columns(self, columns: Collection[str]) -> None:
+        """Choose what is shown of each row beside its name."""
+        self._rows.columns = frozenset(columns)
+        self.viewport().update()
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -564,7 +707,8 @@ class SeriesList(QListView):
         step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
         if step and event.modifiers() & Qt.KeyboardModifier.AltModifier:
             target = self.current + step
-            if self.current >= 0 and 0 <= target < self._rows.rowCount():
+            fits = self.current >= 0 and 0 <= target < self._rows.rowCount()
+            if fits and self.is_natural:
                 self.moved.emit(self.current, target)
         elif event.key() == Qt.Key.Key_Space and self.current >= 0:
             self._toggle()
@@ -630,7 +774,8 @@ class SeriesList(QListView):
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():
-            self.chosen.emit(index.row())
+            self._selected = self._rows.place_of(index.row())
+            self.chosen.emit(self._selected)
 
 
 def _heading_height(metrics: QFontMetrics, index: Index) -> int:
