@@ -62,8 +62,8 @@ _ROW, _HEADING = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 _LOWEST, _BOX, _EDGE, _GAP = 46, 14, 9, 8
 #: Width in pixels of the line of closes, and of a row from which there is room for one.
 _SPARK, _ROOMY = 62, 250
-#: Width in pixels of the mark of a verdict.
-_MARK = 12
+#: Width in pixels of the mark of a verdict, and of skill and coverage beside the line.
+_MARK, _FIGURES = 12, 90
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -168,7 +168,7 @@ class SeriesModel(QAbstractListModel):
         elif shown:
             self.dataChanged.emit(self.index(0), self.index(len(shown) - 1))
 
-    def place_of(self, position: int) -> int:
+    def row_index(self, position: int) -> int:
         """Return the index in the list of what stands at a position; -1 for none."""
         return self._shown[position] if 0 <= position < len(self._shown) else -1
 
@@ -346,7 +346,8 @@ class RowDelegate(QStyledItemDelegate):
         right = self._draw_price(painter, inner, row, font, theme) if "price" in columns else 0
         if "verdict" in columns and row.judgement:
             right += self._draw_mark(painter, inner.adjusted(0, 0, -right, 0), row, theme)
-        roomy = area.width() >= _ROOMY and "line" in columns
+        needed = _ROOMY + _FIGURES * bool(row.judgement and columns & {"skill", "coverage"})
+        roomy = area.width() >= needed and "line" in columns
         if row.problem or (roomy and row.glimpse):
             spark = QRectF(
                 inner.right() - right - _GAP - _SPARK, inner.top() + 5, _SPARK, inner.height() - 10
@@ -598,7 +599,7 @@ class SeriesList(QListView):
         self._rows.dropped.connect(self.moved)
         self.selectionModel().currentChanged.connect(self._current_changed)
         self.activated.connect(
-            lambda index: self.load_requested.emit(self._rows.place_of(index.row()))
+            lambda index: self.load_requested.emit(self._rows.row_index(index.row()))
         )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._add_actions()
@@ -606,7 +607,7 @@ class SeriesList(QListView):
     @property
     def current(self) -> int:
         """Place of the row that is shown, also where the search leaves it out; -1 for none."""
-        index = self._rows.place_of(self.currentIndex().row())
+        index = self._rows.row_index(self.currentIndex().row())
         return index if index >= 0 else self._selected
 
     @property
@@ -633,7 +634,7 @@ class SeriesList(QListView):
     def places(self) -> list[int]:
         """Places of the rows that are marked, from top to bottom."""
         marked = self.selectionModel().selectedIndexes()
-        return sorted(self._rows.place_of(index.row()) for index in marked)
+        return sorted(self._rows.row_index(index.row()) for index in marked)
 
     def show_rows(self, rows: tuple[Row, ...], selected: int) -> None:
         """Show other rows, one of them selected; nothing is emitted."""
@@ -774,7 +775,7 @@ class SeriesList(QListView):
 
     def _current_changed(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self.signalsBlocked():
-            self._selected = self._rows.place_of(index.row())
+            self._selected = self._rows.row_index(index.row())
             self.chosen.emit(self._selected)
 
 
