@@ -193,7 +193,7 @@ class Watchlist:
             if not loaded:
                 continue
             chosen = {row.symbol: row.checked for row in old}
-            before = {row.symbol: row for row in old}
+            known = {row.symbol: row for row in old}
             usual, order = any(chosen.values()), list(chosen)
             loaded = _in_order(loaded, order)
             fresh = [
@@ -203,8 +203,8 @@ class Watchlist:
                     chosen.get(item.symbol, usual) if choice == "as_before" else True,
                     item,
                     SeriesPreview.of(item),
-                    group=before[item.symbol].group if item.symbol in before else "",
-                    judgement=before[item.symbol].judgement if item.symbol in before else None,
+                    group=known[item.symbol].group if item.symbol in known else "",
+                    judgement=known[item.symbol].judgement if item.symbol in known else None,
                 )
                 for item in loaded
             ]
