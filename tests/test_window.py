@@ -184,7 +184,10 @@ def test_training_two_epochs_ends_with_scores_and_a_sentence(qtbot: Any, bench: 
     finished = bench.session.finished
     assert finished is not None
     assert [item.epoch for item in bench.session.history] == [0, 1, 2]
+    assert bench.results.judged.summary.sentence in texts(bench.results)
+    bench.results.judged.unfold()
     assert finished.result.verdict.sentence in texts(bench.results)
+    bench.results.judged.unfold(on=False)
     table = bench.results.table
     models = [table.horizontalHeaderItem(column).text() for column in range(1, table.columnCount())]
     assert models == [model_title(model) for model in finished.result.scores]
@@ -227,7 +230,7 @@ def test_cancel_brings_the_result_before_it_back(qtbot: Any, bench: Workbench) -
     assert bench.session.state == "idle"
     assert bench.session.finished is first
     assert first is not None
-    assert first.result.verdict.sentence in texts(bench.results)
+    assert bench.results.judged.verdict is first.result.verdict
     assert "Finished" in texts(bench.training)
     wait(lambda: bench.session.threads == 0)
 

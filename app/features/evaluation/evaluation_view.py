@@ -215,6 +215,11 @@ class EvaluationView(QWidget):
             self.changed.emit()
 
     @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that is shown."""
+        return self._verdict
+
+    @property
     def data_notes(self) -> str:
         """What is said of the data beside the verdict."""
         return self._data.text()
