@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from forecasting.baselines.baseline import Baseline
 from forecasting.baselines.challengers import challenger_title, find_challenger, is_challenger
+from forecasting.baselines.combination import Combination, is_combination, members_of
 from forecasting.baselines.garch import GarchT
 from forecasting.baselines.har import RangeHar
 from forecasting.baselines.seasonal import SeasonalMedian, SeasonalNaive
@@ -80,6 +81,8 @@ def model_title(model: str) -> str:
         return BASELINES[model].title
     if is_challenger(model):
         return challenger_title(model)
+    if is_combination(model):
+        return " + ".join(map(model_title, members_of(model)))
     # Runs of earlier versions have a network's name in capitals.
     return next((spec.title for spec in MODELS.values() if spec.title.upper() == model), model)
 
@@ -94,6 +97,9 @@ def find_baseline(name: str) -> Baseline:
     """
     if name in BASELINES:
         return BASELINES[name]
+    if is_combination(name):
+        names = members_of(name)
+        return Combination(models=tuple(map(find_baseline, names)), names=names)
     return find_challenger(name)
 
 
@@ -119,12 +125,13 @@ def chosen_baselines(panel: Panel, wanted: str) -> tuple[str, ...]:
     }
     names = [RandomWalk.name]
     for word in (part.strip() for part in wanted.split(",")):
-        if word not in groups and word not in BASELINES and not is_challenger(word):
-            raise ConfigError(
-                f"baselines: there is none called '{word}'.",
-                f"There are {', '.join(BASELINES)}; auto, or all; and of others fracast, "
-                "folder:PATH, statsforecast:NAME, sktime:NAME.",
-            )
+        for part in members_of(word) if is_combination(word) else (word,):
+            if part not in BASELINES and not is_challenger(part) and word not in groups:
+                raise ConfigError(
+                    f"baselines: there is none called '{part}'.",
+                    f"There are {', '.join(BASELINES)}; auto, or all; of others fracast, "
+                    "folder:PATH, statsforecast:NAME, sktime:NAME; and combine:NAME+NAME.",
+                )
         names += groups.get(word, (word,))
     return tuple(dict.fromkeys(names))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecasting.baselines.combination import is_combination, members_of
 from forecasting.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def introduce(names: Sequence[str], horizon: int) -> Iterator[str]:
     CandlecastError
         A package that is not installed, or a folder that cannot be loaded.
     """
-    for name in names:
+    parts = [part for name in names for part in _parts(name)]
+    for name in dict.fromkeys(parts):
         if is_zero_shot(name):
             from forecasting.baselines.challengers.zero_shot import introduction
 
@@ -84,3 +86,7 @@ def introduce(names: Sequence[str], horizon: int) -> Iterator[str]:
 
             find_challenger(name)
             check_library(name.partition(":")[0])
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return members_of(name) if is_combination(name) else (name,)
