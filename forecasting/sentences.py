@@ -55,6 +55,7 @@ _WALK = {
     "chance": " (p < 0.001)",
 }
 _INPUTS = "What the inputs add"
+_COMBINATION = "How a combination is weighted"
 _GAINED = {"size": "0.02 %", "side": "lower", "chance": ", p = 0.60"}
 _ADDED = {"start": "the volatility model", "size": "0.02 %", "chance": ", p = 0.60"}
 _HELD = {"level": "80", "share": "79.6", "low": "75.1", "high": "83.5"}
@@ -218,6 +219,20 @@ SENTENCES: dict[str, Sentence] = {
         "It ties with {reference}: the same {loss}.",
         "The best baseline is another one, and the CRPS equals that of the random walk.",
         _WALK,
+    ),
+    "weights-learned": Sentence(
+        _COMBINATION,
+        "The weights were learned on the validation part: {shares}.",
+        "The learned weights gained on equal ones by more than two standard errors; the further, "
+        "the more they count.",
+        {"shares": "GRU 20 %, HAR volatility 80 %"},
+    ),
+    "weights-equal": Sentence(
+        _COMBINATION,
+        "On the validation part no weights were surely better than equal ones: {shares}.",
+        "The gain of learned weights is not larger than two standard errors, or too few dates "
+        "are there.",
+        {"shares": "GRU 50 %, HAR volatility 50 %"},
     ),
     "not-learned": Sentence(
         _NETWORK,

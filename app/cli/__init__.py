@@ -21,6 +21,7 @@ from app.cli.arguments import (
     Refresh,
     Sources,
 )
+from app.cli.combine import combine
 from app.cli.explaining import document as explanation_document
 from app.cli.explaining import explanations, show_explanation
 from app.cli.exporting import (
@@ -96,6 +97,7 @@ cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
 cli.command()(odds)
 cli.command()(portfolio)
 cli.command()(search)
+cli.command()(combine)
 cli.command()(inspect)
 cli.command()(mcp)
 cli.command()(flagged(ReadOptions, TickerOptions)(watch))
@@ -103,6 +105,7 @@ cli.command()(flagged(ReadOptions, TickerOptions)(watch))
 #: Commands that need the engine.
 _ENGINE_COMMANDS = (
     "forecast",
+    "combine",
     "backtest",
     "audit",
     "lr-find",

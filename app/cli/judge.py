@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.arguments import BaseRate
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
 from app.cli.flags import given, pairs
 from app.cli.progress import Stopper, finish
@@ -86,6 +87,7 @@ def judge(
     by_step: Annotated[
         bool, typer.Option("--by-step", help="Show the scores for each bar ahead too.")
     ] = False,
+    base_rate: BaseRate = False,
     refresh: Annotated[
         bool | None,
         typer.Option(
@@ -116,7 +118,7 @@ def judge(
                 attempt(partial(_report, report, judged))
             if journal:
                 _keep(judged)
-            attempt(lambda: _show(judged, as_json, by_step))
+            attempt(lambda: _show(judged, as_json, by_step, base_rate))
     return stopper.exit_status
 
 
@@ -197,18 +199,21 @@ def _keep(judged: ForecastsJudged) -> None:
     )
 
 
-def _show(judged: ForecastsJudged, as_json: bool, by_step: bool) -> None:
+def _show(judged: ForecastsJudged, as_json: bool, by_step: bool, with_rate: bool) -> None:
     if as_json:
         from app.cli import documents
 
-        show(documents.to_json(document(judged, by_step)))
+        show(documents.to_json(document(judged, by_step, with_rate)))
         return
     from app.cli.tables import show_judged_forecasts
+    from forecasting.base_rates import outcome_rate
 
     show_judged_forecasts(judged, by_step)
+    for name, item in judged.models.items() if with_rate else ():
+        show(f"{name}: {outcome_rate(item.own).sentence}")
 
 
-def document(judged: ForecastsJudged, by_step: bool = False) -> Document:
+def document(judged: ForecastsJudged, by_step: bool = False, with_rate: bool = False) -> Document:
     """Return the judgement: ``models``, ``baselines`` and ``findings``.
 
     A baseline's ``scores`` are those on the bars and levels of the first model; ``by_model`` has
@@ -226,13 +231,13 @@ def document(judged: ForecastsJudged, by_step: bool = False) -> Document:
                 if name in item.scores
             }
     return {
-        "models": {name: _model(item, by_step) for name, item in judged.models.items()},
+        "models": {name: _model(item, by_step, with_rate) for name, item in judged.models.items()},
         "baselines": rivals,
         "findings": [dataclasses.asdict(finding) for finding in judged.findings],
     }
 
 
-def _model(item: ModelJudgement, by_step: bool) -> Document:
+def _model(item: ModelJudgement, by_step: bool, with_rate: bool) -> Document:
     from app.cli.documents import base_rate
     from forecasting import metrics
     from forecasting.base_rates import outcome_rate
@@ -242,11 +247,12 @@ def _model(item: ModelJudgement, by_step: bool) -> Document:
         "origins": len(item.own),
         "scores": item.scores[item.own.model],
         "verdict": dataclasses.asdict(item.verdict),
-        "base_rate": base_rate(outcome_rate(item.own)),
         "calibration": {
             f"{level:g}": share for level, share in zip(found.level, found.realised, strict=True)
         },
     }
+    if with_rate:
+        texts["base_rate"] = base_rate(outcome_rate(item.own))
     if by_step:
         texts["by_step"] = {
             name: steps.tolist() for name, steps in metrics.by_step(item.own).items()

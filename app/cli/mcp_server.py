@@ -193,7 +193,7 @@ async def judge(
     the same bars, with significance, calibration, copy and leak checks.
     """
     options = _flags(settings, ForecastOptions, TickerOptions)
-    options += _optional(baselines=baselines)
+    options += [*_optional(baselines=baselines), "--base-rate"]
     found, notes = await _run(context, "judge", options, [forecasts, *prices], offline)
     models = found[0]["models"]
     verdicts = {name: item["verdict"] for name, item in models.items()}

@@ -111,9 +111,11 @@ def align(
     findings: list[Finding] = []
     placed: list[_Cells] = []
     options = imported.options
-    likely = bool(np.isfinite(imported.rows.truth.y).any())
+    there = np.isfinite(imported.rows.truth.y) & ~np.isnat(imported.rows.truth.ds)
+    likely = bool(there.any())
+    known_until = imported.rows.truth.ds[there].max() if likely else np.datetime64("NaT", "us")
     for model in imported.rows.models:
-        found = place_rows(model, line, options, likely=likely)
+        found = place_rows(model, line, options, likely=likely, known_until=known_until)
         findings += found.findings
         kept = found.kept & _enough_past(model.model, found, line, findings)
         placed.append(_Cells(model.take(kept), _taken(found, kept)))

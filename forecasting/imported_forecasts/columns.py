@@ -68,6 +68,10 @@ _WRITTEN: dict[str, Role] = {
 #: Bands whose columns have these names are of the level that their library makes if it is not told
 #: another.
 _USUAL_LEVELS = {"yhat": (80.0, "Prophet"), "mean ci": (95.0, "statsmodels")}
+#: Names of columns that state the level of a band in each row.
+_LEVEL_COLUMNS = ("confidence level", "conf level", "coverage", "interval width", "band level")
+#: Levels this close to the middle are of a point forecast.
+_NEAR_MEDIAN = 0.02
 #: Medians of forecast and actual values differ by less than this factor.
 _ALIKE = 3.0
 
@@ -304,6 +308,24 @@ def _pass_over_counters(table: _Table) -> None:
             table.settled.add(index)
 
 
+def _pass_over_components(table: _Table) -> None:
+    """Leave the components of a Prophet forecast out: they are parts of it and no models."""
+    names = [plain(column.name) for column in table.roles]
+    if "yhat" not in names or "trend" not in names:
+        return
+    stems = {name.rsplit(" ", 1)[0] for name in names if name.endswith((" lower", " upper"))}
+    parts = stems - {"yhat"}
+    if not table.options.cutoff and "cutoff" not in names and "cutoff" not in table.options.columns:
+        raise SourceError(
+            "This is Prophet's table of a forecast: its rows up to the last bar that it saw are "
+            "fitted values, no forecasts.",
+            "Say which bar that was: --cutoff 2024-01-31.",
+        )
+    for index, name in enumerate(names):
+        if name in parts or name.rsplit(" ", 1)[0] in parts:
+            table.settled.add(index)
+
+
 def _assign_dates(table: _Table) -> None:
     kinds = {index: name.kind for index, name in enumerate(table.names)}
     taken: set[str] = {column.role for column in table.roles}
@@ -358,9 +380,12 @@ def _identifying(table: _Table, indices: list[int]) -> list[int]:
 def _assign_forecasts(table: _Table) -> None:
     """Give the columns whose names say that they are forecasts their roles."""
     long = table.has("sample", "level")
+    named = table.free("point", "mean", "quantile", "path")
     for index in table.free("point", "mean", "quantile", "path", "value"):
         name = table.names[index]
         if not table.numeric(index):
+            continue
+        if name.kind == "value" and named and not long:
             continue
         if long and name.kind in ("value", "point"):
             table.give(index, "value")
@@ -404,7 +429,7 @@ def _assign_truth(table: _Table) -> None:
             table.give(index, "y0")
     if table.has("y"):
         return
-    indices = [index for index in table.free("y") if table.numeric(index)]
+    indices = [index for index in table.free("y", "value") if table.numeric(index)]
     if not indices and table.has(*FORECAST, "value"):
         indices = [index for index in table.free("price") if table.numeric(index)]
     if len(indices) > 1 and not _same(table, indices):
@@ -522,11 +547,27 @@ def _assign_bands(table: _Table) -> None:
     ]
     if not kept:
         return
-    level = table.options.band_level or _usual_level(table, kept)
+    level = table.options.band_level or _level_column(table) or _usual_level(table, kept)
     for index in kept:
         table.give(
             index, "quantile", _owner(table, index, centers), _tail(table.names[index], level)
         )
+
+
+def _level_column(table: _Table) -> float:
+    """Return the level of the bands that a column states, the same in each row; 0 for none."""
+    for index, column in enumerate(table.roles):
+        if plain(column.name) not in _LEVEL_COLUMNS or not table.numeric(index):
+            continue
+        numbers = table.numbers(index)
+        stated = numbers[np.isfinite(numbers)]
+        level = float(stated[0]) * (100 if 0 < stated[0] < 1 else 1)
+        if np.ptp(stated) == 0 and 0 < level < 100:
+            table.settled.add(index)
+            message = f"{column.name} is read as what the band holds: {level:g} %."
+            table.note("band_level", message, "assumed", ("band_level", f"{level:g}"))
+            return level
+    return 0.0
 
 
 def _owner(table: _Table, index: int, centers: set[str]) -> str:
@@ -587,6 +628,7 @@ def _check(table: _Table) -> None:
             f"Several columns may be {same[0].label}: {', '.join(column.name for column in same)}.",
             f"Say which: --columns {same[0].label}={same[0].name},unused={same[1].name}.",
         )
+    _refuse_lone_quantiles(table, used)
     left = [column.name for column in table.roles if column.role == "unused"]
     if left:
         shown = ", ".join(left[:12]) + (", ..." if len(left) > 12 else "")
@@ -595,10 +637,28 @@ def _check(table: _Table) -> None:
         )
 
 
+def _refuse_lone_quantiles(table: _Table, used: Sequence[ForecastColumn]) -> None:
+    """Refuse a model that would be one quantile away from the median and nothing else."""
+    by_model: dict[str, list[ForecastColumn]] = {}
+    for column in used:
+        if column.role in FORECAST:
+            by_model.setdefault(column.model, []).append(column)
+    for model, columns in by_model.items():
+        (first, *more) = columns
+        lone = not more and first.role == "quantile" and abs(first.level - 0.5) > _NEAR_MEDIAN
+        if lone and first.index not in table.settled:
+            raise SourceError(
+                f"The column {first.name} would be the {100 * first.level:g} % quantile of a "
+                f"model '{model}' of which there is nothing else.",
+                f"Say what it is: --columns MODEL:lo-80={first.name}, or unused={first.name}.",
+            )
+
+
 #: What finds the roles, in its order.
 _STAGES = (
     _settle,
     _pass_over_counters,
+    _pass_over_components,
     _assign_dates,
     _assign_keys,
     _assign_forecasts,

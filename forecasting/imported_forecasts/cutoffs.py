@@ -70,6 +70,7 @@ class _Rows:
     y: Floats
     own: bool
     likely: bool
+    known_until: np.datetime64
 
     @property
     def bars(self) -> int:
@@ -78,7 +79,12 @@ class _Rows:
 
 
 def place_rows(
-    model: ForecastRows, line: Timeline, options: ForecastOptions, *, likely: bool = True
+    model: ForecastRows,
+    line: Timeline,
+    options: ForecastOptions,
+    *,
+    likely: bool = True,
+    known_until: np.datetime64 = _NAT,
 ) -> Placed:
     """Find the cutoff and the step ahead of every row of a model.
 
@@ -94,6 +100,8 @@ def place_rows(
     likely : bool
         Whether one-step forecasts are likely where nothing else tells: a table of predicted beside
         actual values is of such.
+    known_until : datetime64
+        Last date of which the file holds the actual value; NaT for none.
 
     Raises
     ------
@@ -121,6 +129,7 @@ def place_rows(
             y,
             line.own,
             likely,
+            known_until,
         )
         found = _cutoffs(rows, model.model, options, findings)
         series[mine], bar[mine] = index, found
@@ -307,6 +316,17 @@ def _guessed(rows: _Rows, model: str, findings: list[Finding]) -> Ints:
             )
         )
         return np.full(rows.ds.size, rows.bars - 1)
+    if _follows_truth(rows):
+        message = (
+            f"The actual values in the file end on {str(rows.known_until)[:10]}, where {model} "
+            "begins: its rows are taken as one forecast from there."
+        )
+        after = int((rows.ds > rows.known_until).sum())
+        findings.append(
+            Finding("one_forecast", message, after, "info", "assumed", remedy=("cutoff", ""))
+        )
+        last = int(np.searchsorted(rows.stamps, rows.known_until, side="right")) - 1
+        return np.full(rows.ds.size, last)
     bar = np.where(rows.target > 0, rows.target - 1, -1)
     if not (rows.likely or known.size >= _ENOUGH) or not _follows(rows, bar):
         raise SourceError(
@@ -333,6 +353,17 @@ def _guessed(rows: _Rows, model: str, findings: list[Finding]) -> Ints:
         )
     )
     return bar
+
+
+def _follows_truth(rows: _Rows) -> bool:
+    """Tell whether forecasts begin where the actual values of their file end, as spreadsheets write
+    them: with one row in common at most.
+    """
+    if np.isnat(rows.known_until):
+        return False
+    known = rows.ds[~np.isnat(rows.ds)]
+    after = int((known > rows.known_until).sum())
+    return after > 1 and known.size - after <= 1
 
 
 def _follows(rows: _Rows, bar: Ints) -> bool:

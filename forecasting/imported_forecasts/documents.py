@@ -21,6 +21,8 @@ _DATES = ("timestamp", "timestamps", "date", "ds", "datetime", "time")
 _IDS = ("item_id", "unique_id", "symbol", "ticker", "series_id", "id")
 _STARTS = ("forecast_start", "start_date", "start", "first_date")
 
+_LEVEL_LISTS = ("quantile_levels", "levels", "taus", "quantile_level")
+_MATRICES = ("forecast", "forecasts", "quantile_forecast", "predictions", "quantiles", "values")
 _CLOSES = ("close", "value", "price", "y", "prediction", "yhat")
 
 Table = dict[str, list[Any]]
@@ -152,6 +154,7 @@ def _lists_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:
             for level, cells in quantiles.items()
             if _is_level(level) and _are_numbers(cells)
         }
+    found |= _by_level(item)
     for name in ("mean", "median"):
         if _are_numbers(item.get(name)):
             found[name] = item[name]
@@ -163,9 +166,28 @@ def _lists_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:
     ):
         found |= {f"sample_{number}": path for number, path in enumerate(samples)}
     lengths = {len(cells) for cells in found.values()}
-    if quantiles == {} and not isinstance(samples, list):
+    if not found or (quantiles == {} and not isinstance(samples, list) and "mean" in found):
         return {}
     return found if len(lengths) == 1 and 0 not in lengths else {}
+
+
+def _by_level(item: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Read a list of steps, each with a number for each level, beside the list of levels; or the
+    other way round.
+    """
+    levels: list[Any] = next((item[key] for key in _LEVEL_LISTS if _are_numbers(item.get(key))), [])
+    rows: list[Any] = next((item[key] for key in _MATRICES if _are_lists(item.get(key))), [])
+    if not levels or not rows or not all(_is_level(str(level)) for level in levels):
+        return {}
+    if all(len(row) == len(levels) for row in rows) and len(rows) != len(levels):
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    elif len(rows) != len(levels) or any(len(row) == len(levels) for row in rows):
+        return {}
+    return {f"q{level:g}": row for level, row in zip(levels, rows, strict=True)}
+
+
+def _are_lists(rows: Any) -> bool:
+    return isinstance(rows, list) and bool(rows) and all(_are_numbers(row) for row in rows)
 
 
 def _is_level(text: str) -> bool:

@@ -5,6 +5,7 @@ forecast.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,8 +114,10 @@ _FILLER = words_of(
     "output outputs by from model test t"
 )
 _ACTUAL = words_of(
-    "actual actuals real true truth observed realized realised ytrue ytest gt groundtruth"
+    "actual actuals real true truth observed realized realised ytrue ytest gt groundtruth "
+    "tatsachlich tatsaechlich tatsachlicher istwert reel reelle observe observado effettivo reale"
 )
+_LIMITS = words_of("ci pi interval bound limit limite borne grenze intervalle intervalo intervallo")
 _MEAN = words_of("mean average avg expected")
 _CHANGES = words_of(
     "return returns ret rets change changes logreturn logret pct percent growth move"
@@ -138,21 +141,37 @@ _SIDES = {
     "high": "upper",
     "upper": "upper",
     "ub": "upper",
+    "untergrenze": "lower",
+    "untere": "lower",
+    "unterer": "lower",
+    "obergrenze": "upper",
+    "obere": "upper",
+    "oberer": "upper",
+    "inferior": "lower",
+    "superior": "upper",
+    "inferieur": "lower",
+    "inferieure": "lower",
+    "superieur": "upper",
+    "superieure": "upper",
+    "inferiore": "lower",
+    "superiore": "upper",
+    "inf": "lower",
+    "sup": "upper",
 }
-_SIDE = r"(?P<side>lower|upper|low|high|lo|hi|lb|ub)"
+_SIDE = rf"(?P<side>{'|'.join(sorted(_SIDES, key=len, reverse=True))})"
 _BANDS = (
     re.compile(
         rf"(?i)^(?P<model>.*?)(?<![a-z]){_SIDE}(?:[\s_.:-]*(?:bound|limit|ci|pi|interval))?[\s_.:-]*(?P<level>{_NUMBER})\s*%?$"
     ),
     re.compile(
-        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
+        rf"(?i)^(?P<model>.*?)(?<![\d.])(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi|percentile)?[\s_.:-]*{_SIDE}(?:[\s_.:-]*bound)?$"
     ),
     re.compile(rf"(?i)^{_SIDE}[\s_.:-]*(?P<level>{_NUMBER})\s*%?[\s_.:-]*(?:ci|pi)(?P<model>)$"),
 )
 #: Bands whose level the name does not state.
 _OPEN_BAND = re.compile(
     rf"(?i)^(?P<model>.*?)[\s_.:-]*(?:(?:ci|pi|conf(?:idence)?|prediction|int|interval|band|bound)[\s_.:-]*)*(?<![a-z]){_SIDE}"
-    r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval))*$"
+    r"(?:[\s_.:-]*(?:ci|pi|bound|limit|band|y|interval|conf(?:idence)?|prediction))*$"
 )
 _QUANTILES = (
     re.compile(
@@ -167,6 +186,10 @@ _QUANTILES = (
 _PATH = re.compile(
     r"(?i)^(?P<model>.*?)(?<![a-z])(?:sample|path|sim|simulation|scenario|draw|trajectory|s)[\s_.:-]*(?P<number>\d{1,5})$"
 )
+#: ``Forecast(Values)``: what a spreadsheet forecast.
+_OF_WHAT = re.compile(r"(?<=\w)\s?\([^()\d]*\)$")
+#: ``limit (95%)``.
+_IN_BRACKETS = re.compile(r"\s*\((?P<level>\d[\d.,]*\s?%?)\)$")
 _MEDIAN = re.compile(r"(?i)^(?P<model>.*?)[\s_.:-]*(?<![a-z])median$")
 
 
@@ -178,7 +201,8 @@ def read_name(text: str) -> ColumnName:
     text : str
         As it stands in the header; levels of a MultiIndex are joined by blanks.
     """
-    text = _joined(text.strip())
+    text = _unaccented(_joined(text.strip()))
+    text = _IN_BRACKETS.sub(r" \g<level>", _OF_WHAT.sub("", text) or text)
     name = plain(text)
     if name in _WORDS:
         return ColumnName(_WORDS[name])
@@ -206,6 +230,14 @@ def read_name(text: str) -> ColumnName:
         if any(role == "close" for role, _ in role_ranks().get(name, ()))
         else _kind_of_price(name)
     )
+
+
+def _unaccented(text: str) -> str:
+    """Return a name without accents and umlauts, so that its words are found."""
+    if text.isascii():
+        return text
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 
 def _kind_of_price(name: str) -> Kind:
@@ -258,7 +290,7 @@ def _path(text: str) -> ColumnName | None:
 
 
 def _band_model(text: str) -> str:
-    return _without(text, _POINT | _FILLER | _MEAN | words_of("ci pi interval"))
+    return _without(text, _POINT | _FILLER | _MEAN | _LIMITS)
 
 
 def _side(word: str) -> Kind:

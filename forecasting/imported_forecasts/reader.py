@@ -174,7 +174,8 @@ def _suggested(preview: ForecastsPreview, path: Path) -> ForecastsPreview:
     try:
         with _naming(path):
             tables = _tables(path, preview.options)
-            grid = reshaped(tables.grid(preview.options.sheet or tables.names[0]))
+            grid = tables.grid(preview.options.sheet or tables.names[0])
+            grid = reshaped(grid, preview.options.cutoff)
             columns = suggest_columns(grid, preview.options)
     except SourceError:
         return preview
@@ -201,7 +202,7 @@ def _understood(
     found: list[tuple[Grid, ForecastColumns, str]] = []
     for name in (wanted,) if wanted else tables.names[:_MOST_TABLES]:
         try:
-            grid = reshaped(tables.grid(name))
+            grid = reshaped(tables.grid(name), options.cutoff)
             found.append((grid, assign_columns(grid, options), name))
         except SourceError as error:
             failures.append(error)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.errors import SourceError
+from forecasting.imported_forecasts.cells import with_limits
 from forecasting.imported_forecasts.names import read_name
 from forecasting.series import Finding
 from forecasting.sources.files.dates import read_dates
@@ -21,7 +22,7 @@ from forecasting.sources.files.vocabulary import plain
 _MOST_NAMES, _MOST_CELLS = 60, 20_000_000
 #: Columns for steps ahead from the date of the row: ``t+1``, ``h1``, ``step_1``, ``pred_1``.
 _FROM_ORIGIN = re.compile(
-    r"(?i)^(?P<model>.*?)[\s_.-]*(?:t\s?\+\s?|\+|(?<![a-z])(?:h|step|lead|day|pred|prediction|forecast|fcst|y_pred|horizon)[\s_=.-]*)"
+    r"(?i)^(?P<model>.*?)[\s_.-]*(?:t\s?\+\s?|\+|(?<![a-z])(?:h|f|step|lead|day|pred|prediction|forecast|fcst|y_pred|horizon)[\s_=.-]*)"
     r"(?P<step>\d{1,3})$"
 )
 #: Columns of NeuralProphet: the forecast of the row's own date, made so many bars before.
@@ -41,19 +42,21 @@ class _Step:
     step: int
 
 
-def reshaped(grid: Grid) -> Grid:
+def reshaped(grid: Grid, cutoff: str = "") -> Grid:
     """Return a table with a row for each forecast, whichever shape it has.
 
     Parameters
     ----------
     grid : Grid
+    cutoff : str
+        Date of the last bar that all forecasts saw, where the user says so.
 
     Raises
     ------
     SourceError
-        Steps ahead whose origin no column of dates tells.
+        Steps ahead whose origin neither a column of dates nor the user tells.
     """
-    return _by_step(_by_name(grid))
+    return _by_step(_by_name(with_limits(grid)), cutoff)
 
 
 def _by_name(grid: Grid) -> Grid:
@@ -111,13 +114,24 @@ def _spread(grid: Grid, place: int, value: int, names: Sequence[str]) -> Grid:
     return replace(grid, columns=tuple(columns), header=header, findings=(*grid.findings, finding))
 
 
-def _by_step(grid: Grid) -> Grid:
+def _by_step(grid: Grid, cutoff: str) -> Grid:
     """Give a table that has a column for each step ahead a row for each of them."""
     for pattern, to_date in ((_TO_DATE, True), (_FROM_ORIGIN, False)):
         steps = _steps(grid, pattern)
         if steps:
-            return _stacked(grid, steps, to_date)
+            return _stacked(_counted_from(grid, cutoff, to_date), steps, to_date)
     return grid
+
+
+def _counted_from(grid: Grid, cutoff: str, to_date: bool) -> Grid:
+    """Return the table with the cutoff that the user names as a column, where it has no dates."""
+    import pyarrow as pa
+
+    kinds = {read_name(name).kind for name in grid.names}
+    if not cutoff or to_date or kinds & {"ds", "cutoff", "issued"}:
+        return grid
+    column = pa.array([cutoff] * grid.rows)
+    return replace(grid, columns=(*grid.columns, column), header=((*grid.names, "cutoff"),))
 
 
 def _steps(grid: Grid, pattern: re.Pattern[str]) -> list[_Step]:
@@ -191,6 +205,7 @@ def _origin_names(grid: Grid, others: Sequence[int], to_date: bool) -> list[str]
     if "ds" not in kinds:
         raise SourceError(
             "Columns for steps ahead have no date to be counted from.",
-            "Add a column with the date of the last bar that each row saw.",
+            "Say which bar was the last that they saw: --cutoff 2024-01-31, or a column of such "
+            "dates.",
         )
     return ["cutoff" if kind == "ds" else name for name, kind in zip(names, kinds, strict=True)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecasting.checks import drop_short_series
+    from forecasting.jobs.combining import CombinationFinished, combine
     from forecasting.jobs.defaults import suited
     from forecasting.jobs.engine import versions, warm_up
     from forecasting.jobs.evaluation import audit, backtest, plan_backtest
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 #: Public names and the modules they live in; imported when first used, so that none costs start-up
 #: time.
 _PUBLIC = {
+    "CombinationFinished": "forecasting.jobs.combining",
     "Job": "forecasting.jobs.job",
     "PathsPlan": "forecasting.jobs.odds",
     "audit": "forecasting.jobs.evaluation",
@@ -45,6 +47,7 @@ _PUBLIC = {
     "cached_tickers": "forecasting.jobs.loading",
     "calibrated_baseline": "forecasting.jobs.odds",
     "check_saving": "forecasting.jobs.training",
+    "combine": "forecasting.jobs.combining",
     "drop_short_series": "forecasting.checks",
     "estimate": "forecasting.jobs.training",
     "explain": "forecasting.jobs.explaining",

@@ -213,15 +213,19 @@ def audit(panel: Panel, config: RunConfig, should_stop: Callable[[], bool] = nev
     yield AuditFinished(tuple(found))
 
 
-def count_tries(panel: Panel, config: RunConfig, outcomes: Outcomes) -> Generator[Event, None, int]:
+def count_tries(
+    panel: Panel, config: RunConfig, outcomes: Outcomes, *further: object
+) -> Generator[Event, None, int]:
     """Count the configuration among those that were judged on this test part, and return how
     many there are.
+
+    ``further`` makes another configuration of the same settings, such as what it is combined with.
     """
     from forecasting.store import Trials
 
     try:
         with Trials() as tally:
-            count = tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max())
+            count = tally.add(panel, config, outcomes.cutoff.min(), outcomes.ds.max(), further)
             yield from (Notice(finding.message) for finding in tally.findings)
             return count
     except CandlecastError as error:

@@ -26,7 +26,12 @@ class Trials(Database):
     """The tally in the store's file; parameters and errors as of :class:`Database`."""
 
     def add(
-        self, panel: Panel, config: RunConfig, first: np.datetime64, last: np.datetime64
+        self,
+        panel: Panel,
+        config: RunConfig,
+        first: np.datetime64,
+        last: np.datetime64,
+        further: Sequence[object] = (),
     ) -> int:
         """Note that a configuration is judged, and tell how many different ones were judged there
         by now.
@@ -44,6 +49,8 @@ class Trials(Database):
         first, last : datetime64[us]
             First cutoff and last date of the outcomes. Parts that share half of the shorter count
             as one: new bars do not reset the tally.
+        further : sequence
+            What else makes another configuration, as JSON can hold it.
 
         Returns
         -------
@@ -53,8 +60,9 @@ class Trials(Database):
         key = _digest(json.dumps([(item.symbol, item.freq) for item in panel]))
         plain = config.changed(device="auto", baselines="auto")
         chosen = plain.model_dump(mode="json", exclude_defaults=True)
-        settings = _digest(json.dumps(chosen, sort_keys=True))
-        older = _digest(plain.to_json())
+        described = [chosen, *further] if further else chosen
+        settings = _digest(json.dumps(described, sort_keys=True))
+        older = _digest(plain.to_json()) if not further else settings
         return self._guarded(
             lambda: self._counted(panel, key, (settings, older), _us(first), _us(last))
         )

@@ -1,0 +1,107 @@
+"""``candlecast combine``: networks and baselines as one forecast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, Refresh, Sources
+from app.cli.exporting import (
+    ExportOptions,
+    check_names,
+    check_targets,
+    each_attempted,
+    options_from,
+)
+from app.cli.exporting import export as export_to
+from app.cli.flags import flagged, run_config, suit_config
+from app.cli.journal import keep
+from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.progress import Stopper, finish
+from app.cli.terminal import show
+from forecasting.checks import ended, living
+from forecasting.config import GROUPS
+from forecasting.sources.options import ReadOptions, TickerOptions
+
+if TYPE_CHECKING:
+    from forecasting.jobs import CombinationFinished
+
+
+@flagged(*GROUPS.values(), ExportOptions, ReadOptions, TickerOptions)
+def combine(
+    sources: Sources,
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="What is combined, parted by commas: baselines, files of saved networks, and "
+            "'network' for one that is trained now.",
+        ),
+    ] = "network,har,garch-t",
+    config: ConfigFile = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write the result; the suffix decides. Repeatable."),
+    ] = None,
+    journal: Annotated[
+        bool,
+        typer.Option(help="Enter the forecast in the journal, to be compared with what happens."),
+    ] = True,
+    as_json: AsJson = False,
+    accept_findings: AcceptFindings = False,
+    refresh: Refresh = None,
+    **settings: Any,
+) -> int:
+    """Combine networks and baselines by a weighted mean of their quantiles, weighted on the
+    validation part, and judge that as one more configuration.
+    """
+    from forecasting import jobs
+
+    targets = export or []
+    pictures = options_from(settings, targets)
+    check_targets(targets, sources)
+    experiment = run_config(config, settings)
+    loaded = load(sources, settings, refresh, inputs=experiment.inputs)
+    experiment = suit_config(experiment, loaded.panel, config, settings)
+    loaded = short_series_dropped(loaded, experiment.task.input_size)
+    accept(loaded.panel, accept_findings)
+    check_names(targets, living(loaded.panel), pictures)
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    with Stopper().listening() as stopper:
+        job = jobs.combine(loaded.panel, experiment, names, stopper)
+        finished = finish(stopper.following(job), jobs.CombinationFinished)
+        result = finished.result
+        with each_attempted() as attempt:
+            attempt(lambda: export_to(targets, result, pictures))
+            if journal:
+                keep(result.forecasts, result.panel, result.config)
+            attempt(lambda: _show(finished, loaded, as_json))
+    return stopper.exit_status
+
+
+def _show(finished: CombinationFinished, loaded: Loaded, as_json: bool) -> None:
+    result = finished.result
+    series = {item.symbol: item for item in result.panel}
+    shown = [series[item.symbol] for item in result.forecasts]
+    left_out = {**loaded.left_out, **ended(loaded.panel), **result.left_out}
+    if as_json:
+        from app.cli import documents
+
+        weights = dict(
+            zip(finished.weights.names, map(float, finished.weights.values), strict=True)
+        )
+        found = [
+            item | {"weights": weights, "left_out": documents.left_out(left_out)}
+            for item in documents.forecasts(result.forecasts, shown, result, loaded.refused)
+        ]
+        show(documents.to_json(found if len(found) > 1 else found[0]))
+        return
+    from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
+
+    show_findings(result.panel)
+    show_forecasts(result.forecasts, shown)
+    show_left_out(left_out)
+    levels = next(iter(result.outcomes.values())).scored_levels
+    show_judgement(result.scores, result.verdict, None, levels)

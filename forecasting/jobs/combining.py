@@ -1,0 +1,285 @@
+"""Networks and baselines combined by a weighted mean of their quantiles, and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from forecasting.config import QUANTILES, RunConfig
+from forecasting.errors import ConfigError
+from forecasting.events import (
+    Event,
+    Notice,
+    Predictor,
+    Progress,
+    RunFinished,
+    RunInfo,
+    RunResult,
+    SplitMade,
+)
+from forecasting.jobs.engine import versions
+from forecasting.jobs.evaluation import count_tries
+from forecasting.jobs.job import Job, never
+from forecasting.jobs.predicting import future, load_network
+from forecasting.jobs.preparing import prepared, told_ended
+from forecasting.jobs.training import train
+from forecasting.memory import check_memory
+from forecasting.sentences import tell
+from forecasting.series import Panel
+
+if TYPE_CHECKING:
+    from forecasting.baselines.combination import Weights
+    from forecasting.training import TrainedNetwork
+    from forecasting.windows import Split
+
+#: Name of a combination in tables, exports and the journal.
+TITLE = "Combination"
+#: The word that stands for a network trained now.
+NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class CombinationFinished(Event):
+    """Models were combined and judged as one more configuration.
+
+    Attributes
+    ----------
+    result : RunResult
+        Of the combination; its members are among the scores.
+    weights : Weights
+    """
+
+    result: RunResult
+    weights: Weights
+
+
+@dataclass
+class _Members:
+    """What is combined: networks, and baselines by name."""
+
+    networks: list[TrainedNetwork] = field(default_factory=list)
+    baselines: list[str] = field(default_factory=list)
+    history: RunResult | None = None
+
+
+def combine(
+    panel: Panel,
+    config: RunConfig,
+    members: Sequence[str | Path | TrainedNetwork],
+    should_stop: Callable[[], bool] = never,
+) -> Job:
+    """Combine networks and baselines, judge that on the test part, forecast the real future.
+
+    Weights are learned on the validation part, from forecasts of baselines that are fitted to what
+    lies before it.
+
+    Parameters
+    ----------
+    panel : Panel
+    config : RunConfig
+        Settings of a training; lookback, horizon and parts are those of a saved network, where one
+        is among the members.
+    members : sequence of str, Path or TrainedNetwork
+        Names of baselines, files of saved networks, trained networks, or ``network`` for one that
+        is trained now.
+    should_stop : callable
+        As of :func:`train`.
+
+    Yields
+    ------
+    Event
+        Those of a training; Notice, Progress, CombinationFinished.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than two members, networks of different horizons or inputs, or one that has learned
+        from bars of the validation part.
+    """
+    yield Progress(0, 0, "Preparing the engine")
+    check_memory()
+    from forecasting.baselines import chosen_baselines
+    from forecasting.baselines.challengers import introduce
+    from forecasting.windows import split_panel
+
+    started = time.perf_counter()
+    _check(members)
+    found = _Members()
+    panel, config = yield from _gathered(panel, config, members, found, should_stop)
+    if found.networks:
+        short: dict[str, str] = {}
+    else:
+        panel, short = yield from prepared(panel, config)
+    gone = yield from told_ended(panel)
+    split = split_panel(panel, config.task)
+    _check_unseen(found.networks, split)
+    usual = chosen_baselines(panel, ",".join([config.task.baselines, *found.baselines]))
+    yield from map(Notice, introduce(usual, config.task.horizon))
+    result, weights = yield from _judged(panel, config, found, split, usual, should_stop)
+    info = replace(result.info, seconds=time.perf_counter() - started)
+    yield CombinationFinished(replace(result, info=info, left_out={**short, **gone}), weights)
+
+
+def _check(members: Sequence[str | Path | TrainedNetwork]) -> None:
+    if len(members) < 2 or len(set(map(str, members))) < len(members):
+        raise ConfigError(
+            f"A combination needs two or more different models, not {len(members)}.",
+            _possible(),
+        )
+
+
+def _gathered(
+    panel: Panel,
+    config: RunConfig,
+    members: Sequence[str | Path | TrainedNetwork],
+    found: _Members,
+    should_stop: Callable[[], bool],
+) -> Generator[Event, None, tuple[Panel, RunConfig]]:
+    """Train or load the networks; return the series that all can forecast, and their settings."""
+    for member in members:
+        if member == NETWORK:
+            trained = yield from _trained(panel, config, should_stop)
+            panel, found.history = trained.result.panel, trained.result
+            network: TrainedNetwork = trained.forecaster  # type: ignore[assignment]
+        elif isinstance(member, str) and not Path(member).is_file():
+            _check_name(member)
+            found.baselines.append(member)
+            continue
+        else:
+            network, panel = yield from load_network(panel, member, config.train.device)
+        _check_alike(network, found.networks)
+        found.networks.append(network)
+        config = network.config.changed(baselines=config.task.baselines, device=config.train.device)
+    return panel, config
+
+
+def _check_name(name: str) -> None:
+    from forecasting.baselines import BASELINES
+    from forecasting.baselines.challengers import is_challenger
+
+    if name not in BASELINES and not is_challenger(name):
+        raise ConfigError(f"There is no model called '{name}' to combine.", _possible())
+
+
+def _possible() -> str:
+    from forecasting.baselines import BASELINES
+
+    return f"Name baselines ({', '.join(BASELINES)}), {NETWORK}, or files of saved networks."
+
+
+def _trained(
+    panel: Panel, config: RunConfig, should_stop: Callable[[], bool]
+) -> Generator[Event, None, RunFinished]:
+    finished: RunFinished | None = None
+    for event in train(panel, config, should_stop):
+        if isinstance(event, RunFinished):
+            finished = event
+        else:
+            yield event
+    if finished is None:
+        raise ConfigError("The training ended without a network.", "Train again.")
+    return finished
+
+
+def _check_alike(network: TrainedNetwork, others: Sequence[TrainedNetwork]) -> None:
+    for other in others:
+        mine, theirs = network.config, other.config
+        if mine.task.horizon != theirs.task.horizon:
+            raise ConfigError(
+                f"{network.name} forecasts {mine.task.horizon} bars and {other.name} "
+                f"{theirs.task.horizon}: they cannot be combined.",
+                "Combine networks of one horizon.",
+            )
+        if mine.inputs != theirs.inputs or mine.task.target_column != theirs.task.target_column:
+            raise ConfigError(
+                f"{network.name} and {other.name} read different inputs or forecast different "
+                "columns.",
+                "Combine networks of the same inputs and target.",
+            )
+
+
+def _check_unseen(networks: Sequence[TrainedNetwork], split: Split) -> None:
+    for network in networks:
+        if network.val_start > split.val_start:
+            raise ConfigError(
+                f"{network.name} has learned from bars up to {str(network.val_start)[:10]}; "
+                f"weights are learned from {str(split.val_start)[:10]} on.",
+                "Train it on the same prices, or make the validation and test parts shorter.",
+            )
+
+
+def _judged(
+    panel: Panel,
+    config: RunConfig,
+    members: _Members,
+    split: Split,
+    usual: Sequence[str],
+    should_stop: Callable[[], bool],
+) -> Generator[Event, None, tuple[RunResult, Weights]]:
+    from forecasting.backtest.outcomes import compared, fit_baselines, outcomes_of
+    from forecasting.baselines.combination import Combined, weigh
+    from forecasting.metrics import score
+    from forecasting.verdict import judge
+    from forecasting.windows import bars_before
+
+    horizon, point = config.task.horizon, config.task.point
+    networks: list[Predictor] = [network.calibrated(panel) for network in members.networks]
+    yield Progress(0, 0, "Learning the weights")
+    early = fit_baselines(panel, split.insample, horizon, members.baselines)
+    weights = weigh([*networks, *early], panel, split.val, horizon)
+    insample = bars_before(panel, split.test_start)
+    fitted = fit_baselines(panel, insample, horizon, members.baselines)
+    combined = Combined(TITLE, (*networks, *fitted), weights)
+    yield Progress(0, 0, "Scoring against the baselines")
+    facts = (insample, horizon, QUANTILES, point, should_stop)
+    rivals, outcomes, _ = compared(combined, usual, panel, split.test, *facts)
+    tries = yield from count_tries(panel, config, outcomes[TITLE], TITLE, weights.names)
+    verdict = judge(outcomes, TITLE, tries=tries)
+    verdict = replace(verdict, notes=(_words(weights), *verdict.notes))
+    for network in networks:
+        own = outcomes_of(network, panel, split.test, horizon, QUANTILES, point)
+        outcomes[_distinct(network.name, outcomes)] = own
+    parts: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+    windows = {part: len(split[part]) for part in parts}
+    made = SplitMade(split.val_start, split.test_start, windows, 0, "cpu")
+    result = RunResult(
+        config=config,
+        panel=panel,
+        split=members.history.split if members.history else made,
+        history=members.history.history if members.history else (),
+        forecasts=future(combined, panel, horizon, point),
+        baseline_forecasts=future(rivals[0], panel, horizon, point),
+        outcomes=outcomes,
+        scores={name: score(item) for name, item in outcomes.items()},
+        verdict=verdict,
+        info=_info(config, members),
+    )
+    return result, weights
+
+
+def _info(config: RunConfig, members: _Members) -> RunInfo:
+    if members.history is not None:
+        return members.history.info
+    return RunInfo(0.0, 0, 0, "cpu", config.train.seed, "epochs", versions())
+
+
+def _distinct(name: str, others: Mapping[str, object]) -> str:
+    """Return a name that is not taken."""
+    number, found = 2, name
+    while found in others:
+        found, number = f"{name} {number}", number + 1
+    return found
+
+
+def _words(weights: Weights) -> str:
+    """Say how much each model counts."""
+    from forecasting.baselines import model_title
+
+    shares = ", ".join(
+        f"{model_title(name)} {100 * value:.0f} %"
+        for name, value in zip(weights.names, weights.values, strict=True)
+    )
+    return tell("weights-learned" if weights.trust else "weights-equal", shares=shares)
