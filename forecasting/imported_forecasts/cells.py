@@ -115,9 +115,11 @@ def _numbered(grid: Grid) -> Grid:
     names = list(grid.names)
     found: dict[str, dict[int, float]] = {}
     for index, name in enumerate(names):
-        told = _NUMBERED.match(name.strip())
-        if told and read_name(name).kind in ("point", "mean", "unknown"):
-            found.setdefault(told["stem"].strip(" _.-"), {})[index] = float(told["level"])
+        found_name = _NUMBERED.match(name.strip())
+        if found_name and read_name(name).kind in ("point", "mean", "unknown"):
+            found.setdefault(found_name["stem"].strip(" _.-"), {})[index] = float(
+                found_name["level"]
+            )
     renamed: list[str] = []
     for stem, levels in found.items():
         center = stem in names and read_name(stem).kind in ("point", "mean", "unknown")
@@ -143,9 +145,9 @@ def _mirrored(levels: Mapping[int, float]) -> bool:
 def _ordered(grid: Grid, stem: str, levels: Mapping[int, float]) -> bool:
     """Tell whether the values lie around the middle in the order of their levels."""
     center = list(grid.names).index(stem)
-    places = [*sorted(levels, key=lambda index: levels[index])]
-    half = sum(levels[index] < 50 for index in places)
-    ordered = [*places[:half], center, *places[half:]]
+    indices = [*sorted(levels, key=lambda index: levels[index])]
+    half = sum(levels[index] < 50 for index in indices)
+    ordered = [*indices[:half], center, *indices[half:]]
     values = np.stack([read_numbers(grid.columns[index]).values for index in ordered])
     known = np.isfinite(values).all(axis=0)
     return bool(known.any() and (np.diff(values[:, known], axis=0) >= 0).all())
