@@ -75,6 +75,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "CombinationFinished",
     "Job",
     "PathsPlan",
     "audit",
@@ -83,6 +84,7 @@ __all__ = [
     "cached_tickers",
     "calibrated_baseline",
     "check_saving",
+    "combine",
     "drop_short_series",
     "estimate",
     "explain",
