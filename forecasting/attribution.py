@@ -93,3 +93,32 @@ class Explained(Event):
     """Why forecasts of the real future are what they are, one a series."""
 
     explanations: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True)
+class GroupGain:
+    """What a group of inputs adds on the test part.
+
+    Attributes
+    ----------
+    name : str
+        Of the group, or of its one input.
+    inputs : tuple of str
+    skill : float
+        1 - CRPS with them / CRPS where they have their usual values; 0 where inputs do not count.
+    p_value : float
+        Two-sided, of equal CRPS; NaN where there is nothing to test.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    skill: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Ablated(Event):
+    """What each group of inputs adds; ``counted`` is the share in which inputs count."""
+
+    gains: tuple[GroupGain, ...]
+    counted: float = 0.0

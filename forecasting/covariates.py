@@ -117,6 +117,21 @@ class Covariates:
         return tuple(names)
 
     @property
+    def futr_inputs(self) -> tuple[str, ...]:
+        """Name of the input that each column of :meth:`futr` belongs to."""
+        owners: list[str] = []
+        for spec, categories in zip(self.specs, self.categories, strict=True):
+            if spec.kind == "futr":
+                owners += [spec.name] * max(1, len(categories))
+        return tuple(owners)
+
+    @property
+    def categorical(self) -> tuple[ExogSpec, ...]:
+        """Static inputs that have categories, in the order of :attr:`stat_sizes`."""
+        pairs = zip(self.specs, self.categories, strict=True)
+        return tuple(spec for spec, names in pairs if spec.kind == "stat" and names)
+
+    @property
     def stat_sizes(self) -> tuple[int, ...]:
         """Categories of each static input that has some; one more number stands for any other."""
         pairs = zip(self.specs, self.categories, strict=True)

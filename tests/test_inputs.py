@@ -11,19 +11,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import Tensor
 
 from app.cli import main
 from forecasting import Forecaster, jobs
-from forecasting.attribution import Explained
+from forecasting.ablation import WithoutInputs, groups
+from forecasting.attribution import Ablated, Explained
 from forecasting.audit_inputs import leaks, timing
 from forecasting.config import QUANTILES, InputConfig, RunConfig
-from forecasting.covariates import at_bars
-from forecasting.errors import ConfigError, DataError
+from forecasting.covariates import Covariates, Numeric, at_bars
+from forecasting.errors import ConfigError, DataError, SourceError
 from forecasting.events import ForecastMade, RunFinished
 from forecasting.exog import ExogSpec, format_exog, join_sources, parse_exog, parse_sources
 from forecasting.jobs.exog import candidates, check_horizon, with_inputs
 from forecasting.series import ExogColumn, Origins, Panel, PriceSeries
-from forecasting.sources.files.reader import read
+from forecasting.sources.files.reader import read, read_inputs
 from forecasting.training import TrainedNetwork
 
 
@@ -309,6 +312,77 @@ def test_attributions_add_up_and_name_the_input_that_matters(known_ahead: RunFin
     assert next(iter(found.by_input())) == "plan (ahead)"
     assert found.median.shape == (10, len(found.names))
     assert found.deletion > 1
+
+
+def test_an_ablation_names_the_group_that_matters(known_ahead: RunFinished) -> None:
+    network = known_ahead.forecaster
+    assert isinstance(network, TrainedNetwork)
+    *_, found = jobs.ablate(known_ahead.result.panel, network)
+    assert isinstance(found, Ablated)
+    (gain,) = found.gains
+    assert (gain.name, gain.inputs) == ("plan", ("plan",))
+    assert gain.skill > 0.5
+    assert gain.p_value < 0.01
+    assert found.counted > 0
+
+
+def test_an_ablation_measures_kinds_and_single_inputs_and_hides_what_it_says() -> None:
+    specs = (*parse_exog("a,b", "hist"), *parse_exog("c", "futr"))
+    assert [name for name, _ in groups(specs)] == ["All inputs", "Past inputs", "a", "b", "c"]
+    fitted = Covariates(
+        (*specs, *parse_exog("kind", "stat")),
+        (Numeric(0, 1),) * 4,
+        ((), (), (), ("x", "y")),
+    )
+
+    class Total(torch.nn.Module):
+        def forward(self, hist: Tensor, futr: Tensor, stat: Tensor) -> Tensor:
+            return torch.stack([hist.sum(), futr.sum(), stat.sum()])
+
+    ones = (torch.ones(1, 4, 5), torch.ones(1, 2, 1), torch.ones(1, 1, dtype=torch.long))
+    blind = WithoutInputs(Total(), fitted, ("b", "kind"))
+    assert blind(*ones).tolist() == [12, 2, 2], "values and age of b are zero; 2 is any other kind"
+    assert WithoutInputs(Total(), fitted, ("c",))(*ones).tolist() == [16, 0, 1]
+    assert ones[0].sum() == 20, "what was given is not changed"
+
+
+def test_the_command_prints_the_ablation_and_names_what_is_forecast(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--horizon", "2", "--input-size", "10", "--epochs", "1", "--hidden-size", "4"]
+    words = ["forecast", str(prices), *small, "--input", "noise", "--target", "early"]
+    assert main([*words, "--ablation", "--json", "--no-keep-run"]) == 0
+    (group,) = json.loads(capsys.readouterr().out)["ablation"]
+    assert group["inputs"] == ["noise"]
+    assert main([*words, "--ablation", "--no-keep-run"]) == 0
+    out = capsys.readouterr().out
+    assert ", early " in out
+    assert "CRPS saved" in out or "none of them counts" in out
+
+
+def test_a_table_of_symbols_without_dates_is_read_as_static(tmp_path: Path) -> None:
+    path = tmp_path / "sectors.csv"
+    path.write_text("Symbol;Sector;Employees\nAAA;Tech;12,5\nBBB;Energy;7,5\n")
+    found = read_inputs(path)
+    assert not found.dated
+    sector, staff = found.columns["BBB"]
+    assert (sector.form, sector.labels[int(sector.values[0])]) == ("category", "Energy")
+    assert staff.values.tolist() == [7.5]
+    path.write_text("symbol,sector\nAAA,Tech\nAAA,Energy\n")
+    with pytest.raises(SourceError, match="several rows of AAA"):
+        read_inputs(path)
+
+
+def test_inspect_lists_the_columns_of_a_second_file(
+    prices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "macro.csv"
+    path.write_text("date,vix\n2020-01-02,12.5\n2020-02-03,14.5\n")
+    assert main(["inspect", str(prices), "--inputs", str(path), "--json"]) == 0
+    names = [item["name"] for item in json.loads(capsys.readouterr().out)["inputs"]]
+    assert {"plan", "vix"} <= set(names)
+    assert main(["inspect", str(prices), "--inputs", str(path)]) == 0
+    assert "vix: number, 2 values" in capsys.readouterr().out
 
 
 def test_frames_name_their_inputs_as_lists() -> None:

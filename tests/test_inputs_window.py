@@ -12,7 +12,7 @@ from window_bench import idle, price_file, wait, window
 from app.features.inputs.dialog import InputChoice, InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.theme import DARK, LIGHT
-from forecasting.attribution import Explanation
+from forecasting.attribution import Ablated, Explanation, GroupGain
 from forecasting.exog import parse_exog
 from forecasting.series import ExogColumn
 
@@ -97,6 +97,13 @@ def test_an_explanation_is_shown_and_copied(qapp: object) -> None:
         dialog.set_theme(theme)
         dialog.show_explanations([found])
         assert not dialog.grab().isNull()
+    dialog.show()
+    dialog.show_gains(Ablated((GroupGain("vix", ("vix",), 0.25, 0.01),), 0.8))
+    assert dialog.gains.isVisible()
+    assert "vix\t0.25\t0.01" in dialog.table()
+    dialog.show_gains(Ablated((GroupGain("vix", ("vix",), 0.0, np.nan),), 0.0))
+    assert not dialog.gains.isVisible()
+    dialog.hide()
     lines = dialog.table().splitlines()
     assert lines[1].startswith("vix\t0.5")
     assert any(line.startswith("2024-01-04") for line in lines)

@@ -22,8 +22,8 @@ from app.cli.arguments import (
     Sources,
 )
 from app.cli.combine import combine
-from app.cli.explaining import document as explanation_document
-from app.cli.explaining import explanations, show_explanation
+from app.cli.explaining import ablation as inputs_left_out
+from app.cli.explaining import explanations
 from app.cli.exporting import (
     ExportOptions,
     check_drawable,
@@ -45,6 +45,7 @@ from app.cli.flags import (
     run_config,
     suit_config,
 )
+from app.cli.forecast_output import Details, show_made
 from app.cli.inspecting import inspect
 from app.cli.journal import keep, settings_of
 from app.cli.judge import judge
@@ -59,7 +60,7 @@ from app.cli.terminal import OutputError, prepare, say, show, written
 from app.cli.trading_rules import judged_rules, rule_options, show_rules, write_rules
 from app.cli.watch import watch
 from forecasting import __version__
-from forecasting.checks import ended, living
+from forecasting.checks import living
 from forecasting.config import GROUPS, QUANTILES, BacktestConfig, InputConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.files.atomic import FileLock, data_folder, next_step, remove_own_stale
@@ -74,8 +75,8 @@ if TYPE_CHECKING:
 
     from forecasting.attribution import Explanation
     from forecasting.config import RunConfig
-    from forecasting.events import BacktestFinished, RunResult
-    from forecasting.series import Forecast, Outcomes, Panel, Profile
+    from forecasting.events import BacktestFinished
+    from forecasting.series import Outcomes, Panel, Profile
     from forecasting.trading_rules import RulesJudged
 
 __all__ = ["cli", "main"]
@@ -300,6 +301,13 @@ def forecast(
             help="Show how much each input and each past bar moved the median and the width.",
         ),
     ] = False,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation",
+            help="Show what each input, and each kind of them, adds on the test part.",
+        ),
+    ] = False,
     journal: Annotated[
         bool,
         typer.Option(help="Enter the forecast in the journal, to be compared with what happens."),
@@ -326,7 +334,7 @@ def forecast(
             "save_training": save_training,
             "train_on": train_on,
         }
-        _refuse_beside_model_file({**others, "by_step": by_step}, settings)
+        _refuse_beside_model_file({**others, "by_step": by_step, "ablation": ablation}, settings)
         check_judged(targets)
         check_drawable(pictures)
         saved = settings_of(model_file)
@@ -351,11 +359,8 @@ def forecast(
             found: Mapping[str, Explanation] = {}
             if explain:
                 found = explanations(loaded.panel, model_file, device, inputs_from)
-            attempt(
-                lambda: _show_forecasts(
-                    made, loaded, None, as_json, explained=found, base_rate=base_rate
-                )
-            )
+            details = Details(column, False, base_rate, found)
+            attempt(lambda: show_made(made, loaded, None, as_json, details))
         return 0
     experiment = run_config(config, settings)
     if resume and train_on:
@@ -395,12 +400,14 @@ def forecast(
             if keep_it:
                 keep_run(result, settings)
             network: Any = finished.forecaster
-            why = explanations(result.panel, network) if explain else {}
-            attempt(
-                lambda: _show_forecasts(
-                    result.forecasts, loaded, result, as_json, by_step, why, base_rate
-                )
+            details = Details(
+                experiment.task.target_column,
+                by_step,
+                base_rate,
+                explanations(result.panel, network) if explain else {},
+                inputs_left_out(result.panel, network) if ablation else None,
             )
+            attempt(lambda: show_made(result.forecasts, loaded, result, as_json, details))
     return stopper.exit_status
 
 
@@ -634,50 +641,6 @@ def _kept(panel: Panel, experiment: RunConfig, resume: bool) -> Path:
             "begins anew; --resume would have gone on with it."
         )
     return path
-
-
-def _show_forecasts(
-    forecasts: Sequence[Forecast],
-    loaded: Loaded,
-    result: RunResult | None,
-    as_json: bool,
-    by_step: bool = False,
-    explained: Mapping[str, Explanation] | None = None,
-    base_rate: bool = False,
-) -> None:
-    from forecasting.base_rates import rise_rate
-
-    panel = {series.symbol: series for series in loaded.panel}
-    left_out = {**loaded.left_out, **ended(loaded.panel)}
-    if as_json:
-        from app.cli import documents
-
-        living_ones = [panel[item.symbol] for item in forecasts]
-        found = documents.forecasts(forecasts, living_ones, result, loaded.refused, by_step)
-        found = [item | {"left_out": documents.left_out(left_out)} for item in found]
-        if explained:
-            for item in found:
-                why = explained.get(item["symbol"])
-                item["explanation"] = why and explanation_document(why, panel[item["symbol"]])
-        for item in found if base_rate else ():
-            rate = rise_rate((panel[item["symbol"]],), len(item["forecast"]))
-            item["base_rate"] = documents.base_rate(rate)
-        show(documents.to_json(found if len(found) > 1 else found[0]))
-        return
-    from app.cli.tables import show_findings, show_forecasts, show_judgement, show_left_out
-
-    show_findings(loaded.panel)
-    show_forecasts(forecasts, [panel[item.symbol] for item in forecasts])
-    show_left_out(left_out)
-    for symbol, why in (explained or {}).items():
-        show_explanation(why, panel[symbol])
-    for made in forecasts if base_rate else ():
-        show(f"{made.symbol}: {rise_rate((panel[made.symbol],), len(made)).sentence}")
-    if result is not None:
-        levels = next(iter(result.outcomes.values())).scored_levels
-        show_judgement(
-            result.scores, result.verdict, _profiles(result.outcomes) if by_step else None, levels
-        )
 
 
 def _show_backtest(

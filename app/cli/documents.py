@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 #: Central bands of the forecast document, in percent.
 LEVELS = (80, 95)
 Document = dict[str, Any]
+#: Date of the values of a table without dates.
+_UNDATED = np.datetime64(0, "us")
 #: Sources that were not loaded: ``{source, message}`` each.
 Refused = Sequence[Mapping[str, str]]
 
@@ -92,13 +94,14 @@ def candidate(column: ExogColumn, series: PriceSeries) -> Document:
     after the last bar.
     """
     stamp, known = stamps(series), column.ds[~np.isnan(column.values)]
+    dated = known.size and not (known == _UNDATED).all()
     return {
         "name": column.name,
         "form": column.form,
         "values": int(known.size),
         "missing": column.missing,
-        "first_ds": stamp(known[0]) if known.size else None,
-        "last_ds": stamp(known[-1]) if known.size else None,
+        "first_ds": stamp(known[0]) if dated else None,
+        "last_ds": stamp(known[-1]) if dated else None,
         "ahead": int(np.count_nonzero(known > series.ds[-1])),
         "labels": list(column.labels[:50]),
     }

@@ -12,7 +12,7 @@ from app.cli.progress import finish
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from forecasting.attribution import Explanation
+    from forecasting.attribution import Ablated, Explanation
     from forecasting.series import Panel, PriceSeries
     from forecasting.training import TrainedNetwork
 
@@ -29,6 +29,59 @@ def explanations(
 
     job = jobs.explain(panel, model, device, exog_sources=exog_sources)
     return {item.symbol: item for item in finish(job, Explained).explanations}
+
+
+def ablation(panel: Panel, network: TrainedNetwork) -> Ablated:
+    """Measure what each input adds on the test part."""
+    from forecasting import jobs
+    from forecasting.attribution import Ablated
+
+    return finish(jobs.ablate(panel, network), Ablated)
+
+
+def ablation_document(found: Ablated) -> list[Document]:
+    """Return what each group of inputs adds; ``skill`` is the share of CRPS that it saves."""
+    return [
+        {
+            "group": item.name,
+            "inputs": list(item.inputs),
+            "skill": item.skill,
+            "p_value": item.p_value,
+        }
+        for item in found.gains
+    ]
+
+
+def show_ablation(found: Ablated) -> None:
+    """Print what each group of inputs adds on the test part."""
+    from rich import box
+    from rich.table import Table
+
+    from app.cli.console import console
+
+    out = console()
+    if not found.gains:
+        out.print("The network reads no inputs: there is nothing to leave out.")
+        return
+    if not found.counted:
+        out.print(
+            "On the validation part the inputs gained nothing, so that none of them counts.",
+            soft_wrap=True,
+        )
+        return
+    table = Table(
+        title="What the inputs add on the test part",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("Inputs", "CRPS saved", "p"):
+        table.add_column(heading, justify="left" if heading == "Inputs" else "right")
+    for item in found.gains:
+        p_value = "" if item.p_value != item.p_value else f"{item.p_value:.3f}"
+        table.add_row(item.name, f"{item.skill:+.2%}", p_value)
+    out.print(table)
 
 
 def document(explanation: Explanation, series: PriceSeries) -> Document:

@@ -90,8 +90,9 @@ def _show_columns(series: PriceSeries, columns: Mapping[str, ExogColumn]) -> Non
     for name, column in list(columns.items())[:_MOST_LISTED]:
         item = candidate(column, series)
         span = f"{str(item['first_ds'])[:10]} to {str(item['last_ds'])[:10]}"
-        parts = [f"{item['values']:,} values"]
-        if item["values"]:
+        count = item["values"]
+        parts = [f"{count:,} value{'' if count == 1 else 's'}"]
+        if item["first_ds"]:
             parts.append(span)
         if item["missing"]:
             parts.append(f"{item['missing']:.0%} missing")

@@ -107,12 +107,14 @@ def show_left_out(why: Mapping[str, str]) -> None:
         )
 
 
-def show_forecasts(forecasts: Sequence[Forecast], panel: Sequence[PriceSeries]) -> None:
-    """Print the next sessions of each series."""
+def show_forecasts(
+    forecasts: Sequence[Forecast], panel: Sequence[PriceSeries], target: str = "close"
+) -> None:
+    """Print the next sessions of each series; ``target`` says what of it is forecast."""
     out = console()
     for fcst, series in zip(forecasts, panel, strict=True):
         stamp, form = _written(series), price_format(fcst.y0)
-        title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff)}, close {form(fcst.y0)}"
+        title = f"{fcst.symbol}: {fcst.model} from {stamp(fcst.cutoff)}, {target} {form(fcst.y0)}"
         table = _table(
             title,
             "Session",

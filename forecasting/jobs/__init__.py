@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from forecasting.jobs.defaults import suited
     from forecasting.jobs.engine import versions, warm_up
     from forecasting.jobs.evaluation import audit, backtest, plan_backtest
-    from forecasting.jobs.explaining import explain
+    from forecasting.jobs.explaining import ablate, explain
     from forecasting.jobs.job import Job
     from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
     from forecasting.jobs.loading import cached_tickers, load, understand
@@ -41,6 +41,7 @@ _PUBLIC = {
     "CombinationFinished": "forecasting.jobs.combining",
     "Job": "forecasting.jobs.job",
     "PathsPlan": "forecasting.jobs.odds",
+    "ablate": "forecasting.jobs.explaining",
     "audit": "forecasting.jobs.evaluation",
     "autosave_path": "forecasting.jobs.training",
     "backtest": "forecasting.jobs.evaluation",
@@ -78,6 +79,7 @@ __all__ = [
     "CombinationFinished",
     "Job",
     "PathsPlan",
+    "ablate",
     "audit",
     "autosave_path",
     "backtest",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecasting.attribution import Explained
+from forecasting.attribution import Ablated, Explained, GroupGain
 from forecasting.checks import living
 from forecasting.events import Progress
 from forecasting.jobs.job import Job
@@ -57,3 +57,31 @@ def explain(
     indices = [index for index, series in enumerate(panel) if series.symbol in current]
     last = Origins.last(panel).take(np.array(indices))
     yield Explained(tuple(explanations(forecaster, panel, last, step)))
+
+
+def ablate(panel: Panel, network: TrainedNetwork) -> Job:
+    """Measure on the test part what each input, and each kind of them, adds to the forecast.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the training.
+    network : TrainedNetwork
+
+    Yields
+    ------
+    Progress, Ablated
+        Without gains where no inputs are read.
+    """
+    from forecasting.ablation import ablate as gains
+    from forecasting.windows import split_panel
+
+    yield Progress(0, 0, "Measuring what the inputs add")
+    forecaster, panel = yield from load_network(panel, network)
+    found: list[GroupGain] = []
+    for item in gains(forecaster, panel, split_panel(panel, forecaster.config.task).test):
+        if isinstance(item, GroupGain):
+            found.append(item)
+        else:
+            yield item
+    yield Ablated(tuple(found), forecaster.covariate_shrinkage)

@@ -17,7 +17,7 @@ from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
-from forecasting.attribution import Explained
+from forecasting.attribution import Ablated, Explained
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event
 from forecasting.exog import join_sources
@@ -157,18 +157,23 @@ class InputsController(FeatureController):
         self._model.show_config(config)
 
     def _show(self, event: object) -> None:
+        if isinstance(event, Ablated):
+            self.explanation.show_gains(event)
         if isinstance(event, Explained):
+            self.explanation.show_gains(None)
             self.explanation.show_explanations(event.explanations)
             self.explanation.show()
             self.explanation.raise_()
 
 
 def _explaining(panel: Panel, network: TrainedNetwork) -> Job:
-    """Return the job that explains the forecast of a network."""
+    """Return the job that explains the forecast of a network, and what its inputs add."""
 
     def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
         from forecasting import jobs
 
         yield from jobs.explain(panel, network)
+        if network.covariates is not None:
+            yield from jobs.ablate(panel, network)
 
     return job

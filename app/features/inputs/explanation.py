@@ -20,17 +20,24 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme
-from forecasting.attribution import Explanation
+from forecasting.attribution import Ablated, Explanation
 
 #: Inputs that are shown; width of their names, of their numbers, height of a row.
 _MOST, _NAMES, _NUMBERS, _ROW = 12, 130, 64, 20
 
 
 class InputBars(QWidget):
-    """Bars to both sides of zero: how much each input moved the median."""
+    """Bars to both sides of zero: how much each input moved the median.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    form : str
+        How numbers are written.
+    """
+
+    def __init__(self, form: str = "{:+.2g}") -> None:
         super().__init__()
+        self._form = form
         self._theme: Theme | None = None
         self._rows: list[tuple[str, float]] = []
         self.setAccessibleName(self.tr("How much each input moved the median"))
@@ -72,7 +79,7 @@ class InputBars(QWidget):
             painter.fillRect(QRectF(start, top + 3, max(length, 1.0), _ROW - 6), QColor(colour))
             right = QRectF(self.width() - _NUMBERS, top, _NUMBERS, _ROW)
             flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-            painter.drawText(right, int(flags), f"{value:+.2g}")
+            painter.drawText(right, int(flags), self._form.format(value))
         painter.end()
 
 
@@ -127,6 +134,14 @@ class ExplanationDialog(QDialog):
             label.setWordWrap(True)
             label.setProperty("role", "muted")
         self.inputs, self.strip = InputBars(), BarStrip()
+        self.gains = InputBars("{:+.1%}")
+        self.gains.setAccessibleName(self.tr("What each input adds on the test part"))
+        self._gains_heading = QLabel(self.tr("What each input adds on the test part"))
+        self._gains_heading.setProperty("role", "heading")
+        self._gains_text = QLabel()
+        self._gains_text.setWordWrap(True)
+        self._gains_text.setProperty("role", "muted")
+        self._ablated: Ablated | None = None
         self.copy_button = QPushButton(self.tr("Copy as table"))
         self.copy_button.clicked.connect(self._copy)
         rows = QVBoxLayout(self)
@@ -146,6 +161,10 @@ class ExplanationDialog(QDialog):
             rows.addWidget(part)
         rows.addWidget(self._ends)
         rows.addWidget(self._text)
+        extra: tuple[QWidget, ...] = (self._gains_heading, self.gains, self._gains_text)
+        for widget in extra:
+            rows.addWidget(widget)
+            widget.hide()
         rows.addLayout(foot)
         rows.addStretch(1)
         self.resize(560, 400)
@@ -159,10 +178,25 @@ class ExplanationDialog(QDialog):
         self.symbol.blockSignals(False)
         self._show()
 
+    def show_gains(self, found: Ablated | None) -> None:
+        """Show what each group of inputs adds; None, or no inputs, takes that away."""
+        self._ablated = found
+        gains = found.gains if found is not None else ()
+        counted = found is not None and found.counted > 0
+        self.gains.show_rows([(item.name, item.skill) for item in gains])
+        self._gains_heading.setVisible(bool(gains))
+        self.gains.setVisible(bool(gains) and counted)
+        self._gains_text.setVisible(bool(gains))
+        self._gains_text.setText(
+            self.tr("The share of CRPS that is lost where they have their usual values.")
+            if counted
+            else self.tr("On the validation part the inputs gained nothing: none of them counts.")
+        )
+
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
-        self.inputs.set_theme(theme)
-        self.strip.set_theme(theme)
+        for part in (self.inputs, self.strip, self.gains):
+            part.set_theme(theme)
 
     def table(self) -> str:
         """Return what is shown as text with tabs between cells."""
@@ -176,6 +210,10 @@ class ExplanationDialog(QDialog):
         widths = item.width.sum(axis=1)
         for ds, median, width in zip(item.ds, item.by_bar(), widths, strict=True):
             lines.append(f"{str(ds)[:16]}\t{median:.6g}\t{width:.6g}")
+        if self._ablated is not None and self._ablated.gains:
+            lines += ["", "inputs\tCRPS saved\tp"]
+            for gain in self._ablated.gains:
+                lines.append(f"{gain.name}\t{gain.skill:.6g}\t{gain.p_value:.6g}")
         return "\n".join(lines)
 
     def _item(self) -> Explanation | None:

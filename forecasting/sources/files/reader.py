@@ -31,6 +31,7 @@ from forecasting.sources.files.sqlite_tables import (
     read_sqlite,
     sqlite_tables,
 )
+from forecasting.sources.files.static_text import read_static
 from forecasting.sources.files.tables import Workbook, grid_of, read_parquet
 from forecasting.sources.files.text import Dialect, detect_encoding, read_dialect, read_text
 from forecasting.sources.options import AS_FOUND, ReadOptions
@@ -135,7 +136,13 @@ def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTa
     """
     options = options or AS_FOUND
     with _naming(Path(path)):
-        found = _understand(Path(path), options, assign_dates)
+        try:
+            found = _understand(Path(path), options, assign_dates)
+        except SourceError:
+            static = _understand_static(Path(path), options)
+            if static is None:
+                raise
+            found = static
         dated = found.roles.index("date") is not None or bool(found.roles.date_parts)
         extras = read_extras(found.grid, found.roles, found.read)
         index = found.roles.index("symbol")
@@ -154,6 +161,13 @@ def read_inputs(path: str | Path, options: ReadOptions | None = None) -> InputTa
                 replace(item, source=str(path)) for item in extras_at(extras, ds[rows], rows)
             )
         return InputTable(columns, dated, found.digest)
+
+
+def _understand_static(path: Path, options: ReadOptions) -> _Understood | None:
+    """Read a text file that has symbols and no dates; None for any other file."""
+    opened = inspect_file(path, options.sheet)
+    static = read_static(opened, options.encoding) if opened.kind == "text" else None
+    return _finish(opened, *static, options, assign=assign_dates) if static else None
 
 
 def understand(path: str | Path, options: ReadOptions | None = None) -> Reading:
