@@ -21,6 +21,7 @@ from app.cli.arguments import (
     Refresh,
     Sources,
 )
+from app.cli.candles import candles
 from app.cli.combine import combine
 from app.cli.explaining import ablation as inputs_left_out
 from app.cli.explaining import explanations
@@ -95,6 +96,7 @@ cli = typer.Typer(
 cli.add_typer(runs_cli, name="runs")
 cli.add_typer(searches_cli, name="searches")
 cli.command("judge")(flagged(ForecastOptions, TickerOptions)(judge))
+cli.command()(candles)
 cli.command()(odds)
 cli.command()(portfolio)
 cli.command()(search)
@@ -110,6 +112,7 @@ _ENGINE_COMMANDS = (
     "backtest",
     "audit",
     "lr-find",
+    "candles",
     "odds",
     "portfolio",
     "search",

@@ -3,121 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 
 from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
-from app.cli.flags import flagged, given, run_config, suit_config
-from app.cli.journal import settings_of
-from app.cli.loading import Loaded, accept, load, short_series_dropped
+from app.cli.flags import flagged
 from app.cli.odds_output import show_odds, show_portfolio, write_paths
 from app.cli.outcomes import WRITERS
-from app.cli.progress import EventT, Stopper, finish
-from app.cli.runs import keep_run, run_forecasts
+from app.cli.path_origin import (
+    Baseline,
+    Dependence,
+    Export,
+    ModelFile,
+    PathOrigin,
+    Run,
+    Suppose,
+    followed,
+    path_plan,
+    prepared,
+)
+from app.cli.progress import Stopper
+from app.cli.runs import keep_run
 from forecasting.checks import living
-from forecasting.config import GROUPS, RunConfig
+from forecasting.config import GROUPS
 from forecasting.errors import ConfigError
 from forecasting.sources.options import ReadOptions, TickerOptions
 
 if TYPE_CHECKING:
-    from forecasting.events import Event, RunFinished
-    from forecasting.jobs import PathsPlan
     from forecasting.paths import LevelOdds, PathsMade
     from forecasting.series import Panel
 
 _ODDS_PATHS, _PORTFOLIO_PATHS = 10_000, 1000
 #: Most bars that a date may lie ahead.
 _MOST_BARS = 1000
-#: Settings that mean something without a training.
-_WITHOUT_TRAINING = {"horizon", "calibration", "seed", "device", "exog_sources"}
-
-Baseline = Annotated[
-    str,
-    typer.Option(
-        "--with",
-        metavar="BASELINE",
-        help="Take the forecast of a baseline, at once and without training: har, garch-t, ...",
-    ),
-]
-ModelFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Take the forecast of a saved model.")
-]
-Run = Annotated[
-    str,
-    typer.Option(
-        metavar="KEY", help="Take the forecast of a run that was kept (candlecast runs list)."
-    ),
-]
-Dependence = Annotated[
-    Literal["history", "gaussian"],
-    typer.Option(
-        help="What ties steps and series together: dates of the past drawn again, or a Gaussian "
-        "copula with shrunk correlation."
-    ),
-]
-Suppose = Annotated[
-    str,
-    typer.Option(
-        metavar="WHAT=CHANGE",
-        help="Only paths on which something changes so on average: market=-10%, or SYMBOL=-10%.",
-    ),
-]
-Export = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write the paths: unique_id, ds, sample, y (.parquet, .csv). Repeatable.",
-    ),
-]
-
-
-@dataclass(frozen=True)
-class _ForecastOrigin:
-    """Where the forecast comes from, and how many paths are drawn."""
-
-    baseline: str
-    model_file: Path | None
-    run: str
-    paths: int
-    dependence: Literal["history", "gaussian"]
-    suppose: str
-
-    @property
-    def trains(self) -> bool:
-        return not (self.baseline or self.model_file or self.run)
-
-    def check(self, config: Path | None, settings: Mapping[str, Any]) -> None:
-        """Refuse two origins of one forecast, and settings of a training where nothing is
-        trained; raises ConfigError.
-        """
-        named = {"--with": self.baseline, "--model-file": self.model_file, "--run": self.run}
-        sources = [flag for flag, value in named.items() if value]
-        if len(sources) > 1:
-            raise ConfigError(
-                f"{sources[0]} does not go with {sources[1]}: each says where the forecast "
-                "comes from.",
-                "Leave one out.",
-            )
-        flags = (
-            []
-            if self.trains
-            else sorted(given(settings, *GROUPS.values()).keys() - _WITHOUT_TRAINING)
-        )
-        if config is not None and sources and not self.baseline:
-            flags.insert(0, "config")
-        if flags:
-            raise ConfigError(
-                f"--{flags[0].replace('_', '-')} does not go with {sources[0]}, which is not "
-                "trained.",
-                "Leave one out.",
-            )
 
 
 @flagged(*GROUPS.values(), ReadOptions, TickerOptions)
@@ -163,22 +87,22 @@ def odds(
     from forecasting import jobs
     from forecasting.paths import PathsMade
 
-    origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
+    origin = PathOrigin(baseline, model_file, run, paths, dependence, suppose)
     origin.check(config, settings)
     _check_by(by, settings)
     levels = [_read_level(text) for text in level]
     check_suffixes(export or [], WRITERS)
     check_targets(export or [], sources)
-    experiment, loaded = _prepared(sources, origin, config, settings, refresh, accept_findings)
+    experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
     if by:
         experiment = experiment.changed(
             horizon=_bars_until(loaded.panel, by, experiment.task.horizon, origin)
         )
     with Stopper().listening() as stopper:
-        plan = _plan(origin, loaded.panel, experiment)
+        plan = path_plan(origin, loaded.panel, experiment)
         judged = partial(_levels_at, levels) if backtest else None
         job = jobs.simulate(loaded.panel, experiment, plan, stopper, judged=judged)
-        made, finished = _followed(stopper, job, PathsMade)
+        made, finished = followed(stopper, job, PathsMade)
         made = _within(made, experiment.task.horizon if by or settings.get("horizon") else 0)
         found = [
             _odds_of(made, series, item)
@@ -244,7 +168,7 @@ def portfolio(
     from forecasting import jobs
     from forecasting.paths import PortfolioMade
 
-    origin = _ForecastOrigin(baseline, model_file, run, paths, dependence, suppose)
+    origin = PathOrigin(baseline, model_file, run, paths, dependence, suppose)
     origin.check(config, settings)
     if weights and holdings:
         raise ConfigError(
@@ -252,16 +176,16 @@ def portfolio(
         )
     check_suffixes(export or [], WRITERS)
     check_targets(export or [], sources)
-    experiment, loaded = _prepared(sources, origin, config, settings, refresh, accept_findings)
+    experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
     held: str | Mapping[str, float] = (
         weights if holdings is None else _read_holdings(holdings, loaded.panel)
     )
     with Stopper().listening() as stopper:
-        plan = _plan(origin, loaded.panel, experiment)
+        plan = path_plan(origin, loaded.panel, experiment)
         job = jobs.portfolio(
             loaded.panel, experiment, plan, held, stopper, ranks=ranks, backtest=backtest
         )
-        made, finished = _followed(stopper, job, PortfolioMade)
+        made, finished = followed(stopper, job, PortfolioMade)
         with each_attempted() as attempt:
             for path in export or []:
                 attempt(partial(write_paths, path, made.paths))
@@ -269,66 +193,6 @@ def portfolio(
                 keep_run(finished.result, settings)
             attempt(lambda: show_portfolio(made, as_json))
     return stopper.exit_status
-
-
-def _prepared(
-    sources: list[str],
-    origin: _ForecastOrigin,
-    config: Path | None,
-    settings: Mapping[str, Any],
-    refresh: bool | None,
-    accept_findings: bool,
-) -> tuple[RunConfig, Loaded]:
-    """Load the series, and return them with the settings that suit them."""
-    if origin.trains:
-        experiment = run_config(config, settings)
-        loaded = load(sources, settings, refresh)
-        experiment = suit_config(experiment, loaded.panel, config, settings)
-        loaded = short_series_dropped(loaded, experiment.task.input_size)
-    elif origin.model_file is not None:
-        experiment = settings_of(origin.model_file).changed(**given(settings, *GROUPS.values()))
-        loaded = load(sources, settings, refresh, experiment.task.input_size)
-    else:
-        experiment = run_config(config, settings)
-        loaded = load(sources, settings, refresh)
-    accept(loaded.panel, accept_findings)
-    return experiment, loaded
-
-
-def _plan(origin: _ForecastOrigin, panel: Panel, config: RunConfig) -> PathsPlan:
-    from forecasting.jobs import PathsPlan
-
-    forecasts = run_forecasts(origin.run, panel.symbols) if origin.run else ()
-    suppose = _read_change(origin.suppose) if origin.suppose else None
-    seed = config.train.seed
-    return PathsPlan(
-        baseline=origin.baseline,
-        model_file=origin.model_file,
-        forecasts=forecasts,
-        n_paths=origin.paths,
-        seed=seed,
-        dependence=origin.dependence,
-        suppose=suppose,
-    )
-
-
-def _followed(
-    stopper: Stopper, job: Iterator[Event], result: type[EventT]
-) -> tuple[EventT, RunFinished | None]:
-    """Run a job to its end; return its result, and the training it took where there was one."""
-    trained: list[RunFinished] = []
-    made = finish(_noting(stopper.following(job), trained), result)
-    return made, trained[0] if trained else None
-
-
-def _noting(job: Iterator[Event], trained: list[RunFinished]) -> Iterator[Event]:
-    """Pass events on, keeping what a training ended with."""
-    from forecasting.events import RunFinished
-
-    for event in job:
-        if isinstance(event, RunFinished):
-            trained.append(event)
-        yield event
 
 
 def _check_by(by: str, settings: Mapping[str, Any]) -> None:
@@ -351,7 +215,7 @@ def _read_date(text: str) -> np.datetime64:
     return found if len(text) > 10 else found + np.timedelta64(1, "D") - np.timedelta64(1, "s")
 
 
-def _bars_until(panel: Panel, text: str, horizon: int, origin: _ForecastOrigin) -> int:
+def _bars_until(panel: Panel, text: str, horizon: int, origin: PathOrigin) -> int:
     """Return how many bars of the first series come until a date.
 
     Raises
@@ -408,19 +272,6 @@ def _read_level(text: str) -> Callable[[float], float]:
     if number.endswith("%"):
         return lambda last: last * (1 + value / 100)
     return lambda last: value
-
-
-def _read_change(text: str) -> tuple[str, float]:
-    name, _, change = (word.strip() for word in text.rpartition("="))
-    try:
-        share = float(change.removesuffix("%")) / (100 if change.endswith("%") else 1)
-    except ValueError:
-        share = float("nan")
-    if not name or not np.isfinite(share) or share <= -1:
-        raise ConfigError(
-            f"--suppose {text} cannot be read.", "For example market=-10%, or AAPL=5%."
-        )
-    return name, share
 
 
 def _read_holdings(path: Path, panel: Panel) -> dict[str, float]:

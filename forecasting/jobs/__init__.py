@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from forecasting.jobs.job import Job
     from forecasting.jobs.judging_forecasts import judge_forecasts, preview_forecasts
     from forecasting.jobs.loading import cached_tickers, load, understand
-    from forecasting.jobs.odds import PathsPlan, calibrated_baseline, portfolio, simulate
+    from forecasting.jobs.odds import PathsPlan, calibrated_baseline, candles, portfolio, simulate
     from forecasting.jobs.predicting import future, predict
     from forecasting.jobs.repeating import repeat
     from forecasting.jobs.searching import search, train_trial
@@ -47,6 +47,7 @@ _PUBLIC = {
     "backtest": "forecasting.jobs.evaluation",
     "cached_tickers": "forecasting.jobs.loading",
     "calibrated_baseline": "forecasting.jobs.odds",
+    "candles": "forecasting.jobs.odds",
     "check_saving": "forecasting.jobs.training",
     "combine": "forecasting.jobs.combining",
     "drop_short_series": "forecasting.checks",
@@ -85,6 +86,7 @@ __all__ = [
     "backtest",
     "cached_tickers",
     "calibrated_baseline",
+    "candles",
     "check_saving",
     "combine",
     "drop_short_series",

@@ -117,6 +117,51 @@ def simulate(
     yield replace(made, records=(yield from _level_records(made, predictor, judged, plan.seed)))
 
 
+def candles(
+    panel: Panel,
+    config: RunConfig,
+    plan: PathsPlan,
+    should_stop: Callable[[], bool] = never,
+    *,
+    backtest: bool = False,
+) -> Job:
+    """Forecast open, high, low and close of the next bars jointly.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of bars with all four prices.
+    config, plan, should_stop
+        As of :func:`simulate`.
+    backtest : bool
+        Judge such candles from past cutoffs of the last quarter of the dates.
+
+    Yields
+    ------
+    Event
+        Those of :func:`simulate`, then CandlesMade.
+
+    Raises
+    ------
+    DataError
+        Bars without open, high and low, or too few of them.
+    """
+    from forecasting.paths.candles import BarShapes, CandlesMade, judge_candles
+    from forecasting.paths.candles import candles as drawn
+
+    if backtest:
+        check_judgeable(plan)
+    for series in living(panel):
+        BarShapes.of(series)
+    made, predictor, _ = yield from _simulated(panel, config, plan, should_stop, together=False)
+    yield made
+    found = drawn(made.paths, made.panel, plan.seed)
+    record = None
+    if backtest and predictor is not None:
+        record = yield from judge_candles(predictor, made.panel, made.paths.horizon, plan.seed)
+    yield CandlesMade(found, made.panel, record, made.supposed)
+
+
 def check_judgeable(plan: PathsPlan) -> None:
     """Refuse to judge a kept run from past cutoffs; raises ConfigError."""
     if plan.forecasts:
