@@ -33,7 +33,7 @@ from forecasting.paths import (
     stream,
 )
 from forecasting.paths.aligned import on_common_dates
-from forecasting.paths.backtest import inside
+from forecasting.paths.backtest import inside, joint_scores
 from forecasting.paths.calibrated import ValueRecord
 from forecasting.paths.drift import SteadyDrift
 from forecasting.paths.events import (
@@ -483,6 +483,44 @@ def test_a_portfolio_is_judged_from_past_cutoffs() -> None:
     assert any("too few" in item for item in judged.sentences)
     assert made.ranks is not None
     np.testing.assert_allclose(made.ranks.sum(axis=1), 1)
+
+
+def test_joint_paths_of_series_that_move_together_score_better_than_independent_ones() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(60, 1, 400))
+    joint = np.repeat(common, 4, axis=1) + 0.2 * rng.normal(size=(60, 4, 400))
+    seen = np.repeat(rng.normal(size=(60, 1)), 4, axis=1) + 0.2 * rng.normal(size=(60, 4))
+    mixed = rng.permuted(joint, axis=2)
+    kinds = (energy_score, variogram_score)
+    rows = [
+        [[kind(item[n], seen[n]) for item in (joint, mixed)] for kind in kinds] for n in range(60)
+    ]
+    scores = joint_scores(np.array(rows), 1, 4)
+    assert scores.energy["joint"] < scores.energy["independent"]
+    assert scores.variogram["joint"] < 0.5 * scores.variogram["independent"]
+    assert scores.variogram_p < 0.01
+    assert "of all series" in scores.sentence
+    assert "lower (p < 0.001)" in scores.sentence
+
+
+def test_odds_and_a_portfolio_are_written_as_a_page(
+    prices: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, qapp: object
+) -> None:
+    words = [str(prices), "--with", "random-walk", "--horizon", "3", "--paths", "200"]
+    page, held = tmp_path / "odds.html", tmp_path / "held.html"
+    assert main(["odds", *words, "--level", "+2%", "--report", str(page), "--backtest"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "AAA" in text
+    assert "plain base rate" in text
+    assert "closes above" in text
+    assert main(["portfolio", *words, "--backtest", "--report", str(held)]) == 0
+    text = held.read_text(encoding="utf-8")
+    assert text.count("<svg") == 4
+    assert "As a joint forecast of all series" in text
+    assert "<script" not in text
+    capsys.readouterr()
+    assert main(["odds", *words, "--level", "+2%", "--report", "x.pdf"]) == 2
+    assert "a report is a page" in capsys.readouterr().err
 
 
 def test_a_value_learns_from_its_own_misses() -> None:

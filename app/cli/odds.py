@@ -14,7 +14,7 @@ import typer
 from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
 from app.cli.flags import flagged
-from app.cli.odds_output import show_odds, show_portfolio, write_paths
+from app.cli.odds_output import show_odds, show_portfolio, write_paths, write_report
 from app.cli.outcomes import WRITERS
 from app.cli.path_origin import (
     Baseline,
@@ -22,8 +22,10 @@ from app.cli.path_origin import (
     Export,
     ModelFile,
     PathOrigin,
+    Report,
     Run,
     Suppose,
+    check_report,
     followed,
     path_plan,
     prepared,
@@ -75,6 +77,7 @@ def odds(
     suppose: Suppose = "",
     config: ConfigFile = None,
     export: Export = None,
+    report: Report = None,
     as_json: AsJson = False,
     keep_it: KeepRun = True,
     accept_findings: AcceptFindings = False,
@@ -92,7 +95,8 @@ def odds(
     _check_by(by, settings)
     levels = [_read_level(text) for text in level]
     check_suffixes(export or [], WRITERS)
-    check_targets(export or [], sources)
+    check_report(report)
+    check_targets([*(export or []), *([report] if report else [])], sources)
     experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
     if by:
         experiment = experiment.changed(
@@ -112,6 +116,8 @@ def odds(
         with each_attempted() as attempt:
             for path in export or []:
                 attempt(partial(write_paths, path, made.paths))
+            if report is not None:
+                attempt(partial(write_report, report, made, found))
             if finished is not None and keep_it:
                 keep_run(finished.result, settings)
             attempt(lambda: show_odds(found, made, as_json))
@@ -156,6 +162,7 @@ def portfolio(
     suppose: Suppose = "",
     config: ConfigFile = None,
     export: Export = None,
+    report: Report = None,
     as_json: AsJson = False,
     keep_it: KeepRun = True,
     accept_findings: AcceptFindings = False,
@@ -175,7 +182,8 @@ def portfolio(
             "--weights does not go with --holdings: both say what is held.", "Leave one out."
         )
     check_suffixes(export or [], WRITERS)
-    check_targets(export or [], sources)
+    check_report(report)
+    check_targets([*(export or []), *([report] if report else [])], sources)
     experiment, loaded = prepared(sources, origin, config, settings, refresh, accept_findings)
     held: str | Mapping[str, float] = (
         weights if holdings is None else _read_holdings(holdings, loaded.panel)
@@ -189,6 +197,8 @@ def portfolio(
         with each_attempted() as attempt:
             for path in export or []:
                 attempt(partial(write_paths, path, made.paths))
+            if report is not None:
+                attempt(partial(write_report, report, made))
             if finished is not None and keep_it:
                 keep_run(finished.result, settings)
             attempt(lambda: show_portfolio(made, as_json))

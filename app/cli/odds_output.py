@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -229,7 +230,7 @@ def _judged_document(made: PortfolioMade, stamp: Callable[[np.datetime64], str])
         "crps": dict(judged.crps),
         "coverage_80": dict(judged.covered),
         "verdict": list(judged.sentences),
-    }
+    } | ({"joint_scores": dataclasses.asdict(judged.scores)} if judged.scores else {})
 
 
 def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
@@ -270,6 +271,20 @@ def portfolio_lines(made: PortfolioMade) -> Iterator[str]:
             yield f"    {symbol}: {' '.join(f'{100 * p:5.1f}' for p in row)} %"
     if made.backtest is not None:
         yield from made.backtest.sentences
+
+
+def write_report(
+    path: Path, made: PathsMade | PortfolioMade, found: Sequence[LevelOdds] = ()
+) -> None:
+    """Write odds or a portfolio as one page."""
+    from app.export.odds_report import write_odds_report, write_portfolio_report
+    from forecasting.paths import PathsMade
+
+    if isinstance(made, PathsMade):
+        write_odds_report(path, found, made)
+    else:
+        write_portfolio_report(path, made)
+    say(f"Wrote {path}")
 
 
 def write_paths(path: Path, paths: Paths) -> None:

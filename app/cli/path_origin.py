@@ -16,7 +16,7 @@ from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.progress import EventT, Stopper, finish
 from app.cli.runs import run_forecasts
 from forecasting.config import GROUPS, RunConfig
-from forecasting.errors import ConfigError
+from forecasting.errors import ConfigError, ExportError
 
 if TYPE_CHECKING:
     from forecasting.events import Event, RunFinished
@@ -64,6 +64,21 @@ Export = Annotated[
         help="Write the paths: unique_id, ds, sample, y (.parquet, .csv). Repeatable.",
     ),
 ]
+
+
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Write all of it as one page with plots."),
+]
+
+
+def check_report(path: Path | None) -> None:
+    """Refuse a report that is no page; raises ExportError."""
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise ExportError(
+            f"--report {path}: a report is a page, whose name ends in .html.",
+            f"Write --report {path.with_suffix('.html').name}.",
+        )
 
 
 @dataclass(frozen=True)

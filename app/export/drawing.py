@@ -7,11 +7,15 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from itertools import count
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from app.export.figure import LOGICAL_DPI, Look
 from forecasting.errors import ExportError
 from forecasting.events import RunResult
+
+if TYPE_CHECKING:
+    from app.charts.plot import Plot
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _WIDE = 9.0
@@ -81,13 +85,20 @@ def plot_svg(
         The plot cannot be drawn.
     """
     from app.charts.registry import build
-    from app.export.page import bare, need_application
-    from app.export.pictures import svg
+    from app.export.page import need_application
 
     need_application()
     plot = build(kind, result, symbol)
-    if plot is None:
-        return ""
+    return "" if plot is None else (yield from drawn_svg(plot, kind, palette, tall=tall))
+
+
+def drawn_svg(
+    plot: Plot, kind: str, palette: Palette, *, tall: float = 0.36
+) -> Generator[None, None, str]:
+    """Return a plot that is there as an ``<svg>`` element; as :func:`plot_svg`."""
+    from app.export.page import bare
+    from app.export.pictures import svg
+
     looks = [
         Look((_WIDE, round(_WIDE * tall, 2)), LOGICAL_DPI, theme, transparent=True)
         for theme in ("light", "dark")

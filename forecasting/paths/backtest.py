@@ -5,7 +5,7 @@ models of its own value.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,10 +16,18 @@ from forecasting.paths.dependence import DependenceName, Floats32, Residuals
 from forecasting.paths.marginals import LEVELS, Marginals
 from forecasting.paths.past import past_marginals
 from forecasting.paths.portfolio import RISK_LEVELS, Portfolio
-from forecasting.paths.results import PortfolioBacktest, RiskHits
+from forecasting.paths.results import JointScores, PortfolioBacktest, RiskHits
 from forecasting.paths.sampling import simulate
-from forecasting.paths.scores import acerbi_szekely, christoffersen, kupiec, sample_crps
+from forecasting.paths.scores import (
+    acerbi_szekely,
+    christoffersen,
+    energy_score,
+    kupiec,
+    sample_crps,
+    variogram_score,
+)
 from forecasting.series import Dates, Floats, Origins, Panel, PriceSeries
+from forecasting.verdict import diebold_mariano
 
 BANDS = (50, 80, 90, 95)
 RIVALS: Mapping[str, str] = {
@@ -31,6 +39,8 @@ RIVALS: Mapping[str, str] = {
 #: Fewest outcomes on which tests of hits are worth a word; p-value below which a test fails.
 _LEAST_OUTCOMES, _SIGNIFICANT = 100, 0.05
 _LEAST_BARS = 60
+#: Most series whose joint forecast is scored at a cutoff.
+_MOST_SCORED = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +53,9 @@ class PortfolioHistory:
     ds : ndarray of datetime64[us], shape [N, H]
     outcome : ndarray of float64, shape [N, P, H]
     joint, independent : ndarray of float32, shape [N, P, H, K]
+    scores : ndarray of float64, shape [N, 2, 2]
+        Energy and variogram score of the growth of all series at the last step (of one series: of
+        all steps), each of joint paths and of independent marginals.
     """
 
     cutoffs: Dates
@@ -50,6 +63,7 @@ class PortfolioHistory:
     outcome: Floats
     joint: Floats32
     independent: Floats32
+    scores: Floats = field(default_factory=lambda: np.empty((0, 2, 2)))
 
 
 def portfolio_history(
@@ -84,7 +98,7 @@ def portfolio_history(
     residuals = Residuals.of(panel)
     rng = np.random.default_rng(seed)
     kept = np.array(steps or range(1, horizon + 1)) - 1
-    found: list[tuple[np.datetime64, Dates, Floats, Floats32, Floats32]] = []
+    found: list[tuple[np.datetime64, Dates, Floats, Floats32, Floats32, Floats]] = []
     for marginals, series, y in past_marginals(predictor, panel, dates, horizon):
         cutoff = marginals.cutoff.max()
         paths = simulate(
@@ -102,11 +116,32 @@ def portfolio_history(
                 1 + book @ seen,
                 1 + np.tensordot(book, change, 1).astype(np.float32),
                 1 + np.tensordot(book, shuffled, 1).astype(np.float32),
+                _joint_scores(change, shuffled, seen),
             )
         )
         yield Progress(len(found), dates.size, "Judging the portfolio")
     columns = [np.stack(column) for column in zip(*found, strict=True)]
     return PortfolioHistory(*columns)
+
+
+def _joint_scores(joint: Floats, shuffled: Floats, seen: Floats) -> Floats:
+    """Score joint samples [S, H, K] and those of independent marginals beside what happened
+    [S, H]: energy and variogram score, shape [2, 2].
+    """
+    if len(seen) == 1:
+        steps = _in_any_order(joint[0])
+        pairs, outcome = (joint[0], steps), seen[0]
+    else:
+        some = np.linspace(0, len(seen) - 1, min(len(seen), _MOST_SCORED)).astype(np.int64)
+        pairs, outcome = (joint[some, -1], shuffled[some, -1]), seen[some, -1]
+    scores = [[score(item, outcome) for item in pairs] for score in (energy_score, variogram_score)]
+    return np.array(scores)
+
+
+def _in_any_order(samples: Floats) -> Floats:
+    """Return the samples [H, K] of each step in an order of its own: steps as if independent."""
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.permuted(samples, axis=1), np.float64)
 
 
 def _orders(series: int, n_paths: int, rng: np.random.Generator) -> np.ndarray:
@@ -215,11 +250,27 @@ def judge_portfolio(
         level: _hits(level, next_bar, joint[:, 0], outcome[:, 0], seed) for level in RISK_LEVELS
     }
     low, high = np.quantile(joint[:, -1], [0.1, 0.9], axis=1)
-    sentences = tuple(_sentences(len(outcome), coverage, hits, crps, covered))
+    scores = joint_scores(made.scores[judged], horizon, len(panel))
+    sentences = (*_sentences(len(outcome), coverage, hits, crps, covered), scores.sentence)
     judgement = PortfolioBacktest(
-        cutoffs, outcome, low, high, coverage, hits, crps, covered, sentences
+        cutoffs, outcome, low, high, coverage, hits, crps, covered, sentences, scores
     )
     return judgement, record
+
+
+def joint_scores(scores: Floats, horizon: int, series: int) -> JointScores:
+    """Compare the scores [N, 2, 2] of joint paths and of independent marginals by cutoff."""
+    mean = scores.mean(axis=0)
+    tests = [
+        diebold_mariano(scores[:, kind, 0] - scores[:, kind, 1], horizon - 1) for kind in range(2)
+    ]
+    return JointScores(
+        series,
+        {"joint": float(mean[0, 0]), "independent": float(mean[0, 1])},
+        {"joint": float(mean[1, 0]), "independent": float(mean[1, 1])},
+        tests[0],
+        tests[1],
+    )
 
 
 def calibrate(held: Portfolio, record: ValueRecord) -> Portfolio:

@@ -13,6 +13,9 @@ from forecasting.paths.portfolio import Portfolio
 from forecasting.paths.sampling import Paths
 from forecasting.series import Dates, Floats, Panel
 
+#: Smallest p-value that is written as a number.
+_LEAST_P = 0.001
+
 
 @dataclass(frozen=True)
 class PathsMade(Event):
@@ -62,6 +65,45 @@ class RiskHits:
         return float(self.hits.mean()) if self.hits.size else float("nan")
 
 
+@dataclass(frozen=True)
+class JointScores:
+    """Scores of the forecast of all series together, lower is better.
+
+    Attributes
+    ----------
+    series : int
+        How many there are; of one alone its steps are scored together.
+    energy, variogram : mapping of str to float
+        Mean over the cutoffs, of ``joint`` paths and of ``independent`` marginals.
+    energy_p, variogram_p : float
+        Two-sided p-value of equal scores; NaN where there is nothing to test.
+    """
+
+    series: int
+    energy: Mapping[str, float]
+    variogram: Mapping[str, float]
+    energy_p: float
+    variogram_p: float
+
+    @property
+    def sentence(self) -> str:
+        """The scores in words."""
+        what = "steps" if self.series == 1 else "series"
+        parts = []
+        tests = (
+            ("energy", self.energy, self.energy_p),
+            ("variogram", self.variogram, self.variogram_p),
+        )
+        for name, scores, p_value in tests:
+            base = scores["independent"]
+            gain = 1 - scores["joint"] / base if base > 0 else 0.0
+            side = "lower" if gain >= 0 else "higher"
+            size = f"= {p_value:.3f}" if p_value >= _LEAST_P else f"< {_LEAST_P}"
+            chance = f" (p {size})" if np.isfinite(p_value) else ""
+            parts.append(f"{name} score {abs(gain):.1%} {side}{chance}")
+        return f"As a joint forecast of all {what}, beside independent ones: {', '.join(parts)}."
+
+
 @dataclass(frozen=True, eq=False)
 class PortfolioBacktest:
     """How the joint forecast of a portfolio fared from past cutoffs, beside what else could have
@@ -84,6 +126,7 @@ class PortfolioBacktest:
         Share of outcomes inside the 80 % band of each of them, over all steps.
     sentences : tuple of str
         The verdict in words.
+    scores : JointScores, optional
     """
 
     cutoffs: Dates
@@ -95,6 +138,7 @@ class PortfolioBacktest:
     crps: Mapping[str, float]
     covered: Mapping[str, float]
     sentences: tuple[str, ...] = ()
+    scores: JointScores | None = None
 
 
 @dataclass(frozen=True)
