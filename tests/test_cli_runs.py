@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_runs import result
 
@@ -93,3 +94,26 @@ def test_a_run_is_made_again_with_the_same_numbers(
     again = json.loads(told(capsys, "reproduce", key[:3], "--json"))
     assert again["prices_unchanged"]
     assert again["skill_now"] == pytest.approx(again["skill_then"])
+
+
+@pytest.mark.slow
+def test_runs_with_inputs_and_of_a_pair_are_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--horizon", "2", "--hidden-size", "4", "--epochs", "1", "--input-size", "20"]
+    macro = tmp_path / "macro.csv"
+    days = np.busday_offset("1998-12-01", np.arange(5500), roll="forward")
+    values = np.random.default_rng(0).normal(size=days.size).cumsum()
+    macro.write_text("date,vix\n" + "\n".join(map("{},{:.4f}".format, days, values)))
+    inputs = ["--inputs", str(macro), "--input", "vix:change:delay=1", "--input", "volume:zscore"]
+    assert main(["forecast", "sample:sp500", *small, *inputs]) == 0
+    pair = ["forecast", "sample:sp500", "sample:nasdaq", *small, "--target", "ratio:nasdaq"]
+    assert main(pair) == 0
+    capsys.readouterr()
+    for run in json.loads(told(capsys, "list", "--json")):
+        again = json.loads(told(capsys, "reproduce", run["key"], "--json"))
+        assert again["prices_unchanged"]
+        assert again["same"]
+    macro.write_text(macro.read_text().replace(",-", ","))
+    assert main(["runs", "reproduce", run["key"]]) == 0
+    assert "The input vix of sp500 has changed" in capsys.readouterr().err

@@ -401,7 +401,7 @@ def forecast(
             if journal:
                 keep(result.forecasts, panel, experiment)
             if keep_it:
-                keep_run(result, settings)
+                keep_run(result, settings, panel)
             network: Any = finished.forecaster
             details = Details(
                 experiment.task.target_column,

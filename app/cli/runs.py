@@ -45,11 +45,15 @@ _MOST_ROWS = 60
 _SKILL_ROUNDING = 1e-6
 
 
-def keep_run(result: RunResult, settings: Mapping[str, Any]) -> None:
-    """Keep a finished training; a store that cannot be used costs a note, not the result."""
+def keep_run(result: RunResult, settings: Mapping[str, Any], loaded: Panel | None = None) -> None:
+    """Keep a finished training; a store that cannot be used costs a note, not the result.
+
+    ``loaded`` holds the series that were loaded, with those that are not forecast themselves.
+    """
     from forecasting.store.runs import recorded
 
-    _keep(lambda: recorded(result, _requests(result.panel, settings, result.config.inputs)))
+    panel = loaded or result.panel
+    _keep(lambda: recorded(result, _requests(panel, settings, result.config.inputs)))
 
 
 def keep_backtest(finished: BacktestFinished, panel: Panel, settings: Mapping[str, Any]) -> None:
@@ -296,10 +300,8 @@ def reproduce(key: Key, as_json: AsJson = False) -> int:
     if as_json:
         from app.cli import documents
 
-        unchanged = all(
-            item.fingerprint == series.fingerprint
-            for item, series in zip(run.record.series, panel, strict=True)
-        )
+        prints = _fingerprints(run, panel)
+        unchanged = all(item.fingerprint == prints[item.symbol] for item in run.record.series)
         found = {
             "key": run.key,
             "prices_unchanged": unchanged,
@@ -411,7 +413,9 @@ def _say_changed_inputs(run: StoredRun, result: RunResult) -> None:
 def _keep_again(run: StoredRun, result: RunResult) -> None:
     from forecasting.store.runs import recorded
 
-    _keep(lambda: recorded(result, {item.symbol: item.request for item in run.record.series}))
+    record, *packed = recorded(result, {item.symbol: item.request for item in run.record.series})
+    record = record.model_copy(update={"beside": run.record.beside})
+    _keep(lambda: (record, packed[0], packed[1]))
 
 
 def _request(text: str, reference: str) -> Request:
@@ -430,6 +434,7 @@ def _prices_of(run: StoredRun) -> Panel:
         (item.request, "" if item.request else item.reference) for item in run.record.series
     )
     requests = [_request(text, reference) for text, reference in kept]
+    requests += [_request(text, "") for text in run.record.beside]
     return _same_series(run, finish(jobs.load(requests), SeriesLoaded).panel)
 
 
@@ -446,13 +451,25 @@ def _same_series(run: StoredRun, panel: Panel) -> Panel:
             f"The run {run.key} needs {', '.join(missing)}, which is not there.",
             "Put the file back, or go online.",
         )
+    now = _fingerprints(run, panel)
     for item in run.record.series:
-        if item.fingerprint and have[item.symbol].fingerprint != item.fingerprint:
+        if item.fingerprint and now[item.symbol] != item.fingerprint:
             say(
                 f"Note: The prices of {item.symbol} have changed: then {item.fingerprint}, now "
-                f"{have[item.symbol].fingerprint}."
+                f"{now[item.symbol]}."
             )
-    return Panel(tuple(have[item.symbol] for item in run.record.series))
+    own = [have[item.symbol] for item in run.record.series]
+    names = {series.symbol for series in own}
+    beside = [series for series in panel if series.symbol not in names and run.record.beside]
+    return Panel((*own, *beside))
+
+
+def _fingerprints(run: StoredRun, panel: Panel) -> dict[str, str]:
+    """Return what the bars that a run forecasts are recognised by now, by symbol."""
+    from forecasting import jobs
+
+    target = jobs.with_target(panel, run.config.task.target_column, run.config.inputs)
+    return {series.symbol: series.fingerprint for series in target}
 
 
 def _read() -> tuple[list[StoredRun], list[str]]:

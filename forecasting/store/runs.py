@@ -170,6 +170,9 @@ class RunRecord(Settings):
     series : tuple of RunSeries
     scores : dict
         Metric by model name, the network first; None where there is nothing to tell.
+    beside : tuple of str
+        Requests, as JSON, of series that are not forecast but that what is forecast is made of: the
+        other one of a ratio or a spread.
     """
 
     version: Literal[1] = 1
@@ -194,6 +197,7 @@ class RunRecord(Settings):
     columns: tuple[str, ...] = Field((), max_length=64)
     forecasts: tuple[_Shape, ...] = Field((), max_length=5000)
     baselines: tuple[_Shape, ...] = Field((), max_length=5000)
+    beside: tuple[str, ...] = Field((), max_length=16)
 
     @property
     def numbers(self) -> int:
@@ -482,12 +486,20 @@ def recorded(
         columns=tuple(item.name for item in fields(EpochEnd)),
         forecasts=tuple(_shape(item) for item in result.forecasts),
         baselines=tuple(_shape(item) for item in result.baseline_forecasts),
+        beside=_beside(result.config, requests or {}),
     )
     return (
         record,
         packed(Curves(result.history, result.forecasts, result.baseline_forecasts)),
         _packed(result.outcomes),
     )
+
+
+def _beside(config: RunConfig, requests: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the requests of the series that the target of a run is made of beside its own."""
+    _, colon, name = config.task.target_column.partition(":")
+    other = name.strip().casefold()
+    return tuple(text for symbol, text in requests.items() if colon and symbol.casefold() == other)
 
 
 def recorded_backtest(

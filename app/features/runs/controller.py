@@ -462,6 +462,7 @@ class RunsController(QObject):
     def _load(self, run: StoredRun, then: Callable[[], None]) -> None:
         """Load the prices of a run, and do something once they are there."""
         requests = [_request(item.request, item.reference) for item in run.record.series]
+        requests += [_request(text, "") for text in run.record.beside]
         loading = self._watchlist_controller.load(requests, "only")
         if loading is not None:
             loading.loaded.connect(then)
