@@ -25,6 +25,28 @@ def truth_entries(theme: Theme) -> list[Entry]:
     ]
 
 
+class FutureCover:
+    """Covers all bars after the cutoff of a past forecast, where they are to be hidden.
+
+    Parameters
+    ----------
+    origin : PastForecastArtist
+        Has the forecast.
+    """
+
+    def __init__(self, origin: PastForecastArtist) -> None:
+        self._origin = origin
+
+    def paint(self, painter: QPainter, frame: Frame) -> None:
+        """Paint the ground over what came after."""
+        fan = self._origin.fan
+        if fan is None or not self._origin.hides_future:
+            return
+        left = frame.column(fan.cutoff + 0.5)
+        box = QRectF(left, 0.0, max(frame.width - left, 0.0) + 8.0, frame.height)
+        painter.fillRect(box, QColor(frame.theme.surface))
+
+
 class PastForecastArtist:
     """The cutoff of a past forecast and what happened after it; the fan is painted by
     :attr:`below`.
@@ -35,6 +57,8 @@ class PastForecastArtist:
         What is looked at.
     below : ForecastArtist
         Belongs under the prices.
+    cover : FutureCover
+        Belongs over the bars of the other panes.
     hides_future : bool
         Whether the prices after the cutoff are covered, as they were not known then.
     """
@@ -42,6 +66,7 @@ class PastForecastArtist:
     def __init__(self) -> None:
         self.forecast: Forecast | None = None
         self.hides_future = False
+        self.cover = FutureCover(self)
         self.below = ForecastArtist()
         self._truth = TruthArtist()
         self._cutoff = CutoffArtist(
@@ -85,15 +110,9 @@ class PastForecastArtist:
         if self.fan is None:
             return
         if self.hides_future:
-            self._cover(painter, frame, self.fan.cutoff)
+            self.cover.paint(painter, frame)
             self.below.paint(painter, frame)
             self._cutoff.paint(painter, frame)
             return
         self._cutoff.paint(painter, frame)
         self._truth.paint(painter, frame)
-
-    def _cover(self, painter: QPainter, frame: Frame, cutoff: int) -> None:
-        """Cover all bars after the cutoff."""
-        left = frame.column(cutoff + 0.5)
-        box = QRectF(left, 0.0, max(frame.width - left, 0.0) + 8.0, frame.height)
-        painter.fillRect(box, QColor(frame.theme.surface))

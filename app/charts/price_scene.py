@@ -132,6 +132,7 @@ class PriceScene(BarView):
             self._grid_lines,
             Divider(),
             self._volumes,
+            self._origin.cover,
             self._cutoffs[1],
             self._crosshairs[1],
         ]
@@ -146,6 +147,7 @@ class PriceScene(BarView):
             self._grid_lines,
             Divider(),
             artist,
+            self._origin.cover,
             PaneName(artist),
             self._cutoffs[1],
             crosshair,
