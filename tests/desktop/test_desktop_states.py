@@ -1,4 +1,4 @@
-"""The states of the window in both themes and at four sizes: nothing clipped, nothing covered,
+"""The states of the window in both themes and at three sizes: nothing clipped, nothing covered,
 nothing outside its place.
 """
 
@@ -20,7 +20,7 @@ from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import TrainingKept
 
-SIZES = ((900, 600), (1024, 700), (1280, 820), (1920, 1080))
+SIZES = ((900, 600), (1024, 700), (1920, 1080))
 THEMES = ("light", "dark")
 
 

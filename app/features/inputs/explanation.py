@@ -167,7 +167,7 @@ class ExplanationDialog(QDialog):
             widget.hide()
         rows.addLayout(foot)
         rows.addStretch(1)
-        self.resize(560, 400)
+        self.resize(560, 470)
 
     def show_explanations(self, found: Sequence[Explanation]) -> None:
         """Show explanations, the first one at once."""
