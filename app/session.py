@@ -19,13 +19,14 @@ from app import tasks
 from app.background import DELIVERY_S, Collector, Failure, Job, Task, TaskRunner, Worker
 from app.heap import bound_heap
 from app.tasks import Refresh
-from app.training_history import NOTED, TrainingHistory
+from app.training_history import TrainingHistory
 from app.watchlist import Choice, Row, RowJudgement, Watchlist, same
 from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import (
     ENDED,
+    CellStates,
     Diagnosis,
     EngineReady,
     EpochEnd,
@@ -40,6 +41,7 @@ from forecasting.events import (
     RunResult,
     SeriesLoaded,
     SplitMade,
+    StepNorms,
     TrainingPaused,
 )
 from forecasting.files.atomic import FileLock, data_folder
@@ -800,19 +802,18 @@ class Session(QObject):
                 self.split, self.history = event, []
             case EpochEnd():
                 self.history.append(event)
+                self.watched.take(event)
                 self.progress = self._progress_at(event)
             case ForecastMade():
                 self.forecast = event
-                self.watched.replay.add(event)
-            case GradientByLag():
-                self.watched.memory = event
-            case Diagnosis():
-                self.watched.hear(event)
+                self.watched.take(event)
+            case GradientByLag() | CellStates() | StepNorms() | Diagnosis():
+                self.watched.take(event)
             case Notice() if self.task == "training" and self.running:
-                self.watched.advice.append(Diagnosis(NOTED, event.message, event.hint))
+                self.watched.take(event)
             case RunFinished():
                 self.finished, self.unsaved = event, True
-                self.watched.finished = event
+                self.watched.take(event)
                 self.earlier = [*self.earlier, self.watched][-_EARLIER:]
             case _:
                 pass

@@ -124,9 +124,15 @@ def training(
         from forecasting import jobs
 
         autosave = jobs.autosave_path(panel, config)
-        asked = {"should_pause": pausing.is_set, "should_leave": leaving.is_set}
         yield from jobs.train(
-            panel, config, should_stop, **asked, resume=resume, autosave=autosave, keep=keep
+            panel,
+            config,
+            should_stop,
+            should_pause=pausing.is_set,
+            should_leave=leaving.is_set,
+            resume=resume,
+            autosave=autosave,
+            keep=keep,
         )
 
     return job

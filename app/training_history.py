@@ -10,14 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.config import RunConfig
-from forecasting.events import Diagnosis, ForecastMade, GradientByLag, RunFinished
-from forecasting.series import Forecast
+from forecasting.events import (
+    CellStates,
+    Diagnosis,
+    EpochEnd,
+    Event,
+    ForecastMade,
+    GradientByLag,
+    Notice,
+    RunFinished,
+    StepNorms,
+)
+from forecasting.series import Floats, Forecast
 
 #: Topic of what a training gave notice of itself, such as a way back to its best weights.
 NOTED = "noted"
 #: Epochs whose forecasts are kept at most, and bytes that they may take: of longer trainings every
 #: second one, then every fourth, ...
 _MOST, _BYTES = 500, 64 * 2**20
+#: Steps whose norms are kept at most: of longer trainings the larger of two neighbours.
+_MOST_STEPS = 100_000
 
 
 class Replay:
@@ -106,6 +118,13 @@ class TrainingHistory:
     replay : Replay
     finished : RunFinished or None
         What it ended with.
+    title : str
+        What it is called in a lesson; "" for a training of the user.
+    epochs : list of EpochEnd
+    steps : list of StepNorms
+        Norms of all steps, epoch by epoch.
+    cells, untrained : CellStates or None
+        The last look into the cells, and the one before the first step.
     """
 
     config: RunConfig
@@ -114,6 +133,39 @@ class TrainingHistory:
     advice: list[Diagnosis] = field(default_factory=list)
     replay: Replay = field(default_factory=Replay)
     finished: RunFinished | None = None
+    title: str = ""
+    epochs: list[EpochEnd] = field(default_factory=list)
+    steps: list[StepNorms] = field(default_factory=list)
+    cells: CellStates | None = None
+    untrained: CellStates | None = None
+
+    def take(self, event: Event) -> None:
+        """Take in an event of the training; others are left alone."""
+        match event:
+            case EpochEnd():
+                self.epochs.append(event)
+            case StepNorms():
+                self._take_steps(event)
+            case GradientByLag():
+                self.memory = event
+            case CellStates():
+                self.untrained = self.untrained or (event if event.epoch == 0 else None)
+                self.cells = event
+            case ForecastMade():
+                self.replay.add(event)
+            case Diagnosis():
+                self.hear(event)
+            case Notice():
+                self.advice.append(Diagnosis(NOTED, event.message, event.hint))
+            case RunFinished():
+                self.finished = event
+            case _:
+                pass
+
+    def _take_steps(self, norms: StepNorms) -> None:
+        self.steps.append(norms)
+        if sum(len(item.before) for item in self.steps) > _MOST_STEPS:
+            self.steps = [thinned(item) for item in self.steps]
 
     def hear(self, advice: Diagnosis) -> None:
         """Take in what the doctor says; it replaces what was said of the same topic before."""
@@ -124,6 +176,8 @@ class TrainingHistory:
         """What the training is called beside others: its number, its network, and what matters
         for its memory.
         """
+        if self.title:
+            return self.title
         model = self.config.model
         variants = (
             title
@@ -134,3 +188,19 @@ class TrainingHistory:
         if model.memory and model.spec.gated:
             texts.append(f"memory {model.memory}")
         return f"#{self.number} {', '.join(texts)}"
+
+
+def thinned(norms: StepNorms) -> StepNorms:
+    """Return half as many steps: of two neighbours the larger norms."""
+    return replace(
+        norms,
+        before=_larger(norms.before),
+        after=_larger(norms.after),
+        by_layer=_larger(norms.by_layer),
+    )
+
+
+def _larger(values: Floats) -> Floats:
+    starts = np.arange(0, len(values), 2)
+    found: Floats = np.fmax.reduceat(values, starts, axis=0) if len(values) else values
+    return found

@@ -320,14 +320,14 @@ class Diagnosis(Event):
     later of a topic replaces the earlier.
 
     ``remedies`` are next steps that the program can take by itself. ``rank`` orders causes: 0
-    learning rate and explosion, 1 saturation, 2 memory, 3 all else.
+    learning rate, 1 explosion, 2 saturation, 3 memory, 4 all else.
     """
 
     topic: str
     message: str
     hint: str = ""
     remedies: tuple[Remedy, ...] = ()
-    rank: int = 3
+    rank: int = 4
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ from app.cli.forecast_output import Details, show_made
 from app.cli.inspecting import inspect
 from app.cli.journal import keep, settings_of
 from app.cli.judge import judge
+from app.cli.lesson import lesson
 from app.cli.loading import Loaded, accept, load, short_series_dropped
 from app.cli.mcp_command import mcp
 from app.cli.odds import odds, portfolio
@@ -101,6 +102,7 @@ cli.command()(odds)
 cli.command()(portfolio)
 cli.command()(search)
 cli.command()(combine)
+cli.command()(lesson)
 cli.command()(inspect)
 cli.command()(mcp)
 cli.command()(flagged(ReadOptions, TickerOptions)(watch))
@@ -117,6 +119,7 @@ _ENGINE_COMMANDS = (
     "portfolio",
     "search",
     "watch",
+    "lesson",
     "doctor",
     "reproduce",
 )

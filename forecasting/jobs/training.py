@@ -56,6 +56,7 @@ def train(
     autosave: Path | None = None,
     keep: Path | None = None,
     should_leave: Callable[[], bool] = never,
+    counted: bool = True,
 ) -> Job:
     """Train a network, score it beside the baselines on the test part, forecast the real future.
 
@@ -82,10 +83,13 @@ def train(
     should_leave : callable
         Asked when the consumer closes the job; once true ``autosave`` is left, to go on from there
         another time.
+    counted : bool
+        Whether the training counts among the tries on its test part; those of a lesson do not.
 
     Yields
     ------
-    SplitMade, Progress, EpochEnd, ForecastMade, GradientByLag, Advice, Notice, RunFinished
+    SplitMade, Progress, EpochEnd, StepNorms, ForecastMade, GradientByLag, CellStates, Diagnosis,
+    Notice, RunFinished
 
     Raises
     ------
@@ -108,7 +112,9 @@ def train(
     )
     kept = (index, resume if one_of_ours else None)
     try:
-        yield from _train(panel, config, should_stop, should_pause, resume, index, keep)
+        yield from _train(
+            panel, config, should_stop, should_pause, resume, index, keep, counted=counted
+        )
         _remove(*kept)
     except GeneratorExit:
         if not should_leave():
@@ -151,6 +157,8 @@ def _train(
     resume: Path | None,
     autosave: Path | None,
     keep: Path | None,
+    *,
+    counted: bool,
 ) -> Job:
     check_memory()
     from forecasting.backtest import evaluated
@@ -199,7 +207,9 @@ def _train(
             "learned from as few.",
             "Train again to judge all of them.",
         )
-    tries = yield from count_tries(panel, config, outcomes[network.name])
+    tries = 1
+    if counted:
+        tries = yield from count_tries(panel, config, outcomes[network.name])
     scaling = fitted.forecaster.scaling
     judged = judge(
         outcomes, network.name, tries=tries, start=start_words(scaling.target, scaling.base)

@@ -109,8 +109,10 @@ class Diagnostics:
         if cells is not None:
             yield from self._once(on_saturation(cells, self.config), again=True)
         if memory is not None:
-            found = on_memory(memory, self.config, ruined=self._ruined)
-            yield from self._once(found, again=True)
+            found = list(on_memory(memory, self.config, ruined=self._ruined))
+            if not found and "vanishing" in self.reported:
+                found = [_recovered(memory)]
+            yield from self._once(iter(found), again=True)
         if len(history) > 1:
             yield from self._once(on_clipping(history, self.config))
             yield from self._once(on_losses(history, stopped))
@@ -182,7 +184,7 @@ def on_saturation(cells: CellStates, config: RunConfig) -> Iterator[Diagnosis]:
             f"Epoch {cells.epoch}: {cells.saturated:.0%} of the hidden units are at the limits of "
             f"tanh: next to no gradient passes through this {config.model.title}.",
             "Lower the learning rate, or add weight decay.",
-            rank=1,
+            rank=2,
         )
 
 
@@ -208,7 +210,7 @@ def on_memory(
             "times that of the last bar: "
             "it explodes on its way.",
             _calmer(config),
-            rank=0,
+            rank=1,
         )
     elif used < lookback // 2:
         yield Diagnosis(
@@ -220,8 +222,17 @@ def on_memory(
             f"{lookback}.",
             _FIRST if ruined else _longer(config, max(used, 2)),
             () if ruined else _remembering(config),
-            rank=2,
+            rank=3,
         )
+
+
+def _recovered(memory: GradientByLag) -> Diagnosis:
+    """Return what replaces an earlier word on a short memory that has grown since."""
+    return Diagnosis(
+        "vanishing",
+        f"Epoch {memory.epoch}: the gradient reaches {memory.reach} bars back now: what was said "
+        "of a short memory no longer holds.",
+    )
 
 
 def _calmer(config: RunConfig) -> str:

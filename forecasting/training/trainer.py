@@ -125,6 +125,7 @@ def fit_on(
     provisional = _provisional(trainer, panel)
     if resume is None:
         trainer.record_epoch(math.nan, trainer.validate(), np.zeros(3))
+        yield from trainer.cells.look(0)
     else:
         trainer.restore(resume)
     yield from trainer.history
