@@ -374,6 +374,10 @@ class TaskRunner(QObject):
         """The threads that have not ended yet, cancelled ones included."""
         return [*(worker for _, worker in self._tasks.values()), *self._cancelled]
 
+    def runs(self, key: str) -> bool:
+        """Return whether a task of the key runs."""
+        return key in self._tasks
+
     def cancel(self, key: str, *, wait: bool = False) -> None:
         """Cancel the task of a key, where there is one.
 

@@ -78,7 +78,7 @@ _LOADING_MS, _SHOWING_MS = 3_000, 120
 #: Finished trainings whose gradients stay at hand, to be compared with.
 _EARLIER = 8
 #: Keys of the tasks that estimate a training and plan a backtest.
-_COST, _PLAN = "cost", "plan"
+_COST, _PLAN, _LESSON = "cost", "plan", "lesson"
 
 
 @dataclass
@@ -469,7 +469,7 @@ class Session(QObject):
         where there is nothing to train.
         """
         panel = self.panel
-        if panel is None or self.engine is None or self.busy:
+        if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
             return None
         return self.background.run(tasks.estimating(panel, config), _COST)
 
@@ -478,7 +478,7 @@ class Session(QObject):
         there is nothing to test.
         """
         panel = self.panel
-        if panel is None or self.engine is None or self.busy:
+        if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
             return None
         return self.background.run(tasks.planning(panel, config, plan), _PLAN)
 
@@ -581,6 +581,7 @@ class Session(QObject):
         for key in (
             _COST,
             _PLAN,
+            _LESSON,
         ):  # nothing else may draw random numbers while a network is trained
             self.background.cancel(key, wait=True)
         self.task, self._waiting = task, make

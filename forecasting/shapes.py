@@ -84,6 +84,8 @@ class Diagram:
         How many there are in truth, those left out included.
     layers : int
         Layers that stand for each state.
+    members : int
+        Networks of this kind that are trained side by side.
     convolution : bool
         Whether a convolution stands between inputs and states.
     feedback : bool
@@ -103,6 +105,7 @@ class Diagram:
     convolution: bool
     feedback: bool
     sentence: str
+    members: int = 1
 
 
 def describe(config: RunConfig) -> Diagram:
@@ -154,6 +157,7 @@ def describe(config: RunConfig) -> Diagram:
         layers=config.model.layers,
         convolution=config.model.conv_kernel > 0,
         feedback=stepwise,
+        members=config.model.members,
         sentence=" ".join(
             (SENTENCES[config.model.shape], STRATEGIES[strategy], *_more(config.model))
         ),
@@ -169,6 +173,8 @@ def _more(model: ModelConfig) -> Iterator[str]:
         )
     if model.layers > 1:
         yield f"{model.layers} layers stand on top of each other."
+    if model.embedding:
+        yield f"{model.embedding} learned numbers of its series are read with each bar."
     if model.members > 1:
         yield f"{model.members} such networks are trained; the forecast is their median."
 
@@ -189,6 +195,7 @@ class _Drawing:
         model = config.model
         self.network = f"{model.title} ×{model.layers}" if model.layers > 1 else model.title
         self.filter = f"conv {model.conv_kernel}" if model.conv_kernel else ""
+        self.embedding = model.embedding > 0
         self.decoder_filters = model.strategy == "recursive"
         self.columns = 0
         self.cells: list[Cell] = []
@@ -210,7 +217,8 @@ class _Drawing:
         else:
             entry = self._entry(decoder) if reads or self.decoder_filters else self.state
             if reads:
-                self._arrow(self._cell("input", label, decoder), entry, "reads")
+                source = f"{label} + series" if self.embedding else label
+                self._arrow(self._cell("input", source, decoder), entry, "reads")
             elif text >= 0:
                 self._arrow(text, entry, "fed back")
             if says:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.lessons.lesson import Lesson, LessonTraining, all_lessons, lesson_numbers, read_lesson
+from app.lessons.lesson import Lesson, LessonTraining, lesson_numbers, read_all, read_lesson
 from app.lessons.page import document, lesson_page
 from app.lessons.pictures import PICTURES, side_by_side, steps_of
 from app.lessons.run import LessonRun, ranked, run_lesson
@@ -19,7 +19,7 @@ from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
 from forecasting.events import StepNorms
 from forecasting.generators import run_to_end
-from forecasting.one_step import OneStep
+from forecasting.next_bar import NextBar
 
 NUMBERS = lesson_numbers()
 
@@ -63,7 +63,7 @@ def tiny() -> LessonRun:
 
 def test_there_are_eight_lessons_that_are_whole() -> None:
     assert NUMBERS == (1, 2, 3, 4, 5, 6, 7, 8)
-    for lesson in all_lessons():
+    for lesson in read_all():
         assert lesson.title
         assert len(lesson.steps) >= 3
         keys = {training.key for training in lesson.trainings}
@@ -165,10 +165,10 @@ def test_of_very_many_steps_the_larger_of_two_neighbours_stays() -> None:
 def test_a_copy_of_yesterday_fits_once_it_is_moved_by_a_day() -> None:
     truth = np.cumsum(np.random.default_rng(1).normal(size=200)) + 100
     ds = np.arange(199).astype("datetime64[D]").astype("datetime64[us]")
-    copied = OneStep("A", ds, truth[1:], truth[:-1], truth[:-1], None)
+    copied = NextBar("A", ds, truth[1:], truth[:-1], truth[:-1], None)
     assert copied.best_shift == 1
     assert math.isnan(copied.moves_guessed)
-    honest = OneStep("A", ds, truth[1:], truth[1:], truth[:-1], None)
+    honest = NextBar("A", ds, truth[1:], truth[1:], truth[:-1], None)
     assert honest.best_shift == 0
     assert honest.moves_guessed == 1.0
     assert math.isnan(honest.distance(500))

@@ -6,8 +6,17 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import LIGHT, Theme, mixed
@@ -22,10 +31,19 @@ _HEAD, _GAP, _WIDEST = 4.0, 18.0, 96.0
 class ShapePicture(QWidget):
     """Draw a :class:`Diagram` of an unrolled network: outputs at the top, hidden states in the
     middle, inputs below, time from left to right.
+
+    Attributes
+    ----------
+    clicked : Signal
+        The picture was clicked, or Enter or the space bar pressed on it.
     """
+
+    clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.theme = LIGHT
         self._diagram: Diagram | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -44,6 +62,18 @@ class ShapePicture(QWidget):
         self.theme = theme
         self.update()
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Tell of a click."""
+        if self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take Enter and the space bar for a click."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.clicked.emit()
+            return
+        super().keyPressEvent(event)
+
     def sizeHint(self) -> QSize:
         """Return the size that shows all rows."""
         return QSize(220, 150 if self._diagram is not None and self._diagram.convolution else 112)
@@ -53,6 +83,10 @@ class ShapePicture(QWidget):
         painter = QPainter(self)
         if self._diagram is not None:
             self.draw(painter, QRectF(self.rect()), self._diagram)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(self.theme.accent), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
         painter.end()
 
     def draw(self, painter: QPainter, rect: QRectF, diagram: Diagram) -> None:
@@ -67,7 +101,17 @@ class ShapePicture(QWidget):
             self._arrow(painter, boxes[arrow.start], boxes[arrow.end], arrow)
         metrics = QFontMetricsF(font)
         for cell, box in zip(diagram.cells, boxes, strict=True):
+            if cell.kind == "state" and diagram.members > 1:
+                self._members(painter, box)
             self._cell(painter, box, cell, metrics)
+
+    def _members(self, painter: QPainter, box: QRectF) -> None:
+        """Paint further boxes behind a state: networks that are trained side by side."""
+        color = mixed(self.theme.surface, self.theme.baseline, 0.5)
+        painter.setPen(QPen(QColor(color), 1.0))
+        painter.setBrush(QColor(self.theme.surface))
+        for off in (6, 3):
+            painter.drawRoundedRect(box.translated(off, -off), 4, 4)
 
     @staticmethod
     def _box(rect: QRectF, cell: Cell, diagram: Diagram) -> QRectF:

@@ -32,7 +32,7 @@ def lesson(
     """See recurrent networks remember, forget, explode and copy: lessons whose every figure is
     computed on the spot.
     """
-    from app.lessons.lesson import all_lessons, languages, read_lesson
+    from app.lessons.lesson import languages, read_all, read_lesson
     from app.lessons.run import LessonFinished, run_lesson
 
     if language not in languages():
@@ -43,7 +43,7 @@ def lesson(
     if number is None:
         if export is not None:
             raise ConfigError("--export needs the number of a lesson.", "Try candlecast lesson 5.")
-        _show_list(all_lessons(language), as_json)
+        _show_list(read_all(language), as_json)
         return 0
     chosen = read_lesson(number, language)
     if export is not None and export.suffix.lower() not in (".html", ".htm"):
@@ -69,11 +69,11 @@ def lesson(
     return stopper.exit_status
 
 
-def _show_list(lessons: tuple[object, ...], as_json: bool) -> None:
+def _show_list(items: tuple[object, ...], as_json: bool) -> None:
     from app.cli import documents
     from app.lessons.lesson import Lesson
 
-    found = [item for item in lessons if isinstance(item, Lesson)]
+    found = [item for item in items if isinstance(item, Lesson)]
     if as_json:
         listed = [
             {"lesson": item.number, "title": item.title, "summary": item.summary} for item in found

@@ -154,7 +154,7 @@ def read_lesson(number: int, language: str = ENGLISH) -> Lesson:
     return Lesson(number, texts["title"], texts["summary"], trainings, steps, reviewed)
 
 
-def all_lessons(language: str = ENGLISH) -> tuple[Lesson, ...]:
+def read_all(language: str = ENGLISH) -> tuple[Lesson, ...]:
     """Return every lesson in the order of their numbers."""
     return tuple(read_lesson(number, language) for number in lesson_numbers())
 

@@ -11,8 +11,9 @@ import numpy as np
 from app.charts.picture import Line, Panel, Picture, shared_range
 from app.lessons.run import figures_of, ranked
 from app.training_history import TrainingHistory
+from forecasting.config import RunConfig
 from forecasting.events import CellStates, RunResult, StepNorms
-from forecasting.one_step import OneStep, one_step
+from forecasting.next_bar import NextBar, next_bar
 from forecasting.series import Floats
 from forecasting.shapes import describe
 
@@ -73,8 +74,8 @@ def losses(trainings: Trainings) -> Picture:
 def validation(trainings: Trainings) -> Picture:
     """Show the validation losses of several trainings in one plot."""
     lines = tuple(
-        Line(item.name, _epochs(item, "epoch"), _epochs(item, "val_loss"), color=place)
-        for place, item in enumerate(trainings)
+        Line(item.name, _epochs(item, "epoch"), _epochs(item, "val_loss"), color=index)
+        for index, item in enumerate(trainings)
     )
     baseline = trainings[0].epochs[0].val_loss
     panel = Panel("Validation loss", lines, "epoch", limits=(("baseline", baseline),))
@@ -105,14 +106,14 @@ def gains(trainings: Trainings) -> Picture:
 def step_norms(trainings: Trainings) -> Picture:
     """Lay the gradient norms of every step over each other, with the clip limit."""
     lines, limits = [], {}
-    for place, item in enumerate(trainings):
+    for index, item in enumerate(trainings):
         x, before = steps_of(item.steps, "before")
-        lines.append(Line(item.name, x, before, color=place))
+        lines.append(Line(item.name, x, before, color=index))
         limit = item.steps[-1].limit if item.steps else math.nan
         if math.isfinite(limit):
             _, after = steps_of(item.steps, "after")
             label = f"{item.name}, after clipping"
-            lines.append(Line(label, x, after, color=place, dashed=True))
+            lines.append(Line(label, x, after, color=index, dashed=True))
             limits[f"clip limit {limit:g}"] = limit
     panel = Panel(
         "Norm of the gradient at every step",
@@ -149,11 +150,11 @@ def layer_norms(trainings: Trainings) -> Picture:
 def memory(trainings: Trainings) -> Picture:
     """Show how much of the gradient arrives at each bar back."""
     lines = []
-    for place, item in enumerate(trainings):
+    for index, item in enumerate(trainings):
         if item.memory is not None:
             shares = item.memory.shares.max(axis=0)
             label = f"{item.name}: reaches {item.memory.reach} bars"
-            lines.append(Line(label, item.memory.lags.astype(float), shares, color=place))
+            lines.append(Line(label, item.memory.lags.astype(float), shares, color=index))
     panel = Panel(
         "Gradient that arrives, as a share of the strongest",
         tuple(lines),
@@ -188,13 +189,13 @@ def gates(trainings: Trainings) -> Picture:
 def states(trainings: Trainings) -> Picture:
     """Show the size of what is carried on, bar by bar."""
     lines = []
-    for place, item in enumerate(trainings):
+    for index, item in enumerate(trainings):
         for cells, text in ((item.untrained, "untrained"), (item.cells, "trained")):
             if cells is not None:
                 y = cells.state.mean(axis=0)
                 label = f"{item.name}, {text}"
                 x = -cells.lags.astype(float)
-                lines.append(Line(label, x, y, color=place, dashed=text == "untrained"))
+                lines.append(Line(label, x, y, color=index, dashed=text == "untrained"))
     panel = Panel("Size of the state", tuple(lines), "bars from the last one")
     return Picture("Size of the state, bar by bar", (panel,), 1, "Root mean square of the state.")
 
@@ -223,11 +224,11 @@ def shapes(trainings: Trainings) -> Picture:
     return Picture("From bars to answers", panels, min(2, len(panels)), texts)
 
 
-def one_step_ahead(trainings: Trainings) -> Picture:
+def next_bar_ahead(trainings: Trainings) -> Picture:
     """Show forecast, truth and yesterday's price one step ahead over the end of the test part."""
     panels = []
     for item in trainings:
-        found = _one_step(item)
+        found = _next_bar(item)
         x = np.arange(1.0 - len(found.truth), 1.0)[-_SHOWN:]
         panels.append(
             Panel(
@@ -246,11 +247,11 @@ def one_step_ahead(trainings: Trainings) -> Picture:
 def shifts(trainings: Trainings) -> Picture:
     """Show how well the line of the forecast fits when it is moved to the left."""
     lines = []
-    for place, item in enumerate(trainings):
-        found = _one_step(item)
+    for index, item in enumerate(trainings):
+        found = _next_bar(item)
         x = np.array(_SHIFTS, float)
         y = np.array([found.distance(shift) for shift in _SHIFTS])
-        lines.append(Line(item.name, x, y / np.nanmin(y), color=place))
+        lines.append(Line(item.name, x, y / np.nanmin(y), color=index))
     panel = Panel(
         "Distance of forecast and truth, 1 at the best shift",
         tuple(lines),
@@ -264,9 +265,9 @@ def coverage(trainings: Trainings) -> Picture:
     from forecasting.metrics import calibration
 
     lines = [Line("honest", np.array([0.0, 100.0]), np.array([0.0, 100.0]), color=3, dashed=True)]
-    for place, item in enumerate(trainings):
+    for index, item in enumerate(trainings):
         found = calibration(next(iter(_result(item).outcomes.values())))
-        lines.append(Line(item.name, found.level, found.realised, color=place))
+        lines.append(Line(item.name, found.level, found.realised, color=index))
     panel = Panel("Bands that held, in %", tuple(lines), "stated, in %")
     return Picture("Stated and realised coverage", (panel,), 1, _summary(trainings, "coverage_80"))
 
@@ -275,8 +276,8 @@ def doctor(trainings: Trainings) -> Picture:
     """Write what the gradient doctor says, causes first."""
     panels = []
     for item in trainings:
-        said = [f"{place}. {found.message}" for place, found in enumerate(ranked(item), start=1)]
-        panels.append(Panel(item.name, text="\n\n".join(said) or "Nothing to say."))
+        advice = [f"{index}. {found.message}" for index, found in enumerate(ranked(item), start=1)]
+        panels.append(Panel(item.name, text="\n\n".join(advice) or "Nothing to say."))
     texts = " ".join(f"{panel.title}: {panel.text}" for panel in panels)
     return Picture("What the doctor says", tuple(panels), 2, texts)
 
@@ -308,7 +309,7 @@ PICTURES: dict[str, Callable[[Trainings], Picture]] = {
     "states": states,
     "attention": attention,
     "shapes": shapes,
-    "one_step": one_step_ahead,
+    "next_bar": next_bar_ahead,
     "shifts": shifts,
     "coverage": coverage,
     "doctor": doctor,
@@ -343,6 +344,22 @@ def side_by_side(trainings: Trainings) -> Picture:
     return Picture(names, tuple(panels), len(trainings), " ".join(row.summary for row in rows))
 
 
+def inside(trainings: Trainings, config: RunConfig) -> Picture:
+    """Return the network of some settings, and what goes on inside the cells of trainings."""
+    panels: list[Panel] = [Panel(config.model.title, diagram=describe(config))]
+    summary = describe(config).sentence
+    for item in trainings:
+        if item.cells is None:
+            continue
+        if item.cells.attention.size:
+            panels += attention([item]).panels
+            summary = "Weights of attention: bright is much."
+        else:
+            panels += [*gates([item]).panels, *states([item]).panels]
+            summary = _gates_summary([item])
+    return Picture(config.model.title, tuple(panels), min(2, len(panels)), summary)
+
+
 def steps_of(steps: Sequence[StepNorms], name: str) -> tuple[Floats, Floats]:
     """Return the steps of all epochs: epochs that are done at each, and a norm."""
     if not steps:
@@ -362,9 +379,9 @@ def _result(training: TrainingHistory) -> RunResult:
     return training.finished.result
 
 
-def _one_step(training: TrainingHistory) -> OneStep:
+def _next_bar(training: TrainingHistory) -> NextBar:
     result = _result(training)
-    found = one_step(next(iter(result.outcomes.values())), result.panel.symbols[0])
+    found = next_bar(next(iter(result.outcomes.values())), result.panel.symbols[0])
     assert found is not None
     return found
 
@@ -381,9 +398,9 @@ def _openings(cells: CellStates | None, text: str) -> list[Line]:
     dashed = text == "untrained"
     return [
         Line(
-            f"{gate}, {text}", x, cells.openings[:, place].mean(axis=0), color=place, dashed=dashed
+            f"{gate}, {text}", x, cells.openings[:, index].mean(axis=0), color=index, dashed=dashed
         )
-        for place, gate in enumerate(cells.gates)
+        for index, gate in enumerate(cells.gates)
     ]
 
 

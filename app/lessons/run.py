@@ -158,8 +158,8 @@ def figures_of(training: TrainingHistory) -> dict[str, Any]:
 
 def ranked(training: TrainingHistory) -> list[Any]:
     """Return what the doctor says of a training, causes first."""
-    said = [item for item in training.advice if item.topic != NOTED]
-    return sorted(said, key=lambda item: item.rank)
+    advice = [item for item in training.advice if item.topic != NOTED]
+    return sorted(advice, key=lambda item: item.rank)
 
 
 def _norms(training: TrainingHistory) -> dict[str, Any]:
@@ -201,12 +201,12 @@ def _gap_opening(cells: Any, gate: str) -> float:
 
 def _outcomes(result: RunResult) -> dict[str, Any]:
     from forecasting.metrics import calibration
-    from forecasting.one_step import one_step
+    from forecasting.next_bar import next_bar
 
     outcomes = next(iter(result.outcomes.values()))
     known = calibration(outcomes)
     coverage = dict(zip(np.round(known.level, 4).tolist(), known.realised, strict=True))
-    step = one_step(outcomes, result.panel.symbols[0])
+    step = next_bar(outcomes, result.panel.symbols[0])
     return {
         **{f"coverage_{level}": float(coverage.get(level, math.nan)) for level in (50, 80, 95)},
         "origins": len(outcomes),

@@ -6,16 +6,32 @@ from collections.abc import Mapping
 
 from app.actions import Command
 from app.features.audit.feature import AUDIT
+from app.features.cells.feature import CELLS
+from app.features.comparison.feature import COMPARISON
 from app.features.inputs.feature import INPUTS
 from app.features.judge.feature import JUDGE
+from app.features.lessons.feature import LESSON
 from app.features.odds.feature import ODDS
 from app.features.portfolio.feature import PORTFOLIO
 from app.features.search.feature import SEARCH
 from app.features.spec import FeatureSpec
 from app.features.watch.feature import WATCH
+from app.features.yesterday.feature import YESTERDAY
 
 #: In the order of their docks.
-FEATURES: tuple[FeatureSpec, ...] = (SEARCH, ODDS, PORTFOLIO, JUDGE, AUDIT, INPUTS, WATCH)
+FEATURES: tuple[FeatureSpec, ...] = (
+    SEARCH,
+    ODDS,
+    PORTFOLIO,
+    JUDGE,
+    AUDIT,
+    INPUTS,
+    WATCH,
+    COMPARISON,
+    CELLS,
+    YESTERDAY,
+    LESSON,
+)
 
 
 def commands() -> Mapping[str, Command]:

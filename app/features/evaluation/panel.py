@@ -96,9 +96,12 @@ class ResultsPanel(QStackedWidget):
         Build the judgement on the training, and on the backtest, when it is first needed.
     changed : Signal
         The other judgement has come to the front.
+    yesterday_requested : Signal
+        The button under the verdict of the training was pressed.
     """
 
     changed = Signal()
+    yesterday_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,6 +143,17 @@ class ResultsPanel(QStackedWidget):
         view.add_to_head(switch)
         switch.setVisible(self._result is not None and self._finished is not None)
         view.show_symbol(self._symbol)
+        if name == "training":
+            view.add_to_head(self._yesterday_button())
+
+    def _yesterday_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setText(self.tr("Is it only yesterday?"))
+        button.setToolTip(
+            self.tr("Lay the forecast one step ahead over what came and yesterday's value")
+        )
+        button.clicked.connect(self.yesterday_requested)
+        return button
 
     @property
     def table(self) -> ScoreTable:

@@ -87,6 +87,8 @@ class ModelPanel(QWidget):
         The list of further columns that may be read.
     remedy_requested : Signal
         A remedy of what does not go together.
+    shapes_requested : Signal
+        The five shapes side by side.
     config_changed : Signal
         A setting was changed, or all that there is to undo or redo.
     """
@@ -97,6 +99,7 @@ class ModelPanel(QWidget):
     inputs_requested = Signal()
     remedy_requested = Signal(object)
     config_changed = Signal()
+    shapes_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,6 +170,20 @@ class ModelPanel(QWidget):
         if config.model.shape != self._last.model.shape:
             self._aside = {}
         self._fill(config)
+        self._changed()
+
+    @property
+    def last_config(self) -> RunConfig:
+        """The last settings of the form that went together."""
+        return self._last
+
+    def choose_shape(self, shape: str) -> None:
+        """Choose a shape as if it was chosen in the form: lookback and horizon follow where they do
+        not fit, and come back with the first shape that they fit.
+        """
+        self._filling = True
+        self._forms["model"].show_settings(self._last.model.model_copy(update={"shape": shape}))
+        self._filling = False
         self._changed()
 
     def suit(self, panel: Panel | None) -> None:
@@ -423,6 +440,9 @@ class ModelPanel(QWidget):
             )
         )
         self.rate_button.clicked.connect(self.rate_requested)
+        self.shapes_button = QPushButton(self.tr("The five shapes…"))
+        self.shapes_button.setToolTip(self.tr("Show the shapes side by side, and choose one"))
+        self.shapes_button.clicked.connect(self.shapes_requested)
         self.inputs_button = QPushButton(self.tr("Choose inputs…"))
         self.inputs_button.setToolTip(
             self.tr("Further columns, files and series that the network reads beside the prices")
@@ -440,6 +460,7 @@ class ModelPanel(QWidget):
             if group == "model":
                 rows.addWidget(self.picture)
                 rows.addWidget(self._sentence)
+                rows.addWidget(self.shapes_button, 0, Qt.AlignmentFlag.AlignLeft)
             if group == "train":
                 rows.addWidget(self.rate_button, 0, Qt.AlignmentFlag.AlignLeft)
             rows.addSpacing(8)

@@ -27,7 +27,7 @@ from app.theme import Theme, icon
 from app.widgets.empty_state import EmptyState
 from app.widgets.late import Late
 from app.widgets.steady_label import SteadyLabel
-from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade
+from forecasting.events import Diagnosis, EpochEnd, Progress, SplitMade, StepNorms
 
 
 class TrainingPanel(QStackedWidget):
@@ -145,6 +145,11 @@ class TrainingPanel(QStackedWidget):
         if history or self._gradients.is_built:
             self.gradients.show_history(history)
 
+    def show_steps(self, steps: Sequence[StepNorms]) -> None:
+        """Show the gradient norms of all steps so far."""
+        if steps or self._gradients.is_built:
+            self.gradients.show_steps(steps)
+
     def show_memory(self, shown: Trace | None, earlier: Sequence[Trace]) -> None:
         """Show how far back the run learns; ``earlier`` runs, oldest first, may be laid beside
         it.
@@ -191,6 +196,7 @@ class TrainingPanel(QStackedWidget):
     def _gradient_view(self) -> GradientView:
         view = GradientView()
         view.log.toggled.connect(self._look)
+        view.layers.toggled.connect(self._look)
         return view
 
     def _memory_view(self) -> MemoryView:

@@ -118,6 +118,7 @@ class RunView(QObject):
         )
         self._results.show_result(result, predicted=session.predicted is not None)
         self._training.show_split(split)
+        self._training.show_steps(session.seen.steps)
         self._training.show_history(history)
         self._show_memory()
         self._training.show_advice(session.seen.advice)
@@ -147,6 +148,7 @@ class RunView(QObject):
         session = self._session
         if self.live and len(session.history) != self._epochs_shown and self._loss_pace.due():
             self._epochs_shown = len(session.history)
+            self._training.show_steps(session.watched.steps)
             self._training.show_history(session.history)
         if self.live and session.forecast is not self._forecast_shown and self._forecast_pace.due():
             self._forecast_shown = session.forecast

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QLocale, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -31,7 +32,7 @@ from app.number_format import significant
 from app.theme import Theme
 from app.widgets.empty_state import EmptyState
 from app.widgets.remedies import remedy_label
-from forecasting.events import Diagnosis, EpochEnd, SplitMade
+from forecasting.events import Diagnosis, EpochEnd, SplitMade, StepNorms
 
 
 class Facts(QGridLayout):
@@ -151,16 +152,24 @@ class LossView(QWidget):
 
 
 class GradientView(QWidget):
-    """How large gradients are, and how often they are held back."""
+    """How large the gradient of every step is, and how often it is held back."""
 
     def __init__(self) -> None:
         super().__init__()
         self.chart = GradientChart()
         self.log = QCheckBox(self.tr("Log scale"))
         self.log.setToolTip(self.tr("Shows explosions and small gradients alike"))
+        self.log.setChecked(True)
         self.log.toggled.connect(self.chart.set_log)
+        self.layers = QCheckBox(self.tr("By layer"))
+        self.layers.setToolTip(self.tr("A line for each part of the network"))
+        self.layers.toggled.connect(self.chart.set_by_layer)
         self._facts = Facts(
             {
+                "largest": (
+                    self.tr("Largest step"),
+                    self.tr("Largest norm of all steps, before clipping, and its epoch"),
+                ),
                 "before": (
                     self.tr("Before clipping"),
                     self.tr("Mean norm of the gradient over the steps of the last epoch"),
@@ -178,9 +187,24 @@ class GradientView(QWidget):
                     self.tr("Share of all steps so far whose gradient was held back"),
                 ),
             },
-            "0.0000",
+            "clipping is off",
         )
-        self.setLayout(_beside(self._facts, [self.log], self.chart))
+        self._clipping = True
+        self.setLayout(_beside(self._facts, [self.log, self.layers], self.chart))
+
+    def show_steps(self, steps: Sequence[StepNorms]) -> None:
+        """Show the norms of all steps so far, and the largest of them."""
+        self.chart.show_steps(tuple(steps))
+        worst = max(steps, key=lambda item: item.largest, default=None)
+        text = ""
+        if worst is not None:
+            size = f"{worst.largest:.3g}" if np.isfinite(worst.largest) else self.tr("infinite")
+            text = self.tr("{size}, epoch {n}").format(size=size, n=worst.epoch)
+        self._facts.tell("largest", text)
+        self._clipping = not steps or steps[-1].clipping
+        if not self._clipping:
+            for key in ("after", "clipped", "all"):
+                self._facts.tell(key, self.tr("clipping is off"))
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
@@ -192,6 +216,8 @@ class GradientView(QWidget):
         trained = [epoch for epoch in history if epoch.epoch > 0 and epoch.complete]
         last = trained[-1] if trained else None
         self._facts.tell("before", f"{last.grad_norm:.3g}" if last else "")
+        if not self._clipping:
+            return
         self._facts.tell("after", f"{last.grad_norm_after:.3g}" if last else "")
         self._facts.tell("clipped", f"{last.clipped:.0%}" if last else "")
         self._facts.tell(
@@ -313,7 +339,7 @@ class MemoryView(QWidget):
 
 
 class DiagnosticsView(QListWidget):
-    """What the gradient doctor says, the newest first."""
+    """What the gradient doctor says: causes first, among equals the newest first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -325,14 +351,17 @@ class DiagnosticsView(QListWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.setSpacing(2)
         self._advice: tuple[Diagnosis, ...] = ()
+        self._ranked: tuple[Diagnosis, ...] = ()
 
     def show_advice(self, advice: Sequence[Diagnosis]) -> None:
         """Show what was said, oldest first in ``advice``."""
         if tuple(advice) == self._advice:
             return
         self._advice = tuple(advice)
+        newest_first = self._advice[::-1]
+        self._ranked = tuple(sorted(newest_first, key=lambda item: item.rank))
         self.clear()
-        for item in reversed(self._advice):
+        for item in self._ranked:
             self.addItem(QListWidgetItem("\n".join(filter(None, (item.message, item.hint)))))
         if self.count():
             self.setCurrentRow(0)
@@ -341,10 +370,8 @@ class DiagnosticsView(QListWidget):
     @property
     def selected(self) -> Diagnosis | None:
         """The advice at which the list stands."""
-        newest_first = self._advice[::-1]
-        return (
-            newest_first[self.currentRow()] if 0 <= self.currentRow() < len(newest_first) else None
-        )
+        row = self.currentRow()
+        return self._ranked[row] if 0 <= row < len(self._ranked) else None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give every piece of advice the height that it needs at this width."""

@@ -12,7 +12,7 @@ from forecasting.verdict import LAGS, Copycat, copycat
 
 
 @dataclass(frozen=True, eq=False)
-class OneStep:
+class NextBar:
     """Forecasts of one series one step ahead, in order of time.
 
     Attributes
@@ -75,7 +75,7 @@ class OneStep:
         return min(shifts, key=lambda shift: np.nan_to_num(self.distance(shift), nan=np.inf))
 
 
-def one_step(outcomes: Outcomes, symbol: str) -> OneStep | None:
+def next_bar(outcomes: Outcomes, symbol: str) -> NextBar | None:
     """Return the forecasts one step ahead of a series; None where there are fewer than two.
 
     Parameters
@@ -94,4 +94,4 @@ def one_step(outcomes: Outcomes, symbol: str) -> OneStep | None:
     if len(order) < 2:
         return None
     point = metrics.point(mine)[order, 0]
-    return OneStep(symbol, mine.ds[order, 0], truth, point, mine.y0[order], copycat(mine))
+    return NextBar(symbol, mine.ds[order, 0], truth, point, mine.y0[order], copycat(mine))

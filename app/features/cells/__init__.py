@@ -1,0 +1,1 @@
+"""Inside the cell: gates, state and attention while a network trains, and the five shapes."""

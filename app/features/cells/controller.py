@@ -1,0 +1,117 @@
+"""Shows what goes on inside the network that trains, and the shapes that it can have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.features.spec import FeatureContext, FeatureController
+from app.theme import LIGHT, Theme
+from forecasting.config import SHAPES, ModelConfig, ShapeName, value_titles
+from forecasting.errors import ConfigError
+from forecasting.events import CellStates
+from forecasting.shapes import Diagram, describe
+
+if TYPE_CHECKING:
+    from app.features.cells.window import CellWindow, ShapesWindow
+
+
+class CellsController(FeatureController):
+    """Inside the cell, and the five shapes.
+
+    Parameters
+    ----------
+    context : FeatureContext
+
+    Attributes
+    ----------
+    shown : CellWindow or None
+    strip : ShapesWindow or None
+        The windows, once they were opened.
+    """
+
+    def __init__(self, context: FeatureContext) -> None:
+        super().__init__(context.window)
+        self._context, self._session = context, context.session
+        self._theme = LIGHT
+        self.shown: CellWindow | None = None
+        self.strip: ShapesWindow | None = None
+        self._drawn: CellStates | None = None
+        context.actions["cells"].triggered.connect(lambda _checked=False: self.show())
+        context.actions["shapes"].triggered.connect(lambda _checked=False: self.show_shapes())
+        context.model.picture.clicked.connect(self.show)
+        context.model.shapes_requested.connect(self.show_shapes)
+        context.model.config_changed.connect(self._follow_form)
+        self._session.frame_due.connect(self._follow)
+
+    def show(self) -> None:
+        """Open the window on the cells of the network that trains, or of the last one."""
+        if self.shown is None:
+            from app.features.cells.window import CellWindow
+
+            self.shown = CellWindow(self._context.window)
+            self.shown.set_theme(self._theme)
+        self._draw()
+        self.shown.show()
+        self.shown.raise_()
+        self.shown.activateWindow()
+
+    def show_shapes(self) -> None:
+        """Open the strip of the five shapes."""
+        if self.strip is None:
+            from app.features.cells.window import ShapesWindow
+
+            titles = value_titles(ModelConfig.model_fields["shape"])
+            self.strip = ShapesWindow({name: titles[name] for name in SHAPES}, self._context.window)
+            self.strip.set_theme(self._theme)
+            self.strip.chosen.connect(self._context.model.choose_shape)
+        self._follow_form()
+        self.strip.show()
+        self.strip.raise_()
+        self.strip.activateWindow()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        for window in (self.shown, self.strip):
+            if window is not None:
+                window.set_theme(theme)
+
+    def _follow(self) -> None:
+        visible = self.shown is not None and self.shown.isVisible()
+        if visible and self._session.seen.cells is not self._drawn:
+            self._draw()
+
+    def _draw(self) -> None:
+        from app.lessons.pictures import inside
+
+        assert self.shown is not None
+        seen = self._session.seen
+        self._drawn = seen.cells
+        if seen.cells is None:
+            picture = inside([], self._context.model.last_config)
+            text = self.tr("Train a network: its gates and its state are shown here, bar by bar.")
+        else:
+            picture = inside([seen], seen.config)
+            text = self.tr("{name}, epoch {epoch}. {summary}").format(
+                name=seen.name, epoch=seen.cells.epoch, summary=picture.summary
+            )
+        self.shown.show_picture(picture, text)
+
+    def _follow_form(self) -> None:
+        if self.strip is not None:
+            config = self._context.model.last_config
+            self.strip.show_shapes(self._diagrams(), config.model.shape)
+
+    def _diagrams(self) -> dict[ShapeName, Diagram]:
+        """Return each shape with the settings of the form, or usual ones where they do not fit."""
+        config = self._context.model.last_config
+        found: dict[ShapeName, Diagram] = {}
+        for name in SHAPES:
+            try:
+                found[name] = describe(config.changed(shape=name))
+            except ConfigError:
+                plain = config.changed(
+                    bidirectional=False, supervision="window", decoding="auto", shape="many-to-one"
+                )
+                found[name] = describe(plain.changed(shape=name))
+        return found

@@ -1,0 +1,26 @@
+"""Two trainings side by side, as the window has them."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.comparison.controller import ComparisonController
+from app.features.spec import FeatureContext, FeatureController, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> FeatureController:
+    return ComparisonController(context)
+
+
+COMPARISON = FeatureSpec(
+    "comparison",
+    _make_controller,
+    {
+        "compare_trainings": Command(
+            "&Compare two trainings…",
+            "Ctrl+Shift+U",
+            "compare",
+            "Lay loss, gradients, memory, gates and verdict of two trainings side by side",
+            after="longer",
+        )
+    },
+)

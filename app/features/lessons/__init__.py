@@ -1,0 +1,1 @@
+"""Lessons: see recurrent networks remember, forget, explode and copy."""

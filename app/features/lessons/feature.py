@@ -1,0 +1,26 @@
+"""The lessons as a feature of the window."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.lessons.controller import LessonController
+from app.features.spec import FeatureContext, FeatureController, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> FeatureController:
+    return LessonController(context)
+
+
+LESSON = FeatureSpec(
+    "lessons",
+    _make_controller,
+    {
+        "lessons": Command(
+            "&Lessons…",
+            "Ctrl+Shift+E",
+            "help",
+            "See recurrent networks remember, forget, explode and copy, one lesson a click",
+            after="tour",
+        )
+    },
+)

@@ -1,0 +1,1 @@
+"""Is it only yesterday? The forecast one step ahead, line by line."""

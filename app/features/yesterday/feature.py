@@ -1,0 +1,26 @@
+"""Is it only yesterday? As the window has it."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.spec import FeatureContext, FeatureController, FeatureSpec
+from app.features.yesterday.controller import YesterdayController
+
+
+def _make_controller(context: FeatureContext) -> FeatureController:
+    return YesterdayController(context)
+
+
+YESTERDAY = FeatureSpec(
+    "yesterday",
+    _make_controller,
+    {
+        "yesterday": Command(
+            "Is it only &yesterday?",
+            "Ctrl+Shift+D",
+            "",
+            "Lay the forecast one step ahead over truth and yesterday's price, and move its line",
+            after="compare_trainings",
+        )
+    },
+)
