@@ -159,7 +159,8 @@ class _Painter:
         ranges = self._ranges()
         if ranges is None:
             self._pen(self.theme.muted)
-            self.painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, "–")
+            text = "Nothing to draw: no gradient arrives." if self.panel.log else "Nothing to draw."
+            self.painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
             return
         (self.x0, self.x1), (self.y0, self.y1) = ranges
         labels = list(self._y_ticks(rect))
@@ -261,7 +262,9 @@ class _Painter:
                 yield float(index), self.metrics.elidedText(name, elide, room - 4)
             return
         count = max(2.0, self.area.width() / (4.5 * self.line))
-        for value in round_steps(self.x0, self.x1, count):
+        steps = round_steps(self.x0, self.x1, count)
+        whole = steps[steps == np.round(steps)]
+        for value in whole if whole.size > 1 else steps:
             yield float(value), short(float(value) if abs(value) > 1e-12 else 0.0)
 
     def _line(self, line: Line) -> None:
@@ -282,6 +285,8 @@ class _Painter:
             elif known[part[0]]:
                 self.painter.drawEllipse(QPointF(columns[part[0]], rows[part[0]]), 2, 2)
         self._not_finite(line, columns)
+        if self.panel.log:
+            self._zeros(line, columns)
 
     def _not_finite(self, line: Line, columns: Floats) -> None:
         """Mark with a cross at the upper edge where a value was infinite."""
@@ -291,6 +296,13 @@ class _Painter:
                 self.painter.drawLine(
                     QPointF(column - 4, top - side), QPointF(column + 4, top + side)
                 )
+
+    def _zeros(self, line: Line, columns: Floats) -> None:
+        """Mark at the lower edge where a value was zero, which has no logarithm."""
+        self.painter.setPen(Qt.PenStyle.NoPen)
+        self.painter.setBrush(QColor(self._color(line)))
+        for column in columns[line.y == 0.0][:400]:
+            self.painter.drawEllipse(QPointF(float(column), self.area.bottom() - 2), 1.6, 1.6)
 
     def _bars(self, line: Line) -> None:
         others = [item for item in self.panel.lines if item.kind == "bars"]

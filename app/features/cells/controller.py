@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.features.spec import FeatureContext, FeatureController
 from app.theme import LIGHT, Theme
-from forecasting.config import SHAPES, ModelConfig, ShapeName, value_titles
+from forecasting.config import SHAPES, ModelConfig, RunConfig, ShapeName, value_titles
 from forecasting.errors import ConfigError
 from forecasting.events import CellStates
 from forecasting.shapes import Diagram, describe
@@ -110,8 +110,11 @@ class CellsController(FeatureController):
             try:
                 found[name] = describe(config.changed(shape=name))
             except ConfigError:
-                plain = config.changed(
-                    bidirectional=False, supervision="window", decoding="auto", shape="many-to-one"
-                )
-                found[name] = describe(plain.changed(shape=name))
+                found[name] = describe(RunConfig().changed(shape=name, **_drawn_settings(config)))
         return found
+
+
+def _drawn_settings(config: RunConfig) -> dict[str, Any]:
+    """Return the settings of a network that its picture shows, whatever its shape."""
+    names = ("model", "layers", "members", "embedding", "conv_kernel", "conv_channels")
+    return {name: getattr(config.model, name) for name in names}

@@ -73,6 +73,7 @@ class HelpController(QObject):
         self._presets, self._bars = presets, bars
         self.tour = Tour(window, self._steps())
         self.tour.ended.connect(self._toured)
+        self.tour.learn_requested.connect(actions["lessons"].trigger)
         self.tour.ended.connect(lambda: bars.hold(False))
         self.docs: DocsDialog | None = None
         window.installEventFilter(self)

@@ -46,10 +46,13 @@ class Card(QFrame):
         1 for the next step, -1 for the one before.
     left : Signal
         The user has seen enough.
+    learn_requested : Signal
+        The lessons are wanted instead.
     """
 
     moved = Signal(int)
     left = Signal()
+    learn_requested = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -61,6 +64,9 @@ class Card(QFrame):
         self._heading.setProperty("role", "title")
         for label in (self._heading, self._text):
             label.setWordWrap(True)
+        self.learn = QPushButton(self.tr("I want to learn"))
+        self.learn.setToolTip(self.tr("End the tour and open the lessons on recurrent networks"))
+        self.learn.clicked.connect(self.learn_requested)
         self.skip, self.back, self.next = (
             QPushButton(self.tr("Skip")),
             QPushButton(self.tr("Back")),
@@ -74,7 +80,7 @@ class Card(QFrame):
         buttons = QHBoxLayout()
         buttons.addWidget(self._count)
         buttons.addStretch(1)
-        for button in (self.skip, self.back, self.next):
+        for button in (self.learn, self.skip, self.back, self.next):
             button.setAutoDefault(True)
             buttons.addWidget(button)
         rows = QVBoxLayout(self)
@@ -97,6 +103,7 @@ class Card(QFrame):
         self.setAccessibleDescription(text)
         self.next.setAccessibleDescription(f"{step.heading}. {text}")
         self.back.setVisible(place > 0)
+        self.learn.setVisible(place == 0)
         self.skip.setVisible(not last)
         self.next.setText(self.tr("Done") if last else self.tr("Next"))
         # What a label that breaks its lines needs in height follows from the width alone.
@@ -172,9 +179,12 @@ class Tour(QObject):
     ----------
     ended : Signal
         It was seen to its end, or left.
+    learn_requested : Signal
+        The lessons are wanted instead.
     """
 
     ended = Signal()
+    learn_requested = Signal()
 
     def __init__(self, window: QMainWindow, steps: Sequence[Step]) -> None:
         super().__init__(window)
@@ -185,6 +195,7 @@ class Tour(QObject):
         self.card = Card(window)
         self.card.moved.connect(self._move)
         self.card.left.connect(self.end)
+        self.card.learn_requested.connect(self._learn)
         self._on_top = OnTop(window, (self._mark, self.card))
         window.installEventFilter(self)
 
@@ -236,6 +247,11 @@ class Tour(QObject):
         if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest) and self.shown:
             self._place()
         return super().eventFilter(watched, event)
+
+    def _learn(self) -> None:
+        """End the tour for the lessons."""
+        self.end()
+        self.learn_requested.emit()
 
     def _move(self, steps: int) -> None:
         self._at += steps

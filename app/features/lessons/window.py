@@ -118,6 +118,9 @@ class LessonWindow(QDialog):
         self._enable(running=False)
         self._run, self._at = run, 0
         self._stage.setCurrentIndex(1)
+        for row, lesson in enumerate(self._course):
+            if lesson.number == run.lesson.number:
+                self.list.setCurrentRow(row)
         self._show_step()
 
     def show_fault(self, message: str) -> None:
@@ -159,6 +162,7 @@ class LessonWindow(QDialog):
         self.list.setAccessibleName(self.tr("Lessons"))
         self.list.setWordWrap(True)
         self.list.setMinimumWidth(180)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         for lesson in self._course:
             text = f"{lesson.number}. {lesson.title}"
             self.list.addItem(text if lesson.reviewed else f"{text} ({self.tr('unreviewed')})")
