@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.charts.axis import log_steps, round_steps
@@ -65,8 +65,8 @@ class PictureView(QWidget):
         """Paint the picture on its ground."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(self.theme.surface))
-        size = max(10, QFontMetricsF(QApplication.font()).height() * 0.72)
-        paint(painter, QRectF(self.rect()), self._picture, self.theme, round(size))
+        size = max(10, round(QFontInfo(QApplication.font()).pixelSize() * 0.95))
+        paint(painter, QRectF(self.rect()), self._picture, self.theme, size)
         painter.end()
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:

@@ -106,12 +106,12 @@ def drawn_svg(
     documents = []
     for look in looks:
         yield
-        documents.append(svg(bare(plot, look, title))().decode())
+        documents.append(svg(bare(plot, look, kind))().decode())
     light, dark = documents
     yield
     if _COLOR.sub("", light) != _COLOR.sub("", dark):
         raise ExportError(
-            f"{title}: the plot has another shape in dark than in light.", "Please report this."
+            f"{kind}: the plot has another shape in dark than in light.", "Please report this."
         )
     colors = iter(
         [

@@ -19,7 +19,7 @@ from forecasting.shapes import describe
 
 Trainings = Sequence[TrainingHistory]
 #: Bars of the test part that are shown one step ahead, and past bars before a forecast.
-_SHOWN, _PAST = 60, 120
+_SHOWN, _PAST = 60, 60
 #: Moves of a line to the left that are compared.
 _SHIFTS = range(-3, 6)
 
@@ -41,7 +41,7 @@ def forecasts(trainings: Trainings) -> Picture:
                 training.name,
                 (
                     Line("80 % band", ahead, np.r_[y0, high], "band", low=np.r_[y0, low], color=2),
-                    Line("read by nobody now", before[:-lookback], past[:-lookback], color=5),
+                    Line("earlier bars", before[:-lookback], past[:-lookback], color=5),
                     Line(f"window of {lookback} bars", before[-lookback:], past[-lookback:]),
                     Line("forecast", ahead, np.r_[y0, forecast.point], color=2),
                 ),

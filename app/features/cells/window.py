@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.accessibility import complete, take_literally
 from app.charts.picture import Picture
@@ -69,6 +69,7 @@ class ShapesWindow(QDialog):
             picture, label = ShapePicture(), QLabel(title)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             picture.setMinimumSize(150, 190)
+            picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             picture.setAccessibleName(title)
             picture.clicked.connect(lambda name=name: self.chosen.emit(name))
             column = QVBoxLayout()
