@@ -77,7 +77,7 @@ def compared(bench: Workbench) -> QPixmap:
     bench.runs.compare([run.key for run in bench.layout.runs.model.runs[:3]])
     bench.layout.docks["runs"].raise_()
     bench.banner.hide()
-    wait(lambda: len(bench.chart._compare.fans) == 2)
+    wait(lambda: len(bench.chart.forecasts.compare.fans) == 2)
     return bench.window.grab()
 
 

@@ -117,16 +117,18 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     tested, stepper, chart = bench.backtest_controller.tested, bench.layout.stepper, bench.chart
     assert tested is not None
     outcomes = next(iter(tested.result.outcomes.values()))
-    assert chart._past.known
+    assert chart.forecasts.past.known
     before = chart._price.viewRange()[0]
     bench.actions["past_previous"].trigger()
-    wait(lambda: chart._origin.fan is not None)
+    wait(lambda: chart.forecasts.origin.fan is not None)
     assert stepper.isVisible()
     assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
     assert "in the 80 % band" in stepper.text
-    assert chart._past.hidden
-    assert chart._origin._truth.closes == pytest.approx(outcomes.y[outcomes.cutoff.argmax()])
-    assert "median" in chart._read(chart._origin.fan.cutoff + 1)  # type: ignore[union-attr]
+    assert chart.forecasts.past.hidden
+    assert chart.forecasts.origin._truth.closes == pytest.approx(
+        outcomes.y[outcomes.cutoff.argmax()]
+    )
+    assert "median" in chart._read(chart.forecasts.origin.fan.cutoff + 1)  # type: ignore[union-attr]
     buttons = stepper._buttons
     qtbot.mouseClick(buttons["previous"], Qt.MouseButton.LeftButton)
     assert f"({len(outcomes) - 1} of" in stepper.text
@@ -135,15 +137,15 @@ def test_past_forecasts_are_stepped_through_and_left(qtbot: Any, bench: Workbenc
     assert "(1 of" in stepper.text
     wait(
         lambda: (
-            chart._origin.fan is not None
-            and chart._origin.fan.cutoff < chart._price.viewRange()[0][1]
+            chart.forecasts.origin.fan is not None
+            and chart.forecasts.origin.fan.cutoff < chart._price.viewRange()[0][1]
         )
     )
-    assert chart._origin.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
+    assert chart.forecasts.origin.fan.cutoff > chart._price.viewRange()[0][0]  # type: ignore[union-attr]
     assert not buttons["previous"].isEnabled()
     bench.window.grab()
     qtbot.mouseClick(buttons["cancel"], Qt.MouseButton.LeftButton)
-    wait(lambda: chart._past.known)
+    wait(lambda: chart.forecasts.past.known)
     assert not stepper.isVisible()
     assert chart._price.viewRange()[0] == pytest.approx(before)
     bench.actions["past_next"].trigger()

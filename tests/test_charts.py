@@ -412,11 +412,11 @@ def test_another_series_forgets_what_belonged_to_the_one_before(chart: PriceChar
     chart.show_forecast(fan(first))
     chart.refresh()
     shown(chart, second)
-    assert chart._fan.fan is None
-    assert chart._splits[0].val is None
+    assert chart.forecasts.fan.fan is None
+    assert chart.forecasts.shades[0].val is None
     chart.show_forecast(fan(first))  # of another symbol
     chart.refresh()
-    assert chart._fan.fan is None
+    assert chart.forecasts.fan.fan is None
     chart.show_series(None)
     chart.refresh()
     assert chart.summary().startswith("No prices are loaded")
@@ -494,8 +494,17 @@ def test_past_forecasts_are_end_to_end(chart: PriceChart) -> None:
     )  # fmt: skip
     chart.show_outcomes(past)
     chart.refresh()
-    assert [f.cutoff for f in chart._past._fans] == [309, 319, 329, 339, 349, 359, 369, 379]
-    assert [f.cutoff for f in chart._past.in_view(335, 350, 10.0)] == [329, 339, 349]
+    assert [f.cutoff for f in chart.forecasts.past._fans] == [
+        309,
+        319,
+        329,
+        339,
+        349,
+        359,
+        369,
+        379,
+    ]
+    assert [f.cutoff for f in chart.forecasts.past.in_view(335, 350, 10.0)] == [329, 339, 349]
     assert "past forecasts" in [entry.label for entry in chart._legend.entries]
 
 
@@ -520,7 +529,7 @@ def test_a_forecast_of_one_bar_can_be_seen_over_a_year(chart: PriceChart) -> Non
     )  # fmt: skip
     chart.show_outcomes(past)
     chart.refresh()
-    assert len(chart._past.in_view(240, 500, 3.0)) == cutoffs.size
+    assert len(chart.forecasts.past.in_view(240, 500, 3.0)) == cutoffs.size
     assert count(picture(chart), chart.theme.forecast) > without + 40
 
 

@@ -375,7 +375,7 @@ def test_prices_and_quantiles_catch_the_crosshair(chart: PriceChart) -> None:
     assert chart._crosshairs[0].y == high
     move(_over(chart, 950, close * 1.08))
     assert not chart._crosshairs[0].caught
-    median = chart._fan.fan.point[15]
+    median = chart.forecasts.fan.fan.point[15]
     move(_over(chart, 999 + 15, median) + QPoint(0, 2))
     assert chart._crosshairs[0].y == median
 

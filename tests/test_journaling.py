@@ -112,7 +112,7 @@ def test_a_forecast_is_kept_and_compared_with_what_happened(
     assert list(panel.chart.table()) == ["day", "80 % band", "95 % band"]
 
     panel.table.activated.emit(panel.table.model().index(0, 0))
-    wait(lambda: bench.chart._origin.fan is not None)
+    wait(lambda: bench.chart.forecasts.origin.fan is not None)
     assert f"of {known} in the 80 % band" in bench.layout.stepper.text
     bench.window.grab()
 

@@ -122,8 +122,8 @@ def test_a_training_in_the_open(qtbot: Any, bench: Workbench) -> None:
     wait(lambda: len(bench.session.history) > before + 2)
     bench.chart.refresh()
     assert panel.scrubber.place == 0
-    assert bench.chart._forecast is not None
-    assert bench.chart._forecast.model.endswith("epoch 0")
+    assert bench.chart.forecasts.forecast is not None
+    assert bench.chart.forecasts.forecast.model.endswith("epoch 0")
     assert bench.chart._price.viewRange()[0] == view
     qtbot.keyClick(slider, Qt.Key.Key_End)
     assert panel.scrubber.place is None

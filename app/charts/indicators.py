@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -138,6 +139,27 @@ class IndicatorArtist:
         self.studies: list[IndicatorSeries] = []
         self._pieces = PrimitiveArray(QLineF, 4)
         self._columns = PrimitiveArray(QRectF, 4)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the scale has limits of its own, such as 0 to 100."""
+        scale = self.studies[0].indicator.spec.scale if self.studies else None
+        return scale is not None and bool(np.isfinite(scale[0]))
+
+    def limits(self, start: int, stop: int) -> tuple[float, float] | None:
+        """Return the range of the pane for bars ``[start, stop)``, with some air; None where there
+        is nothing to show.
+        """
+        spec = self.studies[0].indicator.spec if self.studies else None
+        if spec is not None and spec.scale is not None and self.bounded:
+            return spec.scale
+        known = [part for item in self.studies if (part := item.extent(start, stop)) is not None]
+        if spec is None or not known:
+            return None
+        low = min(*spec.guides, *(low for low, _ in known), math.inf)
+        high = max(*spec.guides, *(high for _, high in known), -math.inf)
+        air = 0.12 * max(high - low, 1e-9)
+        return low - air, high + air
 
     def paint(self, painter: QPainter, frame: Frame) -> None:
         """Paint the part in view."""

@@ -16,7 +16,7 @@ from app.charts.drawing_editor import DrawingEditor, described, holds_drawing
 from app.charts.legend_keys import LegendKeys
 from app.charts.marks import MarksArtist
 from app.charts.measure import MeasureTool
-from app.charts.overlay import in_words, read_bar, read_forecast, read_past
+from app.charts.overlay import in_words, read_bar
 from app.charts.plot import Columns
 from app.charts.price_scene import PriceScene
 from app.charts.price_table import price_table
@@ -121,11 +121,7 @@ class PriceChart(PriceScene):
             return {}
         low, high = self._price.viewRange()[0]
         first, last = math.ceil(low), math.floor(high)
-        forecasts = [
-            item
-            for item in (self._forecast, self._baseline)
-            if item is not None and item.symbol == self._series.symbol
-        ]
+        forecasts = self.forecasts.of(self._series.symbol)
         columns = price_table(self._series, forecasts, first, last)
         bars = slice(max(first, 0), max(last + 1, 0))
         rows = np.searchsorted(columns["ds"], self._series.ds[bars])
@@ -194,7 +190,7 @@ class PriceChart(PriceScene):
         """Return the places on the axis that catch the crosshair at a bar: its prices, or what
         is foreseen for it.
         """
-        series, fan = self._series, self._fan.fan
+        series, fan = self._series, self.forecasts.fan.fan
         prices: list[float] = []
         if series is not None and 0 <= bar < len(series):
             candles = series.has_range and self._prices.style in ("candles", "bars")
@@ -271,17 +267,11 @@ class PriceChart(PriceScene):
 
     def _read(self, bar: int) -> str:
         """Return what is known of a bar: its prices, and what was forecast for it."""
-        series, fan = self._series, self._fan.fan
-        assert series is not None
-        foreseen = fan is not None and self._forecast is not None and fan.cutoff < bar <= fan.last
-        if bar < len(series):
-            past = self._origin.read(bar)
-            if not past and foreseen and fan is not None and self._forecast is not None:
-                past = read_past(fan, self._forecast.model, bar)
-            return "   ".join(filter(None, (read_bar(series, self._timeline, bar), past)))
-        if foreseen and fan is not None and self._forecast is not None:
-            return read_forecast(fan, self._forecast.model, self._timeline, bar)
-        return self._timeline.text(bar)
+        assert self._series is not None
+        forecast = self.forecasts.read(bar, self._timeline)
+        if bar < len(self._series):
+            return "   ".join(filter(None, (read_bar(self._series, self._timeline, bar), forecast)))
+        return forecast or self._timeline.text(bar)
 
     def _choose_base(self) -> None:
         """Count percent from the bar at the crosshair; from the first in view where it is that
@@ -454,20 +444,18 @@ class PriceChart(PriceScene):
 
     def summary(self) -> str:
         """Return what the chart shows in a few sentences."""
-        model = (
-            ""
-            if self._forecast is None
-            else self._forecast.model
-            if self._final
-            else f"{self._forecast.model} (still training)"
-        )
-        parts = [in_words(self._series, self._timeline, self._fan.fan, model)]
+        layers = self.forecasts
+        model = "" if layers.forecast is None else layers.forecast.model
+        if model and not layers.final:
+            model = f"{model} (still training)"
+        parts = [in_words(self._series, self._timeline, layers.fan.fan, model)]
         if self._series is None:
             return parts[0]
-        if self._truth.known and self._truth.fan is not None:
-            low, high = (limit[1:] for limit in self._truth.fan.widest())
-            known = np.isfinite(self._truth.closes)
-            held = int(within(low, self._truth.closes, high)[known].sum())
+        truth = layers.truth
+        if truth.known and truth.fan is not None:
+            low, high = (limit[1:] for limit in truth.fan.widest())
+            known = np.isfinite(truth.closes)
+            held = int(within(low, truth.closes, high)[known].sum())
             parts.append(
                 f"Of {int(known.sum())} bars that are known by now, {held} lie within its "
                 "widest band."

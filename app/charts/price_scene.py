@@ -14,30 +14,17 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.charts.axis import PriceAxis, Tag, Timeline
-from app.charts.bands import (
-    POINT_KEY,
-    BaselineArtist,
-    CutoffArtist,
-    ForecastArtist,
-    ForecastBand,
-    PastArtist,
-    SplitArtist,
-    SplitNames,
-    TruthArtist,
-    band_key,
-)  # fmt: skip
 from app.charts.bars import PriceArtist, Style, VolumeArtist
 from app.charts.barview import BarView, Row
 from app.charts.canvas import Divider, EmptyText, Grid, Pane
-from app.charts.compare import CompareArtist, Compared
+from app.charts.compare import Compared
 from app.charts.downsampling import BarPyramid
+from app.charts.forecast_layers import ForecastLayers
 from app.charts.indicators import HUES, LARGE, IndicatorArtist, IndicatorSeries, PaneName
-from app.charts.legend import Entry, LegendArtist, Mark, words
+from app.charts.legend import Entry, LegendArtist, words
 from app.charts.level_lines import LevelLine, LevelLinesArtist
 from app.charts.overlay import BaseArtist, CrosshairArtist, LastPriceArtist
 from app.charts.overlay_series import OverlayArtist, OverlayLine
-from app.charts.past_forecast import PastForecastArtist, truth_entries
-from app.model_titles import model_title
 from app.number_format import price_decimals
 from app.preferences import Scale
 from forecasting.events import SplitMade
@@ -69,13 +56,6 @@ class PriceScene(BarView):
         self.setMinimumSize(280, 130)
         self._series: PriceSeries | None = None
         self._pyramid: BarPyramid | None = None
-        self._split: tuple[np.datetime64, np.datetime64] | None = None
-        self._forecast: Forecast | None = None
-        self._baseline: Forecast | None = None
-        self._final = True
-        self._outcomes: Outcomes | None = None
-        self._compared: tuple[Compared, ...] = ()
-        self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
         self._indicators: tuple[Indicator, ...] = ()
         self._studies: list[IndicatorSeries] = []
         self._timeline = Timeline()
@@ -88,54 +68,30 @@ class PriceScene(BarView):
         self.refresh()
 
     def _build_artists(self) -> None:
-        self._grid_lines, self._empty = (
-            Grid(),
-            EmptyText(
-                words("Open a price file, or try the sample"),
-                words("A CSV file, or a ticker such as AAPL."),
-            ),
-        )
-        self._splits = (SplitArtist(), SplitArtist())
-        self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
+        title = words("Open a price file, or try the sample")
+        self._grid_lines = Grid()
+        self._empty = EmptyText(title, words("A CSV file, or a ticker such as AAPL."))
         self._prices, self._volumes = PriceArtist(), VolumeArtist()
-        self._past, self._fan, self._base_fan, self._truth = (
-            PastArtist(),
-            ForecastArtist(),
-            BaselineArtist(),
-            TruthArtist(),
-        )
-        self._compare, self._last, self._base, self._legend = (
-            CompareArtist(),
-            LastPriceArtist(),
-            BaseArtist(),
-            LegendArtist(),
-        )
+        self.forecasts = ForecastLayers()
+        self._last, self._base, self._legend = LastPriceArtist(), BaseArtist(), LegendArtist()
         self._over = IndicatorArtist()
-        self._below: list[
-            IndicatorArtist
-        ] = []  # one for each pane of indicators, made when it is first used
+        #: One for each pane of indicators, made when it is first used.
+        self._below: list[IndicatorArtist] = []
         self._crosshairs = [CrosshairArtist(), CrosshairArtist()]
-        self._origin = PastForecastArtist()
         self._levels = LevelLinesArtist()
         self._overlays = OverlayArtist()
 
     def _fill_panes(self) -> None:
+        layers = self.forecasts
         self._price.artists = [
-            self._splits[0], self._grid_lines, self._base, self._past, self._base_fan, self._fan,
-            self._compare, self._origin.below,
-            self._last, self._overlays, self._prices, self._over, SplitNames(self._splits[0]),
-            self._truth, self._cutoffs[0], self._origin, self._levels, self._legend,
-            self._crosshairs[0], self._empty,
+            layers.shades[0], self._grid_lines, self._base, *layers.behind,
+            self._last, self._overlays, self._prices, self._over, *layers.before,
+            self._levels, self._legend, self._crosshairs[0], self._empty,
         ]  # fmt: skip
         self._volume.artists = [
-            self._splits[1],
-            self._grid_lines,
-            Divider(),
-            self._volumes,
-            self._origin.cover,
-            self._cutoffs[1],
-            self._crosshairs[1],
-        ]
+            layers.shades[1], self._grid_lines, Divider(), self._volumes,
+            layers.origin.cover, layers.cutoff_below, self._crosshairs[1],
+        ]  # fmt: skip
 
     def _add_pane(self) -> None:
         """Add a pane for indicators below the others."""
@@ -143,15 +99,9 @@ class PriceScene(BarView):
         crosshair.bar = self._crosshairs[0].bar
         row = Row(Pane(), PriceAxis(rows=20), _STUDY_SHARE)
         row.pane.artists = [
-            self._splits[1],
-            self._grid_lines,
-            Divider(),
-            artist,
-            self._origin.cover,
-            PaneName(artist),
-            self._cutoffs[1],
-            crosshair,
-        ]
+            self.forecasts.shades[1], self._grid_lines, Divider(), artist,
+            self.forecasts.origin.cover, PaneName(artist), self.forecasts.cutoff_below, crosshair,
+        ]  # fmt: skip
         self._add_row(row)
         self._below.append(artist)
         self._crosshairs.append(crosshair)
@@ -172,9 +122,8 @@ class PriceScene(BarView):
         if series is self._series:
             return
         self._series, self._pyramid, self._joined = series, None, joined
-        self._split = self._forecast = self._baseline = self._outcomes = self._origin.forecast = (
-            self._before_origin
-        ) = None
+        self.forecasts.clear()
+        self._before_origin = None
         self._bars, self._follows, self._auto_y = 0, True, True
         self._base.bar = None
         self._levels.cutoff = self._levels.paths = self._levels.extremes = None
@@ -192,7 +141,8 @@ class PriceScene(BarView):
     @property
     def origin(self) -> int | None:
         """Bar of the past forecast that is shown alone, None where none is."""
-        return None if self._origin.fan is None else self._origin.fan.cutoff
+        alone = self.forecasts.origin.fan
+        return None if alone is None else alone.cutoff
 
     def show_indicators(self, indicators: Sequence[Indicator]) -> None:
         """Draw these indicators, and no others; each is computed when it is in view for the
@@ -223,7 +173,7 @@ class PriceScene(BarView):
         """Shade training, validation and test part; they begin at the same dates for all series,
         whatever the ``index`` in the panel.
         """
-        self._split = None if split is None else (split.val_start, split.test_start)
+        self.forecasts.show_split(split)
         self.mark_dirty()
 
     def show_forecast(
@@ -234,12 +184,13 @@ class PriceScene(BarView):
 
         A forecast of another symbol is not drawn.
         """
-        self._forecast, self._baseline, self._final = forecast, baseline, final
+        layers = self.forecasts
+        layers.forecast, layers.baseline, layers.final = forecast, baseline, final
         self.mark_dirty()
 
     def show_outcomes(self, outcomes: Outcomes | None) -> None:
         """Draw past forecasts faintly over what then happened."""
-        self._outcomes = outcomes
+        self.forecasts.outcomes = outcomes
         self.mark_dirty()
 
     def show_origin(self, forecast: Forecast | None) -> None:
@@ -250,7 +201,7 @@ class PriceScene(BarView):
         """
         if forecast is None:
             self._return()
-        self._origin.forecast = forecast
+        self.forecasts.origin.forecast = forecast
         self.mark_dirty()
         if (
             forecast is not None
@@ -294,7 +245,7 @@ class PriceScene(BarView):
         """Draw the forecasts of other runs beside the shown one; those of other series are not
         drawn.
         """
-        self._compared = compared
+        self.forecasts.compared = compared
         self.mark_dirty()
 
     def show_overlays(self, overlays: Sequence[PriceSeries]) -> None:
@@ -419,80 +370,27 @@ class PriceScene(BarView):
         self._dates.setHeight(below)
         self._corner.setMaximumHeight(below)
         self._update_forecasts()
-        self._update_split()
         self._update_words()
         self._apply_range()
 
     def _update_forecasts(self) -> None:
-        """Place the forecasts on bar indices, and their dates on the axis."""
-        series = self._series
-        fans: list[ForecastBand | None] = [None, None]
-        future = np.empty(0, "datetime64[us]")
-        if series is not None:
-            known = (
-                Timeline(series.ds, zone=series.tz)
-                if self._dates_of is not series
-                else self._timeline
-            )
-            drawn = (None, None) if self._joined else (self._forecast, self._baseline)
-            for index, forecast in enumerate(drawn):
-                cutoff = (
-                    -1 if forecast is None else int(known.index(np.array([forecast.cutoff]))[0])
-                )
-                if forecast is None or forecast.symbol != series.symbol or cutoff < 0:
-                    continue
-                fans[index] = ForecastBand.of(forecast, cutoff)
-                if index == 0:
-                    future = forecast.ds[len(series) - 1 - cutoff :]
-            compared = self._compare.show(() if self._joined else self._compared, series, known)
-            future = compared if compared.size > future.size else future
-            future = self._levels.beyond(series, future)
-            if self._dates_of is not series or not np.array_equal(
-                self._timeline.ds[len(series) :], future
-            ):
-                self._timeline = Timeline(series.ds, future, series.tz)
-        else:
+        """Put the forecasts on bar indices, and their dates on the axis."""
+        series, layers = self._series, self.forecasts
+        known = self._timeline
+        if series is not None and self._dates_of is not series:
+            known = Timeline(series.ds, zone=series.tz)
+        future = layers.place(series, known, self.hidden, self._joined)
+        self._overlays.hidden = self.hidden
+        if series is None:
             self._timeline = Timeline()
-        self._fan.fan, self._base_fan.fan = fans
+        else:
+            future = self._levels.beyond(series, future)
+            ahead = self._timeline.ds[len(series) :]
+            if self._dates_of is not series or not np.array_equal(ahead, future):
+                self._timeline = Timeline(series.ds, future, series.tz)
         self._dates_of = series
-        self._origin.place(None if self._joined else series, self._timeline)
-        self._past.hidden = self._origin.fan is not None or "past" in self.hidden
-        self._base_fan.hidden = "baseline" in self.hidden
-        self._fan.hidden = self._compare.hidden = self._overlays.hidden = self.hidden
-        self._truth.show(
-            None if series is None or self._origin.fan is not None else self._fan.fan,
-            np.empty(0) if series is None else series.y,
-        )
-        self._fan.final = self._final
+        layers.place_past(series, self._timeline, self.hidden, self._joined)
         self._dates.timeline = self._timeline
-        if self._past_of[0] is not series or self._past_of[1] is not self._outcomes:
-            self._past_of = (series, self._outcomes)
-            outcomes = None if series is None or self._joined else self._outcomes
-            cutoffs = (
-                self._timeline.index(outcomes.cutoff)
-                if outcomes is not None
-                else np.empty(0, np.int64)
-            )
-            self._past.show(outcomes, series.symbol if series is not None else "", cutoffs)
-
-    def _update_split(self) -> None:
-        """Place split and cutoff."""
-        series, fan = self._series, self._fan.fan
-        starts: tuple[int | None, int | None] = (None, None)
-        if series is not None and self._split is not None:
-            val, test = np.searchsorted(series.ds, np.array(self._split, "datetime64[us]"))
-            starts = (int(val), int(test))
-        for split, cutoff in zip(self._splits, self._cutoffs, strict=True):
-            split.val, split.test = starts
-            split.end = len(series) if series is not None else 0
-            cutoff.bar = None if fan is None else fan.cutoff
-            cutoff.text = (
-                ""
-                if fan is None
-                else words("Cutoff {day}").format(
-                    day=self._timeline.text(fan.cutoff, weekday=False)
-                )
-            )
 
     def _update_words(self) -> None:
         """Write legend, tags and the last price."""
@@ -504,8 +402,9 @@ class PriceScene(BarView):
             return
         self._price_axis.decimals = price_decimals(float(series.y[-1]))
         ends = [(float(series.y[-1]), theme.price)]
-        if self._fan.fan is not None and POINT_KEY not in self.hidden:
-            ends.append((float(self._fan.fan.point[-1]), theme.forecast))
+        end = self.forecasts.end(self.hidden)
+        if end is not None:
+            ends.append((end, theme.forecast))
         self._price_axis.tags = [Tag(self._place(price), color) for price, color in ends]
 
     def _moved(self) -> None:
@@ -527,33 +426,15 @@ class PriceScene(BarView):
         self._legend.note = (
             words("Percent need a positive first price: the scale is linear.") if refused else ""
         )
-        if self._joined and self._forecast is not None:
+        if self._joined and self.forecasts.forecast is not None:
             self._legend.note = words("Forecasts are drawn over the bars as they were loaded.")
         if self._scale == "log" and not self.can_log:
             self._legend.note = words("A log scale needs positive prices: the scale is linear.")
 
     def _entries(self) -> list[Entry]:
         """Return the legend of what is drawn or hidden."""
-        entries, theme = [], self.theme
-        if self._fan.fan is not None and self._forecast is not None:
-            text = words("{model} {point}") if self._final else words("{model} (training) {point}")
-            name = text.format(model=self._forecast.model, point=words(self._fan.fan.point_name))
-            entries.append(Entry(name, theme.forecast, "dashed", key=POINT_KEY))
-            marks: dict[int, Mark] = {80: "band", 95: "wide-band"}
-            entries += [
-                Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level))
-                for level in sorted(self._fan.fan.bands)
-            ]
-        if self._base_fan.fan is not None and self._baseline is not None:
-            bands = self._base_fan.fan.bands
-            name = f"{model_title(self._baseline.model)}{f' {max(bands)} %' if bands else ''}"
-            entries.append(Entry(name, theme.baseline, "dotted", key="baseline"))
-        if self._past.known and self._origin.fan is None:
-            entries.append(Entry(words("past forecasts"), theme.forecast, "past", key="past"))
-        if self._truth.known:
-            entries += truth_entries(theme)
-        entries += self._origin.entries(theme) + self._compare.entries(theme)
-        entries += self._overlays.entries(theme, self._bar_told())
+        entries = self.forecasts.entries(self.theme)
+        entries += self._overlays.entries(self.theme, self._bar_told())
         return entries + self._study_entries(self._bar_told())
 
     def _bar_told(self) -> int:
@@ -581,16 +462,10 @@ class PriceScene(BarView):
         return self._timeline.bars
 
     def _ahead(self) -> int:
-        fan = 0 if self._fan.fan is None else int(self._fan.fan.x.size)
-        return max(fan, self._levels.ds.size)
+        return max(self.forecasts.ahead, self._levels.ds.size)
 
     def _total(self) -> int:
-        fans = [
-            fan
-            for fan in (self._fan.fan, *(fan for _, fan in self._compare.fans))
-            if fan is not None
-        ]
-        return max([self._timeline.bars, self._levels.last + 1, *(fan.last + 1 for fan in fans)])
+        return max(self._timeline.bars, self._levels.last + 1, self.forecasts.last + 1)
 
     def _head_room(self) -> float:
         return self._legend.height(self._font, self._price.width()) + 8
@@ -602,22 +477,14 @@ class PriceScene(BarView):
             )
         for index, artist in enumerate(self._below, start=2):
             row = self._rows[index]
-            known = [
-                part for study in artist.studies if (part := study.extent(start, stop)) is not None
-            ]
-            spec = artist.studies[0].indicator.spec if artist.studies else None
+            limits = artist.limits(start, stop)
             row.axis.short = False
-            if spec is not None and spec.scale is not None and np.isfinite(spec.scale[0]):
-                row.pane.setYRange(*spec.scale, padding=0)
-                row.axis.decimals = 0
-            elif spec is not None and known:
-                low = min(*spec.guides, *(low for low, _ in known), math.inf)
-                high = max(*spec.guides, *(high for _, high in known), -math.inf)
-                air = 0.12 * max(high - low, 1e-9)
-                row.pane.setYRange(low - air, high + air, padding=0)
-                largest = max(abs(low), abs(high))
-                row.axis.decimals = price_decimals(largest)
-                row.axis.short = largest >= LARGE
+            if limits is None:
+                continue
+            row.pane.setYRange(*limits, padding=0)
+            largest = max(abs(limit) for limit in limits)
+            row.axis.short = not artist.bounded and largest >= LARGE
+            row.axis.decimals = 0 if artist.bounded else price_decimals(largest)
 
     def _extent(self, start: int, stop: int) -> tuple[float, float] | None:
         """Return the lowest and highest price in view, forecasts and indicators included."""
@@ -631,18 +498,7 @@ class PriceScene(BarView):
             self._levels.extent(stop),
             *self._overlays.extents(start, stop),
         ]
-        past = self._past.in_view(start, stop, self._price.width() / max(stop - start, 1))
-        limits = [(fan, fan.seen(self.hidden)) for fan in (self._fan.fan,) if fan is not None]
-        others = [
-            None if self._base_fan.hidden else self._base_fan.fan,
-            self._origin.fan,
-            *past,
-            *(fan for _, fan in self._compare.seen),
-        ]
-        limits += [(fan, fan.widest()) for fan in others if fan is not None]
-        for fan, limit in limits:
-            seen = (fan.x >= start) & (fan.x <= stop)
-            if limit is not None and seen.any():
-                parts.append((float(limit[0][seen].min()), float(limit[1][seen].max())))
+        bar_width = self._price.width() / max(stop - start, 1)
+        parts += self.forecasts.extents(start, stop, bar_width, self.hidden)
         known = [part for part in parts if part is not None]
         return (min(low for low, _ in known), max(high for _, high in known)) if known else None

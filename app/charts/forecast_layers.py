@@ -1,0 +1,251 @@
+"""Forecasts over the bars of a series: split and cutoff, the forecast beside its baseline, past
+forecasts, one of them alone, and the forecasts of other runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.charts.axis import Timeline
+from app.charts.bands import (
+    POINT_KEY,
+    BaselineArtist,
+    CutoffArtist,
+    ForecastArtist,
+    ForecastBand,
+    PastArtist,
+    SplitArtist,
+    SplitNames,
+    TruthArtist,
+    band_key,
+)
+from app.charts.canvas import Artist
+from app.charts.compare import CompareArtist, Compared
+from app.charts.legend import Entry, Mark, words
+from app.charts.overlay import read_forecast, read_past
+from app.charts.past_forecast import PastForecastArtist, truth_entries
+from app.model_titles import model_title
+from app.theme import Theme
+from forecasting.events import SplitMade
+from forecasting.series import Dates, Forecast, Outcomes, PriceSeries
+
+
+class ForecastLayers:
+    """What is forecast of the shown series, as artists of a chart; a part of the price chart.
+
+    Attributes
+    ----------
+    forecast, baseline : Forecast or None
+    final : bool
+        False while a training still changes the forecast.
+    outcomes : Outcomes or None
+        Past forecasts.
+    compared : tuple of Compared
+        Forecasts of other runs.
+    fan, base_fan, past, truth, compare, origin
+        The artists.
+    """
+
+    def __init__(self) -> None:
+        self.forecast: Forecast | None = None
+        self.baseline: Forecast | None = None
+        self.final = True
+        self.outcomes: Outcomes | None = None
+        self.compared: tuple[Compared, ...] = ()
+        self.fan, self.base_fan = ForecastArtist(), BaselineArtist()
+        self.past, self.truth = PastArtist(), TruthArtist()
+        self.compare, self.origin = CompareArtist(), PastForecastArtist()
+        self._split: tuple[np.datetime64, np.datetime64] | None = None
+        self._splits = (SplitArtist(), SplitArtist())
+        self._cutoffs = (CutoffArtist(), CutoffArtist(label=False))
+        self._names = SplitNames(self._splits[0])
+        self._past_of: tuple[PriceSeries | None, Outcomes | None] = (None, None)
+
+    # The artists, from the ground up
+
+    @property
+    def shades(self) -> tuple[SplitArtist, SplitArtist]:
+        """Shades of the parts: for the pane of the prices, and for those below it."""
+        return self._splits
+
+    @property
+    def behind(self) -> list[Artist]:
+        """What lies behind the prices."""
+        return [self.past, self.base_fan, self.fan, self.compare, self.origin.below]
+
+    @property
+    def before(self) -> list[Artist]:
+        """What lies over the prices."""
+        return [self._names, self.truth, self._cutoffs[0], self.origin]
+
+    @property
+    def cutoff_below(self) -> CutoffArtist:
+        """The cutoff in the panes below the prices."""
+        return self._cutoffs[1]
+
+    # What is shown
+
+    def clear(self) -> None:
+        """Forget all but the forecasts of other runs: another series is shown."""
+        self._split = self.forecast = self.baseline = self.outcomes = self.origin.forecast = None
+
+    def show_split(self, split: SplitMade | None) -> None:
+        """Shade training, validation and test part."""
+        self._split = None if split is None else (split.val_start, split.test_start)
+
+    # Bringing it onto the bars
+
+    def place(
+        self, series: PriceSeries | None, known: Timeline, hidden: frozenset[str], joined: bool
+    ) -> Dates:
+        """Put the forecasts on the bars of a series.
+
+        Parameters
+        ----------
+        series : PriceSeries or None
+        known : Timeline
+            Dates of its bars.
+        hidden : frozenset of str
+            Keys of what the legend has hidden.
+        joined : bool
+            Whether the bars were joined for the chart alone: nothing is forecast of them.
+
+        Returns
+        -------
+        ndarray of datetime64
+            Dates after the last bar that the forecasts need.
+        """
+        bands: list[ForecastBand | None] = [None, None]
+        future = np.empty(0, "datetime64[us]")
+        own = None if joined else series
+        for index, forecast in enumerate((self.forecast, self.baseline)):
+            if own is None or forecast is None or forecast.symbol != own.symbol:
+                continue
+            cutoff = int(known.index(np.array([forecast.cutoff]))[0])
+            if cutoff < 0:
+                continue
+            bands[index] = ForecastBand.of(forecast, cutoff)
+            if index == 0:
+                future = forecast.ds[len(own) - 1 - cutoff :]
+        self.fan.fan, self.base_fan.fan = bands
+        compared = self.compare.show(() if joined else self.compared, series, known)
+        self.base_fan.hidden = "baseline" in hidden
+        self.fan.hidden = self.compare.hidden = hidden
+        self.fan.final = self.final
+        return compared if compared.size > future.size else future
+
+    def place_past(
+        self,
+        series: PriceSeries | None,
+        timeline: Timeline,
+        hidden: frozenset[str],
+        joined: bool,
+    ) -> None:
+        """Put past forecasts, and what came of them, on the bars of a timeline with the future."""
+        own = None if joined else series
+        self.origin.place(own, timeline)
+        alone = self.origin.fan is not None
+        self.past.hidden = alone or "past" in hidden
+        closes = np.empty(0) if series is None else series.y
+        self.truth.show(None if series is None or alone else self.fan.fan, closes)
+        if self._past_of[0] is not series or self._past_of[1] is not self.outcomes:
+            self._past_of = (series, self.outcomes)
+            outcomes = None if own is None else self.outcomes
+            cutoffs = np.empty(0, np.int64)
+            if outcomes is not None:
+                cutoffs = timeline.index(outcomes.cutoff)
+            self.past.show(outcomes, series.symbol if series is not None else "", cutoffs)
+        self._place_split(series, timeline)
+
+    def _place_split(self, series: PriceSeries | None, timeline: Timeline) -> None:
+        starts: tuple[int | None, int | None] = (None, None)
+        if series is not None and self._split is not None:
+            val, test = np.searchsorted(series.ds, np.array(self._split, "datetime64[us]"))
+            starts = (int(val), int(test))
+        band = self.fan.fan
+        text = ""
+        if band is not None:
+            day = timeline.text(band.cutoff, weekday=False)
+            text = words("Cutoff {day}").format(day=day)
+        for split, cutoff in zip(self._splits, self._cutoffs, strict=True):
+            split.val, split.test = starts
+            split.end = len(series) if series is not None else 0
+            cutoff.bar = None if band is None else band.cutoff
+            cutoff.text = text
+
+    # What is told of it
+
+    @property
+    def ahead(self) -> int:
+        """Bars that a view should make room for."""
+        return 0 if self.fan.fan is None else int(self.fan.fan.x.size)
+
+    @property
+    def last(self) -> int:
+        """Last bar that is forecast, -1 without a forecast."""
+        bands = [self.fan.fan, *(band for _, band in self.compare.fans)]
+        return max((band.last for band in bands if band is not None), default=-1)
+
+    def extents(
+        self, start: int, stop: int, bar_width: float, hidden: frozenset[str]
+    ) -> list[tuple[float, float]]:
+        """Return lowest and highest values over bars ``[start, stop]`` of all that is drawn."""
+        past = self.past.in_view(start, stop, bar_width)
+        limits = [(band, band.seen(hidden)) for band in (self.fan.fan,) if band is not None]
+        others = [
+            None if self.base_fan.hidden else self.base_fan.fan,
+            self.origin.fan,
+            *past,
+            *(band for _, band in self.compare.seen),
+        ]
+        limits += [(band, band.widest()) for band in others if band is not None]
+        found = []
+        for band, limit in limits:
+            seen = (band.x >= start) & (band.x <= stop)
+            if limit is not None and seen.any():
+                found.append((float(limit[0][seen].min()), float(limit[1][seen].max())))
+        return found
+
+    def end(self, hidden: frozenset[str]) -> float | None:
+        """Return the last forecast price, None where none is drawn."""
+        band = self.fan.fan
+        return None if band is None or POINT_KEY in hidden else float(band.point[-1])
+
+    def entries(self, theme: Theme) -> list[Entry]:
+        """Return the legend of what is drawn or hidden."""
+        entries: list[Entry] = []
+        if self.fan.fan is not None and self.forecast is not None:
+            text = words("{model} {point}") if self.final else words("{model} (training) {point}")
+            name = text.format(model=self.forecast.model, point=words(self.fan.fan.point_name))
+            entries.append(Entry(name, theme.forecast, "dashed", key=POINT_KEY))
+            marks: dict[int, Mark] = {80: "band", 95: "wide-band"}
+            entries += [
+                Entry(f"{level} %", theme.forecast, marks[level], key=band_key(level))
+                for level in sorted(self.fan.fan.bands)
+            ]
+        if self.base_fan.fan is not None and self.baseline is not None:
+            bands = self.base_fan.fan.bands
+            name = f"{model_title(self.baseline.model)}{f' {max(bands)} %' if bands else ''}"
+            entries.append(Entry(name, theme.baseline, "dotted", key="baseline"))
+        if self.past.known and self.origin.fan is None:
+            entries.append(Entry(words("past forecasts"), theme.forecast, "past", key="past"))
+        if self.truth.known:
+            entries += truth_entries(theme)
+        return entries + self.origin.entries(theme) + self.compare.entries(theme)
+
+    def read(self, bar: int, timeline: Timeline) -> str:
+        """Return what was or is forecast for a bar, with its date where it is to come."""
+        band = self.fan.fan
+        foreseen = band is not None and band.cutoff < bar <= band.last
+        if band is None or self.forecast is None or not foreseen:
+            return self.origin.read(bar) if bar < timeline.bars else ""
+        if bar >= timeline.bars:
+            return read_forecast(band, self.forecast.model, timeline, bar)
+        return self.origin.read(bar) or read_past(band, self.forecast.model, bar)
+
+    def of(self, symbol: str) -> Sequence[Forecast]:
+        """Return forecast and baseline of a series, where there are any."""
+        both = (self.forecast, self.baseline)
+        return [item for item in both if item is not None and item.symbol == symbol]
