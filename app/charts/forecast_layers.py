@@ -97,7 +97,7 @@ class ForecastLayers:
 
     # Bringing it onto the bars
 
-    def place(
+    def locate(
         self, series: PriceSeries | None, known: Timeline, hidden: frozenset[str], joined: bool
     ) -> Dates:
         """Put the forecasts on the bars of a series.
@@ -136,7 +136,7 @@ class ForecastLayers:
         self.fan.final = self.final
         return compared if compared.size > future.size else future
 
-    def place_past(
+    def locate_past(
         self,
         series: PriceSeries | None,
         timeline: Timeline,
@@ -157,9 +157,9 @@ class ForecastLayers:
             if outcomes is not None:
                 cutoffs = timeline.index(outcomes.cutoff)
             self.past.show(outcomes, series.symbol if series is not None else "", cutoffs)
-        self._place_split(series, timeline)
+        self._locate_split(series, timeline)
 
-    def _place_split(self, series: PriceSeries | None, timeline: Timeline) -> None:
+    def _locate_split(self, series: PriceSeries | None, timeline: Timeline) -> None:
         starts: tuple[int | None, int | None] = (None, None)
         if series is not None and self._split is not None:
             val, test = np.searchsorted(series.ds, np.array(self._split, "datetime64[us]"))

@@ -379,7 +379,7 @@ class PriceScene(BarView):
         known = self._timeline
         if series is not None and self._dates_of is not series:
             known = Timeline(series.ds, zone=series.tz)
-        future = layers.place(series, known, self.hidden, self._joined)
+        future = layers.locate(series, known, self.hidden, self._joined)
         self._overlays.hidden = self.hidden
         if series is None:
             self._timeline = Timeline()
@@ -389,7 +389,7 @@ class PriceScene(BarView):
             if self._dates_of is not series or not np.array_equal(ahead, future):
                 self._timeline = Timeline(series.ds, future, series.tz)
         self._dates_of = series
-        layers.place_past(series, self._timeline, self.hidden, self._joined)
+        layers.locate_past(series, self._timeline, self.hidden, self._joined)
         self._dates.timeline = self._timeline
 
     def _update_words(self) -> None:
