@@ -171,23 +171,23 @@ def test_past_forecasts_are_played_and_jumped_through(qtbot: Any, bench: Workben
     stepper.slider.setValue(len(outcomes) - 1)
     assert f"({len(outcomes)} of {len(outcomes)})" in stepper.text
     bench.actions["past_worst"].trigger()
-    wait(lambda: chart._origin.fan is not None)
+    wait(lambda: chart.forecasts.origin.fan is not None)
     worst = outcomes.cutoff[crps_bp(outcomes, 1).argmax()]
-    assert chart._origin.forecast is not None
-    assert chart._origin.forecast.cutoff == worst
+    assert chart.forecasts.origin.forecast is not None
+    assert chart.forecasts.origin.forecast.cutoff == worst
     assert stepper.jumps.currentData() == "worst"
     stepper.jumps.setCurrentIndex(0)
     stepper.jumps.activated.emit(0)
-    assert chart._origin.forecast.cutoff == worst, "all days go on from the day at hand"
+    assert chart.forecasts.origin.forecast.cutoff == worst, "all days go on from the day at hand"
     hide = stepper._buttons["draw-hide"]
     hide.click()
-    assert chart._origin.hides_future
+    assert chart.forecasts.origin.hides_future
     bench.window.grab()
     hide.click()
     bench.results.tested.day_chosen.emit(Day("walk", outcomes.cutoff.min()))
     assert "(1 of" in stepper.text
     bench.results.tested.day_chosen.emit(Day("walk", outcomes.cutoff.max()))
-    assert chart._origin.forecast.cutoff == outcomes.cutoff.max()
+    assert chart.forecasts.origin.forecast.cutoff == outcomes.cutoff.max()
     qtbot.mouseClick(stepper._buttons["cancel"], Qt.MouseButton.LeftButton)
     assert not stepper.isVisible()
 

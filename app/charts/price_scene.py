@@ -213,7 +213,7 @@ class PriceScene(BarView):
 
     def hide_future(self, hidden: bool) -> None:
         """Cover the prices after a past forecast that is looked at, or show them."""
-        self._origin.hides_future = hidden
+        self.forecasts.origin.hides_future = hidden
         self.repaint_panes()
 
     def show_levels(

@@ -102,7 +102,7 @@ def test_the_judgement_page_leads_to_its_days(bench: Workbench) -> None:
     chart = view.page.chart
     click(chart, QPoint(chart.width() // 3, chart.height() // 2))
     wait_until(stepper.isVisible, "the day that was clicked is on the chart")
-    clicked = bench.chart._origin.forecast
+    clicked = bench.chart.forecasts.origin.forecast
     assert clicked is not None
     click(stepper.slider, QPoint(stepper.slider.width() // 2, stepper.slider.height() // 2))
     wait_until(stepper.slider.hasFocus, "the slider has the keyboard")
