@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 from window_bench import idle, price_file, rested, wait, window
 
 from app import dialogs
@@ -77,6 +77,26 @@ def test_a_drag_moves_a_line_and_undo_puts_it_back(bench: Workbench) -> None:
     chart.date_dragged.emit(4, True)
     assert bench.features["odds"].kept.until == 4
     assert bench.layout.panels["odds"].until.value() == 4
+
+
+def test_the_odds_of_a_drawn_line_are_told(bench: Workbench) -> None:
+    odds, series, editor = bench.features["odds"], bench.session.series, bench.chart.drawings
+    assert series is not None
+    editor.at("trend", 280, 100.0)
+    editor.click_at(290, 101.0)
+    drawn = len(editor.drawings) - 1
+    assert editor.price_at(drawn, 300) == pytest.approx(102)
+    menu = QMenu()
+    bench.drawings_controller.fill_menu(bench.chart, menu, 285, 100.5)
+    below = next(item.menu() for item in menu.actions() if item.text().startswith("&Drawing"))
+    assert isinstance(below, QMenu)
+    next(item for item in below.actions() if item.text() == "&Odds of this line").trigger()
+    wait(lambda: bool(odds.kept.of(series.symbol)))
+    (line,) = odds.kept.of(series.symbol)
+    assert line.name == "Trend line"
+    assert line.start == pytest.approx(101.9)
+    assert line.end > line.start
+    bench.drawings_controller.clear()
 
 
 class _Drag:

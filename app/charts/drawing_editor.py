@@ -178,12 +178,31 @@ class DrawingEditor(QObject):
         if KINDS[kind].anchors == 1:
             self._complete()
 
+    def click_at(self, bar: int, price: float) -> None:
+        """Set the next point of the chosen tool at a bar and a price."""
+        if self.tool is not None:
+            self._point(self._anchor(bar, price))
+
     def _emit(self, drawings: tuple[Drawing, ...], done: bool) -> None:
         self.changed.emit(drawings, done)
 
     def _replace(self, index: int, drawing: Drawing, done: bool) -> None:
         before = self.drawings
         self._emit((*before[:index], drawing, *before[index + 1 :]), done)
+
+    def price_at(self, index: int, bar: int) -> float | None:
+        """Return the price of a line at a bar, beyond its ends too; None for what is no line over
+        all bars.
+        """
+        drawing = self.drawings[index]
+        first, last = drawing.anchors[0], drawing.anchors[-1]
+        if drawing.kind == "horizontal":
+            return first.price
+        start, end = positions(self._timeline, np.array([first.ds, last.ds], "datetime64[us]"))
+        if drawing.kind not in ("trend", "ray") or start == end:
+            return None
+        share = (bar - float(start)) / float(end - start)
+        return first.price + share * (last.price - first.price)
 
     # Drawing
 
@@ -369,7 +388,7 @@ class DrawingEditor(QObject):
     def _key_of_tool(self, key: int, crosshair: tuple[int, float] | None) -> bool:
         if key not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or crosshair is None:
             return False
-        self._point(self._anchor(*crosshair))
+        self.click_at(*crosshair)
         return True
 
     def follow_crosshair(self, bar: int, price: float) -> None:

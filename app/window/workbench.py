@@ -560,6 +560,7 @@ class Workbench(QObject):
             lambda: self.training_controller.offer_undo(self.drawings_controller)
         )
         self.drawings_controller.notified.connect(self._status.rest)
+        self.drawings_controller.odds_requested.connect(self.features["odds"].add_along)
         self.view_controller.interval_controller.changed.connect(self._show_interval)
         self.view_controller.interval_controller.warned.connect(self.banner.show_notice)
         self.dates_controller.refused.connect(self.report)

@@ -52,6 +52,8 @@ class DrawingsController(QObject):
         The last change can be undone.
     notified : Signal
         Words for the status bar.
+    odds_requested : Signal
+        The odds of a line are asked for: its name, and what returns its price at a bar.
     shown : Signal
         A chart has been given its drawings.
     menu_filled : Signal
@@ -61,6 +63,7 @@ class DrawingsController(QObject):
     changed = Signal()
     undo_offered = Signal()
     notified = Signal(str)
+    odds_requested = Signal(str, object)
     shown = Signal(object)
     menu_filled = Signal(object, object, object, int)
 
@@ -111,7 +114,7 @@ class DrawingsController(QObject):
         editor.paste_requested.connect(lambda: self.paste(chart))
         chart.measure.ended = self._tool_ended
         chart.menu_requested.connect(
-            lambda menu, bar, price: self._fill_menu(chart, menu, bar, price)
+            lambda menu, bar, price: self.fill_menu(chart, menu, bar, price)
         )
         chart.magnet = self._preferences.magnet
 
@@ -302,7 +305,7 @@ class DrawingsController(QObject):
 
     # The context menu
 
-    def _fill_menu(self, chart: PriceChart, menu: QMenu, bar: int, price: float) -> None:
+    def fill_menu(self, chart: PriceChart, menu: QMenu, bar: int, price: float) -> None:
         """Add what can be done at a bar and a price."""
         add = menu.addMenu(icon("draw-trend", self._theme), self.tr("Add &line"))
         for kind, spec in KINDS.items():
@@ -327,6 +330,13 @@ class DrawingsController(QObject):
     def _fill_selected(self, chart: PriceChart, menu: QMenu, index: int) -> None:
         title = chart.drawings.drawings[index].title
         below = menu.addMenu(self.tr("&Drawing: {title}").format(title=title[:30]))
+        editor = chart.drawings
+        if chart is self._charts[0] and editor.price_at(index, 0) is not None:
+            odds = below.addAction(self.tr("&Odds of this line"))
+            odds.setToolTip(self.tr("Read how likely the price is to reach it"))
+            odds.triggered.connect(
+                lambda: self.odds_requested.emit(title, lambda bar: editor.price_at(index, bar))
+            )
         for text, do in (
             (self.tr("&Edit…"), lambda: self.ask(chart, index)),
             (self.tr("&Duplicate"), lambda: chart.drawings.duplicate(index)),

@@ -88,7 +88,7 @@ class OddsController(FeatureController):
         self._dragged: OddsLines | None = None
         self._drawn: OddsDrawn | None = None
         self._asked: tuple[PriceSeries, Forecast | None] | None = None
-        self._adding = False
+        self._pending: Callable[[], None] | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_REST_MS)
@@ -117,19 +117,44 @@ class OddsController(FeatureController):
             return
         self._presets.open("odds")
         if drawn is None:
-            self._adding = True
+            self._pending = self.add_line
             self._draw_paths()
             return
         lines = self.kept.of(series.symbol)
-        if len(lines) >= MOST_LINES:
-            return
         low, high = np.quantile(drawn.paths.samples[0, -1], [0.1, 0.9])
         last = float(series.y[-1])
         price = last + _OFFSET * ((high - last) if len(lines) % 2 == 0 else (low - last))
-        name = self.tr("Line {n}").format(n=len(lines) + 1)
-        line = OddsLine(symbol=series.symbol, name=name, start=float(price), end=float(price))
-        self._take(self.kept.with_lines(series.symbol, (*lines, line)))
-        self._panel.choose_line(len(lines))
+        self._add(self.tr("Line {n}").format(n=len(lines) + 1), float(price), float(price))
+
+    def add_along(self, name: str, price_at: Callable[[int], float]) -> None:
+        """Add a line that runs along another one of the chart.
+
+        Parameters
+        ----------
+        name : str
+        price_at : callable
+            Returns the price of that line at a bar, also of the future.
+        """
+        series, drawn = self._session.series, self._mine()
+        if series is None:
+            return
+        self._presets.open("odds")
+        if drawn is None:
+            self._pending = lambda: self.add_along(name, price_at)
+            self._draw_paths()
+            return
+        cutoff = int(np.searchsorted(series.ds, drawn.paths.cutoff[0]))
+        self._add(name, price_at(cutoff), price_at(cutoff + drawn.paths.horizon))
+
+    def _add(self, name: str, start: float, end: float) -> None:
+        """Add a line to the shown series, unless it has as many as there may be."""
+        series = self._session.series
+        assert series is not None
+        lines = self.kept.of(series.symbol)
+        if len(lines) < MOST_LINES:
+            line = OddsLine(symbol=series.symbol, name=name[:100], start=start, end=end)
+            self._take(self.kept.with_lines(series.symbol, (*lines, line)))
+            self._panel.choose_line(len(lines))
 
     def remove_line(self, number: int) -> None:
         """Take a line of the shown series away."""
@@ -238,7 +263,9 @@ class OddsController(FeatureController):
             self._panel.show_nothing()
             self._show_nothing()
             return
-        looked_at = self._dock.isVisible() or self._adding or bool(self.kept.of(series.symbol))
+        looked_at = (
+            self._dock.isVisible() or self._pending is not None or bool(self.kept.of(series.symbol))
+        )
         want = (series, self._forecast())
         if self._mine() is not None:
             self._show()
@@ -265,12 +292,12 @@ class OddsController(FeatureController):
             self._soon.start()
             return
         self._show()
-        if self._adding:
-            self._adding = False
-            self.add_line()
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending()
 
     def _fail(self, failure: Failure) -> None:
-        self._adding = False
+        self._pending = None
         self._panel.show_source(
             self.tr("There are no odds: {why} {hint}").format(
                 why=failure.message, hint=failure.hint
