@@ -346,14 +346,9 @@ class PriceScene(BarView):
         if self._pyramid is None and series is not None:
             self._pyramid = BarPyramid(series)
         self._prices.pyramid = self._volumes.pyramid = self._pyramid
-        if (
-            series is not None
-            and not series.has_range
-            and self._wanted_style in ("candles", "bars")
-        ):
-            self._prices.style = "line"
-        else:
-            self._prices.style = self._wanted_style
+        closes_only = series is not None and not series.has_range
+        ranged = self._wanted_style in ("candles", "bars")
+        self._prices.style = "line" if closes_only and ranged else self._wanted_style
         self._price.log = self._price_axis.log = self._scale == "log" and self.can_log
         seen = self._seen_studies()
         self._over.studies = [study for study in seen if not study.pane and not study.missing]
