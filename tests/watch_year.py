@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -33,16 +34,31 @@ def one_pass(port: int, model: Path, moment: str) -> int:
     return 0 if any(isinstance(event, WatchFinished) for event in events) else 1
 
 
+def warm_up(model: Path) -> None:
+    """Do a pass on a file, so that all is imported before the first fork."""
+    import numpy as np
+
+    from forecasting import jobs
+    from forecasting.sources.options import ReadOptions, Request
+    from forecasting.watch import Subject
+
+    read = ReadOptions(trading_calendar="XNYS")
+    prices = model.with_name("prices.csv")
+    subjects = [Subject(Request(reference=str(prices), read=read), model)]
+    for day in ("2017-11-06", "2017-11-07"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "warm.sqlite"
+            list(jobs.watch(subjects, moment=np.datetime64(f"{day}T22:00", "us"), path=path))
+
+
 def main() -> None:
     """Answer each line of the input, a moment and seconds, with the exit status of a pass."""
     import torch
-
-    import forecasting.jobs
-    import forecasting.sources.yahoo
-    import forecasting.training  # noqa: F401
+    import yfinance  # noqa: F401
 
     torch.set_num_threads(1)
     port, model = int(sys.argv[1]), Path(sys.argv[2])
+    warm_up(model)
     for line in sys.stdin:
         moment, seconds = line.split()
         pid = os.fork()
