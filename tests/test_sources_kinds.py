@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -788,6 +789,13 @@ def test_what_a_header_does_not_name_is_not_taken_for_the_close(tmp_path: Path) 
             one(tmp_path, rows(DAYS, form, "Date,Close"))
     numbered = [f"{n},{b.ds:%Y-%m-%d},{b.close}" for n, b in enumerate(DAYS, 1)]
     assert_bars(one(tmp_path, "\n".join(["Date,Close", *numbered])), DAYS, ("close",))
+
+
+def test_bars_of_hours_are_of_days_that_follow_each_other(tmp_path: Path) -> None:
+    hours = make_bars(120, timedelta(hours=1), datetime(2023, 3, 1, 9))
+    series = one(tmp_path, rows(hours, "{d:%m/%d/%Y %H:%M},{c}", "Date,Close"))
+    assert_bars(series, hours, ("close",))
+    assert codes(series)["date_order"] == "warning"
 
 
 def test_two_tables_in_one_file_are_refused(tmp_path: Path) -> None:

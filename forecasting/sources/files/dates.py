@@ -439,9 +439,9 @@ def _settle_order(
         rows = position[index]
         rows = rows[rows >= 0]
         prefer = prefer or ("mdy" if "/" in found.form else "dmy")
-        fitting.sort(
-            key=lambda order: (round(strangeness(readings[order][rows]), 6), order != prefer)
-        )
+        clocked = np.unique(parts.time[numeric]).size > 1
+        odd = {o: strangeness(readings[o][rows], clocked=clocked) for o in fitting}
+        fitting.sort(key=lambda order: (round(odd[order], 6), order != prefer))
     order = fitting[0]
     ds = found.ds.copy()
     ds[numeric] = readings[order]

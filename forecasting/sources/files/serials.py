@@ -49,9 +49,9 @@ def full_year(year: Whole) -> Whole:
     return np.where(year <= latest, year + 2000, np.where(year < 100, year + 1900, year))
 
 
-def strangeness(ds: Dates) -> float:
+def strangeness(ds: Dates, *, clocked: bool = False) -> float:
     """Return how little a column in file order looks like a price history: jumps back, uneven
-    steps, weekends.
+    steps, weekends; where bars have times of day (``clocked``), days that are far apart as well.
     """
     days = ds[~np.isnat(ds)].astype("datetime64[D]").astype(np.int64)
     steps = np.diff(days)
@@ -60,7 +60,8 @@ def strangeness(ds: Dates) -> float:
         return 0.0
     back = min(float(np.mean(steps < 0)), float(np.mean(steps > 0)))
     weekend = float(np.mean((days + 3) % 7 >= 5))
-    return 10 * back + float(np.std(np.log(np.abs(steps)))) + weekend
+    apart = float(np.log(np.median(np.abs(steps)))) if clocked else 0.0
+    return 10 * back + float(np.std(np.log(np.abs(steps)))) + weekend + apart
 
 
 def read_serials(value: Numbers, form: str = "") -> tuple[Dates, str, str]:
