@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,19 @@ def test_a_page_that_is_none_is_refused() -> None:
     for name in ("../README.md", "nothing.md"):
         with pytest.raises(FileNotFoundError):
             doc_page(name)
+
+
+def test_the_wheel_holds_what_its_pages_show_and_lead_to() -> None:
+    root = Path(__file__).resolve().parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    pages = [name for name in included if name.endswith(".md")]
+    assert len(pages) > 20
+    for page in pages:
+        text = (root / page).read_text(encoding="utf-8")
+        named = re.findall(r"\]\((images/[\w.-]+|[\w-]+\.md)", text)
+        absent = {f"docs/{name}" for name in named} - {*included, "docs/gallery.md"}
+        assert absent == set(), f"{page} names what the wheel lacks"
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from PySide6.QtCore import QSize, QUrl
 from PySide6.QtGui import QDesktopServices, QTextBlock, QTextCursor, QTextOption
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
@@ -81,4 +83,5 @@ class DocsDialog(QDialog):
             return
         name = url.path().rpartition("/")[2] or self.page
         if name.endswith(".md"):
-            self.show_page(f"{name}#{url.fragment()}")
+            with suppress(FileNotFoundError):  # a page of the project that does not come along
+                self.show_page(f"{name}#{url.fragment()}")
