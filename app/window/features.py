@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from app.actions import Command
 from app.features.audit.feature import AUDIT
 from app.features.cells.feature import CELLS
+from app.features.combination.feature import COMBINATION
 from app.features.comparison.feature import COMPARISON
 from app.features.inputs.feature import INPUTS
 from app.features.judge.feature import JUDGE
@@ -26,6 +27,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     JUDGE,
     AUDIT,
     INPUTS,
+    COMBINATION,
     WATCH,
     COMPARISON,
     CELLS,

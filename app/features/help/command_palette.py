@@ -56,6 +56,7 @@ _ALSO = {
     "longer": "continue more epochs further",
     "backtest": "walk forward cross validation history evaluate test",
     "inputs": "exogenous covariates columns features exog regressors",
+    "combine": "ensemble weights average blend stack quantiles mixture",
     "explain": "attribution importance feature saliency integrated gradients shap reason",
     "audit": "leakage look-ahead lookahead check",
     "past_previous": "replay history back", "past_next": "replay history forward",

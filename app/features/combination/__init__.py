@@ -1,0 +1,1 @@
+"""Networks and baselines combined into one forecast, and judged."""

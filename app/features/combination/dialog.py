@@ -1,0 +1,127 @@
+"""The dialog that combines models: which ones, how much each counts, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.charts.plot import Columns
+from app.widgets.table_view import TableView
+
+#: Height of the list of models, and of the table of scores.
+_LIST, _TABLE = 150, 150
+
+
+class CombinationDialog(QDialog):
+    """Stands beside the window: choose models, combine them, see weights, verdict and scores.
+
+    Attributes
+    ----------
+    combine_requested, stop_requested, journal_requested, file_requested : Signal
+        Combine the chosen models; give that up; enter the forecast in the journal; name the file of
+        a saved network.
+    """
+
+    combine_requested = Signal()
+    stop_requested = Signal()
+    journal_requested = Signal()
+    file_requested = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Combine models"))
+        self._running = False
+        about = QLabel(
+            self.tr(
+                "The forecast is a weighted mean of the chosen models, level by level. Weights are "
+                "learned on the validation part; where none are surely better than equal ones, "
+                "all models count alike."
+            )
+        )
+        self._message = QLabel()
+        self._verdict = QLabel()
+        for label in (about, self._message, self._verdict):
+            label.setWordWrap(True)
+        about.setProperty("role", "muted")
+        self._verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.models = QListWidget()
+        self.models.setAccessibleName(self.tr("Models to combine"))
+        self.models.setFixedHeight(_LIST)
+        self.scores = TableView(self.tr("Scores of the combination and of other models"))
+        self.scores.setMinimumHeight(_TABLE)
+        self.file_button = QPushButton(self.tr("&Add a saved network…"))
+        self.combine_button = QPushButton(self.tr("&Combine"))
+        self.journal_button = QPushButton(self.tr("Enter in the &journal"))
+        self.file_button.clicked.connect(self.file_requested)
+        self.journal_button.clicked.connect(self.journal_requested)
+        self.combine_button.clicked.connect(self._press)
+        self.combine_button.setDefault(True)
+        foot = QHBoxLayout()
+        foot.addWidget(self.file_button)
+        foot.addStretch(1)
+        foot.addWidget(self.journal_button)
+        foot.addWidget(self.combine_button)
+        rows = QVBoxLayout(self)
+        for part in (about, self.models, self._message, self._verdict, self.scores):
+            rows.addWidget(part)
+        rows.addLayout(foot)
+        self.show_result("", (), {})
+        self.resize(640, 560)
+
+    def show_models(self, titles: Mapping[str, str], chosen: Sequence[str]) -> None:
+        """List models by their keys, some of them checked."""
+        self.models.clear()
+        for key, title in titles.items():
+            item = QListWidgetItem(title)
+            item.setData(Qt.ItemDataRole.UserRole, key)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            state = Qt.CheckState.Checked if key in chosen else Qt.CheckState.Unchecked
+            item.setCheckState(state)
+            self.models.addItem(item)
+
+    def chosen(self) -> list[str]:
+        """Return the keys of the models that are checked."""
+        items = [self.models.item(row) for row in range(self.models.count())]
+        return [
+            str(item.data(Qt.ItemDataRole.UserRole))
+            for item in items
+            if item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def show_message(self, text: str) -> None:
+        """Say how far it is, or what is wrong."""
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+
+    def show_running(self, running: bool) -> None:
+        """Let the button stop what runs."""
+        self._running = running
+        self.combine_button.setText(self.tr("&Stop") if running else self.tr("&Combine"))
+        self.models.setEnabled(not running)
+        self.file_button.setEnabled(not running)
+
+    def show_result(self, sentence: str, notes: Sequence[str], scores: Columns) -> None:
+        """Show the verdict and the scores; an empty sentence takes them away."""
+        self._verdict.setText(" ".join((sentence, *notes)))
+        there = bool(sentence)
+        for part in (self._verdict, self.scores, self.journal_button):
+            part.setVisible(there)
+        self.scores.show_sheet(scores)
+
+    def summary(self) -> str:
+        """Return what is said in words."""
+        return f"{self._message.text()} {self._verdict.text()}".strip()
+
+    def _press(self) -> None:
+        (self.stop_requested if self._running else self.combine_requested).emit()
