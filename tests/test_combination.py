@@ -67,6 +67,15 @@ def test_models_that_are_alike_get_equal_weights_and_few_dates_say_nothing() -> 
     assert few.trust == 0
 
 
+def test_outcomes_that_overlap_are_worth_fewer_dates() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=(200, 1))
+    pair = np.stack([_normal(200, 1), _normal(200, 5)])
+    facts = (("a", "b"), pair, y, np.ones(200), np.arange(200))
+    trusts = [learned_weights(*facts, overlap=overlap).trust for overlap in (1, 4, 30)]
+    assert trusts[0] > trusts[1] > trusts[2] == 0
+
+
 def test_a_combination_is_the_weighted_mean_and_looks_at_nothing_later() -> None:
     panel = Panel((_series(),))
     name = "combine:random-walk+drift"

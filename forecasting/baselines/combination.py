@@ -28,6 +28,8 @@ PREFIX = "combine:"
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 #: Share of the bars before the first origin that weights are learned on; fewest and most dates.
 _VALIDATION_SHARE, _LEAST_DATES, _MOST_DATES = 0.2, 30, 250
+#: Fewest dates whose outcomes do not overlap.
+_LEAST_INDEPENDENT = 10
 #: Most outcomes that are learned from at once.
 _MOST_OUTCOMES = 40_000
 #: Steps of the search for weights, and size of the first.
@@ -64,6 +66,7 @@ def learned_weights(
     scale: Floats,
     date: Ints,
     levels: Sequence[float] = LEVELS,
+    overlap: float = 1.0,
 ) -> Weights:
     """Return the weights with the least pinball loss of the weighted quantiles, drawn towards
     equal ones by how unsure the gain is.
@@ -80,18 +83,20 @@ def learned_weights(
     date : ndarray of int64, shape [N]
         Which origins are of one date: series move together.
     levels : sequence of float, length Q
+    overlap : float
+        Dates that outcomes of one date overlap with, itself included: so many are worth one.
     """
     count = len(names)
     equal = np.full(count, 1 / count)
     known = np.isfinite(y).all(axis=1) & np.isfinite(values).all(axis=(0, 2, 3)) & (scale > 0)
     dates = np.unique(date[known]).size
-    if count == 1 or dates < _LEAST_DATES:
+    if count == 1 or dates < _LEAST_DATES or dates / overlap < _LEAST_INDEPENDENT:
         return Weights(tuple(names), equal, 0.0, dates)
     forecasts = values[:, known] / scale[known, None, None]
     actual = y[known] / scale[known, None]
     best = _descended(forecasts, actual, np.asarray(levels))
     gain = _loss(forecasts, actual, levels, equal) - _loss(forecasts, actual, levels, best)
-    trust = _trust(gain, date[known])
+    trust = _trust(gain, date[known], overlap)
     return Weights(tuple(names), equal + trust * (best - equal), trust, dates)
 
 
@@ -123,16 +128,16 @@ def _loss(forecasts: Floats, actual: Floats, levels: Sequence[float], weights: F
     return np.asarray(tilted.mean(axis=(1, 2)), np.float64)
 
 
-def _trust(gain: Floats, date: Ints) -> float:
+def _trust(gain: Floats, date: Ints, overlap: float) -> float:
     """Return how much of the way from equal weights is gone, by the t-statistic of the gain over
-    dates.
+    dates that do not overlap.
     """
     _, index = np.unique(date, return_inverse=True)
     by_date = np.bincount(index, gain) / np.bincount(index)
     spread = float(by_date.std(ddof=1))
     if not spread > 0:
         return 1.0 if by_date.mean() > 0 else 0.0
-    t = float(by_date.mean()) / spread * math.sqrt(by_date.size)
+    t = float(by_date.mean()) / spread * math.sqrt(by_date.size / overlap)
     return max(0.0, 1 - (_SURE / t) ** 2) if t > 0 else 0.0
 
 
@@ -193,7 +198,8 @@ def weigh(members: Sequence[Predictor], panel: Panel, origins: Origins, horizon:
     y = np.stack([panel[int(s)].y[b + ahead] for s, b in pairs])
     scale = np.array([abs(panel[int(s)].y[b]) for s, b in pairs])
     index = np.unique(dates, return_inverse=True)[1]
-    return learned_weights(names, np.stack(values), y, scale, index)
+    overlap = max(1.0, horizon / stride)
+    return learned_weights(names, np.stack(values), y, scale, index, overlap=overlap)
 
 
 class Combination(Baseline):
