@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 from window_bench import idle, price_file, wait, window
 
@@ -13,6 +14,7 @@ from app.features.inputs.dialog import InputChoice, InputsDialog
 from app.features.inputs.explanation import ExplanationDialog
 from app.theme import DARK, LIGHT
 from forecasting.attribution import Ablated, Explanation, GroupGain
+from forecasting.errors import ExportError
 from forecasting.exog import parse_exog
 from forecasting.series import ExogColumn
 
@@ -82,7 +84,7 @@ def test_the_model_form_reads_what_was_chosen(tmp_path: Path, qapp: object) -> N
         assert bench.model.config().inputs.hist_exog == "mood"
 
 
-def test_an_explanation_is_shown_and_copied(qapp: object) -> None:
+def test_an_explanation_is_shown_copied_and_saved(qapp: object, tmp_path: Path) -> None:
     parent = QWidget()
     dialog = ExplanationDialog(parent)
     ds = np.arange("2024-01-01", "2024-01-11", dtype="datetime64[D]").astype("datetime64[us]")
@@ -103,6 +105,13 @@ def test_an_explanation_is_shown_and_copied(qapp: object) -> None:
     assert "vix\t0.25\t0.01" in dialog.table()
     dialog.show_gains(Ablated((GroupGain("vix", ("vix",), 0.0, np.nan),), 0.0))
     assert not dialog.gains.isVisible()
+    picture, table = tmp_path / "why.png", tmp_path / "why.csv"
+    dialog.save(picture)
+    dialog.save(table)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert table.read_text().startswith("input,median,width\nvix,0.5")
+    with pytest.raises(ExportError, match="no picture"):
+        dialog.save(tmp_path / "why.txt")
     dialog.hide()
     lines = dialog.table().splitlines()
     assert lines[1].startswith("vix\t0.5")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QBuffer, QIODevice, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -19,8 +23,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.export.tables import cell_text
 from app.theme import Theme
 from forecasting.attribution import Ablated, Explanation
+from forecasting.errors import CandlecastError, ExportError
+from forecasting.files.atomic import atomic_write
 
 #: Inputs that are shown; width of their names, of their numbers, height of a row.
 _MOST, _NAMES, _NUMBERS, _ROW = 12, 130, 64, 20
@@ -144,12 +151,16 @@ class ExplanationDialog(QDialog):
         self._ablated: Ablated | None = None
         self.copy_button = QPushButton(self.tr("Copy as table"))
         self.copy_button.clicked.connect(self._copy)
+        self.save_button = QPushButton(self.tr("Save…"))
+        self.save_button.setToolTip(self.tr("Save as a picture (.png) or as a table (.csv)"))
+        self.save_button.clicked.connect(self._ask_file)
         rows = QVBoxLayout(self)
         head, foot = QHBoxLayout(), QHBoxLayout()
         head.addWidget(self.symbol)
         head.addStretch(1)
         foot.addStretch(1)
         foot.addWidget(self.copy_button)
+        foot.addWidget(self.save_button)
         rows.addLayout(head)
         for text, part in (
             (self.tr("By input"), self.inputs),
@@ -216,6 +227,43 @@ class ExplanationDialog(QDialog):
                 lines.append(f"{gain.name}\t{gain.skill:.6g}\t{gain.p_value:.6g}")
         return "\n".join(lines)
 
+    def save(self, path: str | Path) -> None:
+        """Write what is shown: a table where the suffix is .csv, otherwise a picture.
+
+        Raises
+        ------
+        ExportError
+            A file that cannot be written, or a suffix that is neither.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in (".png", ".csv"):
+            raise ExportError(
+                f"{target.name} is no picture and no table.", "End it in .png or .csv."
+            )
+        if suffix == ".csv":
+            atomic_write(target, _delimited(self.table()).encode())
+            return
+        buttons = (self.symbol, self.copy_button, self.save_button)
+        for button in buttons:
+            button.setVisible(False)
+        picture, data = self.grab(), QBuffer()
+        for button in buttons:
+            button.setVisible(True)
+        data.open(QIODevice.OpenModeFlag.WriteOnly)
+        picture.save(data, "PNG")
+        atomic_write(target, bytes(data.data().data()))
+
+    def _ask_file(self) -> None:
+        kinds = "PNG (*.png);;CSV (*.csv)"
+        path, _kind = QFileDialog.getSaveFileName(self, self.tr("Save"), "why.png", kinds)
+        if not path:
+            return
+        try:
+            self.save(path)
+        except CandlecastError as error:
+            self._text.setText(f"{error.message} {error.hint}".strip())
+
     def _item(self) -> Explanation | None:
         place = self.symbol.currentIndex()
         return self._found[place] if 0 <= place < len(self._found) else None
@@ -250,3 +298,13 @@ class ExplanationDialog(QDialog):
 
     def _copy(self) -> None:
         QApplication.clipboard().setText(self.table())
+
+
+def _delimited(table: str) -> str:
+    """Return a table with tabs as CSV in which no cell is taken for a formula."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    for line in table.splitlines():
+        name, *numbers = line.split("\t")
+        rows.writerow([cell_text(name), *numbers])
+    return text.getvalue()
