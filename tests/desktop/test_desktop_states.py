@@ -79,7 +79,16 @@ def raised(name: str) -> tuple[Callable[[Workbench], None], Callable[[Workbench]
 STATES: dict[str, tuple[Callable[[Workbench], None], Callable[[Workbench], None]]] = {
     **{
         name: raised(name)
-        for name in ("training", "results", "backtest", "journal", "runs", "odds", "portfolio")
+        for name in (
+            "training",
+            "results",
+            "backtest",
+            "journal",
+            "runs",
+            "search",
+            "odds",
+            "portfolio",
+        )
     },
     "advanced": (lambda bench: unfold(bench, True), lambda bench: unfold(bench, False)),
     "message": (say, lambda bench: bench.banner.set_active(False)),

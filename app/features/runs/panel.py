@@ -284,7 +284,7 @@ class RunsPanel(QStackedWidget):
         top.addWidget(self.group)
         top.addWidget(self.columns_button)
         buttons = QHBoxLayout()
-        buttons.setSpacing(4)
+        buttons.setSpacing(0)
         for button in self._buttons.values():
             buttons.addWidget(button)
         buttons.addStretch(1)
@@ -325,7 +325,10 @@ class RunsPanel(QStackedWidget):
         self._columns_menu.aboutToShow.connect(self._fill_columns_menu)
         self.group.setAccessibleName(self.tr("Group runs"))
         self.group.setToolTip(self.tr("Group the runs: mean and spread of each group"))
-        self.group.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.group.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.group.setMinimumContentsLength(9)
         self.group.currentIndexChanged.connect(lambda _index: self._show_groups())
         self.groups.chosen.connect(self._show_only)
         self.groups.hide()

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Least height of table and plots in pixels.
 _LOWEST = 130
+#: Largest width of the list of views in pixels.
+_VIEW = 220
 
 
 class SearchPanel(QWidget):
@@ -90,6 +93,12 @@ class SearchPanel(QWidget):
         self.parallel, self.importance = ParallelCoordinates(), ImportanceBars()
         self.view, self._pages = QComboBox(), QStackedWidget()
         self.view.setAccessibleName(self.tr("What is shown"))
+        self.view.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.view.setMinimumContentsLength(6)
+        self.view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.view.setMaximumWidth(_VIEW)
         for title, page in (
             (self.tr("Trials"), self.table),
             (self.tr("Best so far"), self.best),
@@ -108,6 +117,7 @@ class SearchPanel(QWidget):
         whole.addWidget(self._left())
         whole.addWidget(self._stage, 1)
         self._wire()
+        self.show_choice(SearchBudget(), SearchScope())
         self.show_running(running=False, stopping=False, ready=False)
 
     def budget(self) -> SearchBudget:
@@ -215,7 +225,8 @@ class SearchPanel(QWidget):
         self.resume_button = QPushButton()
         self.pause_button, self.stop_button = QPushButton(self.tr("&Pause")), QPushButton()
         self.use_button = QPushButton(self.tr("&Use these settings"))
-        self.open_button = QPushButton(self.tr("&Open as a run"))
+        self.open_button = QPushButton(self.tr("&Open"))
+        self.open_button.setAccessibleName(self.tr("Open as a run"))
         self.search_button.setProperty("primary", True)
         self.pause_button.setCheckable(True)
         tips = {
@@ -228,8 +239,8 @@ class SearchPanel(QWidget):
             self.pause_button: self.tr("Begin nothing more until it is released"),
             self.use_button: self.tr("Put the settings of the selected trial into the Model panel"),
             self.open_button: self.tr(
-                "Train the selected trial again, judged on the validation blocks, and show it as "
-                "a run: the test part is not looked at"
+                "Open as a run: train the selected trial again, judged on the validation "
+                "blocks; the test part is not looked at"
             ),
         }
         for button, tip in tips.items():
@@ -290,7 +301,7 @@ class SearchPanel(QWidget):
 
     def _right(self) -> QWidget:
         page, top, state = QWidget(), QHBoxLayout(), QHBoxLayout()
-        top.addWidget(self.view)
+        top.addWidget(self.view, 2)
         top.addStretch(1)
         top.addWidget(self.open_button)
         top.addWidget(self.use_button)
@@ -298,7 +309,7 @@ class SearchPanel(QWidget):
         state.addWidget(self._time)
         self._pages.setMinimumHeight(_LOWEST)
         rows = QVBoxLayout(page)
-        rows.setContentsMargins(10, 8, 10, 8)
+        rows.setContentsMargins(6, 8, 6, 8)
         rows.setSpacing(6)
         rows.addLayout(top)
         rows.addLayout(state)
