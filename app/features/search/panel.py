@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from forecasting.search import TrialEnded
 
 #: Least height of table and plots in pixels.
-_LOWEST = 130
+_LOWEST = 84
 #: Largest width of the list of views in pixels.
 _VIEW = 220
 
