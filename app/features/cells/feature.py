@@ -24,7 +24,7 @@ CELLS = FeatureSpec(
         ),
         "shapes": Command(
             "The five s&hapes…",
-            "Ctrl+Shift+H",
+            "Ctrl+Shift+O",
             "",
             "Show the five shapes side by side, and choose one",
             after="cells",
