@@ -109,6 +109,9 @@ def test_two_trainings_stand_side_by_side_under_their_own_names(
     titles = [panel.title for panel in window.picture.picture.panels]
     assert titles[0].startswith("RNN:")
     assert titles[1].startswith("GRU:")
+    window.overlay.setChecked(True)
+    loss = window.picture.picture.panels[0]
+    assert [line.label for line in loss.lines] == ["RNN", "GRU"]
 
 
 def copied() -> NextBar:

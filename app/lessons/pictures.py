@@ -344,6 +344,14 @@ def side_by_side(trainings: Trainings) -> Picture:
     return Picture(names, tuple(panels), len(trainings), " ".join(row.summary for row in rows))
 
 
+def overlaid(trainings: Trainings) -> Picture:
+    """Return one picture in which trainings lie over each other: loss, gradients and memory."""
+    pictures = (validation(trainings), step_norms(trainings), memory(trainings))
+    panels = tuple(panel for picture in pictures for panel in picture.panels)
+    names = " and ".join(item.name for item in trainings)
+    return Picture(names, panels, 1, " ".join(picture.summary for picture in pictures))
+
+
 def inside(trainings: Trainings, config: RunConfig) -> Picture:
     """Return the network of some settings, and what goes on inside the cells of trainings."""
     panels: list[Panel] = [Panel(config.model.title, diagram=describe(config))]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QHBoxLayout,
@@ -36,6 +37,8 @@ class ComparisonWindow(QDialog):
         The picture is to be written.
     left, right : QComboBox
         Which trainings are shown.
+    overlay : QCheckBox
+        Whether they lie over each other in one plot.
     picture : PictureView
     """
 
@@ -63,6 +66,10 @@ class ComparisonWindow(QDialog):
             combo.setMinimumContentsLength(18)
             combo.activated.connect(lambda _row: self._show())
             head.addWidget(combo, 1)
+        self.overlay = QCheckBox(self.tr("In &one plot"))
+        self.overlay.setToolTip(self.tr("Lay the lines of both over each other"))
+        self.overlay.toggled.connect(lambda _on: self._show())
+        head.addWidget(self.overlay)
         head.addWidget(self.export)
         self.area = QScrollArea()
         self.area.setWidget(self.picture)
@@ -101,13 +108,14 @@ class ComparisonWindow(QDialog):
         self.picture.set_theme(theme)
 
     def _show(self) -> None:
-        from app.lessons.pictures import side_by_side
+        from app.lessons.pictures import overlaid, side_by_side
 
         ready = len(self._trainings) > 1 and len(self.chosen) == 2
         self.area.setVisible(ready)
         self._empty.setVisible(not ready)
-        for part in (self.export, self.left, self.right):
+        for part in (self.export, self.left, self.right, self.overlay):
             part.setEnabled(ready)
-        picture = side_by_side(self.chosen) if ready else Picture("", ())
+        make = overlaid if self.overlay.isChecked() else side_by_side
+        picture = make(self.chosen) if ready else Picture("", ())
         self.picture.show_picture(picture)
         self.picture.setMinimumHeight(_ROW * max(1, picture.rows))
