@@ -186,6 +186,7 @@ class Session(QObject):
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._do_put_off)
         self._put_off: list[Callable[[], object]] = []
+        self._is_fresh = False
 
     @property
     def panel(self) -> Panel | None:
@@ -760,6 +761,9 @@ class Session(QObject):
         else:
             self._rest()
         self.frame_due.emit()
+        if self._is_fresh and self._soon.isActive():
+            self._soon.start(_SHOWING_MS)  # what was put off begins once this frame is painted
+        self._is_fresh = False
 
     def _rest(self) -> None:
         self._pulse.stop()
@@ -797,8 +801,7 @@ class Session(QObject):
                 self._collector.set_apart()
             case SeriesLoaded():
                 self._list(event)
-                if self._soon.isActive():
-                    self._soon.start(_SHOWING_MS)
+                self._is_fresh = True
             case SplitMade():  # a second one where training begins anew on the CPU
                 self.split, self.history = event, []
             case EpochEnd():

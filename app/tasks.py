@@ -21,7 +21,7 @@ from forecasting.sources.options import ReadOptions, Request
 Refresh = Literal["auto", "always", "never"]
 
 #: Seconds in which prices that have come are drawn.
-_SHOWING_S = 0.2
+_SHOWING_S = 0.4
 
 
 def warm_up(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:

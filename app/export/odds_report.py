@@ -11,9 +11,9 @@ import numpy as np
 
 from app.export.drawing import Palette, drawn_svg
 from app.export.report import page, plot_section, section
+from app.model_titles import model_title
 from app.number_format import number, price_decimals
 from forecasting import __version__
-from forecasting.baselines import model_title
 from forecasting.files.atomic import atomic_write
 from forecasting.paths.events import chance_in_words, level_table
 from forecasting.paths.portfolio import RISK_LEVELS, VALUE_QUANTILES

@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QDateTime, Qt
 
+from app.model_titles import model_title
 from app.number_format import duration, number
-from forecasting.baselines import model_title
 from forecasting.config import GROUPS, value_titles
 from forecasting.errors import CandlecastError
 from forecasting.metrics import METRICS

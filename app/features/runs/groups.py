@@ -10,8 +10,8 @@ from PySide6.QtCore import QCoreApplication, Signal
 
 from app.charts.plot import Columns
 from app.features.runs.columns import Column, settings_key
+from app.model_titles import model_title
 from app.widgets.table_view import TableView
-from forecasting.baselines import model_title
 from forecasting.store.runs import StoredRun
 
 #: Key of the group of runs that differ in nothing but their seed, and of those with a tag.

@@ -14,7 +14,7 @@ from app.charts.search import TrialPoint
 from app.features.search.panel import SearchPanel
 from app.features.search.table import titles_of
 from app.features.spec import FeatureContext, FeatureController
-from forecasting.baselines import model_title
+from app.model_titles import model_title
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress, RunFinished

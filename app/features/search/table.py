@@ -9,8 +9,8 @@ import numpy as np
 from PySide6.QtCore import QItemSelectionModel, Signal
 
 from app.charts.plot import Columns
+from app.model_titles import model_title
 from app.widgets.table_view import TableView
-from forecasting.baselines import model_title
 from forecasting.config import GROUPS, value_titles
 
 if TYPE_CHECKING:
