@@ -19,6 +19,8 @@ from forecasting.series import Floats, Ints
 RUN_LENGTH = 400.0
 #: How many years must lie between two false alarms on average, where a year has more bars.
 _YEARS = 1.5
+#: Below this the statistic tells of no change.
+_SMALL = 4.0
 #: Bars after an alarm in which there is no second one.
 PAUSE = 63
 #: Returns before the first forecast that later ones are compared with: fewest and most.
@@ -43,11 +45,14 @@ class Alarm:
         The bands are too narrow or too wide, or the prices move more than they did.
     statistic : float
         The value that passed the threshold.
+    since : int
+        Index of the first bar after the statistic was last small: about where the change began.
     """
 
     step: int
     change: Literal["narrow", "wide", "volatility"]
     statistic: float
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,10 @@ def scan(bands: Ints, returns: Ints, quantiles: Sequence[float], limit: float) -
         parts = weights * state
         statistic[step] = parts.sum()
         if statistic[step] >= limit:
-            alarms.append(Alarm(step, _change(int(parts.argmax())), float(statistic[step])))
+            small = np.flatnonzero(statistic[:step] <= _SMALL)
+            since = int(small[-1]) + 1 if small.size else 0
+            change = _change(int(parts.argmax()))
+            alarms.append(Alarm(step, change, float(statistic[step]), since))
             state = np.zeros(len(CHANGES))
             quiet = step + 1 + PAUSE
     return Scan(tuple(alarms), statistic, limit)

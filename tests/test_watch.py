@@ -22,14 +22,26 @@ from yahoo_server import Market, serving
 
 from app.cli import main
 from forecasting import jobs
-from forecasting.config import QUANTILES
+from forecasting.calendars.exchange import sessions_between
+from forecasting.calendars.week import WORKDAYS
+from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ModelFileError, SourceError
 from forecasting.files.atomic import FileLock
 from forecasting.sequential import RUN_LENGTH, bins, reference_limits, scan, threshold
+from forecasting.series import Forecast, PriceSeries, Provenance
 from forecasting.sources.options import ReadOptions, Request
-from forecasting.store import Journal, WatchChoice, WatchStore
+from forecasting.store import Entry, Journal, WatchChoice, WatchStore
 from forecasting.store.database import Database
-from forecasting.watch import Subject, WatchFinished, choices_of, is_due, subjects_of
+from forecasting.watch import (
+    Network,
+    NetworkRecord,
+    Subject,
+    WatchFinished,
+    choices_of,
+    is_due,
+    network_alerts,
+    subjects_of,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "golden" / "first" / "model.candlecast"
@@ -341,6 +353,38 @@ def test_the_sequential_test_is_quiet_where_nothing_changes_and_quick_where_it_d
     assert alarms_of(1, 200, 1.0, sd=2.5)[0].change == "wide"
 
 
+def test_a_doubled_volatility_is_told_within_thirty_bars_and_asks_for_a_new_training() -> None:
+    first, change, bars = 400, 460, 500
+    draw = np.random.default_rng(4)
+    scale = np.where(np.arange(bars) > change, 0.02, 0.01)
+    close = 100 * np.exp(np.cumsum(draw.normal(0, 1, bars) * scale))
+    ds = np.datetime64("2020-01-01", "us") + np.arange(bars) * np.timedelta64(1, "D")
+    series = PriceSeries("ACME", ds, ("close",), close[:, None], "1D")
+    entries = []
+    for bar in range(first, bars - 1):
+        values = close[bar] * np.exp(0.01 * Z)[None]
+        fcst = Forecast(
+            "ACME", "LSTM", ds[bar], close[bar], ds[bar + 1 : bar + 2], QUANTILES, values
+        )
+        truth = close[bar + 1 : bar + 2]
+        entries.append(
+            Entry(fcst, ds[bar], "1D", "", Provenance("f"), "{}", np.ones(1, bool), truth)
+        )
+    network = Network(MODEL, RunConfig(), ds[0], "x")
+    found = list(network_alerts(series, network, NetworkRecord(tuple(entries)), 80, ds[first]))
+    drift, retrain = (
+        [item for item in found if item.kind == kind] for kind in ("drift", "retrain")
+    )
+    assert [item.ds for item in drift] == [item.ds for item in retrain]
+    assert ds[change] < drift[0].ds <= ds[change + 30]
+    assert "too narrow" in drift[0].message or "times as much" in drift[0].message
+    outside = [item for item in found if item.kind == "outside"]
+    assert len({item.key for item in outside}) == len(outside) > 10
+    quiet = NetworkRecord(tuple(entries[: change - first]))
+    calm = network_alerts(series.head(change), network, quiet, 80, ds[first])
+    assert {item.kind for item in calm} == {"outside"}
+
+
 @pytest.mark.slow
 def test_a_year_of_kills_sleep_clock_changes_a_split_and_a_delisting(
     tmp_path: Path, own_folders: Path
@@ -348,7 +392,9 @@ def test_a_year_of_kills_sleep_clock_changes_a_split_and_a_delisting(
     """365 days on loopback: nothing is lost, nothing is doubled, nothing is asked for twice."""
     days = np.arange(np.datetime64("2017-03-01"), np.datetime64("2018-03-01"))
     asleep = set(range(120, 127))
-    markets = {name: Market.made(700, last="2018-02-28") for name in ("ACME", "GONE", "SPLT")}
+    traded = sessions_between("XNYS", np.datetime64("2015-06-01"), days[-1], WORKDAYS)
+    opens = traded + np.timedelta64(9 * 60 + 30, "m")
+    markets = {name: Market.walk(opens) for name in ("ACME", "GONE", "SPLT")}
     gone, split = np.datetime64("2017-09-01"), np.datetime64("2017-06-15")
     draw = np.random.default_rng(11)
     kills = 0
@@ -389,7 +435,7 @@ def test_a_year_of_kills_sleep_clock_changes_a_split_and_a_delisting(
     with WatchStore(tmp_path / "rehearsal.sqlite") as store:
         kinds = [item.alert.kind for item in store.alerts()]
     assert (kinds.count("split"), kinds.count("delisted")) == (1, 1)
-    assert kinds.count("missed") == 3
+    assert kinds.count("missed") == 3, "each series after the sleep, and never else"
     assert kinds.count("stopped") == 1
 
 

@@ -33,7 +33,8 @@ from forecasting.watch.subject import Network, Subject
 _BACK = np.timedelta64(5, "m")
 #: What a source says that does not know a series any more.
 _GONE = ("delisted", "does not know")
-_STILL = "outdated"
+#: The finding of prices that could not be brought up to date, and the words before the reason.
+_STILL, _REASON = "outdated", "could not be fetched: "
 
 
 def rehearsal_path() -> Path:
@@ -415,8 +416,9 @@ def _loaded(request: Request, mode: Literal["always", "never"]) -> _Loaded:
     old = [item.message for series in panel for item in series.findings if item.code == _STILL]
     how: Loading = "cached" if mode == "never" and request.spec.remote else "loaded"
     if old and mode == "always":
-        gone = any(word in old[0].lower() for word in _GONE)
-        return _Loaded(panel, how, old[0], "", not gone)
+        problem = old[0].partition(_REASON)[2] or old[0]
+        gone = any(word in problem.lower() for word in _GONE)
+        return _Loaded(panel, how, problem, "", not gone)
     return _Loaded(panel, how)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from forecasting.calendars import future_sessions
 from forecasting.errors import CandlecastError
 from forecasting.events import Alert
-from forecasting.sequential import PAUSE, Alarm
+from forecasting.sequential import MOST_REFERENCE, PAUSE, Alarm
 from forecasting.series import Dates, Floats, PriceSeries
 from forecasting.store import SeenBar
 from forecasting.watch.record import NetworkRecord, Outcome
@@ -147,21 +147,22 @@ def _alarms(
 
 def _drift_words(series: PriceSeries, record: NetworkRecord, ds: Dates, alarm: Alarm) -> str:
     when = ds[alarm.step]
+    start = ds[alarm.since]
     if alarm.change == "volatility":
-        moves = np.abs(np.diff(np.log(np.maximum(series.y, 1e-300))))
-        last = int(np.searchsorted(series.ds, when, side="right")) - 1
-        first = int(np.searchsorted(series.ds, ds[0]))
-        ratio = _mean(moves[max(0, last - 20) : last]) / _mean(moves[max(0, first - 1000) : first])
+        moves = np.diff(np.log(np.maximum(series.y, 1e-300)))
+        bars = np.searchsorted(series.ds, np.array([ds[0], start, when])) - 1
+        before = moves[max(0, bars[0] - MOST_REFERENCE) : bars[0]]
+        ratio = _spread(moves[bars[1] : bars[2] + 1]) / _spread(before)
         return (
-            f"{series.symbol} moves {ratio:.1f} times as much as before it was watched (20 bars up "
-            f"to {_day(when)})."
+            f"{series.symbol} moves {ratio:.1f} times as much as before it was watched "
+            f"({bars[2] - bars[1] + 1} bars from {_day(start)} to {_day(when)})."
         )
-    recent = [item for item in record.outcomes() if item.ds <= when][-20:]
+    recent = [item for item in record.outcomes() if start <= item.ds <= when]
     inside = sum(not item.is_outside(80) for item in recent)
     words = "too narrow" if alarm.change == "narrow" else "too wide"
     return (
-        f"The bands of {series.symbol} have become {words}: {inside} of the last {len(recent)} "
-        f"closes up to {_day(when)} lay in the 80 % band."
+        f"The bands of {series.symbol} have become {words}: {inside} of {len(recent)} "
+        f"closes from {_day(start)} to {_day(when)} lay in the 80 % band."
     )
 
 
@@ -249,8 +250,9 @@ def _ratio(factor: float) -> str:
     return f"{shares:.3g}-for-1"
 
 
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if values.size and values.mean() > 0 else float("nan")
+def _spread(values: Floats) -> float:
+    """Return the root mean square of returns; NaN where there are none."""
+    return float(np.sqrt(np.mean(values**2))) if values.size else float("nan")
 
 
 def _stamp(ds: np.datetime64) -> str:
