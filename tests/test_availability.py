@@ -34,7 +34,7 @@ def test_at_rest_with_a_result_everything_can_be_done_but_ending_what_does_not_r
     assert can() == {
         "open", "import", "paste", "ticker", "new_project", "reload", "train", "use_model",
         "backtest", "audit", "longer", "inputs", "explain", "save_model", "export", "copy", "fit",
-        "search", "try_all", "watch", "unwatch",
+        "search", "try_all", "watch", "unwatch", "combine",
     }  # fmt: skip
 
 
