@@ -279,8 +279,8 @@ class ExplanationDialog(QDialog):
         moved = self.tr(
             "Bars show how far each input moves the median, in usual moves over {step} bars. "
             "Compared with a window of average inputs, the median moves by {median} in all, and "
-            "the band is {width} wider. Check: without the tenth of the inputs that moved it most "
-            "the median changes {times} times as much as without a random tenth."
+            "the width of the band by {width}. Check: without the tenth of the inputs that moved "
+            "it most the median changes {times} times as much as without a random tenth."
         )
         times = "–" if np.isnan(item.deletion) else f"{item.deletion:.1f}"
         nothing = self.tr(
@@ -291,7 +291,7 @@ class ExplanationDialog(QDialog):
         told = moved.format(
             step=item.step,
             median=f"{item.median_change:+.2g}",
-            width=f"{item.width_change:+.1%}",
+            width=f"{100 * item.width_change:+.1f} %",
             times=times,
         )
         self._text.setText(nothing if still else told)
