@@ -417,7 +417,9 @@ def _is_covered_by_overlay(widget: QWidget, window: QWidget) -> bool:
 
 
 def _toolbar_faults(bar: QToolBar) -> Iterator[str]:
-    """Say which buttons of a toolbar are behind its extension."""
+    """Say which buttons of a toolbar are behind its extension, where that is not meant so."""
+    if bar.property("overflows"):
+        return
     for action in bar.actions():
         widget = bar.widgetForAction(action)
         if (

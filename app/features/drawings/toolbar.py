@@ -34,6 +34,7 @@ class DrawingToolbar(QToolBar):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setStyleSheet("QToolBar { padding: 2px; border: none; spacing: 1px; }")
         self.setAccessibleName(self.tr("Drawing tools"))
+        self.setProperty("overflows", True)
 
     def show_actions(self, actions: Actions) -> None:
         """Add the buttons of the commands."""
