@@ -295,6 +295,10 @@ def test_what_is_chosen_in_the_window_is_watched_from_a_terminal(
     assert told["rehearsal"] is True
     assert told["series"][0]["journal"] == {"forecasts": 1, "known": 0, "held_80": None}
     assert told["series"][0]["drift"]["threshold"] == RUN_LENGTH
+    assert main(["journal", "--rehearsal", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["entries"]) == 1
+    assert main(["journal", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["entries"] == []
 
 
 def test_an_alert_is_printed_once(

@@ -591,17 +591,27 @@ def show_journal(
         bool,
         typer.Option("--update", help="Load the sources of all forecasts that are still open."),
     ] = False,
+    rehearsal: Annotated[
+        bool,
+        typer.Option("--rehearsal", help="Show what was rehearsed by watch --now instead."),
+    ] = False,
     as_json: AsJson = False,
     refresh: Refresh = None,
     **settings: Any,
 ) -> None:
     """Show the forecasts that were made, what came of them, and how often the bands held."""
     from app.cli import journal as shown
+    from forecasting.jobs import rehearsal_path
     from forecasting.store import Journal
 
+    if rehearsal and (sources or update):
+        raise ConfigError(
+            "--rehearsal shows what was rehearsed; no prices are loaded for it.",
+            "Leave SOURCE and --update out.",
+        )
     if sources:
         load(sources, settings, refresh)
-    with Journal() as journal:
+    with Journal(rehearsal_path() if rehearsal else None) as journal:
         for source in shown.open_sources(journal) if update else ():
             try:
                 load([source], settings, refresh)
