@@ -175,6 +175,7 @@ def test_a_copy_of_yesterday_fits_once_it_is_moved_by_a_day() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_each_lesson_runs_and_its_texts_have_all_figures(number: int) -> None:
     run = ran(number)
