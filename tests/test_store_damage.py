@@ -69,6 +69,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
             runs.add(*recorded(replace(finished, config=config)))
             prices._write(f"yahoo:{seed}", series)
             tries.add(finished.panel, config, series.ds[-40], series.ds[-1])
+        for stored in runs.runs():
+            runs.label(stored.key, "mine", ["a", "b"])
     return path
 
 
@@ -80,7 +82,8 @@ def _columns(path: Path) -> Iterator[tuple[str, str]]:
                 "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
             )
         ]
-        for table in tables:
+        filled = (t for t in tables if db.execute(f"SELECT 1 FROM {t} LIMIT 1").fetchone())
+        for table in filled:
             for row in db.execute(f"PRAGMA table_info({table})").fetchall():
                 yield table, row[1]
 
