@@ -186,7 +186,7 @@ class _Pass:
         state = self.store.state(source)
         mode = self._mode(request, state, refresh)
         if mode != "never":
-            asked = f"{utc_now().astype('datetime64[s]')}Z"
+            asked = _retrieved_at(request)
             today = str(local_day(self.now))
             self.store.set_state(source, replace(state, asked_at=asked, asked_day=today))
         found = _loaded(request, mode)
@@ -214,10 +214,9 @@ class _Pass:
             return refresh
         if not is_due(state.loaded_at, self.now):
             return "never"
-        if state.asked_day == str(local_day(self.now)):
-            held = _loaded(request, "never").panel
-            if held is not None and held[0].provenance.retrieved_at[:19] >= state.asked_at[:19]:
-                return "never"
+        asked = state.asked_day == str(local_day(self.now))
+        if asked and _retrieved_at(request) != state.asked_at:
+            return "never"
         return "always"
 
     def _note_loading(self, request: Request, source: str, found: _Loaded) -> None:
@@ -398,6 +397,12 @@ class _Loaded:
     problem: str = ""
     hint: str = ""
     passing: bool = False
+
+
+def _retrieved_at(request: Request) -> str:
+    """Return when the prices in the cache were fetched; "" where there are none."""
+    held = _loaded(request, "never").panel if request.spec.remote else None
+    return held[0].provenance.retrieved_at if held is not None else ""
 
 
 def _loaded(request: Request, mode: Literal["always", "never"]) -> _Loaded:

@@ -35,7 +35,8 @@ class SourceState:
     loaded_at : datetime64[us]
         When it was loaded last, in UTC as the watch counts time; NaT before the first time.
     asked_at : str
-        ISO time (UTC) by the computer's clock at which it was asked last; "" before.
+        When the prices that the cache held as it was asked last were fetched; "" where it held
+        none. Others in the cache have come since.
     asked_day : str
         Day, as the watch counts time, for which it was asked then.
     problem : str
