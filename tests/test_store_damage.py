@@ -18,10 +18,14 @@ from fabricated import run, walk
 from app.cli import main
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError
+from forecasting.events import Alert
 from forecasting.series import Panel, PriceSeries
 from forecasting.store import Journal, PriceStore, RunStore, Trials, store_path
 from forecasting.store.runs import recorded
+from forecasting.store.searches import SearchStore, StoredTrial, TrialRecord
+from forecasting.store.watches import SourceState, WatchChoice, WatchStore
 
+TRIAL = TrialRecord(number=0, values={}, config="{}", state="complete")
 VALUES: tuple[object, ...] = (
     "x",
     "",
@@ -62,7 +66,19 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         RunStore(path) as runs,
         PriceStore(path) as prices,
         Trials(path) as tries,
+        WatchStore(path) as watches,
+        SearchStore(path) as searches,
     ):
+        now = np.datetime64("2024-01-05T22:00", "us")
+        watches.finish_pass(now)
+        watches.set_state("prices.csv", SourceState(now, "2024-01-05T22:00", "2024-01-05"))
+        watches.set_seen("prices.csv", finished.panel)
+        alert = Alert("key", "outside", "AAA", series.ds[-1], "A close left its band.", "")
+        watches.add_alerts([alert], now)
+        watches.mark_shown(watches.alerts(), "window")
+        watches.choose([WatchChoice("{}", "AAA", "net.candlecast")])
+        search = searches.begin("digest", {"symbols": ["AAA"]})
+        searches.put_trial(search.key, StoredTrial(TRIAL, b"losses"), 1.0)
         for seed in (1, 2):
             config = finished.config.changed(seed=seed)
             journal.add(finished.forecasts, finished.panel, config)
@@ -122,6 +138,16 @@ def _read_all(path: Path) -> None:
             source = Cached(series)
             source.key = key
             assert len(prices.load(source, "auto"))
+    with WatchStore(path) as watches:
+        watches.last_pass()
+        watches.state("prices.csv")
+        watches.seen("prices.csv")
+        watches.alerts()
+        watches.alerts(unseen_by="terminal")
+        watches.choices()
+    with SearchStore(path) as searches:
+        for found in searches.searches():
+            searches.trials(found.key)
     with Trials(path) as tries:
         assert tries.add(Panel((series,)), RunConfig(), series.ds[-40], series.ds[-1]) >= 1
 

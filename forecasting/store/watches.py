@@ -93,7 +93,9 @@ class WatchStore(Database):
     def last_pass(self) -> np.datetime64:
         """Return when the last pass ended (UTC); NaT before the first."""
         row = self._guarded(lambda: self._db.execute("SELECT at FROM watch_pass").fetchone())
-        return np.datetime64("NaT", "us") if row is None else date_of(row[0])
+        text = "The moment of the last watch in the store is damaged: it counts as the first one."
+        found = row and self._decoded(partial(date_of, row[0]), "watch_damaged", text)
+        return found or _NEVER
 
     def finish_pass(self, at: np.datetime64) -> None:
         """Remember that a pass has ended."""
@@ -107,10 +109,9 @@ class WatchStore(Database):
         """Return what is known of a source."""
         query = "SELECT loaded_at, asked_at, asked_day, problem FROM watch_source WHERE source = ?"
         row = self._guarded(lambda: self._db.execute(query, (source,)).fetchone())
-        if row is None:
-            return SourceState()
-        loaded = np.datetime64("NaT", "us") if row[0] is None else date_of(row[0])
-        return SourceState(loaded, *(str(item) for item in row[1:]))
+        text = f"What the store knows of the loading of {source} is damaged: it is loaded anew."
+        found = row and self._decoded(partial(_state, row), "watch_damaged", text)
+        return found or SourceState()
 
     def set_state(self, source: str, state: SourceState) -> None:
         """Write what is known of a source."""
@@ -126,9 +127,9 @@ class WatchStore(Database):
         """Return the last bar of each series of a source at the pass before, by symbol."""
         query = "SELECT symbol, ds, y, since FROM watch_bar WHERE source = ?"
         rows = self._guarded(lambda: self._db.execute(query, (source,)).fetchall())
-        return {
-            symbol: SeenBar(date_of(ds), float(y), date_of(since)) for symbol, ds, y, since in rows
-        }
+        text = f"A last bar of {source} in the store is damaged and is left out."
+        found = (self._decoded(partial(_seen, row), "watch_damaged", text) for row in rows)
+        return dict(item for item in found if item is not None)
 
     def set_seen(self, source: str, panel: Panel) -> None:
         """Remember the last bar of each series; ``since`` stays as it was."""
@@ -210,6 +211,18 @@ class WatchStore(Database):
     def _change_many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         with self._writing() as db:
             db.executemany(query, rows)
+
+
+def _state(row: Sequence[Any]) -> SourceState:
+    loaded, *texts = row
+    text_of(*texts)
+    return SourceState(_NEVER if loaded is None else date_of(loaded), *texts)
+
+
+def _seen(row: Sequence[Any]) -> tuple[str, SeenBar]:
+    symbol, ds, y, since = row
+    text_of(symbol)
+    return symbol, SeenBar(date_of(ds), float(y), date_of(since))
 
 
 def _alert(row: Sequence[Any]) -> StoredAlert:

@@ -39,7 +39,7 @@ BACKGROUND: dict[str, Callable[[Workbench], object]] = {
         bench.actions.ticker_field.recent_requested.emit()
     ),
     "app.features.training.controller.unfinished": lambda bench: bench.training_controller.start(),
-    "app.features.evaluation.controller.detail_of": lambda bench: (
+    "app.features.evaluation.details.detail_of": lambda bench: (
         bench.results.judged.detail_requested.emit({})
     ),
 }
