@@ -53,7 +53,7 @@ class PriceScene(BarView):
             Row(self._volume, self._volume_axis, _VOLUME_SHARE),
         )
         super().__init__("Price chart", (price, volume), parent)
-        self.setMinimumSize(280, 130)
+        self.setMinimumSize(280, 120)
         self._series: PriceSeries | None = None
         self._pyramid: BarPyramid | None = None
         self._indicators: tuple[Indicator, ...] = ()
