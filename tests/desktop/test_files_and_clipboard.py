@@ -126,7 +126,7 @@ def test_a_file_grows_moves_away_and_comes_back(bench: Workbench, prices: Path) 
 
 def type_number(bench: Workbench, field: str, text: str, value: float) -> None:
     """Type a number into a field of the settings, and see what it is read as."""
-    form = next(item for item in bench.window.findChildren(SettingsForm) if field in item.fields)
+    form = next(item for item in bench.model.findChildren(SettingsForm) if field in item.fields)
     box = form.fields[field]
     box.setFocus()
     wait_until(box.hasFocus, f"{field} has the keyboard")
