@@ -13,7 +13,7 @@ from forecasting.series import Dates
 _T = TypeVar("_T")
 #: Most results that are remembered.
 _MOST = 64
-_found: dict[tuple[Hashable, ...], Any] = {}
+_found: dict[tuple[Hashable, ...], tuple[Any]] = {}
 
 
 def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> _T:
@@ -29,10 +29,11 @@ def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> 
     """
     dates = np.ascontiguousarray(ds)
     whole = (blake2b(dates.view(np.uint8).data, digest_size=16).digest(), dates.dtype.str, *key)
-    if whole not in _found:
-        result = find()
+    # Another thread may forget everything between two of these lines.
+    kept = _found.get(whole)
+    if kept is None:
+        kept = (find(),)
         if len(_found) >= _MOST:
             _found.clear()
-        _found[whole] = result
-        return result
-    return _found[whole]  # type: ignore[no-any-return]
+        _found[whole] = kept
+    return kept[0]  # type: ignore[no-any-return]
