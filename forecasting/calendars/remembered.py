@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -36,4 +36,4 @@ def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> 
         if len(_found) >= _MOST:
             _found.clear()
         _found[whole] = kept
-    return kept[0]  # type: ignore[no-any-return]
+    return cast(_T, kept[0])
