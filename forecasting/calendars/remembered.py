@@ -30,10 +30,10 @@ def remembered(ds: Dates, key: tuple[Hashable, ...], find: Callable[[], _T]) -> 
     dates = np.ascontiguousarray(ds)
     whole = (blake2b(dates.view(np.uint8).data, digest_size=16).digest(), dates.dtype.str, *key)
     # Another thread may forget everything between two of these lines.
-    kept = _found.get(whole)
-    if kept is None:
-        kept = (find(),)
+    entry = _found.get(whole)
+    if entry is None:
+        entry = (find(),)
         if len(_found) >= _MOST:
             _found.clear()
-        _found[whole] = kept
-    return cast(_T, kept[0])
+        _found[whole] = entry
+    return cast(_T, entry[0])
