@@ -292,6 +292,34 @@ class Divider:
         painter.drawLine(QPointF(0, 0.5), QPointF(frame.width, 0.5))
 
 
+class PaintedPlot(QWidget):
+    """A plot of its own kind, painted whole by :meth:`paint_plot`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = LIGHT
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of a theme."""
+        self._theme = theme
+        self.update()
+
+    def refresh(self) -> None:
+        """Paint again."""
+        self.update()
+
+    def paintEvent(self, _event: object) -> None:
+        """Paint the plot on its ground."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._theme.surface))
+        self.paint_plot(painter, QRectF(self.rect()), self._theme)
+        painter.end()
+
+    def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
+        """Paint into a rectangle in a theme, without a ground of its own."""
+        raise NotImplementedError
+
+
 class EmptyText:
     """What a chart says while there is nothing to show: the next step for the user."""
 

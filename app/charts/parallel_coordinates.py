@@ -12,12 +12,13 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.charts.canvas import PaintedPlot
 from app.charts.epochs import short
 from app.charts.legend import words
 from app.charts.plot import Columns
 from app.charts.search import NOTHING, TrialPoint
 from app.number_format import significant
-from app.theme import LIGHT, Theme, mixed
+from app.theme import Theme, mixed
 
 #: Ratio of the ends of a range from which it is drawn by logarithms.
 _LOG_FROM = 20.0
@@ -79,7 +80,7 @@ class ParallelAxis:
         return [(self.share(value), short(value)) for value in ends]
 
 
-class ParallelCoordinates(QWidget):
+class ParallelCoordinates(PaintedPlot):
     """Every trial that was run as a line over its settings to its loss; better ones are stronger.
 
     A click chooses the nearest line, Up and Down the next better and the next worse trial.
@@ -97,7 +98,6 @@ class ParallelCoordinates(QWidget):
         self._trials: tuple[TrialPoint, ...] = ()
         self._axes: tuple[ParallelAxis, ...] = ()
         self._selected: int | None = None
-        self._theme = LIGHT
         self.setMinimumSize(200, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -124,20 +124,10 @@ class ParallelCoordinates(QWidget):
         self.setAccessibleDescription(self.summary())
         self.update()
 
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self.update()
-
-    def refresh(self) -> None:
-        """Paint again."""
-        self.update()
-
-    def paintEvent(self, _event: object) -> None:
-        """Paint the axes and lines."""
+    def paintEvent(self, event: object) -> None:
+        """Paint the axes and lines, and a frame where the keyboard is."""
+        super().paintEvent(event)
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._theme.surface))
-        self.paint_plot(painter, QRectF(self.rect()), self._theme)
         if self.hasFocus():
             painter.setPen(QPen(QColor(self._theme.accent), 1))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

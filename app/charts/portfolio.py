@@ -9,11 +9,11 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.charts.canvas import EmptyText
+from app.charts.canvas import EmptyText, PaintedPlot
 from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
 from app.charts.plot import Columns
-from app.theme import LIGHT, Theme
+from app.theme import Theme
 from forecasting.series import Dates, Floats
 
 _NOTHING = ("No portfolio yet", "Check series, then press Value the portfolio.")
@@ -128,14 +128,13 @@ class PortfolioBacktestChart(CurveChart):
         )
 
 
-class CorrelationMap(QWidget):
+class CorrelationMap(PaintedPlot):
     """Correlations of the future as coloured cells; read as numbers where there is room."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._symbols: tuple[str, ...] = ()
         self._values = np.empty((0, 0))
-        self._theme = LIGHT
         self.setMinimumSize(120, 60)
         self.setAccessibleName(words("Correlation of the future"))
 
@@ -144,22 +143,6 @@ class CorrelationMap(QWidget):
         self._symbols, self._values = tuple(symbols), values
         self.setAccessibleDescription(self.summary())
         self.update()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self.update()
-
-    def refresh(self) -> None:
-        """Paint again."""
-        self.update()
-
-    def paintEvent(self, _event: object) -> None:
-        """Paint the cells."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._theme.surface))
-        self.paint_plot(painter, QRectF(self.rect()), self._theme)
-        painter.end()
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
         """Paint into a rectangle in a theme, without a ground of its own."""

@@ -11,12 +11,12 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QWidget
 
-from app.charts.canvas import EmptyText
+from app.charts.canvas import EmptyText, PaintedPlot
 from app.charts.curves import CurveChart, Line, LineMark
 from app.charts.legend import words
 from app.charts.plot import Columns
 from app.number_format import number
-from app.theme import LIGHT, Theme
+from app.theme import Theme
 
 NOTHING = ("No trial yet", "Press Search or Try all: each trial is drawn as it ends.")
 #: Baselines that are drawn as lines.
@@ -99,7 +99,7 @@ def _level(name: str, ends: Any, level: float, color: str, mark: LineMark) -> Li
     return Line(name, ends, np.full(2, level), color, mark, guide=True)
 
 
-class ImportanceBars(QWidget):
+class ImportanceBars(PaintedPlot):
     """A bar for each searched setting: the share of the differences between trials that it
     explains by itself.
     """
@@ -108,7 +108,6 @@ class ImportanceBars(QWidget):
         super().__init__(parent)
         self._shares: dict[str, float] = {}
         self._note = words(NOTHING[0])
-        self._theme = LIGHT
         self.setMinimumSize(160, 60)
         self.setAccessibleName(words("Importance of settings"))
 
@@ -117,22 +116,6 @@ class ImportanceBars(QWidget):
         self._shares, self._note = dict(shares), note or words(NOTHING[0])
         self.setAccessibleDescription(self.summary())
         self.update()
-
-    def set_theme(self, theme: Theme) -> None:
-        """Take the colours of a theme."""
-        self._theme = theme
-        self.update()
-
-    def refresh(self) -> None:
-        """Paint again."""
-        self.update()
-
-    def paintEvent(self, _event: object) -> None:
-        """Paint the bars."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._theme.surface))
-        self.paint_plot(painter, QRectF(self.rect()), self._theme)
-        painter.end()
 
     def paint_plot(self, painter: QPainter, rect: QRectF, theme: Theme, font_px: int = 0) -> None:
         """Paint into a rectangle in a theme, without a ground of its own."""
