@@ -141,6 +141,10 @@ class Market:
     currency: str = "USD"
     volume: float = 1000.0
     nulls: tuple[int, ...] = ()
+    #: Amounts by ISO day, new and old shares by ISO day, and reports as Yahoo's page words them.
+    dividends: dict[str, float] = field(default_factory=dict)
+    splits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    earnings: tuple[str, ...] = ()
 
     @classmethod
     def made(cls, bars: int, last: str = "2024-06-28", opens: str = "09:30", **more: Any) -> Market:
@@ -169,6 +173,9 @@ class Market:
             self.currency,
             self.volume,
             self.nulls,
+            self.dividends,
+            self.splits,
+            self.earnings,
         )
 
     @property
@@ -206,8 +213,49 @@ class Market:
             "meta": self._meta(symbol),
             "indicators": indicators,
             **({"timestamp": [stamps[i] for i in chosen]} if chosen else {}),
+            **self._events(stamps, chosen),
         }
         return {"chart": {"result": [result], "error": None}}
+
+    def _events(self, stamps: list[int], chosen: list[int]) -> dict[str, Any]:
+        """Return dividends and splits of the chosen bars."""
+        days = {str(self.ds[i].astype("datetime64[D]")): stamps[i] for i in chosen}
+        dividends = {
+            str(days[day]): {"amount": amount, "date": days[day]}
+            for day, amount in self.dividends.items()
+            if day in days
+        }
+        splits = {
+            str(days[day]): {
+                "date": days[day],
+                "numerator": new,
+                "denominator": old,
+                "splitRatio": f"{new:g}:{old:g}",
+            }
+            for day, (new, old) in self.splits.items()
+            if day in days
+        }
+        found = {"dividends": dividends, "splits": splits}
+        return {"events": {name: items for name, items in found.items() if items}}
+
+    def earnings_page(self, symbol: str) -> bytes:
+        """Return the page with the earnings dates; without a table where there are none."""
+        rows = "".join(
+            f"<tr><td>{symbol}</td><td>Test Company</td><td>{day}</td><td>1.1</td><td>-</td>"
+            "<td>-</td></tr>"
+            for day in self.earnings
+        )
+        names = (
+            "Symbol",
+            "Company",
+            "Earnings Date",
+            "EPS Estimate",
+            "Reported EPS",
+            "Surprise (%)",
+        )
+        head = "".join(f"<th>{name}</th>" for name in names)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<!DOCTYPE html><html>{table if rows else ''}</html>".encode()
 
     def _meta(self, symbol: str) -> dict[str, Any]:
         sessions = [self._session(day) for day in np.unique(self.ds.astype("datetime64[D]"))]
@@ -240,13 +288,14 @@ class YahooServer:
 
     Behaviours: ok, junk, those of ``SPOILT`` and ``REPLIES``, and those of which the server has a
     method: drip, reset, silent ... A ticker without a market is a 404. ``crumb`` is what happens to
-    requests for a crumb: ok, 429, html, silent.
+    requests for a crumb: ok, 429, html, silent. ``earnings`` is ok or one of ``REPLIES``.
     """
 
     markets: dict[str, Market] = field(default_factory=dict)
     behaviours: list[str] = field(default_factory=lambda: ["ok"])
     requests: list[str] = field(default_factory=list)
     crumb: str = "ok"
+    earnings: str = "ok"
     port: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -318,10 +367,20 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):
             if parts.path.startswith("/v8/finance/chart/"):
                 self._chart(parts.path.rsplit("/", 1)[1], parse_qs(parts.query))
+            elif parts.path == "/calendar/earnings":
+                self._earnings(parse_qs(parts.query)["symbol"][0])
             elif parts.path == "/v1/test/getcrumb":
                 self._crumb()
             else:
                 self._send(200, b"", **{"Content-Type": "text/html"})
+
+    def _earnings(self, ticker: str) -> None:
+        market = self.yahoo.markets.get(ticker)
+        if self.yahoo.earnings == "ok" and market is not None:
+            self._send(200, market.earnings_page(ticker), **{"Content-Type": "text/html"})
+        else:
+            status, body, headers = REPLIES.get(self.yahoo.earnings, REPLIES["404"])
+            self._send(status, body, **headers)
 
     def _crumb(self) -> None:
         if self.yahoo.crumb == "silent":
@@ -462,7 +521,7 @@ def forget_yfinance() -> None:
     import yfinance
     from yfinance import cache, data
 
-    from forecasting.sources import yahoo
+    from forecasting.sources import earnings, yahoo
     from forecasting.sources.http import Pause
 
     data.SingletonMeta._instances.clear()
@@ -477,3 +536,4 @@ def forget_yfinance() -> None:
     yahoo._prepared.cache_clear()
     yahoo._session.cache_clear()
     Pause.end()
+    earnings._Rest.until = 0.0

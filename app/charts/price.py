@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.charts.attached import AttachedParts, Drag, bar_at, index_at
 from app.charts.drawing_editor import DrawingEditor, described, holds_drawing
+from app.charts.event_marks import EVENTS, event_marks, events_in_words
 from app.charts.legend_keys import LegendKeys
-from app.charts.marks import MarksArtist
+from app.charts.marks import Mark, MarksArtist
 from app.charts.measure import MeasureTool
 from app.charts.overlay import in_words, read_bar
 from app.charts.plot import Columns
@@ -71,6 +72,8 @@ class PriceChart(PriceScene):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._pointed: int | None = None
+        self._events: tuple[Mark, ...] = ()
+        self._events_of: PriceSeries | None = None
         self.magnet = True
         #: Tells the odds of a price at a bar, "" where there are none.
         self.odds_of: Callable[[int, float], str] = lambda _bar, _price: ""
@@ -424,9 +427,19 @@ class PriceChart(PriceScene):
 
     def _update_scene(self) -> None:
         super()._update_scene()
+        self._mark_events()
         for part in (self.drawings, self.marks):
             part.set_timeline(self._timeline)
         self.measure.timeline = self._timeline
+
+    def _mark_events(self) -> None:
+        """Mark what the company did, unless that is hidden."""
+        if self._series is not self._events_of:
+            self._events_of = self._series
+            self._events = () if self._series is None else event_marks(self._series)
+        shown = () if EVENTS in self.hidden else self._events
+        if self.marks.groups.get(EVENTS) is not shown:
+            self.marks.show(EVENTS, shown)
 
     def _say(self, text: str) -> None:
         """Say where the keyboard is."""
@@ -481,6 +494,8 @@ class PriceChart(PriceScene):
         away = [entry.label for entry in self._legend.entries if entry.key in self.hidden]
         if away:
             parts.append(f"Hidden: {', '.join(away)}.")
+        if EVENTS not in self.hidden:
+            parts += filter(None, (events_in_words(self._events),))
         if self.drawings.drawings:
             parts.append(described(self.drawings.drawings))
         return " ".join(parts)

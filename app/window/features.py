@@ -9,6 +9,7 @@ from app.features.audit.feature import AUDIT
 from app.features.cells.feature import CELLS
 from app.features.combination.feature import COMBINATION
 from app.features.comparison.feature import COMPARISON
+from app.features.events.feature import EVENTS
 from app.features.inputs.feature import INPUTS
 from app.features.judge.feature import JUDGE
 from app.features.lessons.feature import LESSON
@@ -33,6 +34,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     CELLS,
     YESTERDAY,
     LESSON,
+    EVENTS,
 )
 
 

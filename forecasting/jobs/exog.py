@@ -15,6 +15,7 @@ import numpy as np
 
 from forecasting.checks import some_names, usual_distance
 from forecasting.config import InputConfig
+from forecasting.corporate_events import event_kind
 from forecasting.errors import CandlecastError, DataError, SourceError
 from forecasting.exog import ExogSpec
 from forecasting.series import Dates, ExogColumn, Panel, PriceSeries
@@ -125,10 +126,29 @@ def _column(
         raise _lacking(series, spec.name, named, others)
     column = replace(column, name=spec.name)
     if spec.kind == "futr":
+        _check_announced(series, column)
         return column
     if spec.released:
         return _released(series, column, spec, named)
     return _known(series, column, spec)
+
+
+def _check_announced(series: PriceSeries, column: ExogColumn) -> None:
+    """Refuse dividends and splits as known ahead where only past ones are there.
+
+    Raises
+    ------
+    DataError
+        They are known from their declaration on, whose date is not there.
+    """
+    past = not column.ds.size or column.ds[-1] <= series.ds[-1]
+    if past and event_kind(column.name) in ("dividends", "splits"):
+        raise DataError(
+            f"The {column.name} of {series.symbol} are known ahead from their declaration only, "
+            "whose dates these prices do not have.",
+            f"Read them as a past input (--input {column.name}), or name a file that holds the "
+            "declared ones for the days ahead with --inputs FILE.",
+        )
 
 
 def find_column(series: PriceSeries, name: str, panel: Panel, inputs: InputConfig) -> ExogColumn:

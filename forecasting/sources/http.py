@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 _CHART = "/v8/finance/chart/"
+#: Page with the earnings dates of a company.
+_EARNINGS = "/calendar/earnings"
 #: The longest reply that is read, after unpacking: 60 years of days are 2 MB, 200,000 bars 23 MB.
 _MOST_BYTES = 32 * 2**20
 _MOST_HOPS = 5
@@ -66,7 +68,8 @@ class Pause:
 
 
 def bounded_session(transport: type[Any] | None = None, certificates: str = "") -> Any:
-    """Return a session that ends at a deadline of its own and asks Yahoo's chart service only.
+    """Return a session that ends at a deadline of its own and asks Yahoo for prices and earnings
+    dates only.
 
     Parameters
     ----------
@@ -92,13 +95,16 @@ class _Bounded:
 
     deadline: float = 0.0
     chart: Any = None
+    page: Any = None
 
     def begin(self, deadline_s: float) -> None:
         """Forget the last reply; what follows is to be over after so many seconds."""
-        self.deadline, self.chart = time.monotonic() + deadline_s, None
+        self.deadline = time.monotonic() + deadline_s
+        self.chart = self.page = None
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
-        is_chart = urlsplit(url).path.startswith(_CHART)
+        asked = urlsplit(url)
+        is_chart = asked.path.startswith(_CHART)
         self._check_need(url, is_chart)
         for _ in range(_MOST_HOPS):
             response = self._asked(method, url, is_chart, **kwargs)
@@ -114,6 +120,8 @@ class _Bounded:
             }
         else:
             raise AstrayError("it is passed on again and again")
+        if asked.path == _EARNINGS:
+            self.page = response
         if is_chart:
             self.chart = response
             if response.status_code == 429:
@@ -127,7 +135,8 @@ class _Bounded:
         that these are too many.
         """
         parts = urlsplit(url)
-        if not (is_chart or _opens_the_way(parts.hostname or "", parts.path)):
+        needed = is_chart or parts.path == _EARNINGS
+        if not (needed or _opens_the_way(parts.hostname or "", parts.path)):
             raise NotNeededError(f"{parts.hostname}{parts.path} is not needed for prices")
         if Pause.left() > 0 or (Pause.length and not is_chart):
             raise NotNeededError("Yahoo is left alone for a while")

@@ -14,6 +14,7 @@ from forecasting.calendars import future_sessions, known_until
 from forecasting.calendars.exchange import US_A_DAY, crosses_midnight, exchange_clock
 from forecasting.calendars.week import DAY
 from forecasting.checks import distance_of, usual_distance
+from forecasting.corporate_events import on_joined_bars
 from forecasting.errors import DataError
 from forecasting.series import Dates, Finding, Floats, Ints, PriceSeries
 from forecasting.sources.options import ReadOptions
@@ -131,6 +132,7 @@ def resample(series: PriceSeries, freq: str) -> PriceSeries:
         freq=freq,
         provenance=replace(series.provenance, note=note),
         findings=tuple(findings),
+        extras=on_joined_bars(series, ds),
     )
 
 

@@ -11,7 +11,8 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -23,8 +24,10 @@ from pydantic import Field, ValidationError
 
 from forecasting.calendars import infer_calendar
 from forecasting.config import Settings
+from forecasting.corporate_events import CorporateEvent, EventKind, event_column
 from forecasting.errors import RETRY, ConfigError, DataError, SourceError
-from forecasting.series import Dates, Finding, Floats, PriceSeries, Provenance
+from forecasting.series import Dates, ExogColumn, Finding, Floats, PriceSeries, Provenance
+from forecasting.sources.earnings import earnings_dates
 from forecasting.sources.http import AstrayError, Pause, TooLargeError, bounded_session
 from forecasting.sources.options import Interval, Period, ReadOptions, TickerOptions
 from forecasting.sources.proxies import certificate_bundle, explain_connection
@@ -45,6 +48,12 @@ INTERVALS: dict[str, tuple[str, int]] = {
     729),
     "1d": ("1D", 0), "1wk": ("1W", 0), "1mo": ("1M", 0),
 }  # fmt: skip
+
+#: Instruments that have dividends and splits, and yfinance's names of these.
+_WITH_EVENTS = ("EQUITY", "ETF", "MUTUALFUND")
+_EVENT_COLUMNS: dict[EventKind, str] = {"dividends": "Dividends", "splits": "Stock Splits"}
+#: Earnings dates are asked for again unless one is known that lies farther ahead.
+_WELL_AHEAD = np.timedelta64(21, "D")
 
 _PERIOD_MONTHS = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "5y": 60, "10y": 120}
 _COLUMNS = {
@@ -129,7 +138,9 @@ class YahooSource(Settings):
 
     def load(self) -> tuple[PriceSeries, ...]:
         """Download the ticker and return it as one series; errors as :meth:`download`."""
-        return (self.finish(self.download()),)
+        series, findings = self.add_earnings(self.download())
+        series = self.finish(series)
+        return (replace(series, findings=series.findings + findings),)
 
     def download(self, since: np.datetime64 | None = None) -> PriceSeries:
         """Fetch finished bars as traded, with the adjusted close beside them, whatever ``period``
@@ -145,7 +156,8 @@ class YahooSource(Settings):
         -------
         PriceSeries
             Columns open, high, low, close, adj_close and volume. The bar of a session, week or
-            month still under way is left out, with a finding.
+            month still under way is left out, with a finding. Of shares and funds dividends and
+            splits are further columns; an empty one says that there may be earnings dates.
 
         Raises
         ------
@@ -165,6 +177,44 @@ class YahooSource(Settings):
         finally:
             _one_at_a_time.release()
 
+    def add_earnings(
+        self, series: PriceSeries, known: Sequence[CorporateEvent] = ()
+    ) -> tuple[PriceSeries, tuple[Finding, ...]]:
+        """Return a download with the dates of earnings reports, and what is to be told of them.
+
+        Parameters
+        ----------
+        series : PriceSeries
+        known : sequence of CorporateEvent
+            Reports known from before; Yahoo is asked where none of them lies well ahead.
+        """
+        if not any(column.name == "earnings" for column in series.extras):
+            return series, ()
+        found = tuple(known)
+        findings: tuple[Finding, ...] = ()
+        if not any(event.ds > _now() + _WELL_AHEAD for event in known):
+            found, findings = self._ask_earnings(found)
+        others = tuple(column for column in series.extras if column.name != "earnings")
+        column = event_column("earnings", series.ds, found)
+        return replace(series, extras=(*others, column)), findings
+
+    def _ask_earnings(
+        self, known: tuple[CorporateEvent, ...]
+    ) -> tuple[tuple[CorporateEvent, ...], tuple[Finding, ...]]:
+        """Ask Yahoo for earnings dates; where it has none, those known before are left."""
+        if not _one_at_a_time.acquire(timeout=self.deadline_s):
+            return known, ()
+        try:
+            session = _session(YahooSource.session_factory)
+            yfinance = _prepared(_cache_folder())
+            yfinance.data.YfData.cache_get.cache_clear()
+            ticker = yfinance.Ticker(self.symbol, session=session)
+            return earnings_dates(ticker, session) or known, ()
+        except SourceError as error:
+            return known, (Finding("no_earnings", error.message),)
+        finally:
+            _one_at_a_time.release()
+
     def finish(self, series: PriceSeries) -> PriceSeries:
         """Return what ``period`` and ``auto_adjust`` ask for out of a download.
 
@@ -175,6 +225,7 @@ class YahooSource(Settings):
         start = _period_start(self.period, series.ds[-1])
         chosen = series.ds >= start
         values, columns, findings = series.values[chosen], series.columns, series.findings
+        extras = tuple(_since(column, start) for column in series.extras if column.missing < 1)
         if not values[:, -1].any():
             values, columns = values[:, :-1], columns[:-1]
         if self.auto_adjust:
@@ -205,7 +256,13 @@ class YahooSource(Settings):
             series.calendar,
             provenance,
             findings,
+            extras,
         )
+
+
+def _since(column: ExogColumn, start: np.datetime64) -> ExogColumn:
+    later = column.ds >= start
+    return replace(column, ds=column.ds[later], values=column.values[later])
 
 
 def from_request(ticker: str, _read: ReadOptions, wanted: TickerOptions) -> YahooSource:
@@ -354,7 +411,7 @@ def _ask(
         **span,
         interval=source.interval,
         auto_adjust=False,
-        actions=False,
+        actions=True,
         keepna=True,
         timeout=source.deadline_s,
     )
@@ -536,6 +593,7 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
         _CURRENCY.fullmatch(str(about.get("currency") or "")),
         tuple(_COLUMNS.values()),
     )
+    extras = tuple(_events(frame, wall.to_numpy().astype("datetime64[us]"), ds, about, freq))
     return PriceSeries(
         source.symbol,
         ds,
@@ -547,7 +605,26 @@ def _series(source: YahooSource, frame: pd.DataFrame, about: Mapping[str, Any]) 
         calendar,
         provenance,
         tuple(findings),
+        extras,
     )
+
+
+def _events(
+    frame: pd.DataFrame, rows: Dates, bars: Dates, about: Mapping[str, Any], freq: str
+) -> Iterator[ExogColumn]:
+    """Yield dividends and splits at the bars, and an empty column where there may be reports."""
+    instrument = str(about.get("instrumentType") or "")
+    if instrument not in _WITH_EVENTS:
+        return
+    for kind, name in _EVENT_COLUMNS.items():
+        values = np.zeros(len(rows))
+        if name in frame:
+            values = frame[name].to_numpy(np.float64)
+        there = np.isfinite(values) & (values > 0)
+        pairs = zip(rows[there], values[there].tolist(), strict=True)
+        yield event_column(kind, bars, [CorporateEvent(kind, ds, value) for ds, value in pairs])
+    if instrument == "EQUITY" and freq == "1D":
+        yield event_column("earnings", bars, ())
 
 
 def _check_symbol(symbol: str, about: Mapping[str, Any]) -> None:

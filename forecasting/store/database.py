@@ -85,6 +85,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE run_label (
             run TEXT PRIMARY KEY REFERENCES run (key) ON DELETE CASCADE, name TEXT NOT NULL, tags TEXT NOT NULL)""",
     ),
+    (
+        "ALTER TABLE price_series ADD COLUMN event_kinds TEXT NOT NULL DEFAULT '[]'",
+        """CREATE TABLE price_event (
+            series INTEGER NOT NULL REFERENCES price_series (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL, ds INTEGER NOT NULL, value REAL NOT NULL, PRIMARY KEY (series, kind, ds)) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -14,6 +14,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from forecasting.corporate_events import (
+    EVENT_KINDS,
+    CorporateEvent,
+    events_of,
+    kinds_of,
+    with_events,
+)
 from forecasting.errors import Remedy, SourceError
 from forecasting.series import COLUMNS, Dates, Finding, Floats, PriceSeries, Provenance
 from forecasting.store.database import Database, date_of, text_of
@@ -28,10 +35,10 @@ MAX_AGE_S = 900.0
 #: 1e-4.
 _SAME = 2e-5
 
-_SELECT_SERIES = """SELECT id, symbol, columns, freq, tz, currency, calendar, source, adjusted, retrieved_at, note, findings, checksum
+_SELECT_SERIES = """SELECT id, symbol, columns, freq, tz, currency, calendar, source, adjusted, retrieved_at, note, findings, checksum, event_kinds
                     FROM price_series WHERE key = ?"""
 _INSERT_SERIES = """INSERT INTO price_series (key, symbol, columns, freq, tz, currency, calendar, source, adjusted, retrieved_at, note,
-                    findings, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                    findings, checksum, event_kinds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SELECT_BARS = (
     "SELECT ds, open, high, low, close, adj_close, volume FROM price_bar WHERE series "
     "= ? ORDER BY ds"
@@ -40,6 +47,8 @@ _INSERT_BAR = (
     "INSERT INTO price_bar (series, ds, open, high, low, close, adj_close, volume) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_SELECT_EVENTS = "SELECT kind, ds, value FROM price_event WHERE series = ? ORDER BY kind, ds"
+_INSERT_EVENT = "INSERT INTO price_event (series, kind, ds, value) VALUES (?, ?, ?, ?)"
 
 
 @runtime_checkable
@@ -59,6 +68,17 @@ class Refreshable(Protocol):
 
     def finish(self, series: PriceSeries) -> PriceSeries:
         """Return what the user asked for out of the bars."""
+        ...
+
+
+@runtime_checkable
+class WithEarnings(Protocol):
+    """A source that tells when a company reports, beside its prices."""
+
+    def add_earnings(
+        self, series: PriceSeries, known: Sequence[CorporateEvent] = ()
+    ) -> tuple[PriceSeries, tuple[Finding, ...]]:
+        """Return the bars with earnings dates, and what is to be told of them."""
         ...
 
 
@@ -114,7 +134,8 @@ def load(
     except SourceError as error:
         if refresh == "never":
             raise
-        return (_noted(source.finish(source.download()), _not_kept(error.message)),)
+        series, findings = _with_earnings(source, source.download(), None)
+        return (_noted(source.finish(series), *findings, _not_kept(error.message)),)
     with store:
         return (store.load(source, refresh),)
 
@@ -163,6 +184,8 @@ class PriceStore(Database):
                 error.remedies += self._stored(source.key)
                 raise
             return self._told(source.finish(kept), _outdated(kept, error))
+        fresh, more = _with_earnings(source, fresh, kept)
+        text += more
         return self._told(source.finish(fresh), *text, *self._keep(source.key, fresh))
 
     def _stored(self, key: str) -> tuple[Remedy, ...]:
@@ -206,11 +229,12 @@ class PriceStore(Database):
         with self._reading() as db:
             row = db.execute(_SELECT_SERIES, (key,)).fetchone()
             bars = db.execute(_SELECT_BARS, (row[0],)).fetchall() if row else []
+            events = db.execute(_SELECT_EVENTS, (row[0],)).fetchall() if row else []
         if row is None:
             return None
         name = row[1] if isinstance(row[1], str) else key
         text = f"The kept prices of {name} are damaged and were not used."
-        return self._decoded(lambda: _series(row, bars), "kept_damaged", text)
+        return self._decoded(lambda: _series(row, bars, events), "kept_damaged", text)
 
     def _write(self, key: str, series: PriceSeries) -> None:
         provenance = series.provenance
@@ -219,7 +243,7 @@ class PriceStore(Database):
             series.calendar, provenance.source,
             provenance.adjusted, provenance.retrieved_at, provenance.note,
             json.dumps([asdict(item) for item in series.findings]),
-            _checksum(series.ds, series.values),
+            _checksum(series.ds, series.values), json.dumps(kinds_of(series)),
         )  # fmt: skip
         bars = np.full((len(series), len(COLUMNS)), np.nan)
         bars[:, [COLUMNS.index(name) for name in series.columns]] = series.values
@@ -230,6 +254,13 @@ class PriceStore(Database):
             db.executemany(
                 _INSERT_BAR,
                 ((number, stamp, *bar) for stamp, bar in zip(stamps, bars.tolist(), strict=True)),
+            )
+            db.executemany(
+                _INSERT_EVENT,
+                (
+                    (number, event.kind, int(event.ds.astype(np.int64)), event.value)
+                    for event in events_of(series)
+                ),
             )
 
 
@@ -242,7 +273,9 @@ def _held(row: Sequence[Any]) -> Held:
     return Held(key, symbol, bars, date_of(first), date_of(last), at)
 
 
-def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
+def _series(
+    row: Sequence[Any], bars: Sequence[Sequence[Any]], events: Sequence[Sequence[Any]]
+) -> PriceSeries:
     """Return a series as it was written; any error where a column does not hold what it should."""
     (
         _,
@@ -258,8 +291,10 @@ def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
         note,
         findings,
         checksum,
+        kinds,
     ) = row
     text_of(symbol, names, freq, tz, currency, calendar, source, adjusted, at, note, findings)
+    text_of(kinds)
     columns = tuple(json.loads(names))
     stamps = np.array([bar[0] for bar in bars], np.int64)
     for extreme in (stamps.min(), stamps.max()):
@@ -293,7 +328,31 @@ def _series(row: Sequence[Any], bars: Sequence[Sequence[Any]]) -> PriceSeries:
     )
     if tz:
         ZoneInfo(tz)
-    return series
+    return _decoded_events(series, json.loads(kinds), events)
+
+
+def _decoded_events(
+    series: PriceSeries, kinds: Any, events: Sequence[Sequence[Any]]
+) -> PriceSeries:
+    """Return a series with its events; ValueError where a column does not hold what it should."""
+    found = []
+    for kind, ds, value in events:
+        if kind not in kinds or not isinstance(value, float) or not 0 < value < np.inf:
+            raise ValueError("an event is of no kind or has no value")
+        found.append(CorporateEvent(kind, date_of(ds), value))
+    if not set(kinds) <= set(EVENT_KINDS):
+        raise ValueError("there is no such kind of events")
+    return with_events(series, kinds, found) if kinds else series
+
+
+def _with_earnings(
+    source: Refreshable, fresh: PriceSeries, stored: PriceSeries | None
+) -> tuple[PriceSeries, tuple[Finding, ...]]:
+    """Return fetched bars with earnings dates, where the source tells any."""
+    if not isinstance(source, WithEarnings):
+        return fresh, ()
+    events = events_of(stored) if stored is not None else ()
+    return source.add_earnings(fresh, [item for item in events if item.kind == "earnings"])
 
 
 def _refreshed(
@@ -327,12 +386,12 @@ def _refreshed(
 
 def _change(kept: PriceSeries, tail: PriceSeries) -> float | None:
     """Return the largest relative change of a price between two fetches; None where they have no
-    bar in common.
+    bar in common, or other columns.
 
     The last kept bar is left out: its close may have been corrected after the session.
     """
     common, old, new = np.intersect1d(kept.ds[:-1], tail.ds, return_indices=True)
-    if kept.columns != tail.columns or not common.size:
+    if kept.columns != tail.columns or kinds_of(kept) != kinds_of(tail) or not common.size:
         return None
     prices = [index for index, name in enumerate(kept.columns) if name != "volume"]
     before, after = kept.values[old][:, prices], tail.values[new][:, prices]
@@ -349,7 +408,8 @@ def _joined(kept: PriceSeries, tail: PriceSeries) -> PriceSeries:
         if item.code == "unfinished" or (item.dates and item.dates[-1] > str(kept.ds[-1]))
     )
     lasting = tuple(item for item in kept.findings if item.code != "unfinished")
-    return replace(
+    events = [item for item in events_of(kept) if item.ds < tail.ds[0]]
+    joined = replace(
         kept,
         ds=np.concatenate([kept.ds[head], tail.ds]),
         values=np.concatenate([kept.values[head], tail.values]),
@@ -357,6 +417,7 @@ def _joined(kept: PriceSeries, tail: PriceSeries) -> PriceSeries:
         provenance=tail.provenance,
         findings=lasting + recent,
     )
+    return with_events(joined, kinds_of(tail), [*events, *events_of(tail)])
 
 
 def _noted(series: PriceSeries, *findings: Finding) -> PriceSeries:

@@ -1,0 +1,1 @@
+"""Dividends, splits and earnings reports as marks on the charts."""

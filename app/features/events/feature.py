@@ -1,0 +1,27 @@
+"""Marks of dividends, splits and earnings reports, as the window has them."""
+
+from __future__ import annotations
+
+from app.actions import Command
+from app.features.events.controller import EventsController
+from app.features.spec import FeatureContext, FeatureSpec
+
+
+def _make_controller(context: FeatureContext) -> EventsController:
+    return EventsController(context.chart, context.actions["events"])
+
+
+EVENTS = FeatureSpec(
+    "events",
+    _make_controller,
+    {
+        "events": Command(
+            "Di&vidends, splits and earnings",
+            "Alt+Shift+D",
+            "",
+            "Mark dividends (D), splits (S) and earnings reports (E) at the foot of the chart",
+            switch=True,
+            before=">Dra&w:draw-",
+        )
+    },
+)
