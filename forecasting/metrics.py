@@ -37,7 +37,7 @@ def mae(outcomes: Outcomes, axis: Axis = None) -> Floats:
 
 def rmse(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Root mean squared error of the point forecast, in price units."""
-    return np.sqrt(_mean(_error(outcomes) ** 2, outcomes, axis))
+    return _root_mean_square(_error(outcomes), outcomes, axis)
 
 
 def mase(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -55,9 +55,8 @@ def rmsse(outcomes: Outcomes, axis: Axis = None) -> Floats:
 
     NaN where ``outcomes.rms_scale`` is missing or zero.
     """
-    return np.sqrt(
-        _mean((_error(outcomes) / _unit(outcomes, outcomes.rms_scale)) ** 2, outcomes, axis)
-    )
+    scaled = _error(outcomes) / _unit(outcomes, outcomes.rms_scale)
+    return _root_mean_square(scaled, outcomes, axis)
 
 
 def smape(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -77,8 +76,8 @@ def theil_u(outcomes: Outcomes, axis: Axis = None) -> Floats:
     """Root mean squared error over that of "no change" from the cutoff (Theil's U2, 1966); no
     unit, below 1 is better.
     """
-    naive = _mean((outcomes.y - outcomes.y0[:, None]) ** 2, outcomes, axis)
-    return np.sqrt(_ratio(_mean(_error(outcomes) ** 2, outcomes, axis), naive))
+    naive = _root_mean_square(outcomes.y - outcomes.y0[:, None], outcomes, axis)
+    return _ratio(rmse(outcomes, axis), naive)
 
 
 def pinball(outcomes: Outcomes, axis: Axis = None) -> Floats:
@@ -404,6 +403,14 @@ def _mean(loss: Floats, outcomes: Outcomes, axis: Axis) -> Floats:
     """Average a loss [N, H] over what is known."""
     known = np.isfinite(outcomes.y)
     return _ratio(np.sum(loss, axis, where=known), known.sum(axis, dtype=np.float64))
+
+
+def _root_mean_square(error: Floats, outcomes: Outcomes, axis: Axis) -> Floats:
+    """Return the root of the mean of squares [N, H] over what is known, in the unit of the errors;
+    they are scaled for it, so that the square of a huge or tiny price is a number.
+    """
+    largest = np.max(np.abs(error), initial=0.0, where=np.isfinite(error)) or 1.0
+    return np.asarray(largest * np.sqrt(_mean((error / largest) ** 2, outcomes, axis)))
 
 
 def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Floats:

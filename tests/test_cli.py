@@ -517,6 +517,7 @@ def test_readings_of_small_languages() -> None:
         "0.012300",
         "0.0000",
     )
+    assert price_format(3e300)(3.21e300) == "3.2100e300"
 
 
 def test_json_holds_no_nan() -> None:

@@ -54,6 +54,17 @@ def normal(
     )
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-200, 1e250])
+def test_squares_of_prices_of_any_size_are_numbers(unit: float) -> None:
+    plain = make([95, 100, 110], [[104, 112], [90, 100]], y0=98.0)
+    scaled = make(
+        unit * np.array([95, 100, 110]), unit * np.array([[104, 112], [90, 100]]), y0=98.0 * unit
+    )
+    assert float(metrics.rmse(scaled)) / unit == pytest.approx(float(metrics.rmse(plain)))
+    assert float(metrics.theil_u(scaled)) == pytest.approx(float(metrics.theil_u(plain)))
+
+
 def test_figures_made_by_hand() -> None:
     o = make([95, 100, 110], [[104, 112], [90, 100]], y0=98.0, scale=2.0)
     got = metrics.score(o)

@@ -469,6 +469,16 @@ def test_a_portfolio_leaves_out_what_is_too_short_and_holds_its_weight_in_cash()
     assert set(event.why) == {young.symbol}
 
 
+def test_a_series_that_was_below_zero_once_is_no_holding() -> None:
+    prices, other = _panel()[:2]
+    values = other.values.copy()
+    values[100] = -0.25
+    panel = Panel((prices, replace(other, values=values)))
+    job = jobs.portfolio(panel, RunConfig(), jobs.PathsPlan(baseline="random-walk", n_paths=100))
+    with pytest.raises(DataError, match=rf"{other.symbol} was -0.25 on .*no returns"):
+        list(job)
+
+
 def test_a_portfolio_is_judged_from_past_cutoffs() -> None:
     plan = jobs.PathsPlan(baseline="random-walk", n_paths=100)
     *_, made = jobs.portfolio(

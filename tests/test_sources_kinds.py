@@ -635,6 +635,14 @@ def test_tables_of_json_can_be_chosen(tmp_path: Path) -> None:
         ("[" + ",".join(["[]"] * 500_000) + "]", "objects and lists"),
         ('{"a": [1, 2, 3], "b": [4, 5, 6]}', "No column holds dates"),
         ('[{"date": "2020-01-02", "close": 1.5}, "end"]', "JSON without a table"),
+        (
+            '{"2020-01-02": 1.5, "2020-01-03": 1.6, "2020-01-03": 2.6}',
+            "'2020-01-03' twice in one object, with 1.6 and 2.6",
+        ),
+        (
+            '{"date": "2020-01-02", "close": 1.5}\n{"date": "2020-01-03", "close": 1, "close": 2}',
+            "'close' twice",
+        ),
     ],
 )
 def test_json_that_is_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -645,6 +653,11 @@ def test_json_that_is_refused(text: str, words: str, tmp_path: Path) -> None:
 def test_a_record_of_json_that_is_null_is_none(tmp_path: Path) -> None:
     records = [None, *_records(DAYS), None]
     assert_bars(one(tmp_path, json.dumps(records), "answer.json"), DAYS)
+
+
+def test_a_key_of_json_that_is_repeated_with_its_value_changes_nothing(tmp_path: Path) -> None:
+    text = json.dumps(_records(DAYS)).replace('{"', '{"note": "a", "note": "a", "', 1)
+    assert_bars(one(tmp_path, text, "answer.json"), DAYS)
 
 
 # Arrow and SQLite

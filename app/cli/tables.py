@@ -29,6 +29,8 @@ _MOST_LEVELS = 9
 #: Powers of ten of the prices that are written with decimals and without an exponent.
 _LEAST_SIZE = -5
 _MOST_SIZE = 7
+#: Digits that a number holds.
+_MOST_DIGITS = 15
 
 
 def show_series(series: PriceSeries) -> None:
@@ -308,11 +310,11 @@ def price_format(typical: float) -> Callable[[float], str]:
     """Return how prices of about this size are written: with five significant digits, and at least
     cents.
 
-    Prices from ten million on have no cents; prices below .00001 have an exponent, so that a band
-    fits a line.
+    Prices from ten million on have no cents; prices below .00001, and those with more digits than
+    a number holds, have an exponent, so that a band fits a line.
     """
     size = math.floor(math.log10(abs(typical))) if typical and math.isfinite(typical) else 0
-    if size < _LEAST_SIZE:
+    if not _LEAST_SIZE <= size < _MOST_DIGITS:
         return lambda value: _with_exponent(value, 5)
     decimals = 0 if size >= _MOST_SIZE else max(4 - size, 2)
     return lambda value: f"{value:,.{decimals}f}"

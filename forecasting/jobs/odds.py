@@ -437,13 +437,17 @@ def portfolio(
     ------
     ConfigError
         Weights or ranks that do not suit the series, or a backtest of a kept run.
+    DataError
+        A series that was at or below zero once.
     """
     from forecasting.paths import PortfolioMade, hold
     from forecasting.paths.backtest import calibrate
     from forecasting.paths.events import rank_probabilities
+    from forecasting.paths.portfolio import check_prices
 
     if backtest:
         check_judgeable(plan)
+    check_prices(panel)
     given = _weights_of(weights, panel.symbols)
     made, predictor, why = yield from _simulated(panel, config, plan, should_stop, together=True)
     yield made

@@ -12,7 +12,7 @@ import numpy as np
 from forecasting.errors import ConfigError, DataError
 from forecasting.paths.events import maximum_drawdown
 from forecasting.paths.sampling import Paths
-from forecasting.series import Dates, Floats, Ints
+from forecasting.series import Dates, Floats, Ints, Panel
 
 #: Levels of value at risk and expected shortfall, in percent; quantiles of the value that are told.
 RISK_LEVELS: tuple[int, ...] = (95, 99)
@@ -106,6 +106,29 @@ def worst(value: Floats, level: float) -> Ints:
     """Return the indices of the worst 100 - ``level`` percent of values [K], at least one."""
     count = max(1, round(len(value) * (1 - level / 100)))
     return np.asarray(np.argpartition(value, count - 1)[:count])
+
+
+def check_prices(panel: Panel) -> None:
+    """Refuse series that were at or below zero once: what one of them changes by is no return.
+
+    Parameters
+    ----------
+    panel : Panel
+        All of its bars are looked at, and nothing after them.
+
+    Raises
+    ------
+    DataError
+        It names the first such series, and its last such bar.
+    """
+    for series in panel:
+        low = np.flatnonzero(series.y <= 0)
+        if low.size:
+            raise DataError(
+                f"{series.symbol} was {series.y[low[-1]]:g} on {str(series.ds[low[-1]])[:10]}: its "
+                "changes are no returns, so that no share of a portfolio is measured in it.",
+                "Leave it out, as a yield or a spread has to be, or load only its bars after that.",
+            )
 
 
 def hold(paths: Paths, weights: Floats) -> Portfolio:

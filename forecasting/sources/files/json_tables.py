@@ -179,7 +179,9 @@ def _parsed(data: bytes, name: str) -> Any:
         text = _LONE_HALF.sub(r"\\ufffd", text)
     try:
         with _uncollected():
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_object)
+    except _RepeatedKeyError as error:
+        raise error.refusal(name) from error
     except RecursionError as error:
         raise SourceError(
             f"{name} is JSON that is nested too deeply.", "Save the prices as CSV."
@@ -189,6 +191,39 @@ def _parsed(data: bytes, name: str) -> Any:
         if len(lines) < 2 or not lines[0].rstrip().endswith(("}", "]")):
             raise _damaged(name, error) from error
         return _by_lines(lines, name)
+
+
+class _RepeatedKeyError(Exception):
+    """Report an object that has a key twice, with two values."""
+
+    def __init__(self, key: str, first: Any, second: Any) -> None:
+        super().__init__(key)
+        self.key, self.first, self.second = key, first, second
+
+    def refusal(self, name: str) -> SourceError:
+        """Return the error of a file."""
+        return SourceError(
+            f"{name} has the key {self.key!r:.60} twice in one object, with "
+            f"{json.dumps(self.first):.40} and {json.dumps(self.second):.40}.",
+            "Remove the wrong one; where both are bars of one date, write them as a list.",
+        )
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object.
+
+    Raises
+    ------
+    _RepeatedKeyError
+        A key stands for two values; JSON itself would let the last one win.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        first: dict[str, Any] = {}
+        for key, value in pairs:
+            if first.setdefault(key, value) != value:
+                raise _RepeatedKeyError(key, first[key], value)
+    return found
 
 
 @contextmanager
@@ -208,7 +243,9 @@ def _uncollected() -> Iterator[None]:
 def _by_lines(lines: Sequence[str], name: str) -> list[Any]:
     try:
         with _uncollected():
-            return [json.loads(line) for line in lines]
+            return [json.loads(line, object_pairs_hook=_object) for line in lines]
+    except _RepeatedKeyError as error:
+        raise error.refusal(name) from error
     except (ValueError, RecursionError) as error:
         raise _damaged(name, error) from error
 
