@@ -604,7 +604,9 @@ def put(folder: Path, content: str | bytes, name: str = "prices.csv") -> Path:
 
 
 def xlsx(sheets: dict[str, Sequence[Sequence[Any]]]) -> bytes:
-    """Return a workbook: text, numbers, and datetimes as serial numbers in a date style."""
+    """Return a workbook: text, numbers, datetimes as serial numbers in a date style, and formulas
+    ("=B2*2") without results.
+    """
     out = io.BytesIO()
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -676,4 +678,6 @@ def _cell(cell: Any, column: int, row: int) -> str:
         return f'<c {index} s="1"><v>{(cell - datetime(1899, 12, 30)) / timedelta(days=1)}</v></c>'
     if isinstance(cell, (int, float)):
         return f"<c {index}><v>{cell}</v></c>"
+    if str(cell).startswith("="):
+        return f"<c {index}><f>{escape(str(cell)[1:])}</f><v></v></c>"
     return f'<c {index} t="inlineStr"><is><t>{escape(str(cell))}</t></is></c>'

@@ -452,6 +452,13 @@ def test_sheets_are_named(tmp_path: Path) -> None:
     assert "Wheat" in error.value.hint
 
 
+def test_formulas_without_results_are_named(tmp_path: Path) -> None:
+    table = [["Date", "Close"], *([bar.ds, f"=C{row}/100"] for row, bar in enumerate(DAYS, 2))]
+    with pytest.raises(SourceError, match=f"About {len(DAYS)} formulas") as raised:
+        one(tmp_path, xlsx({"Prices": table}), "book.xlsx")
+    assert "spreadsheet program" in raised.value.hint
+
+
 def test_a_printed_data_frame(tmp_path: Path) -> None:
     import pandas as pd
 

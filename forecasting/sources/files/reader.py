@@ -63,6 +63,7 @@ class _Understood:
     dialect: Dialect | None = None
     sheet: str = ""
     sheets: tuple[str, ...] = ()
+    uncalculated: int = 0
 
 
 def read(path: str | Path, options: ReadOptions | None = None) -> tuple[PriceSeries, ...]:
@@ -259,9 +260,9 @@ def _series(found: _Understood, options: ReadOptions) -> tuple[PriceSeries, ...]
         datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         found.digest,
     )
-    return assemble(
-        found.grid, found.roles, found.read, options, about, _name_of(found.opened, found.grid)
-    )
+    name = _name_of(found.opened, found.grid)
+    with _naming_formulas(found.uncalculated):
+        return assemble(found.grid, found.roles, found.read, options, about, name)
 
 
 def _name_of(opened: Opened, grid: Grid) -> str:
@@ -294,9 +295,18 @@ def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles)
         return _understand_text(opened, options, assign)
     if opened.kind == "excel":
         book = Workbook(opened, options.date_format, options.header)
-        return _first_table(
-            opened, book.names, book.grid, book.digest, options, "sheet", book.filled, assign=assign
-        )
+        with _naming_formulas(book.uncalculated):
+            found = _first_table(
+                opened,
+                book.names,
+                book.grid,
+                book.digest,
+                options,
+                "sheet",
+                book.filled,
+                assign=assign,
+            )
+        return replace(found, uncalculated=book.uncalculated)
     if opened.kind == "sqlite":
         names, digest = sqlite_tables(opened)
         found = _first_table(
@@ -325,6 +335,20 @@ def _understand(path: Path, options: ReadOptions, assign: Assign = assign_roles)
         )
     grid, digest = read_arrow(opened) if opened.kind == "arrow" else read_parquet(opened)
     return _finish(opened, grid, digest, options, assign=assign)
+
+
+@contextmanager
+def _naming_formulas(uncalculated: int) -> Iterator[None]:
+    """Tell where a table may be missing because a workbook's formulas have no results."""
+    try:
+        yield
+    except SourceError as error:
+        if not uncalculated:
+            raise
+        raise SourceError(
+            f"{error.message} About {uncalculated:,} formulas of the workbook have no result.",
+            "Open it in a spreadsheet program and save it there, so that they are calculated.",
+        ) from error
 
 
 def _first_table(
