@@ -21,6 +21,7 @@ from app.heap import bound_heap
 from app.tasks import Refresh
 from app.training_history import TrainingHistory
 from app.watchlist import Choice, Row, RowJudgement, Watchlist, same
+from forecasting import jobs
 from forecasting.checks import check_distances, check_findings, grave
 from forecasting.config import BacktestConfig, RunConfig
 from forecasting.errors import CandlecastError
@@ -286,7 +287,7 @@ class Session(QObject):
     def warm_up(self) -> None:
         """Import torch in the background, unless that is done or under way."""
         if self.engine is None and self._warmer is None:
-            self._warmer = self._start(tasks.warm_up, "engine")
+            self._warmer = self._start(lambda _should_stop: jobs.warm_up(), "engine")
 
     def warm_up_soon(self) -> None:
         """Prepare the engine once what is being loaded is shown: until then torch would only
@@ -472,7 +473,7 @@ class Session(QObject):
         panel = self.panel
         if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
             return None
-        return self.background.run(tasks.estimating(panel, config), _COST)
+        return self.background.run(lambda _should_stop: jobs.estimate(panel, config), _COST)
 
     def plan_backtest(self, config: RunConfig, plan: BacktestConfig) -> Task | None:
         """Count in the background the folds of a backtest; None while something runs, or where
@@ -481,11 +482,16 @@ class Session(QObject):
         panel = self.panel
         if panel is None or self.engine is None or self.busy or self.background.runs(_LESSON):
             return None
-        return self.background.run(tasks.planning(panel, config, plan), _PLAN)
+        return self.background.run(
+            lambda _should_stop: jobs.plan_backtest(panel, config, plan), _PLAN
+        )
 
     def search_rate(self, config: RunConfig) -> None:
         """Look for a learning rate; errors as :meth:`begin`."""
-        self.begin("searching", lambda panel: tasks.searching(panel, config))
+        self.begin(
+            "searching",
+            lambda panel: lambda stop: jobs.find_learning_rate(panel, config, stop),
+        )
 
     def train(self, config: RunConfig, resume: Path | None = None) -> None:
         """Train a network on what is loaded; errors as :meth:`begin`.

@@ -248,7 +248,6 @@ class InputConfig(Settings):
 
     All but the calendar are known up to the cutoff only. The calendar is known ahead: of the next
     bar it is read with each bar, and of each bar of the horizon it moves the forecast of that bar.
-    :data:`KNOWN_AHEAD` tells the two kinds apart.
     """
 
     volume: bool = _setting(
@@ -338,11 +337,6 @@ class InputConfig(Settings):
     def exog_references(self) -> tuple[str, ...]:
         """Files, tickers and samples that inputs are taken from."""
         return parse_sources(self.exog_sources)
-
-
-#: Inputs that are known for each bar of the horizon when the forecast is made; all others are known
-#: up to the cutoff only.
-KNOWN_AHEAD: tuple[str, ...] = ("dates",)
 
 
 @dataclass(frozen=True)

@@ -197,14 +197,6 @@ def directional_share(outcomes: Outcomes, step: int | None = None) -> Share:
     return _share(right, called, outcomes, step)
 
 
-def directional_interval(outcomes: Outcomes) -> tuple[float, float]:
-    """Return the limits of the 95 % interval of the directional accuracy in percent; NaN where
-    too few origins give none.
-    """
-    share = directional_share(outcomes)
-    return (share.low, share.high) if share.told else (math.nan, math.nan)
-
-
 @dataclass(frozen=True)
 class Metric:
     """All that the program knows of one metric.

@@ -5,7 +5,7 @@ the next bars.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -102,16 +102,6 @@ def shows_season(series: PriceSeries) -> bool:
     times.
     """
     return not series.has_range and 1 < season_length(series) <= len(series) // 3
-
-
-@dataclass(frozen=True, eq=False)
-class _Season:
-    """One series' estimates: by bar and place in the season [T, m], and the place of each bar
-    and of those to come.
-    """
-
-    table: Floats
-    phase: Ints
 
 
 def anchors(panel: Panel, horizon: int, season: Season = "none") -> tuple[Floats, ...]:

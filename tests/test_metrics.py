@@ -250,16 +250,14 @@ def test_direction_counts_calls_only() -> None:
         "no change forecast: no call; no change happened: no direction"
     )
     assert np.isnan(metrics.directional_accuracy(make([99, 100, 101], [[105], [95]])))
-    mixed = metrics.directional_interval(
+    mixed = metrics.directional_share(
         make(np.array([99, 101, 102.0]), [[105], [95], [105], [95], [105]] * 20)
     )
-    assert mixed == pytest.approx((49.7, 69.7), abs=0.3), (
+    assert (mixed.low, mixed.high) == pytest.approx((49.7, 69.7), abs=0.3), (
         "Clopper and Pearson's interval of 60 out of 100"
     )
-    low, high = metrics.directional_interval(
-        make(np.array([99, 101, 102.0]), [[105]] * 60 + [[95]] * 40)
-    )
-    assert high - low > 40, "what comes in two long runs is worth few independent calls"
+    runs = metrics.directional_share(make(np.array([99, 101, 102.0]), [[105]] * 60 + [[95]] * 40))
+    assert runs.high - runs.low > 40, "what comes in two long runs is worth few independent calls"
 
 
 def test_the_best_are_those_that_look_best() -> None:

@@ -37,11 +37,9 @@ from forecasting.paths.backtest import inside, joint_scores
 from forecasting.paths.calibrated import ValueRecord
 from forecasting.paths.drift import SteadyDrift
 from forecasting.paths.events import (
-    beats,
     chance_in_words,
     corridor,
     extremes,
-    first_passage,
     level_table,
     maximum_drawdown,
     rank_probabilities,
@@ -263,11 +261,8 @@ def test_events_of_two_known_paths() -> None:
     assert up.first_touch_median == 2
     np.testing.assert_allclose(down.p_touch, [0, 0.5, 0.5])
     assert level_odds(paths, 0, 200.0).first_touch_median is None
-    assert first_passage(paths.samples[0], 103.0, upward=True).tolist() == [2, 3]
-    assert first_passage(paths.samples[0], 97.0, upward=False).tolist() == [4, 2]
     sloped = level_odds(paths, 0, np.array([100.5, 104.5, 110.0]))
     np.testing.assert_allclose(sloped.p_touch, [0.5, 0.5, 0.5])
-    np.testing.assert_allclose(beats(paths, 0, 1), [0.5, 0.5, 0.5])
     np.testing.assert_allclose(maximum_drawdown(paths.samples[0], 100.0)[-1], [6 / 104, 0.04])
     low, high = extremes(paths.samples[0], 100.0)
     assert low[-1].tolist() == [98.0, 96.0]
@@ -313,13 +308,6 @@ def test_a_portfolio_adds_up() -> None:
     assert held.es(99) > held.es(95)
     np.testing.assert_allclose(held.correlation, held.correlation.T)
     assert (np.diff(np.quantile(held.drawdown(), 0.5, axis=1)) >= 0).all()
-    assert held.worst_stretch(1).shape == (1000,)
-    line = np.vstack([np.ones(1000), held.value])
-    assert held.worst_stretch(3)[7] == pytest.approx(
-        min(line[k + 3, 7] / line[k, 7] - 1 for k in range(8))
-    )
-    with pytest.raises(ConfigError, match="stretch"):
-        held.worst_stretch(50)
 
 
 def test_diversification_needs_joint_paths() -> None:

@@ -12,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.series import Dates, Finding, PriceSeries
-from forecasting.sources.quality import Bars, examine, lone_gaps, quality_report, session_gaps
+from forecasting.sources.quality import Bars, examine, lone_gaps, session_gaps
 
 NAMES = ("open", "high", "low", "close", "volume")
+
+
+def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Finding, ...]:
+    """Return what is found in a series; compared with the sessions of its exchange, too."""
+    columns = {name: np.ascontiguousarray(series[name]) for name in series.columns}
+    found = examine(Bars(series.ds, columns, series.freq, series.tz))
+    gaps = session_gaps(series) if sessions else None
+    return found if gaps is None else (*found, gaps)
 
 
 def weekdays(count: int, start: str = "2015-01-05") -> Dates:

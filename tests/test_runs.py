@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from forecasting.config import RunConfig
 from forecasting.errors import DataError, SourceError
@@ -21,8 +22,8 @@ from forecasting.store import RunStore, store_path
 from forecasting.store.differences import differences
 from forecasting.store.runs import (
     Curves,
+    RunRecord,
     packed,
-    read_record,
     recorded,
     recorded_backtest,
     restored,
@@ -220,9 +221,10 @@ def test_hostile_curves_and_records_are_refused() -> None:
         '{"version": 2}',
         "[" * 100_000,
     ):
-        with pytest.raises(DataError, match="damaged"):
-            read_record(text)
-    assert read_record(record.model_dump_json()) == record
-    marked = read_record(record.model_dump_json().replace("GRU ties", "<img src='x'>p < 0.001<b>"))
+        with pytest.raises(ValidationError):
+            RunRecord.model_validate_json(text)
+    stored = record.model_dump_json()
+    assert RunRecord.model_validate_json(stored) == record
+    marked = RunRecord.model_validate_json(stored.replace("GRU ties", "<img src='x'>p < 0.001<b>"))
     assert marked.verdict.sentence.startswith("‹img src='x'>p < 0.001‹b>")
     assert unpacked(record, packed(unpacked(record, curves))).forecasts[0].symbol == "AAA"

@@ -460,12 +460,6 @@ class Chart(QWidget):
                     axis.set_look(self.theme, self._font)
                     axis.faults = self._faults
 
-    def set_font_size(self, pixels: int) -> None:
-        """Set the size of all text, in logical pixels."""
-        self._font.setPixelSize(pixels)
-        self._apply_look()
-        self.mark_dirty()
-
     def lay_out(self, width: float, height: float) -> None:
         """Give the scene a size without showing the widget: what exports do."""
         self.resize(round(width), round(height))

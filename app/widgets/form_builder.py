@@ -35,7 +35,6 @@ from forecasting.config import Settings, choices, registry_of, value_titles
 from forecasting.errors import ConfigError
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
-WidgetT = TypeVar("WidgetT", bound=QWidget)
 
 _INT_MAX = 2**31 - 1
 _SMALLEST = 1e-9
@@ -400,11 +399,6 @@ class SettingsForm(QWidget, Generic[SettingsT]):
         whole.addWidget(self._folded)
         whole.addWidget(self._fault)
         self._leave_out()
-
-    @property
-    def advanced_shown(self) -> bool:
-        """Whether the advanced fields are unfolded."""
-        return self._fold.isChecked()
 
     def show_advanced(self, shown: bool) -> None:
         """Unfold or fold the advanced fields."""

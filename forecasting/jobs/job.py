@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 from forecasting.events import Event, FoldEnd, SplitMade
 from forecasting.generators import relay
 
-Job = Iterator[Event]
+Job = Generator[Event, None, None]
 
 
 def never() -> bool:

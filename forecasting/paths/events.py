@@ -12,7 +12,7 @@ import numpy as np
 
 from forecasting.errors import ConfigError
 from forecasting.paths.sampling import Paths
-from forecasting.series import Dates, Floats, Ints
+from forecasting.series import Dates, Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +106,6 @@ def reached(samples: Floats, level: Floats, *, upward: bool) -> Floats:
     return np.asarray(samples >= line if upward else samples <= line)
 
 
-def first_passage(samples: Floats, level: float | Floats, *, upward: bool) -> Ints:
-    """Return the step (from 1) at which each path [H, K] first touches a level, H + 1 where it
-    does not, shape [K].
-    """
-    line = np.broadcast_to(np.asarray(level, np.float64), (len(samples),))
-    hit = reached(samples, line, upward=upward)
-    return np.where(hit.any(axis=0), hit.argmax(axis=0) + 1, len(samples) + 1)
-
-
 def corridor(samples: Floats, low: Floats, high: Floats) -> Floats:
     """Return the probability that all closes up to each step lie between two levels [H], shape
     [H].
@@ -138,14 +129,6 @@ def extremes(samples: Floats, y0: float) -> tuple[Floats, Floats]:
     low = np.minimum.accumulate(np.minimum(samples, y0), axis=0)
     high = np.maximum.accumulate(np.maximum(samples, y0), axis=0)
     return low, high
-
-
-def beats(paths: Paths, series: int, other: int) -> Floats:
-    """Return the probability that one series has grown by more than another since the cutoff, by
-    step, shape [H].
-    """
-    growth = paths.samples[[series, other]] / paths.y0[[series, other], None, None]
-    return np.asarray((growth[0] > growth[1]).mean(axis=1), np.float64)
 
 
 def rank_probabilities(growth: Floats, ranks: int) -> Floats:

@@ -88,19 +88,6 @@ class Portfolio:
         """Return the largest fall from the highest value so far, by step and path, shape [H, K]."""
         return maximum_drawdown(self.value, 1.0)
 
-    def worst_stretch(self, bars: int) -> Floats:
-        """Return the worst change of value over so many consecutive bars within the horizon, as
-        a share, shape [K].
-        """
-        line = np.concatenate([np.ones((1, self.n_paths)), self.value])
-        if not 1 <= bars < len(line):
-            raise ConfigError(
-                f"A stretch of {bars} bars is not within {len(line) - 1}.", "Choose a shorter one."
-            )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            change = line[bars:] / line[:-bars] - 1
-        return np.asarray(change.min(axis=0), np.float64)
-
 
 def worst(value: Floats, level: float) -> Ints:
     """Return the indices of the worst 100 - ``level`` percent of values [K], at least one."""

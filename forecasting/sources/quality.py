@@ -135,27 +135,6 @@ class Bars:
         return self.ds.view(np.int64) // _DAY_US  # several times as fast as a cast to days
 
 
-def quality_report(series: PriceSeries, *, sessions: bool = False) -> tuple[Finding, ...]:
-    """Look a series over.
-
-    Parameters
-    ----------
-    series : PriceSeries
-    sessions : bool
-        Compare the bars with the sessions of the exchange too; this imports exchange_calendars,
-        which takes seconds.
-
-    Returns
-    -------
-    tuple of Finding
-        Nothing is changed: the action of each is ``kept``.
-    """
-    columns = {name: np.ascontiguousarray(series[name]) for name in series.columns}
-    found = examine(Bars(series.ds, columns, series.freq, series.tz))
-    gaps = session_gaps(series) if sessions else None
-    return found if gaps is None else (*found, gaps)
-
-
 def examine(bars: Bars) -> tuple[Finding, ...]:
     """Look bars over, without their exchange."""
     checks = (

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from forecasting.config import RunConfig, Settings
 from forecasting.errors import CandlecastError, DataError
@@ -731,20 +731,3 @@ def _number(value: float | None) -> float:
 
 def _checksum(text: str, curves: bytes) -> int:
     return zlib.crc32(curves, zlib.crc32(text.encode()))
-
-
-def read_record(text: str) -> RunRecord:
-    """Read a record that a file holds.
-
-    Raises
-    ------
-    DataError
-        Text that is no record of a run.
-    """
-    try:
-        return RunRecord.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(
-            f"A run is damaged: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}."
-        ) from error

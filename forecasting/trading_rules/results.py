@@ -136,11 +136,6 @@ class RulesJudged:
     holding_equity: Floats
     sentence: str
 
-    @property
-    def earned_more(self) -> tuple[str, ...]:
-        """Names of the rules that earned more than chance."""
-        return tuple(rule.name for rule in self.rules if rule.outcome == "more")
-
     def columns(self) -> Mapping[str, Any]:
         """Return every bar as rows: ``rule, unique_id, ds, close, position, decided, equity``.
 

@@ -10,8 +10,8 @@ from app.features.backtest.panel import BacktestPanel
 from app.features.model.panel import ModelPanel
 from app.features.spec import FeatureController
 from app.session import Session
-from app.tasks import auditing
 from app.theme import Theme
+from forecasting import jobs
 from forecasting.errors import CandlecastError
 from forecasting.events import AuditFinished, Progress
 
@@ -59,7 +59,9 @@ class AuditController(FeatureController):
         """Audit the checked series with the settings of the model form."""
         try:
             config = self._model.config()
-            self._session.begin("auditing", lambda panel: auditing(panel, config))
+            self._session.begin(
+                "auditing", lambda panel: lambda stop: jobs.audit(panel, config, stop)
+            )
         except CandlecastError as error:
             self.refused.emit(error)
             return

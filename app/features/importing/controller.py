@@ -12,11 +12,9 @@ from PySide6.QtWidgets import QMainWindow
 from app.features.importing.dialog import ImportDialog
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
-from app.tasks import understanding
 from app.theme import Theme
+from forecasting import jobs
 from forecasting.sources.options import AS_FOUND, ReadOptions, Request
-
-_ASIDE = "import"
 
 
 class ImportController(QObject):
@@ -95,7 +93,9 @@ class ImportController(QObject):
 
     def _read(self, path: str, options: ReadOptions) -> None:
         assert self.dialog is not None
-        task = self._session.background.run(understanding(path, options), "understand")
+        task = self._session.background.run(
+            lambda _stop: jobs.understand(path, options), "understand"
+        )
         task.yielded.connect(self.dialog.show_reading)
         task.failed.connect(self.dialog.show_failure)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
-from app.background import Failure, Job
+from app.background import Failure
 from app.features.inputs.dialog import InputsDialog, listed
 from app.features.inputs.explanation import ExplanationDialog
 from app.features.model.panel import ModelPanel
@@ -17,6 +17,7 @@ from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
+from forecasting import jobs
 from forecasting.attribution import Ablated, Explained
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event
@@ -96,8 +97,8 @@ class InputsController(FeatureController):
             )
             return
         network: TrainedNetwork = finished.forecaster  # type: ignore[assignment]
-        job = _explaining(finished.result.panel, network)
-        task = self._session.background.run(job, _WHY)
+        panel = finished.result.panel
+        task = self._session.background.run(lambda _stop: _explained(panel, network), _WHY)
         task.yielded.connect(self._show)
         task.failed.connect(self._fail)
 
@@ -166,14 +167,8 @@ class InputsController(FeatureController):
             self.explanation.raise_()
 
 
-def _explaining(panel: Panel, network: TrainedNetwork) -> Job:
-    """Return the job that explains the forecast of a network, and what its inputs add."""
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.explain(panel, network)
-        if network.covariates is not None:
-            yield from jobs.ablate(panel, network)
-
-    return job
+def _explained(panel: Panel, network: TrainedNetwork) -> Generator[Event, None, None]:
+    """Explain the forecast of a network, and measure what its inputs add."""
+    yield from jobs.explain(panel, network)
+    if network.covariates is not None:
+        yield from jobs.ablate(panel, network)

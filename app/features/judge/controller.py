@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
-from app.background import Job
 from app.features.evaluation.controller import EvaluationController
 from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
 from app.theme import Theme
+from forecasting import jobs
 from forecasting.errors import CandlecastError
-from forecasting.events import Event, Progress
-from forecasting.series import Panel
+from forecasting.events import Progress
 
 if TYPE_CHECKING:  # what reads forecasts is imported when a file of them is opened
     from app.features.judge.dialog import JudgeDialog
@@ -171,15 +170,19 @@ class JudgeController(FeatureController):
 
     def _read(self, path: str, options: ForecastOptions) -> None:
         assert self.dialog is not None
-        task = self._session.background.run(_previewing(path, options), _PREVIEW)
+        task = self._session.background.run(
+            lambda _stop: jobs.preview_forecasts(path, options), _PREVIEW
+        )
         task.yielded.connect(self._show)
         task.failed.connect(self.dialog.show_failure)
 
     def _judge(self) -> None:
         assert self.dialog is not None
+        path, options, beside = self.dialog.path, self.dialog.options, self.dialog.beside
         prices = self._session.panel if self.dialog.uses_prices else None
-        job = _judging(self.dialog.path, prices, self.dialog.options, self.dialog.beside)
-        task = self._session.background.run(job, _JUDGE)
+        task = self._session.background.run(
+            lambda stop: jobs.judge_forecasts(path, prices, options, stop, baselines=beside), _JUDGE
+        )
         task.yielded.connect(self._show)
         task.failed.connect(self.dialog.show_failure)
 
@@ -204,25 +207,3 @@ class JudgeController(FeatureController):
         for key in (_PREVIEW, _JUDGE):
             self._session.background.cancel(key)
         self.dialog = None
-
-
-def _previewing(path: str, options: ForecastOptions) -> Job:
-    """Return the job that tells how a file of forecasts is read."""
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.preview_forecasts(path, options)
-
-    return job
-
-
-def _judging(path: str, prices: Panel | None, options: ForecastOptions, beside: str) -> Job:
-    """Return the job that judges a file of forecasts."""
-
-    def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-        from forecasting import jobs
-
-        yield from jobs.judge_forecasts(path, prices, options, should_stop, baselines=beside)
-
-    return job

@@ -160,8 +160,6 @@ COLUMNS: tuple[Column, ...] = (
         editable=True,
     ),
 )
-#: Keys of the columns that are shown before the user chooses.
-DEFAULT = tuple(column.key for column in COLUMNS)
 
 
 def column_groups() -> dict[str, tuple[Column, ...]]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
-from app.background import Failure, Job
+from app.background import Failure
 from app.charts.search import TrialPoint
 from app.features.search.panel import SearchPanel
 from app.features.search.table import titles_of
 from app.features.spec import FeatureContext, FeatureController
 from app.model_titles import model_title
+from forecasting import jobs
 from forecasting.config import RunConfig
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import Event, Progress, RunFinished
@@ -22,7 +23,7 @@ from forecasting.series import Panel
 from forecasting.store import SearchStore, StoredSearch, store_path
 
 if TYPE_CHECKING:
-    from forecasting.search import SearchFinished, TrialEnded
+    from forecasting.search import SearchFinished, SearchPlan, SearchSpace, TrialEnded
 
 _UNFINISHED = "unfinished-search"
 
@@ -113,7 +114,7 @@ class SearchController(FeatureController):
                 arena=arena,
                 only=names,
             )
-            self._begin(config, budget.blocks, _searching(config, plan, None, self._pausing))
+            self._begin(config, plan, None)
         except CandlecastError as error:
             self.refused.emit(error)
 
@@ -125,8 +126,7 @@ class SearchController(FeatureController):
 
         try:
             config, space, plan = described_search(self._unfinished.search)
-            job = _searching(config, plan, space, self._pausing)
-            self._begin(config, plan.blocks, job)
+            self._begin(config, plan, space)
         except CandlecastError as error:
             self.refused.emit(error)
 
@@ -153,19 +153,26 @@ class SearchController(FeatureController):
         if trial is None:
             return
         try:
-            self._session.begin("tuning", _opening(self._config, trial, self._blocks))
+            config, blocks = self._config, self._blocks
+            self._session.begin(
+                "tuning", lambda panel: lambda stop: _opened(panel, config, trial, blocks, stop)
+            )
         except CandlecastError as error:
             self.refused.emit(error)
 
     def _trial(self, number: int) -> TrialEnded | None:
         return next((trial for trial in self.trials if trial.number == number), None)
 
-    def _begin(self, config: RunConfig, blocks: int, make: Callable[[Panel], Job]) -> None:
+    def _begin(self, config: RunConfig, plan: SearchPlan, space: SearchSpace | None) -> None:
         self._pausing.clear()
         self._context.presets.open("search")
-        self._session.begin("tuning", make)
+        pausing = self._pausing.is_set
+        self._session.begin(
+            "tuning",
+            lambda panel: lambda stop: jobs.search(panel, config, plan, space, stop, pausing),
+        )
         self._under_way = True
-        self._config, self._blocks = config, blocks
+        self._config, self._blocks = config, plan.blocks
         self.trials, self.baselines, self.result = [], {}, None
         self._panel.show_verdict(())
         self._panel.show_progress(Progress(0, 0, self.tr("Preparing the engine")))
@@ -308,51 +315,26 @@ def _is_of(search: StoredSearch, symbols: tuple[str, ...]) -> bool:
     return isinstance(names, list) and bool(names) and set(map(str, names)) <= set(symbols)
 
 
-def _searching(
-    config: RunConfig, plan: object, space: object, pausing: threading.Event
-) -> Callable[[Panel], Job]:
-    """Return what makes the job that searches."""
+def _opened(
+    panel: Panel,
+    config: RunConfig,
+    trial: TrialEnded,
+    blocks: int,
+    should_stop: Callable[[], bool],
+) -> Generator[Event, None, None]:
+    """Train a trial again and store it as a run."""
+    from forecasting.store import RunStore
+    from forecasting.store.runs import recorded
 
-    def make(panel: Panel) -> Job:
-        def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-            from forecasting import jobs
-
-            yield from jobs.search(
-                panel,
-                config,
-                plan,  # type: ignore[arg-type]
-                space,  # type: ignore[arg-type]
-                should_stop,
-                pausing.is_set,
-            )
-
-        return job
-
-    return make
-
-
-def _opening(config: RunConfig, trial: TrialEnded, blocks: int) -> Callable[[Panel], Job]:
-    """Return what makes the job that trains a trial again and stores it as a run."""
-
-    def make(panel: Panel) -> Job:
-        def job(should_stop: Callable[[], bool]) -> Generator[Event, None, None]:
-            from forecasting import jobs
-            from forecasting.store import RunStore
-            from forecasting.store.runs import recorded
-
-            for event in jobs.train_trial(panel, config, trial.config, blocks, should_stop):
-                if isinstance(event, RunFinished):
-                    record, curves, outcomes = recorded(event.result)
-                    # These are not all bars of the series, so that their hash is no other's.
-                    series = [item.model_copy(update={"fingerprint": ""}) for item in record.series]
-                    record = record.model_copy(update={"series": tuple(series)})
-                    text = f"Trial {trial.number} of a search: judged on validation blocks"
-                    with RunStore() as store:
-                        run = store.add(record, curves, outcomes, text)
-                    yield TrialOpened(run.key)
-                elif isinstance(event, Progress):
-                    yield replace(event, message=f"Trial {trial.number} again")
-
-        return job
-
-    return make
+    for event in jobs.train_trial(panel, config, trial.config, blocks, should_stop):
+        if isinstance(event, RunFinished):
+            record, curves, outcomes = recorded(event.result)
+            # These are not all bars of the series, so that their hash is no other's.
+            series = [item.model_copy(update={"fingerprint": ""}) for item in record.series]
+            record = record.model_copy(update={"series": tuple(series)})
+            text = f"Trial {trial.number} of a search: judged on validation blocks"
+            with RunStore() as store:
+                run = store.add(record, curves, outcomes, text)
+            yield TrialOpened(run.key)
+        elif isinstance(event, Progress):
+            yield replace(event, message=f"Trial {trial.number} again")

@@ -14,13 +14,11 @@ from app.background import Failure
 from app.features.watchlist.controller import WatchlistController, ticker_options
 from app.preferences import Preferences
 from app.session import Session
-from app.tasks import cached_tickers
 from app.watchlist import Choice
 from app.widgets.ticker_field import TickerDialog
+from forecasting import jobs
 from forecasting.events import TickersHeld
 from forecasting.sources.options import Request, TickerOptions
-
-_ASIDE = "tickers"
 
 
 class TickerController(QObject):
@@ -118,7 +116,7 @@ class TickerController(QObject):
             self._field.selectAll()
 
     def _ask_recent(self) -> None:
-        task = self._session.background.run(cached_tickers, "cached-tickers")
+        task = self._session.background.run(lambda _stop: jobs.cached_tickers(), "cached-tickers")
         task.yielded.connect(self._show_recent)
         task.failed.connect(self._show_failure)
 

@@ -19,8 +19,8 @@ from app.features.training.panel import TrainingPanel
 from app.features.training.resume_bar import ResumeBar
 from app.features.watchlist.controller import WatchlistController
 from app.session import Session
-from app.tasks import unfinished
 from app.theme import LIGHT, Theme
+from forecasting import jobs
 from forecasting.errors import CandlecastError, ConfigError
 from forecasting.events import LearningRatesTried, TrainingKept
 
@@ -103,7 +103,7 @@ class TrainingController(QObject):
 
     def start(self) -> None:
         """Look for trainings that were cut short."""
-        task = self._session.background.run(unfinished, "unfinished")
+        task = self._session.background.run(lambda _stop: jobs.unfinished(), "unfinished")
         task.yielded.connect(self._add_offer)
         task.failed.connect(self._report)
 
