@@ -359,7 +359,7 @@ def _testing(
             resume=None if why else folder,
         )
         try:
-            with contextlib.closing(running) as events:  # type: ignore[type-var]
+            with contextlib.closing(running) as events:
                 for event in events:
                     if (
                         isinstance(event, BacktestFinished)
