@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -41,11 +39,10 @@ def epoch(number: int) -> EpochEnd:
     return EpochEnd(number, 10, 1.0, 1.0, 0, 1.0, 1e-3, 0.5, 0.0, 0.1)
 
 
-class FakeJobs(ModuleType):
+class FakeJobs:
     """Jobs that a test steers: each waits at its gate."""
 
     def __init__(self) -> None:
-        super().__init__("forecasting.jobs")
         self.engine_gate, self.load_gate = threading.Event(), threading.Event()
         self.engine_gate.set()
         self.load_gate.set()
@@ -96,8 +93,8 @@ class FakeJobs(ModuleType):
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> FakeJobs:
     fake = FakeJobs()
-    monkeypatch.setitem(sys.modules, "forecasting.jobs", fake)
-    monkeypatch.setattr("forecasting.jobs", fake, raising=False)
+    for name in ("warm_up", "load", "autosave_path", "train"):
+        monkeypatch.setattr(f"forecasting.jobs.{name}", getattr(fake, name))
     return fake
 
 
@@ -247,7 +244,7 @@ def test_a_fault_in_training_is_told_and_ends_idle(
         yield epoch(0)
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(jobs, "train", broken)
+    monkeypatch.setattr("forecasting.jobs.train", broken)
     loaded(qtbot, session)
     _states, _events, failures = heard(session)
     session.train(RunConfig())
@@ -286,20 +283,20 @@ def test_select_checks_the_place(qtbot: Any, session: Session) -> None:
 
 
 def test_cycles_are_freed_in_the_thread_of_the_window_only(
-    qtbot: Any, session: Session, jobs: FakeJobs
+    qtbot: Any, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Cycle:
         def __init__(self) -> None:
             self.itself = self
 
-    def wasteful(panel: Panel, config: RunConfig, should_stop: Stop) -> Iterator[Event]:
+    def wasteful(*_args: object, **_files: object) -> Iterator[Event]:
         for _ in range(20_000):
             Cycle()
         yield Notice("done")
 
     freed: list[int] = []
     gc.enable()
-    jobs.train = wasteful  # type: ignore[method-assign]
+    monkeypatch.setattr("forecasting.jobs.train", wasteful)
     loaded(qtbot, session)
     qtbot.waitUntil(lambda: session.threads == 0)
     for _ in range(50):

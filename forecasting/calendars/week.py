@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting.calendars.remembered import remembered
 from forecasting.series import Dates, Floats, Ints
 
 Mask = npt.NDArray[np.bool_]
@@ -293,12 +294,8 @@ def trading_week(seen: Dates) -> TradingWeek:
     """Return the trading week of days with bars, increasing, each once: the same object for the
     same days, which the series of a panel share.
     """
-    return _week_of(seen.astype("datetime64[D]", copy=False).tobytes())
-
-
-@lru_cache(maxsize=32)
-def _week_of(days: bytes) -> TradingWeek:
-    return TradingWeek(np.frombuffer(days, "datetime64[D]"))
+    days = seen.astype("datetime64[D]")
+    return remembered(days, ("week",), lambda: TradingWeek(days))
 
 
 def _periods(seen: Dates) -> Iterator[tuple[np.datetime64, Mask]]:
