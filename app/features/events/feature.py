@@ -21,7 +21,7 @@ EVENTS = FeatureSpec(
             "",
             "Mark dividends (D), splits (S) and earnings reports (E) at the foot of the chart",
             switch=True,
-            before=">Dra&w:draw-",
+            after="past_outside",
         )
     },
 )
