@@ -13,6 +13,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from window_bench import idle, rested, wait, window
 
+from app.features.evaluation.days import day_of
 from app.features.judge.dialog import JudgeDialog
 from app.window.workbench import Workbench
 from forecasting.imported_forecasts.recognition import holds_forecasts, names_say_forecasts
@@ -87,7 +88,7 @@ def test_a_dropped_file_of_forecasts_is_judged(bench: Workbench, tmp_path: Path)
 def test_what_is_open_is_settled_in_the_dialog(bench: Workbench, tmp_path: Path) -> None:
     path = forecasts(tmp_path, lower=Y[:-1] * 0.98, upper=Y[:-1] * 1.06)
     dialog = opened(bench, path)
-    wait(lambda: "--band-level" in dialog.text)
+    wait(lambda: "Level of bands without one" in dialog.text)
     assert not dialog.judge.isEnabled()
     dialog.level.setValue(90)
     wait(dialog.judge.isEnabled)
@@ -125,8 +126,52 @@ def test_prices_are_no_forecasts(tmp_path: Path) -> None:
     assert not names_say_forecasts(["ds", "y"])
     assert not names_say_forecasts(["Date", "Close", "52w high", "52w low", "Prediction"])
     assert names_say_forecasts(["unique_id", "ds", "cutoff", "y", "LSTM"])
+    assert not names_say_forecasts(["Date", "Close", "Upper", "Middle", "Lower"])
     assert names_say_forecasts(["timestamp", "0.1", "0.5", "0.9"])
+    assert names_say_forecasts(["Date", "Actual", "Model A", "lower", "upper"])
+    assert names_say_forecasts(["Date", "Close", "LSTM"])
     path = tmp_path / "prices.csv"
     pd.DataFrame({"Date": DS.astype(str), "Close": Y}).to_csv(path, index=False)
     assert not holds_forecasts(path)
     assert not holds_forecasts(tmp_path / "none.csv")
+
+
+def test_a_day_of_the_judgement_leads_to_the_chart(bench: Workbench, tmp_path: Path) -> None:
+    path = forecasts(tmp_path)
+    dialog = opened(bench, path)
+    wait(dialog.judge.isEnabled)
+    judged(bench, dialog)
+    shown = bench.features["judge"].shown
+    own = shown.found.models["forecasts"].own
+    assert "AAA" not in own.symbol, "the actual values in the file have judged"
+    day = day_of(own, 40)
+    shown.late.content.day_chosen.emit(day)
+    wait(lambda: bench.chart.forecasts.origin.forecast is not None)
+    origin = bench.chart.forecasts.origin.forecast
+    assert (origin.cutoff, origin.model) == (day.cutoff, "forecasts")
+    assert bench.session.series.symbol == day.symbol
+    assert bench.session.panel.symbols == ("AAA",), "what is trained stays"
+    idle(bench)
+    assert bench.chart.series.symbol == day.symbol
+    assert not bench.layout.stepper.isHidden()
+    bench.layout.stepper.close_requested.emit()
+    assert bench.chart.forecasts.origin.forecast is None
+    bench.actions["judgement"].trigger()
+    assert shown.isVisible()
+    shown.close()
+    bench.session.select(0)
+
+
+def test_a_day_is_shown_on_the_prices_of_the_watchlist(bench: Workbench, tmp_path: Path) -> None:
+    dialog = opened(bench, forecasts(tmp_path))
+    wait(dialog.judge.isEnabled)
+    dialog.truth.setCurrentIndex(dialog.truth.findData("prices"))
+    judged(bench, dialog)
+    shown = bench.features["judge"].shown
+    rows = len(bench.session.watchlist)
+    day = day_of(shown.found.models["forecasts"].own, 7)
+    shown.late.content.page.day_chosen.emit(day)
+    assert bench.session.series.symbol == "AAA"
+    assert bench.chart.forecasts.origin.forecast.cutoff == day.cutoff
+    assert len(bench.session.watchlist) == rows
+    shown.close()

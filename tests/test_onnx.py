@@ -23,6 +23,7 @@ BARS = 300
 DS = np.busday_offset("2020-01-01", np.arange(BARS), roll="forward").astype("datetime64[us]")
 KINDS: dict[str, dict[str, Any]] = {
     "rnn": {"model": "rnn"},
+    "relu": {"model": "rnn", "activation": "relu"},
     "gru": {"model": "gru", "layers": 2, "layer_norm": True, "residual": True},
     "lstm": {"model": "lstm", "bidirectional": True},
     "members": {"model": "lstm", "members": 2},

@@ -295,7 +295,7 @@ class ForecastArtist:
 
 class TruthArtist:
     """What happened after a forecast: a dot at each close that its widest band held, a ring at each
-    that it missed.
+    that it missed; dots alone where the forecast has no band.
 
     Attributes
     ----------
@@ -327,7 +327,7 @@ class TruthArtist:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         low, high = (limit[1:] for limit in self.fan.widest())
         columns, rows = frame.px(self.fan.x[1:]), frame.py(self.closes)
-        hits = within(low, self.closes, high)
+        hits = within(low, self.closes, high) | (not self.fan.bands)
         for index in np.flatnonzero(np.isfinite(self.closes)):
             inside = bool(hits[index])
             painter.setPen(

@@ -96,7 +96,9 @@ class PastForecastArtist:
 
     def entries(self, theme: Theme) -> list[Entry]:
         """Return what the legend says of it."""
-        return [] if self.fan is None else truth_entries(theme)
+        if self.fan is None:
+            return []
+        return truth_entries(theme)[: 2 if self.fan.bands else 1]
 
     def read(self, bar: int) -> str:
         """Return what was forecast for a bar, "" for bars that it does not reach."""

@@ -567,6 +567,7 @@ class Workbench(QObject):
         self.dates_controller.notified.connect(self.banner.show_notice)
         self.from_here.notified.connect(self.banner.show_notice)
         self.past_forecasts.notified.connect(self.banner.show_notice)
+        self.features["judge"].day_requested.connect(self.past_forecasts.show_judged)
         self.backtest_controller.notified.connect(self.banner.show_notice)
         self.view_controller.color_also(self.drawings_controller.set_theme)
         for show in (self.running.show_run, self.past_forecasts.show_past):

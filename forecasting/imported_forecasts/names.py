@@ -117,6 +117,13 @@ _ACTUAL = words_of(
     "actual actuals real true truth observed realized realised ytrue ytest gt groundtruth "
     "tatsachlich tatsaechlich tatsachlicher istwert reel reelle observe observado effettivo reale"
 )
+#: Models that people forecast prices with; none of these words names anything in a file of prices.
+_MODELS = words_of(
+    """lstm bilstm gru bigru rnn transformer tft nbeats nhits patchtst deepar informer autoformer
+    itransformer tsmixer arima sarima sarimax autoarima autoets prophet neuralprophet xgboost
+    lightgbm lgbm catboost naive seasonalnaive kronos chronos timesfm timegpt moirai tirex
+    fracast"""
+)
 _LIMITS = words_of("ci pi interval bound limit limite borne grenze intervalle intervalo intervallo")
 _MEAN = words_of("mean average avg expected")
 _CHANGES = words_of(
@@ -230,6 +237,16 @@ def read_name(text: str) -> ColumnName:
         if any(role == "close" for role, _ in role_ranks().get(name, ()))
         else _kind_of_price(name)
     )
+
+
+def says_actual(text: str) -> bool:
+    """Tell whether the name of a column says in words that it is what really happened."""
+    return bool(set(plain(text).split()) & _ACTUAL)
+
+
+def names_model(text: str) -> bool:
+    """Tell whether the name of a column is that of a well-known model."""
+    return bool(set(plain(text).split()) & _MODELS)
 
 
 def _unaccented(text: str) -> str:

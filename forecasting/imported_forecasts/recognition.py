@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forecasting.errors import CandlecastError
-from forecasting.imported_forecasts.names import read_name
+from forecasting.imported_forecasts.names import names_model, read_name, says_actual
 from forecasting.sources.files.container import Opened, inspect_file
 from forecasting.sources.files.text import detect_encoding
 
@@ -39,19 +39,23 @@ def holds_forecasts(path: str | Path) -> bool:
 def names_say_forecasts(names: Sequence[str]) -> bool:
     """Tell whether the names of columns are those of forecasts.
 
-    They are where quantiles or bands have levels, where a cutoff stands beside other dates, and
-    where a forecast stands beside what happened.
+    They are where quantiles or bands have levels, where a cutoff stands beside other dates, where a
+    forecast or a well-known model stands beside what happened, and where limits stand beside what
+    is said to have happened.
     """
     kinds = Counter(read_name(name).kind for name in names if name.strip())
     texts = [name for name in map(read_name, names) if name.kind in ("quantile", "lower", "upper")]
     levels = sum(name.level > 0 for name in texts)
     dated = kinds["ds"] + kinds["target_ds"]
     forecast = kinds["point"] + kinds["mean"]
+    actual, model = any(map(says_actual, names)), any(map(names_model, names))
     return bool(
         (levels > 1 and (dated or kinds["step"]))
         or (kinds["cutoff"] and dated)
         or (kinds["level"] and kinds["value"] and dated)
         or (forecast and kinds["y"])
+        or (model and dated and (kinds["y"] or kinds["price"]))
+        or (actual and dated and kinds["lower"] and kinds["upper"])
     )
 
 

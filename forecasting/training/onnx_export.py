@@ -181,7 +181,7 @@ def _compare(model: Any, graph: _Graph, example: tuple[Tensor, ...], names: list
     fed = {n: x.cpu().numpy() for n, x in zip(names, example, strict=True) if n in given}
     try:
         got = np.asarray(ReferenceEvaluator(model).run(None, fed)[0])
-    except NotImplementedError:  # such as of a layer that reads in both directions
+    except (NotImplementedError, RuntimeError):  # layers in both directions, other activations
         return
     with torch.no_grad():
         wanted = graph(*example).cpu().numpy()

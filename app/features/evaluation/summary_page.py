@@ -187,7 +187,11 @@ class SummaryPage(QWidget):
         self._symbol = symbol if symbol in known else str(first.symbol[0])
         self._outcomes = first.of(self._symbol)
         self.chart.show_outcomes(self._outcomes)
-        words = self.tr("{symbol}: forecast range {step} bars ahead, and what happened")
+        words = (
+            self.tr("{symbol}: forecast range {step} bars ahead, and what happened")
+            if first.horizon > 1
+            else self.tr("{symbol}: forecast range of the next bar, and what happened")
+        )
         self._caption.setText(words.format(symbol=self._symbol, step=first.horizon))
 
     def set_theme(self, theme: Theme) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from app.actions import Actions
 from app.features.evaluation.controller import EvaluationController
+from app.features.judge.actual_prices import prices_within, shows
 from app.features.spec import FeatureController
 from app.preferences import Preferences
 from app.session import Session
@@ -17,8 +19,10 @@ from app.theme import Theme
 from forecasting import jobs
 from forecasting.errors import CandlecastError
 from forecasting.events import Progress
+from forecasting.series import Outcomes
 
 if TYPE_CHECKING:  # what reads forecasts is imported when a file of them is opened
+    from app.features.evaluation.days import Day
     from app.features.judge.dialog import JudgeDialog
     from app.features.judge.panel import JudgementWindow
     from forecasting.imported_forecasts.options import ForecastOptions
@@ -43,7 +47,11 @@ class JudgeController(FeatureController):
     ----------
     dialog : JudgeDialog or None
         The dialog while it is open.
+    day_requested : Signal
+        :class:`Outcomes` of a model and the day of one of its forecasts, whose series is shown.
     """
+
+    day_requested = Signal(object, object)
 
     def __init__(
         self, window: QMainWindow, session: Session, actions: Actions, preferences: Preferences
@@ -54,6 +62,7 @@ class JudgeController(FeatureController):
         self.dialog: JudgeDialog | None = None
         self._shown: JudgementWindow | None = None
         actions["judge"].triggered.connect(lambda _checked=False: self.ask())
+        actions["judgement"].triggered.connect(lambda _checked=False: self.show_last())
 
     @property
     def shown(self) -> JudgementWindow:
@@ -67,6 +76,7 @@ class JudgeController(FeatureController):
             self._shown.report_requested.connect(self._ask_report)
             self._shown.export_requested.connect(self._ask_export)
             self._shown.journal_requested.connect(self.enter_journal)
+            self._shown.day_chosen.connect(self.show_day)
             if self._theme:
                 self._shown.set_theme(self._theme)
         return self._shown
@@ -141,6 +151,47 @@ class JudgeController(FeatureController):
             self.refused.emit(error)
             return
         self.notified.emit(self.tr("Forecasts entered in the journal: {n}.").format(n=added), "")
+
+    def show_last(self) -> None:
+        """Bring the last judgement to the front, or ask for forecasts where there is none."""
+        if self._shown is None or self._shown.found is None:
+            self.ask()
+            return
+        self._shown.show()
+        self._shown.raise_()
+        self._shown.activateWindow()
+
+    def show_day(self, day: Day) -> None:
+        """Show a day of the model in the judgement on the chart of the prices that judged it;
+        where they are not on the watchlist, the actual values in the file are read into it first.
+        """
+        model, found = self.shown.model, self.shown.found
+        if model is None or found is None:
+            return
+        if self._go_to(model.own, day):
+            return
+        request = prices_within(found.imported)
+        words = self.tr("{symbol} is not loaded, so that the chart cannot show it.").format(
+            symbol=day.symbol
+        )
+        if request is None or self._session.state not in ("idle", "loading"):
+            self.notified.emit(words, self.tr("Load its prices, then choose the day again."))
+            return
+        loading = self._session.load((request,), "as_before")
+        loading.loaded.connect(lambda: self._go_to(model.own, day) or self.notified.emit(words, ""))
+
+    def _go_to(self, outcomes: Outcomes, day: Day) -> bool:
+        """Show a day on the chart; False where the watchlist does not have its prices."""
+        rows = self._session.watchlist.rows
+        place = next((n for n, row in enumerate(rows) if shows(row.series, outcomes, day)), None)
+        if place is None:
+            return False
+        if self._session.selected != place:
+            self._session.select(place)
+        self.day_requested.emit(outcomes, day)
+        self._window.raise_()
+        self._window.activateWindow()
+        return True
 
     def _written(self, path: str | Path, write: Callable[[], None]) -> bool:
         try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
-    QFormLayout,
+    QGridLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -50,6 +53,31 @@ _ROLES = (
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("JudgeDialog", text)
+
+
+def _fields_of_flags() -> dict[str, str]:
+    """Return the flags that hints name, and the fields that stand for them here."""
+    return {
+        "columns": _tr("Is read as"),
+        "cutoff": _tr("Cutoff"),
+        "horizon": _tr("Horizon in rows"),
+        "step": _tr("Step between cutoffs"),
+        "band-level": _tr("Level of bands without one"),
+        "name": _tr("Name of the model"),
+        "date-format": _tr("Date format"),
+        "scale": _tr("All values are prices"),
+    }
+
+
+def in_fields(hint: str) -> str:
+    """Return a hint with the fields of the dialog in place of the flags of the command line."""
+    words = _fields_of_flags()
+
+    def field(found: re.Match[str]) -> str:
+        name = words.get(found["flag"])
+        return f"\u201c{name}\u201d" if name else found[0]
+
+    return re.sub(r"--(?P<flag>[a-z]+(?:-[a-z]+)*)", field, hint)
 
 
 def _role_words() -> dict[str, str]:
@@ -93,7 +121,14 @@ class ColumnTable(QTableWidget):
         self.setColumnWidth(2, 250)
 
     def show_columns(self, preview: ForecastsPreview) -> None:
-        """Show the columns with the roles that were found."""
+        """Show the columns with the roles that were found.
+
+        Those that are there already are left alone: their list may be open, or be typed into.
+        """
+        names = [column.name for column in preview.columns[:_MOST_COLUMNS]]
+        if names == [self.item(row, 0).text() for row in range(self.rowCount())]:
+            self._show_roles([column.label for column in preview.columns])
+            return
         with QSignalBlocker(self):
             self.setRowCount(0)
             self.setRowCount(min(len(preview.columns), _MOST_COLUMNS))
@@ -104,6 +139,18 @@ class ColumnTable(QTableWidget):
                     item.setToolTip(literal(text))
                     self.setItem(row, index, item)
                 self.setCellWidget(row, 2, self._field(column.name, column.label))
+
+    def _show_roles(self, roles: Sequence[str]) -> None:
+        """Show other roles where nobody is choosing one."""
+        for row in range(self.rowCount()):
+            field = self.cellWidget(row, 2)
+            assert isinstance(field, QComboBox)
+            if field.hasFocus() or field.view().isVisible() or self.role(row) == roles[row]:
+                continue
+            if field.findData(roles[row]) < 0:
+                words = _tr("forecast: {role}").format(role=roles[row])
+                field.addItem(words, roles[row])
+            field.setCurrentIndex(field.findData(roles[row]))
 
     def roles(self) -> dict[str, str | int]:
         """Return role to index of column, as a user settles them; several unused ones by ``|``."""
@@ -199,7 +246,8 @@ class JudgeDialog(QDialog):
         self.cutoff, self.name = QLineEdit(), QLineEdit()
         self.baselines = QLineEdit("auto")
         self.horizon, self.step, self.level = QSpinBox(), QSpinBox(), QDoubleSpinBox()
-        self.truth = QComboBox()
+        self.truth, self.date_format = QComboBox(), QLineEdit()
+        self.prices_all = QCheckBox(_tr("&All values are prices, however far from the others"))
         self._lay_out()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -220,6 +268,8 @@ class JudgeDialog(QDialog):
                 "step": self.step.value(),
                 "band_level": self.level.value(),
                 "name": self.name.text().strip(),
+                "date_format": self.date_format.text().strip(),
+                "scale": "prices" if self.prices_all.isChecked() else "auto",
             }
         )
 
@@ -280,7 +330,7 @@ class JudgeDialog(QDialog):
         self._summary.setProperty("role", "danger" if fault else "heading")
         self._summary.style().unpolish(self._summary)
         self._summary.style().polish(self._summary)
-        self._hint.setText(hint)
+        self._hint.setText(in_fields(hint))
         self._hint.setVisible(bool(hint))
 
     def set_theme(self, theme: Theme) -> None:
@@ -294,7 +344,7 @@ class JudgeDialog(QDialog):
 
     def _choose_truth(self, preview: ForecastsPreview) -> None:
         """Offer what the forecasts can be judged by; the prices where the file has nothing."""
-        if self._chosen:
+        if self._chosen or preview.message:
             return
         own = _tr("the actual values in the file")
         with QSignalBlocker(self.truth):
@@ -335,11 +385,10 @@ class JudgeDialog(QDialog):
         rows.addWidget(self._noticed, 1)
         rows.addWidget(self._button_row())
 
-    def _fields(self) -> QFormLayout:
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    def _fields(self) -> QGridLayout:
         self.cutoff.setPlaceholderText(_tr("as the file says; or a date for all, 2024-01-31"))
         self.name.setPlaceholderText(_tr("as the file says"))
+        self.date_format.setPlaceholderText(_tr("as the dates say; or dmy, mdy, %d.%m.%Y"))
         for field, most, words in (
             (self.horizon, 1000, _tr("as the file says")),
             (self.step, 1000, _tr("as many as the horizon")),
@@ -349,26 +398,46 @@ class JudgeDialog(QDialog):
         self.level.setRange(0, 99.9)
         self.level.setSuffix(" %")
         self.level.setSpecialValueText(_tr("as the file says"))
-        self.truth.activated.connect(self._truth_chosen)
-        for line in (self.cutoff, self.name):
-            line.editingFinished.connect(self._rest_start)
-        for spin in (self.horizon, self.step, self.level):
-            indent(spin)
-            spin.valueChanged.connect(self._rest_start)
-        form.addRow(_tr("&Judged by"), self.truth)
-        form.addRow(_tr("C&utoff"), self.cutoff)
-        form.addRow(_tr("&Horizon in rows"), self.horizon)
-        form.addRow(_tr("&Step between cutoffs"), self.step)
-        form.addRow(_tr("&Level of bands without one"), self.level)
-        form.addRow(_tr("&Name of the model"), self.name)
         self.baselines.setToolTip(
             _tr(
                 "Names with commas between them: auto, all, random-walk, ...; of others fracast, "
                 "folder:PATH, statsforecast:NAME, sktime:NAME"
             )
         )
-        form.addRow(_tr("&Beside"), self.baselines)
-        return form
+        self.truth.setEnabled(False)
+        self.truth.activated.connect(self._truth_chosen)
+        self.prices_all.toggled.connect(self._rest_start)
+        for line in (self.cutoff, self.name, self.date_format):
+            line.editingFinished.connect(self._rest_start)
+        for spin in (self.horizon, self.step, self.level):
+            indent(spin)
+            spin.valueChanged.connect(self._rest_start)
+        return self._grid(
+            (_tr("&Judged by"), self.truth, _tr("&Beside"), self.baselines),
+            (_tr("C&utoff"), self.cutoff, _tr("&Name of the model"), self.name),
+            (_tr("&Horizon in rows"), self.horizon, _tr("&Step between cutoffs"), self.step),
+            (
+                _tr("&Level of bands without one"),
+                self.level,
+                _tr("&Date format"),
+                self.date_format,
+            ),
+        )
+
+    def _grid(self, *rows: tuple[str, QWidget, str, QWidget]) -> QGridLayout:
+        """Return two fields a row, each with its label, and the check box below them."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        for row, (left, first, right, second) in enumerate(rows):
+            for column, words, field in ((0, left, first), (2, right, second)):
+                label = QLabel(words)
+                label.setBuddy(field)
+                grid.addWidget(label, row, column)
+                grid.addWidget(field, row, column + 1)
+        grid.addWidget(self.prices_all, len(rows), 0, 1, 4)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        return grid
 
     def _truth_chosen(self, _index: int) -> None:
         self._chosen = True

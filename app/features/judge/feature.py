@@ -21,6 +21,13 @@ JUDGE = FeatureSpec(
             "results",
             "Judge a file of forecasts of any program, as the own ones are judged",
             after="use_model",
-        )
+        ),
+        "judgement": Command(
+            "Last ju&dgement of forecasts",
+            "",
+            "",
+            "Show the last judgement of a file of forecasts again",
+            after="judge",
+        ),
     },
 )

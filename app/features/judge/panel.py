@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -23,7 +24,7 @@ from app.features.evaluation.evaluation_view import EvaluationView
 from app.theme import Theme
 from app.widgets.late import Late
 from app.widgets.quality_list import QualityList
-from forecasting.imported_forecasts.results import ForecastsJudged
+from forecasting.imported_forecasts.results import ForecastsJudged, ModelJudgement
 
 _SIZE = (980, 720)
 
@@ -37,16 +38,21 @@ class JudgementWindow(QDialog):
         The judgement of the model that is chosen.
     report_requested, export_requested, journal_requested : Signal
         A button was pressed.
+    day_chosen : Signal
+        A :class:`~app.features.evaluation.days.Day` of the model that is shown was picked.
     """
 
     report_requested = Signal()
     export_requested = Signal()
     journal_requested = Signal()
+    day_chosen = Signal(object)
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(parent, Qt.WindowType.Window)
+        self.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
         self._found: ForecastsJudged | None = None
         self.late = Late(EvaluationView)
+        self.late.once_built(lambda view: view.day_chosen.connect(self.day_chosen))
         self.models = QComboBox()
         self.models.setAccessibleName(self.tr("Model that is shown"))
         self.models.currentTextChanged.connect(self._show_model)
@@ -68,6 +74,11 @@ class JudgementWindow(QDialog):
         return self._found
 
     @property
+    def model(self) -> ModelJudgement | None:
+        """The judgement on the model that is shown."""
+        return self._found.models.get(self.models.currentText()) if self._found else None
+
+    @property
     def findings(self) -> str:
         """What is said of the file and its forecasts."""
         found = self._found.findings if self._found else ()
@@ -84,23 +95,33 @@ class JudgementWindow(QDialog):
         self.models.setEnabled(len(found.models) > 1)
         self._findings.show_findings([replace(item, remedy=()) for item in found.findings])
         self.journal.setVisible(any(model.awaited for model in found.models.values()))
-        self._show_model(self.models.currentText())
+        self._show_model()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let the window with the chart come before this one, as a day that is picked asks for."""
+        super().showEvent(event)
+        handle = self.windowHandle()
+        if handle is not None:
+            handle.setTransientParent(None)
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
         self.late.set_theme(theme)
         self._findings.set_theme(theme)
 
-    def _show_model(self, name: str) -> None:
-        if self._found is None or name not in self._found.models:
+    def _show_model(self, _name: str = "") -> None:
+        item = self.model
+        if self._found is None or item is None:
             return
-        item = self._found.models[name]
         words = self.tr("Origins: {n}, bars ahead: {h}, judged by {symbols}.").format(
             n=f"{len(item.own):,}",
             h=item.own.horizon,
             symbols=", ".join(self._found.panel.symbols[:4]),
         )
-        self.late.content.show_judged(item.verdict, item.scores, item.outcomes, words)
+        view = self.late.content
+        whose = f"{item.own.model}'s"
+        view.show_judged(item.verdict, item.scores, item.outcomes, words, whose=whose)
+        view.page.tiles[-1].hide()  # what a network adds is known of own ones only
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()

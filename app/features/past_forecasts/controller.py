@@ -71,11 +71,12 @@ class PastForecastController(QObject):
         self._tested_last = False
         self._run: RunResult | None = None
         self._test: Tested | None = None
+        self._judged: Outcomes | None = None
         self._outcomes: Outcomes | None = None
         self._places: Ints = np.empty(0, np.int64)
         self._at: int | None = None
         self._stepper.step_requested.connect(self.step)
-        self._stepper.close_requested.connect(self.leave)
+        self._stepper.close_requested.connect(self._close)
         self._stepper.index_requested.connect(self._show_in_order)
         self._stepper.jump_requested.connect(self.jump)
         self._stepper.future_hidden.connect(self._hide_future)
@@ -158,6 +159,17 @@ class PastForecastController(QObject):
         self._judgement_changed()
         if self._session.series is None or self._session.series.symbol != day.symbol:
             self._select(day.symbol)
+        self._go_to(day)
+
+    def show_judged(self, outcomes: Outcomes, day: Day) -> None:
+        """Show the forecast of a day among those that another program made, of the shown series,
+        in place of the own ones until the user leaves them.
+        """
+        self._judged = outcomes
+        self.show_past()
+        self._go_to(day)
+
+    def _go_to(self, day: Day) -> None:
         if self._outcomes is None:
             return
         found = np.flatnonzero(self._outcomes.cutoff[self._places] == day.cutoff)
@@ -174,6 +186,7 @@ class PastForecastController(QObject):
 
     def _judgement_changed(self) -> None:
         """Take the past forecasts of the judgement that is shown."""
+        self._judged = None
         self._latest()
         self._tested_last = self._results.which == "backtest"
         self.show_past()
@@ -248,18 +261,30 @@ class PastForecastController(QObject):
         self._chart.show_origin(None)
         self._session.request_repaint()
 
+    def _close(self) -> None:
+        """Show all past forecasts of the own network again."""
+        self._judged = None
+        self.leave()
+        self.show_past()
+
     def _show(self, forecast: Forecast, y: Floats, index: int, count: int) -> None:
         self._stepper.show_origin(forecast, y, index, count, self._jump)
         self._chart.show_origin(forecast)
         self._session.request_repaint()
 
     def _latest(self) -> Outcomes | None:
-        """Return the network's outcomes of the last test."""
+        """Return the network's outcomes of the last test, or those of another program that a
+        judgement led to since.
+        """
         tested, run = self._backtest_controller.tested, self._session.result
         if tested is not self._test:
             self._test, self._tested_last = tested, tested is not None
+            self._judged = None
         if run is not self._run:  # one that has ended, or an earlier one that is shown again
             self._run, self._tested_last = run, False
+            self._judged = None
+        if self._judged is not None:
+            return self._judged
         live = self._session.task == "training" and self._session.running
         ran = run.outcomes if run and not live and self._session.shown_is_trained else {}
         walked = tested.result.outcomes if tested else {}

@@ -81,6 +81,7 @@ class WatchlistController(QObject):
         self._waiting: Row | None = None
         self._removed: list[tuple[int, Row]] = []
         session.list_changed.connect(self._changed)
+        session.selected_changed.connect(self._show_selected)
         session.state_changed.connect(self._show_state)
         panel.series_chosen.connect(self.select)
         panel.check_requested.connect(self._check)
@@ -222,14 +223,14 @@ class WatchlistController(QObject):
         self._session.select(place)
         row = self._session.row
         assert row is not None
-        self._show()
         self._waiting = None
         resting = row.series is None and not row.problem
         if resting and self._session.state in ("idle", "loading"):
             self.load((row.request,), "as_before")
             return
         self._waiting = row if resting else None
-        self._draw(row)
+        if self._drawn is not row:
+            self._draw(row)
 
     def remove(self, places: Sequence[int]) -> None:
         """Take rows off the list, and offer to put them back."""
@@ -358,6 +359,12 @@ class WatchlistController(QObject):
         """Show the list after a change, draw another row if another one is selected, and keep
         the list soon.
         """
+        self._show_selected()
+        if self._may_save and not self._held and not self._timer:
+            self._timer = self.startTimer(_SAVE_MS)
+
+    def _show_selected(self) -> None:
+        """Show which row is selected, by whomever, and draw it if another one is drawn."""
         self._show()
         row = self._session.row
         drawn = self._drawn
@@ -368,8 +375,6 @@ class WatchlistController(QObject):
         )
         if other and (row is None or row.series is not None or row.problem):
             self._draw(row)
-        if self._may_save and not self._held and not self._timer:
-            self._timer = self.startTimer(_SAVE_MS)
 
     def _show(self) -> None:
         self._panel.show_list(
