@@ -1,7 +1,7 @@
 """Make the pictures of the documents: drives the real window on a sample, without a display.
 
-Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [gallery]]``
-(``docs/images`` and both by default).
+Run it from the top of a checkout: ``python docs/screenshots.py [FOLDER [documents] [judge]
+[gallery]]`` (``docs/images`` and all by default).
 """
 
 from __future__ import annotations
@@ -324,6 +324,39 @@ def over(bench: Workbench, dialog: QWidget, path: Path) -> None:
     sheet.deleteLater()
 
 
+def forecasts_file(folder: Path) -> str:
+    """Write forecasts of a sample as a notebook leaves them: yesterday's close with a little
+    noise, under the names of two models.
+    """
+    (series,) = SampleSource("sp500").load()
+    y, random = series.y[-500:], np.random.default_rng(0)
+    rows = ["Date,Actual,LSTM,LSTM-lo-80,LSTM-hi-80,GRU"]
+    for day, before, now in zip(series.ds[-499:], y[:-1], y[1:], strict=True):
+        lstm, gru = before * np.exp(random.normal(0, 0.003, 2))
+        rows.append(
+            f"{str(day)[:10]},{now:.2f},{lstm:.2f},{lstm * 0.988:.2f},{lstm * 1.012:.2f},{gru:.2f}"
+        )
+    path = folder / "notebook.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return str(path)
+
+
+def judged(folder: Path) -> None:
+    """Write the pictures of docs/judge.md: the dialog, and the judgement."""
+    bench = opened("light", SIZE)
+    with tempfile.TemporaryDirectory() as place:
+        feature = bench.features["judge"]
+        feature.open(forecasts_file(Path(place)))
+        wait(lambda: feature.dialog is not None and feature.dialog.judge.isEnabled())
+        kept(feature.dialog, folder / "judge-dialog.png")
+        feature.dialog.judge.click()
+        wait(lambda: feature.dialog is None and feature.shown.isVisible())
+        wait(lambda: bench.session.threads == 0)
+        kept(feature.shown, folder / "judge-window.png")
+        feature.shown.close()
+    closed(bench)
+
+
 def backtested(bench: Workbench) -> None:
     """Test the settings through history."""
     bench.actions["backtest"].trigger()
@@ -338,9 +371,11 @@ if __name__ == "__main__":
         if len(sys.argv) > 1
         else Path(__file__).resolve().parent / "images"
     )
-    wanted = sys.argv[2:] or ["documents", "gallery"]
+    wanted = sys.argv[2:] or ["documents", "judge", "gallery"]
     if "documents" in wanted:
         pictures(images)
         pictures_of_networks(images)
+    if "judge" in wanted:
+        judged(images)
     if "gallery" in wanted:
         gallery(images)
