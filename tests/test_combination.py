@@ -14,8 +14,9 @@ from app.cli import main
 from forecasting import RunConfig, jobs
 from forecasting.baselines import chosen_baselines, find_baseline, model_title
 from forecasting.baselines.combination import LEVELS, Combined, learned_weights
-from forecasting.errors import ConfigError
+from forecasting.errors import CandlecastError, ConfigError
 from forecasting.series import Floats, Origins, Panel, PriceSeries
+from forecasting.store import RunStore
 
 BARS = 400
 SMALL = RunConfig().changed(horizon=3, input_size=20)
@@ -142,3 +143,78 @@ def test_the_command_combines_a_network_trained_now(
     assert main([*words, "--models", "har"]) == 2
     assert main([*words, "--models", "har,oracle"]) == 2
     assert "There is no model called 'oracle'" in capsys.readouterr().err
+
+
+def _file(folder: Path, series: PriceSeries, first: int, last: int = BARS - 2) -> Path:
+    """Write forecasts of two bars of another program, from bar ``first`` on to ``last``."""
+    rows = [
+        {
+            "unique_id": "AAA",
+            "ds": np.datetime64(series.ds[bar], "D"),
+            "cutoff": np.datetime64(series.ds[origin], "D"),
+            "TFT-lo-80": series.y[origin] * (1 - 0.0128 * step**0.5),
+            "TFT-median": series.y[origin],
+            "TFT-hi-80": series.y[origin] * (1 + 0.0128 * step**0.5),
+        }
+        for origin in range(first, last)
+        for step, bar in ((1, origin + 1), (2, origin + 2))
+    ]
+    path = folder / f"others{last}.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_forecasts_of_another_program_are_combined(tmp_path: Path) -> None:
+    series = _series()
+    path = _file(tmp_path, series, 200)
+    panel = Panel((series,))
+    events = list(jobs.combine(panel, RunConfig(), [str(path), "har"]))
+    finished = events[-1]
+    assert isinstance(finished, jobs.CombinationFinished)
+    assert finished.weights.names == ("TFT", "har")
+    assert finished.weights.dates > 30, "weights are learned from its forecasts of that part"
+    own = finished.result.outcomes["TFT"]
+    assert own.horizon == 2
+    origin = int(np.searchsorted(series.ds, own.cutoff[0]))
+    assert own.quantile(0.1)[0] == pytest.approx(
+        series.y[origin] * (1 - 0.0128 * np.sqrt([1, 2])), rel=1e-6
+    )
+    combined, har = (finished.result.outcomes[name] for name in ("Combination", "har"))
+    weights = finished.weights.values
+    assert combined.values == pytest.approx(weights[0] * own.values + weights[1] * har.values)
+    assert finished.result.forecasts == (), "it has none from the last bar"
+    assert any("cannot be told" in str(event) for event in events)
+
+
+def test_forecasts_that_cannot_be_combined_are_refused(tmp_path: Path) -> None:
+    series = _series()
+    panel = Panel((series,))
+    path = str(_file(tmp_path, series, 200))
+    early = str(_file(tmp_path, series, 200, 300))
+    for members, config, words in (
+        ([early, "har"], RunConfig(), "None of the forecasts of TFT"),
+        ([path, "har", "run:0000"], RunConfig(), "There is no run"),
+    ):
+        with pytest.raises(CandlecastError, match=words):
+            list(jobs.combine(panel, config, members))
+    table = pd.read_csv(path)[["unique_id", "ds", "cutoff", "TFT-median"]]
+    table.rename(columns={"TFT-median": "TFT"}).to_csv(tmp_path / "points.csv", index=False)
+    with pytest.raises(ConfigError, match="points without bands"):
+        list(jobs.combine(panel, RunConfig(), [str(tmp_path / "points.csv"), "har"]))
+
+
+def test_a_kept_run_is_combined(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path, series = tmp_path / "AAA.csv", _series()
+    pd.DataFrame({"Date": series.ds.astype("datetime64[D]"), "Close": series.y}).to_csv(
+        path, index=False
+    )
+    small = ["--epochs", "1", "--hidden-size", "4", "--horizon", "3", "--input-size", "20"]
+    assert main(["forecast", str(path), *small, "--json"]) == 0
+    capsys.readouterr()
+    with RunStore() as store:
+        run = store.runs()[0]
+    assert main(["combine", str(path), "--models", f"run:{run.key},har", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["weights"]) == {f"LSTM of {run.key}", "har"}
+    assert len(found["forecast"]) == 3, "it forecast from the last bar, too"
+    assert found["scores"]["Combination"]["crps"] > 0

@@ -36,8 +36,9 @@ def combine(
         str,
         typer.Option(
             metavar="NAMES",
-            help="What is combined, parted by commas: baselines, files of saved networks, and "
-            "'network' for one that is trained now.",
+            help="What is combined, parted by commas: baselines, files of saved networks, "
+            "'network' for one that is trained now, files of forecasts that other programs made, "
+            "and run:KEY for a run that was kept.",
         ),
     ] = "network,har,garch-t",
     config: ConfigFile = None,

@@ -132,7 +132,7 @@ def forecasts(
     """Return the forecast of each series of a panel.
 
     All but ``forecast`` and ``series_scores`` is of the whole panel, and computed once; without
-    training it is empty.
+    training it is empty. Where no forecast was made, one document tells of the panel.
     """
     whole: Document = {
         "quantiles": list(_scored_levels(result.outcomes)) if result else [],
@@ -162,7 +162,9 @@ def forecasts(
                 "findings": findings(series),
             }
         )
-    return found
+    model = next(iter(result.scores), None) if result else None
+    bare: Document = {"symbol": None, "model": model, "cutoff": None, "forecast": []}
+    return found or [bare | whole]
 
 
 def backtest(

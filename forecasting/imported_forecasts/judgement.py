@@ -69,7 +69,7 @@ def judge_imported(
         Forecasts that cannot be placed or compared.
     """
     started = time.perf_counter()
-    imported = _without_baselines(imported)
+    imported = without_baselines(imported)
     if prices is not None:
         imported = renamed(imported, prices.symbols)
     line = timeline_of(imported, prices)
@@ -86,7 +86,7 @@ def judge_imported(
     )
 
 
-def _without_baselines(imported: ImportedForecasts) -> ImportedForecasts:
+def without_baselines(imported: ImportedForecasts) -> ImportedForecasts:
     """Leave baselines of ours out that a file holds beside other models, as our own exports do:
     they are made anew.
     """

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from forecasting.checks import living
 from forecasting.config import QUANTILES, RunConfig
 from forecasting.errors import ConfigError
 from forecasting.events import (
@@ -25,13 +28,15 @@ from forecasting.jobs.evaluation import count_tries
 from forecasting.jobs.job import Job, never
 from forecasting.jobs.predicting import future, load_network
 from forecasting.jobs.preparing import prepared, told_ended
+from forecasting.jobs.stored_members import is_stored, stored_forecasts
 from forecasting.jobs.training import train
 from forecasting.memory import check_memory
 from forecasting.sentences import tell
-from forecasting.series import Panel
+from forecasting.series import Forecast, Origins, Panel
 
 if TYPE_CHECKING:
-    from forecasting.baselines.combination import Weights
+    from forecasting.baselines.combination import Combined, Weights
+    from forecasting.baselines.stored import StoredForecasts
     from forecasting.training import TrainedNetwork
     from forecasting.windows import Split
 
@@ -58,9 +63,10 @@ class CombinationFinished(Event):
 
 @dataclass
 class _Members:
-    """What is combined: networks, and baselines by name."""
+    """What is combined: networks, forecasts that were made before, and baselines by name."""
 
     networks: list[TrainedNetwork] = field(default_factory=list)
+    stored: list[StoredForecasts] = field(default_factory=list)
     baselines: list[str] = field(default_factory=list)
     history: RunResult | None = None
 
@@ -83,8 +89,9 @@ def combine(
         Settings of a training; lookback, horizon and parts are those of a saved network, where one
         is among the members.
     members : sequence of str, Path or TrainedNetwork
-        Names of baselines, files of saved networks, trained networks, or ``network`` for one that
-        is trained now.
+        Names of baselines, files of saved networks, trained networks, ``network`` for one that is
+        trained now, ``run:KEY`` for the forecasts of a kept run, or a file of forecasts that
+        another program made; the origins are then those from which all of these forecast.
     should_stop : callable
         As of :func:`train`.
 
@@ -96,8 +103,8 @@ def combine(
     Raises
     ------
     ConfigError
-        Fewer than two members, networks of different horizons or inputs, or one that has learned
-        from bars of the validation part.
+        Fewer than two members, networks of different horizons or inputs, one that has learned
+        from bars of the validation part, or stored forecasts of none of the test part.
     """
     yield Progress(0, 0, "Preparing the engine")
     check_memory()
@@ -115,6 +122,8 @@ def combine(
         panel, short = yield from prepared(panel, config)
     gone = yield from told_ended(panel)
     split = split_panel(panel, config.task)
+    if found.stored:
+        split = yield from _covered(found.stored, panel, split)
     _check_unseen(found.networks, split)
     usual = chosen_baselines(panel, ",".join([config.task.baselines, *found.baselines]))
     yield from map(Notice, introduce(usual, config.task.horizon))
@@ -144,6 +153,9 @@ def _gathered(
             trained = yield from _trained(panel, config, should_stop)
             panel, found.history = trained.result.panel, trained.result
             network: TrainedNetwork = trained.forecaster  # type: ignore[assignment]
+        elif isinstance(member, str | Path) and is_stored(member):
+            found.stored += stored_forecasts(panel, member)
+            continue
         elif isinstance(member, str) and not Path(member).is_file():
             _check_name(member)
             found.baselines.append(member)
@@ -153,7 +165,24 @@ def _gathered(
         _check_alike(network, found.networks)
         found.networks.append(network)
         config = network.config.changed(baselines=config.task.baselines, device=config.train.device)
+    if found.stored and not found.networks:
+        config = config.changed(horizon=found.stored[0].horizon)
+    _check_stored(found, config.task.horizon)
     return panel, config
+
+
+def _check_stored(members: _Members, horizon: int) -> None:
+    """Refuse forecasts of another horizon, and give those of one name others."""
+    taken: dict[str, object] = dict.fromkeys(item.name for item in members.networks)
+    for index, item in enumerate(members.stored):
+        if item.horizon != horizon:
+            raise ConfigError(
+                f"{item.name} forecasts {item.horizon} bars, and the others {horizon}: they cannot "
+                "be combined.",
+                f"Combine it with models of {item.horizon} bars: --horizon {item.horizon}.",
+            )
+        members.stored[index] = replace(item, name=_distinct(item.name, taken))
+        taken[members.stored[index].name] = None
 
 
 def _check_name(name: str) -> None:
@@ -167,7 +196,10 @@ def _check_name(name: str) -> None:
 def _possible() -> str:
     from forecasting.baselines import BASELINES
 
-    return f"Name baselines ({', '.join(BASELINES)}), {NETWORK}, or files of saved networks."
+    return (
+        f"Name baselines ({', '.join(BASELINES)}), {NETWORK}, files of saved networks or of "
+        "forecasts, or run:KEY for a run that was kept."
+    )
 
 
 def _trained(
@@ -211,6 +243,42 @@ def _check_unseen(networks: Sequence[TrainedNetwork], split: Split) -> None:
             )
 
 
+def _covered(
+    stored: Sequence[StoredForecasts], panel: Panel, split: Split
+) -> Generator[Event, None, Split]:
+    """Return a split with the origins from which all stored forecasts were made, and tell how
+    many of the others are left.
+    """
+    val, test = np.ones(len(split.val), bool), np.ones(len(split.test), bool)
+    for item in stored:
+        val &= item.covers(panel, split.val)
+        test &= item.covers(panel, split.test)
+        if not test.any():
+            raise ConfigError(
+                f"None of the forecasts of {item.name} can be combined with the others on the test "
+                f"part, from {str(split.test_start)[:10]} on.",
+                "Name the prices that it was made of, or make the test part longer: --test-size.",
+            )
+    yield Notice(
+        f"Stored forecasts are there from {test.sum()} of {test.size} origins of the test part, "
+        f"and from {val.sum()} of {val.size} of the validation part. Whether those who made them "
+        "had seen these bars cannot be told."
+    )
+    return replace(split, val=split.val.take(val), test=split.test.take(test))
+
+
+def _future(
+    combined: Combined, stored: Sequence[StoredForecasts], panel: Panel, config: RunConfig
+) -> Generator[Event, None, tuple[Forecast, ...]]:
+    """Forecast from the last bars; nothing where a stored forecast does not reach so far."""
+    last = Origins.last(living(panel))
+    for item in stored:
+        if not item.covers(living(panel), last).all():
+            yield Notice(f"{item.name} has no forecast from the last bar: nothing new is forecast.")
+            return ()
+    return future(combined, panel, config.task.horizon, config.task.point)
+
+
 def _judged(
     panel: Panel,
     config: RunConfig,
@@ -229,19 +297,20 @@ def _judged(
     networks: list[Predictor] = [network.calibrated(panel) for network in members.networks]
     yield Progress(0, 0, "Learning the weights")
     early = fit_baselines(panel, split.insample, horizon, members.baselines)
-    weights = weigh([*networks, *early], panel, split.val, horizon)
+    weights = weigh([*networks, *members.stored, *early], panel, split.val, horizon)
     insample = bars_before(panel, split.test_start)
     fitted = fit_baselines(panel, insample, horizon, members.baselines)
-    combined = Combined(TITLE, (*networks, *fitted), weights)
+    combined = Combined(TITLE, (*networks, *members.stored, *fitted), weights)
     yield Progress(0, 0, "Scoring against the baselines")
     facts = (insample, horizon, QUANTILES, point, should_stop)
     rivals, outcomes, _ = compared(combined, usual, panel, split.test, *facts)
     tries = yield from count_tries(panel, config, outcomes[TITLE], TITLE, weights.names)
     verdict = judge(outcomes, TITLE, tries=tries)
     verdict = replace(verdict, notes=(_words(weights), *verdict.notes))
-    for network in networks:
-        own = outcomes_of(network, panel, split.test, horizon, QUANTILES, point)
-        outcomes[_distinct(network.name, outcomes)] = own
+    for model in (*networks, *members.stored):
+        own = outcomes_of(model, panel, split.test, horizon, QUANTILES, point)
+        outcomes[_distinct(model.name, outcomes)] = own
+    made_now = yield from _future(combined, members.stored, panel, config)
     parts: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
     windows = {part: len(split[part]) for part in parts}
     made = SplitMade(split.val_start, split.test_start, windows, 0, "cpu")
@@ -250,7 +319,7 @@ def _judged(
         panel=panel,
         split=members.history.split if members.history else made,
         history=members.history.history if members.history else (),
-        forecasts=future(combined, panel, horizon, point),
+        forecasts=made_now,
         baseline_forecasts=future(rivals[0], panel, horizon, point),
         outcomes=outcomes,
         scores={name: score(item) for name, item in outcomes.items()},

@@ -178,16 +178,20 @@ class JudgeController(FeatureController):
             self.notified.emit(words, self.tr("Load its prices, then choose the day again."))
             return
         loading = self._session.load((request,), "as_before")
-        loading.loaded.connect(lambda: self._go_to(model.own, day) or self.notified.emit(words, ""))
+        loading.loaded.connect(lambda: self._go_there(model.own, day, words))
+
+    def _go_there(self, outcomes: Outcomes, day: Day, otherwise: str) -> None:
+        if not self._go_to(outcomes, day):
+            self.notified.emit(otherwise, "")
 
     def _go_to(self, outcomes: Outcomes, day: Day) -> bool:
         """Show a day on the chart; False where the watchlist does not have its prices."""
         rows = self._session.watchlist.rows
-        place = next((n for n, row in enumerate(rows) if shows(row.series, outcomes, day)), None)
-        if place is None:
+        index = next((n for n, row in enumerate(rows) if shows(row.series, outcomes, day)), None)
+        if index is None:
             return False
-        if self._session.selected != place:
-            self._session.select(place)
+        if self._session.selected != index:
+            self._session.select(index)
         self.day_requested.emit(outcomes, day)
         self._window.raise_()
         self._window.activateWindow()

@@ -110,6 +110,7 @@ class ColumnTable(QTableWidget):
 
     def __init__(self) -> None:
         super().__init__(0, 3)
+        self._names: list[str] = []
         self.setAccessibleName(_tr("Columns of the file"))
         self.setHorizontalHeaderLabels([_tr("Column"), _tr("First rows"), _tr("Is read as")])
         self.verticalHeader().hide()
@@ -126,9 +127,10 @@ class ColumnTable(QTableWidget):
         Those that are there already are left alone: their list may be open, or be typed into.
         """
         names = [column.name for column in preview.columns[:_MOST_COLUMNS]]
-        if names == [self.item(row, 0).text() for row in range(self.rowCount())]:
+        if names == self._names:
             self._show_roles([column.label for column in preview.columns])
             return
+        self._names = names
         with QSignalBlocker(self):
             self.setRowCount(0)
             self.setRowCount(min(len(preview.columns), _MOST_COLUMNS))
@@ -139,6 +141,11 @@ class ColumnTable(QTableWidget):
                     item.setToolTip(literal(text))
                     self.setItem(row, index, item)
                 self.setCellWidget(row, 2, self._field(column.name, column.label))
+
+    def clear_columns(self) -> None:
+        """Show no column."""
+        self._names = []
+        self.setRowCount(0)
 
     def _show_roles(self, roles: Sequence[str]) -> None:
         """Show other roles where nobody is choosing one."""
@@ -296,7 +303,7 @@ class JudgeDialog(QDialog):
         """Show how the file is understood, or what has to be settled."""
         self._preview = preview
         if not preview.columns:
-            self.table.setRowCount(0)
+            self.table.clear_columns()
         elif not self._columns or not preview.message:
             self.table.show_columns(preview)
         self._findings.show_findings([replace(item, remedy=()) for item in preview.findings])

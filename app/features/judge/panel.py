@@ -102,7 +102,7 @@ class JudgementWindow(QDialog):
         super().showEvent(event)
         handle = self.windowHandle()
         if handle is not None:
-            handle.setTransientParent(None)
+            handle.setTransientParent(None)  # type: ignore[arg-type]  # None stands for nobody
 
     def set_theme(self, theme: Theme) -> None:
         """Take the colours of a theme."""
