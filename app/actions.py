@@ -462,8 +462,8 @@ def _with_features(
         entries = next(entries for entries in menus.values() if neighbour in entries)
         entries.insert(entries.index(neighbour) + bool(command.after), name)
         names = list(every)
-        index = names.index(neighbour) + bool(command.after)
-        names.insert(index, name)
+        known = neighbour in every  # else it is a submenu
+        names.insert(names.index(neighbour) + bool(command.after) if known else len(names), name)
         every[name] = command
         every = {other: every[other] for other in names}
     return every, tuple((title, tuple(entries)) for title, entries in menus.items())
