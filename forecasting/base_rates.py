@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -51,6 +53,25 @@ def rise_rate(panel: Panel | tuple[PriceSeries, ...], horizon: int) -> RiseRate:
         higher += int((change > 0).sum())
         count += change.size
     return RiseRate(higher / count if count else math.nan, count, horizon)
+
+
+def held_rate(members: Sequence[PriceSeries], weights: Sequence[float], horizon: int) -> RiseRate:
+    """Return how often series that were held together for ``horizon`` bars were worth more.
+
+    Parameters
+    ----------
+    members : sequence of PriceSeries
+    weights : sequence of float
+        Share of the capital in each series.
+    horizon : int
+        Bars of the dates that all series have.
+    """
+    dates = reduce(np.intersect1d, [series.ds for series in members])
+    gain = np.zeros(max(0, dates.size - horizon))
+    for series, weight in zip(members, weights, strict=True):
+        y = series.y[np.searchsorted(series.ds, dates)]
+        gain += weight * (y[horizon:] / y[: gain.size] - 1) if gain.size else 0.0
+    return RiseRate(float((gain > 0).mean()) if gain.size else math.nan, gain.size, horizon)
 
 
 def outcome_rate(outcomes: Outcomes) -> RiseRate:

@@ -19,7 +19,10 @@ import numpy as np
 from mcp import Client, StdioServerParameters, stdio_client
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = {"inspect", "forecast", "backtest", "odds", "judge", "journal"}
+TOOLS = {
+    *("inspect", "forecast", "backtest", "odds"),
+    *("portfolio", "search", "judge", "journal"),
+}
 
 
 def _talk(script: Callable[[Client], Any], folder: Path) -> Any:
@@ -87,6 +90,22 @@ def test_a_client_asks_for_odds_a_judgement_and_the_journal(tmp_path: Path) -> N
             "odds": await _call(
                 client, "odds", source="sample:sp500", levels=["+2%", "-3%"], horizon=5
             ),
+            "portfolio": await _call(
+                client,
+                "portfolio",
+                sources=["sample:sp500", "sample:nasdaq"],
+                weights="0.7,0.3",
+                horizon=3,
+            ),
+            "search": await _call(
+                client,
+                "search",
+                sources=["sample:sp500"],
+                trials=2,
+                only="input_size",
+                horizon=2,
+                settings={"epochs": 1, "hidden_size": 4},
+            ),
             "judge": await _call(client, "judge", forecasts=str(path)),
             "journal": await _call(client, "journal"),
         }
@@ -95,6 +114,9 @@ def test_a_client_asks_for_odds_a_judgement_and_the_journal(tmp_path: Path) -> N
     for name, item in found.items():
         assert item["verdict"], name
         assert item["base_rate"], name
+    assert found["portfolio"]["result"]["weights"] == {"sp500": 0.7, "nasdaq": 0.3}
+    assert 0.5 < found["portfolio"]["base_rate"]["rises"] < 0.7
+    assert len(found["search"]["result"]["trials"]) == 2
     odds = found["odds"]
     assert len(odds["result"]) == 2
     for level, verdict in odds["verdict"].items():

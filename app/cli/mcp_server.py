@@ -71,7 +71,7 @@ def server() -> MCPServer[Any]:
     made: MCPServer[Any] = MCPServer(
         "candlecast", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
-    for tool in (inspect, forecast, backtest, odds, judge, journal):
+    for tool in (inspect, forecast, backtest, odds, portfolio, search, judge, journal):
         made.add_tool(tool)
     return made
 
@@ -177,6 +177,58 @@ async def odds(
     verdicts = {f"{item['level']:g}": item["verdict"] for item in found}
     rates = {f"{item['level']:g}": item["base_rate"] for item in found}
     return answer(found, notes, verdicts, rates)
+
+
+async def portfolio(
+    sources: Sources,
+    context: Context,
+    weights: Annotated[
+        str, Field(description="Shares in the order of the sources, 0.6,0.4, or SYMBOL=SHARE.")
+    ] = "",
+    horizon: Horizon = 0,
+    baseline: Annotated[
+        str, Field(description="Baseline that the forecast comes from; '' trains a network.")
+    ] = "har",
+    suppose: Annotated[
+        str, Field(description="Only paths on which something changes so: market=-10%.")
+    ] = "",
+    settings: Settings | None = None,
+    offline: Offline = False,
+) -> Document:
+    """Say what several series held together may be worth: distribution, value at risk, expected
+    shortfall, contributions. The verdict judges such forecasts from past cutoffs; the base rate is
+    the share of past stretches in which these holdings gained.
+    """
+    options = _flags(settings, *GROUPS.values(), *_READING)
+    options += _optional(weights=weights, horizon=horizon, suppose=suppose)
+    options += [*_optional(**{"with": baseline}), "--backtest", "--base-rate"]
+    found, notes = await _run(context, "portfolio", options, sources, offline)
+    return answer(found, notes, found[0]["verdict"], found[0]["base_rate"])
+
+
+async def search(
+    sources: Sources,
+    context: Context,
+    trials: Annotated[int, Field(ge=1, le=1000, description="Trainings that are tried.")] = 20,
+    minutes: Annotated[float, Field(ge=0, le=600, description="Most minutes; 0: no limit.")] = 10,
+    only: Annotated[
+        str, Field(description="Settings that are searched, with commas: input_size,model.")
+    ] = "",
+    horizon: Horizon = 0,
+    settings: Settings | None = None,
+    accept_findings: bool = False,
+    offline: Offline = False,
+) -> Document:
+    """Search for settings on the bars before the test part, then look at that once. The verdict
+    says whether they are better than the defaults, with a p-value corrected for the search; the
+    base rate is the share of past stretches that ended higher.
+    """
+    options = _flags(settings, *GROUPS.values(), *_READING)
+    options += _optional(
+        trials=trials, minutes=minutes, only=only, horizon=horizon, accept_findings=accept_findings
+    )
+    found, notes = await _run(context, "search", [*options, "--base-rate"], sources, offline)
+    return answer(found, notes, found[0]["verdict"], found[0]["base_rate"])
 
 
 async def judge(

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, KeepRun, Refresh, Sources
+from app.cli.arguments import (
+    AcceptFindings,
+    AsJson,
+    BaseRate,
+    ConfigFile,
+    KeepRun,
+    Refresh,
+    Sources,
+)
 from app.cli.exporting import check_suffixes, check_targets, each_attempted
 from app.cli.flags import flagged
 from app.cli.odds_output import show_odds, show_portfolio, write_paths, write_report
@@ -167,6 +175,7 @@ def portfolio(
     keep_it: KeepRun = True,
     accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
+    base_rate: BaseRate = False,
     **settings: Any,
 ) -> int:
     """Say what several series held together may be worth: distribution, value at risk, expected
@@ -201,7 +210,7 @@ def portfolio(
                 attempt(partial(write_report, report, made))
             if finished is not None and keep_it:
                 keep_run(finished.result, settings)
-            attempt(lambda: show_portfolio(made, as_json))
+            attempt(lambda: show_portfolio(made, as_json, base_rate))
     return stopper.exit_status
 
 

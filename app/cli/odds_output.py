@@ -155,15 +155,23 @@ def odds_lines(
         yield f"  {record.sentence}"
 
 
-def show_portfolio(made: PortfolioMade, as_json: bool) -> None:
-    """Print a portfolio, as text or as one document."""
-    if as_json:
-        from app.cli import documents
+def show_portfolio(made: PortfolioMade, as_json: bool, base_rate: bool = False) -> None:
+    """Print a portfolio, as text or as one document; with how often it gained by itself."""
+    from app.cli import documents
+    from forecasting.base_rates import held_rate
 
-        show(documents.to_json(portfolio_document(made)))
+    held = made.portfolio
+    by_symbol = {series.symbol: series for series in made.panel}
+    members = [by_symbol[symbol] for symbol in held.symbols]
+    rate = held_rate(members, held.weights.tolist(), len(held.ds)) if base_rate else None
+    if as_json:
+        rated = {"base_rate": documents.base_rate(rate)} if rate else {}
+        show(documents.to_json(portfolio_document(made) | rated))
         return
     for line in portfolio_lines(made):
         show(line)
+    if rate:
+        show(rate.sentence)
 
 
 def portfolio_document(made: PortfolioMade) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app.cli.arguments import AcceptFindings, AsJson, ConfigFile, Refresh, Sources
+from app.cli.arguments import AcceptFindings, AsJson, BaseRate, ConfigFile, Refresh, Sources
 from app.cli.flags import flagged, run_config, suit_config
 from app.cli.loading import accept, load, short_series_dropped
 from app.cli.progress import Stopper, finish
@@ -99,6 +99,7 @@ def search(
     as_json: AsJson = False,
     accept_findings: AcceptFindings = False,
     refresh: Refresh = None,
+    base_rate: BaseRate = False,
     **settings: Any,
 ) -> int:
     """Search for settings on the bars before the test part, then look at that once and say
@@ -106,6 +107,7 @@ def search(
     """
     from app.cli.exporting import check_targets
     from forecasting import jobs
+    from forecasting.base_rates import rise_rate
     from forecasting.search import Budget, SearchFinished, SearchPlan, read_space
 
     _check_together(try_all, space, workers, cluster)
@@ -125,12 +127,16 @@ def search(
         finished = finish(stopper.following(job), SearchFinished)
     if save_config is not None:
         _write(save_config, finished)
+    rate = rise_rate(loaded.panel, experiment.task.horizon) if base_rate else None
     if as_json:
-        from app.cli.documents import to_json
+        from app.cli import documents
 
-        show(to_json(document(finished)))
+        rated = {"base_rate": documents.base_rate(rate)} if rate else {}
+        show(documents.to_json(document(finished) | rated))
     else:
         _show(finished)
+        if rate:
+            show(rate.sentence)
     return stopper.exit_status
 
 
