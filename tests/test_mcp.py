@@ -18,6 +18,9 @@ import anyio
 import numpy as np
 from mcp import Client, StdioServerParameters, stdio_client
 
+from forecasting.base_rates import held_rate
+from forecasting.series import PriceSeries
+
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = {
     *("inspect", "forecast", "backtest", "odds"),
@@ -204,3 +207,14 @@ def test_a_client_trains_with_progress_and_gives_up(tmp_path: Path) -> None:
         assert 0 < found[name]["base_rate"]["rises"] < 1
     assert len(found["forecast"]["result"]["forecast"]) == 3
     assert len(found["journal"]["result"]["entries"]) == 1
+
+
+def test_the_base_rate_of_holdings_is_how_often_they_gained_together() -> None:
+    days = np.arange("2024-01-01", "2024-01-07", dtype="datetime64[D]").astype("datetime64[us]")
+    up = PriceSeries("A", days, ("close",), np.array([[10.0], [11], [12], [13], [14], [15]]))
+    down = PriceSeries("B", days[1:], ("close",), np.array([[10.0], [9], [10], [9], [10]]))
+    alone = held_rate([up], [1.0], 1)
+    assert (alone.rises, alone.windows) == (1.0, 5)
+    both = held_rate([up, down], [0.5, 0.5], 1)
+    assert (both.rises, both.windows) == (0.5, 4)
+    assert held_rate([up], [1.0], 9).windows == 0
