@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -381,7 +382,7 @@ class Panel:
         """Return one series by its place."""
         return self.series[index]
 
-    @property
+    @cached_property
     def symbols(self) -> tuple[str, ...]:
         """Names of the series."""
         return tuple(s.symbol for s in self.series)

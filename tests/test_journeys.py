@@ -12,10 +12,10 @@ import fabricated
 import numpy as np
 import pytest
 from fabricated import forecast
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox, QWidget
 from run_bench import finished
 from window_bench import exported, idle, price_file, rested, texts, wait, window
 
@@ -59,6 +59,10 @@ def palette(bench: Workbench, typed: str = "") -> Palette:
 # The tour
 
 
+def area(widget: QWidget) -> QRect:
+    return QRect(widget.mapToGlobal(QPoint(0, 0)), widget.size())
+
+
 @pytest.mark.slow
 def test_the_tour_comes_once(tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings").mkdir()
@@ -97,6 +101,7 @@ def test_the_tour_goes_on_with_a_file_of_ones_own(
         idle(bench)
         assert "Load prices" in texts(tour.card)
         assert "no file" in bench.banner.text, "what went wrong is told beside the tour"
+        wait(lambda: not area(tour.card).intersects(area(bench.banner)))
         bench.load([price_file(tmp_path / "MINE.csv")])
         idle(bench)
         assert "Train a network" in texts(tour.card)

@@ -71,10 +71,12 @@ class HelpController(QObject):
             preferences,
         )
         self._presets, self._bars = presets, bars
-        self.tour = Tour(window, self._steps())
+        self.tour = Tour(window, self._steps(), lambda: bars.shown)
         self.tour.ended.connect(self._toured)
         self.tour.learn_requested.connect(actions["lessons"].trigger)
         self.tour.ended.connect(lambda: bars.hold(False))
+        # A bar has its place once the layout was made anew.
+        bars.arranged.connect(lambda: QTimer.singleShot(0, self, self.tour.refresh))
         self.docs: DocsDialog | None = None
         window.installEventFilter(self)
         actions["docs"].triggered.connect(lambda _checked=False: self.show_docs())

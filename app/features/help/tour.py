@@ -174,6 +174,8 @@ class Tour(QObject):
     ----------
     window : QMainWindow
     steps : sequence of Step
+    message : callable
+        Returns the message bar that is seen, None where there is none; the card does not cover it.
 
     Attributes
     ----------
@@ -186,9 +188,12 @@ class Tour(QObject):
     ended = Signal()
     learn_requested = Signal()
 
-    def __init__(self, window: QMainWindow, steps: Sequence[Step]) -> None:
+    def __init__(
+        self, window: QMainWindow, steps: Sequence[Step], message: Callable[[], QWidget | None]
+    ) -> None:
         super().__init__(window)
         self._window, self._steps, self._at = window, tuple(steps), 0
+        self._message = message
         self._mark = QFrame(window)
         self._mark.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._mark.hide()
@@ -276,9 +281,17 @@ class Tour(QObject):
         """
         target = self._steps[self._at].target()
         whole = self._window.rect()
-        about = QRect(target.mapTo(self._window, QPoint(0, 0)), target.size()).intersected(whole)
+        about = self._area(target).intersected(whole)
         self._mark.setGeometry(about.adjusted(-_OFF, -_OFF, _OFF, _OFF).intersected(whole))
-        self.card.move(_beside(about, self.card.size(), whole))
+        corner = _beside(about, self.card.size(), whole)
+        message = self._message()
+        if message is not None and self._area(message).intersects(QRect(corner, self.card.size())):
+            under = self._area(message).bottom() + _GAP
+            corner.setY(min(under, whole.bottom() - self.card.height()))
+        self.card.move(corner)
+
+    def _area(self, widget: QWidget) -> QRect:
+        return QRect(widget.mapTo(self._window, QPoint(0, 0)), widget.size())
 
 
 def _beside(about: QRect, size: QSize, whole: QRect) -> QPoint:
